@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["@autokestra/source", "node", "import", "default"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["{packages,apps}/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+    pool: "threads",
+    restoreMocks: true,
+    testTimeout: 30_000,
+  },
+});
