@@ -1,0 +1,100 @@
+/**
+ * Every way autokestra can say no. The union is closed: a `switch` over it is checked by the compiler, and the command
+ * line maps each code to one exit code.
+ */
+export type ErrorCode =
+  | "NAME_INVALID"
+  | "VALUE_EMPTY"
+  | "VALUE_INVALID"
+  | "REFERENCE_INVALID"
+  | "SECRET_NOT_FOUND"
+  | "SECRET_EXISTS"
+  | "SECRET_NOT_DECLARED"
+  | "SECRETS_MISSING"
+  | "SECRET_EXPIRED"
+  | "FIELD_NOT_FOUND"
+  | "VERSION_CONFLICT"
+  | "KEY_INVALID"
+  | "KEY_MISSING"
+  | "KEY_WRONG"
+  | "KEY_UNREADABLE"
+  | "INTEGRITY_FAILED"
+  | "STORE_UNAVAILABLE"
+  | "STORE_CORRUPT"
+  | "STORE_TOO_NEW"
+  | "SOURCE_FAILED"
+  | "WORKFLOW_NOT_FOUND"
+  | "WORKFLOW_INVALID"
+  | "WORKFLOW_DISABLED"
+  | "INPUT_INVALID"
+  | "USAGE";
+
+export interface AutokestraErrorOptions {
+  /** What the reader can do about it, as one sentence or a command. */
+  readonly hint?: string | undefined;
+}
+
+/**
+ * The one error class of autokestra. `message` says what happened and to which name, `hint` what to do next. Neither ever
+ * holds a value or a key, and there is no `cause`: an error of a library can carry both.
+ */
+export class AutokestraError extends Error {
+  override readonly name = "AutokestraError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AutokestraErrorOptions = {}) {
+    super(message);
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Text from outside, fit for one line of a message: control and invisible characters escaped, cut at 80 characters. */
+export function quoteText(text: string): string {
+  const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const hex = character.codePointAt(0)?.toString(16) ?? "";
+    return `\\u{${hex}}`;
+  });
+  return visible.length > 80 ? `${visible.slice(0, 80)}…` : visible;
+}
+
+/** `Secret 'NAME' not found` */
+export function secretNotFound(name: string): AutokestraError {
+  return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(name)}' not found`, {
+    hint: "`autokestra secrets list` shows the names there are.",
+  });
+}
+
+/** `Secret 'NAME' not declared in workflow` */
+export function secretNotDeclared(name: string): AutokestraError {
+  return new AutokestraError("SECRET_NOT_DECLARED", `Secret '${quoteText(name)}' not declared in workflow`, {
+    hint: `Add ${quoteText(name)} to the \`secrets:\` list of the workflow.`,
+  });
+}
+
+/** `Missing secrets: A, B` */
+export function secretsMissing(names: readonly string[]): AutokestraError {
+  return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
+    hint: `Store each with \`autokestra secrets set NAME\`.`,
+  });
+}
+
+/** `Field 'F' not found in secret 'NAME' (fields: a, b)` */
+export function fieldNotFound(field: string, name: string, fields: readonly string[]): AutokestraError {
+  const known = fields.map(quoteText).join(", ");
+  return new AutokestraError(
+    "FIELD_NOT_FOUND",
+    `Field '${quoteText(field)}' not found in secret '${quoteText(name)}' (fields: ${known})`,
+  );
+}
+
+/**
+ * A record that does not open. A wrong key and a changed record give this same text, so that nobody learns from outside
+ * which of the two it was.
+ */
+export function integrityFailed(name: string): AutokestraError {
+  return new AutokestraError("INTEGRITY_FAILED", `Secret '${quoteText(name)}' cannot be opened`, {
+    hint: "The key is not the one it was sealed with, or the record was changed. Restore the key or the record, or set the secret again.",
+  });
+}

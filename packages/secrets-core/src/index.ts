@@ -1,0 +1,56 @@
+/**
+ * The nouns of autokestra: secret types, the reference grammar, errors, and the interfaces that every other package
+ * implements. No input or output happens here.
+ *
+ * @module
+ */
+export {
+  AutokestraError,
+  type AutokestraErrorOptions,
+  type ErrorCode,
+  fieldNotFound,
+  integrityFailed,
+  quoteText,
+  secretNotDeclared,
+  secretNotFound,
+  secretsMissing,
+} from "./errors.ts";
+export type { MasterKey, MasterKeyProvider } from "./master-key-provider.ts";
+export { byName, checkPut, createMemoryStore, passesFilter, storeClosed } from "./memory-store.ts";
+export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
+export {
+  descriptionSchema,
+  type Envelope,
+  envelopeSchema,
+  type SealedSecret,
+  type Secret,
+  type SecretInput,
+  type SecretMetadata,
+  sealedSecretSchema,
+  secretMetadataSchema,
+  tagSchema,
+} from "./secret.ts";
+export type { Plaintext, RecordIdentity, SecretEncryption } from "./secret-encryption.ts";
+export type { MaskCount, SecretMasker } from "./secret-masker.ts";
+export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
+export type { ResolvedSecret, SecretResolver, SecretScope } from "./secret-resolver.ts";
+export {
+  createSecretService,
+  MAX_SECRET_LENGTH,
+  type SecretService,
+  type SecretServiceOptions,
+  type WriteOptions,
+} from "./secret-service.ts";
+export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
+export type { SecretFilter, SecretStore } from "./secret-store.ts";
+export {
+  type FieldValue,
+  parseFields,
+  primaryField,
+  REQUIRED_FIELDS,
+  type SecretFields,
+  type SecretType,
+  secretTypeSchema,
+} from "./secret-type.ts";
+export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
+export { parseTimestamp, type Timestamp } from "./time.ts";

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { AutokestraError, quoteText } from "./errors.ts";
+import { isIdentifier } from "./secret-name.ts";
+import { parseTimestamp } from "./time.ts";
+
+/** The five kinds of secret. */
+export type SecretType = "apiKey" | "basicAuth" | "bearerToken" | "oauth" | "custom";
+
+/** One value of a secret. Only `oauth.scopes` is a list. */
+export type FieldValue = string | number | boolean | readonly string[];
+
+/** All values of a secret, by field name. This is plaintext. */
+export type SecretFields = Readonly<Record<string, FieldValue>>;
+
+export const secretTypeSchema: z.ZodType<SecretType> = z.enum([
+  "apiKey",
+  "basicAuth",
+  "bearerToken",
+  "oauth",
+  "custom",
+]);
+
+const EMPTY = "Secret value cannot be empty";
+const text = z.string().min(1, EMPTY);
+const moment = z.union([z.string(), z.number()]).transform((input, context) => {
+  const parsed = parseTimestamp(input);
+  if (parsed === null) context.addIssue("must be ISO 8601, such as 2027-01-31, or milliseconds since 1970");
+  return parsed ?? "";
+});
+const list = z.union([z.string().transform((words) => words.split(/[\s,]+/).filter(Boolean)), z.array(text)]);
+const fieldName = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
+
+const schemas = {
+  apiKey: z.strictObject({ value: text }),
+  basicAuth: z.strictObject({ username: text, password: text }),
+  bearerToken: z.strictObject({ token: text, expiresAt: moment.exactOptional() }),
+  oauth: z.strictObject({
+    clientId: text,
+    clientSecret: text,
+    accessToken: text.exactOptional(),
+    refreshToken: text.exactOptional(),
+    tokenUrl: z.url("must be a URL").exactOptional(),
+    scopes: list.exactOptional(),
+    expiresAt: moment.exactOptional(),
+  }),
+  custom: z
+    .record(fieldName, z.union([text, z.number(), z.boolean()]))
+    .refine((fields) => Object.keys(fields).length > 0, "needs at least one field"),
+} satisfies Record<SecretType, z.ZodType<SecretFields>>;
+
+/** The fields that a secret of this type must have; none for `custom`, which takes any. */
+export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = {
+  apiKey: ["value"],
+  basicAuth: ["username", "password"],
+  bearerToken: ["token"],
+  oauth: ["clientId", "clientSecret"],
+  custom: [],
+};
+
+/**
+ * Checks the fields of a secret against its type. Times come back as ISO 8601 UTC, `scopes` as a list.
+ *
+ * @param name for the message only
+ * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; it names the fields that are wrong, never their values
+ */
+export function parseFields(name: string, type: SecretType, fields: unknown): SecretFields {
+  const result = schemas[type].safeParse(fields);
+  if (result.success) return result.data;
+  if (result.error.issues.some((issue) => issue.message === EMPTY)) {
+    throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });
+  }
+  const reasons = result.error.issues.map(describeIssue).join("; ");
+  throw new AutokestraError("VALUE_INVALID", `Invalid ${type} secret '${quoteText(name)}': ${reasons}`, {
+    hint: describeType(type),
+  });
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const field = issue.path.map((key) => quoteText(String(key))).join(".");
+  if (issue.code === "unrecognized_keys") return `unknown field ${issue.keys.map(quoteText).join(", ")}`;
+  if (issue.code === "invalid_type" || issue.code === "invalid_union") {
+    return field === "" ? "fields must be an object" : `field ${field} is missing or not of the right type`;
+  }
+  if (issue.code === "invalid_key") return `invalid field name ${field}`;
+  return field === "" ? issue.message : `field ${field} ${issue.message}`;
+}
+
+function describeType(type: SecretType): string {
+  if (type === "custom") return "A custom secret has one or more fields with text, numbers or booleans.";
+  const optional = Object.keys(schemas[type].shape).filter((field) => !REQUIRED_FIELDS[type].includes(field));
+  const more = optional.length > 0 ? `; optional: ${optional.join(", ")}` : "";
+  return `A ${type} secret needs ${REQUIRED_FIELDS[type].join(" and ")}${more}.`;
+}
+
+/**
+ * The field that `{{ secrets.NAME }}` stands for, or null where a secret of this type has no single value.
+ * apiKey: value, bearerToken: token, custom with exactly one field: that field.
+ */
+export function primaryField(type: SecretType, fieldNames: readonly string[]): string | null {
+  if (type === "apiKey") return "value";
+  if (type === "bearerToken") return "token";
+  const [only] = fieldNames;
+  return type === "custom" && fieldNames.length === 1 && only !== undefined ? only : null;
+}

@@ -1,0 +1,61 @@
+import { quoteText } from "./errors.ts";
+import { parseReference, type Reference } from "./reference.ts";
+
+/** A piece of a string: text as it stands, or a reference. */
+export type TemplatePart =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "reference"; readonly reference: Reference; readonly start: number; readonly end: number };
+
+/** Something between braces that is no reference. `start` and `end` count UTF-16 units. */
+export interface TemplateProblem {
+  readonly message: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A string, taken apart. */
+export interface Template {
+  readonly parts: readonly TemplatePart[];
+  /** Empty where the string is well-formed. */
+  readonly problems: readonly TemplateProblem[];
+}
+
+/**
+ * Takes a string apart into text and references, in one pass. `\{{` is a literal `{{`. An unclosed `{{` is a problem, not
+ * text: a typing error must not print a reference where a value was meant.
+ */
+export function parseTemplate(source: string): Template {
+  const parts: TemplatePart[] = [];
+  const problems: TemplateProblem[] = [];
+  let text = "";
+  let at = 0;
+  for (let open = source.indexOf("{{"); open !== -1; open = source.indexOf("{{", at)) {
+    if (source[open - 1] === "\\" && open > at) {
+      text += `${source.slice(at, open - 1)}{{`;
+      at = open + 2;
+      continue;
+    }
+    text += source.slice(at, open);
+    const close = source.indexOf("}}", open + 2);
+    const end = close === -1 ? source.length : close + 2;
+    const inside = source.slice(open + 2, close === -1 ? undefined : close);
+    const result = parseReference(inside);
+    if (close === -1) {
+      problems.push({
+        message: `Unclosed reference '${quoteText(source.slice(open))}': expected }}`,
+        start: open,
+        end,
+      });
+    } else if (result.ok) {
+      if (text !== "") parts.push({ kind: "text", text });
+      parts.push({ kind: "reference", reference: result.reference, start: open, end });
+      text = "";
+    } else {
+      problems.push({ message: result.problem, start: open, end });
+    }
+    at = end;
+  }
+  text += source.slice(at);
+  if (text !== "") parts.push({ kind: "text", text });
+  return { parts, problems };
+}

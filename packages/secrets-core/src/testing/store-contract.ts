@@ -1,0 +1,220 @@
+import type { SecretMetadata } from "../secret.ts";
+import { parseSecretName, type SecretName } from "../secret-name.ts";
+import type { SecretStore } from "../secret-store.ts";
+import { sampleSecret } from "./sample-secret.ts";
+
+/** The part of `expect` (vitest, jest) that the contract uses. */
+type Expect = (actual: unknown) => { toBe(expected: unknown): void; toEqual(expected: unknown): void } & {
+  readonly rejects: { toMatchObject(expected: object): Promise<void> };
+};
+
+export interface StoreContractOptions {
+  /** `it` of vitest, jest or node:test. */
+  readonly it: (name: string, run: () => Promise<void>) => void;
+  readonly expect: Expect;
+  /** An empty store in a place of its own, and how to open the same place again (null: it does not outlive `close`). */
+  readonly open: () => Promise<{ store: SecretStore; reopen: (() => Promise<SecretStore>) | null }>;
+}
+
+const A = parseSecretName("A");
+const OTHER_ID = "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d";
+
+/**
+ * Registers one test per promise of {@link SecretStore}. A store's test file is this call:
+ *
+ * ```ts
+ * import { expect, it } from "vitest";
+ * import { secretStoreContract } from "@autokestra/secrets-core/testing";
+ *
+ * secretStoreContract({ it, expect, open: async () => ({ store: await openMyStore(), reopen: null }) });
+ * ```
+ */
+export function secretStoreContract({ it, expect, open }: StoreContractOptions): void {
+  function test(name: string, run: (store: SecretStore) => Promise<void>): void {
+    it(name, async () => {
+      const { store } = await open();
+      try {
+        await run(store);
+      } finally {
+        await store.close();
+      }
+    });
+  }
+
+  test("an empty store has no header, no secrets and nothing to delete", async (store) => {
+    expect(await store.readHeader()).toBe(null);
+    expect(await store.get(A)).toBe(null);
+    expect(await store.list()).toEqual([]);
+    expect(await store.delete(A)).toBe(false);
+  });
+
+  test("get returns what put was given, to the byte", async (store) => {
+    const secret = sampleSecret("A", {
+      type: "oauth",
+      description: "für – \"quotes\", 'ticks', 日本語, 🔑",
+      tags: ["prod", "team:ops", "ü"],
+      expiresAt: "2030-01-01T00:00:00.000Z",
+    });
+    await store.put(secret, null);
+    expect(await store.get(A)).toEqual(secret);
+  });
+
+  test("a ciphertext of a megabyte and one of a byte come back", async (store) => {
+    for (const length of [1, 1024 * 1024]) {
+      const name = parseSecretName(`S${length}`);
+      const sample = sampleSecret(name);
+      const ciphertext = Uint8Array.from({ length }, (_, index) => (index * 7) % 256);
+      await store.put({ ...sample, envelope: { ...sample.envelope, ciphertext } }, null);
+      const stored = (await store.get(name))?.envelope.ciphertext;
+      expect(stored?.length === length && stored.every((byte, index) => byte === ciphertext[index])).toBe(true);
+    }
+  });
+
+  test("names are case-sensitive and exact", async (store) => {
+    for (const name of ["API_KEY", "api_key", "API_KEY2", "API_KEY_", "-", "_", "0", "x".repeat(255)]) {
+      await store.put(sampleSecret(name, { description: name }), null);
+    }
+    expect((await store.get(parseSecretName("API_KEY")))?.metadata.description).toBe("API_KEY");
+    expect((await store.get(parseSecretName("api_key")))?.metadata.description).toBe("api_key");
+    expect((await store.get(parseSecretName("x".repeat(255))))?.metadata.description).toBe("x".repeat(255));
+    expect(await store.get(parseSecretName("Api_Key"))).toBe(null);
+    expect(await store.get(parseSecretName("API_KE"))).toBe(null);
+  });
+
+  test("names that break the rules are refused, and nothing is stored", async (store) => {
+    for (const name of [
+      "",
+      ".",
+      "..",
+      "../x",
+      "a/b",
+      "a\\b",
+      "%2e%2e",
+      "a\0b",
+      "a\nb",
+      "x".repeat(256),
+      "ü",
+      "__proto__",
+    ]) {
+      const sample = sampleSecret("A");
+      const forged = { ...sample, metadata: { ...sample.metadata, name: name as SecretName } };
+      await refuses(store.put(forged, null), name);
+    }
+    expect(await store.list()).toEqual([]);
+  });
+
+  async function refuses(attempt: Promise<void>, name: string): Promise<void> {
+    const refused = await attempt.then(
+      () => false,
+      () => true,
+    );
+    expect({ name, refused }).toEqual({ name, refused: true });
+  }
+
+  test("list returns metadata in the order of the names", async (store) => {
+    for (const name of ["b", "B", "a", "A", "_", "-", "1"]) await store.put(sampleSecret(name), null);
+    const listed = await store.list();
+    expect(listed.map((metadata) => metadata.name)).toEqual(["-", "1", "A", "B", "_", "a", "b"]);
+    expect(listed[2]).toEqual(sampleSecret("A").metadata);
+  });
+
+  test("list filters by type and by tags, all of which must be there", async (store) => {
+    const secrets: [string, Partial<SecretMetadata>][] = [
+      ["A", { tags: ["x", "y"] }],
+      ["B", { tags: ["x"], type: "custom" }],
+      ["C", { tags: ["xy", 'x","y'] }],
+      ["D", {}],
+    ];
+    for (const [name, changes] of secrets) await store.put(sampleSecret(name, changes), null);
+    const names = async (filter: Parameters<SecretStore["list"]>[0]) =>
+      (await store.list(filter)).map((metadata) => metadata.name).join("");
+    expect(await names({})).toBe("ABCD");
+    expect(await names({ tags: ["x"] })).toBe("AB");
+    expect(await names({ tags: ["x", "y"] })).toBe("A");
+    expect(await names({ tags: ["x"], type: "custom" })).toBe("B");
+    expect(await names({ type: "apiKey" })).toBe("ACD");
+    expect(await names({ tags: ["%"] })).toBe("");
+  });
+
+  test("put with null refuses a name that is taken", async (store) => {
+    await store.put(sampleSecret("A"), null);
+    await expect(store.put(sampleSecret("A", { id: OTHER_ID }), null)).rejects.toMatchObject({ code: "SECRET_EXISTS" });
+    expect(await store.get(A)).toEqual(sampleSecret("A"));
+  });
+
+  test("put with a version replaces exactly that version of the same secret", async (store) => {
+    await store.put(sampleSecret("A"), null);
+    await store.put(sampleSecret("A", { version: 2 }), 1);
+    expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
+    const conflict = { code: "VERSION_CONFLICT" };
+    await expect(store.put(sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject(conflict);
+    await expect(store.put(sampleSecret("A", { version: 4 }), 3)).rejects.toMatchObject(conflict);
+    await expect(store.put(sampleSecret("A", { version: 3, id: OTHER_ID }), 2)).rejects.toMatchObject(conflict);
+    await expect(store.put(sampleSecret("B", { version: 2 }), 1)).rejects.toMatchObject(conflict);
+    expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
+    expect((await store.list()).length).toBe(1);
+  });
+
+  test("of many writers of one version exactly one wins", async (store) => {
+    await store.put(sampleSecret("A"), null);
+    const writers = Array.from({ length: 20 }, () => store.put(sampleSecret("A", { version: 2 }), 1));
+    const outcomes = await Promise.allSettled(writers);
+    expect(outcomes.filter((outcome) => outcome.status === "fulfilled").length).toBe(1);
+  });
+
+  test("delete removes the secret, and its name is free again", async (store) => {
+    await store.put(sampleSecret("A"), null);
+    await store.put(sampleSecret("B"), null);
+    expect(await store.delete(A)).toBe(true);
+    expect(await store.get(A)).toBe(null);
+    expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B"]);
+    expect(await store.delete(A)).toBe(false);
+    await store.put(sampleSecret("A", { id: OTHER_ID }), null);
+    expect((await store.get(A))?.metadata.id).toBe(OTHER_ID);
+  });
+
+  test("the header is replaced only by who knows the last one", async (store) => {
+    expect(await store.writeHeader("two", "one")).toBe(false);
+    expect(await store.writeHeader("one", null)).toBe(true);
+    expect(await store.writeHeader("two", null)).toBe(false);
+    expect(await store.readHeader()).toBe("one");
+    expect(await store.writeHeader("two", "one")).toBe(true);
+    expect(await store.readHeader()).toBe("two");
+  });
+
+  test("a closed store says so", async (store) => {
+    await store.close();
+    await store.close();
+    const closed = { code: "STORE_UNAVAILABLE" };
+    await expect(store.get(A)).rejects.toMatchObject(closed);
+    await expect(store.list()).rejects.toMatchObject(closed);
+    await expect(store.put(sampleSecret("A"), null)).rejects.toMatchObject(closed);
+    await expect(store.delete(A)).rejects.toMatchObject(closed);
+    await expect(store.readHeader()).rejects.toMatchObject(closed);
+  });
+
+  it("what was put is there after closing and opening again", async () => {
+    const { store, reopen } = await open();
+    await store.put(sampleSecret("A"), null);
+    await store.writeHeader("one", null);
+    await store.close();
+    if (reopen === null) return;
+    const again = await reopen();
+    expect(await again.get(A)).toEqual(sampleSecret("A"));
+    expect(await again.readHeader()).toBe("one");
+    await again.close();
+  });
+
+  it("two openings of one place see each other's writes", async () => {
+    const { store, reopen } = await open();
+    if (reopen === null) return await store.close();
+    const other = await reopen();
+    await store.put(sampleSecret("A"), null);
+    expect(await other.get(A)).toEqual(sampleSecret("A"));
+    await other.put(sampleSecret("A", { version: 2 }), 1);
+    await expect(store.put(sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
+    expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
+    await other.close();
+    await store.close();
+  });
+}

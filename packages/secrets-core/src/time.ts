@@ -1,0 +1,19 @@
+/** A moment as ISO 8601 in UTC with milliseconds, `2026-11-22T12:00:00.000Z`: the only form in which autokestra keeps times. */
+export type Timestamp = string;
+
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2}))?$/;
+
+/**
+ * Reads ISO 8601 (a date, or a date and time with an offset) or milliseconds since 1970, as a number or as digits.
+ * Returns null for anything else, also for days that no calendar has.
+ */
+export function parseTimestamp(input: string | number): Timestamp | null {
+  if (typeof input === "string" && ISO_8601.test(input)) {
+    const moment = new Date(input);
+    const dayExists = new Date(`${input.slice(0, 10)}T00:00:00Z`).toJSON()?.startsWith(input.slice(0, 10));
+    return dayExists ? moment.toJSON() : null;
+  }
+  const milliseconds = typeof input === "string" && /^\d{1,15}$/.test(input) ? Number(input) : input;
+  if (typeof milliseconds !== "number" || !Number.isFinite(milliseconds)) return null;
+  return new Date(milliseconds).toJSON();
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { parseFields, primaryField, type SecretType } from "../src/index.ts";
+
+describe("parseFields", () => {
+  it.each<[SecretType, object, object?]>([
+    ["apiKey", { value: "v" }],
+    ["basicAuth", { username: "u", password: "p" }],
+    ["bearerToken", { token: "t" }],
+    [
+      "bearerToken",
+      { token: "t", expiresAt: 1_800_000_000_000 },
+      { token: "t", expiresAt: "2027-01-15T08:00:00.000Z" },
+    ],
+    ["oauth", { clientId: "i", clientSecret: "s" }],
+    [
+      "oauth",
+      { clientId: "i", clientSecret: "s", scopes: "read, write" },
+      { clientId: "i", clientSecret: "s", scopes: ["read", "write"] },
+    ],
+    [
+      "oauth",
+      {
+        clientId: "i",
+        clientSecret: "s",
+        tokenUrl: "https://a.example/t",
+        scopes: ["a"],
+        accessToken: "x",
+        refreshToken: "y",
+      },
+    ],
+    ["custom", { host: "h", port: 5432, tls: true }],
+    ["apiKey", { value: "\u0000\ud800 {{ secrets.X }} \r\n" }],
+  ])("takes %s %j", (type, fields, expected = fields) => {
+    expect(parseFields("N", type, fields)).toEqual(expected);
+  });
+
+  it.each<[SecretType, unknown, string]>([
+    ["apiKey", {}, "field value is missing"],
+    ["apiKey", { value: 7 }, "field value is missing or not of the right type"],
+    ["apiKey", { value: "s3cret", extra: "s3cret" }, "unknown field extra"],
+    ["basicAuth", { username: "s3cret" }, "field password is missing"],
+    ["bearerToken", { token: "t", expiresAt: "s3cret" }, "field expiresAt must be ISO 8601"],
+    ["oauth", { clientId: "i", clientSecret: "s", tokenUrl: "s3cret" }, "field tokenUrl must be a URL"],
+    ["custom", {}, "needs at least one field"],
+    ["custom", { a: { b: "s3cret" } }, "field a is missing or not of the right type"],
+    ["custom", { "a b": "s3cret" }, "invalid field name a b"],
+    ["custom", { constructor: "s3cret" }, "invalid field name constructor"],
+    ["apiKey", "s3cret", "fields must be an object"],
+    ["apiKey", null, "fields must be an object"],
+  ])("refuses %s %j without repeating a value", (type, fields, reason) => {
+    const attempt = () => parseFields("NAME", type, fields);
+    expect(attempt).toThrow(
+      expect.objectContaining({ code: "VALUE_INVALID", message: expect.stringContaining(reason) }),
+    );
+    expect(attempt).toThrow(expect.objectContaining({ message: expect.not.stringContaining("s3cret") }));
+  });
+
+  it.each<[SecretType, object]>([
+    ["apiKey", { value: "" }],
+    ["basicAuth", { username: "u", password: "" }],
+    ["custom", { a: "" }],
+  ])("refuses an empty value in %s", (type, fields) => {
+    expect(() => parseFields("N", type, fields)).toThrow(
+      expect.objectContaining({ code: "VALUE_EMPTY", message: "Secret value cannot be empty" }),
+    );
+  });
+
+  it("keeps a key called __proto__ out", () => {
+    expect(() => parseFields("N", "custom", JSON.parse('{"__proto__": "x"}'))).toThrow("custom");
+    expect(Object.prototype).not.toHaveProperty("x");
+  });
+});
+
+describe("primaryField", () => {
+  it.each<[SecretType, string[], string | null]>([
+    ["apiKey", ["value"], "value"],
+    ["bearerToken", ["token", "expiresAt"], "token"],
+    ["custom", ["only"], "only"],
+    ["custom", ["a", "b"], null],
+    ["basicAuth", ["username", "password"], null],
+    ["oauth", ["clientId", "clientSecret"], null],
+  ])("of %s %j is %j", (type, fields, expected) => {
+    expect(primaryField(type, fields)).toBe(expected);
+  });
+});
