@@ -1,0 +1,44 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+
+/** AES-256-GCM with the sizes of NIST SP 800-38D that autokestra fixes: key 32 bytes, nonce 12 (section 8.2), tag 16 (5.2.1.2). */
+export const KEY_BYTES = 32;
+export const NONCE_BYTES = 12;
+export const TAG_BYTES = 16;
+
+/** A ciphertext with what it takes to open it. */
+export interface SealedBytes {
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+/** Encrypts under a fresh random nonce. Random, not counted: a copied or restored store must not repeat one. */
+export function sealBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): SealedBytes {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(aad);
+  const ciphertext = cipher.update(plaintext);
+  cipher.final();
+  return { nonce, ciphertext, tag: cipher.getAuthTag() };
+}
+
+/**
+ * Decrypts, and returns null for anything that is not exactly what {@link sealBytes} made under this key and AAD. No byte of
+ * plaintext is returned before the tag is checked; a wrong length of key, nonce or tag counts as not authentic.
+ */
+export function openBytes(key: Uint8Array, aad: Uint8Array, sealed: SealedBytes): Buffer | null {
+  const { nonce, ciphertext, tag } = sealed;
+  // node:crypto takes shorter tags and any nonce, unless told.
+  if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES || tag.length !== TAG_BYTES) return null;
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(aad);
+  decipher.setAuthTag(tag);
+  const plaintext = decipher.update(ciphertext);
+  try {
+    decipher.final();
+  } catch {
+    plaintext.fill(0);
+    return null;
+  }
+  return plaintext;
+}
