@@ -1,0 +1,59 @@
+import { createReadStream } from "node:fs";
+import { AutokestraError, type SecretName, type SecretSource, type SourceAnswer } from "@autokestra/secrets-core";
+import { readText } from "./read-text.ts";
+
+const RESERVED_PREFIXES = [
+  "AUTOKESTRA_",
+  "WORKFLOW_",
+  "VAULT_",
+  "BAO_",
+  "AWS_",
+  "GOOGLE_",
+  "AZURE_",
+  "OP_",
+  "NODE_",
+  "npm_",
+  "LD_",
+  "DYLD_",
+];
+
+const RESERVED_NAMES = new Set("PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "));
+
+/** True for variables that belong to the system or to the engine: a workflow must not read them as secrets. */
+export function isReservedVariable(name: string): boolean {
+  return RESERVED_NAMES.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/**
+ * Takes a secret from the variable of its name, or from the file that NAME_FILE names. It is an apiKey. An empty variable
+ * counts as absent, as in GitHub Actions.
+ *
+ * @param env default `process.env`
+ */
+export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): SecretSource {
+  return {
+    id: "environment",
+    async lookup(name) {
+      if (isReservedVariable(name)) return { status: "absent" };
+      const value = env[name];
+      if (value) return found(value);
+      const path = env[`${name}_FILE`];
+      return path ? await fromFile(name, path) : { status: "absent" };
+    },
+  };
+}
+
+async function fromFile(name: SecretName, path: string): Promise<SourceAnswer> {
+  try {
+    const value = await readText(createReadStream(path), `The file named by ${name}_FILE`);
+    return value === "" ? { status: "malformed", reason: `the file named by ${name}_FILE is empty` } : found(value);
+  } catch (error) {
+    if (error instanceof AutokestraError) return { status: "malformed", reason: error.message };
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    return { status: "unavailable", reason: `the file named by ${name}_FILE cannot be read (${code})` };
+  }
+}
+
+function found(value: string): SourceAnswer {
+  return { status: "found", secret: { type: "apiKey", fields: { value }, expiresAt: null } };
+}

@@ -1,0 +1,10 @@
+/**
+ * Declared secrets and references -> values.
+ *
+ * @module
+ */
+export { createEnvironmentSource, isReservedVariable } from "./environment-source.ts";
+export { readText } from "./read-text.ts";
+export { type Lookup, MAX_DEPTH, resolveTemplates, toText } from "./resolve-templates.ts";
+export { createSecretResolver } from "./secret-resolver.ts";
+export { createStoreSource } from "./store-source.ts";

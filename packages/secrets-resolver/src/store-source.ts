@@ -1,0 +1,17 @@
+import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
+
+/** Takes secrets from a store. What is wrong there (wrong key, changed record, broken store) is thrown as it is. */
+export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSource {
+  return {
+    id: "store",
+    async lookup(name) {
+      try {
+        const { metadata, fields } = await secrets.get(name);
+        return { status: "found", secret: { type: metadata.type, fields, expiresAt: metadata.expiresAt } };
+      } catch (error) {
+        if (error instanceof AutokestraError && error.code === "SECRET_NOT_FOUND") return { status: "absent" };
+        throw error;
+      }
+    },
+  };
+}

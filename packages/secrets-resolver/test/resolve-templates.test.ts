@@ -1,0 +1,93 @@
+import { formatReference, type Reference } from "@autokestra/secrets-core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { resolveTemplates } from "../src/index.ts";
+
+const values: Readonly<Record<string, unknown>> = {
+  "secrets.TOKEN": "t0ken",
+  "secrets.NUMBER.port": 5432,
+  "secrets.FLAG.on": true,
+  "secrets.PAIR": { username: "u", password: "p" },
+  "secrets.PAIR.password": "p",
+  "secrets.TEMPLATE": "{{ secrets.TOKEN }} \\{{",
+  "secrets.DOLLAR": "$& $$ $1 $` \\n \n \r\n",
+  "inputs.null": null,
+  "tasks.a.output": { list: [1, 2] },
+};
+
+function lookup(reference: Reference): unknown {
+  return values[formatReference(reference)];
+}
+
+describe("resolveTemplates", () => {
+  it.each<[unknown, unknown]>([
+    ["plain", "plain"],
+    ["{{ secrets.TOKEN }}", "t0ken"],
+    ["Bearer {{secrets.TOKEN}}", "Bearer t0ken"],
+    ["{{ secrets.TOKEN }}{{ secrets.TOKEN }}", "t0kent0ken"],
+    ["{{ secrets.NUMBER.port }}", 5432],
+    [":{{ secrets.NUMBER.port }}", ":5432"],
+    ["{{ secrets.FLAG.on }}", true],
+    ["on={{ secrets.FLAG.on }}", "on=true"],
+    ["{{ secrets.PAIR }}", { username: "u", password: "p" }],
+    ["{{ inputs.null }}", null],
+    ["is {{ inputs.null }}", "is null"],
+    ["{{ tasks.a.output }}", { list: [1, 2] }],
+    ["got {{ tasks.a.output }}", 'got {"list":[1,2]}'],
+    ["{{ secrets.TEMPLATE }}", "{{ secrets.TOKEN }} \\{{"],
+    ["<{{ secrets.TEMPLATE }}>", "<{{ secrets.TOKEN }} \\{{>"],
+    ["<{{ secrets.DOLLAR }}>", "<$& $$ $1 $` \\n \n \r\n>"],
+    ["\\{{ secrets.TOKEN }}", "{{ secrets.TOKEN }}"],
+    [7, 7],
+    [null, null],
+    [
+      { a: [{ b: "{{ secrets.TOKEN }}" }], c: false },
+      { a: [{ b: "t0ken" }], c: false },
+    ],
+    [{ "{{ secrets.TOKEN }}": "x" }, { "{{ secrets.TOKEN }}": "x" }],
+  ])("resolves %j to %j", (input, expected) => {
+    expect(resolveTemplates(input, lookup)).toEqual(expected);
+  });
+
+  it("tells which fields there are where a text needs one of them", () => {
+    expect(() => resolveTemplates("user {{ secrets.PAIR }}", lookup)).toThrow(
+      expect.objectContaining({
+        code: "REFERENCE_INVALID",
+        message: "Secret 'PAIR' has no single value (fields: username, password)",
+      }),
+    );
+  });
+
+  it("refuses a malformed reference", () => {
+    expect(() => resolveTemplates(["{{ secrets. }}"], lookup)).toThrow(
+      expect.objectContaining({ code: "REFERENCE_INVALID" }),
+    );
+  });
+
+  it("refuses a cycle, and nesting of 100 000 levels, without overflowing", () => {
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    let deep: unknown = "x";
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    for (const value of [cycle, deep]) {
+      expect(() => resolveTemplates(value, lookup)).toThrow(expect.objectContaining({ code: "REFERENCE_INVALID" }));
+    }
+  });
+
+  it("keeps a key called __proto__ as data", () => {
+    const input: unknown = JSON.parse('{"__proto__": {"polluted": "{{ secrets.TOKEN }}"}}');
+    const output = resolveTemplates(input, lookup);
+    expect(Object.hasOwn(output as object, "__proto__")).toBe(true);
+    expect(Object.prototype).not.toHaveProperty("polluted");
+  });
+
+  it("puts any value in as it is, to the unit, and leaves its input alone", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (value) => {
+        const input = { text: "<{{ secrets.TOKEN }}>", whole: "{{ secrets.TOKEN }}" };
+        expect(resolveTemplates(input, () => value)).toEqual({ text: `<${value}>`, whole: value });
+        expect(input.whole).toBe("{{ secrets.TOKEN }}");
+      }),
+    );
+  });
+});

@@ -1,0 +1,24 @@
+import { integrityFailed, parseSecretName, type Secret, secretNotFound } from "@autokestra/secrets-core";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { describe, expect, it } from "vitest";
+import { createStoreSource } from "../src/index.ts";
+
+const A = parseSecretName("A");
+
+describe("createStoreSource", () => {
+  it("gives the secret with its expiry", async () => {
+    const expiresAt = "2030-01-01T00:00:00.000Z";
+    const secret: Secret = { metadata: sampleSecret("A", { expiresAt }).metadata, fields: { value: "v" } };
+    expect(await createStoreSource({ get: async () => secret }).lookup(A)).toEqual({
+      status: "found",
+      secret: { type: "apiKey", fields: { value: "v" }, expiresAt },
+    });
+  });
+
+  it("answers absent only for a secret that is not there", async () => {
+    const missing = createStoreSource({ get: async () => await Promise.reject(secretNotFound("A")) });
+    expect(await missing.lookup(A)).toEqual({ status: "absent" });
+    const broken = createStoreSource({ get: async () => await Promise.reject(integrityFailed("A")) });
+    await expect(broken.lookup(A)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+  });
+});
