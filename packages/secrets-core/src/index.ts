@@ -4,6 +4,9 @@
  *
  * @module
  */
+
+/** The schema library that core itself uses, so that the packages around it need none of their own. */
+export { z } from "zod";
 export {
   AutokestraError,
   type AutokestraErrorOptions,
@@ -16,9 +19,10 @@ export {
   secretsMissing,
 } from "./errors.ts";
 export type { MasterKey, MasterKeyProvider } from "./master-key-provider.ts";
-export { byName, checkPut, createMemoryStore, passesFilter, storeClosed } from "./memory-store.ts";
+export { byName, checkPut, createMemoryStore, passesFilter } from "./memory-store.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
+  checkSealedSecret,
   descriptionSchema,
   type Envelope,
   envelopeSchema,
@@ -52,5 +56,13 @@ export {
   type SecretType,
   secretTypeSchema,
 } from "./secret-type.ts";
+export {
+  quotePath,
+  secretCorrupt,
+  storeClosed,
+  storeCorrupt,
+  storeTooNew,
+  storeUnavailable,
+} from "./store-errors.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
 export { parseTimestamp, type Timestamp } from "./time.ts";

@@ -1,6 +1,7 @@
 import { AutokestraError, quoteText } from "./errors.ts";
-import { type SealedSecret, type SecretMetadata, sealedSecretSchema } from "./secret.ts";
+import { checkSealedSecret, type SealedSecret, type SecretMetadata } from "./secret.ts";
 import type { SecretFilter, SecretStore } from "./secret-store.ts";
+import { storeClosed } from "./store-errors.ts";
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
 export function createMemoryStore(): SecretStore {
@@ -35,8 +36,10 @@ export function createMemoryStore(): SecretStore {
     },
     async put(secret, expectedVersion) {
       use();
-      checkPut(sealedSecretSchema.parse(secret), secrets.get(secret.metadata.name)?.metadata ?? null, expectedVersion);
-      secrets.set(secret.metadata.name, secret);
+      const checked = checkSealedSecret(secret);
+      const { name } = checked.metadata;
+      checkPut(checked, secrets.get(name)?.metadata ?? null, expectedVersion);
+      secrets.set(name, checked);
     },
     async delete(name) {
       use();
@@ -79,9 +82,4 @@ export function checkPut(secret: SealedSecret, current: SecretMetadata | null, e
   throw new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
     hint: "Read it again, then write.",
   });
-}
-
-/** What every method of a closed store throws. */
-export function storeClosed(): AutokestraError {
-  return new AutokestraError("STORE_UNAVAILABLE", "The secret store is closed");
 }

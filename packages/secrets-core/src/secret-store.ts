@@ -40,7 +40,8 @@ export interface SecretStore {
    * Compare and set. With `expectedVersion` null the name must be free; with a number the stored secret must have the
    * same id and exactly that version.
    *
-   * @throws AutokestraError `SECRET_EXISTS` (expected none) or `VERSION_CONFLICT` (gone, another id, or another version);
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (expected none) or
+   * `VERSION_CONFLICT` (gone, another id, or another version);
    * nothing is changed then
    */
   put(secret: SealedSecret, expectedVersion: number | null): Promise<void>;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "@autokestra/secrets-core";
 
 /** A schema for standard base64 of exactly `length` bytes. Node decodes leniently; this takes only what encodes back. */
 export function base64Bytes(length: number): z.ZodType<string> {

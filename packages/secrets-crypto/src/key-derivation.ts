@@ -1,12 +1,11 @@
 import { hkdfSync, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
-import { z } from "zod";
+import { AutokestraError, type MasterKey, z } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { base64Bytes } from "./base64.ts";
 
 /** PBKDF2 iterations for new passphrase stores (OWASP Password Storage Cheat Sheet), and the least that is read. */
-export const PBKDF2_ITERATIONS = 600_000;
+const PBKDF2_ITERATIONS = 600_000;
 const MIN_ITERATIONS = 100_000;
 /** A header asking for more would only keep the processor busy: about 5 s. */
 const MAX_ITERATIONS = 10_000_000;

@@ -1,12 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { constants, type FileHandle, link, mkdir, open, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readSync } from "node:fs";
+import { dirname } from "node:path";
 import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
+import {
+  checkPrivateFile,
+  createPrivateFile,
+  errorCode,
+  makePrivateFolder,
+  sweepDrafts,
+  withOpenFile,
+} from "@autokestra/secrets-files";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { parseKeyText } from "./key-text.ts";
 
 /** No key file is longer than this; a passphrase of a kilobyte is a mistake. */
 const MAX_BYTES = 1024;
+
+type KeyContent = Pick<MasterKey, "kind" | "material">;
 
 /**
  * Reads a key file: the forms of `parseKeyText`, or 32 raw bytes. All checks are made on the opened file, so that nothing can
@@ -16,49 +26,33 @@ const MAX_BYTES = 1024;
  * @throws AutokestraError `KEY_UNREADABLE` for a link, another owner, a file that others can read, a folder in which
  * anybody can replace it; `KEY_INVALID`
  */
-export async function readKeyFile(path: string): Promise<Pick<MasterKey, "kind" | "material"> | null> {
-  const file = await openKeyFile(path);
-  if (file === null) return null;
+export async function readKeyFile(path: string): Promise<KeyContent | null> {
+  const refuse = (problem: string, hint = "Give the path of the file itself with --key-file.") =>
+    unsafe(path, problem, hint);
   try {
-    await checkSafe(file, path);
-    const buffer = Buffer.alloc(MAX_BYTES + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    const content = buffer.subarray(0, bytesRead);
-    if (bytesRead === KEY_BYTES && !isText(content)) return { kind: "bytes", material: Buffer.from(content) };
-    if (bytesRead > MAX_BYTES || !isText(content)) {
-      throw new AutokestraError("KEY_INVALID", `The key file ${path} holds neither text nor 32 raw bytes`);
-    }
-    const key = parseKeyText(content.toString("utf8"), path);
-    buffer.fill(0);
-    return key;
-  } finally {
-    await file.close();
-  }
-}
-
-async function openKeyFile(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return withOpenFile(path, refuse, (descriptor) => {
+      if (descriptor === null) return null;
+      checkPrivateFile(descriptor, path, refuse);
+      return readKey(descriptor, path);
+    });
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    if (code === "ELOOP") throw unsafe(path, "is a symbolic link", "Give the path of the file itself with --key-file.");
-    throw unsafe(path, `cannot be opened (${code})`);
+    if (error instanceof AutokestraError) throw error;
+    if (errorCode(error) === "ENOTDIR") return null;
+    throw unsafe(path, `cannot be opened (${reasonOf(error)})`);
   }
 }
 
-async function checkSafe(file: FileHandle, path: string): Promise<void> {
-  const info = await file.stat();
-  const { mode, uid } = info;
-  const me = process.geteuid?.() ?? uid;
-  if (!info.isFile()) throw unsafe(path, "is not a regular file");
-  if (uid !== me && uid !== 0) throw unsafe(path, "belongs to another user", `Make it yours: chown ${me} '${path}'`);
-  if ((mode & 0o077) !== 0) throw unsafe(path, "can be read by others", `Run: chmod 600 '${path}'`);
-  const folder = await stat(dirname(path));
-  const anybodyCanReplace = (folder.mode & 0o002) !== 0 && (folder.mode & 0o1000) === 0;
-  if (anybodyCanReplace) {
-    throw unsafe(path, "lies in a folder that everybody can write to", `Run: chmod o-w '${dirname(path)}'`);
+function readKey(descriptor: number, path: string): KeyContent {
+  const buffer = Buffer.alloc(MAX_BYTES + 1);
+  const bytesRead = readSync(descriptor, buffer, 0, buffer.length, 0);
+  const content = buffer.subarray(0, bytesRead);
+  if (bytesRead === KEY_BYTES && !isText(content)) return { kind: "bytes", material: Buffer.from(content) };
+  if (bytesRead > MAX_BYTES || !isText(content)) {
+    throw new AutokestraError("KEY_INVALID", `The key file ${path} holds neither text nor 32 raw bytes`);
   }
+  const key = parseKeyText(content.toString("utf8"), path);
+  buffer.fill(0);
+  return key;
 }
 
 /**
@@ -69,41 +63,14 @@ async function checkSafe(file: FileHandle, path: string): Promise<void> {
  * @throws AutokestraError `KEY_UNREADABLE` where the file cannot be written
  */
 export async function createKeyFile(path: string): Promise<boolean> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.secret.key.${randomBytes(8).toString("hex")}.tmp`);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeNew(temporary, `${randomBytes(KEY_BYTES).toString("hex")}\n`);
-    try {
-      await link(temporary, path);
-    } finally {
-      await unlink(temporary);
-    }
-    await syncFolder(folder);
-    return true;
+    makePrivateFolder(dirname(path));
+    const created = createPrivateFile(path, `${randomBytes(KEY_BYTES).toString("hex")}\n`);
+    // Each draft of a process that was killed is a key.
+    sweepDrafts(path);
+    return created;
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw unsafe(path, `cannot be written (${errorCode(error)})`);
-  }
-}
-
-async function writeNew(path: string, content: string): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.chmod(0o600);
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    throw unsafe(path, `cannot be written (${reasonOf(error)})`);
   }
 }
 
@@ -113,8 +80,8 @@ function isText(bytes: Buffer): boolean {
   return Buffer.from(text).equals(bytes) && !/[\p{Cc}\ufffd]/u.test(text.replace(/\r?\n$/, ""));
 }
 
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+function reasonOf(error: unknown): string {
+  return errorCode(error) || "unknown error";
 }
 
 function unsafe(path: string, what: string, hint?: string): AutokestraError {

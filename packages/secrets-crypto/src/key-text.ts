@@ -2,7 +2,7 @@ import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
 
 /** The shortest passphrase, in characters. */
-export const MIN_PASSPHRASE_LENGTH = 12;
+const MIN_PASSPHRASE_LENGTH = 12;
 
 const HEX_KEY = /^[0-9a-fA-F]{64}$/;
 const BASE64_KEY = /^[A-Za-z0-9+/_-]{43}=?$/;

@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
-import { AutokestraError } from "@autokestra/secrets-core";
-import { z } from "zod";
+import { AutokestraError, z } from "@autokestra/secrets-core";
 import { KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
 import { base64Bytes } from "./base64.ts";
 import { encodeFields } from "./encode-fields.ts";

@@ -61,7 +61,11 @@ describe("readKeyFile", () => {
     await write(HEX);
     const link = join(folder, "link");
     await symlink(path, link);
-    await expect(readKeyFile(link)).rejects.toMatchObject({ code: "KEY_UNREADABLE" });
+    await expect(readKeyFile(link)).rejects.toMatchObject({
+      code: "KEY_UNREADABLE",
+      message: `The key file ${link} is a symbolic link`,
+      hint: "Give the path of the file itself with --key-file.",
+    });
     await mkdir(join(folder, "dir"));
     await expect(readKeyFile(join(folder, "dir"))).rejects.toMatchObject({ code: "KEY_UNREADABLE" });
     await chmod(folder, 0o777);
@@ -109,6 +113,16 @@ describe("createKeyFile", () => {
 
   it("says so where it cannot write", async () => {
     await write(HEX);
+    await expect(createKeyFile(join(path, "key"))).rejects.toMatchObject({
+      code: "KEY_UNREADABLE",
+      message: `The key file ${join(path, "key")} cannot be written (EEXIST)`,
+    });
     await expect(createKeyFile(join(path, "below", "key"))).rejects.toMatchObject({ code: "KEY_UNREADABLE" });
+  });
+
+  it("removes the keys that killed processes have left in drafts", async () => {
+    await writeFile(`${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, HEX);
+    expect(await createKeyFile(path)).toBe(true);
+    expect(await readdir(folder)).toEqual(["secret.key"]);
   });
 });

@@ -1,4 +1,4 @@
-import type { SecretMetadata } from "../secret.ts";
+import type { SealedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import type { SecretStore } from "../secret-store.ts";
 import { sampleSecret } from "./sample-secret.ts";
@@ -98,17 +98,32 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     ]) {
       const sample = sampleSecret("A");
       const forged = { ...sample, metadata: { ...sample.metadata, name: name as SecretName } };
-      await refuses(store.put(forged, null), name);
+      expect({ name, code: await refusal(store.put(forged, null)) }).toEqual({ name, code: "NAME_INVALID" });
     }
     expect(await store.list()).toEqual([]);
   });
 
-  async function refuses(attempt: Promise<void>, name: string): Promise<void> {
-    const refused = await attempt.then(
-      () => false,
-      () => true,
+  test("records that break the rules are refused, and nothing is stored", async (store) => {
+    const { metadata, envelope } = sampleSecret("A");
+    const forgeries: object[] = [
+      { metadata: { ...metadata, id: "hunter2" }, envelope },
+      { metadata: { ...metadata, tags: ["hunter2\n"] }, envelope },
+      { metadata: { ...metadata, version: 0 }, envelope },
+      { metadata, envelope: { ...envelope, ciphertext: "hunter2" } },
+      { metadata },
+    ];
+    for (const forged of forgeries) {
+      expect(await refusal(store.put(forged as SealedSecret, null))).toBe("VALUE_INVALID");
+    }
+    expect(await store.list()).toEqual([]);
+  });
+
+  /** The code of the error, or null where there is none. */
+  async function refusal(attempt: Promise<void>): Promise<unknown> {
+    return await attempt.then(
+      () => null,
+      (error: { code?: unknown }) => error.code,
     );
-    expect({ name, refused }).toEqual({ name, refused: true });
   }
 
   test("list returns metadata in the order of the names", async (store) => {

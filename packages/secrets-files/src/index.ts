@@ -1,0 +1,16 @@
+/**
+ * Files and folders that only their owner can read.
+ *
+ * @module
+ */
+export { closeToOthers } from "./close-to-others.ts";
+export { createPrivateFile } from "./create-private-file.ts";
+export { sweepDrafts } from "./draft.ts";
+export { fileIdentity } from "./file-identity.ts";
+export { withOpenFile } from "./open-file.ts";
+export { OTHERS } from "./permission.ts";
+export { checkPrivateFile } from "./private-file.ts";
+export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
+export type { Refuse } from "./refuse.ts";
+export { replacePrivateFile } from "./replace-private-file.ts";
+export { errorCode, systemReason } from "./system-error.ts";

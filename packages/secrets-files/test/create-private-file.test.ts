@@ -1,0 +1,46 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { createPrivateFile } from "../src/index.ts";
+import { bundleScript, run } from "./child.ts";
+import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+
+it.each(["000", "002", "022", "077", "277"])("file and folders are 0600 and 0700 under umask %s", async (umask) => {
+  const folder = temporaryFolder();
+  // A umask that takes from the owner would leave a folder that nobody can fill.
+  if (umask === "277") mkdirSync(join(folder, "a", "b"), { recursive: true, mode: 0o700 });
+  expect(await run(await creator(), [folder, "x"], umask)).toBe("true");
+  expect(["a", "a/b", "a/b/file"].map((place) => modeOf(join(folder, place)))).toEqual(["700", "700", "600"]);
+});
+
+it.each([
+  ["a file", (path: string) => writeFileSync(path, "first")],
+  ["a folder", (path: string) => mkdirSync(path)],
+  ["a link to nothing", (path: string) => symlinkSync("nothing", path)],
+])("%s that is there stays, and nothing is left beside it", (_, place) => {
+  const folder = temporaryFolder();
+  const path = join(folder, "file");
+  place(path);
+  const before = lstatSync(path).ino;
+  expect(createPrivateFile(path, "second")).toBe(false);
+  expect([lstatSync(path).ino, readdirSync(folder)]).toEqual([before, ["file"]]);
+});
+
+it("a folder that is not there is an error of the file system", () => {
+  const path = join(temporaryFolder(), "none", "file");
+  expect(() => createPrivateFile(path, "x")).toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+it("of twenty processes that start at once one creates the file, and it is whole", async () => {
+  const folder = temporaryFolder();
+  const file = await creator();
+  const contents = Array.from({ length: 20 }, (_, index) => String(index).repeat(10_000));
+  const outcomes = await Promise.all(contents.map(async (content) => await run(file, [folder, content])));
+  expect(outcomes.filter((created) => created === "true")).toHaveLength(1);
+  expect(readFileSync(join(folder, "a/b/file"), "utf8")).toBe(contents[outcomes.indexOf("true")]);
+  expect(readdirSync(join(folder, "a/b"))).toEqual(["file"]);
+});
+
+async function creator(): Promise<string> {
+  return await bundleScript(new URL("creator.ts", import.meta.url));
+}

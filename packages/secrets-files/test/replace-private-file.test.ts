@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { replacePrivateFile, sweepDrafts } from "../src/index.ts";
+import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+
+const yes = () => true;
+
+it.each([
+  ["an open one", (path: string) => writeFileSync(path, "old", { mode: 0o644 })],
+  ["none", () => undefined],
+])("a file takes the place of %s, with mode 0600", (_, place) => {
+  const folder = temporaryFolder();
+  const path = join(folder, "file");
+  place(path);
+  expect(replacePrivateFile(path, "new", yes)).toBe(true);
+  expect([readFileSync(path, "utf8"), modeOf(path), readdirSync(folder)]).toEqual(["new", "600", ["file"]]);
+});
+
+it.each([
+  ["is another by now", () => false],
+  ["can no longer be replaced, as its draft was swept", (path: string) => sweepDrafts(path) === undefined],
+])("a file that %s is left alone", (_, look) => {
+  const folder = temporaryFolder();
+  const path = join(folder, "file");
+  writeFileSync(path, "theirs");
+  expect(replacePrivateFile(path, "ours", () => look(path))).toBe(false);
+  expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["theirs", ["file"]]);
+});
+
+it("an error of the last look is passed on, and the draft is gone", () => {
+  const folder = temporaryFolder();
+  const fail = () => {
+    throw new RangeError("broken");
+  };
+  expect(() => replacePrivateFile(join(folder, "file"), "new", fail)).toThrow("broken");
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it("the drafts of killed processes are swept, and nothing else is", () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "store.json");
+  const draft = `${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
+  const kept = ["store.json.1.draft", "store.json.backup", "store.json.old.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft"];
+  for (const name of kept) writeFileSync(join(folder, name), "kept");
+  writeFileSync(draft, "half");
+  expect(replacePrivateFile(path, "new", yes)).toBe(true);
+  expect(existsSync(draft)).toBe(false);
+  expect(readdirSync(folder)).toEqual(["store.json", ...kept]);
+});

@@ -1,0 +1,16 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+
+/** A new folder with mode 0700, removed after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "autokestra-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The permission bits of a file or folder, as chmod takes them. */
+export function modeOf(path: string): string {
+  return (statSync(path).mode & 0o7777).toString(8);
+}
