@@ -1,0 +1,28 @@
+import { setTimeout } from "node:timers/promises";
+import { errorCode } from "@autokestra/secrets-files";
+
+/** Longest pause between two attempts, in milliseconds. */
+const MAX_PAUSE = 5;
+
+/**
+ * Runs `attempt` again while another connection has the database locked, until it works or the time is over. SQLite's own
+ * waiting backs off: whoever has waited longest then asks least often, and starves. Here everybody asks at random moments.
+ *
+ * @throws the SQLITE_BUSY of the last attempt, or what else `attempt` throws
+ */
+export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBusy(error) || !(performance.now() < deadline)) throw error;
+    }
+    await setTimeout(Math.random() * MAX_PAUSE);
+  }
+}
+
+/** `SQLITE_BUSY` itself, or `SQLITE_BUSY_SNAPSHOT`, `SQLITE_BUSY_RECOVERY`. */
+function isBusy(error: unknown): boolean {
+  return errorCode(error).startsWith("SQLITE_BUSY");
+}

@@ -1,0 +1,36 @@
+import { AutokestraError, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
+import { errorCode, systemReason } from "@autokestra/secrets-files";
+
+/** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
+const DAMAGE: Readonly<Record<string, string>> = {
+  SQLITE_CONSTRAINT: "it breaks its own rules",
+  SQLITE_CORRUPT: "it is damaged",
+  SQLITE_ERROR: "it is not laid out as a secret store",
+  SQLITE_MISMATCH: "it breaks its own rules",
+  SQLITE_NOTADB: "it is not a database",
+};
+
+/** Primary result codes that say something about its surroundings. */
+const TROUBLE: Readonly<Record<string, string>> = {
+  SQLITE_BUSY: "another process keeps it locked",
+  SQLITE_CANTOPEN: "it cannot be opened",
+  SQLITE_FULL: "disk is full",
+  SQLITE_IOERR: "the disk failed to read or write",
+  SQLITE_NOMEM: "there is not enough memory",
+  SQLITE_PERM: "permission denied",
+  SQLITE_READONLY: "it is read-only",
+};
+
+/**
+ * The error to throw for one of SQLite or the file system: the path and the code, and nothing else of it, because a message
+ * of a library can quote what it was given. An AutokestraError stays as it is.
+ */
+export function toStoreError(error: unknown, path: string): AutokestraError {
+  if (error instanceof AutokestraError) return error;
+  const code = errorCode(error);
+  const primary = code.split("_", 2).join("_");
+  const damage = DAMAGE[primary];
+  if (damage !== undefined) return storeCorrupt(path, `${damage} (${code})`);
+  const reason = TROUBLE[primary] ?? systemReason(error) ?? "unexpected failure";
+  return storeUnavailable(path, code === "" ? reason : `${reason} (${code})`);
+}

@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+import { retryWhileBusy } from "../src/retry-while-busy.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+/** A store, and another connection that keeps the write lock. */
+async function lockedStore(busyTimeoutMs: number) {
+  const path = join(temporaryFolder(), "secrets.db");
+  const store = await openSqliteStore(path, { busyTimeoutMs });
+  await store.put(sampleSecret("A"), null);
+  const other = new Database(path);
+  other.exec("BEGIN IMMEDIATE");
+  return { path, store, other };
+}
+
+it("a database that stays locked is an error that names it, and readers do not care", async () => {
+  const { path, store, other } = await lockedStore(50);
+  const locked = { code: "STORE_UNAVAILABLE", message: expect.stringMatching(/keeps it locked \(SQLITE_BUSY\)/) };
+  await expect(store.put(sampleSecret("B"), null)).rejects.toMatchObject(locked);
+  await expect(store.delete(parseSecretName("A"))).rejects.toMatchObject(locked);
+  await expect(store.writeHeader("one", null)).rejects.toMatchObject({ message: expect.stringContaining(path) });
+  expect(await store.get(parseSecretName("A"))).toEqual(sampleSecret("A"));
+  other.exec("COMMIT");
+  await store.put(sampleSecret("B"), null);
+  other.close();
+  await store.close();
+});
+
+it("a write waits until the lock is gone", async () => {
+  const { store, other } = await lockedStore(20_000);
+  const write = store.put(sampleSecret("B"), null);
+  setTimeout(() => other.exec("COMMIT"), 100);
+  await write;
+  expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
+  other.close();
+  await store.close();
+});
+
+it("a store that is closed while a write waits says so", async () => {
+  const { store, other } = await lockedStore(20_000);
+  const write = store.put(sampleSecret("B"), null);
+  await store.close();
+  await expect(write).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", message: "The secret store is closed" });
+  other.close();
+});
+
+it.each([0, -1, Number.NaN])("a timeout of %s is one attempt", async (timeout) => {
+  let attempts = 0;
+  const busy = Object.assign(new Error("busy"), { code: "SQLITE_BUSY_SNAPSHOT" });
+  const attempt = () => {
+    attempts += 1;
+    throw busy;
+  };
+  await expect(retryWhileBusy(timeout, attempt)).rejects.toBe(busy);
+  expect(attempts).toBe(1);
+});
+
+it("any other error is not tried again", async () => {
+  let attempts = 0;
+  const attempt = () => {
+    attempts += 1;
+    throw new TypeError("broken");
+  };
+  await expect(retryWhileBusy(20_000, attempt)).rejects.toThrow("broken");
+  expect(attempts).toBe(1);
+});

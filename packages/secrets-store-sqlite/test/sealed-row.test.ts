@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
+import Database from "better-sqlite3";
+import { assert, property } from "fast-check";
+import { describe, expect, it } from "vitest";
+import { anySealedSecret } from "../../secrets-core/test/any-sealed-secret.ts";
+import { openSqliteStore } from "../src/index.ts";
+import { toSealedRow, toSealedSecret } from "../src/sealed-row.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+it("what becomes a row comes back, to the byte", () => {
+  assert(
+    property(anySealedSecret, (secret) => {
+      expect(toSealedSecret(toSealedRow(secret), "secrets.db")).toEqual(secret);
+    }),
+  );
+});
+
+/** A store with A and B, after this statement has changed A behind its back. */
+async function tampered(sql: string) {
+  const path = join(temporaryFolder(), "secrets.db");
+  const store = await openSqliteStore(path);
+  await store.put(sampleSecret("A"), null);
+  await store.put(sampleSecret("B"), null);
+  const database = new Database(path);
+  database.exec(`UPDATE secrets SET ${sql} WHERE name = 'A'`);
+  database.close();
+  return store;
+}
+
+const damaged = { code: "STORE_CORRUPT", message: expect.stringContaining("Secret 'A' is damaged") };
+
+describe("a row that no store has written", () => {
+  it.each([
+    "id = 'no uuid'",
+    "type = 'password'",
+    "tags = '{}'",
+    "tags = '[1]'",
+    "tags = 'not json'",
+    "version = 0",
+    "version = 9223372036854775807",
+    "created_at = 'yesterday'",
+    "expires_at = ''",
+    "description = char(10)",
+  ])("is named by get and list, and the other secrets can be read: %s", async (sql) => {
+    const store = await tampered(sql);
+    await expect(store.get(parseSecretName("A"))).rejects.toMatchObject(damaged);
+    await expect(store.list()).rejects.toMatchObject(damaged);
+    expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
+    expect(await store.delete(parseSecretName("A"))).toBe(true);
+    expect(await store.list()).toEqual([sampleSecret("B").metadata]);
+    await store.close();
+  });
+
+  it("is listed with the others where only its envelope is damaged", async () => {
+    const store = await tampered("format = -1");
+    await expect(store.get(parseSecretName("A"))).rejects.toMatchObject(damaged);
+    expect(await store.list()).toEqual([sampleSecret("A").metadata, sampleSecret("B").metadata]);
+    await store.close();
+  });
+
+  it("is an error of the store, not an empty list, where a filter stumbles over it", async () => {
+    const store = await tampered("tags = 'not json'");
+    await expect(store.list({ tags: ["x"] })).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    await store.close();
+  });
+});

@@ -1,0 +1,8 @@
+import { existsSync } from "node:fs";
+import { isSqliteMissing, openSqliteStore } from "../src/index.ts";
+
+/** Prints how opening a store fails, and whether it has left anything behind. */
+const [folder = ""] = process.argv.slice(2);
+const error: unknown = await openSqliteStore(`${folder}/secrets.db`).catch((reason: unknown) => reason);
+const message = error instanceof Error ? error.message : "opened";
+console.log(JSON.stringify({ missing: isSqliteMissing(error), message, touched: existsSync(folder) }));

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
+import { describe, expect, it } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+import { contentOf, temporaryFolder } from "./temporary-folder.ts";
+
+secretStoreContract({
+  it,
+  expect,
+  open: async () => {
+    const path = join(temporaryFolder(), "secrets.db");
+    return { store: await openSqliteStore(path), reopen: async () => await openSqliteStore(path) };
+  },
+});
+
+describe("the bytes of a ciphertext", () => {
+  const CANARY = "canary-7b1f7b1e2c";
+  const A = parseSecretName("A");
+
+  /** A store that holds the canary, in one piece or over many pages. */
+  async function storeWithCanary(repeat: number) {
+    const folder = temporaryFolder();
+    const store = await openSqliteStore(join(folder, "secrets.db"));
+    const { metadata, envelope } = sampleSecret("A");
+    await store.put({ metadata, envelope: { ...envelope, ciphertext: Buffer.from(CANARY.repeat(repeat)) } }, null);
+    return { folder, store };
+  }
+
+  it.each([1, 5000])("are on the disk after put, or this test proves nothing (%i)", async (repeat) => {
+    const { folder, store } = await storeWithCanary(repeat);
+    await store.close();
+    expect(contentOf(folder).includes(CANARY)).toBe(true);
+  });
+
+  it.each([1, 5000])("are gone from database and WAL after delete, with the store still open (%i)", async (repeat) => {
+    const { folder, store } = await storeWithCanary(repeat);
+    await store.put(sampleSecret("B"), null);
+    await store.delete(A);
+    expect(contentOf(folder).includes(CANARY)).toBe(false);
+    await store.close();
+  });
+
+  it.each([1, 5000])("are gone after they were replaced and the store was closed (%i)", async (repeat) => {
+    const { folder, store } = await storeWithCanary(repeat);
+    await store.put(sampleSecret("A", { version: 2 }), 1);
+    await store.close();
+    expect(contentOf(folder).includes(CANARY)).toBe(false);
+  });
+
+  it("are gone although another opening of the store stays open", async () => {
+    const { folder, store } = await storeWithCanary(1);
+    const other = await openSqliteStore(join(folder, "secrets.db"));
+    await other.get(A);
+    await store.put(sampleSecret("A", { version: 2 }), 1);
+    await store.close();
+    expect(contentOf(folder).includes(CANARY)).toBe(false);
+    await other.close();
+  });
+});
