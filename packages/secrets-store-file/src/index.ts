@@ -1,0 +1,6 @@
+/**
+ * Sealed secrets in one JSON file.
+ *
+ * @module
+ */
+export { type FileStoreOptions, openFileStore } from "./file-store.ts";

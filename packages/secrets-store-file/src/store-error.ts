@@ -1,0 +1,9 @@
+import { AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
+import { errorCode, systemReason } from "@autokestra/secrets-files";
+
+/** The error to throw for one of the file system: path, reason and code. An AutokestraError stays as it is. */
+export function toStoreError(error: unknown, path: string): AutokestraError {
+  if (error instanceof AutokestraError) return error;
+  const reason = systemReason(error);
+  return storeUnavailable(path, reason === null ? "unexpected failure" : `${reason} (${errorCode(error)})`);
+}

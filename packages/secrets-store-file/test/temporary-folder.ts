@@ -1,0 +1,1 @@
+export { modeOf, temporaryFolder } from "../../secrets-files/test/temporary-folder.ts";
