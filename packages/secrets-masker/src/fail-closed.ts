@@ -1,0 +1,11 @@
+/** Stands where masking itself failed: what could not be masked is not shown. */
+export const REDACTION_FAILED = "[redaction failed]";
+
+/** What `mask` returns, or `instead` where it throws, whatever it throws. */
+export function failClosed<Masked>(instead: Masked, mask: () => Masked): Masked {
+  try {
+    return mask();
+  } catch {
+    return instead;
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Keeps secret values out of logs: strings, objects, errors, streams. No dependencies, no input or output.
+ *
+ * @module
+ */
+export type { MaskStream } from "./mask-stream.ts";
+export { createMasker, type Masker, type MaskerOptions, type MaskInput } from "./masker.ts";
+export type { MaskCount } from "./tally.ts";

@@ -1,0 +1,18 @@
+/** Values and pieces with fewer characters than this are never masked: a log would lose its meaning. */
+export const MIN_LENGTH = 4;
+
+/** Shorter texts than this match only as whole words. */
+export const MIN_LENGTH_ANYWHERE = 8;
+
+const COMMON_WORDS: ReadonlySet<string> = new Set(["true", "false", "null", "yes", "no"]);
+
+/** False for a text of fewer than 4 characters and for true, false, null, yes and no, without the white space around. */
+export function isMaskable(text: string): boolean {
+  const trimmed = text.trim();
+  return hasCharacters(trimmed, MIN_LENGTH) && !COMMON_WORDS.has(trimmed.toLowerCase());
+}
+
+/** True where the text has at least `minimum` characters (code points). */
+export function hasCharacters(text: string, minimum: number): boolean {
+  return text.length >= minimum && (text.length >= 2 * minimum || Array.from(text).length >= minimum);
+}

@@ -1,0 +1,117 @@
+import { failClosed, REDACTION_FAILED } from "./fail-closed.ts";
+import { appearancesOf } from "./forms.ts";
+import { createMaskStream, type MaskStream } from "./mask-stream.ts";
+import { maskValue } from "./mask-value.ts";
+import { isMaskable, MIN_LENGTH } from "./maskable.ts";
+import { createMatcher } from "./matcher.ts";
+import { createTally, type MaskCount } from "./tally.ts";
+import { type MaskRules, maskExact, maskUnits } from "./unit-stream.ts";
+import { bytesFromUnits, unitsFromBytes, utf8Units } from "./units.ts";
+
+/** A value to keep out of sight. The name is what {@link Masker.report} calls it; a plain string has the name `secret`. */
+export type MaskInput = string | { readonly name: string; readonly value: string };
+
+export interface MaskerOptions {
+  /** What is written instead of a value, `***SECRET***` by default. */
+  readonly placeholder?: string | undefined;
+}
+
+/** Values in, mask out. */
+export interface Masker {
+  /**
+   * From now on these values are masked in all their forms, also in what an open stream still holds. An empty value is passed
+   * over. One string is one value.
+   *
+   * @throws TypeError where a name or a value is not a string; there is no value in the message
+   */
+  add(values: Iterable<MaskInput>): void;
+
+  /** The text with every known value replaced; `[redaction failed]` where that fails. Never throws. */
+  mask(text: string): string;
+
+  /**
+   * A copy of any value with every known value replaced in it, also in keys, errors, maps and bytes; `[redaction failed]`
+   * where that fails. Never throws, never changes its argument.
+   */
+  maskValue(value: unknown): unknown;
+
+  /** Opens a stream of bytes. */
+  stream(): MaskStream;
+
+  /** What was masked so far, by name. */
+  report(): Record<string, MaskCount>;
+
+  /** The names with a value that is too short or too common to be masked, each once. */
+  unmaskable(): readonly string[];
+
+  /** Forgets all values and counts. What an open stream holds back at that moment comes out as a placeholder. */
+  dispose(): void;
+}
+
+/**
+ * Keeps values out of logs, in all the forms in which they get there.
+ *
+ * @param values what to mask from the start
+ * @throws TypeError as {@link Masker.add}
+ */
+export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOptions = {}): Masker {
+  const { placeholder = "***SECRET***" } = options;
+  const tally = createTally();
+  const inText: MaskRules = { matcher: createMatcher(), placeholder, tally };
+  const inBytes: MaskRules = { matcher: createMatcher(), placeholder: utf8Units(placeholder), tally };
+  const unmaskable = new Set<string>();
+
+  /** A placeholder that stands in a text already is found like a value, so that no value is looked for inside of it. */
+  function addPlaceholder(): void {
+    if (placeholder.length < MIN_LENGTH) return;
+    for (const rules of [inText, inBytes]) {
+      rules.matcher.add({ text: rules.placeholder, before: "", after: "", wholeWord: false }, null);
+    }
+  }
+
+  function addValue(name: string, value: string): void {
+    for (const { form, ...pattern } of appearancesOf(value)) {
+      if (pattern.text === placeholder) continue;
+      inText.matcher.add(pattern, { name, form });
+      inBytes.matcher.add({ ...pattern, text: utf8Units(pattern.text) }, { name, form });
+    }
+  }
+
+  const masker: Masker = {
+    add(inputs) {
+      for (const input of typeof inputs === "string" ? [inputs] : inputs) {
+        const { name, value } = typeof input === "string" ? { name: "secret", value: input } : input;
+        if (typeof name !== "string" || typeof value !== "string") {
+          throw new TypeError(
+            "A value to mask must be a string, or an object with a name and a value that are strings",
+          );
+        }
+        if (isMaskable(value)) addValue(name, value);
+        else if (value !== "") unmaskable.add(name);
+      }
+    },
+    mask: (text) => failClosed(REDACTION_FAILED, () => maskUnits(inText, text)),
+    maskValue: (value) =>
+      failClosed<unknown>(REDACTION_FAILED, () =>
+        maskValue(value, {
+          placeholder,
+          text: (text) => maskUnits(inText, text),
+          exact: (text) => maskExact(inText, text),
+          bytes: (bytes) => bytesFromUnits(maskUnits(inBytes, unitsFromBytes(bytes))),
+        }),
+      ),
+    stream: () => createMaskStream(inBytes),
+    report: () => tally.report(),
+    unmaskable: () => [...unmaskable],
+    dispose() {
+      inText.matcher.clear();
+      inBytes.matcher.clear();
+      tally.clear();
+      unmaskable.clear();
+      addPlaceholder();
+    },
+  };
+  addPlaceholder();
+  masker.add(values);
+  return masker;
+}
