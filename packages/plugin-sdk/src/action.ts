@@ -1,0 +1,24 @@
+import type { z } from "zod";
+import type { ActionContext } from "./action-context.ts";
+
+/**
+ * Something a task can do.
+ *
+ * @typeParam Input what `run` receives: the input as its schema gives it, with defaults and transforms applied
+ * @typeParam Output what `run` returns
+ */
+export interface Action<Input = unknown, Output = unknown> {
+  /** One sentence for people who look for an action. */
+  readonly description?: string;
+  /** Everything a task gives under `inputs:`. Use `z.strictObject`, so that a typing error does not pass. */
+  readonly input: z.ZodType<Input>;
+  /** If there is one, the result is checked against it. */
+  readonly output?: z.ZodType<Output, Output>;
+  /** Must return what JSON can hold. What it throws fails the task; never put an input into the message. */
+  run(input: Input, context: ActionContext): Output | Promise<Output>;
+}
+
+/** Gives `run` the types of the schemas. */
+export function defineAction<Input, Output>(action: Action<Input, Output>): Action<Input, Output> {
+  return Object.freeze({ ...action });
+}

@@ -1,0 +1,11 @@
+/**
+ * What the author of a plugin imports: define actions, put them into a plugin.
+ *
+ * @module
+ */
+export { z } from "zod";
+export { type Action, defineAction } from "./action.ts";
+export type { ActionContext, LogFunction, LogLevel } from "./action-context.ts";
+export { invokeAction } from "./invoke-action.ts";
+export { definePlugin, type Plugin, type PluginDefinition } from "./plugin.ts";
+export { PluginInputError, PluginOutputError } from "./plugin-error.ts";

@@ -1,0 +1,36 @@
+import type { ActionContext, LogFunction, LogLevel } from "../action-context.ts";
+
+/** A log line as the action has written it. `data` is absent where none was given. */
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly data?: Record<string, unknown>;
+}
+
+/** A context that keeps what is logged. */
+export interface TestContext extends ActionContext {
+  readonly lines: readonly LogLine[];
+}
+
+/** Where a part is not given, there is a fixed one: task `task`, attempt 1, execution `execution`, workflow `workflow`. */
+export interface TestContextOptions {
+  readonly signal?: AbortSignal;
+  readonly task?: Partial<ActionContext["task"]>;
+  readonly execution?: Partial<ActionContext["execution"]>;
+}
+
+export function createTestContext(options: TestContextOptions = {}): TestContext {
+  const lines: LogLine[] = [];
+  const record =
+    (level: LogLevel): LogFunction =>
+    (message, data) => {
+      lines.push(data === undefined ? { level, message } : { level, message, data });
+    };
+  return {
+    lines,
+    log: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },
+    signal: options.signal ?? new AbortController().signal,
+    task: { id: "task", type: "test/plugin.action", attempt: 1, ...options.task },
+    execution: { id: "execution", workflow: "workflow", ...options.execution },
+  };
+}

@@ -1,0 +1,22 @@
+import { type Action, defineAction, type LogLevel, z } from "@autokestra/plugin-sdk";
+import { type TextOrJson, textOrJson } from "../text-or-json.ts";
+
+/** A message that is not text is logged in its compact JSON form. */
+export interface LogInput {
+  readonly message: TextOrJson;
+  readonly level: LogLevel;
+}
+
+const input: z.ZodType<LogInput> = z.strictObject({
+  message: textOrJson,
+  level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+/** `core/console.log`: writes one log line and returns nothing. */
+export const logAction: Action<LogInput, void> = defineAction({
+  description: "Writes one log line.",
+  input,
+  run({ message, level }, context) {
+    context.log[level](message.text);
+  },
+});

@@ -1,0 +1,6 @@
+import type { Plugin } from "@autokestra/plugin-sdk";
+import { consolePlugin } from "./console/console-plugin.ts";
+import { httpPlugin } from "./http/http-plugin.ts";
+
+/** The plugins that every engine has. */
+export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin];

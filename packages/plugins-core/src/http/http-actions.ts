@@ -1,0 +1,19 @@
+import { type Action, defineAction } from "@autokestra/plugin-sdk";
+import { getSchema, type HttpRequest, requestSchema } from "./http-request.ts";
+import { type HttpResponse, httpResponseSchema } from "./http-response.ts";
+import { sendRequest } from "./send-request.ts";
+
+/** `core/http.request`. */
+export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
+  description: "Sends an HTTP request. Responses of 400 and above are results; a network error fails the task.",
+  input: requestSchema,
+  output: httpResponseSchema,
+  run: async (request, { signal }) => await sendRequest(request, signal),
+});
+
+/** `core/http.get`. */
+export const getAction: Action<HttpRequest, HttpResponse> = defineAction({
+  ...requestAction,
+  description: "The same as core/http.request with the method GET and without a body.",
+  input: getSchema,
+});

@@ -1,0 +1,44 @@
+import { z } from "@autokestra/plugin-sdk";
+
+/** RFC 9110, 5.6.2: a token. */
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** RFC 9110, 5.5: no line break, no NUL and no other control character but the tab. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** These belong to the connection, and one that does not fit the body lets a request be smuggled in. */
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Headers by name; the result has lower-case names. The issues tell names, never values. */
+export const headersSchema: z.ZodType<Readonly<Record<string, string>>> = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+  .transform((headers, context) => {
+    const result = new Map<string, string>();
+    for (const [givenName, givenValue] of Object.entries(headers)) {
+      const name = givenName.toLowerCase();
+      const value = String(givenValue);
+      const problem = result.has(name)
+        ? "each header once, whatever the case of its letters"
+        : findProblem(name, value);
+      if (problem !== null) context.addIssue({ code: "custom", path: [givenName], params: { expected: problem } });
+      result.set(name, value);
+    }
+    return Object.fromEntries(result);
+  });
+
+function findProblem(name: string, value: string): string | null {
+  if (!NAME.test(name)) return "a header name of letters, digits and hyphens";
+  if (CONNECTION_HEADERS.has(name)) return "no such header: it is set by the connection itself";
+  return VALUE.test(value) ? null : "a value without line breaks, control characters and characters beyond Latin-1";
+}

@@ -1,0 +1,9 @@
+/**
+ * The actions that come with autokestra.
+ *
+ * @module
+ */
+export { consolePlugin } from "./console/console-plugin.ts";
+export { corePlugins } from "./core-plugins.ts";
+export { httpPlugin } from "./http/http-plugin.ts";
+export type { HttpResponse } from "./http/http-response.ts";
