@@ -1,0 +1,18 @@
+/**
+ * Runs workflows with scoped, masked secrets: everything an application needs, composed.
+ *
+ * @module
+ */
+export { corePlugins } from "@autokestra/plugins-core";
+export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
+export { checkWorkflow } from "./run/check-workflow.ts";
+export type { PrepareOptions } from "./run/prepare-run.ts";
+export type { LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
+export { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
+export { findUnmaskable } from "./secrets/find-unmaskable.ts";
+export { openSecrets, type SecretsOptions } from "./secrets/open-secrets.ts";
+export { type Backend, type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";
+export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
+export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
+export { type Position, type Problem, WorkflowError } from "./workflow/problem.ts";
+export type { InputDeclaration, InputType, Retry, Task, Trigger, Workflow } from "./workflow/workflow.ts";

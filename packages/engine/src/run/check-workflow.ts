@@ -1,0 +1,15 @@
+import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import type { Problem } from "../workflow/problem.ts";
+import { type PrepareOptions, prepareRun } from "./prepare-run.ts";
+
+/**
+ * Does all that a run does before its first task, and stops there.
+ *
+ * @returns what would not stop the run, but should be mended: expired secrets
+ * @throws what would stop the run, as `prepareRun` does
+ */
+export async function checkWorkflow(parsed: ParsedWorkflow, options: PrepareOptions): Promise<readonly Problem[]> {
+  const { scope, warnings } = await prepareRun(parsed, options);
+  scope.close();
+  return warnings;
+}

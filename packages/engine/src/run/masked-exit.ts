@@ -1,0 +1,58 @@
+import type { ResolvedSecret, SecretFields, SecretMasker } from "@autokestra/secrets-core";
+import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
+
+/** The one way out of a run: every event passes the masker, whatever sink comes behind. */
+export interface MaskedExit {
+  log(event: LogEvent): void;
+  /** The last event. After it nothing gets out: a plugin's late log line would find the masker empty. */
+  finish(event: Omit<RunFinished, "masked">): RunFinished;
+}
+
+/**
+ * What comes from outside is masked whole. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
+ * are words and numbers that a short secret could equal.
+ */
+export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExit {
+  let open = true;
+  return {
+    log(event) {
+      if (!open) return;
+      const data = event.data === undefined ? {} : { data: masker.maskValue(event.data) };
+      sink({ ...event, message: masker.mask(event.message), ...data });
+    },
+    finish(event) {
+      open = false;
+      const tasks = Object.entries(event.tasks).map(([id, { status, output, error }]) => [
+        id,
+        {
+          status,
+          ...(output === undefined ? {} : { output: masker.maskValue(output) }),
+          ...(error === undefined
+            ? {}
+            : { error: { name: masker.mask(error.name), message: masker.mask(error.message) } }),
+        },
+      ]);
+      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), masked: masker.report() };
+      sink(finished);
+      return finished;
+    },
+  };
+}
+
+/** Makes the masker know everything that must not get out of these secrets: each leaf, and what HTTP Basic makes of two. */
+export function registerSecrets(masker: SecretMasker, secrets: readonly ResolvedSecret[]): void {
+  for (const { name, fields } of secrets) {
+    const leaves = Object.values(fields).flatMap((field) => (typeof field === "object" ? field : [String(field)]));
+    masker.add([...leaves, ...basicCredentials(fields)].map((value) => ({ name, value })));
+  }
+}
+
+/**
+ * `user:password`, and its base64 as a value of its own: an echo of a request is base64 once more where it comes back as the
+ * body of an unknown type (RFC 7617).
+ */
+function basicCredentials({ username, password }: SecretFields): string[] {
+  if (username === undefined || password === undefined) return [];
+  const pair = `${String(username)}:${String(password)}`;
+  return [pair, Buffer.from(pair).toString("base64")];
+}

@@ -1,0 +1,91 @@
+import type { Action, Plugin } from "@autokestra/plugin-sdk";
+import { AutokestraError, type SecretScope, type SecretSource } from "@autokestra/secrets-core";
+import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
+import { didYouMean } from "../workflow/did-you-mean.ts";
+import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import type { Problem } from "../workflow/problem.ts";
+import type { Task } from "../workflow/workflow.ts";
+
+/** A task with the action it calls. */
+export interface ReadyTask extends Task {
+  readonly action: Action;
+}
+
+/** A workflow with all it needs to start. */
+export interface PreparedRun {
+  readonly scope: SecretScope;
+  readonly tasks: readonly ReadyTask[];
+  /** What does not stop the run: expired secrets. */
+  readonly warnings: readonly Problem[];
+}
+
+export interface PrepareOptions {
+  /** Asked in this order for each declared secret. */
+  readonly sources: readonly SecretSource[];
+  readonly plugins: readonly Plugin[];
+}
+
+/**
+ * Finds every action and every declared secret, and tries every reference to a secret, before the first task starts.
+ *
+ * @throws WorkflowError with all problems found; AutokestraError `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
+ */
+export async function prepareRun(parsed: ParsedWorkflow, { sources, plugins }: PrepareOptions): Promise<PreparedRun> {
+  const tasks = findActions(parsed, plugins);
+  const scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
+  try {
+    parsed.failIfAny(fieldProblems(parsed, scope));
+  } catch (error) {
+    scope.close();
+    throw error;
+  }
+  return { scope, tasks, warnings: findExpired(scope) };
+}
+
+function findActions(parsed: ParsedWorkflow, plugins: readonly Plugin[]): ReadyTask[] {
+  const known = new Map(plugins.flatMap((plugin) => [...plugin.actions]));
+  const problems: Problem[] = [];
+  const ready: ReadyTask[] = [];
+  for (const [index, task] of parsed.workflow.tasks.entries()) {
+    const action = known.get(task.type);
+    if (action !== undefined) ready.push({ ...task, action });
+    else {
+      const hint = didYouMean(task.type, [...known.keys()]);
+      const error = new AutokestraError("WORKFLOW_INVALID", `There is no action '${task.type}'`, { hint });
+      problems.push(parsed.problemAt(["tasks", index, "type"], error));
+    }
+  }
+  parsed.failIfAny(problems);
+  return ready;
+}
+
+/** A field that is missing, or a whole object inside a text: known only once the secret is open. */
+function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): Problem[] {
+  return parsed.references.flatMap((occurrence) => {
+    const { result, whole } = occurrence;
+    if (!("reference" in result) || result.reference.root !== "secrets") return [];
+    try {
+      const value = scope.lookup(result.reference);
+      if (!whole) toText(result.reference, value);
+      return [];
+    } catch (error) {
+      if (!(error instanceof AutokestraError)) throw error;
+      return [parsed.problemAt(occurrence.path, error, occurrence.mark)];
+    }
+  });
+}
+
+function findExpired(scope: SecretScope): Problem[] {
+  const now = new Date().toISOString();
+  return scope.secrets.flatMap(({ name, expiresAt }) =>
+    expiresAt === null || expiresAt > now
+      ? []
+      : [
+          {
+            code: "SECRET_EXPIRED",
+            message: `Secret '${name}' expired at ${expiresAt}`,
+            hint: "Set it again with a new value.",
+          },
+        ],
+  );
+}

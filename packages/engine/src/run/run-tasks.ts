@@ -1,0 +1,41 @@
+import pLimit from "p-limit";
+import type { Task } from "../workflow/workflow.ts";
+import type { TaskResult } from "./run-event.ts";
+
+/** How one task is run, or not. Neither rejects: it tells how the task ended. */
+export interface TaskRunner<T> {
+  run(task: T): Promise<TaskResult>;
+  skip(task: T): TaskResult;
+}
+
+/**
+ * Runs each task once all tasks it needs have succeeded, at most `concurrency` at a time; independent ones in parallel. A task
+ * whose need has failed or was skipped is skipped.
+ */
+export async function runTasks<T extends Pick<Task, "id" | "needs">>(
+  tasks: readonly T[],
+  concurrency: number,
+  runner: TaskRunner<T>,
+): Promise<Record<string, TaskResult>> {
+  const limit = pLimit(concurrency);
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const started = new Map<string, Promise<TaskResult>>();
+
+  /** Memoised, so that the order of the tasks in the file does not matter. */
+  async function result(task: T): Promise<TaskResult> {
+    const known = started.get(task.id) ?? start(task);
+    started.set(task.id, known);
+    return await known;
+  }
+
+  async function start(task: T): Promise<TaskResult> {
+    const needs = task.needs.flatMap((id) => byId.get(id) ?? []);
+    const results = await Promise.all(needs.map(result));
+    return results.every(({ status }) => status === "success")
+      ? await limit(() => runner.run(task))
+      : runner.skip(task);
+  }
+
+  const results = await Promise.all(tasks.map(async (task) => [task.id, await result(task)] as const));
+  return Object.fromEntries(results);
+}

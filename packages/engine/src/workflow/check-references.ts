@@ -1,0 +1,78 @@
+import {
+  AutokestraError,
+  type ErrorCode,
+  formatReference,
+  parseSecretName,
+  type Reference,
+  secretNotDeclared,
+} from "@autokestra/secrets-core";
+import type { Occurrence } from "./find-references.ts";
+import type { Problem } from "./problem.ts";
+import type { TaskGraph } from "./task-graph.ts";
+import type { Workflow } from "./workflow.ts";
+import type { YamlDocument } from "./yaml-document.ts";
+
+/** Checks every name that the workflow declares and every reference it makes, as far as that takes no value. */
+export function checkReferences(
+  workflow: Workflow,
+  graph: TaskGraph,
+  references: readonly Occurrence[],
+  document: YamlDocument,
+): Problem[] {
+  return [
+    ...workflow.secrets.flatMap((name, index) => {
+      const error = nameError(name);
+      return error === null ? [] : [toProblem(error, document.locate(["secrets", index]))];
+    }),
+    ...Object.entries(workflow.inputs).flatMap(([name, input]) => {
+      const text = JSON.stringify(input.default) ?? "";
+      if (!text.includes("{{")) return [];
+      const error = new AutokestraError("REFERENCE_INVALID", "A reference may stand only in the inputs of a task");
+      return [toProblem(error, document.locate(["inputs", name, "default"]))];
+    }),
+    ...references.flatMap((occurrence) => {
+      const error = occurrenceError(workflow, graph, occurrence);
+      return error === null ? [] : [toProblem(error, document.locate(occurrence.path, occurrence.mark))];
+    }),
+  ];
+}
+
+function nameError(name: string): AutokestraError | null {
+  try {
+    parseSecretName(name);
+    return null;
+  } catch (error) {
+    if (error instanceof AutokestraError) return error;
+    throw error;
+  }
+}
+
+function occurrenceError(workflow: Workflow, graph: TaskGraph, { task, result }: Occurrence): AutokestraError | null {
+  if ("problem" in result) return new AutokestraError("REFERENCE_INVALID", result.problem);
+  const { reference } = result;
+  switch (reference.root) {
+    case "secrets":
+      return workflow.secrets.includes(reference.name) ? null : secretNotDeclared(reference.name);
+    case "inputs":
+      return Object.hasOwn(workflow.inputs, reference.name)
+        ? null
+        : unknown(reference, "is not an input of this workflow");
+    case "tasks":
+      if (!workflow.tasks.some(({ id }) => id === reference.id)) return unknown(reference, "names no task");
+      if (graph.problems.length > 0 || graph.before(task).has(reference.id)) return null;
+      return unknown(reference, `may not have run yet when '${task}' starts`, `Add ${reference.id} to its \`needs\`.`);
+    default:
+      return null;
+  }
+}
+
+function unknown(reference: Reference, what: string, hint?: string): AutokestraError {
+  return new AutokestraError("REFERENCE_INVALID", `'${formatReference(reference)}' ${what}`, { hint });
+}
+
+function toProblem(
+  error: { code: ErrorCode; message: string; hint: string | undefined },
+  position: Problem["position"],
+): Problem {
+  return { code: error.code, message: error.message, hint: error.hint, position };
+}

@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import { AutokestraError, quoteText } from "@autokestra/secrets-core";
+import type { z } from "zod";
+import { checkReferences } from "./check-references.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import { findReferences, type Occurrence } from "./find-references.ts";
+import { invalidWorkflow, type Problem, WorkflowError } from "./problem.ts";
+import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
+import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
+import { type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+
+/** A workflow that has passed every check that needs no secret. */
+export interface ParsedWorkflow {
+  readonly path: string;
+  readonly source: string;
+  readonly workflow: Workflow;
+  readonly graph: TaskGraph;
+  readonly references: readonly Occurrence[];
+  /** Throws a WorkflowError with these problems, if there are any. */
+  failIfAny(problems: readonly Problem[]): void;
+  /** What is wrong at a place in the file. */
+  problemAt(path: YamlPath, error: AutokestraError, mark?: Mark): Problem;
+}
+
+/**
+ * Reads and checks a workflow file.
+ *
+ * @throws AutokestraError `WORKFLOW_NOT_FOUND`; WorkflowError with all problems found
+ */
+export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
+  return parseWorkflow(await readSource(path), path);
+}
+
+async function readSource(path: string): Promise<string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    throw new AutokestraError("WORKFLOW_NOT_FOUND", `The workflow file ${quoteText(path)} cannot be read (${code})`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new AutokestraError("WORKFLOW_INVALID", `The workflow file ${quoteText(path)} is not UTF-8 text`);
+  }
+}
+
+/**
+ * Checks a workflow: YAML, shape, graph, references against what is declared.
+ *
+ * @param path for messages only
+ * @throws WorkflowError with all problems found
+ */
+export function parseWorkflow(source: string, path: string): ParsedWorkflow {
+  const failIfAny = ([first, ...others]: readonly Problem[]) => {
+    if (first !== undefined) throw new WorkflowError(path, source, [first, ...others]);
+  };
+  const document = parseYaml(source);
+  failIfAny(document.problems);
+  const result = workflowSchema.safeParse(document.data, { reportInput: true });
+  failIfAny(shapeProblems(result.error?.issues ?? [], document));
+  const workflow = workflowSchema.parse(document.data);
+  const graph = createTaskGraph(workflow.tasks);
+  const references = workflow.tasks.flatMap(({ id, inputs }, index) =>
+    findReferences(id, inputs, ["tasks", index, "inputs"]),
+  );
+  failIfAny([
+    ...graph.problems.map(({ message, task }) => invalidWorkflow(message, document.locate(["tasks", task]))),
+    ...checkReferences(workflow, graph, references, document),
+  ]);
+  return {
+    path,
+    source,
+    workflow,
+    graph,
+    references,
+    failIfAny,
+    problemAt: (place, { code, message, hint }, mark) => ({
+      code,
+      message,
+      hint,
+      position: document.locate(place, mark),
+    }),
+  };
+}
+
+/** Keys that are not known first: a mistyped one is why another is missing. */
+function shapeProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): Problem[] {
+  const isUnknownKey = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
+  const sorted = [...issues.filter(isUnknownKey), ...issues.filter((issue) => !isUnknownKey(issue))];
+  return sorted.flatMap((issue) => shapeProblem(issue, document));
+}
+
+function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): Problem[] {
+  const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const hint = didYouMean(key, knownKeys(path));
+      return invalidWorkflow(`Unknown key '${quoteText(key)}'${inside(path)}`, document.locate([...path, key]), hint);
+    });
+  }
+  const where = path.length === 0 ? "The workflow" : `'${path.map((key) => quoteText(String(key))).join(".")}'`;
+  return [invalidWorkflow(`${where} ${describe(issue)}`, document.locate(path))];
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is missing" : `must be ${article(issue.expected)}`;
+    case "invalid_value":
+      return `must be ${issue.values.map(String).join(" or ")}`;
+    case "too_small":
+      return issue.message.startsWith("needs") ? issue.message : `must be at least ${issue.minimum}`;
+    case "too_big":
+      return `must be at most ${issue.maximum}`;
+    case "invalid_key":
+      return "has a name with other characters than letters, digits, underscore and hyphen";
+    default:
+      return issue.message;
+  }
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  array: "a list",
+  record: "a map",
+  object: "a map",
+  int: "a whole number",
+};
+
+function article(expected: string): string {
+  return TYPE_NAMES[expected] ?? `a ${expected}`;
+}
+
+function inside(path: YamlPath): string {
+  return path.length === 0 ? "" : ` in '${path.join(".")}'`;
+}

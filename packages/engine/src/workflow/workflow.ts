@@ -1,0 +1,96 @@
+import { isIdentifier } from "@autokestra/secrets-core";
+import { z } from "zod";
+
+/** A workflow, as its file says it. */
+export interface Workflow {
+  readonly apiVersion: "v1";
+  readonly id: string;
+  /** A workflow that is not enabled does not run. Default true. */
+  readonly enabled: boolean;
+  /** The only secrets it may use. Default none. */
+  readonly secrets: readonly string[];
+  readonly inputs: Readonly<Record<string, InputDeclaration>>;
+  readonly trigger?: Trigger;
+  readonly tasks: readonly Task[];
+}
+
+export type InputType = "string" | "number" | "boolean" | "json";
+
+/** An input of the workflow, given by `--input`. Without a default it is required. */
+export interface InputDeclaration {
+  readonly type: InputType;
+  readonly default?: unknown;
+}
+
+/** Kept, and not acted on yet. */
+export interface Trigger {
+  readonly type: "cron";
+  readonly cron: string;
+}
+
+/** One step. */
+export interface Task {
+  readonly id: string;
+  /** `namespace/plugin.action`, such as `core/http.request`. */
+  readonly type: string;
+  /** Tasks that must have succeeded before. Default none. */
+  readonly needs: readonly string[];
+  /** What the action gets, after references are resolved. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** Default: no second try. */
+  readonly retry?: Retry;
+  /** For one attempt. Default: no limit but the action's own. */
+  readonly timeoutSeconds?: number;
+}
+
+export interface Retry {
+  /** How many more attempts after the first. */
+  readonly max: number;
+  /** The pause before the second attempt; it doubles from there, with jitter, up to a minute. Default 1. */
+  readonly backoffSeconds: number;
+}
+
+const identifier = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
+const seconds = z.number().positive().max(86_400);
+
+const schemas = {
+  input: z.strictObject({
+    type: z.enum(["string", "number", "boolean", "json"]),
+    default: z.unknown().exactOptional(),
+  }),
+  trigger: z.strictObject({ type: z.literal("cron"), cron: z.string().min(1) }),
+  retry: z.strictObject({ max: z.int().min(0).max(100), backoffSeconds: z.number().min(0).max(3600).default(1) }),
+};
+
+const task = z.strictObject({
+  id: identifier,
+  type: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\.[a-z0-9-]+$/, "must be namespace/plugin.action"),
+  needs: z.array(identifier).default([]),
+  inputs: z.record(z.string(), z.unknown()).default({}),
+  retry: schemas.retry.exactOptional(),
+  timeoutSeconds: seconds.exactOptional(),
+});
+
+const workflow = z.strictObject({
+  apiVersion: z.literal("v1"),
+  id: identifier,
+  enabled: z.boolean().default(true),
+  // That each is a name is checked later, with the message that names deserve.
+  secrets: z.array(z.string()).default([]),
+  inputs: z.record(identifier, schemas.input).default({}),
+  trigger: schemas.trigger.exactOptional(),
+  tasks: z.array(task).min(1, "needs at least one task"),
+});
+
+export const workflowSchema: z.ZodType<Workflow> = workflow;
+
+/** The keys that may stand in the object at this path, or none where any may. */
+export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  const [first, second, third] = path;
+  if (first === undefined) return Object.keys(workflow.shape);
+  if (first === "trigger") return Object.keys(schemas.trigger.shape);
+  if (first === "inputs" && second !== undefined) return Object.keys(schemas.input.shape);
+  if (first === "tasks" && third === "retry") return Object.keys(schemas.retry.shape);
+  if (first === "tasks" && third === undefined) return Object.keys(task.shape);
+  return [];
+}
