@@ -1,0 +1,19 @@
+import { exportWorkflow, loadWorkflow, type NeededSecret } from "@autokestra/engine";
+import { type CommandContext, withSecrets } from "../command-context.ts";
+
+/** Prints a workflow and what it needs: as YAML that still runs, or as one JSON object. */
+export async function exportFile(context: CommandContext, file: string): Promise<void> {
+  const { terminal } = context;
+  const parsed = await loadWorkflow(file);
+  const stored = await withSecrets(context, false, async (secrets) => await secrets.list());
+  const { workflow, secrets } = exportWorkflow(parsed, new Map(stored.map(({ name, type }) => [name, type])));
+  if (terminal.json) return terminal.write(`${JSON.stringify({ workflow, secrets })}\n`);
+  const manifest =
+    secrets.length === 0 ? "# Needs no secrets.\n" : `# Needs these secrets:\n${secrets.map(describe).join("")}`;
+  terminal.write(`${manifest}${parsed.source}`);
+}
+
+function describe({ name, type, fields }: NeededSecret): string {
+  const uses = fields.length > 0 ? `, fields: ${fields.join(", ")}` : "";
+  return `#   ${name} (${type ?? "not stored here"}${uses})\n`;
+}

@@ -1,0 +1,57 @@
+import { createEnvironmentSource, createStoreSource, loadWorkflow, runWorkflow } from "@autokestra/engine";
+import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
+import { type CommandContext, withSecrets } from "../command-context.ts";
+import { EXIT } from "../exit-code.ts";
+import { createRunPrinter } from "../run-printer.ts";
+
+export interface RunOptions {
+  readonly input?: readonly string[];
+  /** `--no-env` makes it false. */
+  readonly env: boolean;
+  readonly failOnLeak?: boolean;
+}
+
+/** Runs a workflow. Returns the exit code. */
+export async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
+  const inputs = parseInputs(options.input ?? []);
+  const workflow = await loadWorkflow(file);
+  const cancel = new AbortController();
+  const interrupt = () => {
+    // The second Ctrl-C does not wait for anything.
+    if (cancel.signal.aborted) process.exit(EXIT.interrupted);
+    cancel.abort();
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const { status, masked } = await withSecrets(context, false, async (secrets) => {
+    const sources = createSources(secrets, options.env);
+    return await runWorkflow(workflow, {
+      sources,
+      inputs,
+      signal: cancel.signal,
+      sink: createRunPrinter(context.terminal),
+    });
+  });
+  process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  if (cancel.signal.aborted) return EXIT.interrupted;
+  const leaked = Object.keys(masked);
+  if (options.failOnLeak && leaked.length > 0) {
+    context.terminal.warn(`error: the run put out these secrets, masked: ${leaked.join(", ")}`);
+    return EXIT.failed;
+  }
+  return status === "success" ? EXIT.done : EXIT.failed;
+}
+
+/** The store first, then, unless --no-env, the environment. */
+export function createSources(secrets: SecretService, env: boolean): SecretSource[] {
+  return [createStoreSource(secrets), ...(env ? [createEnvironmentSource()] : [])];
+}
+
+function parseInputs(options: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    options.map((option) => {
+      const at = option.indexOf("=");
+      if (at < 1) throw new AutokestraError("USAGE", "--input takes NAME=VALUE");
+      return [option.slice(0, at), option.slice(at + 1)];
+    }),
+  );
+}

@@ -1,0 +1,25 @@
+import { fieldNotFound, primaryField } from "@autokestra/secrets-core";
+import { type CommandContext, withSecrets } from "../command-context.ts";
+
+export interface GetOptions {
+  readonly field?: string;
+}
+
+/** Prints the value of a secret and nothing else. */
+export async function getSecret(context: CommandContext, name: string, { field }: GetOptions): Promise<void> {
+  const { terminal } = context;
+  const { metadata, fields } = await withSecrets(context, false, async (secrets) => await secrets.get(name));
+  const names = Object.keys(fields);
+  if (field !== undefined && !names.includes(field)) throw fieldNotFound(field, name, names);
+  terminal.note("warning: the value of a secret is shown here; do not leave it in a log or a screenshot");
+  const wanted = field ?? primaryField(metadata.type, names);
+  if (terminal.json) {
+    const shown = field === undefined ? fields : { [field]: fields[field] };
+    const { type, version } = metadata;
+    terminal.write(`${JSON.stringify({ name, type, version, fields: shown })}\n`);
+    return;
+  }
+  const value = wanted === null ? fields : fields[wanted];
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  terminal.write(terminal.outputIsTty ? `${text}\n` : text);
+}

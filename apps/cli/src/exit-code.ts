@@ -1,0 +1,33 @@
+import type { ErrorCode } from "@autokestra/secrets-core";
+
+/** What the command's exit code says. */
+export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, integrity: 4, invalid: 5, interrupted: 130 } as const;
+
+/** The exit code of every error. */
+export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
+  NAME_INVALID: EXIT.invalid,
+  VALUE_EMPTY: EXIT.invalid,
+  VALUE_INVALID: EXIT.invalid,
+  REFERENCE_INVALID: EXIT.invalid,
+  SECRET_NOT_FOUND: EXIT.notFound,
+  SECRET_EXISTS: EXIT.failed,
+  SECRET_NOT_DECLARED: EXIT.invalid,
+  SECRETS_MISSING: EXIT.notFound,
+  SECRET_EXPIRED: EXIT.failed,
+  FIELD_NOT_FOUND: EXIT.notFound,
+  VERSION_CONFLICT: EXIT.failed,
+  KEY_INVALID: EXIT.integrity,
+  KEY_MISSING: EXIT.integrity,
+  KEY_WRONG: EXIT.integrity,
+  KEY_UNREADABLE: EXIT.integrity,
+  INTEGRITY_FAILED: EXIT.integrity,
+  STORE_UNAVAILABLE: EXIT.failed,
+  STORE_CORRUPT: EXIT.integrity,
+  STORE_TOO_NEW: EXIT.failed,
+  SOURCE_FAILED: EXIT.failed,
+  WORKFLOW_NOT_FOUND: EXIT.notFound,
+  WORKFLOW_INVALID: EXIT.invalid,
+  WORKFLOW_DISABLED: EXIT.failed,
+  INPUT_INVALID: EXIT.invalid,
+  USAGE: EXIT.usage,
+};

@@ -1,0 +1,37 @@
+import { AutokestraError } from "@autokestra/secrets-core";
+import { EXIT, EXIT_CODES } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Tells what went wrong, on standard error. Returns the exit code. */
+export function printError(error: unknown, terminal: Terminal): number {
+  if (!(error instanceof AutokestraError)) return printInternal(error, terminal);
+  const { code, message, hint = null } = error;
+  if (terminal.json) {
+    const problems = "problems" in error ? { problems: error.problems } : {};
+    terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }));
+  } else {
+    terminal.warn(`error: ${message}`);
+    if ("frames" in error && error.frames !== "") terminal.warn(String(error.frames));
+    if (hint !== null) terminal.warn(`hint: ${hint}`);
+  }
+  printTrace(error, terminal);
+  return EXIT_CODES[code];
+}
+
+/** The message of an error that nobody expected may hold anything: it is not shown. */
+function printInternal(error: unknown, terminal: Terminal): number {
+  const name = error instanceof Error ? error.name : typeof error;
+  const message = `Internal error (${name})`;
+  const hint = "This is a defect of autokestra. AUTOKESTRA_DEBUG=1 shows where it happened.";
+  if (terminal.json) terminal.warn(JSON.stringify({ error: { code: "INTERNAL", message, hint } }));
+  else terminal.warn(`error: ${message}\nhint: ${hint}`);
+  printTrace(error, terminal);
+  return EXIT.failed;
+}
+
+/** Only the places: the first lines of a stack repeat the message. */
+function printTrace(error: unknown, terminal: Terminal): void {
+  if (process.env["AUTOKESTRA_DEBUG"] !== "1" || !(error instanceof Error)) return;
+  const places = error.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
+  terminal.warn(places.join("\n"));
+}

@@ -1,0 +1,27 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The built command. */
+    cli: string;
+  }
+}
+
+/**
+ * Builds the command once before all tests: they run it as people do, in a process of its own. In a folder of its own, so that
+ * two test runs at once do not take it from each other; inside the app, so that better-sqlite3 is found.
+ */
+export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const app = fileURLToPath(new URL("..", import.meta.url));
+  const { default: config } = await import("../rolldown.config.mjs");
+  const folder = await mkdtemp(join(app, "node_modules", ".test-build-"));
+  const bundle = await rolldown({ ...config, cwd: app, plugins: [] });
+  await bundle.write({ ...config.output, dir: folder });
+  await bundle.close();
+  provide("cli", join(folder, "autokestra.js"));
+  return async () => await rm(folder, { recursive: true });
+}
