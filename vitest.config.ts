@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     include: ["{packages,apps}/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
     pool: "threads",
+    globalSetup: ["apps/cli/test/build-cli.ts"],
     restoreMocks: true,
     testTimeout: 30_000,
   },

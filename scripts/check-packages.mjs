@@ -1,0 +1,35 @@
+// Packs every public package and treats the tarballs as a user would: reads them, installs them elsewhere, imports and runs them.
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkTarball } from "./packages/check-tarball.mjs";
+import { importExports } from "./packages/import-exports.mjs";
+import { installTarballs } from "./packages/install-tarballs.mjs";
+import { packPackages } from "./packages/pack.mjs";
+import { tryCommand } from "./packages/try-command.mjs";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-packages-")));
+const [tarballFolder, consumer] = [join(folder, "tarballs"), join(folder, "consumer")];
+for (const path of [tarballFolder, consumer]) mkdirSync(path);
+
+try {
+  const tarballs = packPackages(tarballFolder);
+  say(`packed ${tarballs.length} packages`);
+  for (const tarball of tarballs) {
+    const checks = checkTarball(tarball);
+    say(`${tarball.manifest.name}: ${tarball.files.length} files (${checks.join(", ")})`);
+  }
+  say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);
+  say(`imported ${importExports(consumer, tarballs)} exports`);
+  say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list`);
+} catch (error) {
+  console.log(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** @param {string} what */
+function say(what) {
+  console.log(`ok      ${what}`);
+}

@@ -1,0 +1,54 @@
+// ARCHITECTURE, "Who may know whom", as two tables.
+
+/** @typedef {keyof typeof rules} Rule */
+
+/** The six rules; 0 is the promise of the checker itself. */
+export const rules = {
+  0: "What cannot be read cannot be checked",
+  1: "No circles, between packages or between files",
+  2: "secrets-masker imports nothing",
+  3: "Only secrets-crypto touches node:crypto",
+  4: "Only engine composes; the others import what the picture shows and the libraries they declare",
+  5: "Apps talk to engine, and to core's types",
+  6: "secrets-core has no input or output, only zod",
+};
+
+/** The picture: which of our packages a package may import. What has no row may not be there. */
+const picture = {
+  "secrets-core": [],
+  "secrets-masker": [],
+  "secrets-files": ["secrets-core"],
+  "secrets-crypto": ["secrets-core", "secrets-files"],
+  "secrets-store-sqlite": ["secrets-core", "secrets-files"],
+  "secrets-store-file": ["secrets-core", "secrets-files"],
+  "secrets-store-postgres": ["secrets-core"],
+  "secrets-resolver": ["secrets-core"],
+  "secrets-providers": ["secrets-core"],
+  "plugin-sdk": [],
+  "plugins-core": ["plugin-sdk"],
+  engine: [
+    "secrets-core",
+    "secrets-masker",
+    "secrets-crypto",
+    "secrets-store-sqlite",
+    "secrets-store-file",
+    "secrets-store-postgres",
+    "secrets-resolver",
+    "secrets-providers",
+    "plugin-sdk",
+    "plugins-core",
+  ],
+  cli: ["engine", "secrets-core"],
+  server: ["engine", "secrets-core"],
+};
+
+export const scope = "@autokestra/";
+export const core = `${scope}secrets-core`;
+export const crypto = `${scope}secrets-crypto`;
+export const masker = `${scope}secrets-masker`;
+export const engine = `${scope}engine`;
+
+/** The picture, by full names. */
+export const arrows = new Map(
+  Object.entries(picture).map(([from, to]) => [`${scope}${from}`, to.map((name) => `${scope}${name}`)]),
+);

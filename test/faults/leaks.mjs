@@ -1,0 +1,107 @@
+// P9, M13: a random canary goes through the whole journey; it stands nowhere in what was written or printed.
+import { randomBytes } from "node:crypto";
+import { lstatSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { startEchoServer } from "../../scripts/echo-server.mjs";
+import { akWhileServing } from "./support/ak-while-serving.mjs";
+import { countCanary } from "./support/find-canary.mjs";
+import { everythingIn, inFolder } from "./support/sandbox.mjs";
+
+const key = `canary-${randomBytes(12).toString("hex")}`;
+const password = `cäñary "q" & ${randomBytes(8).toString("hex")}`;
+const basic = `canary-user:${password}`;
+const canaries = [key, password, basic];
+
+/** @param {Buffer} bytes */
+function count(bytes) {
+  return canaries.reduce((sum, canary) => sum + countCanary(bytes, canary), 0);
+}
+
+// The scan proves itself first: it must find what is planted.
+const planted = [
+  key,
+  JSON.stringify(password),
+  encodeURIComponent(password),
+  `Basic ${Buffer.from(basic).toString("base64")}`,
+  Buffer.from(`xy${key}z`).toString("base64url"),
+  Buffer.from(key).toString("hex"),
+  Buffer.from(key, "utf16le"),
+  gzipSync(`in gzip: ${key}`),
+];
+const found = planted.filter((text) => count(Buffer.from(text)) > 0).length;
+
+const WORKFLOW = `apiVersion: v1
+id: w
+secrets: [KEY, DB]
+inputs: { url: { type: string } }
+tasks:
+  - id: call
+    type: core/http.request
+    inputs:
+      method: POST
+      url: "{{ inputs.url }}"
+      query: { q: "{{ secrets.DB.password }}" }
+      headers: { X-API-Key: "{{ secrets.KEY }}" }
+      auth: { basic: { username: "{{ secrets.DB.username }}", password: "{{ secrets.DB.password }}" } }
+      body: { all: "{{ secrets.DB }}", key: "{{ secrets.KEY }}" }
+  - { id: show, type: core/console.log, needs: [call], inputs: { message: "{{ tasks.call.output }}" } }
+  - { id: fail, type: core/http.get, inputs: { url: "{{ secrets.KEY }}" } }
+  - { id: again, type: core/http.get, inputs: { url: "http://127.0.0.1:1/{{ secrets.KEY }}" }, retry: { max: 1, backoffSeconds: 0 } }
+`;
+
+const server = await startEchoServer();
+const figures = await inFolder(async (folder) => {
+  writeFileSync(join(folder, "w.yaml"), WORKFLOW);
+  const outputs = [];
+  for (const backend of ["sqlite", "file"]) {
+    const run = akWhileServing(folder, ["--storage-path", join(folder, backend), "--storage-backend", backend]);
+    await run(["secrets", "set", "KEY", "--description", "d", "--tag", "t"], key);
+    await run(
+      ["secrets", "set", "DB", "--type", "basicAuth", "--field", "username=canary-user", "--field", "password=-"],
+      password,
+    );
+    for (const args of [
+      ["run", "w.yaml"],
+      ["run", "w.yaml", "--json"],
+    ]) {
+      outputs.push(await run([...args, "--input", `url=${server.url}`], ""));
+    }
+    for (const args of [
+      ["check", "w.yaml"],
+      ["export", "w.yaml"],
+      ["export", "w.yaml", "--json"],
+      ["secrets", "list", "--json"],
+    ]) {
+      outputs.push(await run(args, ""));
+    }
+    outputs.push(
+      await run(["secrets", "set", "KEY"], `${key}2`),
+      await run(["secrets", "delete", "KEY", "--force"], ""),
+    );
+  }
+  const files = everythingIn(folder).filter((path) => lstatSync(path).isFile());
+  return {
+    sent: server.requests.filter((headers) => headers["x-api-key"] === key).length,
+    outputs: outputs.length,
+    inOutputs: outputs.reduce((sum, output) => sum + count(output), 0),
+    files: files.length,
+    inFiles: files.reduce((sum, file) => sum + count(readFileSync(file)), 0),
+  };
+});
+server.close();
+
+const proved = found === planted.length && figures.sent === 4;
+console.log(
+  `scan finds ${found} of ${planted.length} planted canaries; the server got the real key ${figures.sent} times`,
+);
+console.log(
+  JSON.stringify([
+    { id: "P9", pass: proved && figures.inFiles === 0, figure: `${figures.files} files, ${figures.inFiles} hits` },
+    {
+      id: "M13",
+      pass: proved && figures.inOutputs === 0,
+      figure: `${figures.outputs} outputs, ${figures.inOutputs} hits`,
+    },
+  ]),
+);
