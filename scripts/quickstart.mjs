@@ -14,7 +14,7 @@ const PASSWORD = "correct-horse-7";
 
 for (const command of [
   ["install", "--frozen-lockfile"],
-  ["build", "--output-logs=errors-only"],
+  ["build"],
 ]) {
   const status = pnpm(...command);
   if (status !== 0) process.exit(status);
