@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import { z } from "@autokestra/secrets-core";
 
 const folder = fileURLToPath(new URL("../../../../shared/vectors/", import.meta.url));
 
