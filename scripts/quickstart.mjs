@@ -12,10 +12,7 @@ const WORKFLOW = join(repository, "examples/quickstart.yaml");
 const API_KEY = "sk_live_51Hq9ZtK8vExample";
 const PASSWORD = "correct-horse-7";
 
-for (const command of [
-  ["install", "--frozen-lockfile"],
-  ["build"],
-]) {
+for (const command of [["install", "--frozen-lockfile"], ["build"]]) {
   const status = pnpm(...command);
   if (status !== 0) process.exit(status);
 }
