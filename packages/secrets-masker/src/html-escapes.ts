@@ -5,6 +5,6 @@ const APOSTROPHES = ["'", "&apos;", "&#39;", "&#x27;", "&#039;"];
 export function htmlEscapes(value: string): readonly string[] {
   const text = value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   return QUOTES.flatMap((quote) =>
-    APOSTROPHES.map((apostrophe) => text.replaceAll('"', () => quote).replaceAll("'", () => apostrophe)),
+    APOSTROPHES.map((apostrophe) => text.replaceAll('"', quote).replaceAll("'", apostrophe)),
   );
 }

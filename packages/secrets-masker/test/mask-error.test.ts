@@ -77,9 +77,11 @@ it("an error without a stack gets none, and one that is its own cause stays that
   expect(Object.hasOwn(copy, "stack")).toBe(false);
 });
 
-it("a secret that is the name of a property does not rename it", () => {
-  const copy = createMasker(["message"]).maskValue(new Error("a message")) as Error;
-  expect(copy.message).toBe(`a ${MASK}`);
+it.each(["message", "stack", "cause", "name"])("a secret with the text %s does not rename the property", (secret) => {
+  const error = new Error(`a ${secret}`, { cause: 1 });
+  const copy = createMasker([secret]).maskValue(error) as Error;
+  expect(Object.getOwnPropertyNames(copy)).toEqual(Object.getOwnPropertyNames(error));
+  expect(copy).toMatchObject({ name: "Error", message: `a ${MASK}`, cause: 1 });
 });
 
 it("fetch, URL and JSON.parse say nothing in their errors", async () => {

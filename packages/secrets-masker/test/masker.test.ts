@@ -1,7 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { createMasker, type Masker } from "../src/index.ts";
-import { MULTI_LINE, NASTY, TOKEN } from "./sample-values.ts";
+import { MULTI_LINE, TOKEN } from "./sample-values.ts";
 
 const P = "***SECRET***";
 
@@ -158,6 +157,12 @@ describe("report", () => {
     ]);
   });
 
+  it("names one form where two values of a secret have the same text in different forms", () => {
+    const masker = createMasker(['a "quoted" value', 'a \\"quoted\\" value'].map((value) => ({ name: "A", value })));
+    masker.mask('a \\"quoted\\" value');
+    expect(masker.report()).toEqual({ A: { count: 1, variants: ["json"] } });
+  });
+
   it("a plain string has the name secret; any name is a key like others", () => {
     const masker = createMasker(["first-value", { name: "__proto__", value: "second-value" }]);
     masker.mask("first-value second-value");
@@ -204,48 +209,6 @@ describe("add and dispose", () => {
     const masker = createMasker(["12345678"]);
     expect(masker.mask(12345678 as never)).toBe(P);
     expect(masker.mask(Symbol("12345678") as never)).toBe("[redaction failed]");
-  });
-});
-
-describe("properties", () => {
-  const values = fc.array(
-    fc.constantFrom(TOKEN, NASTY, MULTI_LINE, "sesam", "äöüß", "abcdefgh", "efghabcd", "abcdefghijkl"),
-    {
-      minLength: 1,
-    },
-  );
-  const text = fc
-    .array(
-      fc.oneof(fc.constantFrom(TOKEN, NASTY, MULTI_LINE, "sesam", "äöüß", "abcdefgh", "efghabcd", " ", P), fc.string()),
-    )
-    .map((pieces) => pieces.join(""));
-
-  it("no value of 8 characters or more remains", () => {
-    fc.assert(
-      fc.property(values, text, (known, input) => {
-        const output = createMasker(known).mask(input);
-        for (const value of known) if (value.length >= 8) expect(output).not.toContain(value);
-      }),
-    );
-  });
-
-  it("masking twice is masking once", () => {
-    fc.assert(
-      fc.property(values, text, (known, input) => {
-        const masker = createMasker(known.filter((value) => value.length >= 8));
-        expect(masker.mask(masker.mask(input))).toBe(masker.mask(input));
-      }),
-    );
-  });
-
-  it("bytes are masked like text", () => {
-    fc.assert(
-      fc.property(values, text, (known, input) => {
-        const masker = createMasker(known);
-        const bytes = masker.maskValue(new TextEncoder().encode(input)) as Uint8Array;
-        expect(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)).toBe(masker.mask(input));
-      }),
-    );
   });
 });
 
