@@ -14,6 +14,7 @@ export type ErrorCode =
   | "SECRET_EXPIRED"
   | "FIELD_NOT_FOUND"
   | "VERSION_CONFLICT"
+  | "HEADER_CHANGED"
   | "KEY_INVALID"
   | "KEY_MISSING"
   | "KEY_WRONG"

@@ -18,8 +18,8 @@ export {
   secretNotFound,
   secretsMissing,
 } from "./errors.ts";
-export type { MasterKey, MasterKeyProvider } from "./master-key-provider.ts";
-export { byName, checkPut, createMemoryStore, passesFilter } from "./memory-store.ts";
+export type { MasterKey, MasterKeyProvider, PendingKey } from "./master-key-provider.ts";
+export { byName, checkHeader, checkWrite, createMemoryStore, passesFilter } from "./memory-store.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
   checkSealedSecret,
@@ -34,19 +34,20 @@ export {
   secretMetadataSchema,
   tagSchema,
 } from "./secret.ts";
-export type { Plaintext, RecordIdentity, SecretEncryption } from "./secret-encryption.ts";
+export type { Plaintext, RecordIdentity, SealResult, SecretEncryption } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
 export type { ResolvedSecret, SecretResolver, SecretScope } from "./secret-resolver.ts";
 export {
   createSecretService,
+  type DatedInput,
   MAX_SECRET_LENGTH,
   type SecretService,
   type SecretServiceOptions,
   type WriteOptions,
 } from "./secret-service.ts";
 export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
-export type { SecretFilter, SecretStore } from "./secret-store.ts";
+export type { SecretFilter, SecretStore, SecretWrite } from "./secret-store.ts";
 export {
   type FieldValue,
   parseFields,

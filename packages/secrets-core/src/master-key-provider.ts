@@ -24,4 +24,14 @@ export interface MasterKeyProvider {
    * @throws AutokestraError `KEY_UNREADABLE`
    */
   generate(): Promise<MasterKey>;
+
+  /** Keys that a rotation has prepared and not put in place yet: tried where the key itself is not the store's. */
+  pending(): Promise<readonly PendingKey[]>;
+}
+
+/** A key of a rotation that did not come to its end. */
+export interface PendingKey {
+  readonly key: MasterKey;
+  /** Puts it in the place of the key before, which is kept beside it. */
+  promote(): Promise<void>;
 }

@@ -1,6 +1,7 @@
-import { AutokestraError, quoteText } from "./errors.ts";
+import { AutokestraError } from "./errors.ts";
 import { checkSealedSecret, type SealedSecret, type SecretMetadata } from "./secret.ts";
-import type { SecretFilter, SecretStore } from "./secret-store.ts";
+import type { SecretName } from "./secret-name.ts";
+import type { SecretFilter, SecretStore, SecretWrite } from "./secret-store.ts";
 import { storeClosed } from "./store-errors.ts";
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
@@ -34,12 +35,11 @@ export function createMemoryStore(): SecretStore {
       const all = [...secrets.values()].map((secret) => secret.metadata);
       return all.filter((metadata) => passesFilter(metadata, filter)).sort(byName);
     },
-    async put(secret, expectedVersion) {
+    async put(writes, expectedHeader) {
       use();
-      const checked = checkSealedSecret(secret);
-      const { name } = checked.metadata;
-      checkPut(checked, secrets.get(name)?.metadata ?? null, expectedVersion);
-      secrets.set(name, checked);
+      checkHeader(header, expectedHeader);
+      const checked = writes.map((write) => checkWrite(write, (name) => secrets.get(name)?.metadata ?? null));
+      for (const secret of checked) secrets.set(secret.metadata.name, secret);
     },
     async delete(name) {
       use();
@@ -65,21 +65,40 @@ export function byName(a: SecretMetadata, b: SecretMetadata): number {
 }
 
 /**
- * The rule of {@link SecretStore.put}: may `secret` take the place of `current`?
+ * The rule of {@link SecretStore.put} for one write: is it a sealed secret, and may it take the place of the stored one?
  *
- * @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`
+ * @param stored the metadata of the secret that has the name now, or null
+ * @returns the secret, without what does not belong there
+ * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
-export function checkPut(secret: SealedSecret, current: SecretMetadata | null, expectedVersion: number | null): void {
-  const name = quoteText(secret.metadata.name);
+export function checkWrite(
+  { secret, expectedVersion }: SecretWrite,
+  stored: (name: SecretName) => SecretMetadata | null,
+): SealedSecret {
+  const checked = checkSealedSecret(secret);
+  const { id, name } = checked.metadata;
+  const current = stored(name);
   if (expectedVersion === null) {
-    if (current === null) return;
+    if (current === null) return checked;
     throw new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, with version ${current.version}`, {
       hint: "Use `set` or `update` to replace its value.",
     });
   }
-  if (current?.id === secret.metadata.id && current.version === expectedVersion) return;
+  if (current?.id === id && current.version === expectedVersion) return checked;
   const found = current === null ? "it is gone" : `it has version ${current.version} now`;
   throw new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
     hint: "Read it again, then write.",
+  });
+}
+
+/**
+ * The rule of {@link SecretStore.put} for its header.
+ *
+ * @throws AutokestraError `HEADER_CHANGED`
+ */
+export function checkHeader(stored: string | null, expected: string | null): void {
+  if (stored === expected) return;
+  throw new AutokestraError("HEADER_CHANGED", "The keys of the secret store were changed by someone else", {
+    hint: "Open the store again, then write.",
   });
 }

@@ -1,8 +1,8 @@
-import { AutokestraError, integrityFailed, quoteText, secretNotFound } from "./errors.ts";
+import { AutokestraError, type ErrorCode, integrityFailed, quoteText, secretNotFound } from "./errors.ts";
 import { descriptionSchema, type Secret, type SecretInput, type SecretMetadata, tagSchema } from "./secret.ts";
 import type { Plaintext, SecretEncryption } from "./secret-encryption.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
-import type { SecretFilter, SecretStore } from "./secret-store.ts";
+import type { SecretFilter, SecretStore, SecretWrite } from "./secret-store.ts";
 import { parseFields, type SecretFields } from "./secret-type.ts";
 import { parseTimestamp, type Timestamp } from "./time.ts";
 
@@ -37,6 +37,8 @@ export interface SecretService {
   update(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
   /** Creates or updates. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
+  /** Creates or updates many, no name twice: all or nothing. @throws as `create` */
+  setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /** @throws `SECRET_NOT_FOUND`, `INTEGRITY_FAILED` */
   get(name: string): Promise<Secret>;
   /** Metadata of one secret, without a key; null where there is none. */
@@ -49,8 +51,21 @@ export interface SecretService {
   close(): Promise<void>;
 }
 
-/** What an input says once it is checked; only id, version and times are still open. */
-interface ValidInput extends Omit<SecretInput, "name" | "expiresAt" | "fields"> {
+/** An input that comes from elsewhere with times of its own. */
+export interface DatedInput extends SecretInput {
+  /** Kept where the secret is new. Default: now. */
+  readonly createdAt?: Timestamp | null | undefined;
+  /** Default: now. */
+  readonly updatedAt?: Timestamp | null | undefined;
+}
+
+interface SealedWrite {
+  readonly write: SecretWrite;
+  readonly header: string | null;
+}
+
+/** What an input says once it is checked; only id and version are still open. */
+interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fields"> {
   readonly name: SecretName;
   readonly fields: SecretFields;
   readonly expiresAt: Timestamp | null;
@@ -59,8 +74,8 @@ interface ValidInput extends Omit<SecretInput, "name" | "expiresAt" | "fields"> 
 export function createSecretService(options: SecretServiceOptions): SecretService {
   const { store, encryption, now, newId } = options;
 
-  /** Writes the next version after `current`; the store refuses it where `current` is no longer the current one. */
-  async function write(input: ValidInput, current: SecretMetadata | null): Promise<SecretMetadata> {
+  /** Seals the next version after `current`; the store refuses it where `current` is no longer the current one. */
+  async function sealNext(input: ValidInput, current: SecretMetadata | null): Promise<SealedWrite> {
     const time = now();
     const metadata: SecretMetadata = {
       id: current?.id ?? newId(),
@@ -69,15 +84,50 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       description: input.description === undefined ? (current?.description ?? null) : input.description,
       tags: input.tags ?? current?.tags ?? [],
       version: (current?.version ?? 0) + 1,
-      createdAt: current?.createdAt ?? time,
-      updatedAt: time,
+      createdAt: current?.createdAt ?? input.createdAt ?? time,
+      updatedAt: input.updatedAt ?? time,
       expiresAt: input.expiresAt,
     };
     const plaintext = JSON.stringify(input.fields) as Plaintext;
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
-    const envelope = await encryption.seal(metadata, plaintext);
-    await store.put({ metadata, envelope }, current?.version ?? null);
-    return metadata;
+    const { envelope, header } = await encryption.seal(metadata, plaintext);
+    return { write: { secret: { metadata, envelope }, expectedVersion: current?.version ?? null }, header };
+  }
+
+  /** Writes all or nothing, again if the keys were changed by another process in between. */
+  async function write(
+    inputs: readonly ValidInput[],
+    currents: readonly (SecretMetadata | null)[],
+  ): Promise<SecretMetadata[]> {
+    for (let attempt = 1; ; attempt++) {
+      const sealed: SealedWrite[] = [];
+      for (const [index, input] of inputs.entries()) sealed.push(await sealNext(input, currents[index] ?? null));
+      const writes = sealed.map((one) => one.write);
+      try {
+        // The last header: where the keys changed on the way, the store refuses all, and all are sealed anew.
+        await store.put(writes, sealed.at(-1)?.header ?? null);
+        return writes.map(({ secret }) => secret.metadata);
+      } catch (error) {
+        if (!hasCode(error, "HEADER_CHANGED") || attempt === ATTEMPTS) throw error;
+        await encryption.refresh();
+      }
+    }
+  }
+
+  /** Writes over whatever is there, again if somebody else was faster. */
+  async function overwrite(
+    inputs: readonly ValidInput[],
+    check: (current: SecretMetadata | null) => void,
+  ): Promise<SecretMetadata[]> {
+    for (let attempt = 1; ; attempt++) {
+      const currents = await Promise.all(inputs.map(async ({ name }) => await stored(name)));
+      for (const current of currents) check(current);
+      try {
+        return await write(inputs, currents);
+      } catch (error) {
+        if (!isRace(error) || attempt === ATTEMPTS) throw error;
+      }
+    }
   }
 
   async function stored(name: SecretName): Promise<SecretMetadata | null> {
@@ -86,7 +136,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
   const service: SecretService = {
     async create(input) {
-      return await write(checkInput(input), null);
+      return only(await write([checkInput(input)], [null]));
     },
 
     async update(input, { ifVersion } = {}) {
@@ -96,16 +146,16 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async set(input, { ifVersion } = {}) {
       const valid = checkInput(input);
-      for (let attempt = 1; ; attempt++) {
-        const current = await stored(valid.name);
-        if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0))
-          throw conflict(valid.name, current, ifVersion);
-        try {
-          return await write(valid, current);
-        } catch (error) {
-          if (!isRace(error) || ifVersion !== undefined || attempt === ATTEMPTS) throw error;
-        }
-      }
+      return only(
+        await overwrite([valid], (current) => {
+          if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0))
+            throw conflict(valid.name, current, ifVersion);
+        }),
+      );
+    },
+
+    async setAll(inputs) {
+      return await overwrite(inputs.map(checkInput), () => undefined);
     },
 
     async get(name) {
@@ -136,14 +186,15 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   return service;
 }
 
-function checkInput(input: SecretInput): ValidInput {
+function checkInput(input: DatedInput): ValidInput {
   const name = parseSecretName(input.name);
   const fields = parseFields(name, input.type, input.fields);
-  const { description, tags } = input;
-  if (typeof description === "string") check(name, "description", descriptionSchema.safeParse(description));
-  for (const tag of tags ?? []) check(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
+  const { type, description, tags, createdAt, updatedAt } = input;
+  if (typeof description === "string") refuseBadText(name, "description", descriptionSchema.safeParse(description));
+  for (const tag of tags ?? []) refuseBadText(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
   const unique = tags === undefined ? undefined : [...new Set(tags)];
-  return { name, type: input.type, fields, description, tags: unique, expiresAt: readExpiry(name, input, fields) };
+  const expiresAt = readExpiry(name, input, fields);
+  return { name, type, fields, description, tags: unique, expiresAt, createdAt, updatedAt };
 }
 
 /** An error of JSON.parse quotes what it has read: it must not get out. */
@@ -155,7 +206,7 @@ function parsePlaintext(name: string, plaintext: Plaintext): unknown {
   }
 }
 
-function check(
+function refuseBadText(
   name: string,
   what: string,
   result: { error?: { issues: readonly { message: string }[] } | undefined },
@@ -182,8 +233,17 @@ function readExpiry(name: SecretName, input: SecretInput, fields: SecretFields):
   return expiresAt;
 }
 
+function only([metadata]: readonly SecretMetadata[]): SecretMetadata {
+  if (metadata === undefined) throw new TypeError("nothing was written");
+  return metadata;
+}
+
 function isRace(error: unknown): boolean {
-  return error instanceof AutokestraError && (error.code === "VERSION_CONFLICT" || error.code === "SECRET_EXISTS");
+  return hasCode(error, "VERSION_CONFLICT") || hasCode(error, "SECRET_EXISTS");
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof AutokestraError && error.code === code;
 }
 
 function conflict(name: SecretName, current: SecretMetadata | null, expected: number): AutokestraError {

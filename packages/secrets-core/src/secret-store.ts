@@ -9,6 +9,13 @@ export interface SecretFilter {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** One secret to keep, and what must be there now. */
+export interface SecretWrite {
+  readonly secret: SealedSecret;
+  /** Null: the name must be free. A number: the stored secret must have the same id and exactly this version. */
+  readonly expectedVersion: number | null;
+}
+
 /**
  * Keeps sealed secrets and the store's header. A store never sees a plaintext or a key.
  *
@@ -37,14 +44,13 @@ export interface SecretStore {
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
 
   /**
-   * Compare and set. With `expectedVersion` null the name must be free; with a number the stored secret must have the
-   * same id and exactly that version.
+   * Compare and set, all or nothing. No name stands twice in `writes`.
    *
-   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (expected none) or
-   * `VERSION_CONFLICT` (gone, another id, or another version);
-   * nothing is changed then
+   * @param header the header that the secrets were sealed under: it must still be the stored one (null: there must be none)
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (expected none),
+   * `VERSION_CONFLICT` (gone, another id, or another version), `HEADER_CHANGED`; nothing is changed then
    */
-  put(secret: SealedSecret, expectedVersion: number | null): Promise<void>;
+  put(writes: readonly SecretWrite[], header: string | null): Promise<void>;
 
   /** Removes the secret. @returns false where there was none */
   delete(name: SecretName): Promise<boolean>;

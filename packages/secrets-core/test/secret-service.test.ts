@@ -15,12 +15,22 @@ function createReversal(): SecretEncryption {
   const bytes = (text: string) => Uint8Array.from(encodeURIComponent(text), (character) => character.charCodeAt(0));
   return {
     async seal(_record, plaintext) {
-      return { format: 1, keyId: "00000000", nonce: bytes(""), ciphertext: bytes(turn(plaintext)), tag: bytes("") };
+      const envelope = {
+        format: 1,
+        keyId: "00000000",
+        nonce: bytes(""),
+        ciphertext: bytes(turn(plaintext)),
+        tag: bytes(""),
+      };
+      return { envelope, header: null };
     },
     async open(_record, { ciphertext }) {
       return turn(decodeURIComponent(String.fromCharCode(...ciphertext))) as Awaited<
         ReturnType<SecretEncryption["open"]>
       >;
+    },
+    async refresh() {
+      // There are no keys to read.
     },
     close() {
       // There are no keys to wipe.

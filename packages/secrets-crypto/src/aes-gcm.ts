@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
 
 /** AES-256-GCM with the sizes of NIST SP 800-38D that autokestra fixes: key 32 bytes, nonce 12 (section 8.2), tag 16 (5.2.1.2). */
 export const KEY_BYTES = 32;
@@ -12,9 +12,32 @@ export interface SealedBytes {
   readonly tag: Uint8Array;
 }
 
-/** Encrypts under a fresh random nonce. Random, not counted: a copied or restored store must not repeat one. */
+/** Nonces for the seals to come: asking the generator for each alone takes a third of the time of a seal. */
+const pool = Buffer.alloc(128 * NONCE_BYTES);
+let used = pool.length;
+let filledIn = 0;
+
+/**
+ * A fresh random nonce. Random, not counted: a copied or restored store must not repeat one. Nor do two processes: Node forks
+ * none that shares memory, and each thread has a pool of its own. Only a snapshot of a running machine copies the pool, so
+ * that its nonces are good for no longer than the second they were made in.
+ */
+function drawNonce(): Buffer {
+  const second = Math.trunc(Date.now() / 1000);
+  if (used === pool.length || second !== filledIn) {
+    randomFillSync(pool);
+    used = 0;
+    filledIn = second;
+  }
+  const nonce = Buffer.from(pool.subarray(used, used + NONCE_BYTES));
+  pool.fill(0, used, used + NONCE_BYTES);
+  used += NONCE_BYTES;
+  return nonce;
+}
+
+/** Encrypts under a fresh random nonce. */
 export function sealBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): SealedBytes {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = drawNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(aad);
   const ciphertext = cipher.update(plaintext);

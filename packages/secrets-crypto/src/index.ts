@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { type Keyring, openKeyring } from "./keyring.ts";
+export { createKeyFile, readKeyFile } from "./key-file.ts";
+export type { Keyring } from "./keyring.ts";
 export {
   createMasterKeyProvider,
   KEY_FILE_VARIABLE,
@@ -11,4 +12,7 @@ export {
   keyFilePath,
   type MasterKeyOptions,
 } from "./master-key-provider.ts";
+export { createPendingKey, findPendingKeys, sweepPendingKeys } from "./pending-key.ts";
 export { createSecretEncryption } from "./secret-encryption.ts";
+export type { HeaderKey, StoreHeader } from "./store-header.ts";
+export { createStoreKeys, MAX_SEALS, type StoreKeys } from "./store-keys.ts";

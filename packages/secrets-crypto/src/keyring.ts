@@ -1,94 +1,117 @@
 import { randomUUID } from "node:crypto";
-import { AutokestraError, type MasterKey, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
+import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { createDataKey, type DataKey, unwrapDataKey, wrapDataKey } from "./data-key.ts";
-import { createKdf, type DerivedKeys, deriveKeys, equalBytes, fingerprint, headerBroken } from "./key-derivation.ts";
+import { createKdf, type DerivedKeys, deriveKeys, equalBytes, fingerprint, type Kdf } from "./key-derivation.ts";
 import { KEY_VARIABLE } from "./master-key-provider.ts";
-import { formatHeader, parseHeader, type ReadHeader, type StoreHeader, verifyHeader } from "./store-header.ts";
+import {
+  formatHeader,
+  HEADER_FORMAT,
+  parseHeader,
+  type ReadHeader,
+  type StoreHeader,
+  verifyHeader,
+} from "./store-header.ts";
 
-/** The opened data keys of one store. */
+/** The opened keys of one header. */
 export interface Keyring {
-  readonly storeId: string;
+  /** The header as it is stored. */
+  readonly text: string;
+  readonly header: StoreHeader;
+  /** Where the master key came from. */
+  readonly source: string;
+  /** The short name of the master key: 8 hexadecimal digits of its check value. */
+  readonly fingerprint: string;
   /** Seals new records. */
   readonly active: DataKey;
-  /** The data key with this id, or null. */
+  /** The data key with this id, or null where there is none or it was destroyed. */
   find(keyId: string): DataKey | null;
+  /** The keyring of a later header under the same master key; null where the master key is another one. */
+  follow(text: string): Keyring | null;
+  /** A later header under the same master key, as text. */
+  write(dataKeys: StoreHeader["dataKeys"]): string;
+  /** The same data keys under another master key. */
+  rewrap(kdf: Kdf, keys: DerivedKeys, source: string): Keyring;
+  /** A data key as the header keeps it. */
+  wrap(key: DataKey): string;
   /** Overwrites the keys with zeros. Copies that Node or the system made are beyond reach. */
   close(): void;
 }
 
-/**
- * Opens the keys of a store. A store without a header gets one, and a master key where there is none yet; a store that has
- * a header never does.
- *
- * @throws AutokestraError `KEY_MISSING`, `KEY_WRONG`, `INTEGRITY_FAILED` (header), and the codes of the provider and the store
- */
-export async function openKeyring(store: SecretStore, provider: MasterKeyProvider): Promise<Keyring> {
-  const header = await store.readHeader();
-  if (header !== null) return await unlock(parseHeader(header), (await provider.load()) ?? keyMissing());
-  if ((await store.list()).length > 0) throw headerBroken("is missing although there are records");
-  const master = (await provider.load()) ?? (await provider.generate());
-  await store.writeHeader(await createHeader(master), null);
-  // Another process may have written its header first; the one that is there now counts.
-  return await unlock(parseHeader((await store.readHeader()) ?? ""), master);
-}
-
-async function createHeader(master: MasterKey): Promise<string> {
+/** Makes the keyring of a new store: one data key, of which `seals` are reserved. */
+export async function createKeyring(master: MasterKey, seals: number): Promise<Keyring> {
   const storeId = randomUUID();
   const kdf = createKdf(master.kind);
   const keys = await deriveKeys(kdf, master);
   const dataKey = createDataKey();
+  const wrapped = wrapDataKey(keys.keyEncryptionKey, storeId, dataKey);
+  const createdAt = new Date().toISOString();
   const header: StoreHeader = {
-    format: 1,
+    format: HEADER_FORMAT,
     storeId,
     kdf,
-    dataKeys: [
-      {
-        id: dataKey.id,
-        state: "active",
-        createdAt: new Date().toISOString(),
-        wrapped: wrapDataKey(keys.keyEncryptionKey, storeId, dataKey),
-      },
-    ],
+    dataKeys: [{ id: dataKey.id, state: "active", createdAt, seals, wrapped }],
     keyCheck: keys.keyCheck.toString("base64"),
   };
-  const text = formatHeader(header, keys.headerKey);
-  wipe([dataKey.bytes, keys.keyEncryptionKey, keys.headerKey]);
-  return text;
+  return toKeyring(formatHeader(header, keys.headerKey), header, keys, master.source);
 }
 
-async function unlock(read: ReadHeader, master: MasterKey): Promise<Keyring> {
-  const { header } = read;
-  const keyCheck = Buffer.from(header.keyCheck, "base64");
-  const keys = await deriveKeys(header.kdf, master);
-  master.material.fill(0);
+/**
+ * Opens the keys of a header.
+ *
+ * @throws AutokestraError `KEY_WRONG`, `INTEGRITY_FAILED` (somebody without the key has changed the header), and as parseHeader
+ */
+export async function openKeyring(text: string, master: MasterKey): Promise<Keyring> {
+  const read = parseHeader(text);
+  const keyCheck = Buffer.from(read.header.keyCheck, "base64");
+  const keys = await deriveKeys(read.header.kdf, master);
   if (!equalBytes(keyCheck, keys.keyCheck)) throw keyWrong(master, keys, keyCheck);
-  try {
-    if (!verifyHeader(read, keys.headerKey)) headerTampered();
-    return createKeyring(
-      header,
-      header.dataKeys.map((key) => unwrapDataKey(keys.keyEncryptionKey, header.storeId, key) ?? headerTampered()),
-    );
-  } finally {
-    wipe([keys.keyEncryptionKey, keys.headerKey]);
-  }
+  return verified(text, read, keys, master.source);
 }
 
-function createKeyring(header: StoreHeader, dataKeys: readonly DataKey[]): Keyring {
-  const activeId = header.dataKeys.find((key) => key.state === "active")?.id;
-  const find = (keyId: string) => dataKeys.find((key) => key.id === keyId) ?? null;
-  const active = find(activeId ?? "");
-  if (active === null) throw headerBroken("has no active data key");
-  return { storeId: header.storeId, active, find, close: () => wipe(dataKeys.map((key) => key.bytes)) };
+function verified(text: string, read: ReadHeader, keys: DerivedKeys, source: string): Keyring {
+  if (!verifyHeader(read, keys.headerKey)) throw headerTampered();
+  return toKeyring(text, read.header, keys, source);
 }
 
-function wipe(secrets: readonly Uint8Array[]): void {
-  for (const secret of secrets) secret.fill(0);
-}
-
-function keyMissing(): never {
-  throw new AutokestraError("KEY_MISSING", "There are secrets here, but no master key to open them", {
-    hint: `Set ${KEY_VARIABLE}, or give the key file they were made with by --key-file. No new key is made for a store that has secrets.`,
+function toKeyring(text: string, header: StoreHeader, keys: DerivedKeys, source: string): Keyring {
+  const { storeId, keyCheck } = header;
+  const dataKeys = header.dataKeys.flatMap(({ id, wrapped }) => {
+    if (wrapped === null) return [];
+    const key = unwrapDataKey(keys.keyEncryptionKey, storeId, id, wrapped);
+    if (key === null) throw headerTampered();
+    return [key];
   });
+  const find = (keyId: string) => dataKeys.find((key) => key.id === keyId) ?? null;
+  const active = find(header.dataKeys.find(({ state }) => state === "active")?.id ?? "");
+  if (active === null) throw headerTampered();
+  return {
+    text,
+    header,
+    source,
+    fingerprint: fingerprint(keys.keyCheck),
+    active,
+    find,
+    follow(later) {
+      const read = parseHeader(later);
+      return read.header.keyCheck === keyCheck && read.header.storeId === storeId
+        ? verified(later, read, keys, source)
+        : null;
+    },
+    write: (next) => formatHeader({ ...header, dataKeys: next }, keys.headerKey),
+    rewrap(kdf, newKeys, newSource) {
+      const rewrapped = header.dataKeys.map((entry) => {
+        const key = find(entry.id);
+        return key === null ? entry : { ...entry, wrapped: wrapDataKey(newKeys.keyEncryptionKey, storeId, key) };
+      });
+      const next = { ...header, kdf, dataKeys: rewrapped, keyCheck: newKeys.keyCheck.toString("base64") };
+      return toKeyring(formatHeader(next, newKeys.headerKey), next, newKeys, newSource);
+    },
+    wrap: (key) => wrapDataKey(keys.keyEncryptionKey, storeId, key),
+    close() {
+      for (const secret of [...dataKeys.map(({ bytes }) => bytes), keys.keyEncryptionKey, keys.headerKey])
+        secret.fill(0);
+    },
+  };
 }
 
 function keyWrong(master: MasterKey, keys: DerivedKeys, keyCheck: Uint8Array): AutokestraError {
@@ -100,8 +123,8 @@ function keyWrong(master: MasterKey, keys: DerivedKeys, keyCheck: Uint8Array): A
   );
 }
 
-function headerTampered(): never {
-  throw new AutokestraError(
+function headerTampered(): AutokestraError {
+  return new AutokestraError(
     "INTEGRITY_FAILED",
     "The header of the secret store was changed by someone without its key",
     {

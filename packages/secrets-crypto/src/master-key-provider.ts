@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AutokestraError, type MasterKey, type MasterKeyProvider } from "@autokestra/secrets-core";
 import { createKeyFile, readKeyFile } from "./key-file.ts";
 import { parseKeyText } from "./key-text.ts";
+import { findPendingKeys } from "./pending-key.ts";
 
 /** The variable that may hold the master key. */
 export const KEY_VARIABLE = "AUTOKESTRA_SECRET_KEY";
@@ -44,6 +45,8 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
         throw new AutokestraError("KEY_UNREADABLE", `The key file ${path} is gone right after it was made`);
       return key;
     },
+
+    pending: async () => await findPendingKeys(path),
   };
   return provider;
 }

@@ -10,6 +10,7 @@ import {
 import { openBytes, sealBytes } from "./aes-gcm.ts";
 import { encodeFields } from "./encode-fields.ts";
 import type { Keyring } from "./keyring.ts";
+import type { StoreKeys } from "./store-keys.ts";
 
 /** The format of the envelopes made here. */
 const FORMAT = 1;
@@ -17,52 +18,45 @@ const FORMAT = 1;
 /**
  * Seals and opens records with AES-256-GCM (NIST SP 800-38D), each bound to its store, its identity and its key.
  *
- * @param openKeys is called once, when a value is first sealed or opened: listing needs no key
+ * @param keys are opened when a value is first sealed or opened: listing needs no key
  */
-export function createSecretEncryption(openKeys: () => Promise<Keyring>): SecretEncryption {
-  let opening: Promise<Keyring> | null = null;
-  let closed = false;
-
-  async function keyring(): Promise<Keyring> {
-    if (closed) throw new AutokestraError("KEY_MISSING", "The keys are closed");
-    opening ??= openKeys();
-    return await opening;
-  }
-
+export function createSecretEncryption(keys: StoreKeys): SecretEncryption {
   return {
     async seal(record, plaintext) {
-      const { storeId, active } = await keyring();
       if (!plaintext.isWellFormed()) throw notWellFormed(record.name);
-      const bytes = Buffer.from(plaintext);
-      const sealed = sealBytes(active.bytes, recordAad(storeId, active.id, record), bytes);
-      bytes.fill(0);
-      return { format: FORMAT, keyId: active.id, ...sealed };
+      const keyring = await keys.forSeal();
+      return { envelope: sealRecord(keyring, record, plaintext), header: keyring.text };
     },
 
     async open(record, envelope) {
-      const keys = await keyring();
-      const bytes = openEnvelope(keys, record, envelope);
+      const bytes = openRecord(await keys.forOpen(envelope.keyId), record, envelope);
       if (bytes === null) throw integrityFailed(record.name);
       const plaintext = bytes.toString("utf8") as Plaintext;
       bytes.fill(0);
       return plaintext;
     },
 
+    async refresh() {
+      await keys.current();
+    },
+
     close() {
-      closed = true;
-      // Keys that never opened need no closing, and why they did not was said when it happened.
-      opening?.then(
-        (keys) => keys.close(),
-        () => undefined,
-      );
+      keys.close();
     },
   };
 }
 
-function openEnvelope(keys: Keyring, record: RecordIdentity, envelope: Envelope): Buffer | null {
-  const key = keys.find(envelope.keyId);
+function sealRecord({ header, active }: Keyring, record: RecordIdentity, plaintext: Plaintext): Envelope {
+  const bytes = Buffer.from(plaintext);
+  const sealed = sealBytes(active.bytes, recordAad(header.storeId, active.id, record), bytes);
+  bytes.fill(0);
+  return { format: FORMAT, keyId: active.id, ...sealed };
+}
+
+function openRecord(keyring: Keyring, record: RecordIdentity, envelope: Envelope): Buffer | null {
+  const key = keyring.find(envelope.keyId);
   if (key === null || envelope.format !== FORMAT) return null;
-  return openBytes(key.bytes, recordAad(keys.storeId, key.id, record), envelope);
+  return openBytes(key.bytes, recordAad(keyring.header.storeId, key.id, record), envelope);
 }
 
 /** Everything a ciphertext must not be separated from (SP 800-38D: additional authenticated data). */

@@ -5,53 +5,61 @@ import { base64Bytes } from "./base64.ts";
 import { encodeFields } from "./encode-fields.ts";
 import { equalBytes, headerBroken, type Kdf, kdfSchema } from "./key-derivation.ts";
 
-const FORMAT = 1;
+/** The format of the headers written here. */
+export const HEADER_FORMAT = 1;
 const WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
-/** A data key as the header keeps it: wrapped under the key-encryption key. */
-export interface WrappedKey {
+/** A data key as the header keeps it. */
+export interface HeaderKey {
   /** 8 lower-case hexadecimal digits, random. */
   readonly id: string;
-  /** NIST SP 800-57 part 1, section 7: `active` seals and opens, `decrypt-only` opens. */
-  readonly state: "active" | "decrypt-only";
+  /** NIST SP 800-57 part 1, section 7: `active` seals and opens, `decrypt-only` opens, `destroyed` is only remembered. */
+  readonly state: "active" | "decrypt-only" | "destroyed";
+  /** ISO 8601 UTC. */
   readonly createdAt: string;
-  /** base64 of nonce, ciphertext and tag. */
-  readonly wrapped: string;
+  /** At most so many seals were made under it: processes reserve them in steps. */
+  readonly seals: number;
+  /** base64 of nonce, ciphertext and tag, sealed under the key-encryption key; null once destroyed. */
+  readonly wrapped: string | null;
 }
 
-/** The header of a store, as it is written. `docs/FORMAT.md` has the layout. */
+/** The header of a store. `docs/FORMAT.md` has the layout. */
 export interface StoreHeader {
-  readonly format: typeof FORMAT;
+  readonly format: typeof HEADER_FORMAT;
+  /** UUID. */
   readonly storeId: string;
   readonly kdf: Kdf;
-  readonly dataKeys: readonly WrappedKey[];
+  /** Exactly one of them is active. */
+  readonly dataKeys: readonly HeaderKey[];
   /** base64 of the value that tells whether a master key is this store's. */
   readonly keyCheck: string;
 }
-
-const headerSchema = z.strictObject({
-  format: z.literal(FORMAT),
-  storeId: z.uuid(),
-  kdf: kdfSchema,
-  dataKeys: z
-    .array(
-      z.strictObject({
-        id: z.string().regex(/^[0-9a-f]{8}$/),
-        state: z.enum(["active", "decrypt-only"]),
-        createdAt: z.iso.datetime(),
-        wrapped: base64Bytes(WRAPPED_BYTES),
-      }),
-    )
-    .min(1),
-  keyCheck: base64Bytes(KEY_BYTES),
-  mac: base64Bytes(KEY_BYTES),
-});
 
 /** A header as it was read: not to be trusted before {@link verifyHeader}. */
 export interface ReadHeader {
   readonly header: StoreHeader;
   readonly mac: Uint8Array;
 }
+
+const headerSchema = z.strictObject({
+  format: z.literal(HEADER_FORMAT),
+  storeId: z.uuid(),
+  kdf: kdfSchema,
+  dataKeys: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[0-9a-f]{8}$/),
+        state: z.enum(["active", "decrypt-only", "destroyed"]),
+        createdAt: z.iso.datetime(),
+        seals: z.int().nonnegative(),
+        wrapped: base64Bytes(WRAPPED_BYTES).nullable(),
+      }),
+    )
+    .refine((keys) => keys.filter(({ state }) => state === "active").length === 1)
+    .refine((keys) => keys.every(({ state, wrapped }) => (state === "destroyed") === (wrapped === null))),
+  keyCheck: base64Bytes(KEY_BYTES),
+  mac: base64Bytes(KEY_BYTES),
+});
 
 /**
  * Reads the text of a header.
@@ -61,15 +69,7 @@ export interface ReadHeader {
 export function parseHeader(text: string): ReadHeader {
   const json = parseJson(text);
   const format = z.object({ format: z.number() }).safeParse(json);
-  if (format.success && format.data.format > FORMAT) {
-    throw new AutokestraError(
-      "STORE_TOO_NEW",
-      `The secret store has header format ${format.data.format}; this version reads ${FORMAT}`,
-      {
-        hint: "Update autokestra.",
-      },
-    );
-  }
+  if (format.success && format.data.format > HEADER_FORMAT) throw headerTooNew(format.data.format);
   const result = headerSchema.safeParse(json);
   if (!result.success) {
     const where = result.error.issues.map((issue) => issue.path.join(".") || "it").join(", ");
@@ -77,14 +77,6 @@ export function parseHeader(text: string): ReadHeader {
   }
   const { mac, ...header } = result.data;
   return { header, mac: Buffer.from(mac, "base64") };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw headerBroken("is not JSON");
-  }
 }
 
 /** Writes a header as text, authenticated under the header key. */
@@ -101,17 +93,22 @@ export function verifyHeader({ header, mac }: ReadHeader, headerKey: Uint8Array)
 function authenticate(header: StoreHeader, headerKey: Uint8Array): Buffer {
   const { format, storeId, kdf, dataKeys, keyCheck } = header;
   const iterations = kdf.name === "pbkdf2-hmac-sha256" ? kdf.iterations : null;
-  const keys = dataKeys.flatMap(({ id, state, createdAt, wrapped }) => [id, state, createdAt, wrapped]);
-  const fields = [
-    "autokestra header",
-    format,
-    storeId,
-    kdf.name,
-    kdf.salt,
-    iterations,
-    keyCheck,
-    dataKeys.length,
-    ...keys,
-  ];
-  return createHmac("sha256", headerKey).update(encodeFields(fields)).digest();
+  const keys = dataKeys.flatMap(({ id, state, createdAt, seals, wrapped }) => [id, state, createdAt, seals, wrapped]);
+  const fields = ["autokestra header", format, storeId, kdf.name, kdf.salt, iterations, keyCheck, dataKeys.length];
+  return createHmac("sha256", headerKey)
+    .update(encodeFields([...fields, ...keys]))
+    .digest();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw headerBroken("is not JSON");
+  }
+}
+
+function headerTooNew(format: number): AutokestraError {
+  const message = `The header of the secret store has format ${format}; this version reads ${HEADER_FORMAT}`;
+  return new AutokestraError("STORE_TOO_NEW", message, { hint: "Update autokestra. Nothing was changed." });
 }

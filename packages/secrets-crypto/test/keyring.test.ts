@@ -1,7 +1,7 @@
 import { createMemoryStore, type MasterKey, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { openKeyring } from "../src/index.ts";
+import { createStoreKeys, type Keyring } from "../src/index.ts";
 
 /** A provider of one key, which counts how often a new one was made. */
 function providerOf(
@@ -24,7 +24,12 @@ function providerOf(
       this.made += 1;
       return key();
     },
+    pending: async () => [],
   };
+}
+
+async function openKeyring(store: SecretStore, provider: MasterKeyProvider): Promise<Keyring> {
+  return await createStoreKeys(store, provider).current();
 }
 
 async function createStore(byte: number | string = 5): Promise<SecretStore> {
@@ -50,7 +55,7 @@ describe("openKeyring", () => {
     const store = createMemoryStore();
     const first = await openKeyring(store, providerOf(key));
     const again = await openKeyring(store, providerOf(key));
-    expect(again.storeId).toBe(first.storeId);
+    expect(again.header.storeId).toBe(first.header.storeId);
     expect(again.active.bytes.equals(first.active.bytes)).toBe(true);
     expect(again.find(first.active.id)?.bytes.equals(first.active.bytes)).toBe(true);
     expect(again.find("00000000")).toBe(null);
@@ -67,7 +72,7 @@ describe("openKeyring", () => {
 
   it("makes no header where there are records without one", async () => {
     const store = createMemoryStore();
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     const provider = providerOf(null);
     await expect(openKeyring(store, provider)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     expect({ made: provider.made, header: await store.readHeader() }).toEqual({ made: 0, header: null });
@@ -102,18 +107,20 @@ describe("openKeyring", () => {
       "INTEGRITY_FAILED",
       (h) => Object.assign(h, { storeId: "1b671a64-40d5-491e-99b0-da01ff1f3341" }),
     ],
+    ["no active data key", "STORE_CORRUPT", (h) => Object.assign(h.dataKeys[0] ?? {}, { state: "decrypt-only" })],
     [
-      "a data key that may no longer seal",
-      "INTEGRITY_FAILED",
-      (h) => Object.assign(h.dataKeys[0] ?? {}, { state: "decrypt-only" }),
+      "a destroyed data key that is there",
+      "STORE_CORRUPT",
+      (h) => Object.assign(h.dataKeys[0] ?? {}, { state: "destroyed" }),
     ],
+    ["fewer seals than were reserved", "INTEGRITY_FAILED", (h) => Object.assign(h.dataKeys[0] ?? {}, { seals: 0 })],
     [
       "another creation time",
       "INTEGRITY_FAILED",
       (h) => Object.assign(h.dataKeys[0] ?? {}, { createdAt: "2020-01-01T00:00:00.000Z" }),
     ],
     ["another key id", "INTEGRITY_FAILED", (h) => Object.assign(h.dataKeys[0] ?? {}, { id: "00000000" })],
-    ["a data key twice", "INTEGRITY_FAILED", (h) => Object.assign(h, { dataKeys: [...h.dataKeys, ...h.dataKeys] })],
+    ["two active data keys", "STORE_CORRUPT", (h) => Object.assign(h, { dataKeys: [...h.dataKeys, ...h.dataKeys] })],
     ["another salt", "KEY_WRONG", (h) => Object.assign(h.kdf, { salt: Buffer.alloc(16, 9).toString("base64") })],
     ["an empty salt", "STORE_CORRUPT", (h) => Object.assign(h.kdf, { salt: "" })],
     ["another MAC", "INTEGRITY_FAILED", (h) => Object.assign(h, { mac: Buffer.alloc(32).toString("base64") })],

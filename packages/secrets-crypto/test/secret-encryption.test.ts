@@ -2,24 +2,36 @@ import {
   AutokestraError,
   createMemoryStore,
   type Envelope,
+  type MasterKeyProvider,
   type Plaintext,
   type RecordIdentity,
+  type SecretEncryption,
 } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createSecretEncryption, type Keyring, openKeyring } from "../src/index.ts";
+import { createSecretEncryption, createStoreKeys, type Keyring, type StoreKeys } from "../src/index.ts";
 
-function createRing(): Promise<Keyring> {
-  const key = { source: "TEST", otherSource: null, kind: "bytes" as const, material: Buffer.alloc(32, 3) };
-  return openKeyring(createMemoryStore(), { load: async () => key, generate: async () => key });
+function createProvider(): MasterKeyProvider {
+  const key = () => ({ source: "TEST", otherSource: null, kind: "bytes" as const, material: Buffer.alloc(32, 3) });
+  return { load: async () => key(), generate: async () => key(), pending: async () => [] };
 }
 
-const ring = await createRing();
-const encryption = createSecretEncryption(async () => ring);
+function createKeys(): StoreKeys {
+  return createStoreKeys(createMemoryStore(), createProvider());
+}
+
+/** An encryption that always has this keyring, whatever a record asks for. */
+function encryptionWith(keyring: Keyring): SecretEncryption {
+  return createSecretEncryption({ ...createKeys(), forOpen: async () => keyring });
+}
+
+const keys = createKeys();
+const ring = await keys.current();
+const encryption = createSecretEncryption(keys);
 const record: RecordIdentity = { ...sampleSecret("NAME").metadata, expiresAt: "2030-01-01T00:00:00.000Z" };
 const plaintext = '{"value":"v"}' as Plaintext;
-const envelope = await encryption.seal(record, plaintext);
+const { envelope } = await encryption.seal(record, plaintext);
 
 describe("createSecretEncryption", () => {
   it("opens what it sealed, and leaves a copy of nothing in the envelope", async () => {
@@ -35,7 +47,8 @@ describe("createSecretEncryption", () => {
   it("gives back every well-formed text", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary" }), async (text) => {
-        expect(await encryption.open(record, await encryption.seal(record, text as Plaintext))).toBe(text);
+        const sealed = await encryption.seal(record, text as Plaintext);
+        expect(await encryption.open(record, sealed.envelope)).toBe(text);
       }),
     );
   });
@@ -78,10 +91,9 @@ describe("createSecretEncryption", () => {
   });
 
   it("says the same of a wrong key and of a changed record", async () => {
-    const other = await createRing();
+    const other = await createKeys().current();
     // The same id with other bytes is what a wrong key looks like from outside.
-    const withOtherKey = createSecretEncryption(async () => ({ ...ring, find: () => other.active }));
-    const wrongKey = withOtherKey.open(record, envelope);
+    const wrongKey = encryptionWith({ ...ring, find: () => other.active }).open(record, envelope);
     const changed = encryption.open(record, { ...envelope, tag: Buffer.alloc(16) });
     const [one, two] = await Promise.all(
       [wrongKey, changed].map(async (attempt) => await attempt.catch(describeError)),
@@ -91,31 +103,35 @@ describe("createSecretEncryption", () => {
   });
 
   it("refuses the ciphertext of another store under the same data key", async () => {
-    const elsewhere = createSecretEncryption(async () => ({
-      ...ring,
-      storeId: "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d",
-    }));
-    await expect(elsewhere.open(record, envelope)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+    const header = { ...ring.header, storeId: "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d" };
+    const attempt = encryptionWith({ ...ring, header }).open(record, envelope);
+    await expect(attempt).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });
 
-  it("asks for the keys once, and not before they are needed", async () => {
-    let asked = 0;
-    const lazy = createSecretEncryption(async () => {
-      asked += 1;
-      return ring;
-    });
-    expect(asked).toBe(0);
-    await Promise.all([lazy.open(record, envelope), lazy.seal(record, plaintext), lazy.open(record, envelope)]);
-    expect(asked).toBe(1);
+  it("refuses every flipped bit of every part, in the record and in the envelope", async () => {
+    let flips = 0;
+    for (const part of ["nonce", "ciphertext", "tag"] as const) {
+      for (let bit = 0; bit < envelope[part].length * 8; bit++) {
+        const bytes = Buffer.from(envelope[part]);
+        bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        await expect(encryption.open(record, { ...envelope, [part]: bytes })).rejects.toMatchObject({
+          code: "INTEGRITY_FAILED",
+        });
+        flips += 1;
+      }
+    }
+    expect(flips).toBe((12 + plaintext.length + 16) * 8);
   });
 
   it("wipes the keys and stops when it closes", async () => {
-    const own = await createRing();
-    const closing = createSecretEncryption(async () => own);
+    const own = createKeys();
+    const { active } = await own.current();
+    const closing = createSecretEncryption(own);
     await closing.seal(record, plaintext);
     closing.close();
     await expect(closing.seal(record, plaintext)).rejects.toMatchObject({ code: "KEY_MISSING" });
-    expect(own.active.bytes.equals(Buffer.alloc(32))).toBe(true);
+    await expect(closing.open(record, envelope)).rejects.toMatchObject({ code: "KEY_MISSING" });
+    expect(active.bytes.equals(Buffer.alloc(32))).toBe(true);
   });
 });
 

@@ -7,6 +7,7 @@ export { closeToOthers } from "./close-to-others.ts";
 export { createPrivateFile } from "./create-private-file.ts";
 export { sweepDrafts } from "./draft.ts";
 export { fileIdentity } from "./file-identity.ts";
+export { moveFile } from "./move-file.ts";
 export { withOpenFile } from "./open-file.ts";
 export { OTHERS } from "./permission.ts";
 export { checkPrivateFile } from "./private-file.ts";

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import {
   byName,
-  checkPut,
-  checkSealedSecret,
+  checkHeader,
+  checkWrite,
   passesFilter,
   type SecretMetadata,
   type SecretStore,
@@ -68,12 +68,12 @@ function createStore(document: DocumentFile, file: string): SecretStore {
       const all = [...entries].map(([name, entry]) => readable(parseEntryMetadata(entry), name));
       return all.filter((metadata) => passesFilter(metadata, filter)).sort(byName);
     },
-    async put(secret, expectedVersion) {
-      const checked = checkSealedSecret(secret);
-      const { name } = checked.metadata;
+    async put(writes, expectedHeader) {
       await use().update(({ header, entries }) => {
-        checkPut(checked, metadataOf(entries, name), expectedVersion);
-        return { header, entries: new Map(entries).set(name, formatEntry(checked)) };
+        checkHeader(header, expectedHeader);
+        const checked = writes.map((write) => checkWrite(write, (name) => metadataOf(entries, name)));
+        const changed = checked.map((secret) => [secret.metadata.name, formatEntry(secret)] as const);
+        return { header, entries: new Map([...entries, ...changed]) };
       });
     },
     async delete(name) {

@@ -1,5 +1,5 @@
 import { AutokestraError, parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { openFileStore } from "../src/index.ts";
 
 /** Raises the version of the secret COUNTER this many times, and starts again where another process was faster. */
@@ -8,7 +8,7 @@ const store = await openFileStore(path, { lockTimeoutMs: 20_000 });
 for (let raised = 0; raised < Number(count); ) {
   const current = (await store.get(parseSecretName("COUNTER")))?.metadata.version ?? null;
   try {
-    await store.put(sampleSecret("COUNTER", { version: (current ?? 0) + 1 }), current);
+    await putSecret(store, sampleSecret("COUNTER", { version: (current ?? 0) + 1 }), current);
     raised += 1;
   } catch (error) {
     const isRace = error instanceof AutokestraError && /^(VERSION_CONFLICT|SECRET_EXISTS)$/.test(error.code);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { withFileLock } from "../src/file-lock.ts";
 import { openFileStore } from "../src/index.ts";
@@ -11,19 +11,19 @@ import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 it("a lock that is held is an error that names the store, and readers do not care", async () => {
   const path = join(temporaryFolder(), "secrets.json");
   const store = await openFileStore(path, { lockTimeoutMs: 50 });
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   await withFileLock(path, 0, async () => {
     const locked = {
       code: "STORE_UNAVAILABLE",
       message: expect.stringContaining(`${path}" cannot be used: another process keeps it locked`),
       hint: expect.stringContaining(`${path}.lock`),
     };
-    await expect(store.put(sampleSecret("B"), null)).rejects.toMatchObject(locked);
+    await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(locked);
     await expect(store.delete(parseSecretName("A"))).rejects.toMatchObject(locked);
     await expect(store.writeHeader("one", null)).rejects.toMatchObject(locked);
     expect(await store.get(parseSecretName("A"))).toEqual(sampleSecret("A"));
   });
-  await store.put(sampleSecret("B"), null);
+  await putSecret(store, sampleSecret("B"));
   expect(await store.list()).toHaveLength(2);
   await store.close();
 });
@@ -75,7 +75,9 @@ it("a lock that cannot be made is an error at once, not after the timeout", asyn
 describe("many writers lose nothing", () => {
   it("in one opening, where they take turns and never meet the lock", async () => {
     const store = await openFileStore(join(temporaryFolder(), "secrets.json"), { lockTimeoutMs: 0 });
-    await Promise.all(Array.from({ length: 30 }, async (_, index) => await store.put(sampleSecret(`S${index}`), null)));
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, index) => await putSecret(store, sampleSecret(`S${index}`))),
+    );
     expect(await store.list()).toHaveLength(30);
     await store.close();
   });
@@ -84,7 +86,7 @@ describe("many writers lose nothing", () => {
     const path = join(temporaryFolder(), "secrets.json");
     const stores = await Promise.all([1, 2, 3].map(async () => await openFileStore(path, { lockTimeoutMs: 20_000 })));
     const writes = stores.flatMap((store, index) =>
-      Array.from({ length: 30 }, async (_, number) => await store.put(sampleSecret(`S${index}_${number}`), null)),
+      Array.from({ length: 30 }, async (_, number) => await putSecret(store, sampleSecret(`S${index}_${number}`))),
     );
     await Promise.all(writes);
     for (const store of stores) expect(await store.list()).toHaveLength(90);
@@ -120,7 +122,7 @@ describe("many writers lose nothing", () => {
       acknowledged.push(...(await runAndKill(file, [path, `R${round}_`, "100000"], lines)));
     }
     const store = await openFileStore(path, { lockTimeoutMs: 20_000 });
-    await store.put(sampleSecret("LAST"), null);
+    await putSecret(store, sampleSecret("LAST"));
     const stored = new Set((await store.list()).map((metadata) => String(metadata.name)));
     await store.close();
     expect(acknowledged.length).toBeGreaterThanOrEqual(28);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -33,8 +33,8 @@ it("opening, reading and deleting nothing make nothing", async () => {
 it("a write leaves the file and nothing else", async () => {
   const folder = temporaryFolder();
   const store = await openFileStore(join(folder, "secrets.json"));
-  await store.put(sampleSecret("A"), null);
-  await expect(store.put(sampleSecret("A"), null)).rejects.toMatchObject({ code: "SECRET_EXISTS" });
+  await putSecret(store, sampleSecret("A"));
+  await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject({ code: "SECRET_EXISTS" });
   expect(readdirSync(folder)).toEqual(["secrets.json"]);
   await store.close();
 });
@@ -42,7 +42,9 @@ it("a write leaves the file and nothing else", async () => {
 it("writes that were begun before close are done after it", async () => {
   const path = join(temporaryFolder(), "secrets.json");
   const store = await openFileStore(path);
-  const writes = [store.put(sampleSecret("A"), null), store.put(sampleSecret("B"), null)];
+  const writes = ["A", "B"].map(
+    async (name) => await store.put([{ secret: sampleSecret(name), expectedVersion: null }], null),
+  );
   await store.close();
   const again = await openFileStore(path);
   expect(await again.list()).toHaveLength(2);
@@ -79,7 +81,7 @@ describe("a file that is not a store", () => {
   ])("is STORE_CORRUPT and stays as it is: %s", async (_, damage) => {
     const path = join(temporaryFolder(), "secrets.json");
     const store = await openFileStore(path);
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     damage(path);
     const before = readFileSync(path);
     const corrupt = { code: "STORE_CORRUPT", message: expect.stringContaining(path) };
@@ -87,7 +89,7 @@ describe("a file that is not a store", () => {
     await expect(store.get(A)).rejects.toMatchObject(corrupt);
     await expect(store.list()).rejects.toMatchObject(corrupt);
     await expect(store.readHeader()).rejects.toMatchObject(corrupt);
-    await expect(store.put(sampleSecret("B"), null)).rejects.toMatchObject(corrupt);
+    await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(corrupt);
     await expect(store.delete(A)).rejects.toMatchObject(corrupt);
     await store.close();
     expect(readFileSync(path).equals(before)).toBe(true);
@@ -96,7 +98,7 @@ describe("a file that is not a store", () => {
   it("is STORE_CORRUPT wherever it was cut", async () => {
     const path = join(temporaryFolder(), "secrets.json");
     const store = await openFileStore(path);
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     await store.close();
     const whole = readFileSync(path);
     // Only the last newline may be missing.
@@ -113,7 +115,7 @@ describe("a file that is not a store", () => {
     writeFileSync(path, newer, { mode: 0o600 });
     const tooNew = { code: "STORE_TOO_NEW", message: expect.stringContaining("format 2") };
     await expect(openFileStore(path)).rejects.toMatchObject(tooNew);
-    await expect(store.put(sampleSecret("A"), null)).rejects.toMatchObject(tooNew);
+    await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(tooNew);
     await store.close();
     expect(readFileSync(path, "utf8")).toBe(newer);
   });
@@ -125,8 +127,8 @@ describe("an entry that no store has written", () => {
   async function tampered(change: object) {
     const path = join(temporaryFolder(), "secrets.json");
     const store = await openFileStore(path);
-    await store.put(sampleSecret("A"), null);
-    await store.put(sampleSecret("B"), null);
+    await putSecret(store, sampleSecret("A"));
+    await putSecret(store, sampleSecret("B"));
     const document = JSON.parse(readFileSync(path, "utf8"));
     Object.assign(document.secrets[0], change);
     writeFileSync(path, JSON.stringify(document));
@@ -150,7 +152,7 @@ describe("an entry that no store has written", () => {
     await expect(store.get(A)).rejects.toMatchObject(damaged);
     await expect(store.list()).rejects.toMatchObject(damaged);
     expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
-    await store.put(sampleSecret("C"), null);
+    await putSecret(store, sampleSecret("C"));
     expect(entryA(path)).toEqual(before);
     expect(await store.delete(A)).toBe(true);
     expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B", "C"]);
@@ -171,10 +173,10 @@ describe("an entry that no store has written", () => {
 it("a store whose file is removed is empty, and begins again", async () => {
   const path = join(temporaryFolder(), "secrets.json");
   const store = await openFileStore(path);
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   rmSync(path);
   expect(await store.get(A)).toBe(null);
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   expect(existsSync(path)).toBe(true);
   await store.close();
 });

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { replacePrivateFile } from "@autokestra/secrets-files";
 import { expect, it } from "vitest";
 import { withFileView } from "../src/file-view.ts";
@@ -29,7 +29,7 @@ it.each([
   place(path);
   const refused = { code: "STORE_UNAVAILABLE", message: expect.stringContaining(`it is ${kind}`) };
   await expect(openFileStore(path)).rejects.toMatchObject(refused);
-  await expect(store.put(sampleSecret("A"), null)).rejects.toMatchObject(refused);
+  await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(refused);
   expect(readFileSync(join(folder, "elsewhere"), "utf8")).toBe('{"format":1,"header":null,"secrets":[]}');
   await store.close();
 });
@@ -74,7 +74,7 @@ it("the drafts of killed processes are swept by the next write, and nothing else
   const store = await openFileStore(path);
   await store.list();
   expect(readdirSync(folder)).toHaveLength(3);
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   await store.close();
   expect(readdirSync(folder)).toEqual(["other.json.1.draft", "secrets.json", "secrets.json.backup"]);
 });

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
@@ -9,7 +9,7 @@ import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 /** Makes the first write into a store at this path. */
 async function write(path: string): Promise<void> {
   const store = await openFileStore(path);
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   await store.close();
 }
 
@@ -40,10 +40,10 @@ describe("a folder that others can enter", () => {
     const folder = temporaryFolder();
     const path = join(folder, "secrets.json");
     const store = await openFileStore(path);
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     chmodSync(folder, 0o755);
     chmodSync(path, 0o644);
-    await store.put(sampleSecret("B"), null);
+    await putSecret(store, sampleSecret("B"));
     await store.close();
     expect([modeOf(folder), modeOf(path)]).toEqual(["700", "600"]);
   });

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { array, assert, constant, dictionary, oneof, property, string } from "fast-check";
 import { expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
@@ -39,11 +39,11 @@ it("one changed, added or removed secret is one hunk in a diff", async () => {
     const script = 'diff -u "$1" "$2" | grep -c "^@@"';
     return execFileSync("sh", ["-c", script, "sh", before, path], { encoding: "utf8" }).trim();
   };
-  for (const name of ["A", "C", "E"]) await store.put(sampleSecret(name, { tags: ["x", "y"] }), null);
+  for (const name of ["A", "C", "E"]) await putSecret(store, sampleSecret(name, { tags: ["x", "y"] }));
   const changed = sampleSecret("C", { version: 2, updatedAt: "2026-02-02T00:00:00.000Z", tags: ["x", "y"] });
-  expect(await hunksOf(async () => await store.put(changed, 1))).toBe("1");
-  expect(await hunksOf(async () => await store.put(sampleSecret("D"), null))).toBe("1");
-  expect(await hunksOf(async () => await store.put(sampleSecret("F"), null))).toBe("1");
+  expect(await hunksOf(async () => await putSecret(store, changed, 1))).toBe("1");
+  expect(await hunksOf(async () => await putSecret(store, sampleSecret("D")))).toBe("1");
+  expect(await hunksOf(async () => await putSecret(store, sampleSecret("F")))).toBe("1");
   expect(await hunksOf(async () => await store.delete(changed.metadata.name))).toBe("1");
   await store.close();
 });

@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { openFileStore } from "../src/index.ts";
 
 /** Stores secrets PREFIX0, PREFIX1, … and prints the name of each when it is stored. */
@@ -7,7 +7,7 @@ const [path = "", prefix = "", count = "1"] = process.argv.slice(2);
 const store = await openFileStore(path, { lockTimeoutMs: 20_000 });
 for (let index = 0; index < Number(count); index++) {
   const name = `${prefix}${index}`;
-  await store.put(sampleSecret(name), null);
+  await putSecret(store, sampleSecret(name));
   // Not console.log: what it prints into a pipe may be lost when the process is killed.
   writeSync(1, `${name}\n`);
 }

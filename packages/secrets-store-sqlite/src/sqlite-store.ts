@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
 import {
-  checkPut,
-  checkSealedSecret,
-  type SealedSecret,
+  checkHeader,
+  checkWrite,
+  type SecretMetadata,
+  type SecretName,
   type SecretStore,
+  type SecretWrite,
   storeClosed,
   storeUnavailable,
 } from "@autokestra/secrets-core";
@@ -62,11 +64,14 @@ function createStore(
     });
   }
 
-  const compareAndSet = database.transaction((secret: SealedSecret, expectedVersion: number | null) => {
-    const row = toSealedRow(secret);
-    const current = statements.getMetadata.get(row.name);
-    checkPut(secret, current === undefined ? null : toMetadata(current, file), expectedVersion);
-    statements.put.run(row);
+  function metadataOf(name: SecretName): SecretMetadata | null {
+    const row = statements.getMetadata.get(name);
+    return row === undefined ? null : toMetadata(row, file);
+  }
+
+  const compareAndSet = database.transaction((writes: readonly SecretWrite[], header: string | null) => {
+    checkHeader(statements.readHeader.get() ?? null, header);
+    for (const one of writes) statements.put.run(toSealedRow(checkWrite(one, metadataOf)));
   });
 
   /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
@@ -102,10 +107,9 @@ function createStore(
         return rows.map((row) => toMetadata(row, file));
       });
     },
-    async put(secret, expectedVersion) {
-      const checked = checkSealedSecret(secret);
+    async put(writes, header) {
       // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
-      await write(() => compareAndSet.immediate(checked, expectedVersion));
+      await write(() => compareAndSet.immediate(writes, header));
     },
     async delete(name) {
       const { changes } = await write(() => statements.delete.run(name));

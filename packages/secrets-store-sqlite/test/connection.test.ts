@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { openConnection } from "../src/connection.ts";
@@ -14,7 +14,7 @@ const PAGE = 4096;
 async function sampleDatabase(): Promise<string> {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
-  for (let index = 0; index < 200; index++) await store.put(sampleSecret(`S${index}`), null);
+  for (let index = 0; index < 200; index++) await putSecret(store, sampleSecret(`S${index}`));
   await store.close();
   return path;
 }

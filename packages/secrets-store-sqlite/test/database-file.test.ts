@@ -1,6 +1,6 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { createPrivateFile } from "@autokestra/secrets-files";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
@@ -68,9 +68,9 @@ it.each([
 ])("nothing is written into a database that was %s while it was open", async (_, change) => {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   change(path);
-  await expect(store.put(sampleSecret("B"), null)).rejects.toMatchObject({
+  await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject({
     code: "STORE_UNAVAILABLE",
     message: expect.stringContaining("moved or removed"),
   });

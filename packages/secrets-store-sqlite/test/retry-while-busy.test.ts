@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
@@ -11,7 +11,7 @@ import { temporaryFolder } from "./temporary-folder.ts";
 async function lockedStore(busyTimeoutMs: number) {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path, { busyTimeoutMs });
-  await store.put(sampleSecret("A"), null);
+  await putSecret(store, sampleSecret("A"));
   const other = new Database(path);
   other.exec("BEGIN IMMEDIATE");
   return { path, store, other };
@@ -20,19 +20,19 @@ async function lockedStore(busyTimeoutMs: number) {
 it("a database that stays locked is an error that names it, and readers do not care", async () => {
   const { path, store, other } = await lockedStore(50);
   const locked = { code: "STORE_UNAVAILABLE", message: expect.stringMatching(/keeps it locked \(SQLITE_BUSY\)/) };
-  await expect(store.put(sampleSecret("B"), null)).rejects.toMatchObject(locked);
+  await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(locked);
   await expect(store.delete(parseSecretName("A"))).rejects.toMatchObject(locked);
   await expect(store.writeHeader("one", null)).rejects.toMatchObject({ message: expect.stringContaining(path) });
   expect(await store.get(parseSecretName("A"))).toEqual(sampleSecret("A"));
   other.exec("COMMIT");
-  await store.put(sampleSecret("B"), null);
+  await putSecret(store, sampleSecret("B"));
   other.close();
   await store.close();
 });
 
 it("a write waits until the lock is gone", async () => {
   const { store, other } = await lockedStore(20_000);
-  const write = store.put(sampleSecret("B"), null);
+  const write = putSecret(store, sampleSecret("B"));
   setTimeout(() => other.exec("COMMIT"), 100);
   await write;
   expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
@@ -42,7 +42,7 @@ it("a write waits until the lock is gone", async () => {
 
 it("a store that is closed while a write waits says so", async () => {
   const { store, other } = await lockedStore(20_000);
-  const write = store.put(sampleSecret("B"), null);
+  const write = putSecret(store, sampleSecret("B"));
   await store.close();
   await expect(write).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", message: "The secret store is closed" });
   other.close();

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { assert, property } from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -21,8 +21,8 @@ it("what becomes a row comes back, to the byte", () => {
 async function tampered(sql: string) {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
-  await store.put(sampleSecret("A"), null);
-  await store.put(sampleSecret("B"), null);
+  await putSecret(store, sampleSecret("A"));
+  await putSecret(store, sampleSecret("B"));
   const database = new Database(path);
   database.exec(`UPDATE secrets SET ${sql} WHERE name = 'A'`);
   database.close();

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { contentOf, temporaryFolder } from "./temporary-folder.ts";
@@ -23,7 +23,7 @@ describe("the bytes of a ciphertext", () => {
     const folder = temporaryFolder();
     const store = await openSqliteStore(join(folder, "secrets.db"));
     const { metadata, envelope } = sampleSecret("A");
-    await store.put({ metadata, envelope: { ...envelope, ciphertext: Buffer.from(CANARY.repeat(repeat)) } }, null);
+    await putSecret(store, { metadata, envelope: { ...envelope, ciphertext: Buffer.from(CANARY.repeat(repeat)) } });
     return { folder, store };
   }
 
@@ -35,7 +35,7 @@ describe("the bytes of a ciphertext", () => {
 
   it.each([1, 5000])("are gone from database and WAL after delete, with the store still open (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
-    await store.put(sampleSecret("B"), null);
+    await putSecret(store, sampleSecret("B"));
     await store.delete(A);
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await store.close();
@@ -43,7 +43,7 @@ describe("the bytes of a ciphertext", () => {
 
   it.each([1, 5000])("are gone after they were replaced and the store was closed (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
-    await store.put(sampleSecret("A", { version: 2 }), 1);
+    await putSecret(store, sampleSecret("A", { version: 2 }), 1);
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
   });
@@ -52,7 +52,7 @@ describe("the bytes of a ciphertext", () => {
     const { folder, store } = await storeWithCanary(1);
     const other = await openSqliteStore(join(folder, "secrets.db"));
     await other.get(A);
-    await store.put(sampleSecret("A", { version: 2 }), 1);
+    await putSecret(store, sampleSecret("A", { version: 2 }), 1);
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await other.close();

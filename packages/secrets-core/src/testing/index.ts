@@ -3,5 +3,6 @@
  *
  * @module
  */
+export { putSecret } from "./put-secret.ts";
 export { sampleSecret } from "./sample-secret.ts";
 export { type StoreContractOptions, secretStoreContract } from "./store-contract.ts";

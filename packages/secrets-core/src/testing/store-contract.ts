@@ -1,6 +1,7 @@
 import type { SealedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import type { SecretStore } from "../secret-store.ts";
+import { putSecret } from "./put-secret.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
 /** The part of `expect` (vitest, jest) that the contract uses. */
@@ -55,7 +56,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
       tags: ["prod", "team:ops", "ü"],
       expiresAt: "2030-01-01T00:00:00.000Z",
     });
-    await store.put(secret, null);
+    await putSecret(store, secret);
     expect(await store.get(A)).toEqual(secret);
   });
 
@@ -64,7 +65,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
       const name = parseSecretName(`S${length}`);
       const sample = sampleSecret(name);
       const ciphertext = Uint8Array.from({ length }, (_, index) => (index * 7) % 256);
-      await store.put({ ...sample, envelope: { ...sample.envelope, ciphertext } }, null);
+      await putSecret(store, { ...sample, envelope: { ...sample.envelope, ciphertext } });
       const stored = (await store.get(name))?.envelope.ciphertext;
       expect(stored?.length === length && stored.every((byte, index) => byte === ciphertext[index])).toBe(true);
     }
@@ -72,7 +73,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
 
   test("names are case-sensitive and exact", async (store) => {
     for (const name of ["API_KEY", "api_key", "API_KEY2", "API_KEY_", "-", "_", "0", "x".repeat(255)]) {
-      await store.put(sampleSecret(name, { description: name }), null);
+      await putSecret(store, sampleSecret(name, { description: name }));
     }
     expect((await store.get(parseSecretName("API_KEY")))?.metadata.description).toBe("API_KEY");
     expect((await store.get(parseSecretName("api_key")))?.metadata.description).toBe("api_key");
@@ -98,7 +99,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     ]) {
       const sample = sampleSecret("A");
       const forged = { ...sample, metadata: { ...sample.metadata, name: name as SecretName } };
-      expect({ name, code: await refusal(store.put(forged, null)) }).toEqual({ name, code: "NAME_INVALID" });
+      expect({ name, code: await refusal(putSecret(store, forged)) }).toEqual({ name, code: "NAME_INVALID" });
     }
     expect(await store.list()).toEqual([]);
   });
@@ -113,7 +114,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
       { metadata },
     ];
     for (const forged of forgeries) {
-      expect(await refusal(store.put(forged as SealedSecret, null))).toBe("VALUE_INVALID");
+      expect(await refusal(putSecret(store, forged as SealedSecret))).toBe("VALUE_INVALID");
     }
     expect(await store.list()).toEqual([]);
   });
@@ -127,7 +128,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
   }
 
   test("list returns metadata in the order of the names", async (store) => {
-    for (const name of ["b", "B", "a", "A", "_", "-", "1"]) await store.put(sampleSecret(name), null);
+    for (const name of ["b", "B", "a", "A", "_", "-", "1"]) await putSecret(store, sampleSecret(name));
     const listed = await store.list();
     expect(listed.map((metadata) => metadata.name)).toEqual(["-", "1", "A", "B", "_", "a", "b"]);
     expect(listed[2]).toEqual(sampleSecret("A").metadata);
@@ -140,7 +141,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
       ["C", { tags: ["xy", 'x","y'] }],
       ["D", {}],
     ];
-    for (const [name, changes] of secrets) await store.put(sampleSecret(name, changes), null);
+    for (const [name, changes] of secrets) await putSecret(store, sampleSecret(name, changes));
     const names = async (filter: Parameters<SecretStore["list"]>[0]) =>
       (await store.list(filter)).map((metadata) => metadata.name).join("");
     expect(await names({})).toBe("ABCD");
@@ -152,39 +153,64 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
   });
 
   test("put with null refuses a name that is taken", async (store) => {
-    await store.put(sampleSecret("A"), null);
-    await expect(store.put(sampleSecret("A", { id: OTHER_ID }), null)).rejects.toMatchObject({ code: "SECRET_EXISTS" });
+    await putSecret(store, sampleSecret("A"));
+    await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
+      code: "SECRET_EXISTS",
+    });
     expect(await store.get(A)).toEqual(sampleSecret("A"));
   });
 
   test("put with a version replaces exactly that version of the same secret", async (store) => {
-    await store.put(sampleSecret("A"), null);
-    await store.put(sampleSecret("A", { version: 2 }), 1);
+    await putSecret(store, sampleSecret("A"));
+    await putSecret(store, sampleSecret("A", { version: 2 }), 1);
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
     const conflict = { code: "VERSION_CONFLICT" };
-    await expect(store.put(sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject(conflict);
-    await expect(store.put(sampleSecret("A", { version: 4 }), 3)).rejects.toMatchObject(conflict);
-    await expect(store.put(sampleSecret("A", { version: 3, id: OTHER_ID }), 2)).rejects.toMatchObject(conflict);
-    await expect(store.put(sampleSecret("B", { version: 2 }), 1)).rejects.toMatchObject(conflict);
+    await expect(putSecret(store, sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject(conflict);
+    await expect(putSecret(store, sampleSecret("A", { version: 4 }), 3)).rejects.toMatchObject(conflict);
+    await expect(putSecret(store, sampleSecret("A", { version: 3, id: OTHER_ID }), 2)).rejects.toMatchObject(conflict);
+    await expect(putSecret(store, sampleSecret("B", { version: 2 }), 1)).rejects.toMatchObject(conflict);
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
     expect((await store.list()).length).toBe(1);
   });
 
   test("of many writers of one version exactly one wins", async (store) => {
-    await store.put(sampleSecret("A"), null);
-    const writers = Array.from({ length: 20 }, () => store.put(sampleSecret("A", { version: 2 }), 1));
+    await putSecret(store, sampleSecret("A"));
+    const writers = Array.from({ length: 20 }, () => putSecret(store, sampleSecret("A", { version: 2 }), 1));
     const outcomes = await Promise.allSettled(writers);
     expect(outcomes.filter((outcome) => outcome.status === "fulfilled").length).toBe(1);
   });
 
+  test("put writes all secrets or none", async (store) => {
+    await putSecret(store, sampleSecret("B"));
+    const writes = ["A", "B", "C"].map((name) => ({ secret: sampleSecret(name), expectedVersion: null }));
+    await expect(store.put(writes, null)).rejects.toMatchObject({ code: "SECRET_EXISTS" });
+    expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B"]);
+    const next = { secret: sampleSecret("B", { version: 2 }), expectedVersion: 1 };
+    await store.put([...writes.filter(({ secret }) => secret.metadata.name !== "B"), next], null);
+    expect((await store.list()).map(({ name, version }) => `${name}${version}`)).toEqual(["A1", "B2", "C1"]);
+    await store.put([], null);
+  });
+
+  test("put refuses what was sealed under another header", async (store) => {
+    const changed = { code: "HEADER_CHANGED" };
+    const write = { secret: sampleSecret("A"), expectedVersion: null };
+    await expect(store.put([write], "one")).rejects.toMatchObject(changed);
+    await store.writeHeader("one", null);
+    await expect(store.put([write], null)).rejects.toMatchObject(changed);
+    await expect(store.put([write], "two")).rejects.toMatchObject(changed);
+    expect(await store.list()).toEqual([]);
+    await store.put([write], "one");
+    expect(await store.get(A)).toEqual(write.secret);
+  });
+
   test("delete removes the secret, and its name is free again", async (store) => {
-    await store.put(sampleSecret("A"), null);
-    await store.put(sampleSecret("B"), null);
+    await putSecret(store, sampleSecret("A"));
+    await putSecret(store, sampleSecret("B"));
     expect(await store.delete(A)).toBe(true);
     expect(await store.get(A)).toBe(null);
     expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B"]);
     expect(await store.delete(A)).toBe(false);
-    await store.put(sampleSecret("A", { id: OTHER_ID }), null);
+    await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
     expect((await store.get(A))?.metadata.id).toBe(OTHER_ID);
   });
 
@@ -203,14 +229,14 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     const closed = { code: "STORE_UNAVAILABLE" };
     await expect(store.get(A)).rejects.toMatchObject(closed);
     await expect(store.list()).rejects.toMatchObject(closed);
-    await expect(store.put(sampleSecret("A"), null)).rejects.toMatchObject(closed);
+    await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(closed);
     await expect(store.delete(A)).rejects.toMatchObject(closed);
     await expect(store.readHeader()).rejects.toMatchObject(closed);
   });
 
   it("what was put is there after closing and opening again", async () => {
     const { store, reopen } = await open();
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     await store.writeHeader("one", null);
     await store.close();
     if (reopen === null) return;
@@ -224,10 +250,12 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     const { store, reopen } = await open();
     if (reopen === null) return await store.close();
     const other = await reopen();
-    await store.put(sampleSecret("A"), null);
+    await putSecret(store, sampleSecret("A"));
     expect(await other.get(A)).toEqual(sampleSecret("A"));
-    await other.put(sampleSecret("A", { version: 2 }), 1);
-    await expect(store.put(sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
+    await putSecret(other, sampleSecret("A", { version: 2 }), 1);
+    await expect(putSecret(store, sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject({
+      code: "VERSION_CONFLICT",
+    });
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 2 }));
     await other.close();
     await store.close();

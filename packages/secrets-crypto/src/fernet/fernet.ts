@@ -1,0 +1,72 @@
+import { createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { type FernetKey, parseFernetKey } from "./fernet-key.ts";
+import { type FernetToken, parseFernetToken } from "./fernet-token.ts";
+
+/** How far in the future a token may be made, in seconds: the clocks of two machines differ. */
+const MAX_CLOCK_SKEW = 60;
+
+export interface FernetDecryptOptions {
+  /** Refuse a token that is older, or that is made more than 60 s in the future. Default: the time does not matter. */
+  readonly ttlSeconds?: number | undefined;
+  /** The time now, in milliseconds since 1970. Default: the clock. */
+  readonly now?: number | undefined;
+}
+
+/** Opens Fernet tokens. */
+export interface Fernet {
+  /**
+   * @returns the plaintext
+   * @throws AutokestraError `INTEGRITY_FAILED`, with one text whatever is wrong: the form, the key, the token, its age
+   */
+  decrypt(token: string, options?: FernetDecryptOptions): Buffer;
+}
+
+/**
+ * Fernet, to read what another program has sealed with it: AES-128-CBC and HMAC-SHA256, encrypt-then-MAC
+ * (https://github.com/fernet/spec). It only decrypts. With several keys it is MultiFernet: the key whose MAC fits opens the
+ * token. A token does not tell which record it belongs to: whoever can write to the store it lies in can swap two of them.
+ *
+ * @param keys one key or several, each 32 bytes in url-safe base64
+ * @throws AutokestraError `KEY_INVALID`, where one of them is no key or there is none
+ */
+export function createFernet(keys: string | readonly string[]): Fernet {
+  const parsedKeys = [keys].flat().map((key, index) => parseFernetKey(key, index + 1));
+  if (parsedKeys.length === 0) throw new AutokestraError("KEY_INVALID", "There is no Fernet key: give at least one");
+  return {
+    decrypt(text, { ttlSeconds, now = Date.now() } = {}) {
+      const token = parseFernetToken(text);
+      if (token === null) throw tokenRefused();
+      const key = parsedKeys.find(({ signing }) => isSignedWith(signing, token));
+      if (key === undefined || !isFresh(token, ttlSeconds, now / 1000)) throw tokenRefused();
+      return decryptBlocks(key, token);
+    },
+  };
+}
+
+function isSignedWith(key: Buffer, { signed, mac }: FernetToken): boolean {
+  return timingSafeEqual(createHmac("sha256", key).update(signed).digest(), mac);
+}
+
+function isFresh({ createdAt }: FernetToken, ttl: number | undefined, now: number): boolean {
+  return ttl === undefined || (now <= createdAt + ttl && createdAt <= now + MAX_CLOCK_SKEW);
+}
+
+/** To be called once the MAC is checked: an error in the padding would tell a stranger about the plaintext. */
+function decryptBlocks({ encryption }: FernetKey, { iv, ciphertext }: FernetToken): Buffer {
+  const decipher = createDecipheriv("aes-128-cbc", encryption, iv);
+  const start = decipher.update(ciphertext);
+  try {
+    return Buffer.concat([start, decipher.final()]);
+  } catch {
+    throw tokenRefused();
+  } finally {
+    start.fill(0);
+  }
+}
+
+function tokenRefused(): AutokestraError {
+  return new AutokestraError("INTEGRITY_FAILED", "The Fernet token cannot be opened", {
+    hint: "The key is not the one it was made with, or the token was changed, cut off or is too old.",
+  });
+}
