@@ -5,13 +5,17 @@
  */
 export { corePlugins } from "@autokestra/plugins-core";
 export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
+export * from "./import/index.ts";
 export { checkWorkflow } from "./run/check-workflow.ts";
 export type { PrepareOptions } from "./run/prepare-run.ts";
 export type { LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
 export { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
+export { diagnose, type Finding } from "./secrets/diagnose.ts";
 export { findUnmaskable } from "./secrets/find-unmaskable.ts";
-export { openSecrets, type SecretsOptions } from "./secrets/open-secrets.ts";
+export { type Installation, openInstallation, type SecretsOptions } from "./secrets/installation.ts";
+export { openSecrets } from "./secrets/open-secrets.ts";
 export { type Backend, type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";
+export { type RotateOptions, type RotateReport, rotateKeys } from "./secrets/rotate-keys.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type Position, type Problem, WorkflowError } from "./workflow/problem.ts";

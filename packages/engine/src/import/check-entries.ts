@@ -1,0 +1,52 @@
+import { AutokestraError, parseFields, parseSecretName, type SecretFields } from "@autokestra/secrets-core";
+import { type ImportEntry, type ImportedSecret, type ImportFailure, isFailure } from "./import-entry.ts";
+import { proposeNames } from "./propose-names.ts";
+
+/** An imported secret whose name and fields are good. */
+export interface CheckedSecret extends ImportedSecret {
+  readonly fields: SecretFields;
+}
+
+export interface CheckedEntries {
+  /** By the name in the source. */
+  readonly secrets: ReadonlyMap<string, CheckedSecret>;
+  readonly failed: readonly ImportFailure[];
+}
+
+/**
+ * Checks names and fields as `set` does.
+ *
+ * @param rename take the proposed name where a name is refused; otherwise it fails, and the reason has the proposal
+ */
+export function checkEntries(entries: readonly ImportEntry[], rename: boolean): CheckedEntries {
+  const names = entries.flatMap((entry) => (isFailure(entry) ? [] : [entry.name]));
+  const proposals = proposeNames(names);
+  const secrets = new Map<string, CheckedSecret>();
+  const failed: ImportFailure[] = [];
+  for (const entry of entries) {
+    const { name } = entry;
+    if (isFailure(entry)) failed.push(entry);
+    else if (secrets.has(name)) failed.push({ name, reason: "The import has this name more than once" });
+    else {
+      const checked = checkSecret(entry, proposals.get(name), rename);
+      if (isFailure(checked)) failed.push(checked);
+      else secrets.set(name, checked);
+    }
+  }
+  return { secrets, failed };
+}
+
+function checkSecret(
+  secret: ImportedSecret,
+  proposal: string | undefined,
+  rename: boolean,
+): CheckedSecret | ImportFailure {
+  try {
+    const name = parseSecretName(rename && proposal !== undefined ? proposal : secret.name);
+    return { ...secret, name, fields: parseFields(name, secret.type, secret.fields) };
+  } catch (error) {
+    if (!(error instanceof AutokestraError)) throw error;
+    const proposed = error.code === "NAME_INVALID" ? `; proposed: ${proposal}` : "";
+    return { name: secret.name, reason: error.message + proposed };
+  }
+}

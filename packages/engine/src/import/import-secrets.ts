@@ -1,0 +1,36 @@
+import { isDeepStrictEqual } from "node:util";
+import type { SecretService } from "@autokestra/secrets-core";
+import type { ImportEntry } from "./import-entry.ts";
+import { type ImportReport, reportImport } from "./import-report.ts";
+import { type ImportOptions, planImport } from "./plan-import.ts";
+
+export interface ImportSecretsOptions extends Pick<ImportOptions, "onConflict" | "rename"> {
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+}
+
+/** What an import did, or would do. */
+export interface ImportOutcome extends ImportReport {
+  /** Names that our rules refuse, and what they became. */
+  readonly renamed: readonly { readonly from: string; readonly to: string }[];
+}
+
+/**
+ * Writes what a source has: all of it in one step, or nothing where anything failed. Importing twice changes nothing.
+ *
+ * @throws AutokestraError of the store and the key; what is wrong with an entry is in the outcome
+ */
+export async function importSecrets(
+  secrets: SecretService,
+  entries: readonly ImportEntry[],
+  { onConflict, rename, dryRun }: ImportSecretsOptions,
+): Promise<ImportOutcome> {
+  const existing = new Map((await secrets.list()).map((metadata) => [String(metadata.name), metadata]));
+  const plan = await planImport(entries, existing, {
+    onConflict,
+    rename,
+    isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
+  });
+  if (!dryRun && plan.writes.length > 0) await secrets.setAll(plan.writes);
+  return { ...reportImport(plan), renamed: plan.renamed };
+}

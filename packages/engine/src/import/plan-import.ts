@@ -1,0 +1,54 @@
+import type { SecretMetadata } from "@autokestra/secrets-core";
+import { type CheckedSecret, checkEntries } from "./check-entries.ts";
+import type { ImportEntry, ImportFailure } from "./import-entry.ts";
+
+/** What to do with a name that is stored already with another value. */
+export type OnConflict = "fail" | "skip" | "overwrite";
+
+export interface ImportOptions {
+  readonly onConflict: OnConflict;
+  /** Take the proposed name where a name is refused. */
+  readonly rename: boolean;
+  /** Tells whether exactly these fields are stored under this name. Asked only where the stored type is the same. */
+  readonly isStored: (secret: CheckedSecret) => Promise<boolean>;
+}
+
+/** What an import will do. */
+export interface ImportPlan {
+  /** How many entries the source has. */
+  readonly total: number;
+  /** What to write, in the order of the source; nothing where anything failed. */
+  readonly writes: readonly CheckedSecret[];
+  /** The names, in the store, of what stays as it is. */
+  readonly skipped: readonly string[];
+  readonly failed: readonly ImportFailure[];
+  readonly renamed: readonly { readonly from: string; readonly to: string }[];
+}
+
+/**
+ * Decides what an import writes: all of it, or nothing. What is stored already with equal type and fields is skipped whatever
+ * `onConflict` says, so that importing twice changes nothing; its description, tags and times are not compared.
+ *
+ * @param existing what is stored, by name
+ * @throws whatever `isStored` throws
+ */
+export async function planImport(
+  entries: readonly ImportEntry[],
+  existing: ReadonlyMap<string, Pick<SecretMetadata, "type">>,
+  { onConflict, rename, isStored }: ImportOptions,
+): Promise<ImportPlan> {
+  const checked = checkEntries(entries, rename);
+  const failed = [...checked.failed];
+  const writes: CheckedSecret[] = [];
+  const skipped: string[] = [];
+  for (const [from, secret] of checked.secrets) {
+    const { name, type } = secret;
+    const current = existing.get(name);
+    if (current === undefined) writes.push(secret);
+    else if (onConflict === "skip" || (current.type === type && (await isStored(secret)))) skipped.push(name);
+    else if (onConflict === "overwrite") writes.push(secret);
+    else failed.push({ name: from, reason: `Secret '${name}' is stored already, with another value` });
+  }
+  const renamed = [...checked.secrets].flatMap(([from, { name: to }]) => (from === to ? [] : [{ from, to }]));
+  return { total: entries.length, writes: failed.length > 0 ? [] : writes, skipped, failed, renamed };
+}

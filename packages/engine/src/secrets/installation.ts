@@ -1,0 +1,82 @@
+import { realpath } from "node:fs/promises";
+import { dirname, resolve, sep } from "node:path";
+import {
+  AutokestraError,
+  createSecretService,
+  type SecretEncryption,
+  type SecretService,
+  type SecretStore,
+} from "@autokestra/secrets-core";
+import {
+  createMasterKeyProvider,
+  createSecretEncryption,
+  createStoreKeys,
+  keyFilePath,
+  type StoreKeys,
+} from "@autokestra/secrets-crypto";
+import { openStore, type StoreOptions } from "./open-store.ts";
+
+export interface SecretsOptions extends StoreOptions {
+  /** Default: `AUTOKESTRA_SECRET_KEY_FILE`, else `~/.autokestra/secret.key`. */
+  readonly keyFile?: string | undefined;
+}
+
+/** The secrets of one installation with everything under them: what rotating, importing and examining need. */
+export interface Installation {
+  readonly store: SecretStore;
+  /** The folder of the store. */
+  readonly folder: string;
+  /** Where the key file is, or would be made. */
+  readonly keyFile: string;
+  readonly keys: StoreKeys;
+  readonly encryption: SecretEncryption;
+  readonly secrets: SecretService;
+}
+
+/**
+ * Opens an installation: picks the store and the key. The key is looked for when it is first needed, and made then if there are
+ * no secrets yet. Close its `secrets`, which closes all.
+ *
+ * @throws AutokestraError `STORE_*`, `USAGE` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
+ * secrets folder
+ */
+export async function openInstallation(options: SecretsOptions = {}): Promise<Installation> {
+  const { env = process.env } = options;
+  const keyOptions = { env, keyFile: options.keyFile };
+  const keyFile = keyFilePath(keyOptions);
+  const { store, folder } = await openStore(options);
+  const provider = createMasterKeyProvider(keyOptions);
+  const keys = createStoreKeys(store, {
+    ...provider,
+    async load() {
+      await keepApart(keyFile, folder);
+      return await provider.load();
+    },
+  });
+  const encryption = createSecretEncryption(keys);
+  const secrets = createSecretService({
+    store,
+    encryption,
+    now: () => new Date().toISOString(),
+    newId: () => crypto.randomUUID(),
+  });
+  return { store, folder, keyFile, keys, encryption, secrets };
+}
+
+/** A copy of the secrets folder must not be a copy of its key. */
+async function keepApart(keyFile: string, folder: string): Promise<void> {
+  const secrets = await realOrSame(folder);
+  const key = resolve(await realOrSame(dirname(keyFile)), "key");
+  if (!key.startsWith(secrets + sep)) return;
+  throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
+    hint: "Whoever copies that folder has both. Move the key elsewhere and name it with --key-file.",
+  });
+}
+
+async function realOrSame(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    return resolve(path);
+  }
+}

@@ -1,0 +1,149 @@
+import { resolve } from "node:path";
+import { AutokestraError, type MasterKey, type SecretName, type SecretWrite } from "@autokestra/secrets-core";
+import {
+  createKeyFile,
+  createPendingKey,
+  KEY_VARIABLE,
+  readKeyFile,
+  sweepPendingKeys,
+} from "@autokestra/secrets-crypto";
+import type { Installation } from "./installation.ts";
+
+/** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
+const BATCH = 100;
+
+export interface RotateOptions {
+  /** The new master key: a key file, made if it is not there. Default: a new key in the place of the key file. */
+  readonly newKeyFile?: string | undefined;
+  /** Make a new data key too, and seal every secret anew under it. Default false. */
+  readonly dataKey?: boolean | undefined;
+  /** Told how many of all secrets are sealed under the new data key. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface RotateReport {
+  /** Short names of the master key before and now. */
+  readonly before: string;
+  readonly after: string;
+  /** Where the new master key is. */
+  readonly keyFile: string;
+  /** How many secrets are sealed under which data key. */
+  readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number }[];
+}
+
+/**
+ * Puts another master key in the place of the one there is: the data keys are wrapped anew, so it takes the same time for any
+ * number of secrets. With `dataKey` every secret is sealed anew too, in batches, while others read and write. Killed at any
+ * moment it loses nothing; running it again finishes it.
+ *
+ * @throws AutokestraError `USAGE` where the key in use is no file and none is named; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
+ */
+export async function rotateKeys(installation: Installation, options: RotateOptions = {}): Promise<RotateReport> {
+  const { keys, keyFile } = installation;
+  const current = await keys.current();
+  const { newKeyFile } = options;
+  if (newKeyFile === undefined) await replaceKeyFile(installation, current.source);
+  else await keys.rotateMasterKey(await readNewKey(newKeyFile, current.source));
+  if (options.dataKey === true) await replaceDataKey(installation, options.onProgress);
+  const { header, fingerprint } = await keys.current();
+  const counts = await countByKey(installation);
+  return {
+    before: current.fingerprint,
+    after: fingerprint,
+    keyFile: newKeyFile ?? keyFile,
+    dataKeys: header.dataKeys.map(({ id, state }) => ({ id, state, secrets: counts.get(id) ?? 0 })),
+  };
+}
+
+async function replaceKeyFile({ keys, keyFile }: Installation, source: string): Promise<void> {
+  if (source === KEY_VARIABLE) {
+    throw new AutokestraError(
+      "USAGE",
+      `The master key comes from ${KEY_VARIABLE}, which cannot be replaced from here`,
+      {
+        hint: "Say where the new key goes with --new-key-file.",
+      },
+    );
+  }
+  sweepPendingKeys(keyFile, Date.now());
+  const pending = await createPendingKey(keyFile);
+  // From here to `promote` the new key is the only one that opens the store: it lies beside the old one, where it is looked for.
+  await keys.rotateMasterKey(pending.key);
+  await pending.promote();
+}
+
+async function readNewKey(path: string, source: string): Promise<MasterKey> {
+  if (resolve(path) === resolve(source)) {
+    throw new AutokestraError("USAGE", `${path} holds the key that is in use`, {
+      hint: "Leave --new-key-file out to put a new key in its place.",
+    });
+  }
+  await createKeyFile(path);
+  const content = await readKeyFile(path);
+  if (content === null) throw new AutokestraError("KEY_UNREADABLE", `The key file ${path} is gone`);
+  return { ...content, source: path, otherSource: null };
+}
+
+/** Goes over the secrets until none is left under an older key, then destroys the older keys. */
+async function replaceDataKey(installation: Installation, onProgress: RotateOptions["onProgress"]): Promise<void> {
+  const { keys, store } = installation;
+  const { active } = await keys.addDataKey();
+  for (;;) {
+    const names = (await store.list()).map(({ name }) => name);
+    let done = 0;
+    let resealed = 0;
+    for (let at = 0; at < names.length; at += BATCH) {
+      const batch = names.slice(at, at + BATCH);
+      resealed += await resealBatch(installation, batch, active.id);
+      done += batch.length;
+      onProgress?.(done, names.length);
+    }
+    if (resealed === 0) break;
+  }
+  const counts = await countByKey(installation);
+  const { header } = await keys.current();
+  const unused = header.dataKeys.filter(({ id, state }) => state === "decrypt-only" && !counts.has(id));
+  await keys.destroyDataKeys(unused.map(({ id }) => id));
+}
+
+/** @returns how many of them were not under the new key yet */
+async function resealBatch(installation: Installation, names: readonly SecretName[], keyId: string): Promise<number> {
+  const { store, encryption } = installation;
+  for (;;) {
+    const writes: SecretWrite[] = [];
+    let header: string | null = null;
+    for (const name of names) {
+      const sealed = await store.get(name);
+      if (sealed === null || sealed.envelope.keyId === keyId) continue;
+      const { metadata } = sealed;
+      const result = await encryption.seal(metadata, await encryption.open(metadata, sealed.envelope));
+      if (result.envelope.keyId !== keyId) throw overtaken();
+      writes.push({ secret: { metadata, envelope: result.envelope }, expectedVersion: metadata.version });
+      header = result.header;
+    }
+    if (writes.length === 0) return 0;
+    try {
+      await store.put(writes, header);
+      return writes.length;
+    } catch (error) {
+      const race = error instanceof AutokestraError && ["HEADER_CHANGED", "VERSION_CONFLICT"].includes(error.code);
+      if (!race) throw error;
+      await encryption.refresh();
+    }
+  }
+}
+
+async function countByKey({ store }: Installation): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { name } of await store.list()) {
+    const keyId = (await store.get(name))?.envelope.keyId;
+    if (keyId !== undefined) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function overtaken(): AutokestraError {
+  return new AutokestraError("HEADER_CHANGED", "Another rotation has begun, with a data key of its own", {
+    hint: "It seals all secrets anew; nothing is left to do here.",
+  });
+}

@@ -1,0 +1,52 @@
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readTextFile } from "../../src/import/read-text-file.ts";
+
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "autokestra-import-"));
+  file = join(folder, "file");
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe("readTextFile", () => {
+  it.each([
+    ["A=1\n", "A=1"],
+    ["\ufeffA=é\ufeff", "A=é\ufeff"],
+    ["", ""],
+  ])("reads %j", async (content, text) => {
+    await writeFile(file, content);
+    expect(await readTextFile(file)).toBe(text);
+  });
+
+  it("refuses what is not UTF-8, and what is larger than 16 MiB", async () => {
+    await writeFile(file, Buffer.from("A=é", "latin1"));
+    await expect(readTextFile(file)).rejects.toMatchObject({
+      code: "VALUE_INVALID",
+      message: `The file "${file}" is not UTF-8 text`,
+    });
+    await truncate(file, 16 * 1024 * 1024 + 1);
+    await expect(readTextFile(file)).rejects.toMatchObject({
+      code: "VALUE_INVALID",
+      message: `The file "${file}" holds more than 16 MiB`,
+    });
+  });
+
+  it("says why it cannot read", async () => {
+    await expect(readTextFile(file)).rejects.toMatchObject({
+      code: "USAGE",
+      message: `The file "${file}" cannot be read (ENOENT)`,
+    });
+    await expect(readTextFile(folder)).rejects.toMatchObject({
+      code: "USAGE",
+      message: `The file "${folder}" cannot be read (EISDIR)`,
+    });
+  });
+});
