@@ -16,6 +16,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SECRET_EXPIRED: EXIT.failed,
   FIELD_NOT_FOUND: EXIT.notFound,
   VERSION_CONFLICT: EXIT.failed,
+  HEADER_CHANGED: EXIT.failed,
   KEY_INVALID: EXIT.integrity,
   KEY_MISSING: EXIT.integrity,
   KEY_WRONG: EXIT.integrity,

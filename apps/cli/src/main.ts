@@ -90,11 +90,19 @@ function createProgram(state: { exitCode: number }): Command {
       await exportFile(contextOf(program), file);
     });
 
-  addSecretsCommands(program);
+  program
+    .command("doctor")
+    .description("examine key, store and every record; one line each")
+    .action(async () => {
+      const { doctor } = await import("./commands/doctor.ts");
+      state.exitCode = await doctor(contextOf(program));
+    });
+
+  addSecretsCommands(program, state);
   return program;
 }
 
-function addSecretsCommands(program: Command): void {
+function addSecretsCommands(program: Command, state: { exitCode: number }): void {
   const secrets = program.command("secrets").description("store, read, list and delete secrets");
 
   secrets
@@ -132,6 +140,34 @@ function addSecretsCommands(program: Command): void {
     .action(async (options) => {
       const { listSecrets } = await import("./commands/secrets-list.ts");
       await listSecrets(contextOf(program), options);
+    });
+
+  secrets
+    .command("import")
+    .description("bring secrets over from elsewhere: all or nothing, and twice is once")
+    .addOption(new Option("--from <source>").choices(["dotenv", "json", "fernet-sqlite"]).makeOptionMandatory())
+    .requiredOption("--file <file>", "what to read")
+    .option("--fernet-key <file>", "the Fernet keys, one per line")
+    .option("--dry-run", "only say what would be done")
+    .addOption(
+      new Option("--on-conflict <what>", "where a name is stored with another value")
+        .choices(["fail", "skip", "overwrite"])
+        .default("fail"),
+    )
+    .option("--rename", "take the proposed name where a name is refused")
+    .action(async (options) => {
+      const { importFile } = await import("./commands/secrets-import.ts");
+      state.exitCode = await importFile(contextOf(program), options);
+    });
+
+  secrets
+    .command("rotate-key")
+    .description("put a new master key in the place of the old one")
+    .option("--new-key-file <file>", "the new key; made if it is not there")
+    .option("--data-key", "make a new data key too, and seal every secret anew")
+    .action(async (options) => {
+      const { rotateKey } = await import("./commands/secrets-rotate-key.ts");
+      await rotateKey(contextOf(program), options);
     });
 
   secrets
