@@ -6,10 +6,19 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["{packages,apps}/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
     pool: "threads",
-    globalSetup: ["apps/cli/test/build-cli.ts"],
     restoreMocks: true,
     testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: "packages", include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        // The command is tested as it is built.
+        test: { name: "apps", include: ["apps/*/test/**/*.test.ts"], globalSetup: ["apps/cli/test/build-cli.ts"] },
+      },
+    ],
   },
 });

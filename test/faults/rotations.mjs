@@ -1,0 +1,135 @@
+// D3, D10: `rotate-key --data-key` is killed at random moments, and at every k-th system call that changes the disk. Every secret
+// stays readable, and running it again finishes it.
+import { spawn, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { openInstallation, rotateKeys } from "../../packages/engine/dist/index.js";
+import { CLI, environment, inFolder } from "./support/sandbox.mjs";
+
+const isShort = process.argv.includes("--short");
+const KILLS = isShort ? 12 : 300;
+const SECRETS = 150;
+/** With --short only every so many-th of the k. */
+const STEP = isShort ? 12 : 1;
+const CALLS = "fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,pwrite64,ftruncate";
+const ROTATE = [CLI, "secrets", "rotate-key", "--data-key", "--quiet"];
+
+/** @typedef {{ unreadable: number, unfinished: number }} Figures */
+
+/** @param {string} folder @param {string} backend */
+function place(folder, backend) {
+  return { storagePath: join(folder, ".workflow/secrets"), backend, env: environment(folder) };
+}
+
+/** @param {string} folder @param {string} backend */
+async function fill(folder, backend) {
+  const { secrets } = await openInstallation(place(folder, backend));
+  const inputs = Array.from({ length: SECRETS }, (_, index) => ({
+    name: `S${index}`,
+    type: /** @type {const} */ ("apiKey"),
+    fields: { value: `value ${index}` },
+  }));
+  await secrets.setAll(inputs);
+  await secrets.close();
+}
+
+/** @param {string} folder @param {string} backend @param {Figures} figures */
+async function verify(folder, backend, figures) {
+  const { secrets } = await openInstallation(place(folder, backend));
+  for (let index = 0; index < SECRETS; index++) {
+    const value = await secrets.get(`S${index}`).then(
+      ({ fields }) => fields["value"],
+      (error) => String(error),
+    );
+    if (value !== `value ${index}`) {
+      figures.unreadable += 1;
+      console.log(backend, value);
+    }
+  }
+  await secrets.close();
+}
+
+/** @param {string} folder @param {string} backend @param {Figures} figures */
+async function finish(folder, backend, figures) {
+  const installation = await openInstallation(place(folder, backend));
+  const { dataKeys } = await rotateKeys(installation, { dataKey: true });
+  if (dataKeys.some(({ state }) => state === "decrypt-only")) figures.unfinished += 1;
+  await installation.secrets.close();
+}
+
+/** @param {string} backend */
+async function killAtRandom(backend) {
+  const figures = { kills: 0, inTime: 0, unreadable: 0, unfinished: 0 };
+  await inFolder(async (folder) => {
+    await fill(folder, backend);
+    while (figures.kills < KILLS) {
+      const child = spawn(process.execPath, [...ROTATE, "--storage-backend", backend], {
+        cwd: folder,
+        env: environment(folder),
+        stdio: "ignore",
+      });
+      setTimeout(() => child.kill("SIGKILL"), 60 + Math.random() * 150);
+      const signal = await new Promise((done) => child.on("close", (_, killedBy) => done(killedBy)));
+      figures.kills += 1;
+      if (signal === "SIGKILL") figures.inTime += 1;
+      await verify(folder, backend, figures);
+      if (figures.kills % 5 === 0) await finish(folder, backend, figures);
+    }
+    await finish(folder, backend, figures);
+    await verify(folder, backend, figures);
+  });
+  return figures;
+}
+
+/** @param {string} backend */
+async function killAtCalls(backend) {
+  const figures = { points: 0, unreadable: 0, unfinished: 0 };
+  await inFolder(async (folder) => {
+    await fill(folder, backend);
+    for (let call = 1; ; call += STEP) {
+      const inject = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        `trace=${CALLS}`,
+        "-e",
+        `inject=${CALLS}:signal=KILL:when=${call}`,
+      ];
+      const command = [...inject, process.execPath, ...ROTATE, "--storage-backend", backend];
+      const { status, signal } = spawnSync("strace", command, { cwd: folder, env: environment(folder) });
+      await verify(folder, backend, figures);
+      if (status === 0) break;
+      figures.points += 1;
+      if (signal === null && status !== 137 && figures.points === 1) console.log(`strace ended with ${status}`);
+    }
+    await finish(folder, backend, figures);
+    await verify(folder, backend, figures);
+  });
+  return figures;
+}
+
+const random = [];
+const calls = [];
+let pass = true;
+const hasStrace = spawnSync("strace", ["-V"]).status === 0;
+for (const backend of ["sqlite", "file"]) {
+  const killed = await killAtRandom(backend);
+  pass &&= killed.inTime > 0 && killed.unreadable === 0 && killed.unfinished === 0;
+  random.push(
+    `${backend}: ${killed.inTime} of ${killed.kills} killed in time, ${killed.unreadable} unreadable, ${killed.unfinished} unfinished`,
+  );
+  if (!hasStrace) continue;
+  const injected = await killAtCalls(backend);
+  pass &&= injected.points > 0 && injected.unreadable === 0 && injected.unfinished === 0;
+  calls.push(
+    `${backend}: ${injected.points} points, ${injected.unreadable} unreadable, ${injected.unfinished} unfinished`,
+  );
+}
+const d10 = hasStrace ? { pass, figure: calls.join("; ") } : { figure: "not run", missing: "strace" };
+console.log(
+  JSON.stringify([
+    { id: "D3", pass, figure: random.join("; ") },
+    { id: "D3-k", ...d10 },
+  ]),
+);
