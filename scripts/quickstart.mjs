@@ -40,7 +40,8 @@ try {
  * @param {string} [input] Standard input; as `printf '…' |` it is not shown.
  */
 async function ak(args, input) {
-  const typed = args.map((arg) => arg.replace(repository, "").replace(/^\//, "")).join(" ");
+  const shown = args.map((arg) => arg.replace(repository, "").replace(/^\//, ""));
+  const typed = shown.map((arg) => (arg.includes(" ") ? `"${arg}"` : arg)).join(" ");
   console.log(`\n$ ${input === undefined ? "" : "printf '…' | "}autokestra ${typed}`);
   const env = { PATH: process.env["PATH"], HOME: folder };
   const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env, stdio: ["pipe", "pipe", "inherit"] });

@@ -1,3 +1,5 @@
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "rolldown";
 import license from "rollup-plugin-license";
 
@@ -8,6 +10,10 @@ export default defineConfig({
   external: ["better-sqlite3"],
   resolve: { conditionNames: ["@autokestra/source", "node", "import", "default"] },
   plugins: [
+    {
+      name: "executable",
+      writeBundle: ({ dir }) => chmodSync(join(dir ?? "dist", "autokestra.js"), 0o755),
+    },
     license({
       thirdParty: {
         output: "dist/THIRD_PARTY_NOTICES.txt",

@@ -20,8 +20,8 @@ async function writeAndKill(folder, backend, round) {
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   // Half of the kills come while the process starts and opens the store, half while it writes.
-  const delay = round % 2 === 0 ? Math.random() * 250 : 150 + Math.random() * 150;
-  setTimeout(() => child.kill("SIGKILL"), delay);
+  if (round % 2 === 0) setTimeout(() => child.kill("SIGKILL"), Math.random() * 250);
+  else child.stdout.once("data", () => setTimeout(() => child.kill("SIGKILL"), Math.random() * 100));
   await new Promise((done) => child.on("close", done));
   return output
     .split("\n")

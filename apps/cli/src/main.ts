@@ -17,19 +17,25 @@ interface GlobalOptions {
 
 /** Runs one command. Returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const state = { exitCode: EXIT.done as number };
+  const state = { exitCode: EXIT.done as number, help: "" };
   const program = createProgram(state);
   try {
     await program.parseAsync(args, { from: "user" });
     return state.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    if (error instanceof CommanderError && error.code === "commander.help") {
+      contextOf(program).terminal.write(state.help);
+      return EXIT.done;
+    }
     return printError(error instanceof CommanderError ? usageError(error) : error, contextOf(program).terminal);
   }
 }
 
 function contextOf(program: Command): CommandContext {
   const { json = false, quiet = false, color, storagePath, storageBackend, keyFile } = program.opts<GlobalOptions>();
+  // The prompts look there.
+  if (!color) process.env["NO_COLOR"] = "1";
   const terminal = createTerminal({ json, quiet, color: color && !process.env["NO_COLOR"] });
   return { terminal, place: { storagePath, backend: storageBackend, keyFile } };
 }
@@ -44,8 +50,13 @@ function typeOption(): Option {
   return new Option("--type <type>", "the type of the secret").choices(types);
 }
 
-/** @param state gets the exit code of a command that fails without an error, such as `check` */
-function createProgram(state: { exitCode: number }): Command {
+/** What a program leaves behind: the exit code of a command that fails without an error, and what commander says of wrong use. */
+interface ProgramState {
+  exitCode: number;
+  help: string;
+}
+
+function createProgram(state: ProgramState): Command {
   const program = new Command("autokestra")
     .description("Workflows whose secrets stay secret.")
     .version(manifest.version)
@@ -56,7 +67,11 @@ function createProgram(state: { exitCode: number }): Command {
     .option("--storage-backend <name>", "auto, sqlite or file (WORKFLOW_SECRETS_STORAGE_BACKEND)")
     .option("--key-file <file>", "the master key (AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key)")
     .showSuggestionAfterError()
-    .configureOutput({ writeErr: () => undefined })
+    .configureOutput({
+      writeErr: (text) => {
+        state.help += text;
+      },
+    })
     .exitOverride();
 
   program
@@ -102,7 +117,7 @@ function createProgram(state: { exitCode: number }): Command {
   return program;
 }
 
-function addSecretsCommands(program: Command, state: { exitCode: number }): void {
+function addSecretsCommands(program: Command, state: ProgramState): void {
   const secrets = program.command("secrets").description("store, read, list and delete secrets");
 
   secrets

@@ -20,7 +20,7 @@ export async function readFields(sources: FieldSources): Promise<Record<string, 
   if (given.length > 1) throw usage("Give the value in one way: VALUE, --from-file or --field");
   if (value !== undefined) return { [singleField(type)]: value };
   if (fromFile !== undefined) return { [singleField(type)]: await readFile(fromFile) };
-  const fields = await readFieldOptions(field ?? []);
+  const fields = await readFieldOptions(field ?? [], canAsk);
   const missing = fieldsToAsk(type).filter((name) => !Object.hasOwn(fields, name));
   if (field !== undefined && (missing.length === 0 || !canAsk || type === "custom")) return fields;
   if (canAsk) return { ...fields, ...(await askFor(missing)) };
@@ -45,11 +45,11 @@ function fieldsToAsk(type: SecretType): readonly string[] {
 async function askFor(names: readonly string[]): Promise<Record<string, string>> {
   const { askSecret } = await import("./prompt.ts");
   const answers: Record<string, string> = {};
-  for (const name of names) answers[name] = await askSecret(name);
+  for (const name of names) answers[name] = await askSecret(`${name} (not shown)`);
   return answers;
 }
 
-async function readFieldOptions(options: readonly string[]): Promise<Record<string, string>> {
+async function readFieldOptions(options: readonly string[], canAsk: boolean): Promise<Record<string, string>> {
   const fields: Record<string, string> = {};
   for (const option of options) {
     const at = option.indexOf("=");
@@ -57,7 +57,9 @@ async function readFieldOptions(options: readonly string[]): Promise<Record<stri
     // The text is not repeated: whoever forgets `k=` has written only the value.
     if (!isIdentifier(name)) throw usage("--field takes NAME=VALUE, NAME=@FILE or NAME=-");
     if (Object.hasOwn(fields, name)) throw usage(`--field ${name} is given twice`);
-    fields[name] = await readFieldValue(option.slice(at + 1));
+    const text = option.slice(at + 1);
+    // At a terminal standard input is the keyboard: what is typed must not show.
+    Object.assign(fields, text === "-" && canAsk ? await askFor([name]) : { [name]: await readFieldValue(text) });
   }
   return fields;
 }

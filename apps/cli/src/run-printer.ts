@@ -13,8 +13,7 @@ const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
 export function createRunPrinter(terminal: Terminal): RunSink {
   if (terminal.json) return (event) => terminal.write(`${JSON.stringify(event)}\n`);
   return (event) => {
-    const isNote = event.event !== "task.log" && (event.level === "info" || event.level === "debug");
-    if (event.level === "debug" && event.event !== "task.log") return;
+    const isNote = event.event !== "task.log" && event.level === "info";
     if (terminal.quiet && isNote) return;
     terminal.write(`${formatEvent(event, terminal.color)}\n`);
   };

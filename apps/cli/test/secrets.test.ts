@@ -30,10 +30,11 @@ describe("secrets set and get", () => {
   });
 
   it("says what it stored on standard error only, and warns where a value is shown", async () => {
+    const keyFile = join(box.folder, "home", ".autokestra", "secret.key");
     expect(await box.ak(["secrets", "set", "A"], { input: VALUE })).toEqual({
       code: 0,
       stdout: "",
-      stderr: "Secret 'A' stored (apiKey, version 1)\n",
+      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nSecret 'A' stored (apiKey, version 1)\n`,
     });
     expect(await box.ak(["secrets", "set", "A", "-q"], { input: VALUE })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await box.ak(["secrets", "get", "A"])).toEqual({
@@ -153,7 +154,7 @@ describe("secrets set and get", () => {
       ["secrets", "set", "A", "--type", "basicAuth", "--field", "username=u"],
       "",
       5,
-      "Invalid basicAuth secret 'A': field password is missing or not of the right type",
+      "Invalid basicAuth secret 'A': field password is missing",
     ],
     [
       "an unknown type",
@@ -201,6 +202,14 @@ describe("secrets set and get", () => {
     const { code, stderr } = await box.ak(["secrets", "set", "A"], { input: Buffer.alloc(17 * 1024 * 1024, "x") });
     expect(code).toBe(5);
     expect(stderr).toContain("Standard input holds more than 16 MiB");
+  });
+});
+
+describe("help", () => {
+  it.each([[[]], [["secrets"]], [["--help"]], [["secrets", "set", "--help"]]])("is printed for %j", async (args) => {
+    const { code, stdout, stderr } = await box.ak(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: autokestra/);
   });
 });
 
@@ -259,7 +268,7 @@ describe("secrets delete", () => {
     await box.ak(["secrets", "set", "A"], { input: VALUE });
     expect(await box.ak(["secrets", "delete", "A"])).toMatchObject({
       code: 2,
-      stderr: "error: There is nobody to ask whether to delete it\nhint: Add --force.\n",
+      stderr: "error: Not at a terminal, so nobody can be asked whether to delete it\nhint: Add --force.\n",
     });
     expect(await value("A")).toBe(VALUE);
     expect(await box.ak(["secrets", "delete", "A", "--force"])).toMatchObject({

@@ -6,8 +6,7 @@
 export { corePlugins } from "@autokestra/plugins-core";
 export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
 export * from "./import/index.ts";
-export { checkWorkflow } from "./run/check-workflow.ts";
-export type { PrepareOptions } from "./run/prepare-run.ts";
+export { type CheckOptions, checkWorkflow } from "./run/check-workflow.ts";
 export type { LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
 export { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { diagnose, type Finding } from "./secrets/diagnose.ts";

@@ -77,7 +77,7 @@ export function secretNotDeclared(name: string): AutokestraError {
 /** `Missing secrets: A, B` */
 export function secretsMissing(names: readonly string[]): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
-    hint: `Store each with \`autokestra secrets set NAME\`.`,
+    hint: "Store each with `autokestra secrets set NAME`, or give it as an environment variable of that name.",
   });
 }
 

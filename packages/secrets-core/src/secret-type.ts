@@ -64,7 +64,7 @@ export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = 
  * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; it names the fields that are wrong, never their values
  */
 export function parseFields(name: string, type: SecretType, fields: unknown): SecretFields {
-  const result = schemas[type].safeParse(fields);
+  const result = schemas[type].safeParse(fields, { reportInput: true });
   if (result.success) return result.data;
   if (result.error.issues.some((issue) => issue.message === EMPTY)) {
     throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });
@@ -79,17 +79,18 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   const field = issue.path.map((key) => quoteText(String(key))).join(".");
   if (issue.code === "unrecognized_keys") return `unknown field ${issue.keys.map(quoteText).join(", ")}`;
   if (issue.code === "invalid_type" || issue.code === "invalid_union") {
-    return field === "" ? "fields must be an object" : `field ${field} is missing or not of the right type`;
+    if (field === "") return "fields must be an object";
+    return `field ${field} ${issue.input === undefined ? "is missing" : "is not of the right type"}`;
   }
   if (issue.code === "invalid_key") return `invalid field name ${field}`;
   return field === "" ? issue.message : `field ${field} ${issue.message}`;
 }
 
 function describeType(type: SecretType): string {
-  if (type === "custom") return "A custom secret has one or more fields with text, numbers or booleans.";
+  if (type === "custom") return "Type custom has one or more fields with text, numbers or booleans.";
   const optional = Object.keys(schemas[type].shape).filter((field) => !REQUIRED_FIELDS[type].includes(field));
   const more = optional.length > 0 ? `; optional: ${optional.join(", ")}` : "";
-  return `A ${type} secret needs ${REQUIRED_FIELDS[type].join(" and ")}${more}.`;
+  return `Type ${type} needs ${REQUIRED_FIELDS[type].join(" and ")}${more}.`;
 }
 
 /**

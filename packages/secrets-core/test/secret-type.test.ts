@@ -36,13 +36,13 @@ describe("parseFields", () => {
 
   it.each<[SecretType, unknown, string]>([
     ["apiKey", {}, "field value is missing"],
-    ["apiKey", { value: 7 }, "field value is missing or not of the right type"],
+    ["apiKey", { value: 7 }, "field value is not of the right type"],
     ["apiKey", { value: "s3cret", extra: "s3cret" }, "unknown field extra"],
     ["basicAuth", { username: "s3cret" }, "field password is missing"],
     ["bearerToken", { token: "t", expiresAt: "s3cret" }, "field expiresAt must be ISO 8601"],
     ["oauth", { clientId: "i", clientSecret: "s", tokenUrl: "s3cret" }, "field tokenUrl must be a URL"],
     ["custom", {}, "needs at least one field"],
-    ["custom", { a: { b: "s3cret" } }, "field a is missing or not of the right type"],
+    ["custom", { a: { b: "s3cret" } }, "field a is not of the right type"],
     ["custom", { "a b": "s3cret" }, "invalid field name a b"],
     ["custom", { constructor: "s3cret" }, "invalid field name constructor"],
     ["apiKey", "s3cret", "fields must be an object"],

@@ -8,7 +8,7 @@ import {
   type SecretEncryption,
 } from "@autokestra/secrets-core";
 import { openBytes, sealBytes } from "./aes-gcm.ts";
-import { encodeFields } from "./encode-fields.ts";
+import { encodeFieldsBriefly } from "./encode-fields.ts";
 import type { Keyring } from "./keyring.ts";
 import type { StoreKeys } from "./store-keys.ts";
 
@@ -62,7 +62,7 @@ function openRecord(keyring: Keyring, record: RecordIdentity, envelope: Envelope
 /** Everything a ciphertext must not be separated from (SP 800-38D: additional authenticated data). */
 function recordAad(storeId: string, keyId: string, record: RecordIdentity): Buffer {
   const { id, name, type, version, expiresAt } = record;
-  return encodeFields(["autokestra secret", FORMAT, storeId, id, name, type, version, keyId, expiresAt]);
+  return encodeFieldsBriefly(["autokestra secret", FORMAT, storeId, id, name, type, version, keyId, expiresAt]);
 }
 
 function notWellFormed(name: string): AutokestraError {

@@ -80,7 +80,9 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
   const masker: Masker = {
     add(inputs) {
       for (const input of typeof inputs === "string" ? [inputs] : inputs) {
-        const { name, value } = typeof input === "string" ? { name: "secret", value: input } : input;
+        // From JavaScript anything may come, such as a variable of the environment that is not set.
+        const { name, value }: Partial<MaskInput & object> =
+          typeof input === "string" ? { name: "secret", value: input } : (input ?? {});
         if (typeof name !== "string" || typeof value !== "string") {
           throw new TypeError(
             "A value to mask must be a string, or an object with a name and a value that are strings",

@@ -1,4 +1,4 @@
-import { checkWorkflow, corePlugins, loadWorkflow, type Problem, WorkflowError } from "@autokestra/engine";
+import { checkWorkflow, loadWorkflow, type Problem, WorkflowError } from "@autokestra/engine";
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
@@ -18,7 +18,13 @@ interface Finding {
 }
 
 /** Errors that are about the file, or about what it asks for; all others end the command. */
-const FINDINGS = new Set(["WORKFLOW_NOT_FOUND", "SECRETS_MISSING", "SOURCE_FAILED", "INTEGRITY_FAILED"]);
+const FINDINGS = new Set([
+  "WORKFLOW_NOT_FOUND",
+  "WORKFLOW_INVALID",
+  "SECRETS_MISSING",
+  "SOURCE_FAILED",
+  "INTEGRITY_FAILED",
+]);
 
 /** Checks workflows without running them. Returns the exit code. */
 export async function check(context: CommandContext, files: readonly string[], { env }: CheckOptions): Promise<number> {
@@ -36,7 +42,7 @@ export async function check(context: CommandContext, files: readonly string[], {
 
 async function checkFile(file: string, sources: readonly SecretSource[]): Promise<Finding> {
   try {
-    const problems = await checkWorkflow(await loadWorkflow(file), { sources, plugins: corePlugins });
+    const problems = await checkWorkflow(await loadWorkflow(file), { sources });
     return { file, problems, frames: "" };
   } catch (error) {
     if (error instanceof WorkflowError) return { file, problems: error.problems, frames: error.frames };

@@ -9,7 +9,9 @@ export interface DeleteOptions {
 export async function deleteSecret(context: CommandContext, name: string, { force }: DeleteOptions): Promise<void> {
   const { terminal } = context;
   if (!force && !terminal.inputIsTty) {
-    throw new AutokestraError("USAGE", "There is nobody to ask whether to delete it", { hint: "Add --force." });
+    throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to delete it", {
+      hint: "Add --force.",
+    });
   }
   await withSecrets(context, false, async (secrets) => {
     if (!force && (await secrets.describe(name)) !== null) {
@@ -17,6 +19,7 @@ export async function deleteSecret(context: CommandContext, name: string, { forc
       if (!(await confirmOrExit(`Delete secret '${name}'?`))) return terminal.note("Nothing was deleted");
     }
     await secrets.delete(name);
-    terminal.note(`Secret '${name}' deleted`);
+    if (terminal.json) terminal.write(`${JSON.stringify({ deleted: name })}\n`);
+    else terminal.note(`Secret '${name}' deleted`);
   });
 }

@@ -1,5 +1,6 @@
 import type { SecretMetadata, SecretType } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
+import { toJson } from "../secret-json.ts";
 
 export interface ListOptions {
   readonly type?: SecretType;
@@ -17,11 +18,6 @@ export async function listSecrets(context: CommandContext, { type, tag }: ListOp
   const rows = secrets.map(toRow);
   if (terminal.outputIsTty) return terminal.write(`${await drawTable(rows)}\n`);
   terminal.write(rows.map((row) => `${row.join("\t")}\n`).join(""));
-}
-
-function toJson(secret: SecretMetadata): object {
-  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt } = secret;
-  return { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt };
 }
 
 function toRow({ name, type, version, updatedAt, expiresAt, tags, description }: SecretMetadata): string[] {

@@ -2,6 +2,7 @@ import { findUnmaskable } from "@autokestra/engine";
 import { AutokestraError, parseSecretName, type SecretType } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { readFields } from "../read-fields.ts";
+import { toJson } from "../secret-json.ts";
 
 export interface SetOptions {
   readonly type?: SecretType;
@@ -32,11 +33,15 @@ export async function setSecret(
     const type = options.type ?? (await secrets.describe(name))?.type ?? (field === undefined ? "apiKey" : "custom");
     const fields = await readFields({ type, value, fromFile, field, canAsk: terminal.inputIsTty });
     const input = { name, type, fields, description, tags, expiresAt };
-    const { version } = await secrets.set(input, { ifVersion });
+    const metadata = await secrets.set(input, { ifVersion });
+    if (metadata.expiresAt !== null && metadata.expiresAt <= new Date().toISOString()) {
+      terminal.warn(`warning: '${name}' has expired already, at ${metadata.expiresAt}`);
+    }
     for (const unmaskable of findUnmaskable(fields)) {
       terminal.warn(`warning: field ${unmaskable} of '${name}' is too short or too common to be masked in logs`);
     }
-    terminal.note(`Secret '${name}' stored (${type}, version ${version})`);
+    if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+    else terminal.note(`Secret '${name}' stored (${type}, version ${metadata.version})`);
   });
 }
 

@@ -40,7 +40,7 @@ export function createRunJournal(execution: string, exit: MaskedExit): RunJourna
   return {
     started: (workflow) => log("run.started", "info", `workflow ${workflow}`),
     warning: (message) => log("run.warning", "warn", message),
-    taskStarted: (task, type) => log("task.started", "debug", type, { task }),
+    taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
     taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
     taskRetried: (task, attempt, error) =>
       log("task.retried", "warn", `attempt ${attempt} failed: ${error.message}`, { task }),

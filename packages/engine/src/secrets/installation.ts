@@ -52,6 +52,11 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
       await keepApart(keyFile, folder);
       return await provider.load();
     },
+    async generate() {
+      const key = await provider.generate();
+      options.onNotice?.(`the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy`);
+      return key;
+    },
   });
   const encryption = createSecretEncryption(keys);
   const secrets = createSecretService({

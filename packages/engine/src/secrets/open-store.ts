@@ -13,7 +13,7 @@ export interface StoreOptions {
   readonly backend?: string | undefined;
   /** Make a store where there is none. Default true; without it, an absent store reads as empty and nothing is created. */
   readonly create?: boolean | undefined;
-  /** Told once, for people, when the file store stands in for SQLite. */
+  /** Told what people should know: that a master key was made, that the file store stands in for SQLite. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { quoteText } from "@autokestra/secrets-core";
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node } from "yaml";
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node } from "yaml";
 import { invalidWorkflow, type Position, type Problem } from "./problem.ts";
 
 const MAX_DEPTH = 100;
@@ -43,7 +43,9 @@ export function checkYamlNodes(
 
   function checkKey(key: unknown): void {
     if (!isScalar(key)) {
-      problems.push(invalidWorkflow("A key must be a word"));
+      const at = isNode(key) && key.range ? position(key.range[0], key.range[1]) : undefined;
+      const hint = isMap(key) ? 'Is it a reference? Then write it in quotes: "{{ … }}".' : undefined;
+      problems.push(invalidWorkflow("A key must be a word", at, hint));
       return;
     }
     const text = String(key.value);

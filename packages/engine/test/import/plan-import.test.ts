@@ -63,7 +63,7 @@ describe("planImport", () => {
     [
       "a wrong field",
       { ...importedApiKey("A", CANARY), type: "basicAuth" as const },
-      "Invalid basicAuth secret 'A': field username is missing or not of the right type; field password is missing or not of the right type; unknown field value",
+      "Invalid basicAuth secret 'A': field username is missing; field password is missing; unknown field value",
     ],
     [
       "a bad name",
