@@ -1,0 +1,44 @@
+// C14: an import is killed at random moments. All of it is there or nothing, and running it again makes it whole.
+import { spawn, spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openInstallation } from "../../packages/engine/dist/index.js";
+import { ak, CLI, environment, inFolder } from "./support/sandbox.mjs";
+
+const KILLS = process.argv.includes("--short") ? 15 : 300;
+const ENTRIES = 2000;
+
+const figures = { kills: 0, all: 0, nothing: 0, partial: 0 };
+const second = await inFolder(async (folder) => {
+  const entries = Object.fromEntries(Array.from({ length: ENTRIES }, (_, index) => [`S${index}`, `value ${index}`]));
+  writeFileSync(join(folder, "secrets.json"), JSON.stringify(entries));
+  const command = ["secrets", "import", "--from", "json", "--file", "secrets.json", "--json"];
+  const started = performance.now();
+  spawnSync(process.execPath, [CLI, ...command], { cwd: folder, env: environment(folder) });
+  const usual = performance.now() - started;
+  while (figures.kills < KILLS) {
+    rmSync(join(folder, ".workflow"), { recursive: true, force: true });
+    const child = spawn(process.execPath, [CLI, ...command], {
+      cwd: folder,
+      env: environment(folder),
+      stdio: "ignore",
+    });
+    setTimeout(() => child.kill("SIGKILL"), usual * (0.4 + 0.7 * Math.random()));
+    await new Promise((done) => child.on("close", done));
+    figures.kills += 1;
+    const { secrets } = await openInstallation({
+      storagePath: join(folder, ".workflow/secrets"),
+      env: environment(folder),
+      create: false,
+    });
+    const count = (await secrets.list()).length;
+    await secrets.close();
+    figures[count === 0 ? "nothing" : count === ENTRIES ? "all" : "partial"] += 1;
+  }
+  ak(folder, command);
+  return JSON.parse(ak(folder, command).stdout);
+});
+const { kills, all, nothing, partial } = figures;
+const again = second.skipped === ENTRIES && second.imported === 0;
+const figure = `${kills} kills: ${all} all, ${nothing} nothing, ${partial} partial; once more: ${second.imported} imported, ${second.skipped} skipped`;
+console.log(JSON.stringify([{ id: "C14", pass: partial === 0 && nothing > 0 && again, figure }]));
