@@ -13,6 +13,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SECRET_EXISTS: EXIT.failed,
   SECRET_NOT_DECLARED: EXIT.invalid,
   SECRETS_MISSING: EXIT.notFound,
+  SECRETS_MASKED: EXIT.failed,
   SECRET_EXPIRED: EXIT.failed,
   FIELD_NOT_FOUND: EXIT.notFound,
   VERSION_CONFLICT: EXIT.failed,

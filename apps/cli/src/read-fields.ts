@@ -66,20 +66,21 @@ async function readFieldOptions(options: readonly string[], canAsk: boolean): Pr
 
 async function readFieldValue(text: string): Promise<string> {
   if (text === "-") return await readInput();
-  return text.startsWith("@") ? await readFile(text.slice(1)) : text;
+  // Whoever has a value that begins with @ has named no file: it is not repeated.
+  return text.startsWith("@") ? await readFile(text.slice(1), "The file that a --field names") : text;
 }
 
 async function readInput(): Promise<string> {
   return await readText(process.stdin, "Standard input");
 }
 
-async function readFile(path: string): Promise<string> {
+async function readFile(path: string, what = `The file ${quoteText(path)}`): Promise<string> {
   try {
-    return await readText(createReadStream(path), `The file ${quoteText(path)}`);
+    return await readText(createReadStream(path), what);
   } catch (error) {
     if (error instanceof AutokestraError) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new AutokestraError("USAGE", `The file ${quoteText(path)} cannot be read (${code})`);
+    throw new AutokestraError("USAGE", `${what} cannot be read (${code})`);
   }
 }
 

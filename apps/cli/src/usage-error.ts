@@ -1,17 +1,18 @@
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { CommanderError } from "commander";
 
-const OPTION_NAME = /'(--?[a-zA-Z][a-zA-Z-]{0,30})(?:=[\s\S]*)?'$/;
-
 /**
- * What commander says of wrong arguments, as an error of ours. Its text for an unknown option quotes the whole argument; a
- * private key begins with hyphens too, so that only what looks like an option's name is repeated.
+ * What commander says of wrong arguments, as an error of ours. Its text for an unknown option quotes the argument, which may be a
+ * value: a private key begins with hyphens too. Only what it proposes instead is repeated.
  */
 export function usageError(error: CommanderError): AutokestraError {
   if (error.code === "commander.unknownOption") {
-    const name = OPTION_NAME.exec(error.message.replace(/\n\(Did you mean[\s\S]*$/, ""))?.[1];
-    return new AutokestraError("USAGE", name === undefined ? "Unknown option" : `Unknown option '${name}'`, {
-      hint: "`--help` shows the options. A value that begins with '-' goes to standard input.",
+    const proposal = /\(Did you mean (.*)\?\)$/.exec(error.message)?.[1];
+    return new AutokestraError("USAGE", "Unknown option", {
+      hint:
+        proposal === undefined
+          ? "`--help` shows the options. A value that begins with '-' goes to standard input."
+          : `Did you mean ${proposal}?`,
     });
   }
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");

@@ -113,7 +113,7 @@ describe("run", () => {
     write(workflow('"{{ tasks.fetch.output.body }}"'));
     const leak = await box.ak(["run", "w.yaml", "--fail-on-leak"]);
     expect(leak.code).toBe(1);
-    expect(leak.stderr).toContain("error: the run put out these secrets, masked: ");
+    expect(leak.stderr).toContain("error: The run would have shown these secrets, which were masked: ");
     write(workflow("x").replace(url, "http://127.0.0.1:1/"));
     const refused = await box.ak(["run", "w.yaml"]);
     expect(refused.code).toBe(1);

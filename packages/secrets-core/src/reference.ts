@@ -13,6 +13,8 @@ export type ReferenceResult =
   | { readonly ok: true; readonly reference: Reference }
   | { readonly ok: false; readonly problem: string };
 
+const SPACES = new Set([" ", "\t", "\r", "\n"]);
+
 const FORMS = {
   secrets: "secrets.NAME or secrets.NAME.field",
   inputs: "inputs.NAME",
@@ -28,7 +30,7 @@ const FORMS = {
  * @param inside the text between the braces, with or without spaces around
  */
 export function parseReference(inside: string): ReferenceResult {
-  const path = inside.replace(/^[ \t\r\n]+/, "").replace(/[ \t\r\n]+$/, "");
+  const path = trimSpaces(inside);
   const [root = "", ...rest] = path.split(".", 100);
   if (!isRoot(root)) {
     return {
@@ -39,6 +41,15 @@ export function parseReference(inside: string): ReferenceResult {
   const reference = rest.every(isIdentifier) ? readPath(root, rest) : null;
   if (reference !== null) return { ok: true, reference };
   return { ok: false, problem: `Malformed reference '${quoteText(path)}': expected ${FORMS[root]}` };
+}
+
+/** Spaces, tabs and line ends, no others. A regular expression for the end would try at every space. */
+function trimSpaces(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && SPACES.has(text.charAt(start))) start += 1;
+  while (end > start && SPACES.has(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 function isRoot(word: string): word is keyof typeof FORMS {

@@ -15,5 +15,7 @@ export function parseTimestamp(input: string | number): Timestamp | null {
   }
   const milliseconds = typeof input === "string" && /^\d{1,15}$/.test(input) ? Number(input) : input;
   if (typeof milliseconds !== "number" || !Number.isFinite(milliseconds)) return null;
-  return new Date(milliseconds).toJSON();
+  const text = new Date(milliseconds).toJSON();
+  // Years of more than four digits are written in another form.
+  return text?.length === 24 ? text : null;
 }

@@ -26,11 +26,16 @@ export function parseKeyText(text: string, source: string): Pick<MasterKey, "kin
       throw invalidKey(source, "holds one byte repeated 32 times, which is no key");
     return { kind: "bytes", material: bytes };
   }
-  if (KEY_LIKE.test(key.trim())) throw invalidKey(source, "looks like a key, but is not one of 32 bytes");
+  if (KEY_LIKE.test(bare(key))) throw invalidKey(source, "looks like a key, but is not one of 32 bytes");
   if (key.length < MIN_PASSPHRASE_LENGTH) {
     throw invalidKey(source, `is a passphrase of fewer than ${MIN_PASSPHRASE_LENGTH} characters`);
   }
   return { kind: "passphrase", material: Buffer.from(key.normalize("NFKC")) };
+}
+
+/** Without what people copy along with a key: spaces, quotes, a prefix, colons between the bytes. */
+function bare(text: string): string {
+  return text.replace(/[\s"'`:]/g, "").replace(/^(hex|base64)/i, "");
 }
 
 /** Node decodes leniently: only what encodes back to the same text is a key. */

@@ -20,7 +20,7 @@ export interface MasterKeyOptions {
 
 /** Where the key file is, or would be made. */
 export function keyFilePath({ env = process.env, keyFile }: MasterKeyOptions = {}): string {
-  return (keyFile ?? env[KEY_FILE_VARIABLE]) || join(env["HOME"] ?? homedir(), ".autokestra", "secret.key");
+  return (keyFile ?? env[KEY_FILE_VARIABLE]) || join(env["HOME"] || homedir(), ".autokestra", "secret.key");
 }
 
 /** Environment -> key file -> generate (see {@link MasterKeyProvider}). */

@@ -56,6 +56,10 @@ describe("parseKeyText", () => {
     ["base64 of 48 bytes", Buffer.alloc(48, 3).toString("base64")],
     ["base64 with loose bits", `${base64.slice(0, 42)}${base64[42] === "B" ? "D" : "B"}`],
     ["base64 of zeros", Buffer.alloc(32).toString("base64")],
+    ["hex in quotes", `"${hex}"`],
+    ["base64 in quotes", `'${base64}'`],
+    ["hex with a prefix", `hex:${hex}`],
+    ["hex with colons", hex.replace(/..(?=.)/g, "$&:")],
     ["hex with two newlines", `${hex}\n\n`],
   ])("refuses %s without repeating it", (_, text) => {
     const attempt = () => parseKeyText(text, "TEST");

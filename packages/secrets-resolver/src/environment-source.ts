@@ -35,12 +35,17 @@ export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): S
     id: "environment",
     async lookup(name) {
       if (isReservedVariable(name)) return { status: "absent" };
-      const value = env[name];
+      const value = variable(env, name);
       if (value) return found(value);
-      const path = env[`${name}_FILE`];
+      const path = variable(env, `${name}_FILE`);
       return path ? await fromFile(name, path) : { status: "absent" };
     },
   };
+}
+
+/** An environment that a program made has the names of Object.prototype too. */
+function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
 async function fromFile(name: SecretName, path: string): Promise<SourceAnswer> {

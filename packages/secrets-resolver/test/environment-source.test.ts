@@ -65,6 +65,10 @@ describe("createEnvironmentSource", () => {
     expect(await ask(name, { [name]: "v", [`${name}_FILE`]: join(folder, "value") })).toEqual({ status: "absent" });
   });
 
+  it.each(["toString", "valueOf", "hasOwnProperty"])("does not take %s from the object itself", async (name) => {
+    expect(await ask(name, {})).toEqual({ status: "absent" });
+  });
+
   it.each(["NPM_TOKEN", "MY_PATH", "HOMEPAGE", "aws_key", "OPENAI_API_KEY"])("gives %s", async (name) => {
     expect(await ask(name, { [name]: "v" })).toEqual(found("v"));
   });

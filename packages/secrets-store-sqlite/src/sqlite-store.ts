@@ -7,6 +7,7 @@ import {
   type SecretStore,
   type SecretWrite,
   storeClosed,
+  storeCorrupt,
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import { type Connection, openConnection } from "./connection.ts";
@@ -98,7 +99,9 @@ function createStore(
     async get(name) {
       return await use(() => {
         const row = statements.get.get(name);
-        return row === undefined ? null : toSealedSecret(row, file);
+        if (row !== undefined) return toSealedSecret(row, file);
+        if (statements.isListed.get(name) !== undefined) throw storeCorrupt(file, "its index is damaged");
+        return null;
       });
     },
     async list({ type = null, tags = [] } = {}) {

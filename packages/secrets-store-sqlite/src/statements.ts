@@ -8,6 +8,8 @@ export interface Statements {
   /** The new header, then the one that must be there. */
   readonly replaceHeader: Statement<[string, string]>;
   readonly get: Statement<[string], SealedRow>;
+  /** 1 where a look at every row finds the name. */
+  readonly isListed: Statement<[string], number>;
   readonly getMetadata: Statement<[string], MetadataRow>;
   /** `tags` is a JSON array. */
   readonly list: Statement<[{ type: string | null; tags: string }], MetadataRow>;
@@ -26,6 +28,8 @@ export function prepareStatements(database: Database): Statements {
     get: database.prepare(`
       SELECT ${METADATA}, format, key_id AS keyId, nonce, tag, ciphertext
       FROM secrets WHERE name = ?`),
+    // Past the index: where it is damaged, a secret that is there must not count as absent.
+    isListed: database.prepare<[string], number>("SELECT 1 FROM secrets NOT INDEXED WHERE name = ?").pluck(),
     getMetadata: database.prepare(`SELECT ${METADATA} FROM secrets WHERE name = ?`),
     // A secret passes if no wanted tag is missing from its own.
     list: database.prepare(`

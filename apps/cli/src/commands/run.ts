@@ -1,7 +1,14 @@
-import { createEnvironmentSource, createStoreSource, loadWorkflow, runWorkflow } from "@autokestra/engine";
+import {
+  createEnvironmentSource,
+  createStoreSource,
+  loadWorkflow,
+  type RunSink,
+  runWorkflow,
+} from "@autokestra/engine";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
+import { printError } from "../print-error.ts";
 import { createRunPrinter } from "../run-printer.ts";
 
 export interface RunOptions {
@@ -16,10 +23,16 @@ export async function run(context: CommandContext, file: string, options: RunOpt
   const inputs = parseInputs(options.input ?? []);
   const workflow = await loadWorkflow(file);
   const cancel = new AbortController();
+  let started = false;
   const interrupt = () => {
-    // The second Ctrl-C does not wait for anything.
-    if (cancel.signal.aborted) process.exit(EXIT.interrupted);
+    // Before the first task there is nothing to cancel, and the second Ctrl-C does not wait for anything.
+    if (!started || cancel.signal.aborted) process.exit(EXIT.interrupted);
     cancel.abort();
+  };
+  const print = createRunPrinter(context.terminal);
+  const sink: RunSink = (event) => {
+    started = true;
+    print(event);
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const { status, masked } = await withSecrets(context, false, async (secrets) => {
@@ -28,15 +41,15 @@ export async function run(context: CommandContext, file: string, options: RunOpt
       sources,
       inputs,
       signal: cancel.signal,
-      sink: createRunPrinter(context.terminal),
+      sink,
     });
   });
   process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   if (cancel.signal.aborted) return EXIT.interrupted;
   const leaked = Object.keys(masked);
   if (options.failOnLeak && leaked.length > 0) {
-    context.terminal.warn(`error: the run put out these secrets, masked: ${leaked.join(", ")}`);
-    return EXIT.failed;
+    const message = `The run would have shown these secrets, which were masked: ${leaked.join(", ")}`;
+    return printError(new AutokestraError("SECRETS_MASKED", message), context.terminal);
   }
   return status === "success" ? EXIT.done : EXIT.failed;
 }

@@ -1,9 +1,14 @@
 import type { ResolvedSecret, SecretFields, SecretMasker } from "@autokestra/secrets-core";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
 
+/** Leaves of a JSON value that are shorter are not masked alone. */
+const MIN_LEAF = 8;
+
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
 export interface MaskedExit {
   log(event: LogEvent): void;
+  /** From now on nothing gets out. */
+  close(): void;
   /** The last event. After it nothing gets out: a plugin's late log line would find the masker empty. */
   finish(event: Omit<RunFinished, "masked">): RunFinished;
 }
@@ -18,7 +23,17 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
     log(event) {
       if (!open) return;
       const data = event.data === undefined ? {} : { data: masker.maskValue(event.data) };
-      sink({ ...event, message: masker.mask(event.message), ...data });
+      const masked = { ...event, message: masker.mask(event.message), ...data };
+      try {
+        sink(masked);
+      } catch (error) {
+        // The run ends here, and with it the masker: what still comes would get out as it is.
+        open = false;
+        throw error;
+      }
+    },
+    close() {
+      open = false;
     },
     finish(event) {
       open = false;
@@ -39,11 +54,15 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
   };
 }
 
-/** Makes the masker know everything that must not get out of these secrets: each leaf, and what HTTP Basic makes of two. */
+/**
+ * Makes the masker know everything that must not get out of these secrets: each leaf, also those of a value that is JSON itself,
+ * and what HTTP Basic makes of two.
+ */
 export function registerSecrets(masker: SecretMasker, secrets: readonly ResolvedSecret[]): void {
   for (const { name, fields } of secrets) {
     const leaves = Object.values(fields).flatMap((field) => (typeof field === "object" ? field : [String(field)]));
-    masker.add([...leaves, ...basicCredentials(fields)].map((value) => ({ name, value })));
+    const inside = leaves.flatMap(jsonLeaves);
+    masker.add([...leaves, ...inside, ...basicCredentials(fields)].map((value) => ({ name, value })));
   }
 }
 
@@ -55,4 +74,21 @@ function basicCredentials({ username, password }: SecretFields): string[] {
   if (username === undefined || password === undefined) return [];
   const pair = `${String(username)}:${String(password)}`;
   return [pair, Buffer.from(pair).toString("base64")];
+}
+
+/** The texts and numbers in a value that is a JSON object or list, such as a service account; each may come back alone. */
+function jsonLeaves(value: string): string[] {
+  if (!/^\s*[[{]/.test(value)) return [];
+  try {
+    const found: string[] = [];
+    JSON.parse(value, (_, leaf: unknown) => {
+      // Words such as a type or a region are no secrets, and short ones would hide half of a log.
+      if (typeof leaf === "string" && leaf.length >= MIN_LEAF) found.push(leaf);
+      if (typeof leaf === "number" && String(leaf).length >= MIN_LEAF) found.push(String(leaf));
+      return leaf;
+    });
+    return found;
+  } catch {
+    return [];
+  }
 }

@@ -16,7 +16,7 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
   }
   return Object.fromEntries(
     Object.entries(workflow.inputs).map(([name, declaration]) => {
-      const text = given[name];
+      const text = Object.hasOwn(given, name) ? given[name] : undefined;
       if (text !== undefined) return [name, convert(name, declaration, text)];
       if ("default" in declaration) return [name, checkDefault(name, declaration)];
       throw invalid(`Input '${name}' is missing`, `Give it with --input ${name}=VALUE, or give it a default.`);

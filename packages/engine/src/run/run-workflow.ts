@@ -62,8 +62,10 @@ async function runPrepared(
 ): Promise<RunFinished> {
   const execution = { id: crypto.randomUUID(), workflow: workflow.id };
   const outputs = new Map<string, unknown>();
-  const executor = createTaskExecutor(scope, { inputs, outputs, execution }, signal);
-  const journal = createRunJournal(execution.id, createMaskedExit(masker, sink));
+  const broken = new AbortController();
+  const executor = createTaskExecutor(scope, { inputs, outputs, execution }, AbortSignal.any([signal, broken.signal]));
+  const exit = createMaskedExit(masker, sink);
+  const journal = createRunJournal(execution.id, exit);
 
   async function runTask(task: ReadyTask): Promise<TaskResult> {
     try {
@@ -79,24 +81,31 @@ async function runPrepared(
     }
   }
 
-  journal.started(workflow.id);
-  for (const { message } of warnings) journal.warning(message);
-  for (const name of masker.unmaskable()) {
-    journal.warning(`Secret '${name}' has a value that is too short or too common to be masked`);
+  try {
+    journal.started(workflow.id);
+    for (const { message } of warnings) journal.warning(message);
+    for (const name of masker.unmaskable()) {
+      journal.warning(`Secret '${name}' has a value that is too short or too common to be masked`);
+    }
+    const results = await runTasks(tasks, concurrency, {
+      async run(task) {
+        const start = performance.now();
+        journal.taskStarted(task.id, task.type);
+        const result = await runTask(task);
+        journal.taskFinished(task.id, result, performance.now() - start);
+        return result;
+      },
+      skip(task) {
+        const result: TaskResult = { status: "skipped" };
+        journal.taskFinished(task.id, result, null);
+        return result;
+      },
+    });
+    return journal.finished(results);
+  } catch (error) {
+    // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
+    exit.close();
+    broken.abort();
+    throw error;
   }
-  const results = await runTasks(tasks, concurrency, {
-    async run(task) {
-      const start = performance.now();
-      journal.taskStarted(task.id, task.type);
-      const result = await runTask(task);
-      journal.taskFinished(task.id, result, performance.now() - start);
-      return result;
-    },
-    skip(task) {
-      const result: TaskResult = { status: "skipped" };
-      journal.taskFinished(task.id, result, null);
-      return result;
-    },
-  });
-  return journal.finished(results);
 }

@@ -1,5 +1,5 @@
 import { realpath } from "node:fs/promises";
-import { dirname, resolve, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
   createSecretService,
@@ -82,6 +82,8 @@ async function realOrSame(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {
-    return resolve(path);
+    // Not made yet: the folder around it may be a link.
+    const parent = dirname(resolve(path));
+    return parent === resolve(path) ? parent : join(await realOrSame(parent), basename(path));
   }
 }

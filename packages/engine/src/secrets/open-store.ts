@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AutokestraError, createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 
@@ -35,7 +35,9 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
   const backend = parseBackend(options.backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto"));
   const database = join(folder, "secrets.db");
   const file = join(folder, "secrets.json");
-  const there = { sqlite: await exists(database), file: await exists(file) };
+  // A WAL without its database is what is left of one.
+  const sqlite = (await exists(database)) || (await exists(`${database}-wal`));
+  const there = { sqlite, file: await exists(file) };
   const existing = chooseExisting(there, folder, backend);
   const chosen = backend === "auto" ? existing : backend;
   if (!create && !(chosen === null ? there.sqlite || there.file : there[chosen])) {
@@ -97,12 +99,18 @@ async function openFile(path: string): Promise<SecretStore> {
   return await openFileStore(path);
 }
 
-/** Something is there, even if we may not look at it: only a certain "no" counts as none. */
+/**
+ * Whether something has this name, be it a link that leads nowhere.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen: it must not count as "nothing there"
+ */
 async function exists(path: string): Promise<boolean> {
   try {
-    await stat(path);
+    await lstat(path);
     return true;
   } catch (error) {
-    return !(error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"));
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    if (code === "ENOENT") return false;
+    throw new AutokestraError("STORE_UNAVAILABLE", `The secret store ${path} cannot be looked at (${code})`);
   }
 }

@@ -7,7 +7,7 @@ import {
   secretNotDeclared,
 } from "@autokestra/secrets-core";
 import type { Occurrence } from "./find-references.ts";
-import type { Problem } from "./problem.ts";
+import { MAX_PROBLEMS, type Problem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";
 import type { Workflow } from "./workflow.ts";
 import type { YamlDocument } from "./yaml-document.ts";
@@ -30,10 +30,15 @@ export function checkReferences(
       const error = new AutokestraError("REFERENCE_INVALID", "A reference may stand only in the inputs of a task");
       return [toProblem(error, document.locate(["inputs", name, "default"]))];
     }),
-    ...references.flatMap((occurrence) => {
-      const error = occurrenceError(workflow, graph, occurrence);
-      return error === null ? [] : [toProblem(error, document.locate(occurrence.path, occurrence.mark))];
-    }),
+    ...references
+      .flatMap((occurrence) => {
+        const error = occurrenceError(workflow, graph, occurrence);
+        return error === null ? [] : [{ error, occurrence }];
+      })
+      // To find a place takes longer than to find a problem, and no more than these are shown.
+      .map(({ error, occurrence: { path, mark } }, index) =>
+        toProblem(error, index < MAX_PROBLEMS ? document.locate(path, mark) : undefined),
+      ),
   ];
 }
 

@@ -27,9 +27,15 @@ function inString(task: string, text: string, path: YamlPath): Occurrence[] {
     ...references.map(({ start, end, reference }) => ({ start, end, result: { reference } })),
     ...problems.map(({ start, end, message }) => ({ start, end, result: { problem: message } })),
   ].sort((a, b) => a.start - b.start);
-  const of = text.split("{{").length - 1;
+  const marks = offsets(text);
   return all.map(({ start, end, result }) => {
-    const nth = text.slice(0, start).split("{{").length - 1;
-    return { task, path, result, whole, mark: { nth, of, length: end - start } };
+    return { task, path, result, whole, mark: { nth: marks.get(start) ?? 0, of: marks.size, length: end - start } };
   });
+}
+
+/** Where each `{{` stands, and the how many-th it is. */
+function offsets(text: string): Map<number, number> {
+  const found = new Map<number, number>();
+  for (let at = text.indexOf("{{"); at !== -1; at = text.indexOf("{{", at + 2)) found.set(at, found.size);
+  return found;
 }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
 import { checkReferences } from "./check-references.ts";
@@ -7,7 +7,7 @@ import { findReferences, type Occurrence } from "./find-references.ts";
 import { invalidWorkflow, type Problem, WorkflowError } from "./problem.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
-import { type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+import { MAX_BYTES, type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
 /** A workflow that has passed every check that needs no secret. */
 export interface ParsedWorkflow {
@@ -32,15 +32,16 @@ export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
 }
 
 async function readSource(path: string): Promise<string> {
-  let bytes: Buffer;
+  const chunks: Uint8Array[] = [];
   try {
-    bytes = await readFile(path);
+    // One byte more than may be there: a file of any size, or without end, is not read any further.
+    for await (const chunk of createReadStream(path, { end: MAX_BYTES })) chunks.push(chunk);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     throw new AutokestraError("WORKFLOW_NOT_FOUND", `The workflow file ${quoteText(path)} cannot be read (${code})`);
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
     throw new AutokestraError("WORKFLOW_INVALID", `The workflow file ${quoteText(path)} is not UTF-8 text`);
   }

@@ -21,6 +21,9 @@ export function invalidWorkflow(message: string, position?: Position, hint?: str
   return { code: "WORKFLOW_INVALID", message, position, hint };
 }
 
+/** So many are told at a time: a file full of them is one mistake. */
+export const MAX_PROBLEMS = 20;
+
 /** A workflow that cannot run. `code`, `message` and `hint` are those of the first problem. */
 export class WorkflowError extends AutokestraError {
   readonly problems: readonly Problem[];
@@ -33,22 +36,21 @@ export class WorkflowError extends AutokestraError {
     const [{ code, message, hint }] = problems;
     super(code, message, { hint });
     this.path = path;
-    this.problems = problems;
-    const [first, ...others] = problems;
-    this.frames = [
-      frame(path, source, first),
-      ...others.map((other) => `${other.message}\n${frame(path, source, other)}`),
-    ]
-      .filter(Boolean)
-      .join("\n");
+    this.problems = problems.slice(0, MAX_PROBLEMS);
+    const lines = source.split(/\r?\n/);
+    const shown = this.problems.map((problem, index) =>
+      [...(index === 0 ? [] : [problem.message]), frame(path, lines, problem)].filter(Boolean).join("\n"),
+    );
+    const more = problems.length > MAX_PROBLEMS ? [`… and ${problems.length - MAX_PROBLEMS} more`] : [];
+    this.frames = [...shown, ...more].filter(Boolean).join("\n");
   }
 }
 
 /** The line of a problem with the place underlined. */
-function frame(path: string, source: string, { position }: Problem): string {
+function frame(path: string, lines: readonly string[], { position }: Problem): string {
   if (position === undefined) return "";
   const { line, column, length } = position;
-  const text = source.split(/\r?\n/, line)[line - 1] ?? "";
+  const text = lines[line - 1] ?? "";
   const from = Math.max(0, column - 60);
   const shown = quoteText(text.slice(from, from + 76).replaceAll("\t", " "));
   const underline = "^".repeat(Math.max(1, Math.min(length, shown.length - (column - 1 - from))));

@@ -1,10 +1,10 @@
 import { quoteText } from "@autokestra/secrets-core";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { checkYamlNodes } from "./check-yaml-nodes.ts";
-import { invalidWorkflow, type Position, type Problem } from "./problem.ts";
+import { invalidWorkflow, MAX_PROBLEMS, type Position, type Problem } from "./problem.ts";
 
 /** Larger files are refused unread: the parser needs a second for half of this. */
-const MAX_BYTES = 1024 * 1024;
+export const MAX_BYTES: number = 1024 * 1024;
 const TOO_DEEP = "The file is nested too deeply";
 
 export type YamlPath = readonly (string | number)[];
@@ -34,16 +34,27 @@ export function parseYaml(source: string): YamlDocument {
   };
   let document: Document.Parsed;
   try {
-    document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error", version: "1.2" });
+    document = parseDocument(source, {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: "error",
+      version: "1.2",
+      uniqueKeys: false,
+    });
   } catch (error) {
     if (error instanceof RangeError) return unread(invalidWorkflow(TOO_DEEP));
     throw error;
   }
-  const syntax = [...document.errors, ...document.warnings].map((error) =>
-    error.code === "RESOURCE_EXHAUSTION"
-      ? invalidWorkflow(TOO_DEEP)
-      : invalidWorkflow(`Invalid YAML: ${quoteText(error.message)}`, position(...error.pos)),
-  );
+  const syntax = [...document.errors, ...document.warnings]
+    .slice(0, MAX_PROBLEMS)
+    .map((error) =>
+      error.code === "RESOURCE_EXHAUSTION"
+        ? invalidWorkflow(TOO_DEEP)
+        : invalidWorkflow(`Invalid YAML: ${quoteText(error.message)}`, position(...error.pos)),
+    );
+  if (document.directives.yaml.explicit === true || /^%/m.test(source.slice(0, document.contents?.range?.[0] ?? 0))) {
+    return unread(invalidWorkflow("Directives (%) are not supported"));
+  }
   const problems = syntax.length > 0 ? syntax : checkYamlNodes(document, position);
   return {
     data: problems.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,

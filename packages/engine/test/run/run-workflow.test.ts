@@ -10,6 +10,13 @@ const secrets: Readonly<Record<string, FoundSecret>> = {
   TOKEN: { type: "apiKey", fields: { value: TOKEN }, expiresAt: null },
   DB: { type: "basicAuth", fields: { username: "db-admin-user", password: PASSWORD }, expiresAt: null },
   OLD: { type: "bearerToken", fields: { token: "an-old-token" }, expiresAt: "2020-01-01T00:00:00.000Z" },
+  ACCOUNT: {
+    type: "apiKey",
+    fields: {
+      value: JSON.stringify({ type: "service", key_id: "4f8a9c0d1e2b3a4c", keys: [{ pem: "BEGIN-cc-dd-END" }] }),
+    },
+    expiresAt: null,
+  },
   TINY: { type: "apiKey", fields: { value: "abc" }, expiresAt: null },
   TRICKY: { type: "apiKey", fields: { value: "{{ secrets.TOKEN }}" }, expiresAt: null },
 };
@@ -159,6 +166,33 @@ describe("runWorkflow", () => {
     const count = events.length;
     await new Promise((resolve) => setTimeout(resolve, 80));
     expect(events.length).toBe(count);
+  });
+
+  it("lets nothing out after the sink has failed, and cancels what still runs", async () => {
+    const parsed = parseWorkflow(
+      `apiVersion: v1\nid: w\nsecrets: [TOKEN]\ntasks:
+  - { id: a, type: test/do.late, inputs: { text: "{{ secrets.TOKEN }}" } }
+  - { id: b, type: test/do.slow }`,
+      "w.yaml",
+    );
+    const out: string[] = [];
+    const sink = (event: RunEvent) => {
+      out.push(JSON.stringify(event));
+      if (event.event === "task.finished") throw new Error("no space left");
+    };
+    await expect(runWorkflow(parsed, { sources: [source], plugins: [plugin], sink })).rejects.toThrow("no space left");
+    const count = out.length;
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    expect(out).toHaveLength(count);
+    expectNoSecret(out.join(""));
+  });
+
+  it("masks the leaves of a value that is JSON", async () => {
+    const { out } = await run(
+      `\n  - { id: a, type: test/do.log, inputs: { text: "id 4f8a9c0d1e2b3a4c key BEGIN-cc-dd-END" } }`,
+      { head: "secrets: [ACCOUNT]" },
+    );
+    expect(out).not.toMatch(/4f8a9c0d1e2b3a4c|BEGIN-cc-dd-END/);
   });
 
   it("puts a value in as it is, even if it looks like a reference", async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretInput, SecretService } from "@autokestra/secrets-core";
@@ -117,6 +117,42 @@ describe("openSecrets", () => {
 
   it.each(["postgres", "Sqlite", "x"])("has no backend %s", async (backend) => {
     await expect(openSecrets({ ...options, backend })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  it.each<[string, () => Promise<void>]>([
+    ["a WAL without its database", async () => await writeFile(join(options.storagePath, "secrets.db-wal"), "x")],
+    [
+      "a link that leads nowhere",
+      async () => await symlink(join(root, "gone"), join(options.storagePath, "secrets.db")),
+    ],
+  ])("does not take %s for an empty store", async (_, leave) => {
+    await mkdir(options.storagePath, { mode: 0o700 });
+    await leave();
+    const attempt = openSecrets({ ...options, create: false });
+    await expect(attempt).rejects.toMatchObject({ code: expect.stringMatching(/^STORE_/) });
+  });
+
+  it("does not take a record for absent where the index of the database is damaged", async () => {
+    await set("A");
+    await set("B");
+    const file = join(options.storagePath, "secrets.db");
+    const bytes = await readFile(file);
+    // One of the places of this letter is the entry in the index of names.
+    const places = Array.from(bytes.keys()).filter((place) => bytes[place] === 0x42);
+    let corrupt = 0;
+    for (const place of places) {
+      const changed = Buffer.from(bytes);
+      changed[place] = 0x51;
+      await writeFile(file, changed);
+      const outcome = await use({}, async (secrets) => await secrets.get("B")).then(
+        ({ fields }) => String(fields["value"]),
+        (error: { code: string }) => error.code,
+      );
+      // Whatever byte it was: the value, or an error; never another value.
+      if (outcome !== VALUE) expect(outcome).toMatch(/^[A-Z]+_[A-Z_]+$/);
+      if (outcome === "STORE_CORRUPT") corrupt += 1;
+    }
+    expect({ places: places.length > 0, corrupt: corrupt > 0 }).toEqual({ places: true, corrupt: true });
   });
 
   it("does not choose between two stores", async () => {

@@ -122,7 +122,7 @@ tasks:
   });
 
   it.each([
-    ["duplicate keys", "apiVersion: v1\nid: a\nid: b\ntasks: []", "Invalid YAML: Map keys must be unique"],
+    ["duplicate keys", "apiVersion: v1\nid: a\nid: b\ntasks: []", "The key 'id' stands here twice"],
     ["merge keys", withInputs("{ a: &x { b: 1 }, c: { <<: *x } }"), "Merge keys (<<) are not supported"],
     ["custom tags", withInputs("{ a: !env HOME }"), "Invalid YAML: Unresolved tag: !env"],
     ["a cyclic alias", withInputs("&x { a: *x }"), "An alias may not stand inside what another alias stands for"],
@@ -208,6 +208,22 @@ tasks:
       code: "SECRET_NOT_DECLARED",
       message: "Secret 'TOKEN' not declared in workflow",
     });
+  });
+
+  it.each([
+    ["spaces in a reference", withInputs(`{ m: "{{ secrets.A${" ".repeat(250_000)}x }}" }`)],
+    ["references in one text", withInputs(`{ m: "${"{{ secrets.NO }}".repeat(40_000)}" }`)],
+    ["commas", withInputs(`{ m: [${",".repeat(125_000)}] }`)],
+    ["unknown keys", Array.from({ length: 30_000 }, (_, index) => `k${index}: 1`).join("\n")],
+    [
+      "keys of one map",
+      withInputs(`{ ${Array.from({ length: 60_000 }, (_, index) => `k${index}: 1`).join(", ")}, k0: 1 }`),
+    ],
+    ["tags", withInputs(`[ ${"!a x, ".repeat(80_000)} ]`)],
+  ])("comes to an end with a file full of %s, and tells 20 problems at most", (_, source) => {
+    const { problems, frames } = failure(source);
+    expect(problems.length).toBeLessThanOrEqual(20);
+    expect(frames.length).toBeLessThan(20_000);
   });
 
   it("finds all problems of references, graph and names at once", () => {

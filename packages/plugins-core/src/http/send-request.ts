@@ -68,9 +68,9 @@ async function exchange(hop: Hop, dispatcher: Agent): Promise<Dispatcher.Respons
   return await send(url, { dispatcher, method, headers: { ...DEFAULT_HEADERS, ...hop.headers }, body });
 }
 
-/** `POST https://host/path failed`: a query can hold a key and is left out, and so is the path a server redirects to. */
+/** `POST https://host failed`: path and query can hold a piece of a key, in a spelling that no masker knows. */
 function describeRequest(first: Hop, last: Hop, status: number | undefined): string {
   const elsewhere = last.url.origin === first.url.origin ? "" : `, redirected to ${last.url.origin},`;
   const after = status === undefined ? "" : ` after status ${status}`;
-  return `${first.method} ${first.url.origin}${first.url.pathname}${elsewhere} failed${after}`;
+  return `${first.method} ${first.url.origin}${elsewhere} failed${after}`;
 }

@@ -40,38 +40,38 @@ it.each([
   ],
   ["cuts the body", `HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n${CANARY}`, `failed after status 200: ${RESET}`],
 ])("fails where the server %s", async (_, bytes, message) => {
-  expect(await fail(await startRawServer(bytes))).toBe(`GET ORIGIN/path ${message}`);
+  expect(await fail(await startRawServer(bytes))).toBe(`GET ORIGIN ${message}`);
 });
 
 it("fails where nobody listens", async () => {
   const closed = await startRawServer("");
   const url = closed.replace(/:\d+$/, ":1");
-  expect(await fail(url)).toBe("GET ORIGIN/path failed: connection refused (ECONNREFUSED)");
+  expect(await fail(url)).toBe("GET ORIGIN failed: connection refused (ECONNREFUSED)");
 });
 
 it("fails where the connection is reset", async () => {
   const server = createTcpServer((socket) => socket.once("data", () => socket.resetAndDestroy()));
   const { origin } = await listen(server);
-  expect(await fail(origin)).toBe("GET ORIGIN/path failed: connection closed by the other side (ECONNRESET)");
+  expect(await fail(origin)).toBe("GET ORIGIN failed: connection closed by the other side (ECONNRESET)");
 });
 
 it("fails where there is no TLS", async () => {
   const { origin } = await startServer((response) => response.end());
   const url = origin.replace("http:", "https:");
-  expect(await fail(url)).toMatch(/^GET ORIGIN\/path failed: no TLS connection \([A-Z_]+\)$/);
+  expect(await fail(url)).toMatch(/^GET ORIGIN failed: no TLS connection \([A-Z_]+\)$/);
 });
 
 it("names the origin that a redirect leads to, and no more of it", async () => {
   const location = `http://user:${CANARY}@127.0.0.1:1/${CANARY}?${CANARY}`;
   const { origin } = await startServer((response) => response.writeHead(302, { location }).end());
   expect(await fail(origin, { followRedirects: "always" })).toBe(
-    "GET ORIGIN/path, redirected to http://127.0.0.1:1, failed: connection refused (ECONNREFUSED)",
+    "GET ORIGIN, redirected to http://127.0.0.1:1, failed: connection refused (ECONNREFUSED)",
   );
 });
 
 it("gives up after ten redirects", async () => {
   const { origin, received } = await startServer((response) => response.writeHead(302, { location: "/x" }).end());
-  expect(await fail(origin)).toBe("GET ORIGIN/path failed after status 302: more than 10 redirects");
+  expect(await fail(origin)).toBe("GET ORIGIN failed after status 302: more than 10 redirects");
   expect(received).toHaveLength(11);
 });
 
@@ -82,12 +82,12 @@ it.each(["json", "auto"])(
       response.writeHead(502, { "content-type": "application/json" }).end(`{"key": ${CANARY}`),
     );
     expect(await fail(origin, { response: format })).toBe(
-      "GET ORIGIN/path failed after status 502: the body is not valid JSON; `response: text` gives it as it stands",
+      "GET ORIGIN failed after status 502: the body is not valid JSON; `response: text` gives it as it stands",
     );
   },
 );
 
-const TOO_LARGE = "GET ORIGIN/path failed after status 200: the response is larger than maxResponseBytes";
+const TOO_LARGE = "GET ORIGIN failed after status 200: the response is larger than maxResponseBytes";
 
 it("stops an endless body at the limit", async () => {
   let sent = 0;
@@ -130,7 +130,7 @@ it.each([
   ["constructor", CANARY, "the response is compressed in another way than gzip, deflate or br"],
 ])("fails on a body that is said to be %s and is not", async (encoding, bytes, message) => {
   const { origin } = await startServer((response) => response.setHeader("content-encoding", encoding).end(bytes));
-  expect(await fail(origin)).toBe(`GET ORIGIN/path failed after status 200: ${message}`);
+  expect(await fail(origin)).toBe(`GET ORIGIN failed after status 200: ${message}`);
 });
 
 const slowServers: [string, () => Promise<string>][] = [
@@ -141,16 +141,16 @@ const slowServers: [string, () => Promise<string>][] = [
 
 it.each(slowServers)("runs out of time where the server %s", async (_, start) => {
   const message = await fail(await start(), { timeoutSeconds: 0.1 });
-  expect(message).toMatch(/^GET ORIGIN\/path failed( after status 200)?: no complete response within 0\.1 s$/);
+  expect(message).toMatch(/^GET ORIGIN failed( after status 200)?: no complete response within 0\.1 s$/);
 });
 
 it.each(slowServers)("can be cancelled where the server %s", async (_, start) => {
   const message = await fail(await start(), {}, AbortSignal.timeout(100));
-  expect(message).toMatch(/^GET ORIGIN\/path failed( after status 200)?: cancelled$/);
+  expect(message).toMatch(/^GET ORIGIN failed( after status 200)?: cancelled$/);
 });
 
 it("sends nothing where it is cancelled before", async () => {
   const { origin, received } = await startServer((response) => response.end());
-  expect(await fail(origin, {}, AbortSignal.abort(new Error(CANARY)))).toBe("GET ORIGIN/path failed: cancelled");
+  expect(await fail(origin, {}, AbortSignal.abort(new Error(CANARY)))).toBe("GET ORIGIN failed: cancelled");
   expect(received).toEqual([]);
 });
