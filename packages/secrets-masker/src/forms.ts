@@ -5,7 +5,7 @@ import { hasCharacters, isMaskable, MIN_LENGTH_ANYWHERE } from "./maskable.ts";
 import type { PatternText } from "./matcher.ts";
 import { formEncodings, percentEncodings } from "./percent-encoding.ts";
 import { utf8Units } from "./units.ts";
-import { valueTexts } from "./value-texts.ts";
+import { isHuge, valueTexts } from "./value-texts.ts";
 
 /** A text that gives a value away, and the name that the report has for it. */
 export interface Appearance extends PatternText {
@@ -34,16 +34,18 @@ const ENCODINGS: readonly Form[] = [
 
 /**
  * Every text that gives this value away, each once. Where two forms have the same text, the first one names it: a token of
- * letters and digits is the same in JSON, in a URL and in HTML.
+ * letters and digits is the same in JSON, in a URL and in HTML. Of a huge value, only its own text and that of its lines.
  */
 export function appearancesOf(value: string): readonly Appearance[] {
   const { whole, reflowed, lines } = valueTexts(value);
-  // A short piece of base64 or hex is found by chance in every log.
-  const encoded = whole.flatMap(({ text }) => inForms(ENCODINGS, text)).filter(({ wholeWord }) => !wholeWord);
+  const plain = [...whole, ...lines, ...reflowed].map(({ form, text }) => appearance(form, text));
+  const escaped = isHuge(value) ? [] : [...whole, ...lines].flatMap(({ text }) => inForms(ESCAPES, text));
+  const encoded = isHuge(value) ? [] : whole.flatMap(({ text }) => inForms(ENCODINGS, text));
   return unique([
-    ...[...whole, ...lines, ...reflowed].map(({ form, text }) => appearance(form, text)),
-    ...[...whole, ...lines].flatMap(({ text }) => inForms(ESCAPES, text)),
-    ...encoded,
+    ...plain,
+    ...escaped,
+    // A short piece of base64 or hex is found by chance in every log.
+    ...encoded.filter(({ wholeWord }) => !wholeWord),
   ]).filter(({ text }) => isMaskable(text));
 }
 

@@ -6,7 +6,10 @@ export const MIN_LENGTH_ANYWHERE = 8;
 
 const COMMON_WORDS: ReadonlySet<string> = new Set(["true", "false", "null", "yes", "no"]);
 
-/** False for a text of fewer than 4 characters and for true, false, null, yes and no, without the white space around. */
+/**
+ * Can this value be masked? False for one of fewer than 4 characters (code points), such as an empty one, and for true, false,
+ * null, yes and no in any case. White space around it does not count.
+ */
 export function isMaskable(text: string): boolean {
   const trimmed = text.trim();
   return hasCharacters(trimmed, MIN_LENGTH) && !COMMON_WORDS.has(trimmed.toLowerCase());

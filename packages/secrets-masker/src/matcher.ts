@@ -1,4 +1,5 @@
 import type { Owner } from "./tally.ts";
+import { isWordEnd, isWordStart } from "./word-boundary.ts";
 
 /** A text to look for. */
 export interface PatternText {
@@ -7,7 +8,7 @@ export interface PatternText {
   readonly before: string;
   /** The same, right behind it. */
   readonly after: string;
-  /** The text counts only where no letter, digit or underscore (ASCII) stands before or behind it. */
+  /** The text counts only where a word can begin before it and end behind it. */
   readonly wholeWord: boolean;
 }
 
@@ -128,14 +129,14 @@ function standsAt(pattern: Pattern, text: string, start: number, minCutOff: numb
   if (available < own.length) return available >= minCutOff && isUndecidedAt(pattern, text, start);
   // A comparison of slices costs far less than startsWith where the text is long.
   if (text.slice(start, start + own.length) !== own) return false;
-  return !wholeWord || !(isWordUnit(text.charAt(start - 1)) || isWordUnit(text.charAt(start + own.length)));
+  return !wholeWord || (isWordStart(text, start) && isWordEnd(text, start + own.length));
 }
 
 /** Can more text make the rest of this one an occurrence, or tell whether it is one and how far it reaches? */
 function isUndecidedAt({ text: own, wholeWord, after }: Pattern, text: string, start: number): boolean {
   const available = text.length - start;
   if (available > own.length || (available === own.length && !wholeWord && after === "")) return false;
-  return !(wholeWord && isWordUnit(text.charAt(start - 1))) && own.slice(0, available) === text.slice(start);
+  return own.slice(0, available) === text.slice(start) && (!wholeWord || isWordStart(text, start));
 }
 
 function occurrenceOf({ text: own, before, after, owners }: Pattern, text: string, textStart: number): Occurrence {
@@ -143,11 +144,6 @@ function occurrenceOf({ text: own, before, after, owners }: Pattern, text: strin
   const start = textStart > 0 && before.includes(text.charAt(textStart - 1)) ? textStart - 1 : textStart;
   const end = textEnd < text.length && after.includes(text.charAt(textEnd)) ? textEnd + 1 : textEnd;
   return { start, end, owners };
-}
-
-/** ASCII only, so that text and its bytes are judged alike. */
-function isWordUnit(unit: string): boolean {
-  return /^\w$/.test(unit);
 }
 
 function union(units: string, more: string): string {

@@ -1,5 +1,6 @@
 import type { Matcher, Occurrence } from "./matcher.ts";
 import type { Tally } from "./tally.ts";
+import { LOOK_BEHIND } from "./word-boundary.ts";
 
 /** What masking takes: what to look for, what to write instead, where to count it. */
 export interface MaskRules {
@@ -40,7 +41,7 @@ export function maskExact({ matcher, placeholder, tally }: MaskRules, text: stri
 }
 
 export function createUnitStream({ matcher, placeholder, tally }: MaskRules): UnitStream {
-  /** What is not released yet, and one unit before it. All positions count from here. */
+  /** What is not released yet, and the units before it that matter to it. All positions count from here. */
   let text = "";
   /** Every occurrence that begins before this has been visited. */
   let visited = 0;
@@ -109,7 +110,7 @@ export function createUnitStream({ matcher, placeholder, tally }: MaskRules): Un
       const output = placeholders + visitUntil(limit);
       const end = matcher.mayExtend(text.charAt(limit - 1)) ? limit - 1 : limit;
       const rest = release(end);
-      shift(Math.max(0, limit - 1));
+      shift(Math.max(0, limit - LOOK_BEHIND));
       return output + rest;
     },
     flush() {

@@ -1,6 +1,12 @@
 /** Lines with fewer characters are words of a file format more often than secrets. */
 const MIN_LINE = 8;
 
+/** In UTF-16 units. Each form of a value takes as much memory as the value. */
+const MAX_LENGTH_IN_FORMS = 65_536;
+
+/** So many lines of a huge value are looked for. */
+const MAX_LINES = 10_000;
+
 interface NamedText {
   readonly form: string;
   readonly text: string;
@@ -16,20 +22,27 @@ export interface ValueTexts {
   readonly lines: readonly NamedText[];
 }
 
-/** Takes a value apart: it may be printed line by line, or with other line ends. */
+/** Is the value too long to be looked for in any form but its own? */
+export function isHuge(value: string): boolean {
+  return value.length > MAX_LENGTH_IN_FORMS;
+}
+
+/** Takes a value apart: it may be printed line by line, or with other line ends. Of a huge one, only the first lines. */
 export function valueTexts(value: string): ValueTexts {
   const trimmed = value.trim();
   const itself = [
     { form: "value", text: value },
     { form: "trimmed", text: trimmed },
   ];
-  const lines = trimmed.split(/\r\n|\n|\r/);
+  const lines = trimmed.split(/\r\n|\n|\r/, isHuge(value) ? MAX_LINES : undefined);
   if (lines.length === 1) return { whole: itself, reflowed: [], lines: [] };
+  const texts = secretLines(lines.map((line) => line.trim())).map((text) => ({ form: "line", text }));
+  if (isHuge(value)) return { whole: itself, reflowed: [], lines: texts };
   const joined = (lineEnd: string) => ({ form: "line-ends", text: lines.join(lineEnd) });
   return {
     whole: [...itself, joined("\n"), joined("\r\n")],
     reflowed: [joined("\r\r\n"), joined(""), { form: "line-ends", text: trimmed.replace(/[\r\n]+/g, " ") }],
-    lines: secretLines(lines.map((line) => line.trim())).map((text) => ({ form: "line", text })),
+    lines: texts,
   };
 }
 

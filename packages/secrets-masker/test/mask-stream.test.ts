@@ -129,7 +129,7 @@ describe("bytes", () => {
       value.slice(0, 9),
     ];
     const piece = fc.oneof(
-      fc.constantFrom(...values.flatMap(encoded), P, "\r\n"),
+      fc.constantFrom(...values.flatMap(encoded), P, "\r\n", "\\n", "\\u0022", "%20", "\u001b[31m"),
       fc.string({ unit: "grapheme", maxLength: 5 }),
     );
     const cuts = fc.array(fc.nat(60), { minLength: 1 });

@@ -13,6 +13,7 @@ const text = fc
   .array(
     fc.oneof(
       fc.constantFrom(TOKEN, NASTY, MULTI_LINE, "sesam", "äöüß", "abcdefgh", "efghabcd", " ", "***SECRET***"),
+      fc.constantFrom("\\n", "\\u0022", "\\x22", "%20", "\u001b[31m"),
       fc.string(),
     ),
   )

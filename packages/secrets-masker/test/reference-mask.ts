@@ -62,8 +62,8 @@ function occurrences(text: string, patterns: readonly ReferencePattern[]): Span[
     Array.from(text, (_, textStart) => textStart)
       .filter((textStart) => text.slice(textStart, textStart + pattern.text.length) === pattern.text)
       .filter((textStart) => {
-        const beside = text.charAt(textStart - 1) + text.charAt(textStart + pattern.text.length);
-        return !pattern.wholeWord || !/[A-Za-z0-9_]/.test(beside);
+        const behind = text.charAt(textStart + pattern.text.length);
+        return !pattern.wholeWord || (beginsWord(text, textStart) && !/[A-Za-z0-9_]/.test(behind));
       })
       .map((textStart) => withNeighbours(text, textStart, textStart + pattern.text.length, pattern)),
   );
@@ -75,8 +75,27 @@ function cutOff(text: string, patterns: readonly ReferencePattern[]): Span[] {
     Array.from(text, (_, textStart) => textStart)
       .filter((textStart) => textStart <= text.length - 8 && textStart > text.length - pattern.text.length)
       .filter((textStart) => pattern.text.startsWith(text.slice(textStart)))
-      .filter((textStart) => !pattern.wholeWord || !/[A-Za-z0-9_]/.test(text.charAt(textStart - 1)))
+      .filter((textStart) => !pattern.wholeWord || beginsWord(text, textStart))
       .map((textStart) => withNeighbours(text, textStart, text.length, pattern)),
+  );
+}
+
+const HEX = "[0-9A-Fa-f]";
+const ESCAPES = [
+  String.raw`\\[nrtbfv0ae]`,
+  `\\\\u${HEX}{4}`,
+  `\\\\x${HEX}{2}`,
+  `%${HEX}{2}`,
+  "\u001b\\[[0-9;]*[A-Za-z]",
+];
+
+/** At the beginning, behind what is no letter, digit or underscore, or behind an escape of 2 to 12 units. */
+function beginsWord(text: string, start: number): boolean {
+  const lengths = Array.from({ length: Math.min(12, start) }, (_, index) => index + 1);
+  const isEscape = (units: string) => ESCAPES.some((pattern) => new RegExp(`^(?:${pattern})$`).test(units));
+  return (
+    !/[A-Za-z0-9_]/.test(text.charAt(start - 1)) ||
+    lengths.some((length) => isEscape(text.slice(start - length, start)))
   );
 }
 

@@ -28,12 +28,27 @@ const patterns: fc.Arbitrary<readonly ReferencePattern[]> = fc
     ...secrets.filter(({ text }) => text !== PLACEHOLDER),
   ]);
 
+/** Escapes, behind which a word may begin. One is too long for that, and one is none. */
+const prefix = fc.constantFrom(
+  "\\a",
+  "\\b",
+  "%ab",
+  "\\xba",
+  "\\uabab",
+  "\u001b[a",
+  "\u001b[12;34;567b",
+  "\u001b[12;34;5678b",
+  "\\ub",
+);
+
 /** Patterns, and a text that is made of pieces of them. */
 const cases = patterns.chain((all) => {
   const own = fc.constantFrom(...all.map(({ text }) => text));
   const piece = fc.oneof(
     own,
     own.chain((text) => fc.nat(text.length).map((end) => text.slice(0, end))),
+    prefix,
+    fc.tuple(prefix, own).map((parts) => parts.join("")),
     units(0, 5),
   );
   return fc.record({ all: fc.constant(all), pieces: fc.array(piece, { maxLength: 12 }) });
