@@ -143,3 +143,9 @@ export function readPbkdf2Vectors(): Pbkdf2Vector[] | null {
   });
   return tests?.map(rename) ?? null;
 }
+
+/** One ciphertext that AES-256-GCM opens under two keys, or null. */
+export function readTwoKeysVector(): Record<string, Buffer> | null {
+  const schema = z.object({ key1: hex, key2: hex, iv: hex, aad: hex, ct: hex, tag: hex, msg1: hex, msg2: hex });
+  return readVectors("gcm-two-keys.json", schema);
+}
