@@ -24,7 +24,9 @@ export async function rotateKey({ terminal, place }: CommandContext, options: Ro
 }
 
 function describe({ before, after, keyFile, dataKeys }: RotateReport, { newKeyFile }: RotateKeyOptions): string[] {
-  const keys = dataKeys.map(({ id, state, secrets }) => `data key ${id} (${state}): ${secrets} secrets`);
+  const keys = dataKeys.flatMap(({ id, state, secrets }) =>
+    secrets === null ? [] : [`data key ${id} (${state}): ${secrets} secrets`],
+  );
   const where =
     newKeyFile === undefined
       ? "The key before is kept beside it, ending in .old: destroy it once no backup from before is needed."

@@ -27,8 +27,8 @@ export interface RotateReport {
   readonly after: string;
   /** Where the new master key is. */
   readonly keyFile: string;
-  /** How many secrets are sealed under which data key. */
-  readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number }[];
+  /** How many secrets are sealed under which data key; null without `dataKey`, when nobody has looked at them. */
+  readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number | null }[];
 }
 
 /**
@@ -46,12 +46,16 @@ export async function rotateKeys(installation: Installation, options: RotateOpti
   else await keys.rotateMasterKey(await readNewKey(newKeyFile, current.source));
   if (options.dataKey === true) await replaceDataKey(installation, options.onProgress);
   const { header, fingerprint } = await keys.current();
-  const counts = await countByKey(installation);
+  const counts = options.dataKey === true ? await countByKey(installation) : null;
   return {
     before: current.fingerprint,
     after: fingerprint,
     keyFile: newKeyFile ?? keyFile,
-    dataKeys: header.dataKeys.map(({ id, state }) => ({ id, state, secrets: counts.get(id) ?? 0 })),
+    dataKeys: header.dataKeys.map(({ id, state }) => ({
+      id,
+      state,
+      secrets: counts === null ? null : (counts.get(id) ?? 0),
+    })),
   };
 }
 
