@@ -6,6 +6,7 @@ import { checkTarball } from "./packages/check-tarball.mjs";
 import { importExports } from "./packages/import-exports.mjs";
 import { installTarballs } from "./packages/install-tarballs.mjs";
 import { packPackages } from "./packages/pack.mjs";
+import { runSamples } from "./packages/run-samples.mjs";
 import { tryCommand } from "./packages/try-command.mjs";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-packages-")));
@@ -21,6 +22,7 @@ try {
   }
   say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);
   say(`imported ${importExports(consumer, tarballs)} exports`);
+  say(`ran ${runSamples(consumer, tarballs)} samples of READMEs`);
   say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list`);
 } catch (error) {
   console.log(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
