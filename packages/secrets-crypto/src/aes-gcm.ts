@@ -12,15 +12,15 @@ export interface SealedBytes {
   readonly tag: Uint8Array;
 }
 
-/** Nonces for the seals to come: asking the generator for each alone takes a third of the time of a seal. */
+/** Nonces for the seals to come: asking the generator for each alone takes longer than the cipher does. */
 const pool = Buffer.alloc(128 * NONCE_BYTES);
 let used = pool.length;
 let filledIn = 0;
 
 /**
- * A fresh random nonce. Random, not counted: a copied or restored store must not repeat one. Nor do two processes: Node forks
- * none that shares memory, and each thread has a pool of its own. Only a snapshot of a running machine copies the pool, so
- * that its nonces are good for no longer than the second they were made in.
+ * A fresh random nonce: random, not counted, as a copied or restored store must not repeat one. Neither do processes or
+ * threads: each has a pool of its own, as Node forks no process with the memory of another and no thread shares a Buffer. Only
+ * a snapshot of a running machine copies a pool, so its nonces are good for no longer than the second they were made in.
  */
 function drawNonce(): Buffer {
   const second = Math.trunc(Date.now() / 1000);
@@ -29,9 +29,10 @@ function drawNonce(): Buffer {
     used = 0;
     filledIn = second;
   }
-  const nonce = Buffer.from(pool.subarray(used, used + NONCE_BYTES));
-  pool.fill(0, used, used + NONCE_BYTES);
+  const slot = pool.subarray(used, used + NONCE_BYTES);
   used += NONCE_BYTES;
+  const nonce = Buffer.from(slot);
+  slot.fill(0);
   return nonce;
 }
 

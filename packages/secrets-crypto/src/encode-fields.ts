@@ -1,10 +1,8 @@
-/** What is bound together: text, numbers as their digits, and null for what is not there. */
-export type Fields = readonly (string | number | null)[];
+/** Text, numbers as their digits, and null for what is not there. */
+type Fields = readonly (string | number | null)[];
 
 /** The length that stands for null: no text is as long. */
 const NULL_LENGTH = 0xffffffff;
-
-const scratch = Buffer.alloc(4096);
 
 /**
  * An unambiguous encoding of a list of fields: each as the length of its UTF-8 in four bytes, big-endian, then the UTF-8.
@@ -12,22 +10,37 @@ const scratch = Buffer.alloc(4096);
  * null has the length 0xffffffff.
  */
 export function encodeFields(fields: Fields): Buffer {
-  return Buffer.from(encodeFieldsBriefly(fields));
+  return appendFields(Buffer.alloc(ROOM), 0, fields);
 }
 
-/** The same bytes, in a buffer that the next call overwrites: for what is used at once, and often. */
-export function encodeFieldsBriefly(fields: Fields): Buffer {
-  let room = 0;
-  // UTF-8 takes at most three bytes for a UTF-16 unit.
-  for (const field of fields) room += 4 + (field === null ? 0 : 3 * String(field).length);
-  const bytes = room > scratch.length ? Buffer.alloc(room) : scratch;
-  let end = 0;
+/**
+ * Encodes many lists that begin with the same fields, as {@link encodeFields} does: that beginning once, all in one place.
+ *
+ * @returns gives the encoding of head and fields, which its next call overwrites
+ */
+export function createFieldEncoder(head: Fields): (fields: Fields) => Buffer {
+  const start = encodeFields(head);
+  const scratch = Buffer.concat([start], start.length + ROOM);
+  return (fields) => appendFields(scratch, start.length, fields);
+}
+
+/** Enough for most lists. */
+const ROOM = 1024;
+
+/** @returns all up to the end of the fields, in another buffer where this one is too small */
+function appendFields(bytes: Buffer, start: number, fields: Fields): Buffer {
+  let all = bytes;
+  let end = start;
   for (const field of fields) {
-    const start = end + 4;
-    end = field === null ? start : start + writeText(bytes, start, String(field));
-    bytes.writeUInt32BE(field === null ? NULL_LENGTH : end - start, start - 4);
+    const text = field === null ? "" : String(field);
+    const at = end + 4;
+    // UTF-8 takes up to three bytes for a UTF-16 unit.
+    const room = at + 3 * text.length;
+    if (room > all.length) all = Buffer.concat([all.subarray(0, end)], 2 * room);
+    end = at + writeText(all, at, text);
+    all.writeUInt32BE(field === null ? NULL_LENGTH : end - at, at - 4);
   }
-  return bytes.subarray(0, end);
+  return all.subarray(0, end);
 }
 
 /** Nearly all fields are short and ASCII: a loop writes those faster than a call into Node does. */
