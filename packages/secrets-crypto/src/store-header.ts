@@ -56,6 +56,7 @@ const headerSchema = z.strictObject({
       }),
     )
     .refine((keys) => keys.filter(({ state }) => state === "active").length === 1)
+    .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length)
     .refine((keys) => keys.every(({ state, wrapped }) => (state === "destroyed") === (wrapped === null))),
   keyCheck: base64Bytes(KEY_BYTES),
   mac: base64Bytes(KEY_BYTES),
