@@ -1,6 +1,13 @@
 import { createReadStream } from "node:fs";
 import { readText } from "@autokestra/engine";
-import { AutokestraError, isIdentifier, quoteText, REQUIRED_FIELDS, type SecretType } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  errorCode,
+  isIdentifier,
+  quoteText,
+  REQUIRED_FIELDS,
+  type SecretType,
+} from "@autokestra/secrets-core";
 
 export interface FieldSources {
   readonly type: SecretType;
@@ -79,7 +86,7 @@ async function readFile(path: string, what = `The file ${quoteText(path)}`): Pro
     return await readText(createReadStream(path), what);
   } catch (error) {
     if (error instanceof AutokestraError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error) || "unknown error";
     throw new AutokestraError("USAGE", `${what} cannot be read (${code})`);
   }
 }

@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import { errorCode } from "@autokestra/secrets-core";
 
 /** What every command is told about how to talk. */
 export interface TerminalOptions {
@@ -45,7 +46,7 @@ function writeAll(descriptor: 1 | 2, text: string): void {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const code = errorCode(error);
       // The reader has gone (`| head -1`): there is nobody left to tell.
       if (code === "EPIPE") process.exit(0);
       if (code !== "EAGAIN") throw error;

@@ -52,6 +52,11 @@ export class AutokestraError extends Error {
   }
 }
 
+/** The code of an error of the file system or of a library, such as `ENOENT`; empty where it has none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 /** Text from outside, fit for one line of a message: control and invisible characters escaped, cut at 80 characters. */
 export function quoteText(text: string): string {
   const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {

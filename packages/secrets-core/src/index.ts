@@ -11,6 +11,7 @@ export {
   AutokestraError,
   type AutokestraErrorOptions,
   type ErrorCode,
+  errorCode,
   fieldNotFound,
   integrityFailed,
   quoteText,

@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { readSync } from "node:fs";
 import { dirname } from "node:path";
-import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
+import { AutokestraError, errorCode, type MasterKey } from "@autokestra/secrets-core";
 import {
   checkPrivateFile,
   createPrivateFile,
-  errorCode,
   makePrivateFolder,
   sweepDrafts,
   withOpenFile,

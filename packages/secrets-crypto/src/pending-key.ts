@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AutokestraError, type MasterKey, type PendingKey } from "@autokestra/secrets-core";
-import { createPrivateFile, errorCode, moveFile } from "@autokestra/secrets-files";
+import { AutokestraError, errorCode, type MasterKey, type PendingKey } from "@autokestra/secrets-core";
+import { createPrivateFile, moveFile } from "@autokestra/secrets-files";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { readKeyFile } from "./key-file.ts";
 

@@ -41,6 +41,9 @@ export interface ReadHeader {
   readonly mac: Uint8Array;
 }
 
+/** The one field that a header of any format has. */
+const formatSchema = z.object({ format: z.number() });
+
 const headerSchema = z.strictObject({
   format: z.literal(HEADER_FORMAT),
   storeId: z.uuid(),
@@ -69,7 +72,7 @@ const headerSchema = z.strictObject({
  */
 export function parseHeader(text: string): ReadHeader {
   const json = parseJson(text);
-  const format = z.object({ format: z.number() }).safeParse(json);
+  const format = formatSchema.safeParse(json);
   if (format.success && format.data.format > HEADER_FORMAT) throw headerTooNew(format.data.format);
   const result = headerSchema.safeParse(json);
   if (!result.success) {

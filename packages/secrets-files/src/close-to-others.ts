@@ -1,7 +1,6 @@
 import { chmodSync } from "node:fs";
-import { quotePath } from "@autokestra/secrets-core";
+import { errorCode, quotePath } from "@autokestra/secrets-core";
 import type { Refuse } from "./refuse.ts";
-import { errorCode } from "./system-error.ts";
 
 /**
  * Takes a file or folder away from group and others.

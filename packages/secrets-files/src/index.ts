@@ -14,4 +14,4 @@ export { checkPrivateFile } from "./private-file.ts";
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
 export type { Refuse } from "./refuse.ts";
 export { replacePrivateFile } from "./replace-private-file.ts";
-export { errorCode, systemReason } from "./system-error.ts";
+export { systemReason } from "./system-error.ts";

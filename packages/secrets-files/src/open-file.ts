@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { errorCode } from "@autokestra/secrets-core";
 import type { Refuse } from "./refuse.ts";
-import { errorCode } from "./system-error.ts";
 
 /**
  * Opens a file for reading, following no link and waiting for no pipe, and closes it after `work`. What `work` finds out about

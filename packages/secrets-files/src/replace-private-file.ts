@@ -1,8 +1,8 @@
 import { renameSync } from "node:fs";
 import { dirname } from "node:path";
+import { errorCode } from "@autokestra/secrets-core";
 import { sweepDrafts, withDraft } from "./draft.ts";
 import { syncFolder } from "./sync-folder.ts";
-import { errorCode } from "./system-error.ts";
 
 /**
  * Puts a new file with mode 0600 in the place of the one that is there, if any; readers see the old or the new one, whole.

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
+import { errorCode } from "@autokestra/secrets-core";
 import { expect, it } from "vitest";
-import { errorCode, systemReason } from "../src/index.ts";
+import { systemReason } from "../src/index.ts";
 
 function errorOf(work: () => unknown): unknown {
   try {

@@ -1,5 +1,11 @@
 import { createReadStream } from "node:fs";
-import { AutokestraError, type SecretName, type SecretSource, type SourceAnswer } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  errorCode,
+  type SecretName,
+  type SecretSource,
+  type SourceAnswer,
+} from "@autokestra/secrets-core";
 import { readText } from "./read-text.ts";
 
 const RESERVED_PREFIXES = [
@@ -54,7 +60,7 @@ async function fromFile(name: SecretName, path: string): Promise<SourceAnswer> {
     return value === "" ? { status: "malformed", reason: `the file named by ${name}_FILE is empty` } : found(value);
   } catch (error) {
     if (error instanceof AutokestraError) return { status: "malformed", reason: error.message };
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error) || "unknown error";
     return { status: "unavailable", reason: `the file named by ${name}_FILE cannot be read (${code})` };
   }
 }

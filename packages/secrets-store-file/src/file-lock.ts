@@ -1,7 +1,6 @@
 import { mkdir, rmdir, rmdirSync, stat, utimes } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { quotePath, storeUnavailable } from "@autokestra/secrets-core";
-import { errorCode } from "@autokestra/secrets-files";
+import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import { lock } from "proper-lockfile";
 
 /** Longest pause between two attempts, in milliseconds. */

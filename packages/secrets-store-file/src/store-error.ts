@@ -1,5 +1,5 @@
-import { AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
-import { errorCode, systemReason } from "@autokestra/secrets-files";
+import { AutokestraError, errorCode, storeUnavailable } from "@autokestra/secrets-core";
+import { systemReason } from "@autokestra/secrets-files";
 
 /** The error to throw for one of the file system: path, reason and code. An AutokestraError stays as it is. */
 export function toStoreError(error: unknown, path: string): AutokestraError {

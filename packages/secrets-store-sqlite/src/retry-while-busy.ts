@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { errorCode } from "@autokestra/secrets-files";
+import { errorCode } from "@autokestra/secrets-core";
 
 /** Longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 5;

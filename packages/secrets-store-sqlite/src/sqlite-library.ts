@@ -1,5 +1,4 @@
-import { AutokestraError } from "@autokestra/secrets-core";
-import { errorCode } from "@autokestra/secrets-files";
+import { AutokestraError, errorCode } from "@autokestra/secrets-core";
 import type Database from "better-sqlite3";
 
 /** The constructor of better-sqlite3. */

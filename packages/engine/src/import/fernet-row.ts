@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
 import type Database from "better-sqlite3";
 import { fileUnreadable } from "./read-text-file.ts";
 
@@ -45,7 +45,7 @@ export async function readFernetRows(path: string): Promise<FernetRow[]> {
     }
   } catch (error) {
     if (error instanceof AutokestraError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error) || "unknown error";
     throw new AutokestraError("SOURCE_FAILED", `SQLite cannot read ${quotePath(path)} (${code})`, {
       hint: "Stop the program that it belongs to, and copy the file into a folder of your own.",
     });

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
 import { readText } from "@autokestra/secrets-resolver";
 
 /**
@@ -18,6 +18,6 @@ export async function readTextFile(path: string): Promise<string> {
 
 /** The error for a file that cannot be opened or read, whatever its content. */
 export function fileUnreadable(path: string, error: unknown): AutokestraError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = errorCode(error) || "unknown error";
   return new AutokestraError("USAGE", `The file ${quotePath(path)} cannot be read (${code})`);
 }

@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AutokestraError, createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
+import { AutokestraError, createMemoryStore, errorCode, type SecretStore } from "@autokestra/secrets-core";
 
 export type Backend = "auto" | "sqlite" | "file";
 
@@ -109,7 +109,7 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error) || "unknown error";
     if (code === "ENOENT") return false;
     throw new AutokestraError("STORE_UNAVAILABLE", `The secret store ${path} cannot be looked at (${code})`);
   }

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { AutokestraError, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
 import { checkReferences } from "./check-references.ts";
 import { didYouMean } from "./did-you-mean.ts";
@@ -37,7 +37,7 @@ async function readSource(path: string): Promise<string> {
     // One byte more than may be there: a file of any size, or without end, is not read any further.
     for await (const chunk of createReadStream(path, { end: MAX_BYTES })) chunks.push(chunk);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = errorCode(error) || "unknown error";
     throw new AutokestraError("WORKFLOW_NOT_FOUND", `The workflow file ${quoteText(path)} cannot be read (${code})`);
   }
   try {
