@@ -45,6 +45,8 @@ function runScript(path, name, short) {
   const command = name.endsWith(".sh") ? "bash" : process.execPath;
   const outcome = run(command, [path, ...(short ? ["--short"] : [])]);
   const rows = readRows(outcome.stdout.trimEnd().split("\n").at(-1) ?? "");
+  // What a script says before its rows is why one of them failed.
+  if (outcome.ok && rows?.some(({ pass }) => pass === false)) console.log(outputOf(outcome));
   if (outcome.ok && rows !== null) return rows;
   const trouble = outcome.ok
     ? "its last line is not what test/faults/README.md asks for"

@@ -70,7 +70,10 @@ export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider)
   }
 
   async function createHeader(): Promise<Keyring> {
-    if ((await store.list()).length > 0) throw headerBroken("is missing although there are records");
+    const hasRecords = (await store.list()).length > 0;
+    // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
+    if ((await store.readHeader()) !== null) return await refresh();
+    if (hasRecords) throw headerBroken("is missing although there are records");
     const master = (await provider.load()) ?? (await provider.generate());
     const keyring = await createKeyring(master, RESERVATION);
     if (await store.writeHeader(keyring.text, null)) {

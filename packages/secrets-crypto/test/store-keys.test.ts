@@ -5,6 +5,7 @@ import {
   type PendingKey,
   type SecretStore,
 } from "@autokestra/secrets-core";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { createStoreKeys, MAX_SEALS, type StoreKeys } from "../src/index.ts";
 
@@ -97,6 +98,24 @@ describe("createStoreKeys", () => {
     const { active } = await two.addDataKey();
     expect((await one.forOpen(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
     expect(place.loads).toBe(2);
+  });
+
+  it("takes the header and the first secret that another process makes while it looks for them", async () => {
+    const { store, place, two } = createTwo();
+    let looks = 0;
+    const slow: SecretStore = {
+      ...store,
+      async readHeader() {
+        const seen = await store.readHeader();
+        looks += 1;
+        if (looks === 1) {
+          await two.current();
+          await putSecret(store, sampleSecret("FIRST"));
+        }
+        return seen;
+      },
+    };
+    expect((await createStoreKeys(slow, place).current()).text).toBe(await store.readHeader());
   });
 
   it("rotates the master key: the new one opens everything, the old one nothing", async () => {

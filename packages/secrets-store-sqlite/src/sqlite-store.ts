@@ -12,7 +12,7 @@ import {
 } from "@autokestra/secrets-core";
 import { type Connection, openConnection } from "./connection.ts";
 import { retryWhileBusy } from "./retry-while-busy.ts";
-import { toMetadata, toSealedRow, toSealedSecret } from "./sealed-row.ts";
+import { type SealedRow, toMetadata, toSealedRow, toSealedSecret } from "./sealed-row.ts";
 import { loadSqlite } from "./sqlite-library.ts";
 import { toStoreError } from "./store-error.ts";
 
@@ -75,6 +75,14 @@ function createStore(
     for (const one of writes) statements.put.run(toSealedRow(checkWrite(one, metadataOf)));
   });
 
+  /** Past the index, in one snapshot: between two of them another process can have written the name. */
+  const lookAgain = database.transaction((name: SecretName): SealedRow | null => {
+    const row = statements.get.get(name);
+    if (row === undefined && statements.isListed.get(name) !== undefined)
+      throw storeCorrupt(file, "its index is damaged");
+    return row ?? null;
+  });
+
   /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
   function truncateWal(): void {
     try {
@@ -98,10 +106,8 @@ function createStore(
     },
     async get(name) {
       return await use(() => {
-        const row = statements.get.get(name);
-        if (row !== undefined) return toSealedSecret(row, file);
-        if (statements.isListed.get(name) !== undefined) throw storeCorrupt(file, "its index is damaged");
-        return null;
+        const row = statements.get.get(name) ?? lookAgain(name);
+        return row === null ? null : toSealedSecret(row, file);
       });
     },
     async list({ type = null, tags = [] } = {}) {
