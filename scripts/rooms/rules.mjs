@@ -30,6 +30,7 @@ const picture = {
     "secrets-core",
     "secrets-masker",
     "secrets-crypto",
+    "secrets-files",
     "secrets-store-sqlite",
     "secrets-store-file",
     "secrets-store-postgres",

@@ -1,8 +1,11 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import type { CommandContext } from "./command-context.ts";
 import { EXIT } from "./exit-code.ts";
+import { collect } from "./options.ts";
 import { printError } from "./print-error.ts";
+import type { ProgramState } from "./program-state.ts";
+import { addSecretsCommands } from "./secrets-commands.ts";
 import { createTerminal } from "./terminal.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -17,7 +20,7 @@ interface GlobalOptions {
 
 /** Runs one command. Returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const state = { exitCode: EXIT.done as number, help: "" };
+  const state: ProgramState = { exitCode: EXIT.done, help: "" };
   const program = createProgram(state);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -38,22 +41,6 @@ function contextOf(program: Command): CommandContext {
   if (!color) process.env["NO_COLOR"] = "1";
   const terminal = createTerminal({ json, quiet, color: color && !process.env["NO_COLOR"] });
   return { terminal, place: { storagePath, backend: storageBackend, keyFile } };
-}
-
-/** Appends the value of an option that may be given more than once. */
-function collect(value: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, value];
-}
-
-function typeOption(): Option {
-  const types = ["apiKey", "basicAuth", "bearerToken", "oauth", "custom"];
-  return new Option("--type <type>", "the type of the secret").choices(types);
-}
-
-/** What a program leaves behind: the exit code of a command that fails without an error, and what commander says of wrong use. */
-interface ProgramState {
-  exitCode: number;
-  help: string;
 }
 
 function createProgram(state: ProgramState): Command {
@@ -113,85 +100,6 @@ function createProgram(state: ProgramState): Command {
       state.exitCode = await doctor(contextOf(program));
     });
 
-  addSecretsCommands(program, state);
+  addSecretsCommands(program, state, () => contextOf(program));
   return program;
-}
-
-function addSecretsCommands(program: Command, state: ProgramState): void {
-  const secrets = program.command("secrets").description("store, read, list and delete secrets");
-
-  secrets
-    .command("set")
-    .description("store a secret; without VALUE it is asked for, or read from standard input")
-    .argument("<name>")
-    .argument("[value]", "visible in the process list and the shell history: better leave it out")
-    .addOption(typeOption())
-    .option("--from-file <file>", "read the value from a file")
-    .option("--field <k=v>", "one field; k=@FILE reads a file, k=- standard input; may be repeated", collect)
-    .option("--description <text>", "what it is for")
-    .option("--tag <tag>", "a tag; may be repeated", collect)
-    .option("--expires-at <when>", "ISO 8601, or milliseconds since 1970")
-    .option("--if-version <n>", "only if this is the stored version; 0: only if there is none")
-    .action(async (name: string, value: string | undefined, options) => {
-      const { setSecret } = await import("./commands/secrets-set.ts");
-      await setSecret(contextOf(program), name, value, options);
-    });
-
-  secrets
-    .command("get")
-    .description("print the value of a secret")
-    .argument("<name>")
-    .option("--field <field>", "only this field")
-    .action(async (name: string, options) => {
-      const { getSecret } = await import("./commands/secrets-get.ts");
-      await getSecret(contextOf(program), name, options);
-    });
-
-  secrets
-    .command("list")
-    .description("list secrets, without their values")
-    .addOption(typeOption())
-    .option("--tag <tag>", "only with this tag; may be repeated", collect)
-    .action(async (options) => {
-      const { listSecrets } = await import("./commands/secrets-list.ts");
-      await listSecrets(contextOf(program), options);
-    });
-
-  secrets
-    .command("import")
-    .description("bring secrets over from elsewhere: all or nothing, and twice is once")
-    .addOption(new Option("--from <source>").choices(["dotenv", "json", "fernet-sqlite"]).makeOptionMandatory())
-    .requiredOption("--file <file>", "what to read")
-    .option("--fernet-key <file>", "the Fernet keys, one per line")
-    .option("--dry-run", "only say what would be done")
-    .addOption(
-      new Option("--on-conflict <what>", "where a name is stored with another value")
-        .choices(["fail", "skip", "overwrite"])
-        .default("fail"),
-    )
-    .option("--rename", "take the proposed name where a name is refused")
-    .action(async (options) => {
-      const { importFile } = await import("./commands/secrets-import.ts");
-      state.exitCode = await importFile(contextOf(program), options);
-    });
-
-  secrets
-    .command("rotate-key")
-    .description("put a new master key in the place of the old one")
-    .option("--new-key-file <file>", "the new key; made if it is not there")
-    .option("--data-key", "make a new data key too, and seal every secret anew")
-    .action(async (options) => {
-      const { rotateKey } = await import("./commands/secrets-rotate-key.ts");
-      await rotateKey(contextOf(program), options);
-    });
-
-  secrets
-    .command("delete")
-    .description("delete a secret")
-    .argument("<name>")
-    .option("--force", "do not ask")
-    .action(async (name: string, options) => {
-      const { deleteSecret } = await import("./commands/secrets-delete.ts");
-      await deleteSecret(contextOf(program), name, options);
-    });
 }

@@ -273,7 +273,7 @@ describe("secrets delete", () => {
     expect(await value("A")).toBe(VALUE);
     expect(await box.ak(["secrets", "delete", "A", "--force"])).toMatchObject({
       code: 0,
-      stderr: "Secret 'A' deleted\n",
+      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` brings it back\n",
     });
     expect((await box.ak(["secrets", "get", "A"])).code).toBe(3);
   });

@@ -9,12 +9,14 @@ export type ErrorCode =
   | "REFERENCE_INVALID"
   | "SECRET_NOT_FOUND"
   | "SECRET_EXISTS"
+  | "SECRET_DELETED"
   | "SECRET_NOT_DECLARED"
   | "SECRETS_MISSING"
   | "SECRETS_MASKED"
   | "SECRET_EXPIRED"
   | "FIELD_NOT_FOUND"
   | "VERSION_CONFLICT"
+  | "VERSION_NOT_FOUND"
   | "HEADER_CHANGED"
   | "KEY_INVALID"
   | "KEY_MISSING"
@@ -73,6 +75,29 @@ export function secretNotFound(name: string): AutokestraError {
   });
 }
 
+/**
+ * `Secret 'NAME' is deleted`
+ *
+ * @param until when it can no longer be restored, ISO 8601
+ */
+export function secretDeleted(name: string, until: string): AutokestraError {
+  return new AutokestraError("SECRET_DELETED", `Secret '${quoteText(name)}' is deleted`, {
+    hint: `\`autokestra secrets restore ${quoteText(name)}\` brings it back until ${until}; \`secrets delete ${quoteText(name)} --purge\` removes it for good.`,
+  });
+}
+
+/** `Secret 'NAME' has no version 7 (versions: 3, 2)` */
+export function versionNotFound(name: string, version: number, versions: readonly number[]): AutokestraError {
+  const kept = versions.join(", ");
+  return new AutokestraError(
+    "VERSION_NOT_FOUND",
+    `Secret '${quoteText(name)}' has no version ${version} (versions: ${kept})`,
+    {
+      hint: "Only the newest versions are kept: WORKFLOW_SECRETS_KEEP_VERSIONS says how many, 10 unless told.",
+    },
+  );
+}
+
 /** `Secret 'NAME' not declared in workflow` */
 export function secretNotDeclared(name: string): AutokestraError {
   return new AutokestraError("SECRET_NOT_DECLARED", `Secret '${quoteText(name)}' not declared in workflow`, {
@@ -80,10 +105,15 @@ export function secretNotDeclared(name: string): AutokestraError {
   });
 }
 
-/** `Missing secrets: A, B` */
-export function secretsMissing(names: readonly string[]): AutokestraError {
+/**
+ * `Missing secrets: A, B`
+ *
+ * @param hints what is known of some of them, such as that one is deleted
+ */
+export function secretsMissing(names: readonly string[], hints: readonly string[] = []): AutokestraError {
+  const store = "Store each with `autokestra secrets set NAME`, or give it as an environment variable of that name.";
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
-    hint: "Store each with `autokestra secrets set NAME`, or give it as an environment variable of that name.",
+    hint: [...hints, store].join(" "),
   });
 }
 

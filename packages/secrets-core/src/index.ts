@@ -7,6 +7,8 @@
 
 /** The schema library that core itself uses, so that the packages around it need none of their own. */
 export { z } from "zod";
+export type { DatedInput } from "./check-input.ts";
+export { createSecretService } from "./create-secret-service.ts";
 export {
   AutokestraError,
   type AutokestraErrorOptions,
@@ -15,12 +17,14 @@ export {
   fieldNotFound,
   integrityFailed,
   quoteText,
+  secretDeleted,
   secretNotDeclared,
   secretNotFound,
   secretsMissing,
+  versionNotFound,
 } from "./errors.ts";
 export type { MasterKey, MasterKeyProvider, PendingKey } from "./master-key-provider.ts";
-export { byName, checkHeader, checkWrite, createMemoryStore, passesFilter } from "./memory-store.ts";
+export { createMemoryStore } from "./memory-store.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
   checkSealedSecret,
@@ -40,15 +44,23 @@ export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
 export type { ResolvedSecret, SecretResolver, SecretScope } from "./secret-resolver.ts";
 export {
-  createSecretService,
-  type DatedInput,
+  type DeleteOptions,
+  type GetOptions,
   MAX_SECRET_LENGTH,
+  RESTORABLE_DAYS,
   type SecretService,
   type SecretServiceOptions,
   type WriteOptions,
 } from "./secret-service.ts";
 export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
-export type { SecretFilter, SecretStore, SecretWrite } from "./secret-store.ts";
+export {
+  KEPT_VERSIONS,
+  type PutOptions,
+  type SecretFilter,
+  type SecretStore,
+  type SecretStoreFile,
+  type SecretWrite,
+} from "./secret-store.ts";
 export {
   type FieldValue,
   parseFields,
@@ -66,5 +78,6 @@ export {
   storeTooNew,
   storeUnavailable,
 } from "./store-errors.ts";
+export { checkHeader, checkWrite, passesFilter, selectSecrets } from "./store-rules.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
 export { parseTimestamp, type Timestamp } from "./time.ts";

@@ -1,17 +1,36 @@
-import { AutokestraError } from "./errors.ts";
-import { checkSealedSecret, type SealedSecret, type SecretMetadata } from "./secret.ts";
+import type { SealedSecret } from "./secret.ts";
+import { checkSealedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { SecretFilter, SecretStore, SecretWrite } from "./secret-store.ts";
+import { KEPT_VERSIONS, type SecretStore } from "./secret-store.ts";
 import { storeClosed } from "./store-errors.ts";
+import { checkHeader, checkWrite, selectSecrets } from "./store-rules.ts";
+import type { Timestamp } from "./time.ts";
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
 export function createMemoryStore(): SecretStore {
-  const secrets = new Map<string, SealedSecret>();
+  /** The versions of each secret, the newest first. */
+  const secrets = new Map<SecretName, readonly SealedSecret[]>();
   let header: string | null = null;
   let open = true;
 
   function use(): void {
     if (!open) throw storeClosed();
+  }
+
+  function current(name: SecretName): SealedSecret | null {
+    return secrets.get(name)?.[0] ?? null;
+  }
+
+  /** @returns false where the secret is not there, or is in the other state */
+  function mark(name: SecretName, isDeleted: boolean, deletedAt: Timestamp | null): boolean {
+    const versions = secrets.get(name) ?? [];
+    const [newest] = versions;
+    if (newest === undefined || (newest.metadata.deletedAt !== null) !== isDeleted) return false;
+    secrets.set(
+      name,
+      versions.map(({ metadata, envelope }) => ({ metadata: { ...metadata, deletedAt }, envelope })),
+    );
+    return true;
   }
 
   return {
@@ -28,77 +47,64 @@ export function createMemoryStore(): SecretStore {
     },
     async get(name) {
       use();
-      return secrets.get(name) ?? null;
+      return current(name);
+    },
+    async history(name) {
+      use();
+      return secrets.get(name) ?? [];
     },
     async list(filter) {
       use();
-      const all = [...secrets.values()].map((secret) => secret.metadata);
-      return all.filter((metadata) => passesFilter(metadata, filter)).sort(byName);
+      return selectSecrets(
+        [...secrets.values()].flatMap(([newest]) => newest?.metadata ?? []),
+        filter,
+      );
     },
-    async put(writes, expectedHeader) {
+    async put(writes, expectedHeader, { keepVersions = KEPT_VERSIONS } = {}) {
       use();
       checkHeader(header, expectedHeader);
-      const checked = writes.map((write) => checkWrite(write, (name) => secrets.get(name)?.metadata ?? null));
-      for (const secret of checked) secrets.set(secret.metadata.name, secret);
+      const checked = writes.map((write) => checkWrite(write, (name) => current(name)?.metadata ?? null));
+      for (const secret of checked) {
+        const { name } = secret.metadata;
+        mark(name, true, null);
+        secrets.set(name, [secret, ...(secrets.get(name) ?? [])].slice(0, keepVersions));
+      }
     },
-    async delete(name) {
+    async reseal(changes, expectedHeader) {
+      use();
+      checkHeader(header, expectedHeader);
+      for (const { metadata, envelope } of changes.map(checkSealedSecret)) {
+        const versions = secrets.get(metadata.name) ?? [];
+        const isSame = ({ metadata: { id, version } }: SealedSecret) =>
+          id === metadata.id && version === metadata.version;
+        if (!versions.some(isSame)) continue;
+        secrets.set(
+          metadata.name,
+          versions.map((one) => (isSame(one) ? { ...one, envelope } : one)),
+        );
+      }
+    },
+    async delete(name, deletedAt) {
+      use();
+      return mark(name, false, deletedAt);
+    },
+    async restore(name) {
+      use();
+      return mark(name, true, null);
+    },
+    async purge(name) {
       use();
       return secrets.delete(name);
+    },
+    async purgeDeleted(before) {
+      use();
+      const old = [...secrets].filter(([, [newest]]) => (newest?.metadata.deletedAt ?? before) < before);
+      for (const [name] of old) secrets.delete(name);
+      return old.length;
     },
     async close() {
       open = false;
       secrets.clear();
     },
   };
-}
-
-/** True where the filter lets this secret through. For stores that filter in memory. */
-export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [] } = filter;
-  return (type === undefined || metadata.type === type) && tags.every((tag) => metadata.tags.includes(tag));
-}
-
-/** Orders metadata by name, by UTF-16 unit, as {@link SecretStore.list} promises. */
-export function byName(a: SecretMetadata, b: SecretMetadata): number {
-  if (a.name === b.name) return 0;
-  return a.name < b.name ? -1 : 1;
-}
-
-/**
- * The rule of {@link SecretStore.put} for one write: is it a sealed secret, and may it take the place of the stored one?
- *
- * @param stored the metadata of the secret that has the name now, or null
- * @returns the secret, without what does not belong there
- * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
- */
-export function checkWrite(
-  { secret, expectedVersion }: SecretWrite,
-  stored: (name: SecretName) => SecretMetadata | null,
-): SealedSecret {
-  const checked = checkSealedSecret(secret);
-  const { id, name } = checked.metadata;
-  const current = stored(name);
-  if (expectedVersion === null) {
-    if (current === null) return checked;
-    throw new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, with version ${current.version}`, {
-      hint: "Use `set` or `update` to replace its value.",
-    });
-  }
-  if (current?.id === id && current.version === expectedVersion) return checked;
-  const found = current === null ? "it is gone" : `it has version ${current.version} now`;
-  throw new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
-    hint: "Read it again, then write.",
-  });
-}
-
-/**
- * The rule of {@link SecretStore.put} for its header.
- *
- * @throws AutokestraError `HEADER_CHANGED`
- */
-export function checkHeader(stored: string | null, expected: string | null): void {
-  if (stored === expected) return;
-  throw new AutokestraError("HEADER_CHANGED", "The keys of the secret store were changed by someone else", {
-    hint: "Open the store again, then write.",
-  });
 }

@@ -15,7 +15,11 @@ export interface FoundSecret {
  */
 export type SourceAnswer =
   | { readonly status: "found"; readonly secret: FoundSecret }
-  | { readonly status: "absent" }
+  | {
+      readonly status: "absent";
+      /** What is known of it all the same, as a sentence. */
+      readonly hint?: string | undefined;
+    }
   | { readonly status: "unavailable" | "denied" | "malformed"; readonly reason: string };
 
 /** "What is the value of NAME?" */

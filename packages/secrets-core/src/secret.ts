@@ -18,7 +18,7 @@ export interface SecretInput {
   readonly expiresAt?: string | number | null | undefined;
 }
 
-/** What may be shown of a secret: never a value. */
+/** What may be shown of one version of a secret: never a value. */
 export interface SecretMetadata {
   /** UUID, the same in all versions. */
   readonly id: string;
@@ -31,6 +31,8 @@ export interface SecretMetadata {
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
   readonly expiresAt: Timestamp | null;
+  /** When the whole secret was deleted; null while it is in use. */
+  readonly deletedAt: Timestamp | null;
 }
 
 /** Sealed bytes, and all it takes to open them but the key. */
@@ -79,6 +81,7 @@ export const secretMetadataSchema: z.ZodType<SecretMetadata> = z.object({
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
   expiresAt: timestampSchema.nullable(),
+  deletedAt: timestampSchema.nullable(),
 });
 
 /** The schema of an envelope as a store reads it back. Lengths are the cipher's to judge. */

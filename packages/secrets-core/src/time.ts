@@ -19,3 +19,8 @@ export function parseTimestamp(input: string | number): Timestamp | null {
   // Years of more than four digits are written in another form.
   return text?.length === 24 ? text : null;
 }
+
+/** The moment so many days after another, or before it. */
+export function daysAfter(moment: Timestamp, days: number): Timestamp {
+  return new Date(Date.parse(moment) + days * 24 * 60 * 60 * 1000).toISOString();
+}

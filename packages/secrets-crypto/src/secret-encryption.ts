@@ -30,7 +30,8 @@ export function createSecretEncryption(keys: StoreKeys): SecretEncryption {
     },
 
     async open(record, envelope) {
-      const keyring = await keys.forOpen(envelope.keyId);
+      const found = keys.forOpen(envelope.keyId);
+      const keyring = found instanceof Promise ? await found : found;
       const key = keyring.find(envelope.keyId);
       if (key === null || envelope.format !== FORMAT) throw integrityFailed(record.name);
       const bytes = openBytes(key.bytes, recordAad(keyring.header.storeId, key.id, record), envelope);

@@ -23,8 +23,8 @@ export interface StoreKeys {
   current(): Promise<Keyring>;
   /** A keyring whose active key may be used for one more seal. */
   forSeal(): Promise<Keyring>;
-  /** A keyring that has this data key, if any has. */
-  forOpen(keyId: string): Promise<Keyring>;
+  /** A keyring that has this data key, if any has: at once where it is known already. */
+  forOpen(keyId: string): Keyring | Promise<Keyring>;
   /** Wraps all data keys under another master key: the one before no longer opens the store. */
   rotateMasterKey(next: MasterKey): Promise<Keyring>;
   /** Makes a new active data key; the one before opens what it has sealed. */
@@ -70,7 +70,7 @@ export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider)
   }
 
   async function createHeader(): Promise<Keyring> {
-    const hasRecords = (await store.list()).length > 0;
+    const hasRecords = (await store.list({ state: "all", limit: 1 })).length > 0;
     // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
     if ((await store.readHeader()) !== null) return await refresh();
     if (hasRecords) throw headerBroken("is missing although there are records");
@@ -152,6 +152,11 @@ export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider)
     current: async () => await exclusive(refresh),
 
     async forSeal() {
+      // Nothing to wait for: what is reserved is ours.
+      if (!closed && latest !== null && reserved > 0) {
+        reserved -= 1;
+        return latest;
+      }
       return await exclusive(async () => {
         const keyring = closed || latest === null ? await refresh() : latest;
         const ready = reserved > 0 ? keyring : await change(withReservation, RESERVATION);
@@ -160,9 +165,9 @@ export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider)
       });
     },
 
-    async forOpen(keyId) {
+    forOpen(keyId) {
       if (latest !== null && !closed && latest.find(keyId) !== null) return latest;
-      return await exclusive(refresh);
+      return exclusive(refresh);
     },
 
     async rotateMasterKey(next) {

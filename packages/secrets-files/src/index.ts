@@ -4,7 +4,7 @@
  * @module
  */
 export { closeToOthers } from "./close-to-others.ts";
-export { createPrivateFile } from "./create-private-file.ts";
+export { buildPrivateFile, createPrivateFile } from "./create-private-file.ts";
 export { sweepDrafts } from "./draft.ts";
 export { fileIdentity } from "./file-identity.ts";
 export { moveFile } from "./move-file.ts";

@@ -1,7 +1,7 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createPrivateFile } from "../src/index.ts";
+import { buildPrivateFile, createPrivateFile } from "../src/index.ts";
 import { bundleScript, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
@@ -29,6 +29,27 @@ it.each([
 it("a folder that is not there is an error of the file system", () => {
   const path = join(temporaryFolder(), "none", "file");
   expect(() => createPrivateFile(path, "x")).toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+it("what is built has mode 0600 and appears when it is whole", () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "file");
+  const build = (draft: string) => {
+    expect([modeOf(draft), existsSync(path)]).toEqual(["600", false]);
+    writeFileSync(draft, "built");
+  };
+  expect([buildPrivateFile(path, build), modeOf(path), readFileSync(path, "utf8")]).toEqual([true, "600", "built"]);
+  expect(buildPrivateFile(path, (draft) => writeFileSync(draft, "again"))).toBe(false);
+  expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["built", ["file"]]);
+});
+
+it("nothing is left of what cannot be built", () => {
+  const folder = temporaryFolder();
+  const fail = () => {
+    throw new RangeError("broken");
+  };
+  expect(() => buildPrivateFile(join(folder, "file"), fail)).toThrow("broken");
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 it("of twenty processes that start at once one creates the file, and it is whole", async () => {

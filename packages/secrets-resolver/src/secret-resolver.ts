@@ -21,17 +21,28 @@ export function createSecretResolver(sources: readonly SecretSource[]): SecretRe
     async openScope(declared) {
       const names = [...new Set(declared.map(parseSecretName))];
       const results = await Promise.all(names.map(async (name) => await find(sources, name)));
-      const missing = names.filter((_, index) => results[index] === null);
-      if (missing.length > 0) throw secretsMissing(missing);
-      return createScope(results.filter((secret) => secret !== null));
+      const missing = names.filter((_, index) => results[index]?.found === null);
+      if (missing.length > 0)
+        throw secretsMissing(
+          missing,
+          results.flatMap(({ hints }) => hints),
+        );
+      return createScope(results.flatMap(({ found }) => found ?? []));
     },
   };
 }
 
-async function find(sources: readonly SecretSource[], name: SecretName): Promise<ResolvedSecret | null> {
+interface Lookup {
+  readonly found: ResolvedSecret | null;
+  /** What sources that do not have it know of it. */
+  readonly hints: readonly string[];
+}
+
+async function find(sources: readonly SecretSource[], name: SecretName): Promise<Lookup> {
+  const hints: string[] = [];
   for (const source of sources) {
     const answer = await source.lookup(name);
-    if (answer.status === "found") return { ...answer.secret, name, source: source.id };
+    if (answer.status === "found") return { found: { ...answer.secret, name, source: source.id }, hints: [] };
     if (answer.status !== "absent") {
       throw new AutokestraError(
         "SOURCE_FAILED",
@@ -41,8 +52,9 @@ async function find(sources: readonly SecretSource[], name: SecretName): Promise
         },
       );
     }
+    if (answer.hint !== undefined) hints.push(answer.hint);
   }
-  return null;
+  return { found: null, hints };
 }
 
 function createScope(resolved: readonly ResolvedSecret[]): SecretScope {

@@ -9,7 +9,9 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
         const { metadata, fields } = await secrets.get(name);
         return { status: "found", secret: { type: metadata.type, fields, expiresAt: metadata.expiresAt } };
       } catch (error) {
-        if (error instanceof AutokestraError && error.code === "SECRET_NOT_FOUND") return { status: "absent" };
+        if (!(error instanceof AutokestraError)) throw error;
+        if (error.code === "SECRET_NOT_FOUND") return { status: "absent" };
+        if (error.code === "SECRET_DELETED") return { status: "absent", hint: `${error.message}. ${error.hint}` };
         throw error;
       }
     },

@@ -1,16 +1,25 @@
 import { storeUnavailable } from "@autokestra/secrets-core";
-import { preparePrivateFolder, replacePrivateFile } from "@autokestra/secrets-files";
+import {
+  createPrivateFile,
+  fileIdentity,
+  preparePrivateFolder,
+  replacePrivateFile,
+  sweepDrafts,
+} from "@autokestra/secrets-files";
 import { withFileLock } from "./file-lock.ts";
 import { type FileView, withFileView } from "./file-view.ts";
 import { EMPTY_DOCUMENT, formatDocument, parseDocument, type SecretsDocument } from "./secrets-document.ts";
-import { toStoreError } from "./store-error.ts";
+import { attempt } from "./store-error.ts";
 
 /** How often an update starts again because its lock was lost. */
 const ATTEMPTS = 10;
 
 /** A document on the disk. All methods throw AutokestraError with a `STORE_*` code. */
 export interface DocumentFile {
-  /** The document as it is now; an empty one where there is no file. Takes no lock: a file is replaced whole. */
+  /** Makes the file with an empty document, and its folder, where there is none. */
+  create(): Promise<void>;
+
+  /** The document as it is now. Takes no lock: a file is replaced whole. */
   read(): Promise<SecretsDocument>;
 
   /**
@@ -21,57 +30,92 @@ export interface DocumentFile {
    */
   update(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean>;
 
-  /** When all updates that were begun have ended. */
-  settled(): Promise<void>;
+  /** Does `work` after all updates that were begun, and while no other process updates. There are no updates after it. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+
+  /** Ends when all updates that were begun have ended. */
+  close(): Promise<void>;
 }
 
 /** @param lockTimeoutMs how long an update waits for other processes */
 export function createDocumentFile(path: string, lockTimeoutMs: number): DocumentFile {
   let last: Promise<unknown> = Promise.resolve();
+  let wasSeen = false;
+  let isGivenAway = false;
+  /** To parse is most of the work of reading. */
+  let cached: { readonly stamp: string; readonly document: SecretsDocument } | null = null;
 
-  function parse({ bytes }: FileView): SecretsDocument {
-    return bytes === null ? EMPTY_DOCUMENT : parseDocument(bytes, path);
+  const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
+
+  /** A store that is gone is not an empty one: whoever has moved it has its secrets. */
+  function gone(): Error {
+    return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
   }
 
-  async function attempt<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw toStoreError(error, path);
-    }
+  function parse({ stamp, read }: FileView): SecretsDocument {
+    if (stamp !== null && stamp === cached?.stamp) return cached.document;
+    const bytes = read();
+    if (bytes === null) throw gone();
+    wasSeen = true;
+    const document = parseDocument(bytes, path);
+    cached = stamp === null ? null : { stamp, document };
+    return document;
   }
 
   /** In one process updates wait here, in order, and not for the lock, which is taken by chance. */
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (isGivenAway) throw refuse("it is being moved or replaced");
     const turn = last.then(work);
     last = turn.catch(() => undefined);
     return await turn;
   }
 
-  async function updateLocked(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean> {
-    for (let attempts = 0; attempts < ATTEMPTS; attempts++) {
-      preparePrivateFolder(path, (problem, hint) => storeUnavailable(path, problem, hint));
-      const outcome = await withFileLock(path, lockTimeoutMs, async () => {
-        return withFileView(path, (view) => {
-          const next = change(parse(view));
-          if (next === null) return "unchanged";
-          return replacePrivateFile(path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
-        });
-      });
-      if (outcome !== "overtaken") return outcome === "replaced";
-    }
-    throw storeUnavailable(path, "other processes do not respect its lock");
+  /** The folder as it must be, and the lock. */
+  async function locked<T>(work: () => Promise<T>): Promise<T> {
+    await attempt(path, () => {
+      if (fileIdentity(path) === null) throw gone();
+      preparePrivateFolder(path, refuse);
+    });
+    return await withFileLock(path, lockTimeoutMs, work);
+  }
+
+  function replace(view: FileView, change: (document: SecretsDocument) => SecretsDocument | null): string {
+    const next = change(parse(view));
+    if (next === null) return "unchanged";
+    return replacePrivateFile(path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
   }
 
   return {
+    async create() {
+      await attempt(path, () => {
+        if (fileIdentity(path) !== null) return;
+        preparePrivateFolder(path, refuse);
+        createPrivateFile(path, formatDocument(EMPTY_DOCUMENT));
+        sweepDrafts(path);
+      });
+    },
     async read() {
-      return await attempt(async () => withFileView(path, parse));
+      return await attempt(path, () => withFileView(path, parse));
     },
     async update(change) {
-      return await inTurn(async () => await attempt(async () => await updateLocked(change)));
+      return await inTurn(async () => {
+        for (let attempts = 0; attempts < ATTEMPTS; attempts++) {
+          const outcome = await locked(
+            async () => await attempt(path, () => withFileView(path, (view) => replace(view, change))),
+          );
+          if (outcome !== "overtaken") return outcome === "replaced";
+        }
+        throw refuse("other processes do not respect its lock");
+      });
     },
-    async settled() {
+    async exclusively(work) {
+      const turn = inTurn(async () => await locked(work));
+      isGivenAway = true;
+      return await turn;
+    },
+    async close() {
       await last;
+      cached = null;
     },
   };
 }

@@ -2,6 +2,7 @@ import { mkdir, rmdir, rmdirSync, stat, utimes } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import { lock } from "proper-lockfile";
+import { attempt } from "./store-error.ts";
 
 /** Longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 20;
@@ -26,10 +27,10 @@ const OPTIONS = {
  * Does `work` while no other process, and no other opening of the store in this one, holds the lock `path`.lock.
  *
  * @param timeoutMs how long to wait for the lock
- * @throws AutokestraError `STORE_UNAVAILABLE` where the time is over, or what `work` throws
+ * @throws AutokestraError `STORE_UNAVAILABLE` where the time is over or no lock can be made, or what `work` throws
  */
 export async function withFileLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-  const release = await acquire(path, timeoutMs);
+  const release = await attempt(path, async () => await acquire(path, timeoutMs));
   try {
     return await work();
   } finally {

@@ -1,40 +1,54 @@
 import { resolve } from "node:path";
 import {
-  byName,
   checkHeader,
-  checkWrite,
+  KEPT_VERSIONS,
   passesFilter,
   type SecretMetadata,
-  type SecretStore,
-  secretCorrupt,
+  type SecretStoreFile,
   storeClosed,
+  storeUnavailable,
 } from "@autokestra/secrets-core";
+import { createPrivateFile, sweepDrafts } from "@autokestra/secrets-files";
+import {
+  loadSecrets,
+  markSecret,
+  purgeSecrets,
+  putSecrets,
+  readable,
+  resealSecrets,
+  wasDeletedBefore,
+} from "./document-changes.ts";
 import { createDocumentFile, type DocumentFile } from "./document-file.ts";
-import { formatEntry, parseEntry, parseEntryMetadata } from "./secret-entry.ts";
+import { parseEntry, parseEntryMetadata, parseHistory } from "./secret-entry.ts";
+import { formatDocument, type SecretsDocument } from "./secrets-document.ts";
+import { attempt } from "./store-error.ts";
 
 export interface FileStoreOptions {
   /** How long to wait for other processes, in milliseconds; 5000 unless told. */
   readonly lockTimeoutMs?: number | undefined;
+  /** Make the store where there is none; true unless told. */
+  readonly create?: boolean | undefined;
 }
 
 /**
- * Opens a store of sealed secrets in one JSON file. Opening and reading make nothing; the first write makes the file with
- * mode 0600 and its folder with 0700, also under umask 000. Looser modes are tightened before a write. Any number of processes
- * may use it at once: readers never wait, writers wait for each other.
+ * Opens a store of sealed secrets in one JSON file, and makes it where there is none: the file with mode 0600, its folder with
+ * 0700, also under umask 000. Looser modes are tightened before a write. Any number of processes may use it at once: readers
+ * never wait, writers wait for each other. A file that is gone is an error from then on, never an empty store.
  *
  * @param path the file; a symbolic link is refused
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`
  */
-export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<SecretStore> {
-  const { lockTimeoutMs = 5000 } = options;
+export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<SecretStoreFile> {
+  const { lockTimeoutMs = 5000, create = true } = options;
   const file = resolve(path);
   const document = createDocumentFile(file, lockTimeoutMs);
+  if (create) await document.create();
   // What cannot be read is said now, not at the first secret.
   await document.read();
   return createStore(document, file);
 }
 
-function createStore(document: DocumentFile, file: string): SecretStore {
+function createStore(document: DocumentFile, file: string): SecretStoreFile {
   let open = true;
 
   function use(): DocumentFile {
@@ -42,13 +56,9 @@ function createStore(document: DocumentFile, file: string): SecretStore {
     return document;
   }
 
-  function readable<T>(parsed: T | null, name: string): T {
-    if (parsed === null) throw secretCorrupt(file, name);
-    return parsed;
-  }
-
-  function metadataOf(entries: ReadonlyMap<string, unknown>, name: string): SecretMetadata | null {
-    return entries.has(name) ? readable(parseEntryMetadata(entries.get(name)), name) : null;
+  /** For what often has nothing to do: without the lock then, also where nobody can write. */
+  async function updateIfNeeded(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean> {
+    return change(await use().read()) !== null && (await use().update(change));
   }
 
   return {
@@ -57,36 +67,74 @@ function createStore(document: DocumentFile, file: string): SecretStore {
       return (await use().read()).header;
     },
     async writeHeader(next, expected) {
-      return await use().update(({ header, entries }) => (header === expected ? { header: next, entries } : null));
+      return await updateIfNeeded(({ header, entries }) => (header === expected ? { header: next, entries } : null));
     },
     async get(name) {
-      const { entries } = await use().read();
-      return entries.has(name) ? readable(parseEntry(entries.get(name)), name) : null;
+      const entry = (await use().read()).entries.get(name);
+      return entry === undefined ? null : readable(parseEntry(entry), name, file);
     },
-    async list(filter) {
-      const { entries } = await use().read();
-      const all = [...entries].map(([name, entry]) => readable(parseEntryMetadata(entry), name));
-      return all.filter((metadata) => passesFilter(metadata, filter)).sort(byName);
+    async history(name) {
+      const entry = (await use().read()).entries.get(name);
+      return entry === undefined ? [] : readable(parseHistory(entry), name, file);
     },
-    async put(writes, expectedHeader) {
-      await use().update(({ header, entries }) => {
-        checkHeader(header, expectedHeader);
-        const checked = writes.map((write) => checkWrite(write, (name) => metadataOf(entries, name)));
-        const changed = checked.map((secret) => [secret.metadata.name, formatEntry(secret)] as const);
-        return { header, entries: new Map([...entries, ...changed]) };
+    async list(filter = {}) {
+      const { after, limit = Number.POSITIVE_INFINITY } = filter;
+      const page: SecretMetadata[] = [];
+      for (const [name, entry] of (await use().read()).entries) {
+        if (page.length >= limit) break;
+        if (after !== undefined && name <= after) continue;
+        const metadata = readable(parseEntryMetadata(entry), name, file);
+        if (passesFilter(metadata, filter)) page.push(metadata);
+      }
+      return page;
+    },
+    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
+      await use().update((current) => {
+        checkHeader(current.header, header);
+        return putSecrets(current, writes, keepVersions, file);
       });
     },
-    async delete(name) {
-      // Without the lock, which would make a folder: there may be no store yet.
-      if (!(await use().read()).entries.has(name)) return false;
-      return await use().update(({ header, entries }) => {
-        const rest = new Map(entries);
-        return rest.delete(name) ? { header, entries: rest } : null;
+    async reseal(secrets, header) {
+      await use().update((current) => {
+        checkHeader(current.header, header);
+        return resealSecrets(current, secrets);
       });
+    },
+    async delete(name, deletedAt) {
+      return await updateIfNeeded((current) => markSecret(current, name, deletedAt));
+    },
+    async restore(name) {
+      return await updateIfNeeded((current) => markSecret(current, name, null));
+    },
+    async purge(name) {
+      return await updateIfNeeded((current) => purgeSecrets(current, (one) => one === name));
+    },
+    async purgeDeleted(before) {
+      let purged = 0;
+      await updateIfNeeded((current) => {
+        const next = purgeSecrets(current, (_, entry) => wasDeletedBefore(entry, before));
+        purged = current.entries.size - (next ?? current).entries.size;
+        return next;
+      });
+      return purged;
+    },
+    async backup(path) {
+      const copy = resolve(path);
+      const content = formatDocument(await use().read());
+      await attempt(copy, () => {
+        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "there is something of this name already");
+        sweepDrafts(copy);
+      });
+    },
+    async load(histories) {
+      await use().update((current) => loadSecrets(current, histories));
+    },
+    async exclusively(work) {
+      return await use().exclusively(work);
     },
     async close() {
       open = false;
-      await document.settled();
+      await document.close();
     },
   };
 }

@@ -25,6 +25,7 @@ it.each([
   const folder = temporaryFolder();
   const path = join(folder, "secrets.json");
   const store = await openFileStore(path);
+  rmSync(path);
   writeFileSync(join(folder, "elsewhere"), '{"format":1,"header":null,"secrets":[]}');
   place(path);
   const refused = { code: "STORE_UNAVAILABLE", message: expect.stringContaining(`it is ${kind}`) };
@@ -65,16 +66,20 @@ it("a file that has appeared since there was none is left alone", () => {
   expect([replaced, readFileSync(path, "utf8")]).toEqual([false, "first"]);
 });
 
-it("the drafts of killed processes are swept by the next write, and nothing else is", async () => {
+it("the drafts of killed processes are swept by making the store and by the next write, and nothing else is", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "secrets.json");
-  writeFileSync(`${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+  const draft = `${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
+  writeFileSync(draft, "half");
   writeFileSync(`${path}.backup`, "kept");
   writeFileSync(join(folder, "other.json.1.draft"), "kept");
+  const left = ["other.json.1.draft", "secrets.json", "secrets.json.backup"];
   const store = await openFileStore(path);
+  expect(readdirSync(folder)).toEqual(left);
+  writeFileSync(draft, "half");
   await store.list();
-  expect(readdirSync(folder)).toHaveLength(3);
+  expect(readdirSync(folder)).toHaveLength(4);
   await putSecret(store, sampleSecret("A"));
   await store.close();
-  expect(readdirSync(folder)).toEqual(["other.json.1.draft", "secrets.json", "secrets.json.backup"]);
+  expect(readdirSync(folder)).toEqual(left);
 });

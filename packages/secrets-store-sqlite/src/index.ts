@@ -3,5 +3,6 @@
  *
  * @module
  */
+export type { SqliteFacts } from "./sqlite-facts.ts";
 export { isSqliteMissing } from "./sqlite-library.ts";
-export { openSqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";
+export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";

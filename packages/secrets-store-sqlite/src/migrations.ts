@@ -4,7 +4,12 @@ import type { Database } from "better-sqlite3";
 /** `akst`: marks a database as a secret store. See https://sqlite.org/pragma.html#pragma_application_id */
 const APPLICATION_ID = 0x616b7374;
 
-/** The steps from nothing to today's schema. Never change one that was released: add the next. */
+/**
+ * The steps from nothing to today's schema. Never change one that was released: add the next.
+ *
+ * `secrets` has a row per version. When a secret was deleted stands in its current row alone. Each index has the names in order:
+ * a page of a list is a piece of one of them.
+ */
 export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE header (
@@ -14,20 +19,28 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE secrets (
     id          TEXT NOT NULL,
-    name        TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
     type        TEXT NOT NULL,
     description TEXT,
     tags        TEXT NOT NULL,
     version     INTEGER NOT NULL,
+    is_current  INTEGER NOT NULL CHECK (is_current IN (0, 1)),
     created_at  TEXT NOT NULL,
     updated_at  TEXT NOT NULL,
     expires_at  TEXT,
+    deleted_at  TEXT CHECK (is_current OR deleted_at IS NULL),
     format      INTEGER NOT NULL,
     key_id      TEXT NOT NULL,
     nonce       BLOB NOT NULL,
     tag         BLOB NOT NULL,
     ciphertext  BLOB NOT NULL
   ) STRICT;
+
+  CREATE UNIQUE INDEX secrets_version ON secrets (name, version);
+  CREATE UNIQUE INDEX secrets_current ON secrets (name) WHERE is_current = 1;
+  CREATE INDEX secrets_type ON secrets (type, name) WHERE is_current = 1;
+  CREATE INDEX secrets_expiry ON secrets (name, expires_at) WHERE is_current = 1 AND expires_at IS NOT NULL;
+  CREATE INDEX secrets_deleted ON secrets (name, deleted_at) WHERE is_current = 1 AND deleted_at IS NOT NULL;
   `,
 ];
 

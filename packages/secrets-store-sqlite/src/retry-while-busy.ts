@@ -8,7 +8,7 @@ const MAX_PAUSE = 5;
  * Runs `attempt` again while another connection has the database locked, until it works or the time is over. SQLite's own
  * waiting backs off: whoever has waited longest then asks least often, and starves. Here everybody asks at random moments.
  *
- * @throws the SQLITE_BUSY of the last attempt, or what else `attempt` throws
+ * @throws the error of the last attempt, or what else `attempt` throws
  */
 export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Promise<T> {
   const deadline = performance.now() + timeoutMs;
@@ -22,7 +22,7 @@ export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Pr
   }
 }
 
-/** `SQLITE_BUSY` itself, or `SQLITE_BUSY_SNAPSHOT`, `SQLITE_BUSY_RECOVERY`. */
-function isBusy(error: unknown): boolean {
-  return errorCode(error).startsWith("SQLITE_BUSY");
+/** `SQLITE_BUSY` with all its kinds, or `SQLITE_PROTOCOL`: others were faster at each of SQLite's own attempts. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|PROTOCOL)/.test(errorCode(error));
 }

@@ -6,7 +6,7 @@ import {
   secretMetadataSchema,
 } from "@autokestra/secrets-core";
 
-/** The metadata of a secret as SQLite keeps them. What the columns hold is checked on the way out, not trusted. */
+/** The metadata of one version as SQLite keeps them. What the columns hold is checked on the way out, not trusted. */
 export interface MetadataRow {
   readonly id: string;
   readonly name: string;
@@ -15,12 +15,16 @@ export interface MetadataRow {
   /** A JSON array of strings. */
   readonly tags: string;
   readonly version: number;
+  /** 1 or 0. */
+  readonly isCurrent: number;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly expiresAt: string | null;
+  /** Of the current version only. */
+  readonly deletedAt: string | null;
 }
 
-/** A whole secret as SQLite keeps it. */
+/** One whole version as SQLite keeps it. */
 export interface SealedRow extends MetadataRow {
   readonly format: number;
   readonly keyId: string;
@@ -29,8 +33,10 @@ export interface SealedRow extends MetadataRow {
   readonly ciphertext: Uint8Array;
 }
 
-export function toSealedRow({ metadata, envelope }: SealedSecret): SealedRow {
-  return { ...metadata, tags: JSON.stringify(metadata.tags), ...envelope };
+/** The row of the current version of a secret, or of an older one. */
+export function toSealedRow({ metadata, envelope }: SealedSecret, isCurrent = true): SealedRow {
+  const deletedAt = isCurrent ? metadata.deletedAt : null;
+  return { ...metadata, tags: JSON.stringify(metadata.tags), isCurrent: isCurrent ? 1 : 0, deletedAt, ...envelope };
 }
 
 /** throws AutokestraError `STORE_CORRUPT`, naming the secret */

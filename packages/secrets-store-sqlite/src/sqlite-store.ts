@@ -1,24 +1,19 @@
 import { resolve } from "node:path";
-import {
-  checkHeader,
-  checkWrite,
-  type SecretMetadata,
-  type SecretName,
-  type SecretStore,
-  type SecretWrite,
-  storeClosed,
-  storeCorrupt,
-  storeUnavailable,
-} from "@autokestra/secrets-core";
-import { type Connection, openConnection } from "./connection.ts";
-import { retryWhileBusy } from "./retry-while-busy.ts";
-import { type SealedRow, toMetadata, toSealedRow, toSealedSecret } from "./sealed-row.ts";
-import { loadSqlite } from "./sqlite-library.ts";
-import { toStoreError } from "./store-error.ts";
+import { KEPT_VERSIONS, type SecretStoreFile } from "@autokestra/secrets-core";
+import { backupDatabase } from "./backup-database.ts";
+import { openSession } from "./session.ts";
+import { readSqliteFacts, type SqliteFacts } from "./sqlite-facts.ts";
 
 export interface SqliteStoreOptions {
   /** How long to wait for other processes, in milliseconds; 5000 unless told. */
   readonly busyTimeoutMs?: number | undefined;
+  /** False: a store that is not there is `STORE_UNAVAILABLE`. True unless told. */
+  readonly create?: boolean | undefined;
+}
+
+/** A store in one SQLite database. */
+export interface SqliteStore extends SecretStoreFile {
+  facts(): Promise<SqliteFacts>;
 }
 
 /**
@@ -29,106 +24,45 @@ export interface SqliteStoreOptions {
  * @throws AutokestraError `STORE_UNAVAILABLE` (`isSqliteMissing` tells a missing library from a store in trouble),
  * `STORE_CORRUPT`, `STORE_TOO_NEW`
  */
-export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SecretStore> {
-  const { busyTimeoutMs = 5000 } = options;
-  const file = resolve(path);
-  const library = await loadSqlite();
-
-  async function attempt<T>(work: () => T): Promise<T> {
-    try {
-      return await retryWhileBusy(busyTimeoutMs, work);
-    } catch (error) {
-      throw toStoreError(error, file);
-    }
-  }
-
-  const connection = await attempt(() => openConnection(library, file));
-  return createStore(connection, file, attempt);
-}
-
-function createStore(
-  { database, statements, isInPlace }: Connection,
-  file: string,
-  attempt: <T>(work: () => T) => Promise<T>,
-): SecretStore {
-  async function use<T>(work: () => T): Promise<T> {
-    return await attempt(() => {
-      if (!database.open) throw storeClosed();
-      return work();
-    });
-  }
-
-  async function write<T>(work: () => T): Promise<T> {
-    return await use(() => {
-      if (!isInPlace()) throw storeUnavailable(file, "it was moved or removed while it was open");
-      return work();
-    });
-  }
-
-  function metadataOf(name: SecretName): SecretMetadata | null {
-    const row = statements.getMetadata.get(name);
-    return row === undefined ? null : toMetadata(row, file);
-  }
-
-  const compareAndSet = database.transaction((writes: readonly SecretWrite[], header: string | null) => {
-    checkHeader(statements.readHeader.get() ?? null, header);
-    for (const one of writes) statements.put.run(toSealedRow(checkWrite(one, metadataOf)));
-  });
-
-  /** Past the index, in one snapshot: between two of them another process can have written the name. */
-  const lookAgain = database.transaction((name: SecretName): SealedRow | null => {
-    const row = statements.get.get(name);
-    if (row === undefined && statements.isListed.get(name) !== undefined)
-      throw storeCorrupt(file, "its index is damaged");
-    return row ?? null;
-  });
-
-  /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
-  function truncateWal(): void {
-    try {
-      database.pragma("wal_checkpoint(TRUNCATE)");
-    } catch {
-      // What was written is safe in the WAL: this is no reason to call it failed.
-    }
-  }
+export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
+  const { busyTimeoutMs = 5000, create = true } = options;
+  const session = await openSession(resolve(path), busyTimeoutMs, create);
+  const { read, write, truncateWal } = session;
 
   return {
     backend: "sqlite",
-    async readHeader() {
-      return await use(() => statements.readHeader.get() ?? null);
+    readHeader: () => read(({ reader }) => reader.header()),
+    writeHeader: (header, expected) => write((writer) => writer.writeHeader(header, expected)),
+    get: (name) => read(({ reader }) => reader.get(name)),
+    history: (name) => read(({ reader }) => reader.history(name)),
+    list: (filter) => read(({ reader }) => reader.list(filter)),
+    put: (writes, header, { keepVersions = KEPT_VERSIONS } = {}) =>
+      write((writer) => writer.put(writes, header, keepVersions)),
+    reseal: (secrets, header) => write((writer) => writer.reseal(secrets, header)),
+    async delete(name, deletedAt) {
+      const deleted = await write((writer) => writer.delete(name, deletedAt));
+      if (deleted) truncateWal();
+      return deleted;
     },
-    async writeHeader(header, expected) {
-      return await write(() => {
-        const { insertHeader, replaceHeader } = statements;
-        const { changes } = expected === null ? insertHeader.run(header) : replaceHeader.run(header, expected);
-        return changes === 1;
+    restore: (name) => write((writer) => writer.restore(name)),
+    async purge(name) {
+      const purged = await write((writer) => writer.purge(name));
+      if (purged) truncateWal();
+      return purged;
+    },
+    async purgeDeleted(before) {
+      const count = await write((writer) => writer.purgeDeleted(before));
+      if (count > 0) truncateWal();
+      return count;
+    },
+    async load(histories) {
+      await write((writer) => {
+        for (const history of histories) writer.load(history);
       });
     },
-    async get(name) {
-      return await use(() => {
-        const row = statements.get.get(name) ?? lookAgain(name);
-        return row === null ? null : toSealedSecret(row, file);
-      });
-    },
-    async list({ type = null, tags = [] } = {}) {
-      return await use(() => {
-        const rows = statements.list.all({ type, tags: JSON.stringify(tags) });
-        return rows.map((row) => toMetadata(row, file));
-      });
-    },
-    async put(writes, header) {
-      // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
-      await write(() => compareAndSet.immediate(writes, header));
-    },
-    async delete(name) {
-      const { changes } = await write(() => statements.delete.run(name));
-      if (changes > 0) truncateWal();
-      return changes > 0;
-    },
-    async close() {
-      if (!database.open) return;
-      truncateWal();
-      database.close();
-    },
+    backup: (target) => read(({ database }) => backupDatabase(database, resolve(target))),
+    exclusively: session.exclusively,
+    facts: () => read(({ database }) => readSqliteFacts(database)),
+    close: session.close,
   };
 }

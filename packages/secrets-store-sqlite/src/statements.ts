@@ -1,53 +1,89 @@
+import type { SecretName } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
 import type { MetadataRow, SealedRow } from "./sealed-row.ts";
 
-/** All that a store asks of its database. */
+/** Which version, and its new envelope. */
+export type ResealRow = Pick<SealedRow, "id" | "name" | "version" | "format" | "keyId" | "nonce" | "tag" | "ciphertext">;
+
+/** All that a store asks of its database, but lists. */
 export interface Statements {
   readonly readHeader: Statement<[], string>;
   readonly insertHeader: Statement<[string]>;
   /** The new header, then the one that must be there. */
   readonly replaceHeader: Statement<[string, string]>;
-  readonly get: Statement<[string], SealedRow>;
-  /** 1 where a look at every row finds the name. */
-  readonly isListed: Statement<[string], number>;
-  readonly getMetadata: Statement<[string], MetadataRow>;
-  /** `tags` is a JSON array. */
-  readonly list: Statement<[{ type: string | null; tags: string }], MetadataRow>;
-  readonly put: Statement<[SealedRow]>;
-  readonly delete: Statement<[string]>;
+  readonly current: Statement<[string], SealedRow>;
+  readonly currentMetadata: Statement<[string], MetadataRow>;
+  readonly versions: Statement<[string], SealedRow>;
+  /** 1 where the index of current versions has the name. */
+  readonly hasCurrent: Statement<[string], number>;
+  /** 1 where the index of all versions has the name. */
+  readonly hasVersion: Statement<[string], number>;
+  readonly insert: Statement<[SealedRow]>;
+  /** The current version is an older one from now on. */
+  readonly retire: Statement<[string]>;
+  /** A name, the same again, and how many versions may stay. */
+  readonly trim: Statement<[string, string, number]>;
+  readonly reseal: Statement<[ResealRow]>;
+  /** When it was deleted, null to restore it, then the name. */
+  readonly setDeleted: Statement<[string | null, string]>;
+  readonly purge: Statement<[string]>;
+  /** Names of what was deleted before a moment. */
+  readonly deletedBefore: Statement<[string], SecretName>;
 }
 
-const METADATA = `id, name, type, description, tags, version,
-  created_at AS createdAt, updated_at AS updatedAt, expires_at AS expiresAt`;
+export const METADATA = `row.id, row.name, row.type, row.description, row.tags, row.version, row.is_current AS isCurrent,
+  row.created_at AS createdAt, row.updated_at AS updatedAt, row.expires_at AS expiresAt, row.deleted_at AS deletedAt`;
+const SEALED = `${METADATA}, row.format, row.key_id AS keyId, row.nonce, row.tag, row.ciphertext`;
+
+/**
+ * The rows that an index points to. A join, for otherwise SQLite takes a name that is in the index from there: what a damaged
+ * index points to would come under the name that was asked for. Where it points to nothing, all columns are NULL.
+ */
+export function rowsOf(index: string): string {
+  return `FROM secrets AS entry INDEXED BY ${index} LEFT JOIN secrets AS row ON row.rowid = entry.rowid`;
+}
 
 export function prepareStatements(database: Database): Statements {
   return {
     readHeader: database.prepare<[], string>("SELECT text FROM header").pluck(),
     insertHeader: database.prepare("INSERT INTO header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     replaceHeader: database.prepare("UPDATE header SET text = ? WHERE text = ?"),
-    get: database.prepare(`
-      SELECT ${METADATA}, format, key_id AS keyId, nonce, tag, ciphertext
-      FROM secrets WHERE name = ?`),
-    // Past the index: where it is damaged, a secret that is there must not count as absent.
-    isListed: database.prepare<[string], number>("SELECT 1 FROM secrets NOT INDEXED WHERE name = ?").pluck(),
-    getMetadata: database.prepare(`SELECT ${METADATA} FROM secrets WHERE name = ?`),
-    // A secret passes if no wanted tag is missing from its own.
-    list: database.prepare(`
-      SELECT ${METADATA} FROM secrets
-      WHERE (@type IS NULL OR type = @type)
-        AND NOT EXISTS (
-          SELECT 1 FROM json_each(@tags) AS wanted
-          WHERE wanted.value NOT IN (SELECT value FROM json_each(secrets.tags))
-        )
-      ORDER BY name`),
-    put: database.prepare(`
-      REPLACE INTO secrets (
-        id, name, type, description, tags, version, created_at, updated_at, expires_at,
+    current: database.prepare(
+      `SELECT ${SEALED} ${rowsOf("secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
+    ),
+    currentMetadata: database.prepare(
+      `SELECT ${METADATA} ${rowsOf("secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
+    ),
+    versions: database.prepare(
+      `SELECT ${SEALED} ${rowsOf("secrets_version")} WHERE entry.name = ? ORDER BY entry.version DESC`,
+    ),
+    hasCurrent: database
+      .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_current WHERE name = ? AND is_current = 1")
+      .pluck(),
+    hasVersion: database
+      .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_version WHERE name = ? LIMIT 1")
+      .pluck(),
+    insert: database.prepare(`
+      INSERT INTO secrets (
+        id, name, type, description, tags, version, is_current, created_at, updated_at, expires_at, deleted_at,
         format, key_id, nonce, tag, ciphertext
       ) VALUES (
-        @id, @name, @type, @description, @tags, @version, @createdAt, @updatedAt, @expiresAt,
+        @id, @name, @type, @description, @tags, @version, @isCurrent, @createdAt, @updatedAt, @expiresAt, @deletedAt,
         @format, @keyId, @nonce, @tag, @ciphertext
       )`),
-    delete: database.prepare("DELETE FROM secrets WHERE name = ?"),
+    retire: database.prepare("UPDATE secrets SET is_current = 0, deleted_at = NULL WHERE name = ? AND is_current = 1"),
+    trim: database.prepare(`
+      DELETE FROM secrets INDEXED BY secrets_version WHERE name = ? AND is_current = 0
+        AND version <= (SELECT version FROM secrets WHERE name = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`),
+    reseal: database.prepare(`
+      UPDATE secrets SET format = @format, key_id = @keyId, nonce = @nonce, tag = @tag, ciphertext = @ciphertext
+      WHERE name = @name AND version = @version AND id = @id`),
+    setDeleted: database.prepare("UPDATE secrets SET deleted_at = ? WHERE name = ? AND is_current = 1"),
+    purge: database.prepare("DELETE FROM secrets INDEXED BY secrets_version WHERE name = ?"),
+    deletedBefore: database
+      .prepare<[string], SecretName>(`
+        SELECT name FROM secrets INDEXED BY secrets_deleted
+        WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`)
+      .pluck(),
   };
 }

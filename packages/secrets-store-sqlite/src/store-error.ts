@@ -10,15 +10,19 @@ const DAMAGE: Readonly<Record<string, string>> = {
   SQLITE_NOTADB: "it is not a database",
 };
 
-/** Primary result codes that say something about its surroundings. */
+export const READ_ONLY = "it is read-only";
+
+/** Result codes, primary ones unless one says more, about its surroundings. */
 const TROUBLE: Readonly<Record<string, string>> = {
   SQLITE_BUSY: "another process keeps it locked",
   SQLITE_CANTOPEN: "it cannot be opened",
   SQLITE_FULL: "disk is full",
   SQLITE_IOERR: "the disk failed to read or write",
+  SQLITE_IOERR_SHMSIZE: "disk is full",
   SQLITE_NOMEM: "there is not enough memory",
   SQLITE_PERM: "permission denied",
-  SQLITE_READONLY: "it is read-only",
+  SQLITE_PROTOCOL: "another process keeps it locked",
+  SQLITE_READONLY: READ_ONLY,
 };
 
 /**
@@ -31,6 +35,6 @@ export function toStoreError(error: unknown, path: string): AutokestraError {
   const primary = code.split("_", 2).join("_");
   const damage = DAMAGE[primary];
   if (damage !== undefined) return storeCorrupt(path, `${damage} (${code})`);
-  const reason = TROUBLE[primary] ?? systemReason(error) ?? "unexpected failure";
+  const reason = TROUBLE[code] ?? TROUBLE[primary] ?? systemReason(error) ?? "unexpected failure";
   return storeUnavailable(path, code === "" ? reason : `${reason} (${code})`);
 }

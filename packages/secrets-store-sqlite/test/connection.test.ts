@@ -25,11 +25,12 @@ it.each([
   ["secure_delete", 1],
   ["foreign_keys", 1],
   ["trusted_schema", 0],
+  ["cell_size_check", 1],
   ["busy_timeout", 0],
 ])("PRAGMA %s is %s on every connection", (pragma, value) => {
   const path = join(temporaryFolder(), "secrets.db");
   for (let opening = 1; opening <= 2; opening++) {
-    const { database } = openConnection(Database, path);
+    const { database } = openConnection(Database, path, true);
     expect(database.pragma(pragma, { simple: true })).toBe(value);
     database.close();
   }

@@ -21,7 +21,7 @@ it("a database that stays locked is an error that names it, and readers do not c
   const { path, store, other } = await lockedStore(50);
   const locked = { code: "STORE_UNAVAILABLE", message: expect.stringMatching(/keeps it locked \(SQLITE_BUSY\)/) };
   await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(locked);
-  await expect(store.delete(parseSecretName("A"))).rejects.toMatchObject(locked);
+  await expect(store.purge(parseSecretName("A"))).rejects.toMatchObject(locked);
   await expect(store.writeHeader("one", null)).rejects.toMatchObject({ message: expect.stringContaining(path) });
   expect(await store.get(parseSecretName("A"))).toEqual(sampleSecret("A"));
   other.exec("COMMIT");
@@ -47,6 +47,19 @@ it("a store that is closed while a write waits says so", async () => {
   await expect(write).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", message: "The secret store is closed" });
   other.close();
 });
+
+it.each(["SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_PROTOCOL"])(
+  "%s is tried again",
+  async (code) => {
+    let attempts = 0;
+    const attempt = () => {
+      attempts += 1;
+      if (attempts < 3) throw Object.assign(new Error("busy"), { code });
+      return "done";
+    };
+    expect([await retryWhileBusy(20_000, attempt), attempts]).toEqual(["done", 3]);
+  },
+);
 
 it.each([0, -1, Number.NaN])("a timeout of %s is one attempt", async (timeout) => {
   let attempts = 0;

@@ -48,7 +48,7 @@ describe("a row that no store has written", () => {
     await expect(store.get(parseSecretName("A"))).rejects.toMatchObject(damaged);
     await expect(store.list()).rejects.toMatchObject(damaged);
     expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
-    expect(await store.delete(parseSecretName("A"))).toBe(true);
+    expect(await store.purge(parseSecretName("A"))).toBe(true);
     expect(await store.list()).toEqual([sampleSecret("B").metadata]);
     await store.close();
   });

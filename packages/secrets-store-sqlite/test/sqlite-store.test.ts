@@ -33,17 +33,26 @@ describe("the bytes of a ciphertext", () => {
     expect(contentOf(folder).includes(CANARY)).toBe(true);
   });
 
-  it.each([1, 5000])("are gone from database and WAL after delete, with the store still open (%i)", async (repeat) => {
+  it.each([1, 5000])("are gone from database and WAL after purge, with the store still open (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
     await putSecret(store, sampleSecret("B"));
-    await store.delete(A);
+    await store.purge(A);
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await store.close();
   });
 
-  it.each([1, 5000])("are gone after they were replaced and the store was closed (%i)", async (repeat) => {
+  it.each([1, 5000])("are gone after purgeDeleted, with the store still open (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
-    await putSecret(store, sampleSecret("A", { version: 2 }), 1);
+    await store.delete(A, "2026-02-01T00:00:00.000Z");
+    expect(contentOf(folder).includes(CANARY)).toBe(true);
+    await store.purgeDeleted("2026-03-01T00:00:00.000Z");
+    expect(contentOf(folder).includes(CANARY)).toBe(false);
+    await store.close();
+  });
+
+  it.each([1, 5000])("are gone after as many versions as are kept, and closing (%i)", async (repeat) => {
+    const { folder, store } = await storeWithCanary(repeat);
+    await store.put([{ secret: sampleSecret("A", { version: 2 }), expectedVersion: 1 }], null, { keepVersions: 1 });
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
   });
@@ -52,7 +61,7 @@ describe("the bytes of a ciphertext", () => {
     const { folder, store } = await storeWithCanary(1);
     const other = await openSqliteStore(join(folder, "secrets.db"));
     await other.get(A);
-    await putSecret(store, sampleSecret("A", { version: 2 }), 1);
+    await store.purge(A);
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await other.close();

@@ -3,10 +3,15 @@ import { type CommandContext, withSecrets } from "../command-context.ts";
 
 export interface DeleteOptions {
   readonly force?: boolean;
+  readonly purge?: boolean;
 }
 
 /** Deletes a secret, after asking. */
-export async function deleteSecret(context: CommandContext, name: string, { force }: DeleteOptions): Promise<void> {
+export async function deleteSecret(
+  context: CommandContext,
+  name: string,
+  { force = false, purge = false }: DeleteOptions,
+): Promise<void> {
   const { terminal } = context;
   if (!force && !terminal.inputIsTty) {
     throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to delete it", {
@@ -16,10 +21,12 @@ export async function deleteSecret(context: CommandContext, name: string, { forc
   await withSecrets(context, false, async (secrets) => {
     if (!force && (await secrets.describe(name)) !== null) {
       const { confirmOrExit } = await import("../prompt.ts");
-      if (!(await confirmOrExit(`Delete secret '${name}'?`))) return terminal.note("Nothing was deleted");
+      const question = purge ? `Remove secret '${name}' and all its versions for good?` : `Delete secret '${name}'?`;
+      if (!(await confirmOrExit(question))) return terminal.note("Nothing was deleted");
     }
-    await secrets.delete(name);
-    if (terminal.json) terminal.write(`${JSON.stringify({ deleted: name })}\n`);
-    else terminal.note(`Secret '${name}' deleted`);
+    await secrets.delete(name, { purge });
+    if (terminal.json) terminal.write(`${JSON.stringify({ deleted: name, purged: purge })}\n`);
+    else if (purge) terminal.note(`Secret '${name}' removed for good`);
+    else terminal.note(`Secret '${name}' deleted; for 30 days \`autokestra secrets restore ${name}\` brings it back`);
   });
 }

@@ -1,14 +1,25 @@
 import { fieldNotFound, primaryField } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
+import { parseWholeNumber } from "../options.ts";
 
 export interface GetOptions {
   readonly field?: string;
+  readonly atVersion?: string;
 }
 
 /** Prints the value of a secret and nothing else. */
-export async function getSecret(context: CommandContext, name: string, { field }: GetOptions): Promise<void> {
+export async function getSecret(
+  context: CommandContext,
+  name: string,
+  { field, ...options }: GetOptions,
+): Promise<void> {
   const { terminal } = context;
-  const { metadata, fields } = await withSecrets(context, false, async (secrets) => await secrets.get(name));
+  const atVersion = options.atVersion === undefined ? undefined : parseWholeNumber("--at-version", options.atVersion);
+  const { metadata, fields } = await withSecrets(
+    context,
+    false,
+    async (secrets) => await secrets.get(name, { atVersion }),
+  );
   const names = Object.keys(fields);
   if (field !== undefined && !names.includes(field)) throw fieldNotFound(field, name, names);
   terminal.note("warning: the value of a secret is shown here; do not leave it in a log or a screenshot");

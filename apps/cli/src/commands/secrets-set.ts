@@ -1,6 +1,7 @@
 import { findUnmaskable } from "@autokestra/engine";
-import { AutokestraError, parseSecretName, type SecretType } from "@autokestra/secrets-core";
+import { parseSecretName, type SecretType } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
+import { parseWholeNumber } from "../options.ts";
 import { readFields } from "../read-fields.ts";
 import { toJson } from "../secret-json.ts";
 
@@ -23,7 +24,7 @@ export async function setSecret(
 ): Promise<void> {
   const { terminal } = context;
   parseSecretName(name);
-  const ifVersion = options.ifVersion === undefined ? undefined : parseVersion(options.ifVersion);
+  const ifVersion = options.ifVersion === undefined ? undefined : parseWholeNumber("--if-version", options.ifVersion);
   if (value !== undefined) {
     terminal.warn("warning: a value on the command line is visible in the process list and the shell history");
   }
@@ -42,12 +43,5 @@ export async function setSecret(
     }
     if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
     else terminal.note(`Secret '${name}' stored (${type}, version ${metadata.version})`);
-  });
-}
-
-function parseVersion(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new AutokestraError("USAGE", "--if-version takes a whole number", {
-    hint: "`secrets list` shows the versions.",
   });
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { SecretService } from "@autokestra/secrets-core";
+import type { DatedInput, SecretService } from "@autokestra/secrets-core";
+import type { CheckedSecret } from "./check-entries.ts";
 import type { ImportEntry } from "./import-entry.ts";
 import { type ImportReport, reportImport } from "./import-report.ts";
 import { type ImportOptions, planImport } from "./plan-import.ts";
@@ -18,7 +19,8 @@ export interface ImportOutcome extends ImportReport {
 /**
  * Writes what a source has: all of it in one step, or nothing where anything failed. Importing twice changes nothing.
  *
- * @throws AutokestraError of the store and the key; what is wrong with an entry is in the outcome
+ * @throws AutokestraError `VERSION_CONFLICT` where somebody else writes one of the names at the same time, or an error of the
+ * store or the key; what is wrong with an entry is in the outcome
  */
 export async function importSecrets(
   secrets: SecretService,
@@ -31,6 +33,15 @@ export async function importSecrets(
     rename,
     isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
   });
-  if (!dryRun && plan.writes.length > 0) await secrets.setAll(plan.writes);
+  if (!dryRun && plan.writes.length > 0) await secrets.setAll(await withVersions(secrets, plan.writes));
   return { ...reportImport(plan), renamed: plan.renamed };
+}
+
+/** The plan holds as long as nobody else writes: each name must have the version that it has now, or none. */
+async function withVersions(secrets: SecretService, writes: readonly CheckedSecret[]): Promise<DatedInput[]> {
+  const inputs: DatedInput[] = [];
+  for (const secret of writes) {
+    inputs.push({ ...secret, ifVersion: (await secrets.describe(secret.name))?.version ?? 0 });
+  }
+  return inputs;
 }

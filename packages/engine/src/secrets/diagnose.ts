@@ -1,6 +1,10 @@
-import { AutokestraError, type SealedSecret } from "@autokestra/secrets-core";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AutokestraError } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
+import { type Examination, examineRecords, type OnExamined } from "./examine-records.ts";
 import type { Installation } from "./installation.ts";
+import { otherBackend, STORE_FILES } from "./store-backend.ts";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -17,30 +21,24 @@ export interface Finding {
  *
  * @param onProgress told how many records were tried
  */
-export async function diagnose(
-  installation: Installation,
-  onProgress: (done: number, total: number) => void = () => undefined,
-): Promise<readonly Finding[]> {
-  const { store, folder, keys } = installation;
-  const names = await attempt("store", async () => (await store.list()).map(({ name }) => name));
-  if ("status" in names) return [names];
+export async function diagnose(installation: Installation, onProgress?: OnExamined): Promise<readonly Finding[]> {
+  const { store, folder, keys, encryption } = installation;
+  const count = await attempt("store", async () => (await store.list({ state: "all" })).length);
+  if ("status" in count) return [count];
   const place =
-    store.backend === "memory"
-      ? `none yet in ${folder}`
-      : `${store.backend} in ${folder}, ${names.value.length} secrets`;
-  const findings: Finding[] = [ok("store", place)];
-  if ((await store.readHeader()) === null && names.value.length === 0) {
+    store.backend === "memory" ? `none yet in ${folder}` : `${store.backend} in ${folder}, ${count.value} secrets`;
+  const findings: Finding[] = [ok("store", place), ...describeStore(installation)];
+  if ((await store.readHeader()) === null && count.value === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
   }
   const keyring = await attempt("key", async () => await keys.current());
   if ("status" in keyring) return [...findings, keyring];
-  const broken: string[] = [];
-  for (const [index, name] of names.value.entries()) {
-    const problem = await examine(installation, keyring.value, name);
-    if (problem !== null) broken.push(problem);
-    onProgress(index + 1, names.value.length);
-  }
-  return [...findings, ...describeKeys(keyring.value), ...describeRecords(names.value.length, broken)];
+  const examination = await attempt(
+    "records",
+    async () => await examineRecords({ store, encryption }, keyring.value, onProgress),
+  );
+  const records = "status" in examination ? [examination] : describeRecords(examination.value);
+  return [...findings, ...describeKeys(keyring.value), ...records];
 }
 
 async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): Promise<{ value: T } | Finding> {
@@ -50,23 +48,6 @@ async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): 
     if (!(error instanceof AutokestraError)) throw error;
     return { status: "failure", subject, message: error.message, hint: error.hint ?? null };
   }
-}
-
-/** What is wrong with a record, or null. Here, and only here, a missing key and a changed record are told apart. */
-async function examine(
-  { store, encryption }: Installation,
-  keyring: Keyring,
-  name: SealedSecret["metadata"]["name"],
-): Promise<string | null> {
-  const sealed = await attempt("records", async () => await store.get(name));
-  if ("status" in sealed) return sealed.message;
-  if (sealed.value === null) return null;
-  const { metadata, envelope } = sealed.value;
-  if (keyring.find(envelope.keyId) === null) {
-    return `'${name}' is sealed under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
-  }
-  const opened = await attempt("records", async () => await encryption.open(metadata, envelope));
-  return "status" in opened ? `'${name}' was changed since it was sealed` : null;
 }
 
 function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
@@ -86,10 +67,19 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
   ];
 }
 
-function describeRecords(total: number, broken: readonly string[]): Finding[] {
-  if (broken.length === 0) return [ok("records", `all ${total} open`)];
-  const hint = "Set it again, or restore it from a backup.";
-  return broken.map((message) => ({ status: "failure", subject: "records", message, hint }));
+function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
+  if (problems.length === 0) return [ok("records", `all ${versions} versions of ${secrets} secrets open`)];
+  const hint = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
+  return problems.map((message) => ({ status: "failure", subject: "records", message, hint }));
+}
+
+/** A store that is not the one that counts: a migration was killed after its last moment. */
+function describeStore({ store, folder }: Installation): Finding[] {
+  if (store.backend !== "sqlite" && store.backend !== "file") return [];
+  const path = join(folder, STORE_FILES[otherBackend(store.backend)]);
+  if (!existsSync(path)) return [];
+  const message = `${path} is not in use: a migration has left it`;
+  return [{ status: "warning", subject: "store", message, hint: "Move it away once the secrets were checked." }];
 }
 
 function ok(subject: Finding["subject"], message: string): Finding {

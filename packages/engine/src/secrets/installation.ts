@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
   createSecretService,
+  KEPT_VERSIONS,
   type SecretEncryption,
   type SecretService,
   type SecretStore,
@@ -64,8 +65,16 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
     encryption,
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
+    keepVersions: keptVersions(env),
   });
   return { store, folder, keyFile, keys, encryption, secrets };
+}
+
+/** How many versions of a secret are kept. */
+function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
+  if (text === "") return KEPT_VERSIONS;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new AutokestraError("USAGE", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999");
 }
 
 /** A copy of the secrets folder must not be a copy of its key. */

@@ -1,8 +1,17 @@
-import { lstat } from "node:fs/promises";
+import { lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { AutokestraError, createMemoryStore, errorCode, type SecretStore } from "@autokestra/secrets-core";
-
-export type Backend = "auto" | "sqlite" | "file";
+import {
+  AutokestraError,
+  createMemoryStore,
+  errorCode,
+  quotePath,
+  type SecretStore,
+  type SecretStoreFile,
+  storeUnavailable,
+} from "@autokestra/secrets-core";
+import { createPrivateFile } from "@autokestra/secrets-files";
+import { readBackendRecord, rememberBackend } from "./backend-record.ts";
+import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 
 export interface StoreOptions {
   /** Where `WORKFLOW_SECRETS_STORAGE_*` and the key are looked for. Default `process.env`. */
@@ -23,70 +32,98 @@ export interface OpenedStore {
   readonly folder: string;
 }
 
+/** A store that is there. */
+export interface FoundStore {
+  readonly folder: string;
+  readonly backend: Backend;
+  readonly store: SecretStoreFile;
+}
+
 /**
- * Opens the store of an installation. A store that is there and cannot be opened is an error: never an empty store, and never
- * a second one beside it.
+ * Opens the store of an installation. A store that was there and cannot be opened is an error: never an empty store, and never
+ * a second one beside it. The folder remembers which one it has.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, `USAGE`
  */
 export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
-  const { env = process.env, create = true, onNotice } = options;
-  const folder = resolve(options.storagePath ?? (env["WORKFLOW_SECRETS_STORAGE_PATH"] || join(".workflow", "secrets")));
-  const backend = parseBackend(options.backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto"));
-  const database = join(folder, "secrets.db");
-  const file = join(folder, "secrets.json");
-  // A WAL without its database is what is left of one.
-  const sqlite = (await exists(database)) || (await exists(`${database}-wal`));
-  const there = { sqlite, file: await exists(file) };
-  const existing = chooseExisting(there, folder, backend);
-  const chosen = backend === "auto" ? existing : backend;
-  if (!create && !(chosen === null ? there.sqlite || there.file : there[chosen])) {
-    return { store: createMemoryStore(), folder };
+  const { create = true } = options;
+  const folder = storeFolder(options);
+  const found = await findStore(options);
+  if (found !== null) {
+    if (create) furnish(folder, found.backend);
+    return { store: found.store, folder };
   }
-  if (chosen === "file") return { store: await openFile(file), folder };
+  if (!create) return { store: createMemoryStore(), folder };
+  const { backend, store } = await makeStore(folder, askedBackend(options), options.onNotice);
+  furnish(folder, backend);
+  return { store, folder };
+}
+
+/**
+ * Opens the store that is there; null where there never was one.
+ *
+ * @throws as {@link openStore}; `STORE_CORRUPT` also where it is gone
+ */
+export async function findStore(options: StoreOptions): Promise<FoundStore | null> {
+  const folder = storeFolder(options);
+  const asked = askedBackend(options);
+  const backend = existingBackend(folder, asked);
+  if (backend === null) return null;
+  if (asked !== "auto" && asked !== backend) {
+    const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
+    throw storeUnavailable(folder, problem, `\`autokestra secrets migrate --to ${asked}\` moves them.`);
+  }
+  return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
+}
+
+/** The folder of an installation, absolute. */
+export function storeFolder({ env = process.env, storagePath }: StoreOptions): string {
+  return resolve(storagePath ?? (env["WORKFLOW_SECRETS_STORAGE_PATH"] || join(".workflow", "secrets")));
+}
+
+function askedBackend({ env = process.env, backend }: StoreOptions): Backend | "auto" {
+  const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
+  return asked === "auto" ? asked : parseBackend(asked);
+}
+
+/** The backend of the store that a folder has or had, be it damaged; null where there never was one. */
+export function storedBackend(folder: string): Backend | null {
+  const record = readBackendRecord(folder);
+  if (record !== null) return record.next !== null && !isThere(folder, record.backend) ? record.next : record.backend;
+  return isThere(folder, "sqlite") ? "sqlite" : isThere(folder, "file") ? "file" : null;
+}
+
+/** The same, of a store that is there. */
+function existingBackend(folder: string, asked: Backend | "auto"): Backend | null {
+  const stored = storedBackend(folder);
+  if (stored === null) return null;
+  if (!isThere(folder, stored)) {
+    const message = `The secrets in ${quotePath(folder)} are gone: there is no ${STORE_FILES[stored]}`;
+    throw new AutokestraError("STORE_CORRUPT", message, {
+      hint: "`autokestra secrets restore-backup FILE` puts a backup in its place. To begin anew, remove the file `backend` there.",
+    });
+  }
+  if (readBackendRecord(folder) !== null || !isThere(folder, otherBackend(stored))) return stored;
+  if (asked !== "auto") return asked;
+  const hint = "Say which one with --storage-backend sqlite or file, or move the other one away.";
+  throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint);
+}
+
+async function makeStore(
+  folder: string,
+  asked: Backend | "auto",
+  onNotice: StoreOptions["onNotice"],
+): Promise<{ backend: Backend; store: SecretStoreFile }> {
+  const backend = asked === "auto" ? "sqlite" : asked;
   try {
-    return { store: await openSqlite(database), folder };
+    return { backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), true) };
   } catch (error) {
-    if (chosen === "sqlite" || !(await isSqliteMissing(error))) throw error;
-    onNotice?.(`SQLite cannot be loaded here: secrets are kept in ${file}`);
-    return { store: await openFile(file), folder };
+    if (asked !== "auto" || !(await isSqliteMissing(error)) || isThere(folder, "sqlite")) throw error;
+    const path = join(folder, STORE_FILES.file);
+    const store = await openStoreFile("file", path, true);
+    onNotice?.(`SQLite cannot be loaded here: secrets are kept in ${path}`);
+    return { backend: "file", store };
   }
-}
-
-function parseBackend(text: string): Backend {
-  if (text === "auto" || text === "sqlite" || text === "file") return text;
-  throw new AutokestraError("USAGE", `There is no storage backend '${text}'`, { hint: "Use auto, sqlite or file." });
-}
-
-type There = Readonly<Record<"sqlite" | "file", boolean>>;
-
-/** The backend of the store that is there, or null where there is none yet. */
-function chooseExisting(there: There, folder: string, backend: Backend): "sqlite" | "file" | null {
-  if (there.sqlite && there.file && backend === "auto") {
-    throw new AutokestraError(
-      "STORE_UNAVAILABLE",
-      `There are two secret stores in ${folder}: secrets.db and secrets.json`,
-      {
-        hint: "Say which one with --storage-backend sqlite or file, or move the other one away.",
-      },
-    );
-  }
-  const existing = there.sqlite ? "sqlite" : there.file ? "file" : null;
-  if (existing !== null && backend !== "auto" && !there[backend]) {
-    throw new AutokestraError(
-      "STORE_UNAVAILABLE",
-      `The secrets in ${folder} are in a ${existing} store, not in a ${backend} store`,
-      {
-        hint: "Leave --storage-backend out, or give another --storage-path for a second store.",
-      },
-    );
-  }
-  return existing;
-}
-
-async function openSqlite(path: string): Promise<SecretStore> {
-  const { openSqliteStore } = await import("@autokestra/secrets-store-sqlite");
-  return await openSqliteStore(path);
 }
 
 async function isSqliteMissing(error: unknown): Promise<boolean> {
@@ -94,23 +131,35 @@ async function isSqliteMissing(error: unknown): Promise<boolean> {
   return sqlite.isSqliteMissing(error);
 }
 
-async function openFile(path: string): Promise<SecretStore> {
-  const { openFileStore } = await import("@autokestra/secrets-store-file");
-  return await openFileStore(path);
+/**
+ * What a folder of secrets has beside its store.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE` where another process has made another kind of store at the same moment
+ */
+function furnish(folder: string, backend: Backend): void {
+  if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
+    createPrivateFile(join(folder, ".gitignore"), "*\n");
+  }
+  if (readBackendRecord(folder) === null) rememberBackend(folder, backend);
+  const remembered = existingBackend(folder, "auto");
+  if (remembered === backend) return;
+  throw storeUnavailable(folder, `another process has made a ${otherBackend(backend)} store here`, "Run it again.");
 }
 
 /**
- * Whether something has this name, be it a link that leads nowhere.
+ * Whether the file of a store has this name, be it a link that leads nowhere. A WAL without its database is what is left of one.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen: it must not count as "nothing there"
  */
-async function exists(path: string): Promise<boolean> {
+function isThere(folder: string, backend: Backend): boolean {
+  const names = backend === "sqlite" ? [STORE_FILES.sqlite, `${STORE_FILES.sqlite}-wal`] : [STORE_FILES.file];
   try {
-    await lstat(path);
-    return true;
+    return names.some((name) => lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined);
   } catch (error) {
-    const code = errorCode(error) || "unknown error";
-    if (code === "ENOENT") return false;
-    throw new AutokestraError("STORE_UNAVAILABLE", `The secret store ${path} cannot be looked at (${code})`);
+    if (errorCode(error) === "ENOTDIR") return false;
+    throw new AutokestraError(
+      "STORE_UNAVAILABLE",
+      `The secret store ${folder} cannot be looked at (${errorCode(error) || "unknown error"})`,
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { AutokestraError, type MasterKey, type SecretName, type SecretWrite } from "@autokestra/secrets-core";
+import { AutokestraError, type MasterKey, type SealedSecret, type SecretName } from "@autokestra/secrets-core";
 import {
   createKeyFile,
   createPendingKey,
@@ -8,6 +8,7 @@ import {
   sweepPendingKeys,
 } from "@autokestra/secrets-crypto";
 import type { Installation } from "./installation.ts";
+import { namePages } from "./name-pages.ts";
 
 /** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
 const BATCH = 100;
@@ -33,7 +34,7 @@ export interface RotateReport {
 
 /**
  * Puts another master key in the place of the one there is: the data keys are wrapped anew, so it takes the same time for any
- * number of secrets. With `dataKey` every secret is sealed anew too, in batches, while others read and write. Killed at any
+ * number of secrets. With `dataKey` every version of every secret is sealed anew too, in batches, while others read and write. Killed at any
  * moment it loses nothing; running it again finishes it.
  *
  * @throws AutokestraError `USAGE` where the key in use is no file and none is named; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
@@ -88,21 +89,22 @@ async function readNewKey(path: string, source: string): Promise<MasterKey> {
   return { ...content, source: path, otherSource: null };
 }
 
-/** Goes over the secrets until none is left under an older key, then destroys the older keys. */
+/** Goes over all versions until none is left under an older key, then destroys the older keys. */
 async function replaceDataKey(installation: Installation, onProgress: RotateOptions["onProgress"]): Promise<void> {
   const { keys, store } = installation;
   const { active } = await keys.addDataKey();
-  for (;;) {
-    const names = (await store.list()).map(({ name }) => name);
+  for (let resealed = 1; resealed > 0; ) {
+    const total = (await store.list({ state: "all" })).length;
     let done = 0;
-    let resealed = 0;
-    for (let at = 0; at < names.length; at += BATCH) {
-      const batch = names.slice(at, at + BATCH);
-      resealed += await resealBatch(installation, batch, active.id);
-      done += batch.length;
-      onProgress?.(done, names.length);
+    resealed = 0;
+    for await (const names of namePages(store)) {
+      for (let at = 0; at < names.length; at += BATCH) {
+        const batch = names.slice(at, at + BATCH);
+        resealed += await resealBatch(installation, batch, active.id);
+        done += batch.length;
+        onProgress?.(done, total);
+      }
     }
-    if (resealed === 0) break;
   }
   const counts = await countByKey(installation);
   const { header } = await keys.current();
@@ -110,38 +112,40 @@ async function replaceDataKey(installation: Installation, onProgress: RotateOpti
   await keys.destroyDataKeys(unused.map(({ id }) => id));
 }
 
-/** @returns how many of them were not under the new key yet */
+/** @returns how many versions were not under the new key yet */
 async function resealBatch(installation: Installation, names: readonly SecretName[], keyId: string): Promise<number> {
   const { store, encryption } = installation;
   for (;;) {
-    const writes: SecretWrite[] = [];
+    const resealed: SealedSecret[] = [];
     let header: string | null = null;
     for (const name of names) {
-      const sealed = await store.get(name);
-      if (sealed === null || sealed.envelope.keyId === keyId) continue;
-      const { metadata } = sealed;
-      const result = await encryption.seal(metadata, await encryption.open(metadata, sealed.envelope));
-      if (result.envelope.keyId !== keyId) throw overtaken();
-      writes.push({ secret: { metadata, envelope: result.envelope }, expectedVersion: metadata.version });
-      header = result.header;
+      for (const { metadata, envelope } of await store.history(name)) {
+        if (envelope.keyId === keyId) continue;
+        const result = await encryption.seal(metadata, await encryption.open(metadata, envelope));
+        if (result.envelope.keyId !== keyId) throw overtaken();
+        resealed.push({ metadata, envelope: result.envelope });
+        header = result.header;
+      }
     }
-    if (writes.length === 0) return 0;
+    if (resealed.length === 0) return 0;
     try {
-      await store.put(writes, header);
-      return writes.length;
+      await store.reseal(resealed, header);
+      return resealed.length;
     } catch (error) {
-      const race = error instanceof AutokestraError && ["HEADER_CHANGED", "VERSION_CONFLICT"].includes(error.code);
-      if (!race) throw error;
+      if (!(error instanceof AutokestraError) || error.code !== "HEADER_CHANGED") throw error;
       await encryption.refresh();
     }
   }
 }
 
+/** How many secrets have a version under each data key. */
 async function countByKey({ store }: Installation): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const { name } of await store.list()) {
-    const keyId = (await store.get(name))?.envelope.keyId;
-    if (keyId !== undefined) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+  for await (const names of namePages(store)) {
+    for (const name of names) {
+      const keyIds = new Set((await store.history(name)).map(({ envelope }) => envelope.keyId));
+      for (const keyId of keyIds) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+    }
   }
   return counts;
 }

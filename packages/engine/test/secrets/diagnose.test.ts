@@ -42,7 +42,7 @@ describe("diagnose", () => {
       expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
       expect.stringMatching(/^ok key: [0-9a-f]{8} from .*secret\.key, hkdf-sha256$/),
       expect.stringMatching(/^ok header: format 1, store [0-9a-f-]{36}; data keys: [0-9a-f]{8} active, \d+ seals$/),
-      "ok records: all 3 open",
+      "ok records: all 3 versions of 3 secrets open",
     ]);
   });
 
@@ -59,8 +59,8 @@ describe("diagnose", () => {
     );
     const lines = await examine();
     expect(lines.slice(3)).toEqual([
-      "failure records: 'A' was changed since it was sealed",
-      "failure records: 'C' is sealed under the data key 00000000, which is not here: the store or the record is from another time",
+      "failure records: 'A', version 1, was changed since it was sealed",
+      "failure records: 'C', version 1, is sealed under the data key 00000000, which is not here: the store or the record is from another time",
     ]);
   });
 

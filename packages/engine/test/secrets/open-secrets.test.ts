@@ -158,7 +158,11 @@ describe("openSecrets", () => {
   it("does not choose between two stores", async () => {
     await set("A", { backend: "sqlite" });
     await writeFile(join(options.storagePath, "secrets.json"), "{}");
+    await rm(join(options.storagePath, "backend"));
     await expect(openSecrets(options)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await use({ backend: "sqlite" }, async (secrets) => await secrets.get("A"));
+    // From now on the folder remembers.
+    await use({}, async (secrets) => await secrets.get("A"));
   });
 
   it("does not take a folder that it may not look into for an empty one", async () => {

@@ -6,3 +6,4 @@
 export { putSecret } from "./put-secret.ts";
 export { sampleSecret } from "./sample-secret.ts";
 export { type StoreContractOptions, secretStoreContract } from "./store-contract.ts";
+export { type StoreFileContractOptions, secretStoreFileContract } from "./store-file-contract.ts";

@@ -17,6 +17,7 @@ export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}
       createdAt: "2026-01-02T03:04:05.678Z",
       updatedAt: "2026-01-02T03:04:05.678Z",
       expiresAt: null,
+      deletedAt: null,
       ...changes,
     },
     envelope: { format: 1, keyId: "0badcafe", nonce: bytes(12), ciphertext: bytes(40), tag: bytes(16) },

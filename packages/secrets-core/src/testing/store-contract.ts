@@ -18,6 +18,9 @@ export interface StoreContractOptions {
 }
 
 const A = parseSecretName("A");
+const B = parseSecretName("B");
+const DELETED = "2026-02-01T00:00:00.000Z";
+const LATER = "2026-03-01T00:00:00.000Z";
 const OTHER_ID = "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d";
 
 /**
@@ -46,7 +49,11 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await store.readHeader()).toBe(null);
     expect(await store.get(A)).toBe(null);
     expect(await store.list()).toEqual([]);
-    expect(await store.delete(A)).toBe(false);
+    expect(await store.history(A)).toEqual([]);
+    expect(await store.delete(A, DELETED)).toBe(false);
+    expect(await store.restore(A)).toBe(false);
+    expect(await store.purge(A)).toBe(false);
+    expect(await store.purgeDeleted(DELETED)).toBe(0);
   });
 
   test("get returns what put was given, to the byte", async (store) => {
@@ -152,6 +159,35 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await names({ tags: ["%"] })).toBe("");
   });
 
+  test("list filters by the beginning of the name, and by expiry", async (store) => {
+    const expiresAt = (year: number) => ({ expiresAt: `${year}-01-01T00:00:00.000Z` });
+    await putSecret(store, sampleSecret("DB_A", expiresAt(2027)));
+    await putSecret(store, sampleSecret("DB_B"));
+    await putSecret(store, sampleSecret("db_c", expiresAt(2028)));
+    await putSecret(store, sampleSecret("DBX"));
+    expect(short(await store.list({ prefix: "DB_" }))).toBe("DB_A1 DB_B1");
+    expect(short(await store.list({ prefix: "DB_%" }))).toBe("");
+    expect(short(await store.list({ prefix: "DB_A_" }))).toBe("");
+    expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.000Z" }))).toBe("");
+    expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.001Z" }))).toBe("DB_A1");
+    expect(short(await store.list({ expiresBefore: "2030-01-01T00:00:00.000Z", prefix: "d" }))).toBe("db_c1");
+  });
+
+  test("list by pages: each goes on behind the last name, whatever came in between", async (store) => {
+    for (const name of ["B", "D", "F", "H", "J"]) await putSecret(store, sampleSecret(name));
+    expect(short(await store.list({ limit: 2 }))).toBe("B1 D1");
+    await putSecret(store, sampleSecret("A"));
+    await store.purge(parseSecretName("D"));
+    expect(short(await store.list({ limit: 2, after: "D" }))).toBe("F1 H1");
+    expect(short(await store.list({ limit: 2, after: "H" }))).toBe("J1");
+    expect(short(await store.list({ limit: 2, after: "J" }))).toBe("");
+    expect(short(await store.list({ limit: 0 }))).toBe("");
+    await store.delete(parseSecretName("F"), DELETED);
+    expect(short(await store.list({ limit: 2, after: "B" }))).toBe("H1 J1");
+    expect(short(await store.list({ limit: 1, after: "B", prefix: "J" }))).toBe("J1");
+    expect(short(await store.list({ after: "J", prefix: "B" }))).toBe("");
+  });
+
   test("put with null refuses a name that is taken", async (store) => {
     await putSecret(store, sampleSecret("A"));
     await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
@@ -203,15 +239,113 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await store.get(A)).toEqual(write.secret);
   });
 
-  test("delete removes the secret, and its name is free again", async (store) => {
-    await putSecret(store, sampleSecret("A"));
+  /** Names and versions of a list, `A1 B2`. */
+  const short = (secrets: readonly SecretMetadata[]) => secrets.map(({ name, version }) => name + version).join(" ");
+
+  /** Versions 1 to `count` of A, one after the other. */
+  async function putVersions(store: SecretStore, count: number, keepVersions?: number): Promise<void> {
+    for (let version = 1; version <= count; version++) {
+      const write = { secret: sampleSecret("A", { version }), expectedVersion: version === 1 ? null : version - 1 };
+      await store.put([write], await store.readHeader(), { keepVersions });
+    }
+  }
+
+  const versionsOf = async (store: SecretStore) => (await store.history(A)).map(({ metadata }) => metadata.version);
+
+  test("history has every version, the newest first, each as it was put", async (store) => {
+    await putVersions(store, 3);
+    expect(await store.history(A)).toEqual([3, 2, 1].map((version) => sampleSecret("A", { version })));
+    expect(await store.get(A)).toEqual(sampleSecret("A", { version: 3 }));
+    expect(await store.history(B)).toEqual([]);
+    expect(short(await store.list())).toBe("A3");
+  });
+
+  test("put keeps the newest versions, ten unless told", async (store) => {
+    await putVersions(store, 12);
+    expect(await versionsOf(store)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+    await store.put([{ secret: sampleSecret("A", { version: 13 }), expectedVersion: 12 }], null, { keepVersions: 2 });
+    expect(await versionsOf(store)).toEqual([13, 12]);
+    await store.put([{ secret: sampleSecret("A", { version: 14 }), expectedVersion: 13 }], null, { keepVersions: 1 });
+    expect(await versionsOf(store)).toEqual([14]);
+  });
+
+  test("put refuses a version that does not come after the one before it", async (store) => {
+    await putVersions(store, 2);
+    expect(await refusal(putSecret(store, sampleSecret("A", { version: 2 }), 2))).toBe("VALUE_INVALID");
+    expect(await versionsOf(store)).toEqual([2, 1]);
+  });
+
+  test("delete hides a secret with its versions, restore brings them back", async (store) => {
+    await putVersions(store, 2);
     await putSecret(store, sampleSecret("B"));
-    expect(await store.delete(A)).toBe(true);
-    expect(await store.get(A)).toBe(null);
-    expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B"]);
-    expect(await store.delete(A)).toBe(false);
+    expect(await store.restore(A)).toBe(false);
+    expect(await store.delete(A, DELETED)).toBe(true);
+    expect(await store.delete(A, LATER)).toBe(false);
+    expect(short(await store.list())).toBe("B1");
+    expect(short(await store.list({ state: "deleted" }))).toBe("A2");
+    expect(short(await store.list({ state: "all" }))).toBe("A2 B1");
+    expect((await store.get(A))?.metadata).toEqual(sampleSecret("A", { version: 2, deletedAt: DELETED }).metadata);
+    expect((await store.history(A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
+    expect(await store.restore(A)).toBe(true);
+    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
+    expect(await store.restore(B)).toBe(false);
+  });
+
+  test("the name of a deleted secret is taken, and a new version puts it back into use", async (store) => {
+    await putVersions(store, 1);
+    await store.delete(A, DELETED);
+    await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
+      code: "SECRET_EXISTS",
+    });
+    await putSecret(store, sampleSecret("A", { version: 2, deletedAt: DELETED }), 1);
+    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
+    expect(short(await store.list())).toBe("A2");
+  });
+
+  test("purge removes a secret with all versions, deleted or not, and its name is free again", async (store) => {
+    await putVersions(store, 2);
+    await putSecret(store, sampleSecret("B"));
+    await store.delete(B, DELETED);
+    for (const name of [A, B]) {
+      expect(await store.purge(name)).toBe(true);
+      expect(await store.purge(name)).toBe(false);
+      expect(await store.get(name)).toBe(null);
+      expect(await store.history(name)).toEqual([]);
+    }
+    expect(await store.list({ state: "all" })).toEqual([]);
     await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
-    expect((await store.get(A))?.metadata.id).toBe(OTHER_ID);
+    expect((await store.history(A)).map(({ metadata }) => metadata.id)).toEqual([OTHER_ID]);
+  });
+
+  test("purgeDeleted removes what was deleted before a moment, and nothing that is in use", async (store) => {
+    for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name));
+    await store.delete(A, DELETED);
+    await store.delete(B, LATER);
+    expect(await store.purgeDeleted(DELETED)).toBe(0);
+    expect(await store.purgeDeleted(LATER)).toBe(1);
+    expect(short(await store.list({ state: "all" }))).toBe("B1 C1");
+    expect(await store.history(A)).toEqual([]);
+  });
+
+  test("reseal replaces the envelopes of the versions that are there, and nothing else", async (store) => {
+    await putVersions(store, 2);
+    await store.writeHeader("one", null);
+    const { envelope } = sampleSecret("A", { version: 7 });
+    const again = (version: number, id?: string) => {
+      const { metadata } = sampleSecret("A", { version, description: "another", ...(id === undefined ? {} : { id }) });
+      return { metadata, envelope: { ...envelope, keyId: "12345678" } };
+    };
+    const changed = { code: "HEADER_CHANGED" };
+    await expect(store.reseal([again(1)], null)).rejects.toMatchObject(changed);
+    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
+    const gone = { ...again(1), metadata: sampleSecret("B").metadata };
+    await store.reseal([again(1), again(2, OTHER_ID), again(3), gone], "one");
+    const { metadata } = sampleSecret("A", { version: 1 });
+    expect(await store.history(A)).toEqual([
+      sampleSecret("A", { version: 2 }),
+      { metadata, envelope: { ...envelope, keyId: "12345678" } },
+    ]);
+    expect(short(await store.list())).toBe("A2");
   });
 
   test("the header is replaced only by who knows the last one", async (store) => {
@@ -230,7 +364,12 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     await expect(store.get(A)).rejects.toMatchObject(closed);
     await expect(store.list()).rejects.toMatchObject(closed);
     await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(closed);
-    await expect(store.delete(A)).rejects.toMatchObject(closed);
+    await expect(store.history(A)).rejects.toMatchObject(closed);
+    await expect(store.reseal([], null)).rejects.toMatchObject(closed);
+    await expect(store.delete(A, DELETED)).rejects.toMatchObject(closed);
+    await expect(store.restore(A)).rejects.toMatchObject(closed);
+    await expect(store.purge(A)).rejects.toMatchObject(closed);
+    await expect(store.purgeDeleted(DELETED)).rejects.toMatchObject(closed);
     await expect(store.readHeader()).rejects.toMatchObject(closed);
   });
 

@@ -1,0 +1,15 @@
+import { migrateStore } from "@autokestra/engine";
+import type { CommandContext } from "../command-context.ts";
+
+export interface MigrateOptions {
+  readonly to: string;
+}
+
+/** Moves all secrets into another kind of store. */
+export async function migrate({ terminal, place }: CommandContext, { to }: MigrateOptions): Promise<void> {
+  const report = await migrateStore(place, to);
+  if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
+  const { secrets, versions, kept } = report;
+  if (kept === null) return terminal.note(`The secrets are in a ${to} store already; nothing was done`);
+  terminal.note(`${secrets} secrets with ${versions} versions are in a ${to} store now. The old one is kept: ${kept}`);
+}

@@ -1,0 +1,16 @@
+import { restoreBackup } from "@autokestra/engine";
+import type { CommandContext } from "../command-context.ts";
+import { withProgress } from "../progress-bar.ts";
+
+/** Puts a backup in the place of the store. */
+export async function restoreFromBackup({ terminal, place }: CommandContext, file: string): Promise<void> {
+  const report = await withProgress(
+    terminal,
+    "Opening every record",
+    async (progress) => await restoreBackup(place, file, progress),
+  );
+  if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
+  const { secrets, versions, kept } = report;
+  const before = kept === null ? "" : `. What was there before is kept: ${kept}`;
+  terminal.note(`${secrets} secrets with ${versions} versions are back${before}`);
+}

@@ -1,0 +1,15 @@
+import type { SecretName, SecretStore } from "@autokestra/secrets-core";
+
+/** So many are looked at together: what comes and goes meanwhile is met or not. */
+const PAGE = 1000;
+
+/** The names of all secrets in a store, deleted ones too, page by page in their order. */
+export async function* namePages(store: SecretStore): AsyncGenerator<readonly SecretName[]> {
+  let after: string | undefined;
+  for (;;) {
+    const page = (await store.list({ state: "all", after, limit: PAGE })).map(({ name }) => name);
+    if (page.length > 0) yield page;
+    after = page.at(-1);
+    if (page.length < PAGE) return;
+  }
+}

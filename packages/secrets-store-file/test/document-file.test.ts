@@ -1,0 +1,79 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { createDocumentFile } from "../src/document-file.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const documentOf = (header: string) => `{"format":1,"header":"${header}","secrets":[]}`;
+
+async function makeFile(header: string) {
+  const path = join(temporaryFolder(), "secrets.json");
+  const file = createDocumentFile(path, 1000);
+  writeFileSync(path, documentOf(header));
+  return { path, file };
+}
+
+/** Sets the clock of this process forward. That of the file system goes on. */
+function goForward(): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+}
+
+it("a file that has not changed for some time is parsed once", async () => {
+  const { file } = await makeFile("one");
+  expect(await file.read()).not.toBe(await file.read());
+  goForward();
+  expect(await file.read()).toBe(await file.read());
+  await file.close();
+});
+
+it.each([
+  ["written again in place", (path: string) => writeFileSync(path, documentOf("two"))],
+  [
+    "replaced",
+    (path: string) => {
+      writeFileSync(`${path}.new`, documentOf("two"));
+      renameSync(`${path}.new`, path);
+    },
+  ],
+])("one of the same size that was %s is parsed again", async (_, change) => {
+  const { path, file } = await makeFile("one");
+  goForward();
+  expect((await file.read()).header).toBe("one");
+  // As long as the clock of the file system makes no step, the time of a change in place is the same.
+  const timeOfChange = () => statSync(path, { bigint: true }).ctimeNs;
+  const before = timeOfChange();
+  await vi.waitUntil(() => {
+    change(path);
+    return timeOfChange() !== before;
+  });
+  expect((await file.read()).header).toBe("two");
+  await file.close();
+});
+
+it("changes in place of which many come in one step of the clock are all seen", async () => {
+  const { path, file } = await makeFile("0000");
+  for (let index = 1; index <= 200; index++) {
+    const header = String(index).padStart(4, "0");
+    writeFileSync(path, documentOf(header));
+    expect((await file.read()).header).toBe(header);
+  }
+  expect(readFileSync(path, "utf8")).toContain("0200");
+  await file.close();
+});
+
+it("an update starts from what is there, however often it was read", async () => {
+  const { path, file } = await makeFile("one");
+  goForward();
+  await file.read();
+  await file.update(({ entries }) => ({ header: "two", entries }));
+  expect((await file.read()).header).toBe("two");
+  const other = createDocumentFile(path, 1000);
+  await other.update(({ header, entries }) => ({ header: `${header} three`, entries }));
+  await file.update(({ header, entries }) => ({ header: `${header} four`, entries }));
+  expect((await file.read()).header).toBe("two three four");
+  await other.close();
+  await file.close();
+});

@@ -1,0 +1,27 @@
+import { storeUnavailable } from "@autokestra/secrets-core";
+import { buildPrivateFile, fileIdentity, sweepDrafts } from "@autokestra/secrets-files";
+import type { Database } from "better-sqlite3";
+import { toStoreError } from "./store-error.ts";
+
+/**
+ * Writes a consistent copy without free pages, 0600, while others read and write.
+ *
+ * @param target an absolute path
+ * @throws AutokestraError `STORE_UNAVAILABLE`, with the path of the copy; an error of SQLite where the database is damaged
+ */
+export function backupDatabase(database: Database, target: string): void {
+  if (fileIdentity(target) !== null || !writeCopy(database, target)) {
+    throw storeUnavailable(target, "there is something of this name already", "Give the name of a new file.");
+  }
+  sweepDrafts(target);
+}
+
+function writeCopy(database: Database, target: string): boolean {
+  try {
+    // VACUUM fills an empty file and leaves its mode alone.
+    return buildPrivateFile(target, (draft) => database.prepare("VACUUM INTO ?").run(draft));
+  } catch (error) {
+    const failure = toStoreError(error, target);
+    throw failure.code === "STORE_CORRUPT" ? error : failure;
+  }
+}

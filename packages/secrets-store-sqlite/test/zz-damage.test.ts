@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { expect, it } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const NAMES = Array.from({ length: 40 }, (_, index) => `SECRET_${index}`);
+
+/** The bytes of a closed store in which each of the names has versions 1 and 2. */
+async function sampleBytes(): Promise<Buffer> {
+  const path = join(temporaryFolder(), "secrets.db");
+  const store = await openSqliteStore(path);
+  for (const name of NAMES) {
+    await putSecret(store, sampleSecret(name));
+    await putSecret(store, sampleSecret(name, { version: 2 }), 1);
+  }
+  await store.close();
+  return readFileSync(path);
+}
+
+/**
+ * Opens these bytes as a store and looks for every name.
+ *
+ * @returns the lies: a name that is said to be absent, or the record of another secret or version
+ */
+async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number }> {
+  const path = join(temporaryFolder(), "secrets.db");
+  writeFileSync(path, bytes, { mode: 0o600 });
+  const lies: string[] = [];
+  let refusals = 0;
+  const attempt = async (work: () => Promise<void>) => {
+    await work().catch((error: { code?: unknown }) => {
+      refusals += 1;
+      if (error.code !== "STORE_CORRUPT" && error.code !== "STORE_TOO_NEW") lies.push(`${error.code}: ${error}`);
+    });
+  };
+  await attempt(async () => {
+    const store = await openSqliteStore(path);
+    for (const name of NAMES) {
+      await attempt(async () => {
+        const secret = await store.get(parseSecretName(name));
+        if (secret?.metadata.name !== name) lies.push(`get ${name}: ${secret?.metadata.name}`);
+      });
+      await attempt(async () => {
+        const versions = await store.history(parseSecretName(name));
+        if (versions.some(({ metadata }) => metadata.name !== name) || versions.length === 0) lies.push(`history ${name}`);
+      });
+    }
+    await attempt(async () => {
+      const names = (await store.list()).map((metadata) => metadata.name);
+      if (names.join() !== [...NAMES].sort().join()) lies.push(`list ${names.join()}`);
+    });
+    await store.close();
+  });
+  return { lies, refusals };
+}
+
+it("a store cut at any multiple of 512 bytes is refused, never half a store", async () => {
+  const bytes = await sampleBytes();
+  for (let length = 0; length < bytes.length; length += 512) {
+    const { lies, refusals } = await liesOf(bytes.subarray(0, length));
+    expect({ length, lies }).toEqual({ length, lies: [] });
+    expect(refusals).toBeGreaterThan(0);
+  }
+});
+
+it("a flipped byte never makes a name absent, and never gives the record of another", async () => {
+  const bytes = await sampleBytes();
+  let refused = 0;
+  for (let flip = 0; flip < 3000; flip++) {
+    const copy = Buffer.from(bytes);
+    const at = Math.floor(Math.random() * copy.length);
+    const mask = 1 + Math.floor(Math.random() * 255);
+    copy[at] = (copy[at] ?? 0) ^ mask;
+    const { lies, refusals } = await liesOf(copy);
+    if (lies.length) console.log(at, mask, lies);
+    refused += refusals > 0 ? 1 : 0;
+  }
+  expect(refused).toBeGreaterThan(0);
+});
