@@ -58,6 +58,7 @@ describe("doctor", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.split("\n").map((line) => line.slice(0, 15).trim())).toEqual([
       "ok      store",
+      "ok      store",
       "ok      key",
       "ok      header",
       "ok      records",

@@ -132,7 +132,7 @@ describe("the store", () => {
     const moved = await box.ak(["secrets", "migrate", "--to", "file"]);
     expect(moved.code).toBe(0);
     expect(moved.stderr).toMatch(
-      /^1 secrets with 1 versions are in a file store now\. The old one is kept: \S+\/secrets\.db\.\S+\.backup\n$/,
+      /^Now in a file store: 1 secret, 1 version\. The old one is kept: \S+\/secrets\.db\.\S+\.backup\n$/,
     );
     expect(await get("A")).toBe("value of A");
     expect((await box.ak(["secrets", "migrate", "--to", "file"])).stderr).toBe(
@@ -162,9 +162,7 @@ describe("the store", () => {
     expect((await box.ak(["secrets", "backup", "backup.db"])).code).toBe(1);
     await set("A", "another value");
     const restored = await box.ak(["secrets", "restore-backup", "backup.db"]);
-    expect(restored.stderr).toMatch(
-      /^1 secrets with 1 versions are back\. What was there before is kept: \S+\.backup\n$/,
-    );
+    expect(restored.stderr).toMatch(/^Restored: 1 secret, 1 version\. What was there before is kept: \S+\.backup\n$/);
     expect(await get("A")).toBe("value of A");
     expect(existsSync(file)).toBe(true);
     expect((await box.ak(["secrets", "restore-backup", "none"])).code).toBe(2);

@@ -25,6 +25,7 @@ export {
 } from "./errors.ts";
 export type { MasterKey, MasterKeyProvider, PendingKey } from "./master-key-provider.ts";
 export { createMemoryStore } from "./memory-store.ts";
+export { plural } from "./plural.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
   checkSealedSecret,

@@ -1,4 +1,5 @@
 import { migrateStore } from "@autokestra/engine";
+import { plural } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 
 export interface MigrateOptions {
@@ -11,5 +12,7 @@ export async function migrate({ terminal, place }: CommandContext, { to }: Migra
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   const { secrets, versions, kept } = report;
   if (kept === null) return terminal.note(`The secrets are in a ${to} store already; nothing was done`);
-  terminal.note(`${secrets} secrets with ${versions} versions are in a ${to} store now. The old one is kept: ${kept}`);
+  terminal.note(
+    `Now in a ${to} store: ${plural(secrets, "secret")}, ${plural(versions, "version")}. The old one is kept: ${kept}`,
+  );
 }

@@ -1,4 +1,5 @@
 import { restoreBackup } from "@autokestra/engine";
+import { plural } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { withProgress } from "../progress-bar.ts";
 
@@ -12,5 +13,5 @@ export async function restoreFromBackup({ terminal, place }: CommandContext, fil
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   const { secrets, versions, kept } = report;
   const before = kept === null ? "" : `. What was there before is kept: ${kept}`;
-  terminal.note(`${secrets} secrets with ${versions} versions are back${before}`);
+  terminal.note(`Restored: ${plural(secrets, "secret")}, ${plural(versions, "version")}${before}`);
 }

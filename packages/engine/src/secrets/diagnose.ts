@@ -1,10 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError } from "@autokestra/secrets-core";
+import { AutokestraError, plural, type SecretStore } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
+import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { type Examination, examineRecords, type OnExamined } from "./examine-records.ts";
 import type { Installation } from "./installation.ts";
 import { otherBackend, STORE_FILES } from "./store-backend.ts";
+
+/** Older ones can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
+const OLDEST_SQLITE = [3, 51, 3];
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -26,8 +30,14 @@ export async function diagnose(installation: Installation, onProgress?: OnExamin
   const count = await attempt("store", async () => (await store.list({ state: "all" })).length);
   if ("status" in count) return [count];
   const place =
-    store.backend === "memory" ? `none yet in ${folder}` : `${store.backend} in ${folder}, ${count.value} secrets`;
-  const findings: Finding[] = [ok("store", place), ...describeStore(installation)];
+    store.backend === "memory"
+      ? `none yet in ${folder}`
+      : `${store.backend} in ${folder}, ${plural(count.value, "secret")}`;
+  const findings: Finding[] = [
+    ok("store", place),
+    ...describeLeftOver(installation),
+    ...(await describeDatabase(store)),
+  ];
   if ((await store.readHeader()) === null && count.value === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
   }
@@ -68,13 +78,30 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
 }
 
 function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
-  if (problems.length === 0) return [ok("records", `all ${versions} versions of ${secrets} secrets open`)];
+  if (problems.length === 0)
+    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
   const hint = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
   return problems.map((message) => ({ status: "failure", subject: "records", message, hint }));
 }
 
+/** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
+async function describeDatabase(store: SecretStore): Promise<Finding[]> {
+  if (store.backend !== "sqlite") return [];
+  const { version, journalMode, synchronous, secureDelete } = await (store as SqliteStore).facts();
+  const message = `SQLite ${version}, journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
+  const isGood = synchronous === 2 && secureDelete && isAtLeast(version, OLDEST_SQLITE);
+  const hint = "Install a newer better-sqlite3.";
+  return [isGood ? ok("store", message) : { status: "warning", subject: "store", message, hint }];
+}
+
+function isAtLeast(version: string, oldest: readonly number[]): boolean {
+  const parts = version.split(".").map(Number);
+  const differing = oldest.findIndex((part, index) => parts[index] !== part);
+  return differing === -1 || (parts[differing] ?? 0) > (oldest[differing] ?? 0);
+}
+
 /** A store that is not the one that counts: a migration was killed after its last moment. */
-function describeStore({ store, folder }: Installation): Finding[] {
+function describeLeftOver({ store, folder }: Installation): Finding[] {
   if (store.backend !== "sqlite" && store.backend !== "file") return [];
   const path = join(folder, STORE_FILES[otherBackend(store.backend)]);
   if (!existsSync(path)) return [];

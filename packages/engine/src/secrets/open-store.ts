@@ -9,7 +9,7 @@ import {
   type SecretStoreFile,
   storeUnavailable,
 } from "@autokestra/secrets-core";
-import { createPrivateFile } from "@autokestra/secrets-files";
+import { createPrivateFile, systemReason } from "@autokestra/secrets-files";
 import { readBackendRecord, rememberBackend } from "./backend-record.ts";
 import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 
@@ -49,14 +49,16 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
   const { create = true } = options;
   const folder = storeFolder(options);
   const found = await findStore(options);
-  if (found !== null) {
-    if (create) furnish(folder, found.backend);
-    return { store: found.store, folder };
+  if (found === null && !create) return { store: createMemoryStore(), folder };
+  const { backend, store } = found ?? (await makeStore(folder, askedBackend(options), options.onNotice));
+  if (!create) return { store, folder };
+  try {
+    furnish(folder, backend);
+    return { store, folder };
+  } catch (error) {
+    await store.close();
+    throw toStoreError(error, folder);
   }
-  if (!create) return { store: createMemoryStore(), folder };
-  const { backend, store } = await makeStore(folder, askedBackend(options), options.onNotice);
-  furnish(folder, backend);
-  return { store, folder };
 }
 
 /**
@@ -144,6 +146,12 @@ function furnish(folder: string, backend: Backend): void {
   const remembered = existingBackend(folder, "auto");
   if (remembered === backend) return;
   throw storeUnavailable(folder, `another process has made a ${otherBackend(backend)} store here`, "Run it again.");
+}
+
+/** The error to throw for one of the file system: place and reason. An AutokestraError stays as it is. */
+export function toStoreError(error: unknown, folder: string): unknown {
+  const reason = systemReason(error);
+  return reason === null ? error : storeUnavailable(folder, `${reason} (${errorCode(error)})`);
 }
 
 /**

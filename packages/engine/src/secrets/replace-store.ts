@@ -1,8 +1,9 @@
 import { linkSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import { makePrivateFolder, moveFile, systemReason } from "@autokestra/secrets-files";
+import { errorCode } from "@autokestra/secrets-core";
+import { makePrivateFolder, moveFile } from "@autokestra/secrets-files";
 import { readBackendRecord, rememberBackend, writeBackendRecord } from "./backend-record.ts";
+import { toStoreError } from "./open-store.ts";
 import { type Backend, STORE_FILES } from "./store-backend.ts";
 
 const DRAFT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;
@@ -33,8 +34,7 @@ export async function replaceStore<T>(
     const made = await make(path);
     return { made, kept: putInPlace(folder, current, next, path) };
   } catch (error) {
-    if (systemReason(error) === null) throw error;
-    throw storeUnavailable(folder, `${systemReason(error)} (${errorCode(error)})`);
+    throw toStoreError(error, folder);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -40,9 +40,10 @@ describe("diagnose", () => {
   it("finds a healthy installation in order", async () => {
     expect(await examine()).toEqual([
       expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
+      expect.stringMatching(/^ok store: SQLite 3\.\d+\.\d+, journal_mode wal, synchronous 2, secure_delete on$/),
       expect.stringMatching(/^ok key: [0-9a-f]{8} from .*secret\.key, hkdf-sha256$/),
       expect.stringMatching(/^ok header: format 1, store [0-9a-f-]{36}; data keys: [0-9a-f]{8} active, \d+ seals$/),
-      "ok records: all 3 versions of 3 secrets open",
+      "ok records: 3 secrets, 3 versions: all open",
     ]);
   });
 
@@ -58,7 +59,7 @@ describe("diagnose", () => {
       "UPDATE secrets SET type = 'bearerToken' WHERE name = 'A'; UPDATE secrets SET key_id = '00000000' WHERE name = 'C'",
     );
     const lines = await examine();
-    expect(lines.slice(3)).toEqual([
+    expect(lines.slice(4)).toEqual([
       "failure records: 'A', version 1, was changed since it was sealed",
       "failure records: 'C', version 1, is sealed under the data key 00000000, which is not here: the store or the record is from another time",
     ]);
@@ -83,8 +84,8 @@ describe("diagnose", () => {
     await secrets.set({ name: "A", type: "apiKey", fields: { value: "v-1" } });
     await secrets.close();
     const lines = await examine({ ...place, env: { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" } });
-    expect(lines[1]).toMatch(/^ok key: .* from AUTOKESTRA_SECRET_KEY, pbkdf2-hmac-sha256, 600000 iterations$/);
-    expect(lines[2]).toMatch(/^warning key: The key is in the environment/);
+    expect(lines[2]).toMatch(/^ok key: .* from AUTOKESTRA_SECRET_KEY, pbkdf2-hmac-sha256, 600000 iterations$/);
+    expect(lines[3]).toMatch(/^warning key: The key is in the environment/);
   });
 
   it("says so where the header was changed", async () => {
