@@ -16,8 +16,11 @@ interface CliResult {
 /** A home and a working directory of one test, and the command in them. */
 export interface Sandbox {
   readonly folder: string;
-  /** Runs the command; `input` is its standard input. */
-  ak(args: readonly string[], options?: { input?: string | Buffer; env?: NodeJS.ProcessEnv }): Promise<CliResult>;
+  /** Runs the command, or another copy of it; `input` is its standard input. */
+  ak(
+    args: readonly string[],
+    options?: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cli?: string },
+  ): Promise<CliResult>;
   remove(): void;
 }
 
@@ -26,8 +29,8 @@ export function createSandbox(): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-cli-"));
   return {
     folder,
-    async ak(args, { input = "", env = {} } = {}) {
-      const child = spawn(process.execPath, [CLI, ...args], {
+    async ak(args, { input = "", env = {}, cli = CLI } = {}) {
+      const child = spawn(process.execPath, [cli, ...args], {
         cwd: folder,
         env: { PATH: process.env["PATH"], HOME: join(folder, "home"), ...env },
       });

@@ -9,6 +9,8 @@ export interface BackendRecord {
   readonly backend: Backend;
   /** The store that takes its place: whole already, and the one that counts as soon as the other's file is gone. */
   readonly next: Backend | null;
+  /** The file store was taken because SQLite could not be loaded. */
+  readonly standsIn: boolean;
 }
 
 /** Beside the store, so that no second one is ever made. */
@@ -35,20 +37,24 @@ export function readBackendRecord(folder: string): BackendRecord | null {
 }
 
 /** Remembers the backend of a folder that remembers none yet. What another process has written first counts. */
-export function rememberBackend(folder: string, backend: Backend): void {
-  createPrivateFile(recordPath(folder), formatRecord({ backend, next: null }));
+export function rememberBackend(folder: string, backend: Backend, standsIn: boolean): void {
+  createPrivateFile(recordPath(folder), formatRecord({ backend, next: null, standsIn }));
 }
 
 /** Replaces what the folder remembers. To be called while no other process can write to its store. */
-export function writeBackendRecord(folder: string, record: BackendRecord): void {
-  replacePrivateFile(recordPath(folder), formatRecord(record), () => true);
+export function writeBackendRecord(folder: string, backend: Backend, next: Backend | null = null): void {
+  replacePrivateFile(recordPath(folder), formatRecord({ backend, next, standsIn: false }), () => true);
 }
 
-function formatRecord({ backend, next }: BackendRecord): string {
+const STANDS_IN = "file instead of sqlite";
+
+function formatRecord({ backend, next, standsIn }: BackendRecord): string {
+  if (standsIn) return `${STANDS_IN}\n`;
   return next === null ? `${backend}\n` : `${backend} to ${next}\n`;
 }
 
 function parseRecord(text: string): BackendRecord {
+  if (text.trim() === STANDS_IN) return { backend: "file", next: null, standsIn: true };
   const [backend = "", next] = text.trim().split(" to ");
-  return { backend: parseBackend(backend), next: next === undefined ? null : parseBackend(next) };
+  return { backend: parseBackend(backend), next: next === undefined ? null : parseBackend(next), standsIn: false };
 }

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError, plural, type SecretStore } from "@autokestra/secrets-core";
+import { AutokestraError, plural } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
+import { readBackendRecord } from "./backend-record.ts";
 import { type Examination, examineRecords, type OnExamined } from "./examine-records.ts";
 import type { Installation } from "./installation.ts";
 import { otherBackend, STORE_FILES } from "./store-backend.ts";
@@ -36,7 +37,7 @@ export async function diagnose(installation: Installation, onProgress?: OnExamin
   const findings: Finding[] = [
     ok("store", place),
     ...describeLeftOver(installation),
-    ...(await describeDatabase(store)),
+    ...(await describeDatabase(installation)),
   ];
   if ((await store.readHeader()) === null && count.value === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
@@ -85,13 +86,21 @@ function describeRecords({ secrets, versions, problems }: Examination): Finding[
 }
 
 /** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
-async function describeDatabase(store: SecretStore): Promise<Finding[]> {
-  if (store.backend !== "sqlite") return [];
+async function describeDatabase({ store, folder }: Installation): Promise<Finding[]> {
+  if (store.backend !== "sqlite") return describeStandIn(folder);
   const { version, journalMode, synchronous, secureDelete } = await (store as SqliteStore).facts();
   const message = `SQLite ${version}, journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
   const isGood = synchronous === 2 && secureDelete && isAtLeast(version, OLDEST_SQLITE);
   const hint = "Install a newer better-sqlite3.";
   return [isGood ? ok("store", message) : { status: "warning", subject: "store", message, hint }];
+}
+
+/** The file store was taken because SQLite could not be loaded then. */
+function describeStandIn(folder: string): Finding[] {
+  if (readBackendRecord(folder)?.standsIn !== true) return [];
+  const message = "SQLite could not be loaded when this store was made: the file store stands in for it";
+  const hint = "Install better-sqlite3, then move: `autokestra secrets migrate --to sqlite`.";
+  return [{ status: "warning", subject: "store", message, hint }];
 }
 
 function isAtLeast(version: string, oldest: readonly number[]): boolean {

@@ -50,10 +50,10 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
   const folder = storeFolder(options);
   const found = await findStore(options);
   if (found === null && !create) return { store: createMemoryStore(), folder };
-  const { backend, store } = found ?? (await makeStore(folder, askedBackend(options), options.onNotice));
+  const { store, ...made } = found ?? (await makeStore(folder, askedBackend(options), options.onNotice));
   if (!create) return { store, folder };
   try {
-    furnish(folder, backend);
+    furnish(folder, made);
     return { store, folder };
   } catch (error) {
     await store.close();
@@ -111,11 +111,18 @@ function existingBackend(folder: string, asked: Backend | "auto"): Backend | nul
   throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint);
 }
 
+/** What the folder is to remember of its store. */
+interface MadeStore {
+  readonly backend: Backend;
+  /** The file store was taken because SQLite could not be loaded. */
+  readonly standsIn?: boolean;
+}
+
 async function makeStore(
   folder: string,
   asked: Backend | "auto",
   onNotice: StoreOptions["onNotice"],
-): Promise<{ backend: Backend; store: SecretStoreFile }> {
+): Promise<MadeStore & { store: SecretStoreFile }> {
   const backend = asked === "auto" ? "sqlite" : asked;
   try {
     return { backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), true) };
@@ -124,7 +131,7 @@ async function makeStore(
     const path = join(folder, STORE_FILES.file);
     const store = await openStoreFile("file", path, true);
     onNotice?.(`SQLite cannot be loaded here: secrets are kept in ${path}`);
-    return { backend: "file", store };
+    return { backend: "file", store, standsIn: true };
   }
 }
 
@@ -138,11 +145,11 @@ async function isSqliteMissing(error: unknown): Promise<boolean> {
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where another process has made another kind of store at the same moment
  */
-function furnish(folder: string, backend: Backend): void {
+function furnish(folder: string, { backend, standsIn = false }: MadeStore): void {
   if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
     createPrivateFile(join(folder, ".gitignore"), "*\n");
   }
-  if (readBackendRecord(folder) === null) rememberBackend(folder, backend);
+  if (readBackendRecord(folder) === null) rememberBackend(folder, backend, standsIn);
   const remembered = existingBackend(folder, "auto");
   if (remembered === backend) return;
   throw storeUnavailable(folder, `another process has made a ${otherBackend(backend)} store here`, "Run it again.");

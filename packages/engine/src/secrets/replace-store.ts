@@ -48,7 +48,7 @@ function putInPlace(folder: string, current: Backend | null, next: Backend, draf
   }
   if (current === null) {
     moveFile(draft, path);
-    writeBackendRecord(folder, { backend: next, next: null });
+    writeBackendRecord(folder, next);
     return null;
   }
   const old = join(folder, STORE_FILES[current]);
@@ -58,12 +58,12 @@ function putInPlace(folder: string, current: Backend | null, next: Backend, draf
     moveFile(draft, path);
     return kept;
   }
-  if (readBackendRecord(folder) === null) rememberBackend(folder, current);
+  if (readBackendRecord(folder) === null) rememberBackend(folder, current, false);
   moveFile(draft, path);
-  writeBackendRecord(folder, { backend: current, next });
+  writeBackendRecord(folder, current, next);
   // This is the moment: from here on the new store counts, also for who finds the record as it is now.
   ifThere(() => moveFile(old, kept));
-  writeBackendRecord(folder, { backend: next, next: null });
+  writeBackendRecord(folder, next);
   return kept;
 }
 

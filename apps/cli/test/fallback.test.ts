@@ -1,0 +1,69 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
+
+let box: Sandbox;
+let places: { readonly command: string; readonly secrets: string };
+
+/** The command where no better-sqlite3 is installed. */
+beforeEach(() => {
+  box = createSandbox();
+  cpSync(dirname(CLI), join(box.folder, "dist"), { recursive: true });
+  writeFileSync(join(box.folder, "package.json"), '{"type":"module"}');
+  places = { command: join(box.folder, "dist", "autokestra.js"), secrets: join(box.folder, ".workflow", "secrets") };
+});
+
+afterEach(() => box.remove());
+
+describe("without better-sqlite3", () => {
+  it("secrets are kept in a file, which is said once, remembered, and told by doctor", async () => {
+    const set = async (name: string) =>
+      await box.ak(["secrets", "set", name], { input: `value of ${name}`, cli: places.command });
+    const first = await set("A");
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain(
+      `note: SQLite cannot be loaded here: secrets are kept in ${join(places.secrets, "secrets.json")}\n`,
+    );
+    expect(await set("B")).toEqual({ code: 0, stdout: "", stderr: "Secret 'B' stored (apiKey, version 1)\n" });
+    expect((await box.ak(["secrets", "get", "A", "-q"], { cli: places.command })).stdout).toBe("value of A");
+    const doctor = await box.ak(["doctor"], { cli: places.command });
+    expect(doctor.code).toBe(0);
+    expect(doctor.stdout).toContain("warning store   SQLite could not be loaded when this store was made");
+    // Where SQLite is there, the folder keeps to its store.
+    expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("value of B");
+    expect(existsSync(join(places.secrets, "secrets.db"))).toBe(false);
+    expect((await box.ak(["secrets", "migrate", "--to", "sqlite"])).code).toBe(0);
+    expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("value of B");
+    expect((await box.ak(["doctor"])).stdout).not.toContain("warning");
+  });
+
+  it("a store that is in SQLite is an error, and no second one is made", async () => {
+    await box.ak(["secrets", "set", "A"], { input: "value of A" });
+    for (const args of [
+      ["secrets", "list"],
+      ["secrets", "get", "A"],
+      ["secrets", "set", "B", "value"],
+      ["secrets", "migrate", "--to", "file"],
+    ]) {
+      const { code, stdout, stderr } = await box.ak(args, { cli: places.command });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toContain(
+        "error: SQLite cannot be used: better-sqlite3 is not installed (ERR_MODULE_NOT_FOUND)\n",
+      );
+    }
+    expect(existsSync(join(places.secrets, "secrets.json"))).toBe(false);
+    expect(readFileSync(join(places.secrets, "backend"), "utf8")).toBe("sqlite\n");
+  });
+
+  it("SQLite is an error where it was asked for, and nothing is made", async () => {
+    mkdirSync(places.secrets, { recursive: true, mode: 0o700 });
+    const asked = await box.ak(["secrets", "set", "A", "--storage-backend", "sqlite"], {
+      input: "v",
+      cli: places.command,
+    });
+    expect(asked.code).toBe(1);
+    expect(asked.stderr).toContain("hint: Install better-sqlite3");
+    expect(existsSync(join(places.secrets, "secrets.json"))).toBe(false);
+  });
+});
