@@ -73,6 +73,8 @@ describe("a deleted secret", () => {
     );
     expect(await box.ak(["secrets", "list"])).toMatchObject({ stdout: "", stderr: "No secrets found\n" });
     expect((await box.ak(["secrets", "list", "--deleted"])).stdout).toMatch(/^A\tapiKey\t1\t/);
+    const [listed] = JSON.parse((await box.ak(["secrets", "list", "--deleted", "--json"])).stdout);
+    expect(listed).toMatchObject({ name: "A", deletedAt: expect.stringMatching(/^\d{4}-/) });
     expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' is back, with version 1\n");
     expect(await get("A")).toBe("value of A");
     expect((await box.ak(["secrets", "restore", "A"])).code).toBe(1);
