@@ -75,7 +75,13 @@ export async function findStore(options: StoreOptions): Promise<FoundStore | nul
     const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
     throw storeUnavailable(folder, problem, `\`autokestra secrets migrate --to ${asked}\` moves them.`);
   }
-  return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
+  try {
+    return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
+  } catch (error) {
+    // Moved into the other kind of store at this very moment.
+    if (storedBackend(folder) !== backend) return await findStore(options);
+    throw error;
+  }
 }
 
 /** The folder of an installation, absolute. */
