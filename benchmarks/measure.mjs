@@ -10,33 +10,39 @@ const collect = runInNewContext("gc");
  * Absolute figures differ from machine to machine; their ratios are what counts.
  *
  * @param {Readonly<Record<string, () => unknown>>} ways Each does the work once; may be async.
- * @param {{ rounds?: number, operations?: number }} [options] `operations`: how often a way is called in a round.
+ * @param {{ rounds?: number, operations?: number, clock?: "cpu" | "wall" }} [options] `operations`: how often a way is called
+ * in a round. `clock`: "wall" for what waits for the disk.
  * @returns {Promise<Record<string, number>>} Microseconds per operation.
  */
-export async function measure(ways, { rounds = 31, operations = 3000 } = {}) {
+export async function measure(ways, { rounds = 31, operations = 3000, clock = "cpu" } = {}) {
   const entries = Object.entries(ways);
   const samples = Object.fromEntries(entries.map(([name]) => [name, /** @type {number[]} */ ([])]));
   // The first rounds only warm up.
   for (let round = -3; round < rounds; round++) {
     for (const [name, work] of rotate(entries, Math.abs(round))) {
-      const time = await measureRound(work, operations);
+      const time = await measureRound(work, operations, clock);
       if (round >= 0) samples[name]?.push(time);
     }
   }
   return Object.fromEntries(Object.entries(samples).map(([name, times]) => [name, median(times)]));
 }
 
-/** @param {() => unknown} work @param {number} operations */
-async function measureRound(work, operations) {
+/** @param {() => unknown} work @param {number} operations @param {"cpu" | "wall"} clock */
+async function measureRound(work, operations, clock) {
   collect({ type: "minor" });
-  const start = process.cpuUsage();
+  const start = microseconds(clock);
   for (let index = 0; index < operations; index++) {
     const result = work();
     if (result instanceof Promise) await result;
   }
   collect({ type: "minor" });
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / operations;
+  return (microseconds(clock) - start) / operations;
+}
+
+/** @param {"cpu" | "wall"} clock */
+function microseconds(clock) {
+  const { user, system } = process.cpuUsage();
+  return clock === "cpu" ? user + system : performance.now() * 1000;
 }
 
 /** @template T @param {readonly T[]} list @param {number} by @returns {T[]} */

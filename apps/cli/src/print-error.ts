@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from "node:util";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { EXIT, EXIT_CODES } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
@@ -20,13 +21,24 @@ export function printError(error: unknown, terminal: Terminal): number {
 
 /** The message of an error that nobody expected may hold anything: it is not shown. */
 function printInternal(error: unknown, terminal: Terminal): number {
+  const refusal = systemRefusal(error);
   const name = error instanceof Error ? error.name : typeof error;
-  const message = `Internal error (${name})`;
-  const hint = "This is a defect of autokestra. AUTOKESTRA_DEBUG=1 shows where it happened.";
+  const message = refusal === null ? `Internal error (${name})` : `The system refused: ${refusal}`;
+  const hint =
+    refusal === null
+      ? "This is a defect of autokestra. AUTOKESTRA_DEBUG=1 shows where it happened."
+      : "Nothing was acknowledged. Try again once the cause is gone.";
   if (terminal.json) terminal.warn(JSON.stringify({ error: { code: "INTERNAL", message, hint } }));
   else terminal.warn(`error: ${message}\nhint: ${hint}`);
   printTrace(error, terminal);
   return EXIT.failed;
+}
+
+/** What the operating system calls an error, such as `too many open files (EMFILE)`; null where it is none of the system's. */
+function systemRefusal(error: unknown): string | null {
+  const errno = error instanceof Error && "errno" in error ? Number(error.errno) : Number.NaN;
+  const known = getSystemErrorMap().get(errno);
+  return known === undefined ? null : `${known[1]} (${known[0]})`;
 }
 
 /** Only the places: the first lines of a stack repeat the message. */

@@ -1,4 +1,4 @@
-import { storeUnavailable } from "@autokestra/secrets-core";
+import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
 import {
   createPrivateFile,
   fileIdentity,
@@ -48,7 +48,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
   const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
 
   /** A store that is gone is not an empty one: whoever has moved it has its secrets. */
-  function gone(): Error {
+  function gone(): AutokestraError {
     return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
   }
 
@@ -70,13 +70,21 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     return await turn;
   }
 
+  function checkThere(): void {
+    if (fileIdentity(path) === null) throw gone();
+  }
+
   /** The folder as it must be, and the lock. */
   async function locked<T>(work: () => Promise<T>): Promise<T> {
     await attempt(path, () => {
-      if (fileIdentity(path) === null) throw gone();
+      checkThere();
       preparePrivateFolder(path, refuse);
     });
-    return await withFileLock(path, lockTimeoutMs, work);
+    return await withFileLock(path, lockTimeoutMs, async () => {
+      // Whoever had the lock before may have moved it.
+      await attempt(path, checkThere);
+      return await work();
+    });
   }
 
   function replace(view: FileView, change: (document: SecretsDocument) => SecretsDocument | null): string {

@@ -4,6 +4,10 @@ import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core
 import { lock } from "proper-lockfile";
 import { attempt } from "./store-error.ts";
 
+// Node ignores this signal, and a write past a size limit is an error (EFBIG). But proper-lockfile listens to every signal, and
+// ends the process where nobody else does.
+process.on("SIGXFSZ", () => undefined);
+
 /** Longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 20;
 

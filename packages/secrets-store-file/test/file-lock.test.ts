@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
@@ -54,6 +56,19 @@ it("the lock of a killed process is taken over once it is stale", async () => {
   expect(await withFileLock(path, 0, async () => statSync(`${path}.lock`).mtimeMs > longAgo.getTime())).toBe(true);
 });
 
+it("what a killed first run has left is swept by the next", async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "secrets.json");
+  writeFileSync(`${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+  mkdirSync(`${path}.lock`);
+  const longAgo = new Date(Date.now() - 60_000);
+  utimesSync(`${path}.lock`, longAgo, longAgo);
+  const store = await openFileStore(path);
+  await putSecret(store, sampleSecret("A"));
+  await store.close();
+  expect(readdirSync(folder)).toEqual(["secrets.json"]);
+});
+
 it("a lock that was taken away meanwhile does not turn finished work into an error", async () => {
   const path = join(temporaryFolder(), "secrets.json");
   expect(
@@ -73,6 +88,13 @@ it("a lock that cannot be made is an error at once, not after the timeout", asyn
     code: "STORE_UNAVAILABLE",
     message: expect.stringContaining("not a directory (ENOTDIR)"),
   });
+});
+
+it("a limit on the size of files is an error that names it, not the end of the process", async () => {
+  const path = join(temporaryFolder(), "secrets.json");
+  const limited = ["-c", 'ulimit -f 4; exec "$0" "$@"', process.execPath, await bundle("refused-writer.ts"), path];
+  const { stdout } = await promisify(execFile)("sh", limited);
+  expect(stdout).toBe(`Secret store "${path}" cannot be used: file too large (EFBIG)\n`);
 });
 
 describe("many writers lose nothing", () => {

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
@@ -308,6 +309,21 @@ describe("exclusively", () => {
     await putSecret(other, sampleSecret("D"));
     await other.close();
     expect(readdirSync(folder)).toEqual(["secrets.json"]);
+  });
+
+  it("does no work on what was moved while it waited", async () => {
+    const path = join(temporaryFolder(), "secrets.json");
+    const [store, other] = [await openFileStore(path), await openFileStore(path)];
+    let waiting: Promise<unknown> = Promise.resolve();
+    await store.exclusively(async () => {
+      waiting = other.exclusively(async () => expect.unreachable());
+      // So that it waits for the lock by now.
+      await setTimeout(50);
+      renameSync(path, `${path}.old`);
+    });
+    await expect(waiting).rejects.toMatchObject({ message: expect.stringContaining("it was moved or removed while") });
+    await store.close();
+    await other.close();
   });
 
   it("waits for the updates that were begun", async () => {

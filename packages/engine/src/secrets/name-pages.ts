@@ -1,15 +1,20 @@
+import { setImmediate } from "node:timers/promises";
 import type { SecretName, SecretStore } from "@autokestra/secrets-core";
 
 /** So many are looked at together: what comes and goes meanwhile is met or not. */
 const PAGE = 1000;
 
-/** The names of all secrets in a store, deleted ones too, page by page in their order. */
+/**
+ * The names of all secrets in a store, deleted ones too, page by page in their order. Between two pages timers get their turn: the
+ * lock of a file store is lost where it is not renewed.
+ */
 export async function* namePages(store: SecretStore): AsyncGenerator<readonly SecretName[]> {
   let after: string | undefined;
   for (;;) {
     const page = (await store.list({ state: "all", after, limit: PAGE })).map(({ name }) => name);
     if (page.length > 0) yield page;
     after = page.at(-1);
+    await setImmediate();
     if (page.length < PAGE) return;
   }
 }

@@ -1,0 +1,135 @@
+// D5, D6, D8, D13, P6, and a full disk ("ENOSPC"): what the disk can refuse, for every command of both stores. Each ends done, or
+// with an error that names path and reason; nothing is lost, and all works again when the cause is gone.
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fewFiles, fileSizeLimit, foreignOwner, fullDisk, locked, noInodes, readOnly } from "./support/disk-faults.mjs";
+import { fill, placeOf, run } from "./support/installation.mjs";
+import { environment, inFolder } from "./support/sandbox.mjs";
+import { STORE_COMMANDS } from "./support/store-commands.mjs";
+import { Figures, tryCommand } from "./support/try-command.mjs";
+
+const isShort = process.argv.includes("--short");
+/** Said to itself, inside a mount namespace: whatever it mounts is gone with it. */
+const INSIDE = "--inside";
+const isRoot = process.geteuid?.() === 0;
+
+/** @param {string} tool */
+function isMissing(tool) {
+  return spawnSync(tool, ["--version"]).error !== undefined;
+}
+
+/**
+ * @param {string} id
+ * @param {readonly string[]} tools
+ * @param {() => Promise<{ figure: string, pass: boolean }>} work
+ */
+async function row(id, tools, work) {
+  const missing = ["unshare", "mount", ...tools].filter(isMissing);
+  if (!isRoot) missing.push("root");
+  return missing.length > 0 ? { id, figure: "not run", missing: missing.join(", ") } : { id, ...(await work()) };
+}
+
+/**
+ * @param {readonly import("./support/disk-faults.mjs").Fault[]} faults
+ * @param {readonly import("./support/store-commands.mjs").StoreCommand[]} [commands]
+ */
+async function measure(faults, commands = STORE_COMMANDS) {
+  const figures = new Figures();
+  for (const backend of ["sqlite", "file"]) {
+    for (const fault of faults) {
+      for (const command of commands) {
+        await onDiskOfItsOwn(async (folder) => await tryCommand(folder, backend, fault, command, figures));
+      }
+    }
+  }
+  return { figure: String(figures), pass: figures.pass };
+}
+
+/** @param {(folder: string) => Promise<void>} work */
+async function onDiskOfItsOwn(work) {
+  await inFolder(async (folder) => {
+    const disk = join(folder, ".workflow");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,nr_inodes=60,mode=0700", "tmpfs", disk]);
+    try {
+      await work(folder);
+    } finally {
+      execFileSync("umount", ["--lazy", disk]);
+    }
+  });
+}
+
+async function measureOwners() {
+  const { figure, pass } = await measure([foreignOwner]);
+  const problems = [...(await openStores()), ...(await looseKeys())];
+  for (const problem of problems) console.log(problem);
+  return {
+    figure: `${figure}; 4 open folders and keys of others: ${problems.length} let pass`,
+    pass: pass && problems.length === 0,
+  };
+}
+
+/** A folder of secrets that everybody can write to is closed by the next write. */
+async function openStores() {
+  /** @type {string[]} */
+  const problems = [];
+  for (const backend of ["sqlite", "file"]) {
+    await inFolder(async (folder) => {
+      await fill(folder, backend);
+      chmodSync(placeOf(folder), 0o777);
+      const { status, stderr } = await run(folder, ["secrets", "set", "A"], { input: "new" });
+      const mode = (statSync(placeOf(folder)).mode & 0o777).toString(8);
+      if (status !== 0 || mode !== "700") problems.push(`${backend}: exit ${status}, mode ${mode}: ${stderr}`);
+    });
+  }
+  return problems;
+}
+
+/** A key that others own, or can replace, is refused. */
+async function looseKeys() {
+  /** @type {string[]} */
+  const problems = [];
+  await inFolder(async (folder) => {
+    const key = join(folder, "home", ".autokestra", "secret.key");
+    const env = environment(folder);
+    await run(folder, ["secrets", "set", "A"], { input: "value", env });
+    /** @param {string} what @param {RegExp} reason */
+    const expectRefusal = async (what, reason) => {
+      const { status, stdout, stderr } = await run(folder, ["secrets", "get", "A"], { env });
+      if (status === 0 || stdout !== "" || !reason.test(stderr)) problems.push(`${what}: exit ${status}: ${stderr}`);
+    };
+    chownSync(key, 65_534, 65_534);
+    await expectRefusal("a key of another user", /belongs to another user/);
+    chownSync(key, 0, 0);
+    chmodSync(join(key, ".."), 0o777);
+    await expectRefusal("a key in an open folder", /everybody can write to/);
+  });
+  return problems;
+}
+
+async function rows() {
+  const freeBytes = isShort ? [0] : [0, 4096, 8192, 36_864, 65_536];
+  const largest = isShort ? [1024] : [0, 1024, 4096, 20_000, 40_000];
+  const freeFiles = isShort ? [0, 3] : Array.from({ length: 13 }, (_, free) => free);
+  // Each write waits for the lock as long as it may.
+  const someCommands = STORE_COMMANDS.filter(({ args }) => !isShort || args[1] === "A");
+  return [
+    await row("ENOSPC", [], async () => await measure(freeBytes.map(fullDisk))),
+    await row("D5", [], async () => await measure([readOnly])),
+    await row("D6", ["prlimit"], async () => await measure(largest.map(fileSizeLimit))),
+    await row("D8", [], async () => await measure([locked], someCommands)),
+    await row("D13", ["prlimit"], async () => await measure([noInodes, ...freeFiles.map(fewFiles)])),
+    await row("P6", ["setpriv"], measureOwners),
+  ];
+}
+
+if (process.argv.includes(INSIDE) || !isRoot || isMissing("unshare")) {
+  console.log(JSON.stringify(await rows()));
+} else {
+  // 200: so that it does not take long to open all that may be open.
+  const limit = isMissing("prlimit") ? [] : ["prlimit", "--nofile=200"];
+  const script = [...limit, process.execPath, ...process.argv.slice(1), INSIDE];
+  const { status } = spawnSync("unshare", ["--mount", "--propagation", "private", ...script], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
