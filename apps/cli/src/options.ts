@@ -14,5 +14,5 @@ export function typeOption(): Option {
 /** The value of an option that is a whole number. */
 export function parseWholeNumber(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new AutokestraError("USAGE", `${option} takes a whole number`);
+  throw new AutokestraError("USAGE", `${option} takes a whole number of at most 9 digits`);
 }

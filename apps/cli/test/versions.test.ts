@@ -157,7 +157,7 @@ describe("the store", () => {
     const backup = await box.ak(["secrets", "backup", "backup.db"]);
     expect(backup).toEqual({
       ...ok,
-      stderr: `The store was copied to ${file}, sealed. It opens only with the master key, which is not in it\n`,
+      stderr: `The store was copied to "${file}", sealed. It opens only with the master key, which is not in it\n`,
     });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file).includes("value of A")).toBe(false);

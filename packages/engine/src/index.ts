@@ -18,6 +18,7 @@ export { openSecrets } from "./secrets/open-secrets.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";
 export { type RestoreReport, restoreBackup } from "./secrets/restore-backup.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./secrets/rotate-keys.ts";
+export type { Backend } from "./secrets/store-backend.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type Position, type Problem, WorkflowError } from "./workflow/problem.ts";

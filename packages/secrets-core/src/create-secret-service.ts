@@ -1,20 +1,24 @@
-import { checkInput } from "./check-input.ts";
+import { checkInput, type ValidInput } from "./check-input.ts";
 import { AutokestraError, integrityFailed, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { RESTORABLE_DAYS, type SecretService, type SecretServiceOptions } from "./secret-service.ts";
-import { parseFields } from "./secret-type.ts";
+import type { SecretFields } from "./secret-type.ts";
 import { createSecretWriter } from "./secret-writer.ts";
-import { daysAfter } from "./time.ts";
+import { daysAfter, isBefore, type Timestamp } from "./time.ts";
 
 export function createSecretService(options: SecretServiceOptions): SecretService {
   const { store, encryption, now } = options;
   const writer = createSecretWriter(options);
 
-  /** A deleted secret that can no longer be restored. */
+  /** What was deleted before this moment can no longer be restored. */
+  function deletedSince(): Timestamp {
+    return daysAfter(now(), -RESTORABLE_DAYS);
+  }
+
   function isOver({ deletedAt }: SecretMetadata): boolean {
-    return deletedAt !== null && deletedAt < daysAfter(now(), -RESTORABLE_DAYS);
+    return deletedAt !== null && isBefore(deletedAt, deletedSince());
   }
 
   /** What has the name now, be it deleted. */
@@ -23,44 +27,39 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     return sealed === null || isOver(sealed.metadata) ? null : sealed;
   }
 
-  /** What has the name now, for a write: what is over is gone before it. */
-  async function place(name: SecretName): Promise<SecretMetadata | null> {
+  /** What has the name now, for a write: what cannot be restored is gone before it. */
+  async function findForWrite(name: SecretName): Promise<SecretMetadata | null> {
     const { metadata } = (await store.get(name)) ?? { metadata: null };
     if (metadata === null || !isOver(metadata)) return metadata;
-    await store.purge(name);
-    return null;
+    await store.purgeDeleted(deletedSince());
+    return (await store.get(name))?.metadata ?? null;
   }
 
   async function findInUse(name: SecretName): Promise<SealedSecret> {
-    const sealed = await find(name);
-    if (sealed === null) throw secretNotFound(name);
-    const { deletedAt } = sealed.metadata;
-    if (deletedAt !== null) throw secretDeleted(name, daysAfter(deletedAt, RESTORABLE_DAYS));
-    return sealed;
+    return checkInUse(name, await find(name));
+  }
+
+  async function historyInUse(name: SecretName): Promise<readonly SealedSecret[]> {
+    const history = await store.history(name);
+    const newest = history[0] ?? null;
+    checkInUse(name, newest !== null && isOver(newest.metadata) ? null : newest);
+    return history;
   }
 
   async function findVersion(name: SecretName, version: number): Promise<SealedSecret> {
-    await findInUse(name);
-    const history = await store.history(name);
-    const sealed = history.find(({ metadata }) => metadata.version === version);
-    if (sealed === undefined)
-      throw versionNotFound(
-        name,
-        version,
-        history.map(({ metadata }) => metadata.version),
-      );
-    return sealed;
+    return pickVersion(name, await historyInUse(name), version);
   }
 
   async function open(name: SecretName, { metadata, envelope }: SealedSecret): Promise<Secret> {
     const plaintext = await encryption.open(metadata, envelope);
-    return { metadata, fields: parseFields(name, metadata.type, parsePlaintext(name, plaintext)) };
+    return { metadata, fields: parsePlaintext(name, plaintext) };
   }
 
   const service: SecretService = {
     async create(input) {
       const valid = checkInput(input);
-      if ((await place(valid.name)) !== null) await findInUse(valid.name);
+      const current = await findForWrite(valid.name);
+      if (current !== null && current.deletedAt !== null) throw deletedUntil(valid.name, current.deletedAt);
       return only(await writer.write([valid], [null]));
     },
 
@@ -74,7 +73,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     },
 
     async setAll(inputs) {
-      return await writer.overwrite(inputs.map(checkInput), place);
+      return await writer.overwrite(checkNames(inputs.map(checkInput)), findForWrite);
     },
 
     async get(text, { atVersion } = {}) {
@@ -88,20 +87,24 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async versions(text) {
       const name = parseSecretName(text);
-      await findInUse(name);
-      return (await store.history(name)).map(({ metadata }) => metadata);
+      return (await historyInUse(name)).map(({ metadata }) => metadata);
     },
 
     async rollback(text, toVersion) {
       const name = parseSecretName(text);
-      const { version } = (await findInUse(name)).metadata;
-      const { metadata, fields } = await open(name, await findVersion(name, toVersion));
+      const history = await historyInUse(name);
+      const { metadata, fields } = await open(name, pickVersion(name, history, toVersion));
       const { type, description, tags, expiresAt } = metadata;
-      return await service.set({ name, type, fields, description, tags, expiresAt }, { ifVersion: version });
+      const input = checkInput({ name, type, fields, description, tags, expiresAt });
+      return only(await writer.write([input], [history[0]?.metadata ?? null]));
     },
 
-    async list(filter) {
-      return await store.list(filter);
+    async list(filter = {}) {
+      const { limit, state = "active" } = filter;
+      if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
+        throw new AutokestraError("USAGE", "The limit of a list must be a whole number from 0 on");
+      }
+      return await store.list(state === "active" ? filter : { ...filter, deletedSince: deletedSince() });
     },
 
     async delete(text, { purge = false } = {}) {
@@ -111,16 +114,16 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         return;
       }
       await findInUse(name);
-      const time = now();
-      if (!(await store.delete(name, time))) throw secretNotFound(name);
-      await store.purgeDeleted(daysAfter(time, -RESTORABLE_DAYS));
+      // First: once it is deleted, nothing may say that it is not.
+      await store.purgeDeleted(deletedSince());
+      if (!(await store.delete(name, now()))) throw secretNotFound(name);
     },
 
     async restore(text) {
       const name = parseSecretName(text);
       const sealed = await find(name);
       if (sealed === null) throw secretNotFound(name);
-      if (!(await store.restore(name))) throw inUse(name);
+      if (!(await store.restore(name))) throw nothingToRestore(name);
       return { ...sealed.metadata, deletedAt: null };
     },
 
@@ -132,8 +135,11 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   return service;
 }
 
-/** An error of JSON.parse quotes what it has read: it must not get out. */
-function parsePlaintext(name: string, plaintext: Plaintext): unknown {
+/**
+ * What was sealed was checked before: whoever could change it could also have sealed anything. An error of JSON.parse quotes what
+ * it has read: it must not get out.
+ */
+function parsePlaintext(name: string, plaintext: Plaintext): SecretFields {
   try {
     return JSON.parse(plaintext);
   } catch {
@@ -146,7 +152,35 @@ function only([metadata]: readonly SecretMetadata[]): SecretMetadata {
   return metadata;
 }
 
-function inUse(name: SecretName): AutokestraError {
+function checkInUse(name: SecretName, sealed: SealedSecret | null): SealedSecret {
+  if (sealed === null) throw secretNotFound(name);
+  const { deletedAt } = sealed.metadata;
+  if (deletedAt !== null) throw deletedUntil(name, deletedAt);
+  return sealed;
+}
+
+function deletedUntil(name: SecretName, deletedAt: Timestamp): AutokestraError {
+  return secretDeleted(name, daysAfter(deletedAt, RESTORABLE_DAYS));
+}
+
+function pickVersion(name: SecretName, history: readonly SealedSecret[], version: number): SealedSecret {
+  const sealed = history.find(({ metadata }) => metadata.version === version);
+  const versions = history.map(({ metadata }) => metadata.version);
+  if (sealed === undefined) throw versionNotFound(name, version, versions);
+  return sealed;
+}
+
+function checkNames(inputs: readonly ValidInput[]): readonly ValidInput[] {
+  const seen = new Set<SecretName>();
+  for (const { name } of inputs) {
+    if (seen.has(name))
+      throw new AutokestraError("VALUE_INVALID", `Secret '${name}' stands twice among what is to be written`);
+    seen.add(name);
+  }
+  return inputs;
+}
+
+function nothingToRestore(name: SecretName): AutokestraError {
   return new AutokestraError("SECRET_EXISTS", `Secret '${name}' is in use: there is nothing to restore`, {
     hint: `\`autokestra secrets versions ${name}\` shows its older versions.`,
   });

@@ -54,6 +54,11 @@ export class AutokestraError extends Error {
   }
 }
 
+/** True for an error of ours with one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is AutokestraError {
+  return error instanceof AutokestraError && codes.includes(error.code);
+}
+
 /** The code of an error of the file system or of a library, such as `ENOENT`; empty where it has none. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";

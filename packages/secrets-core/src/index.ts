@@ -8,6 +8,8 @@
 /** The schema library that core itself uses, so that the packages around it need none of their own. */
 export { z } from "zod";
 export type { DatedInput } from "./check-input.ts";
+export { isMetadata } from "./check-metadata.ts";
+export { checkSealedSecret } from "./check-sealed-secret.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {
   AutokestraError,
@@ -15,6 +17,7 @@ export {
   type ErrorCode,
   errorCode,
   fieldNotFound,
+  hasCode,
   integrityFailed,
   quoteText,
   secretDeleted,
@@ -28,7 +31,6 @@ export { createMemoryStore } from "./memory-store.ts";
 export { plural } from "./plural.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
-  checkSealedSecret,
   descriptionSchema,
   type Envelope,
   envelopeSchema,
@@ -56,6 +58,7 @@ export {
 export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
 export {
   KEPT_VERSIONS,
+  type NamePage,
   type PutOptions,
   type SecretFilter,
   type SecretStore,
@@ -79,6 +82,6 @@ export {
   storeTooNew,
   storeUnavailable,
 } from "./store-errors.ts";
-export { checkHeader, checkWrite, passesFilter, selectSecrets } from "./store-rules.ts";
+export { checkHeader, checkHistory, checkWrite, passesFilter, selectSecrets } from "./store-rules.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
-export { parseTimestamp, type Timestamp } from "./time.ts";
+export { isBefore, parseTimestamp, type Timestamp } from "./time.ts";

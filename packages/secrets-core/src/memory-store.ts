@@ -1,10 +1,10 @@
+import { checkSealedSecret } from "./check-sealed-secret.ts";
 import type { SealedSecret } from "./secret.ts";
-import { checkSealedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import { KEPT_VERSIONS, type SecretStore } from "./secret-store.ts";
 import { storeClosed } from "./store-errors.ts";
 import { checkHeader, checkWrite, selectSecrets } from "./store-rules.ts";
-import type { Timestamp } from "./time.ts";
+import { isBefore, type Timestamp } from "./time.ts";
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
 export function createMemoryStore(): SecretStore {
@@ -53,6 +53,11 @@ export function createMemoryStore(): SecretStore {
       use();
       return secrets.get(name) ?? [];
     },
+    async names({ after = "", limit } = {}) {
+      use();
+      const behind = [...secrets.keys()].filter((name) => name > after).sort();
+      return behind.slice(0, limit);
+    },
     async list(filter) {
       use();
       return selectSecrets(
@@ -67,7 +72,7 @@ export function createMemoryStore(): SecretStore {
       for (const secret of checked) {
         const { name } = secret.metadata;
         mark(name, true, null);
-        secrets.set(name, [secret, ...(secrets.get(name) ?? [])].slice(0, keepVersions));
+        secrets.set(name, [secret, ...(secrets.get(name) ?? [])].slice(0, Math.max(1, keepVersions)));
       }
     },
     async reseal(changes, expectedHeader) {
@@ -98,7 +103,7 @@ export function createMemoryStore(): SecretStore {
     },
     async purgeDeleted(before) {
       use();
-      const old = [...secrets].filter(([, [newest]]) => (newest?.metadata.deletedAt ?? before) < before);
+      const old = [...secrets].filter(([, [newest]]) => isBefore(newest?.metadata.deletedAt ?? null, before));
       for (const [name] of old) secrets.delete(name);
       return old.length;
     },

@@ -51,7 +51,7 @@ export interface SecretService {
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
   /** Creates or updates; a deleted secret is in use again. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
-  /** Creates or updates many, no name twice: all or nothing. @throws as `set` */
+  /** Creates or updates many: all or nothing. @throws as `set`; `VALUE_INVALID` where a name stands twice */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /** @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
   get(name: string, options?: GetOptions): Promise<Secret>;
@@ -61,7 +61,7 @@ export interface SecretService {
   versions(name: string): Promise<readonly SecretMetadata[]>;
   /** Makes an older version the newest: its value, type, description, tags and expiry. @throws as `get` and `update` */
   rollback(name: string, toVersion: number): Promise<SecretMetadata>;
-  /** Metadata of all secrets that pass the filter, without a key. */
+  /** Metadata of all secrets that pass the filter, without a key. Of deleted ones only those that can be restored. @throws `USAGE` */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
   /** Deletes, and removes for good what was deleted 30 days ago. @throws `SECRET_NOT_FOUND`, `SECRET_DELETED` */
   delete(name: string, options?: DeleteOptions): Promise<void>;

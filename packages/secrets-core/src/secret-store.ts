@@ -14,17 +14,24 @@ export interface SecretFilter {
   readonly expiresBefore?: Timestamp | undefined;
   /** Those in use unless told. */
   readonly state?: "active" | "deleted" | "all" | undefined;
+  /** Of the deleted ones only those that were deleted at this moment or later. */
+  readonly deletedSince?: Timestamp | undefined;
   /** Only names behind this one: the last of the page before. */
   readonly after?: string | undefined;
-  /** At most so many; all unless told. */
+  /** At most so many, a whole number from 0 on; all unless told. */
   readonly limit?: number | undefined;
 }
+
+/** A piece of all names in their order. */
+export type NamePage = Pick<SecretFilter, "after" | "limit">;
 
 /** One version to keep, and what must be there now. */
 export interface SecretWrite {
   readonly secret: SealedSecret;
   /** Null: the name must be free. A number: the stored secret must have the same id and exactly this version. */
   readonly expectedVersion: number | null;
+  /** The stored secret may be a deleted one, which is in use again then. False unless told. */
+  readonly mayBeDeleted?: boolean | undefined;
 }
 
 /** How many versions of a secret are kept unless told. */
@@ -63,16 +70,22 @@ export interface SecretStore {
   /** All versions that are kept of the secret with exactly this name, be it deleted, the newest first; empty where there is none. */
   history(name: SecretName): Promise<readonly SealedSecret[]>;
 
+  /**
+   * Names of all secrets, deleted ones too, in their order (by UTF-16 unit: A before a). Looks at nothing else: a damaged record
+   * hides no other.
+   */
+  names(page?: NamePage): Promise<readonly SecretName[]>;
+
   /** Metadata of current versions in the order of the names (by UTF-16 unit: A before a). Needs no key. */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
 
   /**
-   * Compare and set: adds a version to each of these secrets, or to none. A deleted secret is in use again then, and versions
-   * that are too many are gone for good. No name stands twice in `writes`.
+   * Compare and set: adds a version to each of these secrets, or to none. Versions that are too many are gone for good. No name
+   * stands twice in `writes`.
    *
    * @param header the header that the secrets were sealed under: it must still be the stored one (null: there must be none)
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (expected none, be it
-   * deleted), `VERSION_CONFLICT` (gone, another id, or another version), `HEADER_CHANGED`; nothing is changed then
+   * deleted), `VERSION_CONFLICT` (gone, deleted, another id, or another version), `HEADER_CHANGED`; nothing is changed then
    */
   put(writes: readonly SecretWrite[], header: string | null, options?: PutOptions): Promise<void>;
 
@@ -112,15 +125,17 @@ export interface SecretStoreFile extends SecretStore {
   /**
    * Fills a store that nobody else knows yet with whole secrets, each with its versions, the oldest first.
    *
-   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not of one secret, or not in order), `SECRET_EXISTS`
    */
   load(histories: readonly (readonly SealedSecret[])[]): Promise<void>;
 
   /**
-   * Does `work` while no other process can write, with all that was written in this one file: it may be read, renamed and
-   * replaced. The store must be closed after it.
+   * Does `work` while no other process can write, with all that was written in this one file: it may be read through this store,
+   * renamed and replaced. The store must be closed after it.
    *
-   * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use; or what `work` throws
+   * @param work gets a last look: false where somebody could write all the same, as a process can be stopped for longer than its
+   * lock lasts
+   * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use, be it idle; or what `work` throws
    */
-  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
 }

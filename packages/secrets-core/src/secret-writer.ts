@@ -1,12 +1,12 @@
 import type { ValidInput } from "./check-input.ts";
-import { AutokestraError, type ErrorCode } from "./errors.ts";
+import { AutokestraError, hasCode } from "./errors.ts";
 import type { SecretMetadata } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { SecretWrite } from "./secret-store.ts";
 
-/** How often a write starts again because another process has written the same name in between. */
+/** How often a write starts again because another process has written the same name, or changed the keys, in between. */
 const ATTEMPTS = 1000;
 
 /** Seals secrets and puts them into a store, against whoever writes at the same time. */
@@ -51,7 +51,11 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     const plaintext = JSON.stringify(input.fields) as Plaintext;
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
     const { envelope, header } = await encryption.seal(metadata, plaintext);
-    return { write: { secret: { metadata, envelope }, expectedVersion: current?.version ?? null }, header };
+    const expected = {
+      expectedVersion: current?.version ?? null,
+      mayBeDeleted: current !== null && current.deletedAt !== null,
+    };
+    return { write: { secret: { metadata, envelope }, ...expected }, header };
   }
 
   /** Writes all or nothing, again if the keys were changed by another process in between. */
@@ -91,23 +95,18 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
 }
 
 function checkVersion({ name, ifVersion }: ValidInput, current: SecretMetadata | null): void {
-  if (ifVersion === undefined || ifVersion === (current?.version ?? 0)) return;
+  if (ifVersion === undefined) return;
+  if (ifVersion === (current?.version ?? 0) && (current?.deletedAt ?? null) === null) return;
   const is = current === null ? "does not exist" : `has version ${current.version}`;
-  throw new AutokestraError(
-    "VERSION_CONFLICT",
-    `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`,
-    {
-      hint: "Read it again, then write with the version it has now.",
-    },
-  );
+  const deleted = current !== null && current.deletedAt !== null ? " and is deleted" : "";
+  const message = `Secret '${name}' ${is}${deleted}, not version ${ifVersion}; nothing was written`;
+  throw new AutokestraError("VERSION_CONFLICT", message, {
+    hint: "Read it again, then write with the version it has now; 0 is for a name that nothing has.",
+  });
 }
 
 function isRace(error: unknown): boolean {
-  return hasCode(error, "VERSION_CONFLICT") || hasCode(error, "SECRET_EXISTS");
-}
-
-function hasCode(error: unknown, code: ErrorCode): boolean {
-  return error instanceof AutokestraError && error.code === code;
+  return hasCode(error, "VERSION_CONFLICT", "SECRET_EXISTS");
 }
 
 function tooLarge(name: SecretName): AutokestraError {

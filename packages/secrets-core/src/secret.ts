@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { AutokestraError } from "./errors.ts";
-import { parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
+import { type SecretName, secretNameSchema } from "./secret-name.ts";
 import { type SecretFields, type SecretType, secretTypeSchema } from "./secret-type.ts";
 import { parseTimestamp, type Timestamp } from "./time.ts";
 
@@ -98,22 +97,3 @@ export const sealedSecretSchema: z.ZodType<SealedSecret> = z.object({
   metadata: secretMetadataSchema,
   envelope: envelopeSchema,
 });
-
-/**
- * Checks a sealed secret that a store is asked to keep: types alone do not stop a record made of parsed JSON.
- *
- * @returns a copy without what does not belong there
- * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the fields that are wrong, never what they hold
- */
-export function checkSealedSecret(secret: SealedSecret): SealedSecret {
-  const result = sealedSecretSchema.safeParse(secret);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map(({ path }) => path.join(".") || "record");
-  if (fields.includes("metadata.name")) {
-    const { name } = secret.metadata;
-    parseSecretName(typeof name === "string" ? name : "");
-  }
-  throw new AutokestraError("VALUE_INVALID", `Invalid sealed secret: ${fields.join(", ")}`, {
-    hint: "Each of these fields is missing, or not of the form that a store keeps.",
-  });
-}

@@ -33,7 +33,7 @@ export function storeTooNew(path: string, layout: "format" | "schema", found: nu
 /** One secret whose record is not what a store writes. */
 export function secretCorrupt(path: string, name: string): AutokestraError {
   return new AutokestraError("STORE_CORRUPT", `Secret '${quoteText(name)}' is damaged in ${quotePath(path)}`, {
-    hint: "Restore the store from a backup, or delete the secret and set it again.",
+    hint: "Restore the store from a backup, or remove the secret with `secrets delete NAME --purge` and set it again.",
   });
 }
 

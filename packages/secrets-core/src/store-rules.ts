@@ -1,17 +1,20 @@
+import { checkSealedSecret } from "./check-sealed-secret.ts";
 import { AutokestraError } from "./errors.ts";
-import { checkSealedSecret, type SealedSecret, type SecretMetadata } from "./secret.ts";
+import type { SealedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { SecretFilter, SecretWrite } from "./secret-store.ts";
+import { isBefore } from "./time.ts";
 
 /** True where the filter lets this secret through; `limit` is left to the caller. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [], prefix = "", expiresBefore, state = "active", after } = filter;
+  const { type, tags = [], prefix = "", expiresBefore, state = "active", deletedSince, after } = filter;
   return (
     (type === undefined || metadata.type === type) &&
     tags.every((tag) => metadata.tags.includes(tag)) &&
     metadata.name.startsWith(prefix) &&
-    (expiresBefore === undefined || (metadata.expiresAt !== null && metadata.expiresAt < expiresBefore)) &&
+    (expiresBefore === undefined || isBefore(metadata.expiresAt, expiresBefore)) &&
     (state === "all" || (metadata.deletedAt !== null) === (state === "deleted")) &&
+    (deletedSince === undefined || !isBefore(metadata.deletedAt, deletedSince)) &&
     (after === undefined || metadata.name > after)
   );
 }
@@ -36,7 +39,7 @@ function byName(a: SecretMetadata, b: SecretMetadata): number {
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
 export function checkWrite(
-  { secret, expectedVersion }: SecretWrite,
+  { secret, expectedVersion, mayBeDeleted = false }: SecretWrite,
   stored: (name: SecretName) => SecretMetadata | null,
 ): SealedSecret {
   const { metadata, envelope } = checkSealedSecret(secret);
@@ -52,8 +55,9 @@ export function checkWrite(
       hint: "Use `set` or `update` to replace its value.",
     });
   }
-  if (current?.id === id && current.version === expectedVersion) return inUse;
-  const found = current === null ? "it is gone" : `it has version ${current.version} now`;
+  const isSame = current?.id === id && current.version === expectedVersion;
+  if (isSame && (mayBeDeleted || current.deletedAt === null)) return inUse;
+  const found = current === null ? "it is gone" : isSame ? "it is deleted" : `it has version ${current.version} now`;
   throw new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
     hint: "Read it again, then write.",
   });
@@ -69,4 +73,25 @@ export function checkHeader(stored: string | null, expected: string | null): voi
   throw new AutokestraError("HEADER_CHANGED", "The keys of the secret store were changed by someone else", {
     hint: "Open the store again, then write.",
   });
+}
+
+/**
+ * The rule of `SecretStoreFile.load` for one secret.
+ *
+ * @param history its versions, the oldest first; the last one tells whether it is deleted
+ * @returns the same, without what does not belong there
+ * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`
+ */
+export function checkHistory(history: readonly SealedSecret[]): readonly SealedSecret[] {
+  const checked = history.map(checkSealedSecret);
+  for (const [index, { metadata }] of checked.entries()) {
+    const before = checked[index - 1]?.metadata;
+    if (before === undefined) continue;
+    if (before.id === metadata.id && before.name === metadata.name && before.version < metadata.version) continue;
+    throw new AutokestraError(
+      "VALUE_INVALID",
+      `The versions of secret '${before.name}' are not in order, or not of one secret`,
+    );
+  }
+  return checked;
 }

@@ -20,6 +20,11 @@ export function parseTimestamp(input: string | number): Timestamp | null {
   return text?.length === 24 ? text : null;
 }
 
+/** True where there is such a moment, and it comes before the other. */
+export function isBefore(moment: Timestamp | null, limit: Timestamp): boolean {
+  return moment !== null && moment < limit;
+}
+
 /** The moment so many days after another, or before it. */
 export function daysAfter(moment: Timestamp, days: number): Timestamp {
   return new Date(Date.parse(moment) + days * 24 * 60 * 60 * 1000).toISOString();

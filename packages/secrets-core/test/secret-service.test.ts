@@ -158,6 +158,19 @@ describe("SecretService", () => {
     expect((await service.list()).map(({ name, version }) => name + version)).toEqual(["KEY2", "OTHER1"]);
   });
 
+  it("writes no name twice at once", async () => {
+    const service = createService();
+    await expect(service.setAll([key("a"), key("b", { name: "B" }), key("c")])).rejects.toMatchObject({
+      code: "VALUE_INVALID",
+      message: "Secret 'KEY' stands twice among what is to be written",
+    });
+    expect(await service.list()).toEqual([]);
+  });
+
+  it.each([-1, 1.5, Number.NaN])("lists no page of %d", async (limit) => {
+    await expect(createService().list({ limit })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
   it("updates only the version that the caller knows, and says which one there is", async () => {
     const service = createService();
     await service.create(key("v1"));
@@ -264,8 +277,10 @@ describe("SecretService", () => {
       const { clock, service } = await withDeleted();
       clock.passed += 30 * DAY - 100;
       expect(await service.describe("KEY")).not.toBe(null);
+      expect(await service.list({ state: "deleted" })).toHaveLength(1);
       clock.passed += 200;
       expect(await service.describe("KEY")).toBe(null);
+      expect(await service.list({ state: "deleted" })).toEqual([]);
       for (const attempt of [
         service.get("KEY"),
         service.restore("KEY"),
@@ -276,6 +291,22 @@ describe("SecretService", () => {
       }
       const { version, id } = await service.set(key("v1"));
       expect({ version, id }).toEqual({ version: 1, id: "00000000-0000-4000-8000-000000000001" });
+    });
+
+    it("leaves alone what another process has made of its name after 30 days", async () => {
+      const { clock, service, store } = await withDeleted();
+      clock.passed += 31 * DAY;
+      const other = createService(store, clock);
+      let looks = 0;
+      const get = store.get.bind(store);
+      store.get = async (name) => {
+        const seen = await get(name);
+        looks += 1;
+        if (looks === 1) await other.create(key("of another"));
+        return seen;
+      };
+      await expect(service.create(key("late"))).rejects.toMatchObject({ code: "SECRET_EXISTS" });
+      expect((await service.get("KEY")).fields).toEqual({ value: "of another" });
     });
 
     it("is removed for good by the first deletion after 30 days", async () => {

@@ -1,5 +1,6 @@
 import {
   AutokestraError,
+  checkHistory,
   checkSealedSecret,
   checkWrite,
   type SealedSecret,
@@ -84,24 +85,13 @@ export function loadSecrets(
 ): SecretsDocument {
   const all = new Map(entries);
   for (const history of histories) {
-    const { name, entry } = toEntry(history);
+    const [newest, ...older] = checkHistory(history).toReversed();
+    if (newest === undefined) continue;
+    const { name } = newest.metadata;
     if (all.has(name)) throw new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already`);
-    all.set(name, entry);
+    all.set(name, createEntry(newest, older));
   }
   return { header, entries: all };
-}
-
-/** @param history its versions, the oldest first */
-function toEntry(history: readonly SealedSecret[]): { readonly name: string; readonly entry: Entry } {
-  const [newest, ...older] = history.map(checkSealedSecret).toReversed();
-  if (newest === undefined || !older.every((one, index) => isBefore(one, older[index - 1] ?? newest))) {
-    throw new AutokestraError("VALUE_INVALID", "These are not the versions of one secret, the oldest first");
-  }
-  return { name: newest.metadata.name, entry: createEntry(newest, older) };
-}
-
-function isBefore({ metadata: one }: SealedSecret, { metadata: next }: SealedSecret): boolean {
-  return one.id === next.id && one.name === next.name && one.version < next.version;
 }
 
 /** A damaged secret is an error, not an absent one. */

@@ -7,7 +7,7 @@ import {
   sweepDrafts,
 } from "@autokestra/secrets-files";
 import { withFileLock } from "./file-lock.ts";
-import { type FileView, withFileView } from "./file-view.ts";
+import { type FileView, stateOf, withFileView } from "./file-view.ts";
 import { EMPTY_DOCUMENT, formatDocument, parseDocument, type SecretsDocument } from "./secrets-document.ts";
 import { attempt } from "./store-error.ts";
 
@@ -31,7 +31,7 @@ export interface DocumentFile {
   update(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean>;
 
   /** Does `work` after all updates that were begun, and while no other process updates. There are no updates after it. */
-  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
 
   /** Ends when all updates that were begun have ended. */
   close(): Promise<void>;
@@ -117,9 +117,14 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
       });
     },
     async exclusively(work) {
-      const turn = inTurn(async () => await locked(work));
-      isGivenAway = true;
-      return await turn;
+      return await inTurn(
+        async () =>
+          await locked(async () => {
+            isGivenAway = true;
+            const before = stateOf(path);
+            return await work(() => stateOf(path) === before);
+          }),
+      );
     },
     async close() {
       await last;

@@ -4,6 +4,7 @@ import {
   KEPT_VERSIONS,
   passesFilter,
   type SecretMetadata,
+  type SecretName,
   type SecretStoreFile,
   storeClosed,
   storeUnavailable,
@@ -76,6 +77,15 @@ function createStore(document: DocumentFile, file: string): SecretStoreFile {
     async history(name) {
       const entry = (await use().read()).entries.get(name);
       return entry === undefined ? [] : readable(parseHistory(entry), name, file);
+    },
+    async names({ after = "", limit = Number.POSITIVE_INFINITY } = {}) {
+      const page: SecretName[] = [];
+      for (const name of (await use().read()).entries.keys()) {
+        if (page.length >= limit) break;
+        // A damaged one too: who asks for it is told.
+        if (name > after) page.push(name as SecretName);
+      }
+      return page;
     },
     async list(filter = {}) {
       const { after, limit = Number.POSITIVE_INFINITY } = filter;

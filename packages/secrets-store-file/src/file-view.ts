@@ -1,4 +1,4 @@
-import { fstatSync, readFileSync } from "node:fs";
+import { type BigIntStats, fstatSync, lstatSync, readFileSync } from "node:fs";
 import { storeUnavailable } from "@autokestra/secrets-core";
 import { fileIdentity, withOpenFile } from "@autokestra/secrets-files";
 
@@ -38,7 +38,17 @@ export function withFileView<T>(path: string, work: (view: FileView) => T): T {
  * within a step of the clock, does not: until that step is over there is no stamp.
  */
 function stampOf(descriptor: number): string | null {
-  const { dev, ino, size, ctimeNs, ctimeMs } = fstatSync(descriptor, { bigint: true });
-  const isSettled = Number(ctimeMs) + TIME_STEP < Date.now();
-  return isSettled ? `${dev}:${ino}:${size}:${ctimeNs}` : null;
+  const stat = fstatSync(descriptor, { bigint: true });
+  const isSettled = Number(stat.ctimeMs) + TIME_STEP < Date.now();
+  return isSettled ? formatState(stat) : null;
+}
+
+/** The same for as long as nobody changes or replaces the file; null where there is none. */
+export function stateOf(path: string): string | null {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : formatState(stat);
+}
+
+function formatState({ dev, ino, size, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${ctimeNs}`;
 }

@@ -94,13 +94,14 @@ function connect(
   const reader = createSecretReader(database, statements, path);
   const writer = createSecretWriter(statements, reader, path);
 
-  function write<T>(work: (writer: SecretWriter) => T): T {
-    const transaction = database.transaction(() => {
-      if (!isInPlace()) throw notInPlace(path);
-      return work(writer);
-    });
+  const transaction = database.transaction((work: (tools: SecretWriter) => unknown): unknown => {
+    if (!isInPlace()) throw notInPlace(path);
+    return work(writer);
+  });
+
+  function write<T>(work: (tools: SecretWriter) => T): T {
     // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
-    return transaction.immediate();
+    return transaction.immediate(work) as T;
   }
 
   return { database, reader, write, isInPlace, obstacle };

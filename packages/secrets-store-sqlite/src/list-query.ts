@@ -1,5 +1,6 @@
 import type { SecretFilter } from "@autokestra/secrets-core";
-import { METADATA, rowsOf } from "./statements.ts";
+import { METADATA_COLUMNS } from "./sealed-row.ts";
+import { selectRows } from "./statements.ts";
 
 /** A question for the metadata of current versions, in the order of their names. */
 export interface ListQuery {
@@ -17,10 +18,9 @@ const HAS_TAGS = `NOT EXISTS (
 
 /** Only the conditions that are asked for stand in a query, or SQLite could not go along the index that fits. */
 export function createListQuery(filter: SecretFilter = {}): ListQuery {
-  const { type, tags = [], prefix = "", expiresBefore, state = "active", after, limit = -1 } = filter;
-  // The least text behind `after`, or the prefix: an index is entered at one place.
-  const next = after === undefined ? "" : `${after}\0`;
-  const from = next > prefix ? next : prefix;
+  const { type, tags = [], prefix = "", expiresBefore, state = "active", deletedSince, after, limit = -1 } = filter;
+  // The prefix, or the least text behind `after`: an index is entered at one place.
+  const from = after !== undefined && after >= prefix ? `${after}\0` : prefix;
   const index = chooseIndex(filter);
   const conditions = ["entry.is_current = 1"];
   if (from !== "") conditions.push("entry.name >= @from");
@@ -31,10 +31,11 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   }
   if (state === "active") conditions.push("row.deleted_at IS NULL");
   if (state === "deleted") conditions.push("entry.deleted_at IS NOT NULL");
+  if (deletedSince !== undefined) conditions.push("(row.deleted_at IS NULL OR row.deleted_at >= @deletedSince)");
   if (tags.length > 0) conditions.push(HAS_TAGS);
   return {
-    sql: `SELECT ${METADATA} ${rowsOf(index)} WHERE ${conditions.join(" AND ")} ORDER BY entry.name LIMIT @limit`,
-    parameters: { from, to: prefix + BEHIND, type, expiresBefore, tags: JSON.stringify(tags), limit },
+    sql: `${selectRows(METADATA_COLUMNS, index)} WHERE ${conditions.join(" AND ")} ORDER BY entry.name LIMIT @limit`,
+    parameters: { from, to: prefix + BEHIND, type, expiresBefore, deletedSince, tags: JSON.stringify(tags), limit },
   };
 }
 

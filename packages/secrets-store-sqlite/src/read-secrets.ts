@@ -1,10 +1,11 @@
 import {
   type AutokestraError,
+  type NamePage,
+  passesFilter,
   type SealedSecret,
   type SecretFilter,
   type SecretMetadata,
   type SecretName,
-  passesFilter,
   storeCorrupt,
 } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
@@ -19,6 +20,7 @@ export interface SecretReader {
   find(name: SecretName): MetadataRow | null;
   get(name: SecretName): SealedSecret | null;
   history(name: SecretName): readonly SealedSecret[];
+  names(page?: NamePage): readonly SecretName[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
 }
 
@@ -39,9 +41,14 @@ export function createSecretReader(database: Database, statements: Statements, p
     return row ?? null;
   });
 
-  function find<Row extends MetadataRow>(statement: Statement<[string], Row>, name: SecretName): Row | SealedRow | null {
+  function find<Row extends MetadataRow>(
+    statement: Statement<[string], Row>,
+    name: SecretName,
+  ): Row | SealedRow | null {
     const row = statement.get(name) ?? lookAgain(name);
-    if (row !== null && (row.name !== name || row.isCurrent !== 1)) throw damaged();
+    if (row === null) return null;
+    const [found, isCurrent] = row;
+    if (found !== name || isCurrent !== 1) throw damaged();
     return row;
   }
 
@@ -49,13 +56,17 @@ export function createSecretReader(database: Database, statements: Statements, p
     const rows = statements.versions.all(name);
     const [newest] = rows;
     if (newest === undefined && statements.hasCurrent.get(name) === undefined) return [];
-    const isWhole = rows.every((row) => row.name === name && row.isCurrent === (row === newest ? 1 : 0));
+    const isWhole = rows.every(([found, isCurrent], index) => found === name && isCurrent === (index === 0 ? 1 : 0));
     if (newest === undefined || !isWhole) throw damaged();
-    return rows.map((row) => toSealedSecret({ ...row, deletedAt: newest.deletedAt }, path));
+    const { deletedAt } = toMetadata(newest, path);
+    return rows.map((row) => {
+      const { metadata, envelope } = toSealedSecret(row, path);
+      return { metadata: { ...metadata, deletedAt }, envelope };
+    });
   });
 
   function prepareList(sql: string): Statement<[object], MetadataRow> {
-    const statement = lists.get(sql) ?? database.prepare<[object], MetadataRow>(sql);
+    const statement = lists.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw(true);
     lists.set(sql, statement);
     return statement;
   }
@@ -68,12 +79,14 @@ export function createSecretReader(database: Database, statements: Statements, p
       return row === null ? null : toSealedSecret(row, path);
     },
     history,
+    names: ({ after = "", limit = -1 } = {}) => statements.names.all(after, limit),
     list(filter) {
       const { sql, parameters } = createListQuery(filter);
       const rows = prepareList(sql).all(parameters);
       return rows.map((row, index) => {
-        const isInOrder = index === 0 || (rows[index - 1]?.name ?? "") < row.name;
-        if (row.isCurrent !== 1 || !isInOrder) throw damaged();
+        const [name, isCurrent] = row;
+        const [before = ""] = rows[index - 1] ?? [];
+        if (isCurrent !== 1 || !(before < name)) throw damaged();
         const metadata = toMetadata(row, path);
         if (!passesFilter(metadata, filter)) throw damaged();
         return metadata;

@@ -18,8 +18,13 @@ export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Pr
     } catch (error) {
       if (!isBusy(error) || !(performance.now() < deadline)) throw error;
     }
-    await setTimeout(Math.random() * MAX_PAUSE);
+    await pause();
   }
+}
+
+/** Waits for a random moment. */
+export async function pause(): Promise<void> {
+  await setTimeout(Math.random() * MAX_PAUSE);
 }
 
 /** `SQLITE_BUSY` with all its kinds, or `SQLITE_PROTOCOL`: others were faster at each of SQLite's own attempts. */

@@ -1,9 +1,12 @@
 import { type AutokestraError, storeClosed, storeUnavailable } from "@autokestra/secrets-core";
 import { type Connection, notInPlace, openConnection } from "./connection.ts";
-import { isBusy, retryWhileBusy } from "./retry-while-busy.ts";
+import { isBusy, pause, retryWhileBusy } from "./retry-while-busy.ts";
 import { loadSqlite } from "./sqlite-library.ts";
-import type { SecretWriter } from "./write-secrets.ts";
 import { READ_ONLY, toStoreError } from "./store-error.ts";
+import type { SecretWriter } from "./write-secrets.ts";
+
+/** How long a process counts on meeting others again, in milliseconds. */
+const POLITE_MS = 1000;
 
 /** Keeps a database open, waits for other processes, and throws nothing but AutokestraError. */
 export interface Session {
@@ -12,7 +15,7 @@ export interface Session {
   /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
   readonly truncateWal: () => void;
   /** See SecretStoreFile. */
-  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly exclusively: <T>(work: (isUnchanged: () => boolean) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 }
 
@@ -24,6 +27,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   const library = await loadSqlite();
   let connection = await attempt(() => openConnection(library, path, create));
   let isOpen = true;
+  let lastBusy = Number.NEGATIVE_INFINITY;
 
   async function attempt<T>(work: () => T): Promise<T> {
     try {
@@ -44,11 +48,31 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     connection = next;
   }
 
+  /** A copy in memory is good as long as the file is what was copied. */
+  function useReadable(): Connection {
+    const { obstacle, isInPlace } = use();
+    if (obstacle !== null && !isInPlace()) reopen();
+    return connection;
+  }
+
   /** The database itself: what kept it from being opened can be gone by now. */
   function useWritable(): Connection {
     if (use().obstacle !== null) reopen();
     if (connection.obstacle !== null) throw connection.obstacle;
     return connection;
+  }
+
+  /** Who has met others lets them go first: the gap between two writes of one process is too short for them. */
+  async function write<T>(work: (writer: SecretWriter) => T): Promise<T> {
+    if (performance.now() - lastBusy < POLITE_MS) await pause();
+    return await attempt(() => {
+      try {
+        return useWritable().write(work);
+      } catch (error) {
+        if (isBusy(error)) lastBusy = performance.now();
+        throw error;
+      }
+    });
   }
 
   function truncateWal(): void {
@@ -60,16 +84,8 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   return {
-    async read(work) {
-      return await attempt(() => {
-        const { obstacle, isInPlace } = use();
-        if (obstacle !== null && !isInPlace()) reopen();
-        return work(connection);
-      });
-    },
-    async write(work) {
-      return await attempt(() => useWritable().write(work));
-    },
+    read: (work) => attempt(() => work(useReadable())),
+    write,
     truncateWal,
     async exclusively(work) {
       try {
@@ -77,7 +93,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
       } catch (error) {
         throw isBusy(error) ? inUse(path) : toStoreError(error, path);
       }
-      return await work();
+      return await work(connection.isInPlace);
     },
     async close() {
       if (!isOpen) return;

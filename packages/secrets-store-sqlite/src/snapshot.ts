@@ -35,7 +35,6 @@ export function openSnapshot(library: SqliteLibrary, path: string, error: unknow
   const database = new library(bytes);
   try {
     migrate(database, path);
-    database.pragma("query_only = ON");
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
     // The file itself could be read: what cannot be opened is its `-shm`.

@@ -9,6 +9,8 @@ export interface SqliteFacts {
   /** 2 is FULL. See https://sqlite.org/pragma.html#pragma_synchronous */
   readonly synchronous: number;
   readonly secureDelete: boolean;
+  /** False where a look at every page, row and index finds damage. Takes as long as reading the whole file. */
+  readonly isSound: boolean;
 }
 
 export function readSqliteFacts(database: Database): SqliteFacts {
@@ -17,5 +19,6 @@ export function readSqliteFacts(database: Database): SqliteFacts {
     journalMode: String(database.pragma("journal_mode", { simple: true })),
     synchronous: Number(database.pragma("synchronous", { simple: true })),
     secureDelete: database.pragma("secure_delete", { simple: true }) === 1,
+    isSound: database.pragma("integrity_check(1)", { simple: true }) === "ok",
   };
 }

@@ -35,6 +35,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     writeHeader: (header, expected) => write((writer) => writer.writeHeader(header, expected)),
     get: (name) => read(({ reader }) => reader.get(name)),
     history: (name) => read(({ reader }) => reader.history(name)),
+    names: (page) => read(({ reader }) => reader.names(page)),
     list: (filter) => read(({ reader }) => reader.list(filter)),
     put: (writes, header, { keepVersions = KEPT_VERSIONS } = {}) =>
       write((writer) => writer.put(writes, header, keepVersions)),

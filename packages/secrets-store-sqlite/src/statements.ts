@@ -1,9 +1,9 @@
-import type { SecretName } from "@autokestra/secrets-core";
+import type { Envelope, SecretMetadata, SecretName } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
-import type { MetadataRow, SealedRow } from "./sealed-row.ts";
+import { METADATA_COLUMNS, type MetadataRow, SEALED_COLUMNS, type SealedRow } from "./sealed-row.ts";
 
 /** Which version, and its new envelope. */
-export type ResealRow = Pick<SealedRow, "id" | "name" | "version" | "format" | "keyId" | "nonce" | "tag" | "ciphertext">;
+export type ResealRow = Pick<SecretMetadata, "id" | "name" | "version"> & Envelope;
 
 /** All that a store asks of its database, but lists. */
 export interface Statements {
@@ -18,6 +18,8 @@ export interface Statements {
   readonly hasCurrent: Statement<[string], number>;
   /** 1 where the index of all versions has the name. */
   readonly hasVersion: Statement<[string], number>;
+  /** Names behind one, in their order, and how many of them; -1 for all. */
+  readonly names: Statement<[string, number], SecretName>;
   readonly insert: Statement<[SealedRow]>;
   /** The current version is an older one from now on. */
   readonly retire: Statement<[string]>;
@@ -31,31 +33,32 @@ export interface Statements {
   readonly deletedBefore: Statement<[string], SecretName>;
 }
 
-export const METADATA = `row.id, row.name, row.type, row.description, row.tags, row.version, row.is_current AS isCurrent,
-  row.created_at AS createdAt, row.updated_at AS updatedAt, row.expires_at AS expiresAt, row.deleted_at AS deletedAt`;
-const SEALED = `${METADATA}, row.format, row.key_id AS keyId, row.nonce, row.tag, row.ciphertext`;
-
 /**
  * The rows that an index points to. A join, for otherwise SQLite takes a name that is in the index from there: what a damaged
  * index points to would come under the name that was asked for. Where it points to nothing, all columns are NULL.
  */
-export function rowsOf(index: string): string {
-  return `FROM secrets AS entry INDEXED BY ${index} LEFT JOIN secrets AS row ON row.rowid = entry.rowid`;
+export function selectRows(columns: readonly string[], index: string): string {
+  const names = columns.map((column) => `row.${column}`);
+  return `SELECT ${names.join(", ")} FROM secrets AS entry INDEXED BY ${index} LEFT JOIN secrets AS row ON row.rowid = entry.rowid`;
 }
 
 export function prepareStatements(database: Database): Statements {
+  function rows<Row>(sql: string): Statement<[string], Row> {
+    return database.prepare<[string], Row>(sql).raw(true);
+  }
+
   return {
     readHeader: database.prepare<[], string>("SELECT text FROM header").pluck(),
     insertHeader: database.prepare("INSERT INTO header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     replaceHeader: database.prepare("UPDATE header SET text = ? WHERE text = ?"),
-    current: database.prepare(
-      `SELECT ${SEALED} ${rowsOf("secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
+    current: rows<SealedRow>(
+      `${selectRows(SEALED_COLUMNS, "secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
     ),
-    currentMetadata: database.prepare(
-      `SELECT ${METADATA} ${rowsOf("secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
+    currentMetadata: rows<MetadataRow>(
+      `${selectRows(METADATA_COLUMNS, "secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
     ),
-    versions: database.prepare(
-      `SELECT ${SEALED} ${rowsOf("secrets_version")} WHERE entry.name = ? ORDER BY entry.version DESC`,
+    versions: rows<SealedRow>(
+      `${selectRows(SEALED_COLUMNS, "secrets_version")} WHERE entry.name = ? ORDER BY entry.version DESC`,
     ),
     hasCurrent: database
       .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_current WHERE name = ? AND is_current = 1")
@@ -63,14 +66,15 @@ export function prepareStatements(database: Database): Statements {
     hasVersion: database
       .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_version WHERE name = ? LIMIT 1")
       .pluck(),
-    insert: database.prepare(`
-      INSERT INTO secrets (
-        id, name, type, description, tags, version, is_current, created_at, updated_at, expires_at, deleted_at,
-        format, key_id, nonce, tag, ciphertext
-      ) VALUES (
-        @id, @name, @type, @description, @tags, @version, @isCurrent, @createdAt, @updatedAt, @expiresAt, @deletedAt,
-        @format, @keyId, @nonce, @tag, @ciphertext
-      )`),
+    // All versions are looked at: a secret without a current one is damaged, not absent.
+    names: database
+      .prepare<[string, number], SecretName>(
+        "SELECT DISTINCT name FROM secrets INDEXED BY secrets_version WHERE name > ? ORDER BY name LIMIT ?",
+      )
+      .pluck(),
+    insert: database.prepare(
+      `INSERT INTO secrets (${SEALED_COLUMNS.join(", ")}) VALUES (${SEALED_COLUMNS.map(() => "?").join(", ")})`,
+    ),
     retire: database.prepare("UPDATE secrets SET is_current = 0, deleted_at = NULL WHERE name = ? AND is_current = 1"),
     trim: database.prepare(`
       DELETE FROM secrets INDEXED BY secrets_version WHERE name = ? AND is_current = 0

@@ -18,7 +18,7 @@ const TROUBLE: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: "it cannot be opened",
   SQLITE_FULL: "disk is full",
   SQLITE_IOERR: "the disk failed to read or write",
-  SQLITE_IOERR_SHMSIZE: "disk is full",
+  SQLITE_IOERR_SHMSIZE: "no space left, or a limit of file sizes is reached",
   SQLITE_NOMEM: "there is not enough memory",
   SQLITE_PERM: "permission denied",
   SQLITE_PROTOCOL: "another process keeps it locked",

@@ -1,5 +1,6 @@
 import {
   checkHeader,
+  checkHistory,
   checkSealedSecret,
   checkWrite,
   type SealedSecret,
@@ -39,7 +40,9 @@ export function createSecretWriter(statements: Statements, reader: SecretReader,
   /** @returns false where the secret is not there, or is in the other state */
   function mark(name: SecretName, isDeleted: boolean, deletedAt: Timestamp | null): boolean {
     const row = reader.find(name);
-    if (row === null || (row.deletedAt !== null) !== isDeleted) return false;
+    if (row === null) return false;
+    const [, , stored] = row;
+    if ((stored !== null) !== isDeleted) return false;
     statements.setDeleted.run(deletedAt, name);
     return true;
   }
@@ -73,8 +76,8 @@ export function createSecretWriter(statements: Statements, reader: SecretReader,
       for (const { metadata, envelope } of secrets.map(checkSealedSecret)) {
         const { id, name, version } = metadata;
         if (statements.reseal.run({ id, name, version, ...envelope }).changes === 1) continue;
-        const row = reader.find(name);
-        if (row?.id === id && row.version === version) throw damagedIndex(path);
+        const [, , , foundVersion, foundId] = reader.find(name) ?? [];
+        if (foundId === id && foundVersion === version) throw damagedIndex(path);
       }
     },
     delete: (name, deletedAt) => mark(name, false, deletedAt),
@@ -86,14 +89,11 @@ export function createSecretWriter(statements: Statements, reader: SecretReader,
       return names.length;
     },
     load(history) {
-      for (const [index, secret] of history.entries()) {
-        const before = history[index - 1]?.metadata ?? null;
-        const stored = (name: SecretName) => (before?.name === name ? before : storedMetadata(name));
-        const { metadata, envelope } = checkWrite({ secret, expectedVersion: before?.version ?? null }, stored);
-        const { deletedAt } = secret.metadata;
-        const isCurrent = index === history.length - 1;
-        statements.insert.run(toSealedRow({ metadata: { ...metadata, deletedAt }, envelope }, isCurrent));
-      }
+      const [newest, ...older] = checkHistory(history).toReversed();
+      if (newest === undefined) return;
+      checkWrite({ secret: newest, expectedVersion: null }, storedMetadata);
+      for (const secret of older) statements.insert.run(toSealedRow(secret, false));
+      statements.insert.run(toSealedRow(newest));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
@@ -35,6 +35,26 @@ it.each([
     database.close();
   }
 });
+
+it.each(["before", "after"])(
+  "a file that is swapped %s SQLite opens it is neither read nor written",
+  async (moment) => {
+    const path = await sampleDatabase();
+    const other = await sampleDatabase();
+    const before = readFileSync(other);
+    class SwappingDatabase extends Database {
+      constructor(name: string, options: Database.Options) {
+        if (moment === "before") renameSync(other, path);
+        super(name, options);
+        if (moment === "after") renameSync(other, path);
+      }
+    }
+    expect(() => openConnection(SwappingDatabase as unknown as typeof Database, path, true)).toThrow(
+      /moved or removed/,
+    );
+    expect(readFileSync(path).equals(before)).toBe(true);
+  },
+);
 
 it.each([
   ["an empty file", (path: string) => truncateSync(path, 0)],

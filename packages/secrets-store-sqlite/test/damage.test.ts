@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseSecretName } from "@autokestra/secrets-core";
+import { errorCode, parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
@@ -31,9 +31,10 @@ async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number
   const lies: string[] = [];
   let refusals = 0;
   const attempt = async (work: () => Promise<void>) => {
-    await work().catch((error: { code?: unknown }) => {
+    await work().catch((error: unknown) => {
       refusals += 1;
-      if (error.code !== "STORE_CORRUPT" && error.code !== "STORE_TOO_NEW") lies.push(`${error.code}: ${error}`);
+      const code = errorCode(error);
+      if (code !== "STORE_CORRUPT" && code !== "STORE_TOO_NEW") lies.push(`error ${code}`);
     });
   };
   await attempt(async () => {
@@ -45,12 +46,13 @@ async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number
       });
       await attempt(async () => {
         const versions = await store.history(parseSecretName(name));
-        if (versions.some(({ metadata }) => metadata.name !== name) || versions.length === 0) lies.push(`history ${name}`);
+        if (versions.some(({ metadata }) => metadata.name !== name) || versions.length === 0)
+          lies.push(`history ${name}`);
       });
     }
     await attempt(async () => {
       const names = (await store.list()).map((metadata) => metadata.name);
-      if (names.join() !== [...NAMES].sort().join()) lies.push(`list ${names.join()}`);
+      if (names.some((name) => !NAMES.includes(name))) lies.push("list");
     });
     await store.close();
   });

@@ -1,17 +1,23 @@
-import { parseSecretName, selectSecrets, type SealedSecret, type SecretFilter } from "@autokestra/secrets-core";
-import { sampleSecret } from "@autokestra/secrets-core/testing";
-import { array, asyncProperty, assert, constantFrom, option, record, stringMatching, subarray } from "fast-check";
 import { join } from "node:path";
+import { selectSecrets } from "@autokestra/secrets-core";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { array, assert, asyncProperty, constantFrom, option, record, stringMatching, subarray } from "fast-check";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const years = ["2027-01-01T00:00:00.000Z", "2028-01-01T00:00:00.000Z"];
-const name = stringMatching(/^[-_AZaz09]{1,3}$/);
+const anyName = stringMatching(/^[-_AZaz09]{1,3}$/);
 const type = constantFrom("apiKey" as const, "oauth" as const);
 const tags = subarray(["x", "y", "%"]);
 
-const secret = record({ name, type, tags, expiresAt: option(constantFrom(...years)), deletedAt: option(constantFrom(...years)) });
+const secret = record({
+  name: anyName,
+  type,
+  tags,
+  expiresAt: option(constantFrom(...years)),
+  deletedAt: option(constantFrom(...years)),
+});
 
 const filter = record(
   {

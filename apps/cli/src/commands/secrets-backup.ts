@@ -1,4 +1,5 @@
 import { backUpStore } from "@autokestra/engine";
+import { quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 
 /** Writes a copy of the store. */
@@ -6,6 +7,6 @@ export async function backUp({ terminal, place }: CommandContext, file: string):
   const report = await backUpStore(place, file);
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   terminal.note(
-    `The store was copied to ${report.file}, sealed. It opens only with the master key, which is not in it`,
+    `The store was copied to ${quotePath(report.file)}, sealed. It opens only with the master key, which is not in it`,
   );
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { DatedInput, SecretService } from "@autokestra/secrets-core";
-import type { CheckedSecret } from "./check-entries.ts";
+import type { SecretService } from "@autokestra/secrets-core";
 import type { ImportEntry } from "./import-entry.ts";
 import { type ImportReport, reportImport } from "./import-report.ts";
 import { type ImportOptions, planImport } from "./plan-import.ts";
@@ -27,21 +26,17 @@ export async function importSecrets(
   entries: readonly ImportEntry[],
   { onConflict, rename, dryRun }: ImportSecretsOptions,
 ): Promise<ImportOutcome> {
-  const existing = new Map((await secrets.list()).map((metadata) => [String(metadata.name), metadata]));
-  const plan = await planImport(entries, existing, {
+  const stored = new Map((await secrets.list({ state: "all" })).map((metadata) => [String(metadata.name), metadata]));
+  const plan = await planImport(entries, stored, {
     onConflict,
     rename,
     isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
   });
-  if (!dryRun && plan.writes.length > 0) await secrets.setAll(await withVersions(secrets, plan.writes));
-  return { ...reportImport(plan), renamed: plan.renamed };
-}
-
-/** The plan holds as long as nobody else writes: each name must have the version that it has now, or none. */
-async function withVersions(secrets: SecretService, writes: readonly CheckedSecret[]): Promise<DatedInput[]> {
-  const inputs: DatedInput[] = [];
-  for (const secret of writes) {
-    inputs.push({ ...secret, ifVersion: (await secrets.describe(secret.name))?.version ?? 0 });
+  if (!dryRun && plan.writes.length > 0) {
+    // The plan holds as long as nobody else writes: each name must have the version that it had then, or none.
+    await secrets.setAll(
+      plan.writes.map((secret) => ({ ...secret, ifVersion: stored.get(secret.name)?.version ?? 0 })),
+    );
   }
-  return inputs;
+  return { ...reportImport(plan), renamed: plan.renamed };
 }

@@ -1,16 +1,33 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
-import { createPrivateFile, replacePrivateFile, systemReason, withOpenFile } from "@autokestra/secrets-files";
-import { type Backend, parseBackend } from "./store-backend.ts";
+import { storeUnavailable } from "@autokestra/secrets-core";
+import { createPrivateFile, replacePrivateFile, withOpenFile } from "@autokestra/secrets-files";
+import type { Backend } from "./store-backend.ts";
+import { toStoreError } from "./to-store-error.ts";
 
 /** What a folder of secrets remembers of its store. */
 export interface BackendRecord {
   readonly backend: Backend;
-  /** The store that takes its place: whole already, and the one that counts as soon as the other's file is gone. */
-  readonly next: Backend | null;
   /** The file store was taken because SQLite could not be loaded. */
   readonly standsIn: boolean;
+  /** The store that takes its place: whole already. */
+  readonly next: Backend | null;
+  /** The name that the old store's file then has: only once there is one, the next store counts. */
+  readonly kept: string | null;
+}
+
+/** The first line of a record; a second one is the name that is kept. */
+const FIRST_LINES: Readonly<Record<string, Omit<BackendRecord, "kept">>> = {
+  sqlite: { backend: "sqlite", standsIn: false, next: null },
+  file: { backend: "file", standsIn: false, next: null },
+  "file instead of sqlite": { backend: "file", standsIn: true, next: null },
+  "sqlite to file": { backend: "sqlite", standsIn: false, next: "file" },
+  "file to sqlite": { backend: "file", standsIn: false, next: "sqlite" },
+};
+
+/** The record of a store that stays. */
+export function recordOf(backend: Backend): BackendRecord {
+  return { backend, standsIn: false, next: null, kept: null };
 }
 
 /** Beside the store, so that no second one is ever made. */
@@ -26,35 +43,41 @@ function recordPath(folder: string): string {
 export function readBackendRecord(folder: string): BackendRecord | null {
   const path = recordPath(folder);
   const refuse = (problem: string) => storeUnavailable(folder, `${path} ${problem}`);
+  const text = readText(path, folder, refuse);
+  if (text === null) return null;
+  const [first = "", kept = ""] = text.split("\n");
+  const known = Object.hasOwn(FIRST_LINES, first) ? FIRST_LINES[first] : undefined;
+  if (known === undefined)
+    throw storeUnavailable(
+      folder,
+      `${path} does not name sqlite or file`,
+      "Write `sqlite` or `file` into it: what the store there is.",
+    );
+  return { ...known, kept: kept === "" ? null : kept };
+}
+
+function readText(path: string, folder: string, refuse: (problem: string) => Error): string | null {
   try {
-    const text = withOpenFile(path, refuse, (file) => (file === null ? null : readFileSync(file, "utf8")));
-    return text === null ? null : parseRecord(text);
+    return withOpenFile(path, refuse, (file) => (file === null ? null : readFileSync(file, "utf8")));
   } catch (error) {
-    if (error instanceof AutokestraError && error.code === "STORE_UNAVAILABLE") throw error;
-    if (systemReason(error) === "not a directory") return null;
-    throw refuse(`cannot be read: ${systemReason(error) ?? "it does not name sqlite or file"}`);
+    throw toStoreError(error, folder);
   }
 }
 
-/** Remembers the backend of a folder that remembers none yet. What another process has written first counts. */
-export function rememberBackend(folder: string, backend: Backend, standsIn: boolean): void {
-  createPrivateFile(recordPath(folder), formatRecord({ backend, next: null, standsIn }));
+/** Remembers the store of a folder that remembers none yet. What another process has written first counts. */
+export function rememberBackend(folder: string, record: BackendRecord): void {
+  createPrivateFile(recordPath(folder), format(record));
 }
 
-/** Replaces what the folder remembers. To be called while no other process can write to its store. */
-export function writeBackendRecord(folder: string, backend: Backend, next: Backend | null = null): void {
-  replacePrivateFile(recordPath(folder), formatRecord({ backend, next, standsIn: false }), () => true);
+/** Replaces what the folder remembers. */
+export function writeBackendRecord(folder: string, record: BackendRecord): void {
+  replacePrivateFile(recordPath(folder), format(record), () => true);
 }
 
-const STANDS_IN = "file instead of sqlite";
-
-function formatRecord({ backend, next, standsIn }: BackendRecord): string {
-  if (standsIn) return `${STANDS_IN}\n`;
-  return next === null ? `${backend}\n` : `${backend} to ${next}\n`;
-}
-
-function parseRecord(text: string): BackendRecord {
-  if (text.trim() === STANDS_IN) return { backend: "file", next: null, standsIn: true };
-  const [backend = "", next] = text.trim().split(" to ");
-  return { backend: parseBackend(backend), next: next === undefined ? null : parseBackend(next), standsIn: false };
+function format({ backend, standsIn, next, kept }: BackendRecord): string {
+  const [line = backend] =
+    Object.entries(FIRST_LINES).find(
+      ([, known]) => known.backend === backend && known.standsIn === standsIn && known.next === next,
+    ) ?? [];
+  return kept === null ? `${line}\n` : `${line}\n${kept}\n`;
 }

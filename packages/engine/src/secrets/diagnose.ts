@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { AutokestraError, plural } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
@@ -6,10 +5,14 @@ import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readBackendRecord } from "./backend-record.ts";
 import { type Examination, examineRecords, type OnExamined } from "./examine-records.ts";
 import type { Installation } from "./installation.ts";
+import { countNames } from "./name-pages.ts";
 import { otherBackend, STORE_FILES } from "./store-backend.ts";
+import { isThere } from "./stored-backend.ts";
 
 /** Older ones can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
 const OLDEST_SQLITE = [3, 51, 3];
+
+const RESTORE = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -27,19 +30,16 @@ export interface Finding {
  * @param onProgress told how many records were tried
  */
 export async function diagnose(installation: Installation, onProgress?: OnExamined): Promise<readonly Finding[]> {
-  const { store, folder, keys, encryption } = installation;
-  const count = await attempt("store", async () => (await store.list({ state: "all" })).length);
-  if ("status" in count) return [count];
-  const place =
-    store.backend === "memory"
-      ? `none yet in ${folder}`
-      : `${store.backend} in ${folder}, ${plural(count.value, "secret")}`;
-  const findings: Finding[] = [
-    ok("store", place),
-    ...describeLeftOver(installation),
-    ...(await describeDatabase(installation)),
-  ];
-  if ((await store.readHeader()) === null && count.value === 0) {
+  const { store, keys, encryption } = installation;
+  const state = await attempt("store", async () => ({
+    secrets: await countNames(store),
+    header: await store.readHeader(),
+    settings: await describeSettings(installation),
+  }));
+  if ("status" in state) return [state];
+  const { secrets, header, settings } = state.value;
+  const findings = [describePlace(installation, secrets), ...describeLeftOver(installation), ...settings];
+  if (header === null && secrets === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
   }
   const keyring = await attempt("key", async () => await keys.current());
@@ -81,18 +81,37 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
 function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
   if (problems.length === 0)
     return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
-  const hint = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
-  return problems.map((message) => ({ status: "failure", subject: "records", message, hint }));
+  return problems.map((message) => ({ status: "failure", subject: "records", message, hint: RESTORE }));
+}
+
+function describePlace({ backend, folder }: Installation, secrets: number): Finding {
+  const place = backend === null ? `none yet in ${folder}` : `${backend} in ${folder}, ${plural(secrets, "secret")}`;
+  return ok("store", place);
 }
 
 /** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
-async function describeDatabase({ store, folder }: Installation): Promise<Finding[]> {
-  if (store.backend !== "sqlite") return describeStandIn(folder);
-  const { version, journalMode, synchronous, secureDelete } = await (store as SqliteStore).facts();
+async function describeSettings({ store, backend, folder }: Installation): Promise<Finding[]> {
+  if (backend !== "sqlite") return describeStandIn(folder);
+  const { version, journalMode, synchronous, secureDelete, isSound } = await (store as SqliteStore).facts();
   const message = `SQLite ${version}, journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
-  const isGood = synchronous === 2 && secureDelete && isAtLeast(version, OLDEST_SQLITE);
-  const hint = "Install a newer better-sqlite3.";
-  return [isGood ? ok("store", message) : { status: "warning", subject: "store", message, hint }];
+  const oldest = OLDEST_SQLITE.join(".");
+  return [
+    ok("store", message),
+    ...(isAtLeast(version, OLDEST_SQLITE)
+      ? []
+      : [
+          warning(
+            `SQLite before ${oldest} can damage a database that two processes write to`,
+            "Install a newer better-sqlite3.",
+          ),
+        ]),
+    ...(journalMode === "memory"
+      ? [warning("The store can only be read here", "Is the folder or the disk read-only?")]
+      : []),
+    ...(isSound
+      ? []
+      : [{ status: "failure" as const, subject: "store" as const, message: "The database is damaged", hint: RESTORE }]),
+  ];
 }
 
 /** The file store was taken because SQLite could not be loaded then. */
@@ -100,7 +119,7 @@ function describeStandIn(folder: string): Finding[] {
   if (readBackendRecord(folder)?.standsIn !== true) return [];
   const message = "SQLite could not be loaded when this store was made: the file store stands in for it";
   const hint = "Install better-sqlite3, then move: `autokestra secrets migrate --to sqlite`.";
-  return [{ status: "warning", subject: "store", message, hint }];
+  return [warning(message, hint)];
 }
 
 function isAtLeast(version: string, oldest: readonly number[]): boolean {
@@ -110,12 +129,14 @@ function isAtLeast(version: string, oldest: readonly number[]): boolean {
 }
 
 /** A store that is not the one that counts: a migration was killed after its last moment. */
-function describeLeftOver({ store, folder }: Installation): Finding[] {
-  if (store.backend !== "sqlite" && store.backend !== "file") return [];
-  const path = join(folder, STORE_FILES[otherBackend(store.backend)]);
-  if (!existsSync(path)) return [];
-  const message = `${path} is not in use: a migration has left it`;
-  return [{ status: "warning", subject: "store", message, hint: "Move it away once the secrets were checked." }];
+function describeLeftOver({ backend, folder }: Installation): Finding[] {
+  if (backend === null || !isThere(folder, otherBackend(backend))) return [];
+  const message = `${join(folder, STORE_FILES[otherBackend(backend)])} is not in use: a migration has left it`;
+  return [warning(message, "Move it away once the secrets were checked.")];
+}
+
+function warning(message: string, hint: string): Finding {
+  return { status: "warning", subject: "store", message, hint };
 }
 
 function ok(subject: Finding["subject"], message: string): Finding {

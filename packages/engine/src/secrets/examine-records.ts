@@ -1,5 +1,5 @@
 import {
-  AutokestraError,
+  hasCode,
   type SealedSecret,
   type SecretEncryption,
   type SecretName,
@@ -7,7 +7,7 @@ import {
 } from "@autokestra/secrets-core";
 import type { Keyring } from "@autokestra/secrets-crypto";
 import type { StoreCount } from "./copy-store.ts";
-import { namePages } from "./name-pages.ts";
+import { countNames, namePages } from "./name-pages.ts";
 
 /** What was found out about the records of a store. */
 export interface Examination extends StoreCount {
@@ -27,7 +27,7 @@ export async function examineRecords(
   keyring: Keyring,
   onExamined: OnExamined = () => undefined,
 ): Promise<Examination> {
-  const total = (await store.list({ state: "all" })).length;
+  const total = await countNames(store);
   const problems: string[] = [];
   const count = { secrets: 0, versions: 0 };
 
@@ -41,7 +41,7 @@ export async function examineRecords(
       await encryption.open(metadata, envelope);
       return null;
     } catch (error) {
-      messageOf(error);
+      if (!hasCode(error, "INTEGRITY_FAILED")) throw error;
       return `${what} was changed since it was sealed`;
     }
   }
@@ -54,7 +54,8 @@ export async function examineRecords(
         if (problem !== null) problems.push(problem);
       }
     } catch (error) {
-      problems.push(messageOf(error));
+      if (!hasCode(error, "STORE_CORRUPT")) throw error;
+      problems.push(error.message);
     }
   }
 
@@ -66,10 +67,4 @@ export async function examineRecords(
     }
   }
   return { ...count, problems };
-}
-
-/** The message of an error of ours; anything else is thrown on. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof AutokestraError)) throw error;
-  return error.message;
 }

@@ -16,10 +16,13 @@ import {
   type StoreKeys,
 } from "@autokestra/secrets-crypto";
 import { openStore, type StoreOptions } from "./open-store.ts";
+import type { Backend } from "./store-backend.ts";
 
 export interface SecretsOptions extends StoreOptions {
   /** Default: `AUTOKESTRA_SECRET_KEY_FILE`, else `~/.autokestra/secret.key`. */
   readonly keyFile?: string | undefined;
+  /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else 10. */
+  readonly keepVersions?: number | undefined;
 }
 
 /** The secrets of one installation with everything under them: what rotating, importing and examining need. */
@@ -27,6 +30,8 @@ export interface Installation {
   readonly store: SecretStore;
   /** The folder of the store. */
   readonly folder: string;
+  /** The kind of the store; null where there is none yet. */
+  readonly backend: Backend | null;
   /** Where the key file is, or would be made. */
   readonly keyFile: string;
   readonly keys: StoreKeys;
@@ -45,7 +50,8 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
   const { env = process.env } = options;
   const keyOptions = { env, keyFile: options.keyFile };
   const keyFile = keyFilePath(keyOptions);
-  const { store, folder } = await openStore(options);
+  const keepVersions = options.keepVersions ?? keptVersions(env);
+  const { store, folder, backend } = await openStore(options);
   const provider = createMasterKeyProvider(keyOptions);
   const keys = createStoreKeys(store, {
     ...provider,
@@ -65,20 +71,22 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
     encryption,
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
-    keepVersions: keptVersions(env),
+    keepVersions,
   });
-  return { store, folder, keyFile, keys, encryption, secrets };
+  return { store, folder, backend, keyFile, keys, encryption, secrets };
 }
 
 /** How many versions of a secret are kept. */
 function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
   if (text === "") return KEPT_VERSIONS;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new AutokestraError("USAGE", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999");
+  throw new AutokestraError("USAGE", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
+    hint: "It says how many versions of each secret are kept; without it 10.",
+  });
 }
 
 /** A copy of the secrets folder must not be a copy of its key. */
-async function keepApart(keyFile: string, folder: string): Promise<void> {
+export async function keepApart(keyFile: string, folder: string): Promise<void> {
   const secrets = await realOrSame(folder);
   const key = resolve(await realOrSame(dirname(keyFile)), "key");
   if (!key.startsWith(secrets + sep)) return;

@@ -1,12 +1,14 @@
+import { join } from "node:path";
 import { copyStore, type StoreCount } from "./copy-store.ts";
+import { withDraftFolder } from "./draft-folder.ts";
 import { noStoreYet } from "./no-store-yet.ts";
 import { findStore, type StoreOptions, storeFolder } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
-import { openStoreFile, parseBackend } from "./store-backend.ts";
+import { type Backend, parseBackend, STORE_FILES } from "./store-backend.ts";
 
 export interface MigrationReport extends StoreCount {
-  readonly from: string;
-  readonly to: string;
+  readonly from: Backend;
+  readonly to: Backend;
   /** Where the old store is kept; null where it was of this kind already and nothing was done. */
   readonly kept: string | null;
 }
@@ -20,23 +22,20 @@ export interface MigrationReport extends StoreCount {
  */
 export async function migrateStore(options: StoreOptions, to: string): Promise<MigrationReport> {
   const next = parseBackend(to);
-  const found = await findStore({ ...options, backend: "auto" });
+  const found = await findStore(options, "any");
   if (found === null) throw noStoreYet(storeFolder(options));
-  const { folder, backend, store } = found;
+  const { folder, backend: current, store } = found;
   try {
-    if (backend === next) return { from: backend, to: next, secrets: 0, versions: 0, kept: null };
-    const { made, kept } = await store.exclusively(
-      async () =>
-        await replaceStore(folder, backend, next, async (path) => {
-          const target = await openStoreFile(next, path, true);
-          try {
-            return await copyStore(store, target);
-          } finally {
-            await target.close();
-          }
+    if (current === next) return { from: current, to: next, secrets: 0, versions: 0, kept: null };
+    return await store.exclusively(
+      async (isUnchanged) =>
+        await withDraftFolder(folder, async (draft) => {
+          const path = join(draft, STORE_FILES[next]);
+          const count = await copyStore(store, next, path);
+          const kept = replaceStore({ folder, current, next, path, isUnchanged, keep: true });
+          return { from: current, to: next, ...count, kept };
         }),
     );
-    return { from: backend, to: next, ...made, kept };
   } finally {
     await store.close();
   }

@@ -11,10 +11,17 @@ const PAGE = 1000;
 export async function* namePages(store: SecretStore): AsyncGenerator<readonly SecretName[]> {
   let after: string | undefined;
   for (;;) {
-    const page = (await store.list({ state: "all", after, limit: PAGE })).map(({ name }) => name);
+    const page = await store.names({ after, limit: PAGE });
     if (page.length > 0) yield page;
     after = page.at(-1);
     await setImmediate();
     if (page.length < PAGE) return;
   }
+}
+
+/** How many secrets there are, deleted ones too. */
+export async function countNames(store: SecretStore): Promise<number> {
+  let count = 0;
+  for await (const names of namePages(store)) count += names.length;
+  return count;
 }

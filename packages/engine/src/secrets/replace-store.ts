@@ -1,83 +1,78 @@
-import { linkSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { linkSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "@autokestra/secrets-core";
-import { makePrivateFolder, moveFile } from "@autokestra/secrets-files";
-import { readBackendRecord, rememberBackend, writeBackendRecord } from "./backend-record.ts";
-import { toStoreError } from "./open-store.ts";
+import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
+import { moveFile } from "@autokestra/secrets-files";
+import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
 import { type Backend, STORE_FILES } from "./store-backend.ts";
-
-const DRAFT = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;
 
 /** What SQLite leaves beside a database: of another one, they would be read as changes to the new one. */
 const COMPANIONS = ["-wal", "-shm", "-journal"];
 
+/** A store to put in the place of another one. */
+export interface Replacement {
+  readonly folder: string;
+  /** The backend of the store that is there, be it damaged or gone. */
+  readonly current: Backend;
+  readonly next: Backend;
+  /** The file of the new store, whole: it is moved. */
+  readonly path: string;
+  /** The last look at the store that is there: false where somebody has written to it. */
+  readonly isUnchanged: () => boolean;
+  /** Keep the store that is there under another name; without, it is lost. */
+  readonly keep: boolean;
+}
+
 /**
- * Lets `make` write a new store in a folder that nobody looks into, then puts it in the place of the one that is there, which is
- * kept under another name. Killed at any moment, the one or the other counts, whole. To be called while nobody can write.
+ * Puts a store in the place of another one. Killed at any moment, the one or the other counts, whole. To be called while nobody
+ * else can write to the store that is there.
  *
- * @param current the backend of the store that is there; null where there is none
- * @param make gets the path of the file to write; what it returns is given back
- * @throws what `make` throws; AutokestraError `STORE_UNAVAILABLE`; nothing is changed then
+ * @returns the path under which the old store is kept; null where there is nothing to keep
+ * @throws AutokestraError `STORE_UNAVAILABLE` where it was written to all the same; an error of the file system. Nothing is changed
+ * then
  */
-export async function replaceStore<T>(
-  folder: string,
-  current: Backend | null,
-  next: Backend,
-  make: (path: string) => Promise<T>,
-): Promise<{ readonly made: T; readonly kept: string | null }> {
-  makePrivateFolder(folder);
-  sweepDrafts(folder);
-  const draft = join(folder, `${crypto.randomUUID()}.draft`);
-  try {
-    makePrivateFolder(draft);
-    const path = join(draft, STORE_FILES[next]);
-    const made = await make(path);
-    return { made, kept: putInPlace(folder, current, next, path) };
-  } catch (error) {
-    throw toStoreError(error, folder);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
-}
-
-function putInPlace(folder: string, current: Backend | null, next: Backend, draft: string): string | null {
-  const path = join(folder, STORE_FILES[next]);
-  const stamp = `${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
-  for (const companion of next === "sqlite" ? COMPANIONS : []) {
-    ifThere(() => renameSync(`${path}${companion}`, `${path}${companion}.${stamp}`));
-  }
-  if (current === null) {
-    moveFile(draft, path);
-    writeBackendRecord(folder, next);
-    return null;
-  }
+export function replaceStore({ folder, current, next, path, isUnchanged, keep }: Replacement): string | null {
   const old = join(folder, STORE_FILES[current]);
-  const kept = `${old}.${stamp}`;
+  const place = join(folder, STORE_FILES[next]);
+  const kept = `${STORE_FILES[current]}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
+  const keptPath = join(folder, kept);
+  function checkUnchanged(): void {
+    if (isUnchanged()) return;
+    throw storeUnavailable(folder, "another process has written to it meanwhile", "Nothing was changed. Try again.");
+  }
+
+  if (readBackendRecord(folder) === null) rememberBackend(folder, recordOf(current));
+  // Beside a damaged database or none; one that is whole has none of these, or empty ones.
+  for (const companion of next === "sqlite" ? COMPANIONS : []) {
+    ifThere(() => renameSync(`${place}${companion}`, `${keptPath}${companion}`));
+  }
   if (current === next) {
-    ifThere(() => linkSync(old, kept));
-    moveFile(draft, path);
-    return kept;
+    checkUnchanged();
+    const isKept = keep && ifThere(() => linkSync(old, keptPath));
+    moveFile(path, place);
+    writeBackendRecord(folder, recordOf(next));
+    return isKept ? keptPath : null;
   }
-  if (readBackendRecord(folder) === null) rememberBackend(folder, current, false);
-  moveFile(draft, path);
-  writeBackendRecord(folder, current, next);
+  moveFile(path, place);
+  try {
+    writeBackendRecord(folder, { ...recordOf(current), next, kept });
+    checkUnchanged();
+  } catch (error) {
+    rmSync(place, { force: true });
+    throw error;
+  }
   // This is the moment: from here on the new store counts, also for who finds the record as it is now.
-  ifThere(() => moveFile(old, kept));
-  writeBackendRecord(folder, next);
-  return kept;
+  const isKept = ifThere(() => moveFile(old, keptPath));
+  writeBackendRecord(folder, recordOf(next));
+  return isKept ? keptPath : null;
 }
 
-/** Of processes that were killed: whoever is here has the store for itself. */
-function sweepDrafts(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (DRAFT.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-function ifThere(work: () => void): void {
+/** @returns false where the file that `work` is about is not there */
+function ifThere(work: () => void): boolean {
   try {
     work();
+    return true;
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { AutokestraError, type MasterKey, type SealedSecret, type SecretName } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode, type MasterKey, type SealedSecret, type SecretName } from "@autokestra/secrets-core";
 import {
   createKeyFile,
   createPendingKey,
@@ -8,7 +8,7 @@ import {
   sweepPendingKeys,
 } from "@autokestra/secrets-crypto";
 import type { Installation } from "./installation.ts";
-import { namePages } from "./name-pages.ts";
+import { countNames, namePages } from "./name-pages.ts";
 
 /** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
 const BATCH = 100;
@@ -45,9 +45,8 @@ export async function rotateKeys(installation: Installation, options: RotateOpti
   const { newKeyFile } = options;
   if (newKeyFile === undefined) await replaceKeyFile(installation, current.source);
   else await keys.rotateMasterKey(await readNewKey(newKeyFile, current.source));
-  if (options.dataKey === true) await replaceDataKey(installation, options.onProgress);
+  const counts = options.dataKey === true ? await replaceDataKey(installation, options.onProgress) : null;
   const { header, fingerprint } = await keys.current();
-  const counts = options.dataKey === true ? await countByKey(installation) : null;
   return {
     before: current.fingerprint,
     after: fingerprint,
@@ -89,31 +88,46 @@ async function readNewKey(path: string, source: string): Promise<MasterKey> {
   return { ...content, source: path, otherSource: null };
 }
 
-/** Goes over all versions until none is left under an older key, then destroys the older keys. */
-async function replaceDataKey(installation: Installation, onProgress: RotateOptions["onProgress"]): Promise<void> {
-  const { keys, store } = installation;
+/**
+ * Goes over all versions until none is left under an older key, then destroys the older keys.
+ *
+ * @returns how many secrets have a version under each data key
+ */
+async function replaceDataKey(
+  installation: Installation,
+  onProgress: RotateOptions["onProgress"],
+): Promise<ReadonlyMap<string, number>> {
+  const { keys } = installation;
   const { active } = await keys.addDataKey();
-  for (let resealed = 1; resealed > 0; ) {
-    const total = (await store.list({ state: "all" })).length;
-    let done = 0;
-    resealed = 0;
-    for await (const names of namePages(store)) {
-      for (let at = 0; at < names.length; at += BATCH) {
-        const batch = names.slice(at, at + BATCH);
-        resealed += await resealBatch(installation, batch, active.id);
-        done += batch.length;
-        onProgress?.(done, total);
-      }
-    }
-  }
-  const counts = await countByKey(installation);
+  let counts: ReadonlyMap<string, number>;
+  do {
+    await resealAll(installation, active.id, onProgress);
+    counts = await countByKey(installation);
+  } while ([...counts.keys()].some((id) => id !== active.id));
   const { header } = await keys.current();
   const unused = header.dataKeys.filter(({ id, state }) => state === "decrypt-only" && !counts.has(id));
   await keys.destroyDataKeys(unused.map(({ id }) => id));
+  return counts;
 }
 
-/** @returns how many versions were not under the new key yet */
-async function resealBatch(installation: Installation, names: readonly SecretName[], keyId: string): Promise<number> {
+async function resealAll(
+  installation: Installation,
+  keyId: string,
+  onProgress: RotateOptions["onProgress"],
+): Promise<void> {
+  const total = await countNames(installation.store);
+  let done = 0;
+  for await (const names of namePages(installation.store)) {
+    for (let at = 0; at < names.length; at += BATCH) {
+      const batch = names.slice(at, at + BATCH);
+      await resealBatch(installation, batch, keyId);
+      done += batch.length;
+      onProgress?.(done, total);
+    }
+  }
+}
+
+async function resealBatch(installation: Installation, names: readonly SecretName[], keyId: string): Promise<void> {
   const { store, encryption } = installation;
   for (;;) {
     const resealed: SealedSecret[] = [];
@@ -127,12 +141,12 @@ async function resealBatch(installation: Installation, names: readonly SecretNam
         header = result.header;
       }
     }
-    if (resealed.length === 0) return 0;
+    if (resealed.length === 0) return;
     try {
       await store.reseal(resealed, header);
-      return resealed.length;
+      return;
     } catch (error) {
-      if (!(error instanceof AutokestraError) || error.code !== "HEADER_CHANGED") throw error;
+      if (!hasCode(error, "HEADER_CHANGED")) throw error;
       await encryption.refresh();
     }
   }

@@ -6,7 +6,7 @@ import { type ImportOptions, type ImportPlan, planImport } from "../../src/impor
 
 const CANARY = "canary-20c7";
 const stored = { SAME: { value: "same" }, OTHER: { value: "other" } };
-const existing = new Map(Object.keys(stored).map((name) => [name, { type: "apiKey" as const }]));
+const existing = new Map(Object.keys(stored).map((name) => [name, { type: "apiKey" as const, deletedAt: null }]));
 
 async function plan(entries: readonly ImportEntry[], options: Partial<ImportOptions> = {}): Promise<ImportPlan> {
   return await planImport(entries, existing, {

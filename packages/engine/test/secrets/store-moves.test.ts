@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   backUpStore,
@@ -153,7 +154,7 @@ describe.each(backends)("a store of kind %s", (from, to) => {
     expect(await everything(anew)).toEqual(before);
   });
 
-  it("can be restored over a store of the other kind", async () => {
+  it("can be restored over a store of the other kind, which keeps its kind", async () => {
     await fill({ backend: from });
     const before = await everything();
     const file = join(root, "copy");
@@ -161,7 +162,51 @@ describe.each(backends)("a store of kind %s", (from, to) => {
     await migrateStore(options, to);
     await restoreBackup(options, file);
     expect(await everything()).toEqual(before);
-    expect(await readdir(folder)).not.toContain(FILES[to]);
+    expect(await readdir(folder)).toContain(FILES[to]);
+    expect(await readdir(folder)).not.toContain(FILES[from]);
+  });
+
+  it("is not replaced where the header of the backup is missing, and the file is not taken over as it is", async () => {
+    await fill({ backend: from });
+    const before = await everything();
+    const file = join(root, "copy");
+    await backUpStore(options, file);
+    if (from === "sqlite") {
+      const database = new Database(file);
+      database.exec(
+        "CREATE TRIGGER spy BEFORE INSERT ON secrets BEGIN SELECT RAISE(IGNORE); END; CREATE TABLE keep (a)",
+      );
+      database.close();
+      await restoreBackup(options, file);
+      expect(await everything()).toEqual(before);
+      const restored = new Database(join(folder, "secrets.db"));
+      expect(restored.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' OR name = 'keep'").all()).toEqual(
+        [],
+      );
+      restored.close();
+      const beheaded = new Database(file);
+      beheaded.exec("DELETE FROM header");
+      beheaded.close();
+    } else await writeFile(file, (await readFile(file, "utf8")).replace(/"header": ".*",/, '"header": null,'));
+    await expect(restoreBackup(options, file)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    expect(await everything()).toEqual(before);
+  });
+
+  it("is not backed up over what belongs to the installation", async () => {
+    await fill({ backend: from });
+    for (const name of ["secrets.db", "secrets.db-journal", "secrets.json", "backend", "x"]) {
+      await expect(backUpStore(options, join(folder, name))).rejects.toMatchObject({ code: "USAGE" });
+    }
+    const keyFile = join(root, "home", ".autokestra", "secret.key");
+    await expect(backUpStore(options, keyFile)).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  it("does not come back as it once was where a migration was killed and the store is lost later", async () => {
+    await fill({ backend: from });
+    await writeFile(join(folder, "backend"), `${from} to ${to}\nkept.backup\n`);
+    await writeFile(join(folder, FILES[to]), "what a killed migration has left", { mode: 0o600 });
+    await rm(join(folder, FILES[from]));
+    await expect(everything()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
   });
 
   it("is not replaced by a backup that does not open whole", async () => {
@@ -203,11 +248,15 @@ describe("a folder of secrets", () => {
   /** What a migration that is killed at each of its steps leaves. */
   it.each<[string, () => Promise<void>, string]>([
     ["the new store is in place", async () => undefined, "sqlite"],
-    ["the record names both", async () => await writeFile(join(folder, "backend"), "sqlite to file\n"), "sqlite"],
+    [
+      "the record names both",
+      async () => await writeFile(join(folder, "backend"), "sqlite to file\nsecrets.db.backup\n"),
+      "sqlite",
+    ],
     [
       "the old store is moved away",
       async () => {
-        await writeFile(join(folder, "backend"), "sqlite to file\n");
+        await writeFile(join(folder, "backend"), "sqlite to file\nsecrets.db.backup\n");
         await rename(join(folder, "secrets.db"), join(folder, "secrets.db.backup"));
       },
       "file",

@@ -50,6 +50,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await store.get(A)).toBe(null);
     expect(await store.list()).toEqual([]);
     expect(await store.history(A)).toEqual([]);
+    expect(await store.names()).toEqual([]);
     expect(await store.delete(A, DELETED)).toBe(false);
     expect(await store.restore(A)).toBe(false);
     expect(await store.purge(A)).toBe(false);
@@ -182,6 +183,9 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(short(await store.list({ limit: 2, after: "H" }))).toBe("J1");
     expect(short(await store.list({ limit: 2, after: "J" }))).toBe("");
     expect(short(await store.list({ limit: 0 }))).toBe("");
+    expect(await store.names({ limit: 2 })).toEqual(["A", "B"]);
+    expect(await store.names({ limit: 2, after: "B" })).toEqual(["F", "H"]);
+    expect(await store.names({ after: "H" })).toEqual(["J"]);
     await store.delete(parseSecretName("F"), DELETED);
     expect(short(await store.list({ limit: 2, after: "B" }))).toBe("H1 J1");
     expect(short(await store.list({ limit: 1, after: "B", prefix: "J" }))).toBe("J1");
@@ -284,6 +288,10 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(short(await store.list())).toBe("B1");
     expect(short(await store.list({ state: "deleted" }))).toBe("A2");
     expect(short(await store.list({ state: "all" }))).toBe("A2 B1");
+    expect(await store.names()).toEqual(["A", "B"]);
+    expect(short(await store.list({ state: "all", deletedSince: LATER }))).toBe("B1");
+    expect(short(await store.list({ state: "deleted", deletedSince: LATER }))).toBe("");
+    expect(short(await store.list({ state: "deleted", deletedSince: DELETED }))).toBe("A2");
     expect((await store.get(A))?.metadata).toEqual(sampleSecret("A", { version: 2, deletedAt: DELETED }).metadata);
     expect((await store.history(A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
     expect(await store.restore(A)).toBe(true);
@@ -297,7 +305,10 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
       code: "SECRET_EXISTS",
     });
-    await putSecret(store, sampleSecret("A", { version: 2, deletedAt: DELETED }), 1);
+    const next = { secret: sampleSecret("A", { version: 2, deletedAt: DELETED }), expectedVersion: 1 };
+    await expect(store.put([next], null)).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
+    expect(short(await store.list())).toBe("");
+    await store.put([{ ...next, mayBeDeleted: true }], null);
     expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
     expect(short(await store.list())).toBe("A2");
   });
@@ -365,6 +376,7 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     await expect(store.list()).rejects.toMatchObject(closed);
     await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(closed);
     await expect(store.history(A)).rejects.toMatchObject(closed);
+    await expect(store.names()).rejects.toMatchObject(closed);
     await expect(store.reseal([], null)).rejects.toMatchObject(closed);
     await expect(store.delete(A, DELETED)).rejects.toMatchObject(closed);
     await expect(store.restore(A)).rejects.toMatchObject(closed);

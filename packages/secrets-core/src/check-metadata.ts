@@ -1,0 +1,39 @@
+import { type SecretMetadata, secretMetadataSchema } from "./secret.ts";
+import { isIdentifier } from "./secret-name.ts";
+import { REQUIRED_FIELDS } from "./secret-type.ts";
+
+/** Metadata as far as the types of columns go. */
+type Columns = Record<"id" | "name" | "type" | "createdAt" | "updatedAt", string> &
+  Record<"description" | "expiresAt" | "deletedAt", string | null> & { version: number; tags: unknown };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** On a day that every month has. */
+const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+const ASCII_LINE = /^[ -~]{1,100}$/;
+
+/**
+ * True for metadata that pass the schema. Nearly all pass a few tests that are quick: the schema, which takes longer than the
+ * query, has the last word on the others.
+ */
+export function isMetadata(metadata: Columns): metadata is SecretMetadata {
+  return isPlain(metadata) || secretMetadataSchema.safeParse(metadata).success;
+}
+
+/** True for nothing that the schema refuses. */
+function isPlain(metadata: Columns): boolean {
+  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = metadata;
+  return (
+    UUID.test(id) &&
+    isIdentifier(name) &&
+    Object.hasOwn(REQUIRED_FIELDS, type) &&
+    (description === null || ASCII_LINE.test(description)) &&
+    Array.isArray(tags) &&
+    tags.every((tag) => typeof tag === "string" && ASCII_LINE.test(tag)) &&
+    Number.isSafeInteger(version) &&
+    version > 0 &&
+    TIME.test(createdAt) &&
+    TIME.test(updatedAt) &&
+    (expiresAt === null || TIME.test(expiresAt)) &&
+    (deletedAt === null || TIME.test(deletedAt))
+  );
+}

@@ -1,0 +1,64 @@
+import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+
+async function sampleStore() {
+  const folder = temporaryFolder();
+  const store = await openSqliteStore(join(folder, "secrets.db"), { busyTimeoutMs: 50 });
+  await putSecret(store, sampleSecret("A"));
+  await putSecret(store, sampleSecret("A", { version: 2 }), 1);
+  await store.writeHeader("header", null);
+  return { folder, store, target: join(temporaryFolder(), "copy.db") };
+}
+
+it("a backup is a whole store, private, while another process writes", async () => {
+  const { folder, store, target } = await sampleStore();
+  const other = new Database(join(folder, "secrets.db"));
+  other.exec("BEGIN IMMEDIATE; DELETE FROM secrets");
+  const umask = process.platform === "win32" ? 0 : process.umask();
+  await store.backup(target);
+  other.close();
+  expect([modeOf(target), readdirSync(join(target, "..")), process.umask()]).toEqual(["600", ["copy.db"], umask]);
+  const copy = await openSqliteStore(target);
+  expect(await copy.history(parseSecretName("A"))).toEqual(await store.history(parseSecretName("A")));
+  expect([await copy.readHeader(), (await copy.facts()).isSound]).toEqual(["header", true]);
+  await copy.close();
+  await store.close();
+});
+
+it.each([
+  ["a file", (target: string) => writeFileSync(target, "mine")],
+  ["a link to nothing", (target: string) => symlinkSync("elsewhere", target)],
+])("%s in the place of the backup is left alone", async (_, place) => {
+  const { store, target } = await sampleStore();
+  place(target);
+  await expect(store.backup(target)).rejects.toMatchObject({
+    code: "STORE_UNAVAILABLE",
+    message: `Secret store "${target}" cannot be used: there is something of this name already`,
+  });
+  expect([readdirSync(join(target, "..")), existsSync(join(target, "../elsewhere"))]).toEqual([["copy.db"], false]);
+  await store.close();
+});
+
+it("a folder that is not there is named", async () => {
+  const { folder, store } = await sampleStore();
+  const target = join(folder, "none", "copy.db");
+  await expect(store.backup(target)).rejects.toMatchObject({
+    code: "STORE_UNAVAILABLE",
+    message: expect.stringMatching(/none\/copy\.db" cannot be used: no such file or directory \(ENOENT\)$/),
+  });
+  await store.close();
+});
+
+it("the draft of a backup that was killed is swept by the next one of this name", async () => {
+  const { store, target } = await sampleStore();
+  writeFileSync(`${target}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+  await store.backup(target);
+  expect(readdirSync(join(target, ".."))).toEqual(["copy.db"]);
+  await store.close();
+});

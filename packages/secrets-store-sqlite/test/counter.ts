@@ -1,0 +1,19 @@
+import { parseSecretName } from "@autokestra/secrets-core";
+import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { openSqliteStore } from "../src/index.ts";
+
+/** Puts the next version of A so many times, again where another process was faster, and prints how often it has. */
+const [path = "", times = ""] = process.argv.slice(2);
+const store = await openSqliteStore(path, { busyTimeoutMs: 20_000 });
+let written = 0;
+while (written < Number(times)) {
+  const version = (await store.get(parseSecretName("A")))?.metadata.version ?? 0;
+  try {
+    await putSecret(store, sampleSecret("A", { version: version + 1 }), version);
+    written += 1;
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "VERSION_CONFLICT")) throw error;
+  }
+}
+await store.close();
+console.log(written);
