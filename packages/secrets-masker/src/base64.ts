@@ -1,5 +1,4 @@
-import type { PatternText } from "./matcher.ts";
-import { utf8Units } from "./units.ts";
+import type { PatternText } from "./pattern-text.ts";
 
 /** A piece of an encoding, and the characters that may stand beside it. */
 export type Fragment = Omit<PatternText, "wholeWord">;
@@ -7,32 +6,47 @@ export type Fragment = Omit<PatternText, "wholeWord">;
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /**
- * What the base64 (RFC 4648 section 4) of any bytes with this value inside must contain, for the value's three alignments:
- * the characters that the value alone determines. `before` and `after` are the characters it shares with its neighbours.
+ * What the base64 (RFC 4648 section 4) of any data with these bytes inside must contain, for their three alignments: the
+ * characters that they alone determine. `before` and `after` are the characters that they share with their neighbours.
+ *
+ * @param bytes one unit (0 to 255) for each byte
  */
-export function base64Fragments(value: string): readonly Fragment[] {
-  const bytes = utf8Units(value);
-  return [0, 1, 2].flatMap((alignment) => {
-    const encoded = btoa("\0".repeat(alignment) + bytes);
+export function base64Inside(bytes: string): readonly Fragment[] {
+  return [0, 1, 2].map((alignment) => {
     const bits = 8 * (alignment + bytes.length);
-    const start = Math.ceil((8 * alignment) / 6);
-    const before = firstBits(bytes.charCodeAt(0), alignment);
-    const after = lastBits(bytes.charCodeAt(bytes.length - 1), bits % 6);
-    // The second one is for a value that ends the data: there the last bits are zero, and padding follows.
-    return [
-      { text: encoded.slice(start, Math.floor(bits / 6)), before, after },
-      { text: encoded.slice(start), before, after: "" },
-    ];
+    return {
+      text: shifted(bytes, alignment).slice(0, Math.floor(bits / 6) - firstOwn(alignment)),
+      before: firstBits(bytes.charCodeAt(0), alignment),
+      after: lastBits(bytes.charCodeAt(bytes.length - 1), bits % 6),
+    };
   });
 }
 
+/** The same, and for bytes that end the data: there the last bits are zero, and padding follows. */
+export function base64Fragments(bytes: string): readonly Fragment[] {
+  const inside = base64Inside(bytes);
+  return [
+    ...inside,
+    ...inside.map(({ before }, alignment) => ({ text: shifted(bytes, alignment), before, after: "" })),
+  ];
+}
+
 /** The same for base64url (RFC 4648 section 5). */
-export function base64urlFragments(value: string): readonly Fragment[] {
-  return base64Fragments(value).map(({ text, before, after }) => ({
+export function base64urlFragments(bytes: string): readonly Fragment[] {
+  return base64Fragments(bytes).map(({ text, before, after }) => ({
     text: toUrlAlphabet(text),
     before: toUrlAlphabet(before),
     after: toUrlAlphabet(after),
   }));
+}
+
+/** The characters from the first one on in which there is no bit of what stands before. */
+function shifted(bytes: string, alignment: number): string {
+  return btoa("\0".repeat(alignment) + bytes).slice(firstOwn(alignment));
+}
+
+function firstOwn(alignment: number): number {
+  return Math.ceil((8 * alignment) / 6);
 }
 
 /** All characters that end in the first bits of this byte: 4 bits at alignment 1, 2 bits at alignment 2. */

@@ -1,11 +1,17 @@
 import { base64Fragments, base64urlFragments, type Fragment } from "./base64.ts";
+import { byteLists, hexEncodings } from "./hex.ts";
 import { htmlEscapes } from "./html-escapes.ts";
-import { jsonEscapes } from "./json-escapes.ts";
+import { jsonBody, jsonEscapes, nestedJsonEscapes } from "./json-escapes.ts";
 import { hasCharacters, isMaskable, MIN_LENGTH_ANYWHERE } from "./maskable.ts";
-import type { PatternText } from "./matcher.ts";
+import type { PatternText } from "./pattern-text.ts";
 import { formEncodings, percentEncodings } from "./percent-encoding.ts";
+import { shellQuotes } from "./shell-quotes.ts";
+import { stringLiterals } from "./string-literals.ts";
 import { utf8Units } from "./units.ts";
-import { isHuge, valueTexts } from "./value-texts.ts";
+import { utf16Encodings } from "./utf16.ts";
+import { valueParts } from "./value-parts.ts";
+import { MAX_LENGTH, type ValueTexts, valueTexts } from "./value-texts.ts";
+import { wrappedBase64, wrappedHex } from "./wrapped-encodings.ts";
 
 /** A text that gives a value away, and the name that the report has for it. */
 export interface Appearance extends PatternText {
@@ -17,40 +23,102 @@ interface Form {
   readonly of: (text: string) => readonly (string | Fragment)[];
 }
 
-/** Ways to quote: most of the text stays readable, so single lines are looked for as well. */
-const ESCAPES: readonly Form[] = [
+/** What a value becomes as a whole, what is met most first. */
+const FORMS: readonly Form[] = [
   { name: "json", of: jsonEscapes },
+  { name: "base64", of: (text) => anywhere(bodies(text).flatMap(base64Fragments)) },
+  { name: "base64url", of: (text) => anywhere(bodies(text).flatMap(base64urlFragments)) },
+  { name: "hex", of: (text) => anywhere(hexEncodings(text)) },
   { name: "percent", of: percentEncodings },
   { name: "form", of: formEncodings },
+  { name: "shell", of: shellQuotes },
+  { name: "literal", of: stringLiterals },
   { name: "html", of: htmlEscapes },
+  { name: "json", of: nestedJsonEscapes },
+  { name: "utf16", of: (text) => anywhere(utf16Encodings(text)) },
+  { name: "bytes", of: byteLists },
+  // A log line in JSON has all of these inside of its strings.
+  ...[
+    { name: "shell", of: shellQuotes },
+    { name: "html", of: htmlEscapes },
+    { name: "literal", of: stringLiterals },
+  ].map(({ name, of }) => ({ name, of: (text: string) => of(text).map(jsonBody) })),
 ];
 
-/** Ways to encode a value as a whole. */
-const ENCODINGS: readonly Form[] = [
-  { name: "base64", of: base64Fragments },
-  { name: "base64url", of: base64urlFragments },
-  { name: "hex", of: hexEncodings },
+/** What makes a text for each line of an encoding. */
+const BASE64_LINES: readonly Form[] = [{ name: "base64-lines", of: wrappedBase64 }];
+const HEX_LINES: readonly Form[] = [{ name: "hex-lines", of: wrappedHex }];
+
+/** How a single line of a value is printed. */
+const FORMS_OF_LINE: readonly Form[] = [
+  { name: "json", of: jsonEscapes },
+  { name: "shell", of: shellQuotes },
+  { name: "literal", of: stringLiterals },
 ];
+
+/** So many encoded texts of one value, or of one part of it, are looked for. */
+const MAX_FORMS = 400;
+
+/** The same for a value with all its parts. */
+const MAX_FORMS_OF_ALL = 2_000;
+
+/** In UTF-16 units: the length of all these texts together. */
+const MAX_UNITS = 4 * 1024 * 1024;
 
 /**
  * Every text that gives this value away, each once. Where two forms have the same text, the first one names it: a token of
- * letters and digits is the same in JSON, in a URL and in HTML. Of a huge value, only its own text and that of its lines.
+ * letters and digits is the same in JSON, in a URL and in HTML.
  */
 export function appearancesOf(value: string): readonly Appearance[] {
-  const { whole, reflowed, lines } = valueTexts(value);
-  const plain = [...whole, ...lines, ...reflowed].map(({ form, text }) => appearance(form, text));
-  const escaped = isHuge(value) ? [] : [...whole, ...lines].flatMap(({ text }) => inForms(ESCAPES, text));
-  const encoded = isHuge(value) ? [] : whole.flatMap(({ text }) => inForms(ENCODINGS, text));
-  return unique([
-    ...plain,
-    ...escaped,
-    // A short piece of base64 or hex is found by chance in every log.
-    ...encoded.filter(({ wholeWord }) => !wholeWord),
-  ]).filter(({ text }) => isMaskable(text));
+  const own = valueTexts(value);
+  const parts = valueParts(value).map(valueTexts);
+  const found = new Map<string, Appearance>();
+  for (const next of plainTexts(own, parts)) add(found, next);
+  const limit = found.size + Math.min(MAX_FORMS * (1 + parts.length), MAX_FORMS_OF_ALL);
+  let units = 0;
+  for (const next of encodedTexts(own, parts)) {
+    if (found.size >= limit || units >= MAX_UNITS) break;
+    if (add(found, next)) units += next.text.length;
+  }
+  return [...found.values()];
 }
 
-function inForms(forms: readonly Form[], text: string): readonly Appearance[] {
-  return forms.flatMap(({ name, of }) => of(text).map((found) => appearance(name, found)));
+function* plainTexts(own: ValueTexts, parts: readonly ValueTexts[]): Iterable<Appearance> {
+  for (const { form, text } of own.whole) yield appearance(form, text);
+  for (const line of own.lines) yield appearance("line", line);
+  for (const { whole, lines } of parts) {
+    for (const text of [...whole.map((each) => each.text), ...lines]) yield appearance("part", text);
+  }
+}
+
+/** In the order of their worth, for there is a limit. */
+function* encodedTexts(own: ValueTexts, parts: readonly ValueTexts[]): Iterable<Appearance> {
+  const all = [own, ...parts];
+  const texts = all.flatMap(({ encodable }) => encodable);
+  const lines = all.flatMap((value) => value.lines);
+  const asTheyAre = all.flatMap(({ encodable }) => encodable.slice(0, 1));
+  yield* inForms(FORMS, texts);
+  yield* inForms(BASE64_LINES, asTheyAre);
+  yield* inForms(FORMS_OF_LINE, lines);
+  yield* inForms(HEX_LINES, asTheyAre.slice(0, 1));
+}
+
+/** Adds a text, or what belongs to it on either side where it is known. Says whether it is a new one. */
+function add(found: Map<string, Appearance>, next: Appearance): boolean {
+  const first = found.get(next.text);
+  if (first === undefined && !isMaskable(next.text)) return false;
+  if (first === undefined) found.set(next.text, next);
+  else if (next.before + next.after !== "") {
+    found.set(next.text, { ...first, before: first.before + next.before, after: first.after + next.after });
+  }
+  return first === undefined;
+}
+
+function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Appearance> {
+  const short = texts.filter((text) => text.length <= MAX_LENGTH);
+  for (const { name, of } of forms) {
+    for (const text of short) for (const found of of(text)) yield appearance(name, found);
+  }
 }
 
 function appearance(form: string, found: string | Fragment): Appearance {
@@ -58,20 +126,12 @@ function appearance(form: string, found: string | Fragment): Appearance {
   return { form, text, before, after, wholeWord: !hasCharacters(text, MIN_LENGTH_ANYWHERE) };
 }
 
-/** One appearance for each text: the first one, with the neighbours of all. */
-function unique(appearances: readonly Appearance[]): readonly Appearance[] {
-  const byText = new Map<string, Appearance>();
-  for (const next of appearances) {
-    const first = byText.get(next.text);
-    if (first === undefined) byText.set(next.text, next);
-    else if (next.before + next.after !== "") {
-      byText.set(next.text, { ...first, before: first.before + next.before, after: first.after + next.after });
-    }
-  }
-  return [...byText.values()];
+/** The bytes of a text, and of the JSON string that holds it where that differs. */
+function bodies(text: string): readonly string[] {
+  return [...new Set([text, jsonBody(text)])].map(utf8Units);
 }
 
-function hexEncodings(text: string): readonly string[] {
-  const lower = Array.from(utf8Units(text), (byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join("");
-  return [lower, lower.toUpperCase()];
+/** Without the short pieces of base64 and hex that are found by chance in every log. */
+function anywhere(pieces: readonly (string | Fragment)[]): readonly (string | Fragment)[] {
+  return pieces.filter((piece) => (typeof piece === "string" ? piece : piece.text).length >= MIN_LENGTH_ANYWHERE);
 }

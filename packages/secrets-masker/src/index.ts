@@ -7,3 +7,5 @@ export type { MaskStream } from "./mask-stream.ts";
 export { isMaskable } from "./maskable.ts";
 export { createMasker, type Masker, type MaskerOptions, type MaskInput } from "./masker.ts";
 export type { MaskCount } from "./tally.ts";
+export { createMaskTransformOptions, type MaskTransformOptions } from "./transform-options.ts";
+export { createMaskTransformStream } from "./web-stream.ts";

@@ -1,5 +1,5 @@
 /** Values and pieces with fewer characters than this are never masked: a log would lose its meaning. */
-export const MIN_LENGTH = 4;
+const MIN_LENGTH = 4;
 
 /** Shorter texts than this match only as whole words. */
 export const MIN_LENGTH_ANYWHERE = 8;

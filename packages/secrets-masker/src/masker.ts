@@ -1,12 +1,14 @@
 import { failClosed, REDACTION_FAILED } from "./fail-closed.ts";
 import { appearancesOf } from "./forms.ts";
+import { maskBytes } from "./mask-bytes.ts";
 import { createMaskStream, type MaskStream } from "./mask-stream.ts";
+import { maskExact, maskText } from "./mask-text.ts";
 import { maskValue } from "./mask-value.ts";
-import { isMaskable, MIN_LENGTH } from "./maskable.ts";
-import { createMatcher } from "./matcher.ts";
+import { isMaskable } from "./maskable.ts";
+import { Matcher } from "./matcher.ts";
+import type { MaskRules } from "./search.ts";
+import { encodeText } from "./subject.ts";
 import { createTally, type MaskCount } from "./tally.ts";
-import { type MaskRules, maskExact, maskUnits } from "./unit-stream.ts";
-import { bytesFromUnits, unitsFromBytes, utf8Units } from "./units.ts";
 
 /** A value to keep out of sight. The name is what {@link Masker.report} calls it; a plain string has the name `secret`. */
 export type MaskInput = string | { readonly name: string; readonly value: string };
@@ -35,6 +37,12 @@ export interface Masker {
    */
   maskValue(value: unknown): unknown;
 
+  /**
+   * The bytes with every known value replaced: the very array that was given where there is none, else a new one;
+   * `[redaction failed]` where that fails. Never throws. They are taken as a whole: pieces of a text belong into a stream.
+   */
+  maskBytes(bytes: Uint8Array): Uint8Array;
+
   /** Opens a stream of bytes. */
   stream(): MaskStream;
 
@@ -56,24 +64,13 @@ export interface Masker {
  */
 export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOptions = {}): Masker {
   const { placeholder = "***SECRET***" } = options;
-  const tally = createTally();
-  const inText: MaskRules = { matcher: createMatcher(), placeholder, tally };
-  const inBytes: MaskRules = { matcher: createMatcher(), placeholder: utf8Units(placeholder), tally };
+  const rules: MaskRules = { matcher: new Matcher(), placeholder: encodeText(placeholder), tally: createTally() };
+  const { matcher, tally } = rules;
   const unmaskable = new Set<string>();
-
-  /** A placeholder that stands in a text already is found like a value, so that no value is looked for inside of it. */
-  function addPlaceholder(): void {
-    if (placeholder.length < MIN_LENGTH) return;
-    for (const rules of [inText, inBytes]) {
-      rules.matcher.add({ text: rules.placeholder, before: "", after: "", wholeWord: false }, null);
-    }
-  }
 
   function addValue(name: string, value: string): void {
     for (const { form, ...pattern } of appearancesOf(value)) {
-      if (pattern.text === placeholder) continue;
-      inText.matcher.add(pattern, { name, form });
-      inBytes.matcher.add({ ...pattern, text: utf8Units(pattern.text) }, { name, form });
+      if (pattern.text !== placeholder) matcher.add(pattern, { name, form });
     }
   }
 
@@ -92,28 +89,26 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
         else if (value !== "") unmaskable.add(name);
       }
     },
-    mask: (text) => failClosed(REDACTION_FAILED, () => maskUnits(inText, text)),
+    mask: (text) => failClosed(REDACTION_FAILED, () => maskText(rules, "".concat(text))),
+    maskBytes: (bytes) => failClosed(null, () => maskBytes(rules, bytes)) ?? encodeText(REDACTION_FAILED).bytes,
     maskValue: (value) =>
       failClosed<unknown>(REDACTION_FAILED, () =>
         maskValue(value, {
           placeholder,
-          text: (text) => maskUnits(inText, text),
-          exact: (text) => maskExact(inText, text),
-          bytes: (bytes) => bytesFromUnits(maskUnits(inBytes, unitsFromBytes(bytes))),
+          text: (text) => maskText(rules, text),
+          exact: (text) => maskExact(rules, text),
+          bytes: (bytes) => Uint8Array.from(maskBytes(rules, bytes)),
         }),
       ),
-    stream: () => createMaskStream(inBytes),
+    stream: () => createMaskStream(rules),
     report: () => tally.report(),
     unmaskable: () => [...unmaskable],
     dispose() {
-      inText.matcher.clear();
-      inBytes.matcher.clear();
+      matcher.clear();
       tally.clear();
       unmaskable.clear();
-      addPlaceholder();
     },
   };
-  addPlaceholder();
   masker.add(values);
   return masker;
 }

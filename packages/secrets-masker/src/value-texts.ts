@@ -1,10 +1,10 @@
 /** Lines with fewer characters are words of a file format more often than secrets. */
 const MIN_LINE = 8;
 
-/** In UTF-16 units. Each form of a value takes as much memory as the value. */
-const MAX_LENGTH_IN_FORMS = 65_536;
+/** In UTF-16 units. A longer text is looked for as it is, and line by line: any other form takes as much memory again. */
+export const MAX_LENGTH = 65_536;
 
-/** So many lines of a huge value are looked for. */
+/** So many lines of a value are looked for. */
 const MAX_LINES = 10_000;
 
 interface NamedText {
@@ -14,36 +14,39 @@ interface NamedText {
 
 /** The texts that stand for a value without any encoding. */
 export interface ValueTexts {
-  /** The value as it is, trimmed, and with the line ends of either kind of system. */
+  /** The value as it is, trimmed, and with the line ends that systems, terminals and shells make of its own. */
   readonly whole: readonly NamedText[];
-  /** The value with line ends that only a terminal or a shell makes of it: not worth looking for in every encoding. */
-  readonly reflowed: readonly NamedText[];
   /** The lines of a value that has more than one, trimmed. */
-  readonly lines: readonly NamedText[];
+  readonly lines: readonly string[];
+  /**
+   * What to look for in every encoding: the trimmed value, for it is a part of what the value becomes, and the line ends of
+   * either kind of system.
+   */
+  readonly encodable: readonly string[];
 }
 
-/** Is the value too long to be looked for in any form but its own? */
-export function isHuge(value: string): boolean {
-  return value.length > MAX_LENGTH_IN_FORMS;
-}
-
-/** Takes a value apart: it may be printed line by line, or with other line ends. Of a huge one, only the first lines. */
+/** Takes a value apart: it may be printed line by line, or with other line ends. */
 export function valueTexts(value: string): ValueTexts {
   const trimmed = value.trim();
-  const itself = [
-    { form: "value", text: value },
-    { form: "trimmed", text: trimmed },
-  ];
-  const lines = trimmed.split(/\r\n|\n|\r/, isHuge(value) ? MAX_LINES : undefined);
-  if (lines.length === 1) return { whole: itself, reflowed: [], lines: [] };
-  const texts = secretLines(lines.map((line) => line.trim())).map((text) => ({ form: "line", text }));
-  if (isHuge(value)) return { whole: itself, reflowed: [], lines: texts };
-  const joined = (lineEnd: string) => ({ form: "line-ends", text: lines.join(lineEnd) });
+  const lines = trimmed.split(/\r\n|\n|\r/);
+  const reflowed = lines.length === 1 || value.length > MAX_LENGTH ? [] : withLineEnds(lines);
   return {
-    whole: [...itself, joined("\n"), joined("\r\n")],
-    reflowed: [joined("\r\r\n"), joined(""), { form: "line-ends", text: trimmed.replace(/[\r\n]+/g, " ") }],
-    lines: texts,
+    whole: [
+      { form: "value", text: value },
+      { form: "trimmed", text: trimmed },
+      ...reflowed.map((text) => ({ form: "line-ends", text })),
+    ],
+    lines: lines.length === 1 ? [] : secretLines(lines.slice(0, MAX_LINES).map((line) => line.trim())),
+    encodable: [trimmed, ...reflowed.slice(0, 2)],
   };
+}
+
+/** The line ends of either kind of system, of a terminal, and of a shell that takes the value apart. */
+function withLineEnds(lines: readonly string[]): readonly string[] {
+  return [
+    ...["\n", "\r\n", "\r\r\n", ""].map((lineEnd) => lines.join(lineEnd)),
+    lines.filter((line) => line !== "").join(" "),
+  ];
 }
 
 function secretLines(lines: readonly string[]): readonly string[] {
@@ -51,12 +54,17 @@ function secretLines(lines: readonly string[]): readonly string[] {
 }
 
 function isSecretLine(line: string): boolean {
-  return line.length >= MIN_LINE && !isArmour(line) && (line.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= 6;
+  return line.length >= MIN_LINE && !isArmour(line) && isVaried(line);
 }
 
 /** PEM's `-----BEGIN …-----`: the same in everybody's key. */
 function isArmour(line: string): boolean {
   return /^-----(BEGIN|END) .*-----$/.test(line);
+}
+
+/** Not a rule of dashes, nor a row of brackets. */
+function isVaried(line: string): boolean {
+  return new Set(line).size >= 6 || (line.match(/[\p{L}\p{N}]/gu)?.length ?? 0) >= 6;
 }
 
 /** A last line too short to be looked for alone is looked for behind the one before it. */

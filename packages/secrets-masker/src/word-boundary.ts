@@ -1,3 +1,5 @@
+import type { Subject } from "./subject.ts";
+
 /** How many units before a word can tell whether it begins there. A longer escape does not count. */
 export const LOOK_BEHIND = 12;
 
@@ -17,16 +19,16 @@ const ESCAPE = new RegExp(
 );
 
 /** Can a word begin here? Not behind a letter, digit or underscore, unless that is the end of an escape. */
-export function isWordStart(text: string, start: number): boolean {
-  return !isWordUnit(text.charAt(start - 1)) || ESCAPE.test(text.slice(Math.max(0, start - LOOK_BEHIND), start));
+export function isWordStart(subject: Subject, start: number): boolean {
+  return !isWordUnit(subject.unitAt(start - 1)) || ESCAPE.test(subject.slice(Math.max(0, start - LOOK_BEHIND), start));
 }
 
 /** Can a word end here? Not in front of a letter, digit or underscore. */
-export function isWordEnd(text: string, end: number): boolean {
-  return !isWordUnit(text.charAt(end));
+export function isWordEnd(subject: Subject, end: number): boolean {
+  return !isWordUnit(subject.unitAt(end));
 }
 
 /** ASCII only, so that text and its bytes are judged alike. */
-function isWordUnit(unit: string): boolean {
-  return /^\w$/.test(unit);
+function isWordUnit(unit: number): boolean {
+  return unit >= 0 && unit < 0x80 && /^\w$/.test(String.fromCharCode(unit));
 }

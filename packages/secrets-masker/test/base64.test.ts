@@ -4,13 +4,21 @@ import { describe, expect, it } from "vitest";
 import { createMasker } from "../src/index.ts";
 
 const bytes = fc.uint8Array({ maxLength: 20 }).map((array) => Buffer.from(array));
-const secret = fc.string({ unit: "binary", minLength: 8, maxLength: 40 }).filter((text) => text.trim().length >= 8);
+const secret = fc
+  .string({ unit: "binary", minLength: 8, maxLength: 40 })
+  .map((text) => text.trim())
+  .filter((text) => text.length >= 8);
 
-describe.each(["base64", "base64url"] as const)("%s of a value between any bytes", (encoding) => {
+describe.each([
+  ["base64", "utf8"],
+  ["base64url", "utf8"],
+  ["base64", "utf16le"],
+] as const)("M7: %s of a value in %s between any bytes", (encoding, characters) => {
   it("leaves only characters that have no bit of the value", () => {
     fc.assert(
       fc.property(bytes, secret, bytes, (before, value, after) => {
-        const text = Buffer.concat([before, Buffer.from(value), after]).toString(encoding);
+        const own = Buffer.from(value, characters);
+        const text = Buffer.concat([before, own, after]).toString(encoding);
         const masked = createMasker([value], { placeholder: "*" }).mask(text);
         const [left = "", right = "", ...more] = masked.split("*");
         expect(more).toEqual([]);
@@ -18,11 +26,9 @@ describe.each(["base64", "base64url"] as const)("%s of a value between any bytes
         expect(left.length * 6).toBeLessThanOrEqual(before.length * 8);
         const encodedRight = right.replaceAll("=", "");
         const encodedBits = text.replaceAll("=", "").length * 6;
-        expect(encodedBits - encodedRight.length * 6).toBeGreaterThanOrEqual(
-          (before.length + Buffer.from(value).length) * 8,
-        );
+        expect(encodedBits - encodedRight.length * 6).toBeGreaterThanOrEqual((before.length + own.length) * 8);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });
@@ -32,6 +38,6 @@ it.each([
   ["u", "d***SECRET***"],
   ["u:", "dT***SECRET***"],
   ["us:", "dXM6***SECRET***"],
-])("credentials that end with the value lose the padding with it: %j", (before, masked) => {
+])("M11: credentials that end with the value lose the padding with it: %j", (before, masked) => {
   expect(createMasker(["correct horse"]).mask(`Basic ${btoa(`${before}correct horse`)}`)).toBe(`Basic ${masked}`);
 });

@@ -13,3 +13,29 @@ export const MULTI_LINE: string = [
   "-----END PRIVATE KEY-----",
   "",
 ].join("\n");
+
+/** A value with hardly a letter of ASCII. */
+export const NON_ASCII = "Zürich–Straße, пароль 日本語の鍵";
+
+/** A value of characters that no terminal prints. */
+const CONTROL = "bell\u0007 esc\u001b[0m del\u007f nel\u0085 nbsp\u00a0 zwsp\u200b\u0001.";
+
+/** A value that a program parses: its texts come back one by one. */
+export const JSON_VALUE: string = JSON.stringify({
+  type: "service_account",
+  private_key: MULTI_LINE,
+  client: { id: "104982763510092837461", "e-mail": `robot "R2'ö" <r2@example.com>` },
+  pins: [90210777, "0815"],
+});
+
+/** All of them, by name. */
+export const SAMPLES: Readonly<
+  Record<"TOKEN" | "NASTY" | "MULTI_LINE" | "NON_ASCII" | "CONTROL" | "JSON_VALUE", string>
+> = {
+  TOKEN,
+  NASTY,
+  MULTI_LINE,
+  NON_ASCII,
+  CONTROL,
+  JSON_VALUE,
+};

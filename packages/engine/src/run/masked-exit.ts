@@ -1,9 +1,6 @@
 import type { ResolvedSecret, SecretFields, SecretMasker } from "@autokestra/secrets-core";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
 
-/** Leaves of a JSON value that are shorter are not masked alone. */
-const MIN_LEAF = 8;
-
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
 export interface MaskedExit {
   log(event: LogEvent): void;
@@ -55,14 +52,13 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
 }
 
 /**
- * Makes the masker know everything that must not get out of these secrets: each leaf, also those of a value that is JSON itself,
- * and what HTTP Basic makes of two.
+ * Makes the masker know everything that must not get out of these secrets: each field, and what HTTP Basic makes of two. It takes
+ * values apart by itself, such as JSON with further values in it.
  */
 export function registerSecrets(masker: SecretMasker, secrets: readonly ResolvedSecret[]): void {
   for (const { name, fields } of secrets) {
     const leaves = Object.values(fields).flatMap((field) => (typeof field === "object" ? field : [String(field)]));
-    const inside = leaves.flatMap(jsonLeaves);
-    masker.add([...leaves, ...inside, ...basicCredentials(fields)].map((value) => ({ name, value })));
+    masker.add([...leaves, ...basicCredentials(fields)].map((value) => ({ name, value })));
   }
 }
 
@@ -74,21 +70,4 @@ function basicCredentials({ username, password }: SecretFields): string[] {
   if (username === undefined || password === undefined) return [];
   const pair = `${String(username)}:${String(password)}`;
   return [pair, Buffer.from(pair).toString("base64")];
-}
-
-/** The texts and numbers in a value that is a JSON object or list, such as a service account; each may come back alone. */
-function jsonLeaves(value: string): string[] {
-  if (!/^\s*[[{]/.test(value)) return [];
-  try {
-    const found: string[] = [];
-    JSON.parse(value, (_, leaf: unknown) => {
-      // Words such as a type or a region are no secrets, and short ones would hide half of a log.
-      if (typeof leaf === "string" && leaf.length >= MIN_LEAF) found.push(leaf);
-      if (typeof leaf === "number" && String(leaf).length >= MIN_LEAF) found.push(String(leaf));
-      return leaf;
-    });
-    return found;
-  } catch {
-    return [];
-  }
 }

@@ -1,0 +1,60 @@
+import { maskBytes } from "../../packages/secrets-masker/dist/mask-bytes.js";
+import { createMaskStream } from "../../packages/secrets-masker/dist/mask-stream.js";
+import { maskText } from "../../packages/secrets-masker/dist/mask-text.js";
+import { Matcher } from "../../packages/secrets-masker/dist/matcher.js";
+import { encodeText } from "../../packages/secrets-masker/dist/subject.js";
+import { createTally } from "../../packages/secrets-masker/dist/tally.js";
+import { createAhoCorasick } from "./aho-corasick.mjs";
+
+/** @typedef {import("../../packages/secrets-masker/dist/pattern-text.js").PatternText} PatternText */
+/** @typedef {"bytes" | "text"} Kind */
+/** @typedef {{ kind: Kind, mask: (chunk: any) => unknown }} Way Masks one chunk, in the kind it wants it. */
+
+export const PLACEHOLDER = "***SECRET***";
+
+/** What masking with these patterns takes. @param {readonly PatternText[]} patterns */
+export function createRules(patterns) {
+  const matcher = new Matcher();
+  for (const pattern of patterns) matcher.add(pattern, { name: "SECRET", form: "value" });
+  return { matcher, placeholder: encodeText(PLACEHOLDER), tally: createTally() };
+}
+
+/** @param {readonly PatternText[]} patterns @returns {Record<"buffer" | "string" | "stream", Way>} */
+export function createOurWays(patterns) {
+  const rules = createRules(patterns);
+  const stream = createMaskStream(rules);
+  return {
+    buffer: { kind: "bytes", mask: (chunk) => maskBytes(rules, chunk) },
+    string: { kind: "text", mask: (chunk) => maskText(rules, chunk) },
+    stream: { kind: "bytes", mask: (chunk) => stream.push(chunk) },
+  };
+}
+
+/**
+ * What else one would do. Those that cannot be built are left out.
+ *
+ * @param {readonly PatternText[]} patterns
+ * @returns {Record<string, Way>}
+ */
+export function createOtherWays(patterns) {
+  const texts = patterns.map(({ text }) => text).sort((a, b) => b.length - a.length);
+  const regExp = createRegExp(texts);
+  const ahoCorasick = createAhoCorasick(texts, Buffer.from(PLACEHOLDER));
+  return {
+    ...(regExp === null ? {} : { regExp: { kind: "text", mask: regExp } }),
+    ...(texts.length > 50_000 ? {} : { replaceAll: { kind: "text", mask: (chunk) => replaceEach(chunk, texts) } }),
+    ...(ahoCorasick === null ? {} : { ahoCorasick: { kind: "bytes", mask: ahoCorasick } }),
+  };
+}
+
+/** @param {string} chunk @param {readonly string[]} texts */
+function replaceEach(chunk, texts) {
+  return texts.reduce((rest, text) => rest.replaceAll(text, () => PLACEHOLDER), chunk);
+}
+
+/** @param {readonly string[]} texts The longest first. @returns {((text: string) => string) | null} */
+function createRegExp(texts) {
+  if (texts.length > 10_000) return null;
+  const alternation = new RegExp(texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"), "g");
+  return (text) => text.replace(alternation, () => PLACEHOLDER);
+}

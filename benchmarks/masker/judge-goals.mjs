@@ -1,0 +1,84 @@
+/** @typedef {import("./measure-sets.mjs").SetResult} SetResult */
+/** @typedef {import("./measure-builds.mjs").BuildResult} BuildResult */
+/** @typedef {[goal: string, bound: string, reached: number, isMet: boolean]} Judged */
+
+/**
+ * The goals that the design was chosen for, as ratios of one run.
+ *
+ * @param {{ sets: readonly SetResult[], lines: Record<string, number>, builds: readonly BuildResult[], hard: Record<string, number> }} results
+ * @returns {string[][]}
+ */
+export function judgeGoals({ sets, lines, builds, hard }) {
+  /** @type {Judged[]} */
+  const goals = [
+    ...[
+      [10, 0.4],
+      [100, 0.2],
+      [1000, 0.1],
+    ].flatMap(([values = 0, floor = 0]) =>
+      atLeast(`${values} values in all forms / memcpy`, floor, ratio(sets, values, true, "memcpy")),
+    ),
+    ...[
+      [10, 12],
+      [100, 40],
+      [1000, 400],
+    ].flatMap(([values = 0, floor = 0]) =>
+      atLeast(`${values} values / RegExp`, floor, ratio(sets, values, false, "regExp")),
+    ),
+    ...[10, 100].flatMap((values) =>
+      atLeast(`${values} values in all forms / RegExp`, 400, ratio(sets, values, true, "regExp")),
+    ),
+    ...atLeast("100 values / replaceAll", 40, ratio(sets, 100, false, "replaceAll")),
+    ...atLeast("1000 values / replaceAll", 150, ratio(sets, 1000, false, "replaceAll")),
+    ...atLeast("a hit in 2 KB / none, the worst set", 0.35, worst(sets, "buffer, hits", "buffer")),
+    ...atLeast("string / buffer, the worst set", 0.6, worst(sets, "string", "buffer")),
+    ...atLeast("stream / buffer, the worst set", 0.5, worst(sets, "stream", "buffer")),
+    ...atMost("a line, 100 values: ns", 400, lines["100 values"]),
+    ...atMost(
+      "the same / RegExp",
+      0.2,
+      (lines["100 values"] ?? Number.NaN) / (lines["RegExp, 100 values"] ?? Number.NaN),
+    ),
+    ...[
+      [100, 20],
+      [1000, 80],
+      [7000, 300],
+    ].flatMap(([patterns = 0, most = 0]) =>
+      atMost(`build ${patterns} patterns: ms`, most, builds.find((build) => build.patterns === patterns)?.milliseconds),
+    ),
+    ...builds.flatMap(({ patterns, bytes }) =>
+      atMost(`memory of ${patterns} patterns / (256 KiB + 400 B each)`, 1, bytes / (2 ** 18 + 400 * patterns)),
+    ),
+    ...Object.entries(hard).flatMap(([what, rate]) =>
+      atLeast(`hard: ${what}: MB/s`, what.startsWith("a x") ? 1 : 30, rate),
+    ),
+  ];
+  const rows = goals.map(([goal, bound, reached, isMet]) => [
+    goal,
+    bound,
+    reached.toPrecision(3),
+    isMet ? "met" : "missed",
+  ]);
+  return [["", "goal", "reached", ""], ...rows];
+}
+
+/** @param {readonly SetResult[]} sets @param {number} values @param {boolean} withForms @param {string} other */
+function ratio(sets, values, withForms, other) {
+  const rates = sets.find((set) => set.values === values && set.withForms === withForms)?.rates ?? {};
+  return (rates["buffer"] ?? Number.NaN) / (rates[other] ?? Number.NaN);
+}
+
+/** @param {readonly SetResult[]} sets @param {string} one @param {string} other */
+function worst(sets, one, other) {
+  return Math.min(...sets.map(({ rates }) => (rates[one] ?? Number.NaN) / (rates[other] ?? Number.NaN)));
+}
+
+/** @param {string} goal @param {number} floor @param {number | undefined} reached @returns {Judged[]} Nothing where it was not measured. */
+function atLeast(goal, floor, reached = Number.NaN) {
+  return Number.isNaN(reached) ? [] : [[goal, `>= ${floor}`, reached, reached >= floor]];
+}
+
+/** @param {string} goal @param {number} most @param {number | undefined} reached @returns {Judged[]} */
+function atMost(goal, most, reached = Number.NaN) {
+  return Number.isNaN(reached) ? [] : [[goal, `<= ${most}`, reached, reached <= most]];
+}

@@ -1,0 +1,89 @@
+import { type GramShape, gramShape } from "./gram.ts";
+
+/** What one build of a filter is made of. */
+export interface GramTables {
+  readonly gram: GramShape;
+  /** Grams in a window. */
+  readonly grams: number;
+  /** Bytes in a window. */
+  readonly window: number;
+  /** Which grams may be in a window: a byte for each slot, or a bit where that would not fit into the cache. */
+  readonly slots: Uint8Array | Int32Array;
+  /** How far a hash is shifted to be a slot. */
+  readonly shift: number;
+  /** By the hash of a gram, a bit for each place that it has in some window. */
+  readonly places: HashTable;
+  /** By the hash of a window, the first entry that has it, and 1. */
+  readonly windows: HashTable;
+}
+
+/** Pairs of a hash and a figure, which is 0 in an empty slot. Its length is a power of 2. */
+export type HashTable = Int32Array;
+
+/** Few patterns can have long windows: looking for them is what costs. Many cost more in what is found by chance. */
+const FEW = 64;
+const MANY = 512;
+
+/** A bit for each place of a gram fits into one figure. */
+const MAX_GRAMS = 29;
+
+/** Tables for this many patterns that are at least so long, from 4 bytes on. They take half as many again. */
+export function createTables(count: number, shortest: number): GramTables {
+  const window = Math.min(shortest, count <= FEW ? 32 : count <= MANY ? 24 : 16);
+  const length = gramLength(window, count);
+  const grams = Math.min(MAX_GRAMS, window - length + 1);
+  const entries = count * grams;
+  const bits = slotBits(entries, length > 4 ? 24 : 20);
+  return {
+    gram: gramShape(length),
+    grams,
+    window,
+    slots: length > 4 ? new Int32Array(2 ** (bits - 5)) : new Uint8Array(2 ** bits),
+    shift: 32 - bits,
+    places: createHashTable(entries),
+    windows: createHashTable(count),
+  };
+}
+
+function gramLength(window: number, count: number): number {
+  if (window < 6) return 3;
+  return count > MANY && window >= 10 ? 6 : 4;
+}
+
+function slotBits(entries: number, max: number): number {
+  const slots = entries * (entries < 20_000 ? 96 : 32);
+  return Math.min(max, Math.max(17, Math.ceil(Math.log2(slots))));
+}
+
+export function hasSlot({ slots, shift }: GramTables, hash: number): boolean {
+  const slot = hash >>> shift;
+  return slots instanceof Uint8Array ? slots[slot] !== 0 : (((slots[slot >>> 5] ?? 0) >>> (slot & 31)) & 1) !== 0;
+}
+
+export function takeSlot({ slots, shift }: GramTables, hash: number): void {
+  const slot = hash >>> shift;
+  if (slots instanceof Uint8Array) slots[slot] = 1;
+  else slots[slot >>> 5] = (slots[slot >>> 5] ?? 0) | (1 << (slot & 31));
+}
+
+function createHashTable(count: number): HashTable {
+  return new Int32Array(2 ** Math.max(7, Math.ceil(Math.log2((8 / 3) * count))));
+}
+
+/** Is the table more than three quarters full with so many pairs? */
+export function isFull(table: HashTable, count: number): boolean {
+  return 8 * count > 3 * table.length;
+}
+
+/** The figure for a hash, 0 where it is not there. */
+export function lookUp(table: HashTable, hash: number): number {
+  return table[slotFor(table, hash) + 1] ?? 0;
+}
+
+/** Where the pair with this hash is, or is to be. */
+export function slotFor(table: HashTable, hash: number): number {
+  const end = table.length - 1;
+  let slot = (hash >>> Math.clz32(end >>> 1)) << 1;
+  while (table[slot + 1] !== 0 && table[slot] !== hash) slot = (slot + 2) & end;
+  return slot;
+}

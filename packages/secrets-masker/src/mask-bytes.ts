@@ -1,0 +1,73 @@
+import { allocateToFill } from "./host-bytes.ts";
+import { Redaction, type Span } from "./redaction.ts";
+import { type MaskRules, Search } from "./search.ts";
+import { assertBytes, ByteSubject } from "./subject.ts";
+
+/** Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy in a buffer of its own. */
+export function maskBytes(rules: MaskRules, bytes: Uint8Array): Uint8Array {
+  assertBytes(bytes);
+  const subject = new ByteSubject(bytes);
+  const redaction = new Redaction(rules.tally);
+  redaction.advance(new Search(rules, subject, "whole"), bytes.length);
+  const spans = redaction.takeSpans();
+  return spans.length === 0 ? bytes : replaceSpans(subject.bytes, spans, rules.placeholder.bytes, 0, bytes.length);
+}
+
+/** A copy of the bytes from `from` to `to`, with a placeholder instead of each span. The last span may end behind `to`. */
+function replaceSpans(
+  bytes: Uint8Array,
+  spans: readonly Span[],
+  placeholder: Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array<ArrayBuffer> {
+  const rest = Math.max(to, spans.at(-1)?.end ?? from);
+  const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
+  const copy = allocateToFill(rest - from - masked + spans.length * placeholder.length);
+  let at = from;
+  let length = 0;
+  const write = (part: Uint8Array) => {
+    copy.set(part, length);
+    length += part.length;
+  };
+  for (const { start, end } of spans) {
+    write(bytes.subarray(at, start));
+    write(placeholder);
+    at = end;
+  }
+  write(bytes.subarray(at, rest));
+  return copy;
+}
+
+/**
+ * The same in the array itself, of which everything else is overwritten with zeros; in a copy where placeholders are longer than
+ * what they take the place of.
+ */
+export function replaceInPlace(
+  bytes: Uint8Array<ArrayBuffer>,
+  spans: readonly Span[],
+  placeholder: Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array<ArrayBuffer> {
+  if (spans.some(({ start, end }) => end - start < placeholder.length)) {
+    const copy = replaceSpans(bytes, spans, placeholder, from, to);
+    bytes.fill(0);
+    return copy;
+  }
+  let at = from;
+  let length = from;
+  const keepUntil = (end: number) => {
+    if (length < at) bytes.copyWithin(length, at, end);
+    length += end - at;
+  };
+  for (const { start, end } of spans) {
+    keepUntil(start);
+    bytes.set(placeholder, length);
+    length += placeholder.length;
+    at = end;
+  }
+  if (at < to) keepUntil(to);
+  bytes.fill(0, 0, from).fill(0, length);
+  return bytes.subarray(from, length);
+}

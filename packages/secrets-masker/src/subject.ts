@@ -1,0 +1,156 @@
+import { allocateBytes, findBytes, writeLowBytes } from "./host-bytes.ts";
+import type { Alphabet, PatternStore } from "./pattern-store.ts";
+
+/** A text to search, of UTF-16 units or of bytes. Positions count units. */
+export interface Subject {
+  readonly alphabet: Alphabet;
+  readonly length: number;
+  /** The low bytes of the units from {@link base} on, as far as they are loaded. */
+  readonly low: DataView;
+  readonly base: number;
+  /** From now on {@link low} has the low bytes of these units. */
+  load(from: number, to: number): void;
+  /** -1 outside of the text. */
+  unitAt(index: number): number;
+  slice(start: number, end: number): string;
+  /** Do the first `count` units of this pattern stand here? */
+  hasPattern(store: PatternStore, id: number, start: number, count: number): boolean;
+  /** The next place of the text from there on, -1 for none. */
+  indexOf(text: EncodedText, from: number): number;
+  /** The same without what is between each start and its end. */
+  without(starts: readonly number[], ends: readonly number[]): Subject;
+}
+
+/** A text in both alphabets. */
+export interface EncodedText {
+  readonly text: string;
+  readonly units: Uint16Array;
+  readonly bytes: Uint8Array;
+}
+
+export function encodeText(text: string): EncodedText {
+  const units = Uint16Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
+  return { text, units, bytes: new TextEncoder().encode(text) };
+}
+
+/** From JavaScript anything may come. Other typed arrays have no bytes as elements, and one of another realm is none of our class. */
+export function assertBytes(value: unknown): asserts value is Uint8Array {
+  if (Object.prototype.toString.call(value) !== "[object Uint8Array]") throw new TypeError("A Uint8Array is needed");
+}
+
+/** A filter reads four bytes at a time, beyond the last one that it wants. */
+const SLACK = 16;
+
+const noBytes = new Uint8Array(SLACK);
+
+export class ByteSubject implements Subject {
+  readonly alphabet = "bytes";
+  readonly base = 0;
+  readonly length: number;
+  readonly low: DataView;
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    // Of a plain array parts are taken faster than of a Buffer.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.length = bytes.length;
+    this.low = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  load(): void {
+    // All bytes are there from the start.
+  }
+
+  unitAt(index: number): number {
+    return this.bytes[index] ?? -1;
+  }
+
+  slice(start: number, end: number): string {
+    return String.fromCharCode(...this.bytes.subarray(start, end));
+  }
+
+  hasPattern(store: PatternStore, id: number, start: number, count: number): boolean {
+    return store.hasBytes(id, this.low, start, count);
+  }
+
+  indexOf({ bytes }: EncodedText, from: number): number {
+    return findBytes(this.bytes, bytes, from);
+  }
+
+  without(starts: readonly number[], ends: readonly number[]): ByteSubject {
+    const kept = new Uint8Array(this.length);
+    let length = 0;
+    for (const [index, start] of starts.entries()) {
+      const part = this.bytes.subarray(ends[index - 1] ?? 0, start);
+      kept.set(part, length);
+      length += part.length;
+    }
+    return new ByteSubject(kept.subarray(0, length));
+  }
+}
+
+/** The low bytes of one block of a text at a time. Wiped when the values are. */
+export class Scratch {
+  bytes: Uint8Array = noBytes;
+  view: DataView = new DataView(noBytes.buffer);
+
+  reserve(length: number): void {
+    if (length + SLACK <= this.bytes.length) return;
+    this.wipe();
+    this.bytes = allocateBytes(2 ** Math.ceil(Math.log2(length + SLACK)));
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  wipe(): void {
+    this.bytes.fill(0);
+  }
+}
+
+export class TextSubject implements Subject {
+  readonly alphabet = "units";
+  readonly length: number;
+  base = 0;
+  #loadedEnd = 0;
+  readonly #text: string;
+  readonly #scratch: Scratch;
+
+  constructor(text: string, scratch: Scratch) {
+    this.#text = text;
+    this.length = text.length;
+    this.#scratch = scratch;
+  }
+
+  get low(): DataView {
+    return this.#scratch.view;
+  }
+
+  load(from: number, to: number): void {
+    if (from >= this.base && to <= this.#loadedEnd) return;
+    this.base = from;
+    this.#loadedEnd = to;
+    this.#scratch.reserve(to - from);
+    const whole = from === 0 && to === this.length;
+    writeLowBytes(whole ? this.#text : this.#text.slice(from, to), this.#scratch.bytes);
+  }
+
+  unitAt(index: number): number {
+    return index < 0 || index >= this.length ? -1 : this.#text.charCodeAt(index);
+  }
+
+  slice(start: number, end: number): string {
+    return this.#text.slice(start, end);
+  }
+
+  hasPattern(store: PatternStore, id: number, start: number, count: number): boolean {
+    return store.hasUnits(id, this.#text, start, count);
+  }
+
+  indexOf({ text }: EncodedText, from: number): number {
+    return this.#text.indexOf(text, from);
+  }
+
+  without(starts: readonly number[], ends: readonly number[]): TextSubject {
+    const parts = starts.map((start, index) => this.#text.slice(ends[index - 1] ?? 0, start));
+    return new TextSubject(parts.join(""), new Scratch());
+  }
+}

@@ -1,0 +1,27 @@
+import type { Masker } from "./masker.ts";
+
+type Done = (error: null, bytes: Uint8Array) => void;
+
+/** What the constructor of Node's `Transform` takes. */
+export interface MaskTransformOptions {
+  transform(chunk: Uint8Array, encoding: string, done: Done): void;
+  flush(done: Done): void;
+}
+
+/**
+ * The options of a `Transform` of node:stream, bytes in and masked bytes out, to stand between a child process and the log:
+ * `child.stdout.pipe(new Transform(createMaskTransformOptions(masker)))`. Text that is written to it counts as the bytes of its
+ * encoding. What could still become a value waits for more bytes or the end, never for a time. Each source needs one of its own:
+ * where two are mixed, neither's values stay together.
+ */
+export function createMaskTransformOptions(masker: Pick<Masker, "stream">): MaskTransformOptions {
+  const stream = masker.stream();
+  return {
+    transform(chunk, _encoding, done) {
+      done(null, stream.push(chunk));
+    },
+    flush(done) {
+      done(null, stream.flush());
+    },
+  };
+}

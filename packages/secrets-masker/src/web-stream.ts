@@ -1,0 +1,23 @@
+import type { Masker } from "./masker.ts";
+
+/**
+ * A transform stream of the web, bytes in and masked bytes out: `response.body.pipeThrough(…)`. What could still become a value
+ * waits for more bytes or the end, never for a time. Each source needs one of its own: where two are mixed, neither's values stay
+ * together.
+ */
+export function createMaskTransformStream(
+  masker: Pick<Masker, "stream">,
+): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  const stream = masker.stream();
+  const enqueue = (bytes: Uint8Array<ArrayBuffer>, to: TransformStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+    if (bytes.length > 0) to.enqueue(bytes);
+  };
+  return new TransformStream({
+    transform(chunk, controller) {
+      enqueue(stream.push(chunk), controller);
+    },
+    flush(controller) {
+      enqueue(stream.flush(), controller);
+    },
+  });
+}

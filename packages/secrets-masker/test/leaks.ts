@@ -1,0 +1,44 @@
+import { Buffer } from "node:buffer";
+import type { Masker } from "../src/index.ts";
+
+const PLACEHOLDER = "***SECRET***";
+
+/** PEM's first and last line, in no way a secret. */
+const ARMOUR = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"];
+
+/** What stands around a value: white space, quotes and line ends, escaped or not. */
+const FRAME = /^[\s\\"n]+$/;
+
+/** Every piece of this length of a text that a masked text still shows. One of a frame or of armour shows nothing. */
+export function leaksOf(masked: string, secret: string, length = 8): string[] {
+  const pieces = new Set(piecesOf(secret, length));
+  const shown = masked.split(PLACEHOLDER).flatMap((rest) => piecesOf(rest, length));
+  return [...new Set(shown)].filter(
+    (piece) => pieces.has(piece) && !FRAME.test(piece) && !ARMOUR.some((line) => line.includes(piece.trim())),
+  );
+}
+
+function piecesOf(text: string, length: number): string[] {
+  return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, start) => text.slice(start, start + length));
+}
+
+/** What a stream makes of these pieces. */
+function streamed(masker: Masker, pieces: readonly Uint8Array[]): string {
+  const stream = masker.stream();
+  return Buffer.concat([...pieces.map((piece) => stream.push(piece)), stream.flush()]).toString();
+}
+
+/** What a stream makes of a text that is cut in two anywhere, and everywhere; each result once. */
+export function streamedInAllWays(masker: Masker, text: string): Set<string> {
+  const bytes = Buffer.from(text);
+  const results = new Set([
+    streamed(
+      masker,
+      Array.from(bytes, (byte) => Uint8Array.of(byte)),
+    ),
+  ]);
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    results.add(streamed(masker, [bytes.subarray(0, cut), bytes.subarray(cut)]));
+  }
+  return results;
+}

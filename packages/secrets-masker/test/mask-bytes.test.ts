@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { createMasker } from "../src/index.ts";
+
+const P = "***SECRET***";
+
+it.each([
+  ["nothing", "", ""],
+  ["no value", "nothing here", "nothing here"],
+  ["a value", "a hunter2-hunter2 b", `a ${P} b`],
+  ["a value shorter than the placeholder", "a 12345678 b 12345678", `a ${P} b ${P}`],
+  ["UTF-8", "é pässwörter é", `é ${P} é`],
+])("bytes are masked as a whole: %s", (_, text, masked) => {
+  const masker = createMasker(["hunter2-hunter2", "12345678", "pässwörter"]);
+  expect(Buffer.from(masker.maskBytes(Buffer.from(text))).toString()).toBe(masked);
+});
+
+it("the very array comes back where there is nothing to mask, and another one where there is", () => {
+  const masker = createMasker(["hunter2-hunter2"]);
+  const [clean, dirty] = ["nothing", "a hunter2-hunter2 b"].map((text) => Buffer.from(text));
+  expect(masker.maskBytes(clean as Buffer)).toBe(clean);
+  expect(masker.maskBytes(dirty as Buffer).buffer).not.toBe(dirty?.buffer);
+  expect(dirty?.toString()).toBe("a hunter2-hunter2 b");
+});
+
+it.each([[null], ["hunter2-hunter2"], [new Uint16Array(Buffer.from("hunter2-hunter2-"))], [{ length: 9 }]])(
+  "what is no bytes fails closed: %j",
+  (bytes) => {
+    const output = createMasker(["hunter2-hunter2"]).maskBytes(bytes as never);
+    expect(new TextDecoder().decode(output)).toBe("[redaction failed]");
+  },
+);
+
+it("a stream leaves nothing of a value in the buffer that it gives out", () => {
+  const stream = createMasker(["hunter2-hunter2-hunter2"]).stream();
+  const outputs = ["a hunter2-hunter2-hunter2 b hunter2-h", "!"].map((text) => stream.push(Buffer.from(text)));
+  for (const output of outputs.slice(0, 1)) expect(Buffer.from(output.buffer).toString()).not.toContain("hunter2");
+  expect(Buffer.concat(outputs).toString()).toBe(`a ${P} b hunter2-h!`);
+});

@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { maskBytes } from "../src/mask-bytes.ts";
+import { createMaskStream } from "../src/mask-stream.ts";
+import { maskText } from "../src/mask-text.ts";
+import { Matcher } from "../src/matcher.ts";
+import type { MaskRules } from "../src/search.ts";
+import { encodeText } from "../src/subject.ts";
+import { createTally } from "../src/tally.ts";
+import { type ReferencePattern, referenceMask } from "./reference-mask.mjs";
+
+const PLACEHOLDER = "*ab*";
+
+/** Few letters, so that patterns overlap, touch, nest and repeat; the placeholder is made of the same ones. */
+const units = (min: number, max: number) =>
+  fc.string({ unit: fc.constantFrom("a", "b", "*"), minLength: min, maxLength: max });
+
+const neighbour = fc.constantFrom("", "", "a", "b", "ab");
+const secret = fc.record({
+  text: units(4, 12),
+  before: neighbour,
+  after: neighbour,
+  wholeWord: fc.boolean(),
+  name: fc.constantFrom("ONE", "TWO"),
+});
+
+/** A placeholder and up to 6 patterns with different texts. */
+const patterns: fc.Arbitrary<readonly ReferencePattern[]> = fc
+  .uniqueArray(secret, { maxLength: 6, selector: ({ text }) => text })
+  .map((secrets) => [
+    { text: PLACEHOLDER, before: "", after: "", wholeWord: false, name: null },
+    ...secrets.filter(({ text }) => text !== PLACEHOLDER),
+  ]);
+
+/** Escapes, behind which a word may begin. One is too long for that, and one is none. */
+const prefix = fc.constantFrom(
+  "\\a",
+  "\\b",
+  "%ab",
+  "\\xba",
+  "\\uabab",
+  "\u001b[a",
+  "\u001b[12;34;567b",
+  "\u001b[12;34;5678b",
+  "\\ub",
+);
+
+/** Patterns, and a text that is made of pieces of them. */
+const cases = patterns.chain((all) => {
+  const own = fc.constantFrom(...all.map(({ text }) => text));
+  const piece = fc.oneof(
+    own,
+    own.chain((text) => fc.nat(text.length).map((end) => text.slice(0, end))),
+    prefix,
+    fc.tuple(prefix, own).map((parts) => parts.join("")),
+    units(0, 5),
+  );
+  return fc.record({ all: fc.constant(all), pieces: fc.array(piece, { maxLength: 12 }) });
+});
+
+function rulesFor(all: readonly ReferencePattern[]): MaskRules {
+  const matcher = new Matcher();
+  for (const { name, ...pattern } of all) if (name !== null) matcher.add(pattern, { name, form: "value" });
+  return { matcher, placeholder: encodeText(PLACEHOLDER), tally: createTally() };
+}
+
+function countsOf(rules: MaskRules): Record<string, number> {
+  return Object.fromEntries(Object.entries(rules.tally.report()).map(([name, { count }]) => [name, count]));
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+describe("the masked text is that of the slow reference", () => {
+  it("for a whole text, and for its bytes", () => {
+    fc.assert(
+      fc.property(cases, ({ all, pieces }) => {
+        const [inText, inBytes] = [rulesFor(all), rulesFor(all)];
+        const expected = referenceMask(pieces.join(""), all, PLACEHOLDER);
+        expect(maskText(inText, pieces.join(""))).toBe(expected.text);
+        expect(countsOf(inText)).toEqual(expected.counts);
+        expect(decode(maskBytes(inBytes, encode(pieces.join(""))))).toBe(expected.text);
+        expect(countsOf(inBytes)).toEqual(expected.counts);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("for any pieces of it", () => {
+    fc.assert(
+      fc.property(cases, fc.boolean(), ({ all, pieces }, single) => {
+        const rules = rulesFor(all);
+        const expected = referenceMask(pieces.join(""), all, PLACEHOLDER, true);
+        const stream = createMaskStream(rules);
+        const parts = single ? pieces.join("").split("") : pieces;
+        expect(parts.map((part) => decode(stream.push(encode(part)))).join("") + decode(stream.flush())).toBe(
+          expected.text,
+        );
+        expect(countsOf(rules)).toEqual(expected.counts);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("for long and many patterns, some of them added late, in and out of ASCII", () => {
+    const letters = fc.constantFrom(["a", "b"], ["a", "b", "c", "d", "e"], ["a", "é", "ж", "1"]);
+    const many = letters.chain((alphabet) => {
+      const letter = fc.constantFrom(...alphabet);
+      const text = fc.oneof(
+        fc.string({ unit: letter, minLength: 4, maxLength: 30 }),
+        fc.string({ unit: letter, minLength: 30, maxLength: 300 }),
+      );
+      const texts = fc.uniqueArray(text, { minLength: 1, maxLength: 80 });
+      return texts.chain((all) =>
+        fc.record({
+          all: fc.constant(all),
+          late: fc.nat(all.length),
+          pieces: fc.array(fc.oneof(fc.constantFrom(...all), fc.string({ unit: letter, maxLength: 40 })), {
+            maxLength: 12,
+          }),
+          cut: fc.integer({ min: 1, max: 90 }),
+        }),
+      );
+    });
+    fc.assert(
+      fc.property(many, ({ all, late, pieces, cut }) => {
+        const secrets = all.map((text) => ({ text, before: "", after: "", wholeWord: false, name: "ONE" }));
+        const rules = rulesFor(secrets.slice(0, late));
+        const stream = createMaskStream(rules);
+        maskText(rules, "the filter is built by now, for those that are there");
+        stream.push(encode("--"));
+        for (const { name, ...pattern } of secrets.slice(late)) rules.matcher.add(pattern, { name, form: "value" });
+        const text = pieces.join("");
+        const placeholder = { text: PLACEHOLDER, before: "", after: "", wholeWord: false, name: null };
+        const expected = referenceMask(text, [placeholder, ...secrets], PLACEHOLDER);
+        expect(maskText(rules, text)).toBe(expected.text);
+        const bytes = encode(`${text}!`);
+        const parts = Array.from({ length: Math.ceil(bytes.length / cut) }, (_, index) =>
+          stream.push(bytes.slice(index * cut, (index + 1) * cut)),
+        );
+        expect(decode(Buffer.concat([...parts, stream.flush()]))).toBe(`${expected.text}!`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
