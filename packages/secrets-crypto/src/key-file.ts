@@ -6,7 +6,7 @@ import {
   checkPrivateFile,
   createPrivateFile,
   makePrivateFolder,
-  sweepDrafts,
+  sweepDeadDrafts,
   withOpenFile,
 } from "@autokestra/secrets-files";
 import { KEY_BYTES } from "./aes-gcm.ts";
@@ -32,12 +32,22 @@ export async function readKeyFile(path: string): Promise<KeyContent | null> {
     return withOpenFile(path, refuse, (descriptor) => {
       if (descriptor === null) return null;
       checkPrivateFile(descriptor, path, refuse);
+      sweep(path);
       return readKey(descriptor, path);
     });
   } catch (error) {
     if (error instanceof AutokestraError) throw error;
     if (errorCode(error) === "ENOTDIR") return null;
     throw unsafe(path, `cannot be opened (${reasonOf(error)})`);
+  }
+}
+
+/** Each draft of a process that was killed is a key. Where the folder can only be read, they stay. */
+function sweep(path: string): void {
+  try {
+    sweepDeadDrafts(dirname(path));
+  } catch {
+    // The key is what is asked for.
   }
 }
 
@@ -65,8 +75,6 @@ export async function createKeyFile(path: string): Promise<boolean> {
   try {
     makePrivateFolder(dirname(path));
     const created = createPrivateFile(path, `${randomBytes(KEY_BYTES).toString("hex")}\n`);
-    // Each draft of a process that was killed is a key.
-    sweepDrafts(path);
     return created;
   } catch (error) {
     throw unsafe(path, `cannot be written (${reasonOf(error)})`);

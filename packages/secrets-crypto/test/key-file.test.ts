@@ -121,8 +121,9 @@ describe("createKeyFile", () => {
   });
 
   it("removes the keys that killed processes have left in drafts", async () => {
-    await writeFile(`${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, HEX);
+    await writeFile(`${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, HEX);
     expect(await createKeyFile(path)).toBe(true);
+    expect(await readKeyFile(path)).not.toBe(null);
     expect(await readdir(folder)).toEqual(["secret.key"]);
   });
 });

@@ -5,7 +5,7 @@
  */
 export { closeToOthers } from "./close-to-others.ts";
 export { buildPrivateFile, createPrivateFile } from "./create-private-file.ts";
-export { sweepDrafts } from "./draft.ts";
+export { draftPath, sweepDeadDrafts, sweepDrafts } from "./draft.ts";
 export { fileIdentity } from "./file-identity.ts";
 export { moveFile } from "./move-file.ts";
 export { withOpenFile } from "./open-file.ts";

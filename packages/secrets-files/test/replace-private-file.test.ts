@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { replacePrivateFile, sweepDrafts } from "../src/index.ts";
+import { replacePrivateFile, sweepDeadDrafts, sweepDrafts } from "../src/index.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 const yes = () => true;
@@ -40,11 +40,26 @@ it("an error of the last look is passed on, and the draft is gone", () => {
 it("the drafts of killed processes are swept, and nothing else is", () => {
   const folder = temporaryFolder();
   const path = join(folder, "store.json");
-  const draft = `${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
-  const kept = ["store.json.1.draft", "store.json.backup", "store.json.old.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft"];
+  const draft = `${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
+  const kept = [
+    "store.json.1.draft",
+    "store.json.backup",
+    "store.json.old.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft",
+  ];
   for (const name of kept) writeFileSync(join(folder, name), "kept");
   writeFileSync(draft, "half");
   expect(replacePrivateFile(path, "new", yes)).toBe(true);
   expect(existsSync(draft)).toBe(false);
   expect(readdirSync(folder)).toEqual(["store.json", ...kept]);
+});
+
+it("drafts of processes that no longer run are swept whatever their name, folders too, and nothing else is", () => {
+  const folder = temporaryFolder();
+  const random = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft";
+  const kept = [`a.${process.pid}-${random}`, `b.${random}`, "c.draft", `d.999999999-${random}.old`, "e"];
+  for (const name of [...kept, `f.999999999-${random}`, `.g.h.999999999-${random}`])
+    writeFileSync(join(folder, name), "x");
+  mkdirSync(join(folder, `store.999999999-${random}`, "inside"), { recursive: true });
+  sweepDeadDrafts(folder);
+  expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });

@@ -59,7 +59,7 @@ it("the lock of a killed process is taken over once it is stale", async () => {
 it("what a killed first run has left is swept by the next", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "secrets.json");
-  writeFileSync(`${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+  writeFileSync(`${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
   mkdirSync(`${path}.lock`);
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(`${path}.lock`, longAgo, longAgo);

@@ -345,7 +345,7 @@ describe("backup", () => {
     const store = await openFileStore(join(folder, "secrets.json"));
     await putSecret(store, sampleSecret("A"));
     const copy = join(folder, "a copy");
-    writeFileSync(`${copy}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+    writeFileSync(`${copy}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
     await store.backup(copy);
     expect([modeOf(copy), readdirSync(folder)]).toEqual(["600", ["a copy", "secrets.json"]]);
     expect(readFileSync(copy)).toEqual(readFileSync(join(folder, "secrets.json")));

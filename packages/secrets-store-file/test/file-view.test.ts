@@ -69,7 +69,7 @@ it("a file that has appeared since there was none is left alone", () => {
 it("the drafts of killed processes are swept by making the store and by the next write, and nothing else is", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "secrets.json");
-  const draft = `${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
+  const draft = `${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
   writeFileSync(draft, "half");
   writeFileSync(`${path}.backup`, "kept");
   writeFileSync(join(folder, "other.json.1.draft"), "kept");

@@ -3,7 +3,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { METADATA_COLUMNS, type MetadataRow, SEALED_COLUMNS, type SealedRow } from "./sealed-row.ts";
 
 /** Which version, and its new envelope. */
-export type ResealRow = Pick<SecretMetadata, "id" | "name" | "version"> & Envelope;
+type ResealRow = Pick<SecretMetadata, "id" | "name" | "version"> & Envelope;
 
 /** All that a store asks of its database, but lists. */
 export interface Statements {

@@ -57,7 +57,7 @@ it("a folder that is not there is named", async () => {
 
 it("the draft of a backup that was killed is swept by the next one of this name", async () => {
   const { store, target } = await sampleStore();
-  writeFileSync(`${target}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
+  writeFileSync(`${target}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
   await store.backup(target);
   expect(readdirSync(join(target, ".."))).toEqual(["copy.db"]);
   await store.close();

@@ -51,7 +51,7 @@ it.each([
   const folder = temporaryFolder();
   const path = join(folder, "secrets.db");
   await (await openSqliteStore(path)).close();
-  leave(path, `${path}.5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`);
+  leave(path, `${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`);
   await (await openSqliteStore(path)).close();
   expect(readdirSync(folder)).toEqual(["secrets.db"]);
 });

@@ -69,9 +69,14 @@ export function rememberBackend(folder: string, record: BackendRecord): void {
   createPrivateFile(recordPath(folder), format(record));
 }
 
-/** Replaces what the folder remembers. */
+/**
+ * Replaces what the folder remembers.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE` where somebody removes what is being written
+ */
 export function writeBackendRecord(folder: string, record: BackendRecord): void {
-  replacePrivateFile(recordPath(folder), format(record), () => true);
+  if (replacePrivateFile(recordPath(folder), format(record), () => true)) return;
+  throw storeUnavailable(folder, "another process has removed a draft of its record", "Try again.");
 }
 
 function format({ backend, standsIn, next, kept }: BackendRecord): string {

@@ -1,9 +1,8 @@
 import { lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createMemoryStore, type SecretStore, type SecretStoreFile, storeUnavailable } from "@autokestra/secrets-core";
-import { createPrivateFile } from "@autokestra/secrets-files";
+import { createPrivateFile, sweepDeadDrafts } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
-import { sweepDraftFolders } from "./draft-folder.ts";
 import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
 import { toStoreError } from "./to-store-error.ts";
@@ -131,7 +130,7 @@ async function furnish({ folder, backend, store, standsIn = false }: FoundStore)
     if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
       createPrivateFile(join(folder, ".gitignore"), "*\n");
     }
-    sweepDraftFolders(folder);
+    sweepDeadDrafts(folder);
     const record = readBackendRecord(folder);
     if (record === null) rememberBackend(folder, { ...recordOf(backend), standsIn });
     // A migration was killed after its last moment: nothing is left to do but to say so.
