@@ -114,11 +114,11 @@ beforeEach(async () => {
 
 afterEach(() => box.remove());
 
-const WORKFLOW = (server: string) => `apiVersion: v1
+const WORKFLOW = (place: string) => `apiVersion: v1
 id: w
 secrets: [CANARY, HEADER]
 tasks:
-  - { id: call, type: core/http.request, inputs: { url: "${server}", headers: { X-Key: "{{ secrets.HEADER }}" } } }
+  - { id: call, type: core/http.request, inputs: { url: "${place}", headers: { X-Key: "{{ secrets.HEADER }}" } } }
   - { id: whole, type: core/console.log, needs: [call], inputs: { message: "{{ tasks.call.output.body.forms }}" } }
 ${Object.keys(FORMS)
   .map(
@@ -129,7 +129,7 @@ ${Object.keys(FORMS)
   - { id: ansi, type: core/console.log, needs: [call], inputs: { message: "ansi: {{ tasks.call.output.body.ansi }}" } }
   - { id: refused, type: core/http.get, inputs: { url: "http://127.0.0.1:1/{{ secrets.HEADER }}" }, retry: { max: 1, backoffSeconds: 0 } }
   - { id: invalid, type: core/http.get, inputs: { url: "{{ secrets.CANARY }}" } }
-  - { id: header, type: core/http.get, inputs: { url: "${server}", headers: { X-Key: "{{ secrets.CANARY }}\\r\\nX: 1" } } }
+  - { id: header, type: core/http.get, inputs: { url: "${place}", headers: { X-Key: "{{ secrets.CANARY }}\\r\\nX: 1" } } }
 `;
 
 describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([

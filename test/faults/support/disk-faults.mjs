@@ -82,7 +82,9 @@ export function fewFiles(free) {
     async begin() {
       const files = openUntilRefused();
       for (const file of files.splice(0, free)) closeSync(file);
-      return () => files.forEach((file) => void closeSync(file));
+      return () => {
+        for (const file of files) closeSync(file);
+      };
     },
   };
 }

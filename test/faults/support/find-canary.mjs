@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
  */
 export function countCanary(bytes, canary) {
   const forms = [...new Set(formsOf(canary))].map((form) => Buffer.from(form, "latin1"));
-  return forms.reduce((sum, form) => sum + occurrences(bytes, form), 0) + countInGzip(bytes, canary);
+  return forms.reduce((sum, form) => sum + countBytes(bytes, form), 0) + countInGzip(bytes, canary);
 }
 
 /** @param {string} canary */
@@ -59,8 +59,8 @@ function countInGzip(bytes, canary) {
   return count;
 }
 
-/** @param {Buffer} bytes @param {Buffer} form */
-function occurrences(bytes, form) {
+/** How often these bytes stand in others. @param {Buffer} bytes @param {Buffer} form */
+export function countBytes(bytes, form) {
   let count = 0;
   for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + 1)) count += 1;
   return count;
