@@ -118,4 +118,3 @@ export class Matcher {
 function createFilters(store: PatternStore, alphabet: Alphabet): Filters {
   return [new GramFilter(store, alphabet, false), new GramFilter(store, alphabet, true)];
 }
-
