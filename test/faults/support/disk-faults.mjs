@@ -18,7 +18,7 @@ import { placeOf } from "./installation.mjs";
 /** @param {number} free How many bytes are left. @returns {Fault} */
 export function fullDisk(free) {
   return {
-    reason: /no space left on device|disk is full/,
+    reason: /no space left|disk is full/,
     isReadable: true,
     async begin(folder) {
       const filler = join(folder, ".workflow", "filler");
@@ -41,7 +41,7 @@ function writeUntilFull(path) {
 
 /** @type {Fault} */
 export const noInodes = {
-  reason: /no space left on device|disk is full/,
+  reason: /no space left|disk is full/,
   isReadable: true,
   async begin(folder) {
     const fillers = join(folder, ".workflow", "fillers");
@@ -70,7 +70,7 @@ const nothing = async () => () => undefined;
 
 /** @param {number} bytes @returns {Fault} */
 export function fileSizeLimit(bytes) {
-  const reason = /file too large|disk is full|disk failed to read or write/;
+  const reason = /file too large|disk is full|disk failed to read or write|limit of file sizes/;
   return { reason, isReadable: true, under: ["prlimit", `--fsize=${bytes}`], begin: nothing };
 }
 

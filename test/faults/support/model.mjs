@@ -5,7 +5,7 @@
  * @typedef {{ deleted: boolean, versions: readonly Version[] }} Entry The newest version first.
  * @typedef {Readonly<Record<string, Entry>>} Secrets
  * @typedef {{ backend: string, secrets: Secrets }} State
- * @typedef {State & { backups: Readonly<Record<string, State>> }} Model
+ * @typedef {State & { backups: Readonly<Record<string, Secrets>> }} Model
  */
 
 /**
@@ -32,7 +32,7 @@ export function emptyModel(backend) {
  * @returns {Model}
  */
 export function apply(model, operation) {
-  const { backend, secrets, backups } = model;
+  const { secrets, backups } = model;
   switch (operation.kind) {
     case "set":
       return { ...model, secrets: Object.entries(operation.values).reduce(addVersion, secrets) };
@@ -46,9 +46,10 @@ export function apply(model, operation) {
     case "migrate":
       return { ...model, backend: operation.to };
     case "backup":
-      return { ...model, backups: { ...backups, [operation.file]: { backend, secrets } } };
+      return { ...model, backups: { ...backups, [operation.file]: secrets } };
     default:
-      return { ...model, ...backups[operation.file] };
+      // The store keeps its kind.
+      return { ...model, secrets: backups[operation.file] ?? {} };
   }
 }
 
