@@ -21,10 +21,18 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     return deletedAt !== null && isBefore(deletedAt, deletedSince());
   }
 
-  /** What has the name now, be it deleted. */
-  async function find(name: SecretName): Promise<SealedSecret | null> {
-    const sealed = await store.get(name);
+  /** The secret, be it deleted; null where it can no longer be restored. */
+  function restorable(sealed: SealedSecret | null): SealedSecret | null {
     return sealed === null || isOver(sealed.metadata) ? null : sealed;
+  }
+
+  /** @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
+  function inUse(name: SecretName, sealed: SealedSecret | null): SealedSecret {
+    const found = restorable(sealed);
+    if (found === null) throw secretNotFound(name);
+    const { deletedAt } = found.metadata;
+    if (deletedAt !== null) throw deletedUntil(name, deletedAt);
+    return found;
   }
 
   /** What has the name now, for a write: what cannot be restored is gone before it. */
@@ -35,19 +43,10 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     return (await store.get(name))?.metadata ?? null;
   }
 
-  async function findInUse(name: SecretName): Promise<SealedSecret> {
-    return checkInUse(name, await find(name));
-  }
-
   async function historyInUse(name: SecretName): Promise<readonly SealedSecret[]> {
     const history = await store.history(name);
-    const newest = history[0] ?? null;
-    checkInUse(name, newest !== null && isOver(newest.metadata) ? null : newest);
+    inUse(name, history[0] ?? null);
     return history;
-  }
-
-  async function findVersion(name: SecretName, version: number): Promise<SealedSecret> {
-    return pickVersion(name, await historyInUse(name), version);
   }
 
   async function open(name: SecretName, { metadata, envelope }: SealedSecret): Promise<Secret> {
@@ -64,7 +63,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     },
 
     async update(input, ifVersion) {
-      await findInUse(parseSecretName(input.name));
+      const name = parseSecretName(input.name);
+      inUse(name, await store.get(name));
       return await service.set(input, { ifVersion });
     },
 
@@ -78,11 +78,12 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async get(text, { atVersion } = {}) {
       const name = parseSecretName(text);
-      return await open(name, atVersion === undefined ? await findInUse(name) : await findVersion(name, atVersion));
+      if (atVersion !== undefined) return await open(name, pickVersion(name, await historyInUse(name), atVersion));
+      return await open(name, inUse(name, await store.get(name)));
     },
 
     async describe(name) {
-      return (await find(parseSecretName(name)))?.metadata ?? null;
+      return restorable(await store.get(parseSecretName(name)))?.metadata ?? null;
     },
 
     async versions(text) {
@@ -113,7 +114,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         if (!(await store.purge(name))) throw secretNotFound(name);
         return;
       }
-      await findInUse(name);
+      inUse(name, await store.get(name));
       // First: once it is deleted, nothing may say that it is not.
       await store.purgeDeleted(deletedSince());
       if (!(await store.delete(name, now()))) throw secretNotFound(name);
@@ -121,7 +122,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async restore(text) {
       const name = parseSecretName(text);
-      const sealed = await find(name);
+      const sealed = restorable(await store.get(name));
       if (sealed === null) throw secretNotFound(name);
       if (!(await store.restore(name))) throw nothingToRestore(name);
       return { ...sealed.metadata, deletedAt: null };
@@ -150,13 +151,6 @@ function parsePlaintext(name: string, plaintext: Plaintext): SecretFields {
 function only([metadata]: readonly SecretMetadata[]): SecretMetadata {
   if (metadata === undefined) throw new TypeError("nothing was written");
   return metadata;
-}
-
-function checkInUse(name: SecretName, sealed: SealedSecret | null): SealedSecret {
-  if (sealed === null) throw secretNotFound(name);
-  const { deletedAt } = sealed.metadata;
-  if (deletedAt !== null) throw deletedUntil(name, deletedAt);
-  return sealed;
 }
 
 function deletedUntil(name: SecretName, deletedAt: Timestamp): AutokestraError {

@@ -84,7 +84,15 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   return {
-    read: (work) => attempt(() => work(useReadable())),
+    async read(work) {
+      try {
+        return work(useReadable());
+      } catch (error) {
+        // What makes waiting possible costs as much as half of a query: it is for those that have to wait.
+        if (!isBusy(error)) throw toStoreError(error, path);
+      }
+      return await attempt(() => work(useReadable()));
+    },
     write,
     truncateWal,
     async exclusively(work) {
