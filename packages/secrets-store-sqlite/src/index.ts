@@ -4,5 +4,5 @@
  * @module
  */
 export type { SqliteFacts } from "./sqlite-facts.ts";
-export { isSqliteMissing } from "./sqlite-library.ts";
+export { isSqliteMissing, loadSqlite, type SqliteLibrary } from "./sqlite-library.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";

@@ -33,6 +33,7 @@ const COLUMNS = ["id", "name", "description", "encrypted_value", "created_at", "
  */
 export async function readFernetRows(path: string): Promise<FernetRow[]> {
   await checkIsFile(path);
+  const { loadSqlite } = await import("@autokestra/secrets-store-sqlite");
   const sqlite = await loadSqlite();
   try {
     // Resolved, because SQLite gives names such as :memory: a meaning of their own.
@@ -57,20 +58,6 @@ async function checkIsFile(path: string): Promise<void> {
     throw fileUnreadable(path, error);
   });
   if (!info.isFile()) throw new AutokestraError("USAGE", `${quotePath(path)} is not a file`);
-}
-
-/** Not a static import: the engine must load where SQLite does not. */
-async function loadSqlite(): Promise<typeof Database> {
-  try {
-    const { default: library } = await import("better-sqlite3");
-    // Only a connection loads the native part.
-    new library(":memory:").close();
-    return library;
-  } catch {
-    throw new AutokestraError("STORE_UNAVAILABLE", "SQLite cannot be used: better-sqlite3 does not load here", {
-      hint: "Install better-sqlite3 for this version of Node.js and let its install script run.",
-    });
-  }
 }
 
 function checkDatabase(database: Database.Database, path: string): void {
