@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
-import type Database from "better-sqlite3";
+import type { SqliteLibrary } from "@autokestra/secrets-store-sqlite";
 import { fileUnreadable } from "./read-text-file.ts";
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -60,7 +60,7 @@ async function checkIsFile(path: string): Promise<void> {
   if (!info.isFile()) throw new AutokestraError("USAGE", `${quotePath(path)} is not a file`);
 }
 
-function checkDatabase(database: Database.Database, path: string): void {
+function checkDatabase(database: InstanceType<SqliteLibrary>, path: string): void {
   const size =
     Number(database.pragma("page_count", { simple: true })) * Number(database.pragma("page_size", { simple: true }));
   if (size > MAX_BYTES) throw unfit(path, "is larger than 16 MiB");
