@@ -59,19 +59,31 @@ async function finish(folder, backend, figures) {
   await installation.secrets.close();
 }
 
+/**
+ * Runs the command and gives the signal that has ended it, or null.
+ *
+ * @param {string} folder
+ * @param {string} backend
+ * @param {number | null} killAfter Milliseconds; null for not at all.
+ */
+async function rotate(folder, backend, killAfter) {
+  const command = [CLI, ...ROTATE, "--storage-backend", backend];
+  const child = spawn(process.execPath, command, { cwd: folder, env: environment(folder), stdio: "ignore" });
+  if (killAfter !== null) setTimeout(() => child.kill("SIGKILL"), killAfter);
+  return await new Promise((done) => child.on("close", (_, killedBy) => done(killedBy)));
+}
+
 /** @param {string} backend */
 async function killAtRandom(backend) {
   const figures = { kills: 0, inTime: 0, unreadable: 0, unfinished: 0 };
   await inFolder(async (folder) => {
     await fill(folder, backend);
+    const started = performance.now();
+    await rotate(folder, backend, null);
+    const whole = performance.now() - started;
     while (figures.kills < KILLS) {
-      const child = spawn(process.execPath, [CLI, ...ROTATE, "--storage-backend", backend], {
-        cwd: folder,
-        env: environment(folder),
-        stdio: "ignore",
-      });
-      setTimeout(() => child.kill("SIGKILL"), 60 + Math.random() * 150);
-      const signal = await new Promise((done) => child.on("close", (_, killedBy) => done(killedBy)));
+      // While it starts there is nothing to kill.
+      const signal = await rotate(folder, backend, whole * (0.3 + 0.65 * Math.random()));
       figures.kills += 1;
       if (signal === "SIGKILL") figures.inTime += 1;
       await verify(folder, backend, figures);
