@@ -70,7 +70,7 @@ export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider)
   }
 
   async function createHeader(): Promise<Keyring> {
-    const hasRecords = (await store.list({ state: "all", limit: 1 })).length > 0;
+    const hasRecords = (await store.names({ limit: 1 })).length > 0;
     // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
     if ((await store.readHeader()) !== null) return await refresh();
     if (hasRecords) throw headerBroken("is missing although there are records");

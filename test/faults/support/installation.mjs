@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment } from "./sandbox.mjs";
 
 /** Long enough that a file of three secrets is larger than a page. */
@@ -63,14 +64,6 @@ export async function stateOf(folder, backend) {
 export async function run(folder, args, { input = "", under = [], env = keyed(folder) } = {}) {
   const [command = "", ...rest] = [...under, process.execPath, CLI, ...args];
   const start = performance.now();
-  const child = spawn(command, rest, { cwd: folder, env });
-  // It may end before it has read all.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => (stdout += chunk));
-  child.stderr.on("data", (chunk) => (stderr += chunk));
-  const status = await new Promise((resolve) => child.on("close", resolve));
-  return { status, stdout, stderr, seconds: (performance.now() - start) / 1000 };
+  const outcome = await outcomeOf(spawn(command, rest, { cwd: folder, env }), input);
+  return { ...outcome, seconds: (performance.now() - start) / 1000 };
 }

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
+import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment } from "./sandbox.mjs";
 
 /** False where this machine has none, or does not let it work. */
@@ -45,20 +46,14 @@ export async function traced(folder, args, { calls, inject, input = "", umask = 
   const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", "strace", ...options, process.execPath, CLI, ...args];
   const env = { ...environment(folder), ...STEADY };
   const child = spawn("sh", shell, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"] });
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => (stdout += chunk));
-  child.stderr.on("data", (chunk) => (stderr += chunk));
-  await new Promise((done) => child.on("close", done));
+  const { status, stdout, stderr } = await outcomeOf(child, input);
   // strace names the working directory with every call.
   const lines = readFileSync(log, "utf8")
     .replaceAll(/AT_FDCWD<[^>]*>/g, "AT_FDCWD")
     .split("\n");
   rmSync(log, { force: true });
   return {
-    status: child.exitCode,
+    status,
     signal: child.signalCode,
     stdout,
     stderr,

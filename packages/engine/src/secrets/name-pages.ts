@@ -19,6 +19,11 @@ export async function* namePages(store: SecretStore): AsyncGenerator<readonly Se
   }
 }
 
+/** True for a store that nothing was ever sealed in. */
+export async function isEmptyStore(store: SecretStore): Promise<boolean> {
+  return (await store.readHeader()) === null && (await store.names({ limit: 1 })).length === 0;
+}
+
 /** How many secrets there are, deleted ones too. */
 export async function countNames(store: SecretStore): Promise<number> {
   let count = 0;

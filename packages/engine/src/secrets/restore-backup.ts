@@ -12,7 +12,7 @@ import { copyStore, type StoreCount } from "./copy-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";
 import { examineRecords, type OnExamined } from "./examine-records.ts";
 import { keepApart, type SecretsOptions } from "./installation.ts";
-import { countNames } from "./name-pages.ts";
+import { isEmptyStore } from "./name-pages.ts";
 import { askedBackend, type FoundStore, findStore, makeStore, storeFolder } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
 import { type Backend, openStoreFile, STORE_FILES } from "./store-backend.ts";
@@ -69,8 +69,7 @@ async function rebuild(
   const keys = createStoreKeys(backup, createMasterKeyProvider(options));
   const encryption = createSecretEncryption(keys);
   try {
-    const isEmpty = (await backup.readHeader()) === null && (await countNames(backup)) === 0;
-    const problems = isEmpty
+    const problems = (await isEmptyStore(backup))
       ? []
       : (await examineRecords({ store: backup, encryption }, await keys.current(), onExamined)).problems;
     const [first] = problems;
@@ -94,8 +93,7 @@ async function putInPlace(options: SecretsOptions, next: Backend, path: string):
   const { store } = found;
   try {
     return await store.exclusively(async (isUnchanged) => {
-      const isEmpty = (await store.readHeader()) === null && (await countNames(store)) === 0;
-      return replaceStore({ ...replacement, isUnchanged, keep: !isEmpty });
+      return replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
     });
   } finally {
     await store.close();
