@@ -45,7 +45,7 @@ printTable("One line of about 100 characters: ns", [
   Object.values(lines).map((time) => time.toFixed(0)),
 ]);
 
-const builds = measureBuilds(isShort ? [100, 1000, 7000] : [1, 100, 1000, 7000, 70_000]);
+const builds = await measureBuilds(isShort ? [100, 1000, 7000] : [1, 100, 1000, 7000, 70_000]);
 printTable("Built, and what it keeps in memory", [
   ["texts", "ms", "µs for one more", "KiB", "bytes for each over 256 KiB"],
   ...builds.map(({ patterns, milliseconds, oneMore, bytes }) => [

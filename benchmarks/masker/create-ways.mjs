@@ -10,6 +10,7 @@ import { createAhoCorasick } from "./aho-corasick.mjs";
 /** @typedef {"bytes" | "text"} Kind */
 /** @typedef {{ kind: Kind, mask: (chunk: any) => unknown }} Way Masks one chunk, in the kind it wants it. */
 
+export const CHUNK = 65_536;
 export const PLACEHOLDER = "***SECRET***";
 
 /** What masking with these patterns takes. @param {readonly PatternText[]} patterns */
@@ -19,14 +20,29 @@ export function createRules(patterns) {
   return { matcher, placeholder: encodeText(PLACEHOLDER), tally: createTally() };
 }
 
-/** @param {readonly PatternText[]} patterns @returns {Record<"buffer" | "string" | "stream", Way>} */
+/**
+ * `owned`: a stream that owns its chunks. It writes into those with hits, so that these are read into an array of its own.
+ *
+ * @param {readonly PatternText[]} patterns
+ * @returns {Record<"buffer" | "string" | "stream" | "owned" | "owned, hits", Way>}
+ */
 export function createOurWays(patterns) {
   const rules = createRules(patterns);
+  const target = new Uint8Array(4 * CHUNK);
   const stream = createMaskStream(rules);
+  const [owner, reader] = [0, 1].map(() => createMaskStream(rules, { ownsChunks: true }));
   return {
-    buffer: { kind: "bytes", mask: (chunk) => maskBytes(rules, chunk) },
+    buffer: { kind: "bytes", mask: (chunk) => maskBytes(rules, chunk, target) },
     string: { kind: "text", mask: (chunk) => maskText(rules, chunk) },
     stream: { kind: "bytes", mask: (chunk) => stream.push(chunk) },
+    owned: { kind: "bytes", mask: (chunk) => owner?.push(chunk) },
+    "owned, hits": {
+      kind: "bytes",
+      mask: (chunk) => {
+        target.set(chunk);
+        return reader?.push(target.subarray(0, chunk.length));
+      },
+    },
   };
 }
 

@@ -32,7 +32,7 @@ export function judgeGoals({ sets, lines, builds, hard }) {
     ...atLeast("1000 values / replaceAll", 150, ratio(sets, 1000, false, "replaceAll")),
     ...atLeast("a hit in 2 KB / none, the worst set", 0.35, worst(sets, "buffer, hits", "buffer")),
     ...atLeast("string / buffer, the worst set", 0.6, worst(sets, "string", "buffer")),
-    ...atLeast("stream / buffer, the worst set", 0.5, worst(sets, "stream", "buffer")),
+    ...atLeast("stream that owns its chunks / buffer, the worst set", 0.5, worst(sets, "owned", "buffer")),
     ...atMost("a line, 100 values: ns", 400, lines["100 values"]),
     ...atMost(
       "the same / RegExp",

@@ -35,6 +35,8 @@ export async function measureSets({ sizes, megabytes, effort }) {
         "string, hits": { way: ours.string, corpus: withHits },
         stream: { way: ours.stream, corpus: log },
         "stream, hits": { way: ours.stream, corpus: withHits },
+        owned: { way: ours.owned, corpus: log },
+        "owned, hits": { way: ours["owned, hits"], corpus: withHits },
         ...Object.fromEntries(Object.entries(others).map(([name, way]) => [name, { way, corpus: log }])),
       },
       effort,

@@ -1,10 +1,9 @@
 import { measure } from "../measure.mjs";
+import { CHUNK } from "./create-ways.mjs";
 
 /** @typedef {import("./create-ways.mjs").Way} Way */
 /** @typedef {{ log: string, withHits: string }} Corpus In ASCII. */
 /** @typedef {{ rounds: number, milliseconds: number }} Effort How long one way takes in one round, at most. */
-
-const CHUNK = 65_536;
 
 /**
  * MB/s of each way. A way that is slow gets as much of the corpus as it masks in its time, one chunk at least.

@@ -2,24 +2,8 @@ import { findLong, findNear, gramHash, lastGramHash, textGramHash, windowHash } 
 import { createTables, type GramTables, hasSlot, isFull, lookUp, slotFor, takeSlot } from "./gram-tables.ts";
 import type { Alphabet, PatternStore } from "./pattern-store.ts";
 import type { Subject } from "./subject.ts";
+import { type MatchVisitor, Verifier } from "./verifier.ts";
 import { type ByteSpan, chooseWindow, countGrams } from "./window-choice.ts";
-
-/** Learns where patterns stand. */
-export interface MatchVisitor {
-  /** All units of the pattern stand there. Does it count? */
-  match(id: number, start: number): boolean;
-  /** Do matches that the end of the text cuts off matter? */
-  readonly wantsCutOff: boolean;
-  /** The end of the text cuts it off, or comes right behind it. Does nothing count any more that begins later? */
-  cutOff(id: number, start: number): boolean;
-}
-
-/** Where patterns may begin, and where the last window ends. */
-interface SearchRange {
-  readonly from: number;
-  readonly to: number;
-  readonly end: number;
-}
 
 /**
  * Finds patterns by looking at one gram in many. Of each pattern it remembers a window, some bytes of it, by all grams in there.
@@ -33,17 +17,15 @@ export class GramFilter {
   readonly #wholeWord: boolean;
   /** So many patterns of the store have been looked at. */
   #seen = 0;
-  /** Parallel lists, an entry for each pattern: which one, its window's offset, the next entry with the same window, and 1. */
+  /** Which pattern each entry of the tables is. */
   #ids: number[] = [];
-  #offsets: number[] = [];
-  #next: number[] = [];
   #tables: GramTables | null = null;
   #shortest = Infinity;
   /** How far behind the beginning of a pattern its window ends at most. */
   reach = 0;
   #placeCount = 0;
-  #coverStart = 0;
-  #coverEnd = 0;
+  /** Where the last search has to look closer. */
+  #turns = new Int32Array(0);
 
   constructor(store: PatternStore, alphabet: Alphabet, wholeWord: boolean) {
     this.#store = store;
@@ -53,8 +35,11 @@ export class GramFilter {
 
   /** Takes in what the store has got since. */
   update(): void {
+    if (this.#seen < this.#store.size) this.#takeIn();
+  }
+
+  #takeIn(): void {
     const store = this.#store;
-    if (this.#seen === store.size) return;
     let known = this.#ids.length;
     for (; this.#seen < store.size; this.#seen++) {
       if (store.wholeWord[this.#seen] !== this.#wholeWord) continue;
@@ -88,22 +73,37 @@ export class GramFilter {
     if (tables === null || end - from < tables.window) return;
     subject.load(from, end);
     const { low, base } = subject;
-    const { gram, grams, slots, shift } = tables;
+    const { gram, grams } = tables;
     const last = end - base - gram.length;
     const lastInFours = Math.min(last, low.byteLength - 4);
-    this.#coverStart = 0;
-    this.#coverEnd = 0;
-    let at = from - base;
-    while (at <= last) {
-      at =
-        slots instanceof Uint8Array
-          ? findNear(slots, low, at, lastInFours, grams, shift, gram.mask)
-          : findLong(slots, low, at, lastInFours, grams, shift, gram.far);
-      for (let turn = 0; turn < 4 && at <= last; turn++, at += grams) {
-        const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
-        if (hasSlot(tables, hash)) this.#lookCloser(tables, subject, at, hash, { from, to, end }, visitor);
-      }
+    const verifier = new Verifier(this.#store, subject, visitor, { from, to, end });
+    const look = (at: number) => {
+      const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
+      if (hasSlot(tables, hash)) this.#lookCloser(tables, subject, at, hash, verifier);
+    };
+    const first = from - base;
+    const row = grams * ((Math.floor((lastInFours - first) / grams) + 1) >> 2);
+    const count = this.#listTurns(tables, low, first, row);
+    // From left to right: what lies within an occurrence need not be compared then.
+    for (let offset = 0; offset < 4 * row; offset += row) {
+      for (let index = 0; index < count; index++) look((this.#turns[index] ?? 0) + offset);
     }
+    for (let at = first + 4 * row; at <= last; at += grams) look(at);
+  }
+
+  /** Of four rows of so many bytes each, lists the places of the first one where any of them has a gram with a slot. */
+  #listTurns({ gram, grams, slots, shift }: GramTables, low: DataView, first: number, row: number): number {
+    if (this.#turns.length < row / grams) this.#turns = new Int32Array(row / grams);
+    const end = first + row;
+    let count = 0;
+    for (let at = first; at < end; at += grams) {
+      at =
+        gram.far === 0
+          ? findNear(slots, low, at, end, grams, row, shift, gram.mask)
+          : findLong(slots, low, at, end, grams, row, shift, gram.far);
+      if (at < end) this.#turns[count++] = at;
+    }
+    return count;
   }
 
   /** Can there be a pattern in this text? For short texts, this is what costs least. */
@@ -119,49 +119,23 @@ export class GramFilter {
   }
 
   #lookCloser(
-    { places, windows, window }: GramTables,
-    subject: Subject,
+    { places, windows, window, next, offsets }: GramTables,
+    { low, base }: Subject,
     at: number,
     hash: number,
-    { from, to, end }: SearchRange,
-    visitor: MatchVisitor,
+    verifier: Verifier,
   ): void {
-    const { low, base } = subject;
-    let offsets = lookUp(places, hash);
-    while (offsets !== 0) {
-      const bit = 31 - Math.clz32(offsets);
-      offsets ^= 1 << bit;
-      const windowStart = at - bit;
-      if (windowStart < from - base || windowStart + window > end - base) continue;
-      let entry = lookUp(windows, windowHash(low, windowStart, window));
-      for (; entry !== 0; entry = this.#next[entry - 1] ?? 0) {
-        const start = windowStart + base - (this.#offsets[entry - 1] ?? 0);
-        if (start >= from && start < to) this.#compare(subject, this.#ids[entry - 1] ?? 0, start, visitor);
+    let bits = lookUp(places, hash);
+    while (bits !== 0) {
+      const bit = 31 - Math.clz32(bits);
+      bits ^= 1 << bit;
+      const start = base + at - bit;
+      if (start < verifier.from || start + window > verifier.end) continue;
+      let entry = lookUp(windows, windowHash(low, start - base, window));
+      for (; entry !== 0; entry = next[entry - 1] ?? 0) {
+        verifier.verify(this.#ids[entry - 1] ?? 0, start - (offsets[entry - 1] ?? 0));
       }
     }
-  }
-
-  #compare(subject: Subject, id: number, start: number, visitor: MatchVisitor): void {
-    const length = this.#store.length(id, this.#alphabet);
-    const end = start + length;
-    if (this.#isCovered(id, start, end)) return;
-    const isCutOff = end > subject.length;
-    if (isCutOff && !visitor.wantsCutOff) return;
-    if (!subject.hasPattern(this.#store, id, start, isCutOff ? subject.length - start : length)) return;
-    if (end >= subject.length && visitor.wantsCutOff && visitor.cutOff(id, start)) this.#cover(start, Infinity);
-    else if (!isCutOff && visitor.match(id, start)) this.#cover(start, end);
-  }
-
-  /** What lies within another occurrence changes nothing, with the neighbours that belong to it or without. */
-  #isCovered(id: number, start: number, end: number): boolean {
-    if (start !== this.#coverStart) return start > this.#coverStart && end < this.#coverEnd;
-    return this.#coverEnd !== Infinity && end + 1 < this.#coverEnd && this.#store.before[id] === "";
-  }
-
-  #cover(start: number, end: number): void {
-    if (end < this.#coverEnd || (end === this.#coverEnd && start > this.#coverStart)) return;
-    this.#coverStart = start;
-    this.#coverEnd = end;
   }
 
   #build(): void {
@@ -180,7 +154,7 @@ export class GramFilter {
   }
 
   #enter(tables: GramTables, entry: number, offset: number): void {
-    const { gram, grams, places, windows, window } = tables;
+    const { gram, grams, places, windows, window, next, offsets } = tables;
     const start = this.#span(entry).start + offset;
     for (let place = 0; place < grams; place++) {
       const hash = gramHash(this.#store.view, start + place, gram);
@@ -192,10 +166,10 @@ export class GramFilter {
     }
     const hash = windowHash(this.#store.view, start, window);
     const slot = slotFor(windows, hash);
-    this.#next[entry] = windows[slot + 1] ?? 0;
+    next[entry] = windows[slot + 1] ?? 0;
     windows[slot] = hash;
     windows[slot + 1] = entry + 1;
-    this.#offsets[entry] = offset;
+    offsets[entry] = offset;
     this.reach = Math.max(this.reach, offset + window);
   }
 }

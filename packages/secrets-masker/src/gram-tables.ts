@@ -7,14 +7,18 @@ export interface GramTables {
   readonly grams: number;
   /** Bytes in a window. */
   readonly window: number;
-  /** Which grams may be in a window: a byte for each slot, or a bit where that would not fit into the cache. */
-  readonly slots: Uint8Array | Int32Array;
+  /** Which grams may be in a window: a byte for each slot, or a bit for each of a long gram, of which there are many. */
+  readonly slots: Uint8Array;
   /** How far a hash is shifted to be a slot. */
   readonly shift: number;
   /** By the hash of a gram, a bit for each place that it has in some window. */
   readonly places: HashTable;
   /** By the hash of a window, the first entry that has it, and 1. */
   readonly windows: HashTable;
+  /** By entry, the next one with the same window, and 1. */
+  readonly next: Int32Array;
+  /** By entry, where in its pattern the window begins. */
+  readonly offsets: Uint8Array;
 }
 
 /** Pairs of a hash and a figure, which is 0 in an empty slot. Its length is a power of 2. */
@@ -33,15 +37,18 @@ export function createTables(count: number, shortest: number): GramTables {
   const length = gramLength(window, count);
   const grams = Math.min(MAX_GRAMS, window - length + 1);
   const entries = count * grams;
+  const windows = createHashTable(count);
   const bits = slotBits(entries, length > 4 ? 24 : 20);
   return {
     gram: gramShape(length),
     grams,
     window,
-    slots: length > 4 ? new Int32Array(2 ** (bits - 5)) : new Uint8Array(2 ** bits),
+    slots: new Uint8Array(2 ** (length > 4 ? bits - 3 : bits)),
     shift: 32 - bits,
     places: createHashTable(entries),
-    windows: createHashTable(count),
+    windows,
+    next: new Int32Array(capacity(windows) + 1),
+    offsets: new Uint8Array(capacity(windows) + 1),
   };
 }
 
@@ -55,24 +62,29 @@ function slotBits(entries: number, max: number): number {
   return Math.min(max, Math.max(17, Math.ceil(Math.log2(slots))));
 }
 
-export function hasSlot({ slots, shift }: GramTables, hash: number): boolean {
+export function hasSlot({ gram, slots, shift }: GramTables, hash: number): boolean {
   const slot = hash >>> shift;
-  return slots instanceof Uint8Array ? slots[slot] !== 0 : (((slots[slot >>> 5] ?? 0) >>> (slot & 31)) & 1) !== 0;
+  return gram.far === 0 ? slots[slot] !== 0 : (((slots[slot >>> 3] ?? 0) >>> (slot & 7)) & 1) !== 0;
 }
 
-export function takeSlot({ slots, shift }: GramTables, hash: number): void {
+export function takeSlot({ gram, slots, shift }: GramTables, hash: number): void {
   const slot = hash >>> shift;
-  if (slots instanceof Uint8Array) slots[slot] = 1;
-  else slots[slot >>> 5] = (slots[slot >>> 5] ?? 0) | (1 << (slot & 31));
+  if (gram.far === 0) slots[slot] = 1;
+  else slots[slot >>> 3] = (slots[slot >>> 3] ?? 0) | (1 << (slot & 7));
 }
 
 function createHashTable(count: number): HashTable {
   return new Int32Array(2 ** Math.max(7, Math.ceil(Math.log2((8 / 3) * count))));
 }
 
-/** Is the table more than three quarters full with so many pairs? */
+/** Are so many pairs more than the table takes? */
 export function isFull(table: HashTable, count: number): boolean {
-  return 8 * count > 3 * table.length;
+  return count > capacity(table);
+}
+
+/** Three quarters of its pairs. */
+function capacity(table: HashTable): number {
+  return (3 * table.length) >>> 3;
 }
 
 /** The figure for a hash, 0 where it is not there. */

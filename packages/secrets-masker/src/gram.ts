@@ -58,25 +58,26 @@ export function windowHash(bytes: DataView, at: number, length: number): number 
 }
 
 /**
- * Looks at `from` and in steps from there for a gram of at most 4 bytes that has a slot. The result is the first of four places
- * of which one has it, or where fewer than four are left until `last`. It calls nothing: that doubles its speed.
+ * Looks at four rows of places at once, each a step from the next. The first row goes on from `at` to `end`, and each other one
+ * begins so many bytes behind the one before. The result is the first place of the first row where one of the four has a gram of at
+ * most 4 bytes with a slot, or `end`. Four rows keep four streams of memory busy, which doubles the speed where the text is
+ * not in the cache; that it calls nothing doubles it too.
  */
 export function findNear(
   slots: Uint8Array,
   bytes: DataView,
-  from: number,
-  last: number,
+  at: number,
+  end: number,
   step: number,
+  row: number,
   shift: number,
   mask: number,
 ): number {
-  const stop = last - 3 * step;
-  let at = from;
-  for (; at <= stop; at += 4 * step) {
+  for (; at < end; at += step) {
     const first = Math.imul(bytes.getInt32(at, true) & mask, NEAR_FACTOR) >>> shift;
-    const second = Math.imul(bytes.getInt32(at + step, true) & mask, NEAR_FACTOR) >>> shift;
-    const third = Math.imul(bytes.getInt32(at + 2 * step, true) & mask, NEAR_FACTOR) >>> shift;
-    const fourth = Math.imul(bytes.getInt32(at + 3 * step, true) & mask, NEAR_FACTOR) >>> shift;
+    const second = Math.imul(bytes.getInt32(at + row, true) & mask, NEAR_FACTOR) >>> shift;
+    const third = Math.imul(bytes.getInt32(at + 2 * row, true) & mask, NEAR_FACTOR) >>> shift;
+    const fourth = Math.imul(bytes.getInt32(at + 3 * row, true) & mask, NEAR_FACTOR) >>> shift;
     if (
       ((slots[first] as number) | (slots[second] as number) | (slots[third] as number) | (slots[fourth] as number)) !==
       0
@@ -89,37 +90,36 @@ export function findNear(
 
 /** The same for grams of 5 to 8 bytes, in a table with one bit for each slot. */
 export function findLong(
-  slots: Int32Array,
+  slots: Uint8Array,
   bytes: DataView,
-  from: number,
-  last: number,
+  at: number,
+  end: number,
   step: number,
+  row: number,
   shift: number,
   far: number,
 ): number {
-  const stop = last - 3 * step;
-  let at = from;
-  for (; at <= stop; at += 4 * step) {
+  for (; at < end; at += step) {
     const first =
       Math.imul(bytes.getInt32(at, true) ^ Math.imul(bytes.getInt32(at + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
       shift;
-    let next = at + step;
+    let next = at + row;
     const second =
       Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
       shift;
-    next += step;
+    next += row;
     const third =
       Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
       shift;
-    next += step;
+    next += row;
     const fourth =
       Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
       shift;
     const bits =
-      ((slots[first >>> 5] as number) >>> (first & 31)) |
-      ((slots[second >>> 5] as number) >>> (second & 31)) |
-      ((slots[third >>> 5] as number) >>> (third & 31)) |
-      ((slots[fourth >>> 5] as number) >>> (fourth & 31));
+      ((slots[first >>> 3] as number) >>> (first & 7)) |
+      ((slots[second >>> 3] as number) >>> (second & 7)) |
+      ((slots[third >>> 3] as number) >>> (third & 7)) |
+      ((slots[fourth >>> 3] as number) >>> (fourth & 7));
     if ((bits & 1) !== 0) return at;
   }
   return at;

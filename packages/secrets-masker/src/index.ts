@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { MaskStream } from "./mask-stream.ts";
+export type { MaskStream, MaskStreamOptions } from "./mask-stream.ts";
 export { isMaskable } from "./maskable.ts";
 export { createMasker, type Masker, type MaskerOptions, type MaskInput } from "./masker.ts";
 export type { MaskCount } from "./tally.ts";

@@ -1,8 +1,8 @@
-import type { MatchVisitor } from "./gram-filter.ts";
 import type { PatternStore } from "./pattern-store.ts";
 import type { PlainText } from "./plain-text.ts";
 import type { Subject } from "./subject.ts";
 import type { Owner } from "./tally.ts";
+import type { MatchVisitor } from "./verifier.ts";
 import { isWordEnd, isWordStart } from "./word-boundary.ts";
 
 /**
@@ -115,7 +115,7 @@ export class Judge implements MatchVisitor {
     const { before, after, owners } = this.#store;
     this.#found.push({
       textStart,
-      start: this.#isOneOf(before[id], textStart - 1) ? textStart - 1 : textStart,
+      start: textStart > 0 && this.#isOneOf(before[id], textStart - 1) ? textStart - 1 : textStart,
       end: this.#isOneOf(after[id], textEnd) ? textEnd + 1 : textEnd,
       owners: owners[id] ?? [],
       rank,
@@ -123,7 +123,8 @@ export class Judge implements MatchVisitor {
   }
 
   #isOneOf(units = "", position: number): boolean {
+    if (units === "") return false;
     const unit = this.#raw.unitAt(position);
-    return unit >= 0 && units !== "" && units.includes(String.fromCharCode(unit));
+    return unit >= 0 && units.includes(String.fromCharCode(unit));
   }
 }

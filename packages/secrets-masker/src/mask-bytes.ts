@@ -3,27 +3,35 @@ import { Redaction, type Span } from "./redaction.ts";
 import { type MaskRules, Search } from "./search.ts";
 import { assertBytes, ByteSubject } from "./subject.ts";
 
-/** Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy in a buffer of its own. */
-export function maskBytes(rules: MaskRules, bytes: Uint8Array): Uint8Array {
+/**
+ * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target where
+ * it fits there, else in a buffer of its own.
+ */
+export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   assertBytes(bytes);
   const subject = new ByteSubject(bytes);
   const redaction = new Redaction(rules.tally);
   redaction.advance(new Search(rules, subject, "whole"), bytes.length);
   const spans = redaction.takeSpans();
-  return spans.length === 0 ? bytes : replaceSpans(subject.bytes, spans, rules.placeholder.bytes, 0, bytes.length);
+  if (spans.length === 0) return bytes;
+  return replaceSpans(subject.bytes, spans, rules.placeholder.bytes, 0, bytes.length, target);
 }
 
-/** A copy of the bytes from `from` to `to`, with a placeholder instead of each span. The last span may end behind `to`. */
+/** The bytes from `from` to `to` with a placeholder instead of each span. The last span may end behind `to`. */
 function replaceSpans(
   bytes: Uint8Array,
   spans: readonly Span[],
   placeholder: Uint8Array,
   from: number,
   to: number,
-): Uint8Array<ArrayBuffer> {
-  const rest = Math.max(to, spans.at(-1)?.end ?? from);
+  target?: Uint8Array,
+): Uint8Array {
   const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
-  const copy = allocateToFill(rest - from - masked + spans.length * placeholder.length);
+  const rest = Math.max(to, spans.at(-1)?.end ?? from);
+  const size = rest - from - masked + spans.length * placeholder.length;
+  // What is written over the bytes themselves would be read again.
+  const fits = target !== undefined && target.length >= size && target.buffer !== bytes.buffer;
+  const copy = fits ? target.subarray(0, size) : allocateToFill(size);
   let at = from;
   let length = 0;
   const write = (part: Uint8Array) => {
@@ -44,12 +52,12 @@ function replaceSpans(
  * what they take the place of.
  */
 export function replaceInPlace(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   spans: readonly Span[],
   placeholder: Uint8Array,
   from: number,
   to: number,
-): Uint8Array<ArrayBuffer> {
+): Uint8Array {
   if (spans.some(({ start, end }) => end - start < placeholder.length)) {
     const copy = replaceSpans(bytes, spans, placeholder, from, to);
     bytes.fill(0);

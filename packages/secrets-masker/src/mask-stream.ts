@@ -3,7 +3,7 @@ import { allocateToFill } from "./host-bytes.ts";
 import { replaceInPlace } from "./mask-bytes.ts";
 import { Redaction } from "./redaction.ts";
 import { type MaskRules, StreamSearch } from "./search.ts";
-import { assertBytes, ByteSubject } from "./subject.ts";
+import { assertBytes, ByteSubject, plainBytes } from "./subject.ts";
 import { LOOK_BEHIND } from "./word-boundary.ts";
 
 /**
@@ -13,23 +13,31 @@ import { LOOK_BEHIND } from "./word-boundary.ts";
  * held.
  */
 export interface MaskStream {
-  /** Takes a chunk, which may be reused afterwards, and gives back all that can go out. Never throws. */
-  push(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
+  /** Takes a chunk and gives back all that can go out. Never throws. */
+  push(chunk: Uint8Array): Uint8Array;
 
   /**
    * The rest. A value that the end cuts off is masked where at least 8 bytes of it are there. The next `push` begins a new
    * stream. Never throws.
    */
-  flush(): Uint8Array<ArrayBuffer>;
+  flush(): Uint8Array;
 }
 
-const NONE: Uint8Array<ArrayBuffer> = new Uint8Array();
+export interface MaskStreamOptions {
+  /**
+   * Are chunks the stream's to keep? Then what goes out is in them, without a copy, which is several times as fast: who fills a
+   * chunk again before its output is written puts out what he fills in, unmasked. By default a chunk may be reused at once.
+   */
+  readonly ownsChunks?: boolean | undefined;
+}
 
-export function createMaskStream(rules: MaskRules): MaskStream {
-  let part = new StreamPart(rules);
+const NONE: Uint8Array = new Uint8Array();
 
-  function restart(output: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    part = new StreamPart(rules);
+export function createMaskStream(rules: MaskRules, { ownsChunks = false }: MaskStreamOptions = {}): MaskStream {
+  let part = new StreamPart(rules, ownsChunks);
+
+  function restart(output: Uint8Array): Uint8Array {
+    part = new StreamPart(rules, ownsChunks);
     return output;
   }
 
@@ -39,71 +47,76 @@ export function createMaskStream(rules: MaskRules): MaskStream {
   };
 }
 
-/** The bytes of a stream that are not released yet, and those before them that matter to them. */
+/** The bytes of a stream that matter to those that are still to come. */
 class StreamPart {
   readonly #rules: MaskRules;
+  readonly #ownsChunks: boolean;
   readonly #redaction: Redaction;
-  /** All positions count from its beginning. */
+  /** What is not released yet, and all of a terminal sequence that goes on. All positions count from its beginning. */
   #kept = NONE;
   #released = 0;
+  /** A few bytes before that. */
+  #before = NONE;
   #generation: number;
 
-  constructor(rules: MaskRules) {
+  constructor(rules: MaskRules, ownsChunks: boolean) {
     this.#rules = rules;
+    this.#ownsChunks = ownsChunks;
     this.#redaction = new Redaction(rules.tally);
     this.#generation = rules.matcher.generation;
   }
 
-  push(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  push(chunk: Uint8Array): Uint8Array {
     assertBytes(chunk);
     const stale = this.#dropStale();
-    const bytes = concat(this.#kept, chunk);
-    const search = new StreamSearch(this.#rules, new ByteSubject(bytes), "open");
+    const bytes = this.#ownsChunks && this.#kept.length === 0 ? plainBytes(chunk) : concat(this.#kept, chunk);
+    const search = new StreamSearch(this.#rules, new ByteSubject(bytes, this.#before), "open");
     this.#redaction.advance(search, search.firstHead(this.#redaction.visited));
     const { visited } = this.#redaction;
-    const mayGrow = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1);
-    const keptFrom = Math.max(0, Math.min(visited - LOOK_BEHIND, search.plain?.sequenceAround(visited) ?? visited));
-    this.#kept.fill(0);
-    this.#kept = bytes.slice(keptFrom);
-    const output = this.#release(bytes, mayGrow ? visited - 1 : visited);
-    this.#shift(keptFrom);
+    const end = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1) ? visited - 1 : visited;
+    const keptFrom = Math.min(end, search.plain?.sequenceAround(visited) ?? end);
+    const kept = bytes.slice(keptFrom);
+    const before = concat(this.#before, bytes.subarray(Math.max(0, keptFrom - LOOK_BEHIND), keptFrom));
+    const output = this.#release(bytes, end);
+    this.#keep(kept, before.slice(-LOOK_BEHIND), keptFrom);
     return stale === NONE ? output : concat(stale, output);
   }
 
-  flush(): Uint8Array<ArrayBuffer> {
+  flush(): Uint8Array {
     const stale = this.#dropStale();
-    const search = new StreamSearch(this.#rules, new ByteSubject(this.#kept), "cut off");
+    const search = new StreamSearch(this.#rules, new ByteSubject(this.#kept, this.#before), "cut off");
     this.#redaction.visit(search.findLast(this.#redaction.visited), search.placeholders, this.#kept.length);
     return concat(stale, this.#release(this.#kept, this.#kept.length));
   }
 
   /** What was held for the sake of values that are forgotten by now must not come out any more. */
-  #dropStale(): Uint8Array<ArrayBuffer> {
+  #dropStale(): Uint8Array {
     const { matcher, placeholder } = this.#rules;
     if (this.#generation === matcher.generation) return NONE;
     this.#generation = matcher.generation;
     if (this.#released === this.#kept.length) return NONE;
-    this.#shift(this.#kept.length);
-    this.#kept.fill(0);
-    this.#kept = NONE;
+    this.#keep(NONE, this.#before, this.#kept.length);
     return placeholder.bytes.slice();
   }
 
   /** Gives out the bytes up to there, in the array that they are in: another one would take as long as to search them. */
-  #release(bytes: Uint8Array<ArrayBuffer>, end: number): Uint8Array<ArrayBuffer> {
+  #release(bytes: Uint8Array, end: number): Uint8Array {
     const from = Math.max(this.#released, this.#redaction.written);
     const output = replaceInPlace(bytes, this.#redaction.takeSpans(), this.#rules.placeholder.bytes, from, end);
     this.#released = Math.max(this.#released, end, this.#redaction.written);
     return output;
   }
 
-  #shift(count: number): void {
-    this.#released = Math.max(0, this.#released - count);
-    this.#redaction.shift(count);
+  #keep(kept: Uint8Array, before: Uint8Array, from: number): void {
+    this.#kept.fill(0);
+    this.#kept = kept;
+    this.#before = before;
+    this.#released = Math.max(0, this.#released - from);
+    this.#redaction.shift(from);
   }
 }
 
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = allocateToFill(a.length + b.length);
   both.set(a);
   both.set(b, a.length);

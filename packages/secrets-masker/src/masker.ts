@@ -1,7 +1,7 @@
 import { failClosed, REDACTION_FAILED } from "./fail-closed.ts";
 import { appearancesOf } from "./forms.ts";
 import { maskBytes } from "./mask-bytes.ts";
-import { createMaskStream, type MaskStream } from "./mask-stream.ts";
+import { createMaskStream, type MaskStream, type MaskStreamOptions } from "./mask-stream.ts";
 import { maskExact, maskText } from "./mask-text.ts";
 import { maskValue } from "./mask-value.ts";
 import { isMaskable } from "./maskable.ts";
@@ -40,11 +40,13 @@ export interface Masker {
   /**
    * The bytes with every known value replaced: the very array that was given where there is none, else a new one;
    * `[redaction failed]` where that fails. Never throws. They are taken as a whole: pieces of a text belong into a stream.
+   *
+   * @param target where the masked bytes go if they fit, so that no memory is allocated: its beginning is given back then
    */
-  maskBytes(bytes: Uint8Array): Uint8Array;
+  maskBytes(bytes: Uint8Array, target?: Uint8Array): Uint8Array;
 
   /** Opens a stream of bytes. */
-  stream(): MaskStream;
+  stream(options?: MaskStreamOptions): MaskStream;
 
   /** What was masked so far, by name. */
   report(): Record<string, MaskCount>;
@@ -90,7 +92,8 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
       }
     },
     mask: (text) => failClosed(REDACTION_FAILED, () => maskText(rules, "".concat(text))),
-    maskBytes: (bytes) => failClosed(null, () => maskBytes(rules, bytes)) ?? encodeText(REDACTION_FAILED).bytes,
+    maskBytes: (bytes, target) =>
+      failClosed(null, () => maskBytes(rules, bytes, target)) ?? encodeText(REDACTION_FAILED).bytes,
     maskValue: (value) =>
       failClosed<unknown>(REDACTION_FAILED, () =>
         maskValue(value, {
@@ -100,7 +103,7 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
           bytes: (bytes) => Uint8Array.from(maskBytes(rules, bytes)),
         }),
       ),
-    stream: () => createMaskStream(rules),
+    stream: (streamOptions) => createMaskStream(rules, streamOptions),
     report: () => tally.report(),
     unmaskable: () => [...unmaskable],
     dispose() {

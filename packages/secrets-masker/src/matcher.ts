@@ -1,9 +1,10 @@
-import { GramFilter, type MatchVisitor } from "./gram-filter.ts";
+import { GramFilter } from "./gram-filter.ts";
 import { type Alphabet, PatternStore } from "./pattern-store.ts";
 import type { PatternText } from "./pattern-text.ts";
 import { PrefixIndex } from "./prefix-index.ts";
 import { Scratch, type Subject, TextSubject } from "./subject.ts";
 import type { Owner } from "./tally.ts";
+import type { MatchVisitor } from "./verifier.ts";
 
 /** Short texts, which count only as whole words, have their own filter: they would make that of the others slow. */
 type Filters = readonly [anywhere: GramFilter, words: GramFilter];
@@ -94,7 +95,9 @@ export class Matcher {
   /** One pair serves both alphabets as long as these are the same. */
   #filtersFor(alphabet: Alphabet): Filters {
     const filters = alphabet === "bytes" || this.store.isAscii ? this.#byteFilters() : this.#unitFilters();
-    for (const filter of filters) filter.update();
+    // No loop: that is a tenth of what a short line takes.
+    filters[0].update();
+    filters[1].update();
     return filters;
   }
 

@@ -16,30 +16,53 @@ export interface MaskRules {
 export class Search {
   readonly text: Subject;
   readonly placeholders: PlaceholderFinder;
-  readonly plain: PlainText | null;
   protected readonly matcher: Matcher;
-  protected readonly judges: readonly Judge[];
+  protected readonly raw: Judge;
+  readonly #end: TextEnd;
+  #plain: { readonly text: PlainText; readonly judge: Judge } | null | undefined;
 
   constructor({ matcher, placeholder }: MaskRules, text: Subject, end: TextEnd) {
     this.matcher = matcher;
     this.text = text;
     this.placeholders = new PlaceholderFinder(text, placeholder);
-    this.plain = plainTextOf(text);
-    const raw = new Judge(matcher.store, text, null, end);
-    this.judges = this.plain === null ? [raw] : [raw, new Judge(matcher.store, text, this.plain, end)];
+    this.raw = new Judge(matcher.store, text, null, end);
+    this.#end = end;
+  }
+
+  /** The text without escape sequences; null where it has none. */
+  get plain(): PlainText | null {
+    return this.#withoutEscapes?.text ?? null;
+  }
+
+  protected get judges(): readonly Judge[] {
+    const plain = this.#withoutEscapes;
+    return plain === null ? [this.raw] : [this.raw, plain.judge];
+  }
+
+  get #withoutEscapes() {
+    if (this.#plain === undefined) {
+      const text = plainTextOf(this.text);
+      this.#plain = text && { text, judge: new Judge(this.matcher.store, this.text, text, this.#end) };
+    }
+    return this.#plain;
   }
 
   /** The first match found so far that more text can change; `Infinity` where there is none. */
   get undecidedFrom(): number {
-    return Math.min(...this.judges.map((judge) => judge.undecidedFrom));
+    return Math.min(this.raw.undecidedFrom, this.#plain?.judge.undecidedFrom ?? Infinity);
   }
 
   /** The occurrences whose own text begins from `from` on and before `to`, in any order. */
   find(from: number, to: number): readonly Occurrence[] {
-    for (const judge of this.judges) {
-      this.matcher.find(judge.text, judge.fromRaw(from), judge.fromRaw(to), judge);
-    }
-    return this.judges.flatMap((judge) => judge.take());
+    // The raw text first: that brings it into the cache, where to look for escape sequences takes next to nothing.
+    const found = this.#findFor(this.raw, from, to);
+    const plain = this.#withoutEscapes;
+    return plain === null ? found : [...found, ...this.#findFor(plain.judge, from, to)];
+  }
+
+  #findFor(judge: Judge, from: number, to: number): readonly Occurrence[] {
+    this.matcher.find(judge.text, judge.fromRaw(from), judge.fromRaw(to), judge);
+    return judge.take();
   }
 }
 

@@ -12,7 +12,8 @@ export interface Subject {
   load(from: number, to: number): void;
   /** -1 outside of the text. */
   unitAt(index: number): number;
-  slice(start: number, end: number): string;
+  /** The text up to there, of so many units at most. */
+  before(end: number, count: number): string;
   /** Do the first `count` units of this pattern stand here? */
   hasPattern(store: PatternStore, id: number, start: number, count: number): boolean;
   /** The next place of the text from there on, -1 for none. */
@@ -38,10 +39,15 @@ export function assertBytes(value: unknown): asserts value is Uint8Array {
   if (Object.prototype.toString.call(value) !== "[object Uint8Array]") throw new TypeError("A Uint8Array is needed");
 }
 
+/** The same bytes, of which parts are taken faster than of a Buffer, and copied by a slice. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** A filter reads four bytes at a time, beyond the last one that it wants. */
 const SLACK = 16;
 
-const noBytes = new Uint8Array(SLACK);
+const noBytes = new Uint8Array();
 
 export class ByteSubject implements Subject {
   readonly alphabet = "bytes";
@@ -49,10 +55,12 @@ export class ByteSubject implements Subject {
   readonly length: number;
   readonly low: DataView;
   readonly bytes: Uint8Array;
+  readonly #before: Uint8Array;
 
-  constructor(bytes: Uint8Array) {
-    // Of a plain array parts are taken faster than of a Buffer.
-    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  /** @param before what comes before the text, as far as that matters: it has positions below 0 */
+  constructor(bytes: Uint8Array, before: Uint8Array = noBytes) {
+    this.#before = before;
+    this.bytes = plainBytes(bytes);
     this.length = bytes.length;
     this.low = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
@@ -62,11 +70,12 @@ export class ByteSubject implements Subject {
   }
 
   unitAt(index: number): number {
-    return this.bytes[index] ?? -1;
+    return (index < 0 ? this.#before.at(index) : this.bytes[index]) ?? -1;
   }
 
-  slice(start: number, end: number): string {
-    return String.fromCharCode(...this.bytes.subarray(start, end));
+  before(end: number, count: number): string {
+    const units = Array.from({ length: count }, (_, index) => this.unitAt(end - count + index));
+    return String.fromCharCode(...units.filter((unit) => unit >= 0));
   }
 
   hasPattern(store: PatternStore, id: number, start: number, count: number): boolean {
@@ -91,8 +100,8 @@ export class ByteSubject implements Subject {
 
 /** The low bytes of one block of a text at a time. Wiped when the values are. */
 export class Scratch {
-  bytes: Uint8Array = noBytes;
-  view: DataView = new DataView(noBytes.buffer);
+  bytes: Uint8Array = new Uint8Array(SLACK);
+  view: DataView = new DataView(this.bytes.buffer);
 
   reserve(length: number): void {
     if (length + SLACK <= this.bytes.length) return;
@@ -137,8 +146,8 @@ export class TextSubject implements Subject {
     return index < 0 || index >= this.length ? -1 : this.#text.charCodeAt(index);
   }
 
-  slice(start: number, end: number): string {
-    return this.#text.slice(start, end);
+  before(end: number, count: number): string {
+    return this.#text.slice(Math.max(0, end - count), end);
   }
 
   hasPattern(store: PatternStore, id: number, start: number, count: number): boolean {

@@ -1,3 +1,4 @@
+import type { MaskStreamOptions } from "./mask-stream.ts";
 import type { Masker } from "./masker.ts";
 
 type Done = (error: null, bytes: Uint8Array) => void;
@@ -14,8 +15,11 @@ export interface MaskTransformOptions {
  * encoding. What could still become a value waits for more bytes or the end, never for a time. Each source needs one of its own:
  * where two are mixed, neither's values stay together.
  */
-export function createMaskTransformOptions(masker: Pick<Masker, "stream">): MaskTransformOptions {
-  const stream = masker.stream();
+export function createMaskTransformOptions(
+  masker: Pick<Masker, "stream">,
+  options?: MaskStreamOptions,
+): MaskTransformOptions {
+  const stream = masker.stream(options);
   return {
     transform(chunk, _encoding, done) {
       done(null, stream.push(chunk));

@@ -1,3 +1,4 @@
+import type { MaskStreamOptions } from "./mask-stream.ts";
 import type { Masker } from "./masker.ts";
 
 /**
@@ -7,9 +8,10 @@ import type { Masker } from "./masker.ts";
  */
 export function createMaskTransformStream(
   masker: Pick<Masker, "stream">,
-): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
-  const stream = masker.stream();
-  const enqueue = (bytes: Uint8Array<ArrayBuffer>, to: TransformStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+  options?: MaskStreamOptions,
+): TransformStream<Uint8Array, Uint8Array> {
+  const stream = masker.stream(options);
+  const enqueue = (bytes: Uint8Array, to: TransformStreamDefaultController<Uint8Array>) => {
     if (bytes.length > 0) to.enqueue(bytes);
   };
   return new TransformStream({

@@ -9,7 +9,7 @@ export interface ByteSpan {
   readonly length: number;
 }
 
-/** A window begins and ends within so many bytes of a pattern. */
+/** A window begins and ends within so many bytes of a pattern: where it begins fits into a byte. */
 const MAX_WINDOW_END = 256;
 
 const BUCKETS = 65_536;

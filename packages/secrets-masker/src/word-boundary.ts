@@ -18,14 +18,19 @@ const ESCAPE = new RegExp(
     .join("|"),
 );
 
-/** Can a word begin here? Not behind a letter, digit or underscore, unless that is the end of an escape. */
+/** Does no word go on here? One does from a letter, digit or underscore to another, unless the first ends an escape. */
 export function isWordStart(subject: Subject, start: number): boolean {
-  return !isWordUnit(subject.unitAt(start - 1)) || ESCAPE.test(subject.slice(Math.max(0, start - LOOK_BEHIND), start));
+  return !goesOn(subject, start) || ESCAPE.test(subject.before(start, LOOK_BEHIND));
 }
 
-/** Can a word end here? Not in front of a letter, digit or underscore. */
+/** The same at an end, where escapes make no difference. */
 export function isWordEnd(subject: Subject, end: number): boolean {
-  return !isWordUnit(subject.unitAt(end));
+  return !goesOn(subject, end);
+}
+
+/** Are there letters, digits or underscores on both sides? */
+function goesOn(subject: Subject, place: number): boolean {
+  return isWordUnit(subject.unitAt(place - 1)) && isWordUnit(subject.unitAt(place));
 }
 
 /** ASCII only, so that text and its bytes are judged alike. */

@@ -22,23 +22,25 @@ function piecesOf(text: string, length: number): string[] {
   return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, start) => text.slice(start, start + length));
 }
 
-/** What a stream makes of these pieces. */
-function streamed(masker: Masker, pieces: readonly Uint8Array[]): string {
-  const stream = masker.stream();
-  return Buffer.concat([...pieces.map((piece) => stream.push(piece)), stream.flush()]).toString();
+/** What a stream makes of these pieces, in arrays that are used again where it does not own them. */
+function streamed(masker: Masker, pieces: readonly Uint8Array[], ownsChunks: boolean): string {
+  const stream = masker.stream({ ownsChunks });
+  const outputs = pieces.map((piece) => {
+    const chunk = Uint8Array.from(piece);
+    const output = stream.push(chunk);
+    if (!ownsChunks) chunk.fill(0);
+    return output;
+  });
+  return Buffer.concat([...outputs, stream.flush()]).toString();
 }
 
 /** What a stream makes of a text that is cut in two anywhere, and everywhere; each result once. */
 export function streamedInAllWays(masker: Masker, text: string): Set<string> {
   const bytes = Buffer.from(text);
-  const results = new Set([
-    streamed(
-      masker,
-      Array.from(bytes, (byte) => Uint8Array.of(byte)),
-    ),
-  ]);
+  const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+  const results = new Set([streamed(masker, single, true), streamed(masker, single, false)]);
   for (let cut = 0; cut <= bytes.length; cut++) {
-    results.add(streamed(masker, [bytes.subarray(0, cut), bytes.subarray(cut)]));
+    results.add(streamed(masker, [bytes.subarray(0, cut), bytes.subarray(cut)], cut % 2 === 0));
   }
   return results;
 }

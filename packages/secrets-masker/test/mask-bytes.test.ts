@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createMasker } from "../src/index.ts";
 
 const P = "***SECRET***";
@@ -20,6 +20,43 @@ it("the very array comes back where there is nothing to mask, and another one wh
   expect(masker.maskBytes(clean as Buffer)).toBe(clean);
   expect(masker.maskBytes(dirty as Buffer).buffer).not.toBe(dirty?.buffer);
   expect(dirty?.toString()).toBe("a hunter2-hunter2 b");
+});
+
+describe("with a target", () => {
+  const SECRET = "hunter2-hunter2";
+  const mask = (text: string, target: Uint8Array, placeholder = P) =>
+    createMasker([SECRET], { placeholder }).maskBytes(Buffer.from(text), target);
+
+  it.each([
+    ["a value", `a ${SECRET} b`, P],
+    ["a value with a longer placeholder", `${SECRET} ${SECRET}`, "<a placeholder of more bytes>"],
+    ["all of it", SECRET, ""],
+  ])("%s", (_, text, placeholder) => {
+    const target = new Uint8Array(100).fill(1);
+    const output = mask(text, target, placeholder);
+    expect(Buffer.from(output).toString()).toBe(text.replaceAll(SECRET, placeholder));
+    expect(output.buffer).toBe(target.buffer);
+    expect(target.subarray(output.length).every((byte) => byte === 1)).toBe(true);
+  });
+
+  it("nothing is written to it where there is nothing to mask", () => {
+    const [bytes, target] = [Buffer.from("nothing"), new Uint8Array(100)];
+    expect(createMasker([SECRET]).maskBytes(bytes, target)).toBe(bytes);
+    expect(target.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("what does not fit into it gets a buffer of its own", () => {
+    const target = new Uint8Array(P.length - 1);
+    expect(Buffer.from(mask(SECRET, target)).toString()).toBe(P);
+    expect(target.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("the bytes themselves are none", () => {
+    const bytes = Buffer.from(`${SECRET} and ${SECRET}`);
+    const output = createMasker([SECRET]).maskBytes(bytes, bytes);
+    expect(Buffer.from(output).toString()).toBe(`${P} and ${P}`);
+    expect(output.buffer).not.toBe(bytes.buffer);
+  });
 });
 
 it.each([[null], ["hunter2-hunter2"], [new Uint16Array(Buffer.from("hunter2-hunter2-"))], [{ length: 9 }]])(

@@ -111,6 +111,28 @@ describe("bytes", () => {
     expect(stream.push(bytes).buffer).not.toBe(bytes.buffer);
   });
 
+  it.each([
+    ["nothing of a chunk is masked", "log", "log"],
+    ["a value is longer than the placeholder", `a ${SECRET} b`, `a ${P} b`],
+    ["a value is not", "a sesam b", `a ${P} b`],
+  ])("a stream that owns its chunks gives them out where %s", (_, text, masked) => {
+    const stream = createMasker([SECRET, "sesam"]).stream({ ownsChunks: true });
+    const chunk = new TextEncoder().encode(text);
+    const output = stream.push(chunk);
+    expect(Buffer.from(output).toString()).toBe(masked);
+    expect(output.buffer === chunk.buffer).toBe(masked.length <= text.length);
+    expect(Buffer.from(chunk).toString()).not.toContain("sesam");
+  });
+
+  it("a value that is added is found behind a character that went out, and shares bits with it", () => {
+    const text = btoa(`u:${SECRET}`);
+    const masker = createMasker();
+    const stream = masker.stream();
+    const first = push(stream, text.slice(0, 3));
+    masker.add([SECRET]);
+    expect([first, push(stream, text.slice(3)), flush(stream)]).toEqual(["dTp", P, ""]);
+  });
+
   it("what is no bytes fails closed, and the stream goes on", () => {
     const stream = createMasker([SECRET]).stream();
     push(stream, "correct-horse");
@@ -134,16 +156,16 @@ describe("bytes", () => {
     );
     const cuts = fc.array(fc.nat(60), { minLength: 1 });
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 8 }), cuts, (pieces, lengths) => {
+      fc.property(fc.array(piece, { maxLength: 8 }), cuts, fc.boolean(), (pieces, lengths, ownsChunks) => {
         const bytes = Buffer.from(`${pieces.join("")}.`);
         const whole = createMasker(values);
         const masker = createMasker(values);
-        const stream = masker.stream();
+        const stream = masker.stream({ ownsChunks });
         const parts: Uint8Array[] = [];
         for (let start = 0, turn = 0; start < bytes.length; turn++) {
           const length = lengths[turn % lengths.length] ?? 0;
           const end = start + Math.max(1, length);
-          parts.push(stream.push(bytes.subarray(start, end)));
+          parts.push(stream.push(Uint8Array.from(bytes.subarray(start, end))));
           start = end;
         }
         expect(Buffer.concat([...parts, stream.flush()]).toString()).toBe(whole.mask(bytes.toString()));

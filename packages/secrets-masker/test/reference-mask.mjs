@@ -64,7 +64,7 @@ function occurrences(text, patterns) {
       .map((start) => ({ start: positions[start] ?? 0, end: (positions[start + length - 1] ?? 0) + 1 }))
       .filter(({ start, end }) => end - start > length);
     return [...raw, ...inside]
-      .filter(({ end }) => !pattern.wholeWord || !/[A-Za-z0-9_]/.test(text.charAt(end)))
+      .filter(({ end }) => !pattern.wholeWord || !/^\w\w/.test(text.slice(end - 1, end + 1)))
       .filter(({ start }) => !pattern.wholeWord || beginsWord(text, start))
       .map(({ start, end }) => withNeighbours(text, start, end, pattern));
   });
@@ -145,7 +145,8 @@ function beginsWord(text, start) {
   /** @param {string} units */
   const isEscape = (units) => ESCAPES.some((pattern) => pattern.test(units));
   return (
-    !/[A-Za-z0-9_]/.test(text.charAt(start - 1)) ||
+    start === 0 ||
+    !/^\w\w/.test(text.slice(start - 1, start + 1)) ||
     lengths.some((length) => isEscape(text.slice(start - length, start)))
   );
 }

@@ -32,8 +32,7 @@ it.each([
   [btoa("abcde:Password123!"), `YWJjZGU6${P}`],
   ["123Password123!!123", `123${P}123`],
   ["123short123", "123short123"],
-  // The runner masks it here too: 7 characters count only as a word of their own.
-  ['123"short"123', '123"short"123'],
+  ['123"short"123', `123${P}123`],
 ])("M1: the runner's %s", (text, masked) => {
   expect(masker.mask(text)).toBe(masked);
 });
