@@ -1,5 +1,6 @@
 // D5, D6, D8, D13, P6, and a full disk ("ENOSPC"): what the disk can refuse, for every command of both stores. Each ends done, or
-// with an error that names path and reason; nothing is lost, and all works again when the cause is gone.
+// with an error that names path and reason; nothing is lost, and all works again when the cause is gone. D22: a run goes on where
+// it cannot be recorded.
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { fill, placeOf, run } from "./support/installation.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { STORE_COMMANDS } from "./support/store-commands.mjs";
 import { Figures, tryCommand } from "./support/try-command.mjs";
+import { tryRun } from "./support/try-run.mjs";
 
 const isShort = process.argv.includes("--short");
 /** Said to itself, inside a mount namespace: whatever it mounts is gone with it. */
@@ -58,6 +60,24 @@ async function onDiskOfItsOwn(work) {
       execFileSync("umount", ["--lazy", disk]);
     }
   });
+}
+
+async function measureRuns() {
+  /** @type {string[]} */
+  const problems = [];
+  const faults = [fullDisk(0), fullDisk(20_000), noInodes, readOnly, fileSizeLimit(1024), fileSizeLimit(26_000)];
+  for (const hasHistory of [false, true]) {
+    for (const fault of faults) {
+      await onDiskOfItsOwn(async (folder) => {
+        for (const problem of await tryRun(folder, fault, hasHistory)) problems.push(`${fault.reason}: ${problem}`);
+      });
+    }
+  }
+  for (const problem of problems) console.log(problem);
+  return {
+    figure: `${2 * faults.length} runs whose history cannot be written: ${problems.length} problems`,
+    pass: problems.length === 0,
+  };
 }
 
 async function measureOwners() {
@@ -121,6 +141,7 @@ async function rows() {
     await row("D8", [], async () => await measure([locked], someCommands)),
     await row("D13", ["prlimit"], async () => await measure([noInodes, ...freeFiles.map(fewFiles)])),
     await row("P6", ["setpriv"], measureOwners),
+    await row("D22", ["prlimit"], measureRuns),
   ];
 }
 

@@ -11,6 +11,8 @@ export interface CommandContext {
     readonly backend: string | undefined;
     readonly keyFile: string | undefined;
   };
+  /** Where runs are recorded, from the global options. */
+  readonly runsPath: string | undefined;
 }
 
 /**

@@ -29,6 +29,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   STORE_CORRUPT: EXIT.integrity,
   STORE_TOO_NEW: EXIT.failed,
   SOURCE_FAILED: EXIT.failed,
+  HISTORY_UNAVAILABLE: EXIT.failed,
+  RUN_NOT_FOUND: EXIT.notFound,
   WORKFLOW_NOT_FOUND: EXIT.notFound,
   WORKFLOW_INVALID: EXIT.invalid,
   WORKFLOW_DISABLED: EXIT.failed,

@@ -5,6 +5,7 @@ import { EXIT } from "./exit-code.ts";
 import { collect } from "./options.ts";
 import { printError } from "./print-error.ts";
 import type { ProgramState } from "./program-state.ts";
+import { addRunsCommands } from "./runs-commands.ts";
 import { addSecretsCommands } from "./secrets-commands.ts";
 import { createTerminal } from "./terminal.ts";
 import { usageError } from "./usage-error.ts";
@@ -16,6 +17,7 @@ interface GlobalOptions {
   readonly storagePath?: string;
   readonly storageBackend?: string;
   readonly keyFile?: string;
+  readonly runsPath?: string;
 }
 
 /** Runs one command. Returns its exit code. */
@@ -36,11 +38,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function contextOf(program: Command): CommandContext {
-  const { json = false, quiet = false, color, storagePath, storageBackend, keyFile } = program.opts<GlobalOptions>();
+  const { json = false, quiet = false, color, runsPath, ...place } = program.opts<GlobalOptions>();
+  const { storagePath, storageBackend: backend, keyFile } = place;
   // The prompts look there.
   if (!color) process.env["NO_COLOR"] = "1";
   const terminal = createTerminal({ json, quiet, color: color && !process.env["NO_COLOR"] });
-  return { terminal, place: { storagePath, backend: storageBackend, keyFile } };
+  return { terminal, place: { storagePath, backend, keyFile }, runsPath };
 }
 
 function createProgram(state: ProgramState): Command {
@@ -53,6 +56,7 @@ function createProgram(state: ProgramState): Command {
     .option("--storage-path <folder>", "where the secrets are (WORKFLOW_SECRETS_STORAGE_PATH, .workflow/secrets)")
     .option("--storage-backend <name>", "auto, sqlite or file (WORKFLOW_SECRETS_STORAGE_BACKEND)")
     .option("--key-file <file>", "the master key (AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key)")
+    .option("--runs-path <file>", "where runs are recorded (.workflow/runs.db)")
     .showSuggestionAfterError()
     .configureOutput({
       writeErr: (text) => {
@@ -100,6 +104,7 @@ function createProgram(state: ProgramState): Command {
       state.exitCode = await doctor(contextOf(program));
     });
 
+  addRunsCommands(program, () => contextOf(program));
   addSecretsCommands(program, state, () => contextOf(program));
   return program;
 }

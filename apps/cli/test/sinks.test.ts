@@ -13,10 +13,12 @@ const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/progress-bar.ts": "a title and a count, in standard error",
   "apps/cli/src/prompt.ts": "questions, in standard error",
   "apps/cli/src/terminal.ts": "everything that a command prints",
+  "packages/engine/src/history/record-run.ts": "events of runs, from behind the masked exit",
   "packages/secrets-files/src/draft.ts": "keys, sealed stores and their backups",
+  "packages/secrets-store-sqlite/src/statements.ts": "sealed secrets",
 };
 const WRITES =
-  /process\.(stdout|stderr)\b|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
+  /\bINSERT INTO\b|process\.(stdout|stderr)\b|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
 
 function sourceFiles(): string[] {
   return ["apps", "packages"].flatMap((top) =>
@@ -139,16 +141,20 @@ describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([
   ["traces", [], { AUTOKESTRA_DEBUG: "1" }],
   ["traces of NDJSON", ["--json", "--fail-on-leak"], { AUTOKESTRA_DEBUG: "1" }],
 ])("a canary in every form", (name, args, env) => {
-  it(`leaves no trace in ${name}, nor in any file`, async () => {
+  it(`leaves no trace in ${name}, in the run history, nor in any file`, async () => {
     writeFileSync(join(box.folder, "w.yaml"), WORKFLOW(url));
     const { stdout, stderr, code } = await box.ak(["run", "w.yaml", ...args], { env });
     expect({ code, received }).toEqual({ code: 1, received: 1 });
-    for (const form of [...Object.keys(FORMS), "ansi"]) expect(stdout).toContain(`${form}: `);
+    const [run] = JSON.parse((await box.ak(["runs", "list", "--json"])).stdout);
+    const shown = await box.ak(["runs", "show", run.execution, "--json"]);
+    for (const text of [stdout, shown.stdout]) {
+      for (const form of [...Object.keys(FORMS), "ansi"]) expect(text).toContain(`${form}: `);
+    }
     const files = readdirSync(box.folder, { recursive: true, encoding: "utf8" })
       .map((file) => join(box.folder, file))
       .filter((file) => statSync(file).isFile() && !file.endsWith("w.yaml"))
       .map((file) => readFileSync(file, "utf8"));
-    const lines = [stdout, stderr, ...files].flatMap((text) => text.split("\n"));
+    const lines = [stdout, stderr, shown.stdout, ...files].flatMap((text) => text.split("\n"));
     const traces = [...TRACES, ...Object.values(FORMS)];
     expect(lines.filter((line) => traces.some((trace) => line.includes(trace)))).toEqual([]);
   });

@@ -5,6 +5,8 @@
  */
 export { corePlugins } from "@autokestra/plugins-core";
 export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
+export { openRunHistory, type RunHistoryOptions } from "./history/open-run-history.ts";
+export type { RunFilter, RunHistory, RunStatus, RunSummary } from "./history/run-history.ts";
 export * from "./import/index.ts";
 export { type CheckOptions, checkWorkflow } from "./run/check-workflow.ts";
 export type { LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";

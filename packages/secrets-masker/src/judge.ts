@@ -80,7 +80,7 @@ export class Judge implements MatchVisitor {
     const length = this.#store.length(id, this.#raw.alphabet);
     const available = Math.min(length, this.text.length - textStart);
     const isWord = this.#store.wholeWord[id] === true;
-    if (available === length && !(this.isNextOpen && (isWord || this.#store.after[id] !== ""))) return false;
+    if (available === length && !(this.isNextOpen && this.#store.dependsOnNext(id))) return false;
     if (!this.canGoOn(textStart, isWord)) return false;
     const start = this.toRaw(textStart);
     if (this.#end === "open") this.undecidedFrom = Math.min(this.undecidedFrom, start);

@@ -1,7 +1,7 @@
 import { allocateToFill } from "./host-bytes.ts";
 import { Redaction, type Span } from "./redaction.ts";
 import { type MaskRules, Search } from "./search.ts";
-import { assertBytes, ByteSubject } from "./subject.ts";
+import { assertBytes, ByteSubject, plainBytes } from "./subject.ts";
 
 /**
  * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target where
@@ -9,6 +9,7 @@ import { assertBytes, ByteSubject } from "./subject.ts";
  */
 export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   assertBytes(bytes);
+  if (target !== undefined) assertBytes(target);
   const subject = new ByteSubject(bytes);
   const redaction = new Redaction(rules.tally);
   redaction.advance(new Search(rules, subject, "whole"), bytes.length);
@@ -29,9 +30,8 @@ function replaceSpans(
   const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
   const rest = Math.max(to, spans.at(-1)?.end ?? from);
   const size = rest - from - masked + spans.length * placeholder.length;
-  // What is written over the bytes themselves would be read again.
-  const fits = target !== undefined && target.length >= size && target.buffer !== bytes.buffer;
-  const copy = fits ? target.subarray(0, size) : allocateToFill(size);
+  const fits = target !== undefined && target.length >= size && !overlap(target, bytes);
+  const copy = fits ? plainBytes(target).subarray(0, size) : allocateToFill(size);
   let at = from;
   let length = 0;
   const write = (part: Uint8Array) => {
@@ -45,6 +45,12 @@ function replaceSpans(
   }
   write(bytes.subarray(at, rest));
   return copy;
+}
+
+/** What is written over bytes that are still to be read would be read instead of them. */
+function overlap(a: Uint8Array, b: Uint8Array): boolean {
+  const isApart = a.byteOffset >= b.byteOffset + b.length || b.byteOffset >= a.byteOffset + a.length;
+  return a.buffer === b.buffer && !isApart;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { PatternText } from "./pattern-text.ts";
 import type { Owner } from "./tally.ts";
+import { isWordUnit } from "./word-unit.ts";
 
 /** What a pattern is looked for in: UTF-8 bytes, or the UTF-16 units of a string. */
 export type Alphabet = "bytes" | "units";
@@ -68,6 +69,12 @@ export class PatternStore {
 
   length(id: number, alphabet: Alphabet): number {
     return this.#spans[id * SPANS + (alphabet === "bytes" ? 1 : 3)] ?? 0;
+  }
+
+  /** Does it matter what comes right behind it? */
+  dependsOnNext(id: number): boolean {
+    const last = this.bytes[this.start(id, "bytes") + this.length(id, "bytes") - 1] ?? -1;
+    return this.after[id] !== "" || (this.wholeWord[id] === true && isWordUnit(last));
   }
 
   /** Do the first `count` bytes of the pattern's UTF-8 stand there? */

@@ -53,7 +53,7 @@ export class PrefixIndex {
       const id = this.#sorted[rank] ?? 0;
       if (!this.#startsWith(id, text, start)) return false;
       if (this.#store.length(id, "bytes") > available) return true;
-      if (isNextOpen && (this.wholeWord || this.#store.after[id] !== "")) return true;
+      if (isNextOpen && this.#store.dependsOnNext(id)) return true;
     }
     return false;
   }

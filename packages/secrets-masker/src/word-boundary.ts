@@ -1,4 +1,5 @@
 import type { Subject } from "./subject.ts";
+import { isWordUnit } from "./word-unit.ts";
 
 /** How many units before a word can tell whether it begins there. A longer escape does not count. */
 export const LOOK_BEHIND = 12;
@@ -31,9 +32,4 @@ export function isWordEnd(subject: Subject, end: number): boolean {
 /** Are there letters, digits or underscores on both sides? */
 function goesOn(subject: Subject, place: number): boolean {
   return isWordUnit(subject.unitAt(place - 1)) && isWordUnit(subject.unitAt(place));
-}
-
-/** ASCII only, so that text and its bytes are judged alike. */
-function isWordUnit(unit: number): boolean {
-  return unit >= 0 && unit < 0x80 && /^\w$/.test(String.fromCharCode(unit));
 }

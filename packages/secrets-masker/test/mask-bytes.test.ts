@@ -51,11 +51,25 @@ describe("with a target", () => {
     expect(target.every((byte) => byte === 0)).toBe(true);
   });
 
-  it("the bytes themselves are none", () => {
-    const bytes = Buffer.from(`${SECRET} and ${SECRET}`);
-    const output = createMasker([SECRET]).maskBytes(bytes, bytes);
-    expect(Buffer.from(output).toString()).toBe(`${P} and ${P}`);
-    expect(output.buffer).not.toBe(bytes.buffer);
+  it.each([
+    [0, false],
+    [1, false],
+    [34, false],
+    [35, true],
+  ])("bytes that are masked are none: a target that begins %i bytes behind them", (offset, isUsed) => {
+    const memory = new Uint8Array(100);
+    const text = `${SECRET} and ${SECRET}`;
+    const bytes = memory.subarray(0, text.length);
+    bytes.set(Buffer.from(text));
+    const output = createMasker([SECRET], { placeholder: "*" }).maskBytes(bytes, memory.subarray(offset));
+    expect(Buffer.from(output).toString()).toBe("* and *");
+    expect(output.buffer === memory.buffer).toBe(isUsed);
+    expect(Buffer.from(bytes).toString()).toBe(text);
+  });
+
+  it.each([[null], [[]], [new Uint16Array(100)]])("what is no bytes is none, and fails closed: %j", (target) => {
+    const output = createMasker([SECRET]).maskBytes(Buffer.from(SECRET), target as never);
+    expect(new TextDecoder().decode(output)).toBe("[redaction failed]");
   });
 });
 

@@ -35,6 +35,11 @@ describe("what is held back", () => {
     ]);
   });
 
+  it("nothing of a short value with a sign at its end", () => {
+    const stream = createMasker(["p4Z!"]).stream();
+    expect([push(stream, "x p4Z!"), push(stream, ".")]).toEqual([`x ${P}`, "."]);
+  });
+
   it("a character that can share bits with a value in base64, until the next one", () => {
     const before = "u:";
     const text = btoa(`${before}${SECRET}`);
@@ -132,6 +137,22 @@ describe("bytes", () => {
     masker.add([SECRET]);
     expect([first, push(stream, text.slice(3)), flush(stream)]).toEqual(["dTp", P, ""]);
   });
+
+  it.each([P, "[a placeholder longer than the value]"])(
+    "the same inside of a terminal sequence, with %s",
+    (placeholder) => {
+      const value = "hunter2-xy";
+      const text = btoa(`o${value}`);
+      const masker = createMasker([], { placeholder });
+      const stream = masker.stream();
+      const first = push(stream, `log \u001b[${text[1]}`);
+      masker.add([value]);
+      expect([first, push(stream, `${text.slice(2)}\nline\n`)]).toEqual([
+        `log \u001b[${text[1]}`,
+        `${placeholder}\nline\n`,
+      ]);
+    },
+  );
 
   it("what is no bytes fails closed, and the stream goes on", () => {
     const stream = createMasker([SECRET]).stream();

@@ -1,10 +1,10 @@
-import { closeSync, lstatSync, openSync, readFileSync, rmSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
-import { draftPath } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { migrate } from "./migrations.ts";
+import { sqliteObstacle } from "./obstacle.ts";
 import type { SqliteLibrary } from "./sqlite-library.ts";
-import { READ_ONLY, toStoreError } from "./store-error.ts";
+import { READ_ONLY } from "./store-error.ts";
 
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {
@@ -38,24 +38,11 @@ export function openSnapshot(library: SqliteLibrary, path: string, error: unknow
     migrate(database, path);
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
-    return { database, isInPlace, obstacle: obstacleOf(error, path) };
+    return { database, isInPlace, obstacle: storeUnavailable(path, sqliteObstacle(error, path)) };
   } catch (failure) {
     database.close();
     throw failure;
   }
-}
-
-/** Where SQLite only says that it cannot open a file, it is its `-shm` that cannot be made: the system says why. */
-function obstacleOf(error: unknown, path: string): AutokestraError {
-  if (errorCode(error) !== "SQLITE_CANTOPEN") return toStoreError(error, path);
-  const probe = draftPath(path);
-  try {
-    closeSync(openSync(probe, "wx", 0o600));
-    rmSync(probe);
-  } catch (reason) {
-    if (!["EACCES", "EPERM", "EROFS"].includes(errorCode(reason))) return toStoreError(reason, path);
-  }
-  return storeUnavailable(path, READ_ONLY);
 }
 
 /** Tells whether anything was written between two looks; null where the file is not all there is. */

@@ -5,7 +5,7 @@ import { systemReason } from "@autokestra/secrets-files";
 const DAMAGE: Readonly<Record<string, string>> = {
   SQLITE_CONSTRAINT: "it breaks its own rules",
   SQLITE_CORRUPT: "it is damaged",
-  SQLITE_ERROR: "it is not laid out as a secret store",
+  SQLITE_ERROR: "it is not laid out as it should be",
   SQLITE_MISMATCH: "it breaks its own rules",
   SQLITE_NOTADB: "it is not a database",
 };
@@ -31,10 +31,18 @@ const TROUBLE: Readonly<Record<string, string>> = {
  */
 export function toStoreError(error: unknown, path: string): AutokestraError {
   if (error instanceof AutokestraError) return error;
+  const toError = primaryCode(error) in DAMAGE ? storeCorrupt : storeUnavailable;
+  return toError(path, sqliteReason(error));
+}
+
+/** What an error of SQLite or the file system says, with its code: `disk is full (SQLITE_FULL)`. */
+export function sqliteReason(error: unknown): string {
   const code = errorCode(error);
-  const primary = code.split("_", 2).join("_");
-  const damage = DAMAGE[primary];
-  if (damage !== undefined) return storeCorrupt(path, `${damage} (${code})`);
-  const reason = TROUBLE[code] ?? TROUBLE[primary] ?? systemReason(error) ?? "unexpected failure";
-  return storeUnavailable(path, code === "" ? reason : `${reason} (${code})`);
+  const primary = primaryCode(error);
+  const reason = DAMAGE[primary] ?? TROUBLE[code] ?? TROUBLE[primary] ?? systemReason(error) ?? "unexpected failure";
+  return code === "" ? reason : `${reason} (${code})`;
+}
+
+function primaryCode(error: unknown): string {
+  return errorCode(error).split("_", 2).join("_");
 }

@@ -11,7 +11,7 @@ it.each([
   ["SQLITE_CANTOPEN", "STORE_UNAVAILABLE", "it cannot be opened (SQLITE_CANTOPEN)"],
   ["SQLITE_CORRUPT_INDEX", "STORE_CORRUPT", "it is damaged (SQLITE_CORRUPT_INDEX)"],
   ["SQLITE_NOTADB", "STORE_CORRUPT", "it is not a database (SQLITE_NOTADB)"],
-  ["SQLITE_ERROR", "STORE_CORRUPT", "it is not laid out as a secret store (SQLITE_ERROR)"],
+  ["SQLITE_ERROR", "STORE_CORRUPT", "it is not laid out as it should be (SQLITE_ERROR)"],
   ["SQLITE_SOMETHING_NEW", "STORE_UNAVAILABLE", "unexpected failure (SQLITE_SOMETHING_NEW)"],
 ])("%s is %s and keeps nothing of the library's text", (code, expected, reason) => {
   const library = Object.assign(new Error("near 'hunter2'"), { code });

@@ -10,6 +10,7 @@ import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { printError } from "../print-error.ts";
 import { createRunPrinter } from "../run-printer.ts";
+import { withRunRecorder } from "../run-recorder.ts";
 
 export interface RunOptions {
   readonly input?: readonly string[];
@@ -30,18 +31,16 @@ export async function run(context: CommandContext, file: string, options: RunOpt
     cancel.abort();
   };
   const print = createRunPrinter(context.terminal);
-  const sink: RunSink = (event) => {
-    started = true;
-    print(event);
-  };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const { status, masked } = await withSecrets(context, false, async (secrets) => {
     const sources = createSources(secrets, options.env);
-    return await runWorkflow(workflow, {
-      sources,
-      inputs,
-      signal: cancel.signal,
-      sink,
+    return await withRunRecorder(context, workflow.workflow.id, async (record) => {
+      const sink: RunSink = (event) => {
+        started = true;
+        record(event);
+        print(event);
+      };
+      return await runWorkflow(workflow, { sources, inputs, signal: cancel.signal, sink });
     });
   });
   process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
