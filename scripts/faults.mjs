@@ -28,7 +28,7 @@ export function runFaults(folder, { short, ci, print }) {
       const result = resultOf(row, ci);
       count[result] += 1;
       const figure = row.missing === undefined ? row.figure : `${row.figure} (needs ${row.missing})`;
-      print(`${row.id.padEnd(6)}${result.padEnd(9)}${figure}`);
+      print(`${row.id.padEnd(9)}${result.padEnd(9)}${figure}`);
     }
   }
   print(`${names.length} fault scripts: ${count.passed} passed, ${count.failed} failed, ${count["not run"]} not run`);

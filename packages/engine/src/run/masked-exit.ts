@@ -1,5 +1,6 @@
 import type { ResolvedSecret, SecretFields, SecretMasker } from "@autokestra/secrets-core";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
+import { toJson } from "./to-json.ts";
 
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
 export interface MaskedExit {
@@ -11,7 +12,7 @@ export interface MaskedExit {
 }
 
 /**
- * What comes from outside is masked whole. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
+ * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
  */
 export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExit {
@@ -19,7 +20,7 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
   return {
     log(event) {
       if (!open) return;
-      const data = event.data === undefined ? {} : { data: masker.maskValue(event.data) };
+      const data = event.data === undefined ? {} : { data: toJson(masker.maskValue(event.data)) };
       const masked = { ...event, message: masker.mask(event.message), ...data };
       try {
         sink(masked);
@@ -38,7 +39,7 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
         id,
         {
           status,
-          ...(output === undefined ? {} : { output: masker.maskValue(output) }),
+          ...(output === undefined ? {} : { output: toJson(masker.maskValue(output)) }),
           ...(error === undefined
             ? {}
             : { error: { name: masker.mask(error.name), message: masker.mask(error.message) } }),

@@ -87,6 +87,15 @@ const plugin: Plugin = definePlugin({
         setTimeout(() => log.info(String(given["text"])), 30);
       },
     }),
+    odd: defineAction({
+      input,
+      run(given, { log }) {
+        const data: Record<string, unknown> = { big: 10n, map: new Map([["text", given["text"]]]) };
+        data["self"] = data;
+        log.info("odd", data);
+        return data;
+      },
+    }),
     strict: defineAction({ input: z.strictObject({ n: z.number() }), run: ({ n }) => n }),
   },
 });
@@ -185,6 +194,13 @@ describe("runWorkflow", () => {
     await new Promise((resolve) => setTimeout(resolve, 80));
     expect(out).toHaveLength(count);
     expectNoSecret(out.join(""));
+  });
+
+  it("prints data that JSON cannot hold, masked, as far as it can", async () => {
+    const { out, finished } = await run('\n  - { id: a, type: test/do.odd, inputs: { text: "{{ secrets.TOKEN }}" } }');
+    const data = { big: "10", map: { text: "***SECRET***" }, self: "[circular]" };
+    expect(finished.tasks["a"]).toEqual({ status: "success", output: data });
+    expect(out).toContain(`"message":"odd","data":${JSON.stringify(data)}`);
   });
 
   it("masks the leaves of a value that is JSON", async () => {
