@@ -10,7 +10,8 @@ const RESERVED: readonly RegExp[] = [
   /[^A-Za-z0-9\-._~$&+:=@]/g, // Go: PathEscape
   /[^A-Za-z0-9\-._~$&+,;=]/g, // Go: UserPassword
   /[^!-~]|["#<>?`{}/:;=@[\\\]^|]/g, // URL: userinfo
-  /[^!-~]|["#<>?`{}]/g, // URL: path
+  /[^!-~]|["#<>?^`{}]/g, // URL: path
+  /[^!-~]|["#<>?`{}]/g, // URL: path, before Node 24
   /[^!-~]|["#<>']/g, // URL: query
 ];
 
