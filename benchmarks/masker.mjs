@@ -1,4 +1,4 @@
-// How fast values are masked, against what else one would do. After `pnpm build`; README.md explains. --short: a minute.
+// How fast values are masked, against what else one would do. After `pnpm build`; README.md explains. --short: half a minute.
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { drawChart } from "./masker/draw-chart.mjs";

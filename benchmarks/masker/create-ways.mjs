@@ -8,7 +8,11 @@ import { createAhoCorasick } from "./aho-corasick.mjs";
 
 /** @typedef {import("../../packages/secrets-masker/dist/pattern-text.js").PatternText} PatternText */
 /** @typedef {"bytes" | "text"} Kind */
-/** @typedef {{ kind: Kind, mask: (chunk: any) => unknown }} Way Masks one chunk, in the kind it wants it. */
+/**
+ * Masks one chunk, in the kind it wants it. `holdsBack`: what could go on in the next one is not given out yet.
+ *
+ * @typedef {{ kind: Kind, mask: (chunk: any) => unknown, holdsBack?: true }} Way
+ */
 
 export const CHUNK = 65_536;
 export const PLACEHOLDER = "***SECRET***";
@@ -30,17 +34,19 @@ export function createOurWays(patterns) {
   const rules = createRules(patterns);
   const target = new Uint8Array(4 * CHUNK);
   const stream = createMaskStream(rules);
-  const [owner, reader] = [0, 1].map(() => createMaskStream(rules, { ownsChunks: true }));
+  const owner = createMaskStream(rules, { ownsChunks: true });
+  const reader = createMaskStream(rules, { ownsChunks: true });
   return {
     buffer: { kind: "bytes", mask: (chunk) => maskBytes(rules, chunk, target) },
     string: { kind: "text", mask: (chunk) => maskText(rules, chunk) },
-    stream: { kind: "bytes", mask: (chunk) => stream.push(chunk) },
-    owned: { kind: "bytes", mask: (chunk) => owner?.push(chunk) },
+    stream: { kind: "bytes", holdsBack: true, mask: (chunk) => stream.push(chunk) },
+    owned: { kind: "bytes", holdsBack: true, mask: (chunk) => owner.push(chunk) },
     "owned, hits": {
       kind: "bytes",
+      holdsBack: true,
       mask: (chunk) => {
         target.set(chunk);
-        return reader?.push(target.subarray(0, chunk.length));
+        return reader.push(target.subarray(0, chunk.length));
       },
     },
   };

@@ -33,6 +33,7 @@ export function judgeGoals({ sets, lines, builds, hard }) {
     ...atLeast("a hit in 2 KB / none, the worst set", 0.35, worst(sets, "buffer, hits", "buffer")),
     ...atLeast("string / buffer, the worst set", 0.6, worst(sets, "string", "buffer")),
     ...atLeast("stream that owns its chunks / buffer, the worst set", 0.5, worst(sets, "owned", "buffer")),
+    ...atLeast("stream that copies / buffer, the worst set", 0.5, worst(sets, "stream", "buffer")),
     ...atMost("a line, 100 values: ns", 400, lines["100 values"]),
     ...atMost(
       "the same / RegExp",

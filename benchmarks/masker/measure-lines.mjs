@@ -29,7 +29,7 @@ export async function measureLines(log, rounds) {
       for (const line of lines) way?.mask(line);
     },
   ]);
-  // Often enough that what the collection before each round has pushed out of the caches does not count.
+  // So often that what the collection before each round has pushed out of the caches does not count.
   const times = await measure(Object.fromEntries(works), { rounds, operations: 20 });
   return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, (1000 * time) / lines.length]));
 }

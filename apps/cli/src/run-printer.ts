@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { LogLevel, RunEvent, RunSink } from "@autokestra/engine";
+import { quoteText } from "@autokestra/secrets-core";
 import type { Terminal } from "./terminal.ts";
 
 const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
@@ -22,7 +23,7 @@ export function createRunPrinter(terminal: Terminal): RunSink {
 function formatEvent(event: RunEvent, color: boolean): string {
   const level = event.level.toUpperCase().padEnd(5);
   const shownLevel = color ? styleText(COLORS[event.level], level, { validateStream: false }) : level;
-  const task = "task" in event && event.task !== undefined ? event.task : "-";
+  const task = "task" in event && event.task !== undefined ? quoteText(event.task) : "-";
   return `${localTime(event.time)} ${shownLevel} ${task} ${oneRecord(describe(event))}`;
 }
 

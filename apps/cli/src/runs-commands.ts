@@ -3,7 +3,7 @@ import type { CommandContext } from "./command-context.ts";
 
 /** Adds `autokestra runs …`. */
 export function addRunsCommands(program: Command, context: () => CommandContext): void {
-  const runs = program.command("runs").description("what runs there were, and what they printed");
+  const runs = program.command("runs").description("what was run");
 
   runs
     .command("list")
@@ -18,7 +18,7 @@ export function addRunsCommands(program: Command, context: () => CommandContext)
 
   runs
     .command("show")
-    .description("print what a run printed")
+    .description("print the events of a run")
     .argument("<execution>")
     .action(async (execution: string) => {
       const { showRun } = await import("./commands/runs-show.ts");

@@ -47,6 +47,8 @@ function writeAll(descriptor: 1 | 2, text: string): void {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
       const code = errorCode(error);
+      // Nobody reads what it says beside its data: no reason not to go on.
+      if (descriptor === 2 && code !== "EAGAIN") return;
       // The reader has gone (`| head -1`): there is nobody left to tell.
       if (code === "EPIPE") process.exit(0);
       if (code !== "EAGAIN") throw error;

@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createSandbox, type Sandbox } from "./run-cli.ts";
+import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
 
 const WORKFLOW = `apiVersion: v1
 id: greet
@@ -65,10 +67,35 @@ describe("runs", () => {
     expect(await listed("--runs-path", "elsewhere.db")).toHaveLength(1);
   });
 
+  it("forge no line, whatever was written into their file", async () => {
+    await box.ak(["run", "w.yaml"]);
+    const [run] = await listed();
+    const database = new Database(join(box.folder, ".workflow", "runs.db"));
+    database.exec(`
+      UPDATE runs SET workflow = 'w' || char(10, 27) || '[2J', masked = '{"A\\tB":{"count":1,"variants":[]}}';
+      UPDATE events SET event = json_set(event, '$.task', 'a' || char(10, 27) || '[2J') WHERE position = 2;
+    `);
+    database.close();
+    const texts = [await box.ak(["runs", "list"]), await box.ak(["runs", "show", run.execution])];
+    expect(texts.map(({ stdout }) => stdout.split("\n").length)).toEqual([2, 6]);
+    for (const { stdout } of texts) expect(stdout).toMatch(/\\u\{a\}\\u\{1b\}\[2J/);
+    expect(texts[0]?.stdout).toContain("A\\u{9}B");
+  });
+
   it("that cannot be recorded run all the same, and say so once", async () => {
     const { stdout, stderr, code } = await box.ak(["run", "w.yaml", "--runs-path", "w.yaml/runs.db"]);
     expect(stdout).toContain("hello ***SECRET***");
-    expect(stderr.match(/warning: this run is not recorded: .*not a directory \(ENOTDIR\)/g)).toHaveLength(1);
+    expect(stderr.match(/warning: from here on this run is not recorded: .*not a directory \(ENOTDIR\)/g)).toHaveLength(
+      1,
+    );
     expect(code).toBe(0);
+  });
+
+  it("go on where nobody reads what they are warned of", async () => {
+    const env = { PATH: process.env["PATH"], HOME: join(box.folder, "home") };
+    const script = `node "${CLI}" run w.yaml --runs-path w.yaml/runs.db 2>/dev/full`;
+    const { stdout, status } = spawnSync("sh", ["-c", script], { cwd: box.folder, env, encoding: "utf8" });
+    expect(stdout).toContain("hello ***SECRET***");
+    expect(status).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { findLong, findNear, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
+import { findLong, findShort, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
 import { createTables, type GramTables, hasSlot, isFull, lookUp, slotFor, takeSlot } from "./gram-tables.ts";
 import type { Alphabet, PatternStore } from "./pattern-store.ts";
 import type { Subject } from "./subject.ts";
@@ -24,8 +24,8 @@ export class GramFilter {
   /** How far behind the beginning of a pattern its window ends at most. */
   reach = 0;
   #placeCount = 0;
-  /** Where the last search has to look closer. */
-  #turns = new Int32Array(0);
+  /** What the last search has to verify. */
+  #candidates = new Int32Array(0);
 
   constructor(store: PatternStore, alphabet: Alphabet, wholeWord: boolean) {
     this.#store = store;
@@ -77,31 +77,31 @@ export class GramFilter {
     const last = end - base - gram.length;
     const lastInFours = Math.min(last, low.byteLength - 4);
     const verifier = new Verifier(this.#store, subject, visitor, { from, to, end });
-    const look = (at: number) => {
+    const verify = (at: number) => {
       const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
-      if (hasSlot(tables, hash)) this.#lookCloser(tables, subject, at, hash, verifier);
+      if (hasSlot(tables, hash)) this.#verifyAt(tables, subject, at, hash, verifier);
     };
     const first = from - base;
-    const row = grams * ((Math.floor((lastInFours - first) / grams) + 1) >> 2);
-    const count = this.#listTurns(tables, low, first, row);
+    const lane = grams * ((Math.floor((lastInFours - first) / grams) + 1) >> 2);
+    const count = this.#listCandidates(tables, low, first, lane);
     // From left to right: what lies within an occurrence need not be compared then.
-    for (let offset = 0; offset < 4 * row; offset += row) {
-      for (let index = 0; index < count; index++) look((this.#turns[index] ?? 0) + offset);
+    for (let offset = 0; offset < 4 * lane; offset += lane) {
+      for (let index = 0; index < count; index++) verify((this.#candidates[index] ?? 0) + offset);
     }
-    for (let at = first + 4 * row; at <= last; at += grams) look(at);
+    for (let at = first + 4 * lane; at <= last; at += grams) verify(at);
   }
 
-  /** Of four rows of so many bytes each, lists the places of the first one where any of them has a gram with a slot. */
-  #listTurns({ gram, grams, slots, shift }: GramTables, low: DataView, first: number, row: number): number {
-    if (this.#turns.length < row / grams) this.#turns = new Int32Array(row / grams);
-    const end = first + row;
+  /** Of four lanes of so many bytes each, lists the places of the first one where any of them has a gram with a slot. */
+  #listCandidates({ gram, grams, slots, shift }: GramTables, low: DataView, first: number, lane: number): number {
+    if (this.#candidates.length < lane / grams) this.#candidates = new Int32Array(lane / grams);
+    const end = first + lane;
     let count = 0;
     for (let at = first; at < end; at += grams) {
       at =
         gram.far === 0
-          ? findNear(slots, low, at, end, grams, row, shift, gram.mask)
-          : findLong(slots, low, at, end, grams, row, shift, gram.far);
-      if (at < end) this.#turns[count++] = at;
+          ? findShort(slots, low, at, end, grams, lane, shift, gram.mask)
+          : findLong(slots, low, at, end, grams, lane, shift, gram.far);
+      if (at < end) this.#candidates[count++] = at;
     }
     return count;
   }
@@ -118,7 +118,7 @@ export class GramFilter {
     return false;
   }
 
-  #lookCloser(
+  #verifyAt(
     { places, windows, window, next, offsets }: GramTables,
     { low, base }: Subject,
     at: number,
@@ -130,7 +130,7 @@ export class GramFilter {
       const bit = 31 - Math.clz32(bits);
       bits ^= 1 << bit;
       const start = base + at - bit;
-      if (start < verifier.from || start + window > verifier.end) continue;
+      if (start < verifier.range.from || start + window > verifier.range.end) continue;
       let entry = lookUp(windows, windowHash(low, start - base, window));
       for (; entry !== 0; entry = next[entry - 1] ?? 0) {
         verifier.verify(this.#ids[entry - 1] ?? 0, start - (offsets[entry - 1] ?? 0));

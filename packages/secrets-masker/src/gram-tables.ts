@@ -7,7 +7,7 @@ export interface GramTables {
   readonly grams: number;
   /** Bytes in a window. */
   readonly window: number;
-  /** Which grams may be in a window: a byte for each slot, or a bit for each of a long gram, of which there are many. */
+  /** Which grams may be in a window: one byte for each slot for short grams; one bit for long ones, which need more slots. */
   readonly slots: Uint8Array;
   /** How far a hash is shifted to be a slot. */
   readonly shift: number;

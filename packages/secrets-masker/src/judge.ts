@@ -83,10 +83,13 @@ export class Judge implements MatchVisitor {
     if (available === length && !(this.isNextOpen && this.#store.dependsOnNext(id))) return false;
     if (!this.canGoOn(textStart, isWord)) return false;
     const start = this.toRaw(textStart);
-    if (this.#end === "open") this.undecidedFrom = Math.min(this.undecidedFrom, start);
-    else if (available >= MIN_CUT_OFF)
-      this.#add(id, start, this.toRaw(textStart + available - 1) + 1, id + CUT_OFF_RANK);
-    return this.#end === "open" || available >= MIN_CUT_OFF;
+    if (this.#end === "open") {
+      this.undecidedFrom = Math.min(this.undecidedFrom, start);
+      return true;
+    }
+    if (available < MIN_CUT_OFF) return false;
+    this.#add(id, start, this.toRaw(textStart + available - 1) + 1, id + CUT_OFF_RANK);
+    return true;
   }
 
   /** Can a pattern that begins there go on behind the end of the text? */

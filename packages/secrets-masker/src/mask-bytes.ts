@@ -1,11 +1,11 @@
 import { allocateToFill } from "./host-bytes.ts";
 import { Redaction, type Span } from "./redaction.ts";
 import { type MaskRules, Search } from "./search.ts";
-import { assertBytes, ByteSubject, plainBytes } from "./subject.ts";
+import { assertBytes, asUint8Array, ByteSubject } from "./subject.ts";
 
 /**
- * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target where
- * it fits there, else in a buffer of its own.
+ * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target, or in a
+ * buffer of its own where there is no target, it is too small or shares memory with the bytes.
  */
 export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   assertBytes(bytes);
@@ -28,10 +28,10 @@ function replaceSpans(
   target?: Uint8Array,
 ): Uint8Array {
   const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
-  const rest = Math.max(to, spans.at(-1)?.end ?? from);
-  const size = rest - from - masked + spans.length * placeholder.length;
+  const outputEnd = Math.max(to, spans.at(-1)?.end ?? from);
+  const size = outputEnd - from - masked + spans.length * placeholder.length;
   const fits = target !== undefined && target.length >= size && !overlap(target, bytes);
-  const copy = fits ? plainBytes(target).subarray(0, size) : allocateToFill(size);
+  const copy = fits ? asUint8Array(target).subarray(0, size) : allocateToFill(size);
   let at = from;
   let length = 0;
   const write = (part: Uint8Array) => {
@@ -43,19 +43,13 @@ function replaceSpans(
     write(placeholder);
     at = end;
   }
-  write(bytes.subarray(at, rest));
+  write(bytes.subarray(at, outputEnd));
   return copy;
 }
 
-/** What is written over bytes that are still to be read would be read instead of them. */
-function overlap(a: Uint8Array, b: Uint8Array): boolean {
-  const isApart = a.byteOffset >= b.byteOffset + b.length || b.byteOffset >= a.byteOffset + a.length;
-  return a.buffer === b.buffer && !isApart;
-}
-
 /**
- * The same in the array itself, of which everything else is overwritten with zeros; in a copy where placeholders are longer than
- * what they take the place of.
+ * As {@link replaceSpans}, but within the bytes themselves, of which everything else is overwritten with zeros; in a copy where a
+ * placeholder is longer than what it takes the place of.
  */
 export function replaceInPlace(
   bytes: Uint8Array,
@@ -84,4 +78,10 @@ export function replaceInPlace(
   if (at < to) keepUntil(to);
   bytes.fill(0, 0, from).fill(0, length);
   return bytes.subarray(from, length);
+}
+
+/** What is written over bytes that are still to be read would be read instead of them. */
+function overlap(a: Uint8Array, b: Uint8Array): boolean {
+  const isApart = a.byteOffset >= b.byteOffset + b.length || b.byteOffset >= a.byteOffset + a.length;
+  return a.buffer === b.buffer && !isApart;
 }

@@ -3,7 +3,7 @@ import { allocateToFill } from "./host-bytes.ts";
 import { replaceInPlace } from "./mask-bytes.ts";
 import { Redaction } from "./redaction.ts";
 import { type MaskRules, StreamSearch } from "./search.ts";
-import { assertBytes, ByteSubject, plainBytes } from "./subject.ts";
+import { assertBytes, ByteSubject } from "./subject.ts";
 import { LOOK_BEHIND } from "./word-boundary.ts";
 
 /**
@@ -25,9 +25,8 @@ export interface MaskStream {
 
 export interface MaskStreamOptions {
   /**
-   * Are chunks the stream's to keep? Then they are masked in place and given out, which is several times as fast than a copy:
-   * nobody else may read them, and who fills one again before its output is written puts out what he fills in, unmasked. By
-   * default a chunk may be used again at once.
+   * Default false: a chunk may be used again as soon as `push` returns. True: chunks are masked in place and given out, without a
+   * copy. Nobody else may read a chunk then, and who fills it again before its output is written puts out what he fills in, unmasked.
    */
   readonly ownsChunks?: boolean | undefined;
 }
@@ -70,8 +69,10 @@ class StreamPart {
   push(chunk: Uint8Array): Uint8Array {
     assertBytes(chunk);
     const stale = this.#dropStale();
-    const bytes = this.#ownsChunks && this.#kept.length === 0 ? plainBytes(chunk) : concat(this.#kept, chunk);
-    const search = new StreamSearch(this.#rules, new ByteSubject(bytes, this.#before), "open");
+    const whole = this.#ownsChunks && this.#kept.length === 0 ? chunk : concat(this.#kept, chunk);
+    const subject = new ByteSubject(whole, this.#before);
+    const { bytes } = subject;
+    const search = new StreamSearch(this.#rules, subject, "open");
     this.#redaction.advance(search, search.firstHead(this.#redaction.visited));
     const { visited } = this.#redaction;
     const end = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1) ? visited - 1 : visited;

@@ -41,8 +41,8 @@ export interface Masker {
    * The bytes with every known value replaced: the very array that was given where there is none, else a new one;
    * `[redaction failed]` where that fails. Never throws. They are taken as a whole: pieces of a text belong into a stream.
    *
-   * @param target where the masked bytes go if they fit, so that no memory is allocated: its beginning is given back then. It
-   * must not share memory with `bytes`
+   * @param target where the masked bytes go, so that no memory is allocated: its beginning is given back then. Ignored where it is
+   * too small or shares memory with `bytes`
    */
   maskBytes(bytes: Uint8Array, target?: Uint8Array): Uint8Array;
 

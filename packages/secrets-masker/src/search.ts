@@ -17,7 +17,7 @@ export class Search {
   readonly text: Subject;
   readonly placeholders: PlaceholderFinder;
   protected readonly matcher: Matcher;
-  protected readonly raw: Judge;
+  readonly #raw: Judge;
   readonly #end: TextEnd;
   #plain: { readonly text: PlainText; readonly judge: Judge } | null | undefined;
 
@@ -25,7 +25,7 @@ export class Search {
     this.matcher = matcher;
     this.text = text;
     this.placeholders = new PlaceholderFinder(text, placeholder);
-    this.raw = new Judge(matcher.store, text, null, end);
+    this.#raw = new Judge(matcher.store, text, null, end);
     this.#end = end;
   }
 
@@ -36,7 +36,7 @@ export class Search {
 
   protected get judges(): readonly Judge[] {
     const plain = this.#withoutEscapes;
-    return plain === null ? [this.raw] : [this.raw, plain.judge];
+    return plain === null ? [this.#raw] : [this.#raw, plain.judge];
   }
 
   get #withoutEscapes() {
@@ -49,13 +49,13 @@ export class Search {
 
   /** The first match found so far that more text can change; `Infinity` where there is none. */
   get undecidedFrom(): number {
-    return Math.min(this.raw.undecidedFrom, this.#plain?.judge.undecidedFrom ?? Infinity);
+    return Math.min(this.#raw.undecidedFrom, this.#plain?.judge.undecidedFrom ?? Infinity);
   }
 
   /** The occurrences whose own text begins from `from` on and before `to`, in any order. */
   find(from: number, to: number): readonly Occurrence[] {
     // The raw text first: that brings it into the cache, where to look for escape sequences takes next to nothing.
-    const found = this.#findFor(this.raw, from, to);
+    const found = this.#findFor(this.#raw, from, to);
     const plain = this.#withoutEscapes;
     return plain === null ? found : [...found, ...this.#findFor(plain.judge, from, to)];
   }

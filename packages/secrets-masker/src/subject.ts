@@ -39,8 +39,8 @@ export function assertBytes(value: unknown): asserts value is Uint8Array {
   if (Object.prototype.toString.call(value) !== "[object Uint8Array]") throw new TypeError("A Uint8Array is needed");
 }
 
-/** The same bytes, of which parts are taken faster than of a Buffer, and copied by a slice. */
-export function plainBytes(bytes: Uint8Array): Uint8Array {
+/** The same memory. A slice of a Buffer would share it, and its parts are taken more slowly. */
+export function asUint8Array(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
@@ -60,7 +60,7 @@ export class ByteSubject implements Subject {
   /** @param before what comes before the text, as far as that matters: it has positions below 0 */
   constructor(bytes: Uint8Array, before: Uint8Array = noBytes) {
     this.#before = before;
-    this.bytes = plainBytes(bytes);
+    this.bytes = asUint8Array(bytes);
     this.length = bytes.length;
     this.low = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }

@@ -3,11 +3,11 @@ import type { Subject } from "./subject.ts";
 
 /** Learns where patterns stand. */
 export interface MatchVisitor {
-  /** All units of the pattern stand there. Does it count? */
+  /** All units of the pattern stand there. @returns whether that counts */
   match(id: number, start: number): boolean;
   /** Do matches that the end of the text cuts off matter? */
   readonly wantsCutOff: boolean;
-  /** The end of the text cuts it off, or comes right behind it. Does nothing count any more that begins later? */
+  /** The end of the text cuts it off, or comes right behind it. @returns whether matches that begin later need no look */
   cutOff(id: number, start: number): boolean;
 }
 
@@ -19,10 +19,8 @@ export interface SearchRange {
 }
 
 /** Compares patterns with what stands in a text, at places that come from left to right. */
-export class Verifier implements SearchRange {
-  readonly from: number;
-  readonly to: number;
-  readonly end: number;
+export class Verifier {
+  readonly range: SearchRange;
   readonly #store: PatternStore;
   readonly #subject: Subject;
   readonly #visitor: MatchVisitor;
@@ -30,10 +28,8 @@ export class Verifier implements SearchRange {
   #coverStart = 0;
   #coverEnd = 0;
 
-  constructor(store: PatternStore, subject: Subject, visitor: MatchVisitor, { from, to, end }: SearchRange) {
-    this.from = from;
-    this.to = to;
-    this.end = end;
+  constructor(store: PatternStore, subject: Subject, visitor: MatchVisitor, range: SearchRange) {
+    this.range = range;
     this.#store = store;
     this.#subject = subject;
     this.#visitor = visitor;
@@ -41,7 +37,7 @@ export class Verifier implements SearchRange {
 
   /** Tells the visitor if the pattern stands there. */
   verify(id: number, start: number): void {
-    if (start < this.from || start >= this.to) return;
+    if (start < this.range.from || start >= this.range.to) return;
     const subject = this.#subject;
     const visitor = this.#visitor;
     const length = this.#store.length(id, subject.alphabet);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { sqliteObstacle } from "./obstacle.ts";
 export type { SqliteFacts } from "./sqlite-facts.ts";
 export { isSqliteMissing, loadSqlite, type SqliteLibrary } from "./sqlite-library.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";
+export { whyNotOpened } from "./why-not-opened.ts";

@@ -2,9 +2,9 @@ import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import type { Database } from "better-sqlite3";
 import { migrate } from "./migrations.ts";
-import { sqliteObstacle } from "./obstacle.ts";
 import type { SqliteLibrary } from "./sqlite-library.ts";
 import { READ_ONLY } from "./store-error.ts";
+import { whyNotOpened } from "./why-not-opened.ts";
 
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {
@@ -38,7 +38,7 @@ export function openSnapshot(library: SqliteLibrary, path: string, error: unknow
     migrate(database, path);
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
-    return { database, isInPlace, obstacle: storeUnavailable(path, sqliteObstacle(error, path)) };
+    return { database, isInPlace, obstacle: storeUnavailable(path, whyNotOpened(error, path)) };
   } catch (failure) {
     database.close();
     throw failure;

@@ -73,7 +73,7 @@ it("a copy in memory is in place until the file is written to", async () => {
   const snapshot = openSnapshot(Database, path, cannotOpen);
   expect(snapshot?.obstacle).toMatchObject({
     code: "STORE_UNAVAILABLE",
-    message: expect.stringMatching(/is read-only/),
+    message: expect.stringMatching(/it cannot be opened \(SQLITE_CANTOPEN\)$/),
   });
   expect(snapshot?.isInPlace()).toBe(true);
   const again = await openSqliteStore(path);

@@ -23,10 +23,7 @@ export async function tryRun(folder, fault, hasHistory) {
   writeFileSync(join(folder, "w.yaml"), WORKFLOW);
   await fill(folder, "sqlite");
   if (hasHistory) await run(folder, ["run", "w.yaml"]);
-  const end = await fault.begin(folder, "sqlite");
-  const { under = [] } = fault;
-  const during = await run(folder, ["run", "w.yaml"], { under });
-  await end();
+  const during = await underFault(folder, fault);
   const after = await run(folder, ["run", "w.yaml"]);
   const listed = await run(folder, ["runs", "list", "--json"]);
   const recorded = [hasHistory, !isWarned(during.stderr, fault), true].filter(Boolean).length;
@@ -39,6 +36,16 @@ export async function tryRun(folder, fault, hasHistory) {
   ];
 }
 
+/** @param {string} folder @param {Fault} fault */
+async function underFault(folder, { begin, under = [] }) {
+  const end = await begin(folder, "sqlite");
+  try {
+    return await run(folder, ["run", "w.yaml"], { under });
+  } finally {
+    await end();
+  }
+}
+
 /** @param {import("./installation.mjs").Outcome} outcome */
 function hasRun({ status, stdout }) {
   return status === 0 && stdout.includes("say value ***SECRET***") && stdout.includes("run succeeded");
@@ -47,5 +54,9 @@ function hasRun({ status, stdout }) {
 /** Is it said once? @param {string} stderr @param {Fault} fault */
 function isWarned(stderr, { reason }) {
   const lines = stderr.trim().split("\n");
-  return lines.length === 1 && lines[0]?.startsWith("warning: this run is not recorded: ") && reason.test(stderr);
+  return (
+    lines.length === 1 &&
+    lines[0]?.startsWith("warning: from here on this run is not recorded: ") &&
+    reason.test(stderr)
+  );
 }

@@ -6,11 +6,10 @@ import {
   runWorkflow,
 } from "@autokestra/engine";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
+import { type CommandContext, withRunHistory, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { printError } from "../print-error.ts";
 import { createRunPrinter } from "../run-printer.ts";
-import { withRunRecorder } from "../run-recorder.ts";
 
 export interface RunOptions {
   readonly input?: readonly string[];
@@ -34,7 +33,10 @@ export async function run(context: CommandContext, file: string, options: RunOpt
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const { status, masked } = await withSecrets(context, false, async (secrets) => {
     const sources = createSources(secrets, options.env);
-    return await withRunRecorder(context, workflow.workflow.id, async (record) => {
+    return await withRunHistory(context, async (history) => {
+      const record = history.recorder(({ message }) =>
+        context.terminal.warn(`warning: from here on this run is not recorded: ${message}`),
+      );
       const sink: RunSink = (event) => {
         started = true;
         record(event);

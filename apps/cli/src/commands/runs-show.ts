@@ -1,11 +1,8 @@
-import { openRunHistory } from "@autokestra/engine";
-import type { CommandContext } from "../command-context.ts";
+import { type CommandContext, withRunHistory } from "../command-context.ts";
 import { createRunPrinter } from "../run-printer.ts";
 
-/** Prints what a run printed, as it did then. */
-export async function showRun({ terminal, runsPath }: CommandContext, execution: string): Promise<void> {
-  const history = await openRunHistory({ path: runsPath });
-  const events = history.events(execution);
-  history.close();
-  events.forEach(createRunPrinter(terminal));
+/** Prints the events of a run as `run` prints them. */
+export async function showRun(context: CommandContext, execution: string): Promise<void> {
+  const events = await withRunHistory(context, (history) => history.events(execution));
+  events.forEach(createRunPrinter(context.terminal));
 }

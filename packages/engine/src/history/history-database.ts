@@ -1,6 +1,6 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { closeToOthers, createPrivateFile, makePrivateFolder, OTHERS } from "@autokestra/secrets-files";
+import { closeToOthers, createPrivateFile, makePrivateFolder, OTHERS, sweepDrafts } from "@autokestra/secrets-files";
 import type { SqliteLibrary } from "@autokestra/secrets-store-sqlite";
 import { historyUnavailable } from "./history-error.ts";
 
@@ -9,7 +9,9 @@ export type HistoryDatabase = InstanceType<SqliteLibrary>;
 /** `akrn`: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
 const APPLICATION_ID = 0x616b726e;
 const SCHEMA_VERSION = 1;
-const BUSY_TIMEOUT_MS = 5000;
+
+/** Milliseconds. Everything in the process waits meanwhile, also the tasks. */
+const BUSY_TIMEOUT = 1000;
 
 const SCHEMA = `
   PRAGMA application_id = ${APPLICATION_ID};
@@ -25,9 +27,6 @@ const SCHEMA = `
     masked      TEXT NOT NULL
   ) STRICT;
 
-  CREATE INDEX runs_started ON runs (started_at);
-  CREATE INDEX runs_workflow ON runs (workflow, started_at);
-
   CREATE TABLE events (
     execution TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
     position  INTEGER NOT NULL,
@@ -37,23 +36,29 @@ const SCHEMA = `
 `;
 
 /**
- * Opens the database of a run history, which only its owner can read: outputs of tasks are nobody else's business.
+ * Opens the database of a run history, which only its owner can read: outputs of tasks are nobody else's business. What is none is
+ * left as it is.
  *
+ * @param path absolute
  * @param create without, there is none where there is no file
  * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open then
  */
 export function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): HistoryDatabase | null {
-  if (!closeFile(path)) {
+  // SQLite would open the file of the name without it.
+  if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
     if (!create) return null;
     makePrivateFolder(dirname(path));
-    createPrivateFile(path, emptyHistory(library));
     keepOutOfGit(path);
+    createPrivateFile(path, emptyHistory(library));
   }
-  const database = new library(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  checkFile(library, path);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) closeFile(path, file);
+  sweepDrafts(path);
+  const database = new library(path, { fileMustExist: true, timeout: BUSY_TIMEOUT });
   try {
-    checkSchema(database, path);
     database.pragma("journal_mode = WAL");
-    // What the last moments before a power cut are missing is no secret, and each line of a log would wait for the disk.
+    // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
     database.pragma("synchronous = NORMAL");
     database.pragma("foreign_keys = ON");
     return database;
@@ -63,27 +68,38 @@ export function openHistoryDatabase(library: SqliteLibrary, path: string, create
   }
 }
 
-/** By path: to open and close it here would drop the locks of other connections (https://sqlite.org/howtocorrupt.html, 2.2). */
-function closeFile(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return false;
-  if (!stat.isFile()) throw historyUnavailable(path, "it is not a regular file");
-  if ((stat.mode & OTHERS) !== 0) closeToOthers(path, "600", (problem) => historyUnavailable(path, problem));
-  return true;
-}
-
 /** A folder with this name is ours, and often a part of a repository. */
 function keepOutOfGit(path: string): void {
   const folder = dirname(path);
-  if (basename(folder) === ".workflow") createPrivateFile(join(folder, ".gitignore"), `${basename(path)}*\n`);
+  if (basename(folder) === ".workflow") createPrivateFile(join(folder, ".gitignore"), "runs.db*\n");
 }
 
-function checkSchema(database: HistoryDatabase, path: string): void {
-  if (database.pragma("application_id", { simple: true }) !== APPLICATION_ID) {
-    throw historyUnavailable(path, "it is a database of another program");
+/** Looks whether it is a run history, of this user. By path: to open it here would drop the locks of other connections. */
+function checkFile(library: SqliteLibrary, path: string): void {
+  const { uid } = regularFile(path, path) ?? {};
+  if (uid !== undefined && uid !== process.geteuid?.()) throw historyUnavailable(path, "it belongs to another user");
+  // Another one would bring the changes of somebody else's WAL into the database.
+  const database = new library(path, { fileMustExist: true, readonly: true, timeout: BUSY_TIMEOUT });
+  try {
+    const applicationId = database.pragma("application_id", { simple: true });
+    const version = Number(database.pragma("user_version", { simple: true }));
+    if (applicationId !== APPLICATION_ID || version < 1) throw historyUnavailable(path, "it is not a run history");
+    if (version > SCHEMA_VERSION) throw historyUnavailable(path, "a newer version of autokestra has written it");
+  } finally {
+    database.close();
   }
-  const version = database.pragma("user_version", { simple: true });
-  if (version !== SCHEMA_VERSION) throw historyUnavailable(path, "a newer version of autokestra has written it");
+}
+
+function closeFile(path: string, file: string): void {
+  const stat = regularFile(path, file);
+  if (stat === undefined || (stat.mode & OTHERS) === 0) return;
+  closeToOthers(file, "600", (problem, hint) => historyUnavailable(path, problem, hint));
+}
+
+function regularFile(path: string, file: string): Stats | undefined {
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return stat;
+  throw historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`);
 }
 
 function emptyHistory(library: SqliteLibrary): Uint8Array {

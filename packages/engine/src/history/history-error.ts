@@ -1,9 +1,13 @@
 import { AutokestraError, quotePath, quoteText } from "@autokestra/secrets-core";
 
 /** A run history that cannot be reached, or is none. */
-export function historyUnavailable(path: string, reason: string): AutokestraError {
+export function historyUnavailable(
+  path: string,
+  reason: string,
+  hint = "`--runs-path FILE` gives another place.",
+): AutokestraError {
   return new AutokestraError("HISTORY_UNAVAILABLE", `Run history ${quotePath(path)} cannot be used: ${reason}`, {
-    hint: "`--runs-path FILE` gives another place.",
+    hint,
   });
 }
 

@@ -6,54 +6,81 @@ import { type HistoryDatabase, openHistoryDatabase } from "./history-database.ts
 import { historyUnavailable, runNotFound } from "./history-error.ts";
 import { listRuns, readEvents } from "./read-runs.ts";
 import { createRecorder } from "./record-run.ts";
-import { KEPT_RUNS, type RunHistory } from "./run-history.ts";
+import type { RunHistory } from "./run-history.ts";
 
 export interface RunHistoryOptions {
   /** A file. Default: `.workflow/runs.db` in the current folder. */
   readonly path?: string | undefined;
-  /** How many runs are kept. Default 1 000. */
-  readonly keepRuns?: number | undefined;
 }
 
-/**
- * Opens the history of the runs of a folder. One that does not exist reads as empty.
- *
- * @throws AutokestraError `STORE_UNAVAILABLE` where SQLite cannot be used here
- */
-export async function openRunHistory({ path, keepRuns = KEPT_RUNS }: RunHistoryOptions = {}): Promise<RunHistory> {
-  const file = resolve(path ?? ".workflow/runs.db");
-  const { loadSqlite, sqliteObstacle } = await import("@autokestra/secrets-store-sqlite");
-  const library = await loadSqlite();
+/** Opens the history of the runs of a folder. Nothing is read or made before it is needed. */
+export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryOptions = {}): Promise<RunHistory> {
+  const file = toAbsolute(path);
+  const { loadSqlite, whyNotOpened } = await import("@autokestra/secrets-store-sqlite");
+  const [library] = await Promise.allSettled([loadSqlite()]);
   let database: HistoryDatabase | null = null;
+  let isOpen = true;
 
-  function attempt<T>(create: boolean, work: (database: HistoryDatabase) => T, absent: T): T {
+  function toError(error: unknown): AutokestraError {
+    if (error instanceof ZodError) return historyUnavailable(file, "it is damaged");
+    if (!(error instanceof AutokestraError)) return historyUnavailable(file, whyNotOpened(error, file));
+    return error.code === "STORE_UNAVAILABLE" ? historyUnavailable(file, error.message) : error;
+  }
+
+  function open(create: boolean): HistoryDatabase | null {
+    if (library.status === "rejected") throw library.reason;
+    if (!isOpen) throw historyUnavailable(file, "it is closed");
+    database ??= openHistoryDatabase(library.value, file, create);
+    return database;
+  }
+
+  function read<T>(work: (database: HistoryDatabase) => readonly T[]): readonly T[] {
     try {
-      database ??= openHistoryDatabase(library, file, create);
-      return database === null ? absent : work(database);
+      const opened = open(false);
+      return opened === null ? [] : work(opened);
     } catch (error) {
-      if (error instanceof AutokestraError) throw error;
-      throw historyUnavailable(file, error instanceof ZodError ? "it is damaged" : sqliteObstacle(error, file));
+      throw toError(error);
     }
   }
 
   return {
-    recorder(workflow) {
+    recorder(onFailure) {
+      let hasFailed = false;
       let record: RunSink | null = null;
-      const write = (opened: HistoryDatabase, event: RunEvent) => {
-        record ??= createRecorder(opened, workflow, keepRuns);
+      const write = (event: RunEvent) => {
+        const opened = open(true);
+        if (opened === null) return;
+        record ??= createRecorder(opened);
         record(event);
       };
-      return (event) => attempt(true, (opened) => write(opened, event), undefined);
+      return (event) => {
+        if (hasFailed) return;
+        try {
+          write(event);
+        } catch (error) {
+          hasFailed = true;
+          onFailure(toError(error));
+        }
+      };
     },
-    list: (filter = {}) => attempt(false, (opened) => listRuns(opened, filter), []),
+    list: (filter = {}) => read((opened) => listRuns(opened, filter)),
     events(execution) {
-      const events = attempt(false, (opened) => readEvents(opened, execution), []);
+      const events = read((opened) => readEvents(opened, execution));
       if (events.length === 0) throw runNotFound(execution);
       return events;
     },
     close() {
+      isOpen = false;
       database?.close();
-      database = null;
     },
   };
+}
+
+function toAbsolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    // The current folder is gone: whoever opens it will say so.
+    return path;
+  }
 }

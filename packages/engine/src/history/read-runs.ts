@@ -7,13 +7,14 @@ const LIST = `
   SELECT execution, workflow, status, started_at AS startedAt, finished_at AS finishedAt, duration_ms AS durationMs, masked
   FROM runs
   WHERE (@workflow IS NULL OR workflow = @workflow) AND (@status IS NULL OR status = @status)
-  ORDER BY started_at DESC LIMIT @limit
+  ORDER BY rowid DESC LIMIT @limit
 `;
 const EVENTS = "SELECT event FROM events WHERE execution = ? ORDER BY position";
 
 /** The newest first. */
-export function listRuns(database: HistoryDatabase, { workflow, status, limit }: RunFilter): readonly RunSummary[] {
-  const parameters = { workflow: workflow ?? null, status: status ?? null, limit: limit ?? 50 };
+export function listRuns(database: HistoryDatabase, filter: RunFilter): readonly RunSummary[] {
+  const { workflow = null, status = null, limit = 50 } = filter;
+  const parameters = { workflow, status, limit };
   return database.prepare(LIST).all(parameters).map(parseSummary);
 }
 

@@ -23,7 +23,7 @@ export interface LogEvent extends EventBase {
 export interface TaskResult {
   readonly status: "success" | "failed" | "skipped";
   readonly output?: unknown;
-  readonly error?: { readonly name: string; readonly message: string } | undefined;
+  readonly error?: { readonly name: string; readonly message: string };
 }
 
 /** The last event of a run. */

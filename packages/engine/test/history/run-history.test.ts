@@ -1,6 +1,9 @@
 import {
+  appendFileSync,
   chmodSync,
+  chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,8 +21,10 @@ import {
   openRunHistory,
   parseWorkflow,
   type RunEvent,
+  type RunFilter,
   type RunFinished,
   type RunHistory,
+  type RunSink,
   runWorkflow,
 } from "../../src/index.ts";
 
@@ -37,27 +42,41 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function openHistory(options: { path?: string; keepRuns?: number } = {}): Promise<RunHistory> {
-  const history = await openRunHistory({ path, ...options });
+async function openHistory(place = path): Promise<RunHistory> {
+  const history = await openRunHistory({ path: place });
   open.push(history);
   return history;
 }
 
+/** A sink that throws what its run would be told. */
+function recorder(history: RunHistory): RunSink {
+  const failures: Error[] = [];
+  const record = history.recorder((error) => failures.push(error));
+  return (event) => {
+    record(event);
+    const failure = failures.pop();
+    if (failure !== undefined) throw failure;
+  };
+}
+
+/** A UUID, as runs have them. */
+const id = (run: number) => `00000000-0000-4000-8000-${String(run).padStart(12, "0")}`;
+const numberOf = (execution: string) => Number(execution.slice(-12));
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
-const started = (execution: string, second: number): LogEvent => ({
-  time: at(second),
+const started = (run: number, workflow = "w"): LogEvent => ({
+  time: at(run % 60),
   level: "info",
   event: "run.started",
-  execution,
-  message: "workflow w",
+  execution: id(run),
+  message: `workflow ${workflow}`,
 });
 
-const finished = (execution: string, second: number, status: RunFinished["status"]): RunFinished => ({
-  time: at(second),
+const finished = (run: number, status: RunFinished["status"]): RunFinished => ({
+  time: at(59),
   level: status === "success" ? "info" : "error",
   event: "run.finished",
-  execution,
+  execution: id(run),
   status,
   durationMs: 1000,
   tasks: { a: { status }, b: { status: "skipped" } },
@@ -79,12 +98,12 @@ function errorOf(work: () => unknown): unknown {
 describe("a run history", () => {
   it("gives back every event of a run as it was, and what became of the run", async () => {
     const events: RunEvent[] = [];
-    const history = await openHistory();
-    const record = history.recorder("w");
-    const workflow = parseWorkflow(
-      "apiVersion: v1\nid: w\ntasks:\n  - { id: a, type: core/console.log, inputs: { message: { deep: [1, null, ü] } } }\n  - { id: b, type: core/http.get, needs: [a], inputs: { url: 'no url' } }\n",
-      "w.yaml",
-    );
+    const record = recorder(await openHistory());
+    const tasks = [
+      "  - { id: a, type: core/console.log, inputs: { message: { deep: [1, null, ü] } } }",
+      "  - { id: b, type: core/http.get, needs: [a], inputs: { url: 'no url' } }",
+    ];
+    const workflow = parseWorkflow(["apiVersion: v1", "id: w", "tasks:", ...tasks].join("\n"), "w.yaml");
     const sink = (event: RunEvent) => {
       events.push(event);
       record(event);
@@ -92,17 +111,24 @@ describe("a run history", () => {
     const { execution, durationMs, time } = await runWorkflow(workflow, { sources: [], sink });
     const another = await openHistory();
     expect(JSON.stringify(another.events(execution))).toBe(JSON.stringify(events));
-    expect(another.list()).toEqual([
-      {
-        execution,
-        workflow: "w",
-        status: "failed",
-        startedAt: events[0]?.time,
-        finishedAt: time,
-        durationMs,
-        masked: {},
-      },
-    ]);
+    const startedAt = events[0]?.time;
+    const summary = { execution, workflow: "w", status: "failed", startedAt, finishedAt: time, durationMs, masked: {} };
+    expect(another.list()).toEqual([summary]);
+  });
+
+  it("has no more of the workflow's id than was printed", async () => {
+    const secret = "acme-prod-eu1";
+    const workflow = parseWorkflow(
+      `{ apiVersion: v1, id: ${secret}, secrets: [TOKEN], tasks: [{ id: a, type: core/console.log, inputs: { message: x } }] }`,
+      "w.yaml",
+    );
+    const history = await openHistory();
+    const found = { type: "apiKey", fields: { value: secret }, expiresAt: null } as const;
+    const source = { id: "test", lookup: async () => ({ status: "found", secret: found }) as const };
+    await runWorkflow(workflow, { sources: [source], sink: recorder(history) });
+    expect(history.list()[0]?.workflow).toBe("***SECRET***");
+    history.close();
+    expect(readFileSync(path).includes(secret)).toBe(false);
   });
 
   it("that does not exist reads as empty, and is not made by that", async () => {
@@ -112,66 +138,84 @@ describe("a run history", () => {
     expect(existsSync(join(folder, "below"))).toBe(false);
   });
 
-  it("lists the newest first, by workflow, by status, and so many", async () => {
+  it.each<[RunFilter, number[]]>([
+    [{}, [3, 2, 1, 0]],
+    [{ workflow: "w" }, [3, 2, 1]],
+    [{ status: "success" }, [2, 0]],
+    [{ status: "unfinished" }, [3]],
+    [{ workflow: "w", status: "failed", limit: 5 }, [1]],
+    [{ limit: 2 }, [3, 2]],
+  ])("lists the newest first: %j", async (filter, runs) => {
     const history = await openHistory();
-    for (const [index, [workflow, status]] of (
-      [
-        ["v", "success"],
-        ["w", "failed"],
-        ["w", "success"],
-        ["w", null],
-      ] as const
-    ).entries()) {
-      const record = history.recorder(workflow);
-      record(started(`run-${index}`, index));
-      if (status !== null) record(finished(`run-${index}`, 10, status));
+    const what = [
+      ["v", "success"],
+      ["w", "failed"],
+      ["w", "success"],
+      ["w", null],
+    ] as const;
+    for (const [run, [workflow, status]] of what.entries()) {
+      const record = recorder(history);
+      record(started(run, workflow));
+      if (status !== null) record(finished(run, status));
     }
-    const ids = (filter: Parameters<RunHistory["list"]>[0]) => history.list(filter).map(({ execution }) => execution);
-    expect(ids({})).toEqual(["run-3", "run-2", "run-1", "run-0"]);
-    expect(ids({ workflow: "w" })).toEqual(["run-3", "run-2", "run-1"]);
-    expect(ids({ status: "success" })).toEqual(["run-2", "run-0"]);
-    expect(ids({ status: "unfinished" })).toEqual(["run-3"]);
-    expect(ids({ workflow: "w", status: "failed", limit: 5 })).toEqual(["run-1"]);
-    expect(ids({ limit: 2 })).toEqual(["run-3", "run-2"]);
+    expect(history.list(filter).map(({ execution }) => numberOf(execution))).toEqual(runs);
   });
 
-  it("keeps the newest runs with their events, and forgets all others", async () => {
-    const history = await openHistory({ keepRuns: 2 });
-    for (const index of [0, 1, 2]) history.recorder("w")(started(`run-${index}`, index));
-    expect(history.list().map(({ execution }) => execution)).toEqual(["run-2", "run-1"]);
-    expect(errorOf(() => history.events("run-0"))).toEqual(rejection("RUN_NOT_FOUND", "run-0"));
-    expect(history.events("run-1")).toHaveLength(1);
+  it("keeps the 1 000 runs that began last with their events, whatever their clock said", async () => {
+    const history = await openHistory();
+    for (let run = 0; run < 1002; run++) {
+      recorder(history)({ ...started(run), time: new Date(Date.UTC(2030 - run, 0)).toISOString() });
+    }
+    const runs = history.list({ limit: 9999 }).map(({ execution }) => numberOf(execution));
+    expect([runs.length, runs[0], runs.at(-1)]).toEqual([1000, 1001, 2]);
+    expect(errorOf(() => history.events(id(1)))).toEqual(rejection("RUN_NOT_FOUND", id(1)));
+    expect(history.events(id(2))).toHaveLength(1);
   });
 
   it("is written by several at once", async () => {
     const histories = await Promise.all([openHistory(), openHistory(), openHistory()]);
-    const records = histories.map((history) => history.recorder("w"));
-    for (const [index, record] of records.entries()) record(started(`run-${index}`, index));
+    const records = histories.map(recorder);
+    for (const [run, record] of records.entries()) record(started(run));
     for (let turn = 0; turn < 20; turn++) {
-      for (const [index, record] of records.entries()) record({ ...started(`run-${index}`, turn), event: "task.log" });
+      for (const [run, record] of records.entries()) record({ ...started(run), event: "task.log" });
     }
-    const counts = [0, 1, 2].map((index) => histories[0]?.events(`run-${index}`).length);
-    expect(counts).toEqual([21, 21, 21]);
+    expect([0, 1, 2].map((run) => histories[0]?.events(id(run)).length)).toEqual([21, 21, 21]);
   });
 
-  it("is for its owner alone, and out of git", async () => {
-    const place = join(folder, ".workflow", "runs.db");
-    const history = await openHistory({ path: place });
-    history.recorder("w")(started("run", 0));
-    for (const file of ["runs.db", "runs.db-wal", "runs.db-shm"]) {
-      expect(statSync(join(folder, ".workflow", file)).mode & 0o777).toBe(0o600);
-    }
-    expect(statSync(join(folder, ".workflow")).mode & 0o777).toBe(0o700);
-    expect(readFileSync(join(folder, ".workflow", ".gitignore"), "utf8")).toBe("runs.db*\n");
+  it("is of no use once it is closed", async () => {
+    const history = await openHistory();
+    const record = recorder(history);
+    record(started(0));
     history.close();
-    chmodSync(place, 0o644);
-    (await openHistory({ path: place })).list();
-    expect(statSync(place).mode & 0o777).toBe(0o600);
+    for (const work of [() => history.list(), () => history.events(id(0)), () => record(finished(0, "success"))]) {
+      expect(errorOf(work)).toEqual(rejection("HISTORY_UNAVAILABLE", "it is closed"));
+    }
   });
 
-  it("elsewhere brings no .gitignore", async () => {
-    (await openHistory()).recorder("w")(started("run", 0));
-    expect(readdirSync(join(folder, "below")).filter((name) => name.startsWith(".git"))).toEqual([]);
+  it("is for its owner alone, with all that belongs to it", async () => {
+    const history = await openHistory();
+    recorder(history)(started(0));
+    const files = ["runs.db", "runs.db-wal", "runs.db-shm"].map((name) => join(folder, "below", name));
+    const modes = () => files.map((file) => statSync(file).mode & 0o777);
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+    expect(statSync(join(folder, "below")).mode & 0o777).toBe(0o700);
+    for (const file of files) chmodSync(file, 0o644);
+    (await openHistory()).list();
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+  });
+
+  it("leaves no draft of a process that was killed", async () => {
+    recorder(await openHistory())(started(0));
+    writeFileSync(`${path}.1-${id(1)}.draft`, "");
+    (await openHistory()).list();
+    expect(readdirSync(join(folder, "below")).filter((name) => name.endsWith(".draft"))).toEqual([]);
+  });
+
+  it("is kept out of git in a folder that is ours, and nowhere else", async () => {
+    recorder(await openHistory(join(folder, ".workflow", "runs.db")))(started(0));
+    expect(readFileSync(join(folder, ".workflow", ".gitignore"), "utf8")).toBe("runs.db*\n");
+    recorder(await openHistory())(started(0));
+    expect(existsSync(join(folder, "below", ".gitignore"))).toBe(false);
   });
 });
 
@@ -184,41 +228,82 @@ describe("what cannot be a run history", () => {
 
   it.each<[string, () => void, string]>([
     ["no database", () => writeFileSync(path, "not a database, and long enough to be read as one"), "not a database"],
-    ["another program's", () => change("CREATE TABLE x (y)"), "it is a database of another program"],
+    ["an empty file", () => writeFileSync(path, ""), "it is not a run history"],
+    ["another program's", () => change("CREATE TABLE x (y)"), "it is not a run history"],
+    ["one without a version", () => change("PRAGMA application_id = 0x616b726e"), "it is not a run history"],
     [
       "a newer one",
       () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 2"),
       "a newer version of autokestra has written it",
     ],
     ["a link", () => symlinkSync("/dev/null", path), "it is not a regular file"],
-    ["one without its tables", () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 1"), "laid out"],
   ])("%s is left as it is", async (_, make, reason) => {
     path = join(folder, "runs.db");
     make();
-    const before = readFileSync(path);
+    chmodSync(path, 0o644);
+    const before = [readFileSync(path), statSync(path).mode];
     const history = await openHistory();
     const expected = rejection("HISTORY_UNAVAILABLE", reason);
     expect(errorOf(() => history.list())).toEqual(expected);
-    expect(errorOf(() => history.recorder("w")(started("run", 0)))).toEqual(expected);
-    if (reason !== "laid out") expect(readFileSync(path).equals(before)).toBe(true);
+    expect(errorOf(() => recorder(history)(started(0)))).toEqual(expected);
+    expect([readFileSync(path), statSync(path).mode]).toEqual(before);
   });
 
-  it("events that were changed from outside are not given out", async () => {
+  it("the WAL of another program is not brought into its database", async () => {
+    path = join(folder, "runs.db");
+    const other = new Database(path);
+    other.pragma("journal_mode = WAL");
+    other.exec("CREATE TABLE x (y)");
+    const copies = ["", "-wal"].map((suffix) => readFileSync(path + suffix));
+    other.close();
+    writeFileSync(path, copies[0] ?? "");
+    writeFileSync(`${path}-wal`, copies[1] ?? "");
     const history = await openHistory();
-    history.recorder("w")(started("run", 0));
+    expect(errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it is not a run history"));
+    expect(["", "-wal"].map((suffix) => readFileSync(path + suffix))).toEqual(copies);
+  });
+
+  it.runIf(process.geteuid?.() === 0)("one of another user is not used", async () => {
+    recorder(await openHistory())(started(0));
+    chownSync(path, 65_534, 65_534);
+    const history = await openHistory();
+    expect(errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it belongs to another user"));
+  });
+
+  it("what was changed from outside is not given out", async () => {
+    const history = await openHistory();
+    recorder(history)(started(0));
     history.close();
-    for (const event of ["no JSON", '{"time":1}', '{"event":"run.finished"}']) {
+    const damaged = rejection("HISTORY_UNAVAILABLE", "it is damaged");
+    for (const event of [
+      "no JSON",
+      '{"time":1}',
+      '{"event":"run.finished"}',
+      JSON.stringify({ ...started(0), time: "x" }),
+    ]) {
       change(`UPDATE events SET event = '${event}'`);
       const changed = await openHistory();
-      expect(errorOf(() => changed.events("run"))).toEqual(rejection("HISTORY_UNAVAILABLE", "it is damaged"));
-      changed.close();
+      expect(errorOf(() => changed.events(id(0)))).toEqual(damaged);
+    }
+    for (const value of ["masked = '[]'", "masked = 'no JSON'", "started_at = 'x'", "execution = 'x'"]) {
+      change(`PRAGMA foreign_keys = OFF; UPDATE runs SET ${value}`);
+      const changed = await openHistory();
+      expect(errorOf(() => changed.list())).toEqual(damaged);
     }
   });
 
-  it("nor is one in a place where no file can be", async () => {
-    writeFileSync(join(folder, "file"), "");
-    const history = await openHistory({ path: join(folder, "file", "runs.db") });
-    const error = errorOf(() => history.recorder("w")(started("run", 0)));
-    expect(error).toEqual(rejection("HISTORY_UNAVAILABLE", "not a directory (ENOTDIR)"));
+  it.each<[string, () => string, string]>([
+    ["below a file", () => join(folder, "file", "runs.db"), "not a directory (ENOTDIR)"],
+    ["a folder", () => join(folder, "folder"), "it is not a regular file"],
+    ["with a name that SQLite would cut", () => join(folder, "runs.db "), "its name ends with white space"],
+  ])("a place %s", async (_, place, reason) => {
+    appendFileSync(join(folder, "file"), "");
+    mkdirSync(join(folder, "folder"));
+    const history = await openHistory(place());
+    const told: unknown[] = [];
+    const record = history.recorder((error) => told.push(error));
+    record(started(0));
+    record(finished(0, "success"));
+    expect(told).toEqual([rejection("HISTORY_UNAVAILABLE", reason)]);
   });
 });
