@@ -17,7 +17,8 @@ export function gramShape(length: number): GramShape {
 
 /** The high bits choose a slot. Four bytes from `at` on must be there, also for a gram of three. */
 export function gramHash(bytes: DataView, at: number, { mask, far }: GramShape): number {
-  return far === 0 ? nearHash(bytes.getInt32(at, true) & mask) : longHash(bytes, at, far);
+  const near = bytes.getInt32(at, true);
+  return nearHash(far === 0 ? near & mask : near ^ Math.imul(bytes.getInt32(at + far, true), FAR_FACTOR));
 }
 
 function nearHash(gram: number): number {
@@ -58,8 +59,10 @@ export function windowHash(bytes: DataView, at: number, length: number): number 
 
 /**
  * Scans four lanes of `lane` bytes each at once, so that four reads from memory are under way at any time: in a text that is not in
- * the cache, that is twice as fast. Looks for grams of at most 4 bytes.
+ * the cache, that is twice as fast. Looks for grams of at most 4 bytes. The hashes are written out, for there is a limit to what V8
+ * inlines, and one call in here halves the speed.
  *
+ * @param shift how far a hash is shifted to be a slot
  * @returns the first place of the first lane, from `at` on, where any lane has a gram with a slot; else one from `end` on
  */
 export function findShort(
@@ -73,18 +76,18 @@ export function findShort(
   mask: number,
 ): number {
   for (; at < end; at += step) {
-    const found =
-      shortSlot(slots, bytes, at, shift, mask) |
-      shortSlot(slots, bytes, at + lane, shift, mask) |
-      shortSlot(slots, bytes, at + 2 * lane, shift, mask) |
-      shortSlot(slots, bytes, at + 3 * lane, shift, mask);
-    if (found !== 0) return at;
+    const first = Math.imul(bytes.getInt32(at, true) & mask, NEAR_FACTOR) >>> shift;
+    const second = Math.imul(bytes.getInt32(at + lane, true) & mask, NEAR_FACTOR) >>> shift;
+    const third = Math.imul(bytes.getInt32(at + 2 * lane, true) & mask, NEAR_FACTOR) >>> shift;
+    const fourth = Math.imul(bytes.getInt32(at + 3 * lane, true) & mask, NEAR_FACTOR) >>> shift;
+    if (
+      ((slots[first] as number) | (slots[second] as number) | (slots[third] as number) | (slots[fourth] as number)) !==
+      0
+    ) {
+      return at;
+    }
   }
   return at;
-}
-
-function shortSlot(slots: Uint8Array, bytes: DataView, at: number, shift: number, mask: number): number {
-  return slots[nearHash(bytes.getInt32(at, true) & mask) >>> shift] as number;
 }
 
 /** The same for grams of 5 to 8 bytes, in a table with one bit for each slot. */
@@ -99,21 +102,27 @@ export function findLong(
   far: number,
 ): number {
   for (; at < end; at += step) {
-    const found =
-      longSlot(slots, bytes, at, shift, far) |
-      longSlot(slots, bytes, at + lane, shift, far) |
-      longSlot(slots, bytes, at + 2 * lane, shift, far) |
-      longSlot(slots, bytes, at + 3 * lane, shift, far);
-    if ((found & 1) !== 0) return at;
+    const first =
+      Math.imul(bytes.getInt32(at, true) ^ Math.imul(bytes.getInt32(at + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
+      shift;
+    let next = at + lane;
+    const second =
+      Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
+      shift;
+    next += lane;
+    const third =
+      Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
+      shift;
+    next += lane;
+    const fourth =
+      Math.imul(bytes.getInt32(next, true) ^ Math.imul(bytes.getInt32(next + far, true), FAR_FACTOR), NEAR_FACTOR) >>>
+      shift;
+    const bits =
+      ((slots[first >>> 3] as number) >>> (first & 7)) |
+      ((slots[second >>> 3] as number) >>> (second & 7)) |
+      ((slots[third >>> 3] as number) >>> (third & 7)) |
+      ((slots[fourth >>> 3] as number) >>> (fourth & 7));
+    if ((bits & 1) !== 0) return at;
   }
   return at;
-}
-
-function longSlot(slots: Uint8Array, bytes: DataView, at: number, shift: number, far: number): number {
-  const slot = longHash(bytes, at, far) >>> shift;
-  return (slots[slot >>> 3] as number) >>> (slot & 7);
-}
-
-function longHash(bytes: DataView, at: number, far: number): number {
-  return nearHash(bytes.getInt32(at, true) ^ Math.imul(bytes.getInt32(at + far, true), FAR_FACTOR));
 }
