@@ -28,16 +28,16 @@ it("prints each row of each script, in the order of their names", () => {
   const { ok, lines } = runScripts({ "b.mjs": print([good]), "a.sh": `echo '${rows}'\n`, "README.md": "" });
   expect(ok).toBe(true);
   expect(lines).toEqual([
-    "P1    passed   loose 0",
-    "D1    passed   0 lost",
+    "P1       passed   loose 0",
+    "D1       passed   0 lost",
     "2 fault scripts: 2 passed, 0 failed, 0 not run",
   ]);
 });
 
 it("hands on --short", () => {
   const script = 'console.log(JSON.stringify([{ id: "D1", figure: process.argv[2] ?? "long", pass: true }]));\n';
-  expect(runScripts({ "a.mjs": script }).lines[0]).toBe("D1    passed   long");
-  expect(runScripts({ "a.mjs": script }, { short: true }).lines[0]).toBe("D1    passed   --short");
+  expect(runScripts({ "a.mjs": script }).lines[0]).toBe("D1       passed   long");
+  expect(runScripts({ "a.mjs": script }, { short: true }).lines[0]).toBe("D1       passed   --short");
 });
 
 it("fails where there is no script", () => {
@@ -46,10 +46,10 @@ it("fails where there is no script", () => {
 
 it("counts a lacking tool as not run, and in CI as failed", () => {
   const scripts = { "a.mjs": print([good, lacking]) };
-  expect(runScripts(scripts)).toMatchObject({ ok: true, lines: { 1: "D2    not run  not run (needs strace)" } });
+  expect(runScripts(scripts)).toMatchObject({ ok: true, lines: { 1: "D2       not run  not run (needs strace)" } });
   expect(runScripts(scripts, { ci: true })).toMatchObject({
     ok: false,
-    lines: { 1: "D2    failed   not run (needs strace)" },
+    lines: { 1: "D2       failed   not run (needs strace)" },
   });
 });
 
