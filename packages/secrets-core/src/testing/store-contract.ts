@@ -1,13 +1,20 @@
-import type { SealedSecret, SecretMetadata } from "../secret.ts";
+import type { SealedSecret } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import type { SecretStore } from "../secret-store.ts";
+import {
+  A,
+  type ContractTools,
+  DELETED,
+  type Expect,
+  OTHER_ID,
+  putVersions,
+  refusal,
+  short,
+} from "./contract-tools.ts";
+import { listContract } from "./list-contract.ts";
 import { putSecret } from "./put-secret.ts";
 import { sampleSecret } from "./sample-secret.ts";
-
-/** The part of `expect` (vitest, jest) that the contract uses. */
-type Expect = (actual: unknown) => { toBe(expected: unknown): void; toEqual(expected: unknown): void } & {
-  readonly rejects: { toMatchObject(expected: object): Promise<void> };
-};
+import { versionsContract } from "./versions-contract.ts";
 
 export interface StoreContractOptions {
   /** `it` of vitest, jest or node:test. */
@@ -16,12 +23,6 @@ export interface StoreContractOptions {
   /** An empty store in a place of its own, and how to open the same place again (null: it does not outlive `close`). */
   readonly open: () => Promise<{ store: SecretStore; reopen: (() => Promise<SecretStore>) | null }>;
 }
-
-const A = parseSecretName("A");
-const B = parseSecretName("B");
-const DELETED = "2026-02-01T00:00:00.000Z";
-const LATER = "2026-03-01T00:00:00.000Z";
-const OTHER_ID = "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d";
 
 /**
  * Registers one test per promise of {@link SecretStore}. A store's test file is this call:
@@ -34,7 +35,7 @@ const OTHER_ID = "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d";
  * ```
  */
 export function secretStoreContract({ it, expect, open }: StoreContractOptions): void {
-  function test(name: string, run: (store: SecretStore) => Promise<void>): void {
+  const test: ContractTools["test"] = (name, run) => {
     it(name, async () => {
       const { store } = await open();
       try {
@@ -43,7 +44,10 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
         await store.close();
       }
     });
-  }
+  };
+
+  listContract({ test, expect });
+  versionsContract({ test, expect });
 
   test("an empty store has no header, no secrets and nothing to delete", async (store) => {
     expect(await store.readHeader()).toBe(null);
@@ -127,71 +131,6 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await store.list()).toEqual([]);
   });
 
-  /** The code of the error, or null where there is none. */
-  async function refusal(attempt: Promise<void>): Promise<unknown> {
-    return await attempt.then(
-      () => null,
-      (error: { code?: unknown }) => error.code,
-    );
-  }
-
-  test("list returns metadata in the order of the names", async (store) => {
-    for (const name of ["b", "B", "a", "A", "_", "-", "1"]) await putSecret(store, sampleSecret(name));
-    const listed = await store.list();
-    expect(listed.map((metadata) => metadata.name)).toEqual(["-", "1", "A", "B", "_", "a", "b"]);
-    expect(listed[2]).toEqual(sampleSecret("A").metadata);
-  });
-
-  test("list filters by type and by tags, all of which must be there", async (store) => {
-    const secrets: [string, Partial<SecretMetadata>][] = [
-      ["A", { tags: ["x", "y"] }],
-      ["B", { tags: ["x"], type: "custom" }],
-      ["C", { tags: ["xy", 'x","y'] }],
-      ["D", {}],
-    ];
-    for (const [name, changes] of secrets) await putSecret(store, sampleSecret(name, changes));
-    const names = async (filter: Parameters<SecretStore["list"]>[0]) =>
-      (await store.list(filter)).map((metadata) => metadata.name).join("");
-    expect(await names({})).toBe("ABCD");
-    expect(await names({ tags: ["x"] })).toBe("AB");
-    expect(await names({ tags: ["x", "y"] })).toBe("A");
-    expect(await names({ tags: ["x"], type: "custom" })).toBe("B");
-    expect(await names({ type: "apiKey" })).toBe("ACD");
-    expect(await names({ tags: ["%"] })).toBe("");
-  });
-
-  test("list filters by the beginning of the name, and by expiry", async (store) => {
-    const expiresAt = (year: number) => ({ expiresAt: `${year}-01-01T00:00:00.000Z` });
-    await putSecret(store, sampleSecret("DB_A", expiresAt(2027)));
-    await putSecret(store, sampleSecret("DB_B"));
-    await putSecret(store, sampleSecret("db_c", expiresAt(2028)));
-    await putSecret(store, sampleSecret("DBX"));
-    expect(short(await store.list({ prefix: "DB_" }))).toBe("DB_A1 DB_B1");
-    expect(short(await store.list({ prefix: "DB_%" }))).toBe("");
-    expect(short(await store.list({ prefix: "DB_A_" }))).toBe("");
-    expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.000Z" }))).toBe("");
-    expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.001Z" }))).toBe("DB_A1");
-    expect(short(await store.list({ expiresBefore: "2030-01-01T00:00:00.000Z", prefix: "d" }))).toBe("db_c1");
-  });
-
-  test("list by pages: each goes on behind the last name, whatever came in between", async (store) => {
-    for (const name of ["B", "D", "F", "H", "J"]) await putSecret(store, sampleSecret(name));
-    expect(short(await store.list({ limit: 2 }))).toBe("B1 D1");
-    await putSecret(store, sampleSecret("A"));
-    await store.purge(parseSecretName("D"));
-    expect(short(await store.list({ limit: 2, after: "D" }))).toBe("F1 H1");
-    expect(short(await store.list({ limit: 2, after: "H" }))).toBe("J1");
-    expect(short(await store.list({ limit: 2, after: "J" }))).toBe("");
-    expect(short(await store.list({ limit: 0 }))).toBe("");
-    expect(await store.names({ limit: 2 })).toEqual(["A", "B"]);
-    expect(await store.names({ limit: 2, after: "B" })).toEqual(["F", "H"]);
-    expect(await store.names({ after: "H" })).toEqual(["J"]);
-    await store.delete(parseSecretName("F"), DELETED);
-    expect(short(await store.list({ limit: 2, after: "B" }))).toBe("H1 J1");
-    expect(short(await store.list({ limit: 1, after: "B", prefix: "J" }))).toBe("J1");
-    expect(short(await store.list({ after: "J", prefix: "B" }))).toBe("");
-  });
-
   test("put with null refuses a name that is taken", async (store) => {
     await putSecret(store, sampleSecret("A"));
     await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
@@ -241,101 +180,6 @@ export function secretStoreContract({ it, expect, open }: StoreContractOptions):
     expect(await store.list()).toEqual([]);
     await store.put([write], "one");
     expect(await store.get(A)).toEqual(write.secret);
-  });
-
-  /** Names and versions of a list, `A1 B2`. */
-  const short = (secrets: readonly SecretMetadata[]) => secrets.map(({ name, version }) => name + version).join(" ");
-
-  /** Versions 1 to `count` of A, one after the other. */
-  async function putVersions(store: SecretStore, count: number, keepVersions?: number): Promise<void> {
-    for (let version = 1; version <= count; version++) {
-      const write = { secret: sampleSecret("A", { version }), expectedVersion: version === 1 ? null : version - 1 };
-      await store.put([write], await store.readHeader(), { keepVersions });
-    }
-  }
-
-  const versionsOf = async (store: SecretStore) => (await store.history(A)).map(({ metadata }) => metadata.version);
-
-  test("history has every version, the newest first, each as it was put", async (store) => {
-    await putVersions(store, 3);
-    expect(await store.history(A)).toEqual([3, 2, 1].map((version) => sampleSecret("A", { version })));
-    expect(await store.get(A)).toEqual(sampleSecret("A", { version: 3 }));
-    expect(await store.history(B)).toEqual([]);
-    expect(short(await store.list())).toBe("A3");
-  });
-
-  test("put keeps the newest versions, ten unless told", async (store) => {
-    await putVersions(store, 12);
-    expect(await versionsOf(store)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
-    await store.put([{ secret: sampleSecret("A", { version: 13 }), expectedVersion: 12 }], null, { keepVersions: 2 });
-    expect(await versionsOf(store)).toEqual([13, 12]);
-    await store.put([{ secret: sampleSecret("A", { version: 14 }), expectedVersion: 13 }], null, { keepVersions: 1 });
-    expect(await versionsOf(store)).toEqual([14]);
-  });
-
-  test("put refuses a version that does not come after the one before it", async (store) => {
-    await putVersions(store, 2);
-    expect(await refusal(putSecret(store, sampleSecret("A", { version: 2 }), 2))).toBe("VALUE_INVALID");
-    expect(await versionsOf(store)).toEqual([2, 1]);
-  });
-
-  test("delete hides a secret with its versions, restore brings them back", async (store) => {
-    await putVersions(store, 2);
-    await putSecret(store, sampleSecret("B"));
-    expect(await store.restore(A)).toBe(false);
-    expect(await store.delete(A, DELETED)).toBe(true);
-    expect(await store.delete(A, LATER)).toBe(false);
-    expect(short(await store.list())).toBe("B1");
-    expect(short(await store.list({ state: "deleted" }))).toBe("A2");
-    expect(short(await store.list({ state: "all" }))).toBe("A2 B1");
-    expect(await store.names()).toEqual(["A", "B"]);
-    expect(short(await store.list({ state: "all", deletedSince: LATER }))).toBe("B1");
-    expect(short(await store.list({ state: "deleted", deletedSince: LATER }))).toBe("");
-    expect(short(await store.list({ state: "deleted", deletedSince: DELETED }))).toBe("A2");
-    expect((await store.get(A))?.metadata).toEqual(sampleSecret("A", { version: 2, deletedAt: DELETED }).metadata);
-    expect((await store.history(A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
-    expect(await store.restore(A)).toBe(true);
-    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
-    expect(await store.restore(B)).toBe(false);
-  });
-
-  test("the name of a deleted secret is taken, and a new version puts it back into use", async (store) => {
-    await putVersions(store, 1);
-    await store.delete(A, DELETED);
-    await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
-      code: "SECRET_EXISTS",
-    });
-    const next = { secret: sampleSecret("A", { version: 2, deletedAt: DELETED }), expectedVersion: 1 };
-    await expect(store.put([next], null)).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
-    expect(short(await store.list())).toBe("");
-    await store.put([{ ...next, mayBeDeleted: true }], null);
-    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
-    expect(short(await store.list())).toBe("A2");
-  });
-
-  test("purge removes a secret with all versions, deleted or not, and its name is free again", async (store) => {
-    await putVersions(store, 2);
-    await putSecret(store, sampleSecret("B"));
-    await store.delete(B, DELETED);
-    for (const name of [A, B]) {
-      expect(await store.purge(name)).toBe(true);
-      expect(await store.purge(name)).toBe(false);
-      expect(await store.get(name)).toBe(null);
-      expect(await store.history(name)).toEqual([]);
-    }
-    expect(await store.list({ state: "all" })).toEqual([]);
-    await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
-    expect((await store.history(A)).map(({ metadata }) => metadata.id)).toEqual([OTHER_ID]);
-  });
-
-  test("purgeDeleted removes what was deleted before a moment, and nothing that is in use", async (store) => {
-    for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name));
-    await store.delete(A, DELETED);
-    await store.delete(B, LATER);
-    expect(await store.purgeDeleted(DELETED)).toBe(0);
-    expect(await store.purgeDeleted(LATER)).toBe(1);
-    expect(short(await store.list({ state: "all" }))).toBe("B1 C1");
-    expect(await store.history(A)).toEqual([]);
   });
 
   test("reseal replaces the envelopes of the versions that are there, and nothing else", async (store) => {
