@@ -1,5 +1,6 @@
 import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { quotePath } from "@autokestra/secrets-core";
 import { closeToOthers, createPrivateFile, makePrivateFolder, OTHERS, sweepDrafts } from "@autokestra/secrets-files";
 import type { SqliteLibrary } from "@autokestra/secrets-store-sqlite";
 import { historyUnavailable } from "./history-error.ts";
@@ -46,12 +47,8 @@ const SCHEMA = `
 export function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): HistoryDatabase | null {
   // SQLite would open the file of the name without it.
   if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
-    if (!create) return null;
-    makePrivateFolder(dirname(path));
-    keepOutOfGit(path);
-    createPrivateFile(path, emptyHistory(library));
-  }
+  if (create) createHistory(library, path);
+  else if (regularFile(path, path) === undefined) return null;
   checkFile(library, path);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) closeFile(path, file);
   sweepDrafts(path);
@@ -66,6 +63,19 @@ export function openHistoryDatabase(library: SqliteLibrary, path: string, create
     database.close();
     throw error;
   }
+}
+
+function createHistory(library: SqliteLibrary, path: string): void {
+  // Before the database: another process may be making both at this moment, in the other order.
+  const wal = regularFile(path, `${path}-wal`);
+  if (regularFile(path, path) !== undefined) return;
+  // SQLite would take the new database for the one that it belongs to.
+  if (wal !== undefined) {
+    throw historyUnavailable(path, "it is gone, and only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
+  }
+  makePrivateFolder(dirname(path));
+  keepOutOfGit(path);
+  createPrivateFile(path, emptyHistory(library));
 }
 
 /** A folder with this name is ours, and often a part of a repository. */

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { fileIdentity } from "@autokestra/secrets-files";
 import { ZodError } from "zod";
 import type { RunEvent, RunSink } from "../run/run-event.ts";
 import { type HistoryDatabase, openHistoryDatabase } from "./history-database.ts";
@@ -19,6 +20,7 @@ export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryO
   const { loadSqlite, whyNotOpened } = await import("@autokestra/secrets-store-sqlite");
   const [library] = await Promise.allSettled([loadSqlite()]);
   let database: HistoryDatabase | null = null;
+  let identity: string | null = null;
   let isOpen = true;
 
   function toError(error: unknown): AutokestraError {
@@ -30,7 +32,12 @@ export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryO
   function open(create: boolean): HistoryDatabase | null {
     if (library.status === "rejected") throw library.reason;
     if (!isOpen) throw historyUnavailable(file, "it is closed");
-    database ??= openHistoryDatabase(library.value, file, create);
+    if (database === null) {
+      database = openHistoryDatabase(library.value, file, create);
+      identity = fileIdentity(file);
+    }
+    // SQLite itself would go on writing into a file without a name.
+    if (identity !== fileIdentity(file)) throw historyUnavailable(file, "it was moved or removed");
     return database;
   }
 

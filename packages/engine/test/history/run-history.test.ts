@@ -192,6 +192,22 @@ describe("a run history", () => {
     }
   });
 
+  it("that is removed or replaced during a run says so", async () => {
+    const record = recorder(await openHistory());
+    record(started(0));
+    const remove = () => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    };
+    remove();
+    const gone = rejection("HISTORY_UNAVAILABLE", "it was moved or removed");
+    expect(errorOf(() => record(finished(0, "success")))).toEqual(gone);
+    const other = recorder(await openHistory());
+    other(started(1));
+    remove();
+    recorder(await openHistory())(started(2));
+    expect(errorOf(() => other(finished(1, "success")))).toEqual(gone);
+  });
+
   it("is for its owner alone, with all that belongs to it", async () => {
     const history = await openHistory();
     recorder(history)(started(0));
@@ -268,6 +284,15 @@ describe("what cannot be a run history", () => {
     chownSync(path, 65_534, 65_534);
     const history = await openHistory();
     expect(errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it belongs to another user"));
+  });
+
+  it("a WAL without its database is not given to another one", async () => {
+    recorder(await openHistory())(started(0));
+    rmSync(path);
+    const history = await openHistory();
+    const expected = rejection("HISTORY_UNAVAILABLE", "it is gone, and only its WAL is left");
+    expect(errorOf(() => recorder(history)(started(1)))).toEqual(expected);
+    expect([history.list(), existsSync(path)]).toEqual([[], false]);
   });
 
   it("what was changed from outside is not given out", async () => {
