@@ -85,6 +85,15 @@ function randomText(patterns, alphabet, placeholder, coloured) {
   }).join("");
 }
 
+/** @param {readonly (readonly string[])[]} alphabets */
+function randomCase(alphabets) {
+  const alphabet = pick(alphabets);
+  const placeholder = pick(PLACEHOLDERS);
+  const coloured = below(3) === 0;
+  const patterns = randomPatterns(alphabet, placeholder);
+  return { placeholder, coloured, patterns, text: randomText(patterns, alphabet, placeholder, coloured) };
+}
+
 /** Some patterns are added when others have been looked for already. @param {readonly Pattern[]} patterns @param {string} placeholder */
 function rulesFor(patterns, placeholder) {
   const rules = { matcher: new Matcher(), placeholder: encodeText(placeholder), tally: createTally() };
@@ -134,17 +143,13 @@ function report(what, details) {
 }
 
 function tryWhole() {
-  const alphabet = pick([
+  const { placeholder, coloured, patterns, text } = randomCase([
     ["a", "b"],
     ["a", "b", "*"],
     ["a", "b", "c", "é"],
     ["a", "1", "ж", "+"],
     ["a", "b", "c", "d", "e", "f"],
   ]);
-  const placeholder = pick(PLACEHOLDERS);
-  const coloured = below(3) === 0;
-  const patterns = randomPatterns(alphabet, placeholder);
-  const text = randomText(patterns, alphabet, placeholder, coloured);
   const all = withPlaceholder(patterns, placeholder);
   const expected = referenceMask(text, all, placeholder);
   const inText = rulesFor(patterns, placeholder);
@@ -167,16 +172,12 @@ function tryWhole() {
 }
 
 function tryStream() {
-  const alphabet = pick([
+  const { placeholder, coloured, patterns, text } = randomCase([
     ["a", "b"],
     ["a", "b", "*"],
     ["a", "b", "c", "é"],
     ["a", "b", "c", "d"],
   ]);
-  const placeholder = pick(PLACEHOLDERS);
-  const coloured = below(3) === 0;
-  const patterns = randomPatterns(alphabet, placeholder);
-  const text = randomText(patterns, alphabet, placeholder, coloured);
   const encoded = withPlaceholder(patterns, placeholder).map((pattern) => ({ ...pattern, text: utf8(pattern.text) }));
   const expected = referenceMask(utf8(text), encoded, utf8(placeholder), true);
   const rules = rulesFor(patterns, placeholder);

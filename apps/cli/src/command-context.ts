@@ -1,4 +1,4 @@
-import { openRunHistory, openSecrets, type RunHistory } from "@autokestra/engine";
+import { openSecrets } from "@autokestra/engine";
 import type { SecretService } from "@autokestra/secrets-core";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,18 +30,5 @@ export async function withSecrets<T>(
     return await use(secrets);
   } finally {
     await secrets.close();
-  }
-}
-
-/** Opens the run history for as long as `use` takes. */
-export async function withRunHistory<T>(
-  { runsPath }: CommandContext,
-  use: (history: RunHistory) => T | Promise<T>,
-): Promise<T> {
-  const history = await openRunHistory({ path: runsPath });
-  try {
-    return await use(history);
-  } finally {
-    history.close();
   }
 }

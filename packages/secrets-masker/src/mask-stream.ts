@@ -1,4 +1,4 @@
-import { failClosed, REDACTION_FAILED } from "./fail-closed.ts";
+import { failClosed, redactionFailedBytes } from "./fail-closed.ts";
 import { allocateToFill } from "./host-bytes.ts";
 import { replaceInPlace } from "./mask-bytes.ts";
 import { Redaction } from "./redaction.ts";
@@ -42,8 +42,8 @@ export function createMaskStream(rules: MaskRules, { ownsChunks = false }: MaskS
   }
 
   return {
-    push: (chunk) => failClosed(null, () => part.push(chunk)) ?? restart(new TextEncoder().encode(REDACTION_FAILED)),
-    flush: () => restart(failClosed(null, () => part.flush()) ?? new TextEncoder().encode(REDACTION_FAILED)),
+    push: (chunk) => failClosed(null, () => part.push(chunk)) ?? restart(redactionFailedBytes()),
+    flush: () => restart(failClosed(null, () => part.flush()) ?? redactionFailedBytes()),
   };
 }
 

@@ -1,4 +1,4 @@
-import { failClosed, REDACTION_FAILED } from "./fail-closed.ts";
+import { failClosed, REDACTION_FAILED, redactionFailedBytes } from "./fail-closed.ts";
 import { appearancesOf } from "./forms.ts";
 import { maskBytes } from "./mask-bytes.ts";
 import { createMaskStream, type MaskStream, type MaskStreamOptions } from "./mask-stream.ts";
@@ -93,8 +93,7 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
       }
     },
     mask: (text) => failClosed(REDACTION_FAILED, () => maskText(rules, "".concat(text))),
-    maskBytes: (bytes, target) =>
-      failClosed(null, () => maskBytes(rules, bytes, target)) ?? encodeText(REDACTION_FAILED).bytes,
+    maskBytes: (bytes, target) => failClosed(null, () => maskBytes(rules, bytes, target)) ?? redactionFailedBytes(),
     maskValue: (value) =>
       failClosed<unknown>(REDACTION_FAILED, () =>
         maskValue(value, {

@@ -4,6 +4,7 @@ import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core
 import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { checkDatabaseFile } from "./database-file.ts";
+import { emptyDatabase } from "./empty-database.ts";
 import { createSchema, migrate } from "./migrations.ts";
 import { createSecretReader, type SecretReader } from "./read-secrets.ts";
 import { openSnapshot } from "./snapshot.ts";
@@ -46,7 +47,7 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
   }
   if (!checkDatabaseFile(path)) {
     if (!create) throw notInPlace(path);
-    createPrivateFile(path, emptyStore(library));
+    createPrivateFile(path, emptyDatabase(library, createSchema));
   }
   try {
     sweepDrafts(path);
@@ -110,15 +111,4 @@ function connect(
 /** The error for a store whose file is no longer under its name. */
 export function notInPlace(path: string): AutokestraError {
   return storeUnavailable(path, "it was moved or removed");
-}
-
-/** The bytes of a store without secrets. */
-function emptyStore(library: SqliteLibrary): Uint8Array {
-  const database = new library(":memory:");
-  try {
-    createSchema(database);
-    return database.serialize();
-  } finally {
-    database.close();
-  }
 }

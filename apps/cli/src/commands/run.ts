@@ -6,9 +6,10 @@ import {
   runWorkflow,
 } from "@autokestra/engine";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
-import { type CommandContext, withRunHistory, withSecrets } from "../command-context.ts";
+import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { printError } from "../print-error.ts";
+import { withRunHistory } from "../run-history.ts";
 import { createRunPrinter } from "../run-printer.ts";
 
 export interface RunOptions {

@@ -1,8 +1,9 @@
 import type { RunStatus, RunSummary } from "@autokestra/engine";
 import { quoteText } from "@autokestra/secrets-core";
-import { type CommandContext, withRunHistory } from "../command-context.ts";
+import type { CommandContext } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
 import { printTable } from "../print-table.ts";
+import { withRunHistory } from "../run-history.ts";
 
 export interface RunsListOptions {
   readonly workflow?: string;

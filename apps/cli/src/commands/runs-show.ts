@@ -1,4 +1,5 @@
-import { type CommandContext, withRunHistory } from "../command-context.ts";
+import type { CommandContext } from "../command-context.ts";
+import { withRunHistory } from "../run-history.ts";
 import { createRunPrinter } from "../run-printer.ts";
 
 /** Prints the events of a run as `run` prints them. */

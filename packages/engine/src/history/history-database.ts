@@ -2,7 +2,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { quotePath } from "@autokestra/secrets-core";
 import { closeToOthers, createPrivateFile, makePrivateFolder, OTHERS, sweepDrafts } from "@autokestra/secrets-files";
-import type { SqliteLibrary } from "@autokestra/secrets-store-sqlite";
+import { emptyDatabase, type SqliteLibrary } from "@autokestra/secrets-store-sqlite";
 import { historyUnavailable } from "./history-error.ts";
 
 export type HistoryDatabase = InstanceType<SqliteLibrary>;
@@ -75,7 +75,10 @@ function createHistory(library: SqliteLibrary, path: string): void {
   }
   makePrivateFolder(dirname(path));
   keepOutOfGit(path);
-  createPrivateFile(path, emptyHistory(library));
+  createPrivateFile(
+    path,
+    emptyDatabase(library, (database) => database.exec(SCHEMA)),
+  );
 }
 
 /** A folder with this name is ours, and often a part of a repository. */
@@ -110,14 +113,4 @@ function regularFile(path: string, file: string): Stats | undefined {
   const stat = lstatSync(file, { throwIfNoEntry: false });
   if (stat === undefined || stat.isFile()) return stat;
   throw historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`);
-}
-
-function emptyHistory(library: SqliteLibrary): Uint8Array {
-  const database = new library(":memory:");
-  try {
-    database.exec(SCHEMA);
-    return database.serialize();
-  } finally {
-    database.close();
-  }
 }

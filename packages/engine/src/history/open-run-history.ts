@@ -3,7 +3,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { fileIdentity } from "@autokestra/secrets-files";
 import { ZodError } from "zod";
 import type { RunEvent, RunSink } from "../run/run-event.ts";
-import { type HistoryDatabase, openHistoryDatabase } from "./history-database.ts";
+import type { HistoryDatabase } from "./history-database.ts";
 import { historyUnavailable, runNotFound } from "./history-error.ts";
 import { listRuns, readEvents } from "./read-runs.ts";
 import { createRecorder } from "./record-run.ts";
@@ -18,6 +18,7 @@ export interface RunHistoryOptions {
 export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryOptions = {}): Promise<RunHistory> {
   const file = toAbsolute(path);
   const { loadSqlite, whyNotOpened } = await import("@autokestra/secrets-store-sqlite");
+  const { openHistoryDatabase } = await import("./history-database.ts");
   const [library] = await Promise.allSettled([loadSqlite()]);
   let database: HistoryDatabase | null = null;
   let identity: string | null = null;
