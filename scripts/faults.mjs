@@ -2,7 +2,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { outputOf, run } from "./run.mjs";
+import { runInside } from "./outside.mjs";
+import { outputOf, run, toolEnvironment } from "./run.mjs";
 import { repository } from "./workspace.mjs";
 
 /**
@@ -17,14 +18,14 @@ import { repository } from "./workspace.mjs";
  * Runs the fault scripts of a folder and prints their rows.
  *
  * @param {string} folder
- * @param {{ short: boolean, ci: boolean, print: (line: string) => void }} options
+ * @param {{ short: boolean, ci: boolean, print: (line: string) => void, env?: NodeJS.ProcessEnv }} options
  * @returns {boolean} Whether there were rows, and none of them failed.
  */
-export function runFaults(folder, { short, ci, print }) {
+export function runFaults(folder, { short, ci, print, env = toolEnvironment() }) {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => /\.(mjs|sh)$/.test(name)) : [];
   const count = { passed: 0, failed: 0, "not run": 0 };
   for (const name of names.toSorted()) {
-    for (const row of runScript(join(folder, name), name, short)) {
+    for (const row of runScript(join(folder, name), name, { short, env })) {
       const result = resultOf(row, ci);
       count[result] += 1;
       const figure = row.missing === undefined ? row.figure : `${row.figure} (needs ${row.missing})`;
@@ -38,12 +39,12 @@ export function runFaults(folder, { short, ci, print }) {
 /**
  * @param {string} path
  * @param {string} name
- * @param {boolean} short
+ * @param {{ short: boolean, env: NodeJS.ProcessEnv }} options
  * @returns {Row[]}
  */
-function runScript(path, name, short) {
+function runScript(path, name, { short, env }) {
   const command = name.endsWith(".sh") ? "bash" : process.execPath;
-  const outcome = run(command, [path, ...(short ? ["--short"] : [])]);
+  const outcome = run(command, [path, ...(short ? ["--short"] : [])], { env });
   const rows = readRows(outcome.stdout.trimEnd().split("\n").at(-1) ?? "");
   // What a script says before its rows is why one of them failed.
   if (outcome.ok && rows?.some(({ pass }) => pass === false)) console.log(outputOf(outcome));
@@ -90,5 +91,8 @@ function resultOf({ pass, missing }, ci) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const options = { short: process.argv.includes("--short"), ci: process.env["CI"] === "true", print: console.log };
-  process.exitCode = runFaults(join(repository, "test", "faults"), options) ? 0 : 1;
+  const scripts = join(repository, "test", "faults");
+  const { result, problems } = runInside((env) => runFaults(scripts, { ...options, env }));
+  for (const problem of problems) console.log(`outside  ${problem}`);
+  process.exitCode = result && problems.length === 0 ? 0 : 1;
 }

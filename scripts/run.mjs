@@ -67,8 +67,8 @@ export function mustRun(command, args, options) {
   throw new Error(`${[command, ...args].join(" ")} ended with ${outcome.status}\n${outputOf(outcome)}`);
 }
 
-/** @returns {NodeJS.ProcessEnv} */
-function toolEnvironment() {
+/** The environment of this process, with the tools of the workspace on its PATH. @returns {NodeJS.ProcessEnv} */
+export function toolEnvironment() {
   const tools = join(repository, "node_modules", ".bin");
   return {
     ...process.env,

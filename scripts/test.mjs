@@ -3,14 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { countTests } from "./count-tests.mjs";
+import { countTests, NONE, summaryOf } from "./count-tests.mjs";
+import { runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
 import { outputOf, run } from "./run.mjs";
 
 const UNIT_TESTS = "unit tests";
 
 /**
- * Each part is one call of pnpm; all but the first are scripts of package.json.
+ * Each part is one call of pnpm; all but the first are scripts of package.json. The unit tests run without pnpm: runUnitTests.
  *
  * @type {readonly (readonly [name: string, ...command: string[]])[]}
  */
@@ -34,18 +35,16 @@ export const parts = [
  */
 function runParts(report) {
   const start = performance.now();
-  let counts = { passed: 0, failed: 0 };
+  let counts = NONE;
   let passed = 0;
   let status = 0;
   for (const [name, ...command] of parts) {
-    const isUnitTests = name === UNIT_TESTS;
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const outcome = run("npx", [...npxPnpm, ...command, ...(isUnitTests ? reporters : [])]);
-    if (isUnitTests) counts = readCounts(report);
-    const ok = outcome.ok && !(isUnitTests && (counts.passed === 0 || counts.failed > 0));
-    if (!ok) console.log(outputOf(outcome));
-    console.log(`${ok ? "ok    " : "FAILED"}  ${name.padEnd(14)}${outcome.seconds.toFixed(1).padStart(7)} s`);
-    if (!ok) {
+    let outcome;
+    if (name === UNIT_TESTS) ({ outcome, counts } = runUnitTests(report));
+    else outcome = run("npx", [...npxPnpm, ...command]);
+    if (!outcome.ok) console.log(outputOf(outcome));
+    console.log(`${outcome.ok ? "ok    " : "FAILED"}  ${name.padEnd(14)}${outcome.seconds.toFixed(1).padStart(7)} s`);
+    if (!outcome.ok) {
       status = outcome.status || 1;
       break;
     }
@@ -53,8 +52,23 @@ function runParts(report) {
   }
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   console.log(`\n${passed} of ${parts.length} parts passed in ${seconds} s; unit tests:`);
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  for (const line of summaryOf(counts)) console.log(line);
   return status;
+}
+
+/**
+ * Runs vitest without pnpm, which would make folders of its own in the private home. They pass where some have passed, none has
+ * failed, and nothing has changed outside.
+ *
+ * @param {string} report
+ */
+function runUnitTests(report) {
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { result: outcome, problems } = runInside((env) => run("vitest", ["run", ...reporters], { env }));
+  const counts = readCounts(report);
+  const ok = outcome.ok && counts.passed > 0 && counts.failed === 0;
+  if (ok && problems.length > 0) return { counts, outcome: { ...outcome, ok: false, stdout: problems.join("\n") } };
+  return { counts, outcome: { ...outcome, ok, stderr: [outcome.stderr, ...problems].join("\n") } };
 }
 
 /**
@@ -64,7 +78,7 @@ function readCounts(report) {
   try {
     return countTests(JSON.parse(readFileSync(report, "utf8")));
   } catch {
-    return { passed: 0, failed: 0 };
+    return NONE;
   }
 }
 

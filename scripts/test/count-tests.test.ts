@@ -1,17 +1,52 @@
-import { expect, it } from "vitest";
-import { countTests } from "../count-tests.mjs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { countTests, NONE, summaryOf } from "../count-tests.mjs";
+import { repository } from "../workspace.mjs";
 
-const good = { status: "passed", assertionResults: [{ status: "passed" }] };
-const bad = { status: "failed", assertionResults: [{ status: "passed" }, { status: "failed" }] };
-const broken = { status: "failed", assertionResults: [] };
-const brokenHook = { status: "failed", assertionResults: [{ status: "skipped" }] };
+/** A file of the report, with one test of each status. */
+function file(status: string, ...statuses: string[]) {
+  const tests = statuses.map((each) => ({ status: each, ancestorTitles: ["a store"], title: `is ${each}` }));
+  return { name: join(repository, "packages/a/test/a.test.ts"), status, assertionResults: tests };
+}
 
-it.each([
-  ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0 }],
-  ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1 }],
-  ["files break", false, 1, 0, [good, broken, brokenHook], { passed: 1, failed: 2 }],
-  ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2 }],
-  ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1 }],
-])("counts when %s", (_, success, numPassedTests, numFailedTests, testResults, expected) => {
-  expect(countTests({ success, numPassedTests, numFailedTests, testResults })).toEqual(expected);
+const good = file("passed", "passed");
+const bad = file("failed", "passed", "failed");
+const broken = file("failed");
+const brokenHook = file("failed", "skipped");
+const partly = file("passed", "passed", "skipped", "pending", "todo");
+
+const nameOf = (status: string) => `packages/a/test/a.test.ts > a store > is ${status}`;
+
+describe("countTests", () => {
+  it.each([
+    ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, skipped: [] }],
+    ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, skipped: [] }],
+    ["files break", false, 1, 0, [good, broken, brokenHook], { passed: 1, failed: 2, skipped: [nameOf("skipped")] }],
+    ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2, skipped: [] }],
+    ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1, skipped: [] }],
+    [
+      "tests are skipped",
+      true,
+      2,
+      0,
+      [good, partly],
+      { passed: 2, failed: 0, skipped: ["skipped", "pending", "todo"].map(nameOf) },
+    ],
+  ])("counts when %s", (_, success, numPassedTests, numFailedTests, testResults, expected) => {
+    expect(countTests({ success, numPassedTests, numFailedTests, testResults })).toEqual(expected);
+  });
+});
+
+describe("summaryOf", () => {
+  it("names what was skipped before it counts", () => {
+    expect(summaryOf({ passed: 2, failed: 1, skipped: [nameOf("skipped"), nameOf("todo")] })).toEqual([
+      "skipped  packages/a/test/a.test.ts > a store > is skipped",
+      "skipped  packages/a/test/a.test.ts > a store > is todo",
+      "2 passed, 1 failed, 2 skipped",
+    ]);
+  });
+
+  it("says 0 skipped where there is nothing to name", () => {
+    expect(summaryOf(NONE)).toEqual(["0 passed, 0 failed, 0 skipped"]);
+  });
 });

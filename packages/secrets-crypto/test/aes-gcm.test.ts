@@ -7,12 +7,10 @@ const key = Buffer.alloc(32, 7);
 const aad = Buffer.from("aad");
 
 describe("Wycheproof AES-GCM", () => {
-  const vectors = readGcmVectors();
-
-  it.runIf(vectors !== null)("opens what is valid in our sizes, refuses all else", () => {
+  it("opens what is valid in our sizes, refuses all else", () => {
     const figures = { opened: 0, refused: 0, otherSizesRefused: 0 };
-    for (const { id, sizes, iv, msg, ct, tag, valid, ...vector } of vectors ?? []) {
-      const ourSizes = sizes.key === 256 && sizes.iv === 96 && sizes.tag === 128;
+    for (const { id, iv, msg, ct, tag, valid, ...vector } of readGcmVectors()) {
+      const ourSizes = vector.key.length === 32 && iv.length === 12 && tag.length === 16;
       const opened = openBytes(vector.key, vector.aad, { nonce: iv, ciphertext: ct, tag })?.toString("hex") ?? null;
       expect({ id, opened }).toEqual({ id, opened: ourSizes && valid ? msg.toString("hex") : null });
       if (!ourSizes) figures.otherSizesRefused += 1;

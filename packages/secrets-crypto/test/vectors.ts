@@ -1,23 +1,17 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { z } from "@autokestra/secrets-core";
+import { readFileSync } from "node:fs";
 
-const folder = fileURLToPath(new URL("../../../../shared/vectors/", import.meta.url));
-
-/** Test vectors of others lie beside the project. Where they are absent, this says so and returns null. */
-function readVectors<T>(path: string, schema: z.ZodType<T>): T | null {
-  if (!existsSync(folder + path)) {
-    console.log(`test vectors ${path}: not there, not run`);
-    return null;
-  }
-  return schema.parse(JSON.parse(readFileSync(folder + path, "utf8")));
+/** Reads a file of vectors/ (its README.md names the sources). `inHex`: the fields that are bytes. */
+function readVectors<Vector>(name: string, inHex: readonly (string & keyof Vector)[]): Vector[] {
+  const text = readFileSync(new URL(`vectors/${name}.json`, import.meta.url), "utf8");
+  const { vectors } = JSON.parse(text) as { vectors: Record<string, unknown>[] };
+  return vectors.map((vector) => {
+    const bytes = inHex.map((field) => [field, Buffer.from(String(vector[field]), "hex")]);
+    return { ...vector, ...Object.fromEntries(bytes) } as Vector;
+  });
 }
 
-const hex = z.string().transform((text) => Buffer.from(text, "hex"));
-
-/** One test of Wycheproof's AES-GCM file, with the sizes of its group in bits. */
+/** One test of Wycheproof's AES-GCM file. */
 export interface GcmVector {
-  readonly sizes: { readonly key: number; readonly iv: number; readonly tag: number };
   readonly id: number;
   readonly key: Buffer;
   readonly iv: Buffer;
@@ -28,55 +22,28 @@ export interface GcmVector {
   readonly valid: boolean;
 }
 
-/** Wycheproof's AES-GCM vectors, or null. */
-export function readGcmVectors(): GcmVector[] | null {
-  const test = z.object({
-    tcId: z.number(),
-    key: hex,
-    iv: hex,
-    aad: hex,
-    msg: hex,
-    ct: hex,
-    tag: hex,
-    result: z.string(),
-  });
-  const group = z.object({ ivSize: z.number(), keySize: z.number(), tagSize: z.number(), tests: z.array(test) });
-  const vectors = readVectors("wycheproof/aes_gcm_test.json", z.object({ testGroups: z.array(group) }));
-  if (vectors === null) return null;
-  return vectors.testGroups.flatMap(({ ivSize, keySize, tagSize, tests }) =>
-    tests.map(({ tcId, result, ...bytes }) => ({
-      ...bytes,
-      sizes: { key: keySize, iv: ivSize, tag: tagSize },
-      id: tcId,
-      valid: result === "valid",
-    })),
-  );
+/** Wycheproof's AES-GCM vectors, of all sizes of key, IV and tag. */
+export function readGcmVectors(): GcmVector[] {
+  return readVectors("aes-gcm", ["key", "iv", "aad", "msg", "ct", "tag"]);
 }
 
 /** One token of the Fernet specification. */
 export interface FernetVector {
-  /** What is wrong with it; empty for a good one. */
-  readonly desc: string;
+  readonly id: number;
+  /** The file of the specification that has it. */
+  readonly file: "generate" | "invalid" | "verify";
   readonly token: string;
   readonly secret: string;
   /** Milliseconds since 1970. */
   readonly now: number;
-  readonly ttlSeconds: number | undefined;
-  readonly src: string | undefined;
+  readonly ttlSeconds?: number;
+  /** What is in it; a token of `invalid` has none. */
+  readonly src?: string;
 }
 
-/** The tokens in one file of the Fernet specification, or null. */
-export function readFernetVectors(file: "generate" | "invalid" | "verify"): FernetVector[] | null {
-  const vector = z.object({
-    desc: z.string().default(""),
-    token: z.string(),
-    secret: z.string(),
-    now: z.string().transform(Date.parse),
-    ttl_sec: z.number().optional(),
-    src: z.string().optional(),
-  });
-  const vectors = readVectors(`fernet/${file}.json`, z.array(vector));
-  return vectors?.map(({ ttl_sec: ttlSeconds, src, ...given }) => ({ ...given, ttlSeconds, src })) ?? null;
+/** The tokens of the Fernet specification. */
+export function readFernetVectors(): FernetVector[] {
+  return readVectors("fernet", []);
 }
 
 /** One test of Wycheproof's HKDF-SHA256 file. */
@@ -91,21 +58,9 @@ export interface HkdfVector {
   readonly valid: boolean;
 }
 
-/** Wycheproof's HKDF-SHA256 vectors, or null. */
-export function readHkdfVectors(): HkdfVector[] | null {
-  const test = z.object({
-    tcId: z.number(),
-    ikm: hex,
-    salt: hex,
-    info: hex,
-    size: z.number(),
-    okm: hex,
-    result: z.string(),
-  });
-  const group = z.object({ tests: z.array(test) });
-  const vectors = readVectors("wycheproof/hkdf_sha256_test.json", z.object({ testGroups: z.array(group) }));
-  const tests = vectors?.testGroups.flatMap((each) => each.tests);
-  return tests?.map(({ tcId, result, ...given }) => ({ ...given, id: tcId, valid: result === "valid" })) ?? null;
+/** Wycheproof's HKDF-SHA256 vectors. */
+export function readHkdfVectors(): HkdfVector[] {
+  return readVectors("hkdf-sha256", ["ikm", "salt", "info", "okm"]);
 }
 
 /** One test of Wycheproof's PBKDF2-HMAC-SHA256 file. */
@@ -120,32 +75,27 @@ export interface Pbkdf2Vector {
   readonly valid: boolean;
 }
 
-/** Wycheproof's PBKDF2-HMAC-SHA256 vectors, or null. */
-export function readPbkdf2Vectors(): Pbkdf2Vector[] | null {
-  const test = z.object({
-    tcId: z.number(),
-    password: hex,
-    salt: hex,
-    iterationCount: z.number(),
-    dkLen: z.number(),
-    dk: hex,
-    result: z.string(),
-  });
-  const group = z.object({ tests: z.array(test) });
-  const vectors = readVectors("wycheproof/pbkdf2_hmacsha256_test.json", z.object({ testGroups: z.array(group) }));
-  const tests = vectors?.testGroups.flatMap((each) => each.tests);
-  const rename = ({ tcId, iterationCount, dkLen, result, ...given }: z.infer<typeof test>): Pbkdf2Vector => ({
-    ...given,
-    id: tcId,
-    iterations: iterationCount,
-    size: dkLen,
-    valid: result === "valid",
-  });
-  return tests?.map(rename) ?? null;
+/** Wycheproof's PBKDF2-HMAC-SHA256 vectors. */
+export function readPbkdf2Vectors(): Pbkdf2Vector[] {
+  return readVectors("pbkdf2-hmac-sha256", ["password", "salt", "dk"]);
 }
 
-/** One ciphertext that AES-256-GCM opens under two keys, or null. */
-export function readTwoKeysVector(): Record<string, Buffer> | null {
-  const schema = z.object({ key1: hex, key2: hex, iv: hex, aad: hex, ct: hex, tag: hex, msg1: hex, msg2: hex });
-  return readVectors("gcm-two-keys.json", schema);
+/** One ciphertext that AES-256-GCM decrypts under two keys, to two messages. */
+export interface TwoKeysVector {
+  readonly key1: Buffer;
+  readonly key2: Buffer;
+  readonly iv: Buffer;
+  readonly aad: Buffer;
+  readonly ct: Buffer;
+  readonly tag: Buffer;
+  readonly msg1: Buffer;
+  readonly msg2: Buffer;
+}
+
+/** The ciphertext that was made for this project. */
+export function readTwoKeysVector(): TwoKeysVector {
+  const fields = ["key1", "key2", "iv", "aad", "ct", "tag", "msg1", "msg2"] as const;
+  const [vector] = readVectors<TwoKeysVector>("gcm-two-keys", fields);
+  if (vector === undefined) throw new Error("gcm-two-keys.json is empty");
+  return vector;
 }

@@ -28,25 +28,14 @@ function open({ secret, token, ttlSeconds, now }: FernetVector): unknown {
 }
 
 describe("the vectors of the Fernet specification", () => {
-  const [verify, generate, invalid] = (["verify", "generate", "invalid"] as const).map(readFernetVectors);
-
-  it.runIf(verify && generate && invalid)("open where they are good, and are refused with one text where not", () => {
-    const figures = { verified: 0, generated: 0, refused: 0 };
-    for (const vector of verify ?? []) {
-      expect(open(vector)).toBe(vector.src);
-      figures.verified += 1;
+  it("open where they are good, and are refused with one text where not", () => {
+    const figures = { verify: 0, generate: 0, invalid: 0 };
+    for (const vector of readFernetVectors()) {
+      const expected = vector.file === "invalid" ? REFUSED : vector.src;
+      expect({ id: vector.id, outcome: open(vector) }).toEqual({ id: vector.id, outcome: expected });
+      figures[vector.file] += 1;
     }
-    for (const vector of generate ?? []) {
-      expect(open(vector)).toBe(vector.src);
-      figures.generated += 1;
-    }
-    for (const vector of invalid ?? []) {
-      expect({ desc: vector.desc, outcome: open(vector) }).toEqual({ desc: vector.desc, outcome: REFUSED });
-      figures.refused += 1;
-    }
-    const { verified, generated, refused } = figures;
-    console.log(`Fernet vectors: ${verified} verified, ${generated} generated and opened, ${refused} refused`);
-    expect(figures).toEqual({ verified: 1, generated: 1, refused: 8 });
+    expect(figures).toEqual({ verify: 1, generate: 1, invalid: 8 });
   });
 });
 
