@@ -10,6 +10,6 @@ export async function withRunHistory<T>(
   try {
     return await use(history);
   } finally {
-    history.close();
+    await history.close();
   }
 }

@@ -32,7 +32,7 @@ function describe(event: RunEvent): string {
     return event.data === undefined ? event.message : `${event.message} ${JSON.stringify(event.data)}`;
   }
   const masked = Object.entries(event.masked).map(([name, { count }]) => `${name} ${count}x`);
-  const how = event.status === "success" ? "succeeded" : "failed";
+  const how = event.status === "success" ? "succeeded" : event.status;
   return `run ${how} in ${event.durationMs} ms${masked.length > 0 ? `; masked: ${masked.join(", ")}` : ""}`;
 }
 

@@ -1,16 +1,18 @@
 import { type Command, Option } from "commander";
 import type { CommandContext } from "./command-context.ts";
 
+const STATUSES = ["success", "failed", "cancelled", "running", "lost", "unknown", "unfinished"];
+
 /** Adds `autokestra runs …`. */
 export function addRunsCommands(program: Command, context: () => CommandContext): void {
-  const runs = program.command("runs").description("what was run");
+  const runs = program.command("runs").description("look at past runs");
 
   runs
     .command("list")
     .description("list runs, the newest first")
-    .option("--workflow <id>", "only those of this workflow")
-    .addOption(new Option("--status <status>", "only those").choices(["success", "failed", "unfinished"]))
-    .option("--limit <n>", "at most so many (50)")
+    .option("--workflow <id>", "only runs of this workflow")
+    .addOption(new Option("--status <status>", "only runs in this state").choices(STATUSES))
+    .option("--limit <n>", "maximum number of runs (default: 50)")
     .action(async (options) => {
       const { listRuns } = await import("./commands/runs-list.ts");
       await listRuns(context(), options);

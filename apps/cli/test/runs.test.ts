@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,6 +15,7 @@ tasks:
 `;
 
 let box: Sandbox;
+let server: Server | undefined;
 
 beforeEach(async () => {
   box = createSandbox();
@@ -20,7 +23,27 @@ beforeEach(async () => {
   await box.ak(["secrets", "set", "TOKEN"], { input: "a-secret-token" });
 });
 
-afterEach(() => box.remove());
+afterEach(() => {
+  server?.close();
+  server?.closeAllConnections();
+  box.remove();
+});
+
+/** Starts a run whose only task goes on until the run is ended. */
+async function startWaitingRun(): Promise<ChildProcess> {
+  server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  const task = `{ id: a, type: core/http.get, inputs: { url: "http://127.0.0.1:${port}/" } }`;
+  writeFileSync(join(box.folder, "wait.yaml"), `{ apiVersion: v1, id: wait, tasks: [${task}] }`);
+  const env = { PATH: process.env["PATH"], HOME: join(box.folder, "home") };
+  const asked = once(server, "request");
+  const child = spawn(process.execPath, [CLI, "run", "wait.yaml"], { cwd: box.folder, env, stdio: "ignore" });
+  await asked;
+  return child;
+}
 
 const listed = async (...args: string[]) => JSON.parse((await box.ak(["runs", "list", "--json", ...args])).stdout);
 
@@ -48,9 +71,44 @@ describe("runs", () => {
       listed("--limit", "1"),
       listed("--workflow", "greet"),
       listed("--workflow", "other"),
+      listed("--status", "success"),
       listed("--status", "failed"),
+      listed("--status", "unfinished"),
     ]);
-    expect(counts.map(({ length }) => length)).toEqual([1, 2, 0, 0]);
+    expect(counts.map(({ length }) => length)).toEqual([1, 2, 0, 2, 0, 0]);
+    const { code, stderr } = await box.ak(["runs", "list", "--status", "gone"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("success, failed, cancelled, running, lost, unknown")]);
+  });
+
+  it.each<[NodeJS.Signals, string, object]>([
+    ["SIGKILL", "lost", { cancelledBy: null, finishedAt: null, durationMs: null }],
+    ["SIGINT", "cancelled", { cancelledBy: "user", finishedAt: expect.any(String), durationMs: expect.any(Number) }],
+  ])("K12: that go on are running; after %s they are %s", async (signal, status, more) => {
+    const child = await startWaitingRun();
+    expect(await listed("--status", "running")).toMatchObject([
+      { workflow: "wait", status: "running", finishedAt: null },
+    ]);
+    expect(await listed("--status", "unfinished")).toHaveLength(1);
+    expect(await listed("--status", "lost")).toEqual([]);
+    child.kill(signal);
+    await once(child, "close");
+    expect(await listed("--status", status)).toMatchObject([{ workflow: "wait", status, ...more }]);
+    expect(await listed("--status", "running")).toEqual([]);
+    expect(await listed("--status", "unfinished")).toHaveLength(status === "lost" ? 1 : 0);
+    const { stdout } = await box.ak(["runs", "list", "--status", status]);
+    expect(stdout.split("\t").slice(1, 3)).toEqual(["wait", status]);
+  });
+
+  it("K32: are recorded to their end, though another program has locked their file meanwhile", async () => {
+    await box.ak(["run", "w.yaml"]);
+    const database = new Database(join(box.folder, ".workflow", "runs.db"));
+    database.exec("BEGIN IMMEDIATE");
+    setTimeout(() => database.close(), 2000);
+    const printed = await box.ak(["run", "w.yaml", "--json"]);
+    expect(printed).toMatchObject({ code: 0, stderr: "" });
+    const [run, ...others] = await listed("--status", "success");
+    expect(others).toHaveLength(1);
+    expect((await box.ak(["runs", "show", run.execution, "--json"])).stdout).toBe(printed.stdout);
   });
 
   it("say so when there are none, and make nothing", async () => {
@@ -72,8 +130,8 @@ describe("runs", () => {
     const [run] = await listed();
     const database = new Database(join(box.folder, ".workflow", "runs.db"));
     database.exec(`
-      UPDATE runs SET workflow = 'w' || char(10, 27) || '[2J', masked = '{"A\\tB":{"count":1,"variants":[]}}';
-      UPDATE events SET event = json_set(event, '$.task', 'a' || char(10, 27) || '[2J') WHERE position = 2;
+      UPDATE run_records SET workflow = 'w' || char(10, 27) || '[2J', masked = '{"A\\tB":{"count":1,"variants":[]}}';
+      UPDATE run_events SET event = json_set(event, '$.task', 'a' || char(10, 27) || '[2J') WHERE position = 2;
     `);
     database.close();
     const texts = [await box.ak(["runs", "list"]), await box.ak(["runs", "show", run.execution])];

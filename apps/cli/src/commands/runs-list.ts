@@ -1,4 +1,4 @@
-import type { RunStatus, RunSummary } from "@autokestra/engine";
+import type { RunFilter, RunSummary } from "@autokestra/engine";
 import { quoteText } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
@@ -7,7 +7,7 @@ import { withRunHistory } from "../run-history.ts";
 
 export interface RunsListOptions {
   readonly workflow?: string;
-  readonly status?: RunStatus;
+  readonly status?: NonNullable<RunFilter["status"]>;
   readonly limit?: string;
 }
 

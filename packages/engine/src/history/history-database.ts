@@ -1,60 +1,103 @@
 import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { quotePath } from "@autokestra/secrets-core";
-import { closeToOthers, createPrivateFile, makePrivateFolder, OTHERS, sweepDrafts } from "@autokestra/secrets-files";
-import { emptyDatabase, type SqliteLibrary } from "@autokestra/secrets-store-sqlite";
-import { historyUnavailable } from "./history-error.ts";
+import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import {
+  closeToOthers,
+  createPrivateFile,
+  fileIdentity,
+  makePrivateFolder,
+  OTHERS,
+  sweepDrafts,
+} from "@autokestra/secrets-files";
+import { emptyDatabase, loadSqlite, type SqliteLibrary, whyNotOpened } from "@autokestra/secrets-store-sqlite";
+import { ZodError } from "zod";
+import {
+  APPLICATION_ID,
+  createSchema,
+  type HistoryDatabase,
+  readVersion,
+  SCHEMA_VERSION,
+  upgradeSchema,
+} from "./history-schema.ts";
 
-export type HistoryDatabase = InstanceType<SqliteLibrary>;
+/** The database of a run history, opened when it is first needed. Errors it throws are for {@link toHistoryError}. */
+export interface HistoryConnection {
+  /** The database in whatever version it is; null where there is no file. */
+  forRead(): HistoryDatabase | null;
+  /** The database in the version of today: creates the file where there is none, and upgrades an older one. */
+  forWrite(): HistoryDatabase;
+  close(): void;
+}
 
-/** `akrn`: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
-const APPLICATION_ID = 0x616b726e;
-const SCHEMA_VERSION = 1;
+/** @param path absolute */
+export async function createConnection(path: string): Promise<HistoryConnection> {
+  const [library] = await Promise.allSettled([loadSqlite()]);
+  let database: HistoryDatabase | null = null;
+  let identity: string | null = null;
+  let isPrepared = false;
+  let isClosed = false;
 
-/** Milliseconds. Everything in the process waits meanwhile, also the tasks. */
-const BUSY_TIMEOUT = 1000;
+  function open(create: boolean): HistoryDatabase | null {
+    if (library.status === "rejected") throw library.reason;
+    if (isClosed) throw historyUnavailable(path, "it is closed");
+    if (database === null) {
+      database = openHistoryDatabase(library.value, path, create);
+      identity = fileIdentity(path);
+    }
+    // SQLite itself would go on writing into a file without a name.
+    if (identity !== fileIdentity(path)) throw movedOrRemoved(path);
+    return database;
+  }
 
-const SCHEMA = `
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
-
-  CREATE TABLE runs (
-    execution   TEXT PRIMARY KEY,
-    workflow    TEXT NOT NULL,
-    status      TEXT NOT NULL CHECK (status IN ('success', 'failed', 'unfinished')),
-    started_at  TEXT NOT NULL,
-    finished_at TEXT,
-    duration_ms INTEGER,
-    masked      TEXT NOT NULL
-  ) STRICT;
-
-  CREATE TABLE events (
-    execution TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
-    position  INTEGER NOT NULL,
-    event     TEXT NOT NULL,
-    PRIMARY KEY (execution, position)
-  ) STRICT, WITHOUT ROWID;
-`;
+  return {
+    forRead: () => open(false),
+    forWrite() {
+      const opened = open(true);
+      if (opened === null) throw movedOrRemoved(path);
+      if (!isPrepared) {
+        opened.pragma("journal_mode = WAL");
+        upgradeSchema(opened);
+        isPrepared = true;
+      }
+      return opened;
+    },
+    close() {
+      isClosed = true;
+      database?.close();
+    },
+  };
+}
 
 /**
- * Opens the database of a run history, which only its owner can read: outputs of tasks are nobody else's business. What is none is
- * left as it is.
+ * Turns an error of SQLite, of the file system or of a damaged row into one that names the path, and repeats nothing of the row.
  *
- * @param path absolute
- * @param create without, there is none where there is no file
+ * @param unwritten how many events were not written because of it
+ */
+export function toHistoryError(error: unknown, path: string, unwritten = 0): AutokestraError {
+  const more = unwritten > 1 ? `; ${unwritten} events were not written` : "";
+  if (error instanceof ZodError) return historyUnavailable(path, `it is damaged${more}`);
+  if (!(error instanceof AutokestraError)) return historyUnavailable(path, `${whyNotOpened(error, path)}${more}`);
+  return error.code === "STORE_UNAVAILABLE" ? historyUnavailable(path, error.message) : error;
+}
+
+/**
+ * Opens the database of a run history. Only its owner can read it: it holds the outputs of tasks. A file that is not a run
+ * history is left untouched.
+ *
+ * @returns null where there is no file and none is to be created
  * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open then
  */
-export function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): HistoryDatabase | null {
+function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): HistoryDatabase | null {
   // SQLite would open the file of the name without it.
   if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
-  if (create) createHistory(library, path);
+  if (create) createFile(library, path);
   else if (regularFile(path, path) === undefined) return null;
   checkFile(library, path);
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) closeFile(path, file);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) restrictFile(path, file);
   sweepDrafts(path);
-  const database = new library(path, { fileMustExist: true, timeout: BUSY_TIMEOUT });
+  // Timeout 0: SQLite's own waiting would block the event loop.
+  const database = new library(path, { fileMustExist: true, timeout: 0 });
   try {
-    database.pragma("journal_mode = WAL");
     // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
     database.pragma("synchronous = NORMAL");
     database.pragma("foreign_keys = ON");
@@ -65,7 +108,7 @@ export function openHistoryDatabase(library: SqliteLibrary, path: string, create
   }
 }
 
-function createHistory(library: SqliteLibrary, path: string): void {
+function createFile(library: SqliteLibrary, path: string): void {
   // Before the database: another process may be making both at this moment, in the other order.
   const wal = regularFile(path, `${path}-wal`);
   if (regularFile(path, path) !== undefined) return;
@@ -75,10 +118,7 @@ function createHistory(library: SqliteLibrary, path: string): void {
   }
   makePrivateFolder(dirname(path));
   keepOutOfGit(path);
-  createPrivateFile(
-    path,
-    emptyDatabase(library, (database) => database.exec(SCHEMA)),
-  );
+  createPrivateFile(path, emptyDatabase(library, createSchema));
 }
 
 /** A folder with this name is ours, and often a part of a repository. */
@@ -87,15 +127,15 @@ function keepOutOfGit(path: string): void {
   if (basename(folder) === ".workflow") createPrivateFile(join(folder, ".gitignore"), "runs.db*\n");
 }
 
-/** Looks whether it is a run history, of this user. By path: to open it here would drop the locks of other connections. */
+/** Checks that it is a run history of this user. By path: to open the file itself would drop the locks of other connections. */
 function checkFile(library: SqliteLibrary, path: string): void {
   const { uid } = regularFile(path, path) ?? {};
   if (uid !== undefined && uid !== process.geteuid?.()) throw historyUnavailable(path, "it belongs to another user");
-  // Another one would bring the changes of somebody else's WAL into the database.
-  const database = new library(path, { fileMustExist: true, readonly: true, timeout: BUSY_TIMEOUT });
+  // Read-only: another connection would bring the WAL of another program into its database.
+  const database = new library(path, { fileMustExist: true, readonly: true, timeout: 0 });
   try {
     const applicationId = database.pragma("application_id", { simple: true });
-    const version = Number(database.pragma("user_version", { simple: true }));
+    const version = readVersion(database);
     if (applicationId !== APPLICATION_ID || version < 1) throw historyUnavailable(path, "it is not a run history");
     if (version > SCHEMA_VERSION) throw historyUnavailable(path, "a newer version of autokestra has written it");
   } finally {
@@ -103,7 +143,7 @@ function checkFile(library: SqliteLibrary, path: string): void {
   }
 }
 
-function closeFile(path: string, file: string): void {
+function restrictFile(path: string, file: string): void {
   const stat = regularFile(path, file);
   if (stat === undefined || (stat.mode & OTHERS) === 0) return;
   closeToOthers(file, "600", (problem, hint) => historyUnavailable(path, problem, hint));
@@ -113,4 +153,18 @@ function regularFile(path: string, file: string): Stats | undefined {
   const stat = lstatSync(file, { throwIfNoEntry: false });
   if (stat === undefined || stat.isFile()) return stat;
   throw historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`);
+}
+
+function movedOrRemoved(path: string): AutokestraError {
+  return historyUnavailable(path, "it was moved or removed");
+}
+
+function historyUnavailable(
+  path: string,
+  reason: string,
+  hint = "`--runs-path FILE` gives another place.",
+): AutokestraError {
+  return new AutokestraError("HISTORY_UNAVAILABLE", `Run history ${quotePath(path)} cannot be used: ${reason}`, {
+    hint,
+  });
 }

@@ -1,56 +1,117 @@
-import type { AutokestraError, MaskCount } from "@autokestra/secrets-core";
+import { resolve } from "node:path";
+import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import type { RunEvent, RunSink } from "../run/run-event.ts";
+import { retryWhileLocked } from "./history-lock.ts";
+import type { HistoryDatabase } from "./history-schema.ts";
+import { createRecorder, type RecorderContext } from "./run-recorder.ts";
+import { listRuns, type RunFilter, type RunSummary, readEvents } from "./run-records.ts";
 
-/** `unfinished`: it goes on, was killed, or could not be recorded to its end. */
-export type RunStatus = "success" | "failed" | "unfinished";
+/** How long `list`, `events` and `close` wait while another program has the file locked, in milliseconds. */
+const LOCK_TIMEOUT = 5000;
 
-export interface RunSummary {
-  /** UUID of the run. */
-  readonly execution: string;
-  /** The workflow's id, masked. */
-  readonly workflow: string;
-  readonly status: RunStatus;
-  /** ISO 8601 UTC. */
-  readonly startedAt: string;
-  /** The same; null while the run is unfinished. */
-  readonly finishedAt: string | null;
-  /** Null while the run is unfinished. */
-  readonly durationMs: number | null;
-  /** What was masked in the run, by name of the secret; nothing while it is unfinished. */
-  readonly masked: Readonly<Record<string, MaskCount>>;
+export interface RunHistoryOptions {
+  /** The path of a file. Default: `.workflow/runs.db` in the current folder. */
+  readonly path?: string | undefined;
 }
 
-export interface RunFilter {
-  /** The id of a workflow. */
-  readonly workflow?: string | undefined;
-  readonly status?: RunStatus | undefined;
-  /** At most so many, a whole number. Default 50. */
-  readonly limit?: number | undefined;
-}
-
-/** The events of runs. They are written by sinks, behind the masked exit: no value that was masked on the terminal is among them. */
+/** Past and running runs with their events, which are masked: a sink sees nothing else. */
 export interface RunHistory {
   /**
-   * A sink that records one run, and throws nothing: a run goes on where it cannot be recorded. Its first event makes the history
-   * where there is none yet, and removes all runs but the last 1 000.
+   * Creates a sink that records one run, for the `sink` of `runWorkflow`. It never throws: a run goes on where it cannot be
+   * recorded. The first event creates the history where there is none, and removes finished runs beyond the newest 1 000 runs.
    *
-   * @param onFailure is told once, from when on the run is not recorded: `HISTORY_UNAVAILABLE`
+   * While another program has the file locked, events wait in memory and the process stays alive, until they are written or
+   * {@link RunHistory.close} gives up. Beyond 64 MiB of JSON the oldest log lines of the run are dropped, and a `run.warning` in
+   * the record says how many.
+   *
+   * @param onFailure called once, with `HISTORY_UNAVAILABLE`; the run is not recorded from then on. It must not throw.
    */
   recorder(onFailure: (error: AutokestraError) => void): RunSink;
 
   /**
-   * The newest first. A history that does not exist is empty.
+   * Lists runs, the newest first. A history that does not exist is empty.
    *
-   * @throws AutokestraError `HISTORY_UNAVAILABLE`
+   * @throws AutokestraError `HISTORY_UNAVAILABLE`; for a locked file, after 5 seconds
    */
-  list(filter?: RunFilter): readonly RunSummary[];
+  list(filter?: RunFilter): Promise<readonly RunSummary[]>;
 
   /**
    * All events of a run, in their order.
    *
    * @throws AutokestraError `RUN_NOT_FOUND`, `HISTORY_UNAVAILABLE`
    */
-  events(execution: string): readonly RunEvent[];
+  events(execution: string): Promise<readonly RunEvent[]>;
 
-  close(): void;
+  /**
+   * Closes the file, after waiting up to 5 seconds for events that are not written because of a lock. A recorder that still cannot
+   * write them calls its `onFailure`.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the run history of a folder, to record runs or to look at past ones. No file is read or created before it is needed. Call
+ * `close` at the end: without it, events that wait for a lock keep the process alive.
+ *
+ * @example
+ * const history = await openRunHistory();
+ * await runWorkflow(workflow, { sources, sink: history.recorder((error) => console.warn(error.message)) });
+ * console.log(await history.list({ status: "failed" }));
+ * await history.close();
+ */
+export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryOptions = {}): Promise<RunHistory> {
+  const file = toAbsolute(path);
+  const { createConnection, toHistoryError } = await import("./history-database.ts");
+  const connection = await createConnection(file);
+  let giveUpAt = Number.POSITIVE_INFINITY;
+  const context: RecorderContext = {
+    forWrite: () => connection.forWrite(),
+    waiting: new Set(),
+    giveUpAt: () => giveUpAt,
+  };
+
+  async function read<T>(work: (database: HistoryDatabase) => readonly T[]): Promise<readonly T[]> {
+    const end = performance.now() + LOCK_TIMEOUT;
+    const attempt = () => {
+      const database = connection.forRead();
+      return database === null ? [] : work(database);
+    };
+    try {
+      return await retryWhileLocked(attempt, () => end);
+    } catch (error) {
+      throw toHistoryError(error, file);
+    }
+  }
+
+  return {
+    recorder: (onFailure) =>
+      createRecorder(context, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten))),
+    list: async (filter = {}) => await read((database) => listRuns(database, filter)),
+    async events(execution) {
+      const events = await read((database) => readEvents(database, execution));
+      if (events.length === 0) throw runNotFound(execution);
+      return events;
+    },
+    async close() {
+      giveUpAt = performance.now() + LOCK_TIMEOUT;
+      await Promise.all(context.waiting);
+      connection.close();
+    },
+  };
+}
+
+function toAbsolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    // The current folder is gone: whoever opens it will say so.
+    return path;
+  }
+}
+
+/** `Run 'ID' not found` */
+function runNotFound(execution: string): AutokestraError {
+  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(execution)}' not found`, {
+    hint: "`autokestra runs list` shows the runs there are.",
+  });
 }

@@ -26,10 +26,16 @@ export interface TaskResult {
   readonly error?: { readonly name: string; readonly message: string };
 }
 
+/** What cancelled a run. */
+export type CancelledBy = "user" | "timeout" | "shutdown" | "superseded";
+
 /** The last event of a run. */
 export interface RunFinished extends EventBase {
   readonly event: "run.finished";
-  readonly status: "success" | "failed";
+  /** `cancelled`: its signal has ended it before all tasks had succeeded. */
+  readonly status: "success" | "failed" | "cancelled";
+  /** Only where the status is `cancelled`. */
+  readonly cancelledBy?: CancelledBy;
   readonly durationMs: number;
   readonly tasks: Readonly<Record<string, TaskResult>>;
   /** What was masked in this run, by name of the secret. */

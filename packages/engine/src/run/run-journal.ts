@@ -1,5 +1,5 @@
 import type { MaskedExit } from "./masked-exit.ts";
-import type { LogEvent, LogLevel, RunFinished, TaskResult } from "./run-event.ts";
+import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "./run-event.ts";
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
@@ -12,7 +12,8 @@ export interface RunJournal {
   taskRetried(task: string, attempt: number, error: Error): void;
   /** @param milliseconds how long it took; null for a task that was skipped */
   taskFinished(task: string, result: TaskResult, milliseconds: number | null): void;
-  finished(tasks: Readonly<Record<string, TaskResult>>): RunFinished;
+  /** @param cancelledBy null for a run that was not cancelled */
+  finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
 }
 
 /** @param execution the id of the run */
@@ -46,19 +47,24 @@ export function createRunJournal(execution: string, exit: MaskedExit): RunJourna
       log("task.retried", "warn", `attempt ${attempt} failed: ${error.message}`, { task }),
     taskFinished: (task, result, milliseconds) =>
       log("task.finished", result.status === "success" ? "info" : "error", describe(result, milliseconds), { task }),
-    finished(tasks) {
+    finished(tasks, cancelledBy) {
       const failed = Object.values(tasks).some((task) => task.status !== "success");
       return exit.finish({
         time: new Date().toISOString(),
         level: failed ? "error" : "info",
         event: "run.finished",
         execution,
-        status: failed ? "failed" : "success",
+        ...outcomeOf(failed, cancelledBy),
         durationMs: Math.round(performance.now() - began),
         tasks,
       });
     },
   };
+}
+
+function outcomeOf(failed: boolean, cancelledBy: CancelledBy | null): Pick<RunFinished, "status" | "cancelledBy"> {
+  if (!failed) return { status: "success" };
+  return cancelledBy === null ? { status: "failed" } : { status: "cancelled", cancelledBy };
 }
 
 function describe({ status, error }: TaskResult, milliseconds: number | null): string {

@@ -5,7 +5,7 @@ import { createMasker } from "@autokestra/secrets-masker";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import { createMaskedExit, registerSecrets } from "./masked-exit.ts";
 import { type PreparedRun, prepareRun, type ReadyTask } from "./prepare-run.ts";
-import type { RunFinished, RunSink, TaskResult } from "./run-event.ts";
+import type { CancelledBy, RunFinished, RunSink, TaskResult } from "./run-event.ts";
 import { readInputs } from "./run-inputs.ts";
 import { createRunJournal } from "./run-journal.ts";
 import { runTasks } from "./run-tasks.ts";
@@ -101,11 +101,17 @@ async function runPrepared(
         return result;
       },
     });
-    return journal.finished(results);
+    return journal.finished(results, cancelledBy(signal));
   } catch (error) {
     // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
     exit.close();
     broken.abort();
     throw error;
   }
+}
+
+/** Null where nothing has aborted the run. */
+function cancelledBy(signal: AbortSignal): CancelledBy | null {
+  if (!signal.aborted) return null;
+  return signal.reason instanceof Error && signal.reason.name === "TimeoutError" ? "timeout" : "user";
 }

@@ -17,16 +17,15 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
-  type LogEvent,
   openRunHistory,
   parseWorkflow,
   type RunEvent,
   type RunFilter,
-  type RunFinished,
   type RunHistory,
   type RunSink,
   runWorkflow,
 } from "../../src/index.ts";
+import { finished, id, numberOf, started } from "./run-events.ts";
 
 let folder: string;
 let path: string;
@@ -37,8 +36,8 @@ beforeEach(() => {
   path = join(folder, "below", "runs.db");
 });
 
-afterEach(() => {
-  for (const history of open.splice(0)) history.close();
+afterEach(async () => {
+  for (const history of open.splice(0)) await history.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -59,36 +58,12 @@ function recorder(history: RunHistory): RunSink {
   };
 }
 
-/** A UUID, as runs have them. */
-const id = (run: number) => `00000000-0000-4000-8000-${String(run).padStart(12, "0")}`;
-const numberOf = (execution: string) => Number(execution.slice(-12));
-const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
-
-const started = (run: number, workflow = "w"): LogEvent => ({
-  time: at(run % 60),
-  level: "info",
-  event: "run.started",
-  execution: id(run),
-  message: `workflow ${workflow}`,
-});
-
-const finished = (run: number, status: RunFinished["status"]): RunFinished => ({
-  time: at(59),
-  level: status === "success" ? "info" : "error",
-  event: "run.finished",
-  execution: id(run),
-  status,
-  durationMs: 1000,
-  tasks: { a: { status }, b: { status: "skipped" } },
-  masked: { TOKEN: { count: 2, variants: ["value", "base64"] } },
-});
-
 const rejection = (code: string, text: string) =>
   expect.objectContaining({ code, message: expect.stringContaining(text) });
 
-function errorOf(work: () => unknown): unknown {
+async function errorOf(work: () => unknown): Promise<unknown> {
   try {
-    work();
+    await work();
   } catch (error) {
     return error;
   }
@@ -110,10 +85,10 @@ describe("a run history", () => {
     };
     const { execution, durationMs, time } = await runWorkflow(workflow, { sources: [], sink });
     const another = await openHistory();
-    expect(JSON.stringify(another.events(execution))).toBe(JSON.stringify(events));
+    expect(JSON.stringify(await another.events(execution))).toBe(JSON.stringify(events));
     const startedAt = events[0]?.time;
-    const summary = { execution, workflow: "w", status: "failed", startedAt, finishedAt: time, durationMs, masked: {} };
-    expect(another.list()).toEqual([summary]);
+    const summary = { execution, workflow: "w", status: "failed", cancelledBy: null, startedAt };
+    expect(await another.list()).toEqual([{ ...summary, finishedAt: time, durationMs, masked: {} }]);
   });
 
   it("has no more of the workflow's id than was printed", async () => {
@@ -126,25 +101,28 @@ describe("a run history", () => {
     const found = { type: "apiKey", fields: { value: secret }, expiresAt: null } as const;
     const source = { id: "test", lookup: async () => ({ status: "found", secret: found }) as const };
     await runWorkflow(workflow, { sources: [source], sink: recorder(history) });
-    expect(history.list()[0]?.workflow).toBe("***SECRET***");
-    history.close();
+    expect((await history.list())[0]?.workflow).toBe("***SECRET***");
+    await history.close();
     expect(readFileSync(path).includes(secret)).toBe(false);
   });
 
   it("that does not exist reads as empty, and is not made by that", async () => {
     const history = await openHistory();
-    expect(history.list()).toEqual([]);
-    expect(errorOf(() => history.events("x"))).toEqual(rejection("RUN_NOT_FOUND", "Run 'x' not found"));
+    expect(await history.list()).toEqual([]);
+    expect(await errorOf(() => history.events("x"))).toEqual(rejection("RUN_NOT_FOUND", "Run 'x' not found"));
     expect(existsSync(join(folder, "below"))).toBe(false);
   });
 
   it.each<[RunFilter, number[]]>([
-    [{}, [3, 2, 1, 0]],
-    [{ workflow: "w" }, [3, 2, 1]],
+    [{}, [4, 3, 2, 1, 0]],
+    [{ workflow: "w" }, [4, 3, 2, 1]],
     [{ status: "success" }, [2, 0]],
+    [{ status: "cancelled" }, [4]],
+    [{ status: "running" }, [3]],
     [{ status: "unfinished" }, [3]],
+    [{ status: "lost" }, []],
     [{ workflow: "w", status: "failed", limit: 5 }, [1]],
-    [{ limit: 2 }, [3, 2]],
+    [{ limit: 2 }, [4, 3]],
   ])("lists the newest first: %j", async (filter, runs) => {
     const history = await openHistory();
     const what = [
@@ -152,24 +130,14 @@ describe("a run history", () => {
       ["w", "failed"],
       ["w", "success"],
       ["w", null],
+      ["w", "cancelled"],
     ] as const;
     for (const [run, [workflow, status]] of what.entries()) {
       const record = recorder(history);
       record(started(run, workflow));
       if (status !== null) record(finished(run, status));
     }
-    expect(history.list(filter).map(({ execution }) => numberOf(execution))).toEqual(runs);
-  });
-
-  it("keeps the 1 000 runs that began last with their events, whatever their clock said", async () => {
-    const history = await openHistory();
-    for (let run = 0; run < 1002; run++) {
-      recorder(history)({ ...started(run), time: new Date(Date.UTC(2030 - run, 0)).toISOString() });
-    }
-    const runs = history.list({ limit: 9999 }).map(({ execution }) => numberOf(execution));
-    expect([runs.length, runs[0], runs.at(-1)]).toEqual([1000, 1001, 2]);
-    expect(errorOf(() => history.events(id(1)))).toEqual(rejection("RUN_NOT_FOUND", id(1)));
-    expect(history.events(id(2))).toHaveLength(1);
+    expect((await history.list(filter)).map(({ execution }) => numberOf(execution))).toEqual(runs);
   });
 
   it("is written by several at once", async () => {
@@ -179,16 +147,16 @@ describe("a run history", () => {
     for (let turn = 0; turn < 20; turn++) {
       for (const [run, record] of records.entries()) record({ ...started(run), event: "task.log" });
     }
-    expect([0, 1, 2].map((run) => histories[0]?.events(id(run)).length)).toEqual([21, 21, 21]);
+    for (const run of records.keys()) expect(await histories[run]?.events(id(run))).toHaveLength(21);
   });
 
   it("is of no use once it is closed", async () => {
     const history = await openHistory();
     const record = recorder(history);
     record(started(0));
-    history.close();
+    await history.close();
     for (const work of [() => history.list(), () => history.events(id(0)), () => record(finished(0, "success"))]) {
-      expect(errorOf(work)).toEqual(rejection("HISTORY_UNAVAILABLE", "it is closed"));
+      expect(await errorOf(work)).toEqual(rejection("HISTORY_UNAVAILABLE", "it is closed"));
     }
   });
 
@@ -200,12 +168,12 @@ describe("a run history", () => {
     };
     remove();
     const gone = rejection("HISTORY_UNAVAILABLE", "it was moved or removed");
-    expect(errorOf(() => record(finished(0, "success")))).toEqual(gone);
+    expect(await errorOf(() => record(finished(0, "success")))).toEqual(gone);
     const other = recorder(await openHistory());
     other(started(1));
     remove();
     recorder(await openHistory())(started(2));
-    expect(errorOf(() => other(finished(1, "success")))).toEqual(gone);
+    expect(await errorOf(() => other(finished(1, "success")))).toEqual(gone);
   });
 
   it("is for its owner alone, with all that belongs to it", async () => {
@@ -216,14 +184,15 @@ describe("a run history", () => {
     expect(modes()).toEqual([0o600, 0o600, 0o600]);
     expect(statSync(join(folder, "below")).mode & 0o777).toBe(0o700);
     for (const file of files) chmodSync(file, 0o644);
-    (await openHistory()).list();
+    await (await openHistory()).list();
     expect(modes()).toEqual([0o600, 0o600, 0o600]);
   });
 
   it("leaves no draft of a process that was killed", async () => {
     recorder(await openHistory())(started(0));
-    writeFileSync(`${path}.1-${id(1)}.draft`, "");
-    (await openHistory()).list();
+    // Linux gives no pid beyond 2^22.
+    writeFileSync(`${path}.${2 ** 22 + 1}-${id(1)}.draft`, "");
+    await (await openHistory()).list();
     expect(readdirSync(join(folder, "below")).filter((name) => name.endsWith(".draft"))).toEqual([]);
   });
 
@@ -249,10 +218,17 @@ describe("what cannot be a run history", () => {
     ["one without a version", () => change("PRAGMA application_id = 0x616b726e"), "it is not a run history"],
     [
       "a newer one",
-      () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 2"),
+      () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 3"),
       "a newer version of autokestra has written it",
     ],
-    ["a link", () => symlinkSync("/dev/null", path), "it is not a regular file"],
+    [
+      "a link",
+      () => {
+        writeFileSync(join(folder, "elsewhere"), "");
+        symlinkSync("elsewhere", path);
+      },
+      "it is not a regular file",
+    ],
   ])("%s is left as it is", async (_, make, reason) => {
     path = join(folder, "runs.db");
     make();
@@ -260,8 +236,8 @@ describe("what cannot be a run history", () => {
     const before = [readFileSync(path), statSync(path).mode];
     const history = await openHistory();
     const expected = rejection("HISTORY_UNAVAILABLE", reason);
-    expect(errorOf(() => history.list())).toEqual(expected);
-    expect(errorOf(() => recorder(history)(started(0)))).toEqual(expected);
+    expect(await errorOf(() => history.list())).toEqual(expected);
+    expect(await errorOf(() => recorder(history)(started(0)))).toEqual(expected);
     expect([readFileSync(path), statSync(path).mode]).toEqual(before);
   });
 
@@ -275,7 +251,7 @@ describe("what cannot be a run history", () => {
     writeFileSync(path, copies[0] ?? "");
     writeFileSync(`${path}-wal`, copies[1] ?? "");
     const history = await openHistory();
-    expect(errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it is not a run history"));
+    expect(await errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it is not a run history"));
     expect(["", "-wal"].map((suffix) => readFileSync(path + suffix))).toEqual(copies);
   });
 
@@ -283,7 +259,7 @@ describe("what cannot be a run history", () => {
     recorder(await openHistory())(started(0));
     chownSync(path, 65_534, 65_534);
     const history = await openHistory();
-    expect(errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it belongs to another user"));
+    expect(await errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it belongs to another user"));
   });
 
   it("a WAL without its database is not given to another one", async () => {
@@ -291,14 +267,14 @@ describe("what cannot be a run history", () => {
     rmSync(path);
     const history = await openHistory();
     const expected = rejection("HISTORY_UNAVAILABLE", "it is gone, and only its WAL is left");
-    expect(errorOf(() => recorder(history)(started(1)))).toEqual(expected);
-    expect([history.list(), existsSync(path)]).toEqual([[], false]);
+    expect(await errorOf(() => recorder(history)(started(1)))).toEqual(expected);
+    expect([await history.list(), existsSync(path)]).toEqual([[], false]);
   });
 
   it("what was changed from outside is not given out", async () => {
     const history = await openHistory();
     recorder(history)(started(0));
-    history.close();
+    await history.close();
     const damaged = rejection("HISTORY_UNAVAILABLE", "it is damaged");
     for (const event of [
       "no JSON",
@@ -306,14 +282,14 @@ describe("what cannot be a run history", () => {
       '{"event":"run.finished"}',
       JSON.stringify({ ...started(0), time: "x" }),
     ]) {
-      change(`UPDATE events SET event = '${event}'`);
+      change(`UPDATE run_events SET event = '${event}'`);
       const changed = await openHistory();
-      expect(errorOf(() => changed.events(id(0)))).toEqual(damaged);
+      expect(await errorOf(() => changed.events(id(0)))).toEqual(damaged);
     }
-    for (const value of ["masked = '[]'", "masked = 'no JSON'", "started_at = 'x'", "execution = 'x'"]) {
-      change(`PRAGMA foreign_keys = OFF; UPDATE runs SET ${value}`);
+    for (const value of ["masked = '[]'", "masked = 'no JSON'", "started_at = 'x'", "id = 'x'"]) {
+      change(`PRAGMA foreign_keys = OFF; UPDATE run_records SET ${value}`);
       const changed = await openHistory();
-      expect(errorOf(() => changed.list())).toEqual(damaged);
+      expect(await errorOf(() => changed.list())).toEqual(damaged);
     }
   });
 

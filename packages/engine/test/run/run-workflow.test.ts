@@ -302,6 +302,18 @@ describe("runWorkflow", () => {
       { signal: cancel.signal },
     );
     expect(Object.values(finished.tasks).map(({ status }) => status)).toEqual(["failed", "failed", "skipped"]);
+    expect(finished).toMatchObject({ status: "cancelled", cancelledBy: "user" });
+  });
+
+  it("is cancelled by a timeout, and succeeds where its signal comes after the last task", async () => {
+    const { finished } = await run("\n  - { id: a, type: test/do.deaf }", { signal: AbortSignal.timeout(30) });
+    expect(finished).toMatchObject({ status: "cancelled", cancelledBy: "timeout" });
+    const cancel = new AbortController();
+    const sink = ({ event }: RunEvent) => {
+      if (event === "task.finished") cancel.abort();
+    };
+    const late = await run("\n  - { id: a, type: test/do.echo }", { signal: cancel.signal, sink });
+    expect([late.finished.status, "cancelledBy" in late.finished]).toEqual(["success", false]);
   });
 
   it("fails a task whose reference leads nowhere in an output", async () => {

@@ -1,0 +1,28 @@
+import { setTimeout } from "node:timers/promises";
+import { errorCode } from "@autokestra/secrets-core";
+
+/** The longest pause between two attempts, in milliseconds. */
+const MAX_PAUSE = 50;
+
+/** True for an error of SQLite that lasts as long as another connection holds its lock. */
+export function isLocked(error: unknown): boolean {
+  return /^SQLITE_(BUSY|PROTOCOL)/.test(errorCode(error));
+}
+
+/**
+ * Runs `attempt` again while another connection has the database locked. SQLite's own timeout would block the event loop; here
+ * only the caller waits. The pauses are random, so that no writer starves.
+ *
+ * @param giveUpAt when to stop, as `performance.now()` counts; called after each attempt
+ * @throws the error of the last attempt
+ */
+export async function retryWhileLocked<T>(attempt: () => T, giveUpAt: () => number): Promise<T> {
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isLocked(error) || performance.now() >= giveUpAt()) throw error;
+    }
+    await setTimeout(Math.random() * MAX_PAUSE);
+  }
+}
