@@ -1,6 +1,7 @@
-import { linkSync } from "node:fs";
-import { dirname } from "node:path";
-import { withDraft } from "./draft.ts";
+import { chmodSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errorCode } from "@autokestra/secrets-core";
+import { draftPath, withDraft } from "./draft.ts";
 import { fileIdentity } from "./file-identity.ts";
 import { syncFile, syncFolder } from "./sync-folder.ts";
 
@@ -12,37 +13,49 @@ import { syncFile, syncFolder } from "./sync-folder.ts";
  * @returns false, and changes nothing, where there is something of this name already
  */
 export function createPrivateFile(path: string, content: string | Uint8Array): boolean {
-  return publishNew(path, content, () => undefined);
+  return publishNew(path, () => withDraft(path, content, (draft) => linkSync(draft, path)));
 }
 
 /**
- * Creates a file as {@link createPrivateFile} does, with what `build` writes into the empty one that it is given.
+ * Creates a file as {@link createPrivateFile} does, by a library that makes the file itself and knows nothing of modes. What it
+ * makes, journals included, lies in a folder that only this user can enter, until the file is whole, has mode 0600 and is on the disk.
  *
+ * @param build makes the file of this name; no other process removes it meanwhile
  * @returns false, and changes nothing, where there is something of this name already
  */
-export function buildPrivateFile(path: string, build: (draft: string) => void): boolean {
-  return publishNew(path, "", (draft) => {
-    build(draft);
-    syncFile(draft);
-  });
+export function buildInPrivateFolder(path: string, build: (file: string) => void): boolean {
+  return publishNew(path, () => linkBuilt(path, build));
 }
 
-function publishNew(path: string, content: string | Uint8Array, build: (draft: string) => void): boolean {
-  const created = linkNew(path, content, build);
+function linkBuilt(path: string, build: (file: string) => void): void {
+  const folder = draftPath(path);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    chmodSync(folder, 0o700);
+    const file = join(folder, basename(path));
+    build(file);
+    chmodSync(file, 0o600);
+    syncFile(file);
+    linkSync(file, path);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs `link`, which gives a new file this name unless there is something of this name. */
+function publishNew(path: string, link: () => void): boolean {
+  const created = isLinked(path, link);
   syncFolder(dirname(path));
   return created;
 }
 
-function linkNew(path: string, content: string | Uint8Array, build: (draft: string) => void): boolean {
+function isLinked(path: string, link: () => void): boolean {
   try {
-    withDraft(path, content, (draft) => {
-      build(draft);
-      linkSync(draft, path);
-    });
+    link();
     return true;
   } catch (error) {
-    // Whoever was faster may have swept the draft: what counts is the file, not the error.
-    if (fileIdentity(path) === null) throw error;
+    // What counts is the file of another process, whatever the error; it may be gone again by now.
+    if (errorCode(error) !== "EEXIST" && fileIdentity(path) === null) throw error;
     return false;
   }
 }

@@ -35,31 +35,39 @@ function writeNewFile(path: string, content: string | Uint8Array): void {
   }
 }
 
-/**
- * Removes the drafts of `path` that killed processes have left behind. Call it only where a living process can do without its
- * own: once the file that it wants to create is there, or while holding the lock that it needs for replacing.
- */
+/** Removes the drafts of `path`, files and folders, whose processes no longer run. A living one keeps its own. */
 export function sweepDrafts(path: string): void {
-  const folder = dirname(path);
-  const name = basename(path);
-  for (const entry of readdirSync(folder)) {
-    if (entry.startsWith(name) && SUFFIX.test(entry.slice(name.length))) rmSync(join(folder, entry), { force: true });
-  }
+  sweep(dirname(path), (name, owner) => name === basename(path) && !isRunning(owner));
 }
 
 /**
- * Removes drafts of any name that processes have left which no longer run, files and folders. In another container the same
- * number can be that of another process: who lives on there must be able to do without its draft, or fail without harm.
+ * Removes every draft of `path`, those of living processes too. Call it only with the lock held that is needed for replacing the
+ * file: a process that has lost the lock must not find its draft.
+ */
+export function sweepDraftsOfOthers(path: string): void {
+  sweep(dirname(path), (name) => name === basename(path));
+}
+
+/**
+ * Removes drafts of any name whose processes no longer run, files and folders. In another container the same number can be that of
+ * another process: a living process there fails without harm, and can try again.
  */
 export function sweepDeadDrafts(folder: string): void {
+  sweep(folder, (_, owner) => !isRunning(owner));
+}
+
+function sweep(folder: string, isSwept: (name: string, owner: number) => boolean): void {
   for (const entry of readdirSync(folder)) {
     const at = entry.lastIndexOf(".", entry.length - ".draft".length - 1);
     const owner = SUFFIX.exec(entry.slice(at))?.[1];
-    if (owner !== undefined && !isRunning(Number(owner))) rmSync(join(folder, entry), { recursive: true, force: true });
+    if (owner !== undefined && isSwept(entry.slice(0, at), Number(owner))) {
+      rmSync(join(folder, entry), { recursive: true, force: true });
+    }
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether there is a process of this number, be it of another user. */
+export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

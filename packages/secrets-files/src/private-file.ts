@@ -16,13 +16,16 @@ export function checkPrivateFile(descriptor: number, path: string, refuse: Refus
   const me = process.geteuid?.() ?? uid;
   if (uid !== me && uid !== 0) throw refuse("belongs to another user", `Make it yours: chown ${me} '${path}'`);
   if ((mode & OTHERS) !== 0) throw refuse("can be read by others", `Run: chmod 600 '${path}'`);
-  const folder = dirname(path);
-  if (anybodyCanReplaceIn(statSync(folder).mode)) {
-    throw refuse("lies in a folder that everybody can write to", `Run: chmod o-w '${folder}'`);
-  }
+  checkFolder(dirname(path), refuse);
 }
 
-/** In a sticky folder only the owner of a file can replace it. */
-function anybodyCanReplaceIn(mode: number): boolean {
-  return (mode & 0o002) !== 0 && (mode & STICKY) === 0;
+/**
+ * Checks that not everybody can replace the files in a folder. In a sticky one, such as /tmp, only the owner of a file can.
+ *
+ * @throws what `refuse` makes of `lies in a folder that everybody can write to`
+ */
+export function checkFolder(folder: string, refuse: Refuse): void {
+  const { mode } = statSync(folder);
+  if ((mode & 0o002) === 0 || (mode & STICKY) !== 0) return;
+  throw refuse("lies in a folder that everybody can write to", `Run: chmod o-w '${folder}'`);
 }

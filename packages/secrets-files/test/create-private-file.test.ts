@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect, it } from "vitest";
-import { buildPrivateFile, createPrivateFile } from "../src/index.ts";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { buildInPrivateFolder, createPrivateFile, sweepDeadDrafts, sweepDrafts } from "../src/index.ts";
 import { bundleScript, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
@@ -31,25 +31,47 @@ it("a folder that is not there is an error of the file system", () => {
   expect(() => createPrivateFile(path, "x")).toThrow(expect.objectContaining({ code: "ENOENT" }));
 });
 
-it("what is built has mode 0600 and appears when it is whole", () => {
-  const folder = temporaryFolder();
-  const path = join(folder, "file");
-  const build = (draft: string) => {
-    expect([modeOf(draft), existsSync(path)]).toEqual(["600", false]);
-    writeFileSync(draft, "built");
-  };
-  expect([buildPrivateFile(path, build), modeOf(path), readFileSync(path, "utf8")]).toEqual([true, "600", "built"]);
-  expect(buildPrivateFile(path, (draft) => writeFileSync(draft, "again"))).toBe(false);
-  expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["built", ["file"]]);
-});
+describe("buildInPrivateFolder", () => {
+  it("K18: what a library builds with its own mode is 0600, and reachable by nobody else from the first byte", () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "file");
+    const build = (file: string) => {
+      writeFileSync(file, "built", { mode: 0o644 });
+      writeFileSync(`${file}-journal`, "built", { mode: 0o644 });
+      expect([modeOf(dirname(file)), existsSync(path)]).toEqual(["700", false]);
+    };
+    expect(buildInPrivateFolder(path, build)).toBe(true);
+    expect([modeOf(path), readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["600", "built", ["file"]]);
+    expect(buildInPrivateFolder(path, (file) => writeFileSync(file, "again"))).toBe(false);
+    expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["built", ["file"]]);
+  });
 
-it("nothing is left of what cannot be built", () => {
-  const folder = temporaryFolder();
-  const fail = () => {
-    throw new RangeError("broken");
-  };
-  expect(() => buildPrivateFile(join(folder, "file"), fail)).toThrow("broken");
-  expect(readdirSync(folder)).toEqual([]);
+  it("K18: two that build the same file at once do not disturb each other: one wins, whole", () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "file");
+    const later = buildInPrivateFolder(path, (first) => {
+      sweepDrafts(path);
+      sweepDeadDrafts(folder);
+      expect(buildInPrivateFolder(path, (second) => writeFileSync(second, "second"))).toBe(true);
+      writeFileSync(first, "first");
+    });
+    expect([later, readFileSync(path, "utf8"), readdirSync(folder)]).toEqual([false, "second", ["file"]]);
+  });
+
+  it.each([
+    [
+      "fails",
+      () => {
+        throw new RangeError("broken");
+      },
+      "broken",
+    ],
+    ["makes nothing", () => undefined, "ENOENT"],
+  ])("leaves nothing behind of a build that %s", (_, build, message) => {
+    const folder = temporaryFolder();
+    expect(() => buildInPrivateFolder(join(folder, "file"), build)).toThrow(message);
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 it("of twenty processes that start at once one creates the file, and it is whole", async () => {

@@ -23,7 +23,14 @@ it("work gets null where there is no file", () => {
 });
 
 it.each([
-  ["a symbolic link", "is a symbolic link", (path: string) => symlinkSync("/etc/passwd", path)],
+  [
+    "a symbolic link",
+    "is a symbolic link",
+    (path: string) => {
+      writeFileSync(`${path}.other`, "");
+      symlinkSync(`${path}.other`, path);
+    },
+  ],
   ["a link to nothing", "is a symbolic link", (path: string) => symlinkSync("nothing", path)],
   ["a folder", "is not a regular file", (path: string) => mkdirSync(path)],
   ["a named pipe that nobody writes to", "is not a regular file", (path: string) => execFileSync("mkfifo", [path])],

@@ -19,7 +19,7 @@ it.each([
 
 it.each([
   ["is another by now", () => false],
-  ["can no longer be replaced, as its draft was swept", (path: string) => sweepDrafts(path) === undefined],
+  ["can no longer be replaced, as its draft was swept", (path: string) => replacePrivateFile(path, "theirs", yes)],
 ])("a file that %s is left alone", (_, look) => {
   const folder = temporaryFolder();
   const path = join(folder, "file");
@@ -51,6 +51,15 @@ it("the drafts of killed processes are swept, and nothing else is", () => {
   expect(replacePrivateFile(path, "new", yes)).toBe(true);
   expect(existsSync(draft)).toBe(false);
   expect(readdirSync(folder)).toEqual(["store.json", ...kept]);
+});
+
+it("K18: sweepDrafts leaves the drafts of living processes", () => {
+  const folder = temporaryFolder();
+  const random = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft";
+  const kept = [`file.1-${random}`, `file.${process.pid}-${random}`, `other.999999999-${random}`];
+  for (const name of [...kept, `file.999999999-${random}`]) writeFileSync(join(folder, name), "x");
+  sweepDrafts(join(folder, "file"));
+  expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });
 
 it("drafts of processes that no longer run are swept whatever their name, folders too, and nothing else is", () => {
