@@ -12,6 +12,8 @@ export interface DatedInput extends SecretInput {
   readonly createdAt?: Timestamp | null | undefined;
   /** Default: now. */
   readonly updatedAt?: Timestamp | null | undefined;
+  /** The number of the record where it was imported from. Kept where the secret is new. Default: none. */
+  readonly importedId?: number | null | undefined;
 }
 
 /** What an input says once it is checked; only id and version are still open. */
@@ -25,12 +27,26 @@ export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fie
 export function checkInput(input: DatedInput): ValidInput {
   const name = parseSecretName(input.name);
   const fields = parseFields(name, input.type, input.fields);
-  const { type, description, tags, createdAt, updatedAt, ifVersion } = input;
-  if (typeof description === "string") refuseBadText(name, "description", descriptionSchema.safeParse(description));
-  for (const tag of tags ?? []) refuseBadText(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
+  const { description, tags } = input;
+  checkTexts(name, { description, tags });
   const unique = tags === undefined ? undefined : [...new Set(tags)];
   const expiresAt = readExpiry(name, input, fields);
-  return { name, type, fields, description, tags: unique, expiresAt, createdAt, updatedAt, ifVersion };
+  return { ...input, name, fields, tags: unique, expiresAt };
+}
+
+/** @throws AutokestraError `VALUE_INVALID` */
+export function checkTexts(name: SecretName, { description, tags }: Pick<SecretInput, "description" | "tags">): void {
+  if (typeof description === "string") refuseBadText(name, "description", descriptionSchema.safeParse(description));
+  for (const tag of tags ?? []) refuseBadText(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
+}
+
+/** @throws AutokestraError `VALUE_INVALID` */
+export function checkExpiry(name: SecretName, input: string | number): Timestamp {
+  const expiresAt = parseTimestamp(input);
+  if (expiresAt !== null) return expiresAt;
+  throw new AutokestraError("VALUE_INVALID", `Secret '${name}': the expiry is not a time`, {
+    hint: "Write ISO 8601, such as 2027-01-31 or 2027-01-31T12:00:00Z, or milliseconds since 1970.",
+  });
 }
 
 function refuseBadText(
@@ -42,16 +58,16 @@ function refuseBadText(
   if (issue) throw new AutokestraError("VALUE_INVALID", `Secret '${name}': ${what} ${issue.message}`);
 }
 
+/** The expiry that a bearerToken or an oauth secret has in a field; null for all others. */
+export function expiryInFields(type: SecretInput["type"], fields: SecretFields): Timestamp | null {
+  return typeof fields["expiresAt"] === "string" && type !== "custom" ? fields["expiresAt"] : null;
+}
+
 /** A bearerToken and an oauth secret can say when they expire in a field; the metadata must then say the same. */
 function readExpiry(name: SecretName, input: SecretInput, fields: SecretFields): Timestamp | null {
-  const inField = typeof fields["expiresAt"] === "string" && input.type !== "custom" ? fields["expiresAt"] : null;
+  const inField = expiryInFields(input.type, fields);
   if (input.expiresAt === undefined || input.expiresAt === null) return inField;
-  const expiresAt = parseTimestamp(input.expiresAt);
-  if (expiresAt === null) {
-    throw new AutokestraError("VALUE_INVALID", `Secret '${name}': the expiry is not a time`, {
-      hint: "Write ISO 8601, such as 2027-01-31 or 2027-01-31T12:00:00Z, or milliseconds since 1970.",
-    });
-  }
+  const expiresAt = checkExpiry(name, input.expiresAt);
   if (inField !== null && inField !== expiresAt) {
     throw new AutokestraError("VALUE_INVALID", `Secret '${name}' has two different expiry times`, {
       hint: "Give it once: as the expiry of the secret or as its field expiresAt.",

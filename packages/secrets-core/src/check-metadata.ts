@@ -4,7 +4,8 @@ import { REQUIRED_FIELDS } from "./secret-type.ts";
 
 /** Metadata as far as the types of columns go. */
 type Columns = Record<"id" | "name" | "type" | "createdAt" | "updatedAt", string> &
-  Record<"description" | "expiresAt" | "deletedAt", string | null> & { version: number; tags: unknown };
+  Record<"description" | "expiresAt" | "deletedAt" | "policy", string | null> &
+  Record<"revision" | "importedId", number | null> & { version: number; tags: unknown };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 /** On a day that every month has. */
@@ -21,7 +22,8 @@ export function isMetadata(metadata: Columns): metadata is SecretMetadata {
 
 /** True for nothing that the schema refuses. */
 function isPlain(metadata: Columns): boolean {
-  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = metadata;
+  const { id, name, type, description, tags, version, revision, importedId, policy } = metadata;
+  const { createdAt, updatedAt, expiresAt, deletedAt } = metadata;
   return (
     UUID.test(id) &&
     isIdentifier(name) &&
@@ -29,11 +31,17 @@ function isPlain(metadata: Columns): boolean {
     (description === null || ASCII_LINE.test(description)) &&
     Array.isArray(tags) &&
     tags.every((tag) => typeof tag === "string" && ASCII_LINE.test(tag)) &&
-    Number.isSafeInteger(version) &&
-    version > 0 &&
+    isCount(version) &&
+    isCount(revision) &&
     TIME.test(createdAt) &&
     TIME.test(updatedAt) &&
     (expiresAt === null || TIME.test(expiresAt)) &&
-    (deletedAt === null || TIME.test(deletedAt))
+    (deletedAt === null || TIME.test(deletedAt)) &&
+    (importedId === null || importedId === 0 || isCount(importedId)) &&
+    (policy === null || typeof policy === "string")
   );
+}
+
+function isCount(number: number | null): boolean {
+  return number !== null && Number.isSafeInteger(number) && number > 0;
 }

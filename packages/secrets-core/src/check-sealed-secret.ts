@@ -25,14 +25,18 @@ export function checkSealedSecret(secret: SealedSecret): SealedSecret {
 }
 
 /** The copy of a secret that is plainly right; null where the schema has to look at it, which takes ten times as long. */
-function copyPlain({ metadata, envelope }: SealedSecret): SealedSecret | null {
+function copyPlain({ metadata, envelope, mac }: SealedSecret): SealedSecret | null {
   if (typeof metadata !== "object" || typeof envelope !== "object") return null;
-  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = metadata;
+  const { id, name, type, description, tags, version, revision } = metadata;
+  const { createdAt, updatedAt, expiresAt, deletedAt, importedId, policy } = metadata;
   const { format, keyId, nonce, ciphertext, tag } = envelope;
   const isText = [id, name, type, createdAt, updatedAt, keyId].every((text) => typeof text === "string");
-  const isTextOrNull = [description, expiresAt, deletedAt].every((text) => text === null || typeof text === "string");
+  const isTextOrNull = [description, expiresAt, deletedAt, mac].every(
+    (text) => text === null || typeof text === "string",
+  );
   const areBytes = [nonce, ciphertext, tag].every((bytes) => bytes instanceof Uint8Array);
   if (!isText || !isTextOrNull || !areBytes || !Number.isSafeInteger(format) || format < 0) return null;
-  const copy = { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt };
-  return isMetadata(copy) ? { metadata: copy, envelope: { format, keyId, nonce, ciphertext, tag } } : null;
+  const own = { id, name, type, description, tags, version, revision };
+  const copy = { ...own, createdAt, updatedAt, expiresAt, deletedAt, importedId, policy };
+  return isMetadata(copy) ? { metadata: copy, envelope: { format, keyId, nonce, ciphertext, tag }, mac } : null;
 }

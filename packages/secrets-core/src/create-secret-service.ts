@@ -1,103 +1,93 @@
 import { checkInput, type ValidInput } from "./check-input.ts";
-import { AutokestraError, integrityFailed, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
-import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
-import type { Plaintext } from "./secret-encryption.ts";
+import { AutokestraError, secretNotFound } from "./errors.ts";
+import { secrecyOf } from "./field-secrecy.ts";
+import type { SecretMetadata } from "./secret.ts";
+import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
-import { RESTORABLE_DAYS, type SecretService, type SecretServiceOptions } from "./secret-service.ts";
-import type { SecretFields } from "./secret-type.ts";
-import { createSecretWriter } from "./secret-writer.ts";
-import { daysAfter, isBefore, type Timestamp } from "./time.ts";
+import { createSecretReader, type OpenedSecret } from "./secret-reader.ts";
+import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
+import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
 
+/**
+ * Composes secrets by name out of a store and an encryption.
+ *
+ * @param options its `store` and `encryption` are closed with the service
+ */
 export function createSecretService(options: SecretServiceOptions): SecretService {
-  const { store, encryption, now } = options;
+  const { store, encryption } = options;
+  const reader = createSecretReader(options);
   const writer = createSecretWriter(options);
+  const changes = createSecretChanges(options, reader);
 
-  /** What was deleted before this moment can no longer be restored. */
-  function deletedSince(): Timestamp {
-    return daysAfter(now(), -RESTORABLE_DAYS);
-  }
-
-  function isOver({ deletedAt }: SecretMetadata): boolean {
-    return deletedAt !== null && isBefore(deletedAt, deletedSince());
-  }
-
-  /** The secret, be it deleted; null where it can no longer be restored. */
-  function restorable(sealed: SealedSecret | null): SealedSecret | null {
-    return sealed === null || isOver(sealed.metadata) ? null : sealed;
-  }
-
-  /** @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
-  function inUse(name: SecretName, sealed: SealedSecret | null): SealedSecret {
-    const found = restorable(sealed);
-    if (found === null) throw secretNotFound(name);
-    const { deletedAt } = found.metadata;
-    if (deletedAt !== null) throw deletedUntil(name, deletedAt);
-    return found;
-  }
-
-  /** What has the name now, for a write: what cannot be restored is gone before it. */
-  async function findForWrite(name: SecretName): Promise<SecretMetadata | null> {
-    const { metadata } = (await store.get(name)) ?? { metadata: null };
-    if (metadata === null || !isOver(metadata)) return metadata;
-    await store.purgeDeleted(deletedSince());
-    return (await store.get(name))?.metadata ?? null;
-  }
-
-  async function historyInUse(name: SecretName): Promise<readonly SealedSecret[]> {
-    const history = await store.history(name);
-    inUse(name, history[0] ?? null);
-    return history;
-  }
-
-  async function open(name: SecretName, { metadata, envelope }: SealedSecret): Promise<Secret> {
-    const plaintext = await encryption.open(metadata, envelope);
-    return { metadata, fields: parsePlaintext(name, plaintext) };
+  /** Also what is damaged: ids need no metadata. */
+  async function purge(name: SecretName): Promise<void> {
+    const ids = await store.ids({ name });
+    const purged = await Promise.all(ids.map(async (id) => await store.purge(id)));
+    if (!purged.includes(true)) throw secretNotFound(name);
   }
 
   const service: SecretService = {
     async create(input) {
       const valid = checkInput(input);
-      const current = await findForWrite(valid.name);
-      if (current !== null && current.deletedAt !== null) throw deletedUntil(valid.name, current.deletedAt);
-      return only(await writer.write([valid], [null]));
+      return written(await writer.write([valid], [null]));
     },
 
     async update(input, ifVersion) {
-      const name = parseSecretName(input.name);
-      inUse(name, await store.get(name));
+      await reader.current(parseSecretName(input.name));
       return await service.set(input, { ifVersion });
     },
 
     async set(input, { ifVersion } = {}) {
-      return only(await service.setAll([{ ...input, ifVersion }]));
+      return written(await service.setAll([{ ...input, ifVersion }]));
     },
 
     async setAll(inputs) {
-      return await writer.overwrite(checkNames(inputs.map(checkInput)), findForWrite);
+      return await writer.overwrite(checkNames(inputs.map(checkInput)), async (name) => await reader.openIfThere(name));
     },
 
-    async get(text, { atVersion } = {}) {
+    async get(name, { atVersion } = {}) {
+      const { metadata, fields, flags } = await reader.open(parseSecretName(name), atVersion);
+      return { metadata, fields, flags };
+    },
+
+    async find(name) {
+      return (await store.get(parseSecretName(name)))?.metadata ?? null;
+    },
+
+    async describe(text) {
       const name = parseSecretName(text);
-      if (atVersion !== undefined) return await open(name, pickVersion(name, await historyInUse(name), atVersion));
-      return await open(name, inUse(name, await store.get(name)));
+      const { metadata, fields, flags } = await reader.open(name);
+      const secrecy = secrecyOf(metadata.type, fields, flags);
+      const shown = secrecy.filter((field) => field.public).map((field) => [field.name, fields[field.name]]);
+      const versions = await reader.history(name);
+      return {
+        metadata,
+        fields: secrecy,
+        publicFields: Object.fromEntries(shown),
+        versions: versions.map((version) => version.metadata),
+      };
     },
 
-    async describe(name) {
-      return restorable(await store.get(parseSecretName(name)))?.metadata ?? null;
-    },
-
-    async versions(text) {
-      const name = parseSecretName(text);
-      return (await historyInUse(name)).map(({ metadata }) => metadata);
+    async versions(name) {
+      return (await reader.history(parseSecretName(name))).map(({ metadata }) => metadata);
     },
 
     async rollback(text, toVersion) {
       const name = parseSecretName(text);
-      const history = await historyInUse(name);
-      const { metadata, fields } = await open(name, pickVersion(name, history, toVersion));
-      const { type, description, tags, expiresAt } = metadata;
-      const input = checkInput({ name, type, fields, description, tags, expiresAt });
-      return only(await writer.write([input], [history[0]?.metadata ?? null]));
+      return await retryWhileOthersWrite(async () => {
+        const older = await reader.open(name, toVersion);
+        const current = await reader.open(name);
+        const next = rolledBack(older, current.metadata);
+        return async () => written(await writer.write([next], [current]));
+      });
+    },
+
+    async edit(name, change, editOptions = {}) {
+      return await changes.edit(parseSecretName(name), change, editOptions);
+    },
+
+    async rename(from, to) {
+      return await changes.rename(parseSecretName(from), parseSecretName(to));
     },
 
     async list(filter = {}) {
@@ -105,27 +95,16 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
         throw new AutokestraError("USAGE", "The limit of a list must be a whole number from 0 on");
       }
-      return await store.list(state === "active" ? filter : { ...filter, deletedSince: deletedSince() });
+      return await store.list(state === "active" ? filter : { ...filter, deletedSince: reader.retentionStart() });
     },
 
-    async delete(text, { purge = false } = {}) {
+    async delete(text, { purge: isFinal = false } = {}) {
       const name = parseSecretName(text);
-      if (purge) {
-        if (!(await store.purge(name))) throw secretNotFound(name);
-        return;
-      }
-      inUse(name, await store.get(name));
-      // First: once it is deleted, nothing may say that it is not.
-      await store.purgeDeleted(deletedSince());
-      if (!(await store.delete(name, now()))) throw secretNotFound(name);
+      await (isFinal ? purge(name) : changes.delete(name));
     },
 
-    async restore(text) {
-      const name = parseSecretName(text);
-      const sealed = restorable(await store.get(name));
-      if (sealed === null) throw secretNotFound(name);
-      if (!(await store.restore(name))) throw nothingToRestore(name);
-      return { ...sealed.metadata, deletedAt: null };
+    async restore(name, { id } = {}) {
+      return await changes.restore(parseSecretName(name), id);
     },
 
     async close() {
@@ -137,31 +116,22 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 }
 
 /**
- * What was sealed was checked before: whoever could change it could also have sealed anything. An error of JSON.parse quotes what
- * it has read: it must not get out.
+ * The value of an older version as it is written today.
+ *
+ * @throws AutokestraError `VALUE_INVALID` where it is of another type
  */
-function parsePlaintext(name: string, plaintext: Plaintext): SecretFields {
-  try {
-    return JSON.parse(plaintext);
-  } catch {
-    throw integrityFailed(name);
+function rolledBack({ metadata, fields }: OpenedSecret, today: SecretMetadata): ValidInput {
+  const { name, type, expiresAt } = today;
+  if (metadata.type !== type) {
+    const message = `Version ${metadata.version} of secret '${name}' is of type ${metadata.type}, and the secret is of type ${type} today`;
+    throw new AutokestraError("VALUE_INVALID", message, { hint: "Read the older value, and set it with its type." });
   }
+  return { name, type, expiresAt, fields: withExpiry(type, fields, expiresAt) };
 }
 
-function only([metadata]: readonly SecretMetadata[]): SecretMetadata {
+function written([metadata]: readonly SecretMetadata[]): SecretMetadata {
   if (metadata === undefined) throw new TypeError("nothing was written");
   return metadata;
-}
-
-function deletedUntil(name: SecretName, deletedAt: Timestamp): AutokestraError {
-  return secretDeleted(name, daysAfter(deletedAt, RESTORABLE_DAYS));
-}
-
-function pickVersion(name: SecretName, history: readonly SealedSecret[], version: number): SealedSecret {
-  const sealed = history.find(({ metadata }) => metadata.version === version);
-  const versions = history.map(({ metadata }) => metadata.version);
-  if (sealed === undefined) throw versionNotFound(name, version, versions);
-  return sealed;
 }
 
 function checkNames(inputs: readonly ValidInput[]): readonly ValidInput[] {
@@ -172,10 +142,4 @@ function checkNames(inputs: readonly ValidInput[]): readonly ValidInput[] {
     seen.add(name);
   }
   return inputs;
-}
-
-function nothingToRestore(name: SecretName): AutokestraError {
-  return new AutokestraError("SECRET_EXISTS", `Secret '${name}' is in use: there is nothing to restore`, {
-    hint: `\`autokestra secrets versions ${name}\` shows its older versions.`,
-  });
 }

@@ -22,10 +22,13 @@ export type ErrorCode =
   | "KEY_MISSING"
   | "KEY_WRONG"
   | "KEY_UNREADABLE"
+  | "KEY_UNAVAILABLE"
+  | "DATA_KEY_IN_USE"
   | "INTEGRITY_FAILED"
   | "STORE_UNAVAILABLE"
   | "STORE_CORRUPT"
   | "STORE_TOO_NEW"
+  | "STORE_ROLLED_BACK"
   | "SOURCE_FAILED"
   | "HISTORY_UNAVAILABLE"
   | "RUN_NOT_FOUND"
@@ -133,12 +136,9 @@ export function fieldNotFound(field: string, name: string, fields: readonly stri
   );
 }
 
-/**
- * A record that does not open. A wrong key and a changed record give this same text, so that nobody learns from outside
- * which of the two it was.
- */
+/** A record that does not open although the key is right, or whose metadata are not what was written last. */
 export function integrityFailed(name: string): AutokestraError {
   return new AutokestraError("INTEGRITY_FAILED", `Secret '${quoteText(name)}' cannot be opened`, {
-    hint: "The key is not the one it was sealed with, or the record was changed. Restore the key or the record, or set the secret again.",
+    hint: "Its record was changed outside of autokestra. Restore it from a backup, or remove it for good and set it again.",
   });
 }

@@ -26,14 +26,16 @@ export {
   secretsMissing,
   versionNotFound,
 } from "./errors.ts";
-export type { MasterKey, MasterKeyProvider, PendingKey } from "./master-key-provider.ts";
-export { createMemoryStore } from "./memory-store.ts";
+export { type FieldSecrecy, type FlagChange, secrecyOf } from "./field-secrecy.ts";
+export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
+export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 export { plural } from "./plural.ts";
 export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
 export {
   descriptionSchema,
   type Envelope,
   envelopeSchema,
+  type FieldFlags,
   type SealedSecret,
   type Secret,
   type SecretInput,
@@ -42,28 +44,38 @@ export {
   secretMetadataSchema,
   tagSchema,
 } from "./secret.ts";
-export type { Plaintext, RecordIdentity, SealResult, SecretEncryption } from "./secret-encryption.ts";
+export type { Plaintext, RecordIdentity, SealedBatch, SecretEncryption, UnsealedSecret } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
+export { parsePayload, type SecretPayload, toCurrentPayload } from "./secret-payload.ts";
 export type { ResolvedSecret, SecretResolver, SecretScope } from "./secret-resolver.ts";
 export {
   type DeleteOptions,
+  type EditOptions,
   type GetOptions,
   MAX_SECRET_LENGTH,
-  RESTORABLE_DAYS,
+  RETENTION_DAYS,
+  type RestoreOptions,
+  type SecretDescription,
+  type SecretEdit,
   type SecretService,
   type SecretServiceOptions,
   type WriteOptions,
 } from "./secret-service.ts";
 export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
 export {
+  type Anchor,
+  type ExpectedSecret,
+  type IdPage,
   KEPT_VERSIONS,
-  type NamePage,
   type PutOptions,
+  type ResealedSecret,
   type SecretFilter,
+  type SecretRewrite,
   type SecretStore,
   type SecretStoreFile,
   type SecretWrite,
+  type StoreLayout,
 } from "./secret-store.ts";
 export {
   type FieldValue,
@@ -82,6 +94,22 @@ export {
   storeTooNew,
   storeUnavailable,
 } from "./store-errors.ts";
-export { checkHeader, checkHistory, checkWrite, passesFilter, selectSecrets } from "./store-rules.ts";
+export {
+  type CheckedWrite,
+  checkAnchor,
+  checkHeader,
+  checkHistory,
+  checkRewrite,
+  checkWrites,
+  compareSecrets,
+  dataKeyInUse,
+  isResealable,
+  layoutTooOld,
+  passesFilter,
+  type StoredSecrets,
+  secretExists,
+  selectSecrets,
+  spreadCurrent,
+} from "./store-rules.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
 export { isBefore, parseTimestamp, type Timestamp } from "./time.ts";

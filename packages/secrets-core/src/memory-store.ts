@@ -1,115 +1,247 @@
 import { checkSealedSecret } from "./check-sealed-secret.ts";
 import type { SealedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
-import { KEPT_VERSIONS, type SecretStore } from "./secret-store.ts";
+import { type Anchor, KEPT_VERSIONS, type SecretStore, type StoreLayout } from "./secret-store.ts";
 import { storeClosed } from "./store-errors.ts";
-import { checkHeader, checkWrite, selectSecrets } from "./store-rules.ts";
-import { isBefore, type Timestamp } from "./time.ts";
+import {
+  checkAnchor,
+  checkHeader,
+  checkRewrite,
+  checkWrites,
+  dataKeyInUse,
+  isResealable,
+  layoutTooOld,
+  selectSecrets,
+  spreadCurrent,
+} from "./store-rules.ts";
+import { isBefore } from "./time.ts";
+
+/** What a memory store begins with: for tests. */
+export interface MemoryStoreOptions {
+  /** Default: 2. */
+  readonly layout?: StoreLayout | undefined;
+  /** Default: none. */
+  readonly header?: string | null | undefined;
+  /** Versions of any secrets, those of one secret in their order. In layout 1 macs are left out, and revisions are versions. */
+  readonly secrets?: readonly SealedSecret[] | undefined;
+}
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
-export function createMemoryStore(): SecretStore {
-  /** The versions of each secret, the newest first. */
-  const secrets = new Map<SecretName, readonly SealedSecret[]>();
-  let header: string | null = null;
-  let open = true;
-
-  function use(): void {
-    if (!open) throw storeClosed();
-  }
-
-  function current(name: SecretName): SealedSecret | null {
-    return secrets.get(name)?.[0] ?? null;
-  }
-
-  /** @returns false where the secret is not there, or is in the other state */
-  function mark(name: SecretName, isDeleted: boolean, deletedAt: Timestamp | null): boolean {
-    const versions = secrets.get(name) ?? [];
-    const [newest] = versions;
-    if (newest === undefined || (newest.metadata.deletedAt !== null) !== isDeleted) return false;
-    secrets.set(
-      name,
-      versions.map(({ metadata, envelope }) => ({ metadata: { ...metadata, deletedAt }, envelope })),
-    );
-    return true;
-  }
-
+export function createMemoryStore({ layout = 2, header = null, secrets = [] }: MemoryStoreOptions = {}): SecretStore {
+  const content: Content = {
+    layout,
+    header,
+    secrets: group(layout === 1 ? secrets.map(withoutMac) : secrets),
+    anchors: new Map(),
+    isOpen: true,
+  };
   return {
     backend: "memory",
-    async readHeader() {
-      use();
-      return header;
-    },
-    async writeHeader(next, expected) {
-      use();
-      if (header !== expected) return false;
-      header = next;
-      return true;
-    },
-    async get(name) {
-      use();
-      return current(name);
-    },
-    async history(name) {
-      use();
-      return secrets.get(name) ?? [];
-    },
-    async names({ after = "", limit } = {}) {
-      use();
-      const behind = [...secrets.keys()].filter((name) => name > after).sort();
-      return behind.slice(0, limit);
-    },
-    async list(filter) {
-      use();
-      return selectSecrets(
-        [...secrets.values()].flatMap(([newest]) => newest?.metadata ?? []),
-        filter,
-      );
-    },
-    async put(writes, expectedHeader, { keepVersions = KEPT_VERSIONS } = {}) {
-      use();
-      checkHeader(header, expectedHeader);
-      const checked = writes.map((write) => checkWrite(write, (name) => current(name)?.metadata ?? null));
-      for (const secret of checked) {
-        const { name } = secret.metadata;
-        mark(name, true, null);
-        secrets.set(name, [secret, ...(secrets.get(name) ?? [])].slice(0, Math.max(1, keepVersions)));
-      }
-    },
-    async reseal(changes, expectedHeader) {
-      use();
-      checkHeader(header, expectedHeader);
-      for (const { metadata, envelope } of changes.map(checkSealedSecret)) {
-        const versions = secrets.get(metadata.name) ?? [];
-        const isSame = ({ metadata: { id, version } }: SealedSecret) =>
-          id === metadata.id && version === metadata.version;
-        if (!versions.some(isSame)) continue;
-        secrets.set(
-          metadata.name,
-          versions.map((one) => (isSame(one) ? { ...one, envelope } : one)),
-        );
-      }
-    },
-    async delete(name, deletedAt) {
-      use();
-      return mark(name, false, deletedAt);
-    },
-    async restore(name) {
-      use();
-      return mark(name, true, null);
-    },
-    async purge(name) {
-      use();
-      return secrets.delete(name);
-    },
-    async purgeDeleted(before) {
-      use();
-      const old = [...secrets].filter(([, [newest]]) => isBefore(newest?.metadata.deletedAt ?? null, before));
-      for (const [name] of old) secrets.delete(name);
-      return old.length;
-    },
+    ...createReads(content),
+    ...createWrites(content),
+    ...createChanges(content),
+    ...createRemovals(content),
     async close() {
-      open = false;
-      secrets.clear();
+      content.isOpen = false;
+      content.secrets.clear();
     },
   };
+}
+
+interface Content {
+  layout: StoreLayout;
+  header: string | null;
+  /** The versions of each secret by its id, the newest first. */
+  readonly secrets: Map<string, readonly SealedSecret[]>;
+  readonly anchors: Map<string, Anchor>;
+  isOpen: boolean;
+}
+
+function use(content: Content): void {
+  if (!content.isOpen) throw storeClosed();
+}
+
+function useLayout2(content: Content): void {
+  use(content);
+  if (content.layout === 1) throw layoutTooOld();
+}
+
+function find({ secrets }: Content, id: string): SealedSecret | null {
+  return secrets.get(id)?.[0] ?? null;
+}
+
+function currents({ secrets }: Content): readonly SealedSecret[] {
+  return [...secrets.values()].flatMap(([current]) => current ?? []);
+}
+
+function living(content: Content, name: SecretName): SealedSecret | null {
+  return currents(content).find(({ metadata }) => metadata.name === name && metadata.deletedAt === null) ?? null;
+}
+
+/** Replaces the current version. */
+function replaceCurrent({ secrets }: Content, current: SealedSecret): void {
+  const { id } = current.metadata;
+  const [, ...older] = secrets.get(id) ?? [];
+  secrets.set(id, spreadCurrent([current, ...older]));
+}
+
+type Reads = "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor";
+
+function createReads(content: Content): Pick<SecretStore, Reads> {
+  return {
+    async layout() {
+      use(content);
+      return content.layout;
+    },
+    async readHeader() {
+      use(content);
+      return content.header;
+    },
+    async get(name) {
+      use(content);
+      return living(content, name);
+    },
+    async find(id) {
+      use(content);
+      return find(content, id);
+    },
+    async history(id) {
+      use(content);
+      return content.secrets.get(id) ?? [];
+    },
+    async ids({ name, after = "", limit } = {}) {
+      use(content);
+      const wanted = currents(content).filter(
+        ({ metadata }) => metadata.id > after && (name === undefined || metadata.name === name),
+      );
+      const ids = wanted.map(({ metadata }) => metadata.id).sort();
+      return ids.slice(0, limit);
+    },
+    async list(filter) {
+      use(content);
+      const all = currents(content).map(({ metadata }) => metadata);
+      return selectSecrets(all, filter);
+    },
+    async readAnchor(name) {
+      use(content);
+      return content.anchors.get(name) ?? null;
+    },
+  };
+}
+
+function createWrites(content: Content): Pick<SecretStore, "upgrade" | "writeHeader" | "put" | "writeAnchor"> {
+  const { secrets, anchors } = content;
+  return {
+    async upgrade(header, expected, authenticate) {
+      use(content);
+      if (content.layout === 2 || content.header !== expected) return false;
+      const authenticated = currents(content).map((secret) => ({ ...secret, mac: authenticate(secret) }));
+      for (const secret of authenticated) replaceCurrent(content, secret);
+      content.layout = 2;
+      content.header = header;
+      return true;
+    },
+    async writeHeader(header, expected, unusedKeys = []) {
+      useLayout2(content);
+      if (content.header !== expected) return false;
+      const keyIds = new Set([...secrets.values()].flat().map(({ envelope }) => envelope.keyId));
+      const inUse = unusedKeys.filter((id) => keyIds.has(id));
+      if (inUse.length > 0) throw dataKeyInUse(inUse);
+      content.header = header;
+      return true;
+    },
+    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
+      useLayout2(content);
+      checkHeader(content.header, header);
+      const checked = checkWrites(writes, {
+        living: (name) => living(content, name)?.metadata ?? null,
+        has: (id) => secrets.has(id),
+      });
+      for (const { secret } of checked) {
+        const { id } = secret.metadata;
+        const versions = [secret, ...(secrets.get(id) ?? [])].slice(0, Math.max(1, keepVersions));
+        secrets.set(id, spreadCurrent(versions));
+      }
+    },
+    async writeAnchor({ name, counter, text, mac }, expected) {
+      useLayout2(content);
+      checkAnchor({ name, counter, text, mac }, expected);
+      if ((anchors.get(name)?.counter ?? null) !== expected) return false;
+      anchors.set(name, { name, counter, text, mac });
+      return true;
+    },
+  };
+}
+
+function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reseal"> {
+  const { secrets } = content;
+  return {
+    async rewrite(change, header) {
+      useLayout2(content);
+      checkHeader(content.header, header);
+      const changed = checkRewrite(
+        change,
+        (id) => secrets.get(id) ?? [],
+        (name) => living(content, name)?.metadata.id ?? null,
+      );
+      const id = changed[0]?.metadata.id ?? "";
+      const versions = (secrets.get(id) ?? []).map(
+        (one) => changed.find(({ metadata }) => metadata.version === one.metadata.version) ?? one,
+      );
+      secrets.set(id, spreadCurrent(versions));
+    },
+    async reseal(changes, header) {
+      useLayout2(content);
+      checkHeader(content.header, header);
+      const checked = changes.map(({ secret, nonce }) => ({ secret: checkSealedSecret(secret), nonce }));
+      for (const change of checked) {
+        const { envelope, mac, metadata } = change.secret;
+        const versions = secrets.get(metadata.id) ?? [];
+        const [current] = versions;
+        if (current === undefined) continue;
+        const resealed = versions.map((stored) =>
+          isResealable(stored, current, change) ? { metadata: stored.metadata, envelope, mac } : stored,
+        );
+        secrets.set(metadata.id, spreadCurrent(resealed));
+      }
+    },
+  };
+}
+
+function createRemovals(content: Content): Pick<SecretStore, "delete" | "purge" | "purgeDeleted"> {
+  const { secrets } = content;
+  return {
+    async delete(id, deletedAt) {
+      use(content);
+      const current = find(content, id);
+      if (current === null || current.metadata.deletedAt !== null) return false;
+      replaceCurrent(content, { ...current, metadata: { ...current.metadata, deletedAt } });
+      return true;
+    },
+    async purge(id) {
+      use(content);
+      return secrets.delete(id);
+    },
+    async purgeDeleted(before) {
+      use(content);
+      const old = currents(content).filter(({ metadata }) => isBefore(metadata.deletedAt, before));
+      for (const { metadata } of old) secrets.delete(metadata.id);
+      return old.length;
+    },
+  };
+}
+
+/** @param secrets those of one id in the order of their versions */
+function group(secrets: readonly SealedSecret[]): Map<string, readonly SealedSecret[]> {
+  const byId = new Map<string, readonly SealedSecret[]>();
+  for (const secret of secrets) {
+    const { id } = secret.metadata;
+    byId.set(id, spreadCurrent([secret, ...(byId.get(id) ?? [])]));
+  }
+  return byId;
+}
+
+/** As layout 1 has it. */
+function withoutMac({ metadata, envelope }: SealedSecret): SealedSecret {
+  return { metadata: { ...metadata, revision: metadata.version, importedId: null, policy: null }, envelope, mac: null };
 }

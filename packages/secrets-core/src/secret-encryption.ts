@@ -1,4 +1,4 @@
-import type { Envelope, SecretMetadata } from "./secret.ts";
+import type { Envelope, SealedSecret, SecretMetadata } from "./secret.ts";
 
 declare const plaintextBrand: unique symbol;
 
@@ -6,25 +6,49 @@ declare const plaintextBrand: unique symbol;
 export type Plaintext = string & { readonly [plaintextBrand]: "Plaintext" };
 
 /** What a ciphertext is bound to (AAD): a change of any of these makes it unreadable. */
-export type RecordIdentity = Pick<SecretMetadata, "id" | "name" | "type" | "version" | "expiresAt">;
+export type RecordIdentity = Pick<SecretMetadata, "id" | "name" | "type" | "version" | "expiresAt" | "policy">;
 
-/** An envelope, and the header of the keys it was sealed under: a store takes it only while that header is its own. */
-export interface SealResult {
-  readonly envelope: Envelope;
+/** One version of a secret before it is sealed. */
+export interface UnsealedSecret {
+  readonly metadata: SecretMetadata;
+  readonly plaintext: Plaintext;
+}
+
+/** Secrets, and the header of the keys that all of them were sealed under: a store takes them only while that header is its own. */
+export interface SealedBatch {
+  readonly secrets: readonly SealedSecret[];
   /** Null for an encryption that keeps no header. */
   readonly header: string | null;
 }
 
-/** Seals and opens, bound to the record. */
+/**
+ * Seals and opens, bound to the record, and authenticates what cannot be sealed because it must be readable without a key.
+ * Every method may throw AutokestraError with `KEY_*` where there is no usable key, and the codes of the store's header.
+ */
 export interface SecretEncryption {
-  /** @throws AutokestraError `KEY_*` where there is no usable key, `VALUE_INVALID` where the text is not well-formed */
-  seal(record: RecordIdentity, plaintext: Plaintext): Promise<SealResult>;
+  /**
+   * Seals many versions, all of them under one header, each with the mac that it has where it is the current version.
+   *
+   * @throws AutokestraError `VALUE_INVALID` where a text is not well-formed
+   */
+  seal(secrets: readonly UnsealedSecret[]): Promise<SealedBatch>;
+
+  /** The same current versions with their macs made anew: for metadata that changed while the value did not. */
+  authenticate(secrets: readonly SealedSecret[]): Promise<SealedBatch>;
 
   /**
-   * @throws AutokestraError `INTEGRITY_FAILED` where the key is another one, or anything of the record or the envelope was
-   * changed; `KEY_*` where there is no usable key
+   * @throws AutokestraError `INTEGRITY_FAILED` where anything of the record or the envelope was changed, or was sealed under a
+   * data key that is gone
    */
   open(record: RecordIdentity, envelope: Envelope): Promise<Plaintext>;
+
+  /**
+   * Checks the mac of a current version, living or deleted. To be called before its metadata authorise anything, and before
+   * anything is written that makes it good.
+   *
+   * @throws AutokestraError `INTEGRITY_FAILED`
+   */
+  verify(current: SealedSecret): Promise<void>;
 
   /** Reads the keys again: after `HEADER_CHANGED`. */
   refresh(): Promise<void>;

@@ -1,14 +1,16 @@
 import type { DatedInput } from "./check-input.ts";
+import type { FieldSecrecy, FlagChange } from "./field-secrecy.ts";
 import type { Secret, SecretInput, SecretMetadata } from "./secret.ts";
 import type { SecretEncryption } from "./secret-encryption.ts";
 import type { SecretFilter, SecretStore } from "./secret-store.ts";
+import type { SecretFields } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
 /** The largest secret: 16 MiB of its fields written as JSON. */
 export const MAX_SECRET_LENGTH: number = 16 * 1024 * 1024;
 
-/** So long a deleted secret can be restored. */
-export const RESTORABLE_DAYS = 30;
+/** How many days a deleted secret can be restored. */
+export const RETENTION_DAYS = 30;
 
 export interface SecretServiceOptions {
   readonly store: SecretStore;
@@ -17,7 +19,7 @@ export interface SecretServiceOptions {
   readonly now: () => Timestamp;
   /** A new random UUID. */
   readonly newId: () => string;
-  /** How many versions of a secret are kept, the current one among them; 10 unless told. */
+  /** How many versions of a secret are kept, the current one included. Default: 10. */
   readonly keepVersions?: number | undefined;
 }
 
@@ -27,21 +29,53 @@ export interface WriteOptions {
 }
 
 export interface GetOptions {
-  /** An older version; the current one unless told. */
+  /** An older version. Default: the current one. */
   readonly atVersion?: number | undefined;
 }
 
+/** A change of metadata. What is undefined stays as it is. */
+export interface SecretEdit extends FlagChange {
+  /** Null removes it. */
+  readonly description?: string | null | undefined;
+  /** Tags to add. */
+  readonly addTags?: readonly string[] | undefined;
+  readonly removeTags?: readonly string[] | undefined;
+  /** ISO 8601 or milliseconds since 1970; null removes it. */
+  readonly expiresAt?: string | number | null | undefined;
+}
+
+export interface EditOptions {
+  /** Change only if this is the stored revision. */
+  readonly ifRevision?: number | undefined;
+}
+
 export interface DeleteOptions {
-  /** Remove it with all its versions at once, also where it is deleted already. Default: it can be restored for 30 days. */
+  /** Remove everything of this name for good, including deleted secrets and all versions. Default: false. */
   readonly purge?: boolean | undefined;
+}
+
+export interface RestoreOptions {
+  /** Which deleted secret of this name. Default: the one that was deleted last. */
+  readonly id?: string | undefined;
+}
+
+/** Everything about a secret but its hidden values. */
+export interface SecretDescription {
+  readonly metadata: SecretMetadata;
+  readonly fields: readonly FieldSecrecy[];
+  /** The values of the public fields. */
+  readonly publicFields: SecretFields;
+  /** The versions that are kept, the newest first. */
+  readonly versions: readonly SecretMetadata[];
 }
 
 /**
  * Secrets, by name: validate, seal, store, and back. All methods throw AutokestraError; besides the codes named there, those
- * of {@link SecretStore} and {@link SecretEncryption}.
+ * of {@link SecretStore} and {@link SecretEncryption}. Whatever opens a value, or writes on the basis of what is stored, first
+ * checks that the stored metadata are authentic (`INTEGRITY_FAILED`).
  */
 export interface SecretService {
-  /** Stores a new secret. @throws `SECRET_EXISTS`, `SECRET_DELETED`, `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
+  /** Stores a new secret. A deleted one of the same name stays deleted. @throws `SECRET_EXISTS`, `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
   create(input: SecretInput): Promise<SecretMetadata>;
   /**
    * Adds a version to a secret that has exactly the version that the caller knows: nobody's change is overwritten unseen.
@@ -49,24 +83,47 @@ export interface SecretService {
    * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_CONFLICT`, … as `create`
    */
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
-  /** Creates or updates; a deleted secret is in use again. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
+  /** Creates a secret or adds a version. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
-  /** Creates or updates many: all or nothing. @throws as `set`; `VALUE_INVALID` where a name stands twice */
+  /** Creates or updates many: all or none. @throws as `set`; `VALUE_INVALID` where a name stands twice */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /** @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
   get(name: string, options?: GetOptions): Promise<Secret>;
-  /** Metadata of one secret, without a key, be it deleted; null where there is none. */
-  describe(name: string): Promise<SecretMetadata | null>;
+  /** Metadata of a secret that is not deleted, without a key; null where there is none. */
+  find(name: string): Promise<SecretMetadata | null>;
+  /** Opens a secret and tells all but its hidden values. @throws as `get` */
+  describe(name: string): Promise<SecretDescription>;
   /** Metadata of the versions that are kept, the newest first, without a key. @throws `SECRET_NOT_FOUND`, `SECRET_DELETED` */
   versions(name: string): Promise<readonly SecretMetadata[]>;
-  /** Makes an older version the newest: its value, type, description, tags and expiry. @throws as `get` and `update` */
+  /**
+   * Makes a new version of an older value. Name, type, description, tags, expiry and the secrecy of fields stay as they are today.
+   *
+   * @throws as `get` and `update`; `VALUE_INVALID` where the older value is of another type
+   */
   rollback(name: string, toVersion: number): Promise<SecretMetadata>;
-  /** Metadata of all secrets that pass the filter, without a key. Of deleted ones only those that can be restored. @throws `USAGE` */
+  /**
+   * Changes metadata without a new version. Older versions keep their own.
+   *
+   * @throws `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
+   */
+  edit(name: string, change: SecretEdit, options?: EditOptions): Promise<SecretMetadata>;
+  /** Gives a secret another name; id and versions stay. @throws `SECRET_EXISTS`, … as `get` */
+  rename(from: string, to: string): Promise<SecretMetadata>;
+  /**
+   * Metadata of all secrets that pass the filter, without a key and so not yet authenticated. Deleted ones are listed only while
+   * they can be restored.
+   *
+   * @throws `USAGE`
+   */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
-  /** Deletes, and removes for good what was deleted 30 days ago. @throws `SECRET_NOT_FOUND`, `SECRET_DELETED` */
+  /**
+   * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too.
+   *
+   * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`
+   */
   delete(name: string, options?: DeleteOptions): Promise<void>;
-  /** Puts a deleted secret back into use. @throws `SECRET_NOT_FOUND`, `SECRET_EXISTS` where it is in use */
-  restore(name: string): Promise<SecretMetadata>;
+  /** Brings a deleted secret back. @throws `SECRET_NOT_FOUND`, `SECRET_EXISTS` where the name is taken, `INTEGRITY_FAILED` */
+  restore(name: string, options?: RestoreOptions): Promise<SecretMetadata>;
   /** Closes the store and wipes the keys. */
   close(): Promise<void>;
 }

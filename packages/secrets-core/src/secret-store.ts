@@ -8,51 +8,112 @@ export interface SecretFilter {
   readonly type?: SecretType | undefined;
   /** Every one of these tags. */
   readonly tags?: readonly string[] | undefined;
+  /** The whole name. */
+  readonly name?: string | undefined;
   /** What the name begins with. */
   readonly prefix?: string | undefined;
   /** Only those that expire before this moment. */
   readonly expiresBefore?: Timestamp | undefined;
-  /** Those in use unless told. */
+  /** Default: active. */
   readonly state?: "active" | "deleted" | "all" | undefined;
   /** Of the deleted ones only those that were deleted at this moment or later. */
   readonly deletedSince?: Timestamp | undefined;
-  /** Only names behind this one: the last of the page before. */
+  /** Start after this name (the last one of the previous page). */
   readonly after?: string | undefined;
-  /** At most so many, a whole number from 0 on; all unless told. */
+  /** With `after`: of the secrets of that name, start after this id instead of leaving all of them out. */
+  readonly afterId?: string | undefined;
+  /** The maximum number of results, a whole number from 0 on. Default: all. */
   readonly limit?: number | undefined;
 }
 
-/** A piece of all names in their order. */
-export type NamePage = Pick<SecretFilter, "after" | "limit">;
-
-/** One version to keep, and what must be there now. */
-export interface SecretWrite {
-  readonly secret: SealedSecret;
-  /** Null: the name must be free. A number: the stored secret must have the same id and exactly this version. */
-  readonly expectedVersion: number | null;
-  /** The stored secret may be a deleted one, which is in use again then. False unless told. */
-  readonly mayBeDeleted?: boolean | undefined;
+/** A page of ids in their order. */
+export interface IdPage {
+  /** Only secrets of this name, including deleted ones. Default: all. */
+  readonly name?: string | undefined;
+  /** Start after this id (the last one of the previous page). */
+  readonly after?: string | undefined;
+  /** The maximum number of results. Default: all. */
+  readonly limit?: number | undefined;
 }
 
-/** How many versions of a secret are kept unless told. */
+/** What must be stored for a change to be made. */
+export interface ExpectedSecret {
+  readonly id: string;
+  readonly revision: number;
+}
+
+/** One version to add, and what must be there now. */
+export interface SecretWrite {
+  readonly secret: SealedSecret;
+  /** Null: no secret that is not deleted may have the name. Else: the secret that has it must be this one. */
+  readonly expected: ExpectedSecret | null;
+}
+
+/** How many versions of a secret are kept by default. */
 export const KEPT_VERSIONS = 10;
 
 export interface PutOptions {
-  /** The newest so many versions stay, the one that is written among them: 1 or more, {@link KEPT_VERSIONS} unless told. */
+  /** How many versions stay, the new one included: 1 or more. Default: {@link KEPT_VERSIONS}. */
   readonly keepVersions?: number | undefined;
 }
+
+/** A change of a whole secret in place. */
+export interface SecretRewrite {
+  /** The versions to replace, each by its version number; the first one is the current one and is always there. */
+  readonly versions: readonly SealedSecret[];
+  /** The nonces that these versions have now, in the same order: a version that was sealed anew meanwhile has another one. */
+  readonly nonces: readonly Uint8Array[];
+  /** The revision that the secret has now. */
+  readonly revision: number;
+}
+
+/** A version that was sealed anew. */
+export interface ResealedSecret {
+  readonly secret: SealedSecret;
+  /** The nonce that it had. */
+  readonly nonce: Uint8Array;
+}
+
+/** A fact that must not go back and changes too often for the header: the head of a log, an epoch of tokens. */
+export interface Anchor {
+  readonly name: string;
+  /** Only ever grows. */
+  readonly counter: number;
+  readonly text: string;
+  readonly mac: string;
+}
+
+/** How what is stored is laid out: 1 until this version of autokestra has written to it. */
+export type StoreLayout = 1 | 2;
 
 /**
  * Keeps sealed secrets with their older versions, and the store's header. A store never sees a plaintext or a key.
  *
- * Each method is a transaction: it does all or nothing, whatever other processes do at the same moment and wherever this one
- * is killed. What a promise has resolved is on the disk. Every method may throw an AutokestraError with `STORE_UNAVAILABLE`
- * (locked, no space, no permission, closed), `STORE_CORRUPT` (what is there is not what a store writes) or `STORE_TOO_NEW`
- * (written by a newer version). A store that cannot read never answers "absent".
+ * A name belongs to at most one secret that is not deleted; deleted ones are found by their id. Each method is a transaction:
+ * it does all or nothing, whatever other processes do at the same moment and wherever this one is killed. What a promise has
+ * resolved is on the disk. Every method may throw an AutokestraError with `STORE_UNAVAILABLE` (locked, no space, no permission,
+ * closed), `STORE_CORRUPT` (what is there is not what a store writes) or `STORE_TOO_NEW` (written by a newer version). A store
+ * that cannot read never answers "not found".
+ *
+ * A store in layout 1 reads as one in layout 2 whose secrets have no mac and whose revision is their version. Of the methods
+ * that write it has `upgrade`, `delete`, `purge` and `purgeDeleted`; the others throw `STORE_UNAVAILABLE`.
  */
 export interface SecretStore {
   /** `sqlite`, `file`, …: for messages. */
   readonly backend: string;
+
+  /** How it is laid out at this moment. Reading never changes it. */
+  layout(): Promise<StoreLayout>;
+
+  /**
+   * Brings layout 1 to layout 2, with a new header and a mac for every secret. What was there is kept beside it, as
+   * `<file>.v1.backup`, mode 0600.
+   *
+   * @param expected the header that must be there (null: none)
+   * @param authenticate gives the mac of a current version; synchronous, as it is called in the transaction
+   * @returns false, and changes nothing, where the header is another one by now or the layout is 2 already
+   */
+  upgrade(header: string, expected: string | null, authenticate: (secret: SealedSecret) => string): Promise<boolean>;
 
   /** The header: one text that the encryption writes and reads; null where none was written yet. */
   readHeader(): Promise<string | null>;
@@ -60,23 +121,28 @@ export interface SecretStore {
   /**
    * Replaces the header if it still is `expected` (null: there must be none).
    *
+   * @param unusedKeys ids of data keys that the new header gives up: no version may name one of them
    * @returns false, and changes nothing, where the header is another one by now
+   * @throws AutokestraError `DATA_KEY_IN_USE`; nothing is changed then
    */
-  writeHeader(header: string, expected: string | null): Promise<boolean>;
+  writeHeader(header: string, expected: string | null, unusedKeys?: readonly string[]): Promise<boolean>;
 
-  /** The current version of the secret with exactly this name, be it deleted; null where there is none. */
+  /** The current version of the secret with exactly this name that is not deleted; null where there is none. */
   get(name: SecretName): Promise<SealedSecret | null>;
 
-  /** All versions that are kept of the secret with exactly this name, be it deleted, the newest first; empty where there is none. */
-  history(name: SecretName): Promise<readonly SealedSecret[]>;
+  /** The current version of the secret with this id, deleted or not; null where there is none. */
+  find(id: string): Promise<SealedSecret | null>;
+
+  /** All kept versions of the secret with this id, deleted or not, the newest first; empty where there is none. */
+  history(id: string): Promise<readonly SealedSecret[]>;
 
   /**
-   * Names of all secrets, deleted ones too, in their order (by UTF-16 unit: A before a). Looks at nothing else: a damaged record
-   * hides no other.
+   * Ids of all secrets, including deleted ones, in their order (by UTF-16 unit). Looks at nothing else: a damaged record hides
+   * no other.
    */
-  names(page?: NamePage): Promise<readonly SecretName[]>;
+  ids(page?: IdPage): Promise<readonly string[]>;
 
-  /** Metadata of current versions in the order of the names (by UTF-16 unit: A before a). Needs no key. */
+  /** Metadata of current versions, ordered by name (by UTF-16 unit: A before a), then by id. Needs no key. */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
 
   /**
@@ -84,30 +150,52 @@ export interface SecretStore {
    * stands twice in `writes`.
    *
    * @param header the header that the secrets were sealed under: it must still be the stored one (null: there must be none)
-   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (expected none, be it
-   * deleted), `VERSION_CONFLICT` (gone, deleted, another id, or another version), `HEADER_CHANGED`; nothing is changed then
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (the name is taken),
+   * `VERSION_CONFLICT` (gone, deleted, another id or another revision), `HEADER_CHANGED`; nothing is changed then
    */
   put(writes: readonly SecretWrite[], header: string | null, options?: PutOptions): Promise<void>;
 
   /**
-   * Puts other envelopes in the place of those that these versions have; what is no longer there is passed over.
+   * Compare and set: replaces versions of one secret in place, metadata and envelopes, or none of them. Also deletes, restores
+   * and renames it, as the new metadata say.
+   *
+   * @param header as with {@link SecretStore.put}
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS` (another secret has the new name),
+   * `VERSION_CONFLICT` (gone, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is changed then
+   */
+  rewrite(change: SecretRewrite, header: string | null): Promise<void>;
+
+  /**
+   * Gives versions the envelopes and macs that they have been sealed anew with; revisions and all other metadata stay as they
+   * are. A version that has another nonce by now, or is gone, is left as it is, and so is a current version of another revision.
    *
    * @param header as with {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `HEADER_CHANGED`; nothing is changed then
    */
-  reseal(secrets: readonly SealedSecret[], header: string | null): Promise<void>;
+  reseal(secrets: readonly ResealedSecret[], header: string | null): Promise<void>;
 
-  /** Hides a secret with all its versions, as deleted at this moment. @returns false where none of this name is in use */
-  delete(name: SecretName, deletedAt: Timestamp): Promise<boolean>;
-
-  /** Puts a deleted secret back into use. @returns false where none of this name is deleted */
-  restore(name: SecretName): Promise<boolean>;
+  /**
+   * Marks a secret as deleted at this moment, without its key: revision and mac stay as they are.
+   *
+   * @returns false where there is none with this id, or it is deleted already
+   */
+  delete(id: string, deletedAt: Timestamp): Promise<boolean>;
 
   /** Removes a secret with all its versions for good, deleted before or not. @returns false where there was none */
-  purge(name: SecretName): Promise<boolean>;
+  purge(id: string): Promise<boolean>;
 
   /** Removes for good what was deleted before this moment. @returns how many secrets these were */
   purgeDeleted(before: Timestamp): Promise<number>;
+
+  /** The anchor of this name; null where there is none. */
+  readAnchor(name: string): Promise<Anchor | null>;
+
+  /**
+   * Replaces the anchor of this name if its counter still is `expected` (null: there must be none).
+   *
+   * @returns false, and changes nothing, where it is another one by now
+   */
+  writeAnchor(anchor: Anchor, expected: number | null): Promise<boolean>;
 
   /** Lets go of files and locks. Safe to call twice; every other method throws `STORE_UNAVAILABLE` afterwards. */
   close(): Promise<void>;
@@ -116,18 +204,22 @@ export interface SecretStore {
 /** A store that is one file, which can be copied and replaced as a whole. */
 export interface SecretStoreFile extends SecretStore {
   /**
-   * Writes a consistent copy, still sealed, 0600, while others read and write.
+   * Writes a consistent copy, still sealed, in the same layout, 0600 from its first byte on, while others read and write.
    *
    * @throws AutokestraError `STORE_UNAVAILABLE` where there is something of this name already
    */
   backup(path: string): Promise<void>;
 
   /**
-   * Fills a store that nobody else knows yet with whole secrets, each with its versions, the oldest first.
+   * Fills a store that nobody else knows yet with whole secrets, each with its versions, the oldest first. The last one says what
+   * is true of the whole secret: whether it is deleted, its revision, its mac.
    *
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not of one secret, or not in order), `SECRET_EXISTS`
    */
   load(histories: readonly (readonly SealedSecret[])[]): Promise<void>;
+
+  /** All anchors: for copying a store. */
+  anchors(): Promise<readonly Anchor[]>;
 
   /**
    * Does `work` while no other process can write, with all that was written in this one file: it may be read through this store,
@@ -135,7 +227,7 @@ export interface SecretStoreFile extends SecretStore {
    *
    * @param work gets a last look: false where somebody could write all the same, as a process can be stopped for longer than its
    * lock lasts
-   * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use, be it idle; or what `work` throws
+   * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use, even if idle; or what `work` throws
    */
   exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
 }

@@ -1,41 +1,46 @@
 import type { ValidInput } from "./check-input.ts";
 import { AutokestraError, hasCode } from "./errors.ts";
-import type { SecretMetadata } from "./secret.ts";
-import type { Plaintext } from "./secret-encryption.ts";
+import { changeFlags } from "./field-secrecy.ts";
+import type { FieldFlags, SecretMetadata } from "./secret.ts";
+import type { UnsealedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
+import { formatPayload, NO_FLAGS } from "./secret-payload.ts";
+import type { OpenedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
-import type { SecretWrite } from "./secret-store.ts";
+import type { ExpectedSecret } from "./secret-store.ts";
 
 /** How often a write starts again because another process has written the same name, or changed the keys, in between. */
 const ATTEMPTS = 1000;
 
-/** Seals secrets and puts them into a store, against whoever writes at the same time. */
+/** One version to write, and what it follows. */
+interface NextVersion extends UnsealedSecret {
+  readonly expected: ExpectedSecret | null;
+}
+
+/** Adds versions to secrets, all or none, against whoever writes at the same time. */
 export interface SecretWriter {
-  /** Writes the version after each of `currents`, all or nothing. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
-  write(inputs: readonly ValidInput[], currents: readonly (SecretMetadata | null)[]): Promise<SecretMetadata[]>;
+  /** Adds the version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
+  write(inputs: readonly ValidInput[], currents: readonly (OpenedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
-   * Writes over what is there, again where somebody else was faster.
+   * Adds a version to whatever is there, again where somebody else was faster.
    *
    * @param read what has a name now
    * @throws AutokestraError `VERSION_CONFLICT` where an input says which version it expects
    */
   overwrite(
     inputs: readonly ValidInput[],
-    read: (name: SecretName) => Promise<SecretMetadata | null>,
+    read: (name: SecretName) => Promise<OpenedSecret | null>,
   ): Promise<SecretMetadata[]>;
-}
-
-interface SealedWrite {
-  readonly write: SecretWrite;
-  readonly header: string | null;
 }
 
 export function createSecretWriter(options: SecretServiceOptions): SecretWriter {
   const { store, encryption, now, newId, keepVersions } = options;
 
-  /** Seals the next version after `current`; the store refuses it where `current` is no longer the current one. */
-  async function sealNext(input: ValidInput, current: SecretMetadata | null): Promise<SealedWrite> {
+  /** The version after `opened`; the store refuses it where that is no longer the current one. */
+  function nextVersion(input: ValidInput, opened: OpenedSecret | null): NextVersion {
+    const current = opened?.current.metadata ?? null;
     const time = now();
+    const kept = input.keepExpiry && input.expiresAt === null ? (current?.expiresAt ?? null) : null;
     const metadata: SecretMetadata = {
       id: current?.id ?? newId(),
       name: input.name,
@@ -43,70 +48,97 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       description: input.description === undefined ? (current?.description ?? null) : input.description,
       tags: input.tags ?? current?.tags ?? [],
       version: (current?.version ?? 0) + 1,
+      revision: (current?.revision ?? 0) + 1,
       createdAt: current?.createdAt ?? input.createdAt ?? time,
       updatedAt: input.updatedAt ?? time,
-      expiresAt: input.expiresAt,
+      expiresAt: input.expiresAt ?? kept,
       deletedAt: null,
+      importedId: current === null ? (input.importedId ?? null) : current.importedId,
+      policy: current?.policy ?? null,
     };
-    const plaintext = JSON.stringify(input.fields) as Plaintext;
+    const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, opened) });
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
-    const { envelope, header } = await encryption.seal(metadata, plaintext);
-    const expected = {
-      expectedVersion: current?.version ?? null,
-      mayBeDeleted: current !== null && current.deletedAt !== null,
-    };
-    return { write: { secret: { metadata, envelope }, ...expected }, header };
+    const expected = current === null ? null : { id: current.id, revision: current.revision };
+    return { metadata, plaintext, expected };
   }
 
-  /** Writes all or nothing, again if the keys were changed by another process in between. */
+  /** Writes all or none, again if the keys were changed by another process in between. */
   async function write(
     inputs: readonly ValidInput[],
-    currents: readonly (SecretMetadata | null)[],
+    currents: readonly (OpenedSecret | null)[],
   ): Promise<SecretMetadata[]> {
-    for (let attempt = 1; ; attempt++) {
-      const sealed: SealedWrite[] = [];
-      for (const [index, input] of inputs.entries()) sealed.push(await sealNext(input, currents[index] ?? null));
-      const writes = sealed.map((one) => one.write);
-      try {
-        // The last header: where the keys changed on the way, the store refuses all, and all are sealed anew.
-        await store.put(writes, sealed.at(-1)?.header ?? null, { keepVersions });
-        return writes.map(({ secret }) => secret.metadata);
-      } catch (error) {
-        if (!hasCode(error, "HEADER_CHANGED") || attempt === ATTEMPTS) throw error;
-        await encryption.refresh();
-      }
-    }
+    const next = inputs.map((input, index) => nextVersion(input, currents[index] ?? null));
+    return await retryWhileKeysChange(encryption, async () => {
+      const { secrets, header } = await encryption.seal(next);
+      const writes = secrets.map((secret, index) => ({ secret, expected: next[index]?.expected ?? null }));
+      await store.put(writes, header, { keepVersions });
+      return secrets.map(({ metadata }) => metadata);
+    });
   }
 
   return {
     write,
     async overwrite(inputs, read) {
-      for (let attempt = 1; ; attempt++) {
+      return await retryWhileOthersWrite(async () => {
         const currents = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkVersion(input, currents[index] ?? null);
-        try {
-          return await write(inputs, currents);
-        } catch (error) {
-          if (!isRace(error) || attempt === ATTEMPTS) throw error;
-        }
-      }
+        for (const [index, input] of inputs.entries()) checkVersion(input, currents[index]?.current.metadata ?? null);
+        return async () => await write(inputs, currents);
+      });
     },
   };
 }
 
+/** Does `attempt`, again after the keys were changed by another process in between. */
+export async function retryWhileKeysChange<T>(
+  encryption: SecretServiceOptions["encryption"],
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let count = 1; ; count++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!hasCode(error, "HEADER_CHANGED") || count === ATTEMPTS) throw error;
+      await encryption.refresh();
+    }
+  }
+}
+
+/**
+ * Prepares a change and makes it, both again where somebody else has changed the same secret in between.
+ *
+ * @param prepare reads what is there; what it throws is final
+ */
+export async function retryWhileOthersWrite<T>(prepare: () => Promise<() => Promise<T>>): Promise<T> {
+  for (let count = 1; ; count++) {
+    const change = await prepare();
+    try {
+      return await change();
+    } catch (error) {
+      if (!hasCode(error, "VERSION_CONFLICT", "SECRET_EXISTS") || count === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** A new value of the same type keeps the flags; lists that are given replace them. */
+function nextFlags(
+  { name, type, fields, publicFields, maskFields }: ValidInput,
+  opened: OpenedSecret | null,
+): FieldFlags {
+  const kept = opened?.current.metadata.type === type ? opened.flags : NO_FLAGS;
+  const flags = {
+    public: publicFields === undefined ? kept.public : [],
+    masked: maskFields === undefined ? kept.masked : [],
+  };
+  return changeFlags(name, type, fields, flags, { publicFields, maskFields });
+}
+
 function checkVersion({ name, ifVersion }: ValidInput, current: SecretMetadata | null): void {
-  if (ifVersion === undefined) return;
-  if (ifVersion === (current?.version ?? 0) && (current?.deletedAt ?? null) === null) return;
+  if (ifVersion === undefined || ifVersion === (current?.version ?? 0)) return;
   const is = current === null ? "does not exist" : `has version ${current.version}`;
-  const deleted = current !== null && current.deletedAt !== null ? " and is deleted" : "";
-  const message = `Secret '${name}' ${is}${deleted}, not version ${ifVersion}; nothing was written`;
+  const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
   throw new AutokestraError("VERSION_CONFLICT", message, {
     hint: "Read it again, then write with the version it has now; 0 is for a name that nothing has.",
   });
-}
-
-function isRace(error: unknown): boolean {
-  return hasCode(error, "VERSION_CONFLICT", "SECRET_EXISTS");
 }
 
 function tooLarge(name: SecretName): AutokestraError {

@@ -13,8 +13,14 @@ export interface SecretInput {
   readonly description?: string | null | undefined;
   /** Undefined keeps what is stored, an empty list removes all. */
   readonly tags?: readonly string[] | undefined;
-  /** ISO 8601 or milliseconds since 1970. A new value without it has no expiry. */
+  /** ISO 8601 or milliseconds since 1970. A new value without it has no expiry, unless `keepExpiry` is set. */
   readonly expiresAt?: string | number | null | undefined;
+  /** Keep the expiry that is stored where `expiresAt` is undefined. Default: false. */
+  readonly keepExpiry?: boolean | undefined;
+  /** Fields to make public: encrypted, but not masked and shown by `describe`. */
+  readonly publicFields?: readonly string[] | undefined;
+  /** Fields to mask as whole words although their type does not ask for it, such as a user name. */
+  readonly maskFields?: readonly string[] | undefined;
 }
 
 /** What may be shown of one version of a secret: never a value. */
@@ -25,18 +31,24 @@ export interface SecretMetadata {
   readonly type: SecretType;
   readonly description: string | null;
   readonly tags: readonly string[];
-  /** 1, 2, 3, … */
+  /** Counts the values: 1, 2, 3, … */
   readonly version: number;
+  /** Counts every change of the whole secret, of its value or its metadata: 1, 2, 3, … */
+  readonly revision: number;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
   readonly expiresAt: Timestamp | null;
-  /** When the whole secret was deleted; null while it is in use. */
+  /** When the whole secret was deleted; null while it is not. */
   readonly deletedAt: Timestamp | null;
+  /** The number that the record had where it was imported from; null for all others. */
+  readonly importedId: number | null;
+  /** Who may use the whole secret, as canonical JSON; null where everybody who may read it may use it. */
+  readonly policy: string | null;
 }
 
 /** Sealed bytes, and all it takes to open them but the key. */
 export interface Envelope {
-  /** The format of this envelope, 1 today. */
+  /** The format of this envelope: 2, or 1 where an earlier version of autokestra has written it. */
   readonly format: number;
   /** Which data key sealed it: 8 lower-case hexadecimal digits. */
   readonly keyId: string;
@@ -51,12 +63,27 @@ export interface Envelope {
 export interface SealedSecret {
   readonly metadata: SecretMetadata;
   readonly envelope: Envelope;
+  /**
+   * Authenticates the metadata of the whole secret and which version is current: `keyId:base64`. Null in older versions, and in
+   * a store that no later version than the first has written to.
+   */
+  readonly mac: string | null;
 }
 
 /** An opened secret: metadata and plaintext. */
 export interface Secret {
   readonly metadata: SecretMetadata;
   readonly fields: SecretFields;
+  /** Fields that were made public, or masked as words, against the rule of the type. */
+  readonly flags: FieldFlags;
+}
+
+/** Which fields of a secret differ from what their type says about secrecy. */
+export interface FieldFlags {
+  /** Encrypted, but neither masked nor hidden. */
+  readonly public: readonly string[];
+  /** Masked as whole words. */
+  readonly masked: readonly string[];
 }
 
 const timestampSchema: z.ZodType<Timestamp> = z.string().refine((text) => parseTimestamp(text) === text, "not a time");
@@ -77,10 +104,13 @@ export const secretMetadataSchema: z.ZodType<SecretMetadata> = z.object({
   description: descriptionSchema.nullable(),
   tags: z.array(tagSchema),
   version: z.int().positive(),
+  revision: z.int().positive(),
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
   expiresAt: timestampSchema.nullable(),
   deletedAt: timestampSchema.nullable(),
+  importedId: z.int().nonnegative().nullable(),
+  policy: z.string().nullable(),
 });
 
 /** The schema of an envelope as a store reads it back. Lengths are the cipher's to judge. */
@@ -92,8 +122,9 @@ export const envelopeSchema: z.ZodType<Envelope> = z.object({
   tag: z.instanceof(Uint8Array),
 });
 
-/** The schema of a sealed secret as a store reads it back. */
+/** The schema of a sealed secret as a store reads it back. Whether a mac is right is the encryption's to judge. */
 export const sealedSecretSchema: z.ZodType<SealedSecret> = z.object({
   metadata: secretMetadataSchema,
   envelope: envelopeSchema,
+  mac: z.string().nullable(),
 });

@@ -2,69 +2,180 @@ import { checkSealedSecret } from "./check-sealed-secret.ts";
 import { AutokestraError } from "./errors.ts";
 import type { SealedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { SecretFilter, SecretWrite } from "./secret-store.ts";
+import type { Anchor, ResealedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";
 import { isBefore } from "./time.ts";
+
+/** What the rules for writing ask of a store. */
+export interface StoredSecrets {
+  /** The secret of this name that is not deleted. */
+  readonly living: (name: SecretName) => SecretMetadata | null;
+  /** True where there is a secret with this id, deleted or not. */
+  readonly has: (id: string) => boolean;
+}
+
+/** A write that may be made. */
+export interface CheckedWrite {
+  readonly secret: SealedSecret;
+  /** True where the secret is a new one, false where this is its next version. */
+  readonly isNew: boolean;
+}
 
 /** True where the filter lets this secret through; `limit` is left to the caller. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [], prefix = "", expiresBefore, state = "active", deletedSince, after } = filter;
+  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", deletedSince } = filter;
   return (
     (type === undefined || metadata.type === type) &&
     tags.every((tag) => metadata.tags.includes(tag)) &&
+    (name === undefined || metadata.name === name) &&
     metadata.name.startsWith(prefix) &&
     (expiresBefore === undefined || isBefore(metadata.expiresAt, expiresBefore)) &&
     (state === "all" || (metadata.deletedAt !== null) === (state === "deleted")) &&
     (deletedSince === undefined || !isBefore(metadata.deletedAt, deletedSince)) &&
-    (after === undefined || metadata.name > after)
+    isOnPage(metadata, filter)
   );
+}
+
+function isOnPage({ name, id }: SecretMetadata, { after, afterId }: SecretFilter): boolean {
+  if (after === undefined || name > after) return true;
+  return name === after && afterId !== undefined && id > afterId;
 }
 
 /** What `list` makes of all secrets, in memory. */
 export function selectSecrets(all: readonly SecretMetadata[], filter: SecretFilter = {}): readonly SecretMetadata[] {
-  const passing = all.filter((metadata) => passesFilter(metadata, filter)).sort(byName);
+  const passing = all.filter((metadata) => passesFilter(metadata, filter)).sort(compareSecrets);
   return passing.slice(0, filter.limit);
 }
 
-/** Orders metadata by name, by UTF-16 unit, as `list` promises. */
-function byName(a: SecretMetadata, b: SecretMetadata): number {
-  if (a.name === b.name) return 0;
-  return a.name < b.name ? -1 : 1;
+/** Orders metadata by name, then by id, both by UTF-16 unit, as `list` promises. */
+export function compareSecrets(a: SecretMetadata, b: SecretMetadata): number {
+  return compareTexts(a.name, b.name) || compareTexts(a.id, b.id);
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /**
- * The rule of `SecretStore.put` for one write: is it a sealed secret, and may it follow the stored one?
+ * All versions of a secret as `history` gives them: what is true of the whole secret stands with the current one alone, and its
+ * mac belongs to no other.
  *
- * @param stored the metadata of the secret that has the name now, be it deleted, or null
- * @returns the secret, in use, without what does not belong there
+ * @param versions the newest first
+ */
+export function spreadCurrent(versions: readonly SealedSecret[]): readonly SealedSecret[] {
+  const [current, ...older] = versions;
+  if (current === undefined) return [];
+  const { revision, deletedAt, importedId, policy } = current.metadata;
+  const whole = { revision, deletedAt, importedId, policy };
+  return [
+    current,
+    ...older.map(({ metadata, envelope }) => ({ metadata: { ...metadata, ...whole }, envelope, mac: null })),
+  ];
+}
+
+/**
+ * The rule of `SecretStore.put` for its writes, but for their header: are these sealed secrets, and may they follow the stored
+ * ones?
+ *
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
-export function checkWrite(
-  { secret, expectedVersion, mayBeDeleted = false }: SecretWrite,
-  stored: (name: SecretName) => SecretMetadata | null,
-): SealedSecret {
-  const { metadata, envelope } = checkSealedSecret(secret);
-  const { id, name, version } = metadata;
-  if (version <= (expectedVersion ?? 0)) {
-    throw new AutokestraError("VALUE_INVALID", `Secret '${name}': version ${version} cannot follow ${expectedVersion}`);
-  }
-  const inUse = { metadata: { ...metadata, deletedAt: null }, envelope };
-  const current = stored(name);
-  if (expectedVersion === null) {
-    if (current === null) return inUse;
-    throw new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, with version ${current.version}`, {
-      hint: "Use `set` or `update` to replace its value.",
-    });
-  }
-  const isSame = current?.id === id && current.version === expectedVersion;
-  if (isSame && (mayBeDeleted || current.deletedAt === null)) return inUse;
-  const found = current === null ? "it is gone" : isSame ? "it is deleted" : `it has version ${current.version} now`;
-  throw new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
-    hint: "Read it again, then write.",
+export function checkWrites(writes: readonly SecretWrite[], stored: StoredSecrets): readonly CheckedWrite[] {
+  const seen = new Set<string>();
+  return writes.map((write) => {
+    const { secret, isNew } = checkWrite(write, stored);
+    const { name, id } = secret.metadata;
+    if (seen.has(name) || seen.has(id)) throw invalid(name, "it is written twice at once");
+    seen.add(name).add(id);
+    return { secret, isNew };
   });
 }
 
+function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): CheckedWrite {
+  const checked = checkSealedSecret(secret);
+  const { id, name, version, revision, deletedAt } = checked.metadata;
+  if (deletedAt !== null) throw invalid(name, "a new version cannot be deleted");
+  const current = stored.living(name);
+  if (expected === null) {
+    if (current !== null) throw secretExists(name, `with version ${current.version}`);
+    if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
+    return { secret: checked, isNew: true };
+  }
+  if (current === null) throw versionConflict(name, "it is gone");
+  if (current.id !== expected.id || current.id !== id) throw versionConflict(name, `it has id ${current.id} now`);
+  if (current.revision !== expected.revision) throw versionConflict(name, `it has revision ${current.revision} now`);
+  if (version <= current.version) throw invalid(name, `version ${version} cannot follow ${current.version}`);
+  if (revision <= current.revision) throw invalid(name, `revision ${revision} cannot follow ${current.revision}`);
+  return { secret: checked, isNew: false };
+}
+
 /**
- * The rule of `SecretStore.put` and `reseal` for their header.
+ * The rule of `SecretStore.rewrite`, but for its header.
+ *
+ * @param history all versions that are stored of a secret, the newest first
+ * @param living finds the id of the secret of a name that is not deleted
+ * @returns what takes the place of these versions, the current one first
+ * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
+ */
+export function checkRewrite(
+  { versions, nonces, revision }: SecretRewrite,
+  history: (id: string) => readonly SealedSecret[],
+  living: (name: SecretName) => string | null,
+): readonly SealedSecret[] {
+  const checked = spreadCurrent(versions.map(checkSealedSecret));
+  const [current] = checked;
+  if (current === undefined) throw new AutokestraError("VALUE_INVALID", "A rewrite needs the current version");
+  const { id, name } = current.metadata;
+  if (checked.length !== nonces.length || !isOneSecret(checked.toReversed())) {
+    throw invalid(name, "its versions are not in order, or not of one secret");
+  }
+  const stored = history(id);
+  const [before] = stored;
+  if (before === undefined) throw versionConflict(name, "it is gone");
+  if (before.metadata.revision !== revision) {
+    throw versionConflict(name, `it has revision ${before.metadata.revision} now`);
+  }
+  if (current.metadata.revision <= revision) {
+    throw invalid(name, `revision ${current.metadata.revision} cannot follow ${revision}`);
+  }
+  if (before.metadata.version !== current.metadata.version) throw versionConflict(name, "it has another version now");
+  for (const [index, { metadata }] of checked.entries()) {
+    const one = stored.find(({ metadata: { version } }) => version === metadata.version);
+    const nonce = nonces[index];
+    if (one === undefined || nonce === undefined || !isSameNonce(one.envelope.nonce, nonce)) {
+      throw versionConflict(name, `version ${metadata.version} is another one now`);
+    }
+  }
+  if (name !== before.metadata.name && checked.length !== stored.length) {
+    throw invalid(name, "a new name is for all of its versions");
+  }
+  const owner = current.metadata.deletedAt === null ? living(name) : null;
+  if (owner !== null && owner !== id) throw secretExists(name, `as one with id ${owner}`);
+  return checked;
+}
+
+/**
+ * The rule of `SecretStore.reseal` for one version. A mac is of one revision: where the secret has another one by now, its current
+ * version keeps what it has.
+ *
+ * @param current the current version of the same secret, maybe `stored` itself
+ */
+export function isResealable(
+  stored: SealedSecret,
+  current: SealedSecret,
+  { secret: { metadata }, nonce }: ResealedSecret,
+): boolean {
+  const isSame = stored.metadata.id === metadata.id && stored.metadata.version === metadata.version;
+  const isCurrent = stored.metadata.version === current.metadata.version;
+  const isOfRevision = !isCurrent || stored.metadata.revision === metadata.revision;
+  return isSame && isOfRevision && isSameNonce(stored.envelope.nonce, nonce);
+}
+
+function isSameNonce(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/**
+ * The rule of `SecretStore.put`, `rewrite` and `reseal` for their header.
  *
  * @throws AutokestraError `HEADER_CHANGED`
  */
@@ -78,20 +189,66 @@ export function checkHeader(stored: string | null, expected: string | null): voi
 /**
  * The rule of `SecretStoreFile.load` for one secret.
  *
- * @param history its versions, the oldest first; the last one tells whether it is deleted
- * @returns the same, without what does not belong there
+ * @param history its versions, the oldest first
+ * @returns the same, the newest first, each as `history` gives it
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`
  */
 export function checkHistory(history: readonly SealedSecret[]): readonly SealedSecret[] {
   const checked = history.map(checkSealedSecret);
-  for (const [index, { metadata }] of checked.entries()) {
-    const before = checked[index - 1]?.metadata;
-    if (before === undefined) continue;
-    if (before.id === metadata.id && before.name === metadata.name && before.version < metadata.version) continue;
-    throw new AutokestraError(
-      "VALUE_INVALID",
-      `The versions of secret '${before.name}' are not in order, or not of one secret`,
-    );
+  const [oldest] = checked;
+  if (oldest !== undefined && !isOneSecret(checked)) {
+    throw invalid(oldest.metadata.name, "its versions are not in order, or not of one secret");
   }
-  return checked;
+  return spreadCurrent(checked.toReversed());
+}
+
+/** True for versions of one secret, the oldest first. */
+function isOneSecret(versions: readonly SealedSecret[]): boolean {
+  return versions.every(({ metadata }, index) => {
+    const before = versions[index - 1]?.metadata;
+    if (before === undefined) return true;
+    return before.id === metadata.id && before.name === metadata.name && before.version < metadata.version;
+  });
+}
+
+/**
+ * The rule of `SecretStore.writeAnchor`.
+ *
+ * @throws AutokestraError `VALUE_INVALID`
+ */
+export function checkAnchor({ name, counter, text, mac }: Anchor, expected: number | null): void {
+  const areTexts = [name, text, mac].every((one) => typeof one === "string");
+  if (areTexts && name !== "" && Number.isSafeInteger(counter) && counter > (expected ?? -1)) return;
+  throw new AutokestraError("VALUE_INVALID", "Invalid anchor: its counter must be a greater whole number");
+}
+
+/** A name, or an id, that another secret has. */
+export function secretExists(name: string, how: string): AutokestraError {
+  return new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, ${how}`, {
+    hint: "Replace its value, or take another name.",
+  });
+}
+
+/** Data keys that the header may not give up. */
+export function dataKeyInUse(keyIds: readonly string[]): AutokestraError {
+  return new AutokestraError("DATA_KEY_IN_USE", `Some secrets are still sealed under data key ${keyIds.join(", ")}`, {
+    hint: "Seal them again under another key first.",
+  });
+}
+
+/** What a store in layout 1 throws where only layout 2 can be written. */
+export function layoutTooOld(): AutokestraError {
+  return new AutokestraError("STORE_UNAVAILABLE", "The secret store is still laid out as version 1 has made it", {
+    hint: "It must be upgraded before anything else is written to it.",
+  });
+}
+
+function versionConflict(name: string, found: string): AutokestraError {
+  return new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else: ${found}`, {
+    hint: "Read it again, then write.",
+  });
+}
+
+function invalid(name: string, problem: string): AutokestraError {
+  return new AutokestraError("VALUE_INVALID", `Secret '${name}': ${problem}`);
 }

@@ -8,7 +8,7 @@ const text = stringMatching(/^[ -~äöü–日本🔑]{1,50}$/u);
 /** Sealed secrets of the name A with any bytes and any text, for what must come back as it was. */
 export const anySealedSecret: Arbitrary<SealedSecret> = tuple(bytes, bytes, bytes, array(text), text).map(
   ([nonce, tag, ciphertext, tags, description]) => {
-    const { metadata, envelope } = sampleSecret("A", { tags, description });
-    return { metadata, envelope: { ...envelope, nonce, tag, ciphertext } };
+    const { metadata, envelope, mac } = sampleSecret("A", { tags, description });
+    return { metadata, envelope: { ...envelope, nonce, tag, ciphertext }, mac };
   },
 );

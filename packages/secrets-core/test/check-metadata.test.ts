@@ -35,10 +35,12 @@ const text = oneof(
   ),
   string(),
 );
+const number = oneof(integer(), double(), constantFrom(0, -0, 2 ** 53));
 const columns = oneof(
   record({ key: constantFrom("id", "name", "type", "createdAt", "updatedAt"), value: text }),
-  record({ key: constantFrom("description", "expiresAt", "deletedAt"), value: option(text) }),
-  record({ key: constantFrom("version"), value: oneof(integer(), double(), constantFrom(2 ** 53)) }),
+  record({ key: constantFrom("description", "expiresAt", "deletedAt", "policy"), value: option(text) }),
+  record({ key: constantFrom("version", "revision"), value: number }),
+  record({ key: constantFrom("importedId"), value: option(number) }),
   record({ key: constantFrom("tags"), value: oneof(array(text), anything()) }),
 );
 

@@ -11,6 +11,7 @@ function forge(metadata: object, envelope: object = {}): SealedSecret {
   return {
     metadata: { ...sample.metadata, ...metadata },
     envelope: { ...sample.envelope, ...envelope },
+    mac: sample.mac,
   };
 }
 
@@ -37,7 +38,7 @@ it.each([
   ["metadata.tags.1", forge({ tags: ["x", "hunter2\n"] })],
   ["metadata.version, metadata.expiresAt", forge({ version: 0, expiresAt: "hunter2" })],
   ["envelope.nonce, envelope.tag", forge({}, { nonce: "hunter2", tag: ["hunter2"] })],
-  ["metadata, envelope", {} as SealedSecret],
+  ["metadata, envelope, mac", {} as SealedSecret],
   ["record", "hunter2" as unknown as SealedSecret],
 ])("%s is VALUE_INVALID, and what it holds is not in the error", (fields, secret) => {
   expect(() => checkSealedSecret(secret)).toThrow(

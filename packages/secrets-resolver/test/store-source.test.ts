@@ -8,7 +8,8 @@ const A = parseSecretName("A");
 describe("createStoreSource", () => {
   it("gives the secret with its expiry", async () => {
     const expiresAt = "2030-01-01T00:00:00.000Z";
-    const secret: Secret = { metadata: sampleSecret("A", { expiresAt }).metadata, fields: { value: "v" } };
+    const { metadata } = sampleSecret("A", { expiresAt });
+    const secret: Secret = { metadata, fields: { value: "v" }, flags: { public: [], masked: [] } };
     expect(await createStoreSource({ get: async () => secret }).lookup(A)).toEqual({
       status: "found",
       secret: { type: "apiKey", fields: { value: "v" }, expiresAt },

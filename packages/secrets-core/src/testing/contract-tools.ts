@@ -1,12 +1,18 @@
-import type { SecretMetadata } from "../secret.ts";
+import type { Envelope, SealedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import type { SecretStore } from "../secret-store.ts";
-import { sampleSecret } from "./sample-secret.ts";
+import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** The part of `expect` (vitest, jest) that the contract uses. */
 export type Expect = (actual: unknown) => { toBe(expected: unknown): void; toEqual(expected: unknown): void } & {
   readonly rejects: { toMatchObject(expected: object): Promise<void> };
 };
+
+/** A store, and how to open the same place again (null: it does not outlive `close`). */
+export interface OpenedStore {
+  readonly store: SecretStore;
+  readonly reopen: (() => Promise<SecretStore>) | null;
+}
 
 /** What a part of the contract registers its tests with. */
 export interface ContractTools {
@@ -17,12 +23,17 @@ export interface ContractTools {
 
 export const A: SecretName = parseSecretName("A");
 export const B: SecretName = parseSecretName("B");
+export const C: SecretName = parseSecretName("C");
+export const ID_A: string = sampleId("A");
+export const ID_B: string = sampleId("B");
+/** Ids before and behind all of those that names have. */
+export const LEAST_ID = "00000000-0000-4000-a000-000000000000";
+export const OTHER_ID = "ffffffff-4067-41e9-8bad-9b1deb4d3b7d";
 export const DELETED = "2026-02-01T00:00:00.000Z";
 export const LATER = "2026-03-01T00:00:00.000Z";
-export const OTHER_ID = "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d";
 
 /** The code of the error, or null where there is none. */
-export async function refusal(attempt: Promise<void>): Promise<unknown> {
+export async function refusal(attempt: Promise<unknown>): Promise<unknown> {
   return await attempt.then(
     () => null,
     (error: { code?: unknown }) => error.code,
@@ -37,12 +48,39 @@ export function short(secrets: readonly SecretMetadata[]): string {
 /** Versions 1 to `count` of A, one after the other. */
 export async function putVersions(store: SecretStore, count: number, keepVersions?: number): Promise<void> {
   for (let version = 1; version <= count; version++) {
-    const write = { secret: sampleSecret("A", { version }), expectedVersion: version === 1 ? null : version - 1 };
-    await store.put([write], await store.readHeader(), { keepVersions });
+    const expected = version === 1 ? null : { id: ID_A, revision: version - 1 };
+    await store.put([{ secret: sampleSecret("A", { version }), expected }], await store.readHeader(), {
+      keepVersions,
+    });
   }
 }
 
 /** The versions of A. */
 export async function versionsOf(store: SecretStore): Promise<readonly number[]> {
-  return (await store.history(A)).map(({ metadata }) => metadata.version);
+  return (await store.history(ID_A)).map(({ metadata }) => metadata.version);
+}
+
+/** A sample as `history` gives it where it is an older version: what is true of the whole secret is that of the current one. */
+export function older(secret: SealedSecret, current: SealedSecret): SealedSecret {
+  const { revision, deletedAt, importedId, policy } = current.metadata;
+  return { ...secret, metadata: { ...secret.metadata, revision, deletedAt, importedId, policy }, mac: null };
+}
+
+/** Versions of A as `history` gives them, the newest first. */
+export function historyOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): SealedSecret[] {
+  const samples = versions.map((version) => sampleSecret("A", { version, ...changes }));
+  const [current] = samples;
+  return samples.map((one) => (current === undefined || one === current ? one : older(one, current)));
+}
+
+/** The bytes of another encryption of a version of A. */
+export function again(version: number): Envelope {
+  return sampleSecret(`again${version}`).envelope;
+}
+
+/** All that a store tells. */
+export async function contentOf(store: SecretStore): Promise<unknown> {
+  const histories = [];
+  for (const id of await store.ids()) histories.push(await store.history(id));
+  return { header: await store.readHeader(), all: await store.list({ state: "all" }), histories };
 }

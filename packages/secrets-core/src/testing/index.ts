@@ -4,6 +4,7 @@
  * @module
  */
 export { putSecret } from "./put-secret.ts";
-export { sampleSecret } from "./sample-secret.ts";
+export { sampleId, sampleSecret } from "./sample-secret.ts";
 export { type StoreContractOptions, secretStoreContract } from "./store-contract.ts";
 export { type StoreFileContractOptions, secretStoreFileContract } from "./store-file-contract.ts";
+export type { Version1Content } from "./upgrade-contract.ts";

@@ -1,12 +1,16 @@
 import type { SecretMetadata } from "../secret.ts";
-import { parseSecretName } from "../secret-name.ts";
 import type { SecretStore } from "../secret-store.ts";
-import { type ContractTools, DELETED, short } from "./contract-tools.ts";
+import { type ContractTools, DELETED, ID_A, ID_B, LATER, LEAST_ID, OTHER_ID, short } from "./contract-tools.ts";
 import { putSecret } from "./put-secret.ts";
-import { sampleSecret } from "./sample-secret.ts";
+import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store lists, by filter and by page. */
-export function listContract({ test, expect }: ContractTools): void {
+export function listContract(tools: ContractTools): void {
+  filterContract(tools);
+  pageContract(tools);
+}
+
+function filterContract({ test, expect }: ContractTools): void {
   test("list returns metadata in the order of the names", async (store) => {
     for (const name of ["b", "B", "a", "A", "_", "-", "1"]) await putSecret(store, sampleSecret(name));
     const listed = await store.list();
@@ -32,7 +36,7 @@ export function listContract({ test, expect }: ContractTools): void {
     expect(await names({ tags: ["%"] })).toBe("");
   });
 
-  test("list filters by the beginning of the name, and by expiry", async (store) => {
+  test("list filters by the name, by how it begins, and by expiry", async (store) => {
     const expiresAt = (year: number) => ({ expiresAt: `${year}-01-01T00:00:00.000Z` });
     await putSecret(store, sampleSecret("DB_A", expiresAt(2027)));
     await putSecret(store, sampleSecret("DB_B"));
@@ -41,26 +45,72 @@ export function listContract({ test, expect }: ContractTools): void {
     expect(short(await store.list({ prefix: "DB_" }))).toBe("DB_A1 DB_B1");
     expect(short(await store.list({ prefix: "DB_%" }))).toBe("");
     expect(short(await store.list({ prefix: "DB_A_" }))).toBe("");
+    expect(short(await store.list({ name: "DB_A" }))).toBe("DB_A1");
+    expect(short(await store.list({ name: "DB_" }))).toBe("");
+    expect(short(await store.list({ name: "DB_A", prefix: "DBX" }))).toBe("");
     expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.000Z" }))).toBe("");
     expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.001Z" }))).toBe("DB_A1");
     expect(short(await store.list({ expiresBefore: "2030-01-01T00:00:00.000Z", prefix: "d" }))).toBe("db_c1");
   });
+}
 
-  test("list by pages: each goes on behind the last name, whatever came in between", async (store) => {
+function pageContract({ test, expect }: ContractTools): void {
+  test("list by pages: each starts after the last name, whatever came in between", async (store) => {
     for (const name of ["B", "D", "F", "H", "J"]) await putSecret(store, sampleSecret(name));
     expect(short(await store.list({ limit: 2 }))).toBe("B1 D1");
     await putSecret(store, sampleSecret("A"));
-    await store.purge(parseSecretName("D"));
+    await store.purge(sampleId("D"));
     expect(short(await store.list({ limit: 2, after: "D" }))).toBe("F1 H1");
     expect(short(await store.list({ limit: 2, after: "H" }))).toBe("J1");
     expect(short(await store.list({ limit: 2, after: "J" }))).toBe("");
     expect(short(await store.list({ limit: 0 }))).toBe("");
-    expect(await store.names({ limit: 2 })).toEqual(["A", "B"]);
-    expect(await store.names({ limit: 2, after: "B" })).toEqual(["F", "H"]);
-    expect(await store.names({ after: "H" })).toEqual(["J"]);
-    await store.delete(parseSecretName("F"), DELETED);
+    await store.delete(sampleId("F"), DELETED);
     expect(short(await store.list({ limit: 2, after: "B" }))).toBe("H1 J1");
     expect(short(await store.list({ limit: 1, after: "B", prefix: "J" }))).toBe("J1");
     expect(short(await store.list({ after: "J", prefix: "B" }))).toBe("");
+  });
+
+  test("list by pages: secrets of one name come in the order of their ids, and afterId divides them", async (store) => {
+    for (const id of [OTHER_ID, ID_A, LEAST_ID]) {
+      await putSecret(store, sampleSecret("A", { id }));
+      await store.delete(id, id === ID_A ? LATER : DELETED);
+    }
+    await putSecret(store, sampleSecret("B"));
+    const ids = async (filter: Parameters<SecretStore["list"]>[0]) =>
+      (await store.list({ state: "all", ...filter })).map(({ id }) => id);
+    expect(await ids({})).toEqual([LEAST_ID, ID_A, OTHER_ID, ID_B]);
+    expect(await ids({ limit: 2 })).toEqual([LEAST_ID, ID_A]);
+    expect(await ids({ limit: 2, after: "A", afterId: ID_A })).toEqual([OTHER_ID, ID_B]);
+    expect(await ids({ after: "A", afterId: OTHER_ID })).toEqual([ID_B]);
+    expect(await ids({ after: "A" })).toEqual([ID_B]);
+    expect(await ids({ afterId: OTHER_ID })).toEqual([LEAST_ID, ID_A, OTHER_ID, ID_B]);
+    expect(await ids({ after: "A", afterId: LEAST_ID, prefix: "A" })).toEqual([ID_A, OTHER_ID]);
+    expect(await ids({ after: "A", afterId: LEAST_ID, prefix: "B" })).toEqual([ID_B]);
+    expect(await ids({ after: "A", afterId: LEAST_ID, name: "A", state: "deleted" })).toEqual([ID_A, OTHER_ID]);
+    expect(await ids({ after: "A", afterId: LEAST_ID, type: "apiKey", limit: 1 })).toEqual([ID_A]);
+    expect(await ids({ name: "A", state: "deleted", deletedSince: LATER })).toEqual([ID_A]);
+    expect(await ids({ name: "A", state: "active" })).toEqual([]);
+  });
+
+  test("ids come in their order, also those of deleted secrets, and by pages", async (store) => {
+    for (const [name, id] of [
+      ["A", OTHER_ID],
+      ["B", LEAST_ID],
+      ["C", ID_A],
+    ] as const) {
+      await putSecret(store, sampleSecret(name, { id }));
+    }
+    await store.delete(ID_A, DELETED);
+    expect(await store.ids()).toEqual([LEAST_ID, ID_A, OTHER_ID]);
+    expect(await store.ids({ limit: 2 })).toEqual([LEAST_ID, ID_A]);
+    expect(await store.ids({ limit: 2, after: ID_A })).toEqual([OTHER_ID]);
+    expect(await store.ids({ limit: 0 })).toEqual([]);
+    expect(await store.ids({ name: "C" })).toEqual([ID_A]);
+    await putSecret(store, sampleSecret("C", { id: ID_B }));
+    expect(await store.ids({ name: "C" })).toEqual([ID_A, ID_B]);
+    expect(await store.ids({ name: "C", after: ID_A, limit: 5 })).toEqual([ID_B]);
+    expect(await store.ids({ name: "c" })).toEqual([]);
+    await store.purge(ID_A);
+    expect(await store.ids({ after: LEAST_ID })).toEqual([OTHER_ID, ID_B].toSorted());
   });
 }

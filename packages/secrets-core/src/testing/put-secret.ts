@@ -1,11 +1,15 @@
 import type { SealedSecret } from "../secret.ts";
-import type { SecretStore } from "../secret-store.ts";
+import type { ExpectedSecret, SecretStore } from "../secret-store.ts";
 
-/** Puts one secret under whatever header the store has. */
+/**
+ * Puts one secret under whatever header the store has.
+ *
+ * @param expected the secret that it follows, such as the metadata of the version before; null: it is a new one
+ */
 export async function putSecret(
   store: SecretStore,
   secret: SealedSecret,
-  expectedVersion: number | null = null,
+  expected: ExpectedSecret | null = null,
 ): Promise<void> {
-  await store.put([{ secret, expectedVersion }], await store.readHeader());
+  await store.put([{ secret, expected }], await store.readHeader());
 }

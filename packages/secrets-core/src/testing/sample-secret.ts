@@ -1,25 +1,51 @@
 import type { SealedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName } from "../secret-name.ts";
 
-/** A sealed secret with made-up bytes: enough for a store, which never opens one. */
+/**
+ * A sealed secret with made-up bytes: enough for a store, which never opens one. Each name has an id of its own, the revision is
+ * the version, and every name, version and revision has its own bytes and its own mac.
+ */
 export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}): SealedSecret {
-  const version = changes.version ?? 1;
-  const bytes = (length: number) =>
-    Uint8Array.from({ length }, (_, index) => (name.length * 31 + version * 7 + index) % 256);
+  const { version = 1, revision = version } = changes;
+  const seed = hashOf(`${name} ${version}`);
+  const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => ((seed >>> (index % 24)) + index) % 256);
   return {
     metadata: {
-      id: "1b671a64-40d5-491e-99b0-da01ff1f3341",
+      id: sampleId(name),
       name: parseSecretName(name),
       type: "apiKey",
       description: null,
       tags: [],
       version,
+      revision,
       createdAt: "2026-01-02T03:04:05.678Z",
       updatedAt: "2026-01-02T03:04:05.678Z",
       expiresAt: null,
       deletedAt: null,
+      importedId: null,
+      policy: null,
       ...changes,
     },
-    envelope: { format: 1, keyId: "0badcafe", nonce: bytes(12), ciphertext: bytes(40), tag: bytes(16) },
+    envelope: { format: 2, keyId: "0badcafe", nonce: bytes(12), ciphertext: bytes(40), tag: bytes(16) },
+    mac: `c0ffee00:${hex(hashOf(`${name} ${version} ${revision}`)).padEnd(43, "A")}=`,
   };
+}
+
+/** The id that {@link sampleSecret} gives a secret of this name. */
+export function sampleId(name: string): string {
+  const [a, b, c] = [hashOf(name), hashOf(`${name} `), hashOf(`${name}  `)].map(hex);
+  return `${a}-${b?.slice(0, 4)}-4${b?.slice(5)}-a${c?.slice(1, 4)}-${c?.slice(4)}${a}`;
+}
+
+function hex(number: number): string {
+  return number.toString(16).padStart(8, "0");
+}
+
+/** 32 bits of FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return hash;
 }

@@ -3,6 +3,9 @@ import {
   B,
   type ContractTools,
   DELETED,
+  historyOfA,
+  ID_A,
+  ID_B,
   LATER,
   OTHER_ID,
   putVersions,
@@ -11,89 +14,127 @@ import {
   versionsOf,
 } from "./contract-tools.ts";
 import { putSecret } from "./put-secret.ts";
-import { sampleSecret } from "./sample-secret.ts";
+import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store keeps of versions, and of what was deleted. */
-export function versionsContract({ test, expect }: ContractTools): void {
-  test("history has every version, the newest first, each as it was put", async (store) => {
+export function versionsContract(tools: ContractTools): void {
+  historyContract(tools);
+  deleteContract(tools);
+  purgeContract(tools);
+}
+
+function historyContract({ test, expect }: ContractTools): void {
+  test("history has every version, the newest first, and the mac of the current one alone", async (store) => {
     await putVersions(store, 3);
-    expect(await store.history(A)).toEqual([3, 2, 1].map((version) => sampleSecret("A", { version })));
+    expect(await store.history(ID_A)).toEqual(historyOfA([3, 2, 1]));
+    expect((await store.history(ID_A)).map(({ mac }) => mac === null)).toEqual([false, true, true]);
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 3 }));
-    expect(await store.history(B)).toEqual([]);
+    expect(await store.find(ID_A)).toEqual(sampleSecret("A", { version: 3 }));
+    expect(await store.history(ID_B)).toEqual([]);
     expect(short(await store.list())).toBe("A3");
   });
 
-  test("put keeps the newest versions, ten unless told", async (store) => {
+  test("revision, policy and the imported number of older versions are those of the current one", async (store) => {
+    await putSecret(store, sampleSecret("A", { importedId: 0, policy: "{}" }));
+    const next = sampleSecret("A", { version: 2, revision: 7, importedId: 12, policy: '{"tags":["x"]}' });
+    await putSecret(store, next, { id: ID_A, revision: 1 });
+    const { importedId, policy, revision } = next.metadata;
+    expect(await store.history(ID_A)).toEqual([
+      next,
+      { ...sampleSecret("A", { importedId, policy, revision }), mac: null },
+    ]);
+  });
+
+  test("put keeps the newest versions: ten by default", async (store) => {
     await putVersions(store, 12);
     expect(await versionsOf(store)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
-    await store.put([{ secret: sampleSecret("A", { version: 13 }), expectedVersion: 12 }], null, { keepVersions: 2 });
+    const put = async (version: number, keepVersions: number) => {
+      const expected = { id: ID_A, revision: version - 1 };
+      await store.put([{ secret: sampleSecret("A", { version }), expected }], null, { keepVersions });
+    };
+    await put(13, 2);
     expect(await versionsOf(store)).toEqual([13, 12]);
-    await store.put([{ secret: sampleSecret("A", { version: 14 }), expectedVersion: 13 }], null, { keepVersions: 1 });
+    await put(14, 1);
     expect(await versionsOf(store)).toEqual([14]);
   });
 
-  test("put refuses a version that does not come after the one before it", async (store) => {
+  test("put refuses a version or a revision that does not come after the one before it", async (store) => {
     await putVersions(store, 2);
-    expect(await refusal(putSecret(store, sampleSecret("A", { version: 2 }), 2))).toBe("VALUE_INVALID");
-    expect(await versionsOf(store)).toEqual([2, 1]);
+    const current = { id: ID_A, revision: 2 };
+    const refused = [
+      { version: 2, revision: 3 },
+      { version: 3, revision: 2 },
+    ];
+    for (const changes of refused) {
+      expect(await refusal(putSecret(store, sampleSecret("A", changes), current))).toBe("VALUE_INVALID");
+    }
+    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1]));
   });
+}
 
-  test("delete hides a secret with its versions, restore brings them back", async (store) => {
+function deleteContract({ test, expect }: ContractTools): void {
+  test("delete marks a secret with its versions, and it is found by its id alone", async (store) => {
     await putVersions(store, 2);
     await putSecret(store, sampleSecret("B"));
-    expect(await store.restore(A)).toBe(false);
-    expect(await store.delete(A, DELETED)).toBe(true);
-    expect(await store.delete(A, LATER)).toBe(false);
+    expect(await store.delete(ID_A, DELETED)).toBe(true);
+    expect(await store.delete(ID_A, LATER)).toBe(false);
+    expect(await store.delete(OTHER_ID, LATER)).toBe(false);
     expect(short(await store.list())).toBe("B1");
     expect(short(await store.list({ state: "deleted" }))).toBe("A2");
     expect(short(await store.list({ state: "all" }))).toBe("A2 B1");
-    expect(await store.names()).toEqual(["A", "B"]);
     expect(short(await store.list({ state: "all", deletedSince: LATER }))).toBe("B1");
     expect(short(await store.list({ state: "deleted", deletedSince: LATER }))).toBe("");
     expect(short(await store.list({ state: "deleted", deletedSince: DELETED }))).toBe("A2");
-    expect((await store.get(A))?.metadata).toEqual(sampleSecret("A", { version: 2, deletedAt: DELETED }).metadata);
-    expect((await store.history(A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
-    expect(await store.restore(A)).toBe(true);
-    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
-    expect(await store.restore(B)).toBe(false);
+    expect(await store.get(A)).toBe(null);
+    const { metadata, envelope, mac } = sampleSecret("A", { version: 2 });
+    expect(await store.find(ID_A)).toEqual({ metadata: { ...metadata, deletedAt: DELETED }, envelope, mac });
+    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1], { deletedAt: DELETED }));
   });
 
-  test("the name of a deleted secret is taken, and a new version puts it back into use", async (store) => {
-    await putVersions(store, 1);
-    await store.delete(A, DELETED);
-    await expect(putSecret(store, sampleSecret("A", { id: OTHER_ID }))).rejects.toMatchObject({
-      code: "SECRET_EXISTS",
-    });
-    const next = { secret: sampleSecret("A", { version: 2, deletedAt: DELETED }), expectedVersion: 1 };
-    await expect(store.put([next], null)).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
-    expect(short(await store.list())).toBe("");
-    await store.put([{ ...next, mayBeDeleted: true }], null);
-    expect(await store.history(A)).toEqual([2, 1].map((version) => sampleSecret("A", { version })));
-    expect(short(await store.list())).toBe("A2");
-  });
-
-  test("purge removes a secret with all versions, deleted or not, and its name is free again", async (store) => {
+  test("the name of a deleted secret is free, and a new one takes nothing from it", async (store) => {
     await putVersions(store, 2);
-    await putSecret(store, sampleSecret("B"));
-    await store.delete(B, DELETED);
-    for (const name of [A, B]) {
-      expect(await store.purge(name)).toBe(true);
-      expect(await store.purge(name)).toBe(false);
-      expect(await store.get(name)).toBe(null);
-      expect(await store.history(name)).toEqual([]);
-    }
-    expect(await store.list({ state: "all" })).toEqual([]);
+    await store.delete(ID_A, DELETED);
+    const next = sampleSecret("A", { version: 3 });
+    expect(await refusal(putSecret(store, next, { id: ID_A, revision: 2 }))).toBe("VERSION_CONFLICT");
+    expect(await refusal(putSecret(store, sampleSecret("A", { version: 3 })))).toBe("SECRET_EXISTS");
     await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
-    expect((await store.history(A)).map(({ metadata }) => metadata.id)).toEqual([OTHER_ID]);
+    expect(await store.get(A)).toEqual(sampleSecret("A", { id: OTHER_ID }));
+    expect(await store.history(OTHER_ID)).toEqual([sampleSecret("A", { id: OTHER_ID })]);
+    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1], { deletedAt: DELETED }));
+    await store.delete(OTHER_ID, LATER);
+    expect((await store.list({ state: "all" })).map(({ id }) => id)).toEqual([ID_A, OTHER_ID].sort());
+    expect(await store.get(A)).toBe(null);
+  });
+}
+
+function purgeContract({ test, expect }: ContractTools): void {
+  test("purge removes a secret with all versions, deleted or not, and no other of its name", async (store) => {
+    await putVersions(store, 2);
+    await store.delete(ID_A, DELETED);
+    await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
+    await putSecret(store, sampleSecret("B"));
+    for (const id of [ID_A, ID_B]) {
+      expect(await store.purge(id)).toBe(true);
+      expect(await store.purge(id)).toBe(false);
+      expect(await store.find(id)).toBe(null);
+      expect(await store.history(id)).toEqual([]);
+    }
+    expect(await store.get(B)).toBe(null);
+    expect(await store.list({ state: "all" })).toEqual([sampleSecret("A", { id: OTHER_ID }).metadata]);
+    await store.purge(OTHER_ID);
+    expect(await store.ids()).toEqual([]);
+    await putVersions(store, 1);
+    expect(await store.history(ID_A)).toEqual(historyOfA([1]));
   });
 
-  test("purgeDeleted removes what was deleted before a moment, and nothing that is in use", async (store) => {
+  test("purgeDeleted removes what was deleted before a moment, and nothing that is not deleted", async (store) => {
     for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name));
-    await store.delete(A, DELETED);
-    await store.delete(B, LATER);
+    await store.delete(ID_A, DELETED);
+    await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
+    await store.delete(ID_B, LATER);
     expect(await store.purgeDeleted(DELETED)).toBe(0);
     expect(await store.purgeDeleted(LATER)).toBe(1);
-    expect(short(await store.list({ state: "all" }))).toBe("B1 C1");
-    expect(await store.history(A)).toEqual([]);
+    expect((await store.list({ state: "all" })).map(({ id }) => id)).toEqual([OTHER_ID, ID_B, sampleId("C")]);
+    expect(await store.history(ID_A)).toEqual([]);
   });
 }

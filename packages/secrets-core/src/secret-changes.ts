@@ -1,0 +1,169 @@
+import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
+import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
+import { changeFlags } from "./field-secrecy.ts";
+import type { SealedSecret, SecretMetadata } from "./secret.ts";
+import type { UnsealedSecret } from "./secret-encryption.ts";
+import type { SecretName } from "./secret-name.ts";
+import { formatPayload } from "./secret-payload.ts";
+import type { OpenedSecret, SecretReader } from "./secret-reader.ts";
+import type { EditOptions, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
+import type { SecretFields } from "./secret-type.ts";
+import { retryWhileKeysChange, retryWhileOthersWrite } from "./secret-writer.ts";
+import type { Timestamp } from "./time.ts";
+
+/** Changes secrets in place: the version stays, the revision grows. */
+export interface SecretChanges {
+  edit(name: SecretName, change: SecretEdit, options: EditOptions): Promise<SecretMetadata>;
+  rename(from: SecretName, to: SecretName): Promise<SecretMetadata>;
+  delete(name: SecretName): Promise<void>;
+  restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
+}
+
+export function createSecretChanges(options: SecretServiceOptions, reader: SecretReader): SecretChanges {
+  const { store, encryption, now } = options;
+
+  /** Seals versions of one secret anew, the current one first, and puts them in place of those that were opened. */
+  async function replace(opened: readonly OpenedSecret[], next: readonly UnsealedSecret[]): Promise<SecretMetadata> {
+    const nonces = opened.map(({ sealed }) => sealed.envelope.nonce);
+    const revision = opened[0]?.current.metadata.revision ?? 0;
+    return await retryWhileKeysChange(encryption, async () => {
+      const { secrets, header } = await encryption.seal(next);
+      await store.rewrite({ versions: secrets, nonces, revision }, header);
+      return currentOf(secrets);
+    });
+  }
+
+  /** Marks a whole secret as deleted, or as not deleted: no value is bound to that. */
+  async function mark({ metadata, envelope, mac }: SealedSecret, deletedAt: Timestamp | null): Promise<SecretMetadata> {
+    const { revision } = metadata;
+    const marked = { metadata: { ...metadata, deletedAt, revision: revision + 1 }, envelope, mac };
+    return await retryWhileKeysChange(encryption, async () => {
+      const { secrets, header } = await encryption.authenticate([marked]);
+      await store.rewrite({ versions: secrets, nonces: [envelope.nonce], revision }, header);
+      return currentOf(secrets);
+    });
+  }
+
+  /** @returns false where there is no key, or where the metadata are not authentic: nothing may make those good */
+  async function markDeleted(current: SealedSecret): Promise<boolean> {
+    try {
+      await encryption.verify(current);
+      await mark(current, now());
+      return true;
+    } catch (error) {
+      if (hasCode(error, "KEY_MISSING", "INTEGRITY_FAILED")) return false;
+      throw error;
+    }
+  }
+
+  async function checkFree(name: SecretName): Promise<void> {
+    const taken = await store.get(name);
+    if (taken !== null) throw nameTaken(taken.metadata);
+  }
+
+  return {
+    async edit(name, change, { ifRevision }) {
+      return await retryWhileOthersWrite(async () => {
+        const opened = await reader.open(name);
+        checkRevision(opened.metadata, ifRevision);
+        const next = editSecret(opened, change, now());
+        return async () => await replace([opened], [next]);
+      });
+    },
+
+    async rename(from, to) {
+      return await retryWhileOthersWrite(async () => {
+        const opened = await reader.openAll(from);
+        await checkFree(to);
+        const next = opened.map(({ metadata, fields, flags }) => ({
+          metadata: { ...metadata, name: to, revision: metadata.revision + 1 },
+          plaintext: formatPayload({ fields, flags }),
+        }));
+        return async () => await replace(opened, next);
+      });
+    },
+
+    async delete(name) {
+      // First: once it is deleted, nothing may say that it is not.
+      await store.purgeDeleted(reader.retentionStart());
+      await retryWhileOthersWrite(async () => {
+        const current = await reader.current(name);
+        return async () => {
+          if (await markDeleted(current)) return;
+          if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);
+        };
+      });
+    },
+
+    async restore(name, id) {
+      return await retryWhileOthersWrite(async () => {
+        const deleted = await reader.deleted(name);
+        const wanted = id === undefined ? deleted[0] : deleted.find((one) => one.id === id);
+        if (wanted === undefined && id !== undefined) throw secretNotFound(name);
+        await checkFree(name);
+        const current = wanted === undefined ? null : await reader.findDeleted(wanted.id);
+        if (current === null) throw secretNotFound(name);
+        return async () => await mark(current, null);
+      });
+    },
+  };
+}
+
+/** The current version with its metadata changed. @throws AutokestraError `VALUE_INVALID`, `FIELD_NOT_FOUND` */
+function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdit, now: Timestamp): UnsealedSecret {
+  const { name, type } = metadata;
+  const { description = metadata.description, addTags = [], removeTags = [] } = change;
+  checkTexts(name, { description, tags: addTags });
+  const kept = metadata.tags.filter((tag) => !removeTags.includes(tag));
+  const expiresAt = change.expiresAt === undefined ? metadata.expiresAt : readExpiry(name, change.expiresAt);
+  const edited = {
+    ...metadata,
+    description,
+    tags: [...new Set([...kept, ...addTags])],
+    expiresAt,
+    updatedAt: now,
+    revision: metadata.revision + 1,
+  };
+  const payload = {
+    fields: withExpiry(type, fields, expiresAt),
+    flags: changeFlags(name, type, fields, flags, change),
+  };
+  return { metadata: edited, plaintext: formatPayload(payload) };
+}
+
+function readExpiry(name: SecretName, expiresAt: string | number | null): Timestamp | null {
+  return expiresAt === null ? null : checkExpiry(name, expiresAt);
+}
+
+/** The same fields; one that says when the secret expires says the same as its metadata. */
+export function withExpiry(
+  type: SecretMetadata["type"],
+  fields: SecretFields,
+  expiresAt: Timestamp | null,
+): SecretFields {
+  if (expiryInFields(type, fields) === null) return fields;
+  const { expiresAt: _, ...rest } = fields;
+  return expiresAt === null ? rest : { ...rest, expiresAt };
+}
+
+function checkRevision({ name, revision }: SecretMetadata, ifRevision: number | undefined): void {
+  if (ifRevision === undefined || ifRevision === revision) return;
+  const message = `Secret '${name}' has revision ${revision}, not ${ifRevision}; nothing was changed`;
+  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Look at it again, then change it." });
+}
+
+function currentOf([current]: readonly SealedSecret[]): SecretMetadata {
+  if (current === undefined) throw new TypeError("nothing was written");
+  return current.metadata;
+}
+
+/** The caller starts again with what is there now. */
+function changedMeanwhile(name: SecretName): AutokestraError {
+  return new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else`);
+}
+
+function nameTaken({ name, id }: SecretMetadata): AutokestraError {
+  return new AutokestraError("SECRET_EXISTS", `The name '${quoteText(name)}' is taken by the secret ${id}`, {
+    hint: "Rename that secret, or take another name.",
+  });
+}

@@ -1,0 +1,167 @@
+import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
+import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
+import type { SecretName } from "./secret-name.ts";
+import { parsePayload } from "./secret-payload.ts";
+import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
+import { daysAfter, type Timestamp } from "./time.ts";
+
+/** How often a secret is read again because somebody has sealed it anew in between. */
+const ATTEMPTS = 1000;
+
+/** An opened version, and what it was opened from. */
+export interface OpenedSecret extends Secret {
+  readonly sealed: SealedSecret;
+  /** The current version of the same secret. */
+  readonly current: SealedSecret;
+}
+
+/** Reads secrets that are not deleted, authenticated, against whoever seals them anew at the same time. */
+export interface SecretReader {
+  /** What was deleted before this moment can no longer be restored. */
+  retentionStart(): Timestamp;
+  /** The current version, without a look at its mac. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
+  current(name: SecretName): Promise<SealedSecret>;
+  /** All versions, the newest first. @throws as `current` */
+  history(name: SecretName): Promise<readonly SealedSecret[]>;
+  /** Deleted secrets of this name that can be restored, the one that was deleted last first. */
+  deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
+  /** The opened current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
+  open(name: SecretName, version?: number): Promise<OpenedSecret>;
+  /** The opened current version; null where the name is free. @throws AutokestraError `INTEGRITY_FAILED` */
+  openIfThere(name: SecretName): Promise<OpenedSecret | null>;
+  /** All versions, the newest first, each opened. @throws as `open` */
+  openAll(name: SecretName): Promise<readonly OpenedSecret[]>;
+  /** The authenticated current version of a deleted secret; null where there is none of this id. @throws AutokestraError `INTEGRITY_FAILED` */
+  findDeleted(id: string): Promise<SealedSecret | null>;
+}
+
+export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
+  const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
+
+  async function openSealed(current: SealedSecret, sealed: SealedSecret): Promise<OpenedSecret> {
+    const { metadata, envelope } = sealed;
+    const plaintext = await encryption.open(metadata, envelope);
+    return { metadata, sealed, current, ...parsePayload(metadata.name, envelope.format, plaintext) };
+  }
+
+  /** Opens some of the versions, which are picked once the current one has been verified. */
+  async function openVerified(
+    found: readonly SealedSecret[],
+    pick: () => readonly SealedSecret[],
+  ): Promise<readonly OpenedSecret[]> {
+    const [current] = found;
+    if (current === undefined) return [];
+    await encryption.verify(current);
+    const opened: OpenedSecret[] = [];
+    for (const version of pick()) opened.push(await openSealed(current, version));
+    return opened;
+  }
+
+  async function deleted(name: SecretName): Promise<readonly SecretMetadata[]> {
+    const found = await store.list({ state: "deleted", name, deletedSince: retentionStart() });
+    return found.toSorted((a, b) => ((a.deletedAt ?? "") < (b.deletedAt ?? "") ? 1 : -1));
+  }
+
+  async function notFound(name: SecretName): Promise<AutokestraError> {
+    const [last] = await deleted(name);
+    if (last === undefined || last.deletedAt === null) return secretNotFound(name);
+    return secretDeleted(name, daysAfter(last.deletedAt, RETENTION_DAYS));
+  }
+
+  async function currentOf(name: SecretName): Promise<SealedSecret> {
+    const found = await store.get(name);
+    if (found === null) throw await notFound(name);
+    return found;
+  }
+
+  async function history(name: SecretName): Promise<readonly SealedSecret[]> {
+    for (let attempt = 1; ; attempt++) {
+      const { metadata } = await currentOf(name);
+      const versions = await store.history(metadata.id);
+      const [newest] = versions;
+      if (newest?.metadata.name === name && newest.metadata.deletedAt === null) return versions;
+      // Renamed, deleted or purged between the two looks.
+      if (attempt === ATTEMPTS) throw secretNotFound(name);
+    }
+  }
+
+  return {
+    retentionStart,
+    current: currentOf,
+    history,
+    deleted,
+    async open(name, version) {
+      const versions = async () => (version === undefined ? [await currentOf(name)] : await history(name));
+      const [opened] = await whileChanging(
+        versions,
+        async (found) => await openVerified(found, () => [pickVersion(name, found, version)]),
+      );
+      if (opened === undefined) throw secretNotFound(name);
+      return opened;
+    },
+    async openIfThere(name) {
+      const read = async () => {
+        const found = await store.get(name);
+        return found === null ? [] : [found];
+      };
+      const [opened = null] = await whileChanging(read, async (found) => await openVerified(found, () => found));
+      return opened;
+    },
+    async openAll(name) {
+      return await whileChanging(
+        async () => await history(name),
+        async (found) => await openVerified(found, () => found),
+      );
+    },
+    async findDeleted(id) {
+      const read = async () => {
+        const found = await store.find(id);
+        return found === null ? [] : [found];
+      };
+      return await whileChanging(read, async (found) => {
+        await openVerified(found, () => []);
+        return found[0] ?? null;
+      });
+    },
+  };
+}
+
+/**
+ * Reads and opens, again where it does not open and was sealed anew meanwhile: a rotation of the data key destroys the key under
+ * which a record was read.
+ */
+async function whileChanging<T>(
+  read: () => Promise<readonly SealedSecret[]>,
+  open: (found: readonly SealedSecret[]) => Promise<T>,
+): Promise<T> {
+  let found = await read();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open(found);
+    } catch (error) {
+      if (!hasCode(error, "INTEGRITY_FAILED") || attempt === ATTEMPTS) throw error;
+      const again = await read();
+      if (isSame(found, again)) throw error;
+      found = again;
+    }
+  }
+}
+
+function isSame(before: readonly SealedSecret[], now: readonly SealedSecret[]): boolean {
+  return before.length === now.length && before.every((secret, index) => stampOf(secret) === stampOf(now[index]));
+}
+
+function stampOf(secret: SealedSecret | undefined): string {
+  if (secret === undefined) return "";
+  const { metadata, envelope, mac } = secret;
+  return [metadata.id, metadata.version, metadata.revision, envelope.keyId, String(envelope.nonce), mac].join(" ");
+}
+
+function pickVersion(name: SecretName, history: readonly SealedSecret[], version?: number): SealedSecret {
+  const [current] = history;
+  const wanted = version ?? current?.metadata.version;
+  const sealed = history.find(({ metadata }) => metadata.version === wanted);
+  if (sealed !== undefined) return sealed;
+  const versions = history.map(({ metadata }) => metadata.version);
+  throw wanted === undefined ? secretNotFound(name) : versionNotFound(name, wanted, versions);
+}
