@@ -2,8 +2,27 @@ import { randomBytes } from "node:crypto";
 import { KEY_BYTES, NONCE_BYTES, openBytes, sealBytes, TAG_BYTES } from "./aes-gcm.ts";
 import { encodeFields } from "./encode-fields.ts";
 
+/** The formats of records that there are; new ones are sealed in format 2. */
+export type RecordFormat = 1 | 2;
+
+/** The format of the records sealed here. */
+export const RECORD_FORMAT = 2;
+
+/** The length of a wrapped key: nonce, ciphertext and tag. */
+export const WRAPPED_BYTES: number = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+
 /** A key that seals records. */
 export interface DataKey {
+  /** 8 lower-case hexadecimal digits. */
+  readonly id: string;
+  /** The one format of the records that it opens. */
+  readonly format: RecordFormat;
+  /** 32 bytes. */
+  readonly bytes: Buffer;
+}
+
+/** A key from which those follow that authenticate what is not sealed. */
+export interface ServiceKey {
   /** 8 lower-case hexadecimal digits. */
   readonly id: string;
   /** 32 bytes. */
@@ -11,31 +30,55 @@ export interface DataKey {
 }
 
 export function createDataKey(): DataKey {
+  return { ...createServiceKey(), format: RECORD_FORMAT };
+}
+
+export function createServiceKey(): ServiceKey {
   return { id: randomBytes(4).toString("hex"), bytes: randomBytes(KEY_BYTES) };
 }
 
-/** Seals a data key under the key-encryption key, bound to the store and to its id. Gives base64 of nonce, ciphertext, tag. */
-export function wrapDataKey(keyEncryptionKey: Uint8Array, storeId: string, key: DataKey): string {
-  const { nonce, ciphertext, tag } = sealBytes(keyEncryptionKey, wrapAad(storeId, key.id), key.bytes);
+/** Wraps the keys of one store under its key-encryption key, each bound to the store, its id and its purpose. */
+export interface KeyWrapper {
+  /** @returns base64 of nonce, ciphertext, tag */
+  wrapDataKey(key: DataKey): string;
+  /** @returns null where it does not open */
+  unwrapDataKey(id: string, format: RecordFormat, wrapped: string): DataKey | null;
+  /** @returns base64 of nonce, ciphertext, tag */
+  wrapServiceKey(key: ServiceKey): string;
+  /** @returns null where it does not open */
+  unwrapServiceKey(id: string, wrapped: string): ServiceKey | null;
+}
+
+export function createKeyWrapper(keyEncryptionKey: Uint8Array, storeId: string): KeyWrapper {
+  const dataKeyAad = (id: string, format: RecordFormat) =>
+    encodeFields(
+      format === 1 ? ["autokestra data key", 1, storeId, id] : ["autokestra data key", 2, storeId, null, id, format],
+    );
+  const serviceKeyAad = (id: string) => encodeFields(["autokestra service key", 2, storeId, id]);
+  return {
+    wrapDataKey: ({ id, format, bytes }) => wrap(keyEncryptionKey, dataKeyAad(id, format), bytes),
+    unwrapDataKey(id, format, wrapped) {
+      const bytes = unwrap(keyEncryptionKey, dataKeyAad(id, format), wrapped);
+      return bytes === null ? null : { id, format, bytes };
+    },
+    wrapServiceKey: ({ id, bytes }) => wrap(keyEncryptionKey, serviceKeyAad(id), bytes),
+    unwrapServiceKey(id, wrapped) {
+      const bytes = unwrap(keyEncryptionKey, serviceKeyAad(id), wrapped);
+      return bytes === null ? null : { id, bytes };
+    },
+  };
+}
+
+function wrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, bytes: Uint8Array): string {
+  const { nonce, ciphertext, tag } = sealBytes(keyEncryptionKey, aad, bytes);
   return Buffer.concat([nonce, ciphertext, tag]).toString("base64");
 }
 
-/** Opens what {@link wrapDataKey} made; null where it does not open. */
-export function unwrapDataKey(
-  keyEncryptionKey: Uint8Array,
-  storeId: string,
-  id: string,
-  wrapped: string,
-): DataKey | null {
+function unwrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, wrapped: string): Buffer | null {
   const sealed = Buffer.from(wrapped, "base64");
-  const bytes = openBytes(keyEncryptionKey, wrapAad(storeId, id), {
+  return openBytes(keyEncryptionKey, aad, {
     nonce: sealed.subarray(0, NONCE_BYTES),
     ciphertext: sealed.subarray(NONCE_BYTES, -TAG_BYTES),
     tag: sealed.subarray(-TAG_BYTES),
   });
-  return bytes === null ? null : { id, bytes };
-}
-
-function wrapAad(storeId: string, keyId: string): Buffer {
-  return encodeFields(["autokestra data key", 1, storeId, keyId]);
 }

@@ -3,16 +3,40 @@
  *
  * @module
  */
-export { createKeyFile, readKeyFile } from "./key-file.ts";
-export type { Keyring } from "./keyring.ts";
+
+export { stretchingOf } from "./key-derivation.ts";
+export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
+export {
+  exportKey,
+  type ImportedKey,
+  importKey,
+  type KeyList,
+  type KeyUse,
+  type ListedKey,
+  listKeys,
+  type MissingKey,
+} from "./key-source/key-list.ts";
+export { type KnownBackup, type KnownStore, type KnownStores, openKnownStores } from "./key-source/known-stores.ts";
+export { fingerprintOfKey } from "./key-source/master-key.ts";
 export {
   createMasterKeyProvider,
   KEY_FILE_VARIABLE,
   KEY_VARIABLE,
   keyFilePath,
+  keyFolderOf,
   type MasterKeyOptions,
-} from "./master-key-provider.ts";
-export { createPendingKey, findPendingKeys, sweepPendingKeys } from "./pending-key.ts";
+} from "./key-source/master-key-provider.ts";
+export {
+  findPreparedKeys,
+  keepKey,
+  type NewKeyFileOptions,
+  type PreparedKey,
+  prepareKey,
+  readNewKeyFile,
+} from "./key-source/prepared-key.ts";
+export type { Keyring } from "./keyring.ts";
 export { createSecretEncryption } from "./secret-encryption.ts";
-export type { HeaderKey, StoreHeader } from "./store-header.ts";
-export { createStoreKeys, MAX_SEALS, type StoreKeys } from "./store-keys.ts";
+export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./store-header.ts";
+export { parseHeader } from "./store-header.ts";
+export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys, type StoreKeysOptions } from "./store-keys.ts";
+export type { RememberedStore, StoreMemory } from "./store-memory.ts";

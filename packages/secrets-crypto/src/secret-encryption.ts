@@ -3,42 +3,86 @@ import {
   integrityFailed,
   type Plaintext,
   quoteText,
-  type RecordIdentity,
+  type SealedSecret,
   type SecretEncryption,
+  type UnsealedSecret,
 } from "@autokestra/secrets-core";
 import { openBytes, type SealedBytes, sealBytes } from "./aes-gcm.ts";
-import { createFieldEncoder } from "./encode-fields.ts";
+import { RECORD_FORMAT } from "./data-key.ts";
+import type { Keyring } from "./keyring.ts";
+import { createRecordAad } from "./record-fields.ts";
 import type { StoreKeys } from "./store-keys.ts";
 
-/** The format of the envelopes made here. */
-const FORMAT = 1;
+/** The length of the key id that a MAC begins with. */
+const KEY_ID_LENGTH = 8;
+
+/** How many UTF-16 units of text are sealed before the rest of the process gets a turn. */
+const TURN_UNITS = 16 * 1024 * 1024;
+/** A secret of no length takes as long as one of so many units: 256 of them are a turn's work. */
+const SECRET_UNITS: number = TURN_UNITS / 256;
 
 /**
- * Seals and opens records with AES-256-GCM (NIST SP 800-38D), each bound to its store, its identity and its key.
+ * Seals and opens records with AES-256-GCM (NIST SP 800-38D), each bound to its store, its identity and its key; authenticates
+ * metadata and the choice of the current version with HMAC-SHA256.
  *
  * @param keys are opened when a value is first sealed or opened: listing needs no key
  */
-export function createSecretEncryption(keys: StoreKeys): SecretEncryption {
+export function createSecretEncryption(
+  keys: Pick<StoreKeys, "current" | "forSeal" | "forOpen" | "forVerify" | "close">,
+): SecretEncryption {
   const recordAad = createRecordAad();
 
+  function sealOne(keyring: Keyring, { metadata, plaintext }: UnsealedSecret): SealedSecret {
+    const { active, header } = keyring;
+    const aad = recordAad(RECORD_FORMAT, header.storeId, active.id, metadata);
+    const envelope = { format: RECORD_FORMAT, keyId: active.id, ...sealText(active.bytes, aad, plaintext) };
+    return { metadata, envelope, mac: keyring.authenticate({ metadata, envelope }) };
+  }
+
   return {
-    async seal(record, plaintext) {
-      if (!plaintext.isWellFormed()) throw notWellFormed(record.name);
-      const { header, active, text } = await keys.forSeal();
-      const sealed = sealText(active.bytes, recordAad(header.storeId, active.id, record), plaintext);
-      return { envelope: { format: FORMAT, keyId: active.id, ...sealed }, header: text };
+    async seal(secrets) {
+      for (const { metadata, plaintext } of secrets) {
+        if (!plaintext.isWellFormed()) throw notWellFormed(metadata.name);
+      }
+      const keyring = await keys.forSeal(secrets.length);
+      const sealed: SealedSecret[] = [];
+      let units = 0;
+      for (const secret of secrets) {
+        if (units >= TURN_UNITS) units = await takeTurn();
+        sealed.push(sealOne(keyring, secret));
+        units += secret.plaintext.length + SECRET_UNITS;
+      }
+      return { secrets: sealed, header: keyring.text };
+    },
+
+    async authenticate(secrets) {
+      const keyring = await keys.forSeal(0);
+      const authenticated: SealedSecret[] = [];
+      let units = 0;
+      for (const secret of secrets) {
+        if (units >= TURN_UNITS) units = await takeTurn();
+        authenticated.push({ ...secret, mac: keyring.authenticate(secret) });
+        units += SECRET_UNITS;
+      }
+      return { secrets: authenticated, header: keyring.text };
     },
 
     async open(record, envelope) {
       const found = keys.forOpen(envelope.keyId);
       const keyring = found instanceof Promise ? await found : found;
       const key = keyring.find(envelope.keyId);
-      if (key === null || envelope.format !== FORMAT) throw integrityFailed(record.name);
-      const bytes = openBytes(key.bytes, recordAad(keyring.header.storeId, key.id, record), envelope);
+      if (key === null || envelope.format !== key.format) throw integrityFailed(record.name);
+      const bytes = openBytes(key.bytes, recordAad(key.format, keyring.header.storeId, key.id, record), envelope);
       if (bytes === null) throw integrityFailed(record.name);
       const plaintext = bytes.toString("utf8") as Plaintext;
       bytes.fill(0);
       return plaintext;
+    },
+
+    async verify(current) {
+      const found = keys.forVerify(current.mac?.slice(0, KEY_ID_LENGTH) ?? null);
+      const keyring = found instanceof Promise ? await found : found;
+      if (!keyring.checkMac(current, current.mac)) throw integrityFailed(current.metadata.name);
     },
 
     async refresh() {
@@ -51,32 +95,14 @@ export function createSecretEncryption(keys: StoreKeys): SecretEncryption {
   };
 }
 
-type RecordAad = (storeId: string, keyId: string, record: RecordIdentity) => Buffer;
-
-/**
- * Everything a ciphertext must not be separated from (SP 800-38D: additional authenticated data). The records of a store have
- * its beginning in common.
- *
- * @returns gives the bytes, which its next call overwrites
- */
-function createRecordAad(): RecordAad {
-  let known: string | null = null;
-  let encode = createFieldEncoder([]);
-  return (storeId, keyId, { id, name, type, version, expiresAt }) => {
-    if (storeId !== known) {
-      encode = createFieldEncoder(["autokestra secret", FORMAT, storeId]);
-      known = storeId;
-    }
-    return encode([id, name, type, version, keyId, expiresAt]);
-  };
+/** Lets the rest of the process have a turn. @returns how much was done since */
+async function takeTurn(): Promise<number> {
+  await new Promise((resolve) => void setImmediate(resolve));
+  return 0;
 }
 
-/** Where short texts stand while they are sealed: no copies of them in memory that is collected some time. */
-const scratch = Buffer.alloc(16 * 1024);
-
 function sealText(key: Uint8Array, aad: Uint8Array, text: string): SealedBytes {
-  // A UTF-16 unit takes up to three bytes in UTF-8.
-  const bytes = text.length * 3 > scratch.length ? Buffer.from(text) : scratch.subarray(0, scratch.write(text));
+  const bytes = Buffer.from(text);
   try {
     return sealBytes(key, aad, bytes);
   } finally {

@@ -1,11 +1,19 @@
 import { AutokestraError, type MasterKey, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
-import { createDataKey, type DataKey } from "./data-key.ts";
-import { createKdf, deriveKeys, headerBroken } from "./key-derivation.ts";
-import { createKeyring, type Keyring, openKeyring } from "./keyring.ts";
-import { KEY_VARIABLE } from "./master-key-provider.ts";
-import type { HeaderKey } from "./store-header.ts";
+import { findKeyring, findRollback } from "./find-keyring.ts";
+import {
+  addDataKey,
+  destroyDataKeys,
+  type HeaderEdit,
+  nextEpoch,
+  reserveSeals,
+  upgradeHeader,
+} from "./header-edits.ts";
+import { headerBroken } from "./key-derivation.ts";
+import { createKeyring, deriveNewKeys, headerTampered, type Keyring, keysClosed, wipeDerived } from "./keyring.ts";
+import { parseHeader } from "./store-header.ts";
+import type { StoreMemory } from "./store-memory.ts";
 
-/** How many seals a process reserves at a time: what it does not use is lost with it. */
+/** The fewest seals that a process reserves at a time: what it does not use is lost with it. */
 const RESERVATION = 4096;
 
 /**
@@ -17,205 +25,311 @@ export const MAX_SEALS: number = 2 ** 31;
 /** How often a key is looked for while a rotation may be putting another one in its place. */
 const ATTEMPTS = 3;
 
-/** The keys of one store, kept in step with its header while other processes change it. */
+/** The part of a store that its keys need. */
+export type HeaderStore = Pick<SecretStore, "layout" | "upgrade" | "readHeader" | "writeHeader" | "ids">;
+
+export interface StoreKeysOptions {
+  /** What is known of the store at this place: an older state is then refused to a key that was only found. Default: nothing. */
+  readonly memory?: StoreMemory | undefined;
+  /** Told, once, that the store was opened with another key than the one that new stores get. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+/**
+ * The keys of one store, kept in step with its header while other processes change it.
+ *
+ * Every method but `close` may throw AutokestraError with `KEY_*`, `INTEGRITY_FAILED` (header), `STORE_ROLLED_BACK`, and the codes
+ * of the store.
+ */
 export interface StoreKeys {
-  /** The keyring of the header that is stored now. Makes header and master key where the store has no secrets yet. */
+  /**
+   * The keyring of the header that is stored now. Writes nothing.
+   *
+   * @throws AutokestraError `STORE_UNAVAILABLE` where the store has no header yet
+   */
   current(): Promise<Keyring>;
-  /** A keyring whose active key may be used for one more seal. */
-  forSeal(): Promise<Keyring>;
+  /**
+   * One keyring under which this many records may be sealed. Makes header and master key where the store is new, and brings a
+   * header of format 1 up to date, also for 0.
+   */
+  forSeal(count: number): Promise<Keyring>;
   /** A keyring that has this data key, if any has: at once where it is known already. */
   forOpen(keyId: string): Keyring | Promise<Keyring>;
-  /** Wraps all data keys under another master key: the one before no longer opens the store. */
+  /** A keyring that has this service key, if any has; null: for a record that has no MAC. */
+  forVerify(serviceKeyId: string | null): Keyring | Promise<Keyring>;
+  /** Wraps all keys under another master key: the one before no longer opens the store. */
   rotateMasterKey(next: MasterKey): Promise<Keyring>;
   /** Makes a new active data key; the one before opens what it has sealed. */
   addDataKey(): Promise<Keyring>;
-  /** Forgets data keys that are not active. What is sealed under them is lost. */
+  /**
+   * Forgets data keys that are not active.
+   *
+   * @throws AutokestraError `DATA_KEY_IN_USE` where a record is sealed under one of them
+   */
   destroyDataKeys(keyIds: readonly string[]): Promise<Keyring>;
+  /** Begins another epoch: after what is in the store was replaced by something older. */
+  nextEpoch(): Promise<Keyring>;
   /** Overwrites all keys with zeros. */
   close(): void;
 }
 
-/**
- * @throws each method: AutokestraError `KEY_MISSING`, `KEY_WRONG`, `INTEGRITY_FAILED` (header), and the codes of the provider
- * and the store
- */
-export function createStoreKeys(store: SecretStore, provider: MasterKeyProvider): StoreKeys {
-  const opened: Keyring[] = [];
-  let latest: Keyring | null = null;
-  let reserved = 0;
-  let closed = false;
-  let queue: Promise<unknown> = Promise.resolve();
+export function createStoreKeys(
+  store: HeaderStore,
+  provider: MasterKeyProvider,
+  options: StoreKeysOptions = {},
+): StoreKeys {
+  return new KeyManager(store, provider, options);
+}
+
+class KeyManager implements StoreKeys {
+  readonly #store: HeaderStore;
+  readonly #provider: MasterKeyProvider;
+  readonly #options: StoreKeysOptions;
+  /** Every keyring ever made: they are all wiped at the end. */
+  readonly #opened: Keyring[] = [];
+  #latest: Keyring | null = null;
+  /** The master key was named, or made here: it may open older states too. */
+  #isGiven = false;
+  #isNoticed = false;
+  /** How many more seals of the active key of `latest` are ours. */
+  #reserved = 0;
+  #closed = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(store: HeaderStore, provider: MasterKeyProvider, options: StoreKeysOptions) {
+    this.#store = store;
+    this.#provider = provider;
+    this.#options = options;
+  }
+
+  async current(): Promise<Keyring> {
+    return await this.#exclusive(async () => await this.#readExisting());
+  }
+
+  async forSeal(count: number): Promise<Keyring> {
+    return this.#takeReserved(count) ?? (await this.#exclusive(async () => await this.#reserve(count)));
+  }
+
+  forOpen(keyId: string): Keyring | Promise<Keyring> {
+    if (!this.#closed && this.#latest?.find(keyId)) return this.#latest;
+    return this.current();
+  }
+
+  forVerify(serviceKeyId: string | null): Keyring | Promise<Keyring> {
+    if (!this.#closed && serviceKeyId !== null && this.#latest?.hasServiceKey(serviceKeyId)) return this.#latest;
+    return this.current();
+  }
+
+  async rotateMasterKey(next: MasterKey): Promise<Keyring> {
+    // First: no parameters are drawn for a store that there is not.
+    await this.current();
+    const { kdf, keys } = await deriveNewKeys(next);
+    try {
+      return await this.#exclusive(
+        async () => await this.#replace((keyring) => keyring.rewrap(kdf, keys, next.source)),
+      );
+    } finally {
+      wipeDerived(keys);
+    }
+  }
+
+  async addDataKey(): Promise<Keyring> {
+    return await this.#exclusive(async () => await this.#edit(addDataKey(0)));
+  }
+
+  async destroyDataKeys(keyIds: readonly string[]): Promise<Keyring> {
+    return await this.#exclusive(async () => await this.#edit(destroyDataKeys(keyIds)));
+  }
+
+  async nextEpoch(): Promise<Keyring> {
+    return await this.#exclusive(async () => await this.#edit(nextEpoch));
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const keyring of this.#opened) keyring.close();
+  }
 
   /** One at a time: a passphrase is stretched once, however many ask. */
-  async function exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = queue.then(work, work);
-    queue = turn.catch(() => undefined);
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work, work);
+    this.#queue = turn.catch(() => undefined);
     return await turn;
   }
 
-  function adopt(keyring: Keyring, reservation: number): Keyring {
-    if (latest?.active.id !== keyring.active.id) reserved = 0;
-    reserved += reservation;
-    latest = keyring;
-    opened.push(keyring);
+  /** @returns null where fewer are reserved, or nothing may be sealed under what was read last */
+  #takeReserved(count: number): Keyring | null {
+    const latest = this.#latest;
+    if (this.#closed || latest === null || latest.header.format === 1 || this.#reserved < count) return null;
+    this.#reserved -= count;
+    return latest;
+  }
+
+  async #reserve(count: number): Promise<Keyring> {
+    const seals = Math.max(count, RESERVATION);
+    for (;;) {
+      const ready = this.#takeReserved(count);
+      if (ready !== null) return ready;
+      if (this.#latest === null || this.#latest.header.format === 1) await this.#makeUsable(seals);
+      else await this.#edit(reserveSeals(seals, MAX_SEALS), seals);
+    }
+  }
+
+  /** Makes the header, or brings it up to date, where that is needed. */
+  async #makeUsable(seals: number): Promise<void> {
+    for (;;) {
+      const keyring = await this.#readIfAny();
+      if (keyring !== null && keyring.header.format !== 1) return;
+      if (keyring === null ? await this.#makeHeader(seals) : await this.#upgrade(keyring, seals)) return;
+    }
+  }
+
+  /** @returns false where another process was faster: its header counts */
+  async #makeHeader(seals: number): Promise<boolean> {
+    const { first, isGiven } = await this.#provider.search();
+    const keyring = this.#keep(await createKeyring(first ?? (await this.#provider.generate()), seals));
+    const isWritten =
+      (await this.#store.layout()) === 1
+        ? await this.#store.upgrade(keyring.text, null, (secret) => keyring.authenticate(secret))
+        : await this.#store.writeHeader(keyring.text, null);
+    if (!isWritten) return false;
+    this.#isGiven = isGiven;
+    await this.#adoptWritten(keyring, seals);
+    return true;
+  }
+
+  /** @returns false where another process has changed the header meanwhile */
+  async #upgrade(keyring: Keyring, seals: number): Promise<boolean> {
+    const next = this.#keep(keyring.change(upgradeHeader(keyring.fingerprint, seals)));
+    const isWritten = await this.#store.upgrade(next.text, keyring.text, (secret) => next.authenticate(secret));
+    if (isWritten) await this.#adoptWritten(next, seals);
+    return isWritten;
+  }
+
+  async #edit(edit: HeaderEdit, reservation = 0): Promise<Keyring> {
+    return await this.#replace((keyring) => keyring.change(edit), reservation);
+  }
+
+  /** Changes the header of a store that has one, again and again until nobody else has changed it in between. */
+  async #replace(change: (keyring: Keyring) => Keyring, reservation = 0): Promise<Keyring> {
+    for (;;) {
+      const before = await this.#readExisting();
+      if (before.header.format === 1) {
+        await this.#upgrade(before, RESERVATION);
+        continue;
+      }
+      const after = this.#keep(change(before));
+      if (await this.#store.writeHeader(after.text, before.text, destroyedBy(before, after))) {
+        await this.#adoptWritten(after, reservation);
+        return after;
+      }
+    }
+  }
+
+  async #readExisting(): Promise<Keyring> {
+    const keyring = await this.#readIfAny();
+    if (keyring === null) throw noKeysYet();
     return keyring;
   }
 
-  async function refresh(): Promise<Keyring> {
-    if (closed) throw new AutokestraError("KEY_MISSING", "The keys are closed");
-    const text = await store.readHeader();
-    if (text === null) return await createHeader();
-    if (text === latest?.text) return latest;
-    return adopt(latest?.follow(text) ?? (await unlock(text)), 0);
-  }
-
-  async function createHeader(): Promise<Keyring> {
-    const hasRecords = (await store.names({ limit: 1 })).length > 0;
+  /** @returns null where the store has neither a header nor records */
+  async #readIfAny(): Promise<Keyring | null> {
+    const keyring = await this.#read();
+    if (keyring !== null) return keyring;
+    const hasRecords = (await this.#store.ids({ limit: 1 })).length > 0;
     // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
-    if ((await store.readHeader()) !== null) return await refresh();
-    if (hasRecords) throw headerBroken("is missing although there are records");
-    const master = (await provider.load()) ?? (await provider.generate());
-    const keyring = await createKeyring(master, RESERVATION);
-    if (await store.writeHeader(keyring.text, null)) {
-      master.material.fill(0);
-      return adopt(keyring, RESERVATION);
-    }
-    // Another process was faster: its header counts.
-    keyring.close();
-    return adopt(await openWith((await store.readHeader()) ?? "", master), 0);
+    const later = await this.#read();
+    if (later === null && hasRecords) throw headerBroken("is missing although there are records");
+    return later;
   }
 
-  /** Again where the key does not fit: a rotation in another process changes the header first and the key file after it. */
-  async function unlock(text: string): Promise<Keyring> {
+  /** Looks again where no key fits: a rotation in another process changes the header first and the key file after it. */
+  async #read(): Promise<Keyring | null> {
     for (let attempt = 1; ; attempt++) {
-      const master = await provider.load();
-      if (master === null) throw keyMissing();
-      try {
-        return await openWith(text, master);
-      } catch (error) {
-        const pending = await openPending(text);
-        if (pending !== null) return pending;
-        const isLast = attempt === ATTEMPTS || master.kind === "passphrase" || !isKeyWrong(error);
-        if (isLast && (await store.readHeader()) === text) throw error;
-        if (isLast) return await refresh();
+      if (this.#closed) throw keysClosed();
+      const text = await this.#readHeader();
+      if (text === null) return null;
+      if (text === this.#latest?.text) return this.#latest;
+      const result = await this.#open(text);
+      if (!(result instanceof AutokestraError)) {
+        this.#adopt(result, 0);
+        return result;
       }
+      if (attempt >= ATTEMPTS && (await this.#store.readHeader()) === text) throw result;
     }
   }
 
-  /** A rotation that was killed after it changed the header has left the new key beside the old one. */
-  async function openPending(text: string): Promise<Keyring | null> {
-    for (const pending of await provider.pending()) {
-      const keyring = await openWith(text, pending.key).catch(() => null);
-      if (keyring === null) continue;
-      await pending.promote();
-      return keyring;
-    }
-    return null;
-  }
-
-  /** Changes the header, again and again until nobody else has changed it in between. */
-  async function change(edit: (keyring: Keyring) => Keyring, reservation = 0): Promise<Keyring> {
+  /** The stored header, of the format that belongs to the layout: an older one that was put back has no say. */
+  async #readHeader(): Promise<string | null> {
     for (;;) {
-      const before = await refresh();
-      const after = edit(before);
-      if (await store.writeHeader(after.text, before.text)) return adopt(after, reservation);
+      const text = await this.#store.readHeader();
+      if (text === null) return null;
+      if (text === this.#latest?.text && this.#latest.header.format !== 1) return text;
+      const layout = await this.#store.layout();
+      // Another process may have upgraded the store between the two looks.
+      if ((await this.#store.readHeader()) !== text) continue;
+      if (parseHeader(text).header.format !== layout) throw headerTampered();
+      return text;
     }
   }
 
-  function withKeys(keyring: Keyring, keys: readonly HeaderKey[]): Keyring {
-    const next = keyring.follow(keyring.write(keys));
-    if (next === null) throw headerBroken("cannot be followed");
-    return next;
+  /** @returns an error that is to be thrown where it comes again */
+  async #open(text: string): Promise<Keyring | AutokestraError> {
+    const followed = this.#latest?.follow(text) ?? null;
+    const found =
+      followed === null
+        ? await findKeyring(text, this.#provider)
+        : { keyring: followed, isGiven: this.#isGiven, isBeside: false };
+    if (found instanceof AutokestraError) return found;
+    const keyring = this.#keep(found.keyring);
+    const known = found.isGiven ? null : await this.#options.memory?.recall();
+    const rollback = known ? findRollback(keyring, known) : null;
+    if (rollback !== null) return rollback;
+    this.#isGiven = found.isGiven;
+    if (found.isBeside) this.#notice(keyring);
+    return keyring;
   }
 
-  function withNewKey(keyring: Keyring, seals: number): Keyring {
-    const key: DataKey = createDataKey();
-    const retired = keyring.header.dataKeys.map((entry) =>
-      entry.state === "active" ? { ...entry, state: "decrypt-only" as const } : entry,
+  #notice({ source, fingerprint }: Keyring): void {
+    if (this.#isNoticed) return;
+    this.#isNoticed = true;
+    this.#options.onNotice?.(
+      `the secrets were opened with the key ${fingerprint} from ${source}, found beside the default`,
     );
-    const createdAt = new Date().toISOString();
-    const added: HeaderKey = { id: key.id, state: "active", createdAt, seals, wrapped: keyring.wrap(key) };
-    return withKeys(keyring, [...retired, added]);
   }
 
-  function withReservation(keyring: Keyring): Keyring {
-    const { dataKeys } = keyring.header;
-    const used = dataKeys.find(({ state }) => state === "active")?.seals ?? 0;
-    if (used + RESERVATION > MAX_SEALS) return withNewKey(keyring, RESERVATION);
-    return withKeys(
-      keyring,
-      dataKeys.map((entry) => (entry.state === "active" ? { ...entry, seals: entry.seals + RESERVATION } : entry)),
-    );
+  /** What this process has written is remembered; what it has read is not. */
+  async #adoptWritten(keyring: Keyring, reservation: number): Promise<void> {
+    this.#adopt(keyring, reservation);
+    const { header, epoch, fingerprint } = keyring;
+    await this.#options.memory?.remember({ storeId: header.storeId, epoch, fingerprint });
   }
 
-  return {
-    current: async () => await exclusive(refresh),
+  #adopt(keyring: Keyring, reservation: number): void {
+    if (this.#latest === null || activeIdOf(this.#latest) !== activeIdOf(keyring)) this.#reserved = 0;
+    this.#reserved += reservation;
+    this.#latest = keyring;
+  }
 
-    async forSeal() {
-      // Nothing to wait for: what is reserved is ours.
-      if (!closed && latest !== null && reserved > 0) {
-        reserved -= 1;
-        return latest;
-      }
-      return await exclusive(async () => {
-        const keyring = closed || latest === null ? await refresh() : latest;
-        const ready = reserved > 0 ? keyring : await change(withReservation, RESERVATION);
-        reserved -= 1;
-        return ready;
-      });
-    },
-
-    forOpen(keyId) {
-      if (latest !== null && !closed && latest.find(keyId) !== null) return latest;
-      return exclusive(refresh);
-    },
-
-    async rotateMasterKey(next) {
-      const kdf = createKdf(next.kind);
-      const keys = await deriveKeys(kdf, next);
-      return await exclusive(async () => await change((keyring) => keyring.rewrap(kdf, keys, next.source)));
-    },
-
-    addDataKey: async () => await exclusive(async () => await change((keyring) => withNewKey(keyring, 0))),
-
-    async destroyDataKeys(keyIds) {
-      return await exclusive(
-        async () =>
-          await change((keyring) =>
-            withKeys(
-              keyring,
-              keyring.header.dataKeys.map((entry) =>
-                keyIds.includes(entry.id) && entry.state !== "active"
-                  ? { ...entry, state: "destroyed" as const, wrapped: null }
-                  : entry,
-              ),
-            ),
-          ),
-      );
-    },
-
-    close() {
-      closed = true;
-      for (const keyring of opened) keyring.close();
-    },
-  };
-}
-
-/** The master key is needed for one derivation, and wiped after it. */
-async function openWith(text: string, master: MasterKey): Promise<Keyring> {
-  try {
-    return await openKeyring(text, master);
-  } finally {
-    master.material.fill(0);
+  #keep(keyring: Keyring): Keyring {
+    this.#opened.push(keyring);
+    if (this.#closed) keyring.close();
+    return keyring;
   }
 }
 
-function isKeyWrong(error: unknown): boolean {
-  return error instanceof AutokestraError && error.code === "KEY_WRONG";
+function activeIdOf({ header }: Keyring): string | undefined {
+  return header.dataKeys.find(({ state }) => state === "active")?.id;
 }
 
-function keyMissing(): AutokestraError {
-  return new AutokestraError("KEY_MISSING", "There are secrets here, but no master key to open them", {
-    hint: `Set ${KEY_VARIABLE}, or give the key file they were made with by --key-file. No new key is made for a store that has secrets.`,
+/** The data keys that the later header no longer has. */
+function destroyedBy(before: Keyring, after: Keyring): readonly string[] {
+  const had = new Set(before.header.dataKeys.filter(({ wrapped }) => wrapped !== null).map(({ id }) => id));
+  return after.header.dataKeys.filter(({ id, wrapped }) => wrapped === null && had.has(id)).map(({ id }) => id);
+}
+
+function noKeysYet(): AutokestraError {
+  return new AutokestraError("STORE_UNAVAILABLE", "The secret store has no keys yet: nothing was stored in it", {
+    hint: "Check the path of the store, or store a secret first.",
   });
 }

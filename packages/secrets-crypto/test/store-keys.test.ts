@@ -1,171 +1,449 @@
-import {
-  createMemoryStore,
-  type MasterKey,
-  type MasterKeyProvider,
-  type PendingKey,
-  type SecretStore,
-} from "@autokestra/secrets-core";
+import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createStoreKeys, MAX_SEALS, type StoreKeys } from "../src/index.ts";
+import { createSecretEncryption, createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys } from "../src/index.ts";
+import { makeHeaderV1, type RawHeader, withMac } from "./by-hand.ts";
+import { KeyPlace, testKey } from "./test-keys.ts";
 
-function masterKey(byte: number): MasterKey {
-  return { source: `KEY${byte}`, otherSource: null, kind: "bytes", material: Buffer.alloc(32, byte) };
-}
-
-/** A place for keys that the test can change: as a key file is changed by another process. */
-class KeyPlace implements MasterKeyProvider {
-  loads = 0;
-  byte: number;
-  waiting: number[] = [];
-
-  constructor(byte: number) {
-    this.byte = byte;
-  }
-
-  async load(): Promise<MasterKey> {
-    this.loads += 1;
-    return masterKey(this.byte);
-  }
-
-  async generate(): Promise<MasterKey> {
-    return masterKey(this.byte);
-  }
-
-  async pending(): Promise<PendingKey[]> {
-    return this.waiting.map((byte) => ({
-      key: masterKey(byte),
-      promote: async () => {
-        this.byte = byte;
-      },
-    }));
-  }
-}
-
-function activeSeals(text: string | null): number {
-  const { dataKeys } = JSON.parse(text ?? "");
-  return dataKeys.find((key: { state: string }) => key.state === "active").seals;
-}
+const ONE = Buffer.alloc(32, 1);
 
 /** Two processes on one store. */
-function createTwo(): { store: SecretStore; place: KeyPlace; one: StoreKeys; two: StoreKeys } {
-  const store = createMemoryStore();
+function createTwo(store: SecretStore = createMemoryStore()): {
+  store: SecretStore;
+  place: KeyPlace;
+  one: StoreKeys;
+  two: StoreKeys;
+} {
   const place = new KeyPlace(1);
   return { store, place, one: createStoreKeys(store, place), two: createStoreKeys(store, place) };
 }
 
-describe("createStoreKeys", () => {
+/** The same with keys. */
+async function createTwoUsed(): Promise<ReturnType<typeof createTwo>> {
+  const two = createTwo();
+  await createStoreKeys(two.store, two.place).forSeal(1);
+  two.place.searches = 0;
+  return two;
+}
+
+function storeV1(secrets = [sampleSecret("A"), sampleSecret("B")]): { store: SecretStore; header: RawHeader } {
+  const header = makeHeaderV1(ONE);
+  return { store: createMemoryStore({ layout: 1, header: JSON.stringify(header), secrets }), header };
+}
+
+async function readHeader(store: HeaderStore): Promise<RawHeader> {
+  return JSON.parse((await store.readHeader()) ?? "");
+}
+
+async function activeSeals(store: HeaderStore): Promise<number | undefined> {
+  return (await readHeader(store)).dataKeys.find(({ state }) => state === "active")?.seals;
+}
+
+/** The same store, of which each call of these methods is told before it begins. */
+function spied(store: SecretStore, before: (method: string) => Promise<void>): SecretStore {
+  return {
+    ...store,
+    readHeader: async () => {
+      await before("readHeader");
+      return await store.readHeader();
+    },
+    writeHeader: async (...given) => {
+      await before("writeHeader");
+      return await store.writeHeader(...given);
+    },
+    upgrade: async (...given) => {
+      await before("upgrade");
+      return await store.upgrade(...given);
+    },
+    ids: async (...given) => {
+      await before("ids");
+      return await store.ids(...given);
+    },
+  };
+}
+
+describe("reading", () => {
   it("asks for the master key once, however many ask for the keys at once", async () => {
-    const { one, place } = createTwo();
-    expect(place.loads).toBe(0);
-    const rings = await Promise.all([one.current(), one.forSeal(), one.forOpen("00000000"), one.current()]);
-    expect(place.loads).toBe(1);
+    const { one, place } = await createTwoUsed();
+    const rings = await Promise.all([one.current(), one.forOpen("00000000"), one.forVerify(null), one.current()]);
+    expect([place.searches, place.wanted.at(-1)]).toEqual([1, rings[0]?.fingerprint]);
     expect(new Set(rings).size).toBe(1);
   });
 
+  it("writes nothing: no header, no key, no upgrade", async () => {
+    const calls: string[] = [];
+    const spy = (store: SecretStore) => spied(store, async (method) => void calls.push(method));
+    const empty = new KeyPlace();
+    const { one, store } = await createTwoUsed();
+    await one.addDataKey();
+    for (const [kind, place] of [
+      [createMemoryStore(), empty],
+      [createMemoryStore({ layout: 1 }), empty],
+      [storeV1().store, new KeyPlace(1)],
+      [store, new KeyPlace(1)],
+    ] as const) {
+      const keys = createStoreKeys(spy(kind), place);
+      const reads = [() => keys.current(), () => keys.forOpen("00000000"), () => keys.forVerify("00000000")];
+      await Promise.allSettled(reads.map(async (read) => await read()));
+    }
+    expect(calls.filter((method) => ["writeHeader", "upgrade"].includes(method))).toEqual([]);
+    expect(empty.made).toBe(0);
+  });
+
+  it("says of an empty store that nothing was stored in it", async () => {
+    const { one } = createTwo();
+    for (const attempt of [one.current(), one.addDataKey(), one.rotateMasterKey(testKey(2)), one.nextEpoch()]) {
+      await expect(attempt).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+        message: "The secret store has no keys yet: nothing was stored in it",
+      });
+    }
+  });
+
+  it("takes the header and the first secret that another process makes while it looks for them", async () => {
+    const { store, place, two } = createTwo();
+    let isMade = false;
+    const slow = spied(store, async (method) => {
+      if (method !== "ids" || isMade) return;
+      isMade = true;
+      await two.forSeal(1);
+      await putSecret(store, sampleSecret("FIRST"));
+    });
+    expect((await createStoreKeys(slow, place).current()).text).toBe(await store.readHeader());
+  });
+
+  it("finds keys that another process has made, without asking for the master key again", async () => {
+    const { place, one, two } = await createTwoUsed();
+    await one.current();
+    const { active } = await two.addDataKey();
+    expect((await one.forOpen(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
+    expect(place.searches).toBe(2);
+  });
+
+  it("looks again where another process upgrades the store between the looks at header and layout", async () => {
+    const { store } = storeV1();
+    const { two, place } = createTwo(store);
+    let isUpgraded = false;
+    const slow: SecretStore = {
+      ...store,
+      async layout() {
+        if (!isUpgraded) await two.forSeal(0);
+        isUpgraded = true;
+        return await store.layout();
+      },
+    };
+    expect((await createStoreKeys(slow, place).current()).header.format).toBe(2);
+  });
+});
+
+describe("the search for the master key", () => {
+  it("tries the keys one after the other, and tells once of one that is not the default", async () => {
+    const { store } = await createTwoUsed();
+    const place = new KeyPlace(7, "correct horse battery staple", 1);
+    const notices: string[] = [];
+    const keys = createStoreKeys(store, place, { onNotice: (text) => notices.push(text) });
+    const { source, fingerprint } = await keys.current();
+    await createStoreKeys(store, new KeyPlace(1)).nextEpoch();
+    await keys.current();
+    expect(source).toBe("KEY 1");
+    expect(notices).toEqual([
+      `the secrets were opened with the key ${fingerprint} from KEY 1, found beside the default`,
+    ]);
+  });
+
+  it("tells nothing of the default key", async () => {
+    const { store } = await createTwoUsed();
+    const notices: string[] = [];
+    await createStoreKeys(store, new KeyPlace(1, 7), { onNotice: (text) => notices.push(text) }).current();
+    expect(notices).toEqual([]);
+  });
+
+  it("names every key that was tried, and every place that was looked at", async () => {
+    const { store, one } = await createTwoUsed();
+    const { fingerprint } = await one.current();
+    const place = new KeyPlace(7, 8, "correct horse battery staple");
+    await expect(createStoreKeys(store, place).current()).rejects.toMatchObject({
+      code: "KEY_WRONG",
+      message: expect.stringMatching(
+        new RegExp(
+          `^None of the master keys KEY 7 \\([0-9a-f]{16}\\), KEY 8 \\([0-9a-f]{16}\\), KEY correct horse battery staple \\(a passphrase\\) is the key of these secrets, which is ${fingerprint}$`,
+        ),
+      ),
+      hint: expect.stringContaining("VARIABLE (not set); KEY 7; KEY 8;"),
+    });
+  });
+
+  it("names every place where there is no key", async () => {
+    const { store, one } = await createTwoUsed();
+    const { fingerprint } = await one.current();
+    await expect(createStoreKeys(store, new KeyPlace()).current()).rejects.toMatchObject({
+      code: "KEY_MISSING",
+      message: `There are secrets here, but no master key to open them: it is ${fingerprint}`,
+      hint: expect.stringMatching(/Looked at: VARIABLE \(not set\); \/typo \(no such file\)\.$/),
+    });
+  });
+
+  it("looks again where a rotation has changed the header, and puts the key in place only then", async () => {
+    const { store, place, one } = await createTwoUsed();
+    await one.current();
+    await one.rotateMasterKey(testKey(2));
+    class LatePlace extends KeyPlace {
+      override async search(): ReturnType<KeyPlace["search"]> {
+        const found = await super.search();
+        this.keys = [testKey(2)];
+        return found;
+      }
+    }
+    expect((await createStoreKeys(store, new LatePlace(1)).current()).source).toBe("KEY 2");
+    expect(place.searches).toBe(1);
+  });
+
+  it("gives up after three looks where the header stays, and goes on where it changes", async () => {
+    const { store, one } = await createTwoUsed();
+    const wrong = new KeyPlace(7);
+    await expect(createStoreKeys(store, wrong).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    expect(wrong.searches).toBe(3);
+    let searches = 0;
+    class Rotating extends KeyPlace {
+      override async search(): ReturnType<KeyPlace["search"]> {
+        searches += 1;
+        await one.rotateMasterKey(testKey(searches === 5 ? 7 : 10 + searches));
+        return await super.search();
+      }
+    }
+    expect((await createStoreKeys(store, new Rotating(7)).current()).source).toBe("KEY 7");
+    // The header that the fifth rotation has written is read before the sixth search.
+    expect(searches).toBe(6);
+  });
+
+  it("has no key and no passphrase in an error", async () => {
+    const { store } = await createTwoUsed();
+    const place = new KeyPlace();
+    place.keys = [testKey(0x41, "A"), testKey("hunter2 hunter2 hunter2", "B")];
+    const error = await createStoreKeys(store, place)
+      .current()
+      .catch((reason: unknown) => reason);
+    const text = JSON.stringify([error, String(error), error instanceof Error ? error.stack : ""]);
+    for (const part of ["hunter2", "41414141", "AAAA", "QUFB"]) expect(text).not.toContain(part);
+  });
+});
+
+describe("sealing", () => {
   it("reserves seals in steps, for each process its own, before it makes one", async () => {
     const { store, one, two } = createTwo();
-    await one.forSeal();
-    expect(activeSeals(await store.readHeader())).toBe(4096);
-    for (let seal = 1; seal < 4096; seal++) await one.forSeal();
-    expect(activeSeals(await store.readHeader())).toBe(4096);
-    await one.forSeal();
-    expect(activeSeals(await store.readHeader())).toBe(8192);
-    await two.forSeal();
-    expect(activeSeals(await store.readHeader())).toBe(12_288);
+    await one.forSeal(1);
+    expect(await activeSeals(store)).toBe(4096);
+    for (let seal = 1; seal < 4096; seal++) await one.forSeal(1);
+    expect(await activeSeals(store)).toBe(4096);
+    await one.forSeal(1);
+    expect(await activeSeals(store)).toBe(8192);
+    await two.forSeal(1);
+    expect(await activeSeals(store)).toBe(12_288);
+  });
+
+  it("gives a batch of any size one keyring, for which all its seals are reserved", async () => {
+    const { store, one } = createTwo();
+    await one.forSeal(10_000);
+    expect(await activeSeals(store)).toBe(10_000);
+    await one.forSeal(1);
+    expect(await activeSeals(store)).toBe(14_096);
+    await one.forSeal(4096);
+    expect(await activeSeals(store)).toBe(18_192);
+  });
+
+  it("reserves all that batches at once ask for", async () => {
+    const { store, one } = createTwo();
+    const counts = Array.from({ length: 30 }, (_, index) => index * 300);
+    const rings = await Promise.all(counts.map(async (count) => await one.forSeal(count)));
+    expect(new Set(rings.map(({ active }) => active.id)).size).toBe(1);
+    expect(await activeSeals(store)).toBeGreaterThanOrEqual(counts.reduce((sum, count) => sum + count));
+  });
+
+  it("makes header and key for a batch of none, and reserves nothing where there is one", async () => {
+    const { store, one, two } = createTwo();
+    await one.forSeal(0);
+    const text = await store.readHeader();
+    expect(text).not.toBe(null);
+    await two.forSeal(0);
+    expect(await store.readHeader()).toBe(text);
   });
 
   it("goes on with a new data key long before one has made too many seals", async () => {
-    const { store, place, one } = createTwo();
+    const { store, place, one } = await createTwoUsed();
     const first = await one.current();
-    const full = first.header.dataKeys.map((key) => ({ ...key, seals: MAX_SEALS - 10 }));
-    await store.writeHeader(first.write(full), first.text);
-    const later = createStoreKeys(store, place);
-    const ring = await later.forSeal();
+    const full = first.change((header) => ({
+      ...header,
+      dataKeys: header.dataKeys.map((key) => ({ ...key, seals: MAX_SEALS - 10 })),
+    }));
+    await store.writeHeader(full.text, first.text);
+    const ring = await createStoreKeys(store, place).forSeal(1);
     expect(ring.active.id).not.toBe(first.active.id);
-    expect(ring.header.dataKeys.map(({ state, seals }) => [state, seals])).toEqual([
-      ["decrypt-only", MAX_SEALS - 10],
-      ["active", 4096],
+    expect([ring.epoch, ring.header.dataKeys.map(({ state, seals }) => [state, seals])]).toEqual([
+      2,
+      [
+        ["decrypt-only", MAX_SEALS - 10],
+        ["active", 4096],
+      ],
     ]);
     expect(ring.find(first.active.id)?.bytes.equals(first.active.bytes)).toBe(true);
     expect(MAX_SEALS).toBeLessThan(2 ** 32);
   });
 
-  it("finds data keys that another process has made, without asking for the master key again", async () => {
-    const { place, one, two } = createTwo();
+  it("drops what was reserved under a data key that another process has replaced", async () => {
+    const { store, one, two } = await createTwoUsed();
+    await one.forSeal(1);
+    await two.addDataKey();
     await one.current();
-    await two.current();
-    const { active } = await two.addDataKey();
-    expect((await one.forOpen(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
-    expect(place.loads).toBe(2);
+    await one.forSeal(1);
+    expect(await activeSeals(store)).toBe(4096);
+  });
+});
+
+describe("the upgrade from format 1", () => {
+  it.each([
+    ["sealing", async (keys: StoreKeys) => await keys.forSeal(1)],
+    ["authenticating", async (keys: StoreKeys) => await keys.forSeal(0)],
+    ["rotating the master key", async (keys: StoreKeys) => await keys.rotateMasterKey(testKey(2))],
+    ["rotating the data key", async (keys: StoreKeys) => await keys.addDataKey()],
+    ["beginning an epoch", async (keys: StoreKeys) => await keys.nextEpoch()],
+  ])("comes before %s, with a mac for each secret", async (_, write) => {
+    const { store, header } = storeV1();
+    const { one } = createTwo(store);
+    const ring = await write(one);
+    expect([await store.layout(), ring.header.format, ring.header.storeId]).toEqual([2, 2, header.storeId]);
+    expect(ring.header.dataKeys[0]).toMatchObject({ state: "decrypt-only", format: 1 });
+    expect(ring.active.format).toBe(2);
+    for (const id of await store.ids()) {
+      const secret = await store.find(id);
+      expect(secret !== null && ring.checkMac(secret, secret.mac)).toBe(true);
+    }
   });
 
-  it("takes the header and the first secret that another process makes while it looks for them", async () => {
-    const { store, place, two } = createTwo();
-    let looks = 0;
+  it("keeps the keys that follow from the master key, begins with epoch 1 and knows the fingerprint", async () => {
+    const { store, header } = storeV1();
+    const { one, place } = createTwo(store);
+    const { fingerprint } = await one.current();
+    const ring = await one.forSeal(5000);
+    expect(ring.header).toMatchObject({ epoch: 1, fingerprint, keyCheck: header.keyCheck, kdf: header.kdf });
+    expect(ring.header.dataKeys.map(({ wrapped }) => wrapped)[0]).toBe(header.dataKeys[0]?.wrapped);
+    expect(await activeSeals(store)).toBe(5000);
+    expect(place.searches).toBe(1);
+  });
+
+  it("begins again where a process of version 1 reserves seals meanwhile", async () => {
+    const { store } = storeV1();
+    let text = (await store.readHeader()) ?? "";
+    let attempts = 0;
+    // Version 1 writes headers of format 1, which this memory store does not take.
     const slow: SecretStore = {
       ...store,
-      async readHeader() {
-        const seen = await store.readHeader();
-        looks += 1;
-        if (looks === 1) {
-          await two.current();
-          await putSecret(store, sampleSecret("FIRST"));
-        }
-        return seen;
+      readHeader: async () => ((await store.layout()) === 1 ? text : await store.readHeader()),
+      async upgrade(next, expected, authenticate) {
+        attempts += 1;
+        if (attempts > 1)
+          return expected === text && (await store.upgrade(next, await store.readHeader(), authenticate));
+        const before: RawHeader = JSON.parse(text);
+        const dataKeys = before.dataKeys.map((key) => ({ ...key, seals: 8192 }));
+        text = JSON.stringify(withMac({ ...before, dataKeys }, ONE));
+        return false;
       },
     };
-    expect((await createStoreKeys(slow, place).current()).text).toBe(await store.readHeader());
+    const ring = await createStoreKeys(slow, new KeyPlace(1)).forSeal(1);
+    expect([attempts, ring.header.dataKeys[0]?.seals]).toEqual([2, 8192]);
   });
 
-  it("rotates the master key: the new one opens everything, the old one nothing", async () => {
-    const { store, place, one, two } = createTwo();
+  it("lets two processes at once come to one header", async () => {
+    const { one, two } = createTwo(storeV1().store);
+    const rings = await Promise.all([one.forSeal(1), two.forSeal(1), one.addDataKey()]);
+    expect(new Set(rings.map(({ header }) => header.serviceKeys[0]?.id)).size).toBe(1);
+  });
+
+  it("takes a store of version 1 that has no header yet", async () => {
+    const store = createMemoryStore({ layout: 1 });
+    const { one } = createTwo(store);
+    const ring = await one.forSeal(1);
+    expect([await store.layout(), ring.header.format, await store.readHeader()]).toEqual([2, 2, ring.text]);
+  });
+
+  it("needs the key", async () => {
+    const { store, header } = storeV1();
+    await expect(createStoreKeys(store, new KeyPlace(7)).forSeal(0)).rejects.toMatchObject({ code: "KEY_WRONG" });
+    expect([await store.layout(), await store.readHeader()]).toEqual([1, JSON.stringify(header)]);
+  });
+
+  it("of a passphrase goes on with its salt and iterations", async () => {
+    const header = makeHeaderV1("correct horse battery staple");
+    const store = createMemoryStore({ layout: 1, header: JSON.stringify(header) });
+    const place = new KeyPlace("correct horse battery staple");
+    const { kdf } = (await createStoreKeys(store, place).forSeal(1)).header;
+    const { name, salt, iterations } = header.kdf;
+    expect(kdf).toEqual({ name, salt, passphraseSalt: salt, iterations });
+    expect((await createStoreKeys(store, place).current()).epoch).toBe(1);
+  });
+});
+
+describe("rotating", () => {
+  it("puts another master key in place: the new one opens everything, the old one nothing", async () => {
+    const { store, place, one, two } = await createTwoUsed();
     const before = await one.current();
     await two.current();
-    const after = await one.rotateMasterKey(masterKey(2));
+    const after = await one.rotateMasterKey(testKey(2));
     expect(after.active.bytes.equals(before.active.bytes)).toBe(true);
     expect(after.header.storeId).toBe(before.header.storeId);
     expect(after.header.kdf.salt).not.toBe(before.header.kdf.salt);
+    expect([before.epoch, after.epoch, after.source]).toEqual([1, 2, "KEY 2"]);
+    const secret = { ...sampleSecret("A"), mac: before.authenticate(sampleSecret("A")) };
     await expect(createStoreKeys(store, new KeyPlace(1)).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
-    expect((await createStoreKeys(store, new KeyPlace(2)).current()).active.bytes.equals(before.active.bytes)).toBe(
-      true,
-    );
+    const again = await createStoreKeys(store, new KeyPlace(2)).current();
+    expect([again.active.bytes.equals(before.active.bytes), again.checkMac(secret, secret.mac)]).toEqual([true, true]);
     // A process that is still open takes the new key from where the old one was, and fails where it is not.
     await expect(two.current()).rejects.toMatchObject({ code: "KEY_WRONG" });
-    place.byte = 2;
+    place.keys = [testKey(2)];
     expect((await two.current()).text).toBe(after.text);
   });
 
-  it("takes the key of a rotation that was killed before it put the key in place", async () => {
-    const { store, place, one } = createTwo();
-    await one.current();
-    await one.rotateMasterKey(masterKey(2));
-    place.waiting = [7, 2];
-    expect((await createStoreKeys(store, place).current()).source).toBe("KEY2");
-    expect(place.byte).toBe(2);
+  it("goes from a key to a passphrase and back", async () => {
+    const { store, one } = await createTwoUsed();
+    await one.rotateMasterKey(testKey("correct horse battery staple"));
+    const two = createStoreKeys(store, new KeyPlace("correct horse battery staple"));
+    expect((await two.current()).header.kdf.name).toBe("pbkdf2-hmac-sha256");
+    await two.rotateMasterKey(testKey(3));
+    expect((await createStoreKeys(store, new KeyPlace(3)).current()).header.kdf.name).toBe("hkdf-sha256");
+  });
+
+  it("leaves the service keys alone where the data key is new", async () => {
+    const { one } = await createTwoUsed();
+    const before = await one.current();
+    const after = await one.addDataKey();
+    expect(after.header.serviceKeys).toEqual(before.header.serviceKeys);
+    expect([before.epoch, after.epoch]).toEqual([1, 2]);
+  });
+
+  it("is no new epoch to reserve seals or to destroy a data key", async () => {
+    const { one } = await createTwoUsed();
+    const { active, epoch } = await one.addDataKey();
+    await one.forSeal(50_000);
+    await one.destroyDataKeys([active.id]);
+    expect((await one.current()).epoch).toBe(epoch);
+    expect((await one.nextEpoch()).epoch).toBe(epoch + 1);
   });
 
   it("lets two rotations and two writers at once all come to their end", async () => {
     const { store, one, two } = createTwo();
-    await one.current();
-    await Promise.all([
-      one.addDataKey(),
-      two.addDataKey(),
-      one.forSeal(),
-      two.forSeal(),
-      one.addDataKey(),
-      two.addDataKey(),
-    ]);
-    const { dataKeys } = JSON.parse((await store.readHeader()) ?? "");
-    expect(dataKeys).toHaveLength(5);
-    expect(dataKeys.filter((key: { state: string }) => key.state === "active")).toHaveLength(1);
+    await one.forSeal(1);
+    const both = [one, two, one, two];
+    const rotations = both.map(async (keys) => await keys.addDataKey());
+    await Promise.all([...rotations, one.forSeal(1), two.forSeal(1)]);
+    const { dataKeys, epoch } = await readHeader(store);
+    expect([dataKeys.length, epoch]).toEqual([5, 5]);
+    expect(dataKeys.filter(({ state }) => state === "active")).toHaveLength(1);
   });
 
   it("destroys data keys, but never the active one", async () => {
-    const { one } = createTwo();
+    const { one } = await createTwoUsed();
     const { active: old } = await one.current();
     const { active } = await one.addDataKey();
-    const after = await one.destroyDataKeys([old.id, active.id]);
+    const after = await one.destroyDataKeys([old.id, active.id, "00000000"]);
     expect(after.find(old.id)).toBe(null);
     expect(after.find(active.id)).not.toBe(null);
     expect(after.header.dataKeys.map(({ state, wrapped }) => [state, wrapped === null])).toEqual([
@@ -174,12 +452,68 @@ describe("createStoreKeys", () => {
     ]);
   });
 
+  it("destroys no data key that a record names", async () => {
+    const { store, one } = await createTwoUsed();
+    const { active: old, text } = await one.current();
+    const secret = sampleSecret("A");
+    await putSecret(store, { ...secret, envelope: { ...secret.envelope, keyId: old.id } });
+    await one.addDataKey();
+    await expect(one.destroyDataKeys([old.id])).rejects.toMatchObject({ code: "DATA_KEY_IN_USE" });
+    expect((await one.current()).find(old.id)).not.toBe(null);
+    expect(await store.readHeader()).not.toBe(text);
+  });
+
+  it("cannot be undone by a header that was put back, to which the kept key still belongs", async () => {
+    const { store, place, one } = await createTwoUsed();
+    const { text } = await one.current();
+    const after = await one.rotateMasterKey(testKey(2));
+    await store.writeHeader(text, after.text);
+    const { storeId } = after.header;
+    const known = { storeId, epoch: 2, fingerprint: after.fingerprint, left: [], openedAt: "2026-05-05T05:05:05.555Z" };
+    const memory = {
+      recall: async () => known,
+      remember: async () => undefined,
+    };
+    await expect(createStoreKeys(store, place, { memory }).current()).rejects.toMatchObject({
+      code: "STORE_ROLLED_BACK",
+    });
+    place.isGiven = true;
+    expect((await createStoreKeys(store, place, { memory }).current()).epoch).toBe(1);
+  });
+});
+
+describe("closing", () => {
   it("overwrites every key it has opened", async () => {
     const { one } = createTwo();
-    const first = await one.current();
-    const second = await one.addDataKey();
+    const actives = [(await one.forSeal(1)).active, (await one.addDataKey()).active];
+    const rotated = await one.rotateMasterKey(testKey(2));
     one.close();
-    for (const ring of [first, second]) expect(ring.active.bytes.equals(Buffer.alloc(32))).toBe(true);
-    await expect(one.current()).rejects.toMatchObject({ code: "KEY_MISSING" });
+    for (const { bytes } of actives) expect(bytes.equals(Buffer.alloc(32))).toBe(true);
+    expect(() => rotated.active).toThrow();
+    for (const use of [one.current(), one.forSeal(1), one.forOpen(actives[0]?.id ?? ""), one.addDataKey()]) {
+      await expect(use).rejects.toMatchObject({ code: "KEY_MISSING" });
+    }
+  });
+
+  it("lets nothing be sealed under a wiped key by a batch that is under way", async () => {
+    const { one } = createTwo();
+    const encryption = createSecretEncryption(one);
+    const secrets = Array.from({ length: 1000 }, (_, index) => ({
+      metadata: sampleSecret(`A${index}`).metadata,
+      plaintext: "{}" as never,
+    }));
+    const sealing = encryption.seal(secrets);
+    await one.current().catch(() => undefined);
+    one.close();
+    await expect(sealing).rejects.toMatchObject({ code: "KEY_MISSING" });
+  });
+
+  it("wipes a keyring that is opened after it", async () => {
+    const { store } = await createTwoUsed();
+    const place = new KeyPlace(1);
+    const keys = createStoreKeys(store, place);
+    const opening = keys.current();
+    keys.close();
+    await expect(opening.then((ring) => ring.active)).rejects.toMatchObject({ code: "KEY_MISSING" });
   });
 });

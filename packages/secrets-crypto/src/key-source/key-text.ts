@@ -1,5 +1,12 @@
 import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
-import { KEY_BYTES } from "./aes-gcm.ts";
+import { KEY_BYTES } from "../aes-gcm.ts";
+
+/** What a key file or variable holds. */
+export interface KeyContent {
+  readonly kind: MasterKey["kind"];
+  /** The 32 bytes, or the passphrase in UTF-8. */
+  readonly material: Uint8Array;
+}
 
 /** The shortest passphrase, in characters. */
 const MIN_PASSPHRASE_LENGTH = 12;
@@ -17,7 +24,7 @@ const KEY_LIKE = /^([0-9a-fA-F]+|[A-Za-z0-9+/_-]{40,}={0,2})$/;
  * @param source where the text is from, for the message
  * @throws AutokestraError `KEY_INVALID`; the text is never in the message
  */
-export function parseKeyText(text: string, source: string): Pick<MasterKey, "kind" | "material"> {
+export function parseKeyText(text: string, source: string): KeyContent {
   const key = text.replace(/\r?\n$/, "");
   if (key === "") throw invalidKey(source, "is empty");
   const bytes = decodeKey(key);

@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, fstatSync, lstatSync, readSync, realpathSync, rmdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { AutokestraError, errorCode } from "@autokestra/secrets-core";
+import {
+  checkFolder,
+  checkPrivateFile,
+  createPrivateFile,
+  fileIdentity,
+  makePrivateFolder,
+  OTHERS,
+  type Refuse,
+  sweepDeadDrafts,
+  systemReason,
+  withOpenFile,
+} from "@autokestra/secrets-files";
+import { KEY_BYTES } from "../aes-gcm.ts";
+import { type KeyContent, parseKeyText } from "./key-text.ts";
+import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";
+
+/** No key file is longer than this; a passphrase of a kilobyte is a mistake. */
+export const MAX_KEY_BYTES = 1024;
+
+/** Where the system is in trouble, and not the file. */
+const UNAVAILABLE = ["ENOSPC", "EROFS", "EDQUOT", "EMFILE", "ENFILE", "EIO"];
+
+export interface ReadKeyOptions {
+  /** Told that others can read a mounted key. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** The mounts of this process as in /proc/self/mountinfo; for tests. */
+  readonly mountInfo?: string | undefined;
+}
+
+/**
+ * Reads a key file: the forms of `parseKeyText`, or 32 raw bytes. All checks are made on the opened file, so that nothing can
+ * be put in its place between the check and the reading. It changes nothing.
+ *
+ * @returns null where there is no such file
+ * @throws AutokestraError `KEY_UNREADABLE` for a link, another owner, a file that others can read, a folder in which
+ * anybody can replace it, unless the key is mounted; `KEY_INVALID`; `KEY_UNAVAILABLE`
+ */
+export function readKeyFile(path: string, options: ReadKeyOptions = {}): KeyContent | null {
+  const refuse = refuseKey(path);
+  try {
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    return withOpenFile(isLink ? targetOf(path, refuse) : path, refuse, (descriptor) => {
+      if (descriptor === null) return null;
+      checkKeyFile(descriptor, path, isLink, options);
+      return readKey(descriptor, path);
+    });
+  } catch (error) {
+    if (error instanceof AutokestraError) throw error;
+    if (errorCode(error) === "ENOTDIR") return null;
+    throw keyFileError(path, "cannot be opened", error);
+  }
+}
+
+/** Of a link that somebody else can put another one in the place of, the target says nothing. */
+function targetOf(path: string, refuse: Refuse): string {
+  const { uid } = lstatSync(path);
+  if (uid !== 0 && uid !== process.geteuid?.()) throw refuse("is a symbolic link");
+  checkFolder(dirname(path), refuse);
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw errorCode(error) === "ENOENT" ? refuse("is a symbolic link") : error;
+  }
+}
+
+function checkKeyFile(descriptor: number, path: string, isLink: boolean, options: ReadKeyOptions): void {
+  const refuse = refuseKey(path);
+  try {
+    if (isLink) throw refuse("is a symbolic link");
+    checkPrivateFile(descriptor, path, refuse);
+  } catch (error) {
+    if (!isMountedPrivately(descriptor, options.mountInfo ?? readMountInfo())) throw error;
+    if ((fstatSync(descriptor).mode & OTHERS) !== 0) options.onNotice?.(`others can read the mounted key file ${path}`);
+  }
+}
+
+function readKey(descriptor: number, path: string): KeyContent {
+  const buffer = Buffer.alloc(MAX_KEY_BYTES + 1);
+  try {
+    const content = buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
+    if (content.length === KEY_BYTES && !isText(content)) return { kind: "bytes", material: Uint8Array.from(content) };
+    if (content.length > MAX_KEY_BYTES || !isText(content)) {
+      throw new AutokestraError("KEY_INVALID", `The key file ${path} holds neither text nor 32 raw bytes`);
+    }
+    return parseKeyText(content.toString("utf8"), path);
+  } finally {
+    buffer.fill(0);
+  }
+}
+
+/** UTF-8 without control characters, but for the line end. A random key of 32 bytes is that once in 10^14 times. */
+function isText(bytes: Buffer): boolean {
+  const text = bytes.toString("utf8");
+  return Buffer.from(text).equals(bytes) && !/[\p{Cc}\ufffd]/u.test(text.replace(/\r?\n$/, ""));
+}
+
+/**
+ * Writes a key to a file that does not exist yet, 0600 in a folder of 0700. The file appears under its name only when it is whole
+ * and on the disk, so that another process never reads half a key. Where it fails, nothing is left behind.
+ *
+ * @param key default: a new random one
+ * @returns false where there is something of this name already
+ * @throws AutokestraError `KEY_UNREADABLE` where the file would not be read, or cannot be written; `KEY_UNAVAILABLE`
+ */
+export function createKeyFile(path: string, key: Uint8Array = randomBytes(KEY_BYTES)): boolean {
+  const folder = dirname(resolve(path));
+  const made = missingFolder(folder);
+  try {
+    if (made === null) checkFolder(folder, refuseKey(path));
+    if (fileIdentity(path) !== null) return false;
+    makePrivateFolder(folder);
+    sweep(folder);
+    return createPrivateFile(path, `${Buffer.from(key).toString("hex")}\n`);
+  } catch (error) {
+    if (made !== null) removeEmptyFolders(folder, made);
+    throw error instanceof AutokestraError ? error : keyFileError(path, "cannot be written", error);
+  }
+}
+
+/** Each draft of a process that was killed is a key that was never used. */
+function sweep(folder: string): void {
+  try {
+    sweepDeadDrafts(folder);
+  } catch {
+    // The key is what is asked for.
+  }
+}
+
+/** The topmost folder that has to be made for this one. */
+function missingFolder(folder: string): string | null {
+  if (existsSync(folder)) return null;
+  return missingFolder(dirname(folder)) ?? folder;
+}
+
+function removeEmptyFolders(from: string, last: string): void {
+  try {
+    for (let folder = from; folder.length >= last.length; folder = dirname(folder)) rmdirSync(folder);
+  } catch {
+    // Another process uses it by now, or it was not made.
+  }
+}
+
+/** Makes the error for a key file that is not as it must be. */
+export function refuseKey(path: string): Refuse {
+  return (problem, hint = "Give the path of the file itself.") =>
+    new AutokestraError("KEY_UNREADABLE", `The key file ${path} ${problem}`, { hint });
+}
+
+/** The error for a key file that the system refuses: by its cause, not by the file. */
+export function keyFileError(path: string, what: string, error: unknown): AutokestraError {
+  const code = errorCode(error);
+  const reason = systemReason(error) ?? (code || "unknown error");
+  const kind = UNAVAILABLE.includes(code) ? "KEY_UNAVAILABLE" : "KEY_UNREADABLE";
+  return new AutokestraError(kind, `The key file ${path} ${what}: ${reason}`);
+}

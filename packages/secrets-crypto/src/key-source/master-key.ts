@@ -1,0 +1,136 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { type MasterKey, type Stretching, z } from "@autokestra/secrets-core";
+import { base64Bytes } from "../base64.ts";
+import { fingerprintOf, PBKDF2_ITERATIONS, stretch } from "../key-derivation.ts";
+import type { KeyContent } from "./key-text.ts";
+import { readPrivateJson, updatePrivateJson } from "./private-json.ts";
+
+/** More would only keep the processor busy: about 1 s. */
+const MAX_ITERATIONS = 2_000_000;
+
+const MAX_ENTRIES = 5;
+
+/** How this machine stretches one passphrase. Whose it is, trying tells. */
+interface PassphraseEntry extends Stretching {
+  /** Of the stretched key. */
+  readonly fingerprint: string;
+}
+
+const entriesSchema: z.ZodType<readonly PassphraseEntry[]> = z
+  .array(
+    z.object({
+      salt: base64Bytes(16),
+      iterations: z.int().positive(),
+      fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
+    }),
+  )
+  .max(MAX_ENTRIES);
+
+/** Names passphrases in this process, so that none is kept a second time. */
+const NAMING_KEY = randomBytes(32);
+
+const stretched = new Map<string, Promise<Buffer>>();
+const drawn = new Map<string, Promise<Stretching>>();
+let queue: Promise<unknown> = Promise.resolve();
+
+/**
+ * Makes a master key of what was read.
+ *
+ * @param source the name of a variable, or a path
+ * @param keyFolder where `passphrase.json` is; null where there is no such folder
+ */
+export function createMasterKey({ kind, material }: KeyContent, source: string, keyFolder: string | null): MasterKey {
+  if (kind === "bytes") {
+    return {
+      source,
+      kind,
+      bytes: async (stretching) => await Promise.resolve(stretching === null ? Uint8Array.from(material) : null),
+      stretchingForNewStore: async () => await Promise.resolve(null),
+    };
+  }
+  return {
+    source,
+    kind,
+    bytes: async (stretching) =>
+      stretching === null ? null : Uint8Array.from(await stretchOnce(material, stretching)),
+    stretchingForNewStore: async () =>
+      await once(drawn, nameOf(material, keyFolder), async () => await stretchingOnThisMachine(material, keyFolder)),
+  };
+}
+
+/**
+ * The fingerprint of a key; of a passphrase the one that it has in the stores made on this machine, null where none was made with
+ * it.
+ */
+export async function fingerprintOfKey(key: MasterKey, keyFolder: string | null): Promise<string | null> {
+  const bytes = await key.bytes(null);
+  if (bytes === null) return keyFolder === null ? null : await passphraseFingerprint(key, keyFolder);
+  const fingerprint = fingerprintOf(bytes);
+  bytes.fill(0);
+  return fingerprint;
+}
+
+async function passphraseFingerprint(key: MasterKey, keyFolder: string): Promise<string | null> {
+  for (const { fingerprint, ...stretching } of readEntries(keyFolder)) {
+    if (stretching.iterations > MAX_ITERATIONS) continue;
+    const bytes = await key.bytes(stretching);
+    const isMatch = bytes !== null && fingerprintOf(bytes) === fingerprint;
+    bytes?.fill(0);
+    if (isMatch) return fingerprint;
+  }
+  return null;
+}
+
+async function stretchingOnThisMachine(material: Uint8Array, keyFolder: string | null): Promise<Stretching> {
+  const fresh = { salt: randomBytes(16).toString("base64"), iterations: PBKDF2_ITERATIONS };
+  if (keyFolder === null) return fresh;
+  for (;;) {
+    const entries = readEntries(keyFolder);
+    const known = await findEntry(material, entries);
+    if (known !== null) return known;
+    const fingerprint = fingerprintOf(await stretchOnce(material, fresh));
+    let isOvertaken = false;
+    await updatePrivateJson(join(keyFolder, "passphrase.json"), entriesSchema, [], (now) => {
+      // Another process may have drawn for the same passphrase.
+      isOvertaken = JSON.stringify(now) !== JSON.stringify(entries);
+      return isOvertaken ? null : [...entries, { ...fresh, fingerprint }].slice(-MAX_ENTRIES);
+    });
+    if (!isOvertaken) return fresh;
+  }
+}
+
+async function findEntry(material: Uint8Array, entries: readonly PassphraseEntry[]): Promise<Stretching | null> {
+  for (const { salt, iterations, fingerprint } of entries) {
+    if (iterations < PBKDF2_ITERATIONS || iterations > MAX_ITERATIONS) continue;
+    const stretching = { salt, iterations };
+    if (fingerprintOf(await stretchOnce(material, stretching)) === fingerprint) return stretching;
+  }
+  return null;
+}
+
+function readEntries(keyFolder: string): readonly PassphraseEntry[] {
+  return readPrivateJson(join(keyFolder, "passphrase.json"), entriesSchema, []).content;
+}
+
+/** Once a process for the same parameters, and one at a time: each keeps a core busy. */
+async function stretchOnce(material: Uint8Array, { salt, iterations }: Stretching): Promise<Buffer> {
+  return await once(stretched, nameOf(material, `${salt} ${iterations}`), async () => {
+    const turn = queue.then(async () => await stretch(material, { salt, iterations }));
+    queue = turn.catch(() => undefined);
+    return await turn;
+  });
+}
+
+async function once<T>(known: Map<string, Promise<T>>, name: string, work: () => Promise<T>): Promise<T> {
+  const before = known.get(name);
+  if (before !== undefined) return await before;
+  const result = work();
+  known.set(name, result);
+  result.catch(() => known.delete(name));
+  return await result;
+}
+
+function nameOf(material: Uint8Array, purpose: string | null): string {
+  return `${createHmac("sha256", NAMING_KEY).update(material).digest("hex")} ${purpose ?? ""}`;
+}

@@ -1,0 +1,83 @@
+import { fstatSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Write permission of group and others. */
+const WRITABLE = 0o022;
+
+interface Mount {
+  readonly point: string;
+  readonly isReadOnly: boolean;
+  readonly type: string;
+}
+
+/** The mounts of this process; empty where the system cannot tell. */
+export function readMountInfo(): string {
+  try {
+    return readFileSync("/proc/self/mountinfo", "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Tells whether an open key file is mounted as Kubernetes and Docker mount secrets: on a read-only mount, or on a tmpfs in which
+ * others can write neither to the file nor to any folder from the mount point down. File and folders belong to root or to us.
+ *
+ * @param mountInfo as in proc_pid_mountinfo(5)
+ */
+export function isMountedPrivately(descriptor: number, mountInfo: string): boolean {
+  try {
+    const path = readlinkSync(`/proc/self/fd/${descriptor}`);
+    const mount = mountOf(path, mountInfo);
+    if (mount === null || !(mount.isReadOnly || mount.type === "tmpfs")) return false;
+    const file = fstatSync(descriptor);
+    if (!isOurs(file.uid) || (file.mode & WRITABLE) !== 0) return false;
+    return foldersUpTo(dirname(path), mount.point).every((folder) => {
+      const { uid, mode } = lstatSync(folder);
+      return isOurs(uid) && (mount.isReadOnly || (mode & WRITABLE) === 0);
+    });
+  } catch {
+    // No /proc, or the file was removed after it was opened.
+    return false;
+  }
+}
+
+function isOurs(uid: number): boolean {
+  return uid === 0 || uid === process.geteuid?.();
+}
+
+/** None where the file itself is the mount point. */
+function foldersUpTo(folder: string, mountPoint: string): string[] {
+  if (!isWithin(folder, mountPoint)) return [];
+  return folder === mountPoint ? [folder] : [folder, ...foldersUpTo(dirname(folder), mountPoint)];
+}
+
+/** The mount that a path lies on: the longest mount point, of several on one point the last. */
+function mountOf(path: string, mountInfo: string): Mount | null {
+  let found: Mount | null = null;
+  for (const line of mountInfo.split("\n")) {
+    const mount = parseMount(line);
+    if (mount === null || !isWithin(path, mount.point)) continue;
+    if (found === null || mount.point.length >= found.point.length) found = mount;
+  }
+  return found;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
+}
+
+/** `36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
+function parseMount(line: string): Mount | null {
+  const [mount = "", fileSystem = ""] = line.split(" - ");
+  const [, , , , point, options = ""] = mount.split(" ");
+  const [type, , superOptions = ""] = fileSystem.split(" ");
+  if (point === undefined || type === undefined) return null;
+  const isReadOnly = [...options.split(","), ...superOptions.split(",")].includes("ro");
+  return { point: unescapeOctal(point), isReadOnly, type };
+}
+
+/** Space, tab, newline and backslash are written as `\040`. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

@@ -1,0 +1,217 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, linkSync, lstatSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { AutokestraError, errorCode, type MasterKey, type Stretching } from "@autokestra/secrets-core";
+import {
+  checkFolder,
+  createPrivateFile,
+  draftPath,
+  moveFile,
+  syncFile,
+  syncFolder,
+  withLockFile,
+} from "@autokestra/secrets-files";
+import { KEY_BYTES } from "../aes-gcm.ts";
+import { fingerprintOf } from "../key-derivation.ts";
+import { createKeyFile, keyFileError, type ReadKeyOptions, readKeyFile, refuseKey } from "./key-file.ts";
+import { preparedPaths, readMasterKey, tryReadMasterKey } from "./key-folder.ts";
+import { createMasterKey } from "./master-key.ts";
+
+/** Longer than a killed process can keep the lock, in milliseconds. */
+const LOCK_WAIT = 12_000;
+
+/** A new key beside a key file, to be put in its place once the store is wrapped under it. */
+export interface PreparedKey {
+  readonly key: MasterKey;
+  readonly fingerprint: string;
+  /**
+   * Puts the key in place. The one before is kept beside it, named by its fingerprint. It is fine where another process has done
+   * that already.
+   *
+   * @param isCurrent asked while no other key can be put in place: whether the store is still under this key. Where it is not,
+   * because another rotation came after this one, the key is only kept. Default: it is
+   * @throws AutokestraError `KEY_UNREADABLE`, `KEY_UNAVAILABLE`; the key is then still found beside the key file
+   */
+  promote(isCurrent?: () => Promise<boolean>): Promise<void>;
+}
+
+/**
+ * Makes a new key beside a key file, once it is certain that it can take its place: the key that is there is kept, and all is on
+ * the disk. To be called before the header changes, which may be under the new key from then on.
+ *
+ * @param inUse fingerprint of the key in the file, which names it where it is a passphrase
+ * @throws AutokestraError `KEY_UNREADABLE`, `KEY_UNAVAILABLE`; no new key is there then
+ */
+export async function prepareKey(keyFile: string, inUse: string): Promise<PreparedKey> {
+  return await inTurn(keyFile, async () => {
+    checkReplaceable(keyFile);
+    keepKey(keyFile, inUse);
+    const bytes = randomBytes(KEY_BYTES);
+    const fingerprint = fingerprintOf(bytes);
+    const path = `${keyFile}.${fingerprint}.new`;
+    createKeyFile(path, bytes);
+    const key = createMasterKey({ kind: "bytes", material: bytes }, path, null);
+    return await Promise.resolve(preparedKey(keyFile, path, key, fingerprint, inUse));
+  });
+}
+
+/**
+ * The keys that rotations have left beside a key file: one of them is the only one that opens the store where a rotation was killed
+ * between the change of the header and that of the key file.
+ *
+ * @param inUse fingerprint that names the key in the file where that is a passphrase
+ */
+export async function findPreparedKeys(keyFile: string, inUse: string): Promise<readonly PreparedKey[]> {
+  const found: PreparedKey[] = [];
+  for (const { path } of preparedPaths(keyFile)) {
+    const key = tryReadMasterKey(path, null);
+    const bytes = (await key?.bytes(null)) ?? null;
+    if (key === null || bytes === null) continue;
+    found.push(preparedKey(keyFile, path, key, fingerprintOf(bytes), inUse));
+    bytes.fill(0);
+  }
+  return found;
+}
+
+function preparedKey(keyFile: string, path: string, key: MasterKey, fingerprint: string, inUse: string): PreparedKey {
+  return {
+    key,
+    fingerprint,
+    async promote(isCurrent = async () => await Promise.resolve(true)) {
+      await inTurn(keyFile, async (isHeld) => {
+        if (!existsSync(path)) return;
+        if (await isCurrent()) {
+          keepKey(keyFile, inUse);
+          if (!isHeld()) throw busy(keyFile);
+          replaceKeyFile(path, keyFile);
+        } else {
+          keepUnder(path, `${keyFile}.${fingerprint}`);
+        }
+      });
+    },
+  };
+}
+
+/**
+ * Keeps the key that is in a key file under a second name beside it, which holds its fingerprint. Nothing is ever replaced.
+ *
+ * @param inUse names the key where it is a passphrase
+ * @returns where it is kept; null where there is no key file
+ * @throws AutokestraError `KEY_UNREADABLE`, `KEY_INVALID`, `KEY_UNAVAILABLE`
+ */
+export function keepKey(keyFile: string, inUse: string): string | null {
+  const content = readKeyFile(keyFile);
+  if (content === null) return null;
+  const fingerprint = content.kind === "bytes" ? fingerprintOf(content.material) : inUse;
+  content.material.fill(0);
+  return keepUnder(keyFile, `${keyFile}.${fingerprint}`);
+}
+
+function keepUnder(path: string, name: string): string {
+  try {
+    for (let count = 1; ; count++) {
+      const kept = count === 1 ? name : `${name}-${count}`;
+      if (!linkOrCopy(path, kept) && !haveSameBytes(path, kept)) continue;
+      syncFile(kept);
+      syncFolder(dirname(kept));
+      return kept;
+    }
+  } catch (error) {
+    throw keyFileError(path, "cannot be kept", error);
+  }
+}
+
+function linkOrCopy(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    return errorCode(error) === "EEXIST" ? false : createPrivateFile(to, readFileSync(from));
+  }
+}
+
+function haveSameBytes(path: string, kept: string): boolean {
+  // A link to the key file would be replaced together with it.
+  if (!lstatSync(kept).isFile()) return false;
+  return readFileSync(path).equals(readFileSync(kept));
+}
+
+/** What cannot be linked cannot be replaced either: a mount point, a file of a read-only folder, an immutable one. */
+function checkReplaceable(keyFile: string): void {
+  const probe = draftPath(keyFile);
+  try {
+    if (lstatSync(keyFile, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+      throw refuseKey(keyFile)("is a symbolic link, which cannot be replaced by a key");
+    }
+    linkSync(keyFile, probe);
+  } catch (error) {
+    if (error instanceof AutokestraError) throw error;
+    if (!["ENOENT", "EMLINK"].includes(errorCode(error))) throw keyFileError(keyFile, "cannot be replaced", error);
+  } finally {
+    rmSync(probe, { force: true });
+  }
+}
+
+function replaceKeyFile(path: string, keyFile: string): void {
+  try {
+    moveFile(path, keyFile);
+  } catch (error) {
+    throw keyFileError(keyFile, "cannot be replaced", error);
+  }
+}
+
+async function inTurn<T>(keyFile: string, work: (isHeld: () => boolean) => Promise<T>): Promise<T> {
+  try {
+    const outcome = await withLockFile(keyFile, LOCK_WAIT, async (isHeld) => ({ value: await work(isHeld) }));
+    if (outcome !== null) return outcome.value;
+  } catch (error) {
+    throw error instanceof AutokestraError ? error : keyFileError(keyFile, "cannot be replaced", error);
+  }
+  throw busy(keyFile);
+}
+
+function busy(keyFile: string): AutokestraError {
+  return new AutokestraError("KEY_UNAVAILABLE", `The key file ${keyFile} is being replaced by another process`);
+}
+
+export interface NewKeyFileOptions extends ReadKeyOptions {
+  /** Where `passphrase.json` is. */
+  readonly keyFolder: string | null;
+  /** The key in use, which cannot be the new one: its fingerprint, and how the store stretches it where it is a passphrase. */
+  readonly inUse: { readonly fingerprint: string; readonly stretching: Stretching | null };
+}
+
+/**
+ * The key in a file that is to hold the new master key; a new one is made where there is no such file. What would not be read later
+ * is refused before anything is made.
+ *
+ * @throws AutokestraError `USAGE` where it holds the key in use, whatever its name; `KEY_UNREADABLE`, `KEY_INVALID`,
+ * `KEY_UNAVAILABLE`
+ */
+export async function readNewKeyFile(path: string, options: NewKeyFileOptions): Promise<MasterKey> {
+  const { keyFolder, inUse } = options;
+  if (readKeyFile(path, options) === null) {
+    checkNewPlace(path);
+    createKeyFile(path);
+  }
+  const key = readMasterKey(path, keyFolder, options);
+  if (key === null) throw refuseKey(path)("is gone right after it was made");
+  const bytes = await key.bytes(inUse.stretching);
+  const isInUse = bytes !== null && fingerprintOf(bytes) === inUse.fingerprint;
+  bytes?.fill(0);
+  if (!isInUse) return key;
+  throw new AutokestraError("USAGE", `The key file ${path} holds the key that is in use`, {
+    hint: "Name a file with another key, or one that is not there yet.",
+  });
+}
+
+/** Whoever owns the folder, or the first one above it that is there, can replace what lies in it. */
+function checkNewPlace(path: string): void {
+  const refuse = refuseKey(path);
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { uid } = statSync(folder);
+  const me = process.geteuid?.() ?? uid;
+  if (uid !== 0 && uid !== me) throw refuse("lies in a folder of another user", "Name a file in a folder of your own.");
+  checkFolder(folder, refuse);
+}

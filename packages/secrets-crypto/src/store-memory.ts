@@ -1,0 +1,21 @@
+/** What this machine knows of the store at one path. It authorises nothing: it only tells when an older state was put back. */
+export interface RememberedStore {
+  /** UUID of the store that was last written to at this path. */
+  readonly storeId: string;
+  /** The epoch that its header had then. */
+  readonly epoch: number;
+  /** The fingerprint of the master key that it had then. */
+  readonly fingerprint: string;
+  /** Fingerprints of master keys that this store had before, and was rotated away from. */
+  readonly left: readonly string[];
+  /** When the path was last opened, ISO 8601 UTC. */
+  readonly openedAt: string;
+}
+
+/** Remembers the store at one path. */
+export interface StoreMemory {
+  /** Null where nothing is known of the path. Never throws: what cannot be read is not known. */
+  recall(): Promise<RememberedStore | null>;
+  /** Called after a header was written, never by a read. Best effort: never throws. */
+  remember(store: Pick<RememberedStore, "storeId" | "epoch" | "fingerprint">): Promise<void>;
+}
