@@ -1,77 +1,119 @@
 import {
-  AutokestraError,
   checkHistory,
+  checkRewrite,
   checkSealedSecret,
-  checkWrite,
+  checkWrites,
+  type ResealedSecret,
   type SealedSecret,
   type SecretMetadata,
+  type SecretRewrite,
   type SecretWrite,
+  type StoreLayout,
   secretCorrupt,
+  secretExists,
   type Timestamp,
 } from "@autokestra/secrets-core";
-import { addVersion, createEntry, markDeleted, parseEntryMetadata, replaceEnvelope } from "./secret-entry.ts";
-import type { Entry, SecretsDocument } from "./secrets-document.ts";
+import {
+  addVersion,
+  createEntry,
+  parseEntry,
+  parseEntryMetadata,
+  parseSoundVersions,
+  replaceEnvelope,
+  replaceVersions,
+  upgradeEntry,
+} from "./secret-entry.ts";
+import { type Entry, isDeleted, nameOf, type SecretsDocument, type StoredDocument } from "./secrets-document.ts";
+
+/** What `SecretStore.upgrade` makes of a document of format 1. A damaged secret stays one, without a mac. */
+export function upgradeDocument(
+  { entries }: SecretsDocument,
+  header: string,
+  authenticate: (secret: SealedSecret) => string,
+): SecretsDocument {
+  const upgraded = [...entries].map(([id, entry]) => {
+    const secret = parseEntry(entry, 1);
+    return [id, upgradeEntry(entry, secret === null ? null : authenticate(secret))] as const;
+  });
+  return { layout: 2, header, entries: new Map(upgraded), anchors: new Map() };
+}
 
 /**
  * What `SecretStore.put` makes of a document.
  *
- * @throws AutokestraError as `checkWrite`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ * @throws AutokestraError as `checkWrites`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
  */
 export function putSecrets(
-  { header, entries }: SecretsDocument,
+  document: StoredDocument,
   writes: readonly SecretWrite[],
   keepVersions: number,
   path: string,
 ): SecretsDocument {
-  const changed = writes.map((write) => {
-    const secret = checkWrite(write, (name) => metadataOf(entries.get(name), name, path));
-    const { name } = secret.metadata;
-    const entry = entries.get(name);
-    const next = entry === undefined ? createEntry(secret) : addVersion(entry, secret, keepVersions);
-    return [name, readable(next, name, path)] as const;
+  const entries = new Map(document.entries);
+  const checked = checkWrites(writes, {
+    living: (name) => activeMetadata(document, name, path),
+    has: (id) => entries.has(id),
   });
-  return { header, entries: new Map([...entries, ...changed]) };
+  for (const { secret, isNew } of checked) {
+    const { id } = secret.metadata;
+    const entry = entries.get(id);
+    const next = isNew || entry === undefined ? createEntry(secret) : addVersion(entry, secret, keepVersions);
+    entries.set(id, readable(next, secret.metadata.name, path));
+  }
+  return { ...document, entries };
+}
+
+/**
+ * What `SecretStore.rewrite` makes of a document.
+ *
+ * @throws AutokestraError as `checkRewrite`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ */
+export function rewriteSecret(document: StoredDocument, change: SecretRewrite, path: string): SecretsDocument {
+  const { entries, active } = document;
+  const versions = checkRewrite(
+    change,
+    (id) => soundVersions(entries.get(id), path),
+    (name) => active.get(name) ?? null,
+  );
+  const { id = "", name = "" } = versions[0]?.metadata ?? {};
+  const entry = entries.get(id);
+  const next = entry === undefined ? null : replaceVersions(entry, versions);
+  return { ...document, entries: new Map([...entries, [id, readable(next, name, path)]]) };
 }
 
 /** What `SecretStore.reseal` makes of a document; null where it has none of these versions. */
-export function resealSecrets(
-  { header, entries }: SecretsDocument,
-  secrets: readonly SealedSecret[],
-): SecretsDocument | null {
+export function resealSecrets(document: SecretsDocument, secrets: readonly ResealedSecret[]): SecretsDocument | null {
   const changed = new Map<string, Entry>();
-  for (const secret of secrets.map(checkSealedSecret)) {
-    const { name } = secret.metadata;
-    const entry = changed.get(name) ?? entries.get(name);
-    const next = entry && replaceEnvelope(entry, secret);
-    if (next !== undefined && next !== entry) changed.set(name, next);
+  for (const { secret, nonce } of secrets) {
+    const checked = checkSealedSecret(secret);
+    const { id } = checked.metadata;
+    const entry = changed.get(id) ?? document.entries.get(id);
+    const next = entry && replaceEnvelope(entry, checked, nonce);
+    if (next !== undefined && next !== entry) changed.set(id, next);
   }
-  return changed.size === 0 ? null : { header, entries: new Map([...entries, ...changed]) };
+  return changed.size === 0 ? null : { ...document, entries: new Map([...document.entries, ...changed]) };
 }
 
-/** Deletes a secret, or restores it (null); null where there is nothing to delete, or to restore. */
-export function markSecret(
-  { header, entries }: SecretsDocument,
-  name: string,
-  deletedAt: Timestamp | null,
-): SecretsDocument | null {
-  const entry = entries.get(name);
-  const marked = entry === undefined ? null : markDeleted(entry, deletedAt);
-  return marked === null ? null : { header, entries: new Map([...entries, [name, marked]]) };
+/** What `SecretStore.delete` makes of a document; null where there is nothing to delete. */
+export function deleteSecret(document: SecretsDocument, id: string, deletedAt: Timestamp): SecretsDocument | null {
+  const entry = document.entries.get(id);
+  if (entry === undefined || isDeleted(entry)) return null;
+  return { ...document, entries: new Map([...document.entries, [id, { ...entry, deletedAt }]]) };
 }
 
 /** The document without some secrets; null where it has none of them. */
 export function purgeSecrets(
-  { header, entries }: SecretsDocument,
-  isPurged: (name: string, entry: Entry) => boolean,
+  document: SecretsDocument,
+  isPurged: (id: string, entry: Entry) => boolean,
 ): SecretsDocument | null {
-  const rest = new Map([...entries].filter(([name, entry]) => !isPurged(name, entry)));
-  return rest.size === entries.size ? null : { header, entries: rest };
+  const rest = new Map([...document.entries].filter(([id, entry]) => !isPurged(id, entry)));
+  return rest.size === document.entries.size ? null : { ...document, entries: rest };
 }
 
 /** Whether it was deleted before a moment. Of a damaged entry this is not known. */
-export function wasDeletedBefore(entry: Entry, before: Timestamp): boolean {
-  if (typeof entry["deletedAt"] !== "string") return false;
-  return (parseEntryMetadata(entry)?.deletedAt ?? before) < before;
+export function wasDeletedBefore(entry: Entry, before: Timestamp, layout: StoreLayout): boolean {
+  if (!isDeleted(entry)) return false;
+  return (parseEntryMetadata(entry, layout)?.deletedAt ?? before) < before;
 }
 
 /**
@@ -80,18 +122,21 @@ export function wasDeletedBefore(entry: Entry, before: Timestamp): boolean {
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`
  */
 export function loadSecrets(
-  { header, entries }: SecretsDocument,
+  document: StoredDocument,
   histories: readonly (readonly SealedSecret[])[],
 ): SecretsDocument {
-  const all = new Map(entries);
+  const entries = new Map(document.entries);
+  const names = new Set(document.active.keys());
   for (const history of histories) {
-    const [newest, ...older] = checkHistory(history).toReversed();
+    const [newest, ...older] = checkHistory(history);
     if (newest === undefined) continue;
-    const { name } = newest.metadata;
-    if (all.has(name)) throw new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already`);
-    all.set(name, createEntry(newest, older));
+    const { id, name, deletedAt } = newest.metadata;
+    if (entries.has(id)) throw secretExists(name, `as one with id ${id}`);
+    if (deletedAt === null && names.has(name)) throw secretExists(name, "not deleted");
+    if (deletedAt === null) names.add(name);
+    entries.set(id, createEntry(newest, older));
   }
-  return { header, entries: all };
+  return { ...document, entries };
 }
 
 /** A damaged secret is an error, not an absent one. */
@@ -100,6 +145,11 @@ export function readable<T>(parsed: T | null, name: string, path: string): T {
   return parsed;
 }
 
-function metadataOf(entry: Entry | undefined, name: string, path: string): SecretMetadata | null {
+function activeMetadata({ entries, active }: StoredDocument, name: string, path: string): SecretMetadata | null {
+  const entry = entries.get(active.get(name) ?? "");
   return entry === undefined ? null : readable(parseEntryMetadata(entry), name, path);
+}
+
+function soundVersions(entry: Entry | undefined, path: string): readonly SealedSecret[] {
+  return entry === undefined ? [] : readable(parseSoundVersions(entry), nameOf(entry), path);
 }

@@ -8,11 +8,21 @@ import {
 } from "@autokestra/secrets-files";
 import { withFileLock } from "./file-lock.ts";
 import { type FileView, stateOf, withFileView } from "./file-view.ts";
-import { EMPTY_DOCUMENT, formatDocument, parseDocument, type SecretsDocument } from "./secrets-document.ts";
+import {
+  EMPTY_DOCUMENT,
+  formatDocument,
+  parseDocument,
+  type SecretsDocument,
+  type StoredDocument,
+} from "./secrets-document.ts";
 import { attempt } from "./store-error.ts";
+import { keepBackup } from "./upgrade-backup.ts";
 
 /** How often an update starts again because its lock was lost. */
 const ATTEMPTS = 10;
+
+/** Makes one document of another. */
+export type DocumentChange = (document: StoredDocument) => SecretsDocument | null;
 
 /** A document on the disk. All methods throw AutokestraError with a `STORE_*` code. */
 export interface DocumentFile {
@@ -20,15 +30,16 @@ export interface DocumentFile {
   create(): Promise<void>;
 
   /** The document as it is now. Takes no lock: a file is replaced whole. */
-  read(): Promise<SecretsDocument>;
+  read(): Promise<StoredDocument>;
 
   /**
-   * Replaces the document by what `change` makes of it, one update after the other over all processes.
+   * Replaces the document by what `change` makes of it, one update after the other over all processes. A file that gets another
+   * layout is kept as a backup.
    *
    * @param change null leaves the document as it is; may throw; may be called again with a newer document
    * @returns false where `change` has returned null
    */
-  update(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean>;
+  update(change: DocumentChange): Promise<boolean>;
 
   /** Does `work` after all updates that were begun, and while no other process updates. There are no updates after it. */
   exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
@@ -43,7 +54,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
   let wasSeen = false;
   let isGivenAway = false;
   /** To parse is most of the work of reading. */
-  let cached: { readonly stamp: string; readonly document: SecretsDocument } | null = null;
+  let cached: { readonly stamp: string; readonly document: StoredDocument } | null = null;
 
   const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
 
@@ -52,7 +63,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
   }
 
-  function parse({ stamp, read }: FileView): SecretsDocument {
+  function parse({ stamp, read }: FileView): StoredDocument {
     if (stamp !== null && stamp === cached?.stamp) return cached.document;
     const bytes = read();
     if (bytes === null) throw gone();
@@ -87,9 +98,11 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     });
   }
 
-  function replace(view: FileView, change: (document: SecretsDocument) => SecretsDocument | null): string {
-    const next = change(parse(view));
+  function replace(view: FileView, change: DocumentChange): string {
+    const document = parse(view);
+    const next = change(document);
     if (next === null) return "unchanged";
+    if (next.layout !== document.layout) keepBackup(path, document.layout, view.read());
     return replacePrivateFile(path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
   }
 

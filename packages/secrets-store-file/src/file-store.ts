@@ -1,33 +1,40 @@
 import { resolve } from "node:path";
 import {
+  checkAnchor,
   checkHeader,
+  dataKeyInUse,
   KEPT_VERSIONS,
+  layoutTooOld,
   passesFilter,
+  type SecretFilter,
   type SecretMetadata,
-  type SecretName,
   type SecretStoreFile,
+  type StoreLayout,
   storeClosed,
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import { createPrivateFile, sweepDrafts } from "@autokestra/secrets-files";
+import { anchorOf, replaceAnchor } from "./anchor-entry.ts";
 import {
+  deleteSecret,
   loadSecrets,
-  markSecret,
   purgeSecrets,
   putSecrets,
   readable,
   resealSecrets,
+  rewriteSecret,
+  upgradeDocument,
   wasDeletedBefore,
 } from "./document-changes.ts";
-import { createDocumentFile, type DocumentFile } from "./document-file.ts";
-import { parseEntry, parseEntryMetadata, parseHistory } from "./secret-entry.ts";
-import { formatDocument, type SecretsDocument } from "./secrets-document.ts";
+import { createDocumentFile, type DocumentChange, type DocumentFile } from "./document-file.ts";
+import { isSealedWith, parseEntry, parseEntryMetadata, parseHistory } from "./secret-entry.ts";
+import { type Entry, formatDocument, nameOf, type StoredDocument } from "./secrets-document.ts";
 import { attempt } from "./store-error.ts";
 
 export interface FileStoreOptions {
-  /** How long to wait for other processes, in milliseconds; 5000 unless told. */
+  /** How long to wait for other processes, in milliseconds. Default: 5000. */
   readonly lockTimeoutMs?: number | undefined;
-  /** Make the store where there is none; true unless told. */
+  /** Make the store where there is none. Default: true. */
   readonly create?: boolean | undefined;
 }
 
@@ -46,10 +53,6 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
   if (create) await document.create();
   // What cannot be read is said now, not at the first secret.
   await document.read();
-  return createStore(document, file);
-}
-
-function createStore(document: DocumentFile, file: string): SecretStoreFile {
   let open = true;
 
   function use(): DocumentFile {
@@ -57,76 +60,78 @@ function createStore(document: DocumentFile, file: string): SecretStoreFile {
     return document;
   }
 
-  /** For what often has nothing to do: without the lock then, also where nobody can write. */
-  async function updateIfNeeded(change: (document: SecretsDocument) => SecretsDocument | null): Promise<boolean> {
-    return change(await use().read()) !== null && (await use().update(change));
+  return {
+    backend: "file",
+    ...createReader(use, file),
+    ...createWriter(use, file),
+    ...createRemover(use),
+    async exclusively(work) {
+      return await use().exclusively(work);
+    },
+    async close() {
+      open = false;
+      await document.close();
+    },
+  };
+}
+
+type Methods<Name extends keyof SecretStoreFile> = Pick<SecretStoreFile, Name>;
+
+/** @param use gives the file, as long as the store is open */
+function createReader(
+  use: () => DocumentFile,
+  file: string,
+): Methods<
+  "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor" | "anchors" | "backup"
+> {
+  function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>): T | null {
+    const entry = entries.get(id);
+    return entry === undefined ? null : readable(parse(entry, layout), nameOf(entry), file);
   }
 
   return {
-    backend: "file",
+    async layout() {
+      return (await use().read()).layout;
+    },
     async readHeader() {
       return (await use().read()).header;
     },
-    async writeHeader(next, expected) {
-      return await updateIfNeeded(({ header, entries }) => (header === expected ? { header: next, entries } : null));
-    },
     async get(name) {
-      const entry = (await use().read()).entries.get(name);
-      return entry === undefined ? null : readable(parseEntry(entry), name, file);
+      const document = await use().read();
+      const id = document.active.get(name);
+      return id === undefined ? null : parsed(id, document, parseEntry);
     },
-    async history(name) {
-      const entry = (await use().read()).entries.get(name);
-      return entry === undefined ? [] : readable(parseHistory(entry), name, file);
+    async find(id) {
+      return parsed(id, await use().read(), parseEntry);
     },
-    async names({ after = "", limit = Number.POSITIVE_INFINITY } = {}) {
-      const page: SecretName[] = [];
-      for (const name of (await use().read()).entries.keys()) {
-        if (page.length >= limit) break;
-        // A damaged one too: who asks for it is told.
-        if (name > after) page.push(name as SecretName);
-      }
-      return page;
+    async history(id) {
+      return parsed(id, await use().read(), parseHistory) ?? [];
+    },
+    async ids({ name, after = "", limit } = {}) {
+      const { entries } = await use().read();
+      // A damaged one too: who asks for it is told.
+      const wanted = [...entries].filter(([id, entry]) => id > after && (name === undefined || nameOf(entry) === name));
+      const ids = wanted.map(([id]) => id).sort();
+      return ids.slice(0, limit);
     },
     async list(filter = {}) {
-      const { after, limit = Number.POSITIVE_INFINITY } = filter;
+      const { entries, layout } = await use().read();
+      const { limit = Number.POSITIVE_INFINITY } = filter;
       const page: SecretMetadata[] = [];
-      for (const [name, entry] of (await use().read()).entries) {
+      for (const [id, entry] of entries) {
         if (page.length >= limit) break;
-        if (after !== undefined && name <= after) continue;
-        const metadata = readable(parseEntryMetadata(entry), name, file);
+        if (!isAskedFor(id, nameOf(entry), filter)) continue;
+        const metadata = readable(parseEntryMetadata(entry, layout), nameOf(entry), file);
         if (passesFilter(metadata, filter)) page.push(metadata);
       }
       return page;
     },
-    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
-      await use().update((current) => {
-        checkHeader(current.header, header);
-        return putSecrets(current, writes, keepVersions, file);
-      });
+    async readAnchor(name) {
+      return anchorOf(await use().read(), name, file);
     },
-    async reseal(secrets, header) {
-      await use().update((current) => {
-        checkHeader(current.header, header);
-        return resealSecrets(current, secrets);
-      });
-    },
-    async delete(name, deletedAt) {
-      return await updateIfNeeded((current) => markSecret(current, name, deletedAt));
-    },
-    async restore(name) {
-      return await updateIfNeeded((current) => markSecret(current, name, null));
-    },
-    async purge(name) {
-      return await updateIfNeeded((current) => purgeSecrets(current, (one) => one === name));
-    },
-    async purgeDeleted(before) {
-      let purged = 0;
-      await updateIfNeeded((current) => {
-        const next = purgeSecrets(current, (_, entry) => wasDeletedBefore(entry, before));
-        purged = current.entries.size - (next ?? current).entries.size;
-        return next;
-      });
-      return purged;
+    async anchors() {
+      const document = await use().read();
+      return [...document.anchors.keys()].sort().flatMap((name) => anchorOf(document, name, file) ?? []);
     },
     async backup(path) {
       const copy = resolve(path);
@@ -136,15 +141,107 @@ function createStore(document: DocumentFile, file: string): SecretStoreFile {
         sweepDrafts(copy);
       });
     },
+  };
+}
+
+type Parse<T> = (entry: Entry, layout: StoreLayout) => T | null;
+
+/** Whether a filter may let it through, as far as this can be seen without its metadata, which may be damaged. */
+function isAskedFor(
+  id: string,
+  name: string,
+  { name: only = name, prefix = "", after, afterId }: SecretFilter,
+): boolean {
+  if (name !== only || !name.startsWith(prefix)) return false;
+  return after === undefined || name > after || (name === after && afterId !== undefined && id > afterId);
+}
+
+/** For what often has nothing to do: without the lock then, also where nobody can write. */
+async function updateIfNeeded(document: DocumentFile, change: DocumentChange): Promise<boolean> {
+  return change(await document.read()) !== null && (await document.update(change));
+}
+
+/** @param use gives the file, as long as the store is open */
+function createWriter(
+  use: () => DocumentFile,
+  file: string,
+): Methods<"upgrade" | "writeHeader" | "put" | "rewrite" | "reseal" | "writeAnchor" | "load"> {
+  return {
+    async upgrade(header, expected, authenticate) {
+      const isOld = (current: StoredDocument) => current.layout === 1 && current.header === expected;
+      // Without the lock where there is nothing to do.
+      if (!isOld(await use().read())) return false;
+      return await use().update((current) => (isOld(current) ? upgradeDocument(current, header, authenticate) : null));
+    },
+    async writeHeader(header, expected, unusedKeys = []) {
+      return await updateIfNeeded(use(), (current) => {
+        checkLayout(current);
+        if (current.header !== expected) return null;
+        const entries = [...current.entries.values()];
+        const used = unusedKeys.filter((keyId) => entries.some((entry) => isSealedWith(entry, keyId)));
+        if (used.length > 0) throw dataKeyInUse(used);
+        return { ...current, header };
+      });
+    },
+    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
+      await use().update((current) => {
+        checkLayout(current);
+        checkHeader(current.header, header);
+        return putSecrets(current, writes, keepVersions, file);
+      });
+    },
+    async rewrite(change, header) {
+      await use().update((current) => {
+        checkLayout(current);
+        checkHeader(current.header, header);
+        return rewriteSecret(current, change, file);
+      });
+    },
+    async reseal(secrets, header) {
+      await use().update((current) => {
+        checkLayout(current);
+        checkHeader(current.header, header);
+        return resealSecrets(current, secrets);
+      });
+    },
+    async writeAnchor(anchor, expected) {
+      return await updateIfNeeded(use(), (current) => {
+        checkLayout(current);
+        checkAnchor(anchor, expected);
+        const stored = anchorOf(current, anchor.name, file);
+        return (stored?.counter ?? null) === expected ? replaceAnchor(current, anchor) : null;
+      });
+    },
     async load(histories) {
-      await use().update((current) => loadSecrets(current, histories));
-    },
-    async exclusively(work) {
-      return await use().exclusively(work);
-    },
-    async close() {
-      open = false;
-      await document.close();
+      await use().update((current) => {
+        checkLayout(current);
+        return loadSecrets(current, histories);
+      });
     },
   };
+}
+
+/** What also writes to layout 1, and leaves it at that. */
+function createRemover(use: () => DocumentFile): Methods<"delete" | "purge" | "purgeDeleted"> {
+  return {
+    async delete(id, deletedAt) {
+      return await updateIfNeeded(use(), (current) => deleteSecret(current, id, deletedAt));
+    },
+    async purge(id) {
+      return await updateIfNeeded(use(), (current) => purgeSecrets(current, (one) => one === id));
+    },
+    async purgeDeleted(before) {
+      let purged = 0;
+      await updateIfNeeded(use(), (current) => {
+        const next = purgeSecrets(current, (_, entry) => wasDeletedBefore(entry, before, current.layout));
+        purged = current.entries.size - (next ?? current).entries.size;
+        return next;
+      });
+      return purged;
+    },
+  };
+}
+
+function checkLayout({ layout }: StoredDocument): void {
+  if (layout === 1) throw layoutTooOld();
 }

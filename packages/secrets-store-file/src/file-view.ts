@@ -25,8 +25,13 @@ export function withFileView<T>(path: string, work: (view: FileView) => T): T {
   const refuse = (problem: string) => storeUnavailable(path, `it ${problem}`, "Give the path of the file itself.");
   return withOpenFile(path, refuse, (descriptor) => {
     const identity = descriptor === null ? null : fileIdentity(descriptor);
+    let content: Uint8Array | null = null;
     return work({
-      read: () => (descriptor === null ? null : readFileSync(descriptor)),
+      read: () => {
+        // A descriptor gives what it holds only once.
+        content ??= descriptor === null ? null : readFileSync(descriptor);
+        return content;
+      },
       stamp: descriptor === null ? null : stampOf(descriptor),
       isCurrent: () => fileIdentity(path) === identity,
     });

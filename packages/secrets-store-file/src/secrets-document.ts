@@ -1,43 +1,70 @@
 import { isUtf8 } from "node:buffer";
-import { storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
+import { type StoreLayout, storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
 
-/** The format that this version writes. */
-const FORMAT = 1;
+/** The newest format. */
+const FORMAT = 2;
 
 /** What the file of a store says. */
 export interface SecretsDocument {
+  /** The format of the file. */
+  readonly layout: StoreLayout;
   readonly header: string | null;
-  /** One entry per name, as it was read: a damaged one must neither hide the others nor be lost when they are written. */
+  /**
+   * One entry per id, as it was read: a damaged one must neither hide the others nor be lost when they are written. One that has
+   * lost its id goes by its name.
+   */
   readonly entries: ReadonlyMap<string, Entry>;
+  /** By name, as they were read. None in format 1. */
+  readonly anchors: ReadonlyMap<string, Entry>;
+}
+
+/** A document with an index. */
+export interface StoredDocument extends SecretsDocument {
+  /** From the name to the id of each secret that is not deleted. */
+  readonly active: ReadonlyMap<string, string>;
 }
 
 /** A JSON object. */
 export type Entry = Readonly<Record<string, unknown>>;
 
-export const EMPTY_DOCUMENT: SecretsDocument = { header: null, entries: new Map() };
+type Item = readonly [id: string, entry: Entry];
+
+export const EMPTY_DOCUMENT: SecretsDocument = { layout: 2, header: null, entries: new Map(), anchors: new Map() };
 
 /**
- * The document, with its entries in the order of their names.
+ * The document, with its entries in the order of their names, and of their ids where several have one name.
  *
  * @throws AutokestraError `STORE_CORRUPT`, `STORE_TOO_NEW`
  */
-export function parseDocument(bytes: Uint8Array, path: string): SecretsDocument {
+export function parseDocument(bytes: Uint8Array, path: string): StoredDocument {
   const document = parseObject(bytes);
   if (document === null) throw storeCorrupt(path, "it is not JSON, or not all of it is there");
-  const { format, header, secrets, ...unknown } = document;
+  const { format, header, secrets, anchors = [], ...unknown } = document;
   if (!Number.isInteger(format)) throw storeCorrupt(path, "it is not a secret store");
   if (Number(format) > FORMAT) throw storeTooNew(path, "format", Number(format), FORMAT);
   const isHeader = header === null || typeof header === "string";
-  if (format !== FORMAT || !isHeader || !Array.isArray(secrets) || Object.keys(unknown).length > 0) {
+  const hasAnchors = "anchors" in document;
+  const isLayout = (format === 1 && !hasAnchors) || (format === 2 && hasAnchors);
+  if (!isLayout || !isHeader || !isList(secrets) || !isList(anchors) || Object.keys(unknown).length > 0) {
     throw storeCorrupt(path, "it is not laid out as a secret store");
   }
-  return { header, entries: new Map([...indexByName(secrets, path)].sort(byName)) };
+  const entries = indexEntries(secrets, path);
+  return { layout: format, header, entries, anchors: indexAnchors(anchors, path), active: indexActive(entries, path) };
 }
 
 /** Sorted by name, and one field of a secret a line: whatever changes in one secret is one hunk in a diff. */
-export function formatDocument({ header, entries }: SecretsDocument): string {
-  const secrets = [...entries].sort(byName).map(([, entry]) => `\n    ${formatEntryLines(entry)}`);
-  return `{\n  "format": ${FORMAT},\n  "header": ${JSON.stringify(header)},\n  "secrets": [${secrets.join(",")}\n  ]\n}\n`;
+export function formatDocument({ layout, header, entries, anchors }: SecretsDocument): string {
+  const secrets = [...entries].sort(byNameAndId).map(([, entry]) => formatEntryLines(entry));
+  const parts = [`"format": ${layout}`, `"header": ${JSON.stringify(header)}`, `"secrets": ${formatList(secrets)}`];
+  if (layout !== 1) {
+    const names = [...anchors.keys()].sort();
+    parts.push(`"anchors": ${formatList(names.map((name) => JSON.stringify(anchors.get(name))))}`);
+  }
+  return `{\n${parts.map((part) => `  ${part}`).join(",\n")}\n}\n`;
+}
+
+function formatList(items: readonly string[]): string {
+  return `[${items.map((item) => `\n    ${item}`).join(",")}\n  ]`;
 }
 
 function formatEntryLines(entry: Entry): string {
@@ -55,25 +82,63 @@ function parseObject(bytes: Uint8Array): Entry | null {
   }
 }
 
-function indexByName(secrets: readonly unknown[], path: string): ReadonlyMap<string, Entry> {
-  const entries = new Map<string, Entry>();
-  for (const secret of secrets) {
+function indexEntries(secrets: readonly unknown[], path: string): ReadonlyMap<string, Entry> {
+  const items = secrets.map((secret): Item => {
     const entry = asObject(secret);
-    const name = entry?.["name"];
-    if (entry === null || typeof name !== "string") throw storeCorrupt(path, "it has a secret without a name");
-    if (entries.has(name)) throw storeCorrupt(path, "it has two secrets of one name");
-    entries.set(name, entry);
-  }
+    if (entry === null || typeof entry["name"] !== "string") throw storeCorrupt(path, "it has a secret without a name");
+    return [typeof entry["id"] === "string" ? entry["id"] : entry["name"], entry];
+  });
+  const entries = new Map(items.sort(byNameAndId));
+  if (entries.size < items.length) throw storeCorrupt(path, "it has two secrets of one id");
   return entries;
 }
 
-/** By UTF-16 unit. No name stands twice. */
-function byName([a]: readonly [string, Entry], [b]: readonly [string, Entry]): number {
-  return a < b ? -1 : 1;
+function indexActive(entries: ReadonlyMap<string, Entry>, path: string): ReadonlyMap<string, string> {
+  const active = new Map<string, string>();
+  for (const [id, entry] of entries) {
+    if (isDeleted(entry)) continue;
+    if (active.has(nameOf(entry))) throw storeCorrupt(path, "it has two secrets of one name");
+    active.set(nameOf(entry), id);
+  }
+  return active;
+}
+
+function indexAnchors(anchors: readonly unknown[], path: string): ReadonlyMap<string, Entry> {
+  const index = new Map<string, Entry>();
+  for (const anchor of anchors) {
+    const entry = asObject(anchor);
+    const name = entry?.["name"];
+    if (entry === null || typeof name !== "string" || index.has(name)) {
+      throw storeCorrupt(path, "it has an anchor without a name of its own");
+    }
+    index.set(name, entry);
+  }
+  return index;
+}
+
+/** True where the whole secret is deleted. */
+export function isDeleted(entry: Entry): boolean {
+  return typeof entry["deletedAt"] === "string";
+}
+
+/** The name of an entry, which is a text in every document that was read. */
+export function nameOf(entry: Entry): string {
+  return String(entry["name"]);
+}
+
+/** By UTF-16 unit. No id stands twice. */
+function byNameAndId([idA, a]: Item, [idB, b]: Item): number {
+  const [nameA, nameB] = [nameOf(a), nameOf(b)];
+  if (nameA !== nameB) return nameA < nameB ? -1 : 1;
+  return idA < idB ? -1 : 1;
 }
 
 /** The same value if it is a JSON object, else null. */
 export function asObject(value: unknown): Entry | null {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as Entry) : null;
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }

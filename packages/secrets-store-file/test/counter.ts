@@ -6,9 +6,9 @@ import { openFileStore } from "../src/index.ts";
 const [path = "", count = "1"] = process.argv.slice(2);
 const store = await openFileStore(path, { lockTimeoutMs: 20_000 });
 for (let raised = 0; raised < Number(count); ) {
-  const current = (await store.get(parseSecretName("COUNTER")))?.metadata.version ?? null;
+  const current = (await store.get(parseSecretName("COUNTER")))?.metadata ?? null;
   try {
-    await putSecret(store, sampleSecret("COUNTER", { version: (current ?? 0) + 1 }), current);
+    await putSecret(store, sampleSecret("COUNTER", { version: (current?.version ?? 0) + 1 }), current);
     raised += 1;
   } catch (error) {
     const isRace = error instanceof AutokestraError && /^(VERSION_CONFLICT|SECRET_EXISTS)$/.test(error.code);

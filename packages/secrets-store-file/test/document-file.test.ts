@@ -4,7 +4,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { createDocumentFile } from "../src/document-file.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-const documentOf = (header: string) => `{"format":1,"header":"${header}","secrets":[]}`;
+const documentOf = (header: string) => `{"format":2,"header":"${header}","secrets":[],"anchors":[]}`;
 
 async function makeFile(header: string) {
   const path = join(temporaryFolder(), "secrets.json");
@@ -68,11 +68,11 @@ it("an update starts from what is there, however often it was read", async () =>
   const { path, file } = await makeFile("one");
   goForward();
   await file.read();
-  await file.update(({ entries }) => ({ header: "two", entries }));
+  await file.update((document) => ({ ...document, header: "two" }));
   expect((await file.read()).header).toBe("two");
   const other = createDocumentFile(path, 1000);
-  await other.update(({ header, entries }) => ({ header: `${header} three`, entries }));
-  await file.update(({ header, entries }) => ({ header: `${header} four`, entries }));
+  await other.update((document) => ({ ...document, header: `${document.header} three` }));
+  await file.update((document) => ({ ...document, header: `${document.header} four` }));
   expect((await file.read()).header).toBe("two three four");
   await other.close();
   await file.close();

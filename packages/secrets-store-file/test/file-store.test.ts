@@ -1,22 +1,16 @@
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
+import { bundle, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { writeVersion1 } from "./version-1.ts";
 
 const A = parseSecretName("A");
+const ID_A = sampleSecret("A").metadata.id;
 const NOW = "2026-02-01T00:00:00.000Z";
 
 secretStoreContract({
@@ -24,6 +18,11 @@ secretStoreContract({
   expect,
   open: async () => {
     const path = join(temporaryFolder(), "secrets.json");
+    return { store: await openFileStore(path), reopen: async () => await openFileStore(path) };
+  },
+  openVersion1: async (content) => {
+    const path = join(temporaryFolder(), "secrets.json");
+    writeVersion1(path, content);
     return { store: await openFileStore(path), reopen: async () => await openFileStore(path) };
   },
 });
@@ -38,20 +37,26 @@ it("opening makes the file, and reading and writing nothing make nothing more", 
   writeFileSync(path, before);
   // A lock would make a folder, and count as another time of the folder.
   const { mtimeNs } = statSync(join(folder, "a"), { bigint: true });
-  expect([await store.get(A), await store.list(), await store.readHeader(), await store.history(A)]).toEqual([
+  expect(await Promise.all([store.get(A), store.find(ID_A), store.readHeader(), store.readAnchor("audit")])).toEqual([
     null,
+    null,
+    null,
+    null,
+  ]);
+  expect(await Promise.all([store.list(), store.ids(), store.history(ID_A), store.anchors()])).toEqual([
     [],
-    null,
+    [],
+    [],
     [],
   ]);
-  const nothing = [await store.delete(A, NOW), await store.restore(A), await store.purge(A)];
-  expect([...nothing, await store.purgeDeleted(NOW), await store.writeHeader("two", "one")]).toEqual([
-    false,
+  expect([await store.layout(), await store.upgrade("two", null, () => expect.unreachable())]).toEqual([2, false]);
+  const anchor = { name: "audit", counter: 2, text: "", mac: "" };
+  expect([await store.delete(ID_A, NOW), await store.purge(ID_A), await store.purgeDeleted(NOW)]).toEqual([
     false,
     false,
     0,
-    false,
   ]);
+  expect([await store.writeHeader("two", "one"), await store.writeAnchor(anchor, 1)]).toEqual([false, false]);
   await store.close();
   expect(statSync(join(folder, "a"), { bigint: true }).mtimeNs).toBe(mtimeNs);
 });
@@ -69,163 +74,13 @@ it("writes that were begun before close are done after it", async () => {
   const path = join(temporaryFolder(), "secrets.json");
   const store = await openFileStore(path);
   const writes = ["A", "B"].map(
-    async (name) => await store.put([{ secret: sampleSecret(name), expectedVersion: null }], null),
+    async (name) => await store.put([{ secret: sampleSecret(name), expected: null }], null),
   );
   await store.close();
   const again = await openFileStore(path);
   expect(await again.list()).toHaveLength(2);
   await again.close();
   await Promise.all(writes);
-});
-
-describe("a file that is not a store", () => {
-  it.each([
-    ["an empty file", (path: string) => truncateSync(path, 0)],
-    ["a text", (path: string) => writeFileSync(path, "GITHUB_TOKEN=abc\n")],
-    ["zeros", (path: string) => writeFileSync(path, Buffer.alloc(4096))],
-    [
-      "bytes that are no UTF-8",
-      (path: string) => writeFileSync(path, '{"format":1,"header":"\xff","secrets":[]}', "latin1"),
-    ],
-    ["a zeroed page", (path: string) => writeFileSync(path, readFileSync(path).fill(0, 0, 100))],
-    ["a merge conflict", (path: string) => writeFileSync(path, `<<<<<<< HEAD\n${readFileSync(path, "utf8")}`)],
-    ["a list", (path: string) => writeFileSync(path, "[]")],
-    ["null", (path: string) => writeFileSync(path, "null")],
-    ["another JSON", (path: string) => writeFileSync(path, '{"name":"left-pad"}')],
-    ["format 0", (path: string) => writeFileSync(path, '{"format":0,"header":null,"secrets":[]}')],
-    ["format 1.5", (path: string) => writeFileSync(path, '{"format":1.5,"header":null,"secrets":[]}')],
-    ["no header", (path: string) => writeFileSync(path, '{"format":1,"secrets":[]}')],
-    ["a header that is no text", (path: string) => writeFileSync(path, '{"format":1,"header":7,"secrets":[]}')],
-    ["no secrets", (path: string) => writeFileSync(path, '{"format":1,"header":null}')],
-    ["secrets by name", (path: string) => writeFileSync(path, '{"format":1,"header":null,"secrets":{}}')],
-    ["an unknown part", (path: string) => writeFileSync(path, '{"format":1,"header":null,"secrets":[],"x":1}')],
-    ["a nameless secret", (path: string) => writeFileSync(path, '{"format":1,"header":null,"secrets":[{}]}')],
-    [
-      "two of one name",
-      (path: string) => writeFileSync(path, '{"format":1,"header":null,"secrets":[{"name":"A"},{"name":"A"}]}'),
-    ],
-  ])("is STORE_CORRUPT and stays as it is: %s", async (_, damage) => {
-    const path = join(temporaryFolder(), "secrets.json");
-    const store = await openFileStore(path);
-    await putSecret(store, sampleSecret("A"));
-    damage(path);
-    const before = readFileSync(path);
-    const corrupt = { code: "STORE_CORRUPT", message: expect.stringContaining(path) };
-    await expect(openFileStore(path)).rejects.toMatchObject(corrupt);
-    await expect(store.get(A)).rejects.toMatchObject(corrupt);
-    await expect(store.list()).rejects.toMatchObject(corrupt);
-    await expect(store.readHeader()).rejects.toMatchObject(corrupt);
-    await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(corrupt);
-    await expect(store.delete(A, NOW)).rejects.toMatchObject(corrupt);
-    await store.close();
-    expect(readFileSync(path).equals(before)).toBe(true);
-  });
-
-  it("is STORE_CORRUPT wherever it was cut", async () => {
-    const path = join(temporaryFolder(), "secrets.json");
-    const store = await openFileStore(path);
-    await putSecret(store, sampleSecret("A"));
-    await store.close();
-    const whole = readFileSync(path);
-    // Only the last newline may be missing.
-    for (let length = 0; length < whole.length - 1; length += 1) {
-      writeFileSync(path, whole.subarray(0, length));
-      await expect(openFileStore(path)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
-    }
-  });
-
-  it("is STORE_TOO_NEW and stays as it is where its format is newer", async () => {
-    const path = join(temporaryFolder(), "secrets.json");
-    const store = await openFileStore(path);
-    const newer = '{"format":2,"vaults":{}}';
-    writeFileSync(path, newer, { mode: 0o600 });
-    const tooNew = { code: "STORE_TOO_NEW", message: expect.stringContaining("format 2") };
-    await expect(openFileStore(path)).rejects.toMatchObject(tooNew);
-    await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(tooNew);
-    await store.close();
-    expect(readFileSync(path, "utf8")).toBe(newer);
-  });
-});
-
-describe("an entry that no store has written", () => {
-  const entryA = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8")).secrets[0];
-
-  async function tampered(change: object) {
-    const path = join(temporaryFolder(), "secrets.json");
-    const store = await openFileStore(path);
-    await putSecret(store, sampleSecret("A"));
-    await putSecret(store, sampleSecret("B"));
-    const document = JSON.parse(readFileSync(path, "utf8"));
-    Object.assign(document.secrets[0], change);
-    writeFileSync(path, JSON.stringify(document));
-    return { path, store };
-  }
-
-  const damaged = { code: "STORE_CORRUPT", message: expect.stringContaining("Secret 'A' is damaged") };
-
-  it.each([
-    { id: "no uuid" },
-    { type: "password" },
-    { tags: {} },
-    { tags: [1] },
-    { version: 0 },
-    { createdAt: "yesterday" },
-    { expiresAt: undefined },
-    { description: "\n" },
-  ])("is named, kept as it is, and does not hide the others: %j", async (change) => {
-    const { path, store } = await tampered(change);
-    const before = entryA(path);
-    await expect(store.get(A)).rejects.toMatchObject(damaged);
-    await expect(store.history(A)).rejects.toMatchObject(damaged);
-    await expect(store.list()).rejects.toMatchObject(damaged);
-    expect(await store.list({ after: "A" })).toEqual([sampleSecret("B").metadata]);
-    expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
-    await putSecret(store, sampleSecret("C"));
-    expect(entryA(path)).toEqual(before);
-    expect(await store.delete(A, NOW)).toBe(true);
-    expect(await store.purgeDeleted("2099-01-01T00:00:00.000Z")).toBe(0);
-    expect(await store.restore(A)).toBe(true);
-    expect({ ...entryA(path), deletedAt: null }).toEqual({ ...before, deletedAt: null });
-    await expect(putSecret(store, sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject(damaged);
-    expect(await store.purge(A)).toBe(true);
-    expect((await store.list()).map((metadata) => metadata.name)).toEqual(["B", "C"]);
-    await store.close();
-  });
-
-  it.each([{ envelope: null }, { envelope: {} }, { envelope: { format: 1, keyId: "0badcafe", nonce: "####" } }])(
-    "is listed with the others where only its envelope is damaged: %j",
-    async (change) => {
-      const { store } = await tampered(change);
-      await expect(store.get(A)).rejects.toMatchObject(damaged);
-      expect(await store.list()).toEqual([sampleSecret("A").metadata, sampleSecret("B").metadata]);
-      await store.close();
-    },
-  );
-
-  it.each([{ older: null }, { older: {} }, { older: undefined }])(
-    "can be read, but not written to, where its older versions cannot: %j",
-    async (change) => {
-      const { path, store } = await tampered(change);
-      const before = entryA(path);
-      expect(await store.get(A)).toEqual(sampleSecret("A"));
-      await expect(store.history(A)).rejects.toMatchObject(damaged);
-      await expect(putSecret(store, sampleSecret("A", { version: 2 }), 1)).rejects.toMatchObject(damaged);
-      expect(entryA(path)).toEqual(before);
-      await store.close();
-    },
-  );
-
-  it("keeps what we do not know, and older versions that are damaged, through every change", async () => {
-    const broken = [{ version: 0, x: 1 }, "what is this?"];
-    const { path, store } = await tampered({ version: 3, colour: "red", older: broken });
-    await store.delete(A, NOW);
-    await store.restore(A);
-    await store.reseal([sampleSecret("A", { version: 3 })], null);
-    expect(entryA(path)).toMatchObject({ version: 3, colour: "red", older: broken });
-    await putSecret(store, sampleSecret("A", { version: 4 }), 3);
-    expect(entryA(path)).toMatchObject({ version: 4, older: [{ version: 3, colour: "red" }, ...broken] });
-    await store.close();
-  });
 });
 
 describe("a file that is gone", () => {
@@ -249,13 +104,20 @@ describe("a file that is gone", () => {
       store.readHeader(),
       store.writeHeader("one", null),
       store.get(A),
-      store.history(A),
+      store.find(ID_A),
+      store.history(ID_A),
+      store.ids(),
       store.list(),
-      store.put([{ secret: sampleSecret("B"), expectedVersion: null }], null),
+      store.layout(),
+      store.upgrade("one", null, () => ""),
+      store.readAnchor("audit"),
+      store.writeAnchor({ name: "audit", counter: 1, text: "", mac: "" }, null),
+      store.anchors(),
+      store.put([{ secret: sampleSecret("B"), expected: null }], null),
+      store.rewrite({ versions: [sampleSecret("A")], nonces: [new Uint8Array(12)], revision: 1 }, null),
       store.reseal([], null),
-      store.delete(A, NOW),
-      store.restore(A),
-      store.purge(A),
+      store.delete(ID_A, NOW),
+      store.purge(ID_A),
       store.purgeDeleted(NOW),
       store.load([]),
       store.backup(join(folder, "copy.json")),
@@ -330,7 +192,7 @@ describe("exclusively", () => {
     const path = join(temporaryFolder(), "secrets.json");
     const store = await openFileStore(path);
     const writes = ["A", "B"].map(async (name) => {
-      await store.put([{ secret: sampleSecret(name), expectedVersion: null }], null);
+      await store.put([{ secret: sampleSecret(name), expected: null }], null);
     });
     const count = await store.exclusively(async () => (await store.list()).length);
     await Promise.all(writes);
@@ -358,5 +220,34 @@ describe("backup", () => {
       message: `Secret store "${nowhere}" cannot be used: no such file or directory (ENOENT)`,
     });
     await store.close();
+  });
+
+  it("is closed to others at every instant, and whole, also where two make one of the same name at once", async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "secrets.json");
+    const store = await openFileStore(path);
+    await store.load(Array.from({ length: 300 }, (_, index) => [sampleSecret(`S${index}`)]));
+    await store.close();
+    const file = await bundle("copier.ts");
+    let ended = 0;
+    const copiers = [1, 2].map(async () => {
+      const made = await run(file, [path, join(folder, "copy "), "100"], "000");
+      ended += 1;
+      return Number(made);
+    });
+    const modes = new Set<string>();
+    while (ended < copiers.length) {
+      for (const name of readdirSync(folder)) {
+        const stat = lstatSync(join(folder, name), { throwIfNoEntry: false });
+        if (stat !== undefined) modes.add((stat.mode & 0o777).toString(8));
+      }
+      await setImmediate();
+    }
+    const made = await Promise.all(copiers);
+    expect([...modes]).toEqual(["600"]);
+    expect(made.reduce((sum, count) => sum + count)).toBe(100);
+    const copies = readdirSync(folder).filter((name) => name !== "secrets.json");
+    expect(copies).toHaveLength(100);
+    for (const name of copies) expect(readFileSync(join(folder, name)).equals(readFileSync(path))).toBe(true);
   });
 });

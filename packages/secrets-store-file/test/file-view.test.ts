@@ -26,12 +26,12 @@ it.each([
   const path = join(folder, "secrets.json");
   const store = await openFileStore(path);
   rmSync(path);
-  writeFileSync(join(folder, "elsewhere"), '{"format":1,"header":null,"secrets":[]}');
+  writeFileSync(join(folder, "elsewhere"), '{"format":2,"header":null,"secrets":[],"anchors":[]}');
   place(path);
   const refused = { code: "STORE_UNAVAILABLE", message: expect.stringContaining(`it is ${kind}`) };
   await expect(openFileStore(path)).rejects.toMatchObject(refused);
   await expect(putSecret(store, sampleSecret("A"))).rejects.toMatchObject(refused);
-  expect(readFileSync(join(folder, "elsewhere"), "utf8")).toBe('{"format":1,"header":null,"secrets":[]}');
+  expect(readFileSync(join(folder, "elsewhere"), "utf8")).toBe('{"format":2,"header":null,"secrets":[],"anchors":[]}');
   await store.close();
 });
 

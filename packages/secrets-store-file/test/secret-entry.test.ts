@@ -1,14 +1,23 @@
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { assert, property } from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { anySealedSecret } from "../../secrets-core/test/any-sealed-secret.ts";
-import { addVersion, createEntry, parseEntry, parseHistory } from "../src/secret-entry.ts";
+import {
+  addVersion,
+  createEntry,
+  isSealedWith,
+  parseEntry,
+  parseHistory,
+  parseSoundVersions,
+  replaceEnvelope,
+  replaceVersions,
+} from "../src/secret-entry.ts";
 
 it("what becomes an entry comes back from JSON, to the byte", () => {
   assert(
     property(anySealedSecret, anySealedSecret, (secret, older) => {
       const entry = JSON.parse(JSON.stringify(createEntry(secret, [older])));
-      expect([parseEntry(entry), parseHistory(entry)]).toEqual([secret, [secret, older]]);
+      expect([parseEntry(entry), parseHistory(entry)]).toEqual([secret, [secret, { ...older, mac: null }]]);
     }),
   );
 });
@@ -25,9 +34,9 @@ it("an entry does not depend on whether its versions came one by one", () => {
 });
 
 it("a view into a larger buffer is written without what lies around it", () => {
-  const { metadata, envelope } = sampleSecret("A");
+  const sample = sampleSecret("A");
   const ciphertext = Buffer.from("before, ciphertext, after").subarray(8, 18);
-  const entry = createEntry({ metadata, envelope: { ...envelope, ciphertext } });
+  const entry = createEntry({ ...sample, envelope: { ...sample.envelope, ciphertext } });
   expect(entry).toMatchObject({ envelope: { ciphertext: Buffer.from("ciphertext").toString("base64") } });
 });
 
@@ -64,3 +73,73 @@ it.each([[undefined], [null], ["A"], [{}], [[null]], [["A"]], [[[]]], [[{}]], [[
     expect(parseEntry(entry)).toEqual(sampleSecret("A", { version: 9 }));
   },
 );
+
+it.each([[null], [undefined]])(
+  "a mac that is %s is read as none: whether that is right is not for a store to judge",
+  (mac) => {
+    const sample = sampleSecret("A");
+    expect(parseEntry({ ...createEntry(sample), mac })).toEqual({ ...sample, mac: null });
+  },
+);
+
+it("an entry of format 1 reads as one of format 2 without a mac, whatever it says of that itself", () => {
+  const sample = sampleSecret("A", { version: 3 });
+  const { mac: _mac, revision: _revision, importedId: _importedId, policy: _policy, ...entry } = createEntry(sample);
+  const forged = { ...entry, mac: "forged", revision: 9, policy: "forged", importedId: 9 };
+  for (const one of [entry, forged]) expect(parseEntry(one, 1)).toEqual({ ...sample, mac: null });
+  expect(parseEntry(entry)).toBe(null);
+});
+
+describe("an entry that is changed in place", () => {
+  const versions = [3, 2, 1].map((version) => sampleSecret("A", { version }));
+  const [current = sampleSecret("A"), ...older] = versions;
+  const entry = { ...createEntry(current, older), colour: "red" };
+  const nonceOf = (version: number) => sampleSecret("A", { version }).envelope.nonce;
+
+  function again(version: number, changes: { readonly revision?: number } = {}) {
+    const sample = sampleSecret("A", { version, revision: version, ...changes });
+    return { ...sample, envelope: { ...sample.envelope, keyId: "12345678" }, mac: "new" };
+  }
+
+  it("gets the envelope of this version alone, and a mac only with the current one", () => {
+    const resealed = replaceEnvelope(replaceEnvelope(entry, again(1), nonceOf(1)), again(3), nonceOf(3));
+    const keyIds = parseHistory(resealed)?.map(({ envelope, mac }) => [envelope.keyId, mac]);
+    expect(keyIds).toEqual([
+      ["12345678", "new"],
+      ["0badcafe", null],
+      ["12345678", null],
+    ]);
+    expect(resealed).toMatchObject({ colour: "red", revision: 3 });
+  });
+
+  it("stays the same where the version has another nonce, another revision, or is gone", () => {
+    expect(replaceEnvelope(entry, again(3), nonceOf(2))).toBe(entry);
+    expect(replaceEnvelope(entry, again(1), nonceOf(2))).toBe(entry);
+    expect(replaceEnvelope(entry, again(3, { revision: 4 }), nonceOf(3))).toBe(entry);
+    expect(replaceEnvelope(entry, again(4), nonceOf(3))).toBe(entry);
+    expect(replaceEnvelope({ ...entry, older: null }, again(1), nonceOf(1))).toEqual({ ...entry, older: null });
+  });
+
+  it("gets other versions where they stand, and keeps what we do not know and what is damaged", () => {
+    const damaged = { ...entry, older: [...older.map((one) => ({ ...createEntry(one), note: "x" })), "what is this?"] };
+    const renamed = (version: number) => sampleSecret("B", { version, id: current.metadata.id, revision: 4 });
+    const next = replaceVersions(damaged, [renamed(3), renamed(1)]);
+    expect(next).toMatchObject({ name: "B", colour: "red", revision: 4, mac: renamed(3).mac });
+    expect(next?.["older"]).toMatchObject([{ version: 2 }, { version: 1, note: "x" }, "what is this?"]);
+    expect(parseSoundVersions(next ?? {})?.map(({ metadata, envelope }) => [metadata.name, envelope])).toEqual([
+      ["B", renamed(3).envelope],
+      ["B", sampleSecret("A", { version: 2 }).envelope],
+      ["B", renamed(1).envelope],
+    ]);
+    expect(replaceVersions({ ...entry, older: null }, [renamed(3)])).toMatchObject({ name: "B", older: null });
+    expect(replaceVersions({ ...entry, older: null }, [renamed(3), renamed(1)])).toBe(null);
+  });
+
+  it("names the data keys of all its versions, the damaged ones too", () => {
+    const other = { version: 0, envelope: { keyId: "12345678" } };
+    expect(isSealedWith(entry, "0badcafe")).toBe(true);
+    expect(isSealedWith(entry, "12345678")).toBe(false);
+    expect(isSealedWith({ ...entry, older: [null, other] }, "12345678")).toBe(true);
+    expect(isSealedWith({ older: null }, "12345678")).toBe(false);
+  });
+});

@@ -4,6 +4,7 @@ import { secretStoreFileContract } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
+import { writeVersion1 } from "./version-1.ts";
 
 secretStoreFileContract({
   it,
@@ -12,4 +13,5 @@ secretStoreFileContract({
   open: async (path, { create }) => await openFileStore(path, { create, lockTimeoutMs: 100 }),
   copy: copyFile,
   move: rename,
+  makeVersion1: async (path, content) => writeVersion1(path, content),
 });

@@ -1,5 +1,6 @@
+import { closeSync, openSync } from "node:fs";
 import { storeUnavailable } from "@autokestra/secrets-core";
-import { buildPrivateFile, fileIdentity, sweepDrafts } from "@autokestra/secrets-files";
+import { buildInPrivateFolder, fileIdentity, sweepDrafts } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { toStoreError } from "./store-error.ts";
 
@@ -18,8 +19,11 @@ export function backupDatabase(database: Database, target: string): void {
 
 function writeCopy(database: Database, target: string): boolean {
   try {
-    // VACUUM fills an empty file and leaves its mode alone.
-    return buildPrivateFile(target, (draft) => database.prepare("VACUUM INTO ?").run(draft));
+    return buildInPrivateFolder(target, (file) => {
+      // VACUUM fills an empty file and leaves its mode alone, and its journal takes that mode.
+      closeSync(openSync(file, "wx", 0o600));
+      database.prepare("VACUUM INTO ?").run(file);
+    });
   } catch (error) {
     const failure = toStoreError(error, target);
     throw failure.code === "STORE_CORRUPT" ? error : failure;

@@ -1,27 +1,32 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
+import { type AutokestraError, type StoreLayout, storeUnavailable } from "@autokestra/secrets-core";
 import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { checkDatabaseFile } from "./database-file.ts";
 import { emptyDatabase } from "./empty-database.ts";
-import { createSchema, migrate } from "./migrations.ts";
 import { createSecretReader, type SecretReader } from "./read-secrets.ts";
+import { createSchema, readLayout } from "./schema.ts";
 import { openSnapshot } from "./snapshot.ts";
 import type { SqliteLibrary } from "./sqlite-library.ts";
 import { prepareStatements } from "./statements.ts";
+import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
 
 /** An open database and what may be asked of it. */
 export interface Connection {
   readonly database: Database;
-  readonly reader: SecretReader;
+  /** How it is laid out at this moment. */
+  readonly layout: () => StoreLayout;
+  /** Reads what is there at this moment, whatever its layout. */
+  readonly reader: () => SecretReader;
   /** Runs `work` with the lock of the database, in one transaction. */
   readonly write: <T>(work: (writer: SecretWriter) => T) => T;
   /** False once the file was moved or removed: SQLite itself would go on writing into a file without a name. */
   readonly isInPlace: () => boolean;
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
   readonly obstacle: AutokestraError | null;
+  readonly close: () => void;
 }
 
 /**
@@ -37,7 +42,7 @@ export function openConnection(library: SqliteLibrary, path: string, create: boo
   } catch (error) {
     const snapshot = openSnapshot(library, path, error);
     if (snapshot === null) throw error;
-    return connect(snapshot.database, path, snapshot.isInPlace, snapshot.obstacle);
+    return connect(library, path, snapshot);
   }
 }
 
@@ -66,9 +71,9 @@ function openInPlace(library: SqliteLibrary, path: string): Connection {
     // The first look into the file. Who has looked keeps others from replacing it, so its name is certain from here on.
     database.pragma("schema_version");
     if (!isInPlace()) throw notInPlace(path);
-    migrate(database, path);
+    readLayout(database, path);
     database.pragma("journal_mode = WAL");
-    return connect(database, path, isInPlace, null);
+    return connect(library, path, { database, isInPlace, obstacle: null });
   } catch (error) {
     database.close();
     throw error;
@@ -85,27 +90,55 @@ function configure(database: Database): void {
   database.pragma("synchronous = FULL");
 }
 
-function connect(
-  database: Database,
-  path: string,
-  isInPlace: () => boolean,
-  obstacle: AutokestraError | null,
-): Connection {
-  const statements = prepareStatements(database);
-  const reader = createSecretReader(database, statements, path);
-  const writer = createSecretWriter(statements, reader, path);
+/** What may be asked of a database in layout 2. */
+interface Layout2 {
+  readonly reader: SecretReader;
+  readonly writer: SecretWriter;
+}
 
-  const transaction = database.transaction((work: (tools: SecretWriter) => unknown): unknown => {
+function connect(
+  library: SqliteLibrary,
+  path: string,
+  { database, isInPlace, obstacle }: Pick<Connection, "database" | "isInPlace" | "obstacle">,
+): Connection {
+  const version1 = createVersion1Reader(library, database, path);
+  let layout2: Layout2 | null = null;
+
+  /** Null while the database is in layout 1. It never goes back there. */
+  function useLayout2(): Layout2 | null {
+    if (layout2 !== null || readLayout(database, path) === 1) return layout2;
+    version1.close();
+    const statements = prepareStatements(database);
+    const secrets = createSecretReader(database, statements, path);
+    layout2 = { reader: secrets, writer: createSecretWriter(statements, secrets, path) };
+    return layout2;
+  }
+
+  function reader(): SecretReader {
+    const current = useLayout2();
+    if (current !== null) return current.reader;
+    // Null where another process has upgraded it at this very moment.
+    return version1.reader() ?? reader();
+  }
+
+  const transaction = database.transaction((work: (writer: SecretWriter) => unknown): unknown => {
     if (!isInPlace()) throw notInPlace(path);
-    return work(writer);
+    return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
   });
 
-  function write<T>(work: (tools: SecretWriter) => T): T {
+  function write<T>(work: (writer: SecretWriter) => T): T {
     // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
     return transaction.immediate(work) as T;
   }
 
-  return { database, reader, write, isInPlace, obstacle };
+  function close(): void {
+    version1.close();
+    database.close();
+  }
+
+  // What is not laid out as it says is found out when it is opened.
+  useLayout2();
+  return { database, layout: () => (useLayout2() === null ? 1 : 2), reader, write, isInPlace, obstacle, close };
 }
 
 /** The error for a store whose file is no longer under its name. */

@@ -1,6 +1,8 @@
 import {
+  type Anchor,
   type AutokestraError,
-  type NamePage,
+  compareSecrets,
+  type IdPage,
   passesFilter,
   type SealedSecret,
   type SecretFilter,
@@ -16,82 +18,116 @@ import type { Statements } from "./statements.ts";
 /** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
 export interface SecretReader {
   header(): string | null;
-  /** The row of the current version, whatever its other columns hold. */
-  find(name: SecretName): MetadataRow | null;
   get(name: SecretName): SealedSecret | null;
-  history(name: SecretName): readonly SealedSecret[];
-  names(page?: NamePage): readonly SecretName[];
+  /** The metadata of what `get` finds. */
+  living(name: SecretName): SecretMetadata | null;
+  find(id: string): SealedSecret | null;
+  /** The row of what `find` finds, whatever its other columns hold. */
+  row(id: string): MetadataRow | null;
+  history(id: string): readonly SealedSecret[];
+  ids(page?: IdPage): readonly string[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
+  anchor(name: string): Anchor | null;
+  anchors(): readonly Anchor[];
 }
 
 /**
- * Two indexes have every name. What one of them misses is absent only if it is not in the other either, and what one of them
- * finds must be what was asked for: an index can be damaged.
+ * Two indexes have every name, and two every id. What one of them misses is absent only if it is not in the other either, and what
+ * one of them finds must be what was asked for: an index can be damaged.
  *
  * @param path of the database, for messages
  */
 export function createSecretReader(database: Database, statements: Statements, path: string): SecretReader {
-  const lists = new Map<string, Statement<[object], MetadataRow>>();
-  const damaged = () => damagedIndex(path);
+  const { hasLiving, hasVersion } = statements;
+  const list = createLister(database, path);
 
-  /** In one snapshot: between two of them another process can have written the name. */
-  const lookAgain = database.transaction((name: SecretName): SealedRow | null => {
-    const row = statements.current.get(name);
-    if (row === undefined && statements.hasVersion.get(name) !== undefined) throw damaged();
+  /** In one snapshot: between two of them another process can have written it. */
+  const lookAgain = database.transaction((statement: Lookup<MetadataRow>, other: Lookup<number>, key: string) => {
+    const row = statement.get(key);
+    if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
     return row ?? null;
   });
 
-  function find<Row extends MetadataRow>(
-    statement: Statement<[string], Row>,
-    name: SecretName,
-  ): Row | SealedRow | null {
-    const row = statement.get(name) ?? lookAgain(name);
+  function byName<Row extends MetadataRow>(statement: Lookup<Row>, name: string): Row | null {
+    const row = statement.get(name) ?? (lookAgain(statement, hasLiving, name) as Row | null);
     if (row === null) return null;
-    const [found, isCurrent] = row;
-    if (found !== name || isCurrent !== 1) throw damaged();
+    const [found, isCurrent, deletedAt] = row;
+    if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
     return row;
   }
 
-  const history = database.transaction((name: SecretName): readonly SealedSecret[] => {
-    const rows = statements.versions.all(name);
-    const [newest] = rows;
-    if (newest === undefined && statements.hasCurrent.get(name) === undefined) return [];
-    const isWhole = rows.every(([found, isCurrent], index) => found === name && isCurrent === (index === 0 ? 1 : 0));
-    if (newest === undefined || !isWhole) throw damaged();
-    const { deletedAt } = toMetadata(newest, path);
-    return rows.map((row) => {
-      const { metadata, envelope } = toSealedSecret(row, path);
-      return { metadata: { ...metadata, deletedAt }, envelope };
-    });
-  });
-
-  function prepareList(sql: string): Statement<[object], MetadataRow> {
-    const statement = lists.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw(true);
-    lists.set(sql, statement);
-    return statement;
+  function byId<Row extends MetadataRow>(statement: Lookup<Row>, id: string): Row | null {
+    const row = statement.get(id) ?? (lookAgain(statement, hasVersion, id) as Row | null);
+    if (row === null) return null;
+    const [, isCurrent, , , , found] = row;
+    if (found !== id || isCurrent !== 1) throw damagedIndex(path);
+    return row;
   }
 
   return {
     header: () => statements.readHeader.get() ?? null,
-    find: (name) => find(statements.currentMetadata, name),
     get(name) {
-      const row = find(statements.current, name);
+      const row = byName<SealedRow>(statements.living, name);
       return row === null ? null : toSealedSecret(row, path);
     },
-    history,
-    names: ({ after = "", limit = -1 } = {}) => statements.names.all(after, limit),
-    list(filter) {
-      const { sql, parameters } = createListQuery(filter);
-      const rows = prepareList(sql).all(parameters);
-      return rows.map((row, index) => {
-        const [name, isCurrent] = row;
-        const [before = ""] = rows[index - 1] ?? [];
-        if (isCurrent !== 1 || !(before < name)) throw damaged();
-        const metadata = toMetadata(row, path);
-        if (!passesFilter(metadata, filter)) throw damaged();
-        return metadata;
-      });
+    living(name) {
+      const row = byName(statements.livingMetadata, name);
+      return row === null ? null : toMetadata(row, path);
     },
+    find(id) {
+      const row = byId<SealedRow>(statements.current, id);
+      return row === null ? null : toSealedSecret(row, path);
+    },
+    row: (id) => byId(statements.currentMetadata, id),
+    history: createHistory(database, statements, path),
+    ids: ({ name, after = "", limit = -1 } = {}) =>
+      name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),
+    list,
+    anchor: (name) => statements.anchor.get(name) ?? null,
+    anchors: () => statements.anchors.all(),
+  };
+}
+
+function createHistory(database: Database, statements: Statements, path: string): SecretReader["history"] {
+  return database.transaction((id: string): readonly SealedSecret[] => {
+    const rows = statements.versions.all(id);
+    const [newest] = rows;
+    if (newest === undefined && statements.hasCurrent.get(id) === undefined) return [];
+    const isWhole = rows.every(
+      ([, isCurrent, , , , found], index) => found === id && isCurrent === (index === 0 ? 1 : 0),
+    );
+    if (newest === undefined || !isWhole) throw damagedIndex(path);
+    const current = toSealedSecret(newest, path);
+    return rows.map((row) => (row === newest ? current : toSealedSecret(row, path, current.metadata)));
+  });
+}
+
+type Lookup<Row> = Statement<[string], Row>;
+
+function createLister(database: Database, path: string): SecretReader["list"] {
+  const prepared = new Map<string, Statement<[object], MetadataRow>>();
+
+  function prepare(sql: string): Statement<[object], MetadataRow> {
+    const statement = prepared.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw(true);
+    prepared.set(sql, statement);
+    return statement;
+  }
+
+  return (filter) => {
+    const { sql, parameters } = createListQuery(filter);
+    const secrets = prepare(sql)
+      .all(parameters)
+      .map((row) => {
+        const [, isCurrent] = row;
+        if (isCurrent !== 1) throw damagedIndex(path);
+        return toMetadata(row, path);
+      });
+    const isSound = secrets.every((metadata, index) => {
+      const before = secrets[index - 1];
+      return (before === undefined || compareSecrets(before, metadata) < 0) && passesFilter(metadata, filter);
+    });
+    if (!isSound) throw damagedIndex(path);
+    return secrets;
   };
 }
 

@@ -1,85 +1,107 @@
 import { isMetadata, type SealedSecret, type SecretMetadata, secretCorrupt } from "@autokestra/secrets-core";
 
-type MetadataValues = readonly [
-  name: string,
-  /** 1 or 0. */
-  isCurrent: number,
-  /** Of the current version only. */
-  deletedAt: string | null,
-  version: number,
-  id: string,
-  type: string,
-  description: string | null,
-  /** A JSON array of strings. */
-  tags: string,
-  createdAt: string,
-  updatedAt: string,
-  expiresAt: string | null,
-];
+/**
+ * The columns of a version's metadata, with their definitions. Schema, queries and the types of rows follow from these lists; what
+ * stands in the current row alone is true of the whole secret.
+ */
+const METADATA = [
+  ["name", "TEXT NOT NULL"],
+  ["is_current", "INTEGER NOT NULL CHECK (is_current IN (0, 1))"],
+  ["deleted_at", "TEXT CHECK (is_current OR deleted_at IS NULL)"],
+  ["version", "INTEGER NOT NULL"],
+  ["revision", "INTEGER CHECK (is_current = (revision IS NOT NULL))"],
+  ["id", "TEXT NOT NULL"],
+  ["type", "TEXT NOT NULL"],
+  ["description", "TEXT"],
+  ["tags", "TEXT NOT NULL"],
+  ["created_at", "TEXT NOT NULL"],
+  ["updated_at", "TEXT NOT NULL"],
+  ["expires_at", "TEXT"],
+  ["imported_id", "INTEGER CHECK (is_current OR imported_id IS NULL)"],
+  ["policy", "TEXT CHECK (is_current OR policy IS NULL)"],
+] as const;
+
+/** The columns of its envelope, and of the mac of the whole secret. */
+const ENVELOPE = [
+  ["mac", "TEXT CHECK (is_current OR mac IS NULL)"],
+  ["format", "INTEGER NOT NULL"],
+  ["key_id", "TEXT NOT NULL"],
+  ["nonce", "BLOB NOT NULL"],
+  ["tag", "BLOB NOT NULL"],
+  ["ciphertext", "BLOB NOT NULL"],
+] as const;
+
+type Value<Definition extends string> = Definition extends `BLOB${string}`
+  ? Uint8Array
+  :
+      | (Definition extends `TEXT${string}` ? string : number)
+      | (Definition extends `${"TEXT" | "INTEGER"} NOT NULL${string}` ? never : null);
+
+type Row<Columns extends readonly (readonly [string, string])[]> = {
+  readonly [Index in keyof Columns]: Value<Columns[Index][1]>;
+};
+
+/** One whole version as SQLite keeps it. */
+export type SealedRow = readonly [...Row<typeof METADATA>, ...Row<typeof ENVELOPE>];
 
 /**
  * The metadata of one version as SQLite keeps them, whatever follows. What the columns hold is checked on the way out, not
  * trusted. Rows are arrays: both ways, SQLite takes longer over names than over values.
  */
-export type MetadataRow = readonly [...MetadataValues, ...unknown[]];
-
-/** One whole version as SQLite keeps it. */
-export type SealedRow = readonly [
-  ...MetadataValues,
-  format: number,
-  keyId: string,
-  nonce: Uint8Array,
-  tag: Uint8Array,
-  ciphertext: Uint8Array,
-];
+export type MetadataRow = readonly [...Row<typeof METADATA>, ...unknown[]];
 
 /** The columns of a {@link MetadataRow}. */
-export const METADATA_COLUMNS: readonly string[] = [
-  "name",
-  "is_current",
-  "deleted_at",
-  "version",
-  "id",
-  "type",
-  "description",
-  "tags",
-  "created_at",
-  "updated_at",
-  "expires_at",
-];
+export const METADATA_COLUMNS: readonly string[] = METADATA.map(([name]) => name);
 
 /** The columns of a {@link SealedRow}. */
-export const SEALED_COLUMNS: readonly string[] = [
-  ...METADATA_COLUMNS,
-  "format",
-  "key_id",
-  "nonce",
-  "tag",
-  "ciphertext",
-];
+export const SEALED_COLUMNS: readonly string[] = [...METADATA, ...ENVELOPE].map(([name]) => name);
+
+/** The same with their definitions, for CREATE TABLE. */
+export const COLUMN_DEFINITIONS: readonly string[] = [...METADATA, ...ENVELOPE].map((column) => column.join(" "));
 
 /** The row of the current version of a secret, or of an older one. */
-export function toSealedRow({ metadata, envelope }: SealedSecret, isCurrent = true): SealedRow {
+export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent: boolean): SealedRow {
   const { name, version, id, type, description, tags, createdAt, updatedAt, expiresAt } = metadata;
+  const { revision, deletedAt, importedId, policy } = isCurrent ? metadata : OLDER;
   const { format, keyId, nonce, tag, ciphertext } = envelope;
-  const [mark, deletedAt] = isCurrent ? [1, metadata.deletedAt] : [0, null];
-  const own = [name, mark, deletedAt, version, id, type, description, JSON.stringify(tags)] as const;
-  return [...own, createdAt, updatedAt, expiresAt, format, keyId, nonce, tag, ciphertext];
+  const own = [name, isCurrent ? 1 : 0, deletedAt, version, revision, id, type, description] as const;
+  const times = [JSON.stringify(tags), createdAt, updatedAt, expiresAt] as const;
+  return [...own, ...times, importedId, policy, isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
 }
 
-/** throws AutokestraError `STORE_CORRUPT`, naming the secret */
-export function toSealedSecret(row: SealedRow, path: string): SealedSecret {
-  const [name, , , , , , , , , , , format, keyId, nonce, tag, ciphertext] = row;
+const OLDER = { revision: null, deletedAt: null, importedId: null, policy: null };
+
+/**
+ * @param current the metadata of the current version where this is an older one
+ * @throws AutokestraError `STORE_CORRUPT`, naming the secret
+ */
+export function toSealedSecret(row: SealedRow, path: string, current?: SecretMetadata): SealedSecret {
+  const [name, , , , , , , , , , , , , , mac, format, keyId, nonce, tag, ciphertext] = row;
   if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, name);
   const envelope = { format, keyId, nonce: plain(nonce), ciphertext: plain(ciphertext), tag: plain(tag) };
-  return { metadata: toMetadata(row, path), envelope };
+  return { metadata: toMetadata(row, path, current), envelope, mac };
 }
 
-/** throws AutokestraError `STORE_CORRUPT`, naming the secret */
-export function toMetadata(row: MetadataRow, path: string): SecretMetadata {
-  const [name, , deletedAt, version, id, type, description, tagList, createdAt, updatedAt, expiresAt] = row;
-  const tags = parseTags(tagList);
-  const metadata = { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt };
+/** See {@link toSealedSecret}. */
+export function toMetadata(row: MetadataRow, path: string, current?: SecretMetadata): SecretMetadata {
+  const [name, , deletedAt, version, revision, id, type, description, tagList] = row;
+  const [, , , , , , , , , createdAt, updatedAt, expiresAt, importedId, policy] = row;
+  const whole = current ?? { revision, deletedAt, importedId, policy };
+  const metadata = {
+    id,
+    name,
+    type,
+    description,
+    tags: parseTags(tagList),
+    version,
+    revision: whole.revision,
+    createdAt,
+    updatedAt,
+    expiresAt,
+    deletedAt: whole.deletedAt,
+    importedId: whole.importedId,
+    policy: whole.policy,
+  };
   if (!isMetadata(metadata)) throw secretCorrupt(path, name);
   return metadata;
 }

@@ -1,7 +1,7 @@
 import { type AutokestraError, storeClosed, storeUnavailable } from "@autokestra/secrets-core";
 import { type Connection, notInPlace, openConnection } from "./connection.ts";
 import { isBusy, pause, retryWhileBusy } from "./retry-while-busy.ts";
-import { loadSqlite } from "./sqlite-library.ts";
+import { loadSqlite, type SqliteLibrary } from "./sqlite-library.ts";
 import { READ_ONLY, toStoreError } from "./store-error.ts";
 import type { SecretWriter } from "./write-secrets.ts";
 
@@ -19,14 +19,23 @@ export interface Session {
   readonly close: () => Promise<void>;
 }
 
+/** An open database that is opened anew where it must be. */
+interface Opened {
+  readonly current: () => Connection;
+  /** A copy in memory is good as long as the file is what was copied. */
+  readonly readable: () => Connection;
+  /** The database itself: what kept it from being opened can be gone by now. */
+  readonly writable: () => Connection;
+  readonly close: () => void;
+}
+
 /**
  * @param path absolute
  * @param create false: there must be a database
  */
 export async function openSession(path: string, busyTimeoutMs: number, create: boolean): Promise<Session> {
   const library = await loadSqlite();
-  let connection = await attempt(() => openConnection(library, path, create));
-  let isOpen = true;
+  const opened = await attempt(() => keepOpen(library, path, create));
   let lastBusy = Number.NEGATIVE_INFINITY;
 
   async function attempt<T>(work: () => T): Promise<T> {
@@ -37,37 +46,12 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     }
   }
 
-  function use(): Connection {
-    if (!isOpen) throw storeClosed();
-    return connection;
-  }
-
-  function reopen(): void {
-    const next = openConnection(library, path, false);
-    connection.database.close();
-    connection = next;
-  }
-
-  /** A copy in memory is good as long as the file is what was copied. */
-  function useReadable(): Connection {
-    const { obstacle, isInPlace } = use();
-    if (obstacle !== null && !isInPlace()) reopen();
-    return connection;
-  }
-
-  /** The database itself: what kept it from being opened can be gone by now. */
-  function useWritable(): Connection {
-    if (use().obstacle !== null) reopen();
-    if (connection.obstacle !== null) throw connection.obstacle;
-    return connection;
-  }
-
   /** Who has met others lets them go first: the gap between two writes of one process is too short for them. */
   async function write<T>(work: (writer: SecretWriter) => T): Promise<T> {
     if (performance.now() - lastBusy < POLITE_MS) await pause();
     return await attempt(() => {
       try {
-        return useWritable().write(work);
+        return opened.writable().write(work);
       } catch (error) {
         if (isBusy(error)) lastBusy = performance.now();
         throw error;
@@ -75,41 +59,74 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     });
   }
 
-  function truncateWal(): void {
-    try {
-      connection.database.pragma("wal_checkpoint(TRUNCATE)");
-    } catch {
-      // What was written is safe in the WAL: this is no reason to call it failed.
-    }
-  }
-
   return {
     async read(work) {
       try {
-        return work(useReadable());
+        return work(opened.readable());
       } catch (error) {
         // What makes waiting possible costs as much as half of a query: it is for those that have to wait.
         if (!isBusy(error)) throw toStoreError(error, path);
       }
-      return await attempt(() => work(useReadable()));
+      return await attempt(() => work(opened.readable()));
     },
     write,
-    truncateWal,
+    truncateWal: () => truncateWal(opened.current()),
     async exclusively(work) {
       try {
-        await retryWhileBusy(busyTimeoutMs, () => takeWhole(useWritable(), path));
+        await retryWhileBusy(busyTimeoutMs, () => takeWhole(opened.writable(), path));
       } catch (error) {
         throw isBusy(error) ? inUse(path) : toStoreError(error, path);
       }
-      return await work(connection.isInPlace);
+      return await work(opened.current().isInPlace);
     },
     async close() {
-      if (!isOpen) return;
-      isOpen = false;
-      truncateWal();
-      connection.database.close();
+      opened.close();
     },
   };
+}
+
+function keepOpen(library: SqliteLibrary, path: string, create: boolean): Opened {
+  let connection = openConnection(library, path, create);
+  let isOpen = true;
+
+  function use(): Connection {
+    if (!isOpen) throw storeClosed();
+    return connection;
+  }
+
+  function reopen(): void {
+    const next = openConnection(library, path, false);
+    connection.close();
+    connection = next;
+  }
+
+  return {
+    current: () => connection,
+    readable() {
+      const { obstacle, isInPlace } = use();
+      if (obstacle !== null && !isInPlace()) reopen();
+      return connection;
+    },
+    writable() {
+      if (use().obstacle !== null) reopen();
+      if (connection.obstacle !== null) throw connection.obstacle;
+      return connection;
+    },
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      truncateWal(connection);
+      connection.close();
+    },
+  };
+}
+
+function truncateWal({ database }: Connection): void {
+  try {
+    database.pragma("wal_checkpoint(TRUNCATE)");
+  } catch {
+    // What was written is safe in the WAL: this is no reason to call it failed.
+  }
 }
 
 /** Locks everybody else out until the connection is closed, and brings the content of the WAL into the database. */

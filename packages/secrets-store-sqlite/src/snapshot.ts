@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import type { Database } from "better-sqlite3";
-import { migrate } from "./migrations.ts";
-import type { SqliteLibrary } from "./sqlite-library.ts";
+import { readLayout } from "./schema.ts";
+import { inMemory, type SqliteLibrary } from "./sqlite-library.ts";
 import { READ_ONLY } from "./store-error.ts";
 import { whyNotOpened } from "./why-not-opened.ts";
 
@@ -31,11 +31,9 @@ export function openSnapshot(library: SqliteLibrary, path: string, error: unknow
   const before = stateOf(path);
   if (before === null) throw onlyInCompanion(path);
   const bytes = readFileSync(path);
-  // Its header says WAL (2), which no copy in memory can have: https://sqlite.org/fileformat.html#file_format_version_numbers
-  bytes.fill(1, 18, 20);
-  const database = new library(bytes);
+  const database = inMemory(library, bytes);
   try {
-    migrate(database, path);
+    readLayout(database, path);
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
     return { database, isInPlace, obstacle: storeUnavailable(path, whyNotOpened(error, path)) };

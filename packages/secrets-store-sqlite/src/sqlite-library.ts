@@ -53,3 +53,10 @@ function missingReason(error: unknown): string | null {
   const hasLooked = error instanceof Error && "tries" in error;
   return hasLooked ? "the native part of better-sqlite3 was never built or downloaded" : null;
 }
+
+/** A database in memory with what a file holds. */
+export function inMemory(library: SqliteLibrary, bytes: Buffer): Database.Database {
+  // The header of a file says WAL (2), which no database in memory can have: https://sqlite.org/fileformat.html#file_format_version_numbers
+  bytes.fill(1, 18, 20);
+  return new library(bytes);
+}

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { KEPT_VERSIONS, type SecretStoreFile } from "@autokestra/secrets-core";
 import { backupDatabase } from "./backup-database.ts";
+import type { SecretReader } from "./read-secrets.ts";
 import { openSession } from "./session.ts";
 import { readSqliteFacts, type SqliteFacts } from "./sqlite-facts.ts";
+import type { SecretWriter } from "./write-secrets.ts";
 
 export interface SqliteStoreOptions {
   /** How long to wait for other processes, in milliseconds; 5000 unless told. */
@@ -27,43 +29,46 @@ export interface SqliteStore extends SecretStoreFile {
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   const { busyTimeoutMs = 5000, create = true } = options;
   const session = await openSession(resolve(path), busyTimeoutMs, create);
-  const { read, write, truncateWal } = session;
+  const { write, truncateWal } = session;
+  const read = <T>(work: (reader: SecretReader) => T) => session.read(({ reader }) => work(reader()));
+
+  /** What was there is gone from the disk, too, where `work` has removed anything. */
+  async function erase<T extends boolean | number>(work: (writer: SecretWriter) => T): Promise<T> {
+    const removed = await write(work);
+    if (removed) truncateWal();
+    return removed;
+  }
 
   return {
     backend: "sqlite",
-    readHeader: () => read(({ reader }) => reader.header()),
-    writeHeader: (header, expected) => write((writer) => writer.writeHeader(header, expected)),
-    get: (name) => read(({ reader }) => reader.get(name)),
-    history: (name) => read(({ reader }) => reader.history(name)),
-    names: (page) => read(({ reader }) => reader.names(page)),
-    list: (filter) => read(({ reader }) => reader.list(filter)),
+    layout: () => session.read(({ layout }) => layout()),
+    upgrade: (header, expected, authenticate) => erase((writer) => writer.upgrade(header, expected, authenticate)),
+    readHeader: () => read((reader) => reader.header()),
+    writeHeader: (header, expected, unusedKeys = []) =>
+      write((writer) => writer.writeHeader(header, expected, unusedKeys)),
+    get: (name) => read((reader) => reader.get(name)),
+    find: (id) => read((reader) => reader.find(id)),
+    history: (id) => read((reader) => reader.history(id)),
+    ids: (page) => read((reader) => reader.ids(page)),
+    list: (filter) => read((reader) => reader.list(filter)),
     put: (writes, header, { keepVersions = KEPT_VERSIONS } = {}) =>
       write((writer) => writer.put(writes, header, keepVersions)),
+    rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),
     reseal: (secrets, header) => write((writer) => writer.reseal(secrets, header)),
-    async delete(name, deletedAt) {
-      const deleted = await write((writer) => writer.delete(name, deletedAt));
-      if (deleted) truncateWal();
-      return deleted;
-    },
-    restore: (name) => write((writer) => writer.restore(name)),
-    async purge(name) {
-      const purged = await write((writer) => writer.purge(name));
-      if (purged) truncateWal();
-      return purged;
-    },
-    async purgeDeleted(before) {
-      const count = await write((writer) => writer.purgeDeleted(before));
-      if (count > 0) truncateWal();
-      return count;
-    },
+    delete: (id, deletedAt) => erase((writer) => writer.delete(id, deletedAt)),
+    purge: (id) => erase((writer) => writer.purge(id)),
+    purgeDeleted: (before) => erase((writer) => writer.purgeDeleted(before)),
+    readAnchor: (name) => read((reader) => reader.anchor(name)),
+    writeAnchor: (anchor, expected) => write((writer) => writer.writeAnchor(anchor, expected)),
+    anchors: () => read((reader) => reader.anchors()),
     async load(histories) {
       await write((writer) => {
         for (const history of histories) writer.load(history);
       });
     },
-    backup: (target) => read(({ database }) => backupDatabase(database, resolve(target))),
+    backup: (target) => session.read(({ database }) => backupDatabase(database, resolve(target))),
     exclusively: session.exclusively,
-    facts: () => read(({ database }) => readSqliteFacts(database)),
+    facts: () => session.read(({ database }) => readSqliteFacts(database)),
     close: session.close,
   };
 }

@@ -1,36 +1,19 @@
-import type { Envelope, SecretMetadata, SecretName } from "@autokestra/secrets-core";
+import type { Anchor } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
 import { METADATA_COLUMNS, type MetadataRow, SEALED_COLUMNS, type SealedRow } from "./sealed-row.ts";
 
-/** Which version, and its new envelope. */
-type ResealRow = Pick<SecretMetadata, "id" | "name" | "version"> & Envelope;
-
-/** All that a store asks of its database, but lists. */
-export interface Statements {
-  readonly readHeader: Statement<[], string>;
-  readonly insertHeader: Statement<[string]>;
-  /** The new header, then the one that must be there. */
-  readonly replaceHeader: Statement<[string, string]>;
-  readonly current: Statement<[string], SealedRow>;
-  readonly currentMetadata: Statement<[string], MetadataRow>;
-  readonly versions: Statement<[string], SealedRow>;
-  /** 1 where the index of current versions has the name. */
-  readonly hasCurrent: Statement<[string], number>;
-  /** 1 where the index of all versions has the name. */
-  readonly hasVersion: Statement<[string], number>;
-  /** Names behind one, in their order, and how many of them; -1 for all. */
-  readonly names: Statement<[string, number], SecretName>;
-  readonly insert: Statement<[SealedRow]>;
-  /** The current version is an older one from now on. */
-  readonly retire: Statement<[string]>;
-  /** A name, the same again, and how many versions may stay. */
-  readonly trim: Statement<[string, string, number]>;
-  readonly reseal: Statement<[ResealRow]>;
-  /** When it was deleted, null to restore it, then the name. */
-  readonly setDeleted: Statement<[string | null, string]>;
-  readonly purge: Statement<[string]>;
-  /** Names of what was deleted before a moment. */
-  readonly deletedBefore: Statement<[string], SecretName>;
+/** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
+interface ResealRow {
+  readonly id: string;
+  readonly version: number;
+  readonly revision: number;
+  readonly nonceBefore: Uint8Array;
+  readonly mac: string | null;
+  readonly format: number;
+  readonly keyId: string;
+  readonly nonce: Uint8Array;
+  readonly tag: Uint8Array;
+  readonly ciphertext: Uint8Array;
 }
 
 /**
@@ -39,55 +22,143 @@ export interface Statements {
  */
 export function selectRows(columns: readonly string[], index: string): string {
   const names = columns.map((column) => `row.${column}`);
-  return `SELECT ${names.join(", ")} FROM secrets AS entry INDEXED BY ${index} LEFT JOIN secrets AS row ON row.rowid = entry.rowid`;
+  return `SELECT ${names.join(", ")} ${fromIndex(index)}`;
 }
 
+function fromIndex(index: string): string {
+  return `FROM secret_versions AS entry INDEXED BY ${index} LEFT JOIN secret_versions AS row ON row.rowid = entry.rowid`;
+}
+
+const LIVING = "entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND entry.deleted_at IS NULL";
+const CURRENT = "entry.id = ? AND entry.is_current = 1";
+
+/** All that a store asks of its database, but lists. */
+export interface Statements {
+  readonly readHeader: Statement<[], string>;
+  readonly insertHeader: Statement<[string]>;
+  /** The new header, then the one that must be there. */
+  readonly replaceHeader: Statement<[string, string]>;
+  /** Which of these data keys, a JSON array, any version names. Looks at every version. */
+  readonly usedKeys: Statement<[string], string>;
+  /** The current version of the secret of a name that is not deleted. */
+  readonly living: Statement<[string], SealedRow>;
+  readonly livingMetadata: Statement<[string], MetadataRow>;
+  /** 1 where the index of names that lists go by has such a secret. */
+  readonly hasLiving: Statement<[string], number>;
+  /** The current version of the secret with an id. */
+  readonly current: Statement<[string], SealedRow>;
+  readonly currentMetadata: Statement<[string], MetadataRow>;
+  /** All versions of the secret with an id, the newest first. */
+  readonly versions: Statement<[string], SealedRow>;
+  /** 1 where the index of current versions has the id. */
+  readonly hasCurrent: Statement<[string], number>;
+  /** 1 where the index of all versions has the id. */
+  readonly hasVersion: Statement<[string], number>;
+  /** Ids after one, and how many; -1 for all. Of all versions: a secret without a current one is damaged, not absent. */
+  readonly ids: Statement<[string, number], string>;
+  /** The same of a name, after the id. Looks at every version. */
+  readonly idsOfName: Statement<[string, string, number], string>;
+  /** Ids of what was deleted before a moment. */
+  readonly deletedBefore: Statement<[string], string>;
+  readonly insert: Statement<[SealedRow]>;
+  /** The current version is an older one from now on. */
+  readonly retire: Statement<[string]>;
+  /** An id, the same again, and how many versions may stay. */
+  readonly trim: Statement<[string, string, number]>;
+  /** An id and a version. */
+  readonly remove: Statement<[string, number]>;
+  readonly reseal: Statement<[ResealRow]>;
+  /** When it was deleted, then the id. */
+  readonly setDeleted: Statement<[string, string]>;
+  /** The mac of the current version, then the id. */
+  readonly setMac: Statement<[string, string]>;
+  readonly purge: Statement<[string]>;
+  readonly anchor: Statement<[string], Anchor>;
+  readonly anchors: Statement<[], Anchor>;
+  readonly insertAnchor: Statement<[Anchor]>;
+  /** Replaces the one with this counter. */
+  readonly replaceAnchor: Statement<[Anchor & { readonly expected: number }]>;
+}
+
+/** The statements that change something. */
+type Writes =
+  | "insertHeader"
+  | "replaceHeader"
+  | "insert"
+  | "retire"
+  | "trim"
+  | "remove"
+  | "reseal"
+  | "setDeleted"
+  | "setMac"
+  | "purge"
+  | "insertAnchor"
+  | "replaceAnchor";
+
 export function prepareStatements(database: Database): Statements {
+  return { ...prepareReads(database), ...prepareWrites(database) };
+}
+
+function prepareReads(database: Database): Omit<Statements, Writes> {
   function rows<Row>(sql: string): Statement<[string], Row> {
     return database.prepare<[string], Row>(sql).raw(true);
   }
 
+  function value<Parameters extends unknown[], Value>(sql: string): Statement<Parameters, Value> {
+    return database.prepare<Parameters, Value>(sql).pluck();
+  }
+
   return {
-    readHeader: database.prepare<[], string>("SELECT text FROM header").pluck(),
-    insertHeader: database.prepare("INSERT INTO header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
-    replaceHeader: database.prepare("UPDATE header SET text = ? WHERE text = ?"),
-    current: rows<SealedRow>(
-      `${selectRows(SEALED_COLUMNS, "secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
-    ),
-    currentMetadata: rows<MetadataRow>(
-      `${selectRows(METADATA_COLUMNS, "secrets_current")} WHERE entry.name = ? AND entry.is_current = 1`,
-    ),
-    versions: rows<SealedRow>(
-      `${selectRows(SEALED_COLUMNS, "secrets_version")} WHERE entry.name = ? ORDER BY entry.version DESC`,
-    ),
-    hasCurrent: database
-      .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_current WHERE name = ? AND is_current = 1")
-      .pluck(),
-    hasVersion: database
-      .prepare<[string], number>("SELECT 1 FROM secrets INDEXED BY secrets_version WHERE name = ? LIMIT 1")
-      .pluck(),
-    // All versions are looked at: a secret without a current one is damaged, not absent.
-    names: database
-      .prepare<[string, number], SecretName>(
-        "SELECT DISTINCT name FROM secrets INDEXED BY secrets_version WHERE name > ? ORDER BY name LIMIT ?",
-      )
-      .pluck(),
-    insert: database.prepare(
-      `INSERT INTO secrets (${SEALED_COLUMNS.join(", ")}) VALUES (${SEALED_COLUMNS.map(() => "?").join(", ")})`,
-    ),
-    retire: database.prepare("UPDATE secrets SET is_current = 0, deleted_at = NULL WHERE name = ? AND is_current = 1"),
+    readHeader: value("SELECT text FROM store_header"),
+    usedKeys: value("SELECT DISTINCT key_id FROM secret_versions WHERE key_id IN (SELECT value FROM json_each(?))"),
+    living: rows(`${selectRows(SEALED_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
+    livingMetadata: rows(`${selectRows(METADATA_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
+    hasLiving: value(`
+      SELECT 1 ${fromIndex("current_by_name")}
+      WHERE entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND row.deleted_at IS NULL LIMIT 1`),
+    current: rows(`${selectRows(SEALED_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
+    currentMetadata: rows(`${selectRows(METADATA_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
+    versions: rows(`${selectRows(SEALED_COLUMNS, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
+    hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
+    hasVersion: value("SELECT 1 FROM secret_versions INDEXED BY versions_by_id WHERE id = ? LIMIT 1"),
+    ids: value("SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ?"),
+    idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ?"),
+    deletedBefore: value(`
+      SELECT id FROM secret_versions INDEXED BY deleted_by_name
+      WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`),
+    anchor: database.prepare<[string], Anchor>("SELECT name, counter, text, mac FROM anchors WHERE name = ?"),
+    anchors: database.prepare<[], Anchor>("SELECT name, counter, text, mac FROM anchors ORDER BY name"),
+  };
+}
+
+function prepareWrites(database: Database): Pick<Statements, Writes> {
+  const columns = SEALED_COLUMNS.join(", ");
+  const values = SEALED_COLUMNS.map(() => "?").join(", ");
+  return {
+    insertHeader: database.prepare("INSERT INTO store_header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
+    replaceHeader: database.prepare("UPDATE store_header SET text = ? WHERE text = ?"),
+    insert: database.prepare(`INSERT INTO secret_versions (${columns}) VALUES (${values})`),
+    retire: database.prepare(`
+      UPDATE secret_versions
+      SET is_current = 0, revision = NULL, deleted_at = NULL, imported_id = NULL, policy = NULL, mac = NULL
+      WHERE id = ? AND is_current = 1`),
     trim: database.prepare(`
-      DELETE FROM secrets INDEXED BY secrets_version WHERE name = ? AND is_current = 0
-        AND version <= (SELECT version FROM secrets WHERE name = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`),
+      DELETE FROM secret_versions INDEXED BY versions_by_id WHERE id = ? AND is_current = 0
+        AND version <= (SELECT version FROM secret_versions WHERE id = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`),
+    remove: database.prepare("DELETE FROM secret_versions WHERE id = ? AND version = ?"),
     reseal: database.prepare(`
-      UPDATE secrets SET format = @format, key_id = @keyId, nonce = @nonce, tag = @tag, ciphertext = @ciphertext
-      WHERE name = @name AND version = @version AND id = @id`),
-    setDeleted: database.prepare("UPDATE secrets SET deleted_at = ? WHERE name = ? AND is_current = 1"),
-    purge: database.prepare("DELETE FROM secrets INDEXED BY secrets_version WHERE name = ?"),
-    deletedBefore: database
-      .prepare<[string], SecretName>(`
-        SELECT name FROM secrets INDEXED BY secrets_deleted
-        WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`)
-      .pluck(),
+      UPDATE secret_versions
+      SET format = @format, key_id = @keyId, nonce = @nonce, tag = @tag, ciphertext = @ciphertext,
+        mac = CASE is_current WHEN 1 THEN @mac END
+      WHERE id = @id AND version = @version AND nonce = @nonceBefore AND (is_current = 0 OR revision = @revision)`),
+    setDeleted: database.prepare("UPDATE secret_versions SET deleted_at = ? WHERE id = ? AND is_current = 1"),
+    setMac: database.prepare("UPDATE secret_versions SET mac = ? WHERE id = ? AND is_current = 1"),
+    purge: database.prepare("DELETE FROM secret_versions INDEXED BY versions_by_id WHERE id = ?"),
+    insertAnchor: database.prepare(
+      "INSERT INTO anchors (name, counter, text, mac) VALUES (@name, @counter, @text, @mac) ON CONFLICT DO NOTHING",
+    ),
+    replaceAnchor: database.prepare(
+      "UPDATE anchors SET counter = @counter, text = @text, mac = @mac WHERE name = @name AND counter = @expected",
+    ),
   };
 }

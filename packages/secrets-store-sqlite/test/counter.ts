@@ -7,9 +7,9 @@ const [path = "", times = ""] = process.argv.slice(2);
 const store = await openSqliteStore(path, { busyTimeoutMs: 20_000 });
 let written = 0;
 while (written < Number(times)) {
-  const version = (await store.get(parseSecretName("A")))?.metadata.version ?? 0;
+  const current = (await store.get(parseSecretName("A")))?.metadata ?? null;
   try {
-    await putSecret(store, sampleSecret("A", { version: version + 1 }), version);
+    await putSecret(store, sampleSecret("A", { version: (current?.version ?? 0) + 1 }), current);
     written += 1;
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "VERSION_CONFLICT")) throw error;

@@ -1,24 +1,42 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, parseSecretName } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
+import { makeVersion1 } from "./version-1-database.ts";
 
+const DELETED = "2026-02-01T00:00:00.000Z";
 const NAMES = Array.from({ length: 40 }, (_, index) => `SECRET_${index}`);
 
-/** The bytes of a closed store in which each of the names has versions 1 and 2. */
+/** The bytes of a closed store in which each of the names has versions 1 and 2, and every fourth is deleted. */
 async function sampleBytes(): Promise<Buffer> {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
-  for (const name of NAMES) {
+  for (const [index, name] of NAMES.entries()) {
     await putSecret(store, sampleSecret(name));
-    await putSecret(store, sampleSecret(name, { version: 2 }), 1);
+    await putSecret(store, sampleSecret(name, { version: 2 }), sampleSecret(name).metadata);
+    if (index % 4 === 0) await store.delete(sampleId(name), DELETED);
   }
   await store.close();
   return readFileSync(path);
 }
+
+/** The same as version 1 leaves it. */
+async function bytesOfVersion1(): Promise<Buffer> {
+  const path = join(temporaryFolder(), "secrets.db");
+  const versions = NAMES.flatMap((name, index) =>
+    [1, 2].map((version) => sampleSecret(name, { version, deletedAt: index % 4 === 0 ? DELETED : null })),
+  );
+  makeVersion1(path, { header: "one", secrets: versions });
+  return readFileSync(path);
+}
+
+const LAYOUTS = [
+  [1, bytesOfVersion1],
+  [2, sampleBytes],
+] as const;
 
 /**
  * Opens these bytes as a store and looks for every name.
@@ -39,15 +57,20 @@ async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number
   };
   await attempt(async () => {
     const store = await openSqliteStore(path);
-    for (const name of NAMES) {
+    for (const [index, name] of NAMES.entries()) {
+      const id = sampleId(name);
+      const expected = index % 4 === 0 ? undefined : name;
       await attempt(async () => {
         const secret = await store.get(parseSecretName(name));
-        if (secret?.metadata.name !== name) lies.push(`get ${name}: ${secret?.metadata.name}`);
+        if (secret?.metadata.name !== expected) lies.push(`get ${name}: ${secret?.metadata.name}`);
       });
       await attempt(async () => {
-        const versions = await store.history(parseSecretName(name));
-        if (versions.some(({ metadata }) => metadata.name !== name) || versions.length === 0)
-          lies.push(`history ${name}`);
+        const secret = await store.find(id);
+        if (secret?.metadata.id !== id) lies.push(`find ${name}: ${secret?.metadata.name}`);
+      });
+      await attempt(async () => {
+        const versions = await store.history(id);
+        if (versions.some(({ metadata }) => metadata.id !== id) || versions.length === 0) lies.push(`history ${name}`);
       });
     }
     await attempt(async () => {
@@ -59,26 +82,32 @@ async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number
   return { lies, refusals };
 }
 
-it("a store cut at any multiple of 512 bytes is refused, never half a store", async () => {
-  const bytes = await sampleBytes();
-  for (let length = 0; length < bytes.length; length += 512) {
-    const { lies, refusals } = await liesOf(bytes.subarray(0, length));
-    expect({ length, lies }).toEqual({ length, lies: [] });
-    expect(refusals).toBeGreaterThan(0);
-  }
-});
+it.each(LAYOUTS)(
+  "a store in layout %i cut at any multiple of 512 bytes is refused, never half a store",
+  async (_, make) => {
+    const bytes = await make();
+    for (let length = 0; length < bytes.length; length += 512) {
+      const { lies, refusals } = await liesOf(bytes.subarray(0, length));
+      expect({ length, lies }).toEqual({ length, lies: [] });
+      expect(refusals).toBeGreaterThan(0);
+    }
+  },
+);
 
-it("a flipped byte never makes a name absent, and never gives the record of another", async () => {
-  const bytes = await sampleBytes();
-  let refused = 0;
-  for (let flip = 0; flip < 64; flip++) {
-    const copy = Buffer.from(bytes);
-    const at = Math.floor(Math.random() * copy.length);
-    const mask = 1 + Math.floor(Math.random() * 255);
-    copy[at] = (copy[at] ?? 0) ^ mask;
-    const { lies, refusals } = await liesOf(copy);
-    expect({ at, mask, lies }).toEqual({ at, mask, lies: [] });
-    refused += refusals > 0 ? 1 : 0;
-  }
-  expect(refused).toBeGreaterThan(0);
-});
+it.each(LAYOUTS)(
+  "a flipped byte never makes a name of layout %i absent, and never gives the record of another",
+  async (_, make) => {
+    const bytes = await make();
+    let refused = 0;
+    for (let flip = 0; flip < 64; flip++) {
+      const copy = Buffer.from(bytes);
+      const at = Math.floor(Math.random() * copy.length);
+      const mask = 1 + Math.floor(Math.random() * 255);
+      copy[at] = (copy[at] ?? 0) ^ mask;
+      const { lies, refusals } = await liesOf(copy);
+      expect({ at, mask, lies }).toEqual({ at, mask, lies: [] });
+      refused += refusals > 0 ? 1 : 0;
+    }
+    expect(refused).toBeGreaterThan(0);
+  },
+);

@@ -1,17 +1,33 @@
 import { join } from "node:path";
-import { selectSecrets } from "@autokestra/secrets-core";
+import { type SecretMetadata, selectSecrets } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
-import { array, assert, asyncProperty, constantFrom, option, record, stringMatching, subarray } from "fast-check";
+import {
+  array,
+  assert,
+  asyncProperty,
+  constantFrom,
+  oneof,
+  option,
+  record,
+  stringMatching,
+  subarray,
+  uniqueArray,
+} from "fast-check";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const years = ["2027-01-01T00:00:00.000Z", "2028-01-01T00:00:00.000Z"];
-const anyName = stringMatching(/^[-_AZaz09]{1,3}$/);
+/** Many of them are those of deleted secrets, too. */
+const anyName = oneof(constantFrom("A", "AZ"), stringMatching(/^[-_AZaz09]{1,3}$/));
 const type = constantFrom("apiKey" as const, "oauth" as const);
 const tags = subarray(["x", "y", "%"]);
 
+const anyId = constantFrom(
+  ...Array.from("0123456789abcdef", (digit) => `${digit.repeat(8)}-0000-4000-8000-000000000000`),
+);
 const secret = record({
+  id: anyId,
   name: anyName,
   type,
   tags,
@@ -23,24 +39,37 @@ const filter = record(
   {
     type,
     tags,
+    name: anyName,
     prefix: stringMatching(/^[-_AZaz09%\x7f\0é]{0,2}$/u),
     expiresBefore: constantFrom(...years),
     state: constantFrom("active" as const, "deleted" as const, "all" as const),
     after: stringMatching(/^[-_AZaz09%\x7f\0é]{0,3}$/u),
+    afterId: anyId,
+    deletedSince: constantFrom(...years),
     limit: constantFrom(0, 1, 2, 100),
   },
   { requiredKeys: [] },
 );
 
+/** No two that are not deleted have one name. */
+function withoutConflicts(secrets: readonly SecretMetadata[]): readonly SecretMetadata[] {
+  const taken = new Set<string>();
+  return secrets.map((metadata) => {
+    if (metadata.deletedAt !== null) return metadata;
+    const isTaken = taken.has(metadata.name);
+    taken.add(metadata.name);
+    return isTaken ? { ...metadata, deletedAt: "2026-06-01T00:00:00.000Z" } : metadata;
+  });
+}
+
 it("answers any filter as a look at every secret does", async () => {
-  const samples = array(secret, { maxLength: 12 });
+  const samples = uniqueArray(secret, { maxLength: 12, selector: ({ id }) => id });
   await assert(
     asyncProperty(samples, array(filter, { minLength: 20, maxLength: 20 }), async (secrets, filters) => {
-      const all = new Map(secrets.map(({ name, ...rest }) => [name, sampleSecret(name, rest)]));
+      const all = withoutConflicts(secrets.map(({ name, ...rest }) => sampleSecret(name, rest).metadata));
       const store = await openSqliteStore(join(temporaryFolder(), "secrets.db"));
-      await store.load([...all.values()].map((one) => [one]));
-      const metadata = [...all.values()].map((one) => one.metadata);
-      for (const one of filters) expect(await store.list(one)).toEqual(selectSecrets(metadata, one));
+      await store.load(all.map((metadata) => [sampleSecret(metadata.name, metadata)]));
+      for (const one of filters) expect(await store.list(one)).toEqual(selectSecrets(all, one));
       await store.close();
     }),
     { numRuns: 25 },

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { openSqliteStore } from "../src/index.ts";
 import { loadSqlite } from "../src/sqlite-library.ts";
 
@@ -16,7 +16,7 @@ try {
   const get = (await store.get(parseSecretName("A")))?.metadata.version ?? null;
   const absent = await store.get(parseSecretName("B"));
   const list = (await store.list()).map(short);
-  const history = (await store.history(parseSecretName("A"))).map(({ metadata }) => short(metadata));
+  const history = (await store.history(sampleId("A"))).map(({ metadata }) => short(metadata));
   const write = await putSecret(store, sampleSecret("C")).catch(text);
   const still = (await store.list()).map(short);
   rmSync(copy, { force: true });

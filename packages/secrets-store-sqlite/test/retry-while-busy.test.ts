@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
@@ -21,7 +21,7 @@ it("a database that stays locked is an error that names it, and readers do not c
   const { path, store, other } = await lockedStore(50);
   const locked = { code: "STORE_UNAVAILABLE", message: expect.stringMatching(/keeps it locked \(SQLITE_BUSY\)/) };
   await expect(putSecret(store, sampleSecret("B"))).rejects.toMatchObject(locked);
-  await expect(store.purge(parseSecretName("A"))).rejects.toMatchObject(locked);
+  await expect(store.purge(sampleId("A"))).rejects.toMatchObject(locked);
   await expect(store.writeHeader("one", null)).rejects.toMatchObject({ message: expect.stringContaining(path) });
   expect(await store.get(parseSecretName("A"))).toEqual(sampleSecret("A"));
   other.exec("COMMIT");

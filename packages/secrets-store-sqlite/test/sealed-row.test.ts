@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { assert, asyncProperty } from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ it("what is written comes back, to the byte", async () => {
     asyncProperty(anySealedSecret, async (secret) => {
       await store.load([[secret]]);
       expect(await store.get(secret.metadata.name)).toEqual(secret);
-      await store.purge(secret.metadata.name);
+      await store.purge(secret.metadata.id);
     }),
   );
   await store.close();
@@ -27,7 +27,7 @@ async function tampered(sql: string) {
   await putSecret(store, sampleSecret("A"));
   await putSecret(store, sampleSecret("B"));
   const database = new Database(path);
-  database.exec(`UPDATE secrets SET ${sql} WHERE name = 'A'`);
+  database.exec(`UPDATE secret_versions SET ${sql} WHERE name = 'A'`);
   database.close();
   return store;
 }
@@ -43,6 +43,9 @@ describe("a row that no store has written", () => {
     "tags = 'not json'",
     "version = 0",
     "version = 9223372036854775807",
+    "revision = 0",
+    "revision = 9223372036854775807",
+    "imported_id = -1",
     "created_at = 'yesterday'",
     "expires_at = ''",
     "description = char(10)",
@@ -51,7 +54,10 @@ describe("a row that no store has written", () => {
     await expect(store.get(parseSecretName("A"))).rejects.toMatchObject(damaged);
     await expect(store.list()).rejects.toMatchObject(damaged);
     expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
-    expect(await store.purge(parseSecretName("A"))).toBe(true);
+    const damagedId = (await store.ids()).find((id) => id !== sampleId("B")) ?? "";
+    await expect(store.find(damagedId)).rejects.toMatchObject(damaged);
+    await expect(store.history(damagedId)).rejects.toMatchObject(damaged);
+    expect(await store.purge(damagedId)).toBe(true);
     expect(await store.list()).toEqual([sampleSecret("B").metadata]);
     await store.close();
   });

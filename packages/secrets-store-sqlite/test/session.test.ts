@@ -1,7 +1,7 @@
 import { existsSync, linkSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openConnection } from "../src/connection.ts";
@@ -51,9 +51,9 @@ it("a write has the lock before it reads: what it has read is still so when it w
   const connection = openConnection(Database, path, true);
   const other = new Database(path, { timeout: 0 });
   connection.write(() => {
-    expect(() => other.exec("INSERT INTO header VALUES (1, 'theirs')")).toThrow(/locked/);
+    expect(() => other.exec("INSERT INTO store_header VALUES (1, 'theirs')")).toThrow(/locked/);
   });
-  other.exec("INSERT INTO header VALUES (1, 'theirs')");
+  other.exec("INSERT INTO store_header VALUES (1, 'theirs')");
   other.close();
   connection.database.close();
 });
@@ -65,7 +65,7 @@ it("many processes that count in one secret lose nothing, and none of them hears
   const outputs = await Promise.all(Array.from({ length: 4 }, async () => await run(counter, [path, "25"])));
   expect(outputs).toEqual(["25", "25", "25", "25"]);
   const again = await openSqliteStore(path);
-  expect((await again.history(A)).map(({ metadata }) => metadata.version)).toEqual(
+  expect((await again.history(sampleId("A"))).map(({ metadata }) => metadata.version)).toEqual(
     Array.from({ length: 10 }, (_, index) => 101 - index),
   );
   await again.close();

@@ -7,13 +7,14 @@ import { openSqliteStore } from "../src/index.ts";
 import { openSnapshot } from "../src/snapshot.ts";
 import { bundle, run } from "./child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
+import { makeVersion1 } from "./version-1-database.ts";
 
 /** A store with versions 1 and 2 of A. */
 async function sampleStore() {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
   await putSecret(store, sampleSecret("A"));
-  await putSecret(store, sampleSecret("A", { version: 2 }), 1);
+  await putSecret(store, sampleSecret("A", { version: 2 }), sampleSecret("A").metadata);
   return { path, store };
 }
 
@@ -46,6 +47,14 @@ it.each([
   const { path, store } = await sampleStore();
   await store.close();
   handOver(path, folderMode, fileMode);
+  expect(await readAsOther(path)).toEqual({ ...readable, write: readOnly });
+  chmodSync(dirname(path), 0o700);
+});
+
+it("a store of version 1 can be read there, too", async () => {
+  const path = join(temporaryFolder(), "secrets.db");
+  makeVersion1(path, { header: "one", secrets: [sampleSecret("A"), sampleSecret("A", { version: 2 })] });
+  handOver(path, 0o500, 0o400);
   expect(await readAsOther(path)).toEqual({ ...readable, write: readOnly });
   chmodSync(dirname(path), 0o700);
 });

@@ -1,9 +1,17 @@
+import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
-import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
+import {
+  putSecret,
+  sampleId,
+  sampleSecret,
+  secretStoreContract,
+  secretStoreFileContract,
+} from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { contentOf, temporaryFolder } from "./temporary-folder.ts";
+import { makeVersion1 } from "./version-1-database.ts";
 
 secretStoreContract({
   it,
@@ -12,18 +20,35 @@ secretStoreContract({
     const path = join(temporaryFolder(), "secrets.db");
     return { store: await openSqliteStore(path), reopen: async () => await openSqliteStore(path) };
   },
+  openVersion1: async (content) => {
+    const path = join(temporaryFolder(), "secrets.db");
+    makeVersion1(path, content);
+    return { store: await openSqliteStore(path), reopen: async () => await openSqliteStore(path) };
+  },
+});
+
+secretStoreFileContract({
+  it,
+  expect,
+  newPath: () => join(temporaryFolder(), "secrets.db"),
+  open: async (path, options) => await openSqliteStore(path, { busyTimeoutMs: 50, ...options }),
+  copy: copyFile,
+  move: rename,
+  makeVersion1: async (path, content) => makeVersion1(path, content),
 });
 
 describe("the bytes of a ciphertext", () => {
   const CANARY = "canary-7b1f7b1e2c";
   const A = parseSecretName("A");
+  const ID = sampleId("A");
 
   /** A store that holds the canary, in one piece or over many pages. */
   async function storeWithCanary(repeat: number) {
     const folder = temporaryFolder();
     const store = await openSqliteStore(join(folder, "secrets.db"));
-    const { metadata, envelope } = sampleSecret("A");
-    await putSecret(store, { metadata, envelope: { ...envelope, ciphertext: Buffer.from(CANARY.repeat(repeat)) } });
+    const { metadata, envelope, mac } = sampleSecret("A");
+    const ciphertext = Buffer.from(CANARY.repeat(repeat));
+    await putSecret(store, { metadata, envelope: { ...envelope, ciphertext }, mac });
     return { folder, store };
   }
 
@@ -36,14 +61,14 @@ describe("the bytes of a ciphertext", () => {
   it.each([1, 5000])("are gone from database and WAL after purge, with the store still open (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
     await putSecret(store, sampleSecret("B"));
-    await store.purge(A);
+    await store.purge(ID);
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await store.close();
   });
 
   it.each([1, 5000])("are gone after purgeDeleted, with the store still open (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
-    await store.delete(A, "2026-02-01T00:00:00.000Z");
+    await store.delete(ID, "2026-02-01T00:00:00.000Z");
     expect(contentOf(folder).includes(CANARY)).toBe(true);
     await store.purgeDeleted("2026-03-01T00:00:00.000Z");
     expect(contentOf(folder).includes(CANARY)).toBe(false);
@@ -52,7 +77,9 @@ describe("the bytes of a ciphertext", () => {
 
   it.each([1, 5000])("are gone after as many versions as are kept, and closing (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
-    await store.put([{ secret: sampleSecret("A", { version: 2 }), expectedVersion: 1 }], null, { keepVersions: 1 });
+    await store.put([{ secret: sampleSecret("A", { version: 2 }), expected: { id: ID, revision: 1 } }], null, {
+      keepVersions: 1,
+    });
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
   });
@@ -61,7 +88,7 @@ describe("the bytes of a ciphertext", () => {
     const { folder, store } = await storeWithCanary(1);
     const other = await openSqliteStore(join(folder, "secrets.db"));
     await other.get(A);
-    await store.purge(A);
+    await store.purge(ID);
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);
     await other.close();

@@ -1,0 +1,120 @@
+import { layoutTooOld } from "@autokestra/secrets-core";
+import type { Database } from "better-sqlite3";
+import { createSecretReader, damagedIndex, type SecretReader } from "./read-secrets.ts";
+import { createTables, readLayout } from "./schema.ts";
+import { inMemory, type SqliteLibrary } from "./sqlite-library.ts";
+import { prepareStatements } from "./statements.ts";
+import { keepBackup } from "./upgrade-backup.ts";
+import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
+
+/** What version 1 has of a version, in its table `secrets`; the other columns of today stand for what it does not know. */
+const COLUMNS = `name, is_current, deleted_at, version, id, type, description, tags, created_at, updated_at, expires_at,
+  format, key_id, nonce, tag, ciphertext`;
+
+/** Moves everything from the tables of layout 1 into those of layout 2, without a mac. In a transaction. */
+function moveRows(database: Database, path: string): void {
+  // An index of version 1 that misses a row must not make it absent, nor one that points elsewhere.
+  if (database.pragma("integrity_check(1)", { simple: true }) !== "ok") throw damagedIndex(path);
+  createTables(
+    database,
+    `INSERT INTO store_header (id, text) SELECT id, text FROM header;
+    INSERT INTO secret_versions (${COLUMNS}, revision)
+      SELECT ${COLUMNS}, CASE is_current WHEN 1 THEN version END FROM secrets;
+    DROP TABLE secrets;
+    DROP TABLE header;`,
+  );
+}
+
+/** Reads a database in layout 1 through a copy in memory, in layout 2: there is one way to read rows. */
+export interface Version1Reader {
+  /** Null where the database has another layout by now. */
+  reader(): SecretReader | null;
+  close(): void;
+}
+
+interface Copy {
+  /** What the database was when it was copied. */
+  readonly state: string | undefined;
+  readonly database: Database;
+  readonly reader: SecretReader;
+}
+
+export function createVersion1Reader(library: SqliteLibrary, database: Database, path: string): Version1Reader {
+  /** Counts what this connection and others write. */
+  const state = database.prepare<[], string>("SELECT total_changes() || ':' || data_version FROM pragma_data_version");
+  state.pluck();
+  let copied: Copy | null = null;
+
+  const bytesOfLayout1 = database.transaction((): Buffer | null =>
+    readLayout(database, path) === 1 ? database.serialize() : null,
+  );
+
+  function close(): void {
+    copied?.database.close();
+    copied = null;
+  }
+
+  return {
+    reader() {
+      const now = state.get();
+      if (copied !== null && copied.state === now) return copied.reader;
+      close();
+      const bytes = bytesOfLayout1();
+      if (bytes === null) return null;
+      const copy = inMemory(library, bytes);
+      try {
+        moveRows(copy, path);
+        const reader = createSecretReader(copy, prepareStatements(copy), path);
+        copied = { state: now, database: copy, reader };
+        return reader;
+      } catch (error) {
+        copy.close();
+        throw error;
+      }
+    },
+    close,
+  };
+}
+
+/** What may be written to a database in layout 1. */
+export function createVersion1Writer(database: Database, path: string): SecretWriter {
+  const readHeader = () => database.prepare<[], string>("SELECT text FROM header").pluck().get() ?? null;
+  const refuse = () => {
+    throw layoutTooOld();
+  };
+  const DELETED_BEFORE = "SELECT name FROM secrets WHERE is_current = 1 AND deleted_at < ?";
+
+  return {
+    upgrade(header, expected, authenticate) {
+      if (readHeader() !== expected) return false;
+      const before = database.serialize();
+      moveRows(database, path);
+      const statements = prepareStatements(database);
+      const reader = createSecretReader(database, statements, path);
+      createSecretWriter(statements, reader, path).writeHeader(header, expected, []);
+      for (const id of reader.ids()) {
+        const secret = reader.find(id);
+        if (secret === null) throw damagedIndex(path);
+        statements.setMac.run(authenticate(secret), id);
+      }
+      keepBackup(path, before);
+      return true;
+    },
+    delete(id, deletedAt) {
+      const sql = "UPDATE secrets SET deleted_at = ? WHERE id = ? AND is_current = 1 AND deleted_at IS NULL";
+      return database.prepare(sql).run(deletedAt, id).changes > 0;
+    },
+    purge: (id) => database.prepare("DELETE FROM secrets WHERE id = ?").run(id).changes > 0,
+    purgeDeleted(before) {
+      const names = database.prepare<[string], string>(DELETED_BEFORE).pluck().all(before);
+      database.prepare(`DELETE FROM secrets WHERE name IN (${DELETED_BEFORE})`).run(before);
+      return names.length;
+    },
+    writeHeader: refuse,
+    put: refuse,
+    rewrite: refuse,
+    reseal: refuse,
+    writeAnchor: refuse,
+    load: refuse,
+  };
+}

@@ -1,0 +1,77 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { openSqliteStore } from "../src/index.ts";
+import { bundle, run } from "./child.ts";
+import { contentOf, temporaryFolder } from "./temporary-folder.ts";
+
+const hash = (folder: string) => createHash("sha256").update(contentOf(folder)).digest("hex");
+
+it.each([
+  [3, "STORE_TOO_NEW", "has schema 3"],
+  [999, "STORE_TOO_NEW", "has schema 999"],
+  [0, "STORE_CORRUPT", "it is not laid out as it should be"],
+  [-1, "STORE_CORRUPT", "it is not laid out as it should be"],
+])("schema %i is refused, and the file is as it was", async (version, code, message) => {
+  const folder = temporaryFolder();
+  const path = join(folder, "secrets.db");
+  await (await openSqliteStore(path)).close();
+  const database = new Database(path);
+  database.pragma(`user_version = ${version}`);
+  database.close();
+  const before = hash(folder);
+  await expect(openSqliteStore(path)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  expect(hash(folder)).toBe(before);
+});
+
+it("the database of another program is refused, and the file is as it was", async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "secrets.db");
+  const database = new Database(path);
+  database.exec("CREATE TABLE bookmarks (url TEXT)");
+  database.close();
+  const before = hash(folder);
+  await expect(openSqliteStore(path)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+  expect(hash(folder)).toBe(before);
+});
+
+it("a new store is made in today's layout", async () => {
+  const path = join(temporaryFolder(), "secrets.db");
+  const store = await openSqliteStore(path);
+  expect(await store.layout()).toBe(2);
+  await store.close();
+  const database = new Database(path);
+  expect(database.pragma("user_version", { simple: true })).toBe(2);
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").pluck().all();
+  expect(tables).toEqual(["anchors", "secret_versions", "store_header"]);
+  database.close();
+});
+
+it.each([
+  ["two current versions of a secret", "UPDATE secret_versions SET is_current = 1, revision = 9"],
+  [
+    "two secrets of a name",
+    "INSERT INTO secret_versions SELECT '', name, 1, NULL, 1, 1, 'other', type, NULL, tags, created_at, updated_at, NULL, NULL, NULL, NULL, format, key_id, nonce, tag, ciphertext FROM secret_versions WHERE is_current",
+  ],
+  ["a mac of an older version", "UPDATE secret_versions SET mac = 'x' WHERE is_current = 0"],
+  ["a current version without a revision", "UPDATE secret_versions SET revision = NULL WHERE is_current = 1"],
+])("the schema itself refuses %s", async (_, sql) => {
+  const path = join(temporaryFolder(), "secrets.db");
+  const store = await openSqliteStore(path);
+  await store.load([[sampleSecret("A"), sampleSecret("A", { version: 2 })]]);
+  await store.close();
+  const database = new Database(path);
+  expect(() => database.exec(sql)).toThrow(/constraint failed/);
+  database.close();
+});
+
+it("twenty processes that start at once make one store, and lose nothing", async () => {
+  const path = join(temporaryFolder(), "secrets", "secrets.db");
+  const file = await bundle("writer.ts");
+  await Promise.all(Array.from({ length: 20 }, async (_, index) => await run(file, [path, `P${index}_`, "5"])));
+  const store = await openSqliteStore(path);
+  expect(await store.list()).toHaveLength(100);
+  await store.close();
+});
