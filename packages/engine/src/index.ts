@@ -4,17 +4,28 @@
  * @module
  */
 export { corePlugins } from "@autokestra/plugins-core";
+export {
+  createMasterKeyProvider,
+  exportKey,
+  type ImportedKey,
+  importKey,
+  KEY_VARIABLE,
+  type KeyList,
+  type ListedKey,
+  listKeys,
+  type MissingKey,
+} from "@autokestra/secrets-crypto";
 export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
-export { openRunHistory, type RunHistoryOptions } from "./history/open-run-history.ts";
-export type { RunFilter, RunHistory, RunStatus, RunSummary } from "./history/run-history.ts";
+export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history/run-history.ts";
+export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";
 export * from "./import/index.ts";
 export { type CheckOptions, checkWorkflow } from "./run/check-workflow.ts";
-export type { LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
+export type { CancelledBy, LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
 export { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { type BackupReport, backUpStore } from "./secrets/back-up-store.ts";
 export { diagnose, type Finding } from "./secrets/diagnose.ts";
 export { findUnmaskable } from "./secrets/find-unmaskable.ts";
-export { type Installation, openInstallation, type SecretsOptions } from "./secrets/installation.ts";
+export { type Installation, keyOptions, openInstallation, type SecretsOptions } from "./secrets/installation.ts";
 export { type MigrationReport, migrateStore } from "./secrets/migrate-store.ts";
 export { openSecrets } from "./secrets/open-secrets.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";

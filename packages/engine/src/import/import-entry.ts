@@ -4,6 +4,8 @@ import type { SecretInput, Timestamp } from "@autokestra/secrets-core";
 export interface ImportedSecret extends SecretInput {
   readonly createdAt: Timestamp | null;
   readonly updatedAt: Timestamp | null;
+  /** The number of the record in the source. */
+  readonly importedId?: number | undefined;
 }
 
 /** An entry that is not imported, and why. The reason never holds a value. */

@@ -26,7 +26,7 @@ export async function importSecrets(
   entries: readonly ImportEntry[],
   { onConflict, rename, dryRun }: ImportSecretsOptions,
 ): Promise<ImportOutcome> {
-  const stored = new Map((await secrets.list({ state: "all" })).map((metadata) => [String(metadata.name), metadata]));
+  const stored = new Map((await secrets.list()).map((metadata) => [String(metadata.name), metadata]));
   const plan = await planImport(entries, stored, {
     onConflict,
     rename,

@@ -1,4 +1,4 @@
-import type { SecretMetadata, SecretType } from "@autokestra/secrets-core";
+import type { SecretMetadata } from "@autokestra/secrets-core";
 import { type CheckedSecret, checkEntries } from "./check-entries.ts";
 import type { ImportEntry, ImportFailure } from "./import-entry.ts";
 
@@ -29,12 +29,12 @@ export interface ImportPlan {
  * Decides what an import writes: all of it, or nothing. What is stored already with equal type and fields is skipped whatever
  * `onConflict` says, so that importing twice changes nothing; its description, tags and times are not compared.
  *
- * @param existing what is stored, by name
+ * @param existing what is stored and not deleted, by name
  * @throws whatever `isStored` throws
  */
 export async function planImport(
   entries: readonly ImportEntry[],
-  existing: ReadonlyMap<string, Pick<SecretMetadata, "type" | "deletedAt">>,
+  existing: ReadonlyMap<string, Pick<SecretMetadata, "type">>,
   { onConflict, rename, isStored }: ImportOptions,
 ): Promise<ImportPlan> {
   const checked = checkEntries(entries, rename);
@@ -45,17 +45,10 @@ export async function planImport(
     const { name, type } = secret;
     const current = existing.get(name);
     if (current === undefined) writes.push(secret);
-    else if (onConflict === "skip" || (isLike(current, type) && (await isStored(secret)))) skipped.push(name);
+    else if (onConflict === "skip" || (current.type === type && (await isStored(secret)))) skipped.push(name);
     else if (onConflict === "overwrite") writes.push(secret);
-    else if (current.deletedAt !== null)
-      failed.push({ name: from, reason: `Secret '${name}' is deleted, and can be restored` });
     else failed.push({ name: from, reason: `Secret '${name}' is stored already, with another value` });
   }
   const renamed = [...checked.secrets].flatMap(([from, { name: to }]) => (from === to ? [] : [{ from, to }]));
   return { total: entries.length, writes: failed.length > 0 ? [] : writes, skipped, failed, renamed };
-}
-
-/** Could the stored one have the same value? That of a deleted one cannot be read. */
-function isLike(current: Pick<SecretMetadata, "type" | "deletedAt">, type: SecretType): boolean {
-  return current.type === type && current.deletedAt === null;
 }

@@ -40,11 +40,18 @@ function readRow(row: FernetRow, fernet: Fernet): ImportEntry {
       description: description || undefined,
       createdAt: parseSqliteTime(row.createdAt ?? ""),
       updatedAt: parseSqliteTime(row.updatedAt ?? ""),
+      importedId: numberOf(row.rowName ?? ""),
     };
   } catch (error) {
     if (!(error instanceof AutokestraError)) throw error;
     return { name, reason: error.message };
   }
+}
+
+/** The id in `row 7`; undefined where it is no whole number. */
+function numberOf(rowName: string): number | undefined {
+  const digits = /^row (\d{1,15})$/.exec(rowName)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** Line breaks and other characters that a description must not have become a space. */

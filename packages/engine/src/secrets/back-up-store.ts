@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
-import { keyFilePath } from "@autokestra/secrets-crypto";
-import type { SecretsOptions } from "./installation.ts";
+import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
+import { keyOptions, type SecretsOptions } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
 import { findStore, storeFolder } from "./open-store.ts";
 import type { Backend } from "./store-backend.ts";
@@ -22,17 +22,26 @@ export async function backUpStore(options: SecretsOptions, file: string): Promis
   if (found === null) throw noStoreYet(storeFolder(options));
   const path = resolve(file);
   try {
-    checkTarget(path, found.folder, keyFilePath(options));
+    checkTarget(path, found.folder, keyFilePath(keyOptions(options)));
     await found.store.backup(path);
+    await remember(options, path, await found.store.readHeader());
     return { file: path, backend: found.backend };
   } finally {
     await found.store.close();
   }
 }
 
+/** Notes which key the backup needs, as far as its header says so. */
+async function remember(options: SecretsOptions, path: string, header: string | null): Promise<void> {
+  const fingerprint = header === null ? null : parseHeader(header).header.fingerprint;
+  if (fingerprint === null) return;
+  const known = openKnownStores(keyFolderOf(keyOptions(options)));
+  await known.recordBackup({ path, fingerprint, madeAt: new Date().toISOString() });
+}
+
 /** A name that something else of this installation has, or will have, is none for a backup. */
-function checkTarget(path: string, folder: string, keyFile: string): void {
-  if (dirname(path) !== folder && path !== resolve(keyFile)) return;
+function checkTarget(path: string, folder: string, keyFile: string | null): void {
+  if (dirname(path) !== folder && (keyFile === null || path !== resolve(keyFile))) return;
   throw new AutokestraError("USAGE", `A backup cannot be written to ${quotePath(path)}`, {
     hint: "Give it a place outside of the secrets folder, better on another disk.",
   });

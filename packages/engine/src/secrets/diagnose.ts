@@ -1,11 +1,12 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError, plural } from "@autokestra/secrets-core";
-import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
+import { AutokestraError, plural, quotePath } from "@autokestra/secrets-core";
+import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readBackendRecord } from "./backend-record.ts";
 import { type Examination, examineRecords, type OnExamined } from "./examine-records.ts";
-import type { Installation } from "./installation.ts";
-import { countNames } from "./name-pages.ts";
+import { countSecrets } from "./id-pages.ts";
+import { type Installation, realOrSame } from "./installation.ts";
 import { otherBackend, STORE_FILES } from "./store-backend.ts";
 import { isThere } from "./stored-backend.ts";
 
@@ -32,13 +33,18 @@ export interface Finding {
 export async function diagnose(installation: Installation, onProgress?: OnExamined): Promise<readonly Finding[]> {
   const { store, keys, encryption } = installation;
   const state = await attempt("store", async () => ({
-    secrets: await countNames(store),
+    secrets: await countSecrets(store),
     header: await store.readHeader(),
     settings: await describeSettings(installation),
   }));
   if ("status" in state) return [state];
   const { secrets, header, settings } = state.value;
-  const findings = [describePlace(installation, secrets), ...describeLeftOver(installation), ...settings];
+  const findings = [
+    describePlace(installation, secrets),
+    ...describeLeftOver(installation),
+    ...describeConflicts(installation),
+    ...settings,
+  ];
   if (header === null && secrets === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
   }
@@ -49,7 +55,8 @@ export async function diagnose(installation: Installation, onProgress?: OnExamin
     async () => await examineRecords({ store, encryption }, keyring.value, onProgress),
   );
   const records = "status" in examination ? [examination] : describeRecords(examination.value);
-  return [...findings, ...describeKeys(keyring.value), ...records];
+  const places = await describeKnownPlaces(installation, keyring.value);
+  return [...findings, ...describeKeys(keyring.value), ...places, ...records];
 }
 
 async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): Promise<{ value: T } | Finding> {
@@ -62,7 +69,7 @@ async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): 
 }
 
 function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
-  const { kdf, dataKeys, storeId } = header;
+  const { kdf, dataKeys, storeId, format, epoch } = header;
   const stretched = kdf.name === "pbkdf2-hmac-sha256" ? `${kdf.name}, ${kdf.iterations} iterations` : kdf.name;
   const states = dataKeys.map(({ id, state, seals }) => `${id} ${state}, ${seals} seals`).join("; ");
   const variable: Finding = {
@@ -74,7 +81,7 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
   return [
     ok("key", `${fingerprint} from ${source}, ${stretched}`),
     ...(source === KEY_VARIABLE ? [variable] : []),
-    ok("header", `format ${header.format}, store ${storeId}; data keys: ${states}`),
+    ok("header", `format ${format}, store ${storeId}, epoch ${epoch}; data keys: ${states}`),
   ];
 }
 
@@ -126,6 +133,44 @@ function isAtLeast(version: string, oldest: readonly number[]): boolean {
   const parts = version.split(".").map(Number);
   const differing = oldest.findIndex((part, index) => parts[index] !== part);
   return differing === -1 || (parts[differing] ?? 0) > (oldest[differing] ?? 0);
+}
+
+/** Names that programs which synchronise folders give to the second of two changed copies. */
+const CONFLICT_FILE = /^secrets.*(conflict|\(\d+\)| \d+\.(db|json)$)/i;
+
+/** Copies of the store that a synchronised folder has made: somebody else has written to another one. */
+function describeConflicts({ folder }: Installation): Finding[] {
+  return namesIn(folder)
+    .filter((name) => CONFLICT_FILE.test(name))
+    .map((name) => {
+      const message = `${quotePath(join(folder, name))} looks like a conflict copy of a synchronised folder`;
+      return warning(message, "Two machines have written to this store. Compare the copies, then move one away.");
+    });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** What the key folder remembers of this and other stores. */
+async function describeKnownPlaces({ folder, keyFolder }: Installation, { header }: Keyring): Promise<Finding[]> {
+  const known = openKnownStores(keyFolder);
+  const own = await realOrSame(folder);
+  const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
+  const problem = known.problem();
+  return [
+    ...copies.map(({ path }) =>
+      warning(
+        `${quotePath(path)} is a copy of this store, with the same id and keys`,
+        "A change of one is not in the other. Rotate the keys of both with a new data key, or remove one.",
+      ),
+    ),
+    ...(problem === null ? [] : [warning(problem, "It is made anew when it is written next. No key depends on it.")]),
+  ];
 }
 
 /** A store that is not the one that counts: a migration was killed after its last moment. */

@@ -1,33 +1,33 @@
-import {
-  hasCode,
-  type SealedSecret,
-  type SecretEncryption,
-  type SecretName,
-  type SecretStore,
-} from "@autokestra/secrets-core";
+import { hasCode, type SealedSecret, type SecretEncryption, type SecretStore } from "@autokestra/secrets-core";
 import type { Keyring } from "@autokestra/secrets-crypto";
 import type { StoreCount } from "./copy-store.ts";
-import { countNames, namePages } from "./name-pages.ts";
+import { countSecrets, idPages } from "./id-pages.ts";
 
 /** What was found out about the records of a store. */
 export interface Examination extends StoreCount {
-  /** One sentence for each record that does not open. */
+  /** One sentence for each record that does not open, ordered by name. */
   readonly problems: readonly string[];
 }
 
 /** Told how many secrets were tried, of how many. */
 export type OnExamined = (done: number, total: number) => void;
 
+/** A store and what opens it. */
+export interface KeyedStore {
+  readonly store: SecretStore;
+  readonly encryption: SecretEncryption;
+}
+
 /**
- * Opens every version of every secret, deleted ones too. What is broken becomes a sentence, and hides nothing else. Here, and
- * only here, a missing key and a changed record are told apart.
+ * Opens every version of every secret, including deleted ones, and checks the metadata of each. What is broken becomes a
+ * sentence, and hides nothing else. Here, and only here, a missing key and a changed record are told apart.
  */
 export async function examineRecords(
-  { store, encryption }: { readonly store: SecretStore; readonly encryption: SecretEncryption },
+  { store, encryption }: KeyedStore,
   keyring: Keyring,
   onExamined: OnExamined = () => undefined,
 ): Promise<Examination> {
-  const total = await countNames(store);
+  const total = await countSecrets(store);
   const problems: string[] = [];
   const count = { secrets: 0, versions: 0 };
 
@@ -37,18 +37,20 @@ export async function examineRecords(
     if (keyring.find(envelope.keyId) === null) {
       return `${what} is sealed under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
     }
-    try {
-      await encryption.open(metadata, envelope);
-      return null;
-    } catch (error) {
-      if (!hasCode(error, "INTEGRITY_FAILED")) throw error;
-      return `${what} was changed since it was sealed`;
-    }
+    const opens = await succeeds(async () => await encryption.open(metadata, envelope));
+    return opens ? null : `${what} was changed since it was sealed`;
   }
 
-  async function examine(name: SecretName): Promise<void> {
+  async function examine(id: string): Promise<void> {
     try {
-      for (const sealed of await store.history(name)) {
+      const versions = await store.history(id);
+      const [current] = versions;
+      if (current !== undefined && !(await succeeds(async () => await encryption.verify(current)))) {
+        problems.push(
+          `'${current.metadata.name}' is not as it was written last: its metadata, or which version is current`,
+        );
+      }
+      for (const sealed of versions) {
         count.versions += 1;
         const problem = await problemOf(sealed);
         if (problem !== null) problems.push(problem);
@@ -59,12 +61,22 @@ export async function examineRecords(
     }
   }
 
-  for await (const names of namePages(store)) {
-    for (const name of names) {
-      await examine(name);
+  for await (const ids of idPages(store)) {
+    for (const id of ids) {
+      await examine(id);
       count.secrets += 1;
       onExamined(count.secrets, total);
     }
   }
-  return { ...count, problems };
+  return { ...count, problems: problems.toSorted() };
+}
+
+async function succeeds(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "INTEGRITY_FAILED")) throw error;
+    return false;
+  }
 }

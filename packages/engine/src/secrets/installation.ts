@@ -4,6 +4,7 @@ import {
   AutokestraError,
   createSecretService,
   KEPT_VERSIONS,
+  type MasterKeyProvider,
   type SecretEncryption,
   type SecretService,
   type SecretStore,
@@ -13,58 +14,57 @@ import {
   createSecretEncryption,
   createStoreKeys,
   keyFilePath,
+  keyFolderOf,
+  type MasterKeyOptions,
+  openKnownStores,
   type StoreKeys,
 } from "@autokestra/secrets-crypto";
 import { openStore, type StoreOptions } from "./open-store.ts";
 import type { Backend } from "./store-backend.ts";
 
 export interface SecretsOptions extends StoreOptions {
-  /** Default: `AUTOKESTRA_SECRET_KEY_FILE`, else `~/.autokestra/secret.key`. */
+  /** The key file that the person names: tried alone. Default: what the environment names, else the key folder. */
   readonly keyFile?: string | undefined;
+  /** Where keys are kept and looked for. Default: `.autokestra` in the home folder; null: nowhere. */
+  readonly keyFolder?: string | null | undefined;
+  /** Leave the master key in the environment. Default false: it is taken out of it. */
+  readonly keepInEnvironment?: boolean | undefined;
   /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else 10. */
   readonly keepVersions?: number | undefined;
 }
 
-/** The secrets of one installation with everything under them: what rotating, importing and examining need. */
+/** The secrets of one place with everything under them: what rotating, importing and examining need. */
 export interface Installation {
   readonly store: SecretStore;
   /** The folder of the store. */
   readonly folder: string;
   /** The kind of the store; null where there is none yet. */
   readonly backend: Backend | null;
-  /** Where the key file is, or would be made. */
-  readonly keyFile: string;
+  /** Where keys are kept and looked for; null where there is no such folder. */
+  readonly keyFolder: string | null;
+  readonly provider: MasterKeyProvider;
   readonly keys: StoreKeys;
   readonly encryption: SecretEncryption;
   readonly secrets: SecretService;
 }
 
 /**
- * Opens an installation: picks the store and the key. The key is looked for when it is first needed, and made then if there are
- * no secrets yet. Close its `secrets`, which closes all.
+ * Opens the secrets of a place: picks the store and the key. The key is looked for when it is first needed, and made then if there
+ * are no secrets yet. Close its `secrets`, which closes all.
  *
  * @throws AutokestraError `STORE_*`, `USAGE` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
  * secrets folder
  */
 export async function openInstallation(options: SecretsOptions = {}): Promise<Installation> {
   const { env = process.env } = options;
-  const keyOptions = { env, keyFile: options.keyFile };
-  const keyFile = keyFilePath(keyOptions);
   const keepVersions = options.keepVersions ?? keptVersions(env);
+  // Before anything else: the key leaves the environment.
+  const provider = createProvider(options);
   const { store, folder, backend } = await openStore(options);
-  const provider = createMasterKeyProvider(keyOptions);
-  const keys = createStoreKeys(store, {
-    ...provider,
-    async load() {
-      await keepApart(keyFile, folder);
-      return await provider.load();
-    },
-    async generate() {
-      const key = await provider.generate();
-      options.onNotice?.(`the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy`);
-      return key;
-    },
-  });
+  const keyFolder = keyFolderOf(keyOptions(options));
+  const memory = openKnownStores(keyFolder).memoryOf(folder);
+  const apart = apartFrom(provider, keyFilePath(keyOptions(options)), folder);
+  const keys = createStoreKeys(store, apart, { memory, onNotice: options.onNotice });
   const encryption = createSecretEncryption(keys);
   const secrets = createSecretService({
     store,
@@ -73,7 +73,42 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
     newId: () => crypto.randomUUID(),
     keepVersions,
   });
-  return { store, folder, backend, keyFile, keys, encryption, secrets };
+  return { store, folder, backend, keyFolder, provider, keys, encryption, secrets };
+}
+
+/** What decides where the master key comes from. */
+export function keyOptions({ env, keyFile, keyFolder, keepInEnvironment, onNotice }: SecretsOptions): MasterKeyOptions {
+  return { env, keyFile, keyFolder, keepInEnvironment, onNotice };
+}
+
+/** The source of master keys, which tells when it has made one. */
+export function createProvider(options: SecretsOptions): MasterKeyProvider {
+  const provider = createMasterKeyProvider(keyOptions(options));
+  return {
+    ...provider,
+    async generate() {
+      const key = await provider.generate();
+      options.onNotice?.(`the master key was made: ${key.source}. Without it the secrets are lost: keep a copy`);
+      return key;
+    },
+  };
+}
+
+/** The same source of keys, but for a key file inside the secrets folder. */
+function apartFrom(provider: MasterKeyProvider, keyFile: string | null, folder: string): MasterKeyProvider {
+  async function check(): Promise<void> {
+    if (keyFile !== null) await keepApart(keyFile, folder);
+  }
+  return {
+    async search() {
+      await check();
+      return await provider.search();
+    },
+    async generate() {
+      await check();
+      return await provider.generate();
+    },
+  };
 }
 
 /** How many versions of a secret are kept. */
@@ -85,17 +120,18 @@ function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.Proc
   });
 }
 
-/** A copy of the secrets folder must not be a copy of its key. */
+/** A copy of the secrets folder must not be a copy of its key. @throws AutokestraError `KEY_UNREADABLE` */
 export async function keepApart(keyFile: string, folder: string): Promise<void> {
   const secrets = await realOrSame(folder);
   const key = resolve(await realOrSame(dirname(keyFile)), "key");
   if (!key.startsWith(secrets + sep)) return;
   throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
-    hint: "Whoever copies that folder has both. Move the key elsewhere and name it with --key-file.",
+    hint: "Whoever copies that folder has both. Move the key elsewhere and name it there.",
   });
 }
 
-async function realOrSame(path: string): Promise<string> {
+/** The path without links, as far as it exists. */
+export async function realOrSame(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { copyStore, type StoreCount } from "./copy-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";
+import { openInstallation, type SecretsOptions } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
-import { findStore, type StoreOptions, storeFolder } from "./open-store.ts";
+import { type FoundStore, findStore, storeFolder } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
 import { type Backend, parseBackend, STORE_FILES } from "./store-backend.ts";
 
@@ -15,16 +16,15 @@ export interface MigrationReport extends StoreCount {
 
 /**
  * Moves all secrets with their versions into a store of another kind: all or nothing, sealed as they are, so that no key is
- * needed. The old store is kept under another name. No other process may have it open.
+ * needed; only a store that an earlier version of autokestra has written is first upgraded, which needs its key. The old store is
+ * kept under another name. No other process may have it open.
  *
  * @param to `sqlite` or `file`
- * @throws AutokestraError `USAGE`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`
+ * @throws AutokestraError `USAGE`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
  */
-export async function migrateStore(options: StoreOptions, to: string): Promise<MigrationReport> {
+export async function migrateStore(options: SecretsOptions, to: string): Promise<MigrationReport> {
   const next = parseBackend(to);
-  const found = await findStore(options, "any");
-  if (found === null) throw noStoreYet(storeFolder(options));
-  const { folder, backend: current, store } = found;
+  const { folder, backend: current, store } = await findUpgraded(options, next);
   try {
     if (current === next) return { from: current, to: next, secrets: 0, versions: 0, kept: null };
     return await store.exclusively(
@@ -39,4 +39,19 @@ export async function migrateStore(options: StoreOptions, to: string): Promise<M
   } finally {
     await store.close();
   }
+}
+
+/** The store that is there, in today's layout if it is to be moved. */
+async function findUpgraded(options: SecretsOptions, next: Backend): Promise<FoundStore> {
+  const found = await findStore(options, "any");
+  if (found === null) throw noStoreYet(storeFolder(options));
+  if (found.backend === next || (await found.store.layout()) === 2) return found;
+  await found.store.close();
+  const { keys, secrets } = await openInstallation({ ...options, backend: found.backend, create: false });
+  try {
+    await keys.forSeal(0);
+  } finally {
+    await secrets.close();
+  }
+  return await findUpgraded(options, next);
 }

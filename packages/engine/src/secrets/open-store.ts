@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { createMemoryStore, type SecretStore, type SecretStoreFile, storeUnavailable } from "@autokestra/secrets-core";
 import { createPrivateFile, sweepDeadDrafts } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
+import { createDeferredStore } from "./deferred-store.ts";
 import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
 import { toStoreError } from "./to-store-error.ts";
@@ -14,9 +15,12 @@ export interface StoreOptions {
   readonly storagePath?: string | undefined;
   /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded. */
   readonly backend?: string | undefined;
-  /** Make a store where there is none. Default true; without it, an absent store reads as empty and nothing is created. */
+  /**
+   * Make a store where there is none, with the first secret that is written. Default true. A store that was not made reads as
+   * empty.
+   */
   readonly create?: boolean | undefined;
-  /** Told what people should know: that a master key was made, that the file store stands in for SQLite. */
+  /** Told what people should know: that a key was made or found elsewhere, that the file store stands in for SQLite. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
@@ -47,8 +51,10 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
   const { create = true } = options;
   const folder = storeFolder(options);
   const found = await findStore(options);
-  if (found === null && !create) return { store: createMemoryStore(), folder, backend: null };
-  if (found === null) return await makeStore(options);
+  if (found === null) {
+    const store = create ? createDeferredStore(async () => (await makeStore(options)).store) : createMemoryStore();
+    return { store, folder, backend: null };
+  }
   if (create) await furnish(found);
   return found;
 }

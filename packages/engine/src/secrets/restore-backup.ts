@@ -1,18 +1,27 @@
-import { fstatSync, lstatSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { AutokestraError, errorCode, hasCode, quotePath, type SecretStoreFile } from "@autokestra/secrets-core";
 import {
-  createMasterKeyProvider,
+  AutokestraError,
+  hasCode,
+  type SealedSecret,
+  type SecretStoreFile,
+  toCurrentPayload,
+} from "@autokestra/secrets-core";
+import {
   createSecretEncryption,
   createStoreKeys,
+  type Keyring,
   keyFilePath,
+  keyFolderOf,
+  openKnownStores,
+  type StoreKeys,
 } from "@autokestra/secrets-crypto";
-import { createPrivateFile, makePrivateFolder, systemReason, withOpenFile } from "@autokestra/secrets-files";
-import { copyStore, type StoreCount } from "./copy-store.ts";
+import { createPrivateFile, makePrivateFolder } from "@autokestra/secrets-files";
+import { BACKUP_HINT, backupUnusable, kindOf, openBackup, readBackup, refusal } from "./backup-file.ts";
+import { copyHeader, copyStore, type StoreCount } from "./copy-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";
-import { examineRecords, type OnExamined } from "./examine-records.ts";
-import { keepApart, type SecretsOptions } from "./installation.ts";
-import { isEmptyStore } from "./name-pages.ts";
+import { examineRecords, type KeyedStore, type OnExamined } from "./examine-records.ts";
+import { idPages, isEmptyStore } from "./id-pages.ts";
+import { createProvider, keepApart, keyOptions, openInstallation, type SecretsOptions } from "./installation.ts";
 import { askedBackend, type FoundStore, findStore, makeStore, storeFolder } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
 import { type Backend, openStoreFile, STORE_FILES } from "./store-backend.ts";
@@ -22,20 +31,32 @@ export interface RestoreReport extends StoreCount {
   readonly backend: Backend;
   /** Where the store that was there is kept; null where there was none. */
   readonly kept: string | null;
+  /** Also the keys are those of the backup now, as there was no store that opens. */
+  readonly tookKeys: boolean;
 }
 
-/** In bytes: it is read whole. */
-const MAX_SIZE = 1024 * 1024 * 1024;
+/** A store that is one file, and the keys that open it. */
+interface OpenedFile extends KeyedStore {
+  readonly store: SecretStoreFile;
+  readonly keys: StoreKeys;
+}
+
+/** What a restoration builds in place of the store that is there. */
+interface Rebuilt extends StoreCount {
+  /** Null where nothing was ever sealed. */
+  readonly keyring: Keyring | null;
+}
 
 /**
- * Puts the secrets of a backup in the place of those that are there, once every version in it has opened under the master key of
- * this installation. The store keeps its kind; what was there, be it damaged, is kept under another name. No other process may
- * have it open, which is made sure of where it is not damaged.
+ * Replaces the secrets that are there by those of a backup, once every version in it has opened. Only records are taken over,
+ * sealed anew under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
+ * is no store, or none that opens. The store keeps its kind; what was there, even if damaged, is kept under another name. No other
+ * process may have it open, which is made sure of where it is not damaged.
  *
  * @param file what `backUpStore` has written, of either kind
  * @param onExamined told how many secrets of the backup were tried
- * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open, `STORE_UNAVAILABLE`;
- * nothing is changed then
+ * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open; `STORE_UNAVAILABLE`; nothing
+ * is changed then
  */
 export async function restoreBackup(
   options: SecretsOptions,
@@ -45,55 +66,115 @@ export async function restoreBackup(
   const folder = storeFolder(options);
   const source = resolve(file);
   const content = readBackup(source);
-  await keepApart(keyFilePath(options), folder);
+  const keyFile = keyFilePath(keyOptions(options));
+  if (keyFile !== null) await keepApart(keyFile, folder);
   const asked = askedBackend(options);
-  const next = storedBackend(folder) ?? (asked === "auto" ? kindOf(content) : asked);
+  const backend = storedBackend(folder) ?? (asked === "auto" ? kindOf(content) : asked);
   makePrivateFolder(folder);
   return await withDraftFolder(folder, async (draft) => {
     const copy = join(draft, "backup");
-    const path = join(draft, STORE_FILES[next]);
     createPrivateFile(copy, content);
-    const count = await rebuild(options, { source, copy, kind: kindOf(content) }, { backend: next, path }, onExamined);
-    return { backend: next, ...count, kept: await putInPlace(options, next, path) };
+    const backup = await openForRestore(options, await openBackup(kindOf(content), copy, source));
+    try {
+      await examineBackup(source, backup, onExamined);
+      const rebuilt = await putInPlace(options, backup, { backend, path: join(draft, STORE_FILES[backend]) });
+      return { backend, ...rebuilt };
+    } catch (error) {
+      throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is damaged") : error;
+    } finally {
+      backup.encryption.close();
+      await backup.store.close();
+    }
   });
 }
 
-/** Builds the store anew: of the file that somebody gives, nothing but records that open is taken over. */
-async function rebuild(
-  options: SecretsOptions,
-  { source, copy, kind }: { readonly source: string; readonly copy: string; readonly kind: Backend },
-  { backend, path }: { readonly backend: Backend; readonly path: string },
-  onExamined: OnExamined | undefined,
-): Promise<StoreCount> {
-  const backup = await openBackup(kind, copy, source);
-  const keys = createStoreKeys(backup, createMasterKeyProvider(options));
-  const encryption = createSecretEncryption(keys);
+/**
+ * Opens the keys of a backup: with the key that was named, else with what its fingerprint finds in the key folder. Where the store
+ * that is there does not open with the key that was named, no other key is tried for the backup either.
+ */
+async function openForRestore(options: SecretsOptions, store: SecretStoreFile): Promise<OpenedFile> {
+  const open = async (from: SecretsOptions): Promise<OpenedFile> => {
+    const keys = createStoreKeys(store, createProvider(from));
+    if (!(await isEmptyStore(store))) await keys.current();
+    return { store, keys, encryption: createSecretEncryption(keys) };
+  };
   try {
-    const problems = (await isEmptyStore(backup))
-      ? []
-      : (await examineRecords({ store: backup, encryption }, await keys.current(), onExamined)).problems;
-    const [first] = problems;
-    if (first !== undefined)
-      throw new AutokestraError("INTEGRITY_FAILED", `${refusal(source)}: ${first}`, { hint: HINT });
-    return await copyStore(backup, backend, path);
+    return await open(options);
   } catch (error) {
-    throw hasCode(error, "STORE_CORRUPT") ? unusable(source, "is damaged") : error;
-  } finally {
-    encryption.close();
-    await backup.close();
+    const keyFolder = keyFolderOf(keyOptions(options));
+    if (!hasCode(error, "KEY_WRONG", "KEY_MISSING") || keyFolder === null || !(await opensOrIsNew(options))) {
+      await store.close();
+      throw error;
+    }
+    return await open({ env: {}, keyFolder }).catch(async () => {
+      await store.close();
+      throw error;
+    });
   }
 }
 
-async function putInPlace(options: SecretsOptions, next: Backend, path: string): Promise<string | null> {
+/** Brings the store that is there to today's layout. @returns false where it does not open */
+async function opensOrIsNew(options: SecretsOptions): Promise<boolean> {
+  try {
+    const { store, keys, secrets } = await openInstallation({ ...options, create: false });
+    try {
+      if (!(await isEmptyStore(store))) await keys.forSeal(0);
+      return true;
+    } finally {
+      await secrets.close();
+    }
+  } catch (error) {
+    if (hasCode(error, "KEY_MISSING", "KEY_WRONG", "INTEGRITY_FAILED", "STORE_CORRUPT")) return false;
+    throw error;
+  }
+}
+
+async function examineBackup(source: string, backup: OpenedFile, onExamined: OnExamined | undefined): Promise<void> {
+  if (await isEmptyStore(backup.store)) return;
+  const { problems } = await examineRecords(backup, await backup.keys.current(), onExamined);
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new AutokestraError("INTEGRITY_FAILED", `${refusal(source)}: ${first}`, { hint: BACKUP_HINT });
+}
+
+interface Target {
+  readonly backend: Backend;
+  /** Where the new store is built. */
+  readonly path: string;
+}
+
+async function putInPlace(
+  options: SecretsOptions,
+  backup: OpenedFile,
+  target: Target,
+): Promise<Omit<RestoreReport, "backend">> {
   const folder = storeFolder(options);
-  const found = await takeStore(options, next);
-  const replacement = { folder, current: found?.backend ?? next, next, path };
-  // Nobody can use a store that is damaged or gone, so nobody writes to it.
-  if (found === null) return replaceStore({ ...replacement, isUnchanged: () => true, keep: true });
+  const opens = await opensOrIsNew(options);
+  const found = await takeStore(options, target.backend);
+  const replacement = { folder, current: found?.backend ?? target.backend, next: target.backend, path: target.path };
+  const known = openKnownStores(keyFolderOf(keyOptions(options)));
+
+  async function finish({ keyring, secrets, versions }: Rebuilt, kept: string | null, tookKeys: boolean) {
+    if (keyring !== null) {
+      const { header, epoch, fingerprint } = keyring;
+      await known.memoryOf(folder).remember({ storeId: header.storeId, epoch, fingerprint });
+    }
+    return { secrets, versions, kept, tookKeys };
+  }
+
+  if (found === null) {
+    // Nobody can use a store that is damaged or gone, so nobody writes to it.
+    const rebuilt = await copyBackup(backup, target);
+    return await finish(rebuilt, replaceStore({ ...replacement, isUnchanged: () => true, keep: true }), true);
+  }
   const { store } = found;
   try {
     return await store.exclusively(async (isUnchanged) => {
-      return replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
+      const isNew = (await store.readHeader()) === null;
+      const tookKeys = isNew || !opens;
+      const rebuilt = tookKeys ? await copyBackup(backup, target) : await sealAnew(options, backup, store, target);
+      const kept = replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
+      return await finish(rebuilt, kept, tookKeys);
     });
   } finally {
     await store.close();
@@ -110,43 +191,67 @@ async function takeStore(options: SecretsOptions, backend: Backend): Promise<Fou
   }
 }
 
-function readBackup(path: string): Buffer {
-  const refuse = (problem: string) => unusable(path, problem);
+/** Takes the backup over as it is, with its keys, in today's layout. */
+async function copyBackup({ store, keys }: OpenedFile, { backend, path }: Target): Promise<Rebuilt> {
+  const isEmpty = await isEmptyStore(store);
+  // The copy of the backup that is upgraded here is nobody else's.
+  const keyring = isEmpty ? null : await keys.forSeal(0);
+  return { ...(await copyStore(store, backend, path)), keyring };
+}
+
+/** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
+async function sealAnew(
+  options: SecretsOptions,
+  backup: OpenedFile,
+  current: SecretStoreFile,
+  { backend, path }: Target,
+): Promise<Rebuilt> {
+  const store = await openStoreFile(backend, path, true);
+  const keys = createStoreKeys(store, createProvider(options));
+  const encryption = createSecretEncryption(keys);
+  const count = { secrets: 0, versions: 0 };
   try {
-    const wal = lstatSync(`${path}-wal`, { throwIfNoEntry: false });
-    if ((wal?.size ?? 0) > 0) throw refuse("is a database in use: `autokestra secrets backup` makes a copy of it");
-    const content = withOpenFile(path, refuse, (descriptor) => {
-      if (descriptor === null) return null;
-      if (fstatSync(descriptor).size > MAX_SIZE) throw refuse("is larger than 1 GiB");
-      return readFileSync(descriptor);
-    });
-    if (content !== null) return content;
-  } catch (error) {
-    const reason = systemReason(error);
-    throw reason === null ? error : unusable(path, `cannot be read: ${reason} (${errorCode(error)})`);
+    await copyHeader(current, store);
+    for await (const ids of idPages(backup.store)) {
+      const histories: (readonly SealedSecret[])[] = [];
+      for (const id of ids) {
+        const { secrets } = await encryption.seal(await unsealAll(id, backup, { store: current, encryption }));
+        histories.push(secrets);
+        count.versions += secrets.length;
+      }
+      await store.load(histories);
+      count.secrets += ids.length;
+    }
+    const keyring = await keys.nextEpoch();
+    await store.exclusively(async () => undefined);
+    return { ...count, keyring };
+  } finally {
+    encryption.close();
+    await store.close();
   }
-  throw new AutokestraError("USAGE", `There is no file ${quotePath(path)}`);
 }
 
-function kindOf(content: Buffer): Backend {
-  return content.subarray(0, 16).toString("latin1") === "SQLite format 3\0" ? "sqlite" : "file";
+/** All versions of a secret of the backup, the oldest first, as a change of what is there. */
+async function unsealAll(id: string, { store, encryption }: OpenedFile, current: KeyedStore) {
+  const versions = (await store.history(id)).toReversed();
+  const revision = await revisionOf(id, current);
+  return await Promise.all(
+    versions.map(async ({ metadata, envelope }) => ({
+      metadata: { ...metadata, revision: Math.max(revision, metadata.revision) + 1 },
+      plaintext: toCurrentPayload(metadata.name, envelope.format, await encryption.open(metadata, envelope)),
+    })),
+  );
 }
 
-async function openBackup(kind: Backend, path: string, source: string): Promise<SecretStoreFile> {
+/** The revision of a secret; 0 where there is none, and where it is damaged or forged: then the backup is what heals it. */
+async function revisionOf(id: string, { store, encryption }: KeyedStore): Promise<number> {
   try {
-    return await openStoreFile(kind, path, false);
+    const current = await store.find(id);
+    if (current === null) return 0;
+    await encryption.verify(current);
+    return current.metadata.revision;
   } catch (error) {
-    throw hasCode(error, "STORE_CORRUPT") ? unusable(source, "is no backup of a store, or is damaged") : error;
+    if (hasCode(error, "STORE_CORRUPT", "INTEGRITY_FAILED")) return 0;
+    throw error;
   }
-}
-
-const HINT =
-  "Nothing was changed. A backup is what `autokestra secrets backup` has written, and needs the master key of its time.";
-
-function refusal(file: string): string {
-  return `The backup ${quotePath(file)} was not put back`;
-}
-
-function unusable(file: string, problem: string): AutokestraError {
-  return new AutokestraError("STORE_CORRUPT", `${refusal(file)}: it ${problem}`, { hint: HINT });
 }

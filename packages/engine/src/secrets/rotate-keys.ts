@@ -1,56 +1,94 @@
-import { resolve } from "node:path";
-import { AutokestraError, hasCode, type MasterKey, type SealedSecret, type SecretName } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode, type MasterKey, quotePath } from "@autokestra/secrets-core";
 import {
-  createKeyFile,
-  createPendingKey,
+  findPreparedKeys,
+  fingerprintOfKey,
   KEY_VARIABLE,
-  readKeyFile,
-  sweepPendingKeys,
+  keyFilePath,
+  keyFolderOf,
+  openKnownStores,
+  parseHeader,
+  prepareKey,
+  readNewKeyFile,
+  stretchingOf,
 } from "@autokestra/secrets-crypto";
-import type { Installation } from "./installation.ts";
-import { countNames, namePages } from "./name-pages.ts";
+import {
+  createProvider,
+  type Installation,
+  keepApart,
+  keyOptions,
+  openInstallation,
+  realOrSame,
+  type SecretsOptions,
+} from "./installation.ts";
+import { noStoreYet } from "./no-store-yet.ts";
+import { findStore, storeFolder } from "./open-store.ts";
+import { type ReplaceDataKeyOptions, replaceDataKey } from "./replace-data-key.ts";
 
-/** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
-const BATCH = 100;
-
-export interface RotateOptions {
-  /** The new master key: a key file, made if it is not there. Default: a new key in the place of the key file. */
+export interface RotateOptions extends ReplaceDataKeyOptions {
+  /** The new master key: a key file, made if it is not there. Default: a new key in place of the one in the key file. */
   readonly newKeyFile?: string | undefined;
+  /** Rotate every store that this machine knows under the same key, too. Default false. */
+  readonly allStores?: boolean | undefined;
   /** Make a new data key too, and seal every secret anew under it. Default false. */
   readonly dataKey?: boolean | undefined;
-  /** Told how many of all secrets are sealed under the new data key. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface RotateReport {
-  /** Short names of the master key before and now. */
+  /** Fingerprints of the master key before and now. */
   readonly before: string;
   readonly after: string;
   /** Where the new master key is. */
   readonly keyFile: string;
+  /** Folders of other stores that were rotated too. */
+  readonly otherStores: readonly string[];
+  /** False where the signal has ended it before every secret was sealed anew. */
+  readonly isComplete: boolean;
   /** How many secrets are sealed under which data key; null without `dataKey`, when nobody has looked at them. */
   readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number | null }[];
 }
 
 /**
- * Puts another master key in the place of the one there is: the data keys are wrapped anew, so it takes the same time for any
- * number of secrets. With `dataKey` every version of every secret is sealed anew too, in batches, while others read and write. Killed at any
- * moment it loses nothing; running it again finishes it.
+ * Replaces the master key: the data keys are wrapped anew, so it takes the same time for any number of secrets. The key before is
+ * kept beside the file it was in, under its fingerprint. With `dataKey` every version of every secret is sealed anew too, in
+ * batches, while others read and write. Killed at any moment it loses nothing; running it again finishes it.
  *
- * @throws AutokestraError `USAGE` where the key in use is no file and none is named; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
+ * @throws AutokestraError `STORE_UNAVAILABLE` where there is no store; `USAGE` where the key in use is no file and none is named, where
+ * other stores need the file that would be replaced, or where the new key is the one in use; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
  */
-export async function rotateKeys(installation: Installation, options: RotateOptions = {}): Promise<RotateReport> {
-  const { keys, keyFile } = installation;
-  const current = await keys.current();
-  const { newKeyFile } = options;
-  if (newKeyFile === undefined) await replaceKeyFile(installation, current.source);
-  else await keys.rotateMasterKey(await readNewKey(newKeyFile, current.source));
-  const counts = options.dataKey === true ? await replaceDataKey(installation, options.onProgress) : null;
-  const { header, fingerprint } = await keys.current();
+export async function rotateKeys(options: SecretsOptions, rotation: RotateOptions = {}): Promise<RotateReport> {
+  const opened = await openForRotation(options, rotation);
+  try {
+    return await rotateOpened(options, opened, rotation);
+  } finally {
+    await opened.installation.secrets.close();
+  }
+}
+
+/** A store to rotate. */
+export interface OpenedForRotation {
+  readonly installation: Installation;
+  /** It is under the new key file already: a rotation to it was killed after it had changed the store. */
+  readonly isResumed: boolean;
+}
+
+/** Does what {@link rotateKeys} promises with a store that is open. */
+export async function rotateOpened(
+  options: SecretsOptions,
+  opened: OpenedForRotation,
+  rotation: RotateOptions,
+): Promise<RotateReport> {
+  const { installation } = opened;
+  const { newKeyFile, dataKey = false } = rotation;
+  const master =
+    newKeyFile === undefined
+      ? await replaceKeyFile(options, installation, rotation)
+      : await changeKeyFile(options, opened, newKeyFile, rotation);
+  const counts = dataKey ? await replaceDataKey(installation, rotation) : null;
+  const { header, fingerprint } = await installation.keys.current();
   return {
-    before: current.fingerprint,
+    ...master,
     after: fingerprint,
-    keyFile: newKeyFile ?? keyFile,
+    isComplete: !dataKey || counts !== null,
     dataKeys: header.dataKeys.map(({ id, state }) => ({
       id,
       state,
@@ -59,113 +97,131 @@ export async function rotateKeys(installation: Installation, options: RotateOpti
   };
 }
 
-async function replaceKeyFile({ keys, keyFile }: Installation, source: string): Promise<void> {
-  if (source === KEY_VARIABLE) {
-    throw new AutokestraError(
-      "USAGE",
-      `The master key comes from ${KEY_VARIABLE}, which cannot be replaced from here`,
-      {
-        hint: "Say where the new key goes with --new-key-file.",
-      },
-    );
-  }
-  sweepPendingKeys(keyFile, Date.now());
-  const pending = await createPendingKey(keyFile);
-  // From here to `promote` the new key is the only one that opens the store: it lies beside the old one, where it is looked for.
-  await keys.rotateMasterKey(pending.key);
-  await pending.promote();
-}
+type MasterReport = Pick<RotateReport, "before" | "keyFile" | "otherStores">;
 
-async function readNewKey(path: string, source: string): Promise<MasterKey> {
-  if (resolve(path) === resolve(source)) {
-    throw new AutokestraError("USAGE", `${path} holds the key that is in use`, {
-      hint: "Leave --new-key-file out to put a new key in its place.",
-    });
-  }
-  await createKeyFile(path);
-  const content = await readKeyFile(path);
-  if (content === null) throw new AutokestraError("KEY_UNREADABLE", `The key file ${path} is gone`);
-  return { ...content, source: path, otherSource: null };
-}
-
-/**
- * Goes over all versions until none is left under an older key, then destroys the older keys.
- *
- * @returns how many secrets have a version under each data key
- */
-async function replaceDataKey(
-  installation: Installation,
-  onProgress: RotateOptions["onProgress"],
-): Promise<ReadonlyMap<string, number>> {
-  const { keys } = installation;
-  const { active } = await keys.addDataKey();
-  let counts: ReadonlyMap<string, number>;
-  do {
-    await resealAll(installation, active.id, onProgress);
-    counts = await countByKey(installation);
-  } while ([...counts.keys()].some((id) => id !== active.id));
-  const { header } = await keys.current();
-  const unused = header.dataKeys.filter(({ id, state }) => state === "decrypt-only" && !counts.has(id));
-  await keys.destroyDataKeys(unused.map(({ id }) => id));
-  return counts;
-}
-
-async function resealAll(
-  installation: Installation,
-  keyId: string,
-  onProgress: RotateOptions["onProgress"],
-): Promise<void> {
-  const total = await countNames(installation.store);
-  let done = 0;
-  for await (const names of namePages(installation.store)) {
-    for (let at = 0; at < names.length; at += BATCH) {
-      const batch = names.slice(at, at + BATCH);
-      await resealBatch(installation, batch, keyId);
-      done += batch.length;
-      onProgress?.(done, total);
-    }
-  }
-}
-
-async function resealBatch(installation: Installation, names: readonly SecretName[], keyId: string): Promise<void> {
-  const { store, encryption } = installation;
-  for (;;) {
-    const resealed: SealedSecret[] = [];
-    let header: string | null = null;
-    for (const name of names) {
-      for (const { metadata, envelope } of await store.history(name)) {
-        if (envelope.keyId === keyId) continue;
-        const result = await encryption.seal(metadata, await encryption.open(metadata, envelope));
-        if (result.envelope.keyId !== keyId) throw overtaken();
-        resealed.push({ metadata, envelope: result.envelope });
-        header = result.header;
-      }
-    }
-    if (resealed.length === 0) return;
+async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOptions): Promise<OpenedForRotation> {
+  const installation = await openExisting(options);
+  try {
+    await installation.keys.current();
+    return { installation, isResumed: false };
+  } catch (error) {
+    await installation.secrets.close();
+    if (newKeyFile === undefined || !hasCode(error, "KEY_WRONG", "KEY_MISSING")) throw error;
+    const resumed = await openExisting({ ...options, keyFile: newKeyFile });
     try {
-      await store.reseal(resealed, header);
-      return;
-    } catch (error) {
-      if (!hasCode(error, "HEADER_CHANGED")) throw error;
-      await encryption.refresh();
+      await resumed.keys.current();
+      return { installation: resumed, isResumed: true };
+    } catch {
+      await resumed.secrets.close();
+      throw error;
     }
   }
 }
 
-/** How many secrets have a version under each data key. */
-async function countByKey({ store }: Installation): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  for await (const names of namePages(store)) {
-    for (const name of names) {
-      const keyIds = new Set((await store.history(name)).map(({ envelope }) => envelope.keyId));
-      for (const keyId of keyIds) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
-    }
-  }
-  return counts;
+async function openExisting(options: SecretsOptions): Promise<Installation> {
+  const installation = await openInstallation({ ...options, create: false });
+  if (installation.backend !== null) return installation;
+  await installation.secrets.close();
+  throw noStoreYet(storeFolder(options));
 }
 
-function overtaken(): AutokestraError {
-  return new AutokestraError("HEADER_CHANGED", "Another rotation has begun, with a data key of its own", {
-    hint: "It seals all secrets anew; nothing is left to do here.",
+/** Puts a new key in place of the one in the key file. */
+async function replaceKeyFile(
+  options: SecretsOptions,
+  { keys, provider, folder, keyFolder }: Installation,
+  { allStores = false }: RotateOptions,
+): Promise<MasterReport> {
+  const { source, fingerprint } = await keys.current();
+  const keyFile = keyFilePath(keyOptions(options));
+  if (source === KEY_VARIABLE || keyFile === null) throw noKeyFile(source);
+  const { isGiven, first } = await provider.search();
+  const before = (first === null ? null : await fingerprintOfKey(first, keyFolder)) ?? fingerprint;
+  // What a rotation has left that was killed before it put its key in place.
+  const left = (await findPreparedKeys(keyFile, before)).find((prepared) => prepared.fingerprint === fingerprint);
+  const others = isGiven || allStores ? await otherStores(options, folder, left ? before : fingerprint) : [];
+  if (isGiven && others.length > 0 && !allStores) throw neededByOthers(keyFile, others);
+  const prepared = left ?? (await prepareKey(keyFile, before));
+  if (left === undefined) await keys.rotateMasterKey(prepared.key);
+  const rotated = allStores ? await rotateOthers(options, others, prepared.key) : [];
+  // Until now the new key lay beside the old one, where it is looked for.
+  await prepared.promote(async () => (await keys.current()).fingerprint === prepared.fingerprint);
+  return { before: left === undefined ? fingerprint : before, keyFile, otherStores: rotated };
+}
+
+/** Goes over to the key of another file; the one before stays where it is. */
+async function changeKeyFile(
+  options: SecretsOptions,
+  { installation, isResumed }: OpenedForRotation,
+  keyFile: string,
+  { allStores = false }: RotateOptions,
+): Promise<MasterReport> {
+  const { keys, folder, keyFolder } = installation;
+  const { fingerprint, header } = await keys.current();
+  await keepApart(keyFile, folder);
+  // Where an earlier call has changed this store already, its old key says which other stores are still to be rotated.
+  const former = isResumed ? (await createProvider(options).search()).first : null;
+  const before = (former === null ? null : await fingerprintOfKey(former, keyFolder)) ?? fingerprint;
+  const others = allStores ? await otherStores(options, folder, before) : [];
+  const next = isResumed
+    ? (await installation.provider.search()).first
+    : await readNewKeyFile(keyFile, { inUse: { fingerprint, stretching: stretchingOf(header.kdf) }, keyFolder });
+  if (next === null) throw new AutokestraError("KEY_MISSING", `The key file ${keyFile} is gone`);
+  if (!isResumed) await keys.rotateMasterKey(next);
+  return { before, keyFile, otherStores: await rotateOthers(options, others, next) };
+}
+
+/** Folders of the other stores that this machine knows under this master key. */
+async function otherStores(options: SecretsOptions, folder: string, fingerprint: string): Promise<readonly string[]> {
+  const own = await realOrSame(folder);
+  const known = openKnownStores(keyFolderOf(keyOptions(options)));
+  const others = known.list().filter((one) => one.path !== own && one.fingerprint === fingerprint);
+  const used = await Promise.all(
+    others.map(async ({ path }) => {
+      const stored = await readFingerprint({ ...options, storagePath: path, backend: "auto" });
+      return stored === fingerprint ? [path] : [];
+    }),
+  );
+  return used.flat();
+}
+
+/** The fingerprint in the header of a store; null where there is none. A store that cannot be read is an error: it may be needed. */
+async function readFingerprint(options: SecretsOptions): Promise<string | null> {
+  const found = await findStore({ ...options, env: {} }, "any");
+  if (found === null) return null;
+  try {
+    const header = await found.store.readHeader();
+    return header === null ? null : parseHeader(header).header.fingerprint;
+  } finally {
+    await found.store.close();
+  }
+}
+
+/** @returns the folders of those that were rotated; one that another process rotates at the same moment is left to it */
+async function rotateOthers(
+  options: SecretsOptions,
+  folders: readonly string[],
+  next: MasterKey,
+): Promise<readonly string[]> {
+  for (const storagePath of folders) {
+    const { keys, secrets } = await openExisting({ ...options, storagePath, backend: "auto" });
+    try {
+      await keys.rotateMasterKey(next);
+    } finally {
+      await secrets.close();
+    }
+  }
+  return folders;
+}
+
+function noKeyFile(source: string): AutokestraError {
+  return new AutokestraError("USAGE", `The master key comes from ${source}, which cannot be replaced from here`, {
+    hint: "Say which file the new key goes to.",
+  });
+}
+
+function neededByOthers(keyFile: string, folders: readonly string[]): AutokestraError {
+  const list = folders.map(quotePath).join(", ");
+  return new AutokestraError("USAGE", `The key file ${keyFile} is also the key of the secrets in ${list}`, {
+    hint: "Rotate all of these stores together, or say which other file the new key of this one goes to.",
   });
 }

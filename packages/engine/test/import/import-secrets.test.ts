@@ -1,5 +1,5 @@
 import { createMemoryStore, createSecretService, type SecretService } from "@autokestra/secrets-core";
-import { createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
+import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ImportSecretsOptions, importSecrets, readDotenv, readJson } from "../../src/index.ts";
 
@@ -7,8 +7,8 @@ const options: ImportSecretsOptions = { onConflict: "fail", rename: false, dryRu
 let secrets: SecretService;
 
 beforeEach(() => {
-  const key = () => ({ source: "TEST", otherSource: null, kind: "bytes" as const, material: Buffer.alloc(32, 3) });
-  const provider = { load: async () => key(), generate: async () => key(), pending: async () => [] };
+  const env = { AUTOKESTRA_SECRET_KEY: "0123456789abcdef".repeat(4) };
+  const provider = createMasterKeyProvider({ env, keyFolder: null });
   const store = createMemoryStore();
   secrets = createSecretService({
     store,
@@ -71,6 +71,21 @@ describe("importSecrets", () => {
     };
     const outcome = await importSecrets(secrets, [entry], { ...options, rename: true });
     expect(outcome.renamed).toEqual([{ from: "my key!", to: "my_key" }]);
-    expect(await secrets.describe("my_key")).toMatchObject({ createdAt, updatedAt: createdAt });
+    expect(await secrets.find("my_key")).toMatchObject({ createdAt, updatedAt: createdAt });
   });
+
+  it.each(["fail", "skip", "overwrite"] as const)(
+    "K11: makes a new secret of a deleted name with %s, as the dry run says",
+    async (onConflict) => {
+      const before = await secrets.set({ name: "A", type: "apiKey", fields: { value: "old" } });
+      await secrets.delete("A");
+      const entries = readJson('{"A": "one-value"}');
+      const dry = await importSecrets(secrets, entries, { ...options, onConflict, dryRun: true });
+      expect(dry).toMatchObject({ imported: 1, skipped: 0, failed: [] });
+      expect(await importSecrets(secrets, entries, { ...options, onConflict })).toEqual(dry);
+      const { metadata, fields } = await secrets.get("A");
+      expect({ version: metadata.version, fields }).toEqual({ version: 1, fields: { value: "one-value" } });
+      expect(metadata.id).not.toBe(before.id);
+    },
+  );
 });

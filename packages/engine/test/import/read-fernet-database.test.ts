@@ -60,9 +60,19 @@ describe("readFernetDatabase", () => {
     ]);
     const before = await readFile(database);
     expect(await read()).toEqual([
-      { ...importedApiKey("my key!", "a"), description: "two lines", updatedAt: "2025-02-28T12:00:00.654Z" },
-      { ...importedApiKey("B", "b\n\u0000é\ufeff"), createdAt: "2024-01-31T12:00:00.000Z" },
-      { ...importedApiKey("C", "c"), createdAt: "2024-01-31T12:00:00.000Z", updatedAt: "2024-01-31T12:00:00.000Z" },
+      {
+        ...importedApiKey("my key!", "a"),
+        description: "two lines",
+        updatedAt: "2025-02-28T12:00:00.654Z",
+        importedId: 1,
+      },
+      { ...importedApiKey("B", "b\n\u0000é\ufeff"), createdAt: "2024-01-31T12:00:00.000Z", importedId: 2 },
+      {
+        ...importedApiKey("C", "c"),
+        createdAt: "2024-01-31T12:00:00.000Z",
+        updatedAt: "2024-01-31T12:00:00.000Z",
+        importedId: 3,
+      },
     ]);
     expect((await readFile(database)).equals(before)).toBe(true);
     expect(await readdir(folder)).toEqual(["old.db", "old.key"]);
@@ -74,7 +84,7 @@ describe("readFernetDatabase", () => {
       running.pragma("journal_mode = WAL");
       running.exec(TABLE);
       running.prepare(INSERT).run(1, "A", null, seal("a"), null, null);
-      expect(await read()).toEqual([importedApiKey("A", "a")]);
+      expect(await read()).toEqual([{ ...importedApiKey("A", "a"), importedId: 1 }]);
     } finally {
       running.close();
     }
@@ -92,7 +102,10 @@ describe("readFernetDatabase", () => {
       [1, "A", null, seal("a"), null, null],
       [2, "B", null, seal("b", other), null, null],
     ]);
-    expect(await read()).toEqual([importedApiKey("A", "a"), importedApiKey("B", "b")]);
+    expect(await read()).toEqual([
+      { ...importedApiKey("A", "a"), importedId: 1 },
+      { ...importedApiKey("B", "b"), importedId: 2 },
+    ]);
   });
 
   it("names every row that cannot be read, and no value", async () => {
@@ -109,7 +122,7 @@ describe("readFernetDatabase", () => {
     ]);
     const unopened = "The Fernet token cannot be opened";
     expect(await read()).toEqual([
-      importedApiKey("GOOD", "v"),
+      { ...importedApiKey("GOOD", "v"), importedId: 1 },
       { name: "OTHER_KEY", reason: unopened },
       { name: "CUT", reason: unopened },
       { name: "NULL", reason: unopened },

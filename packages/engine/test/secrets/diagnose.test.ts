@@ -10,7 +10,11 @@ let options: SecretsOptions & { keyFile: string };
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "autokestra-doctor-"));
-  options = { env: {}, storagePath: join(root, "secrets"), keyFile: join(root, "secret.key") };
+  options = {
+    env: { HOME: join(root, "home") },
+    storagePath: join(root, "secrets"),
+    keyFile: join(root, "secret.key"),
+  };
   const { secrets } = await openInstallation(options);
   for (const name of ["A", "B", "C"])
     await secrets.set({ name, type: "apiKey", fields: { value: `value of ${name}` } });
@@ -41,8 +45,10 @@ describe("diagnose", () => {
     expect(await examine()).toEqual([
       expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
       expect.stringMatching(/^ok store: SQLite 3\.\d+\.\d+, journal_mode wal, synchronous 2, secure_delete on$/),
-      expect.stringMatching(/^ok key: [0-9a-f]{8} from .*secret\.key, hkdf-sha256$/),
-      expect.stringMatching(/^ok header: format 1, store [0-9a-f-]{36}; data keys: [0-9a-f]{8} active, \d+ seals$/),
+      expect.stringMatching(/^ok key: [0-9a-f]{16} from .*secret\.key, hkdf-sha256$/),
+      expect.stringMatching(
+        /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ seals$/,
+      ),
       "ok records: 3 secrets, 3 versions: all open",
     ]);
   });
@@ -56,10 +62,11 @@ describe("diagnose", () => {
 
   it("tells a changed record from one under a key that is not here, and hides none behind another", async () => {
     sql(
-      "UPDATE secrets SET type = 'bearerToken' WHERE name = 'A'; UPDATE secrets SET key_id = '00000000' WHERE name = 'C'",
+      "UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'; UPDATE secret_versions SET key_id = '00000000' WHERE name = 'C'",
     );
     const lines = await examine();
     expect(lines.slice(4)).toEqual([
+      "failure records: 'A' is not as it was written last: its metadata, or which version is current",
       "failure records: 'A', version 1, was changed since it was sealed",
       "failure records: 'C', version 1, is sealed under the data key 00000000, which is not here: the store or the record is from another time",
     ]);
@@ -69,7 +76,7 @@ describe("diagnose", () => {
     const other = join(root, "other.key");
     await writeFile(other, `${"ab".repeat(31)}cd`, { mode: 0o600 });
     expect((await examine({ keyFile: other })).at(-1)).toMatch(
-      /^failure key: The master key from .*other\.key \([0-9a-f]{8}\)/,
+      /^failure key: The master key from .*other\.key \([0-9a-f]{16}\)/,
     );
     expect((await examine({ keyFile: join(root, "gone") })).at(-1)).toMatch(
       /^failure key: There are secrets here, but no/,
@@ -79,17 +86,21 @@ describe("diagnose", () => {
   });
 
   it("warns of a key in the environment", async () => {
-    const place = { storagePath: join(root, "env"), env: { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" } };
+    const place = {
+      storagePath: join(root, "env"),
+      env: { HOME: join(root, "home"), AUTOKESTRA_SECRET_KEY: "correct horse battery staple" },
+      keyFile: undefined,
+    };
     const { secrets } = await openInstallation({ ...options, ...place });
     await secrets.set({ name: "A", type: "apiKey", fields: { value: "v-1" } });
     await secrets.close();
-    const lines = await examine({ ...place, env: { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" } });
+    const lines = await examine(place);
     expect(lines[2]).toMatch(/^ok key: .* from AUTOKESTRA_SECRET_KEY, pbkdf2-hmac-sha256, 600000 iterations$/);
     expect(lines[3]).toMatch(/^warning key: The key is in the environment/);
   });
 
   it("says so where the header was changed", async () => {
-    sql("UPDATE header SET text = json_set(text, '$.dataKeys[0].seals', 0)");
+    sql("UPDATE store_header SET text = json_set(text, '$.dataKeys[0].seals', 0)");
     expect((await examine()).at(-1)).toBe(
       "failure key: The header of the secret store was changed by someone without its key",
     );

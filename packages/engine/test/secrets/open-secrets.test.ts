@@ -180,10 +180,10 @@ describe("openSecrets", () => {
     const database = new Database(join(options.storagePath, "secrets.db"));
     const columns = ["ciphertext", "nonce", "tag"];
     const swap = columns.map(
-      (column) => `${column} = (SELECT ${column} FROM secrets AS other WHERE other.name <> secrets.name)`,
+      (column) => `${column} = (SELECT ${column} FROM before AS other WHERE other.name <> secret_versions.name)`,
     );
     database.exec(
-      `CREATE TEMP TABLE before AS SELECT * FROM secrets; UPDATE secrets SET ${swap.join(", ").replaceAll("FROM secrets", "FROM before")}`,
+      `CREATE TEMP TABLE before AS SELECT * FROM secret_versions; UPDATE secret_versions SET ${swap.join(", ")}`,
     );
     database.close();
     await use({}, async (secrets) => {
