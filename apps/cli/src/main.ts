@@ -2,13 +2,17 @@ import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import type { CommandContext } from "./command-context.ts";
 import { EXIT } from "./exit-code.ts";
-import { collect } from "./options.ts";
+import { withExamples } from "./help-examples.ts";
+import { addKeysCommands } from "./keys-commands.ts";
+import { choiceOption, collect } from "./options.ts";
 import { printError } from "./print-error.ts";
 import type { ProgramState } from "./program-state.ts";
 import { addRunsCommands } from "./runs-commands.ts";
 import { addSecretsCommands } from "./secrets-commands.ts";
 import { createTerminal } from "./terminal.ts";
 import { usageError } from "./usage-error.ts";
+
+const DRIVERS = ["auto", "sqlite", "file"];
 
 interface GlobalOptions {
   readonly json?: boolean;
@@ -22,7 +26,7 @@ interface GlobalOptions {
 
 /** Runs one command. Returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  const state: ProgramState = { exitCode: EXIT.done, help: "" };
+  const state: ProgramState = { exitCode: EXIT.done, help: "", command: "" };
   const program = createProgram(state);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -33,7 +37,8 @@ export async function main(args: readonly string[]): Promise<number> {
       contextOf(program).terminal.write(state.help);
       return EXIT.done;
     }
-    return printError(error instanceof CommanderError ? usageError(error) : error, contextOf(program).terminal);
+    const { terminal } = contextOf(program);
+    return printError(error instanceof CommanderError ? usageError(error) : error, terminal, state.command);
   }
 }
 
@@ -48,63 +53,87 @@ function contextOf(program: Command): CommandContext {
 
 function createProgram(state: ProgramState): Command {
   const program = new Command("autokestra")
-    .description("Workflows whose secrets stay secret.")
+    .description("Run workflows whose secrets stay secret.")
     .version(manifest.version)
-    .option("--json", "print JSON")
-    .option("-q, --quiet", "print no notes")
-    .option("--no-color", "print no colours (also: NO_COLOR)")
-    .option("--storage-path <folder>", "where the secrets are (WORKFLOW_SECRETS_STORAGE_PATH, .workflow/secrets)")
-    .option("--storage-backend <name>", "auto, sqlite or file (WORKFLOW_SECRETS_STORAGE_BACKEND)")
-    .option("--key-file <file>", "the master key (AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key)")
-    .option("--runs-path <file>", "where runs are recorded (.workflow/runs.db)")
+    .option("--json", "JSON instead of text")
+    .option("-q, --quiet", "no notes")
+    .option("--no-color", "no colours [NO_COLOR]")
+    .option("--storage-path <folder>", "folder of the secrets [WORKFLOW_SECRETS_STORAGE_PATH, .workflow/secrets]")
+    .addOption(
+      choiceOption("--storage-backend <driver>", "kind of store [WORKFLOW_SECRETS_STORAGE_BACKEND, auto]", DRIVERS),
+    )
+    .option(
+      "--key-file <file>",
+      "path of the key file, tried alone [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
+    )
+    .option("--runs-path <file>", "path of the run history [.workflow/runs.db]")
     .showSuggestionAfterError()
     .configureOutput({
       writeErr: (text) => {
         state.help += text;
       },
     })
-    .exitOverride();
+    .exitOverride()
+    .hook("preAction", async (_, command) => {
+      state.command = nameOf(command);
+      const { takeKey } = await import("./take-key.ts");
+      takeKey();
+    });
+  const context = () => contextOf(program);
+  addWorkflowCommands(program, state, context);
+  addRunsCommands(program, context);
+  addSecretsCommands(program, state, context);
+  addKeysCommands(program, context);
+  return program;
+}
 
-  program
+/** `secrets set` for `autokestra secrets set`. */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;
+}
+
+function addWorkflowCommands(program: Command, state: ProgramState, context: () => CommandContext): void {
+  const run = program
     .command("run")
-    .description("run a workflow")
-    .argument("<file>")
-    .option("--input <k=v>", "an input of the workflow; may be repeated", collect)
-    .option("--no-env", "do not look for declared secrets in environment variables")
-    .option("--fail-on-leak", "exit 1 if anything had to be masked")
+    .description("Run a workflow")
+    .argument("<file>", "path of the workflow file")
+    .option("--input <k=v>", "input of the workflow; may be repeated", collect)
+    .option("--no-env", "no declared secrets from environment variables")
+    .option("--fail-on-leak", "exit code 1 if anything had to be masked")
     .action(async (file: string, options) => {
-      const { run } = await import("./commands/run.ts");
-      state.exitCode = await run(contextOf(program), file, options);
+      const { run: runFile } = await import("./commands/run.ts");
+      state.exitCode = await runFile(context(), file, options);
     });
+  withExamples(run, ["autokestra run deploy.yaml", "autokestra run deploy.yaml --input environment=staging --json"]);
 
-  program
+  const check = program
     .command("check")
-    .description("check workflows: shape, graph, references, presence and expiry of secrets; runs nothing")
-    .argument("<file...>")
-    .option("--no-env", "do not look for declared secrets in environment variables")
+    .description("Check workflows without running them: shape, graph, references, presence and expiry of secrets")
+    .argument("<file...>", "paths of workflow files")
+    .option("--no-env", "no declared secrets from environment variables")
     .action(async (files: string[], options) => {
-      const { check } = await import("./commands/check.ts");
-      state.exitCode = await check(contextOf(program), files, options);
+      const { check: checkFiles } = await import("./commands/check.ts");
+      state.exitCode = await checkFiles(context(), files, options);
     });
+  withExamples(check, ["autokestra check deploy.yaml", "autokestra check *.yaml --no-env"]);
 
-  program
+  const exported = program
     .command("export")
-    .description("print a workflow with a list of the secrets it needs, without their values")
-    .argument("<file>")
+    .description("Print a workflow with a list of the secrets it needs, without their values")
+    .argument("<file>", "path of the workflow file")
     .action(async (file: string) => {
       const { exportFile } = await import("./commands/export.ts");
-      await exportFile(contextOf(program), file);
+      await exportFile(context(), file);
     });
+  withExamples(exported, ["autokestra export deploy.yaml > shared.yaml", "autokestra export deploy.yaml --json"]);
 
-  program
+  const doctor = program
     .command("doctor")
-    .description("examine key, store and every record; one line each")
+    .description("Examine key, store and every record, and print one line each")
     .action(async () => {
-      const { doctor } = await import("./commands/doctor.ts");
-      state.exitCode = await doctor(contextOf(program));
+      const { doctor: diagnose } = await import("./commands/doctor.ts");
+      state.exitCode = await diagnose(context());
     });
-
-  addRunsCommands(program, () => contextOf(program));
-  addSecretsCommands(program, state, () => contextOf(program));
-  return program;
+  withExamples(doctor, ["autokestra doctor", "autokestra doctor --json"]);
 }

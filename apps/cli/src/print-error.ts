@@ -1,12 +1,18 @@
 import { getSystemErrorMap } from "node:util";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { EXIT, EXIT_CODES } from "./exit-code.ts";
+import { hintFor } from "./hints.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Tells what went wrong, on standard error. Returns the exit code. */
-export function printError(error: unknown, terminal: Terminal): number {
+/**
+ * Tells what went wrong, on standard error. Returns the exit code.
+ *
+ * @param command which one failed, such as `secrets set`: it decides about the hint. Default: none
+ */
+export function printError(error: unknown, terminal: Terminal, command = ""): number {
   if (!(error instanceof AutokestraError)) return printInternal(error, terminal);
-  const { code, message, hint = null } = error;
+  const { code, message } = error;
+  const hint = hintFor(error, command) ?? null;
   if (terminal.json) {
     const problems = "problems" in error ? { problems: error.problems } : {};
     terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }));

@@ -1,30 +1,53 @@
 import { isatty } from "node:tty";
 import type { Terminal } from "./terminal.ts";
 
-/** Told how much of how much is done. */
-export type Progress = (done: number, total: number) => void;
+const WIDTH = 30;
+const CLEAR_LINE = "\r\u001b[K";
 
-/** Runs `work` with a progress bar where a person watches standard error, and without a word elsewhere. */
+/** Told how much of how much is done. */
+type Progress = (done: number, total: number) => void;
+
+/** What long work tells while it runs. */
+export interface Reporter {
+  readonly onProgress: Progress;
+  /** A note, above the bar. */
+  readonly onNotice: (text: string) => void;
+}
+
+/**
+ * Runs `work` with a progress bar where a person watches standard error, and without one elsewhere. Standard input stays as it is, so
+ * that Ctrl-C still interrupts.
+ */
 export async function withProgress<T>(
   terminal: Terminal,
   title: string,
-  work: (progress: Progress) => Promise<T>,
+  work: (reporter: Reporter) => Promise<T>,
 ): Promise<T> {
-  if (terminal.quiet || terminal.json || !isatty(2)) return await work(() => undefined);
-  const { progress } = await import("@clack/prompts");
-  const bar = progress({ max: 1000, output: process.stderr });
-  let shown = 0;
-  bar.start(title);
+  const isShown = !terminal.quiet && !terminal.json && isatty(2);
+  const draw = (line: string) => {
+    if (isShown) process.stderr.write(CLEAR_LINE + line);
+  };
+  let line = title;
+  draw(line);
   try {
-    const result = await work((done, total) => {
-      const now = total === 0 ? 1000 : Math.floor((done / total) * 1000);
-      if (now > shown) bar.advance(now - shown, `${title}: ${done} of ${total}`);
-      shown = Math.max(shown, now);
+    return await work({
+      onProgress(done, total) {
+        const next = `${title} ${bar(done, total)} ${done} of ${total}`;
+        if (next !== line) draw(next);
+        line = next;
+      },
+      onNotice(text) {
+        draw("");
+        terminal.note(`note: ${text}`);
+        draw(line);
+      },
     });
-    bar.stop(title);
-    return result;
-  } catch (error) {
-    bar.error(title);
-    throw error;
+  } finally {
+    draw("");
   }
+}
+
+function bar(done: number, total: number): string {
+  const filled = total === 0 ? WIDTH : Math.floor((done / total) * WIDTH);
+  return `[${"=".repeat(filled)}${" ".repeat(WIDTH - filled)}]`;
 }

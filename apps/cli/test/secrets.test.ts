@@ -161,7 +161,7 @@ describe("secrets set and get", () => {
       ["secrets", "set", "A", "--type", "password"],
       VALUE,
       2,
-      "option '--type <type>' argument 'password' is invalid. Allowed choices are apiKey, basicAuth, bearerToken, oauth, custom.",
+      "--type takes one of these: apiKey, basicAuth, bearerToken, oauth, custom",
     ],
     ["a bad expiry", ["secrets", "set", "A", "--expires-at", "soon"], VALUE, 5, "Secret 'A': the expiry is not a time"],
     [
@@ -179,7 +179,7 @@ describe("secrets set and get", () => {
       ["secrets", "list", "--storage-backend", "redis"],
       "",
       2,
-      "There is no storage backend 'redis'",
+      "--storage-backend takes one of these: auto, sqlite, file",
     ],
   ])("refuses %s", async (_, args, input, code, message) => {
     const result = await box.ak(args, { input: Buffer.from(input, "latin1") });
@@ -212,10 +212,35 @@ describe("secrets set and get", () => {
 });
 
 describe("help", () => {
-  it.each([[[]], [["secrets"]], [["--help"]], [["secrets", "set", "--help"]]])("is printed for %j", async (args) => {
+  it.each([[[]], [["secrets"]], [["keys"]], [["--help"]]])("is printed for %j", async (args) => {
     const { code, stdout, stderr } = await box.ak(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^Usage: autokestra/);
+  });
+
+  it.each([
+    "run",
+    "check",
+    "export",
+    "doctor",
+    "keys list",
+    "keys export",
+    "keys import",
+    ...["set", "get", "list", "describe", "edit", "rename", "delete", "restore", "versions", "rollback"].map(
+      (command) => `secrets ${command}`,
+    ),
+    ...["import", "rotate-key", "migrate", "backup", "restore-backup"].map((command) => `secrets ${command}`),
+  ])("of %s says what it does and ends with two examples", async (command) => {
+    const { stdout } = await box.ak([...command.split(" "), "--help"]);
+    const lines = stdout.split("\n");
+    expect(lines[0]).toMatch(new RegExp(`^Usage: autokestra ${command} `));
+    expect(lines[2]).toMatch(/^[A-Z][a-z]+ /);
+    expect(lines.slice(-4)).toEqual([
+      "Examples:",
+      expect.stringContaining(`autokestra ${command}`),
+      expect.stringContaining(`autokestra ${command}`),
+      "",
+    ]);
   });
 });
 
@@ -292,18 +317,18 @@ describe("keys", () => {
     expect((await box.ak(["secrets", "get", "A", "-q"], { env })).stdout).toBe(VALUE);
     const other = await box.ak(["secrets", "get", "A"], { env: { AUTOKESTRA_SECRET_KEY: "another passphrase" } });
     expect(other).toMatchObject({ code: 4, stdout: "" });
-    expect(other.stderr).toMatch(/^error: The master key from AUTOKESTRA_SECRET_KEY \([0-9a-f]{8}\) is not the key/);
+    expect(other.stderr).toMatch(/^error: The master key from AUTOKESTRA_SECRET_KEY \([0-9a-f]{16}\) is not the key/);
     const none = await box.ak(["secrets", "get", "A"]);
     expect(none).toMatchObject({ code: 4, stdout: "" });
     expect((await box.ak(["secrets", "list"])).stdout).toMatch(/^A\t/);
   });
 
-  it.each(["deadbeef", "hunter2", "", `${"a".repeat(63)}g`])("refuses the key %j without repeating it", async (key) => {
+  it.each(["deadbeef", "hunter2", `${"a".repeat(63)}g`])("refuses the key %j without repeating it", async (key) => {
     const { code, stderr } = await box.ak(["secrets", "set", "A"], {
       input: VALUE,
       env: { AUTOKESTRA_SECRET_KEY: key },
     });
     expect(code).toBe(4);
-    if (key !== "") expect(stderr).not.toContain(key);
+    expect(stderr).not.toContain(key);
   });
 });

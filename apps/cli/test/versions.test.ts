@@ -77,6 +77,7 @@ describe("a deleted secret", () => {
     expect(listed).toMatchObject({ name: "A", deletedAt: expect.stringMatching(/^\d{4}-/) });
     expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' is back, with version 1\n");
     expect(await get("A")).toBe("value of A");
+    // Nothing is deleted by now, and the name is in use.
     expect((await box.ak(["secrets", "restore", "A"])).code).toBe(1);
     expect((await box.ak(["secrets", "restore", "NONE"])).code).toBe(3);
   });

@@ -12,7 +12,7 @@ export async function doctor({ terminal, place }: CommandContext): Promise<numbe
     const findings = await withProgress(
       terminal,
       "Opening every record",
-      async (progress) => await diagnose(installation, progress),
+      async ({ onProgress }) => await diagnose(installation, onProgress),
     );
     if (terminal.json) terminal.write(`${JSON.stringify(findings)}\n`);
     else for (const finding of findings) terminal.write(format(finding));

@@ -1,6 +1,7 @@
 import { fieldNotFound, primaryField } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
+import { parseNameArgument, shownInput } from "../rejected-input.ts";
 
 export interface GetOptions {
   readonly field?: string;
@@ -10,10 +11,11 @@ export interface GetOptions {
 /** Prints the value of a secret and nothing else. */
 export async function getSecret(
   context: CommandContext,
-  name: string,
+  nameText: string,
   { field, ...options }: GetOptions,
 ): Promise<void> {
   const { terminal } = context;
+  const name = parseNameArgument(nameText);
   const atVersion = options.atVersion === undefined ? undefined : parseWholeNumber("--at-version", options.atVersion);
   const { metadata, fields } = await withSecrets(
     context,
@@ -21,7 +23,7 @@ export async function getSecret(
     async (secrets) => await secrets.get(name, { atVersion }),
   );
   const names = Object.keys(fields);
-  if (field !== undefined && !names.includes(field)) throw fieldNotFound(field, name, names);
+  if (field !== undefined && !names.includes(field)) throw fieldNotFound(shownInput(field), name, names);
   terminal.note("warning: the value of a secret is shown here; do not leave it in a log or a screenshot");
   const wanted = field ?? primaryField(metadata.type, names);
   if (terminal.json) {

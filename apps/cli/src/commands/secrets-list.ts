@@ -18,31 +18,42 @@ export interface ListOptions {
   readonly deleted?: boolean;
   readonly limit?: string;
   readonly after?: string;
+  readonly afterId?: string;
 }
 
 const HEADER = ["NAME", "TYPE", "VERSION", "UPDATED", "EXPIRES", "TAGS", "DESCRIPTION"];
+/** Only of deleted secrets: their names may not be unique. */
+const DELETED_HEADER = [...HEADER, "DELETED", "ID"];
 
 /** Lists metadata: a table for people, tab-separated for pipes, or JSON. */
 export async function listSecrets(context: CommandContext, options: ListOptions): Promise<void> {
   const { terminal } = context;
   const filter = toFilter(options);
+  const isDeleted = options.deleted === true;
   const secrets = await withSecrets(context, false, async (store) => await store.list(filter));
   if (terminal.json) return terminal.write(`${JSON.stringify(secrets.map(toJson))}\n`);
   if (secrets.length === 0) return terminal.note("No secrets found");
-  await printTable(terminal, HEADER, secrets.map(toRow));
+  await printTable(terminal, isDeleted ? DELETED_HEADER : HEADER, secrets.map(isDeleted ? toDeletedRow : toRow));
 }
 
-function toFilter({ type, tag, prefix, deleted, after, ...texts }: ListOptions): SecretFilter {
+function toFilter({ type, tag, prefix, deleted, after, afterId, ...texts }: ListOptions): SecretFilter {
   const expiresBefore = texts.expiresBefore === undefined ? undefined : parseTimestamp(texts.expiresBefore);
   if (expiresBefore === null) {
     throw new AutokestraError("USAGE", "--expires-before takes a time", {
       hint: "Write ISO 8601, such as 2027-01-31 or 2027-01-31T12:00:00Z, or milliseconds since 1970.",
     });
   }
+  if (afterId !== undefined && after === undefined) {
+    throw new AutokestraError("USAGE", "--after-id goes with --after", { hint: "Give the name of that secret too." });
+  }
   const limit = texts.limit === undefined ? undefined : parseWholeNumber("--limit", texts.limit);
-  return { type, tags: tag, prefix, expiresBefore, state: deleted ? "deleted" : "active", limit, after };
+  return { type, tags: tag, prefix, expiresBefore, state: deleted ? "deleted" : "active", limit, after, afterId };
 }
 
 function toRow({ name, type, version, updatedAt, expiresAt, tags, description }: SecretMetadata): string[] {
   return [name, type, String(version), updatedAt, expiresAt ?? "", tags.join(","), description ?? ""];
+}
+
+function toDeletedRow(secret: SecretMetadata): string[] {
+  return [...toRow(secret), secret.deletedAt ?? "", secret.id];
 }

@@ -8,10 +8,15 @@ export async function restoreFromBackup({ terminal, place }: CommandContext, fil
   const report = await withProgress(
     terminal,
     "Opening every record",
-    async (progress) => await restoreBackup(place, file, progress),
+    async ({ onProgress, onNotice }) => await restoreBackup({ ...place, onNotice }, file, onProgress),
   );
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
-  const { secrets, versions, kept } = report;
+  const { secrets, versions, kept, tookKeys } = report;
   const before = kept === null ? "" : `. What was there before is kept: ${kept}`;
   terminal.note(`Restored: ${plural(secrets, "secret")}, ${plural(versions, "version")}${before}`);
+  if (tookKeys) {
+    terminal.note(
+      "note: there was no store here that opens, so its keys are those of the backup now: it needs the master key of that time",
+    );
+  }
 }

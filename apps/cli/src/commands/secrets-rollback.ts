@@ -1,5 +1,6 @@
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
+import { parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
 
 export interface RollbackOptions {
@@ -7,8 +8,13 @@ export interface RollbackOptions {
 }
 
 /** Makes an older version the newest. */
-export async function rollBackSecret(context: CommandContext, name: string, options: RollbackOptions): Promise<void> {
+export async function rollBackSecret(
+  context: CommandContext,
+  nameText: string,
+  options: RollbackOptions,
+): Promise<void> {
   const { terminal } = context;
+  const name = parseNameArgument(nameText);
   const to = parseWholeNumber("--to", options.to);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.rollback(name, to));
   if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);

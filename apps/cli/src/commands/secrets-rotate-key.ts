@@ -1,35 +1,71 @@
-import { openInstallation, type RotateReport, rotateKeys } from "@autokestra/engine";
+import { type RotateReport, rotateKeys } from "@autokestra/engine";
+import { plural, quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
+import { EXIT } from "../exit-code.ts";
 import { withProgress } from "../progress-bar.ts";
+import type { Terminal } from "../terminal.ts";
+import { untilSignal } from "../until-signal.ts";
 
 export interface RotateKeyOptions {
   readonly newKeyFile?: string;
+  readonly allStores?: boolean;
   readonly dataKey?: boolean;
 }
 
-/** Puts a new master key in the place of the old one; with --data-key seals every secret anew. */
-export async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<void> {
-  const installation = await openInstallation(place);
-  try {
-    const report = await withProgress(
-      terminal,
-      "Rotating keys",
-      async (onProgress) => await rotateKeys(installation, { ...options, onProgress }),
-    );
-    if (terminal.json) terminal.write(`${JSON.stringify(report)}\n`);
-    else for (const line of describe(report, options)) terminal.note(line);
-  } finally {
-    await installation.secrets.close();
+/**
+ * Replaces the master key; with --data-key encrypts every secret again. A signal ends it between two steps, and the report then says
+ * how to go on. Returns the exit code.
+ */
+export async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<number> {
+  const { result: report, signalExit } = await untilSignal(
+    async (signal) =>
+      await withProgress(
+        terminal,
+        "Rotating keys",
+        async ({ onProgress, onNotice }) =>
+          await rotateKeys({ ...place, onNotice }, { ...options, onProgress, signal }),
+      ),
+  );
+  if (terminal.json) terminal.write(`${JSON.stringify(report)}\n`);
+  else printDone(terminal, describeDone(report, options), signalExit !== null);
+  if (signalExit !== null) terminal.warn(describeRest(report, options));
+  return signalExit ?? EXIT.done;
+}
+
+/** @param isEnded somebody has to know where it stands, even with --quiet */
+function printDone(terminal: Terminal, lines: readonly string[], isEnded: boolean): void {
+  for (const line of lines) {
+    if (isEnded) terminal.warn(line);
+    else terminal.note(line);
   }
 }
 
-function describe({ before, after, keyFile, dataKeys }: RotateReport, { newKeyFile }: RotateKeyOptions): string[] {
-  const keys = dataKeys.flatMap(({ id, state, secrets }) =>
-    secrets === null ? [] : [`data key ${id} (${state}): ${secrets} secrets`],
-  );
-  const where =
+function describeDone(report: RotateReport, { newKeyFile }: RotateKeyOptions): string[] {
+  const { before, after, keyFile, otherStores, dataKeys } = report;
+  const file = quotePath(keyFile);
+  const isNew = before !== after;
+  return [
+    isNew
+      ? `Master key ${before} no longer opens these secrets; ${after} does, in ${file}`
+      : `The master key of these secrets is ${after} already, in ${file}`,
+    ...otherStores.map((folder) => `The secrets in ${quotePath(folder)} are under it too`),
+    ...dataKeys.flatMap(({ id, state, secrets }) =>
+      secrets === null || state === "destroyed" ? [] : [`data key ${id} (${state}): ${plural(secrets, "secret")}`],
+    ),
     newKeyFile === undefined
-      ? "The key before is kept beside it, ending in .old: destroy it once no backup from before is needed."
-      : `Give it with --key-file ${keyFile} from now on. The key before can be destroyed once no backup from before is needed.`;
-  return [`Master key ${before} no longer opens these secrets; ${after} does, in ${keyFile}`, ...keys, where];
+      ? "The key before is kept, as backups from before need it: `autokestra keys list` shows where"
+      : `Name it with --key-file ${file} from now on. The key before stays where it was: backups from before need it`,
+  ];
+}
+
+/** What a rotation that was interrupted has left to do. */
+function describeRest({ isComplete }: RotateReport, { newKeyFile, allStores, dataKey }: RotateKeyOptions): string {
+  if (isComplete) return "interrupted, after the last step: nothing is left to do";
+  const options = [
+    ...(newKeyFile === undefined ? [] : [`--new-key-file ${newKeyFile}`]),
+    ...(allStores ? ["--all-stores"] : []),
+    ...(dataKey ? ["--data-key"] : []),
+  ];
+  const command = ["autokestra secrets rotate-key", ...options].join(" ");
+  return `interrupted: some secrets are still encrypted under an older data key. All of them open. To finish, run: ${command}`;
 }

@@ -1,8 +1,18 @@
 import { findUnmaskable } from "@autokestra/engine";
-import { parseSecretName, type SecretType } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  parseFields,
+  type SecretFields,
+  type SecretInput,
+  type SecretMetadata,
+  type SecretName,
+  type SecretType,
+  secrecyOf,
+} from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
 import { readFields } from "../read-fields.ts";
+import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
 
 export interface SetOptions {
@@ -12,36 +22,86 @@ export interface SetOptions {
   readonly description?: string;
   readonly tag?: readonly string[];
   readonly expiresAt?: string;
+  readonly keepExpiry?: boolean;
+  readonly publicField?: readonly string[];
+  readonly maskField?: readonly string[];
   readonly ifVersion?: string;
 }
 
-/** Stores a secret: creates it, or its next version. */
+/** What is stored, once its value was checked. */
+interface CheckedInput extends SecretInput {
+  readonly fields: SecretFields;
+}
+
+/** Stores a value: a new secret, or the next version of one. */
 export async function setSecret(
   context: CommandContext,
-  name: string,
+  nameText: string,
   value: string | undefined,
   options: SetOptions,
 ): Promise<void> {
-  const { terminal } = context;
-  parseSecretName(name);
+  const name = parseNameArgument(nameText);
   const ifVersion = options.ifVersion === undefined ? undefined : parseWholeNumber("--if-version", options.ifVersion);
-  if (value !== undefined) {
-    terminal.warn("warning: a value on the command line is visible in the process list and the shell history");
+  if (options.keepExpiry && options.expiresAt !== undefined) {
+    throw new AutokestraError("USAGE", "Give either --expires-at or --keep-expiry");
   }
+  if (value !== undefined) {
+    context.terminal.warn("warning: a value on the command line is visible in the process list and the shell history");
+  }
+  // First the value: whoever types it keeps nobody else waiting, and one that is refused leaves no store behind.
+  const input = await readInput(context, name, value, options);
   await withSecrets(context, true, async (secrets) => {
-    const { description, tag: tags, expiresAt, field, fromFile } = options;
-    // A new value does not change the type of a secret, unless the person says so.
-    const type = options.type ?? (await secrets.describe(name))?.type ?? (field === undefined ? "apiKey" : "custom");
-    const fields = await readFields({ type, value, fromFile, field, canAsk: terminal.inputIsTty });
-    const input = { name, type, fields, description, tags, expiresAt };
+    const before = await secrets.find(name);
     const metadata = await secrets.set(input, { ifVersion });
-    if (metadata.expiresAt !== null && metadata.expiresAt <= new Date().toISOString()) {
-      terminal.warn(`warning: '${name}' has expired already, at ${metadata.expiresAt}`);
-    }
-    for (const unmaskable of findUnmaskable(fields)) {
-      terminal.warn(`warning: field ${unmaskable} of '${name}' is too short or too common to be masked in logs`);
-    }
-    if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
-    else terminal.note(`Secret '${name}' stored (${type}, version ${metadata.version})`);
+    report(context, input, { before, metadata });
   });
+}
+
+async function readInput(
+  context: CommandContext,
+  name: SecretName,
+  value: string | undefined,
+  options: SetOptions,
+): Promise<CheckedInput> {
+  const { description, tag: tags, expiresAt, keepExpiry, field, fromFile } = options;
+  const publicFields = parseFieldNames("--public-field", options.publicField);
+  const maskFields = parseFieldNames("--mask-field", options.maskField);
+  // A new value does not change the type of a secret, unless the person says so.
+  const type = options.type ?? (await storedType(context, name)) ?? (field === undefined ? "apiKey" : "custom");
+  const canAsk = context.terminal.inputIsTty;
+  const fields = parseFields(name, type, await readFields({ type, value, fromFile, field, canAsk }));
+  return { name, type, fields, description, tags, expiresAt, keepExpiry, publicFields, maskFields };
+}
+
+async function storedType(context: CommandContext, name: SecretName): Promise<SecretType | undefined> {
+  return await withSecrets(context, false, async (secrets) => (await secrets.find(name))?.type);
+}
+
+/** A change of a secret. */
+interface Change {
+  readonly before: SecretMetadata | null;
+  readonly metadata: SecretMetadata;
+}
+
+function report({ terminal }: CommandContext, input: CheckedInput, { before, metadata }: Change): void {
+  const { name, type, version, expiresAt } = metadata;
+  const dropped = before?.expiresAt ?? null;
+  if (dropped !== null && expiresAt === null) {
+    terminal.note(`note: the expiry ${dropped} of '${name}' is dropped; --keep-expiry keeps it`);
+  }
+  if (expiresAt !== null && expiresAt <= new Date().toISOString()) {
+    terminal.warn(`warning: '${name}' has expired already, at ${expiresAt}`);
+  }
+  for (const field of unmaskableFields(input)) {
+    terminal.warn(`warning: field ${field} of '${name}' is too short or too common to be masked in logs`);
+  }
+  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  else terminal.note(`Secret '${name}' stored (${type}, version ${version})`);
+}
+
+/** Fields that are to be masked and cannot be. */
+function unmaskableFields({ type, fields, publicFields = [], maskFields = [] }: CheckedInput): readonly string[] {
+  const secrecy = secrecyOf(type, fields, { public: publicFields, masked: maskFields });
+  const shown = new Set(secrecy.filter((field) => field.public).map((field) => field.name));
+  return findUnmaskable(fields).filter((field) => !shown.has(field));
 }

@@ -1,0 +1,28 @@
+import { resolve } from "node:path";
+import { exportKey } from "@autokestra/engine";
+import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import type { CommandContext } from "../command-context.ts";
+
+export interface KeysExportOptions {
+  readonly to: string;
+}
+
+/** Writes one master key to a file of its own. */
+export async function exportMasterKey(
+  { terminal, place }: CommandContext,
+  fingerprint: string,
+  { to }: KeysExportOptions,
+): Promise<void> {
+  // It may be the key itself: it is not repeated.
+  if (!/^[0-9a-f]{16}$/.test(fingerprint)) {
+    throw new AutokestraError("USAGE", "The fingerprint of a key is 16 hexadecimal digits in lower case", {
+      hint: "`autokestra keys list` shows the fingerprints.",
+    });
+  }
+  const file = resolve(to);
+  await exportKey({ keyFile: place.keyFile }, fingerprint, file);
+  if (terminal.json) return terminal.write(`${JSON.stringify({ fingerprint, path: file })}\n`);
+  terminal.note(
+    `Key ${fingerprint} was written to ${quotePath(file)}. Whoever reads that file can open what the key opens`,
+  );
+}

@@ -1,0 +1,62 @@
+import { listKeys } from "@autokestra/engine";
+import { quotePath } from "@autokestra/secrets-core";
+import type { CommandContext } from "../command-context.ts";
+import { printTable } from "../print-table.ts";
+
+const HEADER = ["FINGERPRINT", "KIND", "STATE", "PATHS", "STORES", "BACKUPS"];
+
+/** A key as `--json` prints it. `kind` is null for a key that known stores or backups need and that is not here. */
+interface ShownKey {
+  readonly fingerprint: string | null;
+  readonly kind: "bytes" | "passphrase" | null;
+  readonly paths: readonly string[];
+  readonly isDefault: boolean;
+  readonly isPending: boolean;
+  readonly stores: readonly { readonly path: string; readonly state: "uses" | "left" }[];
+  readonly backups: readonly { readonly path: string; readonly madeAt: string }[];
+}
+
+/** Lists the master keys of this machine: a table for people, tab-separated for pipes, or JSON. Never a key. */
+export async function listMasterKeys({ terminal, place }: CommandContext): Promise<void> {
+  const { keyFile } = place;
+  const { keys, missing } = await listKeys({ keyFile, onNotice: (text) => terminal.note(`note: ${text}`) });
+  const shown: readonly ShownKey[] = [
+    ...keys.map(toShown),
+    ...missing.map(({ fingerprint, stores, backups }) =>
+      toShown({ fingerprint, kind: null, paths: [], isDefault: false, isPending: false, stores, backups }),
+    ),
+  ];
+  if (terminal.json) terminal.write(`${JSON.stringify(shown)}\n`);
+  else if (shown.length === 0) terminal.note("No keys found");
+  else {
+    // People read one path a line.
+    const separator = terminal.outputIsTty ? "\n" : ", ";
+    const rows = shown.map((key) => toRow(key, separator));
+    await printTable(terminal, HEADER, rows);
+  }
+  terminal.note(
+    "note: copies of keys, stores and backups that were made by other means or on other machines are not known",
+  );
+}
+
+function toShown({ fingerprint, kind, paths, isDefault, isPending, stores, backups }: ShownKey): ShownKey {
+  return { fingerprint, kind, paths, isDefault, isPending, stores, backups };
+}
+
+function toRow(key: ShownKey, separator: string): string[] {
+  const { fingerprint, kind, paths, isDefault, isPending, stores, backups } = key;
+  const state = kind === null ? "not here" : isDefault ? "default" : isPending ? "prepared" : "kept";
+  return [
+    fingerprint ?? "unknown",
+    kind === null ? "" : kind === "bytes" ? "key" : "passphrase",
+    state,
+    paths.map(showPath).join(separator),
+    stores.map((store) => showPath(store.path) + (store.state === "left" ? " (before)" : "")).join(separator),
+    backups.map(({ path }) => showPath(path)).join(separator),
+  ];
+}
+
+/** On one line, without quotes around it. */
+function showPath(path: string): string {
+  return quotePath(path).slice(1, -1);
+}

@@ -1,0 +1,75 @@
+import type { FieldSecrecy, FieldValue, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
+import { type CommandContext, withSecrets } from "../command-context.ts";
+import { printTable } from "../print-table.ts";
+import { parseNameArgument } from "../rejected-input.ts";
+import { toJson } from "../secret-json.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Shows everything about a secret but its hidden values: lines and tables for people, tab-separated for pipes, or JSON. */
+export async function describeSecret(context: CommandContext, nameText: string): Promise<void> {
+  const { terminal } = context;
+  const name = parseNameArgument(nameText);
+  const description = await withSecrets(context, false, async (secrets) => await secrets.describe(name));
+  if (terminal.json) terminal.write(`${JSON.stringify(toFullJson(description))}\n`);
+  else await print(terminal, description);
+}
+
+/** The keys that `list` prints, and more. */
+function toFullJson({ metadata, fields, publicFields, versions }: SecretDescription): object {
+  return {
+    ...toJson(metadata),
+    revision: metadata.revision,
+    fields: fields.map(({ name, public: isPublic, masked }) => ({ name, public: isPublic, masked })),
+    publicFields,
+    versions: versions.map(({ version, updatedAt }) => ({ version, createdAt: updatedAt })),
+  };
+}
+
+async function print(
+  terminal: Terminal,
+  { metadata, fields, publicFields, versions }: SecretDescription,
+): Promise<void> {
+  const fieldRows = fields.map((field) => [field.name, secrecyInWords(field), showValue(publicFields[field.name])]);
+  const versionRows = versions.map(({ version, updatedAt }) => [String(version), updatedAt]);
+  if (!terminal.outputIsTty) {
+    const rows = [
+      ...metadataRows(metadata),
+      ...fieldRows.map((row) => ["field", ...row]),
+      ...versionRows.map((row) => ["version", ...row]),
+    ];
+    await printTable(terminal, [], rows);
+    return;
+  }
+  for (const [label = "", value] of metadataRows(metadata)) terminal.write(`${label.padEnd(13)}${value}\n`);
+  terminal.write("\n");
+  await printTable(terminal, ["FIELD", "SECRECY", "VALUE"], fieldRows);
+  terminal.write("\n");
+  await printTable(terminal, ["VERSION", "CREATED"], versionRows);
+}
+
+function metadataRows(metadata: SecretMetadata): string[][] {
+  const { id, name, type, description, tags, version, revision, createdAt, updatedAt, expiresAt } = metadata;
+  return [
+    ["name", name],
+    ["id", id],
+    ["type", type],
+    ["description", description ?? ""],
+    ["tags", tags.join(",")],
+    ["version", String(version)],
+    ["revision", String(revision)],
+    ["created", createdAt],
+    ["updated", updatedAt],
+    ["expires", expiresAt ?? "never"],
+  ];
+}
+
+function secrecyInWords({ public: isPublic, masked }: FieldSecrecy): string {
+  if (isPublic) return "public";
+  return masked ? "secret" : "secret, masked inside credentials only";
+}
+
+/** On one line, with nothing in it that a terminal would act on. */
+function showValue(value: FieldValue | undefined): string {
+  const text = typeof value === "object" ? value.join(" ") : String(value ?? "");
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`);
+}

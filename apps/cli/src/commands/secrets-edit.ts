@@ -1,0 +1,51 @@
+import { AutokestraError, type SecretEdit } from "@autokestra/secrets-core";
+import { type CommandContext, withSecrets } from "../command-context.ts";
+import { parseWholeNumber } from "../options.ts";
+import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
+import { toJson } from "../secret-json.ts";
+
+export interface EditOptions {
+  readonly description?: string;
+  readonly tag?: readonly string[];
+  readonly untag?: readonly string[];
+  readonly expiresAt?: string;
+  readonly publicField?: readonly string[];
+  readonly maskField?: readonly string[];
+  readonly secretField?: readonly string[];
+  readonly ifRevision?: string;
+}
+
+/** Changes what is said about a secret. Reads no input and asks nothing. */
+export async function editSecret(context: CommandContext, nameText: string, options: EditOptions): Promise<void> {
+  const { terminal } = context;
+  const name = parseNameArgument(nameText);
+  const change = toChange(options);
+  if (Object.values(change).every((part) => part === undefined)) throw nothingToChange();
+  const ifRevision =
+    options.ifRevision === undefined ? undefined : parseWholeNumber("--if-revision", options.ifRevision);
+  const metadata = await withSecrets(
+    context,
+    false,
+    async (secrets) => await secrets.edit(name, change, { ifRevision }),
+  );
+  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  else terminal.note(`Secret '${name}' changed (version ${metadata.version}, revision ${metadata.revision})`);
+}
+
+function toChange({ description, tag, untag, expiresAt, ...options }: EditOptions): SecretEdit {
+  return {
+    description: description === "" ? null : description,
+    addTags: tag,
+    removeTags: untag,
+    expiresAt: expiresAt === "never" ? null : expiresAt,
+    publicFields: parseFieldNames("--public-field", options.publicField),
+    maskFields: parseFieldNames("--mask-field", options.maskField),
+    secretFields: parseFieldNames("--secret-field", options.secretField),
+  };
+}
+
+function nothingToChange(): AutokestraError {
+  return new AutokestraError("USAGE", "Nothing to change was given", {
+    hint: "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
+  });
+}
