@@ -10,10 +10,10 @@ const SIZES = [10, 1_000, 10_000];
 /** @returns {Promise<string[][]>} A table. */
 export async function measureRotation() {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
-  const installations = [];
   try {
-    for (const size of SIZES) installations.push(await createInstallation(join(folder, String(size)), size));
-    const ways = installations.map((installation, index) => [SIZES[index], () => rotateKeys(installation)]);
+    const places = SIZES.map((size) => placeIn(join(folder, String(size))));
+    for (const [index, place] of places.entries()) await fill(place, SIZES[index] ?? 0);
+    const ways = places.map((place, index) => [SIZES[index], () => rotateKeys(place)]);
     const times = await measure(Object.fromEntries(ways), { rounds: 15, operations: 1 });
     const milliseconds = SIZES.map((size) => (times[size] ?? Number.NaN) / 1000);
     const rows = milliseconds.map((time, index) => {
@@ -21,24 +21,23 @@ export async function measureRotation() {
     });
     return [["", "ms", "to 10 secrets"], ...rows];
   } finally {
-    for (const { secrets } of installations) await secrets.close();
     rmSync(folder, { recursive: true });
   }
 }
 
-/** @param {string} folder @param {number} size */
-async function createInstallation(folder, size) {
-  const installation = await openInstallation({
-    env: {},
-    backend: "sqlite",
-    storagePath: join(folder, "secrets"),
-    keyFile: join(folder, "secret.key"),
-  });
+/** @param {string} folder */
+function placeIn(folder) {
+  return { env: {}, backend: "sqlite", storagePath: join(folder, "secrets"), keyFolder: join(folder, "keys") };
+}
+
+/** @param {import("../../packages/engine/dist/index.js").SecretsOptions} place @param {number} size */
+async function fill(place, size) {
+  const { secrets } = await openInstallation(place);
   const inputs = Array.from({ length: size }, (_, index) => ({
     name: `SECRET_${index}`,
     type: /** @type {const} */ ("apiKey"),
     fields: { value: randomBytes(24).toString("base64") },
   }));
-  await installation.secrets.setAll(inputs);
-  return installation;
+  await secrets.setAll(inputs);
+  await secrets.close();
 }

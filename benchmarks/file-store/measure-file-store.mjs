@@ -77,8 +77,8 @@ function nameOf(index) {
 /** @param {string} name @param {number} versions */
 function sampleHistory(name, versions) {
   return Array.from({ length: versions }, (_, index) => {
-    const { metadata, envelope } = sampleSecret(name, { version: index + 1, tags: ["production"] });
-    return { metadata, envelope: { ...envelope, ciphertext: randomBytes(CIPHERTEXT) } };
+    const secret = sampleSecret(name, { version: index + 1, tags: ["production"] });
+    return { ...secret, envelope: { ...secret.envelope, ciphertext: randomBytes(CIPHERTEXT) } };
   });
 }
 
@@ -92,7 +92,7 @@ function setter(store, versions) {
   let version = versions;
   return async () => {
     const secret = sampleSecret(nameOf(0), { version: version + 1, tags: ["production"] });
-    await store.put([{ secret, expectedVersion: version }], null);
+    await store.put([{ secret, expected: { id: secret.metadata.id, revision: version } }], null);
     version += 1;
   };
 }

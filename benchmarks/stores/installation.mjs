@@ -3,8 +3,6 @@ import { createSecretService, parseSecretName } from "../../packages/secrets-cor
 import { createSecretEncryption, createStoreKeys } from "../../packages/secrets-crypto/dist/index.js";
 import { openSqliteStore } from "../../packages/secrets-store-sqlite/dist/index.js";
 
-/** @typedef {import("../../packages/secrets-core/dist/index.js").SealedSecret} SealedSecret */
-
 /** How many secrets are loaded at once. */
 const BATCH = 5000;
 
@@ -15,20 +13,34 @@ const BATCH = 5000;
  */
 export async function openInstallation(path, size) {
   const store = await openSqliteStore(path);
-  const key = {
-    source: "benchmark",
-    otherSource: null,
-    kind: /** @type {const} */ ("bytes"),
-    material: randomBytes(32),
-  };
-  const provider = { load: async () => key, generate: async () => key, pending: async () => [] };
-  const encryption = createSecretEncryption(createStoreKeys(store, provider));
+  const encryption = createSecretEncryption(createStoreKeys(store, createProvider()));
   const secrets = createSecretService({ store, encryption, now: () => TIME, newId: () => crypto.randomUUID() });
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
-    await store.load(await Promise.all(names.map(async (name) => [await sealSample(encryption, name)])));
+    const { secrets: sealed } = await encryption.seal(names.map(sample));
+    await store.load(sealed.map((secret) => [secret]));
   }
   return { store, encryption, secrets };
+}
+
+/** One random master key. */
+function createProvider() {
+  const bytes = randomBytes(32);
+  const key = {
+    source: "benchmark",
+    kind: /** @type {const} */ ("bytes"),
+    bytes: async () => Buffer.from(bytes),
+    stretchingForNewStore: async () => null,
+  };
+  const search = async () => ({
+    isGiven: true,
+    places: [],
+    first: key,
+    async *keys() {
+      yield key;
+    },
+  });
+  return { search, generate: async () => key };
 }
 
 const TIME = "2026-01-02T03:04:05.678Z";
@@ -40,27 +52,25 @@ export function nameOf(index) {
 
 /** The plaintext of a secret: 256 bytes. */
 export const PLAINTEXT = /** @type {import("../../packages/secrets-core/dist/index.js").Plaintext} */ (
-  JSON.stringify({ value: "x".repeat(256 - '{"value":""}'.length) })
+  JSON.stringify({ fields: { value: "x".repeat(209) }, public: [], masked: [] })
 );
 
-/**
- * @param {import("../../packages/secrets-core/dist/index.js").SecretEncryption} encryption
- * @param {import("../../packages/secrets-core/dist/index.js").SecretName} name
- * @returns {Promise<SealedSecret>}
- */
-export async function sealSample(encryption, name, version = 1) {
+/** @param {import("../../packages/secrets-core/dist/index.js").SecretName} name */
+export function sample(name) {
   const metadata = {
     id: crypto.randomUUID(),
     name,
     type: /** @type {const} */ ("apiKey"),
     description: null,
     tags: [],
-    version,
+    version: 1,
+    revision: 1,
     createdAt: TIME,
     updatedAt: TIME,
     expiresAt: null,
     deletedAt: null,
+    importedId: null,
+    policy: null,
   };
-  const { envelope } = await encryption.seal(metadata, PLAINTEXT);
-  return { metadata, envelope };
+  return { metadata, plaintext: PLAINTEXT };
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { measure } from "../measure.mjs";
-import { nameOf, openInstallation, sealSample } from "./installation.mjs";
+import { nameOf, openInstallation, sample } from "./installation.mjs";
 import { openRawStore } from "./raw-store.mjs";
 import { openRawVersions } from "./raw-versions.mjs";
 
@@ -13,8 +13,9 @@ export async function measureWriting(root) {
   const folder = join(root, "write");
   mkdirSync(folder, { mode: 0o700 });
   const { store, encryption, secrets } = await openInstallation(join(folder, "secrets.db"), SIZE);
-  const { envelope } = await sealSample(encryption, nameOf(0));
-  const header = await store.readHeader();
+  const { secrets: samples, header } = await encryption.seal([sample(nameOf(0))]);
+  const [sealed] = samples;
+  if (sealed === undefined) throw new TypeError("nothing was sealed");
   const current = new Map((await store.list()).map((metadata) => [metadata.name, metadata]));
   const raw = openRawStore(join(folder, "raw.db"), SIZE);
   const next = createWalk();
@@ -23,8 +24,9 @@ export async function measureWriting(root) {
   async function put(keepVersions) {
     const stored = current.get(next());
     if (stored === undefined) throw new TypeError("there is no such secret");
-    const metadata = { ...stored, version: stored.version + 1 };
-    await store.put([{ secret: { metadata, envelope }, expectedVersion: stored.version }], header, { keepVersions });
+    const { version, revision } = stored;
+    const metadata = { ...stored, version: version + 1, revision: revision + 1 };
+    await store.put([{ secret: { ...sealed, metadata }, expected: stored }], header, { keepVersions });
     current.set(metadata.name, metadata);
   }
 
@@ -43,7 +45,7 @@ export async function measureWriting(root) {
     } = await measure(
       {
         upsert: () => raw.put(next(), ++version),
-        statements: () => same.put(next(), envelope),
+        statements: () => same.put(next(), sealed),
         ours: () => put(keepVersions),
       },
       { rounds: 21, operations: 500 },

@@ -6,15 +6,13 @@ import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fewFiles, fileSizeLimit, foreignOwner, fullDisk, locked, noInodes, readOnly } from "./support/disk-faults.mjs";
 import { fill, placeOf, run } from "./support/installation.mjs";
+import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { STORE_COMMANDS } from "./support/store-commands.mjs";
 import { Figures, tryCommand } from "./support/try-command.mjs";
 import { tryRun } from "./support/try-run.mjs";
 
 const isShort = process.argv.includes("--short");
-/** Said to itself, inside a mount namespace: whatever it mounts is gone with it. */
-const INSIDE = "--inside";
-const isRoot = process.geteuid?.() === 0;
 
 /** @param {string} tool */
 function isMissing(tool) {
@@ -27,8 +25,8 @@ function isMissing(tool) {
  * @param {() => Promise<{ figure: string, pass: boolean }>} work
  */
 async function row(id, tools, work) {
-  const missing = ["unshare", "mount", ...tools].filter(isMissing);
-  if (!isRoot) missing.push("root");
+  const missing = ["mount", ...tools].filter(isMissing);
+  if (!HAS_OWN_MOUNTS) missing.push("unshare as root");
   return missing.length > 0 ? { id, figure: "not run", missing: missing.join(", ") } : { id, ...(await work()) };
 }
 
@@ -145,12 +143,6 @@ async function rows() {
   ];
 }
 
-if (process.argv.includes(INSIDE) || !isRoot || isMissing("unshare")) {
-  console.log(JSON.stringify(await rows()));
-} else {
-  // 200: so that it does not take long to open all that may be open.
-  const limit = isMissing("prlimit") ? [] : ["prlimit", "--nofile=200"];
-  const script = [...limit, process.execPath, ...process.argv.slice(1), INSIDE];
-  const { status } = spawnSync("unshare", ["--mount", "--propagation", "private", ...script], { stdio: "inherit" });
-  process.exitCode = status ?? 1;
-}
+// 200: so that it does not take long to open all that may be open.
+const limit = isMissing("prlimit") ? [] : ["prlimit", "--nofile=200"];
+if (!runWithOwnMounts(limit)) console.log(JSON.stringify(await rows()));

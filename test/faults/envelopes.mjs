@@ -16,7 +16,7 @@ const DAMAGES = [
   ...[0, 11, 13, 1000].map((length) => ({ nonce: bytes(length) })),
   ...[0, 15, 17, 1000].map((length) => ({ tag: bytes(length) })),
   ...[0, 1, 15, 16, 10_000].map((length) => ({ ciphertext: bytes(length) })),
-  ...[0, 2, 255, 2 ** 31].map((format) => ({ format })),
+  ...[0, 1, 255, 2 ** 31].map((format) => ({ format })),
   ...["", "zzzzzzzz", "00000000", "0".repeat(100)].map((keyId) => ({ keyId })),
 ];
 
@@ -46,7 +46,7 @@ function damageDatabase(folder, damage) {
   const database = new Database(join(placeOf(folder), "secrets.db"));
   for (const [key, value] of Object.entries(damage)) {
     const column = key === "keyId" ? "key_id" : key;
-    database.prepare(`UPDATE secrets SET ${column} = ? WHERE name = 'A' AND is_current = 1`).run(value);
+    database.prepare(`UPDATE secret_versions SET ${column} = ? WHERE name = 'A' AND is_current = 1`).run(value);
   }
   database.close();
 }

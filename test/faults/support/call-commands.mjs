@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { backUpStore, openInstallation } from "../../../packages/engine/dist/index.js";
 import { environment } from "./sandbox.mjs";
 
+/** Where a rotation to another file puts the new key. */
+export const OTHER_KEY = "home/.autokestra/other";
+
 /**
  * @typedef {object} MutatingCommand
  * @property {string} name
@@ -20,9 +23,12 @@ export const MUTATING_COMMANDS = [
   { name: "delete", args: () => ["secrets", "delete", "A", "--force"] },
   { name: "purge", args: () => ["secrets", "delete", "A", "--purge", "--force"], short: true, kill: true },
   { name: "restore", args: () => ["secrets", "restore", "GONE"] },
+  { name: "edit", args: () => ["secrets", "edit", "A", "--expires-at", "2100-01-01", "--description", "for tests"] },
+  { name: "rename", args: () => ["secrets", "rename", "A", "B"], short: true, kill: true },
   { name: "rollback", args: () => ["secrets", "rollback", "A", "--to", "1"] },
   { name: "import", args: () => ["secrets", "import", "--from", "json", "--file", "import.json"] },
   { name: "rotate-key", args: () => ["secrets", "rotate-key"] },
+  { name: "rotate-key, other file", args: () => ["secrets", "rotate-key", "--new-key-file", OTHER_KEY] },
   { name: "migrate", args: (backend) => ["secrets", "migrate", "--to", other(backend)], short: true, kill: true },
   { name: "backup", args: () => ["secrets", "backup", "copy"] },
   { name: "restore-backup", args: () => ["secrets", "restore-backup", "earlier"], short: true, kill: true },

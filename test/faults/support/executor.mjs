@@ -4,6 +4,7 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { backUpStore, migrateStore, openSecrets, restoreBackup } from "../../../packages/engine/dist/index.js";
+import { labelOf } from "./model.mjs";
 
 /** @import { Operation } from "./model.mjs" */
 
@@ -15,15 +16,22 @@ let secrets = await openSecrets({ ...place, backend });
 async function perform(operation) {
   switch (operation.kind) {
     case "set":
-      return await secrets.setAll(Object.entries(operation.values).map(([name, value]) => toInput(name, value)));
+      return await set(operation.values, operation.serial);
     case "delete":
       return await secrets.delete(operation.name);
     case "purge":
       return await secrets.delete(operation.name, { purge: true });
     case "restore":
-      return await secrets.restore(operation.name);
+      return await restore(operation);
     case "rollback":
       return await secrets.rollback(operation.name, operation.to);
+    case "edit":
+      return await secrets.edit(operation.name, {
+        description: operation.description,
+        expiresAt: operation.expiresAt,
+      });
+    case "rename":
+      return await secrets.rename(operation.name, operation.to);
     case "backup":
       return await backUpStore(place, join(folder, operation.file));
     case "migrate":
@@ -33,9 +41,22 @@ async function perform(operation) {
   }
 }
 
-/** @param {string} name @param {string} value */
-function toInput(name, value) {
-  return { name, type: /** @type {const} */ ("apiKey"), fields: { value } };
+/** A secret that is new has its label as a tag, and keeps it. @param {Readonly<Record<string, string>>} values @param {number} serial */
+async function set(values, serial) {
+  const inputs = Object.entries(values).map(async ([name, value]) => ({
+    name,
+    type: /** @type {const} */ ("apiKey"),
+    fields: { value },
+    ...((await secrets.find(name)) === null ? { tags: [labelOf(name, serial)] } : {}),
+  }));
+  return await secrets.setAll(await Promise.all(inputs));
+}
+
+/** @param {Extract<Operation, { kind: "restore" }>} operation */
+async function restore({ name, label, isNewest }) {
+  if (isNewest) return await secrets.restore(name);
+  const [found] = await secrets.list({ state: "deleted", name, tags: [label] });
+  return await secrets.restore(name, { id: found?.id });
 }
 
 /** With the store closed, as it must be for what replaces it. @param {() => Promise<unknown>} work */

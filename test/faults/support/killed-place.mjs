@@ -26,7 +26,7 @@ import { environment, everythingIn } from "./sandbox.mjs";
  * @typedef {object} KillOptions
  * @property {Random} random
  * @property {boolean} moves Migrations and backups too.
- * @property {number} start How long a process takes to start and to open a store, in milliseconds.
+ * @property {number} start How long a process takes to start, and to make a store and the first secret, in milliseconds.
  * @property {KillFigures} figures
  */
 
@@ -77,7 +77,7 @@ export function createKilledPlace(folder, backend, { random, moves, start, figur
     for await (const line of createInterface({ input: child.stdout })) {
       if (line === "open") {
         figures.inTime += 1;
-        if (!isEarly) killAfter(random() * 300);
+        if (!isEarly) killAfter(random() * start);
         continue;
       }
       figures.acks += 1;
@@ -99,11 +99,13 @@ export function createKilledPlace(folder, backend, { random, moves, start, figur
     const found = await readState({ storagePath: join(folder, "secrets"), env: environmentOf(folder) });
     // In this order: a backup that was not acknowledged is none.
     if (isSame(found, model)) return;
-    if (!isSame(found, after)) {
-      figures.violations += 1;
-      figures.lost += Math.min(countLost(found, model), countLost(found, after));
-      console.log(`neither before nor after ${summary(underWay)}`);
+    if (isSame(found, after)) {
+      model = after;
+      return;
     }
+    figures.violations += 1;
+    figures.lost += Math.min(countLost(found, model), countLost(found, after));
+    console.log(`neither before nor after ${summary(underWay)}`);
     model = { ...model, ...found };
   }
 
@@ -122,7 +124,7 @@ export function createKilledPlace(folder, backend, { random, moves, start, figur
     /** Lets one process live, and counts what it has not swept. */
     async sweep() {
       const { child, ended } = startExecutor(folder, model.backend);
-      child.stdin.end(`${JSON.stringify({ kind: "set", values: { LAST: "value" } })}\n`);
+      child.stdin.end(`${JSON.stringify({ kind: "set", serial: serial + 1, values: { LAST: "value" } })}\n`);
       await ended;
       const left = everythingIn(folder).filter((path) => path.endsWith(".draft"));
       for (const path of left) {

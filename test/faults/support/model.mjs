@@ -2,18 +2,28 @@
  * What a store must hold, and what an operation makes of it.
  *
  * @typedef {{ version: number, value: string }} Version
- * @typedef {{ deleted: boolean, versions: readonly Version[] }} Entry The newest version first.
- * @typedef {Readonly<Record<string, Entry>>} Secrets
+ * @typedef {object} Entry
+ * @property {string} label The tag of the secret, which tells it from others that had its name.
+ * @property {string} name
+ * @property {number | null} deletedAt Greater for one that was deleted later.
+ * @property {string | null} description
+ * @property {string | null} expiresAt
+ * @property {readonly Version[]} versions The newest version first.
+ *
+ * @typedef {readonly Entry[]} Secrets
  * @typedef {{ backend: string, secrets: Secrets }} State
  * @typedef {State & { backups: Readonly<Record<string, Secrets>> }} Model
  */
 
 /**
- * @typedef {{ kind: "set", values: Readonly<Record<string, string>> }
- *   | { kind: "delete" | "restore" | "purge", name: string }
+ * @typedef {{ serial: number } & ({ kind: "set", values: Readonly<Record<string, string>> }
+ *   | { kind: "delete" | "purge", name: string }
+ *   | { kind: "restore", name: string, label: string, isNewest: boolean }
  *   | { kind: "rollback", name: string, to: number }
+ *   | { kind: "edit", name: string, description: string, expiresAt: string | null }
+ *   | { kind: "rename", name: string, to: string }
  *   | { kind: "migrate", to: string }
- *   | { kind: "backup" | "restore-backup", file: string }} Operation
+ *   | { kind: "backup" | "restore-backup", file: string })} Operation `serial` is greater for each that follows.
  */
 
 /** So many versions of a secret are kept: few, so that many are dropped. */
@@ -21,7 +31,12 @@ export const KEPT = 4;
 
 /** @param {string} backend @returns {Model} */
 export function emptyModel(backend) {
-  return { backend, secrets: {}, backups: {} };
+  return { backend, secrets: [], backups: {} };
+}
+
+/** The tag of a secret that an operation makes. @param {string} name @param {number} serial */
+export function labelOf(name, serial) {
+  return `${name}-${serial}`;
 }
 
 /**
@@ -34,58 +49,94 @@ export function emptyModel(backend) {
 export function apply(model, operation) {
   const { secrets, backups } = model;
   switch (operation.kind) {
-    case "set":
-      return { ...model, secrets: Object.entries(operation.values).reduce(addVersion, secrets) };
-    case "delete":
-    case "restore":
-      return { ...model, secrets: mark(secrets, operation.name, operation.kind === "delete") };
-    case "purge":
-      return { ...model, secrets: without(secrets, operation.name) };
-    case "rollback":
-      return { ...model, secrets: addVersion(secrets, [operation.name, valueAt(secrets, operation)]) };
     case "migrate":
       return { ...model, backend: operation.to };
     case "backup":
       return { ...model, backups: { ...backups, [operation.file]: secrets } };
-    default:
+    case "restore-backup":
       // The store keeps its kind.
-      return { ...model, secrets: backups[operation.file] ?? {} };
+      return { ...model, secrets: backups[operation.file] ?? [] };
+    default:
+      return { ...model, secrets: change(secrets, operation) };
   }
 }
 
-/** @param {Secrets} secrets @param {readonly [string, string]} version @returns {Secrets} */
-function addVersion(secrets, [name, value]) {
-  const { versions } = secrets[name] ?? { versions: [] };
+/**
+ * @param {Secrets} secrets
+ * @param {Exclude<Operation, { kind: "migrate" | "backup" | "restore-backup" }>} operation
+ * @returns {Secrets}
+ */
+function change(secrets, operation) {
+  switch (operation.kind) {
+    case "set":
+      return Object.entries(operation.values).reduce(
+        (before, [name, value]) => set(before, name, value, operation.serial),
+        secrets,
+      );
+    case "delete":
+      return edit(secrets, operation.name, () => ({ deletedAt: operation.serial }));
+    case "purge":
+      return secrets.filter(({ name }) => name !== operation.name);
+    case "restore":
+      return secrets.map((entry) => (entry.label === operation.label ? { ...entry, deletedAt: null } : entry));
+    case "rollback":
+      return edit(secrets, operation.name, (entry) => addVersion(entry, valueAt(entry, operation.to)));
+    case "edit":
+      return edit(secrets, operation.name, () => ({
+        description: operation.description,
+        expiresAt: operation.expiresAt,
+      }));
+    default:
+      return edit(secrets, operation.name, () => ({ name: operation.to }));
+  }
+}
+
+/** Changes the one of this name that is not deleted. @param {Secrets} secrets @param {string} name @param {(entry: Entry) => Partial<Entry>} changed @returns {Secrets} */
+function edit(secrets, name, changed) {
+  return secrets.map((entry) => (isLiving(entry, name) ? { ...entry, ...changed(entry) } : entry));
+}
+
+/** @param {Entry} entry @param {string} name */
+function isLiving(entry, name) {
+  return entry.name === name && entry.deletedAt === null;
+}
+
+/** @param {Secrets} secrets @param {string} name @param {string} value @param {number} serial @returns {Secrets} */
+function set(secrets, name, value, serial) {
+  // A new value has no expiry unless it is told one.
+  const known = edit(secrets, name, (entry) => ({ ...addVersion(entry, value), expiresAt: null }));
+  if (secrets.some((entry) => isLiving(entry, name))) return known;
+  const versions = [{ version: 1, value }];
+  return [
+    ...secrets,
+    { label: labelOf(name, serial), name, deletedAt: null, description: null, expiresAt: null, versions },
+  ];
+}
+
+/** @param {Entry} entry @param {string} value */
+function addVersion({ versions }, value) {
   const next = { version: (versions[0]?.version ?? 0) + 1, value };
-  return { ...secrets, [name]: { deleted: false, versions: [next, ...versions].slice(0, KEPT) } };
+  return { versions: [next, ...versions].slice(0, KEPT) };
 }
 
-/** @param {Secrets} secrets @param {string} name @param {boolean} deleted @returns {Secrets} */
-function mark(secrets, name, deleted) {
-  return { ...secrets, [name]: { versions: [], ...secrets[name], deleted } };
-}
-
-/** @param {Secrets} secrets @param {string} name @returns {Secrets} */
-function without(secrets, name) {
-  return Object.fromEntries(Object.entries(secrets).filter(([other]) => other !== name));
-}
-
-/** @param {Secrets} secrets @param {{ name: string, to: number }} rollback */
-function valueAt(secrets, { name, to }) {
-  return secrets[name]?.versions.find(({ version }) => version === to)?.value ?? "";
+/** @param {Entry} entry @param {number} wanted */
+function valueAt({ versions }, wanted) {
+  return versions.find(({ version }) => version === wanted)?.value ?? "";
 }
 
 /** Whether a store holds what the model says. Where there are no secrets it may not have been made yet. @param {State} found @param {State} model */
 export function isSame(found, model) {
   const { backend } = found;
-  const isUnmade = backend === "memory" && Object.keys(model.secrets).length === 0;
+  const isUnmade = backend === "memory" && model.secrets.length === 0;
   return (isUnmade || backend === model.backend) && describe(found.secrets) === describe(model.secrets);
 }
 
 /** Equal texts for equal secrets. @param {Secrets} secrets */
 export function describe(secrets) {
-  const entries = Object.keys(secrets).toSorted();
-  return JSON.stringify(entries.map((name) => [name, secrets[name]?.deleted, secrets[name]?.versions.map(inOrder)]));
+  const entries = secrets.map(({ label, name, deletedAt, description, expiresAt, versions }) =>
+    JSON.stringify([name, label, deletedAt !== null, description, expiresAt, versions.map(inOrder)]),
+  );
+  return entries.toSorted().join("\n");
 }
 
 /** @param {Version} version */
@@ -95,9 +146,11 @@ function inOrder({ version, value }) {
 
 /** How many versions of `model` are nowhere in `found`. @param {State} found @param {State} model */
 export function countLost(found, model) {
-  const lost = Object.entries(model.secrets).map(([name, { versions }]) => {
-    const stored = new Set(found.secrets[name]?.versions.map((version) => String(inOrder(version))));
-    return versions.filter((version) => !stored.has(String(inOrder(version)))).length;
-  });
-  return lost.reduce((sum, count) => sum + count, 0);
+  const stored = new Set(versionsIn(found));
+  return versionsIn(model).filter((version) => !stored.has(version)).length;
+}
+
+/** @param {State} state */
+function versionsIn({ secrets }) {
+  return secrets.flatMap(({ label, versions }) => versions.map((version) => `${label} ${inOrder(version).join()}`));
 }

@@ -1,7 +1,7 @@
 import { pick } from "./random.mjs";
 
 /** @import { Random } from "./random.mjs" */
-/** @import { Model, Operation } from "./model.mjs" */
+/** @import { Entry, Model, Operation } from "./model.mjs" */
 
 const NAMES = ["A", "B", "C", "D", "E", "F", "G", "H"];
 
@@ -14,36 +14,46 @@ const NAMES = ["A", "B", "C", "D", "E", "F", "G", "H"];
  * @returns {Operation}
  */
 export function randomOperation(random, model, { serial, moves }) {
-  const names = Object.keys(model.secrets);
-  const isDeleted = (/** @type {string} */ name) => model.secrets[name]?.deleted ?? false;
-  const deleted = names.filter(isDeleted);
-  const inUse = names.filter((name) => !isDeleted(name));
+  const living = model.secrets.filter(({ deletedAt }) => deletedAt === null);
+  const taken = new Set(living.map(({ name }) => name));
+  const free = NAMES.filter((name) => !taken.has(name));
+  const restorable = model.secrets.filter(({ name }) => !taken.has(name));
   const files = Object.keys(model.backups);
+  const set = () => ({
+    kind: /** @type {const} */ ("set"),
+    serial,
+    values: { [pick(random, NAMES)]: randomValue(random, serial) },
+  });
   /** @type {(() => Operation)[]} */
   const choices = [
-    () => ({ kind: "set", values: { [pick(random, NAMES)]: randomValue(random, serial) } }),
-    () => ({ kind: "set", values: { [pick(random, NAMES)]: randomValue(random, serial) } }),
+    set,
+    set,
     () => ({
       kind: "set",
+      serial,
       values: Object.fromEntries(NAMES.slice(2, 6).map((name) => [name, `${serial} of ${name}`])),
     }),
   ];
-  if (inUse.length > 0) {
+  if (living.length > 0) {
     choices.push(
-      () => ({ kind: "delete", name: pick(random, inUse) }),
-      () => randomRollback(random, model, pick(random, inUse)),
+      () => ({ kind: "delete", serial, name: pick(random, living).name }),
+      () => ({ kind: "purge", serial, name: pick(random, model.secrets).name }),
+      () => randomRollback(random, pick(random, living), serial),
+      () => randomEdit(random, pick(random, living), serial),
     );
+    if (free.length > 0)
+      choices.push(() => ({ kind: "rename", serial, name: pick(random, living).name, to: pick(random, free) }));
   }
-  if (deleted.length > 0) choices.push(() => ({ kind: "restore", name: pick(random, deleted) }));
-  if (names.length > 0) choices.push(() => ({ kind: "purge", name: pick(random, names) }));
-  if (moves) {
+  if (restorable.length > 0) choices.push(() => randomRestore(random, restorable, serial));
+  // There is no store before the first secret.
+  if (moves && model.secrets.length > 0) {
     const to = model.backend === "sqlite" ? "file" : "sqlite";
     choices.push(
-      () => ({ kind: "migrate", to }),
-      () => ({ kind: "backup", file: `backup-${serial}` }),
+      () => ({ kind: "migrate", serial, to }),
+      () => ({ kind: "backup", serial, file: `backup-${serial}` }),
     );
   }
-  if (moves && files.length > 0) choices.push(() => ({ kind: "restore-backup", file: pick(random, files) }));
+  if (moves && files.length > 0) choices.push(() => ({ kind: "restore-backup", serial, file: pick(random, files) }));
   return pick(random, choices)();
 }
 
@@ -52,8 +62,22 @@ function randomValue(random, serial) {
   return `value ${serial} ${"x".repeat(random() < 0.1 ? 20_000 : Math.floor(random() * 100))}`;
 }
 
-/** @param {Random} random @param {Model} model @param {string} name @returns {Operation} */
-function randomRollback(random, model, name) {
-  const { versions } = model.secrets[name] ?? { versions: [] };
-  return { kind: "rollback", name, to: pick(random, versions).version };
+/** @param {Random} random @param {Entry} entry @param {number} serial @returns {Operation} */
+function randomRollback(random, { name, versions }, serial) {
+  return { kind: "rollback", serial, name, to: pick(random, versions).version };
+}
+
+/** With an expiry the value is sealed again in place. @param {Random} random @param {Entry} entry @param {number} serial @returns {Operation} */
+function randomEdit(random, { name }, serial) {
+  const expiresAt = random() < 0.7 ? new Date(Date.UTC(2100, 0, 1) + serial * 1000).toISOString() : null;
+  return { kind: "edit", serial, name, description: `edited ${serial}`, expiresAt };
+}
+
+/** The newest of a name, or any by its id. @param {Random} random @param {readonly Entry[]} deleted @param {number} serial @returns {Operation} */
+function randomRestore(random, deleted, serial) {
+  const { name, label } = pick(random, deleted);
+  const ofName = deleted.filter((entry) => entry.name === name);
+  const [newest] = ofName.toSorted((a, b) => (b.deletedAt ?? 0) - (a.deletedAt ?? 0));
+  const isNewest = newest !== undefined && random() < 0.5;
+  return { kind: "restore", serial, name, label: isNewest ? newest.label : label, isNewest };
 }

@@ -1,7 +1,8 @@
 import { diagnose, openInstallation } from "../../../packages/engine/dist/index.js";
+import { parsePayload } from "../../../packages/secrets-core/dist/index.js";
 
-/** @import { SecretsOptions } from "../../../packages/engine/dist/index.js" */
-/** @import { State } from "./model.mjs" */
+/** @import { Installation, SecretsOptions } from "../../../packages/engine/dist/index.js" */
+/** @import { Entry, State } from "./model.mjs" */
 
 /**
  * What an installation holds, read by a fresh opening: deleted secrets and all versions too.
@@ -11,24 +12,34 @@ import { diagnose, openInstallation } from "../../../packages/engine/dist/index.
  * @throws where anything is damaged, or the doctor finds a failure
  */
 export async function readState(place) {
-  const { store, encryption, secrets: service, ...rest } = await openInstallation({ ...place, create: false });
+  const installation = await openInstallation({ ...place, create: false });
   try {
-    const findings = await diagnose({ store, encryption, secrets: service, ...rest });
+    const findings = await diagnose(installation);
     const failures = findings.filter(({ status }) => status === "failure");
     if (failures.length > 0) throw new Error(failures.map(({ message }) => message).join("; "));
-    /** @type {Record<string, import("./model.mjs").Entry>} */
-    const secrets = {};
-    for (const { name, version, deletedAt } of await store.list({ state: "all" })) {
-      const versions = [];
-      for (const { metadata, envelope } of await store.history(name)) {
-        const { value } = JSON.parse(await encryption.open(metadata, envelope));
-        versions.push({ version: metadata.version, value });
-      }
-      if (versions[0]?.version !== version) throw new Error(`list and history disagree on the version of ${name}`);
-      secrets[name] = { deleted: deletedAt !== null, versions };
-    }
-    return { backend: store.backend, secrets };
+    const ids = await installation.store.ids();
+    const secrets = [];
+    for (const id of ids) secrets.push(await readEntry(installation, id));
+    const listed = (await installation.store.list({ state: "all" })).map(({ id }) => id).toSorted();
+    if (listed.join() !== ids.join()) throw new Error("list and ids disagree");
+    return { backend: installation.store.backend, secrets };
   } finally {
-    await service.close();
+    await installation.secrets.close();
   }
+}
+
+/** @param {Installation} installation @param {string} id @returns {Promise<Entry>} */
+async function readEntry({ store, encryption }, id) {
+  const current = await store.find(id);
+  if (current === null) throw new Error(`there is an id without a secret: ${id}`);
+  await encryption.verify(current);
+  const { name, tags, deletedAt, description, expiresAt, version: newest } = current.metadata;
+  const versions = [];
+  for (const { metadata, envelope } of await store.history(id)) {
+    const { fields } = parsePayload(name, envelope.format, await encryption.open(metadata, envelope));
+    versions.push({ version: metadata.version, value: String(fields["value"]) });
+  }
+  if (versions[0]?.version !== newest) throw new Error(`find and history disagree on the version of ${name}`);
+  const when = deletedAt === null ? null : Date.parse(deletedAt);
+  return { label: tags.join(), name, deletedAt: when, description, expiresAt, versions };
 }

@@ -3,19 +3,16 @@
 import { writeSync } from "node:fs";
 import { openInstallation } from "../../../packages/engine/dist/index.js";
 
+/** @import { Plaintext } from "../../../packages/secrets-core/dist/index.js" */
+
 const [folder = "", count = "0"] = process.argv.slice(2);
 const { encryption, secrets } = await openInstallation({ storagePath: folder });
-const record = /** @type {const} */ ({
-  id: "1b671a64-40d5-491e-99b0-da01ff1f3341",
-  name: "A",
-  type: "apiKey",
-  version: 1,
-  expiresAt: null,
-});
+const { metadata } = await secrets.get("A");
+const plaintext = /** @type {Plaintext} */ ("value");
 const nonces = Buffer.alloc(Number(count) * 12);
 for (let index = 0; index < Number(count); index++) {
-  const { envelope } = await encryption.seal(record, "value");
-  nonces.set(envelope.nonce, index * 12);
+  const { secrets: sealed } = await encryption.seal([{ metadata, plaintext }]);
+  nonces.set(sealed[0]?.envelope.nonce ?? [], index * 12);
 }
 for (let at = 0; at < nonces.length; ) at += writeSync(1, nonces, at);
 await secrets.close();

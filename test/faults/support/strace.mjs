@@ -4,7 +4,7 @@ import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment } from "./sandbox.mjs";
 
 /** False where this machine has none, or does not let it work. */
-export const HAS_STRACE = spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0;
+export const HAS_STRACE = spawnSync("strace", ["-qq", "true"]).status === 0;
 
 /**
  * @typedef {object} Outcome

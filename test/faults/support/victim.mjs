@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { restoreBackup } from "../../../packages/engine/dist/index.js";
-import { furnish } from "./call-commands.mjs";
+import { openInstallation, restoreBackup } from "../../../packages/engine/dist/index.js";
+import { furnish, OTHER_KEY } from "./call-commands.mjs";
 import { describe } from "./model.mjs";
 import { readState } from "./read-state.mjs";
 import { ak, environment, everythingIn, inFolder } from "./sandbox.mjs";
@@ -55,12 +55,25 @@ export async function createVictim(root, backend, { name, first = false, ...comm
     const state = await readState(place);
     const copy = join(folder, "copy");
     return JSON.stringify({
-      backend: Object.keys(state.secrets).length === 0 ? "" : state.backend,
+      backend: state.secrets.length === 0 ? "" : state.backend,
       secrets: describe(state.secrets),
       copy: existsSync(copy) ? await readBackup(copy) : "",
       // Of the first command: to make the key is not yet to store the secret.
       hasOldKey: first || keyIn(folder) === keyIn(template),
+      isUnderOtherKey: await opensWith(join(folder, OTHER_KEY)),
+      keepsOldKey: first || keysIn(folder).includes(keyIn(template)),
     });
+  }
+
+  /** @param {string} keyFile */
+  async function opensWith(keyFile) {
+    const { keys, secrets } = await openInstallation({ ...place, keyFile, create: false });
+    const opens = await keys.current().then(
+      () => true,
+      () => false,
+    );
+    await secrets.close();
+    return opens;
   }
 
   /** @param {string} file */
@@ -108,4 +121,10 @@ export async function createVictim(root, backend, { name, first = false, ...comm
 /** @param {string} folder */
 function keyIn(folder) {
   return readFileSync(join(folder, "home/.autokestra/secret.key"), "utf8");
+}
+
+/** @param {string} folder */
+function keysIn(folder) {
+  const keys = join(folder, "home/.autokestra");
+  return readdirSync(keys).map((name) => readFileSync(join(keys, name), "utf8"));
 }
