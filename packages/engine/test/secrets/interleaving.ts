@@ -41,7 +41,7 @@ async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<In
  *
  * @param reset puts everything back before each run
  * @param check looks at what came of it
- * @returns how many orders there were
+ * @returns how many calls `work` makes at least
  */
 export async function inEveryOrder(
   options: SecretsOptions,
@@ -51,6 +51,7 @@ export async function inEveryOrder(
     other,
     check,
     isHeld = () => true,
+    step = 1,
   }: {
     readonly reset: () => Promise<void>;
     readonly work: (installation: Installation) => Promise<unknown>;
@@ -58,9 +59,11 @@ export async function inEveryOrder(
     readonly check: (order: number) => Promise<void>;
     /** Before which methods it may be held. Default: all. */
     readonly isHeld?: (method: string) => boolean;
+    /** Only every so many-th call. Default: each. */
+    readonly step?: number;
   },
 ): Promise<number> {
-  for (let order = 1; ; order++) {
+  for (let order = 1; ; order += step) {
     await reset();
     let calls = 0;
     let isDone = false;
@@ -76,7 +79,7 @@ export async function inEveryOrder(
     } finally {
       await installation.secrets.close();
     }
-    if (!isDone) return order - 1;
+    if (!isDone) return order - step;
     await check(order);
   }
 }

@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "@autokestra/secrets-core";
 import type { RememberedStore, StoreMemory } from "../store-memory.ts";
-import { readPrivateJson, updatePrivateJson } from "./private-json.ts";
+import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 
 /** The most that are kept of each kind: the oldest go. */
 const MAX_ENTRIES = 1000;
@@ -79,6 +79,7 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
       return {
         recall: async () => await Promise.resolve(find(read().content.stores, path)),
         async remember(store) {
+          if (file !== null) sweepBeside(file);
           const before = find(read().content.stores, path);
           // Most writes change nothing of it: they need not wait for the lock.
           if (before !== null && isUpToDate(before, store)) return;

@@ -5,6 +5,7 @@ import {
   checkPrivateFile,
   makePrivateFolder,
   replacePrivateFile,
+  sweepDeadDrafts,
   systemReason,
   withLockFile,
   withOpenFile,
@@ -63,6 +64,15 @@ export async function updatePrivateJson<T>(
     return written === true;
   } catch {
     return false;
+  }
+}
+
+/** Removes what killed processes have left beside a file of the key folder. Best effort: in a folder that can only be read it stays. */
+export function sweepBeside(path: string): void {
+  try {
+    sweepDeadDrafts(dirname(path));
+  } catch {
+    // It is in nobody's way.
   }
 }
 

@@ -1,0 +1,112 @@
+// D24: a store that version 1 has made is upgraded by the first write, which is killed at random moments, again and again. Nothing
+// is lost, and the copy of it that is kept opens. With AUTOKESTRA_V1, a built checkout of version 1, its own doctor looks at the copy.
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { openInstallation } from "../../packages/engine/dist/index.js";
+import { CLI, environment, inFolder } from "./support/sandbox.mjs";
+import { makeVersion1, valuesOf } from "./support/version-1.mjs";
+
+const isShort = process.argv.includes("--short");
+const KILLS = isShort ? 10 : 300;
+const SIZE = isShort ? 300 : 10_000;
+const V1 = process.env["AUTOKESTRA_V1"];
+const FILES = { sqlite: "secrets.db", file: "secrets.json" };
+const KEYS = { key: "0123456789abcdef".repeat(4), passphrase: "correct horse battery staple" };
+
+/** @param {string} folder @param {string} key */
+function keyed(folder, key) {
+  return { ...environment(folder), AUTOKESTRA_SECRET_KEY: key };
+}
+
+/** @param {string} folder @param {string} key @param {number | null} killAfter */
+async function write(folder, key, killAfter) {
+  const args = [CLI, "secrets", "set", "NEW", "a new value", "--quiet"];
+  const child = spawn(process.execPath, args, { cwd: folder, env: keyed(folder, key), stdio: "ignore" });
+  if (killAfter !== null) setTimeout(() => child.kill("SIGKILL"), killAfter);
+  return await new Promise((done) => child.on("close", (status, killedBy) => done(killedBy ?? status)));
+}
+
+/**
+ * How many values do not open, or are others.
+ *
+ * @param {string} storagePath @param {NodeJS.ProcessEnv} env
+ */
+async function countLost(storagePath, env) {
+  const { secrets } = await openInstallation({ storagePath, env, create: false });
+  try {
+    const deleted = new Set((await secrets.list({ state: "deleted" })).map(({ name }) => String(name)));
+    let lost = 0;
+    for (const { name, isDeleted, value } of valuesOf(SIZE)) {
+      const isThere = isDeleted
+        ? deleted.has(name)
+        : (await secrets.get(name).catch(() => null))?.fields["value"] === value;
+      if (!isThere) lost += 1;
+    }
+    return lost;
+  } finally {
+    await secrets.close();
+  }
+}
+
+/** @param {"sqlite" | "file"} backend @param {string} key */
+async function killUpgrades(backend, key) {
+  const figures = { kills: 0, inTime: 0, lost: 0, copies: 0, badCopies: 0, failed: 0 };
+  await inFolder(async (root) => {
+    const template = join(root, "template");
+    const folder = join(root, "work");
+    const store = join(folder, ".workflow", "secrets");
+    makeVersion1(join(template, ".workflow", "secrets"), backend, SIZE, key);
+    const reset = () => {
+      rmSync(folder, { recursive: true, force: true });
+      cpSync(template, folder, { recursive: true });
+    };
+    reset();
+    const started = performance.now();
+    if ((await write(folder, key, null)) !== 0) figures.failed += 1;
+    const whole = performance.now() - started;
+    for (; figures.kills < KILLS; figures.kills++) {
+      // Sometimes the killed one goes on where another one was killed.
+      if (figures.kills % 3 === 0 || !existsSync(folder)) reset();
+      const outcome = await write(folder, key, whole * (0.2 + 0.85 * Math.random()));
+      if (outcome === "SIGKILL") figures.inTime += 1;
+      figures.lost += await countLost(store, keyed(folder, key));
+      if (figures.kills % 3 !== 2) continue;
+      if ((await write(folder, key, null)) !== 0) figures.failed += 1;
+      figures.lost += await countLost(store, keyed(folder, key));
+      await checkCopy(root, backend, key, figures);
+    }
+  });
+  return figures;
+}
+
+/**
+ * Looks at the copy of version 1 that was kept.
+ *
+ * @param {string} root @param {"sqlite" | "file"} backend @param {string} key
+ * @param {{ copies: number, badCopies: number }} figures
+ */
+async function checkCopy(root, backend, key, figures) {
+  const place = join(root, "copy");
+  const store = join(place, ".workflow", "secrets");
+  rmSync(place, { recursive: true, force: true });
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  cpSync(join(root, "work", ".workflow", "secrets", `${FILES[backend]}.v1.backup`), join(store, FILES[backend]));
+  figures.copies += 1;
+  const lost = await countLost(store, keyed(place, key));
+  const command = [join(V1 ?? "", "apps", "cli", "dist", "autokestra.js"), "doctor"];
+  const status =
+    V1 === undefined ? 0 : spawnSync(process.execPath, command, { cwd: place, env: keyed(place, key) }).status;
+  if (lost > 0 || status !== 0) figures.badCopies += 1;
+}
+
+const rows = [];
+for (const backend of /** @type {const} */ (["sqlite", "file"])) {
+  const kind = backend === "sqlite" ? "key" : "passphrase";
+  const { kills, inTime, lost, copies, badCopies, failed } = await killUpgrades(backend, KEYS[kind]);
+  const pass = inTime > 0 && lost === 0 && copies > 0 && badCopies === 0 && failed === 0;
+  const reader = V1 === undefined ? "" : ", also by version 1";
+  const figure = `${backend}, ${SIZE} secrets under a ${kind}: ${inTime} of ${kills} killed in time, ${lost} lost, ${failed} failed, ${badCopies} of ${copies} kept copies do not open${reader}`;
+  rows.push({ id: "D24", pass, figure });
+}
+console.log(JSON.stringify(rows));
