@@ -1,23 +1,22 @@
-// D21: twenty processes open a place at the same moment: one in which there is nothing yet, and a database of an older schema.
+// D21: twenty processes open a place at the same moment: one in which there is nothing yet, and a store of version 1.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openSecrets } from "../../packages/engine/dist/index.js";
 import { environment, inFolder } from "./support/sandbox.mjs";
+import { makeVersion1 } from "./support/version-1.mjs";
 
 const PROCESSES = 20;
 const ROUNDS = process.argv.includes("--short") ? 2 : 25;
 
-const Database = createRequire(resolve("packages/secrets-store-sqlite/package.json"))("better-sqlite3");
-
-/** Takes a database back to before its first migration. @param {string} path */
-function makeOld(path) {
-  const database = new Database(path);
-  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
-  for (const table of tables) database.exec(`DROP TABLE ${table}`);
-  database.pragma("user_version = 0");
-  database.close();
+/** A store that version 1 has made, and its key where it is looked for. @param {string} folder */
+function makeOld(folder) {
+  const key = "0123456789abcdef".repeat(4);
+  makeVersion1(join(folder, "secrets"), "sqlite", 20, key);
+  const keyFolder = join(folder, "home", ".autokestra");
+  mkdirSync(keyFolder, { recursive: true, mode: 0o700 });
+  writeFileSync(join(keyFolder, "secret.key"), key, { mode: 0o600 });
 }
 
 /** @param {string} folder @param {string} backend @returns {Promise<number>} How many have failed. */
@@ -64,12 +63,9 @@ for (const { what, backend, prepare } of [
   { what: "no store yet, sqlite", backend: "sqlite", prepare: async () => undefined },
   { what: "no store yet, file", backend: "file", prepare: async () => undefined },
   {
-    what: "an older schema",
+    what: "a store of version 1",
     backend: "sqlite",
-    prepare: async (/** @type {string} */ folder) => {
-      await (await openSecrets({ storagePath: join(folder, "secrets"), env: environment(folder) })).close();
-      makeOld(join(folder, "secrets/secrets.db"));
-    },
+    prepare: async (/** @type {string} */ folder) => makeOld(folder),
   },
 ]) {
   const { failed, lost } = await measure(backend, prepare);

@@ -67,6 +67,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     inputs: readonly ValidInput[],
     currents: readonly (OpenedSecret | null)[],
   ): Promise<SecretMetadata[]> {
+    if (inputs.length === 0) return [];
     const next = inputs.map((input, index) => nextVersion(input, currents[index] ?? null));
     return await retryWhileKeysChange(encryption, async () => {
       const { secrets, header } = await encryption.seal(next);
