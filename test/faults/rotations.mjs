@@ -175,9 +175,9 @@ async function readWhileRotating(backend) {
   await inFolder(async (folder) => {
     await fill(folder, backend);
     for (let rotation = 0; rotation < (isShort ? 2 : 20); rotation++) {
-      let isRotating = true;
-      const rotating = rotate(folder, backend, null).finally(() => (isRotating = false));
-      while (isRotating) {
+      const rotation = new AbortController();
+      const rotating = rotate(folder, backend, null).finally(() => rotation.abort());
+      while (!rotation.signal.aborted) {
         const index = figures.reads % SECRETS;
         const { status, stdout } = await get(folder, backend, `S${index}`);
         figures.reads += 1;

@@ -33,7 +33,7 @@ const SCHEMA = `
  * @param {string} key A passphrase, or 64 hex characters.
  */
 export function makeVersion1(folder, backend, size, key) {
-  const { header, seal } = createKeys(key);
+  const keys = createKeys(key);
   const secrets = Array.from({ length: size }, (_, index) => {
     const [id, name] = [randomUUID(), `S${index}`];
     const versions = index % 3 === 0 ? [1, 2] : [1];
@@ -49,13 +49,13 @@ export function makeVersion1(folder, backend, size, key) {
         updatedAt: TIME,
       };
       const deletedAt = index % 10 === 9 && version === versions.length ? new Date().toISOString() : null;
-      const envelope = seal(metadata, JSON.stringify({ value: `value ${index} ${version}` }));
+      const envelope = keys.seal(metadata, JSON.stringify({ value: `value ${index} ${version}` }));
       return { metadata: { ...metadata, expiresAt: null, deletedAt }, envelope };
     });
   });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (backend === "sqlite") writeDatabase(join(folder, "secrets.db"), header, secrets);
-  else writeDocument(join(folder, "secrets.json"), header, secrets);
+  if (backend === "sqlite") writeDatabase(join(folder, "secrets.db"), keys.header, secrets);
+  else writeDocument(join(folder, "secrets.json"), keys.header, secrets);
 }
 
 /** The values of such a store, by name and version. @param {number} size */
