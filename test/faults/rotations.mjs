@@ -174,7 +174,7 @@ async function readWhileRotating(backend) {
   const figures = { reads: 0, failed: 0 };
   await inFolder(async (folder) => {
     await fill(folder, backend);
-    for (let rotation = 0; rotation < (isShort ? 2 : 20); rotation++) {
+    for (let round = 0; round < (isShort ? 2 : 20); round++) {
       const rotation = new AbortController();
       const rotating = rotate(folder, backend, null).finally(() => rotation.abort());
       while (!rotation.signal.aborted) {
