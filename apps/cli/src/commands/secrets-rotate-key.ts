@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type RotateReport, rotateKeys } from "@autokestra/engine";
 import { plural, quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
@@ -17,18 +18,19 @@ export interface RotateKeyOptions {
  * how to go on. Returns the exit code.
  */
 export async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<number> {
+  const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
   const { result: report, signalExit } = await untilSignal(
     async (signal) =>
       await withProgress(
         terminal,
         "Rotating keys",
         async ({ onProgress, onNotice }) =>
-          await rotateKeys({ ...place, onNotice }, { ...options, onProgress, signal }),
+          await rotateKeys({ ...place, onNotice }, { ...options, newKeyFile, onProgress, signal }),
       ),
   );
   if (terminal.json) terminal.write(`${JSON.stringify(report)}\n`);
   else printDone(terminal, describeDone(report, options), signalExit !== null);
-  if (signalExit !== null) terminal.warn(describeRest(report, options));
+  if (signalExit !== null) terminal.warn(describeRest(report));
   return signalExit ?? EXIT.done;
 }
 
@@ -59,13 +61,7 @@ function describeDone(report: RotateReport, { newKeyFile }: RotateKeyOptions): s
 }
 
 /** What a rotation that was interrupted has left to do. */
-function describeRest({ isComplete }: RotateReport, { newKeyFile, allStores, dataKey }: RotateKeyOptions): string {
+function describeRest({ isComplete }: RotateReport): string {
   if (isComplete) return "interrupted, after the last step: nothing is left to do";
-  const options = [
-    ...(newKeyFile === undefined ? [] : [`--new-key-file ${newKeyFile}`]),
-    ...(allStores ? ["--all-stores"] : []),
-    ...(dataKey ? ["--data-key"] : []),
-  ];
-  const command = ["autokestra secrets rotate-key", ...options].join(" ");
-  return `interrupted: some secrets are still encrypted under an older data key. All of them open. To finish, run: ${command}`;
+  return "interrupted: some secrets are still encrypted under an older data key, and all of them open. Run the same command again to finish";
 }
