@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { checkReferences } from "./check-references.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { findReferences, type Occurrence } from "./find-references.ts";
-import { invalidWorkflow, type Problem, WorkflowError } from "./problem.ts";
+import { invalidWorkflow, MAX_PROBLEMS, type Problem, WorkflowError } from "./problem.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
 import { MAX_BYTES, type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
@@ -96,7 +96,9 @@ function shapeProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocume
 function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): Problem[] {
   const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    return issue.keys.map((key, index) => {
+      // To find a place takes as long as the file: those behind are counted, and never shown.
+      if (index >= MAX_PROBLEMS) return invalidWorkflow(`Unknown key '${quoteText(key)}'`);
       const hint = didYouMean(key, knownKeys(path));
       return invalidWorkflow(`Unknown key '${quoteText(key)}'${inside(path)}`, document.locate([...path, key]), hint);
     });
