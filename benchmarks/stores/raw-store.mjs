@@ -78,17 +78,17 @@ function seal(key, macKey) {
   cipher.setAAD(AAD);
   const ciphertext = cipher.update(PLAINTEXT, "utf8");
   cipher.final();
-  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey).toString("base64") };
+  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey) };
 }
 
 /** @param {Buffer} macKey */
 function authenticate(macKey) {
-  return createHmac("sha256", macKey).update(FIELDS).digest();
+  return createHmac("sha256", macKey).update(FIELDS).digest("base64");
 }
 
 /** @param {Buffer} key @param {Buffer} macKey @param {Sealed} sealed */
 function open(key, macKey, { nonce, tag, ciphertext, mac }) {
-  if (!timingSafeEqual(authenticate(macKey), Buffer.from(mac, "base64"))) throw new Error("the MAC is wrong");
+  if (!timingSafeEqual(Buffer.from(authenticate(macKey)), Buffer.from(mac))) throw new Error("the MAC is wrong");
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   decipher.setAAD(AAD);
   decipher.setAuthTag(tag);

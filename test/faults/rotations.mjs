@@ -214,9 +214,13 @@ async function killNewKeyFile(backend) {
       const outcome = await outcomeOf(child, "");
       return { ...outcome, signal: child.signalCode };
     };
+    const started = performance.now();
+    keyFile = join(folder, "first-key");
+    await run(keyFile, null);
+    const whole = performance.now() - started;
     for (; figures.kills < KILLS / 3; figures.kills++) {
       const next = join(folder, `key-${figures.kills}`);
-      const { signal } = await run(next, 100 + 500 * Math.random());
+      const { signal } = await run(next, whole * (0.3 + 0.65 * Math.random()));
       if (signal === "SIGKILL") figures.inTime += 1;
       // Not killed, it has come to its end: once more would name the key in use.
       if (signal === "SIGKILL") {

@@ -21,9 +21,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
   /** Also what is damaged: ids need no metadata. */
   async function purge(name: SecretName): Promise<void> {
-    const ids = await store.ids({ name });
-    const purged = await Promise.all(ids.map(async (id) => await store.purge(id)));
-    if (!purged.includes(true)) throw secretNotFound(name);
+    // All of them in one transaction: a process that is killed leaves none of a name half purged.
+    if (!(await store.purge(...(await store.ids({ name }))))) throw secretNotFound(name);
   }
 
   const service: SecretService = {

@@ -218,9 +218,9 @@ function createRemovals(content: Content): Pick<SecretStore, "delete" | "purge" 
       replaceCurrent(content, { ...current, metadata: { ...current.metadata, deletedAt } });
       return true;
     },
-    async purge(id) {
+    async purge(...ids) {
       use(content);
-      return secrets.delete(id);
+      return ids.filter((id) => secrets.delete(id)).length > 0;
     },
     async purgeDeleted(before) {
       use(content);

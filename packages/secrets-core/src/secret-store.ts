@@ -181,8 +181,8 @@ export interface SecretStore {
    */
   delete(id: string, deletedAt: Timestamp): Promise<boolean>;
 
-  /** Removes a secret with all its versions for good, deleted before or not. @returns false where there was none */
-  purge(id: string): Promise<boolean>;
+  /** Removes secrets with all their versions for good, deleted before or not. @returns false where there was none of them */
+  purge(...ids: readonly string[]): Promise<boolean>;
 
   /** Removes for good what was deleted before this moment. @returns how many secrets these were */
   purgeDeleted(before: Timestamp): Promise<number>;

@@ -60,13 +60,15 @@ export function reserveSeals(seals: number, most: number): HeaderEdit {
   };
 }
 
-/** Gives up data keys that are not active. */
+/** Gives up data keys that are not active, in the next epoch: the header from before would bring them back. */
 export function destroyDataKeys(keyIds: readonly string[]): HeaderEdit {
   return (header) => {
+    const given = header.dataKeys.filter(({ id, state }) => keyIds.includes(id) && state === "decrypt-only");
+    if (given.length === 0) return header;
     const dataKeys = header.dataKeys.map((key) =>
-      keyIds.includes(key.id) && key.state !== "active" ? { ...key, state: "destroyed" as const, wrapped: null } : key,
+      given.includes(key) ? { ...key, state: "destroyed" as const, wrapped: null } : key,
     );
-    return { ...header, dataKeys };
+    return { ...header, epoch: header.epoch + 1, dataKeys };
   };
 }
 

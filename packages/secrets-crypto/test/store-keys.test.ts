@@ -419,13 +419,17 @@ describe("rotating", () => {
     expect([before.epoch, after.epoch]).toEqual([1, 2]);
   });
 
-  it("is no new epoch to reserve seals or to destroy a data key", async () => {
+  it("is no new epoch to reserve seals, but one to destroy a data key: an older header would bring it back", async () => {
     const { one } = await createTwoUsed();
+    const { active: old } = await one.current();
     const { active, epoch } = await one.addDataKey();
     await one.forSeal(50_000);
-    await one.destroyDataKeys([active.id]);
+    await one.destroyDataKeys([active.id, "0badcafe"]);
     expect((await one.current()).epoch).toBe(epoch);
-    expect((await one.nextEpoch()).epoch).toBe(epoch + 1);
+    await one.destroyDataKeys([old.id]);
+    await one.destroyDataKeys([old.id]);
+    expect((await one.current()).epoch).toBe(epoch + 1);
+    expect((await one.nextEpoch()).epoch).toBe(epoch + 2);
   });
 
   it("lets two rotations and two writers at once all come to their end", async () => {

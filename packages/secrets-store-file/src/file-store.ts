@@ -227,8 +227,8 @@ function createRemover(use: () => DocumentFile): Methods<"delete" | "purge" | "p
     async delete(id, deletedAt) {
       return await updateIfNeeded(use(), (current) => deleteSecret(current, id, deletedAt));
     },
-    async purge(id) {
-      return await updateIfNeeded(use(), (current) => purgeSecrets(current, (one) => one === id));
+    async purge(...ids) {
+      return await updateIfNeeded(use(), (current) => purgeSecrets(current, (id) => ids.includes(id)));
     },
     async purgeDeleted(before) {
       let purged = 0;

@@ -56,7 +56,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),
     reseal: (secrets, header) => write((writer) => writer.reseal(secrets, header)),
     delete: (id, deletedAt) => erase((writer) => writer.delete(id, deletedAt)),
-    purge: (id) => erase((writer) => writer.purge(id)),
+    purge: (...ids) => erase((writer) => ids.filter((id) => writer.purge(id)).length > 0),
     purgeDeleted: (before) => erase((writer) => writer.purgeDeleted(before)),
     readAnchor: (name) => read((reader) => reader.anchor(name)),
     writeAnchor: (anchor, expected) => write((writer) => writer.writeAnchor(anchor, expected)),

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode, quotePath } from "@autokestra/secrets-core";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
 import { keyOptions, type SecretsOptions } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
@@ -31,12 +31,21 @@ export async function backUpStore(options: SecretsOptions, file: string): Promis
   }
 }
 
-/** Notes which key the backup needs, as far as its header says so. */
+/** Notes which key the backup needs, as far as its header says so: the backup of a damaged store is one, too. */
 async function remember(options: SecretsOptions, path: string, header: string | null): Promise<void> {
-  const fingerprint = header === null ? null : parseHeader(header).header.fingerprint;
+  const fingerprint = header === null ? null : fingerprintIn(header);
   if (fingerprint === null) return;
   const known = openKnownStores(keyFolderOf(keyOptions(options)));
   await known.recordBackup({ path, fingerprint, madeAt: new Date().toISOString() });
+}
+
+function fingerprintIn(header: string): string | null {
+  try {
+    return parseHeader(header).header.fingerprint;
+  } catch (error) {
+    if (hasCode(error, "STORE_CORRUPT", "STORE_TOO_NEW")) return null;
+    throw error;
+  }
 }
 
 /** A name that something else of this installation has, or will have, is none for a backup. */

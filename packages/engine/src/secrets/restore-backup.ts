@@ -89,8 +89,9 @@ export async function restoreBackup(
 }
 
 /**
- * Opens the keys of a backup: with the key that was named, else with what its fingerprint finds in the key folder. Where the store
- * that is there does not open with the key that was named, no other key is tried for the backup either.
+ * Opens the keys of a backup: with the key that was named, else with what its fingerprint finds in the key folder. No other key is
+ * tried for the backup where the one that was named does not open the store that is there, or where there is none: its keys
+ * would be those of the backup.
  */
 async function openForRestore(options: SecretsOptions, store: SecretStoreFile): Promise<OpenedFile> {
   const open = async (from: SecretsOptions): Promise<OpenedFile> => {
@@ -102,7 +103,8 @@ async function openForRestore(options: SecretsOptions, store: SecretStoreFile): 
     return await open(options);
   } catch (error) {
     const keyFolder = keyFolderOf(keyOptions(options));
-    if (!hasCode(error, "KEY_WRONG", "KEY_MISSING") || keyFolder === null || !(await opensOrIsNew(options))) {
+    const isOther = hasCode(error, "KEY_WRONG", "KEY_MISSING");
+    if (!isOther || keyFolder === null || (await openToday(options)) !== "opens") {
       await store.close();
       throw error;
     }
@@ -113,18 +115,19 @@ async function openForRestore(options: SecretsOptions, store: SecretStoreFile): 
   }
 }
 
-/** Brings the store that is there to today's layout. @returns false where it does not open */
-async function opensOrIsNew(options: SecretsOptions): Promise<boolean> {
+/** Brings the store that is there to today's layout. */
+async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "broken"> {
   try {
     const { store, keys, secrets } = await openInstallation({ ...options, create: false });
     try {
-      if (!(await isEmptyStore(store))) await keys.forSeal(0);
-      return true;
+      if (await isEmptyStore(store)) return "new";
+      await keys.forSeal(0);
+      return "opens";
     } finally {
       await secrets.close();
     }
   } catch (error) {
-    if (hasCode(error, "KEY_MISSING", "KEY_WRONG", "INTEGRITY_FAILED", "STORE_CORRUPT")) return false;
+    if (hasCode(error, "KEY_MISSING", "KEY_WRONG", "INTEGRITY_FAILED", "STORE_CORRUPT")) return "broken";
     throw error;
   }
 }
@@ -149,7 +152,7 @@ async function putInPlace(
   target: Target,
 ): Promise<Omit<RestoreReport, "backend">> {
   const folder = storeFolder(options);
-  const opens = await opensOrIsNew(options);
+  const state = await openToday(options);
   const found = await takeStore(options, target.backend);
   const replacement = { folder, current: found?.backend ?? target.backend, next: target.backend, path: target.path };
   const known = openKnownStores(keyFolderOf(keyOptions(options)));
@@ -171,7 +174,7 @@ async function putInPlace(
   try {
     return await store.exclusively(async (isUnchanged) => {
       const isNew = (await store.readHeader()) === null;
-      const tookKeys = isNew || !opens;
+      const tookKeys = isNew || state === "broken";
       const rebuilt = tookKeys ? await copyBackup(backup, target) : await sealAnew(options, backup, store, target);
       const kept = replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
       return await finish(rebuilt, kept, tookKeys);

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,9 +12,6 @@ import {
 import { expect } from "vitest";
 import { type Installation, openInstallation, type SecretsOptions } from "../../src/index.ts";
 import { editStored, readStored, type StoredContent, type StoredSecret } from "./stored-content.ts";
-
-/** Attacks say nothing about disks, and each is many writes: in memory they take a tenth of the time. */
-const BASE: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 const POLICY = '{"workflows":["deploy"]}';
 
@@ -39,7 +35,7 @@ export function placeAt(root: string): Place {
 }
 
 export async function makeRoot(): Promise<string> {
-  return await mkdtemp(join(BASE, "autokestra-attacks-"));
+  return await mkdtemp(join(tmpdir(), "autokestra-attacks-"));
 }
 
 /** Puts a copy of one place where another one may have been. The key folder of the copy knows the store at its old path. */

@@ -21,7 +21,7 @@ function intercept(store: SecretStore, before: BeforeCall): SecretStore {
 }
 
 /** Opens what `openInstallation` opens, over a store whose calls can be held. */
-async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<Installation> {
+export async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<Installation> {
   const { store: opened, folder, backend } = await openStore({ ...options, create: false });
   const store = intercept(opened, before);
   const provider = createMasterKeyProvider(keyOptions(options));

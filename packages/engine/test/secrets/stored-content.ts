@@ -43,9 +43,10 @@ const WHOLE = { revision: null, deletedAt: null, importedId: null, policy: null,
 
 const BYTES: readonly string[] = ["nonce", "tag", "ciphertext"];
 
-/** Reads the file of a store without the library. */
+/** Reads the file of a store without the library, in the order of ids. */
 export function readStored(folder: string): StoredContent {
-  return existsSync(join(folder, "secrets.db")) ? readDatabase(folder) : readJson(folder);
+  const { header, secrets } = existsSync(join(folder, "secrets.db")) ? readDatabase(folder) : readJson(folder);
+  return { header, secrets: secrets.toSorted((a, b) => (a.current.id < b.current.id ? -1 : 1)) };
 }
 
 /** Changes the file of a store from outside, without the library and without a key. */

@@ -121,7 +121,10 @@ function purgeContract({ test, expect }: ContractTools): void {
     }
     expect(await store.get(B)).toBe(null);
     expect(await store.list({ state: "all" })).toEqual([sampleSecret("A", { id: OTHER_ID }).metadata]);
-    await store.purge(OTHER_ID);
+    await store.delete(OTHER_ID, DELETED);
+    await putVersions(store, 1);
+    expect(await store.purge(ID_A, OTHER_ID, ID_B)).toBe(true);
+    expect(await store.purge(ID_A, OTHER_ID)).toBe(false);
     expect(await store.ids()).toEqual([]);
     await putVersions(store, 1);
     expect(await store.history(ID_A)).toEqual(historyOfA([1]));
