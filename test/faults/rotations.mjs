@@ -215,8 +215,9 @@ async function killNewKeyFile(backend) {
       return { ...outcome, signal: child.signalCode };
     };
     const started = performance.now();
-    keyFile = join(folder, "first-key");
-    await run(keyFile, null);
+    const first = join(folder, "first-key");
+    await run(first, null);
+    keyFile = first;
     const whole = performance.now() - started;
     for (; figures.kills < KILLS / 3; figures.kills++) {
       const next = join(folder, `key-${figures.kills}`);
