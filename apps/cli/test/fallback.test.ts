@@ -29,7 +29,7 @@ describe("without better-sqlite3", () => {
     expect((await box.ak(["secrets", "get", "A", "-q"], { cli: places.command })).stdout).toBe("value of A");
     const doctor = await box.ak(["doctor"], { cli: places.command });
     expect(doctor.code).toBe(0);
-    expect(doctor.stdout).toContain("warning store   SQLite could not be loaded when this store was made");
+    expect(doctor.stdout).toContain("warning store   SQLite could not be used when this store was made");
     // Where SQLite is there, the folder keeps to its store.
     expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("value of B");
     expect(existsSync(join(places.secrets, "secrets.db"))).toBe(false);

@@ -20,9 +20,11 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const changes = createSecretChanges(options, reader);
 
   /** Also what is damaged: ids need no metadata. */
-  async function purge(name: SecretName): Promise<void> {
+  async function purge(name: SecretName): Promise<number> {
     // All of them in one transaction: a process that is killed leaves none of a name half purged.
-    if (!(await store.purge(...(await store.ids({ name }))))) throw secretNotFound(name);
+    const ids = await store.ids({ name });
+    if (!(await store.purge(...ids))) throw secretNotFound(name);
+    return ids.length;
   }
 
   const service: SecretService = {
@@ -99,7 +101,9 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async delete(text, { purge: isFinal = false } = {}) {
       const name = parseSecretName(text);
-      await (isFinal ? purge(name) : changes.delete(name));
+      if (isFinal) return await purge(name);
+      await changes.delete(name);
+      return 1;
     },
 
     async restore(name, { id } = {}) {

@@ -119,9 +119,10 @@ export interface SecretService {
   /**
    * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too.
    *
+   * @returns how many secrets: with `purge` also those of the name that were deleted before, and damaged ones
    * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`
    */
-  delete(name: string, options?: DeleteOptions): Promise<void>;
+  delete(name: string, options?: DeleteOptions): Promise<number>;
   /** Brings a deleted secret back. @throws `SECRET_NOT_FOUND`, `SECRET_EXISTS` where the name is taken, `INTEGRITY_FAILED` */
   restore(name: string, options?: RestoreOptions): Promise<SecretMetadata>;
   /** Closes the store and wipes the keys. */

@@ -7,6 +7,7 @@ export { closeToOthers } from "./close-to-others.ts";
 export { buildInPrivateFolder, createPrivateFile } from "./create-private-file.ts";
 export { draftPath, sweepDeadDrafts, sweepDrafts } from "./draft.ts";
 export { fileIdentity } from "./file-identity.ts";
+export { keepBackup } from "./keep-backup.ts";
 export { withLockFile } from "./lock-file.ts";
 export { moveFile } from "./move-file.ts";
 export { withOpenFile } from "./open-file.ts";

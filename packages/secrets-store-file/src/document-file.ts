@@ -2,6 +2,7 @@ import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core
 import {
   createPrivateFile,
   fileIdentity,
+  keepBackup,
   preparePrivateFolder,
   replacePrivateFile,
   sweepDrafts,
@@ -16,7 +17,6 @@ import {
   type StoredDocument,
 } from "./secrets-document.ts";
 import { attempt } from "./store-error.ts";
-import { keepBackup } from "./upgrade-backup.ts";
 
 /** How often an update starts again because its lock was lost. */
 const ATTEMPTS = 10;
@@ -102,7 +102,8 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     const document = parse(view);
     const next = change(document);
     if (next === null) return "unchanged";
-    if (next.layout !== document.layout) keepBackup(path, document.layout, view.read());
+    const before = next.layout === document.layout ? null : view.read();
+    if (before !== null) keepBackup(path, document.layout, before);
     return replacePrivateFile(path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
   }
 

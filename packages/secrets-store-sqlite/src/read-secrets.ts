@@ -51,7 +51,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   function byName<Row extends MetadataRow>(statement: Lookup<Row>, name: string): Row | null {
     const row = statement.get(name) ?? (lookAgain(statement, hasLiving, name) as Row | null);
     if (row === null) return null;
-    const [found, isCurrent, deletedAt] = row;
+    const [, found, isCurrent, deletedAt] = row;
     if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
     return row;
   }
@@ -59,7 +59,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   function byId<Row extends MetadataRow>(statement: Lookup<Row>, id: string): Row | null {
     const row = statement.get(id) ?? (lookAgain(statement, hasVersion, id) as Row | null);
     if (row === null) return null;
-    const [, isCurrent, , , , found] = row;
+    const [, , isCurrent, , , , found] = row;
     if (found !== id || isCurrent !== 1) throw damagedIndex(path);
     return row;
   }
@@ -94,7 +94,7 @@ function createHistory(database: Database, statements: Statements, path: string)
     const [newest] = rows;
     if (newest === undefined && statements.hasCurrent.get(id) === undefined) return [];
     const isWhole = rows.every(
-      ([, isCurrent, , , , found], index) => found === id && isCurrent === (index === 0 ? 1 : 0),
+      ([, , isCurrent, , , , found], index) => found === id && isCurrent === (index === 0 ? 1 : 0),
     );
     if (newest === undefined || !isWhole) throw damagedIndex(path);
     const current = toSealedSecret(newest, path);
@@ -118,7 +118,7 @@ function createLister(database: Database, path: string): SecretReader["list"] {
     const secrets = prepare(sql)
       .all(parameters)
       .map((row) => {
-        const [, isCurrent] = row;
+        const [, , isCurrent] = row;
         if (isCurrent !== 1) throw damagedIndex(path);
         return toMetadata(row, path);
       });

@@ -16,7 +16,6 @@ const TABLES = `
   ) STRICT;
 
   CREATE TABLE secret_versions (
-    namespace TEXT NOT NULL DEFAULT '',
     ${COLUMN_DEFINITIONS.join(",\n    ")}
   ) STRICT;
 

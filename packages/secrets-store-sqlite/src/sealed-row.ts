@@ -5,6 +5,7 @@ import { isMetadata, type SealedSecret, type SecretMetadata, secretCorrupt } fro
  * stands in the current row alone is true of the whole secret.
  */
 const METADATA = [
+  ["namespace", "TEXT NOT NULL DEFAULT ''"],
   ["name", "TEXT NOT NULL"],
   ["is_current", "INTEGER NOT NULL CHECK (is_current IN (0, 1))"],
   ["deleted_at", "TEXT CHECK (is_current OR deleted_at IS NULL)"],
@@ -64,10 +65,13 @@ export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent
   const { name, version, id, type, description, tags, createdAt, updatedAt, expiresAt } = metadata;
   const { revision, deletedAt, importedId, policy } = isCurrent ? metadata : OLDER;
   const { format, keyId, nonce, tag, ciphertext } = envelope;
-  const own = [name, isCurrent ? 1 : 0, deletedAt, version, revision, id, type, description] as const;
+  const own = [NAMESPACE, name, isCurrent ? 1 : 0, deletedAt, version, revision, id, type, description] as const;
   const times = [JSON.stringify(tags), createdAt, updatedAt, expiresAt] as const;
   return [...own, ...times, importedId, policy, isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
 }
+
+/** All secrets are in the one namespace that has no name. */
+const NAMESPACE = "";
 
 const OLDER = { revision: null, deletedAt: null, importedId: null, policy: null };
 
@@ -76,7 +80,7 @@ const OLDER = { revision: null, deletedAt: null, importedId: null, policy: null 
  * @throws AutokestraError `STORE_CORRUPT`, naming the secret
  */
 export function toSealedSecret(row: SealedRow, path: string, current?: SecretMetadata): SealedSecret {
-  const [name, , , , , , , , , , , , , , mac, format, keyId, nonce, tag, ciphertext] = row;
+  const [, name, , , , , , , , , , , , , , mac, format, keyId, nonce, tag, ciphertext] = row;
   if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, name);
   const envelope = { format, keyId, nonce: plain(nonce), ciphertext: plain(ciphertext), tag: plain(tag) };
   return { metadata: toMetadata(row, path, current), envelope, mac };
@@ -84,8 +88,8 @@ export function toSealedSecret(row: SealedRow, path: string, current?: SecretMet
 
 /** See {@link toSealedSecret}. */
 export function toMetadata(row: MetadataRow, path: string, current?: SecretMetadata): SecretMetadata {
-  const [name, , deletedAt, version, revision, id, type, description, tagList] = row;
-  const [, , , , , , , , , createdAt, updatedAt, expiresAt, importedId, policy] = row;
+  const [namespace, name, , deletedAt, version, revision, id, type, description, tagList] = row;
+  const [, , , , , , , , , , createdAt, updatedAt, expiresAt, importedId, policy] = row;
   const whole = current ?? { revision, deletedAt, importedId, policy };
   const metadata = {
     id,
@@ -102,7 +106,8 @@ export function toMetadata(row: MetadataRow, path: string, current?: SecretMetad
     importedId: whole.importedId,
     policy: whole.policy,
   };
-  if (!isMetadata(metadata)) throw secretCorrupt(path, name);
+  // One of another namespace would be missed by its name, and would come unasked by its id.
+  if (namespace !== NAMESPACE || !isMetadata(metadata)) throw secretCorrupt(path, name);
   return metadata;
 }
 

@@ -1,10 +1,10 @@
-import { layoutTooOld } from "@autokestra/secrets-core";
+import { hasCode, layoutTooOld, type SealedSecret } from "@autokestra/secrets-core";
+import { keepBackup } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { createSecretReader, damagedIndex, type SecretReader } from "./read-secrets.ts";
 import { createTables, readLayout } from "./schema.ts";
 import { inMemory, type SqliteLibrary } from "./sqlite-library.ts";
 import { prepareStatements } from "./statements.ts";
-import { keepBackup } from "./upgrade-backup.ts";
 import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
 
 /** What version 1 has of a version, in its table `secrets`; the other columns of today stand for what it does not know. */
@@ -76,6 +76,16 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
   };
 }
 
+/** Null for a secret that is damaged. */
+function findSound(reader: SecretReader, id: string): SealedSecret | null {
+  try {
+    return reader.find(id);
+  } catch (error) {
+    if (!hasCode(error, "STORE_CORRUPT")) throw error;
+    return null;
+  }
+}
+
 /** What may be written to a database in layout 1. */
 export function createVersion1Writer(database: Database, path: string): SecretWriter {
   const readHeader = () => database.prepare<[], string>("SELECT text FROM header").pluck().get() ?? null;
@@ -93,11 +103,11 @@ export function createVersion1Writer(database: Database, path: string): SecretWr
       const reader = createSecretReader(database, statements, path);
       createSecretWriter(statements, reader, path).writeHeader(header, expected, []);
       for (const id of reader.ids()) {
-        const secret = reader.find(id);
-        if (secret === null) throw damagedIndex(path);
-        statements.setMac.run(authenticate(secret), id);
+        const secret = findSound(reader, id);
+        // A damaged secret stays one, without a mac: it keeps nobody from writing others.
+        if (secret !== null) statements.setMac.run(authenticate(secret), id);
       }
-      keepBackup(path, before);
+      keepBackup(path, 1, before);
       return true;
     },
     delete(id, deletedAt) {

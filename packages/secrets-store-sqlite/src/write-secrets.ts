@@ -137,7 +137,7 @@ function createRemovals({ statements, reader, path }: Tools): Pick<SecretWriter,
 
   return {
     delete(id, deletedAt) {
-      const [, , deleted] = reader.row(id) ?? [null, null, deletedAt];
+      const [, , , deleted] = reader.row(id) ?? [null, null, null, deletedAt];
       if (deleted !== null) return false;
       statements.setDeleted.run(deletedAt, id);
       return true;

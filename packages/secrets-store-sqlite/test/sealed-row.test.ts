@@ -62,6 +62,14 @@ describe("a row that no store has written", () => {
     await store.close();
   });
 
+  it("is found by its id where it was moved into another namespace", async () => {
+    const store = await tampered("namespace = 'x'");
+    expect(await store.ids()).toEqual([sampleId("A"), sampleId("B")].toSorted());
+    await expect(store.find(sampleId("A"))).rejects.toMatchObject(damaged);
+    await expect(store.history(sampleId("A"))).rejects.toMatchObject(damaged);
+    await store.close();
+  });
+
   it("is listed with the others where only its envelope is damaged", async () => {
     const store = await tampered("format = -1");
     await expect(store.get(parseSecretName("A"))).rejects.toMatchObject(damaged);

@@ -1,4 +1,11 @@
-import { AutokestraError, plural, type SecretMetadata, type SecretName } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  hasCode,
+  plural,
+  type SecretMetadata,
+  type SecretName,
+  type SecretService,
+} from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseNameArgument } from "../rejected-input.ts";
 
@@ -21,30 +28,42 @@ export async function deleteSecret(
     });
   }
   await withSecrets(context, false, async (secrets) => {
-    const found = (await secrets.list({ name, state: purge ? "all" : "active" })).filter((one) => one.name === name);
-    if (!force && found.length > 0) {
+    const asked = force ? null : await question(secrets, name, purge);
+    if (asked !== null) {
       const { confirmOrExit } = await import("../prompt.ts");
-      if (!(await confirmOrExit(question(name, found, purge)))) return terminal.note("Nothing was deleted");
+      if (!(await confirmOrExit(asked))) return terminal.note("Nothing was deleted");
     }
-    await secrets.delete(name, { purge });
-    if (terminal.json) terminal.write(`${JSON.stringify(toJson(name, found, purge))}\n`);
-    else if (purge) terminal.note(`${describe(name, found)} removed for good`);
+    const count = await secrets.delete(name, { purge });
+    if (terminal.json) terminal.write(`${JSON.stringify(toJson(name, count, purge))}\n`);
+    else if (purge) terminal.note(`${describe(name, count)} removed for good`);
     else terminal.note(`Secret '${name}' deleted; for 30 days \`autokestra secrets restore ${name}\` brings it back`);
   });
 }
 
-function question(name: SecretName, found: readonly SecretMetadata[], purge: boolean): string {
-  if (!purge) return `Delete secret '${name}'?`;
+/** Null where nothing has the name. */
+async function question(secrets: SecretService, name: SecretName, purge: boolean): Promise<string | null> {
+  try {
+    const found = await secrets.list({ name, state: purge ? "all" : "active" });
+    if (found.length === 0) return null;
+    return purge ? purgeQuestion(name, found) : `Delete secret '${name}'?`;
+  } catch (error) {
+    // What is damaged cannot be counted, but removed.
+    if (!purge || !hasCode(error, "STORE_CORRUPT")) throw error;
+    return `Remove everything named '${name}' with all versions for good?`;
+  }
+}
+
+function purgeQuestion(name: SecretName, found: readonly SecretMetadata[]): string {
   const deleted = found.filter(({ deletedAt }) => deletedAt !== null).length;
   const among = deleted === 0 ? "" : deleted === found.length ? ", already deleted," : ` (${deleted} already deleted)`;
-  return `Remove ${describe(name, found).replace("Secret", "secret")}${among} with all versions for good?`;
+  return `Remove ${describe(name, found.length).replace("Secret", "secret")}${among} with all versions for good?`;
 }
 
 /** `Secret 'A'`, or `3 secrets named 'A'` with the deleted ones among them. */
-function describe(name: SecretName, found: readonly SecretMetadata[]): string {
-  return found.length <= 1 ? `Secret '${name}'` : `${plural(found.length, "secret")} named '${name}'`;
+function describe(name: SecretName, count: number): string {
+  return count <= 1 ? `Secret '${name}'` : `${plural(count, "secret")} named '${name}'`;
 }
 
-function toJson(name: SecretName, found: readonly SecretMetadata[], purge: boolean): object {
-  return { deleted: name, purged: purge, ...(purge ? { secrets: found.length } : {}) };
+function toJson(name: SecretName, count: number, purge: boolean): object {
+  return { deleted: name, purged: purge, ...(purge ? { secrets: count } : {}) };
 }

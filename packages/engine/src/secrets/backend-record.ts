@@ -8,7 +8,7 @@ import { toStoreError } from "./to-store-error.ts";
 /** What a folder of secrets remembers of its store. */
 export interface BackendRecord {
   readonly backend: Backend;
-  /** The file store was taken because SQLite could not be loaded. */
+  /** The file store was taken because SQLite could not be used. */
   readonly standsIn: boolean;
   /** The store that takes its place: whole already. */
   readonly next: Backend | null;

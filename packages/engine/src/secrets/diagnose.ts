@@ -121,11 +121,12 @@ async function describeSettings({ store, backend, folder }: Installation): Promi
   ];
 }
 
-/** The file store was taken because SQLite could not be loaded then. */
+/** The file store was taken because SQLite could not be used then. */
 function describeStandIn(folder: string): Finding[] {
   if (readBackendRecord(folder)?.standsIn !== true) return [];
-  const message = "SQLite could not be loaded when this store was made: the file store stands in for it";
-  const hint = "Install better-sqlite3, then move: `autokestra secrets migrate --to sqlite`.";
+  const message = "SQLite could not be used when this store was made: the file store stands in for it";
+  const hint =
+    "Install better-sqlite3, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
   return [warning(message, hint)];
 }
 

@@ -1,9 +1,10 @@
 import { lstatSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createMemoryStore, type SecretStore, type SecretStoreFile, storeUnavailable } from "@autokestra/secrets-core";
-import { createPrivateFile, sweepDeadDrafts } from "@autokestra/secrets-files";
+import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
 import { createDeferredStore } from "./deferred-store.ts";
+import { withDraftFolder } from "./draft-folder.ts";
 import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
 import { toStoreError } from "./to-store-error.ts";
@@ -13,7 +14,7 @@ export interface StoreOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** The folder. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else `.workflow/secrets` in the working directory. */
   readonly storagePath?: string | undefined;
-  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded. */
+  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
   readonly backend?: string | undefined;
   /**
    * Make a store where there is none, with the first secret that is written. Default true. A store that was not made reads as
@@ -37,7 +38,7 @@ export interface FoundStore {
   readonly folder: string;
   readonly backend: Backend;
   readonly store: SecretStoreFile;
-  /** The file store was taken because SQLite could not be loaded. */
+  /** The file store was taken because SQLite cannot be used there. */
   readonly standsIn?: boolean;
 }
 
@@ -108,21 +109,25 @@ export async function makeStore(options: StoreOptions): Promise<FoundStore> {
 }
 
 async function makeFile(folder: string, asked: Backend | "auto", { onNotice }: StoreOptions): Promise<FoundStore> {
-  const backend = asked === "auto" ? "sqlite" : asked;
-  try {
-    return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), true) };
-  } catch (error) {
-    if (asked !== "auto" || !(await isSqliteMissing(error)) || isThere(folder, "sqlite")) throw error;
-    const path = join(folder, STORE_FILES.file);
-    const store = await openStoreFile("file", path, true);
-    onNotice?.(`SQLite cannot be loaded here: secrets are kept in ${path}`);
-    return { folder, backend: "file", store, standsIn: true };
-  }
+  const obstacle = asked === "auto" && !isThere(folder, "sqlite") ? await whyNoSqlite(folder) : null;
+  const backend = asked !== "auto" ? asked : obstacle === null ? "sqlite" : "file";
+  const path = join(folder, STORE_FILES[backend]);
+  const store = await openStoreFile(backend, path, true);
+  if (obstacle !== null) onNotice?.(`${obstacle}: secrets are kept in ${path}`);
+  return { folder, backend, store, standsIn: obstacle !== null };
 }
 
-async function isSqliteMissing(error: unknown): Promise<boolean> {
-  const sqlite = await import("@autokestra/secrets-store-sqlite");
-  return sqlite.isSqliteMissing(error);
+/** Why SQLite can keep no secrets in a folder, as a sentence; null where it can. */
+async function whyNoSqlite(folder: string): Promise<string | null> {
+  const { isSqliteMissing, whyNoDatabase } = await import("@autokestra/secrets-store-sqlite");
+  try {
+    makePrivateFolder(folder);
+    const reason = await withDraftFolder(folder, async (draft) => await whyNoDatabase(join(draft, STORE_FILES.sqlite)));
+    return reason === null ? null : `SQLite cannot be used on this file system, as ${reason}`;
+  } catch (error) {
+    if (isSqliteMissing(error)) return "SQLite cannot be loaded here";
+    throw toStoreError(error, folder);
+  }
 }
 
 /**

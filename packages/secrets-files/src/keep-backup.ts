@@ -1,15 +1,17 @@
 import { fstatSync, readFileSync } from "node:fs";
-import type { StoreLayout } from "@autokestra/secrets-core";
-import { createPrivateFile, OTHERS, sweepDrafts, withOpenFile } from "@autokestra/secrets-files";
+import { createPrivateFile } from "./create-private-file.ts";
+import { sweepDrafts } from "./draft.ts";
+import { withOpenFile } from "./open-file.ts";
+import { OTHERS } from "./permission.ts";
 
 /**
- * Keeps what a file holds before it gets another layout, as `secrets.json.v1.backup` with mode 0600, on the disk. A name that is in
- * use for something else gets a number: `secrets.json.v1.2.backup`.
+ * Keeps what a file holds before it gets another layout, as `secrets.db.v1.backup` beside it with mode 0600, on the disk. A name
+ * that something else has gets a number: `secrets.db.v1.2.backup`. What an upgrade that was killed has left counts as kept.
  *
- * @param path the file of the store, whose lock is held
+ * @param path the file, whose lock is held
+ * @param layout the version that it has
  */
-export function keepBackup(path: string, layout: StoreLayout, content: Uint8Array | null): void {
-  if (content === null) return;
+export function keepBackup(path: string, layout: number, content: Uint8Array): void {
   for (let count = 1; ; count++) {
     const backup = count === 1 ? `${path}.v${layout}.backup` : `${path}.v${layout}.${count}.backup`;
     sweepDrafts(backup);
@@ -17,7 +19,6 @@ export function keepBackup(path: string, layout: StoreLayout, content: Uint8Arra
   }
 }
 
-/** True for what an upgrade that was killed has left. */
 function isPrivateCopy(path: string, content: Uint8Array): boolean {
   try {
     return withOpenFile(
