@@ -9,3 +9,4 @@ export type { ActionContext, LogFunction, LogLevel } from "./action-context.ts";
 export { invokeAction } from "./invoke-action.ts";
 export { definePlugin, type Plugin, type PluginDefinition } from "./plugin.ts";
 export { PluginInputError, PluginOutputError } from "./plugin-error.ts";
+export { TaskError, type TaskErrorOptions } from "./task-error.ts";

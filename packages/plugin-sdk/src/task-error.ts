@@ -1,0 +1,45 @@
+/** What a `TaskError` is made of. Only the message is required. */
+export interface TaskErrorOptions {
+  /** What happened, to which thing, in words of yours: no input, and no message of a library that may quote one. */
+  readonly message: string;
+  /** What programs go by, such as `MAILBOX_FULL`; it becomes `tasks.ID.error.code`. Default: `TASK_FAILED`. */
+  readonly code?: string | undefined;
+  /** Whether another attempt can succeed. Default: true, as for everything else that an action throws. */
+  readonly retryable?: boolean | undefined;
+  /** How many seconds to wait at least before the next attempt. Default: the pause of the task's `retry`. */
+  readonly retryAfterSeconds?: number | undefined;
+  /** The HTTP status that the failure goes back to, where there is one. */
+  readonly status?: number | undefined;
+}
+
+/**
+ * Fails a task and tells the engine more than a thrown `Error` does: a code, and whether and when to try again. A task is only
+ * tried again where its workflow says `retry`.
+ *
+ * @example
+ * ```ts
+ * import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
+ *
+ * const deliver = defineAction({
+ *   input: z.strictObject({ mailbox: z.string() }),
+ *   run() {
+ *     throw new TaskError({ message: "the mailbox is full", code: "MAILBOX_FULL", retryAfterSeconds: 60 });
+ *   },
+ * });
+ * ```
+ */
+export class TaskError extends Error {
+  override readonly name = "TaskError";
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly retryAfterSeconds: number | undefined;
+  readonly status: number | undefined;
+
+  constructor({ message, code = "TASK_FAILED", retryable = true, retryAfterSeconds, status }: TaskErrorOptions) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+    this.retryAfterSeconds = retryAfterSeconds;
+    this.status = status;
+  }
+}
