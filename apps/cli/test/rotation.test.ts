@@ -238,6 +238,20 @@ describe("K15: a rotation that is interrupted", () => {
     await expectFinished();
   });
 
+  it("with the new key in the key folder is finished, and may be run once more", async () => {
+    await set(".", "A");
+    const before = await fingerprintOf();
+    const next = join(box.keys, "next.key");
+    expect((await box.ak(["secrets", "rotate-key", "--new-key-file", next])).code).toBe(0);
+    const after = await fingerprintOf(next);
+    for (const more of [[], ["--data-key"], ["--all-stores"]]) {
+      const again = await box.ak(["secrets", "rotate-key", "--new-key-file", next, ...more]);
+      expect(again).toMatchObject({ code: 0, stdout: "" });
+      expect(again.stderr).toContain(`Master key ${before} no longer opens these secrets; ${after} does`);
+    }
+    expect(await get(".", "A")).toBe(`${VALUE} A`);
+  });
+
   it("at the default key file, between store and key file, is finished by running it again", async () => {
     await set(".", "A");
     const before = await fingerprintOf();

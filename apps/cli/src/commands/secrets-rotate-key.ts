@@ -43,13 +43,13 @@ function printDone(terminal: Terminal, lines: readonly string[], isEnded: boolea
 }
 
 function describeDone(report: RotateReport, { newKeyFile }: RotateKeyOptions): string[] {
-  const { before, after, keyFile, otherStores, dataKeys } = report;
+  const { before, after, keyFile, isComplete, otherStores, dataKeys } = report;
   const file = quotePath(keyFile);
-  const isNew = before !== after;
+  if (before === after && !isComplete) return [`The master key of these secrets is ${after}, as before`];
   return [
-    isNew
-      ? `Master key ${before} no longer opens these secrets; ${after} does, in ${file}`
-      : `The master key of these secrets is ${after} already, in ${file}`,
+    before === after
+      ? `The master key of these secrets is ${after} already, in ${file}`
+      : `Master key ${before} no longer opens these secrets; ${after} does, in ${file}`,
     ...otherStores.map((folder) => `The secrets in ${quotePath(folder)} are under it too`),
     ...dataKeys.flatMap(({ id, state, secrets }) =>
       secrets === null || state === "destroyed" ? [] : [`data key ${id} (${state}): ${plural(secrets, "secret")}`],
@@ -63,5 +63,5 @@ function describeDone(report: RotateReport, { newKeyFile }: RotateKeyOptions): s
 /** What a rotation that was interrupted has left to do. */
 function describeRest({ isComplete }: RotateReport): string {
   if (isComplete) return "interrupted, after the last step: nothing is left to do";
-  return "interrupted: some secrets are still encrypted under an older data key, and all of them open. Run the same command again to finish";
+  return "interrupted before the last step: no secret is lost, and all of them open. Run the same command again to finish";
 }

@@ -17,7 +17,7 @@ const BATCH = 100;
 export interface ReplaceDataKeyOptions {
   /** Told how many of all secrets are sealed under the new data key. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Ends it between two batches: what is done is done, and running it again finishes it. */
+  /** Ends it between two steps: what is done is done, and running it again finishes it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,6 +33,7 @@ export async function replaceDataKey(
   options: ReplaceDataKeyOptions,
 ): Promise<ReadonlyMap<string, number> | null> {
   const { keys } = keyed;
+  if (options.signal?.aborted) return null;
   const { active } = await keys.addDataKey();
   for (;;) {
     if (!(await resealAll(keyed, active.id, options))) return null;

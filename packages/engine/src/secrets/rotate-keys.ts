@@ -9,6 +9,7 @@ import {
   parseHeader,
   prepareKey,
   readNewKeyFile,
+  type StoreMemory,
   stretchingOf,
 } from "@autokestra/secrets-crypto";
 import {
@@ -34,14 +35,14 @@ export interface RotateOptions extends ReplaceDataKeyOptions {
 }
 
 export interface RotateReport {
-  /** Fingerprints of the master key before and now. */
+  /** Fingerprints of the master key before and now; the same where a signal has ended it before anything was changed. */
   readonly before: string;
   readonly after: string;
-  /** Where the new master key is. */
+  /** Where the master key is now. */
   readonly keyFile: string;
   /** Folders of other stores that were rotated too. */
   readonly otherStores: readonly string[];
-  /** False where the signal has ended it before every secret was sealed anew. */
+  /** False where the signal has ended it before everything was done. */
   readonly isComplete: boolean;
   /** How many secrets are sealed under which data key; null without `dataKey`, when nobody has looked at them. */
   readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number | null }[];
@@ -67,7 +68,7 @@ export async function rotateKeys(options: SecretsOptions, rotation: RotateOption
 /** A store to rotate. */
 export interface OpenedForRotation {
   readonly installation: Installation;
-  /** It is under the new key file already: a rotation to it was killed after it had changed the store. */
+  /** Only the new key file opens it: a rotation to it was ended after it had changed the store. */
   readonly isResumed: boolean;
 }
 
@@ -79,16 +80,18 @@ export async function rotateOpened(
 ): Promise<RotateReport> {
   const { installation } = opened;
   const { newKeyFile, dataKey = false } = rotation;
-  const master =
+  const { isDone, ...master } =
     newKeyFile === undefined
       ? await replaceKeyFile(options, installation, rotation)
       : await changeKeyFile(options, opened, newKeyFile, rotation);
-  const counts = dataKey ? await replaceDataKey(installation, rotation) : null;
-  const { header, fingerprint } = await installation.keys.current();
+  const counts = dataKey && isDone ? await replaceDataKey(installation, rotation) : null;
+  const { header, fingerprint, epoch } = await installation.keys.current();
+  // An earlier call may have been killed before it had done this.
+  await memoryOf(installation).remember({ storeId: header.storeId, epoch, fingerprint });
   return {
     ...master,
     after: fingerprint,
-    isComplete: !dataKey || counts !== null,
+    isComplete: isDone && (!dataKey || counts !== null),
     dataKeys: header.dataKeys.map(({ id, state }) => ({
       id,
       state,
@@ -97,7 +100,10 @@ export async function rotateOpened(
   };
 }
 
-type MasterReport = Pick<RotateReport, "before" | "keyFile" | "otherStores">;
+/** What the step of the master key has come to. */
+interface MasterReport extends Pick<RotateReport, "before" | "keyFile" | "otherStores"> {
+  readonly isDone: boolean;
+}
 
 async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOptions): Promise<OpenedForRotation> {
   const installation = await openExisting(options);
@@ -106,16 +112,24 @@ async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOp
     return { installation, isResumed: false };
   } catch (error) {
     await installation.secrets.close();
-    if (newKeyFile === undefined || !hasCode(error, "KEY_WRONG", "KEY_MISSING")) throw error;
+    if (newKeyFile === undefined || !hasCode(error, "KEY_WRONG", "KEY_MISSING", "STORE_ROLLED_BACK")) throw error;
     const resumed = await openExisting({ ...options, keyFile: newKeyFile });
-    try {
-      await resumed.keys.current();
-      return { installation: resumed, isResumed: true };
-    } catch {
-      await resumed.secrets.close();
-      throw error;
-    }
+    const opened = { installation: resumed, isResumed: true };
+    if (await isUnder(opened, options, newKeyFile)) return opened;
+    await resumed.secrets.close();
+    throw error;
   }
+}
+
+/** Whether the new key file opens the store, and the key that was named without success is one that the store has left for it. */
+async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKeyFile: string): Promise<boolean> {
+  try {
+    await opened.installation.keys.current();
+  } catch {
+    // The error of the key that was named counts.
+    return false;
+  }
+  return (await findReplacedKey(options, opened, newKeyFile)) !== null;
 }
 
 async function openExisting(options: SecretsOptions): Promise<Installation> {
@@ -129,7 +143,7 @@ async function openExisting(options: SecretsOptions): Promise<Installation> {
 async function replaceKeyFile(
   options: SecretsOptions,
   { keys, provider, folder, keyFolder }: Installation,
-  { allStores = false }: RotateOptions,
+  { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
   const { source, fingerprint } = await keys.current();
   const keyFile = keyFilePath(keyOptions(options));
@@ -140,34 +154,73 @@ async function replaceKeyFile(
   const left = (await findPreparedKeys(keyFile, before)).find((prepared) => prepared.fingerprint === fingerprint);
   const others = isGiven || allStores ? await otherStores(options, folder, left ? before : fingerprint) : [];
   if (isGiven && others.length > 0 && !allStores) throw neededByOthers(keyFile, others);
+  if (signal?.aborted) return nothingDone(fingerprint, source);
   const prepared = left ?? (await prepareKey(keyFile, before));
   if (left === undefined) await keys.rotateMasterKey(prepared.key);
-  const rotated = allStores ? await rotateOthers(options, others, prepared.key) : [];
-  // Until now the new key lay beside the old one, where it is looked for.
-  await prepared.promote(async () => (await keys.current()).fingerprint === prepared.fingerprint);
-  return { before: left === undefined ? fingerprint : before, keyFile, otherStores: rotated };
+  const rotated = allStores ? await rotateOthers(options, others, prepared.key, signal) : [];
+  const isDone = !allStores || rotated.length === others.length;
+  // Until now the new key lies beside the old one, where it is looked for; the stores that are left need the old one in its place.
+  if (isDone) await prepared.promote(async () => (await keys.current()).fingerprint === prepared.fingerprint);
+  return {
+    before: left === undefined ? fingerprint : before,
+    keyFile: isDone ? keyFile : prepared.key.source,
+    otherStores: rotated,
+    isDone,
+  };
 }
 
 /** Goes over to the key of another file; the one before stays where it is. */
 async function changeKeyFile(
   options: SecretsOptions,
+  opened: OpenedForRotation,
+  keyFile: string,
+  { allStores = false, signal }: RotateOptions,
+): Promise<MasterReport> {
+  const { keys, folder, keyFolder } = opened.installation;
+  const { fingerprint, source, header } = await keys.current();
+  await keepApart(keyFile, folder);
+  if (signal?.aborted) return nothingDone(fingerprint, source);
+  const inUse = { fingerprint, stretching: stretchingOf(header.kdf) };
+  const { key, isInUse } = await readNewKeyFile(keyFile, { inUse, keyFolder });
+  // The key before says which other stores are still to be rotated.
+  const before = isInUse ? await findReplacedKey(options, opened, keyFile) : fingerprint;
+  if (before === null) throw alreadyInUse(keyFile);
+  const others = allStores ? await otherStores(options, folder, before) : [];
+  if (!isInUse) await keys.rotateMasterKey(key);
+  const rotated = await rotateOthers(options, others, key, signal);
+  return { before, keyFile, otherStores: rotated, isDone: rotated.length === others.length };
+}
+
+/**
+ * The key that an earlier call has replaced by the one in the new key file, whether it was ended or came to its end; null where
+ * the person has only named the key in use, or a copy of it.
+ */
+async function findReplacedKey(
+  options: SecretsOptions,
   { installation, isResumed }: OpenedForRotation,
   keyFile: string,
-  { allStores = false }: RotateOptions,
-): Promise<MasterReport> {
-  const { keys, folder, keyFolder } = installation;
-  const { fingerprint, header } = await keys.current();
-  await keepApart(keyFile, folder);
-  // Where an earlier call has changed this store already, its old key says which other stores are still to be rotated.
-  const former = isResumed ? (await createProvider(options).search()).first : null;
-  const before = (former === null ? null : await fingerprintOfKey(former, keyFolder)) ?? fingerprint;
-  const others = allStores ? await otherStores(options, folder, before) : [];
-  const next = isResumed
-    ? (await installation.provider.search()).first
-    : await readNewKeyFile(keyFile, { inUse: { fingerprint, stretching: stretchingOf(header.kdf) }, keyFolder });
-  if (next === null) throw new AutokestraError("KEY_MISSING", `The key file ${keyFile} is gone`);
-  if (!isResumed) await keys.rotateMasterKey(next);
-  return { before, keyFile, otherStores: await rotateOthers(options, others, next) };
+): Promise<string | null> {
+  const { fingerprint, source } = await installation.keys.current();
+  const isSource = (await realOrSame(keyFile)) === (await realOrSame(source));
+  const { first, isGiven } = await createProvider(options).search();
+  const isBeside = !isGiven && source !== first?.source;
+  if (!isSource && (isResumed || !isBeside)) return null;
+  const known = await memoryOf(installation).recall();
+  // What is remembered under another key is from before the earlier call.
+  const isOutdated = known !== null && known.fingerprint !== fingerprint;
+  const last = isOutdated ? known.fingerprint : (known?.left.at(-1) ?? null);
+  const named = first === null ? null : await fingerprintOfKey(first, installation.keyFolder);
+  if (known === null) return isResumed || isBeside ? (named ?? fingerprint) : null;
+  if (!isResumed) return last;
+  return named === null || isOutdated || known.left.includes(named) ? (named ?? last) : null;
+}
+
+function memoryOf({ keyFolder, folder }: Installation): StoreMemory {
+  return openKnownStores(keyFolder).memoryOf(folder);
+}
+
+function nothingDone(fingerprint: string, source: string): MasterReport {
+  return { before: fingerprint, keyFile: source, otherStores: [], isDone: false };
 }
 
 /** Folders of the other stores that this machine knows under this master key. */
@@ -196,26 +249,36 @@ async function readFingerprint(options: SecretsOptions): Promise<string | null> 
   }
 }
 
-/** @returns the folders of those that were rotated; one that another process rotates at the same moment is left to it */
+/** @returns the folders of those that were rotated before the signal came */
 async function rotateOthers(
   options: SecretsOptions,
   folders: readonly string[],
   next: MasterKey,
+  signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
+  const rotated: string[] = [];
   for (const storagePath of folders) {
+    if (signal?.aborted) break;
     const { keys, secrets } = await openExisting({ ...options, storagePath, backend: "auto" });
     try {
       await keys.rotateMasterKey(next);
     } finally {
       await secrets.close();
     }
+    rotated.push(storagePath);
   }
-  return folders;
+  return rotated;
 }
 
 function noKeyFile(source: string): AutokestraError {
   return new AutokestraError("USAGE", `The master key comes from ${source}, which cannot be replaced from here`, {
     hint: "Say which file the new key goes to.",
+  });
+}
+
+function alreadyInUse(keyFile: string): AutokestraError {
+  return new AutokestraError("USAGE", `The key file ${keyFile} holds the key that is in use`, {
+    hint: "Name a file with another key, or one that is not there yet.",
   });
 }
 

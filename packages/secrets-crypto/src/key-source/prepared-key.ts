@@ -177,32 +177,36 @@ function busy(keyFile: string): AutokestraError {
 export interface NewKeyFileOptions extends ReadKeyOptions {
   /** Where `passphrase.json` is. */
   readonly keyFolder: string | null;
-  /** The key in use, which cannot be the new one: its fingerprint, and how the store stretches it where it is a passphrase. */
+  /** The key in use: its fingerprint, and how the store stretches it where it is a passphrase. */
   readonly inUse: { readonly fingerprint: string; readonly stretching: Stretching | null };
+}
+
+export interface NewKey {
+  readonly key: MasterKey;
+  /** It is the key in use, whatever the name of its file. */
+  readonly isInUse: boolean;
 }
 
 /**
  * The key in a file that is to hold the new master key; a new one is made where there is no such file. What would not be read later
  * is refused before anything is made.
  *
- * @throws AutokestraError `USAGE` where it holds the key in use, whatever its name; `KEY_UNREADABLE`, `KEY_INVALID`,
- * `KEY_UNAVAILABLE`
+ * @throws AutokestraError `KEY_UNREADABLE`, `KEY_INVALID`, `KEY_UNAVAILABLE`
  */
-export async function readNewKeyFile(path: string, options: NewKeyFileOptions): Promise<MasterKey> {
-  const { keyFolder, inUse } = options;
-  if (readKeyFile(path, options) === null) {
+export async function readNewKeyFile(
+  path: string,
+  { keyFolder, inUse, ...reading }: NewKeyFileOptions,
+): Promise<NewKey> {
+  if (readKeyFile(path, reading) === null) {
     checkNewPlace(path);
     createKeyFile(path);
   }
-  const key = readMasterKey(path, keyFolder, options);
+  const key = readMasterKey(path, keyFolder, reading);
   if (key === null) throw refuseKey(path)("is gone right after it was made");
   const bytes = await key.bytes(inUse.stretching);
   const isInUse = bytes !== null && fingerprintOf(bytes) === inUse.fingerprint;
   bytes?.fill(0);
-  if (!isInUse) return key;
-  throw new AutokestraError("USAGE", `The key file ${path} holds the key that is in use`, {
-    hint: "Name a file with another key, or one that is not there yet.",
-  });
+  return { key, isInUse };
 }
 
 /** Whoever owns the folder, or the first one above it that is there, can replace what lies in it. */

@@ -166,14 +166,14 @@ describe("K17: readNewKeyFile", () => {
     await readNewKeyFile(join(folder, name), { keyFolder: null, inUse: use });
 
   it("makes a key where there is none, in private folders", async () => {
-    const key = await read("a/b/new.key");
-    expect([key.kind, key.source]).toEqual(["bytes", join(folder, "a/b/new.key")]);
+    const { key, isInUse } = await read("a/b/new.key");
+    expect([key.kind, key.source, isInUse]).toEqual(["bytes", join(folder, "a/b/new.key"), false]);
     expect(["a", "a/b"].map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o700, 0o700]);
   });
 
   it("reads the key that is there, also one that an earlier attempt has made", async () => {
-    const made = await fingerprintOfKey(await read("new.key"));
-    expect(await fingerprintOfKey(await read("new.key"))).toBe(made);
+    const made = await fingerprintOfKey((await read("new.key")).key);
+    expect(await fingerprintOfKey((await read("new.key")).key)).toBe(made);
   });
 
   it.each([
@@ -184,23 +184,21 @@ describe("K17: readNewKeyFile", () => {
       "the same in another spelling",
       () => writeKey(join(folder, "base64"), Buffer.from(HEX[0], "hex").toString("base64")),
     ],
-  ])("refuses the key in use: %s", async (_, arrange) => {
+  ])("tells the key in use: %s", async (_, arrange) => {
     const name = basename(arrange());
     const before = stateOf(folder);
-    const message = `The key file ${join(folder, name)} holds the key that is in use`;
-    await expect(read(name)).rejects.toMatchObject({ code: "USAGE", message });
+    expect((await read(name)).isInUse).toBe(true);
     expect(stateOf(folder)).toEqual(before);
   });
 
-  it("refuses the passphrase in use, by what the store makes of it", async () => {
+  it("tells the passphrase in use, by what the store makes of it", async () => {
     writeKey(join(folder, "passphrase"), PASSPHRASE);
-    const key = await read("passphrase");
+    const { key } = await read("passphrase");
     const stretching = { salt: Buffer.alloc(16, 7).toString("base64"), iterations: 1000 };
     const fingerprint = fingerprintOf((await key.bytes(stretching)) ?? new Uint8Array());
-    await expect(read("passphrase", { fingerprint, stretching })).rejects.toMatchObject({ code: "USAGE" });
-    expect((await read("passphrase", { fingerprint, stretching: { ...stretching, iterations: 1001 } })).kind).toBe(
-      "passphrase",
-    );
+    expect(await read("passphrase", { fingerprint, stretching })).toMatchObject({ isInUse: true });
+    const other = await read("passphrase", { fingerprint, stretching: { ...stretching, iterations: 1001 } });
+    expect(other).toMatchObject({ key: { kind: "passphrase" }, isInUse: false });
   });
 
   it.each([
