@@ -1,5 +1,6 @@
 import { AutokestraError, fieldNotFound, quoteText } from "./errors.ts";
 import type { FieldFlags } from "./secret.ts";
+import { NO_FLAGS } from "./secret-payload.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 
 /** How a field is treated. What is neither public nor masked is hidden, but masked only inside credentials (`user:password`). */
@@ -37,8 +38,16 @@ const IDENTIFIERS: Readonly<Record<SecretType, readonly string[]>> = {
   custom: [],
 };
 
-/** How each field of a secret is treated, by its type and its flags. */
-export function secrecyOf(type: SecretType, fields: SecretFields, flags: FieldFlags): readonly FieldSecrecy[] {
+/**
+ * How each field of a secret is treated, by its type and its flags.
+ *
+ * @param flags default: none
+ */
+export function secrecyOf(
+  type: SecretType,
+  fields: SecretFields,
+  flags: FieldFlags = NO_FLAGS,
+): readonly FieldSecrecy[] {
   return Object.keys(fields).map((name) => {
     const isMasked = flags.masked.includes(name);
     const isPublic = !isMasked && (flags.public.includes(name) || PUBLIC[type].includes(name));

@@ -1,4 +1,4 @@
-import type { SecretMetadata } from "./secret.ts";
+import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 
@@ -7,6 +7,8 @@ export interface FoundSecret {
   readonly type: SecretType;
   readonly fields: SecretFields;
   readonly expiresAt: SecretMetadata["expiresAt"];
+  /** Which fields are not as secret as their type says. Default: none. */
+  readonly flags?: FieldFlags | undefined;
 }
 
 /**

@@ -6,8 +6,9 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
     id: "store",
     async lookup(name) {
       try {
-        const { metadata, fields } = await secrets.get(name);
-        return { status: "found", secret: { type: metadata.type, fields, expiresAt: metadata.expiresAt } };
+        const { metadata, fields, flags } = await secrets.get(name);
+        const { type, expiresAt } = metadata;
+        return { status: "found", secret: { type, fields, expiresAt, flags } };
       } catch (error) {
         if (!(error instanceof AutokestraError)) throw error;
         if (error.code === "SECRET_NOT_FOUND") return { status: "absent" };

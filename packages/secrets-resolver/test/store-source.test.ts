@@ -6,13 +6,14 @@ import { createStoreSource } from "../src/index.ts";
 const A = parseSecretName("A");
 
 describe("createStoreSource", () => {
-  it("gives the secret with its expiry", async () => {
+  it("gives the secret with its expiry and the secrecy of its fields", async () => {
     const expiresAt = "2030-01-01T00:00:00.000Z";
     const { metadata } = sampleSecret("A", { expiresAt });
-    const secret: Secret = { metadata, fields: { value: "v" }, flags: { public: [], masked: [] } };
+    const flags = { public: ["value"], masked: [] };
+    const secret: Secret = { metadata, fields: { value: "v" }, flags };
     expect(await createStoreSource({ get: async () => secret }).lookup(A)).toEqual({
       status: "found",
-      secret: { type: "apiKey", fields: { value: "v" }, expiresAt },
+      secret: { type: "apiKey", fields: { value: "v" }, expiresAt, flags },
     });
   });
 

@@ -102,6 +102,6 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
 /** Fields that are to be masked and cannot be. */
 function unmaskableFields({ type, fields, publicFields = [], maskFields = [] }: CheckedInput): readonly string[] {
   const secrecy = secrecyOf(type, fields, { public: publicFields, masked: maskFields });
-  const shown = new Set(secrecy.filter((field) => field.public).map((field) => field.name));
+  const shown = new Set(secrecy.filter((field) => !field.masked).map((field) => field.name));
   return findUnmaskable(fields).filter((field) => !shown.has(field));
 }

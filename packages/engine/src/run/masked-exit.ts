@@ -1,4 +1,4 @@
-import type { ResolvedSecret, SecretFields, SecretMasker } from "@autokestra/secrets-core";
+import type { SecretMasker } from "@autokestra/secrets-core";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
 import { toJson } from "./to-json.ts";
 
@@ -50,25 +50,4 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
       return finished;
     },
   };
-}
-
-/**
- * Makes the masker know everything that must not get out of these secrets: each field, and what HTTP Basic makes of two. It takes
- * values apart by itself, such as JSON with further values in it.
- */
-export function registerSecrets(masker: SecretMasker, secrets: readonly ResolvedSecret[]): void {
-  for (const { name, fields } of secrets) {
-    const leaves = Object.values(fields).flatMap((field) => (typeof field === "object" ? field : [String(field)]));
-    masker.add([...leaves, ...basicCredentials(fields)].map((value) => ({ name, value })));
-  }
-}
-
-/**
- * `user:password`, and its base64 as a value of its own: an echo of a request is base64 once more where it comes back as the
- * body of an unknown type (RFC 7617).
- */
-function basicCredentials({ username, password }: SecretFields): string[] {
-  if (username === undefined || password === undefined) return [];
-  const pair = `${String(username)}:${String(password)}`;
-  return [pair, Buffer.from(pair).toString("base64")];
 }

@@ -3,12 +3,13 @@ import { corePlugins } from "@autokestra/plugins-core";
 import { AutokestraError, type SecretMasker, type SecretSource } from "@autokestra/secrets-core";
 import { createMasker } from "@autokestra/secrets-masker";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
-import { createMaskedExit, registerSecrets } from "./masked-exit.ts";
+import { createMaskedExit } from "./masked-exit.ts";
 import { type PreparedRun, prepareRun, type ReadyTask } from "./prepare-run.ts";
 import type { CancelledBy, RunFinished, RunSink, TaskResult } from "./run-event.ts";
 import { readInputs } from "./run-inputs.ts";
 import { createRunJournal } from "./run-journal.ts";
 import { runTasks } from "./run-tasks.ts";
+import { secretValues } from "./secret-values.ts";
 import { createTaskExecutor } from "./task-executor.ts";
 
 export interface RunOptions {
@@ -43,7 +44,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   const prepared = await prepareRun(parsed, { sources, plugins });
   const masker = createMasker();
   try {
-    registerSecrets(masker, prepared.scope.secrets);
+    masker.add(secretValues(prepared.scope.secrets));
     return await runPrepared(parsed, prepared, inputs, masker, options);
   } catch (error) {
     throw error instanceof AutokestraError ? error : masker.maskValue(error);

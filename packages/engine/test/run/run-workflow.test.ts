@@ -146,7 +146,7 @@ describe("runWorkflow", () => {
     expect(finished.status).toBe("success");
     expect(finished.tasks["a"]).toEqual({
       status: "success",
-      output: { t: "Bearer ***SECRET***", db: { username: "***SECRET***", password: "***SECRET***" }, n: 1 },
+      output: { t: "Bearer ***SECRET***", db: { username: "db-admin-user", password: "***SECRET***" }, n: 1 },
     });
     expect(finished.masked["TOKEN"]?.count).toBeGreaterThan(0);
     expect(finished.masked["DB"]?.count).toBeGreaterThan(0);
