@@ -38,7 +38,8 @@ export async function main(args: readonly string[]): Promise<number> {
       return EXIT.done;
     }
     const { terminal } = contextOf(program);
-    return printError(error instanceof CommanderError ? usageError(error) : error, terminal, state.command);
+    const { command } = state;
+    return printError(error instanceof CommanderError ? usageError(error) : error, terminal, { command, args });
   }
 }
 
@@ -51,7 +52,8 @@ function contextOf(program: Command): CommandContext {
   return { terminal, place: { storagePath, backend, keyFile }, runsPath };
 }
 
-function createProgram(state: ProgramState): Command {
+/** The whole command line, with what each command does. */
+export function createProgram(state: ProgramState): Command {
   const program = new Command("autokestra")
     .description("Run workflows whose secrets stay secret.")
     .version(manifest.version)

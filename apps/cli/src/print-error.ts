@@ -1,25 +1,47 @@
 import { getSystemErrorMap } from "node:util";
-import { AutokestraError } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import { EXIT, EXIT_CODES } from "./exit-code.ts";
 import { hintFor } from "./hints.ts";
+import { hideArguments } from "./rejected-input.ts";
 import type { Terminal } from "./terminal.ts";
 
-/**
- * Tells what went wrong, on standard error. Returns the exit code.
- *
- * @param command which one failed, such as `secrets set`: it decides about the hint. Default: none
- */
-export function printError(error: unknown, terminal: Terminal, command = ""): number {
+/** Errors about a name that a person has typed. */
+const NAME_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "NAME_INVALID",
+  "SECRET_NOT_FOUND",
+  "SECRET_EXISTS",
+  "SECRET_DELETED",
+  "FIELD_NOT_FOUND",
+  "VERSION_CONFLICT",
+  "VERSION_NOT_FOUND",
+]);
+
+/** Which command failed. */
+interface Invocation {
+  /** Such as `secrets set`: it decides about the hint. */
+  readonly command: string;
+  /** What was typed behind the program. */
+  readonly args: readonly string[];
+}
+
+/** Tells what went wrong, on standard error. Returns the exit code. */
+export function printError(
+  error: unknown,
+  terminal: Terminal,
+  { command, args }: Invocation = { command: "", args: [] },
+): number {
   if (!(error instanceof AutokestraError)) return printInternal(error, terminal);
   const { code, message } = error;
   const hint = hintFor(error, command) ?? null;
+  const show = (text: string) => hideArguments(text, args, NAME_ERRORS.has(code));
   if (terminal.json) {
     const problems = "problems" in error ? { problems: error.problems } : {};
-    terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }));
+    const hide = (_: string, value: unknown) => (typeof value === "string" ? show(value) : value);
+    terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }, hide));
   } else {
-    terminal.warn(`error: ${message}`);
-    if ("frames" in error && error.frames !== "") terminal.warn(String(error.frames));
-    if (hint !== null) terminal.warn(`hint: ${hint}`);
+    terminal.warn(show(`error: ${message}`));
+    if ("frames" in error && error.frames !== "") terminal.warn(show(String(error.frames)));
+    if (hint !== null) terminal.warn(show(`hint: ${hint}`));
   }
   printTrace(error, terminal);
   return EXIT_CODES[code];

@@ -113,3 +113,4 @@ export {
 } from "./store-rules.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
 export { isBefore, parseTimestamp, type Timestamp } from "./time.ts";
+export { holdsToken } from "./token-text.ts";

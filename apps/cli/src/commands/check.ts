@@ -2,6 +2,7 @@ import { checkWorkflow, loadWorkflow, type Problem, WorkflowError } from "@autok
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
+import { hideArguments } from "../rejected-input.ts";
 import { createSources } from "./run.ts";
 
 export interface CheckOptions {
@@ -35,8 +36,10 @@ export async function check(context: CommandContext, files: readonly string[], {
     for (const file of files) found.push(await checkFile(file, sources));
     return found;
   });
-  if (terminal.json) terminal.write(`${JSON.stringify(findings.map(({ file, problems }) => ({ file, problems })))}\n`);
-  else for (const finding of findings) printFinding(context, finding);
+  const text = terminal.json
+    ? `${JSON.stringify(findings.map(({ file, problems }) => ({ file, problems })))}\n`
+    : findings.map(formatFinding).join("");
+  terminal.write(hideArguments(text, files));
   return findings.some(({ problems }) => problems.length > 0) ? EXIT.failed : EXIT.done;
 }
 
@@ -52,14 +55,11 @@ async function checkFile(file: string, sources: readonly SecretSource[]): Promis
   }
 }
 
-function printFinding({ terminal }: CommandContext, { file, problems, frames }: Finding): void {
+function formatFinding({ file, problems, frames }: Finding): string {
   const [first] = problems;
-  if (first === undefined) {
-    terminal.write(`${file}: ok\n`);
-    return;
-  }
+  if (first === undefined) return `${file}: ok\n`;
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const details = frames === "" ? problems.map(({ message }) => message).join("\n") : `${first.message}\n${frames}`;
   const hints = new Set(problems.flatMap(({ hint }) => (hint === undefined ? [] : [`hint: ${hint}\n`])));
-  terminal.write(`${file}: ${count}\n${details}\n${[...hints].join("")}`);
+  return `${file}: ${count}\n${details}\n${[...hints].join("")}`;
 }

@@ -2,6 +2,7 @@ import { diagnose, type Finding, openInstallation } from "@autokestra/engine";
 import type { CommandContext } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { withProgress } from "../progress-bar.ts";
+import { hideArguments } from "../rejected-input.ts";
 
 const MARKS: Readonly<Record<Finding["status"], string>> = { ok: "ok      ", warning: "warning ", failure: "FAILURE " };
 
@@ -14,8 +15,8 @@ export async function doctor({ terminal, place }: CommandContext): Promise<numbe
       "Opening every record",
       async ({ onProgress }) => await diagnose(installation, onProgress),
     );
-    if (terminal.json) terminal.write(`${JSON.stringify(findings)}\n`);
-    else for (const finding of findings) terminal.write(format(finding));
+    const text = terminal.json ? `${JSON.stringify(findings)}\n` : findings.map(format).join("");
+    terminal.write(hideArguments(text, [place.keyFile ?? "", place.storagePath ?? ""]));
     const failures = findings.filter(({ status }) => status === "failure");
     if (failures.length === 0) return EXIT.done;
     return failures.some(({ subject }) => subject !== "store") ? EXIT.integrity : EXIT.failed;

@@ -9,7 +9,7 @@ export const STORE_FILES: Readonly<Record<Backend, string>> = { sqlite: "secrets
 /** @throws AutokestraError `USAGE` */
 export function parseBackend(text: string): Backend {
   if (text === "sqlite" || text === "file") return text;
-  throw new AutokestraError("USAGE", `There is no storage backend '${text}'`, { hint: "Use auto, sqlite or file." });
+  throw new AutokestraError("USAGE", "There is no such storage backend", { hint: "Use auto, sqlite or file." });
 }
 
 /** The one that is not this one. */
