@@ -6,7 +6,7 @@ it("is an error that can be retried, unless it says otherwise", () => {
   const error = new TaskError({ message: "the mailbox is full" });
   expect(error).toBeInstanceOf(Error);
   expect(String(error)).toBe("TaskError: the mailbox is full");
-  expect({ ...error }).toEqual({
+  expect(Object.fromEntries(Object.entries(error))).toEqual({
     name: "TaskError",
     code: "TASK_FAILED",
     retryable: true,
