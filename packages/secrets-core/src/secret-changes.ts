@@ -20,7 +20,7 @@ export interface SecretChanges {
 }
 
 export function createSecretChanges(options: SecretServiceOptions, reader: SecretReader): SecretChanges {
-  const { store, encryption, now } = options;
+  const { store, encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = options;
 
   /** Seals versions of one secret anew, the current one first, and puts them in place of those that were opened. */
   async function replace(opened: readonly OpenedSecret[], next: readonly UnsealedSecret[]): Promise<SecretMetadata> {
@@ -44,7 +44,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
     });
   }
 
-  /** @returns false where there is no key, or where the metadata are not authentic: nothing may make those good */
+  /** @returns false where there is no key of this store, or where the metadata are not authentic: nothing may make those good */
   async function markDeleted(current: SealedSecret): Promise<boolean> {
     try {
       await encryption.verify(current);
@@ -52,6 +52,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
       return true;
     } catch (error) {
       if (hasCode(error, "KEY_MISSING", "INTEGRITY_FAILED")) return false;
+      if (hasCode(error, "KEY_WRONG") && !(await isKeyGiven())) return false;
       throw error;
     }
   }

@@ -21,6 +21,11 @@ export interface SecretServiceOptions {
   readonly newId: () => string;
   /** How many versions of a secret are kept, the current one included. Default: 10. */
   readonly keepVersions?: number | undefined;
+  /**
+   * Whether the person has named the key. Where nobody has, a key that was found and is another one counts as none for what needs
+   * no key. Default: named.
+   */
+  readonly isKeyGiven?: (() => Promise<boolean>) | undefined;
 }
 
 export interface WriteOptions {
@@ -117,10 +122,11 @@ export interface SecretService {
    */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
   /**
-   * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too.
+   * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too; one that
+   * the person has named must be the right one.
    *
    * @returns how many secrets: with `purge` also those of the name that were deleted before, and damaged ones
-   * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`
+   * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `KEY_WRONG`
    */
   delete(name: string, options?: DeleteOptions): Promise<number>;
   /** Brings a deleted secret back. @throws `SECRET_NOT_FOUND`, `SECRET_EXISTS` where the name is taken, `INTEGRITY_FAILED` */

@@ -1,6 +1,6 @@
 import { diagnose, type Finding, openInstallation } from "@autokestra/engine";
 import type { CommandContext } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import { EXIT, EXIT_CODES } from "../exit-code.ts";
 import { withProgress } from "../progress-bar.ts";
 import { hideArguments } from "../rejected-input.ts";
 
@@ -17,12 +17,15 @@ export async function doctor({ terminal, place }: CommandContext): Promise<numbe
     );
     const text = terminal.json ? `${JSON.stringify(findings)}\n` : findings.map(format).join("");
     terminal.write(hideArguments(text, [place.keyFile ?? "", place.storagePath ?? ""]));
-    const failures = findings.filter(({ status }) => status === "failure");
-    if (failures.length === 0) return EXIT.done;
-    return failures.some(({ subject }) => subject !== "store") ? EXIT.integrity : EXIT.failed;
+    return exitCodeOf(findings);
   } finally {
     await installation.secrets.close();
   }
+}
+
+/** That of the gravest failure, as if it were the error of a command. */
+function exitCodeOf(findings: readonly Finding[]): number {
+  return Math.max(EXIT.done, ...findings.flatMap(({ code }) => (code === null ? [] : [EXIT_CODES[code]])));
 }
 
 function format({ status, subject, message, hint }: Finding): string {

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError, plural, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorCode, plural, quotePath } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readBackendRecord } from "./backend-record.ts";
@@ -19,6 +19,8 @@ const RESTORE = "Set it again, or go back to a backup: `autokestra secrets resto
 export interface Finding {
   readonly status: "ok" | "warning" | "failure";
   readonly subject: "store" | "key" | "header" | "records";
+  /** What kind of failure it is, as of an error; null where it is none. */
+  readonly code: ErrorCode | null;
   readonly message: string;
   /** What mends it. */
   readonly hint: string | null;
@@ -64,7 +66,7 @@ async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): 
     return { value: await work() };
   } catch (error) {
     if (!(error instanceof AutokestraError)) throw error;
-    return { status: "failure", subject, message: error.message, hint: error.hint ?? null };
+    return failure(subject, error.code, error.message, error.hint);
   }
 }
 
@@ -75,6 +77,7 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
   const variable: Finding = {
     status: "warning",
     subject: "key",
+    code: null,
     message: `The key is in the environment: ${KEY_VARIABLE} can be read in /proc by this user and root`,
     hint: "A key file is the better place: --key-file.",
   };
@@ -88,7 +91,7 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
 function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
   if (problems.length === 0)
     return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
-  return problems.map((message) => ({ status: "failure", subject: "records", message, hint: RESTORE }));
+  return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 
 function describePlace({ backend, folder }: Installation, secrets: number): Finding {
@@ -115,9 +118,7 @@ async function describeSettings({ store, backend, folder }: Installation): Promi
     ...(journalMode === "memory"
       ? [warning("The store can only be read here", "Is the folder or the disk read-only?")]
       : []),
-    ...(isSound
-      ? []
-      : [{ status: "failure" as const, subject: "store" as const, message: "The database is damaged", hint: RESTORE }]),
+    ...(isSound ? [] : [failure("store", "STORE_CORRUPT", "The database is damaged", RESTORE)]),
   ];
 }
 
@@ -182,9 +183,13 @@ function describeLeftOver({ backend, folder }: Installation): Finding[] {
 }
 
 function warning(message: string, hint: string): Finding {
-  return { status: "warning", subject: "store", message, hint };
+  return { status: "warning", subject: "store", code: null, message, hint };
+}
+
+function failure(subject: Finding["subject"], code: ErrorCode, message: string, hint: string | undefined): Finding {
+  return { status: "failure", subject, code, message, hint: hint ?? null };
 }
 
 function ok(subject: Finding["subject"], message: string): Finding {
-  return { status: "ok", subject, message, hint: null };
+  return { status: "ok", subject, code: null, message, hint: null };
 }

@@ -72,6 +72,7 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
     keepVersions,
+    isKeyGiven: async () => (await provider.search()).isGiven,
   });
   return { store, folder, backend, keyFolder, provider, keys, encryption, secrets };
 }

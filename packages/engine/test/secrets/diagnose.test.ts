@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -83,6 +83,23 @@ describe("diagnose", () => {
     );
     await chmod(options.keyFile, 0o644);
     expect((await examine()).at(-1)).toMatch(/^failure key: The key file .* can be read by others$/);
+  });
+
+  it("K21: has the code of an error for each failure, so that the key being unavailable is told from a bad one", async () => {
+    const codes = async (more: Partial<SecretsOptions> = {}) => {
+      const installation = await openInstallation({ ...options, create: false, ...more });
+      try {
+        return (await diagnose(installation)).flatMap(({ code }) => code ?? []);
+      } finally {
+        await installation.secrets.close();
+      }
+    };
+    expect(await codes()).toEqual([]);
+    await symlink("loop", join(root, "loop"));
+    expect(await codes({ keyFile: join(root, "loop", "x") })).toEqual(["KEY_UNREADABLE"]);
+    expect(await codes({ keyFile: join(root, "gone") })).toEqual(["KEY_MISSING"]);
+    sql("UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'");
+    expect(await codes()).toEqual(["INTEGRITY_FAILED", "INTEGRITY_FAILED"]);
   });
 
   it("warns of a key in the environment", async () => {

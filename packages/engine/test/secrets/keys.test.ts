@@ -253,6 +253,43 @@ describe("K19: where there is no key, every place that was looked at is named, i
   });
 });
 
+describe("keys of other stores that were only found", () => {
+  const found = () => ({ ...options, env: { HOME: join(place.root, "other-home") }, create: false });
+
+  beforeEach(() => {
+    mkdirSync(join(place.root, "other-home", ".autokestra"), { recursive: true, mode: 0o700 });
+    for (const name of ["secret.key", "kept"]) putKey(join("other-home", ".autokestra", name));
+  });
+
+  it("open nothing", async () => {
+    await use(found(), async ({ secrets }) => {
+      for (const [what, open] of OPENING.filter(([name]) => name !== "delete")) {
+        await expect(open(secrets), what).rejects.toMatchObject({ code: "KEY_WRONG" });
+      }
+    });
+  });
+
+  it("are none for what needs no key: list, versions, delete, purge", async () => {
+    await use(found(), async ({ secrets }) => {
+      expect(await secrets.list()).toHaveLength(1);
+      expect(await secrets.versions("A")).toHaveLength(2);
+      await secrets.delete("A");
+      expect(await secrets.list({ state: "deleted" })).toHaveLength(2);
+      await secrets.delete("GONE", { purge: true });
+    });
+    await use(options, async ({ secrets }) => {
+      expect(await secrets.list()).toEqual([]);
+      await secrets.restore("A");
+    });
+    expect(await read()).toBe("a2");
+  });
+
+  it("are told by doctor, as one failure of the key", async () => {
+    const failures = (await use(found(), diagnose)).filter(({ status }) => status === "failure");
+    expect(failures).toMatchObject([{ subject: "key", code: "KEY_WRONG" }]);
+  });
+});
+
 describe("K20: after a killed rotation", () => {
   it("reads work with the key that it has prepared, and write nothing, where the key folder is read-only", async () => {
     const prepared = await rotateHalfway();

@@ -21,8 +21,11 @@ import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";
 /** No key file is longer than this; a passphrase of a kilobyte is a mistake. */
 export const MAX_KEY_BYTES = 1024;
 
-/** Where the system is in trouble, and not the file. */
-const UNAVAILABLE = ["ENOSPC", "EROFS", "EDQUOT", "EMFILE", "ENFILE", "EIO"];
+/** Where the medium or the system is in trouble, and not the file. */
+const UNAVAILABLE = [
+  ...["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ENXIO", "ENODEV", "ESTALE", "ETIMEDOUT", "ENOLCK"],
+  ...["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EBUSY"],
+];
 
 export interface ReadKeyOptions {
   /** Told that others can read a mounted key. */
