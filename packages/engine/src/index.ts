@@ -21,7 +21,8 @@ export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts"
 export * from "./import/index.ts";
 export { type CheckOptions, checkWorkflow } from "./run/check-workflow.ts";
 export type { CancelledBy, LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
-export { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
+export { collectInputs, type SecretInputSources } from "./run/run-inputs.ts";
+export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { type BackupReport, backUpStore } from "./secrets/back-up-store.ts";
 export { diagnose, type Finding } from "./secrets/diagnose.ts";
 export { findUnmaskable } from "./secrets/find-unmaskable.ts";

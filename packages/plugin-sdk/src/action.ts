@@ -14,6 +14,11 @@ export interface Action<Input = unknown, Output = unknown> {
   readonly input: z.ZodType<Input>;
   /** If there is one, the result is checked against it. */
   readonly output?: z.ZodType<Output, Output>;
+  /**
+   * What in the output is secret, for every task: paths such as `access_token` or `items.*.token`. What the action logs and prints is
+   * held until its output is there. A path that an output does not have is passed over.
+   */
+  readonly secretOutputs?: readonly string[];
   /** Must return what JSON can hold. What it throws fails the task; never put an input into the message. */
   run(input: Input, context: ActionContext): Output | Promise<Output>;
 }

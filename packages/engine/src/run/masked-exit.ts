@@ -1,35 +1,75 @@
-import type { SecretMasker } from "@autokestra/secrets-core";
+import { HeldOutput } from "./held-output.ts";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
+import type { RunMasks } from "./run-masks.ts";
 import { toJson } from "./to-json.ts";
 
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
 export interface MaskedExit {
   log(event: LogEvent): void;
+  /** From now on what this task logs is held: not all that is secret in it is known. */
+  hold(task: string): void;
+  /** Where that of this task is held; undefined where it is not. */
+  held(task: string): HeldOutput | undefined;
+  /** Shows what of this task was held, as it is masked now. Returns how many bytes were too many to be held. */
+  release(task: string): number;
+  /** Forgets what of this task was held. Returns how many bytes that is. */
+  drop(task: string): number;
+  /** True until {@link close} or {@link finish}. */
+  isOpen(): boolean;
   /** From now on nothing gets out. */
   close(): void;
   /** The last event. After it nothing gets out: a plugin's late log line would find the masker empty. */
   finish(event: Omit<RunFinished, "masked">): RunFinished;
 }
 
+function asJson(event: LogEvent): LogEvent {
+  return event.data === undefined ? event : { ...event, data: toJson(event.data) };
+}
+
 /**
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
  */
-export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExit {
+export function createMaskedExit(masks: Pick<RunMasks, "mask" | "maskValue" | "report">, sink: RunSink): MaskedExit {
   let open = true;
+  const holders = new Map<string, HeldOutput>();
+
+  /** A copy: what it was made of can change until it is shown. */
+  function maskEvent(event: LogEvent): LogEvent {
+    const data = event.data === undefined ? {} : { data: masks.maskValue(event.data) };
+    return { ...event, message: masks.mask(event.message), ...data };
+  }
+
+  /** @param event masked */
+  function emit(event: LogEvent): void {
+    if (!open) return;
+    try {
+      sink(asJson(event));
+    } catch (error) {
+      // The run ends here, and with it the masker: what still comes would get out as it is.
+      open = false;
+      throw error;
+    }
+  }
+
+  function takeHeld(task: string): HeldOutput | undefined {
+    const held = holders.get(task);
+    holders.delete(task);
+    return held;
+  }
+
   return {
     log(event) {
-      if (!open) return;
-      const data = event.data === undefined ? {} : { data: toJson(masker.maskValue(event.data)) };
-      const masked = { ...event, message: masker.mask(event.message), ...data };
-      try {
-        sink(masked);
-      } catch (error) {
-        // The run ends here, and with it the masker: what still comes would get out as it is.
-        open = false;
-        throw error;
-      }
+      const masked = maskEvent(event);
+      const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;
+      if (held === undefined) emit(masked);
+      else held.hold(JSON.stringify(asJson(masked)).length, () => emit(maskEvent(masked)));
     },
+    hold: (task) => void holders.set(task, new HeldOutput()),
+    held: (task) => holders.get(task),
+    release: (task) => takeHeld(task)?.release() ?? 0,
+    drop: (task) => takeHeld(task)?.drop() ?? 0,
+    isOpen: () => open,
     close() {
       open = false;
     },
@@ -39,13 +79,13 @@ export function createMaskedExit(masker: SecretMasker, sink: RunSink): MaskedExi
         id,
         {
           status,
-          ...(output === undefined ? {} : { output: toJson(masker.maskValue(output)) }),
+          ...(output === undefined ? {} : { output: toJson(masks.maskValue(output)) }),
           ...(error === undefined
             ? {}
-            : { error: { name: masker.mask(error.name), message: masker.mask(error.message) } }),
+            : { error: { name: masks.mask(error.name), message: masks.mask(error.message) } }),
         },
       ]);
-      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), masked: masker.report() };
+      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), masked: masks.report() };
       sink(finished);
       return finished;
     },

@@ -1,6 +1,64 @@
-import { AutokestraError, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError, parseSecretName, quoteText } from "@autokestra/secrets-core";
+import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { didYouMean } from "../workflow/did-you-mean.ts";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
+import { secretTexts } from "./secret-texts.ts";
+import type { MaskedValue } from "./secret-values.ts";
+
+/** Where secret inputs come from that are not given. */
+export interface SecretInputSources {
+  /** Its variables NAME_FILE name files. Default: `process.env`. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Asks a person for the value of an input, without showing what is typed. Default: nobody is asked. */
+  readonly ask?: ((name: string) => Promise<string>) | undefined;
+}
+
+/**
+ * The inputs that are given, and the secret ones that are not: from the file that the variable NAME_FILE names (the name as it is
+ * written, or in capitals: `password_FILE`, `PASSWORD_FILE`), or from a person.
+ *
+ * @param given texts, as from a command line
+ * @throws AutokestraError `INPUT_INVALID` where such a file cannot be read
+ */
+export async function collectInputs(
+  workflow: Workflow,
+  given: Readonly<Record<string, string>>,
+  { env = process.env, ask }: SecretInputSources = {},
+): Promise<Record<string, string>> {
+  const collected = { ...given };
+  for (const [name, { secret }] of Object.entries(workflow.inputs)) {
+    if (secret !== true || Object.hasOwn(given, name)) continue;
+    const text = (await readInputFile(name, env)) ?? (await ask?.(name));
+    if (text !== undefined) collected[name] = text;
+  }
+  return collected;
+}
+
+async function readInputFile(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  for (const base of new Set([name, variableName(name)])) {
+    const variable = `${base}_FILE`;
+    const path = Object.hasOwn(env, variable) ? env[variable] : undefined;
+    if (!path) continue;
+    const answer = await createEnvironmentSource({ [variable]: path }).lookup(parseSecretName(base));
+    if (answer.status === "found") return String(answer.secret.fields["value"]);
+    if (answer.status !== "absent") throw invalid(`Input '${name}' cannot be read: ${answer.reason}`);
+  }
+  return undefined;
+}
+
+function variableName(name: string): string {
+  return name.toUpperCase().replaceAll("-", "_");
+}
+
+/** What of these inputs must not get out. */
+export function secretInputValues(workflow: Workflow, inputs: Readonly<Record<string, unknown>>): MaskedValue[] {
+  return Object.entries(workflow.inputs).flatMap(([name, { secret }]) => {
+    const value = inputs[name];
+    if (secret !== true) return [];
+    const whole = typeof value === "object" && value !== null ? [JSON.stringify(value)] : [];
+    return [...whole, ...secretTexts(value)].map((text) => ({ name: `inputs.${name}`, value: text }));
+  });
+}
 
 /**
  * The inputs of a run: what was given, as the declared type, and defaults for the rest.
@@ -17,8 +75,15 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
   return Object.fromEntries(
     Object.entries(workflow.inputs).map(([name, declaration]) => {
       const text = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (declaration.secret && text === "") throw invalid(`Input '${name}' is secret and cannot be empty`);
       if (text !== undefined) return [name, convert(name, declaration, text)];
       if ("default" in declaration) return [name, checkDefault(name, declaration)];
+      if (declaration.secret) {
+        throw invalid(
+          `Input '${name}' is missing`,
+          `Name a file with its value in the variable ${variableName(name)}_FILE.`,
+        );
+      }
       throw invalid(`Input '${name}' is missing`, `Give it with --input ${name}=VALUE, or give it a default.`);
     }),
   );

@@ -1,16 +1,18 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
-import { AutokestraError, type SecretMasker, type SecretSource } from "@autokestra/secrets-core";
-import { createMasker } from "@autokestra/secrets-masker";
+import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import { createMaskedExit } from "./masked-exit.ts";
 import { type PreparedRun, prepareRun, type ReadyTask } from "./prepare-run.ts";
+import { openRunOutput, type RunOutput } from "./process-output.ts";
 import type { CancelledBy, RunFinished, RunSink, TaskResult } from "./run-event.ts";
-import { readInputs } from "./run-inputs.ts";
+import { readInputs, secretInputValues } from "./run-inputs.ts";
 import { createRunJournal } from "./run-journal.ts";
+import { createRunMasks, type RunMasks } from "./run-masks.ts";
 import { runTasks } from "./run-tasks.ts";
 import { secretValues } from "./secret-values.ts";
-import { createTaskExecutor } from "./task-executor.ts";
+import { createTaskDisclosure, type TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
+import { createTaskExecutor, type TaskObserver } from "./task-executor.ts";
 
 export interface RunOptions {
   /** Where secrets are looked for, in this order. */
@@ -25,6 +27,22 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** How many tasks may run at the same time. Default 10. */
   readonly concurrency?: number | undefined;
+  /**
+   * What happens to what code of this process prints with `console`, `process.stdout` and `process.stderr` while the run is open, and for
+   * 60 seconds after it: true masks it, false leaves it alone, for programs that own these streams. Default: true.
+   */
+  readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
+}
+
+/** How what the process prints is masked. */
+export interface ProcessOutputOptions {
+  /**
+   * `text` prints it, masked. `log` makes a `task.log` event of each line that a task prints; what no task has printed then goes to
+   * standard error. Default: `text`.
+   */
+  readonly as?: "text" | "log";
+  /** For how long it is masked after the end of the run. Infinity: until the process ends. Default: 60. */
+  readonly keepSeconds?: number;
 }
 
 /**
@@ -42,15 +60,18 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   }
   const inputs = readInputs(parsed.workflow, options.inputs ?? {});
   const prepared = await prepareRun(parsed, { sources, plugins });
-  const masker = createMasker();
+  const output = maskProcessOutput(options.maskProcessOutput);
+  const masks = createRunMasks(output);
   try {
-    masker.add(secretValues(prepared.scope.secrets));
-    return await runPrepared(parsed, prepared, inputs, masker, options);
+    masks.add(secretValues(prepared.scope.secrets));
+    masks.add(secretInputValues(parsed.workflow, inputs));
+    return await runPrepared(parsed, prepared, inputs, masks, output, options);
   } catch (error) {
-    throw error instanceof AutokestraError ? error : masker.maskValue(error);
+    throw error instanceof AutokestraError ? error : masks.maskValue(error);
   } finally {
     prepared.scope.close();
-    masker.dispose();
+    output?.close();
+    masks.dispose();
   }
 }
 
@@ -58,25 +79,48 @@ async function runPrepared(
   { workflow }: ParsedWorkflow,
   { scope, tasks, warnings }: PreparedRun,
   inputs: Readonly<Record<string, unknown>>,
-  masker: SecretMasker,
-  { sink, signal = new AbortController().signal, concurrency = 10 }: RunOptions,
+  masks: RunMasks,
+  output: RunOutput | null,
+  { sink, maskProcessOutput: printing, signal = new AbortController().signal, concurrency = 10 }: RunOptions,
 ): Promise<RunFinished> {
   const execution = { id: crypto.randomUUID(), workflow: workflow.id };
   const outputs = new Map<string, unknown>();
   const broken = new AbortController();
   const executor = createTaskExecutor(scope, { inputs, outputs, execution }, AbortSignal.any([signal, broken.signal]));
-  const exit = createMaskedExit(masker, sink);
+  const exit = createMaskedExit(masks, output === null ? sink : (event) => output.inSink(() => sink(event)));
   const journal = createRunJournal(execution.id, exit);
+  const logsPrints = typeof printing === "object" && printing.as === "log";
+  const disclosures: TaskDisclosure[] = [];
 
   async function runTask(task: ReadyTask): Promise<TaskResult> {
+    const disclosure = createTaskDisclosure(task, {
+      exit,
+      journal,
+      masks,
+      output,
+      logsPrints,
+      declared: workflow.secrets,
+    });
+    disclosures.push(disclosure);
+    const { mask, disclose } = disclosure;
+    const observer: TaskObserver = {
+      log: (level, message, data) => journal.taskLog(task.id, level, message, data),
+      retried(attempt, error) {
+        disclosure.failed();
+        disclosure.end();
+        journal.taskRetried(task.id, attempt, error);
+      },
+      mask,
+      disclose,
+    };
     try {
-      const output = await executor.execute(task, {
-        log: (level, message, data) => journal.taskLog(task.id, level, message, data),
-        retried: (attempt, error) => journal.taskRetried(task.id, attempt, error),
-      });
-      outputs.set(task.id, output);
-      return output === undefined ? { status: "success" } : { status: "success", output };
+      const result = await disclosure.inTask(() => executor.execute(task, observer));
+      disclosure.succeeded(result);
+      disclosure.end();
+      outputs.set(task.id, result);
+      return result === undefined ? { status: "success" } : { status: "success", output: result };
     } catch (error) {
+      disclosure.failed();
       const { name, message } = error instanceof Error ? error : new Error(String(error));
       return { status: "failed", error: { name, message } };
     }
@@ -85,9 +129,7 @@ async function runPrepared(
   try {
     journal.started(workflow.id);
     for (const { message } of warnings) journal.warning(message);
-    for (const name of masker.unmaskable()) {
-      journal.warning(`Secret '${name}' has a value that is too short or too common to be masked`);
-    }
+    warnOfUnmaskable(masks, journal);
     const results = await runTasks(tasks, concurrency, {
       async run(task) {
         const start = performance.now();
@@ -102,6 +144,8 @@ async function runPrepared(
         return result;
       },
     });
+    for (const disclosure of disclosures) disclosure.end();
+    output?.close();
     return journal.finished(results, cancelledBy(signal));
   } catch (error) {
     // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
@@ -109,6 +153,13 @@ async function runPrepared(
     broken.abort();
     throw error;
   }
+}
+
+/** Null where what the process prints is left alone. */
+function maskProcessOutput(options: RunOptions["maskProcessOutput"] = true): RunOutput | null {
+  if (options === false) return null;
+  const { as = "text", keepSeconds = 60 } = options === true ? {} : options;
+  return openRunOutput({ keepSeconds, reservesStdout: as === "log" });
 }
 
 /** Null where nothing has aborted the run. */

@@ -1,5 +1,5 @@
 import { once, setMaxListeners } from "node:events";
-import { type ActionContext, invokeAction, PluginInputError } from "@autokestra/plugin-sdk";
+import { type ActionContext, invokeAction, type MaskFunction, PluginInputError } from "@autokestra/plugin-sdk";
 import { AutokestraError, formatReference, type Reference, type SecretScope } from "@autokestra/secrets-core";
 import { resolveTemplates } from "@autokestra/secrets-resolver";
 import pRetry, { AbortError } from "p-retry";
@@ -9,9 +9,13 @@ import type { LogLevel } from "./run-event.ts";
 const MAX_BACKOFF_SECONDS = 60;
 
 /** What the executor tells of a task while it runs. */
-interface TaskObserver {
+export interface TaskObserver {
   log(level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>): void;
   retried(attempt: number, error: Error): void;
+  /** The action has named a value that is secret from now on. */
+  readonly mask: MaskFunction;
+  /** What is told of an error instead, where it may hold what is secret; else the error itself. */
+  disclose(thrown: unknown): unknown;
 }
 
 /** The values that references other than secrets stand for. */
@@ -44,8 +48,12 @@ export function createTaskExecutor(scope: SecretScope, values: RunValues, signal
       signal: attemptSignal,
       task: { id: task.id, type: task.type, attempt: number },
       execution: values.execution,
+      mask: observer.mask,
     };
-    return await untilAborted(invokeAction(task.action, inputs, context), attemptSignal, task.timeoutSeconds);
+    const work = invokeAction(task.action, inputs, context).catch((error: unknown) => {
+      throw observer.disclose(error);
+    });
+    return await untilAborted(work, attemptSignal, task.timeoutSeconds);
   }
 
   return {

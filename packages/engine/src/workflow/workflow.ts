@@ -1,5 +1,6 @@
 import { isIdentifier } from "@autokestra/secrets-core";
 import { z } from "zod";
+import { isOutputPath } from "./output-path.ts";
 
 /** A workflow, as its file says it. */
 export interface Workflow {
@@ -20,6 +21,8 @@ export type InputType = "string" | "number" | "boolean" | "json";
 export interface InputDeclaration {
   readonly type: InputType;
   readonly default?: unknown;
+  /** Its value is masked like that of a secret. It has no default. Default false. */
+  readonly secret?: boolean;
 }
 
 /** Kept, and not acted on yet. */
@@ -39,6 +42,8 @@ export interface Task {
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Default: no second try. */
   readonly retry?: Retry;
+  /** What in its output is secret: paths such as `body.access_token` or `body.items.*.token`. Default none. */
+  readonly secretOutputs?: readonly string[];
   /** For one attempt. Default: no limit but the action's own. */
   readonly timeoutSeconds?: number;
 }
@@ -54,19 +59,29 @@ const identifier = z.string().refine(isIdentifier, "use letters, digits, undersc
 const seconds = z.number().positive().max(86_400);
 
 const schemas = {
-  input: z.strictObject({
-    type: z.enum(["string", "number", "boolean", "json"]),
-    default: z.unknown().exactOptional(),
-  }),
+  input: z
+    .strictObject({
+      type: z.enum(["string", "number", "boolean", "json"]),
+      default: z.unknown().exactOptional(),
+      secret: z.boolean().exactOptional(),
+    })
+    .refine((input) => !(input.secret === true && "default" in input), {
+      error: "is secret and has a default: a secret does not belong into a workflow file",
+    }),
   trigger: z.strictObject({ type: z.literal("cron"), cron: z.string().min(1) }),
   retry: z.strictObject({ max: z.int().min(0).max(100), backoffSeconds: z.number().min(0).max(3600).default(1) }),
 };
+
+const outputPath = z
+  .string()
+  .refine(isOutputPath, "must be a path into the output, such as body.access_token or body.items.*.token");
 
 const task = z.strictObject({
   id: identifier,
   type: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\.[a-z0-9-]+$/, "must be namespace/plugin.action"),
   needs: z.array(identifier).default([]),
   inputs: z.record(z.string(), z.unknown()).default({}),
+  secretOutputs: z.array(outputPath).exactOptional(),
   retry: schemas.retry.exactOptional(),
   timeoutSeconds: seconds.exactOptional(),
 });

@@ -4,4 +4,10 @@
  * @module
  */
 export { type ActionRun, runAction } from "./run-action.ts";
-export { createTestContext, type LogLine, type TestContext, type TestContextOptions } from "./test-context.ts";
+export {
+  createTestContext,
+  type LogLine,
+  type MaskedLine,
+  type TestContext,
+  type TestContextOptions,
+} from "./test-context.ts";

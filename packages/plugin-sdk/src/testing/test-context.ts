@@ -10,6 +10,14 @@ export interface LogLine {
 /** A context that keeps what is logged. */
 export interface TestContext extends ActionContext {
   readonly lines: readonly LogLine[];
+  /** What the action has masked. */
+  readonly masked: readonly MaskedLine[];
+}
+
+/** A call of `mask`. `name` is absent where none was given. */
+export interface MaskedLine {
+  readonly value: unknown;
+  readonly name?: string;
 }
 
 /** Where a part is not given, there is a fixed one: task `task`, attempt 1, execution `execution`, workflow `workflow`. */
@@ -21,6 +29,7 @@ export interface TestContextOptions {
 
 export function createTestContext(options: TestContextOptions = {}): TestContext {
   const lines: LogLine[] = [];
+  const masked: MaskedLine[] = [];
   const record =
     (level: LogLevel): LogFunction =>
     (message, data) => {
@@ -28,6 +37,10 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
     };
   return {
     lines,
+    masked,
+    mask(value, name) {
+      masked.push(name === undefined ? { value } : { value, name });
+    },
     log: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },
     signal: options.signal ?? new AbortController().signal,
     task: { id: "task", type: "test/plugin.action", attempt: 1, ...options.task },

@@ -1,0 +1,33 @@
+/**
+ * The texts in a value that is secret as a whole: of an object, a list or a map its leaves, of bytes their text, base64 and hex.
+ * True, false, null and what has no text give none.
+ */
+export function secretTexts(value: unknown): string[] {
+  const texts: string[] = [];
+  const seen = new Set<object>();
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item === "string" || typeof item === "number" || typeof item === "bigint") texts.push(String(item));
+    if (typeof item !== "object" || item === null || seen.has(item)) continue;
+    seen.add(item);
+    if (ArrayBuffer.isView(item)) texts.push(...textsOfBytes(item));
+    else open.push(...Object.values(openObject(item)));
+  }
+  return texts.filter((text) => text !== "");
+}
+
+/** What is in an object, by key: as JSON would show it, and of a map and a set what they hold. */
+export function openObject(item: object): object {
+  if (item instanceof Map) return Object.fromEntries(item);
+  if (item instanceof Set) return [...item];
+  if (item instanceof Error) return { ...item, message: item.message, cause: item.cause };
+  if (!("toJSON" in item) || typeof item.toJSON !== "function") return item;
+  const json: unknown = item.toJSON();
+  return typeof json === "object" && json !== null ? json : [json];
+}
+
+function textsOfBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): string[] {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  return [bytes.toString(), bytes.toString("base64"), bytes.toString("hex")];
+}
