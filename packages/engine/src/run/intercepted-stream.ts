@@ -18,6 +18,8 @@ export interface Interception {
 
 /** A stream whose `write` and `end` are ours. */
 export interface InterceptedStream {
+  /** True while nobody has put another `write` over it. */
+  readonly isInPlace: boolean;
   /** True where nothing, or a line end, was written last. */
   readonly isAtLineStart: boolean;
   /** Masks and writes. */
@@ -77,6 +79,9 @@ export function interceptStream(stream: NodeJS.WritableStream, { mask, route }: 
 
   const restores = [replaceMethod(stream, "write", write), replaceMethod(stream, "end", end)];
   return {
+    get isInPlace() {
+      return stream.write === write;
+    },
     get isAtLineStart() {
       return last === NEWLINE;
     },

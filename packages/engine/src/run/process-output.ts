@@ -67,7 +67,7 @@ interface OpenRun {
 
 class ProcessOutput {
   readonly #runs = new Set<OpenRun>();
-  readonly #streams: Readonly<Record<PrintStream, InterceptedStream>>;
+  #streams: Readonly<Record<PrintStream, InterceptedStream>>;
   readonly #onUnused: () => void;
   readonly #flush = () => this.#flushAll();
   /** Made when something is printed: most runs print nothing. */
@@ -78,16 +78,28 @@ class ProcessOutput {
 
   constructor(onUnused: () => void) {
     this.#onUnused = onUnused;
-    const intercept = (name: PrintStream) =>
-      interceptStream(process[name], {
-        mask: () => this.#currentMasker().stream(),
-        route: (bytes, show) => this.#route(name, bytes, show),
-      });
-    this.#streams = { stdout: intercept("stdout"), stderr: intercept("stderr") };
+    this.#streams = { stdout: this.#intercept("stdout"), stderr: this.#intercept("stderr") };
     process.on("exit", this.#flush);
   }
 
+  #intercept(name: PrintStream): InterceptedStream {
+    return interceptStream(process[name], {
+      mask: () => this.#currentMasker().stream(),
+      route: (bytes, show) => this.#route(name, bytes, show),
+    });
+  }
+
+  /** Somebody may have put a `write` of his own in the place of ours. */
+  #interceptAgain(name: PrintStream): InterceptedStream {
+    const stream = this.#streams[name];
+    if (stream.isInPlace) return stream;
+    stream.flush();
+    stream.restore();
+    return this.#intercept(name);
+  }
+
   open({ keepSeconds, reservesStdout }: RunOutputOptions): RunOutput {
+    this.#streams = { stdout: this.#interceptAgain("stdout"), stderr: this.#interceptAgain("stderr") };
     this.#count += 1;
     const run: OpenRun = { id: `${this.#count}/`, values: [], reservesStdout, isRunning: true, counts: {} };
     this.#runs.add(run);
