@@ -251,4 +251,28 @@ describe("check and export", () => {
       '"secrets":[{"name":"TOKEN","type":"apiKey","fields":[]',
     );
   });
+
+  it("KM4: takes secret inputs from a file or, with a warning, from --input, and keeps them out of everything", async () => {
+    write(`apiVersion: v1
+id: w
+inputs: { password: { type: string, secret: true } }
+tasks:
+  - { id: say, type: core/console.log, inputs: { message: "with {{ inputs.password }}" } }
+`);
+    const value = "hunter2-pässword-9";
+    const file = join(box.folder, "password.txt");
+    writeFileSync(file, `${value}\n`);
+    const fromFile = await box.ak(["run", "w.yaml", "--json", "--fail-on-leak"], { env: { PASSWORD_FILE: file } });
+    const given = await box.ak(["run", "w.yaml", "--input", `password=${value}`]);
+    expect([fromFile.code, fromFile.stderr, given.code]).toEqual([0, "", 0]);
+    expect(given.stderr).toMatch(/^warning: input 'password' is secret: the process list and the shell history/);
+    expect(given.stdout).toContain("say with ***SECRET***");
+    const history = readFileSync(join(box.folder, ".workflow/runs.db"), "latin1");
+    for (const text of [fromFile.stdout, given.stdout, given.stderr, history]) expect(text).not.toContain("hunter2");
+    const missing = await box.ak(["run", "w.yaml"]);
+    expect([missing.code, missing.stderr]).toEqual([
+      5,
+      "error: Input 'password' is missing\nhint: Name a file with its value in the variable PASSWORD_FILE.\n",
+    ]);
+  });
 });

@@ -15,12 +15,13 @@ const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/terminal.ts": "everything that a command prints",
   "packages/engine/src/history/history-schema.ts": "the rows of a run history, into the tables of a newer version",
   "packages/engine/src/history/run-recorder.ts": "events of runs, from behind the masked exit",
+  "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/secrets-files/src/draft.ts": "keys, sealed stores and their backups",
   "packages/secrets-store-sqlite/src/statements.ts": "sealed secrets",
   "packages/secrets-store-sqlite/src/version-1.ts": "sealed secrets of a version 1 store, into the tables of this one",
 };
 const WRITES =
-  /\bINSERT INTO\b|process\.(stdout|stderr)\b|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
+  /\bINSERT INTO\b|process\.(stdout|stderr)\b|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
 
 function sourceFiles(): string[] {
   return ["apps", "packages"].flatMap((top) =>

@@ -10,7 +10,9 @@ export async function exportFile(context: CommandContext, file: string): Promise
   if (terminal.json) return terminal.write(`${JSON.stringify({ workflow, secrets })}\n`);
   const manifest =
     secrets.length === 0 ? "# Needs no secrets.\n" : `# Needs these secrets:\n${secrets.map(describe).join("")}`;
-  terminal.write(`${manifest}${parsed.source}`);
+  const asked = Object.entries(workflow.inputs).flatMap(([name, { secret }]) => (secret === true ? [name] : []));
+  const inputs = asked.length === 0 ? "" : `# Asks for these secret inputs: ${asked.join(", ")}\n`;
+  terminal.write(`${manifest}${inputs}${parsed.source}`);
 }
 
 function describe({ name, type, fields }: NeededSecret): string {

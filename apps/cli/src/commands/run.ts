@@ -1,9 +1,11 @@
 import {
+  collectInputs,
   createEnvironmentSource,
   createStoreSource,
   loadWorkflow,
   type RunSink,
   runWorkflow,
+  type Workflow,
 } from "@autokestra/engine";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
@@ -11,6 +13,7 @@ import { EXIT } from "../exit-code.ts";
 import { printError } from "../print-error.ts";
 import { withRunHistory } from "../run-history.ts";
 import { createRunPrinter } from "../run-printer.ts";
+import type { Terminal } from "../terminal.ts";
 
 export interface RunOptions {
   readonly input?: readonly string[];
@@ -21,8 +24,10 @@ export interface RunOptions {
 
 /** Runs a workflow. Returns the exit code. */
 export async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
-  const inputs = parseInputs(options.input ?? []);
+  const given = parseInputs(options.input ?? []);
   const workflow = await loadWorkflow(file);
+  const inputs = await collectInputs(workflow.workflow, given, { ask: asker(context.terminal) });
+  warnOfShownInputs(context.terminal, workflow.workflow, given);
   const cancel = new AbortController();
   let started = false;
   const interrupt = () => {
@@ -43,17 +48,37 @@ export async function run(context: CommandContext, file: string, options: RunOpt
         record(event);
         print(event);
       };
-      return await runWorkflow(workflow, { sources, inputs, signal: cancel.signal, sink });
+      // A plugin may go on printing after the run: its values are masked until the process ends.
+      const maskProcessOutput = { as: context.terminal.json ? "log" : "text", keepSeconds: Infinity } as const;
+      return await runWorkflow(workflow, { sources, inputs, signal: cancel.signal, sink, maskProcessOutput });
     });
   });
   process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   if (cancel.signal.aborted) return EXIT.interrupted;
-  const leaked = Object.keys(masked);
+  // Not what became secret in the run: that was to be expected there.
+  const leaked = Object.keys(masked).filter((name) => workflow.workflow.secrets.includes(name));
   if (options.failOnLeak && leaked.length > 0) {
     const message = `The run would have shown these secrets, which were masked: ${leaked.join(", ")}`;
     return printError(new AutokestraError("SECRETS_MASKED", message), context.terminal);
   }
   return status === "success" ? EXIT.done : EXIT.failed;
+}
+
+/** Asks for a secret input where a person sits; otherwise there is nobody to ask. */
+function asker({ inputIsTty }: Terminal): ((name: string) => Promise<string>) | undefined {
+  if (!inputIsTty) return undefined;
+  return async (name) => {
+    const { askSecret } = await import("../prompt.ts");
+    return await askSecret(`Input '${name}' (not shown)`);
+  };
+}
+
+function warnOfShownInputs(terminal: Terminal, workflow: Workflow, given: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(given).filter((input) => workflow.inputs[input]?.secret === true)) {
+    terminal.warn(
+      `warning: input '${name}' is secret: the process list and the shell history can show what is given by --input`,
+    );
+  }
 }
 
 /** The store first, then, unless --no-env, the environment. */

@@ -77,7 +77,14 @@ export function interceptStream(stream: NodeJS.WritableStream, { mask, route }: 
     return stream;
   }
 
-  const restores = [replaceMethod(stream, "write", write), replaceMethod(stream, "end", end)];
+  // A reader that has gone is no reason to end a run.
+  const ignore = () => undefined;
+  stream.on("error", ignore);
+  const restores = [
+    replaceMethod(stream, "write", write),
+    replaceMethod(stream, "end", end),
+    () => stream.off("error", ignore),
+  ];
   return {
     get isInPlace() {
       return stream.write === write;
