@@ -39,7 +39,7 @@ export interface RunDisclosure {
   readonly declared: readonly string[];
 }
 
-const VALUE_NAME = /^[A-Za-z0-9_.-]{1,255}$/;
+const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
 
 export function createTaskDisclosure(task: ReadyTask, run: RunDisclosure): TaskDisclosure {
   const { exit, journal, masks, output, logsPrints, declared } = run;

@@ -1,6 +1,7 @@
 import { type Action, defineAction } from "@autokestra/plugin-sdk";
 import { getSchema, type HttpRequest, requestSchema } from "./http-request.ts";
 import { type HttpResponse, httpResponseSchema } from "./http-response.ts";
+import { findCredentials } from "./response-credentials.ts";
 import { sendRequest } from "./send-request.ts";
 
 /** `core/http.request`. */
@@ -8,7 +9,11 @@ export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
   description: "Sends an HTTP request. Responses of 400 and above are results; a network error fails the task.",
   input: requestSchema,
   output: httpResponseSchema,
-  run: async (request, { signal }) => await sendRequest(request, signal),
+  async run(request, { signal, mask, task }) {
+    const response = await sendRequest(request, signal);
+    for (const { path, value } of findCredentials(response)) mask(value, `tasks.${task.id}.output.${path}`);
+    return response;
+  },
 });
 
 /** `core/http.get`. */

@@ -1,0 +1,71 @@
+import type { HttpResponse } from "./http-response.ts";
+
+/** A value that is secret wherever it comes back, and where in the output it is. */
+export interface Credential {
+  readonly path: string;
+  readonly value: string;
+}
+
+const TOKEN_KEY = /^(?:access|refresh|id)_?token$/i;
+const TOKEN_IN_FORM = /(?:^|[?&#])(?:access|refresh|id)_?token=([^&#]+)/gi;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/** Bodies that are longer are not read a second time, in characters. */
+const LONGEST_TEXT = 1024 * 1024;
+
+/** Shorter texts are no credentials: to mask them would hide ordinary words. */
+const SHORTEST = { token: 4, cookie: 8 };
+
+/** The tokens in a body (JSON, or a form as some services answer) and the cookies of a response. */
+export function findCredentials({ body, headers }: HttpResponse): Credential[] {
+  const cookies = [headers["set-cookie"] ?? []].flat().flatMap(textsOfCookie);
+  return [
+    ...tokensIn(body).map((value) => ({ path: "body", value })),
+    ...cookies.map((value) => ({ path: "headers.set-cookie", value })),
+  ];
+}
+
+function tokensIn(body: unknown): string[] {
+  const tokens: string[] = [];
+  const open: unknown[] = [typeof body === "string" ? readText(body) : body];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item === "string") tokens.push(...tokensInForm(item));
+    if (typeof item !== "object" || item === null) continue;
+    for (const [key, value] of Object.entries(item)) {
+      if (typeof value === "object") open.push(value);
+      else if (typeof value === "string" && TOKEN_KEY.test(key)) tokens.push(value);
+    }
+  }
+  return tokens.filter((token) => token.length >= SHORTEST.token);
+}
+
+/** A text body can be JSON under another type, and what was asked for as base64 is read like any other. */
+function readText(text: string): unknown {
+  if (text.length > LONGEST_TEXT) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return BASE64.test(text) && text.length % 4 === 0 ? readText(Buffer.from(text, "base64").toString()) : text;
+  }
+}
+
+function tokensInForm(text: string): string[] {
+  return [...text.matchAll(TOKEN_IN_FORM)].flatMap(([, value = ""]) => [value, decodeForm(value)]);
+}
+
+/** The cookie as a client sends it back, and its value. Not its attributes: these are ordinary words. */
+function textsOfCookie(header: string): string[] {
+  const [cookie = ""] = header.split(";", 1);
+  const value = cookie
+    .slice(cookie.indexOf("=") + 1)
+    .trim()
+    .replace(/^"(.*)"$/, "$1");
+  if (value === "") return [];
+  const values = [value, decodeForm(value)].filter((text) => text.length >= SHORTEST.cookie);
+  return [cookie.trim(), ...values].filter((text) => text.length >= SHORTEST.token);
+}
+
+function decodeForm(text: string): string {
+  return new URLSearchParams(`x=${text}`).get("x") ?? text;
+}
