@@ -60,7 +60,10 @@ export function createProgram(state: ProgramState): Command {
     .option("--json", "JSON instead of text")
     .option("-q, --quiet", "no notes")
     .option("--no-color", "no colours [NO_COLOR]")
-    .option("--storage-path <folder>", "folder of the secrets [WORKFLOW_SECRETS_STORAGE_PATH, .workflow/secrets]")
+    .option(
+      "--storage-path <folder>",
+      "folder of the secrets [WORKFLOW_SECRETS_STORAGE_PATH, the nearest .workflow/secrets]",
+    )
     .addOption(
       choiceOption("--storage-backend <driver>", "kind of store [WORKFLOW_SECRETS_STORAGE_BACKEND, auto]", DRIVERS),
     )
@@ -68,7 +71,7 @@ export function createProgram(state: ProgramState): Command {
       "--key-file <file>",
       "path of the key file, tried alone [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
     )
-    .option("--runs-path <file>", "path of the run history [.workflow/runs.db]")
+    .option("--runs-path <file>", "path of the run history [runs.db in the same .workflow]")
     .showSuggestionAfterError()
     .configureOutput({
       writeErr: (text) => {

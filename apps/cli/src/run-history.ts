@@ -1,12 +1,12 @@
-import { openRunHistory, type RunHistory } from "@autokestra/engine";
+import { openRunHistory, type RunHistory, runsFile } from "@autokestra/engine";
 import type { CommandContext } from "./command-context.ts";
 
 /** Opens the run history for as long as `use` takes. A file of its own: most commands start without it. */
 export async function withRunHistory<T>(
-  { runsPath }: CommandContext,
+  { runsPath, place }: CommandContext,
   use: (history: RunHistory) => T | Promise<T>,
 ): Promise<T> {
-  const history = await openRunHistory({ path: runsPath });
+  const history = await openRunHistory({ path: runsPath ?? runsFile(place) });
   try {
     return await use(history);
   } finally {

@@ -33,6 +33,7 @@ export { type OpenedStore, openStore, type StoreOptions } from "./secrets/open-s
 export { type RestoreReport, restoreBackup } from "./secrets/restore-backup.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./secrets/rotate-keys.ts";
 export type { Backend } from "./secrets/store-backend.ts";
+export { type PlaceOptions, runsFile, storeFolder } from "./secrets/workflow-folder.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type Position, type Problem, WorkflowError } from "./workflow/problem.ts";

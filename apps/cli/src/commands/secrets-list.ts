@@ -1,6 +1,7 @@
 import {
   AutokestraError,
   parseTimestamp,
+  quotePath,
   type SecretFilter,
   type SecretMetadata,
   type SecretType,
@@ -8,6 +9,7 @@ import {
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
 import { printTable } from "../print-table.ts";
+import { shownPath } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
 
 export interface ListOptions {
@@ -30,9 +32,11 @@ export async function listSecrets(context: CommandContext, options: ListOptions)
   const { terminal } = context;
   const filter = toFilter(options);
   const isDeleted = options.deleted === true;
-  const secrets = await withSecrets(context, false, async (store) => await store.list(filter));
+  const { secrets, folder } = await withSecrets(context, false, async (store, place) => {
+    return { secrets: await store.list(filter), folder: place };
+  });
   if (terminal.json) return terminal.write(`${JSON.stringify(secrets.map(toJson))}\n`);
-  if (secrets.length === 0) return terminal.note("No secrets found");
+  if (secrets.length === 0) return terminal.note(`No secrets found\nhint: Looked in ${quotePath(shownPath(folder))}.`);
   await printTable(terminal, isDeleted ? DELETED_HEADER : HEADER, secrets.map(isDeleted ? toDeletedRow : toRow));
 }
 

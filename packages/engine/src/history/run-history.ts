@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import type { RunEvent, RunSink } from "../run/run-event.ts";
+import { runsFile } from "../secrets/workflow-folder.ts";
 import { retryWhileLocked } from "./history-lock.ts";
 import type { HistoryDatabase } from "./history-schema.ts";
 import { createRecorder, type RecorderContext } from "./run-recorder.ts";
@@ -10,7 +11,7 @@ import { listRuns, type RunFilter, type RunSummary, readEvents } from "./run-rec
 const LOCK_TIMEOUT = 5000;
 
 export interface RunHistoryOptions {
-  /** The path of a file. Default: `.workflow/runs.db` in the current folder. */
+  /** The path of a file. Default: `runs.db` in the `.workflow` folder that the secrets are in. */
   readonly path?: string | undefined;
 }
 
@@ -59,7 +60,7 @@ export interface RunHistory {
  * console.log(await history.list({ status: "failed" }));
  * await history.close();
  */
-export async function openRunHistory({ path = ".workflow/runs.db" }: RunHistoryOptions = {}): Promise<RunHistory> {
+export async function openRunHistory({ path = runsFile() }: RunHistoryOptions = {}): Promise<RunHistory> {
   const file = toAbsolute(path);
   const { createConnection, toHistoryError } = await import("./history-database.ts");
   const connection = await createConnection(file);

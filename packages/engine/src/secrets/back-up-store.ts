@@ -3,8 +3,9 @@ import { AutokestraError, hasCode, quotePath } from "@autokestra/secrets-core";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
 import { keyOptions, type SecretsOptions } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
-import { findStore, storeFolder } from "./open-store.ts";
+import { findStore } from "./open-store.ts";
 import type { Backend } from "./store-backend.ts";
+import { storeFolder } from "./workflow-folder.ts";
 
 export interface BackupReport {
   readonly file: string;

@@ -3,9 +3,10 @@ import { copyStore, type StoreCount } from "./copy-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";
 import { openInstallation, type SecretsOptions } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
-import { type FoundStore, findStore, storeFolder } from "./open-store.ts";
+import { type FoundStore, findStore } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
 import { type Backend, parseBackend, STORE_FILES } from "./store-backend.ts";
+import { storeFolder } from "./workflow-folder.ts";
 
 export interface MigrationReport extends StoreCount {
   readonly from: Backend;

@@ -1,6 +1,12 @@
 import { lstatSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { createMemoryStore, type SecretStore, type SecretStoreFile, storeUnavailable } from "@autokestra/secrets-core";
+import { join } from "node:path";
+import {
+  createMemoryStore,
+  quotePath,
+  type SecretStore,
+  type SecretStoreFile,
+  storeUnavailable,
+} from "@autokestra/secrets-core";
 import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
 import { createDeferredStore } from "./deferred-store.ts";
@@ -8,12 +14,9 @@ import { withDraftFolder } from "./draft-folder.ts";
 import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
 import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
 import { toStoreError } from "./to-store-error.ts";
+import { type PlaceOptions, storeFolder } from "./workflow-folder.ts";
 
-export interface StoreOptions {
-  /** Where `WORKFLOW_SECRETS_STORAGE_*` and the key are looked for. Default `process.env`. */
-  readonly env?: NodeJS.ProcessEnv | undefined;
-  /** The folder. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else `.workflow/secrets` in the working directory. */
-  readonly storagePath?: string | undefined;
+export interface StoreOptions extends PlaceOptions {
   /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
   readonly backend?: string | undefined;
   /**
@@ -51,9 +54,10 @@ export interface FoundStore {
 export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
   const { create = true } = options;
   const folder = storeFolder(options);
-  const found = await findStore(options);
+  const place = { ...options, storagePath: folder };
+  const found = await findStore(place);
   if (found === null) {
-    const store = create ? createDeferredStore(async () => (await makeStore(options)).store) : createMemoryStore();
+    const store = create ? createDeferredStore(async () => (await makeStore(place)).store) : createMemoryStore();
     return { store, folder, backend: null };
   }
   if (create) await furnish(found);
@@ -84,11 +88,6 @@ export async function findStore(options: StoreOptions, kind: "asked" | "any" = "
   }
 }
 
-/** The folder of an installation, absolute. */
-export function storeFolder({ env = process.env, storagePath }: StoreOptions): string {
-  return resolve(storagePath ?? (env["WORKFLOW_SECRETS_STORAGE_PATH"] || join(".workflow", "secrets")));
-}
-
 /** The backend that a person wants. @throws AutokestraError `USAGE` */
 export function askedBackend({ env = process.env, backend }: StoreOptions): Backend | "auto" {
   const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
@@ -105,6 +104,7 @@ export async function makeStore(options: StoreOptions): Promise<FoundStore> {
   const asked = askedBackend(options);
   const made = await makeFile(folder, asked, options);
   await furnish(made);
+  if (made.standsIn !== true) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
   return made;
 }
 

@@ -22,10 +22,11 @@ import { withDraftFolder } from "./draft-folder.ts";
 import { examineRecords, type KeyedStore, type OnExamined } from "./examine-records.ts";
 import { idPages, isEmptyStore } from "./id-pages.ts";
 import { createProvider, keepApart, keyOptions, openInstallation, type SecretsOptions } from "./installation.ts";
-import { askedBackend, type FoundStore, findStore, makeStore, storeFolder } from "./open-store.ts";
+import { askedBackend, type FoundStore, findStore, makeStore } from "./open-store.ts";
 import { replaceStore } from "./replace-store.ts";
 import { type Backend, openStoreFile, STORE_FILES } from "./store-backend.ts";
 import { storedBackend } from "./stored-backend.ts";
+import { storeFolder } from "./workflow-folder.ts";
 
 export interface RestoreReport extends StoreCount {
   readonly backend: Backend;

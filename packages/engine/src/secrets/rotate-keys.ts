@@ -22,8 +22,9 @@ import {
   type SecretsOptions,
 } from "./installation.ts";
 import { noStoreYet } from "./no-store-yet.ts";
-import { findStore, storeFolder } from "./open-store.ts";
+import { findStore } from "./open-store.ts";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./replace-data-key.ts";
+import { storeFolder } from "./workflow-folder.ts";
 
 export interface RotateOptions extends ReplaceDataKeyOptions {
   /** The new master key: a key file, made if it is not there. Default: a new key in place of the one in the key file. */

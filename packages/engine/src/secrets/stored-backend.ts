@@ -14,6 +14,15 @@ export function storedBackend(folder: string): Backend | null {
   return backendOf(folder, readBackendRecord(folder));
 }
 
+/** Whether a folder has a store or remembers one. What cannot be seen counts as one: it must not be passed over. */
+export function hasStore(folder: string): boolean {
+  try {
+    return storedBackend(folder) !== null;
+  } catch {
+    return true;
+  }
+}
+
 function backendOf(folder: string, record: BackendRecord | null): Backend | null {
   if (record === null) return isThere(folder, "sqlite") ? "sqlite" : isThere(folder, "file") ? "file" : null;
   const { backend, next, kept } = record;
