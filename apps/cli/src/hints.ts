@@ -22,7 +22,9 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
   },
   FIELD_NOT_FOUND: { "secrets edit": "`autokestra secrets describe NAME` shows the fields." },
+  NAME_INVALID: { "secrets import": "`--rename` takes the proposed names." },
   VALUE_EMPTY: {
+    "secrets import": "`--skip-empty` leaves out what has no value.",
     "secrets set": "To change description, tags or expiry without the value, use `autokestra secrets edit NAME`.",
   },
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
@@ -35,7 +37,7 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
 };
 
 /** What a person can do about an error: what the library says, and which command or option does it. */
-export function hintFor({ code, hint }: AutokestraError, command: string): string | undefined {
+export function hintFor({ code, hint }: Pick<AutokestraError, "code" | "hint">, command: string): string | undefined {
   const known = HINTS[code];
   const own = typeof known === "object" ? (known[command] ?? known["default"]) : known;
   return [hint, own].filter((part) => part !== undefined).join(" ") || undefined;

@@ -207,7 +207,7 @@ function addImport(secrets: Command, state: ProgramState, context: () => Command
     .addOption(
       choiceOption("--from <source>", "kind of file", ["dotenv", "json", "fernet-sqlite"]).makeOptionMandatory(),
     )
-    .requiredOption("--file <file>", "path of the file to read")
+    .requiredOption("--file <file>", "path of the file to read; - is standard input")
     .option("--fernet-key <file>", "path of a file with the Fernet keys, one per line")
     .option("--dry-run", "only a report of what would be done")
     .addOption(
@@ -218,6 +218,7 @@ function addImport(secrets: Command, state: ProgramState, context: () => Command
       ]).default("fail"),
     )
     .option("--rename", "the proposed name where a name is refused")
+    .option("--skip-empty", "what has an empty value is left out")
     .action(async (options) => {
       const { importFile } = await import("./commands/secrets-import.ts");
       state.exitCode = await importFile(context(), options);

@@ -85,8 +85,54 @@ describe("secrets import", () => {
       imported: 2,
       skipped: 0,
       failed: [],
+      warnings: [],
       renamed: [{ from: "my key!", to: "my_key" }],
     });
+  });
+
+  it("KD1: says on which line a value was read differently, and imports it whole", async () => {
+    writeFileSync(join(box.folder, ".env"), `TOKEN=top#${VALUE}\nDUP=first-1\nDUP=second-2\n# OLD=x`);
+    const { code, stderr } = await box.ak(["secrets", "import", "--from", "dotenv", "--file", ".env"]);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: [
+        "warning: line 1: TOKEN: `#` is a part of the value; some readers cut it off there",
+        "warning: line 3: DUP: it stands on line 2 too; the last one counts",
+        "2 found, 2 imported, 0 skipped, 0 failed\n",
+      ].join("\n"),
+    });
+    expect((await box.ak(["secrets", "get", "TOKEN", "-q"])).stdout).toBe(`top#${VALUE}`);
+    expect((await box.ak(["secrets", "get", "DUP", "-q"])).stdout).toBe("second-2");
+  });
+
+  it("KD1: refuses a file with its line, also in a dry run, and writes nothing", async () => {
+    writeFileSync(join(box.folder, ".env"), `GOOD=good-1\nPW="${VALUE}\nOTHER=keep\nLAST="zzzz"\n`);
+    const args = ["secrets", "import", "--from", "dotenv", "--file", ".env"];
+    const outputs = [await box.ak([...args, "--dry-run"]), await box.ak(args)];
+    for (const { code, stderr } of outputs) {
+      expect(code).toBe(1);
+      expect(stderr).toContain("error: line 2: PW: the double quote is not closed before that of another line\n");
+      expect(stderr).toContain("nothing was written");
+      expect(stderr).not.toMatch(/canary|keep|zzzz/);
+    }
+    expect((await box.ak(["secrets", "get", "GOOD"])).code).toBe(3);
+  });
+
+  it("KD1: reads standard input, and leaves out empty values with --skip-empty", async () => {
+    const args = ["secrets", "import", "--from", "dotenv", "--file", "-"];
+    const input = "EMPTY=\nB=b-value\n";
+    expect(await box.ak(args, { input })).toMatchObject({
+      code: 1,
+      stderr: [
+        "error: line 1: EMPTY: Secret value cannot be empty",
+        "hint: `--skip-empty` leaves out what has no value.",
+        "2 found, 0 imported, 0 skipped, 1 failed; nothing was written\n",
+      ].join("\n"),
+    });
+    const { code, stdout, stderr } = await box.ak([...args, "--skip-empty", "--json"], { input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: line 1: EMPTY: it has no value and is left out\n" });
+    expect(JSON.parse(stdout)).toMatchObject({ total: 2, imported: 1, skipped: 1, failed: [] });
+    expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("b-value");
   });
 
   it("needs a source, a file and, for Fernet, a key", async () => {

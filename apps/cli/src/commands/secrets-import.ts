@@ -6,11 +6,13 @@ import {
   readDotenv,
   readFernetDatabase,
   readJson,
+  readSourceText,
   readTextFile,
 } from "@autokestra/engine";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
+import { hintFor } from "../hints.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface ImportOptions {
@@ -20,24 +22,29 @@ export interface ImportOptions {
   readonly dryRun?: boolean;
   readonly onConflict: OnConflict;
   readonly rename?: boolean;
+  readonly skipEmpty?: boolean;
 }
+
+/** How many refused entries are shown: a file full of them is one mistake. `--json` has all. */
+const MAX_SHOWN = 50;
 
 /** Brings secrets over from elsewhere: all or nothing. Returns the exit code. */
 export async function importFile(context: CommandContext, options: ImportOptions): Promise<number> {
   const { terminal } = context;
-  const { dryRun = false, rename = false, onConflict } = options;
+  const { dryRun = false, rename = false, skipEmpty = false, onConflict } = options;
   const entries = await readEntries(options);
   const outcome = await withSecrets(context, !dryRun, async (secrets) => {
-    return await importSecrets(secrets, entries, { dryRun, rename, onConflict });
+    return await importSecrets(secrets, entries, { dryRun, rename, skipEmpty, onConflict });
   });
+  printOutcome(terminal, outcome);
   if (terminal.json) terminal.write(`${JSON.stringify(outcome)}\n`);
-  else printOutcome(terminal, outcome, dryRun);
+  else printCounts(terminal, outcome, dryRun);
   return outcome.failed.length > 0 ? EXIT.failed : EXIT.done;
 }
 
 async function readEntries({ from, file, fernetKey }: ImportOptions): Promise<readonly ImportEntry[]> {
-  if (from === "dotenv") return readDotenv(await readTextFile(file));
-  if (from === "json") return readJson(await readTextFile(file));
+  if (from === "dotenv") return readDotenv(await readInput(file));
+  if (from === "json") return readJson(await readInput(file));
   if (fernetKey === undefined) {
     throw new AutokestraError("USAGE", "--from fernet-sqlite needs the key file", {
       hint: "Name it with --fernet-key.",
@@ -46,8 +53,29 @@ async function readEntries({ from, file, fernetKey }: ImportOptions): Promise<re
   return await readFernetDatabase({ database: file, keyFile: fernetKey });
 }
 
-function printOutcome(terminal: Terminal, outcome: ImportOutcome, dryRun: boolean): void {
-  for (const { name, reason } of outcome.failed) terminal.warn(`${quoteText(name)}: ${reason}`);
+async function readInput(file: string): Promise<string> {
+  return file === "-" ? await readSourceText(process.stdin, "Standard input") : await readTextFile(file);
+}
+
+function printOutcome(terminal: Terminal, outcome: ImportOutcome): void {
+  for (const { name, line, reason } of outcome.failed.slice(0, MAX_SHOWN)) {
+    terminal.warn(`error: ${place(name, line)}: ${reason}`);
+  }
+  if (outcome.failed.length > MAX_SHOWN) terminal.warn(`… and ${outcome.failed.length - MAX_SHOWN} more`);
+  const codes = new Set(outcome.failed.flatMap(({ code }) => code ?? []));
+  for (const hint of [...codes].flatMap((code) => hintFor({ code, hint: undefined }, "secrets import") ?? [])) {
+    terminal.warn(`hint: ${hint}`);
+  }
+  for (const { name, line, message } of outcome.warnings) terminal.warn(`warning: ${place(name, line)}: ${message}`);
+}
+
+/** A name as the source has it, behind its line. */
+function place(name: string, line: number | undefined): string {
+  const shown = quoteText(name);
+  return line === undefined || name === `line ${line}` ? shown : `line ${line}: ${shown}`;
+}
+
+function printCounts(terminal: Terminal, outcome: ImportOutcome, dryRun: boolean): void {
   for (const { from, to } of outcome.renamed) terminal.note(`${quoteText(from)} becomes ${to}`);
   const { total, imported, skipped, failed } = outcome;
   const nothing = failed.length > 0 ? "; nothing was written" : "";

@@ -5,6 +5,8 @@ import { type ImportReport, reportImport } from "./import-report.ts";
 import { type ImportOptions, planImport } from "./plan-import.ts";
 
 export interface ImportSecretsOptions extends Pick<ImportOptions, "onConflict" | "rename"> {
+  /** Leave out what has an empty value, with a warning. Default: it fails. */
+  readonly skipEmpty?: boolean | undefined;
   /** Only say what would be done. */
   readonly dryRun: boolean;
 }
@@ -24,12 +26,13 @@ export interface ImportOutcome extends ImportReport {
 export async function importSecrets(
   secrets: SecretService,
   entries: readonly ImportEntry[],
-  { onConflict, rename, dryRun }: ImportSecretsOptions,
+  { onConflict, rename, skipEmpty = false, dryRun }: ImportSecretsOptions,
 ): Promise<ImportOutcome> {
   const stored = new Map((await secrets.list()).map((metadata) => [String(metadata.name), metadata]));
   const plan = await planImport(entries, stored, {
     onConflict,
     rename,
+    skipEmpty,
     isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
   });
   if (!dryRun && plan.writes.length > 0) {

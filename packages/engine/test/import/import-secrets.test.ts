@@ -26,6 +26,7 @@ describe("importSecrets", () => {
       imported: 2,
       skipped: 0,
       failed: [],
+      warnings: [],
       renamed: [],
     });
     expect((await secrets.get("B")).fields).toEqual({ value: "two values" });

@@ -12,6 +12,7 @@ async function plan(entries: readonly ImportEntry[], options: Partial<ImportOpti
   return await planImport(entries, existing, {
     onConflict: "fail",
     rename: false,
+    skipEmpty: false,
     isStored: async ({ name, fields }) => isDeepStrictEqual(fields, new Map(Object.entries(stored)).get(name)),
     ...options,
   });
@@ -103,18 +104,34 @@ describe("planImport", () => {
     ]);
   });
 
+  it("KD1: leaves out what is empty where it may, and passes on what the reader warns of", async () => {
+    const empty = importedApiKey("EMPTY", "", { line: 3 });
+    const warned = importedApiKey("NEW", "v", { line: 7, warnings: ["look here"] });
+    expect((await plan([empty, warned])).failed).toEqual([
+      { name: "EMPTY", reason: "Secret value cannot be empty", code: "VALUE_EMPTY", line: 3 },
+    ]);
+    const result = await plan([empty, warned], { skipEmpty: true });
+    expect(names(result)).toEqual({ writes: ["NEW"], skipped: ["EMPTY"], failed: [] });
+    expect(result.warnings).toEqual([
+      { name: "NEW", line: 7, message: "look here" },
+      { name: "EMPTY", line: 3, message: "it has no value and is left out" },
+    ]);
+  });
+
   it("reports in figures", async () => {
     expect(reportImport(await plan(incoming, { onConflict: "overwrite" }))).toEqual({
       total: 3,
       imported: 2,
       skipped: 1,
       failed: [],
+      warnings: [],
     });
     expect(reportImport(await plan(incoming))).toEqual({
       total: 3,
       imported: 0,
       skipped: 1,
       failed: [{ name: "OTHER", reason: "Secret 'OTHER' is stored already, with another value" }],
+      warnings: [],
     });
   });
 });

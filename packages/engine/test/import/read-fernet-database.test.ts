@@ -224,6 +224,7 @@ describe("an import of a Fernet store", () => {
       await planImport(await read(), new Map((await secrets.list()).map((metadata) => [metadata.name, metadata])), {
         onConflict: "fail",
         rename: true,
+        skipEmpty: false,
         isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
       });
     try {

@@ -1,0 +1,129 @@
+/** A value of a `.env` file, or why it is refused. No text of ours repeats any of it. */
+export type DotenvValue = ReadValue | { readonly problem: string };
+
+interface ReadValue {
+  readonly value: string;
+  /** Where other readers make something else of it. */
+  readonly warnings: readonly string[];
+  /** Where the next line begins. */
+  readonly end: number;
+}
+
+const NO_ESCAPE = "its last character is a quote that other readers take for an escaped one";
+
+/** Between double quotes. Readers agree on the first two only. */
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  ['"', '"'],
+  ["\\", "\\"],
+  ["$", "$"],
+]);
+
+/** `${X}`, `$X`, `$(command)`, `$$`. */
+const EXPANSION = /\$[\w{($]/;
+const EXPANDED = "`$` is kept as it stands; some readers expand it";
+
+/** A line on which a value of its own begins with the quote that would close the one before. */
+const OPENS_QUOTE = /^\s*(?:export\s+)?[\w.-]+\s*[=:]\s*$/;
+
+/** What stands in an unquoted value and is kept, and who reads it differently. */
+const KEPT: readonly (readonly [RegExp, string])[] = [
+  [/#/, "`#` is a part of the value; some readers cut it off there"],
+  [EXPANSION, EXPANDED],
+  [/^`/, "the backticks are a part of the value; some readers take them for quotes"],
+  [/\\/, "`\\` is kept as it stands; some readers take it for an escape"],
+  [/^\s|\s$|[\v\f\u0085\u2028\u2029]/, "unusual white space is kept; some readers remove it, or end the value there"],
+];
+
+/**
+ * Reads the value that begins at `at`, after the blanks behind `=`.
+ *
+ * @param text the whole file: a value in quotes may have several lines
+ */
+export function readDotenvValue(text: string, at: number): DotenvValue {
+  const first = text[at];
+  const result = first === '"' || first === "'" ? readQuoted(text, at, first) : readUnquoted(text, at);
+  if ("value" in result && result.value.includes("\0")) return { problem: "the value has a NUL character" };
+  return result;
+}
+
+/** Where the line that `at` is in ends: at its line feed, or at the end of the text. */
+export function lineEnd(text: string, at: number): number {
+  const end = text.indexOf("\n", at);
+  return end === -1 ? text.length : end;
+}
+
+function readUnquoted(text: string, at: number): DotenvValue {
+  const end = lineEnd(text, at);
+  const raw = text.slice(at, end).replace(/\r$/, "");
+  if (raw.includes("\r")) return { problem: "a carriage return stands inside the line: end lines with LF or CRLF" };
+  if (/^`[^`]*$/.test(raw))
+    return { problem: "the backtick is never closed: put the value in single or double quotes" };
+  if (/^-----BEGIN (?!.*-----END )/.test(raw)) return { problem: "put a value of several lines in quotes" };
+  // A `#` right behind `=` may be a value, such as a colour.
+  const comment = raw.startsWith("#") && text[at - 1] !== "=" ? 0 : raw.search(/[ \t]#/);
+  const value = trimBlanks(comment === -1 ? raw : raw.slice(0, comment));
+  const cut = comment === -1 ? [] : ["the comment behind the value is left out: put the value in quotes if it has `#`"];
+  const kept = KEPT.filter(([pattern]) => pattern.test(value)).map(([, warning]) => warning);
+  return { value, warnings: [...cut, ...kept], end: end + 1 };
+}
+
+function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, "").replace(/(?<![ \t])[ \t]+$/, "");
+}
+
+function readQuoted(text: string, at: number, quote: '"' | "'"): DotenvValue {
+  const close = quote === "'" ? text.indexOf(quote, at + 1) : closingQuote(text, at + 1);
+  if (close === -1) return { problem: `the ${quoteName(quote)} is never closed` };
+  const inside = text.slice(at + 1, close);
+  const end = lineEnd(text, close);
+  const lastLine = inside.slice(inside.lastIndexOf("\n") + 1);
+  const isAlone = /^[ \t]*(?:#.*)?$/s.test(text.slice(close + 1, end).replace(/\r$/, ""));
+  if (inside.includes("\n") && !(isAlone && !OPENS_QUOTE.test(lastLine))) {
+    return { problem: `the ${quoteName(quote)} is not closed before that of another line` };
+  }
+  if (!isAlone) return { problem: `text follows the closing quote: ${howToQuote(quote)}` };
+  const carriageReturn = inside.includes("\r") ? ["carriage returns are kept; some readers remove them"] : [];
+  const read = quote === "'" ? readSingle(inside) : readDouble(inside);
+  return { value: read.value, warnings: [...read.warnings, ...carriageReturn], end: end + 1 };
+}
+
+/** Characters stand for themselves between single quotes. */
+function readSingle(inside: string): Pick<ReadValue, "value" | "warnings"> {
+  const doubled = inside.includes("\\\\") ? ["`\\\\` is kept; some readers make `\\` of it"] : [];
+  return { value: inside, warnings: inside.endsWith("\\") ? [NO_ESCAPE] : doubled };
+}
+
+function readDouble(inside: string): Pick<ReadValue, "value" | "warnings"> {
+  const warnings: string[] = [];
+  const letters = [...inside.matchAll(/\\(.)/gs)].map(([, letter]) => letter);
+  if (letters.some((letter) => letter !== "n" && letter !== "r")) {
+    warnings.push(
+      'readers differ on the escapes with `\\`; `\\n`, `\\r`, `\\t`, `\\"`, `\\\\` and `\\$` are undone here',
+    );
+  }
+  if (EXPANSION.test(inside.replace(/\\./gs, " "))) warnings.push(EXPANDED);
+  return { value: inside.replace(/\\(.)/gs, (both, letter: string) => ESCAPES.get(letter) ?? both), warnings };
+}
+
+/** The next double quote that no backslash escapes, or -1. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
+    let start = at;
+    while (start > from && text[start - 1] === "\\") start -= 1;
+    if ((at - start) % 2 === 0) return at;
+  }
+  return -1;
+}
+
+function quoteName(quote: '"' | "'"): string {
+  return quote === '"' ? "double quote" : "single quote";
+}
+
+function howToQuote(quote: '"' | "'"): string {
+  return quote === '"'
+    ? 'write `\\"` for a quote in the value'
+    : "put a value that has a single quote in double quotes";
+}
