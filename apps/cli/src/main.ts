@@ -2,14 +2,17 @@ import { Command, CommanderError } from "commander";
 import manifest from "../package.json" with { type: "json" };
 import type { CommandContext } from "./command-context.ts";
 import { EXIT } from "./exit-code.ts";
+import { finishOutput, tellLostOutput } from "./finish-output.ts";
 import { withExamples } from "./help-examples.ts";
 import { addKeysCommands } from "./keys-commands.ts";
 import { choiceOption, collect } from "./options.ts";
+import { standardOutput } from "./output.ts";
 import { printError } from "./print-error.ts";
 import type { ProgramState } from "./program-state.ts";
 import { addRunsCommands } from "./runs-commands.ts";
 import { addSecretsCommands } from "./secrets-commands.ts";
 import { createTerminal } from "./terminal.ts";
+import { exitOnSignals, signalExitOr } from "./until-signal.ts";
 import { usageError } from "./usage-error.ts";
 
 const DRIVERS = ["auto", "sqlite", "file"];
@@ -24,22 +27,30 @@ interface GlobalOptions {
   readonly runsPath?: string;
 }
 
-/** Runs one command. Returns its exit code. */
+/** Runs one command, and waits until what it printed is written. Returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  exitOnSignals();
   const state: ProgramState = { exitCode: EXIT.done, help: "", command: "" };
   const program = createProgram(state);
+  tellLostOutput(contextOf(program).terminal, () => state.command);
+  const exitCode = await runCommand(program, args, state);
+  return await finishOutput(contextOf(program).terminal, state.command, exitCode);
+}
+
+async function runCommand(program: Command, args: readonly string[], state: ProgramState): Promise<number> {
   try {
     await program.parseAsync(args, { from: "user" });
     return state.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const { terminal } = contextOf(program);
     if (error instanceof CommanderError && error.code === "commander.help") {
-      contextOf(program).terminal.write(state.help);
+      terminal.write(state.help);
       return EXIT.done;
     }
-    const { terminal } = contextOf(program);
     const { command } = state;
-    return printError(error instanceof CommanderError ? usageError(error) : error, terminal, { command, args });
+    const shown = error instanceof CommanderError ? usageError(error) : error;
+    return signalExitOr(printError(shown, terminal, { command, args }));
   }
 }
 
@@ -74,6 +85,7 @@ export function createProgram(state: ProgramState): Command {
     .option("--runs-path <file>", "path of the run history [runs.db in the same .workflow]")
     .showSuggestionAfterError()
     .configureOutput({
+      writeOut: (text) => standardOutput().write(text),
       writeErr: (text) => {
         state.help += text;
       },

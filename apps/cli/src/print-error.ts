@@ -63,7 +63,7 @@ function printInternal(error: unknown, terminal: Terminal): number {
 }
 
 /** What the operating system calls an error, such as `too many open files (EMFILE)`; null where it is none of the system's. */
-function systemRefusal(error: unknown): string | null {
+export function systemRefusal(error: unknown): string | null {
   const errno = error instanceof Error && "errno" in error ? Number(error.errno) : Number.NaN;
   const known = getSystemErrorMap().get(errno);
   return known === undefined ? null : `${known[1]} (${known[0]})`;

@@ -1,4 +1,5 @@
 import { isatty } from "node:tty";
+import { standardError } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 
 const WIDTH = 30;
@@ -25,7 +26,7 @@ export async function withProgress<T>(
 ): Promise<T> {
   const isShown = !terminal.quiet && !terminal.json && isatty(2);
   const draw = (line: string) => {
-    if (isShown) process.stderr.write(CLEAR_LINE + line);
+    if (isShown) standardError().write(CLEAR_LINE + line);
   };
   let line = title;
   draw(line);

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { LogLevel, RunEvent, RunSink } from "@autokestra/engine";
-import { quoteText } from "@autokestra/secrets-core";
+import { plural, quoteText } from "@autokestra/secrets-core";
 import type { Terminal } from "./terminal.ts";
 
 const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
@@ -10,6 +10,9 @@ const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
   error: "red",
 };
 
+/** How much of a run is held for a reader that does not take it, in bytes. */
+const HELD_BYTES = 64 * 1024 * 1024;
+
 /** Writes the events of a run: one JSON object a line, or `HH:MM:SS.mmm LEVEL task message` for people. */
 export function createRunPrinter(terminal: Terminal): RunSink {
   if (terminal.json) return (event) => terminal.write(`${JSON.stringify(event)}\n`);
@@ -18,6 +21,40 @@ export function createRunPrinter(terminal: Terminal): RunSink {
     if (terminal.quiet && isNote) return;
     terminal.write(`${formatEvent(event, terminal.color)}\n`);
   };
+}
+
+/**
+ * The printer of a run that is going on. Where its reader takes nothing, lines are left out, and one says how many; the last line
+ * never is.
+ */
+export function createLiveRunPrinter(terminal: Terminal): RunSink {
+  let leftOut = 0;
+  const printAlways = createRunPrinter(terminal);
+  const print = createRunPrinter({
+    ...terminal,
+    write(text) {
+      const unread = terminal.unread();
+      const isHeld = leftOut === 0 && (unread === 0 || unread + text.length <= HELD_BYTES);
+      if (isHeld) terminal.write(text);
+      else leftOut += text.split("\n").length - 1;
+    },
+  });
+  return (event) => {
+    const isLast = event.event === "run.finished";
+    // Once it is full, half of it must be read first: one gap, not thousands.
+    if (leftOut > 0 && (isLast || terminal.unread() <= HELD_BYTES / 2)) {
+      printAlways(describeGap(event, leftOut, terminal.json));
+      leftOut = 0;
+    }
+    if (isLast) printAlways(event);
+    else print(event);
+  };
+}
+
+function describeGap({ time, execution }: RunEvent, lines: number, json: boolean): RunEvent {
+  const message = `${plural(lines, "line")} left out here, because nothing read the output; \`autokestra runs show ${execution}\` prints all of them`;
+  const data = json ? { data: { linesLeftOut: lines } } : {};
+  return { time, level: "warn", event: "run.warning", execution, message, ...data };
 }
 
 function formatEvent(event: RunEvent, color: boolean): string {

@@ -9,25 +9,57 @@ export interface Outcome<T> {
   readonly signalExit: number | null;
 }
 
+const NAMES = Object.keys(SIGNAL_EXITS) as EndingSignal[];
+
+/** What is told to end by the first signal. */
+const working = new Set<AbortController>();
+
+let isListening = false;
+let signalExit: number | null = null;
+
+/** From now on Ctrl-C and other signals end the process with their exit code, unless {@link untilSignal} is at work. */
+export function exitOnSignals(): void {
+  if (isListening) return;
+  isListening = true;
+  for (const name of NAMES) process.on(name, end);
+}
+
+/** Signals end the process again as the system does it. */
+export function leaveSignals(): void {
+  isListening = false;
+  for (const name of NAMES) process.off(name, end);
+}
+
+/** The exit code of work that has failed: that of the signal, where one has ended it. */
+export function signalExitOr(code: number): number {
+  return signalExit ?? code;
+}
+
+/** A signal has come. */
+export function isEndedBySignal(): boolean {
+  return signalExit !== null;
+}
+
 /**
  * Runs work that Ctrl-C and other signals end between two steps. A second signal ends the process at once.
  *
  * @param work is told by the signal that it shall end
  */
 export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
+  exitOnSignals();
   const cancel = new AbortController();
-  let signalExit: number | null = null;
-  const end = (name: EndingSignal): void => {
-    if (signalExit !== null) process.exit(SIGNAL_EXITS[name]);
-    signalExit = SIGNAL_EXITS[name];
-    cancel.abort();
-  };
-  const names = Object.keys(SIGNAL_EXITS) as EndingSignal[];
-  for (const name of names) process.on(name, end);
+  working.add(cancel);
   try {
     const result = await work(cancel.signal);
-    return { result, signalExit };
+    return { result, signalExit: cancel.signal.aborted ? signalExit : null };
   } finally {
-    for (const name of names) process.off(name, end);
+    working.delete(cancel);
   }
+}
+
+function end(name: EndingSignal): void {
+  const isFirst = signalExit === null;
+  signalExit = SIGNAL_EXITS[name];
+  if (!isFirst || working.size === 0) process.exit(signalExit);
+  for (const cancel of working) cancel.abort();
 }

@@ -10,9 +10,8 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
-  "apps/cli/src/progress-bar.ts": "a title and a count, in standard error",
+  "apps/cli/src/output.ts": "everything that a command prints",
   "apps/cli/src/prompt.ts": "questions, in standard error",
-  "apps/cli/src/terminal.ts": "everything that a command prints",
   "packages/engine/src/history/history-schema.ts": "the rows of a run history, into the tables of a newer version",
   "packages/engine/src/history/run-recorder.ts": "events of runs, from behind the masked exit",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",

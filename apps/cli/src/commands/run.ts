@@ -10,10 +10,12 @@ import {
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
+import { ignoreStreamErrors } from "../output.ts";
 import { printError } from "../print-error.ts";
 import { withRunHistory } from "../run-history.ts";
-import { createRunPrinter } from "../run-printer.ts";
+import { createLiveRunPrinter } from "../run-printer.ts";
 import type { Terminal } from "../terminal.ts";
+import { untilSignal } from "../until-signal.ts";
 
 export interface RunOptions {
   readonly input?: readonly string[];
@@ -28,33 +30,28 @@ export async function run(context: CommandContext, file: string, options: RunOpt
   const workflow = await loadWorkflow(file);
   const inputs = await collectInputs(workflow.workflow, given, { ask: asker(context.terminal) });
   warnOfShownInputs(context.terminal, workflow.workflow, given);
-  const cancel = new AbortController();
-  let started = false;
-  const interrupt = () => {
-    // Before the first task there is nothing to cancel, and the second Ctrl-C does not wait for anything.
-    if (!started || cancel.signal.aborted) process.exit(EXIT.interrupted);
-    cancel.abort();
-  };
-  const print = createRunPrinter(context.terminal);
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  const { status, masked } = await withSecrets(context, false, async (secrets) => {
-    const sources = createSources(secrets, options.env);
-    return await withRunHistory(context, async (history) => {
-      const record = history.recorder(({ message }) =>
-        context.terminal.warn(`warning: from here on this run is not recorded: ${message}`),
-      );
-      const sink: RunSink = (event) => {
-        started = true;
-        record(event);
-        print(event);
-      };
-      // A plugin may go on printing after the run: its values are masked until the process ends.
-      const maskProcessOutput = { as: context.terminal.json ? "log" : "text", keepSeconds: Infinity } as const;
-      return await runWorkflow(workflow, { sources, inputs, signal: cancel.signal, sink, maskProcessOutput });
-    });
-  });
-  process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  if (cancel.signal.aborted) return EXIT.interrupted;
+  ignoreStreamErrors();
+  const print = createLiveRunPrinter(context.terminal);
+  // A plugin may go on printing after the run: its values are masked until the process ends.
+  const maskProcessOutput = { as: context.terminal.json ? "log" : "text", keepSeconds: Infinity } as const;
+  const { result, signalExit } = await untilSignal(
+    async (signal) =>
+      await withSecrets(context, false, async (secrets) => {
+        const sources = createSources(secrets, options.env);
+        return await withRunHistory(context, async (history) => {
+          const record = history.recorder(({ message }) =>
+            context.terminal.warn(`warning: from here on this run is not recorded: ${message}`),
+          );
+          const sink: RunSink = (event) => {
+            record(event);
+            print(event);
+          };
+          return await runWorkflow(workflow, { sources, inputs, signal, sink, maskProcessOutput });
+        });
+      }),
+  );
+  if (signalExit !== null) return signalExit;
+  const { status, masked } = result;
   // Not what became secret in the run: that was to be expected there.
   const leaked = Object.keys(masked).filter((name) => workflow.workflow.secrets.includes(name));
   if (options.failOnLeak && leaked.length > 0) {

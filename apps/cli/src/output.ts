@@ -1,0 +1,180 @@
+import { type BigIntStats, constants, fstatSync, openSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
+import { errorCode } from "@autokestra/secrets-core";
+import { isEndedBySignal, leaveSignals } from "./until-signal.ts";
+
+/** How much is written before other work gets its turn, in bytes. */
+const TURN_BYTES = 1 << 20;
+
+/** How long the reader is left alone before the next try, in milliseconds; twice as long each time, up to the second. */
+const WAITS_MS = [1, 32] as const;
+
+/**
+ * Standard output or standard error. Writing never waits: what the reader has not taken yet is held in memory, so that a slow reader
+ * or a stopped terminal holds up no timer and no task.
+ */
+export interface Output {
+  /** Bytes that are not written yet. */
+  readonly unread: number;
+  /** Why nothing can be written any more, such as a reader that has gone; null while it can. */
+  readonly failure: Error | null;
+  /** Is told once when writing fails. What is written afterwards is dropped. */
+  onFailure: (error: Error) => void;
+  write(text: string): void;
+  /** Resolves once all is written, or cannot be. */
+  drained(): Promise<void>;
+}
+
+let output: Output | undefined;
+let errors: Output | undefined;
+
+/** The one queue of standard output. */
+export function standardOutput(): Output {
+  output ??= createOutput(1);
+  return output;
+}
+
+/** The one queue of standard error; that of standard output where both are the same pipe or terminal, which keeps lines whole. */
+export function standardError(): Output {
+  errors ??= isSameFile(1, 2) ? standardOutput() : createOutput(2);
+  return errors;
+}
+
+/** @param descriptor is written to as it is where it is a file; a pipe or a terminal without blocking */
+export function createOutput(descriptor: number): Output {
+  const queue = new WriteQueue(withoutBlocking(descriptor));
+  process.on("exit", () => queue.end());
+  return queue;
+}
+
+class WriteQueue implements Output {
+  unread = 0;
+  failure: Error | null = null;
+  onFailure: (error: Error) => void = () => undefined;
+  readonly #descriptor: number;
+  #chunks: Buffer[] = [];
+  /** The chunk that is written next, and where in it. */
+  #next = 0;
+  #offset = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #wait: number = WAITS_MS[0];
+  #waiting: (() => void)[] = [];
+  #isEnding = false;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  write(text: string): void {
+    if (this.failure !== null || text === "") return;
+    const bytes = Buffer.from(text);
+    this.#chunks.push(bytes);
+    this.unread += bytes.length;
+    if (this.#isEnding) this.end();
+    else if (this.#timer === undefined) this.#writeNow();
+  }
+
+  async drained(): Promise<void> {
+    if (this.unread > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The process ends and no timer will run again: the reader is waited for here. After a signal nobody is waited for. */
+  end(): void {
+    this.#isEnding = true;
+    this.#writeSome();
+    if (this.unread === 0 || isEndedBySignal()) return;
+    leaveSignals();
+    while (this.unread > 0) {
+      if (!this.#writeSome()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAITS_MS[1]);
+    }
+  }
+
+  #writeNow(): void {
+    this.#timer = undefined;
+    const isTaken = this.#writeSome();
+    if (this.unread === 0) return;
+    this.#wait = isTaken ? WAITS_MS[0] : Math.min(this.#wait * 2, WAITS_MS[1]);
+    this.#timer = setTimeout(() => this.#writeNow(), this.#wait);
+  }
+
+  /** Writes what is taken at once, up to one turn. Returns whether anything was. */
+  #writeSome(): boolean {
+    const before = this.unread;
+    try {
+      while (this.unread > 0 && before - this.unread < TURN_BYTES) this.#writeChunk();
+    } catch (error) {
+      if (errorCode(error) !== "EAGAIN") this.#fail(error instanceof Error ? error : new Error("write failed"));
+    }
+    if (this.unread === 0) this.#forget();
+    return this.unread < before;
+  }
+
+  #writeChunk(): void {
+    const chunk = this.#chunks[this.#next];
+    if (chunk === undefined) return;
+    const written = writeSync(this.#descriptor, chunk, this.#offset, Math.min(chunk.length - this.#offset, TURN_BYTES));
+    this.#offset += written;
+    this.unread -= written;
+    if (this.#offset < chunk.length) return;
+    chunk.fill(0);
+    this.#next += 1;
+    this.#offset = 0;
+    // Not one by one: that would move the whole list each time.
+    if (this.#next >= 1024 && this.#next * 2 > this.#chunks.length) {
+      this.#chunks.splice(0, this.#next);
+      this.#next = 0;
+    }
+  }
+
+  #fail(error: Error): void {
+    this.failure = error;
+    this.unread = 0;
+    this.onFailure(error);
+  }
+
+  #forget(): void {
+    for (const chunk of this.#chunks) chunk.fill(0);
+    this.#chunks = [];
+    this.#next = 0;
+    this.#offset = 0;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/**
+ * A descriptor of the same pipe or terminal that says EAGAIN instead of waiting. One of its own where the system gives one: other
+ * processes share the one that was inherited.
+ */
+function withoutBlocking(descriptor: number): number {
+  try {
+    const stats = statOf(descriptor);
+    if (!stats.isFIFO() && !stats.isSocket() && !isatty(descriptor)) return descriptor;
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    // Node makes a pipe or socket non-blocking when its stream is made, and blocking again when the process ends.
+    void (descriptor === 2 ? process.stderr : process.stdout);
+    return descriptor;
+  }
+}
+
+/**
+ * With bigint: the plain form leaves its numbers where `realpathSync` of Node 20 looks next, which then takes a symbolic link that it
+ * has met before for a pipe, and finds no package behind it.
+ */
+function statOf(descriptor: number): BigIntStats {
+  return fstatSync(descriptor, { bigint: true });
+}
+
+function isSameFile(one: number, other: number): boolean {
+  try {
+    const [first, second] = [statOf(one), statOf(other)];
+    return first.dev === second.dev && first.ino === second.ino;
+  } catch {
+    return false;
+  }
+}
+
+/** What plugins print with the streams of Node is not ours: that nobody reads it ends nothing. */
+export function ignoreStreamErrors(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+}
