@@ -6,14 +6,14 @@ export type Route = "masked" | "as it is" | "taken";
 /** How what is written to a stream is masked. */
 export interface Interception {
   /** Opens the masking of a stream. */
-  mask(): MaskStream;
+  readonly mask: () => MaskStream;
   /**
    * Is asked before bytes are masked.
    *
    * @param bytes the writer's own: who takes them copies them
    * @param show masks and writes bytes, now or later
    */
-  route(bytes: Uint8Array, show: (bytes: Uint8Array) => void): Route;
+  readonly route: (bytes: Uint8Array, show: (bytes: Uint8Array) => void) => Route;
 }
 
 /** A stream whose `write` and `end` are ours. */
@@ -32,6 +32,9 @@ export interface InterceptedStream {
 
 type Callback = (error?: Error | null) => void;
 
+/** Called with the stream as `this`. */
+type Method<Result> = (this: unknown, ...args: never[]) => Result;
+
 const NEWLINE = 10;
 const NOTHING = new Uint8Array();
 
@@ -41,8 +44,8 @@ const NOTHING = new Uint8Array();
  * the plugin's to close.
  */
 export function interceptStream(stream: NodeJS.WritableStream, { mask, route }: Interception): InterceptedStream {
-  const originalWrite = stream.write;
-  const originalEnd = stream.end;
+  const originalWrite: Method<boolean> = Reflect.get(stream, "write");
+  const originalEnd: Method<unknown> = Reflect.get(stream, "end");
   let masking: MaskStream | null = null;
   let last = NEWLINE;
   let isActive = true;

@@ -21,7 +21,7 @@ export function secretTexts(value: unknown): string[] {
 export function openObject(item: object): object {
   if (item instanceof Map) return Object.fromEntries(item);
   if (item instanceof Set) return [...item];
-  if (item instanceof Error) return { ...item, message: item.message, cause: item.cause };
+  if (item instanceof Error) return Object.assign({}, item, { message: item.message, cause: item.cause });
   if (!("toJSON" in item) || typeof item.toJSON !== "function") return item;
   const json: unknown = item.toJSON();
   return typeof json === "object" && json !== null ? json : [json];

@@ -17,7 +17,7 @@ export interface TaskDisclosure {
   /** Does the task's work: what is printed in it is the task's. */
   inTask<T>(work: () => T): T;
   /** What may be told of an error that the action has thrown. */
-  disclose(thrown: unknown): unknown;
+  readonly disclose: (thrown: unknown) => unknown;
   /** An attempt has failed: what it has shown, and is held, is forgotten. */
   failed(): void;
   /** Masks what is secret in the output, then shows what was held. */

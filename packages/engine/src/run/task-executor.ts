@@ -15,7 +15,7 @@ export interface TaskObserver {
   /** The action has named a value that is secret from now on. */
   readonly mask: MaskFunction;
   /** What is told of an error instead, where it may hold what is secret; else the error itself. */
-  disclose(thrown: unknown): unknown;
+  readonly disclose: (thrown: unknown) => unknown;
 }
 
 /** The values that references other than secrets stand for. */

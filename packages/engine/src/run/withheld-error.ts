@@ -17,9 +17,7 @@ export function withholdMessage(thrown: unknown): unknown {
   if (!(thrown instanceof TaskError)) return Object.assign(new Error(`${name}: ${why}`), { name });
   const { retryable, retryAfterSeconds, status } = thrown;
   const code = CODE.test(thrown.code) ? thrown.code : undefined;
-  const what = [code, status === undefined ? undefined : `status ${Number(status)}`].filter(
-    (word) => word !== undefined,
-  );
+  const what = [code, Number.isInteger(status) ? `status ${status}` : undefined].filter((word) => word !== undefined);
   return new TaskError({
     message: `${what.length === 0 ? name : what.join(", ")}: ${why}`,
     code,

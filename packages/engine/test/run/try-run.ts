@@ -20,7 +20,7 @@ export interface Outcome {
   readonly out: string;
 }
 
-export function sourceOf(secrets: Readonly<Record<string, Omit<FoundSecret, "expiresAt">>>): SecretSource {
+function sourceOf(secrets: Readonly<Record<string, Omit<FoundSecret, "expiresAt">>>): SecretSource {
   return {
     id: "test",
     async lookup(name) {
