@@ -14,98 +14,110 @@ export interface Interception {
    * @param show masks and writes bytes, now or later
    */
   readonly route: (bytes: Uint8Array, show: (bytes: Uint8Array) => void) => Route;
-}
-
-/** A stream whose `write` and `end` are ours. */
-export interface InterceptedStream {
-  /** True while nobody has put another `write` over it. */
-  readonly isInPlace: boolean;
-  /** True where nothing, or a line end, was written last. */
-  readonly isAtLineStart: boolean;
-  /** Masks and writes. */
-  write(bytes: Uint8Array): void;
-  /** Writes what the masking holds back. */
-  flush(): void;
-  /** Puts the stream back as it was found. Where somebody has put his own `write` over ours, ours stays below it and does nothing. */
-  restore(): void;
+  /** False where who calls `end` now may not close the stream. */
+  readonly mayEnd: () => boolean;
 }
 
 type Callback = (error?: Error | null) => void;
 
 /** Called with the stream as `this`. */
-type Method<Result> = (this: unknown, ...args: never[]) => Result;
+type Method = (this: unknown, ...args: never[]) => unknown;
+
+type MethodName = "write" | "end";
 
 const NEWLINE = 10;
 const NOTHING = new Uint8Array();
 
 /**
- * Puts masking before the `write` of a stream. `write` returns what the stream's own returns, and true where all is held back; its
- * callback is called once what could be written is, at once where that is nothing. `end` writes and leaves the stream open: it is not
- * the plugin's to close.
+ * Puts masking before the `write` and `end` of a stream. `write` returns what the stream's own returns, and true where all is held
+ * back; its callback is called once what can be written is, at once where that is nothing. While it is there, a reader that has gone
+ * ends no process.
  */
-export function interceptStream(stream: NodeJS.WritableStream, { mask, route }: Interception): InterceptedStream {
-  const originalWrite: Method<boolean> = Reflect.get(stream, "write");
-  const originalEnd: Method<unknown> = Reflect.get(stream, "end");
-  let masking: MaskStream | null = null;
-  let last = NEWLINE;
-  let isActive = true;
+export class InterceptedStream {
+  readonly #stream: NodeJS.WritableStream;
+  readonly #interception: Interception;
+  readonly #write: Method;
+  readonly #end: Method;
+  readonly #restores: readonly (() => void)[];
+  #masking: MaskStream | null = null;
+  #last = NEWLINE;
+  #isActive = true;
+  readonly #ours = (...args: readonly unknown[]): unknown => this.#handleWrite(args);
 
-  function writeOriginal(bytes: Uint8Array, callback: Callback | undefined): boolean {
-    if (bytes.length > 0) return Reflect.apply(originalWrite, stream, [bytes, callback]);
+  constructor(stream: NodeJS.WritableStream, interception: Interception) {
+    this.#stream = stream;
+    this.#interception = interception;
+    this.#write = Reflect.get(stream, "write");
+    this.#end = Reflect.get(stream, "end");
+    const ignore = () => undefined;
+    stream.on("error", ignore);
+    this.#restores = [
+      replaceMethod(stream, "write", this.#ours),
+      replaceMethod(stream, "end", (...args) => this.#handleEnd(args)),
+      () => stream.off("error", ignore),
+    ];
+  }
+
+  /** True while nobody has put another `write` in its place. */
+  get isInPlace(): boolean {
+    return Object.is(Reflect.get(this.#stream, "write"), this.#ours);
+  }
+
+  /** True where nothing, or a line end, was written last. */
+  get isAtLineStart(): boolean {
+    return this.#last === NEWLINE;
+  }
+
+  /** Masks and writes. */
+  write(bytes: Uint8Array, callback?: Callback): boolean {
+    this.#masking ??= this.#interception.mask();
+    this.#last = bytes.at(-1) ?? this.#last;
+    return this.#writeOut(this.#masking.push(bytes), callback);
+  }
+
+  /** Writes what the masking holds back. */
+  flush(): void {
+    const rest = this.#masking?.flush();
+    this.#masking = null;
+    if (rest !== undefined) this.#writeOut(rest, undefined);
+  }
+
+  /** Puts the stream back as it was found. Where somebody has put his own `write` over ours, ours stays below it and does nothing. */
+  restore(): void {
+    this.#isActive = false;
+    for (const restore of this.#restores) restore();
+  }
+
+  #writeOut(bytes: Uint8Array, callback: Callback | undefined): boolean {
+    const stream = this.#stream;
+    if (bytes.length > 0) return Reflect.apply(this.#write, stream, [bytes, callback]) === true;
     if (callback !== undefined) process.nextTick(callback);
     return !("writableNeedDrain" in stream && stream.writableNeedDrain === true);
   }
 
-  function writeMasked(bytes: Uint8Array, callback?: Callback): boolean {
-    masking ??= mask();
-    last = bytes.at(-1) ?? last;
-    return writeOriginal(masking.push(bytes), callback);
-  }
-
-  function write(...args: readonly unknown[]): boolean {
+  #handleWrite(args: readonly unknown[]): unknown {
     const [chunk, encoding] = args;
-    const bytes = isActive ? toBytes(chunk, encoding) : null;
-    const how = bytes === null ? "as it is" : route(bytes, writeMasked);
+    const bytes = this.#isActive ? toBytes(chunk, encoding) : null;
+    const show = (shown: Uint8Array) => void this.write(shown);
+    const route = bytes === null ? "as it is" : this.#interception.route(bytes, show);
     // What no stream takes, it refuses itself.
-    if (bytes === null || how === "as it is") return Reflect.apply(originalWrite, stream, args);
+    if (bytes === null || route === "as it is") return Reflect.apply(this.#write, this.#stream, args);
     const callback = args.find(isCallback);
-    return how === "taken" ? writeOriginal(NOTHING, callback) : writeMasked(bytes, callback);
+    return route === "taken" ? this.#writeOut(NOTHING, callback) : this.write(bytes, callback);
   }
 
-  function end(...args: readonly unknown[]): unknown {
-    if (!isActive) return Reflect.apply(originalEnd, stream, args);
+  #handleEnd(args: readonly unknown[]): unknown {
+    if (!this.#isActive) return Reflect.apply(this.#end, this.#stream, args);
     const [chunk] = args;
-    if (chunk === undefined || chunk === null || isCallback(chunk)) writeOriginal(NOTHING, args.find(isCallback));
-    else write(...args);
-    return stream;
+    const callback = args.find(isCallback);
+    const mayEnd = this.#interception.mayEnd();
+    if (chunk !== undefined && chunk !== null && !isCallback(chunk)) {
+      this.#handleWrite(args.filter((argument) => !mayEnd || !isCallback(argument)));
+    } else if (!mayEnd) this.#writeOut(NOTHING, callback);
+    if (!mayEnd) return this.#stream;
+    this.flush();
+    return Reflect.apply(this.#end, this.#stream, [callback]);
   }
-
-  // A reader that has gone is no reason to end a run.
-  const ignore = () => undefined;
-  stream.on("error", ignore);
-  const restores = [
-    replaceMethod(stream, "write", write),
-    replaceMethod(stream, "end", end),
-    () => stream.off("error", ignore),
-  ];
-  return {
-    get isInPlace() {
-      return stream.write === write;
-    },
-    get isAtLineStart() {
-      return last === NEWLINE;
-    },
-    write: (bytes) => void writeMasked(bytes),
-    flush() {
-      const rest = masking?.flush();
-      masking = null;
-      if (rest !== undefined) writeOriginal(rest, undefined);
-    },
-    restore() {
-      isActive = false;
-      for (const restore of restores) restore();
-    },
-  };
 }
 
 function isCallback(argument: unknown): argument is Callback {
@@ -121,11 +133,7 @@ function toBytes(chunk: unknown, encoding: unknown): Uint8Array | null {
 }
 
 /** Returns a function that takes it back, unless somebody else has replaced it since. */
-function replaceMethod(
-  target: object,
-  name: "write" | "end",
-  method: (...args: readonly unknown[]) => unknown,
-): () => void {
+function replaceMethod(target: object, name: MethodName, method: (...args: readonly unknown[]) => unknown): () => void {
   const before = Object.getOwnPropertyDescriptor(target, name);
   Object.defineProperty(target, name, { value: method, configurable: true, enumerable: true, writable: true });
   return () => {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { MaskCount } from "@autokestra/secrets-core";
 import { createMasker, type Masker } from "@autokestra/secrets-masker";
-import { type InterceptedStream, interceptStream, type Route } from "./intercepted-stream.ts";
+import { InterceptedStream, type Route } from "./intercepted-stream.ts";
 import { addCounts } from "./mask-counts.ts";
 import type { MaskedValue } from "./secret-values.ts";
 
@@ -83,9 +83,11 @@ class ProcessOutput {
   }
 
   #intercept(name: PrintStream): InterceptedStream {
-    return interceptStream(process[name], {
+    return new InterceptedStream(process[name], {
       mask: () => this.#currentMasker().stream(),
       route: (bytes, show) => this.#route(name, bytes, show),
+      // A task does not close what the program prints to.
+      mayEnd: () => typeof context.getStore() !== "object",
     });
   }
 

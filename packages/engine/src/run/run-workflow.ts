@@ -11,7 +11,7 @@ import { createRunJournal } from "./run-journal.ts";
 import { createRunMasks, type RunMasks } from "./run-masks.ts";
 import { runTasks } from "./run-tasks.ts";
 import { secretValues } from "./secret-values.ts";
-import { createTaskDisclosure, type TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
+import { TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
 import { createTaskExecutor, type TaskObserver } from "./task-executor.ts";
 
 export interface RunOptions {
@@ -93,7 +93,7 @@ async function runPrepared(
   const disclosures: TaskDisclosure[] = [];
 
   async function runTask(task: ReadyTask): Promise<TaskResult> {
-    const disclosure = createTaskDisclosure(task, {
+    const disclosure = new TaskDisclosure(task, {
       exit,
       journal,
       masks,
@@ -102,19 +102,15 @@ async function runPrepared(
       declared: workflow.secrets,
     });
     disclosures.push(disclosure);
-    const { mask, disclose } = disclosure;
     const observer: TaskObserver = {
-      log: (level, message, data) => journal.taskLog(task.id, level, message, data),
+      attempt: () => disclosure.attempt(),
       retried(attempt, error) {
         disclosure.failed();
-        disclosure.end();
         journal.taskRetried(task.id, attempt, error);
       },
-      mask,
-      disclose,
     };
     try {
-      const result = await disclosure.inTask(() => executor.execute(task, observer));
+      const result = await executor.execute(task, observer);
       disclosure.succeeded(result);
       disclosure.end();
       outputs.set(task.id, result);

@@ -3,27 +3,21 @@ import { plural } from "@autokestra/secrets-core";
 import type { MaskedExit } from "./masked-exit.ts";
 import type { ReadyTask } from "./prepare-run.ts";
 import type { RunOutput } from "./process-output.ts";
+import type { LogLevel } from "./run-event.ts";
 import type { RunJournal } from "./run-journal.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { findSecretOutputs } from "./secret-outputs.ts";
 import { secretTexts } from "./secret-texts.ts";
-import { createLineLog, createTaskPrinter } from "./task-printer.ts";
+import { createLineLog, createTaskPrinter, type LineLog } from "./task-printer.ts";
 import { withholdMessage } from "./withheld-error.ts";
 
-/** What a task may show, and when. */
-export interface TaskDisclosure {
+/** What one attempt may show. */
+export interface AttemptDisclosure {
+  readonly log: TaskLog;
   /** Masks a value that the action names. */
   readonly mask: MaskFunction;
-  /** Does the task's work: what is printed in it is the task's. */
-  inTask<T>(work: () => T): T;
-  /** What may be told of an error that the action has thrown. */
-  readonly disclose: (thrown: unknown) => unknown;
-  /** An attempt has failed: what it has shown, and is held, is forgotten. */
-  failed(): void;
-  /** Masks what is secret in the output, then shows what was held. */
-  succeeded(output: unknown): void;
-  /** What the task has printed without a line end is told. */
-  end(): void;
+  /** Calls the action: what is printed in it is the task's. */
+  run<T>(action: () => Promise<T>): Promise<T>;
 }
 
 /** What all tasks of a run share. */
@@ -39,70 +33,110 @@ export interface RunDisclosure {
   readonly declared: readonly string[];
 }
 
+type TaskLog = (level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>) => void;
+
 const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
 
-export function createTaskDisclosure(task: ReadyTask, run: RunDisclosure): TaskDisclosure {
-  const { exit, journal, masks, output, logsPrints, declared } = run;
-  const own = task.secretOutputs ?? [];
-  const paths = [...new Set([...own, ...(task.action.secretOutputs ?? [])])];
-  const lines = createLineLog(
-    () => masks.stream(),
-    (stream, line) => {
-      journal.taskLog(task.id, stream === "stdout" ? "info" : "warn", output?.mask(line) ?? line, { stream });
-    },
-  );
-  const printer = createTaskPrinter(
-    () => exit.held(task.id),
-    () => (logsPrints && exit.isOpen() ? lines : null),
-  );
+/** What a task may show, and when. */
+export class TaskDisclosure {
+  readonly #task: ReadyTask;
+  readonly #run: RunDisclosure;
+  /** What is secret in its output. Until that is there, what it shows is held. */
+  readonly #paths: readonly string[];
+  readonly #lines: LineLog;
+  #attempts = 0;
 
-  function hold(): void {
-    if (paths.length > 0) exit.hold(task.id);
+  constructor(task: ReadyTask, run: RunDisclosure) {
+    this.#task = task;
+    this.#run = run;
+    this.#paths = [...new Set([...(task.secretOutputs ?? []), ...(task.action.secretOutputs ?? [])])];
+    const { masks, journal, output } = run;
+    this.#lines = createLineLog(
+      () => masks.stream(),
+      (stream, line) => {
+        const level = stream === "stdout" ? "info" : "warn";
+        journal.taskLog(task.id, level, output?.mask(line) ?? line, { stream });
+      },
+    );
   }
 
-  function add(name: string, texts: readonly string[]): void {
-    masks.add(texts.map((value) => ({ name, value })));
-    warnOfUnmaskable(masks, journal);
-  }
-
-  return {
-    mask(value, name = `tasks.${task.id}`) {
-      const texts = secretTexts(value);
-      if (texts.length === 0)
-        throw new TypeError("A value to mask must be a text, a number, or an object or list of these");
-      if (!VALUE_NAME.test(name)) {
-        throw new TypeError("The name of a value to mask must be of letters, digits, underscores, hyphens and dots");
-      }
-      add(declared.includes(name) ? `tasks.${task.id}.${name}` : name, texts);
-    },
-    inTask(work) {
-      hold();
-      return output === null ? work() : output.inTask(printer, work);
-    },
-    disclose: (thrown) => (paths.length > 0 ? withholdMessage(thrown) : thrown),
-    failed() {
-      const bytes = exit.drop(task.id);
-      if (bytes > 0)
-        journal.warning(
-          `${plural(bytes, "byte")} that task '${task.id}' has logged or printed are not shown: it failed, and without its output nobody knows what in them is secret`,
-        );
-      hold();
-    },
-    succeeded(result) {
-      for (const { path, isThere, texts } of findSecretOutputs(paths, result)) {
-        add(`tasks.${task.id}.output.${path}`, texts);
-        if (!isThere && own.includes(path)) {
-          journal.warning(`The output of task '${task.id}' has no '${path}': nothing there is masked`);
+  /** Another attempt begins. What an earlier one still shows is dropped where it would have to be held: nobody waits for its output. */
+  attempt(): AttemptDisclosure {
+    const { exit, journal, output, logsPrints } = this.#run;
+    const { id } = this.#task;
+    this.#attempts += 1;
+    const number = this.#attempts;
+    const isHidden = () => this.#holds && number !== this.#attempts;
+    if (this.#holds) exit.hold(id);
+    const printer = createTaskPrinter({
+      isHidden,
+      held: () => exit.held(id),
+      lines: () => (logsPrints && exit.isOpen() ? this.#lines : null),
+    });
+    return {
+      log(level, message, data) {
+        if (!isHidden()) journal.taskLog(id, level, message, data);
+      },
+      mask: (value, name) => this.#mask(value, name),
+      run: async (action) => {
+        try {
+          return await (output === null ? action() : output.inTask(printer, action));
+        } catch (error) {
+          throw this.#holds ? withholdMessage(error) : error;
         }
-      }
-      const bytes = exit.release(task.id);
-      if (bytes > 0)
-        journal.warning(
-          `${plural(bytes, "byte")} that task '${task.id}' has logged or printed are not shown: no more than 1 MiB is held until its output is there`,
-        );
-    },
-    end: () => lines.end(),
-  };
+      },
+    };
+  }
+
+  /** The attempt has failed: what it has shown, and is held, is forgotten. */
+  failed(): void {
+    this.#attempts += 1;
+    const bytes = this.#run.exit.drop(this.#task.id);
+    this.#warnOfLoss(bytes, "it failed, and without its output nobody knows what in them is secret");
+  }
+
+  /** Masks what is secret in the output, then shows what was held. */
+  succeeded(output: unknown): void {
+    const { id, secretOutputs = [] } = this.#task;
+    const { exit, journal } = this.#run;
+    for (const { path, isThere, texts } of findSecretOutputs(this.#paths, output)) {
+      this.#add(`tasks.${id}.output.${path}`, texts);
+      if (isThere || !secretOutputs.includes(path)) continue;
+      journal.warning(`The output of task '${id}' has no '${path}': nothing there is masked`);
+    }
+    this.#warnOfLoss(exit.release(id), "no more than 1 MiB is held until its output is there");
+  }
+
+  /** What the task has printed without a line end is told. */
+  end(): void {
+    this.#lines.end();
+  }
+
+  get #holds(): boolean {
+    return this.#paths.length > 0;
+  }
+
+  #mask(value: unknown, name = `tasks.${this.#task.id}`): void {
+    const texts = secretTexts(value);
+    if (texts.length === 0) {
+      throw new TypeError("A value to mask must be a text, a number, or an object or list of these");
+    }
+    if (!VALUE_NAME.test(name)) {
+      throw new TypeError("The name of a value to mask must be of letters, digits, underscores, hyphens and dots");
+    }
+    this.#add(this.#run.declared.includes(name) ? `tasks.${this.#task.id}.${name}` : name, texts);
+  }
+
+  #add(name: string, texts: readonly string[]): void {
+    this.#run.masks.add(texts.map((value) => ({ name, value })));
+    warnOfUnmaskable(this.#run.masks, this.#run.journal);
+  }
+
+  #warnOfLoss(bytes: number, why: string): void {
+    if (bytes === 0) return;
+    const lost = plural(bytes, "byte");
+    this.#run.journal.warning(`${lost} that task '${this.#task.id}' has logged or printed are not shown: ${why}`);
+  }
 }
 
 /** Says once of each name that a value of it is shown. */

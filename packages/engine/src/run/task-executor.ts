@@ -1,21 +1,18 @@
 import { once, setMaxListeners } from "node:events";
-import { type ActionContext, invokeAction, type MaskFunction, PluginInputError } from "@autokestra/plugin-sdk";
+import { type ActionContext, invokeAction, PluginInputError } from "@autokestra/plugin-sdk";
 import { AutokestraError, formatReference, type Reference, type SecretScope } from "@autokestra/secrets-core";
 import { resolveTemplates } from "@autokestra/secrets-resolver";
 import pRetry, { AbortError } from "p-retry";
 import type { ReadyTask } from "./prepare-run.ts";
-import type { LogLevel } from "./run-event.ts";
+import type { AttemptDisclosure } from "./task-disclosure.ts";
 
 const MAX_BACKOFF_SECONDS = 60;
 
 /** What the executor tells of a task while it runs. */
 export interface TaskObserver {
-  log(level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>): void;
+  /** An attempt begins. */
+  attempt(): AttemptDisclosure;
   retried(attempt: number, error: Error): void;
-  /** The action has named a value that is secret from now on. */
-  readonly mask: MaskFunction;
-  /** What is told of an error instead, where it may hold what is secret; else the error itself. */
-  readonly disclose: (thrown: unknown) => unknown;
 }
 
 /** The values that references other than secrets stand for. */
@@ -43,16 +40,15 @@ export function createTaskExecutor(scope: SecretScope, values: RunValues, signal
   async function attempt(task: ReadyTask, observer: TaskObserver, number: number): Promise<unknown> {
     const attemptSignal = withTimeout(signal, task.timeoutSeconds);
     const inputs = resolveTemplates(task.inputs, (reference) => lookup(reference, scope, values));
+    const shown = observer.attempt();
     const context: ActionContext = {
-      log: createLog(observer),
+      log: createLog(shown),
       signal: attemptSignal,
       task: { id: task.id, type: task.type, attempt: number },
       execution: values.execution,
-      mask: observer.mask,
+      mask: shown.mask,
     };
-    const work = invokeAction(task.action, inputs, context).catch((error: unknown) => {
-      throw observer.disclose(error);
-    });
+    const work = shown.run(async () => await invokeAction(task.action, inputs, context));
     return await untilAborted(work, attemptSignal, task.timeoutSeconds);
   }
 
@@ -124,12 +120,12 @@ function isTimeout(signal: AbortSignal): boolean {
   return signal.reason instanceof Error && signal.reason.name === "TimeoutError";
 }
 
-function createLog(observer: TaskObserver): ActionContext["log"] {
+function createLog({ log }: AttemptDisclosure): ActionContext["log"] {
   return {
-    debug: (message, data) => observer.log("debug", message, data),
-    info: (message, data) => observer.log("info", message, data),
-    warn: (message, data) => observer.log("warn", message, data),
-    error: (message, data) => observer.log("error", message, data),
+    debug: (message, data) => log("debug", message, data),
+    info: (message, data) => log("info", message, data),
+    warn: (message, data) => log("warn", message, data),
+    error: (message, data) => log("error", message, data),
   };
 }
 

@@ -12,15 +12,21 @@ export interface LineLog {
   end(): void;
 }
 
-/**
- * What a task prints itself, with `console` and the like.
- *
- * @param held where it is held; undefined where it is not
- * @param lines what makes log lines of it; null where it is printed as it is
- */
-export function createTaskPrinter(held: () => HeldOutput | undefined, lines: () => LineLog | null): PrintingTask {
+/** What becomes of what a task prints. */
+export interface TaskPrinterOptions {
+  /** True where it is dropped. */
+  readonly isHidden: () => boolean;
+  /** Where it is held; undefined where it is not. */
+  readonly held: () => HeldOutput | undefined;
+  /** What makes log lines of it; null where it is printed as it is. */
+  readonly lines: () => LineLog | null;
+}
+
+/** What a task prints itself, with `console` and the like. */
+export function createTaskPrinter({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
   return {
     print(stream, bytes, show) {
+      if (isHidden()) return true;
       const log = lines();
       const take = log === null ? show : () => log.push(stream, bytes);
       const holder = held();

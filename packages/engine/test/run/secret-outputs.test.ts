@@ -127,6 +127,30 @@ describe("KM4: secretOutputs", () => {
     expect(outcome.out).not.toContain("an0ther-t0ken");
   });
 
+  it("do not show what an attempt that was given up still says", async () => {
+    let number = 0;
+    const slow = defineAction({
+      input,
+      async run(_, { log, task }) {
+        number += 1;
+        const token = `t0ken-0f-attempt-${number}`;
+        if (task.attempt === 1) {
+          setTimeout(() => log.info(`late ${token}`), 1_100);
+          await new Promise(() => undefined);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        log.info(`got ${token}`);
+        return { token };
+      },
+    });
+    const outcome = await tryRun(
+      "  - { id: a, type: test/do.slow, secretOutputs: [token], timeoutSeconds: 1, retry: { max: 1, backoffSeconds: 0 } }",
+      { actions: { slow } },
+    );
+    expect(outcome.finished.status).toBe("success");
+    expect(logged(outcome)).toEqual([`got ${MASK}`]);
+  });
+
   it("hold 1 MiB, and say how much more there was", async () => {
     const outcome = await tryRun("  - { id: a, type: test/do.loud, secretOutputs: [body.access_token] }", { actions });
     expect(logged(outcome)).toHaveLength(20);
