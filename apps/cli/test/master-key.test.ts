@@ -119,6 +119,27 @@ describe("a full disk", () => {
   });
 });
 
+describe("a limit of the size of files", () => {
+  it.each([
+    [["secrets", "rotate-key"], /^error: The key file .*secret\.key cannot be replaced: file too large$/m],
+    [
+      ["secrets", "rotate-key", "--new-key-file", "new.key"],
+      /^error: The key file .*new\.key cannot be written: file too/m,
+    ],
+  ])("K21: is exit code 1 while a key is written, and nothing is changed: %s", async (args, message) => {
+    const before = readdirSync(box.folder, { recursive: true }).toSorted();
+    const { status, stderr } = spawnSync("sh", ["-c", 'ulimit -f 0; exec "$@"', "sh", process.execPath, CLI, ...args], {
+      cwd: box.folder,
+      env: { PATH: process.env["PATH"], HOME: join(box.folder, "home") },
+      encoding: "utf8",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(readdirSync(box.folder, { recursive: true }).toSorted()).toEqual(before);
+    expect((await box.ak(["secrets", "get", "A", "-q"])).stdout).toBe(VALUE);
+  });
+});
+
 describe("an older state of a store", () => {
   it("is opened only by a key that is named", async () => {
     const database = join(box.folder, ".workflow", "secrets", "secrets.db");

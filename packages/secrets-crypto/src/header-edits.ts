@@ -24,11 +24,13 @@ export function newServiceKey(wrapper: KeyWrapper): HeaderServiceKey {
 /** The next epoch: an older header can be told from this one. */
 export const nextEpoch: HeaderEdit = (header) => ({ ...header, epoch: header.epoch + 1 });
 
-/** Adds an active data key; the one before opens what it has sealed. */
+/**
+ * Adds an active data key; the one before opens what it has sealed. No epoch begins: the header from before is missed by the first
+ * record that is sealed under the new key, and no key has been given up yet.
+ */
 export function addDataKey(seals: number): HeaderEdit {
   return (header, wrapper) => ({
     ...header,
-    epoch: header.epoch + 1,
     dataKeys: [...retired(header.dataKeys), newDataKey(wrapper, seals)],
   });
 }
@@ -60,7 +62,10 @@ export function reserveSeals(seals: number, most: number): HeaderEdit {
   };
 }
 
-/** Gives up data keys that are not active, in the next epoch: the header from before would bring them back. */
+/**
+ * Gives up data keys that are not active, which ends a rotation of the data key and begins the next epoch: a header from before would
+ * bring them back.
+ */
 export function destroyDataKeys(keyIds: readonly string[]): HeaderEdit {
   return (header) => {
     const given = header.dataKeys.filter(({ id, state }) => keyIds.includes(id) && state === "decrypt-only");

@@ -225,7 +225,9 @@ function swapKeys({ dataKeys: [one, two] }: RawHeader): void {
 describe("a header that was changed", () => {
   it.each([...REFUSALS, ...REFUSALS_2])("is refused in format 2: %s", async (_, code, edit) => {
     const store = await createStore();
-    await createStoreKeys(store, new KeyPlace(5)).addDataKey();
+    const keys = createStoreKeys(store, new KeyPlace(5));
+    await keys.addDataKey();
+    await keys.nextEpoch();
     await editHeader(store, edit);
     await expect(openKeyring(store, new KeyPlace(5))).rejects.toMatchObject({ code });
   });
@@ -243,6 +245,7 @@ describe("a header that was changed", () => {
       const store = await createStore();
       const keys = createStoreKeys(store, new KeyPlace(5));
       await keys.addDataKey();
+      await keys.nextEpoch();
       await editHeader(store, edit);
       await expect(keys.current(), name).rejects.toMatchObject({ code });
     }

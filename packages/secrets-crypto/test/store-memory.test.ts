@@ -45,7 +45,7 @@ it("is told of each header that was written, and of none that was read", async (
   const { header, fingerprint } = await keys.forSeal(1);
   expect(memory.told).toEqual([{ storeId: header.storeId, epoch: 1, fingerprint }]);
   await keys.forSeal(5000);
-  await keys.addDataKey();
+  await keys.nextEpoch();
   const { fingerprint: next } = await keys.rotateMasterKey(testKey(2));
   expect(memory.told.map(({ epoch }) => epoch)).toEqual([1, 1, 2, 3]);
   expect(memory.told.at(-1)?.fingerprint).toBe(next);
@@ -112,7 +112,7 @@ describe("a key that was only found opens no", () => {
     const memory = new TestMemory();
     const keys = createStoreKeys(store, new KeyPlace(1), { memory });
     const { text } = await keys.forSeal(1);
-    await keys.addDataKey();
+    await keys.nextEpoch();
     await putBack(store, text);
     await expect(keys.current()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
   });
@@ -147,7 +147,7 @@ describe("a key opens all the same", () => {
     const slow: StoreMemory = {
       remember: async () => undefined,
       async recall() {
-        if (!isRotated) await writer.addDataKey();
+        if (!isRotated) await writer.nextEpoch();
         isRotated = true;
         return await memory.recall();
       },
