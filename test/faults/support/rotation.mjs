@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { outcomeOf } from "./outcome-of.mjs";
+import { CLI, environment } from "./sandbox.mjs";
+
+/** How many secrets a project has. */
+export const SECRETS = 150;
+
+/**
+ * A store, and the home from which it is used.
+ *
+ * @typedef {object} Project
+ * @property {string} folder
+ * @property {string} backend
+ * @property {NodeJS.ProcessEnv} env
+ */
+
+/** @typedef {{ ends: number, inTime: number, wrong: number, unreadable: number, unfinished: number }} Figures */
+
+/** @returns {Figures} */
+export function noFigures() {
+  return { ends: 0, inTime: 0, wrong: 0, unreadable: 0, unfinished: 0 };
+}
+
+/** So many were ended, and one of them in time: on a busy machine they are slower than the first one. @param {Figures} figures @param {number} count */
+export function isEnough({ ends, inTime }, count) {
+  return ends >= count && (inTime > 0 || ends >= 10 * count);
+}
+
+/** @param {Figures} figures */
+export function isGood({ inTime, wrong, unreadable, unfinished }) {
+  return inTime > 0 && wrong === 0 && unreadable === 0 && unfinished === 0;
+}
+
+/** @param {string} backend @param {Figures} figures */
+export function inWords(backend, { ends, inTime, wrong, unreadable, unfinished }) {
+  return `${backend}: ${inTime} of ${ends} killed or interrupted in time, ${wrong} ended wrongly, ${unreadable} unreadable, ${unfinished} unfinished`;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} backend
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {Project}
+ */
+export function projectIn(folder, backend, env = environment(folder)) {
+  return { folder, backend, env };
+}
+
+/** @param {Project} project */
+export function place({ folder, backend, env }) {
+  return { storagePath: join(folder, ".workflow/secrets"), backend, env };
+}
+
+/** @param {Project} project */
+export async function fill(project) {
+  mkdirSync(project.folder, { recursive: true });
+  const { secrets } = await openInstallation(place(project));
+  const inputs = Array.from({ length: SECRETS }, (_, index) => ({
+    name: `S${index}`,
+    type: /** @type {const} */ ("apiKey"),
+    fields: { value: `value ${index}` },
+  }));
+  await secrets.setAll(inputs);
+  await secrets.close();
+}
+
+/** Reads everything, then writes. @param {Project} project @param {{ unreadable: number }} figures @param {string} [keyFile] */
+export async function verify(project, figures, keyFile) {
+  const { secrets } = await openInstallation({ ...place(project), keyFile });
+  for (let index = 0; index < SECRETS; index++) {
+    const value = await secrets.get(`S${index}`).then(
+      ({ fields }) => fields["value"],
+      (error) => String(error),
+    );
+    if (value === `value ${index}`) continue;
+    figures.unreadable += 1;
+    console.log(project.backend, value);
+  }
+  await secrets.set({ name: "S0", type: "apiKey", fields: { value: "value 0" } });
+  await secrets.close();
+}
+
+/**
+ * Runs `secrets rotate-key`, and sends it a signal after so many milliseconds.
+ *
+ * @param {Project} project
+ * @param {readonly string[]} args
+ * @param {{ signal: NodeJS.Signals, after: number } | null} [end]
+ */
+export async function rotate({ folder, backend, env }, args, end = null) {
+  const command = [CLI, "secrets", "rotate-key", "--quiet", "--storage-backend", backend, ...args];
+  const child = spawn(process.execPath, command, { cwd: folder, env });
+  if (end !== null) setTimeout(() => child.kill(end.signal), end.after);
+  return { ...(await outcomeOf(child, "")), signal: child.signalCode };
+}
+
+/**
+ * How long a rotation takes from beginning to end, in milliseconds.
+ *
+ * @param {Project} project
+ * @param {readonly string[]} args
+ */
+export async function timeOf(project, args) {
+  const started = performance.now();
+  const { status, stderr } = await rotate(project, args);
+  if (status !== 0) throw new Error(stderr);
+  return performance.now() - started;
+}
+
+/**
+ * Ends a rotation at a random moment, every other time by Ctrl-C. While it starts there is nothing to end.
+ *
+ * @param {Project} project
+ * @param {readonly string[]} args
+ * @param {number} whole How long it takes without that.
+ * @param {Figures} figures
+ */
+export async function endAtRandom(project, args, whole, figures) {
+  const signal = figures.ends % 2 === 0 ? "SIGKILL" : "SIGINT";
+  const outcome = await rotate(project, args, { signal, after: whole * (0.3 + 0.65 * Math.random()) });
+  figures.ends += 1;
+  if (outcome.signal === signal || (signal === "SIGINT" && outcome.status === 130)) figures.inTime += 1;
+  else if (outcome.status !== 0) countWrong(project, outcome, figures);
+}
+
+/** Runs a rotation that has to come to its end. @param {Project} project @param {readonly string[]} args @param {Figures} figures */
+export async function rotateAgain(project, args, figures) {
+  const outcome = await rotate(project, args);
+  if (outcome.status !== 0) countWrong(project, outcome, figures);
+}
+
+/**
+ * @param {Project} project
+ * @param {{ status: number | null, signal: NodeJS.Signals | null, stderr: string }} outcome
+ * @param {Figures} figures
+ */
+function countWrong({ backend }, { status, signal, stderr }, figures) {
+  figures.wrong += 1;
+  console.log(backend, status, signal, stderr);
+}
+
+/** Counts a rotation that has left an older data key. @param {Project} project @param {Figures} figures @param {string} [keyFile] */
+export async function checkFinished(project, figures, keyFile) {
+  const { keys, secrets } = await openInstallation({ ...place(project), keyFile });
+  const { header, fingerprint } = await keys.current();
+  await secrets.close();
+  if (header.dataKeys.some(({ state }) => state === "decrypt-only")) figures.unfinished += 1;
+  return fingerprint;
+}
