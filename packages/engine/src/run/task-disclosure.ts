@@ -9,7 +9,7 @@ import type { RunMasks } from "./run-masks.ts";
 import { findSecretOutputs } from "./secret-outputs.ts";
 import { secretTexts } from "./secret-texts.ts";
 import { createLineLog, createTaskPrinter, type LineLog } from "./task-printer.ts";
-import { withholdMessage } from "./withheld-error.ts";
+import { withholdMessage, withoutExcerpt } from "./withheld-error.ts";
 
 /** What one attempt may show. */
 export interface AttemptDisclosure {
@@ -82,7 +82,7 @@ export class TaskDisclosure {
         try {
           return await (output === null ? action() : output.inTask(printer, action));
         } catch (error) {
-          throw this.#holds ? withholdMessage(error) : error;
+          throw this.#holds ? withholdMessage(error) : withoutExcerpt(error);
         }
       },
     };

@@ -27,6 +27,16 @@ export function withholdMessage(thrown: unknown): unknown {
   });
 }
 
+/**
+ * The same error, but for one of `JSON.parse`: that quotes ten characters of what it has read, a piece of a secret that no masker
+ * knows.
+ */
+export function withoutExcerpt(thrown: unknown): unknown {
+  return thrown instanceof SyntaxError && nameOf(thrown) === "SyntaxError" && / is not valid JSON$/.test(thrown.message)
+    ? new SyntaxError("a text is not valid JSON")
+    : thrown;
+}
+
 /** Whoever throws may have given his error any name, and any getter. */
 function nameOf(thrown: unknown): string {
   try {
