@@ -1,6 +1,7 @@
 import { HeldOutput } from "./held-output.ts";
 import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
 import type { RunMasks } from "./run-masks.ts";
+import { bufferFromJson } from "./secret-texts.ts";
 import { toJson } from "./to-json.ts";
 
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
@@ -22,15 +23,25 @@ export interface MaskedExit {
   finish(event: Omit<RunFinished, "masked">): RunFinished;
 }
 
-function asJson(event: LogEvent): LogEvent {
-  return event.data === undefined ? event : { ...event, data: toJson(event.data) };
+type ExitMasks = Pick<RunMasks, "mask" | "maskBytes" | "maskValue" | "report">;
+
+/** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers, in which no value is found: its bytes are masked here. */
+function maskedJson(masked: unknown, masks: ExitMasks): unknown {
+  const json = toJson(masked);
+  const text = JSON.stringify(json) ?? "";
+  if (!text.includes('"type":"Buffer"')) return json;
+  return JSON.parse(text, (_, item: unknown) => {
+    const bytes = bufferFromJson(item);
+    const maskedBytes = bytes === null ? null : masks.maskBytes(bytes);
+    return maskedBytes === null || maskedBytes === bytes ? item : Buffer.from(maskedBytes).toJSON();
+  });
 }
 
 /**
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
  */
-export function createMaskedExit(masks: Pick<RunMasks, "mask" | "maskValue" | "report">, sink: RunSink): MaskedExit {
+export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
   let open = true;
   const holders = new Map<string, HeldOutput>();
 
@@ -40,11 +51,15 @@ export function createMaskedExit(masks: Pick<RunMasks, "mask" | "maskValue" | "r
     return { ...event, message: masks.mask(event.message), ...data };
   }
 
+  function withJson(event: LogEvent): LogEvent {
+    return event.data === undefined ? event : { ...event, data: maskedJson(event.data, masks) };
+  }
+
   /** @param event masked */
   function emit(event: LogEvent): void {
     if (!open) return;
     try {
-      sink(asJson(event));
+      sink(withJson(event));
     } catch (error) {
       // The run ends here, and with it the masker: what still comes would get out as it is.
       open = false;
@@ -63,7 +78,7 @@ export function createMaskedExit(masks: Pick<RunMasks, "mask" | "maskValue" | "r
       const masked = maskEvent(event);
       const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;
       if (held === undefined) emit(masked);
-      else held.hold(JSON.stringify(asJson(masked)).length, () => emit(maskEvent(masked)));
+      else held.hold(JSON.stringify(withJson(masked)).length, () => emit(maskEvent(masked)));
     },
     hold: (task) => void holders.set(task, new HeldOutput()),
     held: (task) => holders.get(task),
@@ -79,7 +94,7 @@ export function createMaskedExit(masks: Pick<RunMasks, "mask" | "maskValue" | "r
         id,
         {
           status,
-          ...(output === undefined ? {} : { output: toJson(masks.maskValue(output)) }),
+          ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output), masks) }),
           ...(error === undefined
             ? {}
             : { error: { name: masks.mask(error.name), message: masks.mask(error.message) } }),

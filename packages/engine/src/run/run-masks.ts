@@ -5,7 +5,7 @@ import type { RunOutput } from "./process-output.ts";
 import type { MaskedValue } from "./secret-values.ts";
 
 /** All that is masked in a run: secrets it declares, and what becomes secret while it goes on. */
-export interface RunMasks extends Pick<Masker, "mask" | "maskValue" | "stream" | "dispose"> {
+export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "dispose"> {
   /** From now on these values are masked, also in what the process prints. */
   add(values: readonly MaskedValue[]): void;
   /** Names with a value that cannot be masked, each told once. */

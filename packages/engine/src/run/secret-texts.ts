@@ -11,7 +11,8 @@ export function secretTexts(value: unknown): string[] {
     if (typeof item === "string" || typeof item === "number" || typeof item === "bigint") texts.push(String(item));
     if (typeof item !== "object" || item === null || seen.has(item)) continue;
     seen.add(item);
-    if (ArrayBuffer.isView(item)) texts.push(...textsOfBytes(item));
+    const bytes = toBytes(item);
+    if (bytes !== null) texts.push(...textsOfBytes(bytes));
     else open.push(...Object.values(openObject(item)));
   }
   return texts.filter((text) => text !== "");
@@ -27,7 +28,17 @@ export function openObject(item: object): object {
   return typeof json === "object" && json !== null ? json : [json];
 }
 
-function textsOfBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): string[] {
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+function toBytes(item: object): Buffer | null {
+  return ArrayBuffer.isView(item) ? Buffer.from(item.buffer, item.byteOffset, item.byteLength) : bufferFromJson(item);
+}
+
+/** The bytes of a Buffer as JSON has it, `{ type: "Buffer", data: [1, 2] }`; null for anything else. */
+export function bufferFromJson(item: unknown): Buffer | null {
+  if (typeof item !== "object" || item === null) return null;
+  const { type, data }: { type?: unknown; data?: unknown } = item;
+  return type === "Buffer" && Array.isArray(data) ? Buffer.from(data.map(Number)) : null;
+}
+
+function textsOfBytes(bytes: Buffer): string[] {
   return [bytes.toString(), bytes.toString("base64"), bytes.toString("hex")];
 }

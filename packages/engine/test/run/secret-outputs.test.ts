@@ -95,6 +95,21 @@ describe("KM4: secretOutputs", () => {
     expect(outcome.finished.tasks["a"]?.output).toEqual(expected);
   });
 
+  it.each<[string, () => unknown]>([
+    ["bytes", () => ({ token: Buffer.from(ISSUED) })],
+    ["bytes as JSON has them", () => ({ token: Buffer.from(ISSUED).toJSON() })],
+    ["a set", () => ({ token: new Set([ISSUED]) })],
+  ])("are found in %s", async (_, run) => {
+    const outcome = await tryRun(
+      `
+  - { id: a, type: test/do.make, secretOutputs: [token] }
+  - { id: b, type: test/do.use, needs: [a], inputs: { text: "and ${ISSUED}" } }`,
+      { actions: { ...actions, make: defineAction({ input, run }) } },
+    );
+    expect(logged(outcome)[0]).toContain(`and ${MASK}`);
+    for (const text of [ISSUED, Buffer.from(ISSUED).join(",")]) expect(outcome.out).not.toContain(text);
+  });
+
   it("warn where a path is not there", async () => {
     const outcome = await tryRun("  - { id: a, type: test/do.login, secretOutputs: [body.access_token, body.nope] }", {
       actions,
