@@ -1,4 +1,12 @@
-import { AutokestraError, type SecretType } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  checkExpiry,
+  parseSecretType,
+  SECRET_TYPES,
+  type SecretName,
+  suggestSecretType,
+  type Timestamp,
+} from "@autokestra/secrets-core";
 import { Option } from "commander";
 
 /** Appends the value of an option that may be given more than once. */
@@ -6,30 +14,37 @@ export function collect(value: string, previous: readonly string[] = []): readon
   return [...previous, value];
 }
 
-const TYPES: readonly SecretType[] = ["apiKey", "basicAuth", "bearerToken", "oauth", "custom"];
-
 /** `--type`, in any case and with any separator: `APIKey`, `api_key`. */
 export function typeOption(description: string): Option {
-  return choiceOption("--type <type>", description, TYPES, (text) => text.replace(/[-_ ]/g, "").toLowerCase());
+  return new Option("--type <type>", description).choices(SECRET_TYPES).argParser((text) => {
+    const type = parseSecretType(text);
+    if (type !== null) return type;
+    const near = suggestSecretType(text);
+    throw new AutokestraError("USAGE", `--type takes one of these: ${SECRET_TYPES.join(", ")}`, {
+      hint: near === null ? undefined : `Did you mean '${near}'?`,
+    });
+  });
 }
 
-/**
- * An option with a few possible values. A refused value is not repeated.
- *
- * @param normalize makes different spellings of one choice equal. Default: none are
- */
-export function choiceOption(
-  flags: string,
-  description: string,
-  choices: readonly string[],
-  normalize: (text: string) => string = (text) => text,
-): Option {
+/** An option with a few possible values. A refused value is not repeated. */
+export function choiceOption(flags: string, description: string, choices: readonly string[]): Option {
   const [name = ""] = flags.split(" ", 1);
   return new Option(flags, description).choices(choices).argParser((text) => {
-    const choice = choices.find((one) => normalize(one) === normalize(text));
-    if (choice !== undefined) return choice;
+    if (choices.includes(text)) return text;
     throw new AutokestraError("USAGE", `${name} takes one of these: ${choices.join(", ")}`);
   });
+}
+
+/** `--expires-at`. Null is `never`. @throws AutokestraError `VALUE_INVALID` */
+export function parseExpiry(name: SecretName, text: string | undefined): Timestamp | null | undefined {
+  if (text === undefined) return undefined;
+  return text === "never" ? null : checkExpiry(name, text, () => new Date().toISOString());
+}
+
+/** What to say of a moment of expiry that is past; null where it is not. */
+export function expiredWarning(name: SecretName, expiresAt: Timestamp | null): string | null {
+  if (expiresAt === null || expiresAt > new Date().toISOString()) return null;
+  return `warning: '${name}' has expired already, at ${expiresAt}`;
 }
 
 /** The value of an option that is a whole number. */

@@ -38,7 +38,7 @@ function addSet(secrets: Command, context: () => CommandContext): void {
     .option("--field <k=v>", "one field; k=@FILE reads a file, k=- standard input; may be repeated", collect)
     .option("--description <text>", "what the secret is for")
     .option("--tag <tag>", "tag, instead of those that are stored; may be repeated", collect)
-    .option("--expires-at <when>", "expiry: ISO 8601, or milliseconds since 1970")
+    .option("--expires-at <when>", "expiry: a date, a time with an offset, 90d, `in 2 weeks`, or seconds since 1970")
     .option("--keep-expiry", "the expiry that is stored, for the new value too")
     .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
     .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
@@ -77,7 +77,7 @@ function addList(secrets: Command, context: () => CommandContext): void {
     .addOption(typeOption("type of the secrets"))
     .option("--tag <tag>", "tag that the secrets have; may be repeated", collect)
     .option("--prefix <text>", "beginning of the names")
-    .option("--expires-before <when>", "moment before which the secrets expire: ISO 8601, or milliseconds since 1970")
+    .option("--expires-before <when>", "moment before which the secrets expire, such as 2027-01-31 or 90d")
     .option("--deleted", "deleted secrets that can be restored, with their ids")
     .option("--limit <n>", "maximum number of secrets")
     .option("--after <name>", "name to start after (the last one of the previous page)")
@@ -112,7 +112,10 @@ function addEdit(secrets: Command, context: () => CommandContext): void {
     .option("--description <text>", "what the secret is for; an empty text removes it")
     .option("--tag <tag>", "tag to add; may be repeated", collect)
     .option("--untag <tag>", "tag to remove; may be repeated", collect)
-    .option("--expires-at <when>", "expiry: ISO 8601, milliseconds since 1970, or `never`")
+    .option(
+      "--expires-at <when>",
+      "expiry: a date, a time with an offset, 90d, `in 2 weeks`, seconds since 1970, or `never`",
+    )
     .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
     .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
     .option("--secret-field <field>", "field that is as secret as its type says again; may be repeated", collect)

@@ -2,7 +2,7 @@ import { AutokestraError, quoteText } from "./errors.ts";
 import { descriptionSchema, type SecretInput, tagSchema } from "./secret.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { parseFields, type SecretFields } from "./secret-type.ts";
-import { parseTimestamp, type Timestamp } from "./time.ts";
+import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 
 /** One of many inputs, which may come from elsewhere with times of its own. */
 export interface DatedInput extends SecretInput {
@@ -24,13 +24,13 @@ export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fie
 }
 
 /** @throws AutokestraError `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
-export function checkInput(input: DatedInput): ValidInput {
+export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput {
   const name = parseSecretName(input.name);
-  const fields = parseFields(name, input.type, input.fields);
+  const fields = parseFields(name, input.type, input.fields, now);
   const { description, tags } = input;
   checkTexts(name, { description, tags });
   const unique = tags === undefined ? undefined : [...new Set(tags)];
-  const expiresAt = readExpiry(name, input, fields);
+  const expiresAt = readExpiry(name, input, fields, now);
   return { ...input, name, fields, tags: unique, expiresAt };
 }
 
@@ -40,12 +40,17 @@ export function checkTexts(name: SecretName, { description, tags }: Pick<SecretI
   for (const tag of tags ?? []) refuseBadText(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
 }
 
-/** @throws AutokestraError `VALUE_INVALID` */
-export function checkExpiry(name: SecretName, input: string | number): Timestamp {
-  const expiresAt = parseTimestamp(input);
+/**
+ * Reads when a secret expires, as people write it.
+ *
+ * @param now gives the moment that `90d` counts from
+ * @throws AutokestraError `VALUE_INVALID`
+ */
+export function checkExpiry(name: SecretName, input: string | number, now: () => Timestamp): Timestamp {
+  const expiresAt = parseMoment(input, now);
   if (expiresAt !== null) return expiresAt;
   throw new AutokestraError("VALUE_INVALID", `Secret '${name}': the expiry is not a time`, {
-    hint: "Write ISO 8601, such as 2027-01-31 or 2027-01-31T12:00:00Z, or milliseconds since 1970.",
+    hint: `Write ${TIME_EXAMPLES}.`,
   });
 }
 
@@ -64,10 +69,15 @@ export function expiryInFields(type: SecretInput["type"], fields: SecretFields):
 }
 
 /** A bearerToken and an oauth secret can say when they expire in a field; the metadata must then say the same. */
-function readExpiry(name: SecretName, input: SecretInput, fields: SecretFields): Timestamp | null {
+function readExpiry(
+  name: SecretName,
+  input: SecretInput,
+  fields: SecretFields,
+  now: () => Timestamp,
+): Timestamp | null {
   const inField = expiryInFields(input.type, fields);
   if (input.expiresAt === undefined || input.expiresAt === null) return inField;
-  const expiresAt = checkExpiry(name, input.expiresAt);
+  const expiresAt = checkExpiry(name, input.expiresAt, now);
   if (inField !== null && inField !== expiresAt) {
     throw new AutokestraError("VALUE_INVALID", `Secret '${name}' has two different expiry times`, {
       hint: "Give it once: as the expiry of the secret or as its field expiresAt.",

@@ -29,7 +29,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
   const service: SecretService = {
     async create(input) {
-      const valid = checkInput(input);
+      const valid = checkInput(input, options.now);
       return written(await writer.write([valid], [null]));
     },
 
@@ -43,7 +43,10 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     },
 
     async setAll(inputs) {
-      return await writer.overwrite(checkNames(inputs.map(checkInput)), async (name) => await reader.openIfThere(name));
+      return await writer.overwrite(
+        checkNames(inputs.map((input) => checkInput(input, options.now))),
+        async (name) => await reader.openIfThere(name),
+      );
     },
 
     async get(name, { atVersion } = {}) {

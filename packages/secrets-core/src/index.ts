@@ -7,7 +7,7 @@
 
 /** The schema library that core itself uses, so that the packages around it need none of their own. */
 export { z } from "zod";
-export type { DatedInput } from "./check-input.ts";
+export { checkExpiry, type DatedInput } from "./check-input.ts";
 export { isMetadata } from "./check-metadata.ts";
 export { checkSealedSecret } from "./check-sealed-secret.ts";
 export { createSecretService } from "./create-secret-service.ts";
@@ -80,11 +80,14 @@ export {
 export {
   type FieldValue,
   parseFields,
+  parseSecretType,
   primaryField,
   REQUIRED_FIELDS,
+  SECRET_TYPES,
   type SecretFields,
   type SecretType,
   secretTypeSchema,
+  suggestSecretType,
 } from "./secret-type.ts";
 export {
   quotePath,
@@ -112,5 +115,5 @@ export {
   spreadCurrent,
 } from "./store-rules.ts";
 export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
-export { isBefore, parseTimestamp, type Timestamp } from "./time.ts";
+export { isBefore, parseMoment, parseTimestamp, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 export { holdsToken } from "./token-text.ts";

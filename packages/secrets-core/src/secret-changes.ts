@@ -116,7 +116,7 @@ function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdi
   const { description = metadata.description, addTags = [], removeTags = [] } = change;
   checkTexts(name, { description, tags: addTags });
   const kept = metadata.tags.filter((tag) => !removeTags.includes(tag));
-  const expiresAt = change.expiresAt === undefined ? metadata.expiresAt : readExpiry(name, change.expiresAt);
+  const expiresAt = change.expiresAt === undefined ? metadata.expiresAt : readExpiry(name, change.expiresAt, () => now);
   const edited = {
     ...metadata,
     description,
@@ -132,8 +132,8 @@ function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdi
   return { metadata: edited, plaintext: formatPayload(payload) };
 }
 
-function readExpiry(name: SecretName, expiresAt: string | number | null): Timestamp | null {
-  return expiresAt === null ? null : checkExpiry(name, expiresAt);
+function readExpiry(name: SecretName, expiresAt: string | number | null, now: () => Timestamp): Timestamp | null {
+  return expiresAt === null ? null : checkExpiry(name, expiresAt, now);
 }
 
 /** The same fields; one that says when the secret expires says the same as its metadata. */

@@ -45,7 +45,7 @@ export interface SecretEdit extends FlagChange {
   /** Tags to add. */
   readonly addTags?: readonly string[] | undefined;
   readonly removeTags?: readonly string[] | undefined;
-  /** ISO 8601 or milliseconds since 1970; null removes it. */
+  /** A moment, as `parseMoment` reads it; null removes it. */
   readonly expiresAt?: string | number | null | undefined;
 }
 

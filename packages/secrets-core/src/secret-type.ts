@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AutokestraError, quoteText } from "./errors.ts";
 import { isIdentifier } from "./secret-name.ts";
-import { parseTimestamp } from "./time.ts";
+import { parseMoment, parseTimestamp, type Timestamp } from "./time.ts";
 
 /** The five kinds of secret. */
 export type SecretType = "apiKey" | "basicAuth" | "bearerToken" | "oauth" | "custom";
@@ -12,19 +12,31 @@ export type FieldValue = string | number | boolean | readonly string[];
 /** All values of a secret, by field name. This is plaintext. */
 export type SecretFields = Readonly<Record<string, FieldValue>>;
 
-export const secretTypeSchema: z.ZodType<SecretType> = z.enum([
-  "apiKey",
-  "basicAuth",
-  "bearerToken",
-  "oauth",
-  "custom",
-]);
+export const SECRET_TYPES: readonly SecretType[] = ["apiKey", "basicAuth", "bearerToken", "oauth", "custom"];
+
+export const secretTypeSchema: z.ZodType<SecretType> = z.enum(SECRET_TYPES);
+
+/** Reads the name of a type in any case and with any separator: `APIKey`, `api_key`. Returns null for none. */
+export function parseSecretType(text: string): SecretType | null {
+  const wanted = lettersOf(text);
+  return SECRET_TYPES.find((type) => lettersOf(type) === wanted) ?? null;
+}
+
+/** The type that a mistyped name probably means: the one that begins alike. */
+export function suggestSecretType(text: string): SecretType | null {
+  const beginning = lettersOf(text).slice(0, 3);
+  return SECRET_TYPES.find((type) => beginning.length === 3 && lettersOf(type).startsWith(beginning)) ?? null;
+}
+
+function lettersOf(text: string): string {
+  return text.replace(/[^A-Za-z0-9]/g, "").toLowerCase();
+}
 
 const EMPTY = "Secret value cannot be empty";
 const text = z.string().min(1, EMPTY);
 const moment = z.union([z.string(), z.number()]).transform((input, context) => {
   const parsed = parseTimestamp(input);
-  if (parsed === null) context.addIssue("must be ISO 8601, such as 2027-01-31, or milliseconds since 1970");
+  if (parsed === null) context.addIssue("must be a time, such as 2027-01-31 or 90d");
   return parsed ?? "";
 });
 const list = z.union([z.string().transform((words) => words.split(/[\s,]+/).filter(Boolean)), z.array(text)]);
@@ -61,10 +73,12 @@ export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = 
  * Checks the fields of a secret against its type. Times come back as ISO 8601 UTC, `scopes` as a list.
  *
  * @param name for the message only
+ * @param now gives the moment that an `expiresAt` such as `90d` counts from. Default: such times are refused
  * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; it names the fields that are wrong, never their values
  */
-export function parseFields(name: string, type: SecretType, fields: unknown): SecretFields {
-  const result = schemas[type].safeParse(fields, { reportInput: true });
+export function parseFields(name: string, type: SecretType, fields: unknown, now?: () => Timestamp): SecretFields {
+  const dated = type === "custom" || now === undefined ? fields : withMoment(fields, now);
+  const result = schemas[type].safeParse(dated, { reportInput: true });
   if (result.success) return result.data;
   if (result.error.issues.some((issue) => issue.message === EMPTY)) {
     throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });
@@ -73,6 +87,13 @@ export function parseFields(name: string, type: SecretType, fields: unknown): Se
   throw new AutokestraError("VALUE_INVALID", `Invalid ${type} secret '${quoteText(name)}': ${reasons}`, {
     hint: describeType(type),
   });
+}
+
+/** The fields with a time of expiry that is the same tomorrow. */
+function withMoment(fields: unknown, now: () => Timestamp): unknown {
+  if (typeof fields !== "object" || fields === null || !("expiresAt" in fields)) return fields;
+  const { expiresAt } = fields;
+  return typeof expiresAt === "string" ? { ...fields, expiresAt: parseMoment(expiresAt, now) ?? expiresAt } : fields;
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {

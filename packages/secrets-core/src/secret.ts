@@ -13,7 +13,7 @@ export interface SecretInput {
   readonly description?: string | null | undefined;
   /** Undefined keeps what is stored, an empty list removes all. */
   readonly tags?: readonly string[] | undefined;
-  /** ISO 8601 or milliseconds since 1970. A new value without it has no expiry, unless `keepExpiry` is set. */
+  /** A moment, as `parseMoment` reads it. A new value without it has no expiry, unless `keepExpiry` is set. */
   readonly expiresAt?: string | number | null | undefined;
   /** Keep the expiry that is stored where `expiresAt` is undefined. Default: false. */
   readonly keepExpiry?: boolean | undefined;

@@ -1,16 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseFields, primaryField, type SecretType } from "../src/index.ts";
+import { parseFields, parseSecretType, primaryField, type SecretType, suggestSecretType } from "../src/index.ts";
 
 describe("parseFields", () => {
   it.each<[SecretType, object, object?]>([
     ["apiKey", { value: "v" }],
     ["basicAuth", { username: "u", password: "p" }],
     ["bearerToken", { token: "t" }],
-    [
-      "bearerToken",
-      { token: "t", expiresAt: 1_800_000_000_000 },
-      { token: "t", expiresAt: "2027-01-15T08:00:00.000Z" },
-    ],
+    ["bearerToken", { token: "t", expiresAt: 1_800_000_000 }, { token: "t", expiresAt: "2027-01-15T08:00:00.000Z" }],
     ["oauth", { clientId: "i", clientSecret: "s" }],
     [
       "oauth",
@@ -39,7 +35,7 @@ describe("parseFields", () => {
     ["apiKey", { value: 7 }, "field value is not of the right type"],
     ["apiKey", { value: "s3cret", extra: "s3cret" }, "unknown field extra"],
     ["basicAuth", { username: "s3cret" }, "field password is missing"],
-    ["bearerToken", { token: "t", expiresAt: "s3cret" }, "field expiresAt must be ISO 8601"],
+    ["bearerToken", { token: "t", expiresAt: "s3cret" }, "field expiresAt must be a time"],
     ["oauth", { clientId: "i", clientSecret: "s", tokenUrl: "s3cret" }, "field tokenUrl must be a URL"],
     ["custom", {}, "needs at least one field"],
     ["custom", { a: { b: "s3cret" } }, "field a is not of the right type"],
@@ -81,5 +77,34 @@ describe("primaryField", () => {
     ["oauth", ["clientId", "clientSecret"], null],
   ])("of %s %j is %j", (type, fields, expected) => {
     expect(primaryField(type, fields)).toBe(expected);
+  });
+});
+
+it("KD4: reads when a token expires, as people write it", () => {
+  const fields = { token: "t", expiresAt: "90d" };
+  const now = () => "2026-11-30T12:00:00.000Z";
+  expect(parseFields("N", "bearerToken", fields, now)).toEqual({ token: "t", expiresAt: "2027-02-28T12:00:00.000Z" });
+  expect(() => parseFields("N", "bearerToken", fields)).toThrow("field expiresAt must be a time");
+  expect(parseFields("N", "custom", fields, now)).toEqual(fields);
+});
+
+describe("KP13: parseSecretType", () => {
+  it.each([
+    ["apiKey", "apiKey", "apiKey"],
+    ["APIKey", "apiKey", "apiKey"],
+    ["api_key", "apiKey", "apiKey"],
+    ["API-KEY", "apiKey", "apiKey"],
+    ["BasicAuth", "basicAuth", "basicAuth"],
+    ["bearer token", "bearerToken", "bearerToken"],
+    ["OAuth", "oauth", "oauth"],
+    ["apikeys", null, "apiKey"],
+    ["oauth2", null, "oauth"],
+    ["basic", null, "basicAuth"],
+    ["password", null, null],
+    ["a", null, null],
+    ["", null, null],
+  ])("reads %j as %j, and suggests %j", (text, type, suggestion) => {
+    expect(parseSecretType(text)).toBe(type);
+    expect(suggestSecretType(text)).toBe(suggestion);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseTimestamp } from "../src/index.ts";
+import { parseMoment, parseTimestamp } from "../src/index.ts";
 
 describe("parseTimestamp", () => {
   it.each([
@@ -10,6 +10,13 @@ describe("parseTimestamp", () => {
     ["0", "1970-01-01T00:00:00.000Z"],
     ["1800000000000", "2027-01-15T08:00:00.000Z"],
     [1_800_000_000_000, "2027-01-15T08:00:00.000Z"],
+    ["1796083200", "2026-12-01T00:00:00.000Z"],
+    [1_796_083_200, "2026-12-01T00:00:00.000Z"],
+    [1_796_083_200.5, "2026-12-01T00:00:00.500Z"],
+    [99_999_999_999, "5138-11-16T09:46:39.000Z"],
+    [100_000_000_000, "1973-03-03T09:46:40.000Z"],
+    ["2027-01-31 12:30:15+00:00", "2027-01-31T12:30:15.000Z"],
+    ["2027-01-31t12:30z", "2027-01-31T12:30:00.000Z"],
   ])("reads %j", (input, expected) => {
     expect(parseTimestamp(input)).toBe(expected);
   });
@@ -31,4 +38,32 @@ describe("parseTimestamp", () => {
   ])("refuses %j", (input) => {
     expect(parseTimestamp(input)).toBe(null);
   });
+});
+
+describe("KD4: parseMoment", () => {
+  const now = "2026-11-30T12:00:00.000Z";
+
+  it.each([
+    ["1796083200", "2026-12-01T00:00:00.000Z"],
+    ["2027-01-01", "2027-01-01T00:00:00.000Z"],
+    ["90d", "2027-02-28T12:00:00.000Z"],
+    ["in 2 weeks", "2026-12-14T12:00:00.000Z"],
+    ["In 2 Weeks", "2026-12-14T12:00:00.000Z"],
+    ["2w", "2026-12-14T12:00:00.000Z"],
+    ["1 day", "2026-12-01T12:00:00.000Z"],
+    ["1h30m", "2026-11-30T13:30:00.000Z"],
+    ["1d 12 hours", "2026-12-02T00:00:00.000Z"],
+    ["45s", "2026-11-30T12:00:45.000Z"],
+    ["3 months", "2027-02-28T12:00:00.000Z"],
+    ["1y 6mo", "2028-05-30T12:00:00.000Z"],
+  ])("reads %j", (input, expected) => {
+    expect(parseMoment(input, () => now)).toBe(expected);
+  });
+
+  it.each(["", "in", "d", "90", "90 x", "90dd", "-1d", "1.5d", "90d ago", "999999y", "next week", "tomorrow"])(
+    "refuses %j or takes it for seconds",
+    (input) => {
+      expect(parseMoment(input, () => now)).toBe(input === "90" ? "1970-01-01T00:01:30.000Z" : null);
+    },
+  );
 });

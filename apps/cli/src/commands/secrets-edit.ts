@@ -1,6 +1,6 @@
-import { AutokestraError, type SecretEdit } from "@autokestra/secrets-core";
+import { AutokestraError, type SecretEdit, type SecretName } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
+import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
 
@@ -19,7 +19,7 @@ export interface EditOptions {
 export async function editSecret(context: CommandContext, nameText: string, options: EditOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
-  const change = toChange(options);
+  const change = toChange(name, options);
   if (Object.values(change).every((part) => part === undefined)) throw nothingToChange();
   const ifRevision =
     options.ifRevision === undefined ? undefined : parseWholeNumber("--if-revision", options.ifRevision);
@@ -28,16 +28,18 @@ export async function editSecret(context: CommandContext, nameText: string, opti
     false,
     async (secrets) => await secrets.edit(name, change, { ifRevision }),
   );
+  const expired = change.expiresAt === undefined ? null : expiredWarning(name, metadata.expiresAt);
+  if (expired !== null) terminal.warn(expired);
   if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' changed (version ${metadata.version}, revision ${metadata.revision})`);
 }
 
-function toChange({ description, tag, untag, expiresAt, ...options }: EditOptions): SecretEdit {
+function toChange(name: SecretName, { description, tag, untag, expiresAt, ...options }: EditOptions): SecretEdit {
   return {
     description: description === "" ? null : description,
     addTags: tag,
     removeTags: untag,
-    expiresAt: expiresAt === "never" ? null : expiresAt,
+    expiresAt: parseExpiry(name, expiresAt),
     publicFields: parseFieldNames("--public-field", options.publicField),
     maskFields: parseFieldNames("--mask-field", options.maskField),
     secretFields: parseFieldNames("--secret-field", options.secretField),

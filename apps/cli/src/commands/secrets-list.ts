@@ -1,10 +1,11 @@
 import {
   AutokestraError,
-  parseTimestamp,
+  parseMoment,
   quotePath,
   type SecretFilter,
   type SecretMetadata,
   type SecretType,
+  TIME_EXAMPLES,
 } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";
@@ -41,10 +42,11 @@ export async function listSecrets(context: CommandContext, options: ListOptions)
 }
 
 function toFilter({ type, tag, prefix, deleted, after, afterId, ...texts }: ListOptions): SecretFilter {
-  const expiresBefore = texts.expiresBefore === undefined ? undefined : parseTimestamp(texts.expiresBefore);
+  const expiresBefore =
+    texts.expiresBefore === undefined ? undefined : parseMoment(texts.expiresBefore, () => new Date().toISOString());
   if (expiresBefore === null) {
     throw new AutokestraError("USAGE", "--expires-before takes a time", {
-      hint: "Write ISO 8601, such as 2027-01-31 or 2027-01-31T12:00:00Z, or milliseconds since 1970.",
+      hint: `Write ${TIME_EXAMPLES}.`,
     });
   }
   if (afterId !== undefined && after === undefined) {

@@ -10,7 +10,7 @@ import {
   secrecyOf,
 } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
+import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
 import { readFields } from "../read-fields.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
@@ -63,13 +63,15 @@ async function readInput(
   value: string | undefined,
   options: SetOptions,
 ): Promise<CheckedInput> {
-  const { description, tag: tags, expiresAt, keepExpiry, field, fromFile } = options;
+  const { description, tag: tags, keepExpiry, field, fromFile } = options;
+  const expiresAt = parseExpiry(name, options.expiresAt);
   const publicFields = parseFieldNames("--public-field", options.publicField);
   const maskFields = parseFieldNames("--mask-field", options.maskField);
   // A new value does not change the type of a secret, unless the person says so.
   const type = options.type ?? (await storedType(context, name)) ?? (field === undefined ? "apiKey" : "custom");
   const canAsk = context.terminal.inputIsTty;
-  const fields = parseFields(name, type, await readFields({ type, value, fromFile, field, canAsk }));
+  const given = await readFields({ type, value, fromFile, field, canAsk });
+  const fields = parseFields(name, type, given, () => new Date().toISOString());
   return { name, type, fields, description, tags, expiresAt, keepExpiry, publicFields, maskFields };
 }
 
@@ -89,9 +91,8 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
   if (dropped !== null && expiresAt === null) {
     terminal.note(`note: the expiry ${dropped} of '${name}' is dropped; --keep-expiry keeps it`);
   }
-  if (expiresAt !== null && expiresAt <= new Date().toISOString()) {
-    terminal.warn(`warning: '${name}' has expired already, at ${expiresAt}`);
-  }
+  const expired = expiredWarning(name, expiresAt);
+  if (expired !== null) terminal.warn(expired);
   for (const field of unmaskableFields(input)) {
     terminal.warn(`warning: field ${field} of '${name}' is too short or too common to be masked in logs`);
   }

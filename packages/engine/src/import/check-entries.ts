@@ -50,7 +50,7 @@ function checkSecret(
 ): CheckedSecret | ImportFailure {
   try {
     const name = parseSecretName(rename && proposal !== undefined ? proposal : secret.name);
-    return { ...secret, name, fields: parseFields(name, secret.type, secret.fields) };
+    return { ...secret, name, fields: parseFields(name, secret.type, secret.fields, () => new Date().toISOString()) };
   } catch (error) {
     if (!(error instanceof AutokestraError)) throw error;
     const proposed = error.code === "NAME_INVALID" ? `; proposed: ${proposal}` : "";

@@ -1,3 +1,5 @@
+import { closingQuote } from "../values/closing-quote.ts";
+
 /** A value of a `.env` file, or why it is refused. No text of ours repeats any of it. */
 export type DotenvValue = ReadValue | { readonly problem: string };
 
@@ -106,16 +108,6 @@ function readDouble(inside: string): Pick<ReadValue, "value" | "warnings"> {
   }
   if (EXPANSION.test(inside.replace(/\\./gs, " "))) warnings.push(EXPANDED);
   return { value: inside.replace(/\\(.)/gs, (both, letter: string) => ESCAPES.get(letter) ?? both), warnings };
-}
-
-/** The next double quote that no backslash escapes, or -1. */
-function closingQuote(text: string, from: number): number {
-  for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
-    let start = at;
-    while (start > from && text[start - 1] === "\\") start -= 1;
-    if ((at - start) % 2 === 0) return at;
-  }
-  return -1;
 }
 
 function quoteName(quote: '"' | "'"): string {

@@ -1,4 +1,4 @@
-import type { SecretMetadata } from "@autokestra/secrets-core";
+import { isBefore, parseMoment, type SecretMetadata } from "@autokestra/secrets-core";
 import { type CheckedSecret, type CheckOptions, checkEntries } from "./check-entries.ts";
 import { type ImportEntry, type ImportFailure, type ImportWarning, isFailure } from "./import-entry.ts";
 
@@ -51,9 +51,18 @@ export async function planImport(
   const renamed = [...checked.secrets].flatMap(([from, { name: to }]) => (from === to ? [] : [{ from, to }]));
   const warnings = [
     ...entries.flatMap(warningsOf),
+    ...[...checked.secrets.values()].flatMap(expiryWarnings),
     ...checked.empty.map(({ name, line }) => ({ name, line, message: "it has no value and is left out" })),
   ];
   return { total: entries.length, writes: failed.length > 0 ? [] : writes, skipped, failed, warnings, renamed };
+}
+
+function expiryWarnings({ name, line, type, fields, expiresAt }: CheckedSecret): ImportWarning[] {
+  const when = expiresAt ?? (type === "custom" ? null : fields["expiresAt"]);
+  const now = new Date().toISOString();
+  const moment = typeof when === "string" || typeof when === "number" ? parseMoment(when, () => now) : null;
+  if (!isBefore(moment, now)) return [];
+  return [{ name, line, message: `it has expired already, at ${moment}` }];
 }
 
 function warningsOf(entry: ImportEntry): ImportWarning[] {

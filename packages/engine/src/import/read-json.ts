@@ -1,63 +1,103 @@
 import {
   AutokestraError,
   descriptionSchema,
-  parseTimestamp,
+  parseMoment,
+  parseSecretType,
   quoteText,
-  secretTypeSchema,
+  SECRET_TYPES,
+  type SecretType,
+  suggestSecretType,
   tagSchema,
 } from "@autokestra/secrets-core";
+import { isLosslessNumber } from "lossless-json";
 import { z } from "zod";
+import { parseJson } from "../values/parse-json.ts";
 import { type ImportEntry, importedApiKey } from "./import-entry.ts";
 
 const HINT = 'Write {"NAME": "value"}, or [{"name": "NAME", "type": "basicAuth", "fields": {"username": …}}].';
 
-/** What parseFields would drop, or JSON has changed already, must not go unnoticed. */
+const KEPT = "is kept as the text that stands in the file: as a number it would be written differently";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What parseFields would drop must not go unnoticed. */
 const fieldsSchema = z
-  .custom<Readonly<Record<string, unknown>>>(isObject, "must be an object")
-  .refine((fields) => !Object.hasOwn(fields, "__proto__"), "must not have a field __proto__")
-  .refine((fields) => !Object.values(fields).some(isRounded), "has a number with too many digits: put it in quotes");
+  .custom<Fields>(isObject, "must be an object")
+  .refine((fields) => !Object.hasOwn(fields, "__proto__"), "must not have a field __proto__");
+
+const typeSchema = z.unknown().transform((input, context): SecretType => {
+  const text = typeof input === "string" ? input : "";
+  const type = parseSecretType(text);
+  if (type !== null) return type;
+  const near = suggestSecretType(text);
+  context.addIssue(near === null ? `must be ${SECRET_TYPES.join(", ")}` : `is not known: did you mean ${near}?`);
+  return z.NEVER;
+});
 
 const entrySchema = z.strictObject({
   name: z.string(),
-  type: secretTypeSchema,
+  type: typeSchema,
   fields: fieldsSchema,
   description: descriptionSchema.nullable().exactOptional(),
   tags: z.array(tagSchema).exactOptional(),
   expiresAt: z
-    .union([z.string(), z.number()])
-    .refine((time) => parseTimestamp(time) !== null, "must be ISO 8601, or milliseconds since 1970")
-    .nullable()
+    .unknown()
+    .transform(toMoment)
+    .refine(
+      (time) => time === null || parseMoment(time, () => new Date().toISOString()) !== null,
+      "must be a time, such as 2027-01-31 or 90d",
+    )
     .exactOptional(),
 });
 
 /**
- * Reads JSON in one of two shapes: an object `{"NAME": "value"}`, each an apiKey (a whole number, true and false count as their
- * text), or an array of `{name, type, fields, description?, tags?, expiresAt?}`. The last one of two equal keys of an object
- * counts, as always in JSON.
+ * Reads JSON in one of two shapes: an object `{"NAME": "value"}`, each an apiKey (a number, true and false count as their text), or
+ * an array of `{name, type, fields, description?, tags?, expiresAt?}`. A number that would be written differently as a number, such
+ * as 1.0, is kept as the text that stands there, with a warning.
  *
- * @throws AutokestraError `VALUE_INVALID` where the text is not JSON, or neither object nor array
+ * @throws AutokestraError `VALUE_INVALID` where the text is not JSON, has a key twice, or is neither object nor array
  */
 export function readJson(text: string): ImportEntry[] {
-  const document = parseJson(text);
+  const result = parseJson(text);
+  if ("problem" in result) {
+    const { problem, duplicateKey, line } = result;
+    const key = duplicateKey === undefined ? "" : ` ('${quoteText(duplicateKey)}')`;
+    throw new AutokestraError("VALUE_INVALID", `What is to be imported ${problem}${key}: line ${line}`, { hint: HINT });
+  }
+  const { value: document } = result;
   if (Array.isArray(document)) return document.map(readEntry);
   if (isObject(document)) return Object.entries(document).map(readPair);
   throw new AutokestraError("VALUE_INVALID", "The JSON to import is neither an object nor an array", { hint: HINT });
 }
 
-/** An error of JSON.parse quotes what it has read: it must not get out. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new AutokestraError("VALUE_INVALID", "What is to be imported is not JSON", { hint: HINT });
-  }
-}
-
 function readEntry(entry: unknown, index: number): ImportEntry {
   const result = entrySchema.safeParse(entry);
-  if (result.success) return { ...result.data, createdAt: null, updatedAt: null };
+  if (result.success) {
+    return { ...result.data, ...readFields(result.data.type, result.data.fields), createdAt: null, updatedAt: null };
+  }
   const named = isObject(entry) && typeof entry["name"] === "string" ? entry["name"] : `entry ${index + 1}`;
   return { name: named, reason: result.error.issues.map(describeIssue).join("; ") };
+}
+
+/** Numbers become text where a type has only texts, or where as numbers they would lose some of theirs. */
+function readFields(
+  type: SecretType,
+  fields: Fields,
+): { readonly fields: Fields; readonly warnings?: readonly string[] } {
+  const isTime = (name: string) => name === "expiresAt" && type !== "custom";
+  const read = Object.entries(fields).map(([name, value]) => {
+    if (isTime(name)) return [name, toMoment(value)];
+    if (isLosslessNumber(value)) return [name, value.value];
+    return [name, typeof value === "number" && type !== "custom" ? String(value) : value];
+  });
+  const kept = Object.keys(fields).filter((name) => isLosslessNumber(fields[name]) && !isTime(name));
+  const warnings = kept.map((name) => `field ${quoteText(name)} ${KEPT}`);
+  return { fields: Object.fromEntries(read), ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+function toMoment(input: unknown): string | number | null {
+  if (isLosslessNumber(input)) return Number(input.value);
+  return typeof input === "string" || typeof input === "number" || input === null ? input : Number.NaN;
 }
 
 function describeIssue({ path, message }: z.core.$ZodIssue): string {
@@ -65,18 +105,11 @@ function describeIssue({ path, message }: z.core.$ZodIssue): string {
 }
 
 function readPair([name, value]: [string, unknown]): ImportEntry {
-  if (typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value)) {
-    return importedApiKey(name, String(value));
-  }
-  const isNumber = typeof value === "number";
-  return { name, reason: isNumber ? "Put the number in quotes, to keep all its digits" : "The value is not a text" };
+  if (isLosslessNumber(value)) return importedApiKey(name, value.value, { warnings: [`it ${KEPT}`] });
+  const isText = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  return isText ? importedApiKey(name, String(value)) : { name, reason: "The value is not a text" };
 }
 
-/** A whole number beyond 2^53, of which JSON.parse has kept the first digits only. */
-function isRounded(value: unknown): boolean {
-  return Number.isInteger(value) && !Number.isSafeInteger(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
 }

@@ -118,6 +118,20 @@ describe("planImport", () => {
     ]);
   });
 
+  it("KD4: says what has expired already", async () => {
+    const expired = { ...importedApiKey("NEW", "v"), expiresAt: 1_600_000_000 };
+    const inField = {
+      ...importedApiKey("T", ""),
+      type: "bearerToken" as const,
+      fields: { token: "t", expiresAt: "1600000000" },
+    };
+    const message = "it has expired already, at 2020-09-13T12:26:40.000Z";
+    expect((await plan([expired, inField, { ...expired, name: "LATER", expiresAt: "90d" }])).warnings).toEqual([
+      { name: "NEW", message },
+      { name: "T", message },
+    ]);
+  });
+
   it("reports in figures", async () => {
     expect(reportImport(await plan(incoming, { onConflict: "overwrite" }))).toEqual({
       total: 3,

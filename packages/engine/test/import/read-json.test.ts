@@ -15,15 +15,25 @@ describe("readJson with an object", () => {
   });
 
   it.each([
-    ["1.10", "Put the number in quotes, to keep all its digits"],
-    ["12345678901234567890", "Put the number in quotes, to keep all its digits"],
-    ["1e400", "Put the number in quotes, to keep all its digits"],
     ["null", "The value is not a text"],
     [`["${CANARY}"]`, "The value is not a text"],
     [`{"a": "${CANARY}"}`, "The value is not a text"],
   ])("reports %s by its name", (value, reason) => {
     expect(readJson(`{"A": ${value}}`)).toEqual([{ name: "A", reason }]);
   });
+
+  it.each(["1.0", "1.10", "1e3", "12345678901234567890", "1e400", "-0", "0.10000000000000000001"])(
+    "KD2: keeps the text of %s, with a note",
+    (number) => {
+      const message = "it is kept as the text that stands in the file: as a number it would be written differently";
+      expect(readJson(`{"V": ${number}}`)).toEqual([importedApiKey("V", number, { warnings: [message] })]);
+      const entry = { name: "T", createdAt: null, updatedAt: null };
+      const warnings = [message.replace("it is", "field v is")];
+      expect(readJson(`[{"name": "T", "type": "custom", "fields": {"v": ${number}, "n": 7}}]`)).toEqual([
+        { ...entry, type: "custom", fields: { v: number, n: 7 }, warnings },
+      ]);
+    },
+  );
 
   it("takes __proto__ for a name like another, for the plan to refuse", () => {
     expect(readJson(`{"__proto__": "${CANARY}"}`)).toEqual([importedApiKey("__proto__", CANARY)]);
@@ -66,7 +76,14 @@ describe("readJson with an array", () => {
       "another type",
       `{"name": "A", "type": "${CANARY}", "fields": {}}`,
       "A",
-      'type: Invalid option: expected one of "apiKey"|"basicAuth"|"bearerToken"|"oauth"…',
+      "type: must be apiKey, basicAuth, bearerToken, oauth, custom",
+    ],
+    ["no type", '{"name": "A", "fields": {}}', "A", "type: must be apiKey, basicAuth, bearerToken, oauth, custom"],
+    [
+      "a mistyped type",
+      '{"name": "A", "type": "basic_aut", "fields": {}}',
+      "A",
+      "type: is not known: did you mean basicAuth?",
     ],
     ["no fields", `{"name": "A", "type": "apiKey", "fields": "${CANARY}"}`, "A", "fields: must be an object"],
     ["null for fields", '{"name": "A", "type": "apiKey", "fields": null}', "A", "fields: must be an object"],
@@ -90,16 +107,17 @@ describe("readJson with an array", () => {
       'Unrecognized key: "__proto__"',
     ],
     [
-      "a rounded number",
-      '{"name": "A", "type": "custom", "fields": {"id": 12345678901234567890}}',
-      "A",
-      "fields: has a number with too many digits: put it in quotes",
+      "a number for a name",
+      '{"name": 1.0, "type": "custom", "fields": {"a": "b"}}',
+      "entry 2",
+      "name: Invalid input: expected string, received LosslessNumber",
     ],
+    ["a number for fields", '{"name": "A", "type": "custom", "fields": 1.0}', "A", "fields: must be an object"],
     [
       "two wrong things",
       `{"name": "A", "type": "apiKey", "fields": {}, "tags": [""], "expiresAt": "${CANARY}"}`,
       "A",
-      "tags.0: must not be empty; expiresAt: must be ISO 8601, or milliseconds since 1970",
+      "tags.0: must not be empty; expiresAt: must be a time, such as 2027-01-31 or 90d",
     ],
     [
       "a description of two lines",
@@ -115,11 +133,40 @@ describe("readJson with an array", () => {
 });
 
 describe("readJson", () => {
+  it("KD2: takes the same key in two objects, and strings that look like keys", () => {
+    const names = readJson('[{"name": "A", "type": "custom", "fields": {"name": "{\\"A\\": 1"}}, {"name": "B"}]');
+    expect(names.map(({ name }) => name)).toEqual(["A", "B"]);
+  });
+
+  it("KP13: takes types in any case and with any separator", () => {
+    const entries = ["APIKey", "api_key", "BASIC-AUTH", "bearer token", "OAuth"].map((type) => ({ type }));
+    const read = readJson(JSON.stringify(entries.map((entry) => ({ ...entry, name: "A", fields: {} }))));
+    expect(read).toMatchObject(["apiKey", "apiKey", "basicAuth", "bearerToken", "oauth"].map((type) => ({ type })));
+  });
+
+  it("KD2: reads numbers of texts as texts, and of times as times", () => {
+    const entry = `{"name": "A", "type": "bearerToken", "fields": {"token": 1234, "expiresAt": 1.7960832e9}, "expiresAt": 18e8}`;
+    expect(readJson(`[${entry}]`)).toMatchObject([
+      { fields: { token: "1234", expiresAt: 1_796_083_200 }, expiresAt: 1_800_000_000 },
+    ]);
+  });
+
   it.each([
-    ["no JSON", `{"A": "${CANARY}"`, "What is to be imported is not JSON"],
-    ["a bare value", CANARY, "What is to be imported is not JSON"],
-    ["a depth of a million", "[".repeat(1e6), "What is to be imported is not JSON"],
-    ["nothing", "", "What is to be imported is not JSON"],
+    ["no JSON", `{"A":\n "${CANARY}"`, "What is to be imported is not JSON: line 2"],
+    ["a bare value", CANARY, "What is to be imported is not JSON: line 1"],
+    ["a depth of a million", "[".repeat(1e6), "What is to be imported is not JSON: line 1"],
+    ["nothing", "", "What is to be imported is not JSON: line 1"],
+    ["a key twice", `{"A": "x",\n"A": "${CANARY}"}`, "What is to be imported has a key twice ('A'): line 2"],
+    [
+      "a key twice with one value",
+      '{"A": "x",\n\n"\\u0041": "x"}',
+      "What is to be imported has a key twice ('A'): line 3",
+    ],
+    [
+      "a key twice inside",
+      `[{"A": {"b": 1, "b": "${CANARY}"}}]`,
+      "What is to be imported has a key twice ('b'): line 1",
+    ],
     ["a text", `"${CANARY}"`, "The JSON to import is neither an object nor an array"],
     ["null", "null", "The JSON to import is neither an object nor an array"],
   ])("refuses %s without repeating it", (_what, text, message) => {
