@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { StoreKeysOptions } from "./header-reader.ts";
 export { stretchingOf } from "./key-derivation.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
 export {
@@ -38,5 +39,5 @@ export type { Keyring } from "./keyring.ts";
 export { createSecretEncryption } from "./secret-encryption.ts";
 export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./store-header.ts";
 export { parseHeader } from "./store-header.ts";
-export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys, type StoreKeysOptions } from "./store-keys.ts";
+export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys } from "./store-keys.ts";
 export type { RememberedStore, StoreMemory } from "./store-memory.ts";

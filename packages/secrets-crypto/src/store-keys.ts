@@ -1,5 +1,4 @@
 import { AutokestraError, type MasterKey, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
-import { findKeyring, findRollback } from "./find-keyring.ts";
 import {
   addDataKey,
   destroyDataKeys,
@@ -8,9 +7,8 @@ import {
   reserveSeals,
   upgradeHeader,
 } from "./header-edits.ts";
-import { headerBroken } from "./key-derivation.ts";
-import { createKeyring, deriveNewKeys, headerTampered, type Keyring, keysClosed, wipeDerived } from "./keyring.ts";
-import { parseHeader } from "./store-header.ts";
+import { HeaderReader, type StoreKeysOptions } from "./header-reader.ts";
+import { createKeyring, deriveNewKeys, type Keyring, keysClosed, wipeDerived } from "./keyring.ts";
 import type { StoreMemory } from "./store-memory.ts";
 
 /** The fewest seals that a process reserves at a time: what it does not use is lost with it. */
@@ -22,18 +20,8 @@ const RESERVATION = 4096;
  */
 export const MAX_SEALS: number = 2 ** 31;
 
-/** How often a key is looked for while a rotation may be putting another one in its place. */
-const ATTEMPTS = 3;
-
 /** The part of a store that its keys need. */
 export type HeaderStore = Pick<SecretStore, "layout" | "upgrade" | "readHeader" | "writeHeader" | "ids">;
-
-export interface StoreKeysOptions {
-  /** What is known of the store at this place: an older state is then refused to a key that was only found. Default: nothing. */
-  readonly memory?: StoreMemory | undefined;
-  /** Told, once, that the store was opened with another key than the one that new stores get. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-}
 
 /**
  * The keys of one store, kept in step with its header while other processes change it.
@@ -84,13 +72,11 @@ export function createStoreKeys(
 class KeyManager implements StoreKeys {
   readonly #store: HeaderStore;
   readonly #provider: MasterKeyProvider;
-  readonly #options: StoreKeysOptions;
+  readonly #memory: StoreMemory | undefined;
+  readonly #reader: HeaderReader;
   /** Every keyring ever made: they are all wiped at the end. */
   readonly #opened: Keyring[] = [];
   #latest: Keyring | null = null;
-  /** The master key was named, or made here: it may open older states too. */
-  #isGiven = false;
-  #isNoticed = false;
   /** How many more seals of the active key of `latest` are ours. */
   #reserved = 0;
   #closed = false;
@@ -99,7 +85,8 @@ class KeyManager implements StoreKeys {
   constructor(store: HeaderStore, provider: MasterKeyProvider, options: StoreKeysOptions) {
     this.#store = store;
     this.#provider = provider;
-    this.#options = options;
+    this.#memory = options.memory;
+    this.#reader = new HeaderReader(store, provider, options);
   }
 
   async current(): Promise<Keyring> {
@@ -193,7 +180,7 @@ class KeyManager implements StoreKeys {
         ? await this.#store.upgrade(keyring.text, null, (secret) => keyring.authenticate(secret))
         : await this.#store.writeHeader(keyring.text, null);
     if (!isWritten) return false;
-    this.#isGiven = isGiven;
+    this.#reader.isGiven = isGiven;
     await this.#adoptWritten(keyring, seals);
     return true;
   }
@@ -234,75 +221,17 @@ class KeyManager implements StoreKeys {
 
   /** @returns null where the store has neither a header nor records */
   async #readIfAny(): Promise<Keyring | null> {
-    const keyring = await this.#read();
-    if (keyring !== null) return keyring;
-    const hasRecords = (await this.#store.ids({ limit: 1 })).length > 0;
-    // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
-    const later = await this.#read();
-    if (later === null && hasRecords) throw headerBroken("is missing although there are records");
-    return later;
-  }
-
-  /** Looks again where no key fits: a rotation in another process changes the header first and the key file after it. */
-  async #read(): Promise<Keyring | null> {
-    for (let attempt = 1; ; attempt++) {
-      if (this.#closed) throw keysClosed();
-      const text = await this.#readHeader();
-      if (text === null) return null;
-      if (text === this.#latest?.text) return this.#latest;
-      const result = await this.#open(text);
-      if (!(result instanceof AutokestraError)) {
-        this.#adopt(result, 0);
-        return result;
-      }
-      if (attempt >= ATTEMPTS && (await this.#store.readHeader()) === text) throw result;
-    }
-  }
-
-  /** The stored header, of the format that belongs to the layout: an older one that was put back has no say. */
-  async #readHeader(): Promise<string | null> {
-    for (;;) {
-      const text = await this.#store.readHeader();
-      if (text === null) return null;
-      if (text === this.#latest?.text && this.#latest.header.format !== 1) return text;
-      const layout = await this.#store.layout();
-      // Another process may have upgraded the store between the two looks.
-      if ((await this.#store.readHeader()) !== text) continue;
-      if (parseHeader(text).header.format !== layout) throw headerTampered();
-      return text;
-    }
-  }
-
-  /** @returns an error that is to be thrown where it comes again */
-  async #open(text: string): Promise<Keyring | AutokestraError> {
-    const followed = this.#latest?.follow(text) ?? null;
-    const found =
-      followed === null
-        ? await findKeyring(text, this.#provider)
-        : { keyring: followed, isGiven: this.#isGiven, isBeside: false };
-    if (found instanceof AutokestraError) return found;
-    const keyring = this.#keep(found.keyring);
-    const known = found.isGiven ? null : await this.#options.memory?.recall();
-    const rollback = known ? findRollback(keyring, known) : null;
-    if (rollback !== null) return rollback;
-    this.#isGiven = found.isGiven;
-    if (found.isBeside) this.#notice(keyring);
+    if (this.#closed) throw keysClosed();
+    const keyring = await this.#reader.read(this.#latest);
+    if (keyring !== null && keyring !== this.#latest) this.#adopt(this.#keep(keyring), 0);
     return keyring;
-  }
-
-  #notice({ source, fingerprint }: Keyring): void {
-    if (this.#isNoticed) return;
-    this.#isNoticed = true;
-    this.#options.onNotice?.(
-      `the secrets were opened with the key ${fingerprint} from ${source}, found beside the default`,
-    );
   }
 
   /** What this process has written is remembered; what it has read is not. */
   async #adoptWritten(keyring: Keyring, reservation: number): Promise<void> {
     this.#adopt(keyring, reservation);
     const { header, epoch, fingerprint } = keyring;
-    await this.#options.memory?.remember({ storeId: header.storeId, epoch, fingerprint });
+    await this.#memory?.remember({ storeId: header.storeId, epoch, fingerprint });
   }
 
   #adopt(keyring: Keyring, reservation: number): void {
