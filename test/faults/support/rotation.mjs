@@ -50,7 +50,7 @@ export function projectIn(folder, backend, env = environment(folder)) {
 }
 
 /** @param {Project} project */
-export function place({ folder, backend, env }) {
+function place({ folder, backend, env }) {
   return { storagePath: join(folder, ".workflow/secrets"), backend, env };
 }
 

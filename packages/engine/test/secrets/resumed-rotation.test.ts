@@ -213,12 +213,17 @@ describe.each(WAYS)("K15: a rotation %s that a signal ends", (_, options, rotati
   const folders = ["one", "two", "three"];
 
   /** With the key that is named, or else with the new one. */
+  async function readEither(store: SecretsOptions): Promise<unknown> {
+    try {
+      return await read(store);
+    } catch {
+      return await read({ ...store, keyFile: next() });
+    }
+  }
+
   async function readEverywhere(): Promise<unknown[]> {
     const values: unknown[] = [];
-    for (const folder of folders) {
-      const store = { ...options(), storagePath: join(root, folder) };
-      values.push(await read(store).catch(async () => await read({ ...store, keyFile: next() })));
-    }
+    for (const folder of folders) values.push(await readEither({ ...options(), storagePath: join(root, folder) }));
     return values;
   }
 

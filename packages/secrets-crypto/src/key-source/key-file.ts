@@ -22,10 +22,8 @@ import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";
 export const MAX_KEY_BYTES = 1024;
 
 /** Where the medium or the system is in trouble, and not the file. */
-const UNAVAILABLE = [
-  ...["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ENXIO", "ENODEV", "ESTALE", "ETIMEDOUT", "ENOLCK"],
-  ...["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EBUSY"],
-];
+const UNAVAILABLE =
+  "ENOSPC EDQUOT EFBIG EROFS EIO ENXIO ENODEV ESTALE ETIMEDOUT ENOLCK EMFILE ENFILE ENOMEM EAGAIN EBUSY".split(" ");
 
 export interface ReadKeyOptions {
   /** Told that others can read a mounted key. */
