@@ -20,7 +20,7 @@ export interface Output {
   readonly failure: Error | null;
   /** Is told once when writing fails. What is written afterwards is dropped. */
   onFailure: (error: Error) => void;
-  write(text: string): void;
+  write(data: string | Uint8Array): void;
   /** Resolves once all is written, or cannot be. */
   drained(): Promise<void>;
 }
@@ -65,9 +65,9 @@ class WriteQueue implements Output {
     this.#descriptor = descriptor;
   }
 
-  write(text: string): void {
-    if (this.failure !== null || text === "") return;
-    const bytes = Buffer.from(text);
+  write(data: string | Uint8Array): void {
+    if (this.failure !== null || data.length === 0) return;
+    const bytes = typeof data === "string" ? Buffer.from(data) : Buffer.from(data);
     this.#chunks.push(bytes);
     this.unread += bytes.length;
     if (this.#isEnding) this.end();

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { LogLevel, RunEvent, RunSink } from "@autokestra/engine";
 import { plural, quoteText } from "@autokestra/secrets-core";
+import { standardError, standardOutput } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 
 const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
@@ -48,6 +49,20 @@ export function createLiveRunPrinter(terminal: Terminal): RunSink {
     }
     if (isLast) printAlways(event);
     else print(event);
+  };
+}
+
+/**
+ * Writes what plugins print themselves, masked, through the queues of the command: a reader that takes nothing holds up no task. What
+ * would be too much to hold is left out; that is said once.
+ */
+export function createPrintWriter(terminal: Terminal): (stream: "stdout" | "stderr", bytes: Uint8Array) => void {
+  let isTold = false;
+  return (stream, bytes) => {
+    const output = stream === "stdout" ? standardOutput() : standardError();
+    if (output.unread === 0 || output.unread + bytes.length <= HELD_BYTES) return output.write(bytes);
+    if (!isTold) terminal.warn("warning: some of what plugins print is left out, because nothing reads it");
+    isTold = true;
   };
 }
 

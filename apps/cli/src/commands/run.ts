@@ -13,7 +13,7 @@ import { EXIT } from "../exit-code.ts";
 import { ignoreStreamErrors } from "../output.ts";
 import { printError } from "../print-error.ts";
 import { withRunHistory } from "../run-history.ts";
-import { createLiveRunPrinter } from "../run-printer.ts";
+import { createLiveRunPrinter, createPrintWriter } from "../run-printer.ts";
 import type { Terminal } from "../terminal.ts";
 import { untilSignal } from "../until-signal.ts";
 
@@ -28,12 +28,17 @@ export interface RunOptions {
 export async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
   const given = parseInputs(options.input ?? []);
   const workflow = await loadWorkflow(file);
-  const inputs = await collectInputs(workflow.workflow, given, { ask: asker(context.terminal) });
+  const env = options.env ? process.env : {};
+  const inputs = await collectInputs(workflow.workflow, given, { env, ask: asker(context.terminal) });
   warnOfShownInputs(context.terminal, workflow.workflow, given);
   ignoreStreamErrors();
   const print = createLiveRunPrinter(context.terminal);
   // A plugin may go on printing after the run: its values are masked until the process ends.
-  const maskProcessOutput = { as: context.terminal.json ? "log" : "text", keepSeconds: Infinity } as const;
+  const maskProcessOutput = {
+    as: context.terminal.json ? ("log" as const) : ("text" as const),
+    keepSeconds: Infinity,
+    write: createPrintWriter(context.terminal),
+  };
   const { result, signalExit } = await untilSignal(
     async (signal) =>
       await withSecrets(context, false, async (secrets) => {

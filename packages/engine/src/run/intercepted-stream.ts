@@ -14,6 +14,8 @@ export interface Interception {
    * @param show masks and writes bytes, now or later
    */
   readonly route: (bytes: Uint8Array, show: (bytes: Uint8Array) => void) => Route;
+  /** What writes masked bytes instead of the stream; undefined where the stream does. */
+  readonly writer: () => ((bytes: Uint8Array) => void) | undefined;
   /** False where who calls `end` now may not close the stream. */
   readonly mayEnd: () => boolean;
 }
@@ -90,7 +92,9 @@ export class InterceptedStream {
 
   #writeOut(bytes: Uint8Array, callback: Callback | undefined): boolean {
     const stream = this.#stream;
-    if (bytes.length > 0) return Reflect.apply(this.#write, stream, [bytes, callback]) === true;
+    const writer = bytes.length > 0 ? this.#interception.writer() : undefined;
+    if (bytes.length > 0 && writer === undefined) return Reflect.apply(this.#write, stream, [bytes, callback]) === true;
+    writer?.(bytes);
     if (callback !== undefined) process.nextTick(callback);
     return !("writableNeedDrain" in stream && stream.writableNeedDrain === true);
   }

@@ -35,6 +35,8 @@ export interface RunOutputOptions {
   readonly keepSeconds: number;
   /** True where standard output has a form that text of no task would break: such text goes to standard error. */
   readonly reservesStdout: boolean;
+  /** Writes masked bytes. Of several runs that have one, the latest counts. Default: the streams themselves. */
+  readonly write?: ((stream: PrintStream, bytes: Uint8Array) => void) | undefined;
 }
 
 /** What `setTimeout` can wait for at most. */
@@ -56,10 +58,9 @@ export function openRunOutput(options: RunOutputOptions): RunOutput {
   return shared.open(options);
 }
 
-interface OpenRun {
+interface OpenRun extends Pick<RunOutputOptions, "reservesStdout" | "write"> {
   readonly id: string;
   readonly values: MaskedValue[];
-  readonly reservesStdout: boolean;
   isRunning: boolean;
   /** What maskers before this one have counted. */
   counts: Readonly<Record<string, MaskCount>>;
@@ -86,6 +87,10 @@ class ProcessOutput {
     return new InterceptedStream(process[name], {
       mask: () => this.#currentMasker().stream(),
       route: (bytes, show) => this.#route(name, bytes, show),
+      writer: () => {
+        const write = [...this.#runs].findLast((run) => run.write !== undefined)?.write;
+        return write === undefined ? undefined : (bytes) => write(name, bytes);
+      },
       // A task does not close what the program prints to.
       mayEnd: () => typeof context.getStore() !== "object",
     });
@@ -100,16 +105,16 @@ class ProcessOutput {
     return this.#intercept(name);
   }
 
-  open({ keepSeconds, reservesStdout }: RunOutputOptions): RunOutput {
+  open({ keepSeconds, reservesStdout, write }: RunOutputOptions): RunOutput {
     this.#streams = { stdout: this.#interceptAgain("stdout"), stderr: this.#interceptAgain("stderr") };
     this.#count += 1;
-    const run: OpenRun = { id: `${this.#count}/`, values: [], reservesStdout, isRunning: true, counts: {} };
+    const run: OpenRun = { id: `${this.#count}/`, values: [], reservesStdout, write, isRunning: true, counts: {} };
     this.#runs.add(run);
     return {
       add: (values) => {
         if (!this.#runs.has(run)) return;
         const named = values.map(({ name, value }) => ({ name: run.id + name, value }));
-        run.values.push(...named);
+        for (const value of named) run.values.push(value);
         this.#masker?.add(named);
       },
       inTask: (task, work) => context.run(task, work),

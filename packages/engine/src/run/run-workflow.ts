@@ -43,6 +43,8 @@ export interface ProcessOutputOptions {
   readonly as?: "text" | "log";
   /** For how long it is masked after the end of the run. Infinity: until the process ends. Default: 60. */
   readonly keepSeconds?: number;
+  /** Writes what is printed, masked, for programs that have a queue of their own. Default: the streams write it. */
+  readonly write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
 }
 
 /**
@@ -154,8 +156,8 @@ async function runPrepared(
 /** Null where what the process prints is left alone. */
 function maskProcessOutput(options: RunOptions["maskProcessOutput"] = true): RunOutput | null {
   if (options === false) return null;
-  const { as = "text", keepSeconds = 60 } = options === true ? {} : options;
-  return openRunOutput({ keepSeconds, reservesStdout: as === "log" });
+  const { as = "text", keepSeconds = 60, write } = options === true ? {} : options;
+  return openRunOutput({ keepSeconds, reservesStdout: as === "log", write });
 }
 
 /** Null where nothing has aborted the run. */

@@ -32,7 +32,9 @@ export function withholdMessage(thrown: unknown): unknown {
  * knows.
  */
 export function withoutExcerpt(thrown: unknown): unknown {
-  return thrown instanceof SyntaxError && nameOf(thrown) === "SyntaxError" && / is not valid JSON$/.test(thrown.message)
+  return thrown instanceof SyntaxError &&
+    nameOf(thrown) === "SyntaxError" &&
+    thrown.message.endsWith(" is not valid JSON")
     ? new SyntaxError("a text is not valid JSON")
     : thrown;
 }

@@ -37,8 +37,8 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const [, how = ""] = (request.url ?? "").split("/");
     response.setHeader("x-echo", T);
-    if (how === "reset") return void request.socket.destroy();
-    if (how === "slow") return;
+    if (how === "reset") request.socket.destroy();
+    if (how === "slow" || how === "reset") return;
     if (how === "elsewhere") response.writeHead(302, { location: `http://127.0.0.1:1/${T}?k=${T}` });
     if (how === "nowhere") response.writeHead(302, { location: `http://${T}:bad/` });
     if (how === "loop") response.writeHead(302, { location: `/loop/${T}?n=${Math.random()}` });

@@ -179,6 +179,23 @@ describe("KM6: what a plugin prints itself", () => {
     expect(printed.stdout).toContain("as it was");
   });
 
+  it("goes where the program says", async () => {
+    const written: string[] = [];
+    const results: unknown[] = [];
+    const write = (stream: string, chunk: Uint8Array) =>
+      void written.push(`${stream}: ${Buffer.from(chunk).toString()}`);
+    await printing(
+      async (text) => {
+        results.push(process.stdout.write(`one ${text}\n`));
+        await new Promise<void>((resolve) => process.stderr.write("two\n", () => resolve()));
+        process.stdout.write(text.slice(0, 7));
+      },
+      { maskProcessOutput: { keepSeconds: 0, write } },
+    );
+    expect(written).toEqual([`stdout: one ${MASK}\n`, "stderr: two\n", "stdout: s3cret-"]);
+    expect([results, printed]).toEqual([[true], { stdout: "", stderr: "" }]);
+  });
+
   it("leaves the streams alone where the program says so", async () => {
     const { finished } = await printing((text) => process.stdout.write(text), { maskProcessOutput: false });
     expect(Buffer.from(printed.stdout, "latin1").toString()).toContain("s3cret-t0ken");
