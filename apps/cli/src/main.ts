@@ -126,14 +126,17 @@ function addWorkflowCommands(program: Command, state: ProgramState, context: () 
 
   const check = program
     .command("check")
-    .description("Check workflows without running them: shape, graph, references, presence and expiry of secrets")
+    .description(
+      "Check workflows without running them: shape, graph, references, inputs of actions, presence and expiry of secrets",
+    )
     .argument("<file...>", "paths of workflow files")
     .option("--no-env", "no declared secrets from environment variables")
+    .option("--strict", "exit code 1 for warnings too")
     .action(async (files: string[], options) => {
       const { check: checkFiles } = await import("./commands/check.ts");
       state.exitCode = await checkFiles(context(), files, options);
     });
-  withExamples(check, ["autokestra check deploy.yaml", "autokestra check *.yaml --no-env"]);
+  withExamples(check, ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"]);
 
   const exported = program
     .command("export")

@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from "node:util";
+import { WorkflowError } from "@autokestra/engine";
 import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import { EXIT, EXIT_CODES } from "./exit-code.ts";
 import { hintFor } from "./hints.ts";
@@ -35,16 +36,18 @@ export function printError(
   const hint = hintFor(error, command) ?? null;
   const show = (text: string) => hideArguments(text, args, NAME_ERRORS.has(code));
   if (terminal.json) {
-    const problems = "problems" in error ? { problems: error.problems } : {};
+    const problems = error instanceof WorkflowError ? { problems: error.problems } : {};
     const hide = (_: string, value: unknown) => (typeof value === "string" ? show(value) : value);
     terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }, hide));
   } else {
-    terminal.warn(show(`error: ${message}`));
-    if ("frames" in error && error.frames !== "") terminal.warn(show(String(error.frames)));
-    if (hint !== null) terminal.warn(show(`hint: ${hint}`));
+    terminal.warn(show(error instanceof WorkflowError ? error.format(process.stderr.columns) : format(message, hint)));
   }
   printTrace(error, terminal);
   return EXIT_CODES[code];
+}
+
+function format(message: string, hint: string | null): string {
+  return hint === null ? `error: ${message}` : `error: ${message}\nhint: ${hint}`;
 }
 
 /** The message of an error that nobody expected may hold anything: it is not shown. */

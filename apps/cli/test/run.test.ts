@@ -208,13 +208,13 @@ describe("run", () => {
 
 describe("check and export", () => {
   it("say ok, and list all problems of all files", async () => {
-    write(workflow("x"));
-    writeFileSync(join(box.folder, "bad.yaml"), workflow('"{{ secrets.NO }} {{ nope }}"'));
+    write(workflow('"{{ inputs.who }}"'));
+    writeFileSync(join(box.folder, "bad.yaml"), workflow('"{{ secrets.NO }} {{ nope }} {{ inputs.who }}"'));
     expect(await box.ak(["check", "w.yaml"])).toEqual({ code: 0, stdout: "w.yaml: ok\n", stderr: "" });
     const { code, stdout } = await box.ak(["check", "w.yaml", "bad.yaml", "gone.yaml"]);
     expect(code).toBe(1);
     expect(stdout).toContain(
-      "w.yaml: ok\nbad.yaml: 2 problems\nSecret 'NO' not declared in workflow\n  --> bad.yaml:15:25\n",
+      "w.yaml: ok\nbad.yaml: 2 problems\nerror: Secret 'NO' not declared in workflow\n  --> bad.yaml:15:25\n",
     );
     expect(stdout).toContain("gone.yaml: 1 problem\n");
     const json = JSON.parse((await box.ak(["check", "w.yaml", "bad.yaml", "--json"])).stdout);
@@ -225,6 +225,16 @@ describe("check and export", () => {
         problems: [{ code: "SECRET_NOT_DECLARED", position: { line: 15, column: 25 } }, { code: "REFERENCE_INVALID" }],
       },
     ]);
+  });
+
+  it("KP8: fail for warnings with --strict only, and show each hint under its problem", async () => {
+    write(
+      "apiVersion: v1\nid: w\nsecrets: [TOKEN]\ntasks: [{ id: a, type: core/console.log, inputs: { message: x } }]\n",
+    );
+    const expected =
+      "w.yaml: ok, 1 warning\nwarning: Secret 'TOKEN' is declared and not used\n --> w.yaml:3:11\n3 | secrets: [TOKEN]\n  |           ^^^^^\nhint: Remove it, or write a reference to it.\n";
+    expect(await box.ak(["check", "w.yaml"])).toEqual({ code: 0, stdout: expected, stderr: "" });
+    expect(await box.ak(["check", "w.yaml", "--strict"])).toEqual({ code: 1, stdout: expected, stderr: "" });
   });
 
   it("say that a secret has expired", async () => {

@@ -34,7 +34,7 @@ describe("secrets set and get", () => {
     expect(await box.ak(["secrets", "set", "A"], { input: VALUE })).toEqual({
       code: 0,
       stdout: "",
-      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nSecret 'A' stored (apiKey, version 1)\n`,
+      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nnote: the secrets are kept in "${box.folder}/.workflow/secrets"\nSecret 'A' stored (apiKey, version 1)\n`,
     });
     expect(await box.ak(["secrets", "set", "A", "-q"], { input: VALUE })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await box.ak(["secrets", "get", "A"])).toEqual({

@@ -19,7 +19,7 @@ export { createEnvironmentSource, createStoreSource, readText } from "@autokestr
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history/run-history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";
 export * from "./import/index.ts";
-export { type CheckOptions, checkWorkflow } from "./run/check-workflow.ts";
+export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 export type { CancelledBy, LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
 export { collectInputs, type SecretInputSources } from "./run/run-inputs.ts";
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
@@ -34,7 +34,8 @@ export { type RestoreReport, restoreBackup } from "./secrets/restore-backup.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./secrets/rotate-keys.ts";
 export type { Backend } from "./secrets/store-backend.ts";
 export { type PlaceOptions, runsFile, storeFolder } from "./secrets/workflow-folder.ts";
+export type { Position } from "./workflow/code-frame.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
-export { type Position, type Problem, WorkflowError } from "./workflow/problem.ts";
+export { type FindingCode, type Problem, type Severity, WorkflowError } from "./workflow/problem.ts";
 export type { InputDeclaration, InputType, Retry, Task, Trigger, Workflow } from "./workflow/workflow.ts";

@@ -21,7 +21,8 @@ export interface Template {
 }
 
 /**
- * Takes a string apart into text and references, in one pass. `\{{` is a literal `{{`. An unclosed `{{` is a problem, not
+ * Takes a string apart into text and references, in one pass. `\{{` is a literal `{{`, `\\{{` a backslash and a reference: of the
+ * backslashes before `{{` each pair stands for one. An unclosed `{{` is a problem, not
  * text: a typing error must not print a reference where a value was meant.
  */
 export function parseTemplate(source: string): Template {
@@ -30,12 +31,13 @@ export function parseTemplate(source: string): Template {
   let text = "";
   let at = 0;
   for (let open = source.indexOf("{{"); open !== -1; open = source.indexOf("{{", at)) {
-    if (source[open - 1] === "\\" && open > at) {
-      text += `${source.slice(at, open - 1)}{{`;
+    const backslashes = countBackslashes(source, at, open);
+    text += source.slice(at, open - Math.ceil(backslashes / 2));
+    if (backslashes % 2 === 1) {
+      text += "{{";
       at = open + 2;
       continue;
     }
-    text += source.slice(at, open);
     const close = source.indexOf("}}", open + 2);
     const end = close === -1 ? source.length : close + 2;
     const inside = source.slice(open + 2, close === -1 ? undefined : close);
@@ -58,4 +60,11 @@ export function parseTemplate(source: string): Template {
   text += source.slice(at);
   if (text !== "") parts.push({ kind: "text", text });
   return { parts, problems };
+}
+
+/** How many backslashes stand directly before `end`, not before `start`. */
+function countBackslashes(source: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && source[at - 1] === "\\") at -= 1;
+  return end - at;
 }

@@ -27,6 +27,11 @@ describe("parseTemplate", () => {
     ["{{ execution.id }} {{ workflow.id }}", ["execution.id", '" "', "workflow.id"]],
     ["\\{{ secrets.A }}", ['"{{ secrets.A }}"']],
     ["a \\{{ b {{ secrets.A }}", ['"a {{ b "', "secrets.A"]],
+    // KP3
+    ["C:\\\\{{ secrets.A }}", ['"C:\\\\"', "secrets.A"]],
+    ["C:\\{{ secrets.A }}", ['"C:{{ secrets.A }}"']],
+    ["\\\\\\{{ secrets.A }}", ['"\\\\{{ secrets.A }}"']],
+    ["{{ secrets.A }}\\\\{{ secrets.A }}", ["secrets.A", '"\\\\"', "secrets.A"]],
     ["\\ {{ secrets.A }}", ['"\\\\ "', "secrets.A"]],
     ["{ {secrets.A} }", ['"{ {secrets.A} }"']],
     ["$& $$ \\n {{ secrets.A }} $1", ['"$& $$ \\\\n "', "secrets.A", '" $1"']],

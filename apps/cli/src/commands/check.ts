@@ -1,5 +1,5 @@
-import { checkWorkflow, loadWorkflow, type Problem, WorkflowError } from "@autokestra/engine";
-import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
+import { checkWorkflow, type Severity, type WorkflowReport } from "@autokestra/engine";
+import { plural } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
 import { hideArguments } from "../rejected-input.ts";
@@ -8,58 +8,40 @@ import { createSources } from "./run.ts";
 export interface CheckOptions {
   /** `--no-env` makes it false. */
   readonly env: boolean;
+  /** Warnings fail too. */
+  readonly strict?: boolean;
 }
-
-/** What is found in one file. */
-interface Finding {
-  readonly file: string;
-  readonly problems: readonly Problem[];
-  /** Code frames, for people. */
-  readonly frames: string;
-}
-
-/** Errors that are about the file, or about what it asks for; all others end the command. */
-const FINDINGS = new Set([
-  "WORKFLOW_NOT_FOUND",
-  "WORKFLOW_INVALID",
-  "SECRETS_MISSING",
-  "SOURCE_FAILED",
-  "INTEGRITY_FAILED",
-]);
 
 /** Checks workflows without running them. Returns the exit code. */
-export async function check(context: CommandContext, files: readonly string[], { env }: CheckOptions): Promise<number> {
+export async function check(
+  context: CommandContext,
+  files: readonly string[],
+  { env, strict = false }: CheckOptions,
+): Promise<number> {
   const { terminal } = context;
-  const findings = await withSecrets(context, false, async (secrets) => {
+  const reports = await withSecrets(context, false, async (secrets) => {
     const sources = createSources(secrets, env);
-    const found: Finding[] = [];
-    for (const file of files) found.push(await checkFile(file, sources));
+    const found: WorkflowReport[] = [];
+    for (const file of files) found.push(await checkWorkflow(file, { sources }));
     return found;
   });
   const text = terminal.json
-    ? `${JSON.stringify(findings.map(({ file, problems }) => ({ file, problems })))}\n`
-    : findings.map(formatFinding).join("");
+    ? `${JSON.stringify(reports.map(({ path, problems }) => ({ file: path, problems })))}\n`
+    : reports.map((report) => formatReport(report, process.stdout.columns)).join("");
   terminal.write(hideArguments(text, files));
-  return findings.some(({ problems }) => problems.length > 0) ? EXIT.failed : EXIT.done;
+  const fails: readonly Severity[] = strict ? ["error", "warning"] : ["error"];
+  return reports.some((report) => fails.some((severity) => count(report, severity) > 0)) ? EXIT.failed : EXIT.done;
 }
 
-async function checkFile(file: string, sources: readonly SecretSource[]): Promise<Finding> {
-  try {
-    const problems = await checkWorkflow(await loadWorkflow(file), { sources });
-    return { file, problems, frames: "" };
-  } catch (error) {
-    if (error instanceof WorkflowError) return { file, problems: error.problems, frames: error.frames };
-    if (!(error instanceof AutokestraError) || !FINDINGS.has(error.code)) throw error;
-    const { code, message, hint } = error;
-    return { file, problems: [{ code, message, hint }], frames: "" };
-  }
+/** @param width of the terminal; undefined where there is none */
+function formatReport(report: WorkflowReport, width: number | undefined): string {
+  const [errors, warnings] = [count(report, "error"), count(report, "warning")];
+  const verdict = errors === 0 ? "ok" : plural(errors, "problem");
+  const more = warnings === 0 ? "" : `, ${plural(warnings, "warning")}`;
+  const details = report.problems.map((problem) => `${report.format(problem, width)}\n`);
+  return `${report.path}: ${verdict}${more}\n${details.join("")}`;
 }
 
-function formatFinding({ file, problems, frames }: Finding): string {
-  const [first] = problems;
-  if (first === undefined) return `${file}: ok\n`;
-  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  const details = frames === "" ? problems.map(({ message }) => message).join("\n") : `${first.message}\n${frames}`;
-  const hints = new Set(problems.flatMap(({ hint }) => (hint === undefined ? [] : [`hint: ${hint}\n`])));
-  return `${file}: ${count}\n${details}\n${[...hints].join("")}`;
+function count({ problems }: WorkflowReport, severity: Severity): number {
+  return problems.filter((problem) => problem.severity === severity).length;
 }

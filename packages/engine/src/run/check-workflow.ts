@@ -1,22 +1,118 @@
 import { corePlugins } from "@autokestra/plugins-core";
-import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
-import type { Problem } from "../workflow/problem.ts";
-import { type PrepareOptions, prepareRun } from "./prepare-run.ts";
+import { AutokestraError, type ErrorCode, type SecretScope } from "@autokestra/secrets-core";
+import { createSecretResolver } from "@autokestra/secrets-resolver";
+import { checkAdvice } from "../workflow/check-advice.ts";
+import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
+import { formatProblem, type Problem } from "../workflow/problem.ts";
+import { createActionTable } from "./action-table.ts";
+import { checkActionInputs, findUnknownActions } from "./check-actions.ts";
+import { inputSchemaOf, isMarkedSecret } from "./input-schema.ts";
+import { fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 
 /** `plugins` default to the core plugins. */
 export type CheckOptions = Pick<PrepareOptions, "sources"> & Partial<Pick<PrepareOptions, "plugins">>;
 
+/** What was found in a workflow file. */
+export interface WorkflowReport {
+  readonly path: string;
+  /** Errors first, each kind in the order of the file. */
+  readonly problems: readonly Problem[];
+  /**
+   * A problem of this report for people, with its code frame and its hint.
+   *
+   * @param width of the terminal, in columns. Default: 100
+   */
+  format(problem: Problem, width?: number): string;
+}
+
+/** Errors about what a workflow asks for; all others end the check. */
+const FINDINGS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SECRETS_MISSING", "SOURCE_FAILED", "INTEGRITY_FAILED"]);
+/** How long before its expiry a secret is warned about. */
+const SOON_DAYS = 14;
+
 /**
- * Does all that a run does before its first task, and stops there.
+ * Finds everything that is wrong with a workflow file, in all stages at once: shape, graph, references, actions with their inputs,
+ * secrets. It runs nothing.
  *
- * @returns what would not stop the run, but should be mended: expired secrets
- * @throws what would stop the run, as `prepareRun` does
+ * @throws what a source throws that is not about one secret, such as `KEY_WRONG`
  */
-export async function checkWorkflow(
+export async function checkWorkflow(path: string, options: CheckOptions): Promise<WorkflowReport> {
+  let source: string;
+  try {
+    source = await readSource(path);
+  } catch (error) {
+    return report(path, "", [toProblem(error)]);
+  }
+  const { parsed, problems } = readWorkflow(source, path);
+  const others = parsed === null ? [] : await checkParsed(parsed, options);
+  return report(path, source, [...problems, ...others]);
+}
+
+function report(path: string, source: string, problems: readonly Problem[]): WorkflowReport {
+  const order = ["error", "warning", "note"];
+  const complete = problems.map((problem) => ({ ...problem, severity: problem.severity ?? "error" }));
+  // A line with a credential in it is shown for no other problem either.
+  const hidden = new Set(
+    problems.filter(({ code }) => code === "INLINE_CREDENTIAL").map(({ position }) => position?.line),
+  );
+  return {
+    path,
+    problems: complete.toSorted((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity) || byPlace(a, b)),
+    format: (problem, width) => formatProblem(problem, path, hidden.has(problem.position?.line) ? null : source, width),
+  };
+}
+
+function byPlace({ position: a }: Problem, { position: b }: Problem): number {
+  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
+}
+
+async function checkParsed(
   parsed: ParsedWorkflow,
   { sources, plugins = corePlugins }: CheckOptions,
-): Promise<readonly Problem[]> {
-  const { scope, warnings } = await prepareRun(parsed, { sources, plugins });
-  scope.close();
-  return warnings;
+): Promise<Problem[]> {
+  const table = createActionTable(plugins);
+  const schemas = parsed.workflow.tasks.map(({ type }) => {
+    const action = table.get(type);
+    return action === undefined ? null : inputSchemaOf(action);
+  });
+  return [
+    ...findUnknownActions(parsed, table),
+    ...(await checkActionInputs(parsed, table)),
+    ...(await checkSecrets(parsed, sources)),
+    ...checkAdvice(parsed, (task, path) => isMarkedSecret(schemas[task] ?? null, path)),
+  ];
+}
+
+async function checkSecrets(parsed: ParsedWorkflow, sources: PrepareOptions["sources"]): Promise<Problem[]> {
+  let scope: SecretScope;
+  try {
+    scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
+  } catch (error) {
+    // The names themselves were checked with the references.
+    if (error instanceof AutokestraError && error.code === "NAME_INVALID") return [];
+    return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
+  }
+  try {
+    return [...fieldProblems(parsed, scope), ...findExpired(scope), ...findExpiring(scope, parsed)];
+  } finally {
+    scope.close();
+  }
+}
+
+function findExpiring(scope: SecretScope, parsed: ParsedWorkflow): Problem[] {
+  const now = Date.now();
+  return scope.secrets.flatMap(({ name, expiresAt }) => {
+    const days = expiresAt === null ? Number.POSITIVE_INFINITY : (Date.parse(expiresAt) - now) / 86_400_000;
+    if (days <= 0 || days > SOON_DAYS) return [];
+    const position = parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]);
+    const message = `Secret '${name}' expires at ${expiresAt}`;
+    return [{ code: "SECRET_EXPIRES_SOON", severity: "warning", message, hint: "Renew it before.", position } as const];
+  });
+}
+
+function toProblem(error: unknown): Problem {
+  if (!(error instanceof AutokestraError)) throw error;
+  const { code, message, hint } = error;
+  if (FINDINGS.has(code) || code.startsWith("WORKFLOW_")) return { code, message, hint };
+  throw error;
 }

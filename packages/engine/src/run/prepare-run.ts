@@ -1,10 +1,11 @@
 import type { Action, Plugin } from "@autokestra/plugin-sdk";
 import { AutokestraError, type SecretScope, type SecretSource } from "@autokestra/secrets-core";
 import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
-import { didYouMean } from "../workflow/did-you-mean.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
-import type { Problem } from "../workflow/problem.ts";
+import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import type { Task } from "../workflow/workflow.ts";
+import { createActionTable } from "./action-table.ts";
+import { findUnknownActions } from "./check-actions.ts";
 
 /** A task with the action it calls. */
 export interface ReadyTask extends Task {
@@ -43,24 +44,16 @@ export async function prepareRun(parsed: ParsedWorkflow, { sources, plugins }: P
 }
 
 function findActions(parsed: ParsedWorkflow, plugins: readonly Plugin[]): ReadyTask[] {
-  const known = new Map(plugins.flatMap((plugin) => [...plugin.actions]));
-  const problems: Problem[] = [];
-  const ready: ReadyTask[] = [];
-  for (const [index, task] of parsed.workflow.tasks.entries()) {
-    const action = known.get(task.type);
-    if (action !== undefined) ready.push({ ...task, action });
-    else {
-      const hint = didYouMean(task.type, [...known.keys()]);
-      const error = new AutokestraError("WORKFLOW_INVALID", `There is no action '${task.type}'`, { hint });
-      problems.push(parsed.problemAt(["tasks", index, "type"], error));
-    }
-  }
-  parsed.failIfAny(problems);
-  return ready;
+  const table = createActionTable(plugins);
+  parsed.failIfAny(findUnknownActions(parsed, table));
+  return parsed.workflow.tasks.flatMap((task) => {
+    const action = table.get(task.type);
+    return action === undefined ? [] : [{ ...task, action }];
+  });
 }
 
 /** A field that is missing, or a whole object inside a text: known only once the secret is open. */
-function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): Problem[] {
+export function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): WorkflowProblem[] {
   return parsed.references.flatMap((occurrence) => {
     const { result, whole } = occurrence;
     if (!("reference" in result) || result.reference.root !== "secrets") return [];
@@ -75,7 +68,7 @@ function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): Problem[] {
   });
 }
 
-function findExpired(scope: SecretScope): Problem[] {
+export function findExpired(scope: SecretScope): Problem[] {
   const now = new Date().toISOString();
   return scope.secrets.flatMap(({ name, expiresAt }) =>
     expiresAt === null || expiresAt > now

@@ -7,7 +7,7 @@ import {
   secretNotDeclared,
 } from "@autokestra/secrets-core";
 import type { Occurrence } from "./find-references.ts";
-import { MAX_PROBLEMS, type Problem } from "./problem.ts";
+import { MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";
 import type { Workflow } from "./workflow.ts";
 import type { YamlDocument } from "./yaml-document.ts";
@@ -18,7 +18,7 @@ export function checkReferences(
   graph: TaskGraph,
   references: readonly Occurrence[],
   document: YamlDocument,
-): Problem[] {
+): WorkflowProblem[] {
   return [
     ...workflow.secrets.flatMap((name, index) => {
       const error = nameError(name);
@@ -77,7 +77,7 @@ function unknown(reference: Reference, what: string, hint?: string): AutokestraE
 
 function toProblem(
   error: { code: ErrorCode; message: string; hint: string | undefined },
-  position: Problem["position"],
-): Problem {
+  position: WorkflowProblem["position"],
+): WorkflowProblem {
   return { code: error.code, message: error.message, hint: error.hint, position };
 }

@@ -1,6 +1,7 @@
 import { quoteText } from "@autokestra/secrets-core";
 import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node } from "yaml";
-import { invalidWorkflow, type Position, type Problem } from "./problem.ts";
+import type { Position } from "./code-frame.ts";
+import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
 
 const MAX_DEPTH = 100;
 /** With every alias counted as what it stands for. */
@@ -11,8 +12,8 @@ const RESERVED_KEYS = new Set(["__proto__", "prototype", "constructor"]);
 export function checkYamlNodes(
   document: Document.Parsed,
   position: (start: number, end: number) => Position,
-): Problem[] {
-  const problems: Problem[] = [];
+): WorkflowProblem[] {
+  const problems: WorkflowProblem[] = [];
   /** The parser itself looks for an anchor in the whole document, for each alias. */
   const anchors = new Map<string, Node>();
   let nodes = 0;

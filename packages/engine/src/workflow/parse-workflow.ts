@@ -1,10 +1,13 @@
 import { createReadStream } from "node:fs";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
+import { checkDefaults } from "./check-defaults.ts";
 import { checkReferences } from "./check-references.ts";
+import type { Position } from "./code-frame.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { findReferences, type Occurrence } from "./find-references.ts";
-import { invalidWorkflow, MAX_PROBLEMS, type Problem, WorkflowError } from "./problem.ts";
+import { invalidWorkflow, MAX_PROBLEMS, WorkflowError, type WorkflowProblem } from "./problem.ts";
+import { repair } from "./repair.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
 import { MAX_BYTES, type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
@@ -17,9 +20,11 @@ export interface ParsedWorkflow {
   readonly graph: TaskGraph;
   readonly references: readonly Occurrence[];
   /** Throws a WorkflowError with these problems, if there are any. */
-  failIfAny(problems: readonly Problem[]): void;
+  failIfAny(problems: readonly WorkflowProblem[]): void;
+  /** The place of a value, or of a reference in it. */
+  locate(path: YamlPath, mark?: Mark): Position | undefined;
   /** What is wrong at a place in the file. */
-  problemAt(path: YamlPath, error: AutokestraError, mark?: Mark): Problem;
+  problemAt(path: YamlPath, error: AutokestraError, mark?: Mark): WorkflowProblem;
 }
 
 /**
@@ -31,7 +36,8 @@ export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
   return parseWorkflow(await readSource(path), path);
 }
 
-async function readSource(path: string): Promise<string> {
+/** @throws AutokestraError `WORKFLOW_NOT_FOUND`, `WORKFLOW_INVALID` for what is no text */
+export async function readSource(path: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   try {
     // One byte more than may be there: a file of any size, or without end, is not read any further.
@@ -54,29 +60,43 @@ async function readSource(path: string): Promise<string> {
  * @throws WorkflowError with all problems found
  */
 export function parseWorkflow(source: string, path: string): ParsedWorkflow {
-  const failIfAny = ([first, ...others]: readonly Problem[]) => {
-    if (first !== undefined) throw new WorkflowError(path, source, [first, ...others]);
-  };
+  const { parsed, problems } = readWorkflow(source, path);
+  parsed?.failIfAny(problems);
+  const [first, ...others] = problems;
+  if (parsed !== null) return parsed;
+  throw new WorkflowError(path, source, [first ?? invalidWorkflow("The workflow cannot be read"), ...others]);
+}
+
+/** A workflow as far as it can be read, and what is wrong with it. */
+export interface ReadWorkflow {
+  /** Without the parts that do not have the shape of one; null where nothing is left. */
+  readonly parsed: ParsedWorkflow | null;
+  readonly problems: readonly WorkflowProblem[];
+}
+
+/** Finds everything that is wrong with a workflow, as far as that takes neither an action nor a secret. */
+export function readWorkflow(source: string, path: string): ReadWorkflow {
   const document = parseYaml(source);
-  failIfAny(document.problems);
+  if (document.problems.length > 0) return { parsed: null, problems: document.problems };
   const result = workflowSchema.safeParse(document.data, { reportInput: true });
-  failIfAny(shapeProblems(result.error?.issues ?? [], document));
-  const workflow = workflowSchema.parse(document.data);
+  const issues = result.error?.issues ?? [];
+  const problems = shapeProblems(issues, document);
+  const { data: workflow } = result.success ? result : workflowSchema.safeParse(repair(document.data, issues));
+  if (workflow === undefined) return { parsed: null, problems };
   const graph = createTaskGraph(workflow.tasks);
   const references = workflow.tasks.flatMap(({ id, inputs }, index) =>
     findReferences(id, inputs, ["tasks", index, "inputs"]),
   );
-  failIfAny([
-    ...graph.problems.map(({ message, task }) => invalidWorkflow(message, document.locate(["tasks", task]))),
-    ...checkReferences(workflow, graph, references, document),
-  ]);
-  return {
+  const parsed: ParsedWorkflow = {
     path,
     source,
     workflow,
     graph,
     references,
-    failIfAny,
+    failIfAny([first, ...others]) {
+      if (first !== undefined) throw new WorkflowError(path, source, [first, ...others]);
+    },
+    locate: (place, mark) => document.locate(place, mark),
     problemAt: (place, { code, message, hint }, mark) => ({
       code,
       message,
@@ -84,16 +104,37 @@ export function parseWorkflow(source: string, path: string): ParsedWorkflow {
       position: document.locate(place, mark),
     }),
   };
+  const broken = brokenDeclarations(issues);
+  const graphProblems = broken.has("tasks") ? [] : graph.problems;
+  const certain = references.filter(({ result: found }) => !("reference" in found && broken.has(found.reference.root)));
+  return {
+    parsed,
+    problems: [
+      ...problems,
+      ...graphProblems.map(({ message, task }) => invalidWorkflow(message, document.locate(["tasks", task]))),
+      ...checkDefaults(workflow, document),
+      ...checkReferences(workflow, graph, certain, document),
+    ],
+  };
+}
+
+/** What does not have its shape: nothing that refers to it can be said to be wrong. */
+function brokenDeclarations(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
+  const roots = issues.flatMap(({ path: [first, , third], code, path }) => {
+    const isDeclaration = first === "tasks" ? path.length <= 2 || third === "id" : code !== "unrecognized_keys";
+    return isDeclaration ? [String(first)] : [];
+  });
+  return new Set(roots);
 }
 
 /** Keys that are not known first: a mistyped one is why another is missing. */
-function shapeProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): Problem[] {
+function shapeProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): WorkflowProblem[] {
   const isUnknownKey = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
   const sorted = [...issues.filter(isUnknownKey), ...issues.filter((issue) => !isUnknownKey(issue))];
   return sorted.flatMap((issue) => shapeProblem(issue, document));
 }
 
-function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): Problem[] {
+function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): WorkflowProblem[] {
   const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key, index) => {
@@ -104,7 +145,17 @@ function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): Problem[
     });
   }
   const where = path.length === 0 ? "The workflow" : `'${path.map((key) => quoteText(String(key))).join(".")}'`;
-  return [invalidWorkflow(`${where} ${describe(issue)}`, document.locate(path))];
+  return [invalidWorkflow(`${where} ${describe(issue)}`, document.locate(path), hintOf(issue))];
+}
+
+/** What the value could have been. */
+function hintOf(issue: z.core.$ZodIssue): string | undefined {
+  const known = issue.code === "custom" ? issue.params?.["known"] : issue.code === "invalid_value" ? issue.values : [];
+  if (typeof issue.input === "string" && Array.isArray(known) && known.length > 1) {
+    return didYouMean(issue.input, known.map(String));
+  }
+  const isSeconds = /seconds$/i.test(String(issue.path.at(-1))) && typeof issue.input === "string";
+  return isSeconds ? "Write the number of seconds, without a unit and without quotes: 30." : undefined;
 }
 
 function describe(issue: z.core.$ZodIssue): string {

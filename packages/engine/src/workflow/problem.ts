@@ -1,23 +1,36 @@
-import { AutokestraError, type ErrorCode, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
+import { codeFrame, type Position } from "./code-frame.ts";
 
-/** A place in a file, counted from 1. `length` is what a code frame underlines. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-  readonly length: number;
-}
+/** `error`: a run would refuse it. `warning`: it runs, and should be mended. `note`: it cannot be known before a run. */
+export type Severity = "error" | "warning" | "note";
+
+/** What only a check finds; a run goes on. */
+export type FindingCode =
+  | "UNUSED_DECLARATION"
+  | "SECRET_EXPIRES_SOON"
+  | "FOREIGN_REFERENCE"
+  | "ESCAPED_REFERENCE"
+  | "INLINE_CREDENTIAL"
+  | "INPUT_REQUIRED";
 
 /** Something wrong with a workflow, and where. */
 export interface Problem {
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | FindingCode;
+  /** Default: `error`. */
+  readonly severity?: Severity | undefined;
   readonly message: string;
   readonly hint?: string | undefined;
   /** Absent where the problem is not at one place in the file. */
   readonly position?: Position | undefined;
 }
 
+/** A problem that stops a run. */
+export interface WorkflowProblem extends Problem {
+  readonly code: ErrorCode;
+}
+
 /** Something wrong with the file itself, or its shape. */
-export function invalidWorkflow(message: string, position?: Position, hint?: string): Problem {
+export function invalidWorkflow(message: string, position?: Position, hint?: string): WorkflowProblem {
   return { code: "WORKFLOW_INVALID", message, position, hint };
 }
 
@@ -29,35 +42,40 @@ export class WorkflowError extends AutokestraError {
   readonly problems: readonly Problem[];
   /** The file, for messages. */
   readonly path: string;
-  /** Code frames of all problems, or "" where none has a position. */
-  readonly frames: string;
+  readonly #source: string;
+  readonly #count: number;
 
-  constructor(path: string, source: string, problems: readonly [Problem, ...Problem[]]) {
+  constructor(path: string, source: string, problems: readonly [WorkflowProblem, ...Problem[]]) {
     const [{ code, message, hint }] = problems;
     super(code, message, { hint });
     this.path = path;
     this.problems = problems.slice(0, MAX_PROBLEMS);
-    const lines = source.split(/\r?\n/);
-    const shown = this.problems.map((problem, index) =>
-      [...(index === 0 ? [] : [problem.message]), frame(path, lines, problem)].filter(Boolean).join("\n"),
+    this.#source = source;
+    this.#count = problems.length;
+  }
+
+  /**
+   * All problems for people: each with its code frame, and its hint below.
+   *
+   * @param width of the terminal, in columns. Default: 100
+   */
+  format(width?: number): string {
+    const more = this.#count > MAX_PROBLEMS ? [`… and ${this.#count - MAX_PROBLEMS} more`] : [];
+    return [...this.problems.map((problem) => formatProblem(problem, this.path, this.#source, width)), ...more].join(
+      "\n",
     );
-    const more = problems.length > MAX_PROBLEMS ? [`… and ${problems.length - MAX_PROBLEMS} more`] : [];
-    this.frames = [...shown, ...more].filter(Boolean).join("\n");
   }
 }
 
-/** The line of a problem with the place underlined. */
-function frame(path: string, lines: readonly string[], { position }: Problem): string {
-  if (position === undefined) return "";
-  const { line, column, length } = position;
-  const text = lines[line - 1] ?? "";
-  const from = Math.max(0, column - 60);
-  const shown = quoteText(text.slice(from, from + 76).replaceAll("\t", " "));
-  const underline = "^".repeat(Math.max(1, Math.min(length, shown.length - (column - 1 - from))));
-  const gutter = String(line);
-  return [
-    `${" ".repeat(gutter.length)}--> ${path}:${line}:${column}`,
-    `${gutter} | ${shown}`,
-    `${" ".repeat(gutter.length)} | ${" ".repeat(column - 1 - from)}${underline}`,
-  ].join("\n");
+/**
+ * A problem for people: what is wrong, the place, what to do.
+ *
+ * @param source null: its line is not to be shown
+ */
+export function formatProblem(problem: Problem, path: string, source: string | null, width?: number): string {
+  const { severity = "error", message, position, hint } = problem;
+  const lines = [`${severity}: ${message}`];
+  if (position !== undefined) lines.push(codeFrame(path, source, position, width));
+  if (hint !== undefined) lines.push(`hint: ${hint}`);
+  return lines.join("\n");
 }

@@ -1,4 +1,5 @@
 import { isIdentifier } from "@autokestra/secrets-core";
+import { Cron } from "croner";
 import { z } from "zod";
 import { isOutputPath } from "./output-path.ts";
 
@@ -28,7 +29,14 @@ export interface InputDeclaration {
 /** Kept, and not acted on yet. */
 export interface Trigger {
   readonly type: "cron";
+  /** Five fields, or a nickname such as `@daily`. */
   readonly cron: string;
+  /** Such as `Europe/Berlin`. Default: the time zone of the machine. */
+  readonly timeZone?: string;
+  /** What to do about runs that were due while nobody was there. Default: `skip`. */
+  readonly missed?: "skip" | "once";
+  /** What to do while the run before goes on. Default: `skip`. */
+  readonly overlap?: "skip" | "allow";
 }
 
 /** One step. */
@@ -55,6 +63,11 @@ export interface Retry {
   readonly backoffSeconds: number;
 }
 
+const timeZoneError = {
+  error: "must be the name of a time zone, such as Europe/Berlin",
+  params: { known: Intl.supportedValuesOf("timeZone") },
+};
+
 const identifier = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
 const seconds = z.number().positive().max(86_400);
 
@@ -68,7 +81,13 @@ const schemas = {
     .refine((input) => !(input.secret === true && "default" in input), {
       error: "is secret and has a default: a secret does not belong into a workflow file",
     }),
-  trigger: z.strictObject({ type: z.literal("cron"), cron: z.string().min(1) }),
+  trigger: z.strictObject({
+    type: z.literal("cron"),
+    cron: z.string().refine(isCron, 'must be a cron expression of five fields, such as "0 6 * * MON-FRI"'),
+    timeZone: z.string().refine(isTimeZone, timeZoneError).exactOptional(),
+    missed: z.enum(["skip", "once"]).exactOptional(),
+    overlap: z.enum(["skip", "allow"]).exactOptional(),
+  }),
   retry: z.strictObject({ max: z.int().min(0).max(100), backoffSeconds: z.number().min(0).max(3600).default(1) }),
 };
 
@@ -98,6 +117,26 @@ const workflow = z.strictObject({
 });
 
 export const workflowSchema: z.ZodType<Workflow> = workflow;
+
+function isCron(text: string): boolean {
+  try {
+    new Cron(text, { mode: "5-part", paused: true }).stop();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    // An offset such as +02:00 is a time zone to Intl, and knows no summer time.
+    return (
+      new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "" && /^[A-Za-z]/.test(text)
+    );
+  } catch {
+    return false;
+  }
+}
 
 /** The keys that may stand in the object at this path, or none where any may. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {

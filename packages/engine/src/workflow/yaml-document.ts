@@ -1,7 +1,8 @@
 import { quoteText } from "@autokestra/secrets-core";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { checkYamlNodes } from "./check-yaml-nodes.ts";
-import { invalidWorkflow, MAX_PROBLEMS, type Position, type Problem } from "./problem.ts";
+import type { Position } from "./code-frame.ts";
+import { invalidWorkflow, MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
 
 /** Larger files are refused unread: the parser needs a second for half of this. */
 export const MAX_BYTES: number = 1024 * 1024;
@@ -19,7 +20,7 @@ export interface Mark {
 /** A parsed file: plain data, and where each part of it stands. */
 export interface YamlDocument {
   readonly data: unknown;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly WorkflowProblem[];
   /** The place of a value, or of a reference in it. */
   locate(path: YamlPath, mark?: Mark): Position | undefined;
 }
@@ -80,7 +81,7 @@ function nearestNode(document: Document.Parsed, path: YamlPath): Node | null {
   return document.contents;
 }
 
-function unread(problem: Problem): YamlDocument {
+function unread(problem: WorkflowProblem): YamlDocument {
   return { data: null, problems: [problem], locate: () => undefined };
 }
 

@@ -221,9 +221,9 @@ tasks:
     ],
     ["tags", withInputs(`[ ${"!a x, ".repeat(80_000)} ]`)],
   ])("comes to an end with a file full of %s, and tells 20 problems at most", (_, source) => {
-    const { problems, frames } = failure(source);
-    expect(problems.length).toBeLessThanOrEqual(20);
-    expect(frames.length).toBeLessThan(20_000);
+    const error = failure(source);
+    expect(error.problems.length).toBeLessThanOrEqual(20);
+    expect(error.format().length).toBeLessThan(20_000);
   });
 
   it("finds all problems of references, graph and names at once", () => {
@@ -247,11 +247,13 @@ tasks:
   });
 
   it("shows the place in a code frame", () => {
-    expect(failure(withInputs('{ m: "{{ secrets.NO }}" }')).frames).toBe(
+    expect(failure(withInputs('{ m: "{{ secrets.NO }}" }')).format()).toBe(
       [
-        "  --> w.yaml:7:19".slice(1),
+        "error: Secret 'NO' not declared in workflow",
+        " --> w.yaml:7:19",
         '7 |     inputs: { m: "{{ secrets.NO }}" }',
         "  |                   ^^^^^^^^^^^^^^^^",
+        "hint: Add NO to the `secrets:` list of the workflow.",
       ].join("\n"),
     );
   });
@@ -259,10 +261,10 @@ tasks:
   it("shows the place in a block scalar, in a long line, and with control characters", () => {
     const block =
       "apiVersion: v1\nid: w\ntasks:\n  - id: a\n    type: core/console.log\n    inputs:\n      m: |\n        first\n        {{ secrets.NO }}\n";
-    expect(failure(block).frames).toContain("--> w.yaml:9:9\n9 |         {{ secrets.NO }}\n");
-    const long = failure(withInputs(`{ m: "${"x".repeat(5000)}{{ secrets.NO }}" }`)).frames;
+    expect(failure(block).format()).toContain("--> w.yaml:9:9\n9 |         {{ secrets.NO }}\n");
+    const long = failure(withInputs(`{ m: "${"x".repeat(5000)}{{ secrets.NO }}" }`)).format();
     expect(long.split("\n").every((line) => line.length < 120)).toBe(true);
     expect(long).toContain("{{ secrets.NO }}");
-    expect(failure("apiVersion: v1\nid: w\ntasks: [] # \u202e\nx: 1").frames).not.toContain("\u202e");
+    expect(failure("apiVersion: v1\nid: w\ntasks: [] # \u202e\nx: 1").format()).not.toContain("\u202e");
   });
 });

@@ -8,10 +8,16 @@ const ONE_OF = "either basic: { username, password } or bearer";
 const basic = z.strictObject({
   // RFC 7617, section 2: the first colon ends the user name, and neither part may hold a control character.
   username: z.string().refine((text) => /^[^:\p{Cc}]*$/u.test(text), { params: { expected: USERNAME } }),
-  password: z.string().refine((text) => /^\P{Cc}*$/u.test(text), { params: { expected: PASSWORD } }),
+  password: z
+    .string()
+    .refine((text) => /^\P{Cc}*$/u.test(text), { params: { expected: PASSWORD } })
+    .meta({ secret: true }),
 });
 
-const bearer = z.string().refine((text) => /^[!-~]+$/.test(text), { params: { expected: BEARER } });
+const bearer = z
+  .string()
+  .refine((text) => /^[!-~]+$/.test(text), { params: { expected: BEARER } })
+  .meta({ secret: true });
 
 /** `{ basic: { username, password } }` or `{ bearer }`; the result is the value of the Authorization header. */
 export const authorizationSchema: z.ZodType<string> = z

@@ -1,0 +1,101 @@
+import { type Action, describeIssues, type z } from "@autokestra/plugin-sdk";
+import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
+import { didYouMean } from "../workflow/did-you-mean.ts";
+import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import type { WorkflowProblem } from "../workflow/problem.ts";
+import { NO_TYPE } from "../workflow/repair.ts";
+import type { YamlPath } from "../workflow/yaml-document.ts";
+import { type InputSchema, inputSchemaOf, keysAt } from "./input-schema.ts";
+
+/** Tasks whose action no plugin has. */
+export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): WorkflowProblem[] {
+  return parsed.workflow.tasks.flatMap(({ type }, index) => {
+    if (table.has(type) || type === NO_TYPE) return [];
+    const hint = didYouMean(type, [...table.keys()]);
+    const error = new AutokestraError("WORKFLOW_INVALID", `There is no action '${type}'`, { hint });
+    return [parsed.problemAt(["tasks", index, "type"], error)];
+  });
+}
+
+/** Inputs that their action refuses whatever references turn out to be: literals as they are, references as unknown. */
+export async function checkActionInputs(
+  parsed: ParsedWorkflow,
+  table: ReadonlyMap<string, Action>,
+): Promise<WorkflowProblem[]> {
+  const found = parsed.workflow.tasks.map(async ({ id, type, inputs }, index) => {
+    const action = table.get(type);
+    if (action === undefined) return [];
+    const unknown: YamlPath[] = [];
+    const literal = withoutReferences(inputs, [], unknown);
+    const issues = await issuesOf(action, literal);
+    const schema = issues.length === 0 ? null : inputSchemaOf(action);
+    return issues
+      .filter((issue) => isCertain(issue, unknown))
+      .flatMap((issue) => toErrors(issue, id, schema))
+      .filter(isNotMistyped)
+      .map(({ error, path }) => ({ error, path: ["tasks", index, "inputs", ...path] }));
+  });
+  // To find a place takes longer than to find a problem, and nobody mends more than these at a time.
+  const shown = (await Promise.all(found)).flat().slice(0, MAX_ERRORS);
+  return shown.map(({ error, path }) => parsed.problemAt(path, error));
+}
+
+const MAX_ERRORS = 100;
+
+/** @param unknown gets the places of references */
+function withoutReferences(value: unknown, path: YamlPath, unknown: YamlPath[]): unknown {
+  if (typeof value === "string") {
+    const { parts } = parseTemplate(value);
+    if (parts.some(({ kind }) => kind === "reference")) unknown.push(path);
+    return parts.map((part) => (part.kind === "text" ? part.text : "reference")).join("");
+  }
+  if (Array.isArray(value)) return value.map((item, index) => withoutReferences(item, [...path, index], unknown));
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).map(([key, item]) => [key, withoutReferences(item, [...path, key], unknown)]);
+  return Object.fromEntries(entries);
+}
+
+/** None where a check of the action throws: it says more about the action than about the inputs. */
+async function issuesOf({ input }: Action, value: unknown): Promise<readonly z.core.$ZodIssue[]> {
+  try {
+    const result = await input.safeParseAsync(value, { reportInput: true });
+    return result.error?.issues ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Whether an issue is there whatever the references are. */
+function isCertain({ code, path }: z.core.$ZodIssue, unknown: readonly YamlPath[]): boolean {
+  return unknown.every((place) => {
+    const isInside = place.every((key, index) => path[index] === key);
+    const isAround = path.every((key, index) => place[index] === key);
+    return !isInside && !(isAround && (code === "custom" || code === "invalid_union"));
+  });
+}
+
+interface Found {
+  readonly error: AutokestraError;
+  readonly path: YamlPath;
+  /** There is nothing at this path. */
+  readonly isMissing?: boolean;
+}
+
+/** False for a key that is missing because another one, which proposes it, is mistyped. */
+function isNotMistyped({ path, isMissing = false }: Found, _: number, found: readonly Found[]): boolean {
+  return !isMissing || !found.some(({ error }) => error.hint === `Did you mean '${path.at(-1)}'?`);
+}
+
+function toErrors(issue: z.core.$ZodIssue, task: string, schema: InputSchema | null): Found[] {
+  const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
+  if (issue.code !== "unrecognized_keys") {
+    const message = `Task '${task}' has an invalid input: ${describeIssues([issue])}`;
+    const isMissing = issue.code === "invalid_type" && issue.input === undefined;
+    return [{ error: new AutokestraError("WORKFLOW_INVALID", message), path, isMissing }];
+  }
+  return issue.keys.map((key) => {
+    const message = `Task '${task}' has an invalid input: ${describeIssues([{ ...issue, keys: [key] }])}`;
+    const hint = didYouMean(key, keysAt(schema, path));
+    return { error: new AutokestraError("WORKFLOW_INVALID", message, { hint }), path: [...path, key] };
+  });
+}

@@ -1,0 +1,152 @@
+import { holdsToken, parseTemplate, type Reference } from "@autokestra/secrets-core";
+import type { ParsedWorkflow } from "./parse-workflow.ts";
+import type { FindingCode, Problem } from "./problem.ts";
+import type { Mark, YamlPath } from "./yaml-document.ts";
+
+/** A text somewhere in a workflow. */
+interface FoundText {
+  readonly text: string;
+  readonly path: YamlPath;
+}
+
+/**
+ * Finds what a run would accept, and a reader would not: declarations that nothing uses, `{{` that means something else than it
+ * seems, credentials in the file.
+ *
+ * @param isSecretInput whether the action of a task says that a value at this path is secret
+ */
+export function checkAdvice(
+  parsed: ParsedWorkflow,
+  isSecretInput: (task: number, path: YamlPath) => boolean,
+): Problem[] {
+  const { tasks, inputs } = parsed.workflow;
+  const taskTexts = tasks.flatMap((task, index) => textsIn(task.inputs, ["tasks", index, "inputs"]));
+  const defaults = Object.entries(inputs).flatMap(([name, input]) =>
+    textsIn(input.default, ["inputs", name, "default"]),
+  );
+  const isSecret = ([first, index, , ...path]: YamlPath) =>
+    first === "tasks" && typeof index === "number" && isSecretInput(index, path);
+  const found = [
+    ...findUnused(parsed),
+    ...taskTexts.flatMap((text) => [...findForeign(text), ...findEscaped(text)]),
+    ...[...taskTexts, ...defaults].flatMap((text) => findCredential(parsed, text, isSecret(text.path))),
+    ...findRequired(parsed),
+  ];
+  return found.map(({ code, message, hint, path, mark }, index) => {
+    const severity = code === "INPUT_REQUIRED" ? "note" : "warning";
+    return { code, severity, message, hint, position: index < MAX_PLACES ? parsed.locate(path, mark) : undefined };
+  });
+}
+
+/** To find a place takes longer than to find a problem: those behind this many have none. */
+const MAX_PLACES = 100;
+
+/** Something found, before its place is looked for. */
+interface Advice {
+  readonly code: FindingCode;
+  readonly message: string;
+  readonly hint?: string;
+  readonly path: YamlPath;
+  readonly mark?: Mark;
+}
+
+function textsIn(value: unknown, path: YamlPath): FoundText[] {
+  if (typeof value === "string") return [{ text: value, path }];
+  if (value === null || typeof value !== "object") return [];
+  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  return entries.flatMap(([key, item]) => textsIn(item, [...path, key]));
+}
+
+function findUnused({ workflow: { secrets, inputs }, references }: ParsedWorkflow): Advice[] {
+  const used = new Set(
+    references.flatMap(({ result }) => ("reference" in result ? rootAndName(result.reference) : [])),
+  );
+  const unused = (what: string, name: string, path: YamlPath): Advice => ({
+    code: "UNUSED_DECLARATION",
+    message: `${what} '${name}' is declared and not used`,
+    hint: "Remove it, or write a reference to it.",
+    path,
+  });
+  return [
+    ...secrets.flatMap((name, index) =>
+      used.has(`secrets.${name}`) ? [] : [unused("Secret", name, ["secrets", index])],
+    ),
+    ...Object.keys(inputs).flatMap((name) =>
+      used.has(`inputs.${name}`) ? [] : [unused("Input", name, ["inputs", name])],
+    ),
+  ];
+}
+
+function rootAndName(reference: Reference): string[] {
+  return "name" in reference ? [`${reference.root}.${reference.name}`] : [];
+}
+
+/** `${{ … }}`, as GitHub writes it. */
+function findForeign({ text, path }: FoundText): Advice[] {
+  return places(text, /\$\{\{/g, 1).map((mark) => ({
+    code: "FOREIGN_REFERENCE",
+    message: "'${{' is a dollar sign and a reference here: the value follows the sign",
+    hint: "Write {{ … }} without the dollar sign.",
+    path,
+    mark,
+  }));
+}
+
+/** `C:\{{`, where a path was meant. */
+function findEscaped({ text, path }: FoundText): Advice[] {
+  return places(text, /(?<=[\p{L}\p{N}:])\\\{\{/gu, 1).map((mark) => ({
+    code: "ESCAPED_REFERENCE",
+    message: "'\\{{' is a literal '{{' here: no value is put in",
+    hint: "For a backslash and a value, as in a Windows path, write \\\\{{ (between double quotes: \\\\\\\\{{).",
+    path,
+    mark,
+  }));
+}
+
+/** Which `{{` of the text these are. @param offset of the `{{` in a match */
+function places(text: string, pattern: RegExp, offset: number): Mark[] {
+  const found = [...text.matchAll(pattern)].slice(0, MAX_PLACES).map(({ index }) => index + offset);
+  if (found.length === 0) return [];
+  const all = [...text.matchAll(/\{\{/g)].map(({ index }) => index);
+  return found.map((index) => ({ nth: all.indexOf(index), of: all.length, length: 2 }));
+}
+
+const TELLING_KEY =
+  /passw|pwd|passphrase|secret|token|api.?key|access.?key|private.?key|credential|authorization|bearer/i;
+const MIN_CREDENTIAL = 16;
+/** Bits a character: words have less. */
+const MIN_ENTROPY = 3.5;
+
+function findCredential(parsed: ParsedWorkflow, { text, path }: FoundText, isSecretInput: boolean): Advice[] {
+  const literal = parseTemplate(text)
+    .parts.map((part) => (part.kind === "text" ? part.text : " "))
+    .join("");
+  const isWholeText = isSecretInput && literal === text && text !== "";
+  const key = path.findLast((part) => typeof part === "string") ?? "";
+  const isTelling = TELLING_KEY.test(key) && literal.split(/\s/).some(isRandom);
+  if (!isWholeText && !isTelling && !holdsToken(literal) && !/:\/\/[^/\s:@]*:[^/\s@]+@/.test(literal)) return [];
+  const where =
+    path[0] === "tasks" ? `'${path.slice(3).join(".")}' of task '${taskId(parsed, path)}'` : `'${path.join(".")}'`;
+  const message = `${where} holds what looks like a credential, in plain text`;
+  const hint = "Store it as a secret, declare it under `secrets:` and write {{ secrets.NAME }} here.";
+  return [{ code: "INLINE_CREDENTIAL", message, hint, path }];
+}
+
+function taskId(parsed: ParsedWorkflow, [, index]: YamlPath): string {
+  return parsed.workflow.tasks[Number(index)]?.id ?? "";
+}
+
+/** A word of digits and letters that is as mixed as a key. */
+function isRandom(word: string): boolean {
+  if (word.length < MIN_CREDENTIAL || !/\d/.test(word) || !/[A-Za-z]/.test(word)) return false;
+  const shares = [...new Set(word)].map((character) => (word.split(character).length - 1) / word.length);
+  return -shares.reduce((sum, share) => sum + share * Math.log2(share), 0) >= MIN_ENTROPY;
+}
+
+function findRequired({ workflow: { inputs } }: ParsedWorkflow): Advice[] {
+  return Object.entries(inputs).flatMap(([name, declaration]) => {
+    if ("default" in declaration) return [];
+    const message = `Input '${name}' has no default: each run must give it`;
+    return [{ code: "INPUT_REQUIRED", message, path: ["inputs", name] } satisfies Advice];
+  });
+}
