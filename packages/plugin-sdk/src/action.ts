@@ -12,6 +12,12 @@ export interface Action<Input = unknown, Output = unknown> {
   readonly description?: string;
   /** Everything a task gives under `inputs:`. Use `z.strictObject`, so that a typing error does not pass. */
   readonly input: z.ZodType<Input>;
+  /**
+   * The names of inputs in which a number becomes text, such as a URL, or what gives them for the inputs as the workflow has them,
+   * with references in them. A number that would read differently there (`01234`, `1.10`) is refused before anything runs. Default:
+   * none.
+   */
+  readonly textInputs?: readonly string[] | ((inputs: Readonly<Record<string, unknown>>) => readonly string[]);
   /** If there is one, the result is checked against it. */
   readonly output?: z.ZodType<Output, Output>;
   /**

@@ -2,6 +2,7 @@ import { corePlugins } from "@autokestra/plugins-core";
 import { AutokestraError, type ErrorCode, type SecretScope } from "@autokestra/secrets-core";
 import { createSecretResolver } from "@autokestra/secrets-resolver";
 import { checkAdvice } from "../workflow/check-advice.ts";
+import { respelledNumbers } from "../workflow/check-numbers.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import { formatProblem, type Problem } from "../workflow/problem.ts";
 import { createActionTable } from "./action-table.ts";
@@ -71,12 +72,11 @@ async function checkParsed(
   { sources, plugins = corePlugins }: CheckOptions,
 ): Promise<Problem[]> {
   const table = createActionTable(plugins);
-  const schemas = parsed.workflow.tasks.map(({ type }) => {
-    const action = table.get(type);
-    return action === undefined ? null : inputSchemaOf(action);
-  });
+  const actions = parsed.workflow.tasks.map(({ type }) => table.get(type));
+  const schemas = actions.map((action) => (action === undefined ? null : inputSchemaOf(action)));
   return [
     ...findUnknownActions(parsed, table),
+    ...respelledNumbers(parsed, actions),
     ...(await checkActionInputs(parsed, table)),
     ...(await checkSecrets(parsed, sources)),
     ...checkAdvice(parsed, (task, path) => isMarkedSecret(schemas[task] ?? null, path)),

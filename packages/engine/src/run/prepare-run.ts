@@ -1,11 +1,13 @@
 import type { Action, Plugin } from "@autokestra/plugin-sdk";
 import { AutokestraError, type SecretScope, type SecretSource } from "@autokestra/secrets-core";
 import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
+import { inputsAsText, respelledNumbers } from "../workflow/check-numbers.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import type { Task } from "../workflow/workflow.ts";
 import { createActionTable } from "./action-table.ts";
 import { findUnknownActions } from "./check-actions.ts";
+import { refuseRespelled } from "./run-inputs.ts";
 
 /** A task with the action it calls. */
 export interface ReadyTask extends Task {
@@ -24,15 +26,23 @@ export interface PrepareOptions {
   /** Asked in this order for each declared secret. */
   readonly sources: readonly SecretSource[];
   readonly plugins: readonly Plugin[];
+  /** Inputs by name, as text. Default: none. */
+  readonly given?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
  * Finds every action and every declared secret, and tries every reference to a secret, before the first task starts.
  *
- * @throws WorkflowError with all problems found; AutokestraError `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
+ * @throws WorkflowError with all problems found; AutokestraError `INPUT_INVALID`, `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
  */
-export async function prepareRun(parsed: ParsedWorkflow, { sources, plugins }: PrepareOptions): Promise<PreparedRun> {
+export async function prepareRun(
+  parsed: ParsedWorkflow,
+  { sources, plugins, given = {} }: PrepareOptions,
+): Promise<PreparedRun> {
   const tasks = findActions(parsed, plugins);
+  const actions = tasks.map(({ action }) => action);
+  parsed.failIfAny(respelledNumbers(parsed, actions));
+  refuseRespelled(parsed.workflow, given, inputsAsText(parsed, actions));
   const scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
   try {
     parsed.failIfAny(fieldProblems(parsed, scope));

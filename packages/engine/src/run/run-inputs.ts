@@ -1,5 +1,8 @@
 import { AutokestraError, parseSecretName, quoteText } from "@autokestra/secrets-core";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
+import { isLosslessNumber } from "lossless-json";
+import { keepsValue } from "../values/exact-number.ts";
+import { parseJson } from "../values/parse-json.ts";
 import { didYouMean } from "../workflow/did-you-mean.ts";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
 import { secretTexts } from "./secret-texts.ts";
@@ -92,17 +95,58 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
 
 function convert(name: string, { type }: InputDeclaration, text: string): unknown {
   if (type === "string") return text;
-  const value = parseJson(text);
+  const result = parseJson(text);
+  const value = "value" in result ? toNumbers(name, result.value) : undefined;
   if (type === "json" ? value !== undefined : typeof value === type) return value;
-  throw invalid(`Input '${name}' must be ${type === "json" ? "JSON" : `a ${type}`}`);
+  if ("duplicateKey" in result)
+    throw invalid(`Input '${name}' ${result.problem} ('${quoteText(result.duplicateKey)}')`);
+  const hint =
+    type === "number" ? "Digits that are not an amount, such as 01234, are an input of type string." : undefined;
+  throw invalid(`Input '${name}' must be ${type === "json" ? "JSON" : `a ${type}`}`, hint);
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+/**
+ * Refuses numbers that were given for inputs and would read differently in the texts that they go into: `1.10` would be 1.1.
+ *
+ * @param asText the inputs that become text
+ * @throws AutokestraError `INPUT_INVALID`
+ */
+export function refuseRespelled(
+  workflow: Workflow,
+  given: Readonly<Record<string, string>>,
+  asText: ReadonlyMap<string, { readonly task: string }>,
+): void {
+  for (const [name, { task }] of asText) {
+    const text = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (text === undefined || workflow.inputs[name]?.type === "string") continue;
+    const result = parseJson(text);
+    if ("value" in result && isRespelled(result.value)) {
+      throw invalid(
+        `Input '${name}' becomes text in task '${task}', where its number would read differently`,
+        "Declare the input as a string, or put the number in quotes.",
+      );
+    }
   }
+}
+
+function isRespelled(value: unknown): boolean {
+  if (isLosslessNumber(value)) return true;
+  return typeof value === "object" && value !== null && Object.values(value).some(isRespelled);
+}
+
+/** Numbers are numbers, except those that would lose digits. */
+function toNumbers(name: string, value: unknown): unknown {
+  if (isLosslessNumber(value)) {
+    const number = Number(value.value);
+    if (keepsValue(value.value, number)) return number;
+    throw invalid(
+      `Input '${name}' has a number that cannot be kept with all its digits`,
+      "Declare the input as a string, or put the number in quotes.",
+    );
+  }
+  if (Array.isArray(value)) return value.map((item) => toNumbers(name, item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNumbers(name, item)]));
 }
 
 function invalid(message: string, hint?: string): AutokestraError {

@@ -61,7 +61,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     });
   }
   const inputs = readInputs(parsed.workflow, options.inputs ?? {});
-  const prepared = await prepareRun(parsed, { sources, plugins });
+  const prepared = await prepareRun(parsed, { sources, plugins, given: options.inputs });
   const output = maskProcessOutput(options.maskProcessOutput);
   const masks = createRunMasks(output);
   try {

@@ -1,3 +1,4 @@
+import { QUOTES } from "./check-yaml-nodes.ts";
 import type { WorkflowProblem } from "./problem.ts";
 import type { InputDeclaration, Workflow } from "./workflow.ts";
 import type { YamlDocument } from "./yaml-document.ts";
@@ -19,6 +20,6 @@ function fitsType(declaration: InputDeclaration): boolean {
 }
 
 function hintFor({ type, default: value }: InputDeclaration): string | undefined {
-  if (type === "string") return "Put it in quotes.";
+  if (type === "string") return QUOTES;
   return typeof value === "string" ? "Write it without quotes." : undefined;
 }

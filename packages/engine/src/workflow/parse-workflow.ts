@@ -2,7 +2,9 @@ import { createReadStream } from "node:fs";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
 import { checkDefaults } from "./check-defaults.ts";
+import { lostNumbers } from "./check-numbers.ts";
 import { checkReferences } from "./check-references.ts";
+import type { RespelledValue } from "./check-yaml-nodes.ts";
 import type { Position } from "./code-frame.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { findReferences, type Occurrence } from "./find-references.ts";
@@ -19,6 +21,8 @@ export interface ParsedWorkflow {
   readonly workflow: Workflow;
   readonly graph: TaskGraph;
   readonly references: readonly Occurrence[];
+  /** Numbers in the file that would read differently as text. */
+  readonly respelled: readonly RespelledValue[];
   /** Throws a WorkflowError with these problems, if there are any. */
   failIfAny(problems: readonly WorkflowProblem[]): void;
   /** The place of a value, or of a reference in it. */
@@ -93,6 +97,7 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
     workflow,
     graph,
     references,
+    respelled: document.respelled,
     failIfAny([first, ...others]) {
       if (first !== undefined) throw new WorkflowError(path, source, [first, ...others]);
     },
@@ -114,6 +119,7 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
       ...graphProblems.map(({ message, task }) => invalidWorkflow(message, document.locate(["tasks", task]))),
       ...checkDefaults(workflow, document),
       ...checkReferences(workflow, graph, certain, document),
+      ...lostNumbers(document.respelled),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import { quoteText } from "@autokestra/secrets-core";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { checkYamlNodes } from "./check-yaml-nodes.ts";
+import { type CheckedNodes, checkYamlNodes, type RespelledValue } from "./check-yaml-nodes.ts";
 import type { Position } from "./code-frame.ts";
 import { invalidWorkflow, MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
 
@@ -21,6 +21,8 @@ export interface Mark {
 export interface YamlDocument {
   readonly data: unknown;
   readonly problems: readonly WorkflowProblem[];
+  /** Numbers that are written in another way than JSON writes them. */
+  readonly respelled: readonly RespelledValue[];
   /** The place of a value, or of a reference in it. */
   locate(path: YamlPath, mark?: Mark): Position | undefined;
 }
@@ -56,10 +58,13 @@ export function parseYaml(source: string): YamlDocument {
   if (document.directives.yaml.explicit === true || /^%/m.test(source.slice(0, document.contents?.range?.[0] ?? 0))) {
     return unread(invalidWorkflow("Directives (%) are not supported"));
   }
-  const problems = syntax.length > 0 ? syntax : checkYamlNodes(document, position);
+  const checked: CheckedNodes =
+    syntax.length > 0 ? { problems: syntax, respelled: [] } : checkYamlNodes(document, position);
+  const { problems, respelled } = checked;
   return {
     data: problems.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,
     problems,
+    respelled,
     locate(path, mark) {
       const node = nearestNode(document, path);
       if (!node?.range) return undefined;
@@ -82,7 +87,7 @@ function nearestNode(document: Document.Parsed, path: YamlPath): Node | null {
 }
 
 function unread(problem: WorkflowProblem): YamlDocument {
-  return { data: null, problems: [problem], locate: () => undefined };
+  return { data: null, problems: [problem], respelled: [], locate: () => undefined };
 }
 
 function offsets(text: string, mark: string): number[] {

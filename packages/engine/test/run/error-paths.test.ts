@@ -222,7 +222,7 @@ describe("KM4: errors before the first task", () => {
       (thrown: unknown) => thrown,
     );
     const hint = error instanceof AutokestraError ? error.hint : "";
-    const frames = error instanceof WorkflowError ? error.frames : "";
+    const frames = error instanceof WorkflowError ? error.format() : "";
     return [error instanceof Error ? error.stack : "", hint, frames].join("\n");
   };
 

@@ -16,6 +16,7 @@ const input: z.ZodType<LogInput> = z.strictObject({
 export const logAction: Action<LogInput, void> = defineAction({
   description: "Writes one log line.",
   input,
+  textInputs: ["message"],
   run({ message, level }, context) {
     context.log[level](message.text);
   },

@@ -4,10 +4,20 @@ import { type HttpResponse, httpResponseSchema } from "./http-response.ts";
 import { findCredentials } from "./response-credentials.ts";
 import { sendRequest } from "./send-request.ts";
 
+/** A body becomes text where its content type makes a form of it; otherwise it is JSON, which has numbers. */
+function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly string[] {
+  const entries = typeof headers === "object" && headers !== null ? Object.entries(headers) : [];
+  const isForm = entries.some(
+    ([name, value]) => name.toLowerCase() === "content-type" && /x-www-form-urlencoded/i.test(String(value)),
+  );
+  return ["url", "query", "headers", "auth", "form", ...(isForm ? ["body"] : [])];
+}
+
 /** `core/http.request`. */
 export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
   description: "Sends an HTTP request. Responses of 400 and above are results; a network error fails the task.",
   input: requestSchema,
+  textInputs,
   output: httpResponseSchema,
   async run(request, { signal, mask, task }) {
     const response = await sendRequest(request, signal);
