@@ -135,6 +135,20 @@ describe("secrets import", () => {
     expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("b-value");
   });
 
+  it("KD2: keeps the digits of numbers in JSON, and refuses a key that stands twice", async () => {
+    const args = ["secrets", "import", "--from", "json", "--file", "-"];
+    const { code, stderr } = await box.ak(args, { input: '{"V": 1.0, "E": 1e3, "PORT": 5432}' });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: V: it is kept as the text .*\nwarning: E: it is kept as the text .*\n3 found, 3 imp/,
+    );
+    expect((await box.ak(["secrets", "get", "V", "-q"])).stdout).toBe("1.0");
+    expect((await box.ak(["secrets", "get", "E", "-q"])).stdout).toBe("1e3");
+    const twice = await box.ak(args, { input: `{"W": "x",\n"W": "${VALUE}"}` });
+    expect(twice).toMatchObject({ code: 5, stderr: expect.stringContaining("has a key twice ('W'): line 2") });
+    expect(twice.stderr).not.toContain(VALUE);
+  });
+
   it("needs a source, a file and, for Fernet, a key", async () => {
     expect((await box.ak(["secrets", "import", "--file", "x"])).code).toBe(2);
     expect((await box.ak(["secrets", "import", "--from", "vault", "--file", "x"])).code).toBe(2);

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { checkDefaults } from "./check-defaults.ts";
 import { lostNumbers } from "./check-numbers.ts";
 import { checkReferences } from "./check-references.ts";
-import type { RespelledValue } from "./check-yaml-nodes.ts";
+import { QUOTES, type RespelledValue } from "./check-yaml-nodes.ts";
 import type { Position } from "./code-frame.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { findReferences, type Occurrence } from "./find-references.ts";
@@ -160,6 +160,8 @@ function hintOf(issue: z.core.$ZodIssue): string | undefined {
   if (typeof issue.input === "string" && Array.isArray(known) && known.length > 1) {
     return didYouMean(issue.input, known.map(String));
   }
+  const isText = issue.code === "invalid_type" && issue.expected === "string";
+  if (isText && /number|boolean/.test(typeof issue.input)) return QUOTES;
   const isSeconds = /seconds$/i.test(String(issue.path.at(-1))) && typeof issue.input === "string";
   return isSeconds ? "Write the number of seconds, without a unit and without quotes: 30." : undefined;
 }

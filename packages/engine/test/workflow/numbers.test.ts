@@ -118,6 +118,12 @@ describe("KD2: numbers of a workflow file", () => {
     expect(await prepare(source)).toMatchObject({ warnings: [] });
   });
 
+  it.each(["id: 2027\ntasks", "id: w\nsecrets: [01234]\ntasks"])("says what to do about %j", (head) => {
+    expect(() => parseWorkflow(`apiVersion: v1\n${head}: [{ id: a, type: core/console.log }]`, "w.yaml")).toThrow(
+      expect.objectContaining({ message: expect.stringContaining("must be a string"), hint: "Put it in quotes." }),
+    );
+  });
+
   it("says what to do about a default that should be a text", async () => {
     expect(await failure(request("url: x", "inputs: { zip: { type: string, default: 01234 } }\n"))).toMatchObject({
       message: "The default of input 'zip' must be a string",
