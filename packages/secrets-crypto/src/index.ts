@@ -26,6 +26,7 @@ export {
   keyFilePath,
   keyFolderOf,
   type MasterKeyOptions,
+  takeKeyVariable,
 } from "./key-source/master-key-provider.ts";
 export {
   findPreparedKeys,

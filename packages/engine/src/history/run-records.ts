@@ -141,8 +141,9 @@ const storedRun = z.object({
 const base = { time, level: z.enum(["debug", "info", "warn", "error"]), execution };
 
 const result = z.object({
-  status: z.enum(["success", "failed", "skipped"]),
-  error: z.object({ name: z.string(), message: z.string() }).optional(),
+  status: z.enum(["success", "failed", "skipped", "cancelled"]),
+  // Older records have no code.
+  error: z.object({ name: z.string(), code: z.string().optional(), message: z.string() }).optional(),
 });
 
 const storedEvent = z.discriminatedUnion("event", [

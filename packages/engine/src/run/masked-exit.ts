@@ -1,5 +1,5 @@
 import { HeldOutput } from "./held-output.ts";
-import type { LogEvent, RunFinished, RunSink } from "./run-event.ts";
+import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "./run-event.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { bufferFromJson } from "./secret-texts.ts";
 import { toJson } from "./to-json.ts";
@@ -55,6 +55,11 @@ export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
     return event.data === undefined ? event : { ...event, data: maskedJson(event.data, masks) };
   }
 
+  function maskError({ name, code, message, status }: TaskErrorInfo): TaskErrorInfo {
+    const masked = { name: masks.mask(name), code: masks.mask(code), message: masks.mask(message) };
+    return status === undefined ? masked : { ...masked, status };
+  }
+
   /** @param event masked */
   function emit(event: LogEvent): void {
     if (!open) return;
@@ -95,9 +100,7 @@ export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
         {
           status,
           ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output), masks) }),
-          ...(error === undefined
-            ? {}
-            : { error: { name: masks.mask(error.name), message: masks.mask(error.message) } }),
+          ...(error === undefined ? {} : { error: maskError(error) }),
         },
       ]);
       const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), masked: masks.report() };

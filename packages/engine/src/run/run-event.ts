@@ -19,11 +19,25 @@ export interface LogEvent extends EventBase {
   readonly data?: unknown;
 }
 
-/** How a task ended. `skipped`: a task that it needs has failed. */
+/** Why a task failed. */
+export interface TaskErrorInfo {
+  readonly name: string;
+  /** What programs go by: that of a `TaskError`, `TIMED_OUT`, `INPUT_INVALID`, ...; `TASK_FAILED` for an error without one. */
+  readonly code: string;
+  readonly message: string;
+  /** The HTTP status that the failure goes back to, where there is one. */
+  readonly status?: number;
+}
+
+/**
+ * How a task ended. `skipped`: a task that it needs has failed or was skipped. `cancelled`: the run was cancelled or ran out of time
+ * before the task had ended.
+ */
 export interface TaskResult {
-  readonly status: "success" | "failed" | "skipped";
+  readonly status: "success" | "failed" | "skipped" | "cancelled";
   readonly output?: unknown;
-  readonly error?: { readonly name: string; readonly message: string };
+  /** Only of a failed task. */
+  readonly error?: TaskErrorInfo;
 }
 
 /** What cancelled a run. */
@@ -32,7 +46,7 @@ export type CancelledBy = "user" | "timeout" | "shutdown" | "superseded";
 /** The last event of a run. */
 export interface RunFinished extends EventBase {
   readonly event: "run.finished";
-  /** `cancelled`: its signal has ended it before all tasks had succeeded. */
+  /** `failed`: a task has failed, or the process ended. `cancelled`: its signal has ended it before all tasks had ended. */
   readonly status: "success" | "failed" | "cancelled";
   /** Only where the status is `cancelled`. */
   readonly cancelledBy?: CancelledBy;

@@ -1,18 +1,32 @@
 import type { MaskedExit } from "./masked-exit.ts";
+import { formatSeconds } from "./retry-policy.ts";
 import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "./run-event.ts";
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
+/** An attempt after which another one comes. */
+export interface FailedAttempt {
+  /** From 1. */
+  readonly number: number;
+  /** How many there can be. */
+  readonly max: number;
+  readonly message: string;
+  /** Until the next one. */
+  readonly seconds: number;
+}
+
 /** Says what happens in a run, one event each. */
 export interface RunJournal {
   started(workflow: string): void;
-  warning(message: string): void;
+  /** @param task which one it is about, if any */
+  warning(message: string, task?: string): void;
   taskStarted(task: string, type: string): void;
   taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
-  taskRetried(task: string, attempt: number, error: Error): void;
-  /** @param milliseconds how long it took; null for a task that was skipped */
+  /** @param attempts what the log says of them */
+  taskRetried(task: string, attempts: FailedAttempt): void;
+  /** @param milliseconds how long it took; null for a task that has not started */
   taskFinished(task: string, result: TaskResult, milliseconds: number | null): void;
-  /** @param cancelledBy null for a run that was not cancelled */
+  /** @param cancelledBy what has cancelled those that are cancelled; null where nothing has */
   finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
 }
 
@@ -40,21 +54,23 @@ export function createRunJournal(execution: string, exit: MaskedExit): RunJourna
 
   return {
     started: (workflow) => log("run.started", "info", `workflow ${workflow}`),
-    warning: (message) => log("run.warning", "warn", message),
+    warning: (message, task) => log("run.warning", "warn", message, { task }),
     taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
     taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
-    taskRetried: (task, attempt, error) =>
-      log("task.retried", "warn", `attempt ${attempt} failed: ${error.message}`, { task }),
+    taskRetried: (task, { number, max, message, seconds }) =>
+      log("task.retried", "warn", `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`, {
+        task,
+      }),
     taskFinished: (task, result, milliseconds) =>
-      log("task.finished", result.status === "success" ? "info" : "error", describe(result, milliseconds), { task }),
+      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
     finished(tasks, cancelledBy) {
-      const failed = Object.values(tasks).some((task) => task.status !== "success");
+      const outcome = outcomeOf(Object.values(tasks), cancelledBy);
       return exit.finish({
         time: new Date().toISOString(),
-        level: failed ? "error" : "info",
+        level: outcome.status === "success" ? "info" : "error",
         event: "run.finished",
         execution,
-        ...outcomeOf(failed, cancelledBy),
+        ...outcome,
         durationMs: Math.round(performance.now() - began),
         tasks,
       });
@@ -62,13 +78,25 @@ export function createRunJournal(execution: string, exit: MaskedExit): RunJourna
   };
 }
 
-function outcomeOf(failed: boolean, cancelledBy: CancelledBy | null): Pick<RunFinished, "status" | "cancelledBy"> {
-  if (!failed) return { status: "success" };
-  return cancelledBy === null ? { status: "failed" } : { status: "cancelled", cancelledBy };
+const LEVELS: Readonly<Record<TaskResult["status"], LogLevel>> = {
+  success: "info",
+  failed: "error",
+  skipped: "error",
+  cancelled: "error",
+};
+
+function outcomeOf(
+  tasks: readonly TaskResult[],
+  cancelledBy: CancelledBy | null,
+): Pick<RunFinished, "status" | "cancelledBy"> {
+  if (cancelledBy !== null && tasks.some((task) => task.status === "cancelled"))
+    return { status: "cancelled", cancelledBy };
+  return { status: tasks.every((task) => task.status === "success") ? "success" : "failed" };
 }
 
 function describe({ status, error }: TaskResult, milliseconds: number | null): string {
-  if (status === "skipped") return "skipped: a task that it needs did not succeed";
   if (error !== undefined) return `failed: ${error.message}`;
+  if (status === "skipped") return "skipped: a task that it needs did not succeed";
+  if (status === "cancelled") return milliseconds === null ? "cancelled before it started" : "cancelled";
   return `succeeded in ${Math.round(milliseconds ?? 0)} ms`;
 }

@@ -5,18 +5,20 @@ import type { TaskResult } from "./run-event.ts";
 /** How one task is run, or not. Neither rejects: it tells how the task ended. */
 export interface TaskRunner<T> {
   run(task: T): Promise<TaskResult>;
-  skip(task: T): TaskResult;
+  /** The task does not start. */
+  leaveOut(task: T, status: "skipped" | "cancelled"): TaskResult;
 }
 
 /**
  * Runs each task once all tasks it needs have succeeded, at most `concurrency` at a time; independent ones in parallel. A task
- * whose need has failed or was skipped is skipped.
+ * whose need has failed or was skipped is skipped; nothing starts after the signal.
  */
 export async function runTasks<T extends Pick<Task, "id" | "needs">>(
   tasks: readonly T[],
   concurrency: number,
+  signal: AbortSignal,
   runner: TaskRunner<T>,
-): Promise<Record<string, TaskResult>> {
+): Promise<void> {
   const limit = pLimit(concurrency);
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const started = new Map<string, Promise<TaskResult>>();
@@ -31,11 +33,10 @@ export async function runTasks<T extends Pick<Task, "id" | "needs">>(
   async function start(task: T): Promise<TaskResult> {
     const needs = task.needs.flatMap((id) => byId.get(id) ?? []);
     const results = await Promise.all(needs.map(result));
-    return results.every(({ status }) => status === "success")
-      ? await limit(() => runner.run(task))
-      : runner.skip(task);
+    if (results.some(({ status }) => status === "failed" || status === "skipped"))
+      return runner.leaveOut(task, "skipped");
+    return await limit(async () => (signal.aborted ? runner.leaveOut(task, "cancelled") : await runner.run(task)));
   }
 
-  const results = await Promise.all(tasks.map(async (task) => [task.id, await result(task)] as const));
-  return Object.fromEntries(results);
+  await Promise.all(tasks.map(result));
 }

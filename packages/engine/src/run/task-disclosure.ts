@@ -8,8 +8,9 @@ import type { RunJournal } from "./run-journal.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { findSecretOutputs } from "./secret-outputs.ts";
 import { secretTexts } from "./secret-texts.ts";
+import type { TaskFailure } from "./task-failure.ts";
 import { createLineLog, createTaskPrinter, type LineLog } from "./task-printer.ts";
-import { withholdMessage, withoutExcerpt } from "./withheld-error.ts";
+import { withholdMessage } from "./withheld-error.ts";
 
 /** What one attempt may show. */
 export interface AttemptDisclosure {
@@ -17,7 +18,7 @@ export interface AttemptDisclosure {
   /** Masks a value that the action names. */
   readonly mask: MaskFunction;
   /** Calls the action: what is printed in it is the task's. */
-  run<T>(action: () => Promise<T>): Promise<T>;
+  run<T>(action: () => T): T;
 }
 
 /** What all tasks of a run share. */
@@ -78,14 +79,13 @@ export class TaskDisclosure {
         if (!isHidden()) journal.taskLog(id, level, message, data);
       },
       mask: (value, name) => this.#mask(value, name),
-      run: async (action) => {
-        try {
-          return await (output === null ? action() : output.inTask(printer, action));
-        } catch (error) {
-          throw this.#holds ? withholdMessage(error) : withoutExcerpt(error);
-        }
-      },
+      run: (action) => (output === null ? action() : output.inTask(printer, action)),
     };
+  }
+
+  /** What may be told of a failure of the action. */
+  disclose(failure: TaskFailure): TaskFailure {
+    return this.#holds ? withholdMessage(failure) : failure;
   }
 
   /** The attempt has failed: what it has shown, and is held, is forgotten. */

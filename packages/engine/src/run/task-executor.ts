@@ -1,72 +1,113 @@
-import { once, setMaxListeners } from "node:events";
-import { type ActionContext, invokeAction, PluginInputError } from "@autokestra/plugin-sdk";
+import { setMaxListeners } from "node:events";
+import { setTimeout } from "node:timers/promises";
+import { type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
 import { AutokestraError, formatReference, type Reference, type SecretScope } from "@autokestra/secrets-core";
 import { resolveTemplates } from "@autokestra/secrets-resolver";
-import pRetry, { AbortError } from "p-retry";
 import type { ReadyTask } from "./prepare-run.ts";
+import { planNextAttempt } from "./retry-policy.ts";
+import type { LogLevel } from "./run-event.ts";
+import { TaskAttempt } from "./task-attempt.ts";
 import type { AttemptDisclosure } from "./task-disclosure.ts";
-
-const MAX_BACKOFF_SECONDS = 60;
+import { describeThrown, type TaskFailure, toText } from "./task-failure.ts";
+import { readOutput } from "./to-json.ts";
 
 /** What the executor tells of a task while it runs. */
 export interface TaskObserver {
   /** An attempt begins. */
   attempt(): AttemptDisclosure;
-  retried(attempt: number, error: Error): void;
+  /**
+   * An attempt has failed, and another one follows.
+   *
+   * @param attempt which one, from 1
+   * @param seconds until the next one
+   */
+  retried(attempt: number, failure: TaskFailure, seconds: number): void;
+  /** The action has failed once more after its attempt had ended. */
+  failedLate(failure: TaskFailure): void;
+  /** What is told of a failure instead, where it may hold what is secret; else the failure itself. */
+  readonly disclose: (failure: TaskFailure) => TaskFailure;
 }
 
 /** The values that references other than secrets stand for. */
 export interface RunValues {
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** Outputs of the tasks that have succeeded: as they are, for other tasks only. */
+  /** Outputs of the tasks that have succeeded, as JSON holds them: not masked, for other tasks only. */
   readonly outputs: ReadonlyMap<string, unknown>;
   readonly execution: ActionContext["execution"];
 }
 
-/** Resolves a task's inputs at the last moment, calls its action, again where the task says so. */
-export interface WorkflowTaskExecutor {
-  /**
-   * @returns the output of the action
-   * @throws what the last attempt threw: not masked yet, for the masked exit only
-   */
-  execute(task: ReadyTask, observer: TaskObserver): Promise<unknown>;
+/** What ends the tasks of a run. */
+export interface RunLimits {
+  /** Cancels the run. */
+  readonly signal: AbortSignal;
+  /** Somebody can do so, other than the run itself. */
+  readonly isCancellable: boolean;
+  /** What is left of the run; Infinity where it has no limit. */
+  readonly secondsLeft: () => number;
+  /** The attempts that run, by task. */
+  readonly running: Map<string, TaskAttempt>;
 }
 
-/** @param signal ends all tasks */
-export function createTaskExecutor(scope: SecretScope, values: RunValues, signal: AbortSignal): WorkflowTaskExecutor {
+/** How a task ended. A failure is not masked yet: it is for the masked exit only. */
+export type TaskOutcome =
+  | { readonly status: "success"; readonly output: unknown }
+  | { readonly status: "failed"; readonly failure: TaskFailure }
+  | { readonly status: "cancelled" };
+
+/** Resolves a task's inputs at the last moment, calls its action, again where the task says so. */
+export interface WorkflowTaskExecutor {
+  execute(task: ReadyTask, observer: TaskObserver): Promise<TaskOutcome>;
+}
+
+export function createTaskExecutor(scope: SecretScope, values: RunValues, limits: RunLimits): WorkflowTaskExecutor {
+  const { signal, isCancellable, secondsLeft, running } = limits;
   // Every task that runs listens to it; more than ten are no leak.
   setMaxListeners(0, signal);
 
   async function attempt(task: ReadyTask, observer: TaskObserver, number: number): Promise<unknown> {
-    const attemptSignal = withTimeout(signal, task.timeoutSeconds);
+    const { timeoutSeconds, action } = task;
+    const onLateFailure = (failure: TaskFailure) => observer.failedLate(observer.disclose(failure));
     const inputs = resolveTemplates(task.inputs, (reference) => lookup(reference, scope, values));
+    const own = new TaskAttempt({ timeoutSeconds, cancelSignal: signal, isCancellable, onLateFailure });
     const shown = observer.attempt();
     const context: ActionContext = {
       log: createLog(shown),
-      signal: attemptSignal,
+      signal: own.signal,
       task: { id: task.id, type: task.type, attempt: number },
       execution: values.execution,
       mask: shown.mask,
     };
-    const work = shown.run(async () => await invokeAction(task.action, inputs, context));
-    return await untilAborted(work, attemptSignal, task.timeoutSeconds);
+    running.set(task.id, own);
+    try {
+      return await own.run(async () =>
+        readOutput(await shown.run(async () => await invokeAction(action, inputs, context))),
+      );
+    } finally {
+      running.delete(task.id);
+    }
   }
 
   return {
     async execute(task, observer) {
-      const { max = 0, backoffSeconds = 0 } = task.retry ?? {};
-      return await pRetry(async (number) => await attempt(task, observer, number).catch(rejectWithError), {
-        retries: max,
-        minTimeout: backoffSeconds * 1000,
-        maxTimeout: Math.max(backoffSeconds, MAX_BACKOFF_SECONDS) * 1000,
-        randomize: true,
-        signal,
-        onFailedAttempt({ error, attemptNumber, retriesLeft }) {
-          if (retriesLeft > 0) observer.retried(attemptNumber, error);
-        },
-      });
+      for (let number = 1; !signal.aborted; number++) {
+        try {
+          return { status: "success", output: await attempt(task, observer, number) };
+        } catch (thrown) {
+          if (signal.aborted) break;
+          const next = planNextAttempt(task.retry, number, observer.disclose(describeThrown(thrown)), secondsLeft());
+          if ("failure" in next) return { status: "failed", failure: next.failure };
+          observer.retried(number, next.cause, next.seconds);
+          await waitUnlessAborted(next.seconds, signal);
+        }
+      }
+      return { status: "cancelled" };
     },
   };
+}
+
+/** Ends at once where the signal comes. */
+async function waitUnlessAborted(seconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(seconds * 1000, undefined, { signal }).catch(() => undefined);
 }
 
 function lookup(reference: Reference, scope: SecretScope, { inputs, outputs, execution }: RunValues): unknown {
@@ -97,38 +138,11 @@ function walk(reference: Reference & { root: "tasks" }, output: unknown): unknow
   return value;
 }
 
-function withTimeout(signal: AbortSignal, seconds: number | undefined): AbortSignal {
-  return seconds === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
-}
-
-/** Does not wait for an action that ignores its signal. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, seconds: number | undefined): Promise<T> {
-  const settled = new AbortController();
-  const aborted = once(signal, "abort", { signal: settled.signal }).then(() => {
-    throw new Error(isTimeout(signal) ? `timed out after ${seconds} s` : "cancelled");
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    settled.abort();
-  }
-}
-
-function isTimeout(signal: AbortSignal): boolean {
-  return signal.reason instanceof Error && signal.reason.name === "TimeoutError";
-}
-
-function createLog({ log }: AttemptDisclosure): ActionContext["log"] {
-  return {
-    debug: (message, data) => log("debug", message, data),
-    info: (message, data) => log("info", message, data),
-    warn: (message, data) => log("warn", message, data),
-    error: (message, data) => log("error", message, data),
-  };
-}
-
-/** A plugin may throw anything. Inputs that do not fit will not fit the next time either. */
-function rejectWithError(thrown: unknown): never {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  throw error instanceof PluginInputError || error instanceof AutokestraError ? new AbortError(error) : error;
+/** A plugin may log anything. */
+function createLog(shown: AttemptDisclosure): ActionContext["log"] {
+  const at =
+    (level: LogLevel): ActionContext["log"][LogLevel] =>
+    (message, data) =>
+      shown.log(level, toText(message), data);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

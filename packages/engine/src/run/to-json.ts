@@ -1,23 +1,52 @@
+import { EngineFailure, isInstance } from "./task-failure.ts";
+
 /** What JSON holds of a value: a line of a log must not fail because of what is in it. */
 export function toJson(value: unknown): unknown {
   try {
-    const text: string | undefined = JSON.stringify(value, createReplacer());
-    return text === undefined ? undefined : JSON.parse(text);
+    return copyAsJson(value, () => "[circular]");
   } catch {
     // Nested too deep, or its own toJSON throws.
     return "[no JSON]";
   }
 }
 
-/** Writes a circle as `[circular]`, a bigint as its digits, and what JSON would write as `{}` by its content. */
-function createReplacer() {
+/**
+ * What JSON holds of the output of a task: a copy, which other tasks can read without running code of the action.
+ *
+ * @throws EngineFailure `OUTPUT_UNREADABLE` for what JSON cannot hold; its message has nothing of the output
+ */
+export function readOutput(output: unknown): unknown {
+  try {
+    return copyAsJson(output, () => {
+      throw new CircleError();
+    });
+  } catch (error) {
+    throw new EngineFailure("OUTPUT_UNREADABLE", `the output of the action cannot be read: ${whyUnreadable(error)}`);
+  }
+}
+
+class CircleError extends Error {}
+
+/** @param error may be anything: code of the output can have thrown it */
+function whyUnreadable(error: unknown): string {
+  if (isInstance(error, CircleError)) return "it contains itself";
+  return isInstance(error, RangeError) ? "it is too large, or nested too deep" : "a part of it throws when it is read";
+}
+
+function copyAsJson(value: unknown, onCircle: () => unknown): unknown {
+  const text: string | undefined = JSON.stringify(value, createReplacer(onCircle));
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** Writes a bigint as its digits, and what JSON would write as `{}` by its content. */
+function createReplacer(onCircle: () => unknown) {
   /** From the outermost to the innermost: what is written, and what it is written for. */
   const path: { readonly written: unknown; readonly item: object }[] = [];
   return function (this: unknown, _key: string, item: unknown): unknown {
     if (typeof item === "bigint") return String(item);
     if (typeof item !== "object" || item === null) return item;
     while (path.length > 0 && path.at(-1)?.written !== this) path.pop();
-    if (path.some((outer) => outer.item === item)) return "[circular]";
+    if (path.some((outer) => outer.item === item)) return onCircle();
     const written = contentOf(item);
     path.push({ written, item });
     return written;

@@ -13,6 +13,8 @@ export interface Workflow {
   readonly secrets: readonly string[];
   readonly inputs: Readonly<Record<string, InputDeclaration>>;
   readonly trigger?: Trigger;
+  /** For the whole run. Default: no limit. */
+  readonly timeoutSeconds?: number;
   readonly tasks: readonly Task[];
 }
 
@@ -52,7 +54,7 @@ export interface Task {
   readonly retry?: Retry;
   /** What in its output is secret: paths such as `body.access_token` or `body.items.*.token`. Default none. */
   readonly secretOutputs?: readonly string[];
-  /** For one attempt. Default: no limit but the action's own. */
+  /** For one attempt. Default: 300. */
   readonly timeoutSeconds?: number;
 }
 
@@ -61,7 +63,12 @@ export interface Retry {
   readonly max: number;
   /** The pause before the second attempt; it doubles from there, with jitter, up to a minute. Default 1. */
   readonly backoffSeconds: number;
+  /** What is tried again. Default: all but statuses that another attempt does not change. Never inputs that do not fit. */
+  readonly on?: readonly RetryReason[];
 }
+
+/** An HTTP status, the end of the time for one attempt, no connection or a broken one, or any other error. */
+export type RetryReason = number | "timeout" | "network" | "error";
 
 const timeZoneError = {
   error: "must be the name of a time zone, such as Europe/Berlin",
@@ -70,6 +77,10 @@ const timeZoneError = {
 
 const identifier = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
 const seconds = z.number().positive().max(86_400);
+
+const retryReason = z.union([z.int().min(300).max(599), z.enum(["timeout", "network", "error"])], {
+  error: "must be a status from 300 to 599, timeout, network or error",
+});
 
 const schemas = {
   input: z
@@ -88,7 +99,11 @@ const schemas = {
     missed: z.enum(["skip", "once"]).exactOptional(),
     overlap: z.enum(["skip", "allow"]).exactOptional(),
   }),
-  retry: z.strictObject({ max: z.int().min(0).max(100), backoffSeconds: z.number().min(0).max(3600).default(1) }),
+  retry: z.strictObject({
+    max: z.int().min(0).max(100),
+    backoffSeconds: z.number().min(0).max(3600).default(1),
+    on: z.array(retryReason).min(1).exactOptional(),
+  }),
 };
 
 const outputPath = z
@@ -113,6 +128,7 @@ const workflow = z.strictObject({
   secrets: z.array(z.string()).default([]),
   inputs: z.record(identifier, schemas.input).default({}),
   trigger: schemas.trigger.exactOptional(),
+  timeoutSeconds: seconds.exactOptional(),
   tasks: z.array(task).min(1, "needs at least one task"),
 });
 

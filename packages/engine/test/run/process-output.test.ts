@@ -123,7 +123,7 @@ describe("KM6: what a plugin prints itself", () => {
 
   it("refuses what the stream refuses", async () => {
     const { finished } = await printing(() => process.stdout.write(7 as never));
-    expect(finished.tasks["a"]?.error).toEqual({ name: "TypeError", message: "no chunk" });
+    expect(finished.tasks["a"]?.error).toMatchObject({ name: "TypeError", message: "no chunk" });
   });
 
   it("masks a value of another run that is open", async () => {

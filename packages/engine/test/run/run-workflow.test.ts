@@ -163,9 +163,12 @@ describe("runWorkflow", () => {
     expect(finished.status).toBe("failed");
     expect(finished.tasks["a"]).toEqual({
       status: "failed",
-      error: { name: "RangeError", message: "cannot ***SECRET***" },
+      error: { name: "RangeError", code: "TASK_FAILED", message: "cannot ***SECRET***" },
     });
-    expect(finished.tasks["b"]).toEqual({ status: "failed", error: { name: "Error", message: "***SECRET***" } });
+    expect(finished.tasks["b"]).toEqual({
+      status: "failed",
+      error: { name: "Error", code: "TASK_FAILED", message: "***SECRET***" },
+    });
     expect(events.filter(({ event }) => event === "task.retried")).toHaveLength(1);
     expectNoSecret(out);
   });
@@ -196,10 +199,10 @@ describe("runWorkflow", () => {
     expectNoSecret(out.join(""));
   });
 
-  it("prints data that JSON cannot hold, masked, as far as it can", async () => {
+  it("prints data that JSON cannot hold, masked, as far as it can, and takes no output that contains itself", async () => {
     const { out, finished } = await run('\n  - { id: a, type: test/do.odd, inputs: { text: "{{ secrets.TOKEN }}" } }');
     const data = { big: "10", map: { text: "***SECRET***" }, self: "[circular]" };
-    expect(finished.tasks["a"]).toEqual({ status: "success", output: data });
+    expect(finished.tasks["a"]?.error?.message).toBe("the output of the action cannot be read: it contains itself");
     expect(out).toContain(`"message":"odd","data":${JSON.stringify(data)}`);
   });
 
@@ -301,7 +304,7 @@ describe("runWorkflow", () => {
 `,
       { signal: cancel.signal },
     );
-    expect(Object.values(finished.tasks).map(({ status }) => status)).toEqual(["failed", "failed", "skipped"]);
+    expect(Object.values(finished.tasks).map(({ status }) => status)).toEqual(["cancelled", "cancelled", "cancelled"]);
     expect(finished).toMatchObject({ status: "cancelled", cancelledBy: "user" });
   });
 

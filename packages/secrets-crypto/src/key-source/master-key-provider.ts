@@ -38,6 +38,19 @@ export interface MasterKeyOptions {
 /** What was in the environments of this process, or why it is no key. */
 const taken = new WeakMap<NodeJS.ProcessEnv, KeyContent | AutokestraError>();
 
+/** The environments that a program has asked to leave the key in. */
+const kept = new WeakSet<NodeJS.ProcessEnv>();
+
+/**
+ * Takes the key out of the environment before foreign code runs that could read it there. It is kept for later providers. Does
+ * nothing where a provider was told to leave it.
+ *
+ * @param env default: `process.env`
+ */
+export function takeKeyVariable(env: NodeJS.ProcessEnv = process.env): void {
+  if (!kept.has(env)) takeVariable({ env });
+}
+
 /**
  * The key file that is read, and made where there is none: the named one, else that of `AUTOKESTRA_SECRET_KEY_FILE`, else
  * `secret.key` in the key folder; null where there is no key folder.
@@ -101,6 +114,7 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
 /** A key that stays in the environment is inherited by every child process and printed by every crash report. */
 function takeVariable({ env = process.env, keepInEnvironment }: MasterKeyOptions): KeyContent | AutokestraError | null {
   const text = env[KEY_VARIABLE] ?? "";
+  if (keepInEnvironment === true) kept.add(env);
   if (keepInEnvironment === true && text !== "") return parseVariable(text);
   if (text !== "") taken.set(env, parseVariable(text));
   if (keepInEnvironment !== true) delete env[KEY_VARIABLE];
