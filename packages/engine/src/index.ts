@@ -20,7 +20,16 @@ export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./histo
 export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";
 export * from "./import/index.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
-export type { CancelledBy, LogEvent, LogLevel, RunEvent, RunFinished, RunSink, TaskResult } from "./run/run-event.ts";
+export type {
+  CancelledBy,
+  LogEvent,
+  LogLevel,
+  RunEvent,
+  RunFinished,
+  RunSink,
+  TaskErrorInfo,
+  TaskResult,
+} from "./run/run-event.ts";
 export { collectInputs, type SecretInputSources } from "./run/run-inputs.ts";
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { type BackupReport, backUpStore } from "./secrets/back-up-store.ts";
@@ -38,4 +47,4 @@ export type { Position } from "./workflow/code-frame.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type FindingCode, type Problem, type Severity, WorkflowError } from "./workflow/problem.ts";
-export type { InputDeclaration, InputType, Retry, Task, Trigger, Workflow } from "./workflow/workflow.ts";
+export type { InputDeclaration, InputType, Retry, RetryReason, Task, Trigger, Workflow } from "./workflow/workflow.ts";

@@ -22,6 +22,9 @@ export interface GuardedRun {
 /** What Node ends a process with whose top level waits for what never comes. */
 const UNSETTLED_EXIT = 13;
 
+/** Called with the process as `this`. */
+type Method = (this: unknown, ...args: never[]) => unknown;
+
 const attempts = new AsyncLocalStorage<GuardedAttempt | undefined>();
 const openRuns = new Set<GuardedRun>();
 let isInstalled = false;
@@ -54,7 +57,8 @@ export function outsideAttempts<T>(work: () => T): T {
 function install(): void {
   if (isInstalled) return;
   isInstalled = true;
-  const { emit, kill } = process;
+  const emit: Method = Reflect.get(process, "emit");
+  const kill: Method = Reflect.get(process, "kill");
   Object.assign(process, {
     emit(...args: readonly [unknown, ...unknown[]]): unknown {
       const [event, detail] = args;
@@ -67,7 +71,7 @@ function install(): void {
       attempt.fail(detail);
       return true;
     },
-    kill(...args: Parameters<typeof kill>): true {
+    kill(...args: readonly [number, (string | number)?]): unknown {
       // The system would end the process before anything could be recorded.
       if (attempts.getStore() !== undefined && endsThisProcess(...args)) process.exit(1);
       return Reflect.apply(kill, process, args);

@@ -7,7 +7,8 @@ const MAX_WAIT_SECONDS = 300;
 
 /** How systems and HTTP clients call it that no connection came about or that it broke. */
 const NETWORK_CODE =
-  /^(ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|ENOTFOUND|EAI_[A-Z]+|ETIMEDOUT|EPIPE|EADDRNOTAVAIL|UND_ERR_[A-Z_]+|NETWORK(_[A-Z]+)*)$/;
+  /^(ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|ENOTFOUND|EAI_[A-Z]+|ETIMEDOUT|EPIPE|EADDRNOTAVAIL|UND_ERR_[A-Z_]+|([A-Z]+_)?NETWORK(_[A-Z]+)*)$/;
+const TIMEOUT_CODE = /^(TIMED_OUT|[A-Z_]+_TIMEOUT)$/;
 
 /** What comes after a failed attempt: another one in `seconds`, or the end of the task. */
 export type NextAttempt = { readonly seconds: number; readonly cause: TaskFailure } | { readonly failure: TaskFailure };
@@ -49,9 +50,9 @@ function mayRetry(failure: TaskFailure, on: readonly RetryReason[] | undefined):
   return failure.status === undefined || isRetryableStatus(failure.status);
 }
 
-function reasonOf({ status, code, isOurs }: TaskFailure): RetryReason {
+function reasonOf({ status, code, name }: TaskFailure): RetryReason {
   if (status !== undefined) return status;
-  if (isOurs && code === "TIMED_OUT") return "timeout";
+  if (name === "TimeoutError" || TIMEOUT_CODE.test(code)) return "timeout";
   return NETWORK_CODE.test(code) ? "network" : "error";
 }
 

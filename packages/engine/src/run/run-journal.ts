@@ -5,7 +5,7 @@ import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from ".
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
 /** An attempt after which another one comes. */
-export interface FailedAttempt {
+interface FailedAttempt {
   /** From 1. */
   readonly number: number;
   /** How many there can be. */

@@ -51,9 +51,7 @@ export class TaskAttempt implements GuardedAttempt {
     cancelSignal.addEventListener("abort", cancel, { once: true });
     if (cancelSignal.aborted) cancel();
     try {
-      // A turn later, so that rejections that nobody handles are there.
-      const settled = inAttempt(this, work).finally(async () => await setImmediate());
-      return await Promise.race([settled, failed]);
+      return await Promise.race([inAttempt(this, async () => await settle(work)), failed]);
     } finally {
       this.#reject = null;
       clearTimeout(timer);
@@ -75,5 +73,14 @@ export class TaskAttempt implements GuardedAttempt {
     this.#reject?.(failure);
     // Listeners of the action run in it.
     inAttempt(this, () => this.#controller.abort(reason));
+  }
+}
+
+/** A turn later than the work itself, so that rejections that nobody handles have been told. */
+async function settle<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    await setImmediate();
   }
 }

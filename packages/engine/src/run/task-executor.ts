@@ -49,7 +49,7 @@ export interface RunLimits {
 }
 
 /** How a task ended. A failure is not masked yet: it is for the masked exit only. */
-export type TaskOutcome =
+type TaskOutcome =
   | { readonly status: "success"; readonly output: unknown }
   | { readonly status: "failed"; readonly failure: TaskFailure }
   | { readonly status: "cancelled" };

@@ -45,7 +45,8 @@ export function describeThrown(thrown: unknown): TaskFailure {
   const name = read(thrown, "name");
   return {
     name: typeof name === "string" && NAME.test(name) ? name : "Error",
-    code: isInput ? "INPUT_INVALID" : readCode(thrown),
+    // fetch says only in the cause what has happened.
+    code: isInput ? "INPUT_INVALID" : (readCode(thrown) ?? readCode(read(thrown, "cause")) ?? DEFAULT_CODE),
     message: readMessage(thrown),
     ...(status === undefined ? {} : { status }),
     retryable: !isInput && !isInstance(thrown, AutokestraError) && read(thrown, "retryable") !== false,
@@ -68,9 +69,9 @@ function readStatus(thrown: unknown): number | undefined {
   return typeof status === "number" && Number.isInteger(status) && status >= 100 && status <= 599 ? status : undefined;
 }
 
-function readCode(thrown: unknown): string {
+function readCode(thrown: unknown): string | undefined {
   const code = read(thrown, "code");
-  return typeof code === "string" && CODE.test(code) ? code : DEFAULT_CODE;
+  return typeof code === "string" && CODE.test(code) ? code : undefined;
 }
 
 function readMessage(thrown: unknown): string {
@@ -82,7 +83,7 @@ function readMessage(thrown: unknown): string {
   if (typeof message === "string" && message.endsWith(" is not valid JSON")) return "a text is not valid JSON";
   if (typeof message === "string" && message !== "") return message;
   const code = readCode(thrown);
-  if (code !== DEFAULT_CODE) return code;
+  if (code !== undefined) return code;
   return message === ""
     ? "the action threw an error without a message"
     : "the action threw something without a readable message";
