@@ -1,9 +1,9 @@
 import { type Action, defineAction, type LogLevel, z } from "@autokestra/plugin-sdk";
-import { type TextOrJson, textOrJson } from "../text-or-json.ts";
+import { textOrJson } from "../text-or-json.ts";
 
 /** A message that is not text is logged in its compact JSON form. */
 export interface LogInput {
-  readonly message: TextOrJson;
+  readonly message: string;
   readonly level: LogLevel;
 }
 
@@ -18,6 +18,6 @@ export const logAction: Action<LogInput, void> = defineAction({
   input,
   textInputs: ["message"],
   run({ message, level }, context) {
-    context.log[level](message.text);
+    context.log[level](message);
   },
 });

@@ -13,8 +13,8 @@ export function openDeadline(seconds: number, cancelled: AbortSignal): Deadline 
   const controller = new AbortController();
   // Every hop of a chain of redirects may open a socket that listens.
   setMaxListeners(0, controller.signal);
-  const cancel = () => controller.abort(new HttpFailure("cancelled"));
-  const expire = () => controller.abort(new HttpFailure(`no complete response within ${seconds} s`));
+  const cancel = () => controller.abort(new HttpFailure("HTTP_CANCELLED", "cancelled"));
+  const expire = () => controller.abort(new HttpFailure("HTTP_TIMEOUT", `no complete response within ${seconds} s`));
   const timer = setTimeout(expire, seconds * 1000);
   cancelled.addEventListener("abort", cancel, { once: true });
   if (cancelled.aborted) cancel();

@@ -11,6 +11,9 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompr
   ["br", promisify(brotliDecompress)],
 ]);
 
+/** Said of a response that is larger on the wire, and of one that is only after decompression. */
+export const TOO_LARGE = "the response is larger than maxResponseBytes";
+
 /**
  * Undoes the content encoding of a response (RFC 9110, 8.4). One encoding only: a bomb in a bomb has no honest use.
  *
@@ -21,13 +24,13 @@ export async function decompress(bytes: Uint8Array, encoding: string, maxBytes: 
   const name = encoding.trim().toLowerCase();
   if (name === "" || name === "identity" || bytes.length === 0) return bytes;
   const decompressor = DECOMPRESSORS.get(name);
-  if (!decompressor) throw new HttpFailure("the response is compressed in another way than gzip, deflate or br");
+  if (!decompressor) {
+    throw new HttpFailure("HTTP_RESPONSE", "the response is compressed in another way than gzip, deflate or br");
+  }
   try {
     return await decompressor(bytes, { maxOutputLength: maxBytes });
   } catch (error) {
     const large = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
-    throw new HttpFailure(
-      large ? "the response is larger than maxResponseBytes" : "the compressed response is damaged",
-    );
+    throw new HttpFailure("HTTP_RESPONSE", large ? TOO_LARGE : "the compressed response is damaged");
   }
 }

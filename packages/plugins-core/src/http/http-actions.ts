@@ -15,13 +15,14 @@ function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly st
 
 /** `core/http.request`. */
 export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
-  description: "Sends an HTTP request. Responses of 400 and above are results; a network error fails the task.",
+  description: "Sends an HTTP request. A status of 400 and above fails the task.",
   input: requestSchema,
   textInputs,
   output: httpResponseSchema,
   async run(request, { signal, mask, task }) {
-    const response = await sendRequest(request, signal);
+    const { response, failure } = await sendRequest(request, signal);
     for (const { path, value } of findCredentials(response)) mask(value, `tasks.${task.id}.output.${path}`);
+    if (failure !== null) throw failure;
     return response;
   },
 });

@@ -1,14 +1,15 @@
 import { z } from "@autokestra/plugin-sdk";
-import { textOrJson } from "../text-or-json.ts";
 import { authorizationSchema } from "./authorization.ts";
 import type { Hop } from "./hop.ts";
 import type { FollowRedirects } from "./next-hop.ts";
+import { encodeBody } from "./request-body.ts";
 import { headersSchema } from "./request-headers.ts";
-import { addQuery, querySchema, urlSchema } from "./request-url.ts";
+import { addQuery, parametersSchema, urlSchema } from "./request-url.ts";
 import type { ResponseFormat } from "./response-body.ts";
+import type { StatusRules } from "./status-failure.ts";
 
 /** The input of `core/http.request` once it is checked: ready to be sent. */
-export interface HttpRequest {
+export interface HttpRequest extends StatusRules {
   readonly first: Hop;
   /** For everything together: connection, redirects, body. */
   readonly timeoutSeconds: number;
@@ -24,18 +25,21 @@ const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 const shared = z.strictObject({
   url: urlSchema,
-  query: querySchema.optional(),
+  query: parametersSchema.optional(),
   headers: headersSchema.optional(),
   auth: authorizationSchema.optional(),
   timeoutSeconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).default(30),
   followRedirects: z.enum(["same-origin", "always", "never"]).default("same-origin"),
+  failOnStatus: z.boolean().default(true),
+  allowStatus: z.array(z.int().min(400).max(599)).default([]),
   maxResponseBytes: z.int().positive().max(MAX_RESPONSE_BYTES).default(DEFAULT_RESPONSE_BYTES),
   response: z.enum(["auto", "json", "text", "base64"]).default("auto"),
 });
 
 const full = shared.extend({
   method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]).default("GET"),
-  body: textOrJson.optional(),
+  body: z.unknown().optional(),
+  form: parametersSchema.optional(),
 });
 
 /** The input of `core/http.request`. */
@@ -47,7 +51,7 @@ export const getSchema: z.ZodType<HttpRequest> = shared.transform((input, contex
 );
 
 function prepare(input: z.output<typeof full>, context: z.RefinementCtx): HttpRequest {
-  const { method, url, query = new URLSearchParams(), headers = {}, auth, body, ...options } = input;
+  const { method, url: target, query = new URLSearchParams(), headers = {}, auth, body, form, ...options } = input;
   if (auth !== undefined && Object.hasOwn(headers, "authorization")) {
     context.addIssue({
       code: "custom",
@@ -55,13 +59,17 @@ function prepare(input: z.output<typeof full>, context: z.RefinementCtx): HttpRe
       params: { expected: "auth or an Authorization header, not both" },
     });
   }
-  const contentType = body?.json ? { "content-type": "application/json" } : {};
-  const authorization = auth === undefined ? {} : { authorization: auth };
+  const { text, contentType } = encodeBody({ body, form, contentType: headers["content-type"] }, context);
   const first = {
     method,
-    url: addQuery(url, query),
-    headers: { ...contentType, ...headers, ...authorization },
-    body: body?.text,
+    url: addQuery(target.url, query),
+    origin: target.origin,
+    headers: {
+      ...(contentType === undefined ? {} : { "content-type": contentType }),
+      ...headers,
+      ...(auth === undefined ? {} : { authorization: auth }),
+    },
+    body: text,
   };
   return { first, ...options };
 }

@@ -1,9 +1,12 @@
 import type { Hop } from "./hop.ts";
+import { HttpFailure } from "./http-failure.ts";
+import { writtenOrigin } from "./request-url.ts";
 
 /** Which redirects are followed. An origin is scheme, host and port: from https to http is another one. */
 export type FollowRedirects = "same-origin" | "always" | "never";
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const NOT_MODIFIED = 304;
 
 /** These describe a body and go when it goes (Fetch standard, HTTP-redirect fetch). */
 const BODY_HEADERS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
@@ -15,25 +18,39 @@ const BODY_HEADERS = ["content-encoding", "content-language", "content-length", 
  * comes back when a later redirect returns to the first origin.
  *
  * @param location the response header of that name
+ * @throws HttpFailure `HTTP_REDIRECT` where the response is a redirect that cannot or must not be followed
  */
 export function nextHop(hop: Hop, status: number, location: unknown, follow: FollowRedirects): Hop | null {
-  const url = REDIRECTS.has(status) ? resolveLocation(location, hop.url) : null;
-  if (url === null || follow === "never") return null;
-  const sameOrigin = url.origin === hop.url.origin;
-  if (!sameOrigin && follow === "same-origin") return null;
+  if (status < 300 || status > 399 || status === NOT_MODIFIED || follow === "never") return null;
+  if (!REDIRECTS.has(status)) throw notFollowed("this status leads to no single place");
+  const target = resolveLocation(location, hop);
+  if (target === null) throw notFollowed("the redirect has no usable location");
+  const sameOrigin = target.url.origin === hop.url.origin;
+  if (!sameOrigin && follow === "same-origin") {
+    throw new HttpFailure(
+      "HTTP_REDIRECT",
+      `it redirects to another origin, ${target.origin}; \`followRedirects: always\` goes there without headers and body`,
+    );
+  }
   const toGet = status === 303 ? hop.method !== "HEAD" : status <= 302 && hop.method === "POST";
   const method = toGet ? "GET" : hop.method;
-  if (!sameOrigin) return { method, url, headers: {}, body: undefined };
-  return toGet ? { method, url, headers: withoutBodyHeaders(hop.headers), body: undefined } : { ...hop, url };
+  if (!sameOrigin) return { method, ...target, headers: {}, body: undefined };
+  return toGet
+    ? { method, ...target, headers: withoutBodyHeaders(hop.headers), body: undefined }
+    : { ...hop, ...target };
 }
 
-function resolveLocation(location: unknown, base: URL): URL | null {
-  if (typeof location !== "string" || !URL.canParse(location, base.href)) return null;
+function notFollowed(reason: string): HttpFailure {
+  return new HttpFailure("HTTP_REDIRECT", `${reason}; \`followRedirects: never\` gives the response as it is`);
+}
+
+function resolveLocation(location: unknown, { url: base, origin }: Hop): Pick<Hop, "url" | "origin"> | null {
+  if (typeof location !== "string" || location === "" || !URL.canParse(location, base.href)) return null;
   const url = new URL(location, base);
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
   url.username = "";
   url.password = "";
-  return url;
+  return { url, origin: url.origin === base.origin ? origin : writtenOrigin(location, url) };
 }
 
 function withoutBodyHeaders(headers: Hop["headers"]): Hop["headers"] {

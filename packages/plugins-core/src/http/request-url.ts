@@ -1,31 +1,49 @@
 import { z } from "@autokestra/plugin-sdk";
+import type { Hop } from "./hop.ts";
+import { isWellFormed, WELL_FORMED } from "./well-formed.ts";
 
-const scalars = [z.string(), z.number(), z.boolean()] as const;
+const text = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
+const scalars = [text, z.number(), z.boolean()] as const;
 
-/** Parameters by name; a list gives the parameter once for each element. */
-export const querySchema: z.ZodType<URLSearchParams> = z
-  .record(z.string(), z.union([...scalars, z.array(z.union(scalars))]))
-  .transform((query) => {
+/** Parameters of a query or a form by name; a list gives the parameter once for each element. */
+export const parametersSchema: z.ZodType<URLSearchParams> = z
+  .record(text, z.union([...scalars, z.array(z.union(scalars))]))
+  .transform((parameters) => {
     const result = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
+    for (const [name, value] of Object.entries(parameters)) {
       for (const one of [value].flat()) result.append(name, String(one));
     }
     return result;
   });
 
-export const urlSchema: z.ZodType<URL> = z.string().transform((text, context) => {
-  const problem = findProblem(text);
-  if (problem === null) return new URL(text);
+export const urlSchema: z.ZodType<Pick<Hop, "url" | "origin">> = z.string().transform((given, context) => {
+  const problem = findProblem(given);
+  if (problem === null) {
+    const url = new URL(given);
+    return { url, origin: writtenOrigin(given, url) };
+  }
   context.addIssue({ code: "custom", params: { expected: problem } });
   return z.NEVER;
 });
 
-function findProblem(text: string): string | null {
-  if (!URL.canParse(text)) return "an absolute URL";
-  const { protocol, username, password } = new URL(text);
+function findProblem(given: string): string | null {
+  if (!URL.canParse(given)) return "an absolute URL";
+  const { protocol, username, password } = new URL(given);
   if (protocol !== "http:" && protocol !== "https:") return "an http: or https: URL";
-  if (username === "" && password === "") return null;
-  return "a URL without user name and password; give them as auth: { basic: { username, password } }";
+  if (username !== "" || password !== "") {
+    return "a URL without user name and password; give them as auth: { basic: { username, password } }";
+  }
+  return isWellFormed(given) ? null : WELL_FORMED;
+}
+
+/**
+ * The origin as `given` spells it. The parser makes lower case, punycode and IPv4 addresses of a host, and a secret that is a
+ * part of it would stand in a message in a form that no masker knows.
+ */
+export function writtenOrigin(given: string, url: URL): string {
+  const authority = /^[\s\0]*(?:https?:)?[\\/]*([^\\/?#]*)/i.exec(given)?.[1] ?? "";
+  const written = `${url.protocol}//${authority.slice(authority.lastIndexOf("@") + 1).trimEnd()}`;
+  return URL.canParse(written) && new URL(written).origin === url.origin ? written : url.origin;
 }
 
 /** Adds parameters behind those that the URL has, which stay as they are written: a signed URL must not change. */

@@ -1,29 +1,46 @@
 import { isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
 import { HttpFailure } from "./http-failure.ts";
+import { readJson } from "./read-json.ts";
 
 /** How the body of a response is given: `auto` goes by its content type, and without one by its bytes. */
 export type ResponseFormat = "auto" | "json" | "text" | "base64";
 
-const JSON_TYPE = /^application\/(.+\+)?json$/;
+const JSON_TYPE = /^(application|text)\/(.+\+)?json$/;
 const TEXT_TYPE = /^(text\/.+|application\/(.+\+)?(xml|yaml)|application\/(javascript|x-www-form-urlencoded))$/;
 
-/** Deeper values would overflow the stack of whoever walks over them later. */
-const MAX_DEPTH = 512;
+/** A byte order mark says more than a content type (Encoding standard, decode). */
+const BYTE_ORDER_MARKS: readonly [string, readonly number[]][] = [
+  ["utf-8", [0xef, 0xbb, 0xbf]],
+  ["utf-16be", [0xfe, 0xff]],
+  ["utf-16le", [0xff, 0xfe]],
+];
 
 /**
- * The bytes as a JSON value, as text or as base64. An empty body is null as JSON.
+ * The bytes as a JSON value, as text or as base64. A body without anything in it is null as JSON.
  *
  * @param contentType the response header of that name
- * @throws HttpFailure where it is not JSON and should be; the message holds nothing of it
+ * @throws HttpFailure `HTTP_RESPONSE` where it is not what it should be; the message holds nothing of it
  */
 export function decodeBody(bytes: Uint8Array, format: ResponseFormat, contentType: string): unknown {
   switch (format === "auto" ? formatOf(contentType, bytes) : format) {
     case "json":
-      return parseJson(new TextDecoder().decode(bytes));
+      return readJson(decodeText(bytes, contentType, "json"));
     case "text":
-      return decodeText(bytes, contentType);
+      return decodeText(bytes, contentType, "text");
     default:
       return Buffer.from(bytes).toString("base64");
+  }
+}
+
+/** What a body that explains a failure says, or null where it is not text by its content type and its bytes. */
+export function explanation(bytes: Uint8Array, contentType: string): string | null {
+  const format = formatOf(contentType, bytes);
+  if (format === "base64") return null;
+  try {
+    return decodeText(bytes, contentType, format);
+  } catch {
+    return null;
   }
 }
 
@@ -34,34 +51,29 @@ function formatOf(contentType: string, bytes: Uint8Array): "json" | "text" | "ba
   return TEXT_TYPE.test(type) ? "text" : "base64";
 }
 
-function parseJson(text: string): unknown {
-  if (text === "") return null;
-  let value: unknown;
+/**
+ * By the byte order mark, else by the content type, else as UTF-8. JSON is UTF-8 (RFC 8259) whatever its content type says, which
+ * only counts where the bytes are not.
+ */
+function decodeText(bytes: Uint8Array, contentType: string, format: "json" | "text"): string {
+  const named = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1];
+  const marked = BYTE_ORDER_MARKS.find(([, mark]) => mark.every((byte, index) => bytes[index] === byte))?.[0];
+  const charset = marked ?? (format === "json" && isUtf8(bytes) ? undefined : named);
   try {
-    value = JSON.parse(text);
+    return createDecoder(charset).decode(bytes);
   } catch {
-    throw new HttpFailure("the body is not valid JSON; `response: text` gives it as it stands");
+    throw new HttpFailure(
+      "HTTP_RESPONSE",
+      "the body is not valid text in its character set; `response: base64` gives its bytes",
+    );
   }
-  if (isDeep(value)) throw new HttpFailure(`the body is JSON of more than ${MAX_DEPTH} levels`);
-  return value;
 }
 
-/** Level by level, because the depth is what must not be walked recursively. */
-function isDeep(value: unknown): boolean {
-  let level = [value];
-  for (let depth = 0; depth <= MAX_DEPTH; depth++) {
-    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
-    if (level.length === 0) return false;
-  }
-  return true;
-}
-
-/** In UTF-8 where the content type names no character set, or one that nobody knows. */
-function decodeText(bytes: Uint8Array, contentType: string): string {
-  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1];
+/** For UTF-8 where no character set is named, or one that nobody knows. */
+function createDecoder(charset: string | undefined): TextDecoder {
   try {
-    return new TextDecoder(charset).decode(bytes);
+    return new TextDecoder(charset, { fatal: true });
   } catch {
-    return new TextDecoder().decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true });
   }
 }

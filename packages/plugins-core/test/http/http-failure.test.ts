@@ -1,25 +1,29 @@
 import { createServer as createTcpServer } from "node:net";
 import { gzipSync } from "node:zlib";
+import { TaskError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { expect, it } from "vitest";
 import { requestAction } from "../../src/http/http-actions.ts";
-import { HttpFailure } from "../../src/http/http-failure.ts";
 import { listen, startRawServer, startServer } from "./test-server.ts";
 
 const CANARY = "canary-4711";
 
 /** Everything a workflow can give holds the canary, and nothing of the error may. */
-async function fail(url: string, input: object = {}, signal?: AbortSignal): Promise<string> {
+async function failWith(url: string, input: object = {}, signal?: AbortSignal): Promise<TaskError> {
   const secret = { query: { key: CANARY }, headers: { "X-Key": CANARY }, auth: { bearer: CANARY }, body: CANARY };
   const run = runAction(requestAction, { url: `${url}/path`, ...secret, ...input }, signal && { signal });
   const error = await run.then(
     () => expect.fail("it has not failed"),
     (reason: unknown) => reason,
   );
-  if (!(error instanceof HttpFailure)) throw error;
+  if (!(error instanceof TaskError)) throw error;
   expect(error.cause).toBeUndefined();
   expect(`${error.stack} ${JSON.stringify(error, Object.getOwnPropertyNames(error))}`).not.toContain(CANARY);
-  return error.message.replace(url, "ORIGIN");
+  return error;
+}
+
+async function fail(url: string, input: object = {}, signal?: AbortSignal): Promise<string> {
+  return (await failWith(url, input, signal)).message.replace(url, "ORIGIN");
 }
 
 const RESET = "connection closed by the other side (UND_ERR_SOCKET)";
@@ -79,10 +83,10 @@ it.each(["json", "auto"])(
   "fails on broken JSON with response %s, says the status and nothing of the body",
   async (format) => {
     const { origin } = await startServer((response) =>
-      response.writeHead(502, { "content-type": "application/json" }).end(`{"key": ${CANARY}`),
+      response.writeHead(202, { "content-type": "application/json" }).end(`{"key": ${CANARY}`),
     );
     expect(await fail(origin, { response: format })).toBe(
-      "GET ORIGIN failed after status 502: the body is not valid JSON; `response: text` gives it as it stands",
+      "GET ORIGIN failed after status 202: the body is not valid JSON; `response: text` gives it as it stands",
     );
   },
 );
@@ -100,7 +104,7 @@ it("stops an endless body at the limit", async () => {
     };
     pump();
   });
-  expect(await fail(origin)).toBe(`${TOO_LARGE} (UND_ERR_RES_EXCEEDED_MAX_SIZE)`);
+  expect(await fail(origin)).toBe(TOO_LARGE);
   expect(sent).toBeLessThan(64 * 1024 * 1024);
 });
 
@@ -153,4 +157,30 @@ it("sends nothing where it is cancelled before", async () => {
   const { origin, received } = await startServer((response) => response.end());
   expect(await fail(origin, {}, AbortSignal.abort(new Error(CANARY)))).toBe("GET ORIGIN failed: cancelled");
   expect(received).toEqual([]);
+});
+
+it.each<[string, boolean, number | undefined, (origin: string) => Promise<TaskError>]>([
+  ["HTTP_NETWORK", true, undefined, async () => await failWith("http://127.0.0.1:1")],
+  ["HTTP_NETWORK", true, undefined, async () => await failWith(await startRawServer("SSH-2.0-x\r\n"))],
+  ["HTTP_NETWORK", true, undefined, async (origin) => await failWith(origin.replace("http:", "https:"))],
+  [
+    "HTTP_TIMEOUT",
+    true,
+    undefined,
+    async (origin) => await failWith(origin, { timeoutSeconds: 0.1, query: { hang: 1 } }),
+  ],
+  ["HTTP_CANCELLED", false, undefined, async (origin) => await failWith(origin, {}, AbortSignal.abort())],
+  ["HTTP_RESPONSE", false, 200, async (origin) => await failWith(origin, { response: "json" })],
+  ["HTTP_RESPONSE", false, 200, async (origin) => await failWith(origin, { maxResponseBytes: 1 })],
+])("KP1: %s can be retried: %s", async (code, retryable, status, act) => {
+  const { origin } = await startServer((response, { url }) => (url?.includes("hang") ? response : response.end("{}}")));
+  expect(await act(origin)).toMatchObject({ code, retryable, status, retryAfterSeconds: undefined });
+});
+
+it.each([
+  ["http://LocalHost:1/x?y#z", "http://LocalHost:1"],
+  ["HTTP://0x7F.1:1", "http://0x7F.1:1"],
+  ["  http:\\\\LOCALHOST:01\\x  ", "http://LOCALHOST:01"],
+])("KM5: names the host of %s as it is written", async (url, origin) => {
+  await expect(runAction(requestAction, { url })).rejects.toThrow(`GET ${origin} failed: connection refused`);
 });

@@ -13,8 +13,10 @@ function firstHop(input: object): HttpRequest["first"] {
 
 it("has defaults", () => {
   expect(requestSchema.parse({ url })).toEqual({
-    first: { method: "GET", url: new URL(url), headers: {}, body: undefined },
+    first: { method: "GET", url: new URL(url), origin: "https://api.example.com", headers: {}, body: undefined },
     timeoutSeconds: 30,
+    failOnStatus: true,
+    allowStatus: [],
     followRedirects: "same-origin",
     maxResponseBytes: 10_485_760,
     response: "auto",

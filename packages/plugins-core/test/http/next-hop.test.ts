@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Hop } from "../../src/http/hop.ts";
+import { HttpFailure } from "../../src/http/http-failure.ts";
 import { type FollowRedirects, nextHop } from "../../src/http/next-hop.ts";
 
 const first: Hop = {
   method: "POST",
   url: new URL("https://a.example/start?key=1"),
+  origin: "https://a.example",
   headers: { authorization: "Bearer T", "content-type": "text/plain", "x-key": "K" },
   body: "B",
 };
@@ -14,26 +16,52 @@ describe("where it leads", () => {
     ["the same origin", "same-origin", 302, "/next", "https://a.example/next"],
     ["a relative path", "same-origin", 302, "next?x=1", "https://a.example/next?x=1"],
     ["the same origin with its port", "same-origin", 302, "https://A.example:443/n", "https://a.example/n"],
-    ["another host", "same-origin", 302, "https://b.example/", null],
-    ["another host without scheme", "same-origin", 302, "//b.example/", null],
-    ["another host behind backslashes", "same-origin", 302, "\\\\b.example\\", null],
-    ["a subdomain", "same-origin", 302, "https://www.a.example/", null],
-    ["another port", "same-origin", 302, "https://a.example:8443/", null],
-    ["a downgrade to http", "same-origin", 302, "http://a.example/", null],
+    ["the same origin with credentials", "same-origin", 302, "https://u:p@a.example/n", "https://a.example/n"],
     ["another host, allowed", "always", 302, "https://b.example/", "https://b.example/"],
     ["another host with credentials", "always", 302, "https://u:p@b.example/", "https://b.example/"],
     ["never", "never", 302, "/next", null],
-    ["no location", "always", 302, undefined, null],
-    ["two locations", "always", 302, ["/a", "/b"], null],
-    ["no URL", "always", 302, "https://", null],
-    ["a file", "always", 302, "file:///etc/passwd", null],
-    ["script", "always", 302, "javascript:alert(1)", null],
+    ["never, elsewhere", "never", 302, "https://b.example/", null],
+    ["never, nowhere", "never", 302, undefined, null],
+    ["never, 300", "never", 300, "/next", null],
     ["not a redirect", "always", 200, "/next", null],
-    ["300", "always", 300, "/next", null],
-    ["304", "always", 304, "/next", null],
-    ["305", "always", 305, "/next", null],
+    ["an error", "same-origin", 404, "https://b.example/", null],
+    ["not modified", "same-origin", 304, "/next", null],
   ])("%s (%s, %i)", (_, follow, status, location, expected) => {
     expect(nextHop(first, status, location, follow)?.url.href ?? null).toBe(expected);
+  });
+
+  it.each([
+    ["another host", "https://b.example/p?k=1", "https://b.example"],
+    ["another host without scheme", "//B.example/p", "https://B.example"],
+    ["another host behind backslashes", "\\\\b.example\\", "https://b.example"],
+    ["a subdomain", "https://www.a.example/", "https://www.a.example"],
+    ["another port", "https://a.example:8443/", "https://a.example:8443"],
+    ["a downgrade to http", "http://a.example/", "http://a.example"],
+    ["credentials", "https://u:p@b.example/", "https://b.example"],
+  ])("KP14: not to another origin, unless it may: %s", (_, location, origin) => {
+    const message = `it redirects to another origin, ${origin}; \`followRedirects: always\` goes there without headers and body`;
+    expect(() => nextHop(first, 302, location, "same-origin")).toThrow(new HttpFailure("HTTP_REDIRECT", message));
+    expect(nextHop(first, 302, location, "always")).not.toBeNull();
+  });
+
+  const NOWHERE = "the redirect has no usable location";
+  const NO_PLACE = "this status leads to no single place";
+  it.each<[string, number, unknown, string]>([
+    ["no location", 302, undefined, NOWHERE],
+    ["an empty location", 302, "", NOWHERE],
+    ["two locations", 302, ["/a", "/b"], NOWHERE],
+    ["no URL", 302, "https://", NOWHERE],
+    ["a file", 302, "file:///etc/passwd", NOWHERE],
+    ["script", 302, "javascript:alert(1)", NOWHERE],
+    ["300", 300, "/next", NO_PLACE],
+    ["300 without location", 300, undefined, NO_PLACE],
+    ["305", 305, "/next", NO_PLACE],
+    ["399", 399, undefined, NO_PLACE],
+  ])("KP14: nowhere: %s", (_, status, location, reason) => {
+    const message = `${reason}; \`followRedirects: never\` gives the response as it is`;
+    for (const follow of ["same-origin", "always"] as const) {
+      expect(() => nextHop(first, status, location, follow)).toThrow(new HttpFailure("HTTP_REDIRECT", message));
+    }
   });
 });
 
@@ -48,6 +76,7 @@ describe("what goes along to the same origin", () => {
     expect(nextHop({ ...first, method }, status, "/next", "same-origin")).toEqual({
       method: expected,
       url: new URL("https://a.example/next"),
+      origin: "https://a.example",
       headers: { authorization: "Bearer T", "x-key": "K" },
       body: undefined,
     });
@@ -76,7 +105,7 @@ describe("what goes along to another origin", () => {
     for (const location of ["https://b.example/", "http://a.example/", "https://a.example:8443/"]) {
       const url = new URL(location);
       const hop = nextHop({ ...first, method }, status, location, "always");
-      expect(hop).toEqual({ method: expected, url, headers: {}, body: undefined });
+      expect(hop).toEqual({ method: expected, url, origin: url.origin, headers: {}, body: undefined });
     }
   });
 });

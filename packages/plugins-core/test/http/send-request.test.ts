@@ -59,13 +59,15 @@ it("core/http.get sends GET without a body", async () => {
 });
 
 it.each([
-  [204, true],
-  [304, false],
-  [404, false],
-  [500, false],
-])("gives status %i as a result", async (status, ok) => {
+  [204, true, {}],
+  [304, false, {}],
+  [404, false, { allowStatus: [409, 404] }],
+  [404, false, { failOnStatus: false }],
+  [500, false, { failOnStatus: false }],
+  [302, false, { followRedirects: "never" }],
+])("KP1: gives status %i as a result (ok: %s) with %j", async (status, ok, input) => {
   const { origin } = await startServer((response) => response.writeHead(status).end());
-  expect(await request({ url: origin })).toMatchObject({ status, ok, body: "" });
+  expect(await request({ url: origin, ...input })).toMatchObject({ status, ok, body: "" });
 });
 
 it.each(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])("sends %s", async (method) => {
@@ -122,12 +124,18 @@ describe("redirects", () => {
     secrets.map(([what, input]) => [status, what, input] as const),
   );
 
-  it.each(table)("%i: %s does not reach another origin", async (status, _, input) => {
+  it.each(table)("KP14: %i: %s does not reach another origin", async (status, _, input) => {
     const other = await startServer((response) => response.end("other"));
     const first = await startServer((response) => response.writeHead(status, { location: `${other.origin}/x` }).end());
     const post = { method: "POST", url: first.origin, ...input };
 
-    expect(await request(post)).toMatchObject({ status, headers: { location: `${other.origin}/x` } });
+    await expect(request(post)).rejects.toMatchObject({
+      message: `POST ${first.origin} failed after status ${status}: it redirects to another origin, ${other.origin}; \`followRedirects: always\` goes there without headers and body`,
+      code: "HTTP_REDIRECT",
+      retryable: false,
+      status,
+    });
+    expect(await request({ ...post, followRedirects: "never" })).toMatchObject({ status });
     expect(other.received).toEqual([]);
 
     const followed = await request({ ...post, followRedirects: "always" });
