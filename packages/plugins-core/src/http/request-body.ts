@@ -1,7 +1,7 @@
 import type { z } from "@autokestra/plugin-sdk";
 import { toJsonText } from "../text-or-json.ts";
+import { isWellFormed, WELL_FORMED } from "./named-values.ts";
 import { parametersSchema } from "./request-url.ts";
-import { isWellFormed, WELL_FORMED } from "./well-formed.ts";
 
 /** What a workflow gives for the body of a request. */
 export interface BodyInput {

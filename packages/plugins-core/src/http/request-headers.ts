@@ -1,4 +1,5 @@
 import { z } from "@autokestra/plugin-sdk";
+import { namedValues } from "./named-values.ts";
 
 /** RFC 9110, 5.6.2: a token. */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -21,21 +22,19 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Headers by name; the result has lower-case names. The issues tell names, never values. */
-export const headersSchema: z.ZodType<Readonly<Record<string, string>>> = z
-  .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-  .transform((headers, context) => {
-    const result = new Map<string, string>();
-    for (const [givenName, givenValue] of Object.entries(headers)) {
-      const name = givenName.toLowerCase();
-      const value = String(givenValue);
-      const problem = result.has(name)
-        ? "each header once, whatever the case of its letters"
-        : findProblem(name, value);
-      if (problem !== null) context.addIssue({ code: "custom", path: [givenName], params: { expected: problem } });
-      result.set(name, value);
-    }
-    return Object.fromEntries(result);
-  });
+export const headersSchema: z.ZodType<Readonly<Record<string, string>>> = namedValues(
+  z.union([z.string(), z.number(), z.boolean()]),
+).transform((headers, context) => {
+  const result = new Map<string, string>();
+  for (const [givenName, givenValue] of Object.entries(headers)) {
+    const name = givenName.toLowerCase();
+    const value = String(givenValue);
+    const problem = result.has(name) ? "each header once, whatever the case of its letters" : findProblem(name, value);
+    if (problem !== null) context.addIssue({ code: "custom", path: [givenName], params: { expected: problem } });
+    result.set(name, value);
+  }
+  return Object.fromEntries(result);
+});
 
 function findProblem(name: string, value: string): string | null {
   if (!NAME.test(name)) return "a header name of letters, digits and hyphens";

@@ -1,20 +1,20 @@
 import { z } from "@autokestra/plugin-sdk";
 import type { Hop } from "./hop.ts";
-import { isWellFormed, WELL_FORMED } from "./well-formed.ts";
+import { isWellFormed, namedValues, WELL_FORMED } from "./named-values.ts";
 
 const text = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
 const scalars = [text, z.number(), z.boolean()] as const;
 
 /** Parameters of a query or a form by name; a list gives the parameter once for each element. */
-export const parametersSchema: z.ZodType<URLSearchParams> = z
-  .record(text, z.union([...scalars, z.array(z.union(scalars))]))
-  .transform((parameters) => {
-    const result = new URLSearchParams();
-    for (const [name, value] of Object.entries(parameters)) {
-      for (const one of [value].flat()) result.append(name, String(one));
-    }
-    return result;
-  });
+export const parametersSchema: z.ZodType<URLSearchParams> = namedValues(
+  z.union([...scalars, z.array(z.union(scalars))]),
+).transform((parameters) => {
+  const result = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of [value].flat()) result.append(name, String(one));
+  }
+  return result;
+});
 
 export const urlSchema: z.ZodType<Pick<Hop, "url" | "origin">> = z.string().transform((given, context) => {
   const problem = findProblem(given);

@@ -54,6 +54,7 @@ describe("KD3: a form", () => {
         expect([...new URLSearchParams(firstHop({ form }).body)]).toEqual(pairs);
         expect(firstHop(typed(FORM, { body: form })).body).toBe(firstHop({ form }).body);
       }),
+      { numRuns: 50 },
     );
   });
 });
@@ -129,4 +130,10 @@ it.each<[string, object, string]>([
 it.each(["form", "query"])("KD3: refuses half a pair in a %s", async (key) => {
   const run = runAction(requestAction, { url: "http://127.0.0.1:1", method: "POST", [key]: { a: `${CANARY}\udc00` } });
   await expect(run).rejects.toThrow(/^Invalid input: [a-z]+\.a: expected text without halves of surrogate pairs/);
+});
+
+it.each(["form", "query", "headers"])("R8: refuses a name in %s that would be lost", (key) => {
+  const given: unknown = JSON.parse('{"__proto__":"x"}');
+  expect(() => firstHop({ [key]: given })).toThrow("no name '__proto__'");
+  expect(JSON.stringify(firstHop({ [key]: { constructor: "y" } }))).toContain("constructor");
 });
