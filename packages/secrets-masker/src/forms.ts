@@ -3,14 +3,16 @@ import { byteLists, hexEncodings } from "./hex.ts";
 import { htmlEscapes } from "./html-escapes.ts";
 import { jsonBody, jsonEscapes, nestedJsonEscapes } from "./json-escapes.ts";
 import { hasCharacters, isMaskable, MIN_LENGTH_ANYWHERE } from "./maskable.ts";
+import type { Piece } from "./parts/part.ts";
+import { hostSpellings, spellings, urlSpellings } from "./parts/spellings.ts";
+import { valueParts } from "./parts/value-parts.ts";
 import type { PatternText } from "./pattern-text.ts";
 import { formEncodings, percentEncodings } from "./percent-encoding.ts";
 import { shellQuotes } from "./shell-quotes.ts";
 import { stringLiterals } from "./string-literals.ts";
 import { utf8Units } from "./units.ts";
 import { utf16Encodings } from "./utf16.ts";
-import { valueParts } from "./value-parts.ts";
-import { MAX_LENGTH, type ValueTexts, valueTexts } from "./value-texts.ts";
+import { MAX_LENGTH, NO_TEXTS, type ValueTexts, valueTexts } from "./value-texts.ts";
 import { wrappedBase64, wrappedHex } from "./wrapped-encodings.ts";
 
 /** A text that gives a value away, and the name that the report has for it. */
@@ -65,35 +67,61 @@ const MAX_FORMS_OF_ALL = 2_000;
 /** In UTF-16 units: the length of all these texts together. */
 const MAX_UNITS = 4 * 1024 * 1024;
 
+/** A value, a spelling of it or a part of it. */
+interface Source {
+  readonly form: string;
+  readonly texts: ValueTexts;
+  /** What is looked for as it is, and in no other form. */
+  readonly alone: readonly string[];
+}
+
 /**
  * Every text that gives this value away, each once. Where two forms have the same text, the first one names it: a token of
  * letters and digits is the same in JSON, in a URL and in HTML.
  */
 export function appearancesOf(value: string): readonly Appearance[] {
   const own = valueTexts(value);
-  const parts = valueParts(value).map(valueTexts);
+  const sources = sourcesOf(value);
   const found = new Map<string, Appearance>();
-  for (const next of plainTexts(own, parts)) add(found, next);
-  const limit = found.size + Math.min(MAX_FORMS * (1 + parts.length), MAX_FORMS_OF_ALL);
+  for (const next of plainTexts(own, sources)) add(found, next);
+  const all = [own, ...sources.map(({ texts }) => texts).filter(({ encodable }) => encodable.length > 0)];
+  const limit = found.size + Math.min(MAX_FORMS * all.length, MAX_FORMS_OF_ALL);
   let units = 0;
-  for (const next of encodedTexts(own, parts)) {
+  for (const next of encodedTexts(all)) {
     if (found.size >= limit || units >= MAX_UNITS) break;
     if (add(found, next)) units += next.text.length;
   }
   return [...found.values()];
 }
 
-function* plainTexts(own: ValueTexts, parts: readonly ValueTexts[]): Iterable<Appearance> {
+function sourcesOf(value: string): readonly Source[] {
+  const parts = valueParts(value);
+  const [href, ...requests] = urlSpellings(value, parts.flatMap(spelledTexts));
+  const whole = [...spellings(value), ...(href === undefined ? [] : [href])];
+  return [
+    ...whole.map((text) => ({ form: "spelling", texts: valueTexts(text), alone: [] })),
+    ...parts
+      .flatMap((part) => [...spelledTexts(part), ...spellings(part.text)])
+      .map((text) => ({ form: "part", texts: valueTexts(text), alone: [] })),
+    { form: "spelling", texts: NO_TEXTS, alone: [...requests, ...hostSpellings(value.trim())] },
+  ];
+}
+
+function spelledTexts({ text, spelled = [] }: Piece): readonly string[] {
+  return [...new Set([text, ...spelled])];
+}
+
+function* plainTexts(own: ValueTexts, sources: readonly Source[]): Iterable<Appearance> {
   for (const { form, text } of own.whole) yield appearance(form, text);
   for (const line of own.lines) yield appearance("line", line);
-  for (const { whole, lines } of parts) {
-    for (const text of [...whole.map((each) => each.text), ...lines]) yield appearance("part", text);
+  for (const { form, texts, alone } of sources) {
+    const all = [...texts.whole.map((each) => each.text), ...texts.lines, ...alone];
+    for (const text of all) yield appearance(form, text);
   }
 }
 
 /** In the order of their worth, for there is a limit. */
-function* encodedTexts(own: ValueTexts, parts: readonly ValueTexts[]): Iterable<Appearance> {
-  const all = [own, ...parts];
+function* encodedTexts(all: readonly ValueTexts[]): Iterable<Appearance> {
   const texts = all.flatMap(({ encodable }) => encodable);
   const lines = all.flatMap((value) => value.lines);
   const asTheyAre = all.flatMap(({ encodable }) => encodable.slice(0, 1));

@@ -5,7 +5,7 @@ const MIN_LINE = 8;
 export const MAX_LENGTH = 65_536;
 
 /** So many lines of a value are looked for. */
-const MAX_LINES = 10_000;
+export const MAX_LINES = 10_000;
 
 interface NamedText {
   readonly form: string;
@@ -25,10 +25,12 @@ export interface ValueTexts {
   readonly encodable: readonly string[];
 }
 
+export const NO_TEXTS: ValueTexts = { whole: [], lines: [], encodable: [] };
+
 /** Takes a value apart: it may be printed line by line, or with other line ends. */
 export function valueTexts(value: string): ValueTexts {
   const trimmed = value.trim();
-  const lines = trimmed.split(/\r\n|\n|\r/);
+  const lines = splitLines(trimmed);
   const reflowed = lines.length === 1 || value.length > MAX_LENGTH ? [] : withLineEnds(lines);
   return {
     whole: [
@@ -39,6 +41,10 @@ export function valueTexts(value: string): ValueTexts {
     lines: lines.length === 1 ? [] : secretLines(lines.slice(0, MAX_LINES).map((line) => line.trim())),
     encodable: [trimmed, ...reflowed.slice(0, 2)],
   };
+}
+
+export function splitLines(text: string): readonly string[] {
+  return text.split(/\r\n|\n|\r/);
 }
 
 /** The line ends of either kind of system, of a terminal, and of a shell that takes the value apart. */

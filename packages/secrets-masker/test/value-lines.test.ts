@@ -63,7 +63,7 @@ describe("M6: a line alone", () => {
 
   it.each([
     ['token = "abc\\def"', P],
-    ['the value of it: "abc\\def"!', `the value of it: ${P}!`],
+    ['the value of it: "abc\\def"!', `the value of it: "${P}"!`],
     [JSON.stringify('token = "abc\\def"'), `"${P}"`],
     ["p@$$!#%&", P],
     ["p@\\$\\$!#%&", P],

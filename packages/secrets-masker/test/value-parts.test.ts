@@ -14,9 +14,10 @@ describe("a value that is JSON", () => {
     ["as it is", JSON_VALUE, P],
     ["with an indent of 2", JSON.stringify(parsed, null, 2), P],
     ["in JSON", JSON.stringify({ a: JSON_VALUE }), `{"a":"${P}"}`],
-    ["a text in it", "by service_account.", `by ${P}.`],
-    ["a text deep in it", `mail from robot "R2'ö" <r2@example.com>`, `mail from ${P}`],
-    ["a text in JSON", JSON.stringify(`robot "R2'ö" <r2@example.com>`), `"${P}"`],
+    ["a text in it", "by client 104982763510092837461.", `by client ${P}.`],
+    ["a word in it", "by service_account.", "by service_account."],
+    ["a mail address in it", `mail from robot "R2'ö" <r2@example.com>`, `mail from robot "R2'ö" <r2@example.com>`],
+    ["a PEM in JSON", JSON.stringify(MULTI_LINE.trim()), `"${P}"`],
     ["a number", "pin is 90210777!", `pin is ${P}!`],
     ["a short text", "pin is 0815!", "pin is 0815!"],
     ["a key", "client private_key e-mail", "client private_key e-mail"],
@@ -29,9 +30,9 @@ describe("a value that is JSON", () => {
 
   it("is masked by maskValue after it was parsed", () => {
     expect(masker.maskValue(parsed)).toEqual({
-      type: P,
+      type: "service_account",
       private_key: P,
-      client: { id: P, "e-mail": P },
+      client: { id: P, "e-mail": `robot "R2'ö" <r2@example.com>` },
       pins: [P, "0815"],
     });
   });
@@ -67,7 +68,7 @@ describe.each([
   ],
   ["a quoted text", '"Password123!!"', "123Password123!!123", `123${P}123`],
   ["the same, between apostrophes", " 'Password123!!' ", "Password123!!", P],
-  ["one that is short", '"short"', "short", "short"],
+  ["one that is short", '"short"', "short shorter", `${P} shorter`],
   ["a PEM on one line", MULTI_LINE.replaceAll("\n", "\\n"), MULTI_LINE, P],
   ["the same, quoted, by line", JSON.stringify(MULTI_LINE), `> ${MULTI_LINE.split("\n")[1] ?? ""}`, `> ${P}`],
   ["a variable of a .env file", "A=1\nexport DB_PASSWORD='s3cret-s3cret'\n", "got s3cret-s3cret", `got ${P}`],
@@ -75,8 +76,8 @@ describe.each([
   ["what base64 in YAML decodes to", KUBECONFIG, MULTI_LINE, P],
   ["what base64 decodes to", btoa("ein Schlüssel"), "ein Schlüssel", "ein Schlüssel"],
   ["the same, of UTF-8", Buffer.from("ein Schlüssel").toString("base64"), "ein Schlüssel", P],
-  ["the same, in base64url", Buffer.from("~~~~?????>>>>").toString("base64url"), "~~~~?????>>>>", P],
-  ["the same, in lines", `${btoa("a".repeat(60))}\n${btoa("b".repeat(30))}`, `${"a".repeat(60)}${"b".repeat(30)}`, P],
+  ["the same, in base64url", Buffer.from("~1~~?????>>>>").toString("base64url"), "~1~~?????>>>>", P],
+  ["the same, in lines", `${btoa("a".repeat(60))}\n${btoa("B".repeat(30))}`, `${"a".repeat(60)}${"B".repeat(30)}`, P],
   ["the token in a JSON in base64", btoa('{"token":"abcdefgh-12345"}'), "abcdefgh-12345", P],
 ])("%s", (_, value, text, masked) => {
   it("is masked alone", () => {

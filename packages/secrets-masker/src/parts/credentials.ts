@@ -1,0 +1,70 @@
+import type { Piece, Reader } from "./part.ts";
+
+/** Schemes of HTTP authentication (RFC 9110 section 11.1), registered or in use. */
+const SCHEME =
+  /^(?:authorization:\s*)?(?:aws|aws4-hmac-sha256|api-?key|basic|bearer|bot|digest|dpop|geniekey|hawk|jwt|key|mac|negotiate|ntlm|oauth|sharedaccesssignature|sharedkey|sharedkeylite|splunk|ssws|token|vapid)[ \t]+(\S.*)$/i;
+
+/** `Bearer qwERty778899zz`: all that follows where it is one word, else a list. */
+export function schemePieces(text: string): readonly Piece[] | null {
+  const credential = SCHEME.exec(text.trim())?.[1];
+  if (credential === undefined) return null;
+  return [{ kind: "token", text: credential, place: /\s/.test(credential) ? "public" : "secret" }];
+}
+
+/** What a machine, an alias, a number in a URN or a digest has before its colon. */
+const NO_USER = /^(?:arn|data|did|file|https?|jdbc|mailto|md5|sha\d{1,3}|sip|tel|urn|[a-z])$/i;
+
+/** `alice:WindowPane42`; not `localhost:5432`, `12:30`. */
+const PAIR = /^([^\s:/?#"'<>{}()[\]=,;|]{1,64}):(?!\d{1,5}(?:[/:]|$)|\/\/)(\S|\S.*\S)$/s;
+const PGPASS = /^(?:\\.|[^:\\\s]){1,255}:(?:\d{1,5}|\*):(?:\\.|[^:\\]){1,255}:(?:\\.|[^:\\]){1,255}:(\S+)$/;
+const PAIR_AT_HOST = /^[\w.+-]{1,64}:(\S+)@(?:\w{0,8}\(|\[|[\w.-])/;
+const ORACLE = /^(?:jdbc:oracle:\w{1,8}:)?[\w$#]{1,64}\/("[^"]+"|[^\s@/"]+)@/i;
+
+/** The password behind the name of a user, also before a host: `app:pw@tcp(db:3306)/orders`, `scott/tiger@db`. */
+export function pairPieces(text: string, place: Piece["place"]): readonly Piece[] {
+  const value = text.trim();
+  const inPgpass = PGPASS.exec(value)?.[1];
+  if (inPgpass !== undefined) {
+    return [{ kind: "password", text: inPgpass.replaceAll(/\\(.)/g, "$1"), spelled: [inPgpass], place: "secret" }];
+  }
+  const [, user = "", password] = PAIR.exec(value) ?? [];
+  const isPair = password !== undefined && !NO_USER.test(user) && !/^\d+$/.test(user + password.slice(0, 2));
+  const atHost = PAIR_AT_HOST.exec(value)?.[1];
+  const inOracle = ORACLE.exec(value)?.[1]?.replaceAll('"', "");
+  const found = [isPair ? password : undefined, isPair ? atHost : undefined];
+  return [
+    ...found.flatMap((each): Piece[] => (each === undefined ? [] : [placed(each, place)])),
+    ...(inOracle === undefined ? [] : [placed(inOracle, /^jdbc:/i.test(value) ? "secret" : undefined)]),
+  ];
+}
+
+function placed(text: string, place: Piece["place"]): Piece {
+  return place === undefined ? { kind: "password", text } : { kind: "password", text, place };
+}
+
+/** The password of each machine of a .netrc. */
+export const netrcPieces: Reader = (text) => {
+  if (!/(?:^|\s)(?:machine\s+\S|default\s)/.test(text)) return null;
+  const found = [...text.matchAll(/(?<=^|\s)(?:password|passwd)\s+("(?:[^"\\\n]|\\.)*"|\S+)/g)];
+  return found.map(([, word = ""]) => {
+    const password = word.replace(/^"(.*)"$/s, "$1");
+    return { kind: "password", text: password.replaceAll(/\\(.)/g, "$1"), spelled: [password], place: "secret" };
+  });
+};
+
+/** Of a command line: `--password x`, `--token=x`, `-u user:x`. */
+export const optionPieces: Reader = (text) => {
+  const found = [...text.matchAll(/(?<=^|\s)--?([a-zA-Z][\w-]{0,63})[= ]("[^"]{0,4096}"|'[^']{0,4096}'|[^\s"']+)/g)];
+  if (found.length === 0) return null;
+  return found.map(([, key = "", word = ""]) => ({
+    kind: "setting",
+    key: /^(?:u|user)$/.test(key) && word.includes(":") ? "auth" : key,
+    text: word.replace(/^(["'])(.*)\1$/s, "$2"),
+  }));
+};
+
+/** Two words, such as those of a line of Postfix: the second one may be a pair. */
+export const secondWord: Reader = (text) => {
+  const word = /^\S+[ \t]+(\S+)$/.exec(text.trim())?.[1];
+  return word === undefined ? null : [{ kind: "token", text: word, place: "public" }];
+};
