@@ -6,32 +6,94 @@ import {
   isIdentifier,
   quoteText,
   REQUIRED_FIELDS,
+  type SecretName,
   type SecretType,
+  secrecyOf,
 } from "@autokestra/secrets-core";
+import type { Question } from "./prompt.ts";
 
 export interface FieldSources {
+  readonly name: SecretName;
   readonly type: SecretType;
   /** From the command line. */
   readonly value: string | undefined;
   readonly fromFile: string | undefined;
-  /** `k=v`, `k=@FILE` or `k=-`, each. */
+  /** `k=v`, `k=@FILE`, `k=-` or `k=@@text`, each. */
   readonly field: readonly string[] | undefined;
+  readonly publicFields: readonly string[] | undefined;
+  readonly maskFields: readonly string[] | undefined;
   /** A person sits at standard input. */
   readonly canAsk: boolean;
 }
 
+export interface ReadFields {
+  readonly fields: Record<string, string>;
+  /** Names of fields that are masked and whose value stood on the command line. */
+  readonly shown: readonly string[];
+}
+
+/** Where one field comes from: `-` is standard input, or the keyboard where a person sits there. */
+type Source =
+  | { readonly from: "text"; readonly text: string }
+  | { readonly from: "file"; readonly path: string; readonly what: string }
+  | { readonly from: "-" };
+
 /** Gathers the fields of a secret from wherever the person gives them. */
-export async function readFields(sources: FieldSources): Promise<Record<string, string>> {
-  const { type, value, fromFile, field, canAsk } = sources;
-  const given = [value, fromFile, field].filter((source) => source !== undefined);
-  if (given.length > 1) throw usage("Give the value in one way: VALUE, --from-file or --field");
-  if (value !== undefined) return { [singleField(type)]: value };
-  if (fromFile !== undefined) return { [singleField(type)]: await readFile(fromFile) };
-  const fields = await readFieldOptions(field ?? [], canAsk);
-  const missing = fieldsToAsk(type).filter((name) => !Object.hasOwn(fields, name));
-  if (field !== undefined && (missing.length === 0 || !canAsk || type === "custom")) return fields;
-  if (canAsk) return { ...fields, ...(await askFor(missing)) };
-  return { [singleField(type)]: await readInput() };
+export async function readFields(sources: FieldSources): Promise<ReadFields> {
+  const given = withMissing(chooseSources(sources), sources);
+  const awaited = [...given.keys()].filter((name) => given.get(name)?.from === "-");
+  if (!sources.canAsk && awaited.length > 1) {
+    throw usage(
+      `Only one field can be read from standard input, not ${awaited.join(" and ")}`,
+      "k=@FILE reads a file.",
+    );
+  }
+  const answers = sources.canAsk && awaited.length > 0 ? await askFor(awaited, sources) : {};
+  const fields: Record<string, string> = {};
+  for (const [name, source] of given) fields[name] = answers[name] ?? (await readSource(source));
+  const isMasked = (name: string) => given.get(name)?.from === "text" && secrecyOfField(name, sources).masked;
+  return { fields, shown: [...given.keys()].filter(isMasked) };
+}
+
+/** A person is asked for what is missing; otherwise standard input is the value where no other is given. */
+function withMissing(given: ReadonlyMap<string, Source>, { type, field, canAsk }: FieldSources): Map<string, Source> {
+  const isWhole = given.size > 0 && (!canAsk || field === undefined || type === "custom");
+  if (isWhole) return new Map(given);
+  const names = canAsk ? fieldsToAsk(type).filter((name) => !given.has(name)) : [singleField(type)];
+  return new Map([...given, ...names.map((name): [string, Source] => [name, { from: "-" }])]);
+}
+
+/** VALUE, --from-file or --field: one of these ways. */
+function chooseSources({ type, value, fromFile, field }: FieldSources): Map<string, Source> {
+  if ([value, fromFile, field].filter((source) => source !== undefined).length > 1) {
+    throw usage("Give the value in one way: VALUE, --from-file or --field");
+  }
+  if (value === "-" || fromFile === "-") return new Map([[singleField(type), { from: "-" }]]);
+  if (value !== undefined) return new Map([[singleField(type), { from: "text", text: value }]]);
+  if (fromFile !== undefined)
+    return new Map([[singleField(type), { from: "file", path: fromFile, what: `The file ${quoteText(fromFile)}` }]]);
+  return parseFieldOptions(field ?? []);
+}
+
+function parseFieldOptions(options: readonly string[]): Map<string, Source> {
+  const sources = new Map<string, Source>();
+  for (const option of options) {
+    const at = option.indexOf("=");
+    const name = at === -1 ? "" : option.slice(0, at);
+    // The text is not repeated: whoever forgets `k=` has written only the value.
+    if (!isIdentifier(name)) throw usage("--field takes NAME=VALUE, NAME=@FILE or NAME=-");
+    if (sources.has(name)) throw usage(`--field ${name} is given twice`);
+    sources.set(name, parseSource(option.slice(at + 1)));
+  }
+  return sources;
+}
+
+function parseSource(text: string): Source {
+  if (text === "-") return { from: "-" };
+  if (text.startsWith("@@")) return { from: "text", text: text.slice(1) };
+  if (!text.startsWith("@")) return { from: "text", text };
+  // Whoever has a value that begins with @ has named no file: it is not repeated.
+  return { from: "file", path: text.slice(1), what: "The file that a --field names" };
 }
 
 /** The field that takes a single value. */
@@ -49,39 +111,42 @@ function fieldsToAsk(type: SecretType): readonly string[] {
   return type === "custom" ? ["value"] : REQUIRED_FIELDS[type];
 }
 
-async function askFor(names: readonly string[]): Promise<Record<string, string>> {
-  const { askSecret } = await import("./prompt.ts");
-  const answers: Record<string, string> = {};
-  for (const name of names) answers[name] = await askSecret(`${name} (not shown)`);
-  return answers;
+/** What a field is called where a person is asked for it. */
+const LABELS: Readonly<Record<string, string>> = {
+  value: "Value",
+  username: "User name",
+  password: "Password",
+  token: "Token",
+  clientId: "Client ID",
+  clientSecret: "Client secret",
+};
+
+async function askFor(names: readonly string[], sources: FieldSources): Promise<Record<string, string>> {
+  const { ask } = await import("./prompt.ts");
+  const answers = await ask(names.map((name) => questionFor(name, sources)));
+  return Object.fromEntries(names.map((name, index) => [name, answers[index] ?? ""]));
 }
 
-async function readFieldOptions(options: readonly string[], canAsk: boolean): Promise<Record<string, string>> {
-  const fields: Record<string, string> = {};
-  for (const option of options) {
-    const at = option.indexOf("=");
-    const name = at === -1 ? "" : option.slice(0, at);
-    // The text is not repeated: whoever forgets `k=` has written only the value.
-    if (!isIdentifier(name)) throw usage("--field takes NAME=VALUE, NAME=@FILE or NAME=-");
-    if (Object.hasOwn(fields, name)) throw usage(`--field ${name} is given twice`);
-    const text = option.slice(at + 1);
-    // At a terminal standard input is the keyboard: what is typed must not show.
-    Object.assign(fields, text === "-" && canAsk ? await askFor([name]) : { [name]: await readFieldValue(text) });
-  }
-  return fields;
+function questionFor(field: string, sources: FieldSources): Question {
+  const isShown = !secrecyOfField(field, sources).masked;
+  const label = (Object.hasOwn(LABELS, field) && LABELS[field]) || `Field '${field}'`;
+  return { message: `${label} of '${sources.name}'${isShown ? "" : " (not shown)"}`, isShown };
 }
 
-async function readFieldValue(text: string): Promise<string> {
-  if (text === "-") return await readInput();
-  // Whoever has a value that begins with @ has named no file: it is not repeated.
-  return text.startsWith("@") ? await readFile(text.slice(1), "The file that a --field names") : text;
+function secrecyOfField(
+  field: string,
+  { type, publicFields = [], maskFields = [] }: FieldSources,
+): { masked: boolean } {
+  const [secrecy] = secrecyOf(type, { [field]: "" }, { public: publicFields, masked: maskFields });
+  return secrecy ?? { masked: true };
 }
 
-async function readInput(): Promise<string> {
-  return await readText(process.stdin, "Standard input");
+async function readSource(source: Source): Promise<string> {
+  if (source.from === "-") return await readText(process.stdin, "Standard input");
+  return source.from === "file" ? await readFile(source.path, source.what) : source.text;
 }
 
-async function readFile(path: string, what = `The file ${quoteText(path)}`): Promise<string> {
+async function readFile(path: string, what: string): Promise<string> {
   try {
     return await readText(createReadStream(path), what);
   } catch (error) {

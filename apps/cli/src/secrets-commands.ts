@@ -32,10 +32,17 @@ function addSet(secrets: Command, context: () => CommandContext): void {
       "Store a value: a new secret, or the next version of one. Without VALUE it is asked for, or read from standard input",
     )
     .argument("<name>", NAME)
-    .argument("[value]", "value; visible in the process list and the shell history, better left out")
+    .argument(
+      "[value]",
+      "value, or - for standard input; visible in the process list and the shell history, better left out",
+    )
     .addOption(typeOption("type of the secret"))
-    .option("--from-file <file>", "path of a file with the value")
-    .option("--field <k=v>", "one field; k=@FILE reads a file, k=- standard input; may be repeated", collect)
+    .option("--from-file <file>", "path of a file with the value, or - for standard input")
+    .option(
+      "--field <k=v>",
+      "one field; k=@FILE reads a file, k=- standard input, k=@@text is a text that begins with @; may be repeated",
+      collect,
+    )
     .option("--description <text>", "what the secret is for")
     .option("--tag <tag>", "tag, instead of those that are stored; may be repeated", collect)
     .option("--expires-at <when>", "expiry: a date, a time with an offset, 90d, `in 2 weeks`, or seconds since 1970")

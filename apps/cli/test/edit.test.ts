@@ -207,7 +207,11 @@ describe("an expiry", () => {
   it("K25: that a new value drops is announced, and --keep-expiry keeps it", async () => {
     await set("A", "--expires-at", "2030-01-01");
     const kept = await box.ak(["secrets", "set", "A", "--keep-expiry"], { input: VALUE });
-    expect(kept).toEqual({ code: 0, stdout: "", stderr: "Secret 'A' stored (apiKey, version 2)\n" });
+    expect(kept).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "Secret 'A' stored (apiKey, version 2): 1 line, 19 characters\n",
+    });
     expect((await described("A")).expiresAt).toBe("2030-01-01T00:00:00.000Z");
     const dropped = await box.ak(["secrets", "set", "A"], { input: VALUE });
     expect(dropped.stderr).toContain(

@@ -25,7 +25,11 @@ describe("without better-sqlite3", () => {
     expect(first.stderr).toContain(
       `note: SQLite cannot be loaded here: secrets are kept in ${join(places.secrets, "secrets.json")}\n`,
     );
-    expect(await set("B")).toEqual({ code: 0, stdout: "", stderr: "Secret 'B' stored (apiKey, version 1)\n" });
+    expect(await set("B")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "Secret 'B' stored (apiKey, version 1): 1 line, 10 characters\n",
+    });
     expect((await box.ak(["secrets", "get", "A", "-q"], { cli: places.command })).stdout).toBe("value of A");
     const doctor = await box.ak(["doctor"], { cli: places.command });
     expect(doctor.code).toBe(0);

@@ -34,7 +34,7 @@ describe("secrets set and get", () => {
     expect(await box.ak(["secrets", "set", "A"], { input: VALUE })).toEqual({
       code: 0,
       stdout: "",
-      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nnote: the secrets are kept in "${box.folder}/.workflow/secrets"\nSecret 'A' stored (apiKey, version 1)\n`,
+      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nnote: the secrets are kept in "${box.folder}/.workflow/secrets"\nSecret 'A' stored (apiKey, version 1): 1 line, 19 characters\n`,
     });
     expect(await box.ak(["secrets", "set", "A", "-q"], { input: VALUE })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await box.ak(["secrets", "get", "A"])).toEqual({
@@ -78,7 +78,7 @@ describe("secrets set and get", () => {
     writeFileSync(join(box.folder, "pem"), "-----BEGIN KEY-----\nabc\n-----END KEY-----\n");
     await box.ak(["secrets", "set", "T", "--type", "bearerToken"], { input: "t1" });
     expect((await box.ak(["secrets", "set", "T", "--from-file", "pem"])).stderr).toBe(
-      "Secret 'T' stored (bearerToken, version 2)\n",
+      "Secret 'T' stored (bearerToken, version 2): 3 lines, 41 characters\n",
     );
     expect(await value("T")).toBe("-----BEGIN KEY-----\nabc\n-----END KEY-----");
     await box.ak(["secrets", "set", "C", "--field", "only=x-value"]);

@@ -11,7 +11,7 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/output.ts": "everything that a command prints",
-  "apps/cli/src/prompt.ts": "questions, in standard error",
+  "apps/cli/src/prompt.ts": "nothing: it asks standard error how wide it is",
   "packages/engine/src/history/history-schema.ts": "the rows of a run history, into the tables of a newer version",
   "packages/engine/src/history/run-recorder.ts": "events of runs, from behind the masked exit",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",

@@ -14,6 +14,7 @@ import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
 import { readFields } from "../read-fields.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
+import { describeEnds, describeSize } from "../value-shape.ts";
 
 export interface SetOptions {
   readonly type?: SecretType;
@@ -45,9 +46,6 @@ export async function setSecret(
   if (options.keepExpiry && options.expiresAt !== undefined) {
     throw new AutokestraError("USAGE", "Give either --expires-at or --keep-expiry");
   }
-  if (value !== undefined) {
-    context.terminal.warn("warning: a value on the command line is visible in the process list and the shell history");
-  }
   // First the value: whoever types it keeps nobody else waiting, and one that is refused leaves no store behind.
   const input = await readInput(context, name, value, options);
   await withSecrets(context, true, async (secrets) => {
@@ -70,8 +68,12 @@ async function readInput(
   // A new value does not change the type of a secret, unless the person says so.
   const type = options.type ?? (await storedType(context, name)) ?? (field === undefined ? "apiKey" : "custom");
   const canAsk = context.terminal.inputIsTty;
-  const given = await readFields({ type, value, fromFile, field, canAsk });
-  const fields = parseFields(name, type, given, () => new Date().toISOString());
+  const given = await readFields({ name, type, value, fromFile, field, publicFields, maskFields, canAsk });
+  if (given.shown.length > 0) {
+    const what = value === undefined ? `the value of --field ${given.shown.join(" and ")}` : "a value";
+    context.terminal.warn(`warning: ${what} on the command line is visible in the process list and the shell history`);
+  }
+  const fields = parseFields(name, type, given.fields, () => new Date().toISOString());
   return { name, type, fields, description, tags, expiresAt, keepExpiry, publicFields, maskFields };
 }
 
@@ -96,8 +98,28 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
   for (const field of unmaskableFields(input)) {
     terminal.warn(`warning: field ${field} of '${name}' is too short or too common to be masked in logs`);
   }
+  for (const [field, text] of textsOf(input.fields)) {
+    const ends = describeEnds(text);
+    if (ends !== null) terminal.note(`note: field ${field} of '${name}' ${ends}`);
+  }
   if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
-  else terminal.note(`Secret '${name}' stored (${type}, version ${version})`);
+  else terminal.note(`Secret '${name}' stored (${type}, version ${version}): ${describeShape(input.fields)}`);
+}
+
+/** `1 line, 27 characters`; with the names of the fields where there are several. */
+function describeShape(fields: SecretFields): string {
+  const texts = textsOf(fields);
+  return texts
+    .map(([field, text]) => (texts.length === 1 ? describeSize(text) : `${field} ${describeSize(text)}`))
+    .join("; ");
+}
+
+/** Fields that hold one text. */
+function textsOf(fields: SecretFields): readonly (readonly [string, string])[] {
+  return Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === "object" ? value.join(" ") : String(value),
+  ]);
 }
 
 /** Fields that are to be masked and cannot be. */

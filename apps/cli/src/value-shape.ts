@@ -1,0 +1,30 @@
+import { plural } from "@autokestra/secrets-core";
+
+/** `30 lines, 1 704 characters`: what a person can compare with what was meant. */
+export function describeSize(text: string): string {
+  const lines = text.split(/\r\n|\r|\n/).length;
+  const pairs = text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0;
+  return `${count(lines, "line")}, ${count(text.length - pairs, "character")}`;
+}
+
+/** White space at the ends of a value, which nobody sees: `begins with a space`; null where there is none. */
+export function describeEnds(text: string): string | null {
+  const [first] = /^\s/.exec(text) ?? [];
+  const [last] = /\s$/.exec(text) ?? [];
+  const parts = [
+    ...(first === undefined ? [] : [`begins with ${nameOf(first)}`]),
+    ...(last === undefined ? [] : [`ends with ${nameOf(last)}`]),
+  ];
+  return parts.length === 0 ? null : parts.join(" and ");
+}
+
+function nameOf(space: string): string {
+  if (space === " ") return "a space";
+  if (space === "\t") return "a tab";
+  return space === "\n" || space === "\r" ? "a line break" : "white space";
+}
+
+/** With spaces between the thousands. */
+function count(n: number, noun: string): string {
+  return plural(n, noun).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
+}
