@@ -41,7 +41,7 @@ export function standardError(): Output {
 }
 
 /** @param descriptor is written to as it is where it is a file; a pipe or a terminal without blocking */
-export function createOutput(descriptor: number): Output {
+function createOutput(descriptor: number): Output {
   const queue = new WriteQueue(withoutBlocking(descriptor));
   process.on("exit", () => queue.end());
   return queue;
