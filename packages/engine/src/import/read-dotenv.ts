@@ -11,10 +11,11 @@ const COLON = "the colon is read as `=`; only some readers do";
  * Reads a `.env` file; each variable is an apiKey. What all known readers agree on is taken. Where they differ, the value keeps all
  * its characters and the entry has a warning, or the line is a failure that says how to write it. The rules are in docs/secrets.md.
  *
- * @param text without a byte order mark
+ * @param source a byte order mark at its beginning is no part of it
  * @returns an entry for each variable and for each line that cannot be read, in the order of the file
  */
-export function readDotenv(text: string): ImportEntry[] {
+export function readDotenv(source: string): ImportEntry[] {
+  const text = source.replace(/^\ufeff/, "");
   const entries = new Map<string, ImportEntry>();
   for (let at = 0, line = 1; at < text.length; ) {
     const entry = readLine(text, at, line);

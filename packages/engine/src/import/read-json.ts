@@ -9,7 +9,7 @@ import {
   suggestSecretType,
   tagSchema,
 } from "@autokestra/secrets-core";
-import { isLosslessNumber } from "lossless-json";
+import { isLosslessNumber, stringify } from "lossless-json";
 import { z } from "zod";
 import { parseJson } from "../values/parse-json.ts";
 import { type ImportEntry, importedApiKey } from "./import-entry.ts";
@@ -79,7 +79,7 @@ function readEntry(entry: unknown, index: number): ImportEntry {
   return { name: named, reason: result.error.issues.map(describeIssue).join("; ") };
 }
 
-/** Numbers become text where a type has only texts, or where as numbers they would lose some of theirs. */
+/** Numbers become text where a type has only texts, or where they would be written differently; what is nested becomes JSON. */
 function readFields(
   type: SecretType,
   fields: Fields,
@@ -88,7 +88,9 @@ function readFields(
   const read = Object.entries(fields).map(([name, value]) => {
     if (isTime(name)) return [name, toMoment(value)];
     if (isLosslessNumber(value)) return [name, value.value];
-    return [name, typeof value === "number" && type !== "custom" ? String(value) : value];
+    const isNested = type === "custom" && typeof value === "object" && value !== null;
+    const becomesText = isNested || (type !== "custom" && typeof value === "number");
+    return [name, becomesText ? stringify(value) : value];
   });
   const kept = Object.keys(fields).filter((name) => isLosslessNumber(fields[name]) && !isTime(name));
   const warnings = kept.map((name) => `field ${quoteText(name)} ${KEPT}`);

@@ -40,7 +40,7 @@ function refusedLines(entries: readonly ImportEntry[]): readonly (number | undef
 
 describe("readDotenv", () => {
   it.each(readRows())("KD1: decides about $text", ({ text, value, warn = false, refuse }) => {
-    const entries = readDotenv(text.replace(/^\ufeff/, ""));
+    const entries = readDotenv(text);
     expect(refusedLines(entries)).toEqual(refuse === undefined ? [] : [refuse]);
     if (value !== undefined) expect(valueIn(entries)).toBe(value);
     expect(warningsOf(entries).length > 0).toBe(warn);

@@ -138,6 +138,12 @@ describe("readJson", () => {
     expect(names.map(({ name }) => name)).toEqual(["A", "B"]);
   });
 
+  it("keeps a nested value of a custom secret as one field, with all digits", () => {
+    const nested = '{"a":[1.0,12345678901234567890],"b":null}';
+    const [entry] = readJson(`[{"name": "A", "type": "custom", "fields": {"json": ${nested}, "list": ["x"]}}]`);
+    expect(entry).toMatchObject({ fields: { json: nested, list: '["x"]' } });
+  });
+
   it("KP13: takes types in any case and with any separator", () => {
     const entries = ["APIKey", "api_key", "BASIC-AUTH", "bearer token", "OAuth"].map((type) => ({ type }));
     const read = readJson(JSON.stringify(entries.map((entry) => ({ ...entry, name: "A", fields: {} }))));
