@@ -39,7 +39,7 @@ describe("K8: what is typed at a prompt", () => {
     ["with line feeds", [PEM]],
     ["with both", [PEM.replaceAll("\n", "\r\n")]],
     ["with a line break at its end", [`${PEM}\n`]],
-    ["key by key", Array.from(PEM)],
+    ["key by key", PEM.split("")],
     ["with both, cut between them", PEM.replaceAll("\n", "\r\n").split(/(?=\n)/)],
   ])("takes a paste of 30 lines whole: %s", (_, chunks) => {
     const text = typed(...chunks);
@@ -80,7 +80,7 @@ describe("K8: what is typed at a prompt", () => {
     const line = fc.string({ unit: "grapheme-ascii" });
     fc.assert(
       fc.property(fc.array(line, { minLength: 1 }), fc.constantFrom("\r", "\n", "\r\n"), (lines, end) => {
-        const text = typed(...Array.from(`${lines.join(end)}${end}`));
+        const text = typed(...`${lines.join(end)}${end}`.split(""));
         expect(text.value).toBe(lines.join("\n").replace(/\n$/, ""));
       }),
     );
