@@ -7,20 +7,22 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseWorkflow, runWorkflow, WorkflowError } from "../../src/index.ts";
 import { tryRun } from "./try-run.ts";
 
-/** A token, a number, and an object with a key of its own; new in each run of this test. */
+/** A token, the name of a host, a number, and an object with a key of its own; new in each run of this test. */
 const T = `Cn4ry-${randomBytes(18).toString("base64url")}Q9`;
 
 const N = 471_147_114_711;
+const H = `Tenant-${randomBytes(6).toString("hex")}-ZQx7`;
 const ODD = `Cn4ry "${randomBytes(9).toString("base64url")}" & <ü> \\ / ${randomBytes(9).toString("base64url")}\r\nX: 1`;
 const secrets = {
   T: { type: "apiKey", fields: { value: T } },
   N: { type: "custom", fields: { value: N } },
   ODD: { type: "apiKey", fields: { value: ODD } },
+  H: { type: "apiKey", fields: { value: H } },
   O: { type: "custom", fields: { user: T, other: ODD } },
 } as const;
 
 /** No nine characters of a canary may be in an output, in whatever case. */
-const PIECES = [T, ODD].flatMap((canary) =>
+const PIECES = [T, H, ODD].flatMap((canary) =>
   Array.from({ length: canary.length - 8 }, (_, at) => canary.slice(at, at + 9).toLowerCase()),
 );
 
@@ -115,6 +117,9 @@ const HTTP: readonly (readonly [string, (place: string) => object])[] = [
   ["a URL with credentials", (at) => ({ url: `${at.replace("//", "//u:{{ secrets.T }}@")}/` })],
   ["a bad port", () => ({ url: "http://127.0.0.1:{{ secrets.T }}/" })],
   ["a bad host", () => ({ url: "http://{{ secrets.ODD }}/" })],
+  ["a host that is not there", () => full({ url: "http://{{ secrets.H }}.invalid/{{ secrets.T }}" })],
+  ["a host that is not there, beside others", () => full({ url: "http://www.{{ secrets.H }}.invalid:8080/" })],
+  ["a host that is a secret as a whole", () => ({ url: "http://{{ secrets.H }}/" })],
   ["a closed port", () => full({ url: "http://127.0.0.1:1/{{ secrets.T }}#{{ secrets.T }}" })],
   ["a reset", (at) => full({ url: `${at}/reset/{{ secrets.T }}` })],
   ["a timeout", (at) => full({ url: `${at}/slow/{{ secrets.T }}`, timeoutSeconds: 0.05 })],

@@ -13,6 +13,7 @@ const received: unknown[] = [];
 beforeAll(async () => {
   server = createServer((request, response) => {
     received.push(request.headers.authorization);
+    if (request.url === "/denied") response.statusCode = 401;
     response.setHeader("content-type", "application/json");
     response.setHeader("set-cookie", [`sid=${SESSION}; Path=/; HttpOnly`]);
     response.end(JSON.stringify({ access_token: TOKEN, token_type: "Bearer", echo: request.headers.authorization }));
@@ -43,6 +44,12 @@ describe("KM4: tokens and cookies of core/http", () => {
       "tasks.use.output.body",
       "tasks.use.output.headers.set-cookie",
     ]);
+    for (const text of [TOKEN, SESSION]) expect(outcome.out).not.toContain(text);
+  });
+
+  it("are masked in the body that a failure quotes", async () => {
+    const outcome = await tryRun(`  - { id: login, type: core/http.get, inputs: { url: "${url}denied" } }`);
+    expect(outcome.finished.tasks["login"]?.error?.message).toContain(`"access_token":"${MASK}"`);
     for (const text of [TOKEN, SESSION]) expect(outcome.out).not.toContain(text);
   });
 });
