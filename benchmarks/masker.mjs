@@ -12,17 +12,14 @@ import { printTable } from "./print-table.mjs";
 const isShort = process.argv.includes("--short");
 const effort = isShort ? { rounds: 9, milliseconds: 15 } : { rounds: 9, milliseconds: 60 };
 const megabytes = isShort ? 16 : 64;
-/** @type {[number, boolean][]} */
-const few = [
-  [10, false],
-  [10, true],
-  [100, false],
-  [100, true],
-  [1000, false],
-  [1000, true],
-];
-/** @type {[number, boolean][]} */
-const all = [[1, false], [1, true], ...few, [10_000, false], [10_000, true]];
+/** @type {import("./masker/measure-sets.mjs").SetSize[]} */
+const few = [10, 100, 1000].flatMap((count) => [
+  [count, "raw"],
+  [count, "in all forms"],
+]);
+few.push([100, "structured"]);
+/** @type {import("./masker/measure-sets.mjs").SetSize[]} */
+const all = [[1, "raw"], [1, "in all forms"], ...few, [10_000, "raw"], [10_000, "in all forms"]];
 
 console.log(
   `This machine: ${cpus().length} cores, Node ${process.versions.node}; ${megabytes} MB of log in chunks of 64 KiB`,
@@ -31,8 +28,8 @@ const sets = await measureSets({ sizes: isShort ? few : all, megabytes, effort }
 const columns = [...new Set(sets.flatMap(({ rates }) => Object.keys(rates)))];
 printTable("MB/s of CPU time (-: cannot be built, or takes minutes)", [
   ["", "texts", ...columns],
-  ...sets.map(({ values, withForms, patterns, rates }) => [
-    `${values}${withForms ? " in all forms" : ""}`,
+  ...sets.map(({ values, kind, patterns, rates }) => [
+    `${values}${kind === "raw" ? "" : ` ${kind}`}`,
     String(patterns),
     ...columns.map((name) => (rates[name] === undefined ? "-" : String(Number(rates[name].toPrecision(3))))),
   ]),

@@ -27,7 +27,7 @@ export function drawChart(sets) {
   /** @type {string[]} */
   const parts = [];
   let top = 54;
-  for (const { values, patterns, rates } of sets.filter(({ withForms }) => withForms)) {
+  for (const { values, patterns, rates } of sets.filter(({ kind }) => kind === "in all forms")) {
     parts.push(
       text(LEFT - 12, top + 13, `${values} ${values === 1 ? "value" : "values"}, ${patterns} texts`, "end", "bold"),
     );

@@ -1,27 +1,29 @@
 import { appearancesOf } from "../../packages/secrets-masker/dist/forms.js";
 import { checkWays } from "./check-ways.mjs";
 import { createLog, createRandom, plant } from "./create-corpus.mjs";
-import { createValues } from "./create-values.mjs";
+import { createStructuredValues, createValues } from "./create-values.mjs";
 import { createOtherWays, createOurWays } from "./create-ways.mjs";
 import { measureWays } from "./measure-ways.mjs";
 
 const SEED = 20_261_122;
 
-/** @typedef {{ values: number, withForms: boolean, patterns: number, rates: Record<string, number> }} SetResult MB/s by way. */
+/** @typedef {[count: number, kind: "raw" | "in all forms" | "structured"]} SetSize "structured": in all forms, with their parts. */
+/** @typedef {{ values: number, kind: SetSize[1], patterns: number, rates: Record<string, number> }} SetResult MB/s by way. */
 
 /**
  * Every way with sets of secrets of several sizes, raw and in all forms.
  *
- * @param {{ sizes: readonly [count: number, withForms: boolean][], megabytes: number, effort: import("./measure-ways.mjs").Effort }} options
+ * @param {{ sizes: readonly SetSize[], megabytes: number, effort: import("./measure-ways.mjs").Effort }} options
  * @returns {Promise<SetResult[]>}
  */
 export async function measureSets({ sizes, megabytes, effort }) {
   const log = createCorpus(megabytes);
   /** @type {SetResult[]} */
   const results = [];
-  for (const [count, withForms] of sizes) {
-    const values = createValues(count, createRandom(SEED + count));
-    const patterns = patternsOf(values, withForms);
+  for (const [count, kind] of sizes) {
+    const create = kind === "structured" ? createStructuredValues : createValues;
+    const values = create(count, createRandom(SEED + count));
+    const patterns = patternsOf(values, kind !== "raw");
     const withHits = plant(log, values, createRandom(SEED));
     const [ours, others] = [createOurWays(patterns), createOtherWays(patterns)];
     // Whole pieces of the log around planted values.
@@ -41,8 +43,8 @@ export async function measureSets({ sizes, megabytes, effort }) {
       },
       effort,
     );
-    results.push({ values: count, withForms, patterns: patterns.length, rates });
-    console.error(`  ${count} values${withForms ? " in all forms" : ""}: done`);
+    results.push({ values: count, kind, patterns: patterns.length, rates });
+    console.error(`  ${count} values${kind === "raw" ? "" : ` ${kind}`}: done`);
   }
   return results;
 }

@@ -3,6 +3,7 @@ import { byteLists, hexEncodings } from "./hex.ts";
 import { htmlEscapes } from "./html-escapes.ts";
 import { jsonBody, jsonEscapes, nestedJsonEscapes } from "./json-escapes.ts";
 import { hasCharacters, isMaskable, MIN_LENGTH_ANYWHERE } from "./maskable.ts";
+import { jsonRewritten } from "./parts/json.ts";
 import type { Piece } from "./parts/part.ts";
 import { hostSpellings, spellings, urlSpellings } from "./parts/spellings.ts";
 import { valueParts } from "./parts/value-parts.ts";
@@ -97,14 +98,25 @@ export function appearancesOf(value: string): readonly Appearance[] {
 function sourcesOf(value: string): readonly Source[] {
   const parts = valueParts(value);
   const [href, ...requests] = urlSpellings(value, parts.flatMap(spelledTexts));
-  const whole = [...spellings(value), ...(href === undefined ? [] : [href])];
+  const alone = [...requests, ...hostSpellings(value.trim())];
   return [
-    ...whole.map((text) => ({ form: "spelling", texts: valueTexts(text), alone: [] })),
-    ...parts
-      .flatMap((part) => [...spelledTexts(part), ...spellings(part.text)])
-      .map((text) => ({ form: "part", texts: valueTexts(text), alone: [] })),
-    { form: "spelling", texts: NO_TEXTS, alone: [...requests, ...hostSpellings(value.trim())] },
+    ...[...spellings(value), ...(href === undefined ? [] : [href])].map((text) => source("spelling", valueTexts(text))),
+    ...jsonRewritten(value).map((text) => source("spelling", withoutLines(text))),
+    ...parts.flatMap((part) => [
+      ...[...spelledTexts(part), ...spellings(part.text)].map((text) => source("part", valueTexts(text))),
+      ...jsonRewritten(part.text).map((text) => source("part", withoutLines(text))),
+    ]),
+    source("spelling", NO_TEXTS, alone),
   ];
+}
+
+function source(form: string, texts: ValueTexts, alone: readonly string[] = []): Source {
+  return { form, texts, alone };
+}
+
+/** Of JSON that we indent ourselves, a line may be an ordinary word between quotes. */
+function withoutLines(text: string): ValueTexts {
+  return { ...valueTexts(text), lines: [] };
 }
 
 function spelledTexts({ text, spelled = [] }: Piece): readonly string[] {

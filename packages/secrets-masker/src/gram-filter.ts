@@ -1,6 +1,6 @@
 import { findLong, findShort, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
 import { createTables, type GramTables, hasSlot, isFull, lookUp, slotFor, takeSlot } from "./gram-tables.ts";
-import type { Alphabet, PatternStore } from "./pattern-store.ts";
+import type { Alphabet, PatternKind, PatternStore } from "./pattern-store.ts";
 import type { Subject } from "./subject.ts";
 import { type MatchVisitor, Verifier } from "./verifier.ts";
 import { type ByteSpan, chooseWindow, countGrams } from "./window-choice.ts";
@@ -14,7 +14,7 @@ import { type ByteSpan, chooseWindow, countGrams } from "./window-choice.ts";
 export class GramFilter {
   readonly #store: PatternStore;
   readonly #alphabet: Alphabet;
-  readonly #wholeWord: boolean;
+  readonly #kind: PatternKind;
   /** So many patterns of the store have been looked at. */
   #seen = 0;
   /** Which pattern each entry of the tables is. */
@@ -27,10 +27,10 @@ export class GramFilter {
   /** What the last search has to verify. */
   #candidates = new Int32Array(0);
 
-  constructor(store: PatternStore, alphabet: Alphabet, wholeWord: boolean) {
+  constructor(store: PatternStore, alphabet: Alphabet, kind: PatternKind) {
     this.#store = store;
     this.#alphabet = alphabet;
-    this.#wholeWord = wholeWord;
+    this.#kind = kind;
   }
 
   /** Takes in what the store has got since. */
@@ -42,7 +42,7 @@ export class GramFilter {
     const store = this.#store;
     let known = this.#ids.length;
     for (; this.#seen < store.size; this.#seen++) {
-      if (store.wholeWord[this.#seen] !== this.#wholeWord) continue;
+      if (store.kindOf(this.#seen, this.#alphabet) !== this.#kind) continue;
       this.#ids.push(this.#seen);
       this.#shortest = Math.min(this.#shortest, store.length(this.#seen, this.#alphabet));
     }

@@ -6,8 +6,9 @@ import { Scratch, type Subject, TextSubject } from "./subject.ts";
 import type { Owner } from "./tally.ts";
 import type { MatchVisitor } from "./verifier.ts";
 
-/** Short texts, which count only as whole words, have their own filter: they would make that of the others slow. */
-type Filters = readonly [anywhere: GramFilter, words: GramFilter];
+/** Short texts have their own filters: they would make that of the others slow. */
+type Filters = readonly [long: GramFilter, short: GramFilter, words: GramFilter];
+type PrefixIndexes = readonly [long: PrefixIndex, short: PrefixIndex, words: PrefixIndex];
 
 /** Finds patterns in texts and in bytes. */
 export class Matcher {
@@ -16,7 +17,7 @@ export class Matcher {
   store: PatternStore = new PatternStore();
   #inBytes: Filters | null = null;
   #inUnits: Filters | null = null;
-  #prefixes: readonly [anywhere: PrefixIndex, words: PrefixIndex] | null = null;
+  #prefixes: PrefixIndexes | null = null;
   readonly #scratch = new Scratch();
   readonly #unitsBefore = new Set<number>();
 
@@ -38,8 +39,8 @@ export class Matcher {
 
   /** Can there be a pattern in this short text, without escape sequences? */
   mayFind(text: string): boolean {
-    const [anywhere, words] = this.#filtersFor("units");
-    return anywhere.mayFind(text) || words.mayFind(text);
+    const [long, short, words] = this.#filtersFor("units");
+    return long.mayFind(text) || short.mayFind(text) || words.mayFind(text);
   }
 
   /** Visits every pattern that begins from `from` on and before `to`, in any order. */
@@ -98,6 +99,7 @@ export class Matcher {
     // No loop: that is a tenth of what a short line takes.
     filters[0].update();
     filters[1].update();
+    filters[2].update();
     return filters;
   }
 
@@ -111,13 +113,21 @@ export class Matcher {
     return this.#inUnits;
   }
 
-  #prefixIndexes(): readonly [PrefixIndex, PrefixIndex] {
-    this.#prefixes ??= [new PrefixIndex(this.store, false), new PrefixIndex(this.store, true)];
+  #prefixIndexes(): PrefixIndexes {
+    this.#prefixes ??= [
+      new PrefixIndex(this.store, "long"),
+      new PrefixIndex(this.store, "short"),
+      new PrefixIndex(this.store, "word"),
+    ];
     for (const prefixes of this.#prefixes) prefixes.update();
     return this.#prefixes;
   }
 }
 
 function createFilters(store: PatternStore, alphabet: Alphabet): Filters {
-  return [new GramFilter(store, alphabet, false), new GramFilter(store, alphabet, true)];
+  return [
+    new GramFilter(store, alphabet, "long"),
+    new GramFilter(store, alphabet, "short"),
+    new GramFilter(store, alphabet, "word"),
+  ];
 }

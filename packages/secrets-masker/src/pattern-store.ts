@@ -5,6 +5,12 @@ import { isWordUnit } from "./word-unit.ts";
 /** What a pattern is looked for in: UTF-8 bytes, or the UTF-16 units of a string. */
 export type Alphabet = "bytes" | "units";
 
+/** What is searched together: the shortest text of many makes the search for all of them slow. */
+export type PatternKind = "long" | "short" | "word";
+
+/** In units or bytes: shorter ones are few. */
+const LONG = 16;
+
 /** Four figures for each pattern: start and length of its UTF-8, start and length of the low bytes of its UTF-16 units. */
 const SPANS = 4;
 
@@ -69,6 +75,11 @@ export class PatternStore {
 
   length(id: number, alphabet: Alphabet): number {
     return this.#spans[id * SPANS + (alphabet === "bytes" ? 1 : 3)] ?? 0;
+  }
+
+  kindOf(id: number, alphabet: Alphabet): PatternKind {
+    if (this.wholeWord[id] === true) return "word";
+    return this.length(id, alphabet) < LONG ? "short" : "long";
   }
 
   /** Does it matter what comes right behind it? */

@@ -1,4 +1,4 @@
-import type { PatternStore } from "./pattern-store.ts";
+import type { PatternKind, PatternStore } from "./pattern-store.ts";
 import type { Subject } from "./subject.ts";
 
 const HEAD_BITS = 18;
@@ -6,24 +6,28 @@ const HEAD_BITS = 18;
 /** Patterns in the order of their UTF-8: tells which of them begin with what a text ends with. */
 export class PrefixIndex {
   readonly #store: PatternStore;
-  readonly wholeWord: boolean;
+  readonly #kind: PatternKind;
   #seen = 0;
   #sorted: readonly number[] = [];
   /** A bit for the first four bytes of each pattern, hashed: most places of a text are ruled out by these. */
   readonly #heads = new Uint8Array(2 ** (HEAD_BITS - 3));
 
-  constructor(store: PatternStore, wholeWord: boolean) {
+  constructor(store: PatternStore, kind: PatternKind) {
     this.#store = store;
-    this.wholeWord = wholeWord;
+    this.#kind = kind;
+  }
+
+  get wholeWord(): boolean {
+    return this.#kind === "word";
   }
 
   /** Takes in what the store has got since. */
   update(): void {
-    const { view, size, wholeWord } = this.#store;
+    const { view, size } = this.#store;
     if (this.#seen === size) return;
     const fresh: number[] = [];
     for (; this.#seen < size; this.#seen++) {
-      if (wholeWord[this.#seen] !== this.wholeWord) continue;
+      if (this.#store.kindOf(this.#seen, "bytes") !== this.#kind) continue;
       fresh.push(this.#seen);
       const head = headHash(view, this.#store.start(this.#seen, "bytes"));
       this.#heads[head >>> 3] = (this.#heads[head >>> 3] ?? 0) | (1 << (head & 7));

@@ -12,7 +12,7 @@ export function schemePieces(text: string): readonly Piece[] | null {
 }
 
 /** What a machine, an alias, a number in a URN or a digest has before its colon. */
-const NO_USER = /^(?:arn|data|did|file|https?|jdbc|mailto|md5|sha\d{1,3}|sip|tel|urn|[a-z])$/i;
+const NO_USER = /^(?:arn|data|did|file|https?|jdbc|mailto|md5|sha\d{1,3}|sip|tel|urn|git@\S+|[a-z])$/i;
 
 /** `alice:WindowPane42`; not `localhost:5432`, `12:30`. */
 const PAIR = /^([^\s:/?#"'<>{}()[\]=,;|]{1,64}):(?!\d{1,5}(?:[/:]|$)|\/\/)(\S|\S.*\S)$/s;

@@ -19,7 +19,8 @@ const PUBLIC_WORDS: ReadonlySet<string> = new Set(
   locale lang language timezone tz env environment stage mode level date time day year expires expiry
   expiration exp iat nbf created updated modified timestamp timeout ttl lifetime driver provider plugin machine service
   cluster namespace context image tag format status state description comment title label machine sslmode headers
-  path file filename dir directory agent`.split(/\s+/),
+  path file filename dir directory agent options opts flags args cron schedule interval before after sub subject platform
+  os arch runtime`.split(/\s+/),
 );
 
 /** An identifier of one of these is the name of an account. */
@@ -77,9 +78,13 @@ function endsLike(key: string | undefined, wanted: readonly string[]): boolean {
 function keySaysPublic(key: string | undefined): boolean {
   const words = wordsOf(key);
   const [before = "", last = ""] = words.slice(-2);
-  if (words.length === 1) return PUBLIC_WORDS.has(before);
+  if (words.length === 1) return isPublicWord(before);
   if (last === "id" && ACCOUNTS.test(before)) return true;
-  return PUBLIC_WORDS.has(last) || (PUBLIC_WORDS.has(before) && /^(?:in|at|on|by)$/.test(last));
+  return isPublicWord(last) || (isPublicWord(before) && /^(?:in|at|on|by)$/.test(last));
+}
+
+function isPublicWord(word: string): boolean {
+  return PUBLIC_WORDS.has(word) || PUBLIC_WORDS.has(word.replace(/s$/, ""));
 }
 
 /** The words of a name in lower case: `DB_PASSWORD`, `AccountKey`, `X-Amz-Date`, `User ID`. */

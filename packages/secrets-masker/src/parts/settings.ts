@@ -12,6 +12,13 @@ const [FIRST, INNER, LAST] = [
 ];
 const IS_KEY = new RegExp(`^${FIRST}(?:${INNER}${LAST})?$`, "u");
 
+/** A name is made of words. What has other capitals and digits, such as `aB3dE`, is half of a random text with a `=` in it. */
+const WORDS = /^(?:[A-Z]?[a-z]+|[A-Z]+|\d+)(?:[A-Z][a-z]{2,}|[A-Z]{2,}|(?<=\d)[a-z]{2,}|\d+)*(?:[A-Z][a-z]?)?$/;
+
+function isName(key: string): boolean {
+  return IS_KEY.test(key) && (key.match(/[A-Za-z\d]+/g) ?? []).every((words) => WORDS.test(words));
+}
+
 /** `NAME=value`, `name: value`, `"name" => "value"`; not `https://`, nor `12:30`. */
 const ASSIGNMENT = new RegExp(
   String.raw`^\s*(?:(?:export|set|setx|env|const|let|var|-)\s+|\$env:)?(["'\x60]?)(${FIRST}(?:${INNER}?${LAST})?)\1\s*(?::=|=>|=|:(?=\s))\s*(\S.*)$`,
@@ -53,7 +60,7 @@ export function settingPieces(text: string): readonly Piece[] | null {
       longest.separator === "&" ? formPiece(key, value, "setting") : setting(key, value),
     );
   }
-  return assigned === "" ? null : setting(name, assigned);
+  return assigned === "" || !isName(name.trim()) ? null : setting(name, assigned);
 }
 
 /** What separates settings separates nothing inside of JSON, XML and URLs. */
@@ -86,7 +93,7 @@ function pairsOf(text: string, segments: RegExp): readonly (readonly [key: strin
     const pair = segment.replace(/[;&,\s]$/, "");
     const at = pair.indexOf("=");
     const key = pair.slice(0, Math.max(at, 0)).trim();
-    return IS_KEY.test(key) ? [[key, pair.slice(at + 1)] as const] : [];
+    return isName(key) ? [[key, pair.slice(at + 1)] as const] : [];
   });
 }
 

@@ -1,5 +1,4 @@
 import { failClosed } from "../fail-closed.ts";
-import { jsonRewritten } from "./json.ts";
 import { percentDecoded } from "./parse-url.ts";
 
 const QUOTED = /^\s*(["'])((?!\1).*)\1\s*$/s;
@@ -19,7 +18,7 @@ export function rewritten(text: string): readonly string[] {
 /** Other texts that are the same value to the programs that read it. */
 export function spellings(text: string): readonly string[] {
   const composed = ["NFC", "NFD"].map((form) => text.normalize(form));
-  return [...rewritten(text), ...composed, ...jsonRewritten(text)].filter((each) => each !== text);
+  return [...rewritten(text), ...composed].filter((each) => each !== text);
 }
 
 /**
