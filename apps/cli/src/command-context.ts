@@ -1,4 +1,4 @@
-import { openInstallation } from "@autokestra/engine";
+import { nearestName, openInstallation } from "@autokestra/engine";
 import { AutokestraError, quotePath, type SecretService } from "@autokestra/secrets-core";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,18 +30,20 @@ export async function withSecrets<T>(
   try {
     return await use(secrets, folder);
   } catch (error) {
-    throw isNotFound(error) ? withFolder(error, folder) : error;
+    throw error instanceof AutokestraError ? await withPlace(error, secrets, folder) : error;
   } finally {
     await secrets.close();
   }
 }
 
-function isNotFound(error: unknown): error is AutokestraError {
-  return error instanceof AutokestraError && (error.code === "SECRET_NOT_FOUND" || error.code === "SECRETS_MISSING");
-}
-
-/** The same error, whose hint says where it was looked for: in another folder of a project there may be another store. */
-function withFolder({ code, message, hint }: AutokestraError, folder: string): AutokestraError {
-  const looked = `Looked in ${quotePath(folder)}.`;
-  return new AutokestraError(code, message, { hint: hint === undefined ? looked : `${hint} ${looked}` });
+/** An error about a name that is not there, with what can be known here: a name that was probably meant, and the folder. */
+async function withPlace(error: AutokestraError, secrets: SecretService, folder: string): Promise<AutokestraError> {
+  const { code, message } = error;
+  if (code !== "SECRET_NOT_FOUND" && code !== "SECRETS_MISSING") return error;
+  const [, name] = /^Secret '(.+)' not found$/.exec(message) ?? [];
+  const known = name === undefined ? [] : (await secrets.list()).map((secret) => secret.name);
+  const nearest = nearestName(name ?? "", known);
+  const didYouMean = nearest === null ? undefined : `Did you mean '${nearest}'?`;
+  const parts = [didYouMean, error.hint, `Looked in ${quotePath(folder)}.`].filter((part) => part !== undefined);
+  return new AutokestraError(code, message, { hint: parts.join(" ") });
 }

@@ -1,4 +1,4 @@
-import type { AutokestraError, ErrorCode } from "@autokestra/secrets-core";
+import type { Problem } from "@autokestra/engine";
 
 /** A hint for every command, or one for each command that needs another. */
 type Hint = string | Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ const NAME_KEY =
 const RESUME = " Where a rotation was interrupted, run it again with the same --new-key-file.";
 
 /** What to do next, with the names of commands and options. Libraries do not know these. */
-const HINTS: Partial<Record<ErrorCode, Hint>> = {
+const HINTS: Partial<Record<Problem["code"], Hint>> = {
   KEY_WRONG: { "secrets rotate-key": NAME_KEY + RESUME, default: NAME_KEY },
   KEY_MISSING: {
     "secrets rotate-key": NAME_KEY + RESUME,
@@ -18,6 +18,7 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
   },
   STORE_ROLLED_BACK: "`--key-file FILE` opens it on purpose.",
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
+  SECRETS_MISSING: "`autokestra secrets set NAME` stores one.",
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
   },
@@ -36,9 +37,22 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
   },
 };
 
+/** Which command has failed. */
+export interface Invocation {
+  /** Such as `secrets set`: some hints are for one command. */
+  readonly command: string;
+  /** What was typed behind the program. */
+  readonly args: readonly string[];
+}
+
 /** What a person can do about an error: what the library says, and which command or option does it. */
-export function hintFor({ code, hint }: Pick<AutokestraError, "code" | "hint">, command: string): string | undefined {
+export function hintFor(
+  { code, hint }: Pick<Problem, "code" | "hint">,
+  { command, args }: Invocation,
+): string | undefined {
   const known = HINTS[code];
   const own = typeof known === "object" ? (known[command] ?? known["default"]) : known;
-  return [hint, own].filter((part) => part !== undefined).join(" ") || undefined;
+  const isBlind = code === "SECRETS_MISSING" && args.includes("--no-env");
+  const blind = isBlind ? "The environment was not looked at (--no-env)." : undefined;
+  return [hint, blind, own].filter((part) => part !== undefined).join(" ") || undefined;
 }

@@ -2,7 +2,7 @@ import { getSystemErrorMap } from "node:util";
 import { WorkflowError } from "@autokestra/engine";
 import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import { EXIT, EXIT_CODES } from "./exit-code.ts";
-import { hintFor } from "./hints.ts";
+import { hintFor, type Invocation } from "./hints.ts";
 import { hideArguments } from "./rejected-input.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,24 +17,16 @@ const NAME_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "VERSION_NOT_FOUND",
 ]);
 
-/** Which command failed. */
-interface Invocation {
-  /** Such as `secrets set`: it decides about the hint. */
-  readonly command: string;
-  /** What was typed behind the program. */
-  readonly args: readonly string[];
-}
-
 /** Tells what went wrong, on standard error. Returns the exit code. */
 export function printError(
   error: unknown,
   terminal: Terminal,
-  { command, args }: Invocation = { command: "", args: [] },
+  invocation: Invocation = { command: "", args: [] },
 ): number {
   if (!(error instanceof AutokestraError)) return printInternal(error, terminal);
   const { code, message } = error;
-  const hint = hintFor(error, command) ?? null;
-  const show = (text: string) => hideArguments(text, args, NAME_ERRORS.has(code));
+  const hint = hintFor(error, invocation) ?? null;
+  const show = (text: string) => hideArguments(text, invocation.args, NAME_ERRORS.has(code));
   if (terminal.json) {
     const problems = error instanceof WorkflowError ? { problems: error.problems } : {};
     const hide = (_: string, value: unknown) => (typeof value === "string" ? show(value) : value);

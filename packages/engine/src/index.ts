@@ -15,7 +15,7 @@ export {
   listKeys,
   type MissingKey,
 } from "@autokestra/secrets-crypto";
-export { createEnvironmentSource, createStoreSource, readText } from "@autokestra/secrets-resolver";
+export { createEnvironmentSource, readText } from "@autokestra/secrets-resolver";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history/run-history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";
 export * from "./import/index.ts";
@@ -37,11 +37,13 @@ export { diagnose, type Finding } from "./secrets/diagnose.ts";
 export { findUnmaskable } from "./secrets/find-unmaskable.ts";
 export { type Installation, keyOptions, openInstallation, type SecretsOptions } from "./secrets/installation.ts";
 export { type MigrationReport, migrateStore } from "./secrets/migrate-store.ts";
+export { nearestName } from "./secrets/nearest-name.ts";
 export { openSecrets } from "./secrets/open-secrets.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";
 export { type RestoreReport, restoreBackup } from "./secrets/restore-backup.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./secrets/rotate-keys.ts";
 export type { Backend } from "./secrets/store-backend.ts";
+export { createStoreSource } from "./secrets/store-source.ts";
 export { type PlaceOptions, runsFile, storeFolder } from "./secrets/workflow-folder.ts";
 export type { Position } from "./workflow/code-frame.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";

@@ -115,15 +115,17 @@ export function secretNotDeclared(name: string): AutokestraError {
   });
 }
 
+/** So many sentences about missing secrets: a long list of names is one mistake. */
+const SHOWN_HINTS = 6;
+
 /**
  * `Missing secrets: A, B`
  *
- * @param hints what is known of some of them, such as that one is deleted
+ * @param hints what the sources know of them: that one is deleted, where it was looked for
  */
 export function secretsMissing(names: readonly string[], hints: readonly string[] = []): AutokestraError {
-  const store = "Store each with `autokestra secrets set NAME`, or give it as an environment variable of that name.";
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
-    hint: [...hints, store].join(" "),
+    hint: hints.slice(0, SHOWN_HINTS).join(" ") || undefined,
   });
 }
 

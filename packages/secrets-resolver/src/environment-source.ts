@@ -40,13 +40,23 @@ export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): S
   return {
     id: "environment",
     async lookup(name) {
-      if (isReservedVariable(name)) return { status: "absent" };
+      if (isReservedVariable(name)) return { status: "absent", hint: reservedHint(env, name) };
       const value = variable(env, name);
       if (value) return found(value);
       const path = variable(env, `${name}_FILE`);
-      return path ? await fromFile(name, path) : { status: "absent" };
+      if (path) return await fromFile(name, path);
+      return { status: "absent", hint: `The environment has no variable ${name} and no ${name}_FILE.` };
     },
   };
+}
+
+/** Why a variable is not taken, be it set or not. */
+function reservedHint(env: NodeJS.ProcessEnv, name: SecretName): string {
+  const prefix = RESERVED_PREFIXES.find((start) => name.startsWith(start));
+  const why =
+    prefix === undefined ? "it belongs to the system" : `names that begin with ${prefix} belong to other programs`;
+  const what = variable(env, name) ? `The variable ${name} is set, and is` : `The variable ${name} is`;
+  return `${what} never taken as a secret: ${why}.`;
 }
 
 /** An environment that a program made has the names of Object.prototype too. */

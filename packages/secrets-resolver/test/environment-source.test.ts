@@ -32,8 +32,8 @@ describe("createEnvironmentSource", () => {
     const NAME_FILE = join(folder, "value");
     expect(await ask("NAME", { NAME: " v\n", NAME_FILE })).toEqual(found(" v\n"));
     expect(await ask("NAME", { NAME: "", NAME_FILE })).toEqual(found("from file"));
-    expect(await ask("NAME", { NAME: "" })).toEqual({ status: "absent" });
-    expect(await ask("name", { NAME: "v" })).toEqual({ status: "absent" });
+    expect(await ask("NAME", { NAME: "" })).toMatchObject({ status: "absent" });
+    expect(await ask("name", { NAME: "v" })).toMatchObject({ status: "absent" });
     expect(await ask("NAME", { NAME_FILE: join(folder, "bom") })).toEqual(found("\ufeffv"));
   });
 
@@ -62,14 +62,37 @@ describe("createEnvironmentSource", () => {
     "DYLD_INSERT_LIBRARIES",
     ..."PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "),
   ])("never gives %s", async (name) => {
-    expect(await ask(name, { [name]: "v", [`${name}_FILE`]: join(folder, "value") })).toEqual({ status: "absent" });
+    expect(await ask(name, { [name]: "v", [`${name}_FILE`]: join(folder, "value") })).toMatchObject({
+      status: "absent",
+    });
   });
 
   it.each(["toString", "valueOf", "hasOwnProperty"])("does not take %s from the object itself", async (name) => {
-    expect(await ask(name, {})).toEqual({ status: "absent" });
+    expect(await ask(name, {})).toMatchObject({ status: "absent" });
   });
 
   it.each(["NPM_TOKEN", "MY_PATH", "HOMEPAGE", "aws_key", "OPENAI_API_KEY"])("gives %s", async (name) => {
     expect(await ask(name, { [name]: "v" })).toEqual(found("v"));
   });
+});
+
+describe("KP7: what the environment says of a name that it does not have", () => {
+  it.each([
+    ["TOKEN", {}, "The environment has no variable TOKEN and no TOKEN_FILE."],
+    [
+      "AWS_SECRET_ACCESS_KEY",
+      { AWS_SECRET_ACCESS_KEY: "canary" },
+      "The variable AWS_SECRET_ACCESS_KEY is set, and is never taken as a secret: names that begin with AWS_ belong to other programs.",
+    ],
+    [
+      "AWS_X",
+      {},
+      "The variable AWS_X is never taken as a secret: names that begin with AWS_ belong to other programs.",
+    ],
+    [
+      "HOME",
+      { HOME: "/canary" },
+      "The variable HOME is set, and is never taken as a secret: it belongs to the system.",
+    ],
+  ])("%s", async (name, env, hint) => expect(await ask(name, env)).toEqual({ status: "absent", hint }));
 });

@@ -2,6 +2,7 @@ import { checkWorkflow, type Severity, type WorkflowReport } from "@autokestra/e
 import { plural } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";
+import { hintFor } from "../hints.ts";
 import { hideArguments } from "../rejected-input.ts";
 import { createSources } from "./run.ts";
 
@@ -19,10 +20,15 @@ export async function check(
   { env, strict = false }: CheckOptions,
 ): Promise<number> {
   const { terminal } = context;
+  const invocation = { command: "check", args: env ? [] : ["--no-env"] };
   const reports = await withSecrets(context, false, async (secrets) => {
     const sources = createSources(secrets, env);
     const found: WorkflowReport[] = [];
-    for (const file of files) found.push(await checkWorkflow(file, { sources }));
+    for (const file of files) {
+      const report = await checkWorkflow(file, { sources });
+      const problems = report.problems.map((problem) => ({ ...problem, hint: hintFor(problem, invocation) }));
+      found.push({ ...report, problems });
+    }
     return found;
   });
   const text = terminal.json

@@ -93,7 +93,9 @@ async function checkSecrets(parsed: ParsedWorkflow, sources: PrepareOptions["sou
     return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
   }
   try {
-    return [...fieldProblems(parsed, scope), ...findExpired(scope), ...findExpiring(scope, parsed)];
+    // What is not declared was found with the references.
+    const fields = fieldProblems(parsed, scope).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
+    return [...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
   } finally {
     scope.close();
   }
