@@ -4,10 +4,11 @@ import { withExamples } from "./help-examples.ts";
 
 /** Adds `autokestra keys …`. */
 export function addKeysCommands(program: Command, context: () => CommandContext): void {
-  const keys = program.command("keys").description("List, export and import master keys");
+  const keys = program.command("keys").alias("key").description("List, export and import master keys");
 
   const list = keys
     .command("list")
+    .alias("ls")
     .description("List the master keys on this machine, where they are, and which known stores and backups use them")
     .action(async () => {
       const { listMasterKeys } = await import("./commands/keys-list.ts");

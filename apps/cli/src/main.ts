@@ -49,7 +49,7 @@ async function runCommand(program: Command, args: readonly string[], state: Prog
       return EXIT.done;
     }
     const { command } = state;
-    const shown = error instanceof CommanderError ? usageError(error) : error;
+    const shown = error instanceof CommanderError ? usageError(error, program) : error;
     return signalExitOr(printError(shown, terminal, { command, args }));
   }
 }
@@ -84,6 +84,7 @@ export function createProgram(state: ProgramState): Command {
     )
     .option("--runs-path <file>", "path of the run history [runs.db in the same .workflow]")
     .showSuggestionAfterError()
+    .configureHelp({ commandUsage: (command) => `${pathOf(command)} ${command.usage()}` })
     .configureOutput({
       writeOut: (text) => standardOutput().write(text),
       writeErr: (text) => {
@@ -102,6 +103,11 @@ export function createProgram(state: ProgramState): Command {
   addSecretsCommands(program, state, context);
   addKeysCommands(program, context);
   return program;
+}
+
+/** Without the aliases, which the list of commands shows. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 /** `secrets set` for `autokestra secrets set`. */
@@ -126,6 +132,7 @@ function addWorkflowCommands(program: Command, state: ProgramState, context: () 
 
   const check = program
     .command("check")
+    .aliases(["validate", "lint"])
     .description(
       "Check workflows without running them: shape, graph, references, inputs of actions, presence and expiry of secrets",
     )

@@ -23,7 +23,11 @@ export async function printTable(terminal: Terminal, header: Row, rows: readonly
  *
  * @param room columns of the terminal. Default: as many as it takes
  */
-export async function drawTable(header: Row, rows: readonly Row[], room = Number.POSITIVE_INFINITY): Promise<string> {
+export async function drawTable(
+  header: Row,
+  rows: readonly Row[],
+  room: number = Number.POSITIVE_INFINITY,
+): Promise<string> {
   const { default: measure } = await import("fast-string-truncated-width");
   const widthOf = (text: string) => measure(text).width;
   const columnsOf = (table: readonly Row[]) =>

@@ -9,6 +9,7 @@ export function addRunsCommands(program: Command, context: () => CommandContext)
 
   runs
     .command("list")
+    .alias("ls")
     .description("list runs, the newest first")
     .option("--workflow <id>", "only runs of this workflow")
     .addOption(new Option("--status <status>", "only runs in this state").choices(STATUSES))
@@ -20,6 +21,7 @@ export function addRunsCommands(program: Command, context: () => CommandContext)
 
   runs
     .command("show")
+    .alias("get")
     .description("print the events of a run")
     .argument("<execution>")
     .action(async (execution: string) => {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CommandContext } from "./command-context.ts";
 import { withExamples } from "./help-examples.ts";
 import { choiceOption, collect, typeOption } from "./options.ts";
@@ -8,7 +8,10 @@ const NAME = "name of the secret";
 
 /** Adds `autokestra secrets …`. */
 export function addSecretsCommands(program: Command, state: ProgramState, context: () => CommandContext): void {
-  const secrets = program.command("secrets").description("Store, read, list, change and delete secrets");
+  const secrets = program
+    .command("secrets")
+    .alias("secret")
+    .description("Store, read, list, change and delete secrets");
   addSet(secrets, context);
   addGet(secrets, context);
   addList(secrets, context);
@@ -28,6 +31,7 @@ export function addSecretsCommands(program: Command, state: ProgramState, contex
 function addSet(secrets: Command, context: () => CommandContext): void {
   const set = secrets
     .command("set")
+    .aliases(["add", "put", "create"])
     .description(
       "Store a value: a new secret, or the next version of one. Without VALUE it is asked for, or read from standard input",
     )
@@ -63,6 +67,7 @@ function addSet(secrets: Command, context: () => CommandContext): void {
 function addGet(secrets: Command, context: () => CommandContext): void {
   const get = secrets
     .command("get")
+    .aliases(["show", "read", "cat"])
     .description("Print the value of a secret")
     .argument("<name>", NAME)
     .option("--field <field>", "name of the only field to print")
@@ -80,6 +85,7 @@ function addGet(secrets: Command, context: () => CommandContext): void {
 function addList(secrets: Command, context: () => CommandContext): void {
   const list = secrets
     .command("list")
+    .alias("ls")
     .description("List secrets without their values")
     .addOption(typeOption("type of the secrets"))
     .option("--tag <tag>", "tag that the secrets have; may be repeated", collect)
@@ -102,6 +108,7 @@ function addList(secrets: Command, context: () => CommandContext): void {
 function addDescribe(secrets: Command, context: () => CommandContext): void {
   const describe = secrets
     .command("describe")
+    .aliases(["info", "inspect"])
     .description("Show everything about a secret but its hidden values: metadata, versions, fields, public values")
     .argument("<name>", NAME)
     .action(async (name: string) => {
@@ -140,6 +147,7 @@ function addEdit(secrets: Command, context: () => CommandContext): void {
 function addRename(secrets: Command, context: () => CommandContext): void {
   const rename = secrets
     .command("rename")
+    .alias("mv")
     .description("Give a secret another name; id and versions stay")
     .argument("<from>", "name that the secret has")
     .argument("<to>", "name that it gets")
@@ -153,13 +161,15 @@ function addRename(secrets: Command, context: () => CommandContext): void {
 function addDelete(secrets: Command, context: () => CommandContext): void {
   const remove = secrets
     .command("delete")
+    .aliases(["rm", "remove"])
     .description("Delete a secret; it can be restored for 30 days")
     .argument("<name>", NAME)
     .option("--purge", "removal for good of everything of that name: all versions, also of deleted secrets")
-    .option("--force", "no question")
+    .option("-f, --force", "no question")
+    .addOption(new Option("-y, --yes", "no question, as other programs call it").hideHelp())
     .action(async (name: string, options) => {
       const { deleteSecret } = await import("./commands/secrets-delete.ts");
-      await deleteSecret(context(), name, options);
+      await deleteSecret(context(), name, { ...options, force: options.force ?? options.yes });
     });
   withExamples(remove, [
     "autokestra secrets delete GITHUB_TOKEN",
@@ -170,6 +180,7 @@ function addDelete(secrets: Command, context: () => CommandContext): void {
 function addRestore(secrets: Command, context: () => CommandContext): void {
   const restore = secrets
     .command("restore")
+    .alias("undelete")
     .description("Put a deleted secret back into use: the one of that name that was deleted last")
     .argument("<name>", NAME)
     .option("--id <id>", "id of another deleted secret of that name")
@@ -186,6 +197,7 @@ function addRestore(secrets: Command, context: () => CommandContext): void {
 function addVersions(secrets: Command, context: () => CommandContext): void {
   const versions = secrets
     .command("versions")
+    .alias("history")
     .description("List the versions of a secret without their values")
     .argument("<name>", NAME)
     .action(async (name: string) => {
@@ -242,6 +254,7 @@ function addImport(secrets: Command, state: ProgramState, context: () => Command
 function addRotateKey(secrets: Command, state: ProgramState, context: () => CommandContext): void {
   const rotate = secrets
     .command("rotate-key")
+    .alias("rotate")
     .description("Replace the master key; the one before is kept under its fingerprint")
     .option("--new-key-file <file>", "path of the new key file; made if it is not there")
     .option("--all-stores", "rotation of every known store under the same key")
