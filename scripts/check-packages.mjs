@@ -8,6 +8,8 @@ import { installTarballs } from "./packages/install-tarballs.mjs";
 import { packPackages } from "./packages/pack.mjs";
 import { runSamples } from "./packages/run-samples.mjs";
 import { tryCommand } from "./packages/try-command.mjs";
+import { mustRun } from "./run.mjs";
+import { repository } from "./workspace.mjs";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-packages-")));
 const [tarballFolder, consumer] = [join(folder, "tarballs"), join(folder, "consumer")];
@@ -22,13 +24,29 @@ try {
   }
   say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);
   say(`imported ${importExports(consumer, tarballs)} exports`);
-  say(`ran ${runSamples(consumer, tarballs)} samples of READMEs`);
+  const compilers = findCompilers(folder);
+  say(
+    `checked ${runSamples(folder, tarballs, compilers)} samples of READMEs with ${compilers.length} compilers, and ran the first`,
+  );
   say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list`);
 } catch (error) {
   console.log(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/**
+ * The oldest TypeScript that users of these packages may have, and the one of this workspace.
+ *
+ * @param {string} place
+ * @returns {string[]}
+ */
+function findCompilers(place) {
+  const older = join(place, "typescript");
+  mkdirSync(older);
+  mustRun("npm", ["install", "--prefix", older, "--no-audit", "--no-fund", "typescript@5.9.3"], { cwd: older });
+  return [older, repository].map((root) => join(root, "node_modules", "typescript", "bin", "tsc"));
 }
 
 /** @param {string} what */

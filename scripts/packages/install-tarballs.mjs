@@ -24,6 +24,25 @@ export function installTarballs(folder, tarballs) {
 }
 
 /**
+ * Installs one package as its user would, with nothing beside it but what it needs itself. What is optional is left out, and so is
+ * better-sqlite3, unless the package is about SQLite.
+ *
+ * @param {string} folder Empty, and outside of the workspace.
+ * @param {string} name
+ * @param {readonly import("./pack.mjs").Tarball[]} tarballs
+ */
+export function installAlone(folder, name, tarballs) {
+  const files = Object.fromEntries(tarballs.map(({ path, manifest }) => [manifest.name, `file:${path}`]));
+  const { [name]: own, ...overrides } = files;
+  const manifest = { name: "consumer", private: true, type: "module", dependencies: { [name]: own }, overrides };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
+  const withSqlite = name.endsWith("-sqlite");
+  const omit = withSqlite ? [] : ["--omit=optional"];
+  mustRun("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...omit], { cwd: folder });
+  if (withSqlite) copyBinary(folder);
+}
+
+/**
  * better-sqlite3 is the only dependency with an install script, and compiling it takes over a minute. The workspace has built the same
  * version from the same sources already, so its binary is copied, and only that; npm is told to run no scripts.
  *

@@ -21,7 +21,6 @@ export function addRunsCommands(program: Command, context: () => CommandContext)
 
   runs
     .command("show")
-    .alias("get")
     .description("print the events of a run")
     .argument("<execution>")
     .action(async (execution: string) => {

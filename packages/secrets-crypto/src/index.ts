@@ -4,6 +4,8 @@
  * @module
  */
 
+/** What a caller of this package hands over and gets, of `@autokestra/secrets-core`. */
+export { createMemoryStore, type Plaintext, parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
 export type { StoreKeysOptions } from "./header-reader.ts";
 export { stretchingOf } from "./key-derivation.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";

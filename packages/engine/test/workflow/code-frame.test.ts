@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { codeFrame } from "../../src/workflow/code-frame.ts";
+
+const columns = (line: string) => line.length + (line.match(/[\u3000-\u9fff]/g)?.length ?? 0);
+
+describe("KP12: a code frame", () => {
+  const source = `${"a".repeat(100)}{{ place }}${"b".repeat(200)}`;
+
+  it.each([40, 80, 100, 120, 200])("is %d columns wide at most, with the place whole", (width) => {
+    const [, line = "", mark = ""] = codeFrame("w.yaml", source, { line: 1, column: 101, length: 11 }, width).split(
+      "\n",
+    );
+    expect(line.length).toBeLessThanOrEqual(width);
+    expect(line).toContain("{{ place }}");
+    expect(line.slice(mark.indexOf("^"), mark.lastIndexOf("^") + 1)).toBe("{{ place }}");
+  });
+
+  it("shows a line whole where it fits", () => {
+    expect(codeFrame("w.yaml", source, { line: 1, column: 101, length: 11 }, 400)).toContain(`1 | ${source}\n`);
+  });
+
+  it("never cuts the place, however narrow the terminal is", () => {
+    expect(codeFrame("w.yaml", source, { line: 1, column: 101, length: 11 }, 8)).toContain("{{ place }}");
+  });
+
+  it("puts the marks under the place behind wide characters", () => {
+    const [, line = "", mark = ""] = codeFrame("w.yaml", "名前: xx", { line: 1, column: 5, length: 2 }).split("\n");
+    expect(columns(mark.slice(0, mark.indexOf("^")))).toBe(columns(line.slice(0, line.indexOf("xx"))));
+  });
+
+  it("shows no line with a token in it", () => {
+    expect(codeFrame("w.yaml", "a: ghp_16C7e42F292c", { line: 1, column: 1, length: 1 })).toBe(" --> w.yaml:1:1");
+  });
+});
