@@ -99,6 +99,26 @@ describe("runs", () => {
     expect(stdout.split("\t").slice(1, 3)).toEqual(["wait", status]);
   });
 
+  it.each<[readonly NodeJS.Signals[], number]>([
+    [["SIGHUP"], 129],
+    [["SIGINT"], 130],
+    [["SIGTERM"], 143],
+    [["SIGINT", "SIGINT"], 130],
+    [["SIGTERM", "SIGTERM"], 143],
+  ])("K12: are cancelled and recorded by %s, with exit code %i", async (signals, exitCode) => {
+    const child = await startWaitingRun();
+    for (const signal of signals) child.kill(signal);
+    const [code] = await once(child, "close");
+    expect(code).toBe(exitCode);
+    const [run] = await listed();
+    expect(run).toMatchObject({ status: "cancelled", cancelledBy: "user", finishedAt: expect.any(String) });
+    const { stdout } = await box.ak(["runs", "show", run.execution, "--json"]);
+    expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({
+      event: "run.finished",
+      tasks: { a: { status: "cancelled" } },
+    });
+  });
+
   it("K32: are recorded to their end, though another program has locked their file meanwhile", async () => {
     await box.ak(["run", "w.yaml"]);
     const database = new Database(join(box.folder, ".workflow", "runs.db"));
