@@ -139,10 +139,15 @@ export class TaskDisclosure {
   }
 }
 
+/** What a name in the report stands for, for people. */
+function describeName(name: string): string {
+  if (name.startsWith("inputs.")) return `Input '${name.slice("inputs.".length)}'`;
+  return name.includes(".") ? name : `Secret '${name}'`;
+}
+
 /** Says once of each name that a value of it is shown. */
 export function warnOfUnmaskable(masks: RunMasks, journal: RunJournal): void {
   for (const name of masks.takeUnmaskable()) {
-    const what = name.includes(".") ? name : `Secret '${name}'`;
-    journal.warning(`${what} has a value that is too short or too common to be masked`);
+    journal.warning(`${describeName(name)} has a value that is too short or too common to be masked`);
   }
 }

@@ -59,7 +59,7 @@ describe("KM4: secret inputs", () => {
       inputs: { pin: "abc" },
     });
     expect(logged(outcome)).toEqual(["abc everybody"]);
-    expect(warned(outcome)).toEqual(["inputs.pin has a value that is too short or too common to be masked"]);
+    expect(warned(outcome)).toEqual(["Input 'pin' has a value that is too short or too common to be masked"]);
   });
 
   it.each<[string, Record<string, string>, NodeJS.ProcessEnv, Record<string, string>]>([
