@@ -38,7 +38,11 @@ export async function ask(questions: readonly Question[]): Promise<readonly stri
   });
 }
 
-/** Asks for one value, which is not shown. */
+/**
+ * Asks for one value, which is not shown.
+ *
+ * @public `run` asks for secret inputs with it
+ */
 export async function askSecret(message: string): Promise<string> {
   const [answer = ""] = await ask([{ message, isShown: false }]);
   return answer;
