@@ -11,7 +11,6 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/output.ts": "everything that a command prints",
-  "apps/cli/src/prompt.ts": "nothing: it asks standard error how wide it is",
   "packages/engine/src/history/history-schema.ts": "the rows of a run history, into the tables of a newer version",
   "packages/engine/src/history/run-recorder.ts": "events of runs, from behind the masked exit",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
@@ -21,7 +20,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/secrets-store-sqlite/src/version-1.ts": "sealed secrets of a version 1 store, into the tables of this one",
 };
 const WRITES =
-  /\bINSERT INTO\b|process\.(stdout|stderr)\b|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
+  /\bINSERT INTO\b|process\.(stdout|stderr)\b(?!\.columns)|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
 
 function sourceFiles(): string[] {
   return ["apps", "packages"].flatMap((top) =>
