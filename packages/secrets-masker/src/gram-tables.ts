@@ -28,6 +28,9 @@ export type HashTable = Int32Array;
 const FEW = 64;
 const MANY = 512;
 
+/** Of short patterns there are few: their slots are searched in less memory, beside those of the others. */
+const FULL_WINDOW = 16;
+
 /** A bit for each place of a gram fits into one figure. */
 const MAX_GRAMS = 29;
 
@@ -38,7 +41,7 @@ export function createTables(count: number, shortest: number): GramTables {
   const grams = Math.min(MAX_GRAMS, window - length + 1);
   const entries = count * grams;
   const windows = createHashTable(count);
-  const bits = slotBits(entries, length > 4 ? 24 : 20);
+  const bits = slotBits(entries, window < FULL_WINDOW ? 15 : 17, length > 4 ? 24 : 20);
   return {
     gram: gramShape(length),
     grams,
@@ -57,9 +60,9 @@ function gramLength(window: number, count: number): number {
   return count > MANY && window >= 10 ? 6 : 4;
 }
 
-function slotBits(entries: number, max: number): number {
+function slotBits(entries: number, min: number, max: number): number {
   const slots = entries * (entries < 20_000 ? 96 : 32);
-  return Math.min(max, Math.max(17, Math.ceil(Math.log2(slots))));
+  return Math.min(max, Math.max(min, Math.ceil(Math.log2(slots))));
 }
 
 export function hasSlot({ gram, slots, shift }: GramTables, hash: number): boolean {
