@@ -57,13 +57,16 @@ async function readInput(file: string): Promise<string> {
   return file === "-" ? await readSourceText(process.stdin, "Standard input") : await readTextFile(file);
 }
 
+/** Its hints are of names and values, not of what was typed. */
+const INVOCATION = { command: "secrets import", args: [] };
+
 function printOutcome(terminal: Terminal, outcome: ImportOutcome): void {
   for (const { name, line, reason } of outcome.failed.slice(0, MAX_SHOWN)) {
     terminal.warn(`error: ${place(name, line)}: ${reason}`);
   }
   if (outcome.failed.length > MAX_SHOWN) terminal.warn(`… and ${outcome.failed.length - MAX_SHOWN} more`);
   const codes = new Set(outcome.failed.flatMap(({ code }) => code ?? []));
-  for (const hint of [...codes].flatMap((code) => hintFor({ code, hint: undefined }, "secrets import") ?? [])) {
+  for (const hint of [...codes].flatMap((code) => hintFor({ code, hint: undefined }, INVOCATION) ?? [])) {
     terminal.warn(`hint: ${hint}`);
   }
   for (const { name, line, message } of outcome.warnings) terminal.warn(`warning: ${place(name, line)}: ${message}`);
