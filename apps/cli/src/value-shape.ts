@@ -1,3 +1,4 @@
+import { maskedParts } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core";
 
 /** `30 lines, 1 704 characters`: what a person can compare with what was meant. */
@@ -16,6 +17,12 @@ export function describeEnds(text: string): string | null {
     ...(last === undefined ? [] : [`ends with ${nameOf(last)}`]),
   ];
   return parts.length === 0 ? null : parts.join(" and ");
+}
+
+/** What of a structured value is masked on its own: `1 password, 2 query values`; null where the value has no such parts. */
+export function describeParts(text: string): string | null {
+  const parts = maskedParts(text).map((part) => count(part.count, part.kind));
+  return parts.length === 0 ? null : parts.join(", ");
 }
 
 function nameOf(space: string): string {

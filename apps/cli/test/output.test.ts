@@ -195,4 +195,12 @@ describe("K9: standard input", () => {
     expect(stderr).toContain("note: field value of 'A' begins with a space and ends with a tab\n");
     expect(stderr).toContain("Secret 'A' stored (apiKey, version 1): 2 lines, 12 characters\n");
   });
+
+  it("is described by the parts of it that are masked on their own", async () => {
+    const { stderr } = await box.ak(["secrets", "set", "A"], {
+      input: "postgres://app:S3cretPw99@db.example.com/main",
+    });
+    expect(stderr).toContain("note: of field value of 'A' these parts are masked on their own too: 1 password");
+    expect(stderr).not.toContain("S3cretPw99");
+  });
 });

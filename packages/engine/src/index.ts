@@ -15,6 +15,7 @@ export {
   listKeys,
   type MissingKey,
 } from "@autokestra/secrets-crypto";
+export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
 export { createEnvironmentSource, readText } from "@autokestra/secrets-resolver";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history/run-history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";

@@ -14,7 +14,8 @@ import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
 import { readFields } from "../read-fields.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { toJson } from "../secret-json.ts";
-import { describeEnds, describeSize } from "../value-shape.ts";
+import type { Terminal } from "../terminal.ts";
+import { describeEnds, describeParts, describeSize } from "../value-shape.ts";
 
 export interface SetOptions {
   readonly type?: SecretType;
@@ -102,8 +103,23 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
     const ends = describeEnds(text);
     if (ends !== null) terminal.note(`note: field ${field} of '${name}' ${ends}`);
   }
+  notePartsOf(terminal, input);
   if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' stored (${type}, version ${version}): ${describeShape(input.fields)}`);
+}
+
+/** Programs show parts of a structured value alone: says which of them are masked then, too. */
+function notePartsOf(
+  terminal: Terminal,
+  { name, type, fields, publicFields = [], maskFields = [] }: CheckedInput,
+): void {
+  const secrecy = secrecyOf(type, fields, { public: publicFields, masked: maskFields });
+  for (const [field, text] of textsOf(fields)) {
+    if (secrecy.find((one) => one.name === field)?.masked !== true) continue;
+    const parts = describeParts(text);
+    if (parts !== null)
+      terminal.note(`note: of field ${field} of '${name}' these parts are masked on their own too: ${parts}`);
+  }
 }
 
 /** `1 line, 27 characters`; with the names of the fields where there are several. */
