@@ -33,6 +33,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const state: ProgramState = { exitCode: EXIT.done, help: "", command: "" };
   const program = createProgram(state);
   tellLostOutput(contextOf(program).terminal, () => state.command);
+  // What nobody has caught is told like every other error: Node would print all that it holds.
+  process.on("uncaughtException", (error) => process.exit(printError(error, contextOf(program).terminal)));
   const exitCode = await runCommand(program, args, state);
   return await finishOutput(contextOf(program).terminal, state.command, exitCode);
 }

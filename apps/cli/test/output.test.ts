@@ -204,3 +204,17 @@ describe("K9: standard input", () => {
     expect(stderr).not.toContain("S3cretPw99");
   });
 });
+
+describe("K23: what nobody has caught", () => {
+  it.each([
+    ["an exception", "throw new Error('canary-9f31')"],
+    ["a rejection", "Promise.reject({ token: 'canary-9f31' })"],
+  ])("is told without what it holds: %s", async (_, failure) => {
+    const code = `const wait = setInterval(() => { if (process.listenerCount("uncaughtException") === 0) return; clearInterval(wait); ${failure} }, 1)`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
+    const { code: exit, stderr } = await box.start(["secrets", "list"], { env }).ended;
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(/error: Internal error/);
+    expect(stderr).not.toContain("canary");
+  });
+});
