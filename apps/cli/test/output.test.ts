@@ -200,7 +200,7 @@ describe("K9: standard input", () => {
     const { stderr } = await box.ak(["secrets", "set", "A"], {
       input: "postgres://app:S3cretPw99@db.example.com/main",
     });
-    expect(stderr).toContain("note: of field value of 'A' these parts are masked on their own too: 1 password");
+    expect(stderr).toContain("note: in field 'value' of 'A' these parts are masked on their own, too: 1 password");
     expect(stderr).not.toContain("S3cretPw99");
   });
 });

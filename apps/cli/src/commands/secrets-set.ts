@@ -118,7 +118,7 @@ function notePartsOf(
     if (secrecy.find((one) => one.name === field)?.masked !== true) continue;
     const parts = describeParts(text);
     if (parts !== null)
-      terminal.note(`note: of field ${field} of '${name}' these parts are masked on their own too: ${parts}`);
+      terminal.note(`note: in field '${field}' of '${name}' these parts are masked on their own, too: ${parts}`);
   }
 }
 
