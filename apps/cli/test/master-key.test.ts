@@ -47,6 +47,8 @@ describe("a key that is given", () => {
   it("K3: serves every opening in one process", async () => {
     const env = otherKey();
     const options = { env, project: "other" };
+    // The root of a repository: no store above it is looked for.
+    mkdirSync(join(box.folder, "other", ".git"), { recursive: true });
     // It opens the secrets once to see the type, and once to write.
     for (const input of ["one-value", "two-value"]) {
       expect((await box.ak(["secrets", "set", "B"], { ...options, input })).code).toBe(0);
@@ -104,7 +106,8 @@ describe("a full disk", () => {
   it.runIf(canMount)("K21: is exit code 1 while a key is written, and nothing is changed", () => {
     const home = join(box.folder, "full");
     const project = join(box.folder, "project");
-    for (const folder of [home, project]) mkdirSync(folder);
+    // The root of a repository: no store above it is looked for.
+    for (const folder of [home, join(project, ".git")]) mkdirSync(folder, { recursive: true });
     const script =
       'mount -t tmpfs -o size=8k none "$HOME" && dd if=/dev/zero of="$HOME/fill" bs=4096 count=2 2>/dev/null; node "$CLI" secrets set A; code=$?; ls -A "$HOME"; exit $code';
     const { status, stdout, stderr } = spawnSync("unshare", [...OWN_MOUNTS, "sh", "-c", script], {
@@ -115,7 +118,7 @@ describe("a full disk", () => {
     });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "fill\n" });
     expect(stderr).toMatch(/^error: The key file .*secret\.key cannot be written: no space left on device$/m);
-    expect(readdirSync(project)).toEqual([]);
+    expect(readdirSync(project)).toEqual([".git"]);
   });
 });
 

@@ -82,7 +82,7 @@ describe("KP9: the nearest store", () => {
     const first = await box.ak(["secrets", "set", "A"], { input: "a value", project: "repo" });
     expect(first.stderr).toContain(`note: the secrets are kept in "${join(box.folder, "repo/.workflow/secrets")}"\n`);
     const second = await box.ak(["secrets", "set", "B"], { input: "a value", project: "repo/src" });
-    expect(second.stderr).toBe("Secret 'B' stored (apiKey, version 1)\n");
+    expect(second.stderr).toBe("Secret 'B' stored (apiKey, version 1): 1 line, 7 characters\n");
     expect((await box.ak(["secrets", "list"], { project: "repo" })).stdout.match(/^\w/gm)).toEqual(["A", "B"]);
     const none = await box.ak(["secrets", "list"], { project: "elsewhere" });
     expect(none.stderr).toBe(

@@ -141,12 +141,14 @@ describe("secrets rotate-key", () => {
   it("K16: is refused where there is no store, and makes nothing", async () => {
     await set(".", "A");
     const before = await fingerprintOf();
+    // The root of a repository: no store above it is looked for.
+    mkdirSync(join(box.folder, "empty", ".git"), { recursive: true });
     for (const args of [[], ["--storage-path", "mistyped"], ["--new-key-file", "new.key"]]) {
       const { code, stderr } = await box.ak(["secrets", "rotate-key", ...args], { project: "empty" });
       expect(code).toBe(1);
       expect(stderr).toContain("there is none yet");
     }
-    expect(readdirSync(join(box.folder, "empty"))).toEqual([]);
+    expect(readdirSync(join(box.folder, "empty"))).toEqual([".git"]);
     expect(await fingerprintOf()).toBe(before);
   });
 

@@ -171,7 +171,7 @@ describe("secrets set and get", () => {
       2,
       "--if-version takes a whole number of at most 9 digits",
     ],
-    ["an unknown command", ["secrets", "put", "A"], "", 2, "unknown command 'put'"],
+    ["an unknown command", ["secrets", "push", "A"], "", 2, "unknown command 'push'"],
     ["an unknown option", ["secrets", "get", "A", "--filed", "x"], "", 2, "Unknown option"],
     ["no name", ["secrets", "get"], "", 2, "missing required argument 'name'"],
     [
