@@ -17,7 +17,7 @@ const partly = file("passed", "passed", "skipped", "pending", "todo");
 
 const nameOf = (status: string) => `packages/a/test/a.test.ts > a store > is ${status}`;
 
-describe("countTests", () => {
+describe("T2: countTests", () => {
   it.each([
     ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, skipped: [] }],
     ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, skipped: [] }],

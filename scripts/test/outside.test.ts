@@ -56,7 +56,7 @@ function problemsOf(work: (place: (path: string) => string, env: NodeJS.ProcessE
   return problems.map((problem) => problem.replaceAll(`${machine}/`, ""));
 }
 
-describe("runInside", () => {
+describe("T1: runInside", () => {
   it("gives back what the tests give back, and finds nothing where nothing has changed", () => {
     expect(runInside(() => "the result", outside)).toEqual({ result: "the result", problems: [] });
   });
