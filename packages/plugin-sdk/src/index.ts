@@ -11,3 +11,4 @@ export { invokeAction } from "./invoke-action.ts";
 export { definePlugin, type Plugin, type PluginDefinition } from "./plugin.ts";
 export { PluginInputError, PluginOutputError } from "./plugin-error.ts";
 export { TaskError, type TaskErrorOptions } from "./task-error.ts";
+export { isTransientStatus } from "./transient-status.ts";

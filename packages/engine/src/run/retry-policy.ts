@@ -1,3 +1,4 @@
+import { isTransientStatus } from "@autokestra/plugin-sdk";
 import type { Retry, RetryReason } from "../workflow/workflow.ts";
 import type { TaskFailure } from "./task-failure.ts";
 
@@ -47,17 +48,11 @@ function backoff(first: number, attempt: number): number {
 function mayRetry(failure: TaskFailure, on: readonly RetryReason[] | undefined): boolean {
   if (!failure.retryable) return false;
   if (on !== undefined) return on.includes(reasonOf(failure));
-  return failure.status === undefined || isRetryableStatus(failure.status);
+  return failure.status === undefined || isTransientStatus(failure.status);
 }
 
 function reasonOf({ status, code, name }: TaskFailure): RetryReason {
   if (status !== undefined) return status;
   if (name === "TimeoutError" || TIMEOUT_CODE.test(code)) return "timeout";
   return NETWORK_CODE.test(code) ? "network" : "error";
-}
-
-/** Whether a server that answers with this status may answer otherwise later. */
-function isRetryableStatus(status: number): boolean {
-  if (status === 501 || status === 505) return false;
-  return status === 408 || status === 425 || status === 429 || (status >= 500 && status <= 599);
 }

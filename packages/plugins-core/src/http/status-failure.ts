@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { TaskError } from "@autokestra/plugin-sdk";
+import { isTransientStatus, TaskError } from "@autokestra/plugin-sdk";
 import type { Dispatcher } from "undici";
 import { excerpt } from "./excerpt.ts";
 import type { Hop } from "./hop.ts";
@@ -9,9 +9,6 @@ export interface StatusRules {
   readonly failOnStatus: boolean;
   readonly allowStatus: readonly number[];
 }
-
-const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429]);
-const PERMANENT: ReadonlySet<number> = new Set([501, 505]);
 
 export function failsTask(status: number, { failOnStatus, allowStatus }: StatusRules): boolean {
   return failOnStatus && status >= 400 && !allowStatus.includes(status);
@@ -32,7 +29,7 @@ export function createStatusFailure(
     code: "HTTP_STATUS",
     message: `${describeRequest(first, last)} failed: ${told}`,
     status,
-    retryable: TRANSIENT.has(status) || (status >= 500 && status <= 599 && !PERMANENT.has(status)),
+    retryable: isTransientStatus(status),
     retryAfterSeconds: readRetryAfter(headers),
   });
 }
