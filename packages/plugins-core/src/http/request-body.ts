@@ -1,5 +1,6 @@
 import type { z } from "@autokestra/plugin-sdk";
 import { toJsonText } from "../text-or-json.ts";
+import { charsetOf, FORM_TYPE, mediaTypeOf } from "./content-type.ts";
 import { isWellFormed, WELL_FORMED } from "./named-values.ts";
 import { parametersSchema } from "./request-url.ts";
 
@@ -18,7 +19,6 @@ export interface EncodedBody {
 }
 
 const JSON_TYPE = "application/json";
-const FORM_TYPE = "application/x-www-form-urlencoded";
 
 /**
  * Writes a body in the form that its content type names: text as it stands, any other value as JSON, an object as a form where the
@@ -39,7 +39,7 @@ export function encodeBody(input: BodyInput, context: z.RefinementCtx): EncodedB
 }
 
 function encode({ body, form, contentType }: BodyInput, context: z.RefinementCtx): EncodedBody {
-  const type = contentType?.replace(/;.*$/s, "").trim().toLowerCase();
+  const type = contentType === undefined ? undefined : mediaTypeOf(contentType);
   if (form !== undefined) return encodeForm(form, body, type, context);
   if (body === undefined) return { text: undefined };
   if (typeof body === "string") {
@@ -92,7 +92,7 @@ function isJson(text: string): boolean {
 }
 
 function isUtf8Type(contentType = ""): boolean {
-  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1] ?? "utf-8";
+  const charset = charsetOf(contentType) ?? "utf-8";
   return /^utf-?8$/i.test(charset);
 }
 

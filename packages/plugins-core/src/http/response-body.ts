@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
+import { charsetOf, mediaTypeOf } from "./content-type.ts";
 import { HttpFailure } from "./http-failure.ts";
 import { readJson } from "./read-json.ts";
 
@@ -45,7 +46,7 @@ export function explanation(bytes: Uint8Array, contentType: string): string | nu
 }
 
 function formatOf(contentType: string, bytes: Uint8Array): "json" | "text" | "base64" {
-  const type = contentType.replace(/;.*$/s, "").trim().toLowerCase();
+  const type = mediaTypeOf(contentType);
   if (type === "") return isUtf8(bytes) && !bytes.includes(0) ? "text" : "base64";
   if (JSON_TYPE.test(type)) return "json";
   return TEXT_TYPE.test(type) ? "text" : "base64";
@@ -56,7 +57,7 @@ function formatOf(contentType: string, bytes: Uint8Array): "json" | "text" | "ba
  * only counts where the bytes are not.
  */
 function decodeText(bytes: Uint8Array, contentType: string, format: "json" | "text"): string {
-  const named = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1];
+  const named = charsetOf(contentType);
   const marked = BYTE_ORDER_MARKS.find(([, mark]) => mark.every((byte, index) => bytes[index] === byte))?.[0];
   const charset = marked ?? (format === "json" && isUtf8(bytes) ? undefined : named);
   try {
