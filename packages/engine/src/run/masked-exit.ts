@@ -1,7 +1,6 @@
 import { HeldOutput } from "./held-output.ts";
 import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "./run-event.ts";
 import type { RunMasks } from "./run-masks.ts";
-import { bufferFromJson } from "./secret-texts.ts";
 import { toJson } from "./to-json.ts";
 
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
@@ -25,18 +24,6 @@ export interface MaskedExit {
 
 type ExitMasks = Pick<RunMasks, "mask" | "maskBytes" | "maskValue" | "report">;
 
-/** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers, in which no value is found: its bytes are masked here. */
-function maskedJson(masked: unknown, masks: ExitMasks): unknown {
-  const json = toJson(masked);
-  const text = JSON.stringify(json) ?? "";
-  if (!text.includes('"type":"Buffer"')) return json;
-  return JSON.parse(text, (_, item: unknown) => {
-    const bytes = bufferFromJson(item);
-    const maskedBytes = bytes === null ? null : masks.maskBytes(bytes);
-    return maskedBytes === null || maskedBytes === bytes ? item : Buffer.from(maskedBytes).toJSON();
-  });
-}
-
 /**
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
@@ -51,8 +38,13 @@ export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
     return { ...event, message: masks.mask(event.message), ...data };
   }
 
+  /** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers: its bytes are masked here. */
+  function maskedJson(masked: unknown): unknown {
+    return toJson(masked, (bytes) => masks.maskBytes(bytes));
+  }
+
   function withJson(event: LogEvent): LogEvent {
-    return event.data === undefined ? event : { ...event, data: maskedJson(event.data, masks) };
+    return event.data === undefined ? event : { ...event, data: maskedJson(event.data) };
   }
 
   function maskError({ name, code, message, status }: TaskErrorInfo): TaskErrorInfo {
@@ -99,7 +91,7 @@ export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
         id,
         {
           status,
-          ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output), masks) }),
+          ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output)) }),
           ...(error === undefined ? {} : { error: maskError(error) }),
         },
       ]);

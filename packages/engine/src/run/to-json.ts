@@ -1,9 +1,14 @@
+import { bufferFromJson } from "./secret-texts.ts";
 import { EngineFailure, isInstance } from "./task-failure.ts";
 
-/** What JSON holds of a value: a line of a log must not fail because of what is in it. */
-export function toJson(value: unknown): unknown {
+/**
+ * What JSON holds of a value: a line of a log must not fail because of what is in it.
+ *
+ * @param changeBytes is given the bytes of each Buffer, which JSON has as a list of numbers. Default: they stay
+ */
+export function toJson(value: unknown, changeBytes?: (bytes: Uint8Array) => Uint8Array): unknown {
   try {
-    return copyAsJson(value, () => "[circular]");
+    return copyAsJson(value, () => "[circular]", changeBytes);
   } catch {
     // Nested too deep, or its own toJSON throws.
     return "[no JSON]";
@@ -33,9 +38,15 @@ function whyUnreadable(error: unknown): string {
   return isInstance(error, RangeError) ? "it is too large, or nested too deep" : "a part of it throws when it is read";
 }
 
-function copyAsJson(value: unknown, onCircle: () => unknown): unknown {
+function copyAsJson(value: unknown, onCircle: () => unknown, changeBytes?: (bytes: Uint8Array) => Uint8Array): unknown {
   const text: string | undefined = JSON.stringify(value, createReplacer(onCircle));
-  return text === undefined ? undefined : JSON.parse(text);
+  if (text === undefined) return undefined;
+  if (changeBytes === undefined || !text.includes('"type":"Buffer"')) return JSON.parse(text);
+  return JSON.parse(text, (_, item: unknown) => {
+    const bytes = bufferFromJson(item);
+    const changed = bytes === null ? null : changeBytes(bytes);
+    return changed === null || changed === bytes ? item : Buffer.from(changed).toJSON();
+  });
 }
 
 /** Writes a bigint as its digits, and what JSON would write as `{}` by its content. */
