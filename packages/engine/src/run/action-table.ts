@@ -7,9 +7,10 @@ import { AutokestraError } from "@autokestra/secrets-core";
  * @throws AutokestraError `USAGE` where two plugins have one name, or one action: the later would win unnoticed
  */
 export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<string, Action> {
+  const distinct = new Set(plugins);
   const owners = new Map<string, Plugin>();
   const table = new Map<string, Action>();
-  for (const plugin of new Set(plugins)) {
+  for (const plugin of distinct) {
     for (const [type, action] of plugin.actions) {
       const owner = owners.get(type);
       if (owner !== undefined) throw conflict(`The action '${type}' is in two plugins`, owner, plugin);
@@ -17,10 +18,12 @@ export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<strin
       table.set(type, action);
     }
   }
-  const plain = [...new Set(plugins)];
-  const twin = plain.find(({ name }, index) => plain.findIndex((other) => other.name === name) < index);
-  const first = plain.find(({ name }) => name === twin?.name);
-  if (first && twin) throw conflict(`Two plugins are named '${twin.name}'`, first, twin);
+  const named = new Map<string, Plugin>();
+  for (const plugin of distinct) {
+    const twin = named.get(plugin.name);
+    if (twin !== undefined) throw conflict(`Two plugins are named '${plugin.name}'`, twin, plugin);
+    named.set(plugin.name, plugin);
+  }
   return table;
 }
 
