@@ -109,16 +109,12 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
 }
 
 /** Programs show parts of a structured value alone: says which of them are masked then, too. */
-function notePartsOf(
-  terminal: Terminal,
-  { name, type, fields, publicFields = [], maskFields = [] }: CheckedInput,
-): void {
-  const secrecy = secrecyOf(type, fields, { public: publicFields, masked: maskFields });
-  for (const [field, text] of textsOf(fields)) {
-    if (secrecy.find((one) => one.name === field)?.masked !== true) continue;
-    const parts = describeParts(text);
+function notePartsOf(terminal: Terminal, input: CheckedInput): void {
+  const masked = maskedFields(input);
+  for (const [field, text] of textsOf(input.fields)) {
+    const parts = masked.has(field) ? describeParts(text) : null;
     if (parts !== null)
-      terminal.note(`note: in field '${field}' of '${name}' these parts are masked on their own, too: ${parts}`);
+      terminal.note(`note: in field '${field}' of '${input.name}' these parts are masked on their own, too: ${parts}`);
   }
 }
 
@@ -139,8 +135,12 @@ function textsOf(fields: SecretFields): readonly (readonly [string, string])[] {
 }
 
 /** Fields that are to be masked and cannot be. */
-function unmaskableFields({ type, fields, publicFields = [], maskFields = [] }: CheckedInput): readonly string[] {
+function unmaskableFields(input: CheckedInput): readonly string[] {
+  const masked = maskedFields(input);
+  return findUnmaskable(input.fields).filter((field) => masked.has(field));
+}
+
+function maskedFields({ type, fields, publicFields = [], maskFields = [] }: CheckedInput): ReadonlySet<string> {
   const secrecy = secrecyOf(type, fields, { public: publicFields, masked: maskFields });
-  const shown = new Set(secrecy.filter((field) => !field.masked).map((field) => field.name));
-  return findUnmaskable(fields).filter((field) => !shown.has(field));
+  return new Set(secrecy.filter((field) => field.masked).map((field) => field.name));
 }
