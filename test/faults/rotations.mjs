@@ -6,16 +6,15 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { outcomeOf } from "./support/outcome-of.mjs";
 import {
-  checkFinished,
   endAtRandom,
   fill,
+  finish,
   inWords,
   isEnough,
   isGood,
   noFigures,
   projectIn,
   rotate,
-  rotateAgain,
   SECRETS,
   timeOf,
   verify,
@@ -43,18 +42,11 @@ async function killAtRandom(backend) {
     while (!isEnough(figures, ENDS)) {
       await endAtRandom(project, DATA_KEY, whole, figures);
       await verify(project, figures);
-      if (figures.ends % 5 === 0) await finish(project, figures);
+      if (figures.ends % 5 === 0) await finish(project, DATA_KEY, figures);
     }
-    await finish(project, figures);
+    await finish(project, DATA_KEY, figures);
   });
   return figures;
-}
-
-/** @param {Project} project @param {ReturnType<typeof noFigures>} figures */
-async function finish(project, figures) {
-  await rotateAgain(project, DATA_KEY, figures);
-  await checkFinished(project, figures);
-  await verify(project, figures);
 }
 
 /** @param {string} backend */
@@ -75,7 +67,7 @@ async function killAtCalls(backend) {
       const { signal } = await traced(folder, args, { calls: CALLS, inject: `${call}:signal=KILL:when=${ordinal}` });
       figures[signal === "SIGKILL" ? "points" : "missed"] += 1;
       await verify(project, figures);
-      await finish(project, figures);
+      await finish(project, DATA_KEY, figures);
     }
   });
   return figures;

@@ -10,6 +10,7 @@ import {
   checkFinished,
   endAtRandom,
   fill,
+  finish,
   inWords,
   isEnough,
   isGood,
@@ -48,11 +49,7 @@ async function besideAnother(root, backend, figures) {
     await rotateAgain(other, DATA_KEY, figures);
     for (const project of [one, two]) await verify(project, figures);
   }
-  for (const project of [one, two]) {
-    await rotateAgain(project, DATA_KEY, figures);
-    await checkFinished(project, figures);
-    await verify(project, figures);
-  }
+  for (const project of [one, two]) await finish(project, DATA_KEY, figures);
 }
 
 /** @param {string} root @param {string} backend @param {Figures} figures */
@@ -67,11 +64,9 @@ async function newKeyFile(root, backend, figures) {
     const next = join(isElsewhere ? root : join(root, "home", ".autokestra"), `next-${figures.ends}.key`);
     const words = ["--data-key", "--new-key-file", next, ...(named === undefined ? [] : ["--key-file", named])];
     await endAtRandom(project, words, whole, figures);
-    // With the same words, also where it had come to its end.
-    await rotateAgain(project, words, figures);
     named = isElsewhere ? next : undefined;
-    await checkFinished(project, figures, named);
-    await verify(project, figures, named);
+    // With the same words, also where it had come to its end.
+    await finish(project, words, figures, named);
   }
 }
 

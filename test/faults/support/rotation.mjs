@@ -150,3 +150,17 @@ export async function checkFinished(project, figures, keyFile) {
   if (header.dataKeys.some(({ state }) => state === "decrypt-only")) figures.unfinished += 1;
   return fingerprint;
 }
+
+/**
+ * Runs a rotation to its end, and looks at what it has left.
+ *
+ * @param {Project} project
+ * @param {readonly string[]} args
+ * @param {Figures} figures
+ * @param {string} [keyFile]
+ */
+export async function finish(project, args, figures, keyFile) {
+  await rotateAgain(project, args, figures);
+  await checkFinished(project, figures, keyFile);
+  await verify(project, figures, keyFile);
+}
