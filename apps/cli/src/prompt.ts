@@ -38,11 +38,7 @@ export async function ask(questions: readonly Question[]): Promise<readonly stri
   });
 }
 
-/**
- * Asks for one value, which is not shown.
- *
- * @public `run` asks for secret inputs with it
- */
+/** Asks for one value, which is not shown. */
 export async function askSecret(message: string): Promise<string> {
   const [answer = ""] = await ask([{ message, isShown: false }]);
   return answer;
