@@ -6,6 +6,7 @@ import {
   parseSecretName,
   type SecretEncryption,
   type SecretInput,
+  type SecretService,
   type SecretStore,
   toCurrentPayload,
 } from "@autokestra/secrets-core";
@@ -131,4 +132,21 @@ export async function expectRefusal(attempt: Promise<unknown>, what: string, ...
     (error: unknown) => error,
   );
   expect(outcome, what).toMatchObject({ code: expect.toBeOneOf(codes), hint: expect.stringMatching(/\w/) });
+}
+
+/** A call of the service, with its name. */
+export type NamedCall = readonly [string, (secrets: SecretService) => Promise<unknown>];
+
+/** What opens the keys, where there are a secret A and a deleted one. @param deleted its name */
+export function openingCalls(deleted: string): readonly NamedCall[] {
+  return [
+    ["get", async (secrets) => await secrets.get("A")],
+    ["describe", async (secrets) => await secrets.describe("A")],
+    ["set", async (secrets) => await secrets.set(apiKey("A", "new"))],
+    ["create", async (secrets) => await secrets.create(apiKey("C", "new"))],
+    ["edit", async (secrets) => await secrets.edit("A", { addTags: ["new"] })],
+    ["rename", async (secrets) => await secrets.rename("A", "Z")],
+    ["rollback", async (secrets) => await secrets.rollback("A", 1)],
+    ["restore", async (secrets) => await secrets.restore(deleted)],
+  ];
 }

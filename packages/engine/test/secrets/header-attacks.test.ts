@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { SecretService } from "@autokestra/secrets-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   backUpStore,
@@ -12,7 +11,18 @@ import {
   rotateKeys,
   type SecretsOptions,
 } from "../../src/index.ts";
-import { apiKey, copyPlace, expectRefusal, fillPlace, makeRoot, type Place, placeAt, use } from "./attacked-place.ts";
+import {
+  apiKey,
+  copyPlace,
+  expectRefusal,
+  fillPlace,
+  makeRoot,
+  type NamedCall,
+  openingCalls,
+  type Place,
+  placeAt,
+  use,
+} from "./attacked-place.ts";
 import { asFormat1, forgeServiceKey, keyCheckOf, type RawHeader, type RawKey, withMac } from "./header-by-hand.ts";
 import { editStored, readStored, type StoredContent } from "./stored-content.ts";
 
@@ -127,16 +137,9 @@ const TAMPERINGS: readonly Tampering[] = [
 ];
 
 /** All that needs the keys. */
-const OPENING: readonly (readonly [string, (secrets: SecretService) => Promise<unknown>])[] = [
-  ["get", async (secrets) => await secrets.get("A")],
+const OPENING: readonly NamedCall[] = [
+  ...openingCalls("SEALED"),
   ["get of a version", async (secrets) => await secrets.get("A", { atVersion: 1 })],
-  ["describe", async (secrets) => await secrets.describe("A")],
-  ["set", async (secrets) => await secrets.set(apiKey("A", "new"))],
-  ["create", async (secrets) => await secrets.create(apiKey("C", "new"))],
-  ["edit", async (secrets) => await secrets.edit("A", { addTags: ["new"] })],
-  ["rename", async (secrets) => await secrets.rename("A", "Z")],
-  ["rollback", async (secrets) => await secrets.rollback("A", 1)],
-  ["restore", async (secrets) => await secrets.restore("SEALED")],
 ];
 
 async function expectRefused(options: SecretsOptions, code: string): Promise<void> {

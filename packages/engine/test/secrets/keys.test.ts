@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { SecretService } from "@autokestra/secrets-core";
 import { prepareKey } from "@autokestra/secrets-crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -14,7 +13,16 @@ import {
   rotateKeys,
   type SecretsOptions,
 } from "../../src/index.ts";
-import { apiKey, expectRefusal, makeRoot, type Place, placeAt, use } from "./attacked-place.ts";
+import {
+  apiKey,
+  expectRefusal,
+  makeRoot,
+  type NamedCall,
+  openingCalls,
+  type Place,
+  placeAt,
+  use,
+} from "./attacked-place.ts";
 import { readStored } from "./stored-content.ts";
 
 const FINGERPRINT = "[0-9a-f]{16}";
@@ -68,16 +76,9 @@ async function rotateHalfway(): Promise<string> {
   });
 }
 
-const OPENING: readonly (readonly [string, (secrets: SecretService) => Promise<unknown>])[] = [
-  ["get", async (secrets) => await secrets.get("A")],
-  ["describe", async (secrets) => await secrets.describe("A")],
-  ["set", async (secrets) => await secrets.set(apiKey("A", "new"))],
-  ["create", async (secrets) => await secrets.create(apiKey("C", "new"))],
-  ["edit", async (secrets) => await secrets.edit("A", { addTags: ["new"] })],
-  ["rename", async (secrets) => await secrets.rename("A", "Z")],
-  ["rollback", async (secrets) => await secrets.rollback("A", 1)],
+const OPENING: readonly NamedCall[] = [
+  ...openingCalls("GONE"),
   ["delete", async (secrets) => await secrets.delete("A")],
-  ["restore", async (secrets) => await secrets.restore("GONE")],
 ];
 
 /** Each way to give another key than that of the store, with what the message calls it. */
