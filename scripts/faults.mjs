@@ -6,6 +6,9 @@ import { runInside } from "./outside.mjs";
 import { outputOf, run, toolEnvironment } from "./run.mjs";
 import { repository } from "./workspace.mjs";
 
+/** The longest script takes three minutes in its short form; one that hangs must not take the others along. */
+const SHORT_LIMIT_MS = 15 * 60_000;
+
 /**
  * @typedef {object} Row
  * @property {string} id
@@ -18,14 +21,14 @@ import { repository } from "./workspace.mjs";
  * Runs the fault scripts of a folder and prints their rows.
  *
  * @param {string} folder
- * @param {{ short: boolean, ci: boolean, print: (line: string) => void, env?: NodeJS.ProcessEnv }} options
+ * @param {{ short: boolean, ci: boolean, print: (line: string) => void, env?: NodeJS.ProcessEnv, limitMs?: number }} options
  * @returns {boolean} Whether there were rows, and none of them failed.
  */
-export function runFaults(folder, { short, ci, print, env = toolEnvironment() }) {
+export function runFaults(folder, { short, ci, print, env = toolEnvironment(), limitMs = short ? SHORT_LIMIT_MS : 0 }) {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => /\.(mjs|sh)$/.test(name)) : [];
   const count = { passed: 0, failed: 0, "not run": 0 };
   for (const name of names.toSorted()) {
-    for (const row of runScript(join(folder, name), name, { short, env })) {
+    for (const row of runScript(join(folder, name), name, { short, env, limitMs })) {
       const result = resultOf(row, ci);
       count[result] += 1;
       const figure = row.missing === undefined ? row.figure : `${row.figure} (needs ${row.missing})`;
@@ -39,12 +42,12 @@ export function runFaults(folder, { short, ci, print, env = toolEnvironment() })
 /**
  * @param {string} path
  * @param {string} name
- * @param {{ short: boolean, env: NodeJS.ProcessEnv }} options
+ * @param {{ short: boolean, env: NodeJS.ProcessEnv, limitMs: number }} options
  * @returns {Row[]}
  */
-function runScript(path, name, { short, env }) {
+function runScript(path, name, { short, env, limitMs }) {
   const command = name.endsWith(".sh") ? "bash" : process.execPath;
-  const outcome = run(command, [path, ...(short ? ["--short"] : [])], { env });
+  const outcome = run(command, [path, ...(short ? ["--short"] : [])], { env, limitMs });
   const rows = readRows(outcome.stdout.trimEnd().split("\n").at(-1) ?? "");
   // What a script says before its rows is why one of them failed.
   if (outcome.ok && rows?.some(({ pass }) => pass === false)) console.log(outputOf(outcome));

@@ -9,6 +9,7 @@ const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
  * @property {string} [cwd] Default: the root of the workspace.
  * @property {NodeJS.ProcessEnv} [env] Default: that of this process, with the tools of the workspace on its PATH.
  * @property {string} [input] Standard input. Default: none.
+ * @property {number} [limitMs] Kills the command after so many milliseconds. Default: no limit.
  *
  * @typedef {object} Outcome
  * @property {boolean} ok Exit code 0.
@@ -26,12 +27,14 @@ const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
  * @param {RunOptions} [options]
  * @returns {Outcome}
  */
-export function run(command, args, { cwd = repository, env = toolEnvironment(), input = "" } = {}) {
+export function run(command, args, { cwd = repository, env = toolEnvironment(), input = "", limitMs = 0 } = {}) {
   const start = performance.now();
   const result = spawnSync(command, args, {
     cwd,
     env,
     input,
+    timeout: limitMs,
+    killSignal: "SIGKILL",
     encoding: "utf8",
     maxBuffer: MAX_OUTPUT_BYTES,
     shell: process.platform === "win32",

@@ -12,10 +12,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function runScripts(scripts: Record<string, string>, { short = false, ci = false } = {}) {
+function runScripts(scripts: Record<string, string>, { short = false, ci = false, limitMs = 0 } = {}) {
   for (const [name, text] of Object.entries(scripts)) writeFileSync(join(folder, name), text);
   const lines: string[] = [];
-  const ok = runFaults(folder, { short, ci, print: (line) => lines.push(line) });
+  const ok = runFaults(folder, { short, ci, limitMs, print: (line) => lines.push(line) });
   return { ok, lines };
 }
 
@@ -51,6 +51,14 @@ it("counts a lacking tool as not run, and in CI as failed", () => {
     ok: false,
     lines: { 1: "D2       failed   not run (needs strace)" },
   });
+});
+
+it("kills a script that does not end, names it, and goes on to the next", () => {
+  const scripts = { "a.mjs": `console.log("so far");setInterval(() => undefined, 1000);\n`, "b.mjs": print([good]) };
+  const { ok, lines } = runScripts(scripts, { limitMs: 2000 });
+  expect(ok).toBe(false);
+  expect(lines[0]).toMatch(/^a\.mjs {4}failed {3}it ended with 1\nso far\n.*(ETIMEDOUT|SIGKILL)/s);
+  expect(lines[1]).toBe("D1       passed   0 lost");
 });
 
 it("fails where nothing was run", () => {

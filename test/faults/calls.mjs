@@ -36,6 +36,7 @@ async function tryAt(victim, point, fault, figures) {
   };
   if (hit === null) return count("missed", outcome.stderr);
   figures.points += 1;
+  if (outcome.hung) return count("stuck", "it did not end");
   if (!isPlain(outcome)) count("badTexts", `exit code ${outcome.status}, ${outcome.stdout}${outcome.stderr}`);
   const state = await victim.observe().catch(String);
   if (state === victim.after) return;

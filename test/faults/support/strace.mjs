@@ -10,10 +10,14 @@ export const HAS_STRACE = spawnSync("strace", ["-qq", "true"]).status === 0;
  * @typedef {object} Outcome
  * @property {number | null} status Null where it was killed.
  * @property {string | null} signal What killed it.
+ * @property {boolean} hung Whether it was killed because it did not end.
  * @property {string} stdout
  * @property {string} stderr
  * @property {readonly string[]} lines What strace saw of the folder.
  */
+
+/** A command under strace takes about a second; a fault that hits a pipe of libuv's own can make Node wait for good. */
+const LIMIT_MS = 60_000;
 
 /** Opens and writes so often in the main thread that its calls have other numbers than those of the thread that loads modules. */
 const LIFT = `import{openSync,writeSync,closeSync}from"node:fs";for(let i=0;i<99;i++)try{let f=openSync("/dev/null","w");writeSync(f,"x");closeSync(f)}catch{}`;
@@ -45,8 +49,15 @@ export async function traced(folder, args, { calls, inject, input = "", umask = 
   if (!inject?.includes("signal=")) options.push("--seccomp-bpf");
   const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", "strace", ...options, process.execPath, CLI, ...args];
   const env = { ...environment(folder), ...STEADY };
-  const child = spawn("sh", shell, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn("sh", shell, { cwd: folder, env, detached: true });
+  let hung = false;
+  const limit = setTimeout(() => {
+    hung = true;
+    // Strace and the command: they have a process group of their own.
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  }, LIMIT_MS);
   const { status, stdout, stderr } = await outcomeOf(child, input);
+  clearTimeout(limit);
   // strace names the working directory with every call.
   const lines = readFileSync(log, "utf8")
     .replaceAll(/AT_FDCWD<[^>]*>/g, "AT_FDCWD")
@@ -55,6 +66,7 @@ export async function traced(folder, args, { calls, inject, input = "", umask = 
   return {
     status,
     signal: child.signalCode,
+    hung,
     stdout,
     stderr,
     lines: lines.filter((line) => line.includes(folder)),

@@ -92,7 +92,7 @@ export async function createVictim(root, backend, { name, first = false, ...comm
       reset();
       const outcome = await traced(folder, args, { calls: CALLS, input: INPUT, inject });
       const injected = outcome.lines.find((line) => line.includes("(INJECTED)")) ?? null;
-      const hit = outcome.signal === "SIGKILL" ? (outcome.lines.at(-1) ?? null) : injected;
+      const hit = outcome.signal === "SIGKILL" && !outcome.hung ? (outcome.lines.at(-1) ?? null) : injected;
       if (hit !== null || attempt === ATTEMPTS) return { outcome, hit };
     }
   }
