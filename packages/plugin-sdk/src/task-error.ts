@@ -1,6 +1,9 @@
 /** What a `TaskError` is made of. Only the message is required. */
 export interface TaskErrorOptions {
-  /** What happened, to which thing, in words of yours: no input, and no message of a library that may quote one. */
+  /**
+   * What happened, to which thing, in words of yours: no input, and no message of a library that may quote one. Where you cut a text
+   * of others, put an ellipsis there: what can be the beginning of a secret before it is left out.
+   */
   readonly message: string;
   /** What programs go by, such as `MAILBOX_FULL`; it becomes `tasks.ID.error.code`. Default: `TASK_FAILED`. */
   readonly code?: string | undefined;

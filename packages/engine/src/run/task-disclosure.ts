@@ -1,5 +1,6 @@
 import type { MaskFunction } from "@autokestra/plugin-sdk";
 import { plural } from "@autokestra/secrets-core";
+import { maskCutText } from "./cut-values.ts";
 import type { MaskedExit } from "./masked-exit.ts";
 import type { ReadyTask } from "./prepare-run.ts";
 import type { RunOutput } from "./process-output.ts";
@@ -85,7 +86,8 @@ export class TaskDisclosure {
 
   /** What may be told of a failure of the action. */
   disclose(failure: TaskFailure): TaskFailure {
-    return this.#holds ? withholdMessage(failure) : failure;
+    if (this.#holds) return withholdMessage(failure);
+    return { ...failure, message: maskCutText(failure.message, this.#run.masks) };
   }
 
   /** The attempt has failed: what it has shown, and is held, is forgotten. */

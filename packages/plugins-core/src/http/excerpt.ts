@@ -5,7 +5,8 @@ const SHORTEST_OVERLAP = 4;
 
 /**
  * The beginning of a text of the server's, for a message. Where the cut would go through something that the server gives back of
- * what was sent, all of that is left out: a masker finds whole secrets, not the first half of one.
+ * what was sent, all of that is left out: a masker finds whole secrets, not the first half of one. The engine leaves out the first half
+ * of any other secret, for it stands before an ellipsis.
  *
  * @param sent what the request holds, in the forms in which a server gives it back
  */
