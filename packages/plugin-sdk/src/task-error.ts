@@ -7,7 +7,10 @@ export interface TaskErrorOptions {
   readonly message: string;
   /** What programs go by, such as `MAILBOX_FULL`; it becomes `tasks.ID.error.code`. Default: `TASK_FAILED`. */
   readonly code?: string | undefined;
-  /** Whether another attempt can succeed. Default: true, as for everything else that an action throws. */
+  /**
+   * Whether another attempt can succeed. Default: true, as for everything else that an action throws. A workflow that names the status
+   * in `retry.on` has it tried again all the same.
+   */
   readonly retryable?: boolean | undefined;
   /** How many seconds to wait at least before the next attempt. Default: the pause of the task's `retry`. */
   readonly retryAfterSeconds?: number | undefined;

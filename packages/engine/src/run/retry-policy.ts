@@ -45,10 +45,11 @@ function backoff(first: number, attempt: number): number {
   return Math.min(first * 2 ** (attempt - 1) * (1 + Math.random()), Math.max(first, MAX_BACKOFF_SECONDS));
 }
 
+/** A status that the author of the workflow names is tried again, whatever the action thinks of it. */
 function mayRetry(failure: TaskFailure, on: readonly RetryReason[] | undefined): boolean {
-  if (!failure.retryable) return false;
-  if (on !== undefined) return on.includes(reasonOf(failure));
-  return failure.status === undefined || isTransientStatus(failure.status);
+  const { status, retryable } = failure;
+  if (on !== undefined) return on.includes(reasonOf(failure)) && (retryable || status !== undefined);
+  return retryable && (status === undefined || isTransientStatus(status));
 }
 
 function reasonOf({ status, code, name }: TaskFailure): RetryReason {

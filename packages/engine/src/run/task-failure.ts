@@ -9,7 +9,7 @@ export interface TaskFailure {
   readonly message: string;
   /** An HTTP status, where the failure goes back to one. */
   readonly status?: number;
-  /** False where another attempt cannot succeed, whatever the status. */
+  /** False where another attempt cannot succeed, unless the workflow names the status in `retry.on`. */
   readonly retryable: boolean;
   /** How many seconds to wait at least before the next attempt. */
   readonly retryAfterSeconds?: number;

@@ -1,6 +1,11 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { defineAction, PluginInputError, TaskError, z } from "@autokestra/plugin-sdk";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { RunEvent } from "../../src/index.ts";
+import { planNextAttempt } from "../../src/run/retry-policy.ts";
+import { describeThrown } from "../../src/run/task-failure.ts";
+import type { RetryReason } from "../../src/workflow/workflow.ts";
 import { type Outcome, tryRun } from "./try-run.ts";
 
 const input = z.record(z.string(), z.unknown());
@@ -263,6 +268,51 @@ describe("KP2: retry.on", () => {
   ])("%s", async (_, on, thrown, expected) => {
     const { count } = await countAttempts(thrown, `{ max: 2, backoffSeconds: 0, on: ${on} }`);
     expect(count).toBe(expected);
+  });
+
+  /** Which statuses are tried again without `on`; a status is tried again where it is named, and only then. */
+  const STATUSES = [400, 401, 404, 408, 409, 425, 429, 500, 501, 502, 503, 505, 599];
+  const TRANSIENT = [408, 425, 429, 500, 502, 503, 599];
+  const matrix = STATUSES.flatMap((status) =>
+    [true, false, undefined].flatMap((retryable) => [
+      { status, retryable, on: undefined, again: retryable !== false && TRANSIENT.includes(status) },
+      { status, retryable, on: [status], again: true },
+      { status, retryable, on: [status === 418 ? 419 : 418, "error", status], again: true },
+      { status, retryable, on: [status === 503 ? 502 : 503], again: false },
+      { status, retryable, on: ["error", "network", "timeout"], again: false },
+    ]),
+  );
+  it.each(matrix)(
+    "KP2: status $status, retryable $retryable, on $on: again $again",
+    ({ status, retryable, on, again }) => {
+      const failure = describeThrown(new TaskError({ message: "x", status, retryable }));
+      const retry = { max: 1, backoffSeconds: 0, ...(on === undefined ? {} : { on: on as RetryReason[] }) };
+      expect("seconds" in planNextAttempt(retry, 1, failure, Number.POSITIVE_INFINITY)).toBe(again);
+    },
+  );
+
+  it.each<[string, unknown, boolean]>([
+    ["an action's word that it is no use", new TaskError({ message: "x", retryable: false }), false],
+    ["the same of a broken connection", new TaskError({ message: "x", code: "ECONNRESET", retryable: false }), false],
+    ["an input that does not fit", new PluginInputError("n: expected number"), false],
+    ["any other error", new Error("x"), true],
+  ])("KP2: names kinds of failures: %s", (_, thrown, again) => {
+    const retry = { max: 1, backoffSeconds: 0, on: ["error", "network", "timeout", 404] } as const;
+    expect("seconds" in planNextAttempt(retry, 1, describeThrown(thrown), Number.POSITIVE_INFINITY)).toBe(again);
+  });
+
+  it("KP2: names a status of core/http that nothing else would try again", async () => {
+    let requests = 0;
+    const server = createServer((_, response) => {
+      requests += 1;
+      response.writeHead(requests < 3 ? 404 : 200).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const task = `  - { id: a, type: core/http.get, inputs: { url: "http://127.0.0.1:${port}" }, retry: { max: 3, backoffSeconds: 0, on: [404] } }\n`;
+    const { finished } = await tryRun(task);
+    server.close();
+    expect([finished.status, requests]).toEqual(["success", 3]);
   });
 
   it.each(["[]", "[200]", "[slow]", "network"])("refuses %s", async (on) => {
