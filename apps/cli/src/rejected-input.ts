@@ -121,10 +121,15 @@ export function parseNameArgument(text: string): SecretName {
 /**
  * Checks field names that were given to an option.
  *
+ * @param known the names that the secret has: imported ones can be of any form
  * @throws AutokestraError `USAGE`
  */
-export function parseFieldNames(option: string, names: readonly string[] | undefined): readonly string[] | undefined {
-  if (names?.every(isIdentifier) !== false) return names;
+export function parseFieldNames(
+  option: string,
+  names: readonly string[] | undefined,
+  known: readonly string[] = [],
+): readonly string[] | undefined {
+  if (names?.every((name) => isIdentifier(name) || known.includes(name)) !== false) return names;
   throw new AutokestraError("USAGE", `${option} takes the name of a field`, {
     hint: "Give the name alone, without a value.",
   });

@@ -14,10 +14,12 @@ export interface DatedInput extends SecretInput {
   readonly updatedAt?: Timestamp | null | undefined;
   /** The number of the record where it was imported from. Kept where the secret is new. Default: none. */
   readonly importedId?: number | null | undefined;
+  /** Its fields have the names that they have elsewhere, as `parseFields` tells. Default: false. */
+  readonly keepsFieldNames?: boolean | undefined;
 }
 
 /** What an input says once it is checked; only id and version are still open. */
-export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fields"> {
+export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fields" | "keepsFieldNames"> {
   readonly name: SecretName;
   readonly fields: SecretFields;
   readonly expiresAt: Timestamp | null;
@@ -26,7 +28,7 @@ export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fie
 /** @throws AutokestraError `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
 export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput {
   const name = parseSecretName(input.name);
-  const fields = parseFields(name, input.type, input.fields, now);
+  const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames);
   const { description, tags } = input;
   checkTexts(name, { description, tags });
   const unique = tags === undefined ? undefined : [...new Set(tags)];

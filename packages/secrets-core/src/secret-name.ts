@@ -13,7 +13,12 @@ const RESERVED = new Set(["__proto__", "prototype", "constructor"]);
 
 /** True for a string of the form of {@link IDENTIFIER} that is not a reserved word of JavaScript objects. */
 export function isIdentifier(text: string): boolean {
-  return IDENTIFIER.test(text) && !RESERVED.has(text);
+  return IDENTIFIER.test(text) && !isReserved(text);
+}
+
+/** True for a word that JavaScript objects have a use for: no name or field, wherever it comes from. */
+export function isReserved(text: string): boolean {
+  return RESERVED.has(text);
 }
 
 function isSecretName(text: string): text is SecretName {
@@ -36,7 +41,7 @@ export function parseSecretName(text: string): SecretName {
 }
 
 function invalidName(text: string): AutokestraError {
-  const hint = RESERVED.has(text)
+  const hint = isReserved(text)
     ? "This word is reserved; take another name."
     : "1 to 255 characters; upper and lower case differ.";
   return new AutokestraError(

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AutokestraError, quoteText } from "./errors.ts";
-import { isIdentifier } from "./secret-name.ts";
+import { isIdentifier, isReserved } from "./secret-name.ts";
 import { parseMoment, parseTimestamp, type Timestamp } from "./time.ts";
 
 /** The five kinds of secret. */
@@ -40,7 +40,12 @@ const moment = z.union([z.string(), z.number()]).transform((input, context) => {
   return parsed ?? "";
 });
 const list = z.union([z.string().transform((words) => words.split(/[\s,]+/).filter(Boolean)), z.array(text)]);
-const fieldName = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
+
+function customFields(isFieldName: (text: string) => boolean) {
+  return z
+    .record(z.string().refine(isFieldName), z.union([text, z.number(), z.boolean()]))
+    .refine((fields) => Object.keys(fields).length > 0, "needs at least one field");
+}
 
 const schemas = {
   apiKey: z.strictObject({ value: text }),
@@ -55,10 +60,10 @@ const schemas = {
     scopes: list.exactOptional(),
     expiresAt: moment.exactOptional(),
   }),
-  custom: z
-    .record(fieldName, z.union([text, z.number(), z.boolean()]))
-    .refine((fields) => Object.keys(fields).length > 0, "needs at least one field"),
+  custom: customFields(isIdentifier),
 } satisfies Record<SecretType, z.ZodType<SecretFields>>;
+
+const importedCustom = customFields((name) => !isReserved(name));
 
 /** The fields that a secret of this type must have; none for `custom`, which takes any. */
 export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = {
@@ -74,11 +79,20 @@ export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = 
  *
  * @param name for the message only
  * @param now gives the moment that an `expiresAt` such as `90d` counts from. Default: such times are refused
+ * @param keepsNames true where fields of a custom secret keep any name, because it comes from elsewhere: one that no reference can spell
+ * is reached through the whole secret. Default: false
  * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; it names the fields that are wrong, never their values
  */
-export function parseFields(name: string, type: SecretType, fields: unknown, now?: () => Timestamp): SecretFields {
+export function parseFields(
+  name: string,
+  type: SecretType,
+  fields: unknown,
+  now?: () => Timestamp,
+  keepsNames = false,
+): SecretFields {
   const dated = type === "custom" || now === undefined ? fields : withMoment(fields, now);
-  const result = schemas[type].safeParse(dated, { reportInput: true });
+  const schema = type === "custom" && keepsNames ? importedCustom : schemas[type];
+  const result = schema.safeParse(dated, { reportInput: true });
   if (result.success) return result.data;
   if (result.error.issues.some((issue) => issue.message === EMPTY)) {
     throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });

@@ -51,6 +51,24 @@ describe("parseFields", () => {
     expect(attempt).toThrow(expect.objectContaining({ message: expect.not.stringContaining("s3cret") }));
   });
 
+  it.each(["a b", "db.host", "", "ü", "x".repeat(300), "toString", "a=b", "{{ x }}", "a\nb"])(
+    "keeps the name %j of an imported field",
+    (name) => {
+      const fields = { [name]: "s3cret", plain: 1 };
+      expect(parseFields("N", "custom", fields, undefined, true)).toEqual(fields);
+    },
+  );
+
+  it.each<[SecretType, object, string]>([
+    ["custom", { constructor: "s3cret" }, "invalid field name constructor"],
+    ["custom", { prototype: "s3cret" }, "invalid field name prototype"],
+    ["custom", {}, "needs at least one field"],
+    ["custom", { "a b": null }, "field a b is not of the right type"],
+    ["apiKey", { value: "s3cret", "a b": "s3cret" }, "unknown field a b"],
+  ])("refuses an imported %s %j", (type, fields, reason) => {
+    expect(() => parseFields("N", type, fields, undefined, true)).toThrow(reason);
+  });
+
   it.each<[SecretType, object]>([
     ["apiKey", { value: "" }],
     ["basicAuth", { username: "u", password: "" }],

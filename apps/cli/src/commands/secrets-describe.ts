@@ -29,7 +29,12 @@ async function print(
   terminal: Terminal,
   { metadata, fields, publicFields, versions }: SecretDescription,
 ): Promise<void> {
-  const fieldRows = fields.map((field) => [field.name, secrecyInWords(field), showValue(publicFields[field.name])]);
+  const values = new Map(Object.entries(publicFields));
+  const fieldRows = fields.map((field) => [
+    oneLine(field.name),
+    secrecyInWords(field),
+    showValue(values.get(field.name)),
+  ]);
   const versionRows = versions.map(({ version, updatedAt }) => [String(version), updatedAt]);
   if (!terminal.outputIsTty) {
     const rows = [
@@ -68,8 +73,11 @@ function secrecyInWords({ public: isPublic, masked }: FieldSecrecy): string {
   return masked ? "secret" : "secret, masked inside credentials only";
 }
 
-/** On one line, with nothing in it that a terminal would act on. */
 function showValue(value: FieldValue | undefined): string {
-  const text = typeof value === "object" ? value.join(" ") : String(value ?? "");
+  return oneLine(typeof value === "object" ? value.join(" ") : String(value ?? ""));
+}
+
+/** On one line, with nothing in it that a terminal would act on. */
+function oneLine(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`);
 }

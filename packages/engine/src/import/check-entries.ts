@@ -22,7 +22,7 @@ export interface CheckOptions {
   readonly skipEmpty: boolean;
 }
 
-/** Checks names and fields as `set` does. */
+/** Checks names and fields as `set` does, but for the names of fields: those are kept. */
 export function checkEntries(entries: readonly ImportEntry[], { rename, skipEmpty }: CheckOptions): CheckedEntries {
   const names = entries.flatMap((entry) => (isFailure(entry) ? [] : [entry.name]));
   const proposals = proposeNames(names);
@@ -50,7 +50,8 @@ function checkSecret(
 ): CheckedSecret | ImportFailure {
   try {
     const name = parseSecretName(rename && proposal !== undefined ? proposal : secret.name);
-    return { ...secret, name, fields: parseFields(name, secret.type, secret.fields, () => new Date().toISOString()) };
+    const fields = parseFields(name, secret.type, secret.fields, () => new Date().toISOString(), true);
+    return { ...secret, name, fields };
   } catch (error) {
     if (!(error instanceof AutokestraError)) throw error;
     const proposed = error.code === "NAME_INVALID" ? `; proposed: ${proposal}` : "";

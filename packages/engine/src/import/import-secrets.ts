@@ -38,7 +38,11 @@ export async function importSecrets(
   if (!dryRun && plan.writes.length > 0) {
     // The plan holds as long as nobody else writes: each name must have the version that it had then, or none.
     await secrets.setAll(
-      plan.writes.map((secret) => ({ ...secret, ifVersion: stored.get(secret.name)?.version ?? 0 })),
+      plan.writes.map((secret) => ({
+        ...secret,
+        keepsFieldNames: true,
+        ifVersion: stored.get(secret.name)?.version ?? 0,
+      })),
     );
   }
   return { ...reportImport(plan), renamed: plan.renamed };
