@@ -13,11 +13,12 @@ import { addRunsCommands } from "./runs-commands.ts";
 import { addSecretsCommands } from "./secrets-commands.ts";
 import { createTerminal } from "./terminal.ts";
 import { exitOnSignals, signalExitOr } from "./until-signal.ts";
-import { usageError } from "./usage-error.ts";
+import { misplacedVersion, usageError } from "./usage-error.ts";
 
 const DRIVERS = ["auto", "sqlite", "file"];
 
 interface GlobalOptions {
+  readonly version?: true;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color: boolean;
@@ -47,7 +48,7 @@ async function runCommand(program: Command, args: readonly string[], state: Prog
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const { terminal } = contextOf(program);
     if (error instanceof CommanderError && error.code === "commander.help") {
-      terminal.write(state.help);
+      terminal.write(program.opts<GlobalOptions>().version === true ? `${manifest.version}\n` : state.help);
       return EXIT.done;
     }
     const { command } = state;
@@ -69,7 +70,7 @@ function contextOf(program: Command): CommandContext {
 export function createProgram(state: ProgramState): Command {
   const program = new Command("autokestra")
     .description("Run workflows whose secrets stay secret.")
-    .version(manifest.version)
+    .option("-V, --version", "version of autokestra")
     .option("--json", "JSON instead of text")
     .option("-q, --quiet", "no notes")
     .option("--no-color", "no colours [NO_COLOR]")
@@ -96,6 +97,7 @@ export function createProgram(state: ProgramState): Command {
     .exitOverride()
     .hook("preAction", async (_, command) => {
       state.command = nameOf(command);
+      if (program.opts<GlobalOptions>().version === true) throw misplacedVersion();
       const { takeKey } = await import("./take-key.ts");
       takeKey();
     });

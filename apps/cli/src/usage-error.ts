@@ -8,6 +8,7 @@ const HELP_HINT = "`--help` shows how it is used.";
  * begins with hyphens too, and a token looks like a command. Only plain words, and what it proposes instead, are repeated.
  */
 export function usageError(error: CommanderError, program: Command): AutokestraError {
+  if (program.opts()["version"] === true) return misplacedVersion();
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const proposal = /\(Did you mean (?:one of )?([^,]*).*\?\)$/.exec(error.message)?.[1];
   const didYouMean = proposal === undefined ? undefined : `Did you mean ${proposal}?`;
@@ -34,6 +35,14 @@ export function usageError(error: CommanderError, program: Command): AutokestraE
       return usage(first, hint || HELP_HINT);
     }
   }
+}
+
+/** Whoever means the version of a secret must not get that of the program, and success, instead. */
+export function misplacedVersion(): AutokestraError {
+  return usage(
+    "--version is about autokestra itself, not about a command",
+    "`autokestra --version` prints the version of autokestra; `secrets get NAME --at-version N` and `secrets rollback NAME --to N` take the version of a secret.",
+  );
 }
 
 /** Where a word is a command: people leave out `secrets`. */

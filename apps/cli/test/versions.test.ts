@@ -51,6 +51,24 @@ describe("older versions", () => {
     expect((await box.ak(["secrets", "get", "A", "--at-version", "x"])).code).toBe(2);
   });
 
+  it.each([
+    ["get", "A", "--version", "1"],
+    ["rollback", "A", "--to", "1", "--version"],
+    ["delete", "A", "--force", "-V"],
+    ["-V", "list"],
+  ])("are not those of the program: secrets %s %s %s %s", async (...args) => {
+    await set("A", "one");
+    expect(await box.ak(["secrets", ...args])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^error: --version is about autokestra itself, not about a command\nhint: .*--at-version N/,
+      ),
+    });
+    expect(await get("A")).toBe("one");
+    expect(await box.ak(["--version"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+
   it("are kept as many as WORKFLOW_SECRETS_KEEP_VERSIONS says", async () => {
     const env = { WORKFLOW_SECRETS_KEEP_VERSIONS: "2" };
     for (const value of ["1", "2", "3"]) await box.ak(["secrets", "set", "A"], { input: `value ${value}`, env });
