@@ -20,6 +20,7 @@ export { createEnvironmentSource, readText } from "@autokestra/secrets-resolver"
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history/run-history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./history/run-records.ts";
 export * from "./import/index.ts";
+export { nearestName } from "./nearest-name.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 export type {
   CancelledBy,
@@ -38,7 +39,6 @@ export { diagnose, type Finding } from "./secrets/diagnose.ts";
 export { findUnmaskable } from "./secrets/find-unmaskable.ts";
 export { type Installation, keyOptions, openInstallation, type SecretsOptions } from "./secrets/installation.ts";
 export { type MigrationReport, migrateStore } from "./secrets/migrate-store.ts";
-export { nearestName } from "./secrets/nearest-name.ts";
 export { openSecrets } from "./secrets/open-secrets.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./secrets/open-store.ts";
 export { type RestoreReport, restoreBackup } from "./secrets/restore-backup.ts";

@@ -1,6 +1,6 @@
 import { type Action, describeIssues, type z } from "@autokestra/plugin-sdk";
 import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
-import { didYouMean } from "../workflow/did-you-mean.ts";
+import { didYouMean } from "../nearest-name.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
 import { NO_TYPE } from "../workflow/repair.ts";

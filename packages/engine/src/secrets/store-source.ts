@@ -1,6 +1,6 @@
 import type { SecretService, SecretSource } from "@autokestra/secrets-core";
 import { createStoreSource as createPlainSource } from "@autokestra/secrets-resolver";
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "../nearest-name.ts";
 
 /** Takes secrets from a store. Of a name that is not there it says which other one was probably meant. */
 export function createStoreSource(secrets: Pick<SecretService, "get" | "list">): SecretSource {

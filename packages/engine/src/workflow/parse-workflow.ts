@@ -1,12 +1,12 @@
 import { createReadStream } from "node:fs";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
+import { didYouMean } from "../nearest-name.ts";
 import { checkDefaults } from "./check-defaults.ts";
 import { lostNumbers } from "./check-numbers.ts";
 import { checkReferences } from "./check-references.ts";
 import { QUOTES, type RespelledValue } from "./check-yaml-nodes.ts";
 import type { Position } from "./code-frame.ts";
-import { didYouMean } from "./did-you-mean.ts";
 import { findReferences, type Occurrence } from "./find-references.ts";
 import { invalidWorkflow, MAX_PROBLEMS, WorkflowError, type WorkflowProblem } from "./problem.ts";
 import { repair } from "./repair.ts";

@@ -11,6 +11,13 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   return distance(fold(name), fold(nearest)) <= Math.max(1, Math.floor(name.length / 4)) + isTwisted ? nearest : null;
 }
 
+/** A hint for a word that is not known: the one that was probably meant, or all. */
+export function didYouMean(word: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const nearest = nearestName(word, known);
+  return nearest === null ? `Known here: ${known.join(", ")}.` : `Did you mean '${nearest}'?`;
+}
+
 function sorted(name: string): string {
   return fold(name).split("").sort().join("");
 }

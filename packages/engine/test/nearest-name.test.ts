@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestName } from "../../src/index.ts";
+import { nearestName } from "../src/index.ts";
 
 describe("KP7: the nearest name", () => {
   it.each([
