@@ -38,12 +38,16 @@ export async function withSecrets<T>(
 
 /** An error about a name that is not there, with what can be known here: a name that was probably meant, and the folder. */
 async function withPlace(error: AutokestraError, secrets: SecretService, folder: string): Promise<AutokestraError> {
-  const { code, message } = error;
+  const { code, message, names } = error;
   if (code !== "SECRET_NOT_FOUND" && code !== "SECRETS_MISSING") return error;
-  const [, name] = /^Secret '(.+)' not found$/.exec(message) ?? [];
-  const known = name === undefined ? [] : (await secrets.list()).map((secret) => secret.name);
-  const nearest = nearestName(name ?? "", known);
+  // What a source says of several names is in the hint.
+  const [name] = code === "SECRET_NOT_FOUND" ? names : [];
+  const nearest = name === undefined ? null : nearestName(name, await namesOf(secrets));
   const didYouMean = nearest === null ? undefined : `Did you mean '${nearest}'?`;
   const parts = [didYouMean, error.hint, `Looked in ${quotePath(folder)}.`].filter((part) => part !== undefined);
-  return new AutokestraError(code, message, { hint: parts.join(" ") });
+  return new AutokestraError(code, message, { hint: parts.join(" "), names });
+}
+
+async function namesOf(secrets: SecretService): Promise<readonly string[]> {
+  return (await secrets.list()).map(({ name }) => name);
 }

@@ -41,6 +41,8 @@ export type ErrorCode =
 export interface AutokestraErrorOptions {
   /** What the reader can do about it, as one sentence or a command. */
   readonly hint?: string | undefined;
+  /** The names that it is about, where it is about names that are not there. */
+  readonly names?: readonly string[] | undefined;
 }
 
 /**
@@ -51,11 +53,13 @@ export class AutokestraError extends Error {
   override readonly name = "AutokestraError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly names: readonly string[];
 
   constructor(code: ErrorCode, message: string, options: AutokestraErrorOptions = {}) {
     super(message);
     this.code = code;
     this.hint = options.hint;
+    this.names = options.names ?? [];
   }
 }
 
@@ -82,6 +86,7 @@ export function quoteText(text: string): string {
 export function secretNotFound(name: string): AutokestraError {
   return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(name)}' not found`, {
     hint: "`autokestra secrets list` shows the names there are.",
+    names: [name],
   });
 }
 
@@ -126,6 +131,7 @@ const SHOWN_HINTS = 6;
 export function secretsMissing(names: readonly string[], hints: readonly string[] = []): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
     hint: hints.slice(0, SHOWN_HINTS).join(" ") || undefined,
+    names,
   });
 }
 
