@@ -1,5 +1,5 @@
 import { AutokestraError } from "@autokestra/secrets-core";
-import stringWidth from "fast-string-width";
+import measure from "fast-string-truncated-width";
 import { EXIT } from "./exit-code.ts";
 import { type Keyboard, withKeyboard } from "./keyboard.ts";
 import { standardError } from "./output.ts";
@@ -96,21 +96,25 @@ async function readAnswer(keyboard: Keyboard, { message, isShown }: Question): P
 function createLine(prompt: string, isShown: boolean): (text: string) => void {
   const columns = process.stderr.columns || DEFAULT_COLUMNS;
   // In a narrow terminal the text gets a line of its own.
-  const isOneLine = !isShown || stringWidth(prompt) + TEXT_COLUMNS <= columns;
+  const isOneLine = !isShown || widthOf(prompt) + TEXT_COLUMNS <= columns;
   const start = isOneLine ? prompt : "> ";
   let drawn = "";
   if (!isOneLine) standardError().write(`${prompt}\n`);
   return (text) => {
-    const line = start + endThatFits(text, columns - stringWidth(start) - 1);
+    const line = start + endThatFits(text, columns - widthOf(start) - 1);
     if (line === drawn) return;
-    const clear = drawn === "" ? "" : `\r${" ".repeat(stringWidth(drawn))}\r`;
+    const clear = drawn === "" ? "" : `\r${" ".repeat(widthOf(drawn))}\r`;
     standardError().write(clear + line);
     drawn = line;
   };
 }
 
+function widthOf(text: string): number {
+  return measure(text).width;
+}
+
 function endThatFits(text: string, columns: number): string {
   let end = text.replace(/\p{Cc}/gu, " ").slice(-Math.max(columns, 1));
-  while (end !== "" && stringWidth(end) > columns) end = end.replace(/^./su, "");
+  while (end !== "" && widthOf(end) > columns) end = end.replace(/^./su, "");
   return end;
 }

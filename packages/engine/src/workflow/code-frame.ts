@@ -1,4 +1,5 @@
 import { holdsToken } from "@autokestra/secrets-core";
+import measure from "fast-string-truncated-width";
 
 /** A place in a file, counted from 1 in UTF-16 units. `length` is what a code frame underlines. */
 export interface Position {
@@ -6,9 +7,6 @@ export interface Position {
   readonly column: number;
   readonly length: number;
 }
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/gu;
 
 /** Longer than any place that is meant: a file may be one endless reference. */
 const MAX_PLACE = 400;
@@ -33,22 +31,33 @@ export function codeFrame(
   if (source === null || holdsToken(text)) return place;
   const start = column - 1;
   const end = Math.max(start + 1, Math.min(start + Math.min(length, MAX_PLACE), text.length));
-  const [from, to] = cut(text.length, start, end, width - gutter.length - 3);
+  const [from, to] = cut(text, start, end, width - gutter.length - 3);
   const [before, after] = [from > 0 ? "…" : "", to < text.length ? "…" : ""];
   return [
     place,
     `${gutter} | ${before}${text.slice(from, to)}${after}`,
-    `${margin} | ${before && " "}${blank(text.slice(from, start))}${"^".repeat(columns(text.slice(start, end)) || 1)}`,
+    `${margin} | ${before && " "}${" ".repeat(widthOf(text.slice(from, start)))}${"^".repeat(widthOf(text.slice(start, end)) || 1)}`,
   ].join("\n");
 }
 
 /** Which part of a line is shown: the place in its middle, as far as the line goes on both sides. */
-function cut(length: number, start: number, end: number, room: number): readonly [number, number] {
-  if (length <= room) return [0, length];
+function cut(text: string, start: number, end: number, room: number): readonly [number, number] {
+  if (text.length <= room && widthOf(text) <= room) return [0, text.length];
   // One column for each mark of what is cut off.
-  const shown = Math.max(room - 2, end - start);
-  const from = Math.max(0, Math.min(start - Math.floor((shown - (end - start)) / 2), length - shown));
-  return [from, from + shown];
+  const fits = (from: number, to: number) => widthOf(text.slice(from, to)) <= room - 2;
+  let [from, to] = [start, end];
+  for (let grows = true; grows; ) {
+    const [before, after] = [Math.max(0, from - sizeAt(text, from - 2)), Math.min(text.length, to + sizeAt(text, to))];
+    grows = false;
+    if (before < from && fits(before, to)) [from, grows] = [before, true];
+    if (after > to && fits(from, after)) [to, grows] = [after, true];
+  }
+  return [from, to];
+}
+
+/** Of the character that begins there, in UTF-16 units. */
+function sizeAt(text: string, index: number): number {
+  return (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
 }
 
 /** The same length, with nothing in it that a terminal would act on. */
@@ -56,11 +65,6 @@ function printable(text: string): string {
   return text.replace(/\t/g, " ").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => "\ufffd".repeat(character.length));
 }
 
-/** Spaces as wide as the text. */
-function blank(text: string): string {
-  return text.replace(/./gsu, (character) => (character.match(WIDE) ? "\u3000" : " "));
-}
-
-function columns(text: string): number {
-  return blank(text).length + (text.match(WIDE)?.length ?? 0);
+function widthOf(text: string): number {
+  return measure(text).width;
 }

@@ -1,3 +1,4 @@
+import measure from "fast-string-truncated-width";
 import { describe, expect, it } from "vitest";
 import { codeFrame } from "../../src/workflow/code-frame.ts";
 
@@ -26,6 +27,19 @@ describe("KP12: a code frame", () => {
   it("puts the marks under the place behind wide characters", () => {
     const [, line = "", mark = ""] = codeFrame("w.yaml", "名前: xx", { line: 1, column: 5, length: 2 }).split("\n");
     expect(columns(mark.slice(0, mark.indexOf("^")))).toBe(columns(line.slice(0, line.indexOf("xx"))));
+  });
+
+  it.each([40, 80, 120])("is %d columns wide at most where characters are wide", (width) => {
+    for (const filler of ["名前です", "🔑x", "👩‍👩‍👧 é", "\u0301a"]) {
+      const line = `${filler.repeat(60)}{{ 場所 }}${filler.repeat(60)}`;
+      const column = filler.length * 60 + 1;
+      const [, shown = "", mark = ""] = codeFrame("w.yaml", line, { line: 1, column, length: 8 }, width).split("\n");
+      expect(measure(shown).width).toBeLessThanOrEqual(width);
+      expect(measure(shown).width).toBeGreaterThan(width - 8);
+      expect(shown.isWellFormed()).toBe(true);
+      expect(mark.indexOf("^")).toBe(measure(shown.slice(0, shown.indexOf("{{"))).width);
+      expect(mark.replaceAll(/[^^]/g, "")).toHaveLength(measure("{{ 場所 }}").width);
+    }
   });
 
   it("shows no line with a token in it", () => {
