@@ -11,11 +11,14 @@ export function nearestName(name: string, known: readonly string[]): string | nu
   return distance(fold(name), fold(nearest)) <= Math.max(1, Math.floor(name.length / 4)) + isTwisted ? nearest : null;
 }
 
-/** A hint for a word that is not known: the one that was probably meant, or all. */
+/** Nobody reads a longer list, such as that of all time zones. */
+const MAX_LISTED = 20;
+
+/** A hint for a word that is not known: the one that was probably meant, or all where these are few. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined;
   const nearest = nearestName(word, known);
-  return nearest === null ? `Known here: ${known.join(", ")}.` : `Did you mean '${nearest}'?`;
+  if (nearest !== null) return `Did you mean '${nearest}'?`;
+  return known.length === 0 || known.length > MAX_LISTED ? undefined : `Known here: ${known.join(", ")}.`;
 }
 
 function sorted(name: string): string {

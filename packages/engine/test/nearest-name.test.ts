@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nearestName } from "../src/index.ts";
+import { didYouMean, nearestName } from "../src/nearest-name.ts";
 
 describe("KP7: the nearest name", () => {
   it.each([
@@ -13,4 +13,15 @@ describe("KP7: the nearest name", () => {
     ["TOKEN", ["PASSWORD"], null],
     ["TOKEN", [], null],
   ])("of %s among %j is %j", (name, known, expected) => expect(nearestName(name, known)).toBe(expected));
+});
+
+describe("KP8: a hint for a word that is not known", () => {
+  const many = Array.from({ length: 421 }, (_, index) => `Zone/Place_${index}`);
+  it.each([
+    ["uri", ["url", "method"], "Did you mean 'url'?"],
+    ["other", ["url", "method"], "Known here: url, method."],
+    ["other", [], undefined],
+    ["Mars/Base", many, undefined],
+    ["zone/place-7", many, "Did you mean 'Zone/Place_7'?"],
+  ])("%s", (word, known, hint) => expect(didYouMean(word, known)).toBe(hint));
 });
