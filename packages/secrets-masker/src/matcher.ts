@@ -1,14 +1,13 @@
 import { GramFilter } from "./gram-filter.ts";
 import { type Alphabet, PatternStore } from "./pattern-store.ts";
 import type { PatternText } from "./pattern-text.ts";
-import { PrefixIndex } from "./prefix-index.ts";
+import { type CanGoOn, PrefixIndex } from "./prefix-index.ts";
 import { Scratch, type Subject, TextSubject } from "./subject.ts";
 import type { Owner } from "./tally.ts";
 import type { MatchVisitor } from "./verifier.ts";
 
-/** Short texts have their own filters: they would make that of the others slow. */
-type Filters = readonly [long: GramFilter, short: GramFilter, words: GramFilter];
-type PrefixIndexes = readonly [long: PrefixIndex, short: PrefixIndex, words: PrefixIndex];
+/** Short texts have a filter of their own: they would make that of the others slow. */
+type Filters = readonly [long: GramFilter, short: GramFilter];
 
 /** Finds patterns in texts and in bytes. */
 export class Matcher {
@@ -17,7 +16,7 @@ export class Matcher {
   store: PatternStore = new PatternStore();
   #inBytes: Filters | null = null;
   #inUnits: Filters | null = null;
-  #prefixes: PrefixIndexes | null = null;
+  #prefixes: PrefixIndex | null = null;
   readonly #scratch = new Scratch();
   readonly #unitsBefore = new Set<number>();
 
@@ -39,8 +38,8 @@ export class Matcher {
 
   /** Can there be a pattern in this short text, without escape sequences? */
   mayFind(text: string): boolean {
-    const [long, short, words] = this.#filtersFor("units");
-    return long.mayFind(text) || short.mayFind(text) || words.mayFind(text);
+    const [long, short] = this.#filtersFor("units");
+    return long.mayFind(text) || short.mayFind(text);
   }
 
   /** Visits every pattern that begins from `from` on and before `to`, in any order. */
@@ -50,11 +49,9 @@ export class Matcher {
 
   /** Calls this for every pattern that the end of the text cuts off so early that {@link find} does not see it. */
   findHeads(text: Subject, from: number, visitor: MatchVisitor): void {
-    const filters = this.#filtersFor("bytes");
-    for (const [index, prefixes] of this.#prefixIndexes().entries()) {
-      for (let start = Math.max(from, text.length - (filters[index]?.reach ?? 0)); start < text.length; start++) {
-        for (const id of prefixes.longerThan(text, start)) visitor.cutOff(id, start);
-      }
+    const prefixes = this.#prefixIndex();
+    for (let start = this.#headsFrom(text, from); start < text.length; start++) {
+      for (const id of prefixes.longerThan(text, start)) visitor.cutOff(id, start);
     }
   }
 
@@ -62,19 +59,8 @@ export class Matcher {
    * The first place from `from` on, of those that {@link find} does not judge, where the end of the text cuts a pattern off, or a
    * whole one depends on what comes next; null for none.
    */
-  firstHead(
-    text: Subject,
-    from: number,
-    isNextOpen: boolean,
-    canGoOn: (start: number, wholeWord: boolean) => boolean,
-  ): number | null {
-    const filters = this.#filtersFor("bytes");
-    const heads = this.#prefixIndexes().map((prefixes, index) => {
-      const start = Math.max(from, text.length - (filters[index]?.reach ?? 0));
-      return prefixes.firstHead(text, start, isNextOpen, (head) => canGoOn(head, prefixes.wholeWord)) ?? Infinity;
-    });
-    const first = Math.min(...heads);
-    return first === Infinity ? null : first;
+  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+    return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canGoOn);
   }
 
   /** Can an occurrence that begins behind this unit include it? */
@@ -99,7 +85,6 @@ export class Matcher {
     // No loop: that is a tenth of what a short line takes.
     filters[0].update();
     filters[1].update();
-    filters[2].update();
     return filters;
   }
 
@@ -113,21 +98,19 @@ export class Matcher {
     return this.#inUnits;
   }
 
-  #prefixIndexes(): PrefixIndexes {
-    this.#prefixes ??= [
-      new PrefixIndex(this.store, "long"),
-      new PrefixIndex(this.store, "short"),
-      new PrefixIndex(this.store, "word"),
-    ];
-    for (const prefixes of this.#prefixes) prefixes.update();
+  #prefixIndex(): PrefixIndex {
+    this.#prefixes ??= new PrefixIndex(this.store);
+    this.#prefixes.update();
     return this.#prefixes;
+  }
+
+  /** Before this place, {@link find} sees all that the end of the text cuts off. */
+  #headsFrom(text: Subject, from: number): number {
+    const [long, short] = this.#filtersFor("bytes");
+    return Math.max(0, from, text.length - Math.max(long.reach, short.reach));
   }
 }
 
 function createFilters(store: PatternStore, alphabet: Alphabet): Filters {
-  return [
-    new GramFilter(store, alphabet, "long"),
-    new GramFilter(store, alphabet, "short"),
-    new GramFilter(store, alphabet, "word"),
-  ];
+  return [new GramFilter(store, alphabet, "long"), new GramFilter(store, alphabet, "short")];
 }

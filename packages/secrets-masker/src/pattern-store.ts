@@ -6,7 +6,7 @@ import { isWordUnit } from "./word-unit.ts";
 export type Alphabet = "bytes" | "units";
 
 /** What is searched together: the shortest text of many makes the search for all of them slow. */
-export type PatternKind = "long" | "short" | "word";
+export type PatternKind = "long" | "short";
 
 /** In units or bytes: shorter ones are few. */
 const LONG = 16;
@@ -78,7 +78,6 @@ export class PatternStore {
   }
 
   kindOf(id: number, alphabet: Alphabet): PatternKind {
-    if (this.wholeWord[id] === true) return "word";
     return this.length(id, alphabet) < LONG ? "short" : "long";
   }
 

@@ -1,24 +1,21 @@
-import type { PatternKind, PatternStore } from "./pattern-store.ts";
+import type { PatternStore } from "./pattern-store.ts";
 import type { Subject } from "./subject.ts";
 
 const HEAD_BITS = 18;
 
+/** Can a pattern that begins there go on behind the end of the text? */
+export type CanGoOn = (start: number, wholeWord: boolean) => boolean;
+
 /** Patterns in the order of their UTF-8: tells which of them begin with what a text ends with. */
 export class PrefixIndex {
   readonly #store: PatternStore;
-  readonly #kind: PatternKind;
   #seen = 0;
   #sorted: readonly number[] = [];
   /** A bit for the first four bytes of each pattern, hashed: most places of a text are ruled out by these. */
   readonly #heads = new Uint8Array(2 ** (HEAD_BITS - 3));
 
-  constructor(store: PatternStore, kind: PatternKind) {
+  constructor(store: PatternStore) {
     this.#store = store;
-    this.#kind = kind;
-  }
-
-  get wholeWord(): boolean {
-    return this.#kind === "word";
   }
 
   /** Takes in what the store has got since. */
@@ -27,7 +24,6 @@ export class PrefixIndex {
     if (this.#seen === size) return;
     const fresh: number[] = [];
     for (; this.#seen < size; this.#seen++) {
-      if (this.#store.kindOf(this.#seen, "bytes") !== this.#kind) continue;
       fresh.push(this.#seen);
       const head = headHash(view, this.#store.start(this.#seen, "bytes"));
       this.#heads[head >>> 3] = (this.#heads[head >>> 3] ?? 0) | (1 << (head & 7));
@@ -41,23 +37,23 @@ export class PrefixIndex {
    * The first place from `from` on where what stands there, up to the end of the text, is the head of a pattern, or a whole one that
    * depends on what comes next; null for none.
    */
-  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: (start: number) => boolean): number | null {
+  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     const heads = this.#heads;
     for (let start = Math.max(from, 0); start < text.length && this.#sorted.length > 0; start++) {
       const head = start + 4 > text.length ? null : headHash(text.low, start);
       if (head !== null && ((heads[head >>> 3] ?? 0) & (1 << (head & 7))) === 0) continue;
-      if (this.#isHead(text, start, isNextOpen) && canGoOn(start)) return start;
+      if (this.#isHead(text, start, isNextOpen, canGoOn)) return start;
     }
     return null;
   }
 
-  #isHead(text: Subject, start: number, isNextOpen: boolean): boolean {
+  #isHead(text: Subject, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
     const available = text.length - start;
     for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
       const id = this.#sorted[rank] ?? 0;
       if (!this.#startsWith(id, text, start)) return false;
-      if (this.#store.length(id, "bytes") > available) return true;
-      if (isNextOpen && this.#store.dependsOnNext(id)) return true;
+      const isOpen = this.#store.length(id, "bytes") > available || (isNextOpen && this.#store.dependsOnNext(id));
+      if (isOpen && canGoOn(start, this.#store.wholeWord[id] === true)) return true;
     }
     return false;
   }
