@@ -71,23 +71,31 @@ async function recordJob({ file, driver, topic }) {
 async function check(names) {
   return await inFolder(async (folder) => {
     const files = await recordAll(names, folder);
-    const kept = existsSync(OUTPUTS) && names.length === 0 ? readdirSync(OUTPUTS) : [];
-    const differing = [...new Set([...files, ...kept])].filter(
-      (file) => !isSame(join(OUTPUTS, file), join(folder, file)),
-    );
-    console.log(
-      `${files.length} recordings, ${differing.length} differ${differing.length > 0 ? ": `npm run record` records them again" : ""}`,
-    );
+    const kept = names.length === 0 && existsSync(OUTPUTS) ? readdirSync(OUTPUTS) : [];
+    const differing = findDifferences(new Set([...files, ...kept]), OUTPUTS, folder, console.log);
+    const advice = differing.length === 0 ? "" : ": `npm run record` takes the new ones";
+    console.log(`${files.length} recordings, ${differing.length} differ from test/record/outputs${advice}`);
     return differing.length === 0;
   });
 }
 
-/** Prints the difference where there is one. @param {string} before @param {string} after */
-function isSame(before, after) {
-  const [old, now] = [before, after].map((file) => (existsSync(file) ? file : "/dev/null"));
-  const { ok, stdout, stderr } = run("git", ["diff", "--no-index", "--no-color", `${old}`, `${now}`]);
-  if (!ok) console.log(stdout + stderr);
-  return ok;
+/**
+ * Finds the files that two folders do not have in common, or with another text, and prints how they differ.
+ *
+ * @param {Iterable<string>} names
+ * @param {string} before
+ * @param {string} after
+ * @param {(text: string) => void} print
+ */
+export function findDifferences(names, before, after, print) {
+  return [...names].filter((name) => {
+    const [old = "", now = ""] = [join(before, name), join(after, name)].map((file) =>
+      existsSync(file) ? file : "/dev/null",
+    );
+    const { ok, stdout, stderr } = run("git", ["diff", "--no-index", "--no-color", old, now]);
+    if (!ok) print(stdout + stderr);
+    return !ok;
+  });
 }
 
 /** @param {readonly string[]} names */

@@ -77,6 +77,7 @@ async function findings({ ak, part, folder, driver, write }) {
   await ak("doctor");
   await ak("secrets get A");
   await ak("doctor");
+  reset(folder);
   cpSync(join(folder, ".workflow"), join(folder, "copy", ".workflow"), { recursive: true });
   await ak("secrets get A --storage-path copy/.workflow/secrets");
   await ak("doctor");
@@ -114,8 +115,11 @@ async function damage({ ak, part, folder, driver }) {
   for (const line of looks.slice(1, 5)) await ak(line, { input: "value 4 of A" });
   reset(folder);
   part("A header that was changed");
-  if (driver === "sqlite") runSql(store, "UPDATE store_header SET text = replace(text, 'hkdf', 'hkdx')");
-  else editJson(store, (document) => Object.assign(document, { header: document.header.replace("hkdf", "hkdx") }));
+  if (driver === "sqlite") runSql(store, `UPDATE store_header SET text = replace(text, '"epoch":1', '"epoch":2')`);
+  else
+    editJson(store, (document) =>
+      Object.assign(document, { header: document.header.replace('"epoch":1', '"epoch":2') }),
+    );
   for (const line of looks) await ak(line, { input: "value 4 of A" });
   reset(folder);
   part("A folder where the store was");
