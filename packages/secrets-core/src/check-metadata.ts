@@ -8,8 +8,9 @@ type Columns = Record<"id" | "name" | "type" | "createdAt" | "updatedAt", string
   Record<"revision" | "importedId", number | null> & { version: number; tags: unknown };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** On a day that every month has. */
-const TIME = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+/** On a day that every year has. */
+const TIME =
+  /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const ASCII_LINE = /^[ -~]{1,100}$/;
 
 /**
@@ -17,29 +18,35 @@ const ASCII_LINE = /^[ -~]{1,100}$/;
  * query, has the last word on the others.
  */
 export function isMetadata(metadata: Columns): metadata is SecretMetadata {
-  return isPlain(metadata) || secretMetadataSchema.safeParse(metadata).success;
+  return isPlainMetadata(metadata) || secretMetadataSchema.safeParse(metadata).success;
 }
 
-/** True for nothing that the schema refuses. */
-function isPlain(metadata: Columns): boolean {
+/** True for nothing that the schema refuses, whatever the types say. */
+export function isPlainMetadata(metadata: Columns): metadata is SecretMetadata {
   const { id, name, type, description, tags, version, revision, importedId, policy } = metadata;
   const { createdAt, updatedAt, expiresAt, deletedAt } = metadata;
   return (
-    UUID.test(id) &&
+    isText(id, UUID) &&
+    typeof name === "string" &&
     isIdentifier(name) &&
+    typeof type === "string" &&
     Object.hasOwn(REQUIRED_FIELDS, type) &&
-    (description === null || ASCII_LINE.test(description)) &&
+    (description === null || isText(description, ASCII_LINE)) &&
     Array.isArray(tags) &&
-    tags.every((tag) => typeof tag === "string" && ASCII_LINE.test(tag)) &&
+    (tags.length === 0 || tags.every((tag) => isText(tag, ASCII_LINE))) &&
     isCount(version) &&
     isCount(revision) &&
-    TIME.test(createdAt) &&
-    TIME.test(updatedAt) &&
-    (expiresAt === null || TIME.test(expiresAt)) &&
-    (deletedAt === null || TIME.test(deletedAt)) &&
+    isText(createdAt, TIME) &&
+    isText(updatedAt, TIME) &&
+    (expiresAt === null || isText(expiresAt, TIME)) &&
+    (deletedAt === null || isText(deletedAt, TIME)) &&
     (importedId === null || importedId === 0 || isCount(importedId)) &&
     (policy === null || typeof policy === "string")
   );
+}
+
+function isText(value: unknown, form: RegExp): boolean {
+  return typeof value === "string" && form.test(value);
 }
 
 function isCount(number: number | null): boolean {

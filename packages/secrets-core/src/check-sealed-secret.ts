@@ -1,6 +1,6 @@
-import { isMetadata } from "./check-metadata.ts";
+import { isPlainMetadata } from "./check-metadata.ts";
 import { AutokestraError } from "./errors.ts";
-import { type SealedSecret, sealedSecretSchema } from "./secret.ts";
+import { type SealedSecret, type SecretMetadata, sealedSecretSchema } from "./secret.ts";
 import { parseSecretName } from "./secret-name.ts";
 
 /**
@@ -27,16 +27,35 @@ export function checkSealedSecret(secret: SealedSecret): SealedSecret {
 /** The copy of a secret that is plainly right; null where the schema has to look at it, which takes ten times as long. */
 function copyPlain({ metadata, envelope, mac }: SealedSecret): SealedSecret | null {
   if (typeof metadata !== "object" || typeof envelope !== "object") return null;
+  const { format, keyId, nonce, ciphertext, tag } = envelope;
+  const isSealed =
+    nonce instanceof Uint8Array &&
+    ciphertext instanceof Uint8Array &&
+    tag instanceof Uint8Array &&
+    typeof keyId === "string" &&
+    (mac === null || typeof mac === "string") &&
+    Number.isSafeInteger(format) &&
+    format >= 0;
+  if (!isSealed || !isPlainMetadata(metadata)) return null;
+  return { metadata: copyMetadata(metadata), envelope: { format, keyId, nonce, ciphertext, tag }, mac };
+}
+
+function copyMetadata(metadata: SecretMetadata): SecretMetadata {
   const { id, name, type, description, tags, version, revision } = metadata;
   const { createdAt, updatedAt, expiresAt, deletedAt, importedId, policy } = metadata;
-  const { format, keyId, nonce, ciphertext, tag } = envelope;
-  const isText = [id, name, type, createdAt, updatedAt, keyId].every((text) => typeof text === "string");
-  const isTextOrNull = [description, expiresAt, deletedAt, mac].every(
-    (text) => text === null || typeof text === "string",
-  );
-  const areBytes = [nonce, ciphertext, tag].every((bytes) => bytes instanceof Uint8Array);
-  if (!isText || !isTextOrNull || !areBytes || !Number.isSafeInteger(format) || format < 0) return null;
-  const own = { id, name, type, description, tags, version, revision };
-  const copy = { ...own, createdAt, updatedAt, expiresAt, deletedAt, importedId, policy };
-  return isMetadata(copy) ? { metadata: copy, envelope: { format, keyId, nonce, ciphertext, tag }, mac } : null;
+  return {
+    id,
+    name,
+    type,
+    description,
+    tags,
+    version,
+    revision,
+    createdAt,
+    updatedAt,
+    expiresAt,
+    deletedAt,
+    importedId,
+    policy,
+  };
 }
