@@ -38,22 +38,28 @@ export interface SecretReader {
 export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
   const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
 
-  async function openSealed(current: SealedSecret, sealed: SealedSecret): Promise<OpenedSecret> {
+  async function openSealed(sealed: SealedSecret, current: SealedSecret): Promise<OpenedSecret> {
     const { metadata, envelope } = sealed;
     const plaintext = await encryption.open(metadata, envelope);
-    return { metadata, sealed, current, ...parsePayload(metadata.name, envelope.format, plaintext) };
+    const { fields, flags } = parsePayload(metadata.name, envelope.format, plaintext);
+    return { metadata, fields, flags, sealed, current };
+  }
+
+  async function openCurrent(current: SealedSecret): Promise<OpenedSecret> {
+    await encryption.verify(current);
+    return await openSealed(current, current);
   }
 
   /** Opens some of the versions, which are picked once the current one has been verified. */
-  async function openVerified(
-    found: readonly SealedSecret[],
+  async function openVersions(
+    versions: readonly SealedSecret[],
     pick: () => readonly SealedSecret[],
   ): Promise<readonly OpenedSecret[]> {
-    const [current] = found;
+    const [current] = versions;
     if (current === undefined) return [];
     await encryption.verify(current);
     const opened: OpenedSecret[] = [];
-    for (const version of pick()) opened.push(await openSealed(current, version));
+    for (const version of pick()) opened.push(await openSealed(version, current));
     return opened;
   }
 
@@ -91,37 +97,34 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     history,
     deleted,
     async open(name, version) {
-      const versions = async () => (version === undefined ? [await currentOf(name)] : await history(name));
+      if (version === undefined) return await whileChanging(() => currentOf(name), openCurrent);
       const [opened] = await whileChanging(
-        versions,
-        async (found) => await openVerified(found, () => [pickVersion(name, found, version)]),
+        () => history(name),
+        (found) => openVersions(found, () => [pickVersion(name, found, version)]),
       );
       if (opened === undefined) throw secretNotFound(name);
       return opened;
     },
     async openIfThere(name) {
-      const read = async () => {
-        const found = await store.get(name);
-        return found === null ? [] : [found];
-      };
-      const [opened = null] = await whileChanging(read, async (found) => await openVerified(found, () => found));
-      return opened;
+      return await whileChanging(
+        () => store.get(name),
+        async (found) => (found === null ? null : await openCurrent(found)),
+      );
     },
     async openAll(name) {
       return await whileChanging(
-        async () => await history(name),
-        async (found) => await openVerified(found, () => found),
+        () => history(name),
+        (found) => openVersions(found, () => found),
       );
     },
     async findDeleted(id) {
-      const read = async () => {
-        const found = await store.find(id);
-        return found === null ? [] : [found];
-      };
-      return await whileChanging(read, async (found) => {
-        await openVerified(found, () => []);
-        return found[0] ?? null;
-      });
+      return await whileChanging(
+        () => store.find(id),
+        async (found) => {
+          if (found !== null) await encryption.verify(found);
+          return found;
+        },
+      );
     },
   };
 }
@@ -130,10 +133,10 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
  * Reads and opens, again where it does not open and was sealed anew meanwhile: a rotation of the data key destroys the key under
  * which a record was read.
  */
-async function whileChanging<T>(
-  read: () => Promise<readonly SealedSecret[]>,
-  open: (found: readonly SealedSecret[]) => Promise<T>,
-): Promise<T> {
+async function whileChanging<Found extends SealedSecret | readonly SealedSecret[] | null, Opened>(
+  read: () => Promise<Found>,
+  open: (found: Found) => Promise<Opened>,
+): Promise<Opened> {
   let found = await read();
   for (let attempt = 1; ; attempt++) {
     try {
@@ -141,27 +144,24 @@ async function whileChanging<T>(
     } catch (error) {
       if (!hasCode(error, "INTEGRITY_FAILED") || attempt === ATTEMPTS) throw error;
       const again = await read();
-      if (isSame(found, again)) throw error;
+      if (stampsOf(found) === stampsOf(again)) throw error;
       found = again;
     }
   }
 }
 
-function isSame(before: readonly SealedSecret[], now: readonly SealedSecret[]): boolean {
-  return before.length === now.length && before.every((secret, index) => stampOf(secret) === stampOf(now[index]));
+/** Tells whether two looks have found the same. */
+function stampsOf(found: SealedSecret | readonly SealedSecret[] | null): string {
+  return found === null ? "" : [found].flat().map(stampOf).join("\n");
 }
 
-function stampOf(secret: SealedSecret | undefined): string {
-  if (secret === undefined) return "";
-  const { metadata, envelope, mac } = secret;
+function stampOf({ metadata, envelope, mac }: SealedSecret): string {
   return [metadata.id, metadata.version, metadata.revision, envelope.keyId, String(envelope.nonce), mac].join(" ");
 }
 
-function pickVersion(name: SecretName, history: readonly SealedSecret[], version?: number): SealedSecret {
-  const [current] = history;
-  const wanted = version ?? current?.metadata.version;
+function pickVersion(name: SecretName, history: readonly SealedSecret[], wanted: number): SealedSecret {
   const sealed = history.find(({ metadata }) => metadata.version === wanted);
   if (sealed !== undefined) return sealed;
   const versions = history.map(({ metadata }) => metadata.version);
-  throw wanted === undefined ? secretNotFound(name) : versionNotFound(name, wanted, versions);
+  throw versionNotFound(name, wanted, versions);
 }
