@@ -110,6 +110,7 @@ export {
   layoutTooOld,
   passesFilter,
   type StoredSecrets,
+  type StoredState,
   secretExists,
   selectSecrets,
   spreadCurrent,

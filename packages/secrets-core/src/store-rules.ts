@@ -5,10 +5,13 @@ import type { SecretName } from "./secret-name.ts";
 import type { Anchor, ResealedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";
 import { isBefore } from "./time.ts";
 
+/** Which state of a secret is stored. */
+export type StoredState = Pick<SecretMetadata, "id" | "version" | "revision">;
+
 /** What the rules for writing ask of a store. */
 export interface StoredSecrets {
   /** The secret of this name that is not deleted. */
-  readonly living: (name: SecretName) => SecretMetadata | null;
+  readonly living: (name: SecretName) => StoredState | null;
   /** True where there is a secret with this id, deleted or not. */
   readonly has: (id: string) => boolean;
 }

@@ -8,22 +8,23 @@ import {
   type SecretFilter,
   type SecretMetadata,
   type SecretName,
+  type StoredState,
   storeCorrupt,
 } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
 import { createListQuery } from "./list-query.ts";
-import { type MetadataRow, type SealedRow, toMetadata, toSealedSecret } from "./sealed-row.ts";
+import { type MetadataRow, type SealedRow, type StateRow, toMetadata, toSealedSecret, toState } from "./sealed-row.ts";
 import type { Statements } from "./statements.ts";
 
 /** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
 export interface SecretReader {
   header(): string | null;
   get(name: SecretName): SealedSecret | null;
-  /** The metadata of what `get` finds. */
-  living(name: SecretName): SecretMetadata | null;
+  /** The state of what `get` finds, whatever its other columns hold. */
+  living(name: SecretName): StoredState | null;
   find(id: string): SealedSecret | null;
   /** The row of what `find` finds, whatever its other columns hold. */
-  row(id: string): MetadataRow | null;
+  row(id: string): StateRow | null;
   history(id: string): readonly SealedSecret[];
   ids(page?: IdPage): readonly string[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
@@ -42,13 +43,13 @@ export function createSecretReader(database: Database, statements: Statements, p
   const list = createLister(database, path);
 
   /** In one snapshot: between two of them another process can have written it. */
-  const lookAgain = database.transaction((statement: Lookup<MetadataRow>, other: Lookup<number>, key: string) => {
+  const lookAgain = database.transaction((statement: Lookup<StateRow>, other: Lookup<number>, key: string) => {
     const row = statement.get(key);
     if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
     return row ?? null;
   });
 
-  function byName<Row extends MetadataRow>(statement: Lookup<Row>, name: string): Row | null {
+  function byName<Row extends StateRow>(statement: Lookup<Row>, name: string): Row | null {
     const row = statement.get(name) ?? (lookAgain(statement, hasLiving, name) as Row | null);
     if (row === null) return null;
     const [, found, isCurrent, deletedAt] = row;
@@ -56,7 +57,7 @@ export function createSecretReader(database: Database, statements: Statements, p
     return row;
   }
 
-  function byId<Row extends MetadataRow>(statement: Lookup<Row>, id: string): Row | null {
+  function byId<Row extends StateRow>(statement: Lookup<Row>, id: string): Row | null {
     const row = statement.get(id) ?? (lookAgain(statement, hasVersion, id) as Row | null);
     if (row === null) return null;
     const [, , isCurrent, , , , found] = row;
@@ -71,14 +72,14 @@ export function createSecretReader(database: Database, statements: Statements, p
       return row === null ? null : toSealedSecret(row, path);
     },
     living(name) {
-      const row = byName(statements.livingMetadata, name);
-      return row === null ? null : toMetadata(row, path);
+      const row = byName(statements.livingState, name);
+      return row === null ? null : toState(row, path);
     },
     find(id) {
       const row = byId<SealedRow>(statements.current, id);
       return row === null ? null : toSealedSecret(row, path);
     },
-    row: (id) => byId(statements.currentMetadata, id),
+    row: (id) => byId(statements.currentState, id),
     history: createHistory(database, statements, path),
     ids: ({ name, after = "", limit = -1 } = {}) =>
       name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),

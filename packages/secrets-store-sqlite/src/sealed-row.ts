@@ -1,10 +1,16 @@
-import { isMetadata, type SealedSecret, type SecretMetadata, secretCorrupt } from "@autokestra/secrets-core";
+import {
+  isMetadata,
+  type SealedSecret,
+  type SecretMetadata,
+  type StoredState,
+  secretCorrupt,
+} from "@autokestra/secrets-core";
 
 /**
- * The columns of a version's metadata, with their definitions. Schema, queries and the types of rows follow from these lists; what
- * stands in the current row alone is true of the whole secret.
+ * The columns that tell which state of which secret a row holds, with their definitions. Schema, queries and the types of rows
+ * follow from these lists; what stands in the current row alone is true of the whole secret.
  */
-const METADATA = [
+const STATE = [
   ["namespace", "TEXT NOT NULL DEFAULT ''"],
   ["name", "TEXT NOT NULL"],
   ["is_current", "INTEGER NOT NULL CHECK (is_current IN (0, 1))"],
@@ -12,6 +18,10 @@ const METADATA = [
   ["version", "INTEGER NOT NULL"],
   ["revision", "INTEGER CHECK (is_current = (revision IS NOT NULL))"],
   ["id", "TEXT NOT NULL"],
+] as const;
+
+/** The other columns of a version's metadata. */
+const DETAILS = [
   ["type", "TEXT NOT NULL"],
   ["description", "TEXT"],
   ["tags", "TEXT NOT NULL"],
@@ -43,22 +53,30 @@ type Row<Columns extends readonly (readonly [string, string])[]> = {
 };
 
 /** One whole version as SQLite keeps it. */
-export type SealedRow = readonly [...Row<typeof METADATA>, ...Row<typeof ENVELOPE>];
+export type SealedRow = readonly [...Row<typeof STATE>, ...Row<typeof DETAILS>, ...Row<typeof ENVELOPE>];
 
 /**
  * The metadata of one version as SQLite keeps them, whatever follows. What the columns hold is checked on the way out, not
  * trusted. Rows are arrays: both ways, SQLite takes longer over names than over values.
  */
-export type MetadataRow = readonly [...Row<typeof METADATA>, ...unknown[]];
+export type MetadataRow = readonly [...Row<typeof STATE>, ...Row<typeof DETAILS>, ...unknown[]];
+
+/** The state of a secret as SQLite keeps it, whatever follows. */
+export type StateRow = readonly [...Row<typeof STATE>, ...unknown[]];
+
+/** The columns of a {@link StateRow}. */
+export const STATE_COLUMNS: readonly string[] = STATE.map(([name]) => name);
 
 /** The columns of a {@link MetadataRow}. */
-export const METADATA_COLUMNS: readonly string[] = METADATA.map(([name]) => name);
+export const METADATA_COLUMNS: readonly string[] = [...STATE, ...DETAILS].map(([name]) => name);
 
 /** The columns of a {@link SealedRow}. */
-export const SEALED_COLUMNS: readonly string[] = [...METADATA, ...ENVELOPE].map(([name]) => name);
+export const SEALED_COLUMNS: readonly string[] = [...STATE, ...DETAILS, ...ENVELOPE].map(([name]) => name);
 
 /** The same with their definitions, for CREATE TABLE. */
-export const COLUMN_DEFINITIONS: readonly string[] = [...METADATA, ...ENVELOPE].map((column) => column.join(" "));
+export const COLUMN_DEFINITIONS: readonly string[] = [...STATE, ...DETAILS, ...ENVELOPE].map((column) =>
+  column.join(" "),
+);
 
 /** The row of the current version of a secret, or of an older one. */
 export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent: boolean): SealedRow {
@@ -84,6 +102,13 @@ export function toSealedSecret(row: SealedRow, path: string, current?: SecretMet
   if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, name);
   const envelope = { format, keyId, nonce: plain(nonce), ciphertext: plain(ciphertext), tag: plain(tag) };
   return { metadata: toMetadata(row, path, current), envelope, mac };
+}
+
+/** The state in the row of a current version. @throws AutokestraError `STORE_CORRUPT`, naming the secret */
+export function toState(row: StateRow, path: string): StoredState {
+  const [namespace, name, , , version, revision, id] = row;
+  if (namespace !== NAMESPACE || revision === null) throw secretCorrupt(path, name);
+  return { id, version, revision };
 }
 
 /** See {@link toSealedSecret}. */

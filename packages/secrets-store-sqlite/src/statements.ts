@@ -1,6 +1,6 @@
 import type { Anchor } from "@autokestra/secrets-core";
 import type { Database, Statement } from "better-sqlite3";
-import { METADATA_COLUMNS, type MetadataRow, SEALED_COLUMNS, type SealedRow } from "./sealed-row.ts";
+import { SEALED_COLUMNS, type SealedRow, STATE_COLUMNS, type StateRow } from "./sealed-row.ts";
 
 /** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
 interface ResealRow {
@@ -42,12 +42,12 @@ export interface Statements {
   readonly usedKeys: Statement<[string], string>;
   /** The current version of the secret of a name that is not deleted. */
   readonly living: Statement<[string], SealedRow>;
-  readonly livingMetadata: Statement<[string], MetadataRow>;
+  readonly livingState: Statement<[string], StateRow>;
   /** 1 where the index of names that lists go by has such a secret. */
   readonly hasLiving: Statement<[string], number>;
   /** The current version of the secret with an id. */
   readonly current: Statement<[string], SealedRow>;
-  readonly currentMetadata: Statement<[string], MetadataRow>;
+  readonly currentState: Statement<[string], StateRow>;
   /** All versions of the secret with an id, the newest first. */
   readonly versions: Statement<[string], SealedRow>;
   /** 1 where the index of current versions has the id. */
@@ -112,12 +112,12 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
     readHeader: value("SELECT text FROM store_header"),
     usedKeys: value("SELECT DISTINCT key_id FROM secret_versions WHERE key_id IN (SELECT value FROM json_each(?))"),
     living: rows(`${selectRows(SEALED_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
-    livingMetadata: rows(`${selectRows(METADATA_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
+    livingState: rows(`${selectRows(STATE_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
     hasLiving: value(`
       SELECT 1 ${fromIndex("current_by_name")}
       WHERE entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND row.deleted_at IS NULL LIMIT 1`),
     current: rows(`${selectRows(SEALED_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
-    currentMetadata: rows(`${selectRows(METADATA_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
+    currentState: rows(`${selectRows(STATE_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
     versions: rows(`${selectRows(SEALED_COLUMNS, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
     hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
     hasVersion: value("SELECT 1 FROM secret_versions INDEXED BY versions_by_id WHERE id = ? LIMIT 1"),
