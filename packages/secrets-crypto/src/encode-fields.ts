@@ -32,15 +32,22 @@ function appendFields(bytes: Buffer, start: number, fields: Fields): Buffer {
   let all = bytes;
   let end = start;
   for (const field of fields) {
-    const text = field === null ? "" : String(field);
+    const text = field === null ? "" : typeof field === "string" ? field : String(field);
     const at = end + 4;
     // UTF-8 takes up to three bytes for a UTF-16 unit.
     const room = at + 3 * text.length;
     if (room > all.length) all = Buffer.concat([all.subarray(0, end)], 2 * room);
     end = at + writeText(all, at, text);
-    all.writeUInt32BE(field === null ? NULL_LENGTH : end - at, at - 4);
+    writeLength(all, at - 4, field === null ? NULL_LENGTH : end - at);
   }
   return all.subarray(0, end);
+}
+
+function writeLength(bytes: Buffer, at: number, length: number): void {
+  bytes[at] = length >>> 24;
+  bytes[at + 1] = length >>> 16;
+  bytes[at + 2] = length >>> 8;
+  bytes[at + 3] = length;
 }
 
 /** Nearly all fields are short and ASCII: a loop writes those faster than a call into Node does. */

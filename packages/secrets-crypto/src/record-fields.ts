@@ -49,10 +49,9 @@ export function deriveMacKey(serviceKey: Uint8Array, storeId: string): Buffer {
  */
 export function macOf(key: Uint8Array, { metadata, envelope }: CurrentRecord, deletedAt: string | null): string {
   const { id, name, type, version, revision, description, tags, createdAt, updatedAt, expiresAt } = metadata;
-  const identity = [id, name, NAMESPACE, type, version, toBase64(envelope.nonce), revision, description];
-  const times = [createdAt, updatedAt, expiresAt, deletedAt];
-  const last = [metadata.importedId, policyDigest(metadata.policy)];
-  const fields = encodeRecord([...identity, tags.length, ...tags, ...times, ...last]);
+  const identity = [id, name, NAMESPACE, type, version, toBase64(envelope.nonce), revision, description, tags.length];
+  const times = [createdAt, updatedAt, expiresAt, deletedAt, metadata.importedId, policyDigest(metadata.policy)];
+  const fields = encodeRecord(identity.concat(tags, times));
   return createHmac("sha256", key).update(fields).digest("base64");
 }
 
