@@ -1,5 +1,6 @@
 import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
+import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { parsePayload } from "./secret-payload.ts";
 import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
@@ -38,16 +39,11 @@ export interface SecretReader {
 export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
   const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
 
-  async function openSealed(sealed: SealedSecret, current: SealedSecret): Promise<OpenedSecret> {
-    const { metadata, envelope } = sealed;
-    const plaintext = await encryption.open(metadata, envelope);
-    const { fields, flags } = parsePayload(metadata.name, envelope.format, plaintext);
-    return { metadata, fields, flags, sealed, current };
-  }
-
-  async function openCurrent(current: SealedSecret): Promise<OpenedSecret> {
+  /** The current version, opened; null where there is none. */
+  async function openCurrent(current: SealedSecret | null): Promise<OpenedSecret | null> {
+    if (current === null) return null;
     await encryption.verify(current);
-    return await openSealed(current, current);
+    return toOpened(current, current, await encryption.open(current.metadata, current.envelope));
   }
 
   /** Opens some of the versions, which are picked once the current one has been verified. */
@@ -59,7 +55,9 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     if (current === undefined) return [];
     await encryption.verify(current);
     const opened: OpenedSecret[] = [];
-    for (const version of pick()) opened.push(await openSealed(version, current));
+    for (const version of pick()) {
+      opened.push(toOpened(version, current, await encryption.open(version.metadata, version.envelope)));
+    }
     return opened;
   }
 
@@ -97,7 +95,11 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     history,
     deleted,
     async open(name, version) {
-      if (version === undefined) return await whileChanging(() => currentOf(name), openCurrent);
+      if (version === undefined) {
+        const current = await whileChanging(() => store.get(name), openCurrent);
+        if (current === null) throw await notFound(name);
+        return current;
+      }
       const [opened] = await whileChanging(
         () => history(name),
         (found) => openVersions(found, () => [pickVersion(name, found, version)]),
@@ -105,12 +107,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
       if (opened === undefined) throw secretNotFound(name);
       return opened;
     },
-    async openIfThere(name) {
-      return await whileChanging(
-        () => store.get(name),
-        async (found) => (found === null ? null : await openCurrent(found)),
-      );
-    },
+    openIfThere: (name) => whileChanging(() => store.get(name), openCurrent),
     async openAll(name) {
       return await whileChanging(
         () => history(name),
@@ -127,6 +124,12 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
       );
     },
   };
+}
+
+function toOpened(sealed: SealedSecret, current: SealedSecret, plaintext: Plaintext): OpenedSecret {
+  const { metadata, envelope } = sealed;
+  const { fields, flags } = parsePayload(metadata.name, envelope.format, plaintext);
+  return { metadata, fields, flags, sealed, current };
 }
 
 /**
