@@ -5,6 +5,9 @@ import type { Subject } from "./subject.ts";
 import { type MatchVisitor, Verifier } from "./verifier.ts";
 import { type ByteSpan, chooseWindow, countGrams } from "./window-choice.ts";
 
+/** So many parts of a text are searched at once. */
+const LANES = 4;
+
 /**
  * Finds patterns by looking at one gram in many. Of each pattern it remembers a window, some bytes of it, by all grams in there.
  * Looking at one place in as many as a window has grams meets a gram of each window in the text exactly once; only there it
@@ -24,8 +27,9 @@ export class GramFilter {
   /** How far behind the beginning of a pattern its window ends at most. */
   reach = 0;
   #placeCount = 0;
-  /** What the last search has to verify. */
+  /** What the last search has to verify: room for every place of a lane, lane by lane, and how many there are in each. */
   #candidates = new Int32Array(0);
+  readonly #counts = new Int32Array(LANES);
 
   constructor(store: PatternStore, alphabet: Alphabet, kind: PatternKind) {
     this.#store = store;
@@ -77,33 +81,47 @@ export class GramFilter {
     const last = end - base - gram.length;
     const lastInFours = Math.min(last, low.byteLength - 4);
     const verifier = new Verifier(this.#store, subject, visitor, { from, to, end });
-    const verify = (at: number) => {
+    const first = from - base;
+    const room = (Math.floor((lastInFours - first) / grams) + 1) >> 2;
+    this.#listCandidates(tables, low, first, room);
+    // From left to right: what lies within an occurrence need not be compared then.
+    for (const [lane, count] of this.#counts.entries()) {
+      for (let index = lane * room; index < lane * room + count; index++) {
+        const at = this.#candidates[index] ?? 0;
+        this.#verifyAt(tables, subject, at, gramHash(low, at, gram), verifier);
+      }
+    }
+    for (let at = first + 4 * room * grams; at <= last; at += grams) {
       const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
       if (hasSlot(tables, hash)) this.#verifyAt(tables, subject, at, hash, verifier);
-    };
-    const first = from - base;
-    const lane = grams * ((Math.floor((lastInFours - first) / grams) + 1) >> 2);
-    const count = this.#listCandidates(tables, low, first, lane);
-    // From left to right: what lies within an occurrence need not be compared then.
-    for (let offset = 0; offset < 4 * lane; offset += lane) {
-      for (let index = 0; index < count; index++) verify((this.#candidates[index] ?? 0) + offset);
     }
-    for (let at = first + 4 * lane; at <= last; at += grams) verify(at);
   }
 
-  /** Of four lanes of so many bytes each, lists the places of the first one where any of them has a gram with a slot. */
-  #listCandidates({ gram, grams, slots, shift }: GramTables, low: DataView, first: number, lane: number): number {
-    if (this.#candidates.length < lane / grams) this.#candidates = new Int32Array(lane / grams);
+  /** Lists the places where a gram has a slot, in four lanes of so many places each. */
+  #listCandidates(tables: GramTables, low: DataView, first: number, room: number): void {
+    const { gram, grams, slots, shift } = tables;
+    const lane = room * grams;
     const end = first + lane;
-    let count = 0;
+    if (this.#candidates.length < 4 * room) this.#candidates = new Int32Array(4 * room);
+    this.#counts.fill(0);
     for (let at = first; at < end; at += grams) {
       at =
         gram.far === 0
           ? findShort(slots, low, at, end, grams, lane, shift, gram.mask)
           : findLong(slots, low, at, end, grams, lane, shift, gram.far);
-      if (at < end) this.#candidates[count++] = at;
+      if (at < end) this.#add(tables, low, at, room);
     }
-    return count;
+  }
+
+  /** Of the four lanes, takes in those that have a slot there. */
+  #add(tables: GramTables, low: DataView, first: number, room: number): void {
+    for (let lane = 0; lane < LANES; lane++) {
+      const at = first + lane * room * tables.grams;
+      if (!hasSlot(tables, gramHash(low, at, tables.gram))) continue;
+      const count = this.#counts[lane] ?? 0;
+      this.#candidates[lane * room + count] = at;
+      this.#counts[lane] = count + 1;
+    }
   }
 
   /** Can there be a pattern in this text? For short texts, this is what costs least. */

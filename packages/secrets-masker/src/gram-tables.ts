@@ -7,7 +7,7 @@ export interface GramTables {
   readonly grams: number;
   /** Bytes in a window. */
   readonly window: number;
-  /** Which grams may be in a window: one byte for each slot for short grams; one bit for long ones, which need more slots. */
+  /** Which grams may be in a window: a bit for each slot. */
   readonly slots: Uint8Array;
   /** How far a hash is shifted to be a slot. */
   readonly shift: number;
@@ -27,9 +27,7 @@ export type HashTable = Int32Array;
 /** Few patterns can have long windows: looking for them is what costs. Many cost more in what is found by chance. */
 const FEW = 64;
 const MANY = 512;
-
-/** Of short patterns there are few: their slots are searched in less memory, beside those of the others. */
-const FULL_WINDOW = 16;
+const MOST = 65_536;
 
 /** A bit for each place of a gram fits into one figure. */
 const MAX_GRAMS = 29;
@@ -41,12 +39,12 @@ export function createTables(count: number, shortest: number): GramTables {
   const grams = Math.min(MAX_GRAMS, window - length + 1);
   const entries = count * grams;
   const windows = createHashTable(count);
-  const bits = slotBits(entries, window < FULL_WINDOW ? 15 : 17, length > 4 ? 24 : 20);
+  const bits = slotBits(entries);
   return {
     gram: gramShape(length),
     grams,
     window,
-    slots: new Uint8Array(2 ** (length > 4 ? bits - 3 : bits)),
+    slots: new Uint8Array(2 ** (bits - 3)),
     shift: 32 - bits,
     places: createHashTable(entries),
     windows,
@@ -55,25 +53,28 @@ export function createTables(count: number, shortest: number): GramTables {
   };
 }
 
+/** The shorter a gram is, the fewer places are looked at, but the more grams are found by chance. */
 function gramLength(window: number, count: number): number {
   if (window < 6) return 3;
-  return count > MANY && window >= 10 ? 6 : 4;
+  if (count <= MANY) return window < 8 ? 3 : 4;
+  if (window < 10) return 4;
+  return count <= MOST ? 5 : 6;
 }
 
-function slotBits(entries: number, min: number, max: number): number {
-  const slots = entries * (entries < 20_000 ? 96 : 32);
-  return Math.min(max, Math.max(min, Math.ceil(Math.log2(slots))));
+/** So many that few grams are found by chance, as far as that stays in the cache; 8 for each gram even where it does not. */
+function slotBits(entries: number): number {
+  const few = Math.min(Math.ceil(Math.log2(64 * entries)), 22);
+  return Math.min(24, Math.max(18, few, Math.ceil(Math.log2(8 * entries))));
 }
 
-export function hasSlot({ gram, slots, shift }: GramTables, hash: number): boolean {
+export function hasSlot({ slots, shift }: GramTables, hash: number): boolean {
   const slot = hash >>> shift;
-  return gram.far === 0 ? slots[slot] !== 0 : (((slots[slot >>> 3] ?? 0) >>> (slot & 7)) & 1) !== 0;
+  return (((slots[slot >>> 3] ?? 0) >>> (slot & 7)) & 1) !== 0;
 }
 
-export function takeSlot({ gram, slots, shift }: GramTables, hash: number): void {
+export function takeSlot({ slots, shift }: GramTables, hash: number): void {
   const slot = hash >>> shift;
-  if (gram.far === 0) slots[slot] = 1;
-  else slots[slot >>> 3] = (slots[slot >>> 3] ?? 0) | (1 << (slot & 7));
+  slots[slot >>> 3] = (slots[slot >>> 3] ?? 0) | (1 << (slot & 7));
 }
 
 function createHashTable(count: number): HashTable {

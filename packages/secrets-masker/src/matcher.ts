@@ -22,7 +22,10 @@ export class Matcher {
 
   /** Looks for this text as well, of at least 4 units. Where it is known already, it gets one more owner. */
   add(pattern: PatternText, owner: Owner): void {
+    const { hasShort } = this.store;
     this.store.add(pattern, owner);
+    // Where each pattern belongs has changed.
+    if (this.store.hasShort !== hasShort) this.#inBytes = this.#inUnits = null;
     for (const unit of pattern.before) this.#unitsBefore.add(unit.charCodeAt(0));
   }
 

@@ -8,7 +8,8 @@ export type Alphabet = "bytes" | "units";
 /** What is searched together: the shortest text of many makes the search for all of them slow. */
 export type PatternKind = "long" | "short";
 
-/** In units or bytes: shorter ones are few. */
+/** A text of fewer units makes the search slow. All of fewer units or bytes than the second figure are searched apart from the others then. */
+const SHORT = 12;
 const LONG = 16;
 
 /** Four figures for each pattern: start and length of its UTF-8, start and length of the low bytes of its UTF-16 units. */
@@ -26,6 +27,7 @@ const encoder = new TextEncoder();
 export class PatternStore {
   size = 0;
   isAscii = true;
+  hasShort = false;
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   readonly before: string[] = [];
@@ -78,7 +80,7 @@ export class PatternStore {
   }
 
   kindOf(id: number, alphabet: Alphabet): PatternKind {
-    return this.length(id, alphabet) < LONG ? "short" : "long";
+    return this.hasShort && this.length(id, alphabet) < LONG ? "short" : "long";
   }
 
   /** Does it matter what comes right behind it? */
@@ -147,6 +149,7 @@ export class PatternStore {
     }
     this.#spans.set(span, this.size * SPANS);
     this.size += 1;
+    this.hasShort ||= text.length < SHORT;
     if (this.size * 4 > this.#byText.length) this.#growTable();
     put(this.#byText, hashOf(text), this.size);
   }
