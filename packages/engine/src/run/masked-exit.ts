@@ -1,3 +1,4 @@
+import { maskCutText } from "./cut-values.ts";
 import { HeldOutput } from "./held-output.ts";
 import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "./run-event.ts";
 import type { RunMasks } from "./run-masks.ts";
@@ -22,7 +23,10 @@ export interface MaskedExit {
   finish(event: Omit<RunFinished, "masked">): RunFinished;
 }
 
-type ExitMasks = Pick<RunMasks, "mask" | "maskBytes" | "maskValue" | "report">;
+/** In a log line, where a text is cut: fewer characters would hide words that a value begins with. */
+const SHORTEST_BEGINNING = 16;
+
+type ExitMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "report">;
 
 /**
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
@@ -35,7 +39,7 @@ export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
   /** A copy: what it was made of can change until it is shown. */
   function maskEvent(event: LogEvent): LogEvent {
     const data = event.data === undefined ? {} : { data: masks.maskValue(event.data) };
-    return { ...event, message: masks.mask(event.message), ...data };
+    return { ...event, message: maskCutText(event.message, masks, SHORTEST_BEGINNING), ...data };
   }
 
   /** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers: its bytes are masked here. */

@@ -37,6 +37,9 @@ export interface RunDisclosure {
 
 type TaskLog = (level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>) => void;
 
+/** In the message of a failure, where it is cut. */
+const SHORTEST_BEGINNING = 4;
+
 const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
 
 /** What a task may show, and when. */
@@ -87,7 +90,7 @@ export class TaskDisclosure {
   /** What may be told of a failure of the action. */
   disclose(failure: TaskFailure): TaskFailure {
     if (this.#holds) return withholdMessage(failure);
-    return { ...failure, message: maskCutText(failure.message, this.#run.masks) };
+    return { ...failure, message: maskCutText(failure.message, this.#run.masks, SHORTEST_BEGINNING) };
   }
 
   /** The attempt has failed: what it has shown, and is held, is forgotten. */

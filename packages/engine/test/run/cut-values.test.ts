@@ -5,7 +5,7 @@ import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
 import { createMasker } from "@autokestra/secrets-masker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maskCutText } from "../../src/run/cut-values.ts";
-import { tryRun } from "./try-run.ts";
+import { logged, tryRun } from "./try-run.ts";
 
 const OTHER = 'oTh3r-"k3y"-Zz/81+22 with blanks';
 const LINES = "-----BEGIN KEY-----\nQUJDREVGR0hJSktMTU5P\nUFFSU1RVVldYWVphYmNk\n-----END KEY-----\n";
@@ -87,6 +87,33 @@ describe("KP1: a value that others have cut", () => {
     expect(shows(out, OTHER) || shows(out, long), out).toBe(false);
   });
 
+  it("in a log line: from 16 characters on", async () => {
+    const actions = {
+      one: defineAction({
+        input: z.strictObject({}),
+        run(_, { log }) {
+          try {
+            Buffer.alloc(OTHER as unknown as number);
+          } catch (error) {
+            log.error(error instanceof Error ? error.message : "");
+          }
+          log.info(`${OTHER.slice(0, 15)}... ${OTHER.slice(0, 16)}... ${OTHER}...`);
+        },
+      }),
+    };
+    const outcome = await tryRun("  - { id: a, type: test/do.one, inputs: {} }\n", { actions, secrets });
+    expect(logged(outcome)).toEqual([
+      expect.stringMatching(/Received type string \('\.\.\.'\)$/),
+      `${OTHER.slice(0, 15)}... ... ***SECRET***...`,
+    ]);
+  });
+
+  it("finds nothing in a thousand that are no values", () => {
+    const masker = createMasker([OTHER]);
+    const text = `${"oTh3r-other text".repeat(2)}...`.repeat(1000);
+    expect(maskCutText(text, masker, 16)).toBe(text);
+  });
+
   it.each([
     ["nothing of it", "Loading users..."],
     ["less than four characters", "my oTh... and oTh…"],
@@ -99,6 +126,6 @@ describe("KP1: a value that others have cut", () => {
     const text = expected
       .replace("***SECRET*** ...", "value with ... and … inside ...")
       .replace("***SECRET***...", `${OTHER}...`);
-    expect(maskCutText(text, masker)).toBe(expected);
+    expect(maskCutText(text, masker, 4)).toBe(expected);
   });
 });
