@@ -45,9 +45,10 @@ export function parseTimestamp(input: string | number): Timestamp | null {
  * @param now gives the moment that `in 2 weeks` counts from
  */
 export function parseMoment(input: string | number, now: () => Timestamp): Timestamp | null {
-  const timestamp = parseTimestamp(input);
-  if (timestamp !== null || typeof input !== "string") return timestamp;
-  const [, durations] = /^(?:in\s+)?((?:\d{1,6}\s*[a-z]+\s*)+)$/.exec(input.trim().toLowerCase()) ?? [];
+  const text = typeof input === "string" ? input.trim() : input;
+  const timestamp = parseTimestamp(text);
+  if (timestamp !== null || typeof text !== "string") return timestamp;
+  const [, durations] = /^(?:in\s+)?((?:\d{1,6}\s*[a-z]+\s*)+)$/.exec(text.toLowerCase()) ?? [];
   if (durations === undefined) return null;
   const moment = new Date(now());
   for (const [, count, name = ""] of durations.matchAll(/(\d+)\s*([a-z]+)/g)) {
