@@ -22,6 +22,8 @@ export function exitOnSignals(): void {
   if (isListening) return;
   isListening = true;
   for (const name of NAMES) process.on(name, end);
+  // Where nobody listens, Node opens its debugger at this signal, on a port that every program of the machine can reach.
+  process.on("SIGUSR1", () => undefined);
 }
 
 /** Signals end the process again as the system does it. */

@@ -40,7 +40,11 @@ async function startWaitingRun(): Promise<ChildProcess> {
   writeFileSync(join(box.folder, "wait.yaml"), `{ apiVersion: v1, id: wait, tasks: [${task}] }`);
   const env = { PATH: process.env["PATH"], HOME: join(box.folder, "home") };
   const asked = once(server, "request");
-  const child = spawn(process.execPath, [CLI, "run", "wait.yaml"], { cwd: box.folder, env, stdio: "ignore" });
+  const child = spawn(process.execPath, [CLI, "run", "wait.yaml"], {
+    cwd: box.folder,
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   await asked;
   return child;
 }
@@ -97,6 +101,17 @@ describe("runs", () => {
     expect(await listed("--status", "unfinished")).toHaveLength(status === "lost" ? 1 : 0);
     const { stdout } = await box.ak(["runs", "list", "--status", status]);
     expect(stdout.split("\t").slice(1, 3)).toEqual(["wait", status]);
+  });
+
+  it("new: S5: open no debugger at SIGUSR1, and go on", async () => {
+    const child = await startWaitingRun();
+    let errors = "";
+    child.stderr?.on("data", (chunk) => (errors += String(chunk)));
+    child.kill("SIGUSR1");
+    expect(await listed("--status", "running")).toHaveLength(1);
+    child.kill("SIGTERM");
+    expect(await once(child, "close")).toEqual([143, null]);
+    expect(errors).not.toMatch(/debugger/i);
   });
 
   it.each<[readonly NodeJS.Signals[], number]>([
