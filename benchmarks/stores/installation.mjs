@@ -9,12 +9,13 @@ const BATCH = 5000;
 /**
  * A store of so many sealed secrets of 256 bytes, each of one version, and the service over it.
  *
- * @param {string} path @param {number} size
+ * @param {string} path @param {number} size @param {number} [keepVersions]
  */
-export async function openInstallation(path, size) {
+export async function openInstallation(path, size, keepVersions) {
   const store = await openSqliteStore(path);
   const encryption = createSecretEncryption(createStoreKeys(store, createProvider()));
-  const secrets = createSecretService({ store, encryption, now: () => TIME, newId: () => crypto.randomUUID() });
+  const now = () => new Date().toISOString();
+  const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID(), keepVersions });
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
     const { secrets: sealed } = await encryption.seal(names.map(sample));

@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { nameOf, PLAINTEXT } from "./installation.mjs";
 
 /** @typedef {{ nonce: Buffer, tag: Buffer, ciphertext: Buffer, mac: string }} Sealed */
+/** @typedef {import("../../packages/secrets-core/dist/index.js").SecretMetadata} SecretMetadata */
+/** @typedef {Record<"id" | "name" | "type" | "tags" | "created_at" | "updated_at", string> & Record<"description" | "expires_at" | "deleted_at" | "policy", string | null> & Record<"version" | "revision", number> & { imported_id: number | null }} Row */
 
 /** @type {typeof import("better-sqlite3")} */
 export const Database = createRequire(new URL("../../packages/secrets-store-sqlite/package.json", import.meta.url))(
@@ -11,10 +13,8 @@ export const Database = createRequire(new URL("../../packages/secrets-store-sqli
 
 const ID = crypto.randomUUID();
 const TIME = "2026-01-02T03:04:05.678Z";
-/** As long as what a ciphertext of these benchmarks is bound to. */
-const AAD = randomBytes(162);
-/** As long as what the MAC of a record of these benchmarks is over. */
-const FIELDS = randomBytes(208);
+const STORE = crypto.randomUUID();
+const KEY_ID = "0badcafe";
 const METADATA_COLUMNS =
   "id, name, type, description, tags, version, revision, created_at, updated_at, expires_at, deleted_at, imported_id, policy";
 const COLUMNS = `${METADATA_COLUMNS}, mac, format, key_id, nonce, tag, ciphertext`;
@@ -46,24 +46,29 @@ export function openRawStore(path, size) {
   const page = database.prepare(`
     SELECT ${METADATA_COLUMNS} FROM secrets WHERE name > ? ORDER BY name LIMIT 50`);
 
-  /** @param {string} name @param {number} version @param {Sealed} sealed */
-  function put(name, version, { nonce, tag, ciphertext, mac }) {
-    const metadata = [ID, name, "apiKey", null, "[]", version, version, TIME, TIME, null, null, null, null];
-    upsert.run(...metadata, mac, 2, "0badcafe", nonce, tag, ciphertext);
+  /** @param {Row} row @param {Sealed} sealed */
+  function put(row, { nonce, tag, ciphertext, mac }) {
+    const { id, name, type, description, tags, version, revision, created_at, updated_at, expires_at, ...rest } = row;
+    const metadata = [id, name, type, description, tags, version, revision, created_at, updated_at, expires_at];
+    const whole = [rest.deleted_at, rest.imported_id, rest.policy];
+    upsert.run(...metadata, ...whole, mac, 2, KEY_ID, nonce, tag, ciphertext);
   }
 
   database.transaction(() => {
-    for (let index = 0; index < size; index++) put(nameOf(index), 1, seal(key, macKey));
+    for (let index = 0; index < size; index++) {
+      const row = rowOf(nameOf(index), 1);
+      put(row, seal(key, macKey, row, PLAINTEXT));
+    }
   })();
-  const sample = seal(key, macKey);
+  const sample = { ...rowOf(nameOf(0), 1), ...seal(key, macKey, rowOf(nameOf(0), 1), PLAINTEXT) };
   return {
     database,
     /** Writes a record that was sealed before. @param {string} name @param {number} version */
-    put: (name, version) => put(name, version, sample),
+    put: (name, version) => put(rowOf(name, version), sample),
     /** @param {string} name */
     read: (name) => select.get(name),
     /** Reading, checking the MAC and opening in one function. @param {string} name */
-    get: (name) => open(key, macKey, /** @type {Sealed} */ (select.get(name))),
+    get: (name) => open(key, macKey, /** @type {Row & Sealed} */ (select.get(name))),
     /** The same without reading. */
     open: () => open(key, macKey, sample),
     /** @param {string} after */
@@ -71,28 +76,58 @@ export function openRawStore(path, size) {
   };
 }
 
-/** @param {Buffer} key @param {Buffer} macKey @returns {Sealed} */
-function seal(key, macKey) {
+/** @param {string} name @param {number} version @returns {Row} */
+function rowOf(name, version) {
+  const times = { created_at: TIME, updated_at: TIME, expires_at: null, deleted_at: null };
+  return {
+    id: ID,
+    name,
+    type: "apiKey",
+    description: null,
+    tags: "[]",
+    version,
+    revision: version,
+    ...times,
+    imported_id: null,
+    policy: null,
+  };
+}
+
+/** @param {Buffer} key @param {Buffer} macKey @param {Row} row @param {string} payload @returns {Sealed} */
+export function seal(key, macKey, row, payload) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-  cipher.setAAD(AAD);
-  const ciphertext = cipher.update(PLAINTEXT, "utf8");
+  cipher.setAAD(Buffer.from(identityOf(row)));
+  const ciphertext = cipher.update(payload, "utf8");
   cipher.final();
-  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey) };
+  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey, row, nonce) };
 }
 
-/** @param {Buffer} macKey */
-function authenticate(macKey) {
-  return createHmac("sha256", macKey).update(FIELDS).digest("base64");
+/** What the ciphertext is bound to. @param {Row} row */
+function identityOf({ id, name, type, version, expires_at, policy }) {
+  return JSON.stringify(["secret", STORE, id, name, type, version, KEY_ID, expires_at, policy]);
 }
 
-/** @param {Buffer} key @param {Buffer} macKey @param {Sealed} sealed */
-function open(key, macKey, { nonce, tag, ciphertext, mac }) {
-  if (!timingSafeEqual(Buffer.from(authenticate(macKey)), Buffer.from(mac))) throw new Error("the MAC is wrong");
+/** @param {Buffer} macKey @param {Row} row @param {Buffer} nonce */
+function authenticate(macKey, row, nonce) {
+  const { id, name, type, version, revision, description, tags, created_at, updated_at, expires_at } = row;
+  const identity = ["record", id, name, type, version, nonce.toString("base64"), revision, description, tags];
+  const times = [created_at, updated_at, expires_at, row.deleted_at, row.imported_id, row.policy];
+  return createHmac("sha256", macKey)
+    .update(JSON.stringify([identity, times]))
+    .digest("base64");
+}
+
+/** @param {Buffer} key @param {Buffer} macKey @param {Row & Sealed} row */
+export function open(key, macKey, row) {
+  const { nonce, tag, ciphertext, mac } = row;
+  if (!timingSafeEqual(Buffer.from(authenticate(macKey, row, nonce)), Buffer.from(mac))) {
+    throw new Error("the MAC is wrong");
+  }
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
-  decipher.setAAD(AAD);
+  decipher.setAAD(Buffer.from(identityOf(row)));
   decipher.setAuthTag(tag);
   const plaintext = decipher.update(ciphertext, undefined, "utf8");
   decipher.final();
-  return plaintext;
+  return JSON.parse(plaintext);
 }
