@@ -17,6 +17,14 @@ export function createPrivateFile(path: string, content: string | Uint8Array): b
 }
 
 /**
+ * Creates a file as {@link createPrivateFile} does, for a lock. It ends with the power anyway, so nothing waits for the disk: after a
+ * loss of power it can be there without content.
+ */
+export function createLockFile(path: string, content: string): boolean {
+  return isLinked(path, () => withDraft(path, content, (draft) => linkSync(draft, path), false));
+}
+
+/**
  * Creates a file as {@link createPrivateFile} does, by a library that makes the file itself and knows nothing of modes. What it
  * makes, journals included, lies in a folder that only this user can enter, until the file is whole, has mode 0600 and is on the disk.
  *

@@ -13,23 +13,30 @@ export function draftPath(path: string): string {
 /**
  * Writes a file beside `path` for `publish` to give it that name. It is whole, on the disk and has mode 0600 by then, whatever
  * the umask; if it still has its own name afterwards, it is removed.
+ *
+ * @param outlastsPower false: it may be lost, or be empty, after a loss of power, and is not put on the disk
  */
-export function withDraft<T>(path: string, content: string | Uint8Array, publish: (draft: string) => T): T {
+export function withDraft<T>(
+  path: string,
+  content: string | Uint8Array,
+  publish: (draft: string) => T,
+  outlastsPower = true,
+): T {
   const draft = draftPath(path);
   try {
-    writeNewFile(draft, content);
+    writeNewFile(draft, content, outlastsPower);
     return publish(draft);
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-function writeNewFile(path: string, content: string | Uint8Array): void {
+function writeNewFile(path: string, content: string | Uint8Array, isSynced: boolean): void {
   const descriptor = openSync(path, "wx", 0o600);
   try {
     fchmodSync(descriptor, 0o600);
     writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
+    if (isSynced) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

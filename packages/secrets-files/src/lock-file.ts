@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core";
-import { createPrivateFile } from "./create-private-file.ts";
+import { createLockFile } from "./create-private-file.ts";
 import { draftPath, isRunning } from "./draft.ts";
 
 /** Nobody works so long with a lock held: an older one belongs to a process that was stopped, or whose number is in use again. */
@@ -27,7 +27,7 @@ export async function withLockFile<T>(
   const lock = `${path}.lock`;
   const owner = `${process.pid} ${crypto.randomUUID()}\n`;
   const giveUpAt = performance.now() + waitMs;
-  while (!createPrivateFile(lock, owner)) {
+  while (!createLockFile(lock, owner)) {
     removeStale(lock);
     if (performance.now() >= giveUpAt) return null;
     await setTimeout(Math.random() * MAX_PAUSE);
@@ -52,7 +52,9 @@ function removeStale(lock: string): void {
   const owner = ownerOf(lock);
   const madeAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
   if (owner === null || madeAt === undefined) return;
-  if (isRunning(Number.parseInt(owner, 10)) && Date.now() - madeAt < STALE_MS) return;
+  // A lock is never seen half written: an empty one was left by a loss of power.
+  const isOwned = owner !== "" && isRunning(Number.parseInt(owner, 10));
+  if (isOwned && Date.now() - madeAt < STALE_MS) return;
   const aside = draftPath(lock);
   try {
     renameSync(lock, aside);

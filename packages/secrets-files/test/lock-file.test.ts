@@ -38,12 +38,13 @@ it("null where the lock of a living process is not free in time, which keeps it"
 });
 
 it.each([
-  ["of a process that no longer runs", 999_999_999, 0],
-  ["that is older than 10 s", process.pid, 11],
-])("a lock %s is taken over, and nothing is left beside it", async (_, pid, age) => {
+  ["of a process that no longer runs", `999999999 ${UUID}\n`, 0],
+  ["that is older than 10 s", `${process.pid} ${UUID}\n`, 11],
+  ["that a loss of power has left without content", "", 0],
+])("a lock %s is taken over, and nothing is left beside it", async (_, content, age) => {
   const folder = temporaryFolder();
   const path = join(folder, "file");
-  writeFileSync(`${path}.lock`, `${pid} ${UUID}\n`);
+  writeFileSync(`${path}.lock`, content);
   const then = Date.now() / 1000 - age;
   utimesSync(`${path}.lock`, then, then);
   expect(await withLockFile(path, 1000, async () => await Promise.resolve("done"))).toBe("done");
