@@ -33,7 +33,7 @@ export function isPlainMetadata(metadata: Columns): metadata is SecretMetadata {
     Object.hasOwn(REQUIRED_FIELDS, type) &&
     (description === null || isText(description, ASCII_LINE)) &&
     Array.isArray(tags) &&
-    (tags.length === 0 || tags.every((tag) => isText(tag, ASCII_LINE))) &&
+    tags.every((tag) => isText(tag, ASCII_LINE)) &&
     isCount(version) &&
     isCount(revision) &&
     isText(createdAt, TIME) &&
