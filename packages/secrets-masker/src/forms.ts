@@ -29,16 +29,16 @@ interface Form {
 /** What a value becomes as a whole, what is met most first. */
 const FORMS: readonly Form[] = [
   { name: "json", of: jsonEscapes },
-  { name: "base64", of: (text) => anywhere(bodies(text).flatMap(base64Fragments)) },
-  { name: "base64url", of: (text) => anywhere(bodies(text).flatMap(base64urlFragments)) },
-  { name: "hex", of: (text) => anywhere(hexEncodings(text)) },
+  { name: "base64", of: (text) => bodies(text).flatMap(base64Fragments) },
+  { name: "base64url", of: (text) => bodies(text).flatMap(base64urlFragments) },
+  { name: "hex", of: hexEncodings },
   { name: "percent", of: percentEncodings },
   { name: "form", of: formEncodings },
   { name: "shell", of: shellQuotes },
   { name: "literal", of: stringLiterals },
   { name: "html", of: htmlEscapes },
   { name: "json", of: nestedJsonEscapes },
-  { name: "utf16", of: (text) => anywhere(utf16Encodings(text)) },
+  { name: "utf16", of: utf16Encodings },
   { name: "bytes", of: byteLists },
   // A log line in JSON has all of these inside of its strings.
   ...[
@@ -157,8 +157,16 @@ function add(found: Map<string, Appearance>, next: Appearance): boolean {
 function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Appearance> {
   const short = texts.filter((text) => text.length <= MAX_LENGTH);
   for (const { name, of } of forms) {
-    for (const text of short) for (const found of of(text)) yield appearance(name, found);
+    for (const text of short)
+      yield* of(text)
+        .map((found) => appearance(name, found))
+        .filter(isLongEnough);
   }
+}
+
+/** Shorter encoded texts are found by chance in every log. */
+function isLongEnough({ wholeWord }: Appearance): boolean {
+  return !wholeWord;
 }
 
 function appearance(form: string, found: string | Fragment): Appearance {
@@ -169,9 +177,4 @@ function appearance(form: string, found: string | Fragment): Appearance {
 /** The bytes of a text, and of the JSON string that holds it where that differs. */
 function bodies(text: string): readonly string[] {
   return [...new Set([text, jsonBody(text)])].map(utf8Units);
-}
-
-/** Without the short pieces of base64 and hex that are found by chance in every log. */
-function anywhere(pieces: readonly (string | Fragment)[]): readonly (string | Fragment)[] {
-  return pieces.filter((piece) => (typeof piece === "string" ? piece : piece.text).length >= MIN_LENGTH_ANYWHERE);
 }

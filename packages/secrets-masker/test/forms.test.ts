@@ -196,3 +196,16 @@ it("one form in another is not found, but for JSON and URLs", () => {
   const masked = createMasker([NASTY]).mask(btoa(encodeURIComponent(NASTY)));
   expect(masked).toBe(btoa(encodeURIComponent(NASTY)));
 });
+
+it.each(['k"w1', "a/b1", "p&ss1", "it's1", "ä1ö2"])(
+  "KM2: of %j, no encoded text of fewer than 8 characters is looked for",
+  (value) => {
+    const masker = createMasker([value]);
+    expect(masker.mask(`got ${value}`)).toBe("got ***SECRET***");
+    for (const encode of [(text: string) => json(text).slice(1, -1), encodeURIComponent]) {
+      const text = encode(value);
+      const isLookedFor = text.length >= 8 || text === value;
+      expect(masker.mask(`got ${text}`)).toBe(isLookedFor ? "got ***SECRET***" : `got ${text}`);
+    }
+  },
+);

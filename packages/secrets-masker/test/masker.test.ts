@@ -205,6 +205,23 @@ describe("add and dispose", () => {
     expect(masker.mask("another-value hunter2-hunter2")).toBe(`${P} hunter2-hunter2`);
   });
 
+  it("values of any length are found, whichever comes first", () => {
+    const texts = [3, 9, 1, 7, 2, 30, 4, 6, 11].map((count, index) => `${"Q7x".repeat(count)}${index}`);
+    const masker = createMasker();
+    const stream = masker.stream();
+    const passed = (text: string) => Buffer.from(stream.push(Buffer.from(text))).toString();
+    for (const [index, text] of texts.entries()) {
+      masker.add([text]);
+      const log = texts
+        .slice(0, index + 1)
+        .map((each) => `${each} and `)
+        .join("")
+        .repeat(40);
+      expect(masker.mask(log)).not.toContain("Q7x");
+      expect(passed(log)).not.toContain("Q7x");
+    }
+  });
+
   it("what is no text is masked as text, or fails closed", () => {
     const masker = createMasker(["12345678"]);
     expect(masker.mask(12345678 as never)).toBe(P);
