@@ -69,7 +69,7 @@ class StreamPart {
   push(chunk: Uint8Array): Uint8Array {
     assertBytes(chunk);
     const stale = this.#dropStale();
-    const whole = this.#ownsChunks && this.#kept.length === 0 ? chunk : concat(this.#kept, chunk);
+    const whole = this.#withKept(chunk);
     const subject = new ByteSubject(whole, this.#before);
     const { bytes } = subject;
     const search = new StreamSearch(this.#rules, subject, "open");
@@ -78,9 +78,9 @@ class StreamPart {
     const end = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1) ? visited - 1 : visited;
     const keptFrom = Math.min(end, search.plain?.sequenceAround(visited) ?? end);
     const kept = bytes.slice(keptFrom);
-    const before = concat(this.#before, bytes.subarray(Math.max(0, keptFrom - LOOK_BEHIND), keptFrom));
+    const before = lastBytes(this.#before, bytes.subarray(0, keptFrom));
     const output = this.#release(bytes, end);
-    this.#keep(kept, before.slice(-LOOK_BEHIND), keptFrom);
+    this.#keep(kept, before, keptFrom);
     return stale === NONE ? output : concat(stale, output);
   }
 
@@ -101,6 +101,13 @@ class StreamPart {
     return placeholder.bytes.slice();
   }
 
+  /** What to search next, in an array that nobody else reads. */
+  #withKept(chunk: Uint8Array): Uint8Array {
+    if (this.#kept.length > 0) return concat(this.#kept, chunk);
+    // Takes half as long as to allocate an array and to copy into it.
+    return this.#ownsChunks ? chunk : new Uint8Array(chunk);
+  }
+
   /** Gives out the bytes up to there, in the array that they are in: another one would take as long as to search them. */
   #release(bytes: Uint8Array, end: number): Uint8Array {
     const from = Math.max(this.#released, this.#redaction.written);
@@ -118,6 +125,11 @@ class StreamPart {
     this.#released = Math.max(0, this.#released - from);
     this.#redaction.shift(from);
   }
+}
+
+/** As many of both as words look behind. */
+function lastBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return b.length >= LOOK_BEHIND ? b.slice(-LOOK_BEHIND) : concat(a, b).slice(-LOOK_BEHIND);
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
