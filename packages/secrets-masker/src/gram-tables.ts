@@ -61,10 +61,10 @@ function gramLength(window: number, count: number): number {
   return count <= MOST ? 5 : 6;
 }
 
-/** So many that few grams are found by chance, as far as that stays in the cache; 8 for each gram even where it does not. */
+/** So many that few grams are found by chance, as far as the cache holds them; 16 for each gram also where it does not. */
 function slotBits(entries: number): number {
-  const few = Math.min(Math.ceil(Math.log2(64 * entries)), 22);
-  return Math.min(24, Math.max(18, few, Math.ceil(Math.log2(8 * entries))));
+  const inCache = Math.min(21, Math.ceil(Math.log2(64 * entries)));
+  return Math.min(24, Math.max(18, inCache, Math.ceil(Math.log2(16 * entries))));
 }
 
 export function hasSlot({ slots, shift }: GramTables, hash: number): boolean {

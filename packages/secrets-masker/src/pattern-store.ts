@@ -8,8 +8,10 @@ export type Alphabet = "bytes" | "units";
 /** What is searched together: the shortest text of many makes the search for all of them slow. */
 export type PatternKind = "long" | "short";
 
-/** A text of fewer units makes the search slow. All of fewer units or bytes than the second figure are searched apart from the others then. */
+/** One text with fewer units would make the search for all of them slow. */
 const SHORT = 12;
+
+/** Where there is such a text, all with fewer units or bytes than this are searched apart from the others. */
 const LONG = 16;
 
 /** Four figures for each pattern: start and length of its UTF-8, start and length of the low bytes of its UTF-16 units. */
