@@ -5,6 +5,9 @@ import { outcomeOf } from "../../faults/support/outcome-of.mjs";
 import { CLI, environment } from "../../faults/support/sandbox.mjs";
 import { createNormaliser } from "./normalise.mjs";
 
+/** Takes from root what passes over permissions. */
+const RESTRICTED = process.geteuid?.() === 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+
 /** Runs a program in a pseudo-terminal; the tests of the command use it too. */
 const IN_TERMINAL = resolve("apps/cli/test/in_terminal.py");
 
@@ -15,6 +18,7 @@ const IN_TERMINAL = resolve("apps/cli/test/in_terminal.py");
  * @property {string} [cwd] A folder below that of the recording. Default: that folder.
  * @property {NodeJS.Signals} [signal] Ends the command.
  * @property {Promise<void>} [when] The moment of the signal.
+ * @property {boolean} [restricted] Permissions bind it, as they bind everybody but root.
  *
  * @typedef {object} TerminalOptions
  * @property {number} [columns] Default: 80.
@@ -49,8 +53,9 @@ export function createRecorder(root, driver) {
    * @param {CallOptions} [options]
    */
   async function ak(line, options = {}) {
-    const { input = "", env = {}, cwd = ".", signal, when } = options;
-    const child = spawn(process.execPath, [CLI, ...splitLine(line)], {
+    const { input = "", env = {}, cwd = ".", signal, when, restricted = false } = options;
+    const [command = "", ...args] = [...(restricted ? RESTRICTED : []), process.execPath, CLI, ...splitLine(line)];
+    const child = spawn(command, args, {
       cwd: join(folder, cwd),
       env: { ...environment(folder), ...env },
     });

@@ -31,6 +31,7 @@ export async function record(recorder) {
   await places(recorder);
   await findings(recorder);
   await damage(recorder);
+  await readOnly(recorder);
   await versions(recorder);
 }
 
@@ -126,6 +127,30 @@ async function damage({ ak, part, folder, driver }) {
   rmSync(store);
   mkdirSync(store);
   for (const line of looks.slice(1, 5)) await ak(line, { input: "value 4 of A" });
+  reset(folder);
+}
+
+/** @param {Recorder} recorder */
+async function readOnly({ ak, part, folder, driver }) {
+  part("A folder that can only be read");
+  const place = join(folder, ".workflow/secrets");
+  chmodSync(storeFile(folder, driver), 0o400);
+  chmodSync(place, 0o500);
+  const lines = [
+    "secrets list",
+    "secrets get A",
+    "secrets set A",
+    "secrets delete A --force --json",
+    "secrets rotate-key",
+    "doctor",
+  ];
+  for (const line of lines) await ak(line, { restricted: true, input: "value 4 of A" });
+  chmodSync(place, 0o700);
+  reset(folder);
+  part("A folder that cannot be entered");
+  chmodSync(place, 0);
+  for (const line of ["secrets list", "secrets get A --json", "doctor"]) await ak(line, { restricted: true });
+  chmodSync(place, 0o700);
   reset(folder);
 }
 
