@@ -1,6 +1,6 @@
 // `npm run record`: records what every command prints, good and bad, and what the packages export, into test/record/outputs. What a
 // commit changes for users shows in `git diff` then. With --check nothing is written: the difference is printed, and is a failure.
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -29,7 +29,6 @@ const OUTPUTS = join(repository, "test", "record", "outputs");
 async function recordAll(names, target) {
   const jobs = await findJobs(names);
   const waiting = [...jobs];
-  mkdirSync(target, { recursive: true });
   async function work() {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       writeFileSync(join(target, job.file), await recordJob(job));
@@ -98,12 +97,15 @@ export function findDifferences(names, before, after, print) {
   });
 }
 
-/** @param {readonly string[]} names */
+/** Replaces the recordings, once the new ones are there. @param {readonly string[]} names */
 async function record(names) {
-  if (names.length === 0) rmSync(OUTPUTS, { recursive: true, force: true });
-  const files = await recordAll(names, OUTPUTS);
-  console.log(`${files.length} recordings in test/record/outputs; \`git diff\` shows what has changed`);
-  return true;
+  return await inFolder(async (folder) => {
+    const files = await recordAll(names, folder);
+    if (names.length === 0) rmSync(OUTPUTS, { recursive: true, force: true });
+    cpSync(folder, OUTPUTS, { recursive: true });
+    console.log(`${files.length} recordings in test/record/outputs; \`git diff\` shows what has changed`);
+    return true;
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -23,7 +23,7 @@ async function givenKeys({ ak, part, folder, write }) {
   await ak("keys list --json");
   await ak("keys list --quiet");
   part("The key that is given");
-  await ak(`secrets set A`, { input: "value of A" });
+  await ak("secrets set A", { input: "value of A" });
   await ak("secrets set A --quiet", { input: "value 2 of A" });
   const wrong = { AUTOKESTRA_SECRET_KEY: OTHER_KEY };
   for (const line of [
@@ -121,7 +121,7 @@ async function otherRotations(recorder) {
   const env = { HOME: join(folder, "home-2"), AUTOKESTRA_SECRET_KEY_FILE: join(folder, "shared.key") };
   for (const project of ["one", "two"]) {
     recorder.write(`${project}/.git/HEAD`, "");
-    await ak(`secrets set A`, { env, cwd: project, input: `value of ${project}` });
+    await ak("secrets set A", { env, cwd: project, input: `value of ${project}` });
   }
   await ak("secrets rotate-key", { env, cwd: "one" });
   await ak("secrets rotate-key --json", { env, cwd: "one" });
@@ -131,7 +131,7 @@ async function otherRotations(recorder) {
   part("A passphrase");
   const secret = { HOME: join(folder, "home-3"), AUTOKESTRA_SECRET_KEY: PASSPHRASE };
   recorder.write("three/.git/HEAD", "");
-  await ak(`secrets set A`, { env: secret, cwd: "three", input: "value of three" });
+  await ak("secrets set A", { env: secret, cwd: "three", input: "value of three" });
   await ak("doctor", { env: secret, cwd: "three" });
   await ak("keys list", { env: secret, cwd: "three" });
   await ak("secrets get A", { env: { HOME: join(folder, "home-3") }, cwd: "three" });
