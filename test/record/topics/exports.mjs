@@ -9,26 +9,39 @@ import { readWorkspace, repository } from "../../../scripts/workspace.mjs";
 
 /** @param {Recorder} recorder */
 export async function record({ part, names }) {
-  for (const { folder, manifest } of readWorkspace(repository)) {
-    for (const [entry, target] of Object.entries(manifest.exports ?? {})) {
-      const { types, default: code } = /** @type {{ types?: string, default?: string }} */ (target);
-      if (types === undefined || code === undefined) continue;
-      const values = Object.keys(await import(pathToFileURL(join(repository, folder, code)).href));
-      const all = [...exportsOf(join(repository, folder, types))];
-      part(join(manifest.name, entry));
-      names(all.map((name) => (values.includes(name) ? name : `type ${name}`)).toSorted());
-    }
+  const entries = findEntries();
+  for (const [name, { types, code }] of entries) {
+    const values = Object.keys(await import(pathToFileURL(code).href));
+    const all = [...exportsOf(types, entries)];
+    part(name);
+    names(all.map((each) => (values.includes(each) ? each : `type ${each}`)).toSorted());
   }
 }
 
-/** @param {string} file A declaration file. @returns {ReadonlySet<string>} */
-function exportsOf(file) {
+/** @typedef {ReadonlyMap<string, { types: string, code: string }>} Entries By what is imported: `@autokestra/secrets-core/testing`. */
+
+/** @returns {Entries} */
+function findEntries() {
+  const entries = readWorkspace(repository).flatMap(({ folder, manifest }) =>
+    Object.entries(manifest.exports ?? {}).map(([entry, target]) => {
+      const { types, default: code } = /** @type {{ types: string, default: string }} */ (target);
+      const root = join(repository, folder);
+      return /** @type {const} */ ([join(manifest.name, entry), { types: join(root, types), code: join(root, code) }]);
+    }),
+  );
+  return new Map(entries);
+}
+
+/** @param {string} file A declaration file. @param {Entries} entries @returns {ReadonlySet<string>} */
+function exportsOf(file, entries) {
   const { staticExports } = parseSync(file, readFileSync(file, "utf8")).module;
-  const names = staticExports.flatMap(({ entries }) =>
-    entries.flatMap(({ exportName, moduleRequest }) => {
+  const names = staticExports.flatMap((statement) =>
+    statement.entries.flatMap(({ exportName, moduleRequest }) => {
       if (exportName.name !== null) return [exportName.name];
       // `export *`
-      return [...exportsOf(join(dirname(file), `${moduleRequest?.value}`.replace(/\.[jt]s$/, ".d.ts")))];
+      const from = `${moduleRequest?.value}`;
+      const types = entries.get(from)?.types ?? join(dirname(file), from.replace(/\.[jt]s$/, ".d.ts"));
+      return [...exportsOf(types, entries)];
     }),
   );
   return new Set(names);
