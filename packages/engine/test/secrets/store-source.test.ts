@@ -1,4 +1,4 @@
-import { AutokestraError, type SecretMetadata, type SecretService } from "@autokestra/secrets-core";
+import { AutokestraError, parseSecretName, type SecretMetadata, type SecretService } from "@autokestra/secrets-core";
 import { expect, it } from "vitest";
 import { createStoreSource } from "../../src/index.ts";
 
@@ -15,12 +15,12 @@ it("KP7: names the nearest for a few names that are not stored, and none for ten
     },
   };
   const source = createStoreSource(secrets);
-  expect(await source.lookup("name-7")).toEqual({
+  expect(await source.lookup(parseSecretName("name-7"))).toEqual({
     status: "absent",
     hint: "'name-7' is not stored: did you mean 'NAME_7'?",
   });
   const answers = await Promise.all(
-    Array.from({ length: 10_000 }, async (_, index) => await source.lookup(`X${index}`)),
+    Array.from({ length: 10_000 }, async (_, index) => await source.lookup(parseSecretName(`X${index}`))),
   );
   expect(answers.every(({ status }) => status === "absent")).toBe(true);
   expect(lists).toBeLessThanOrEqual(20);
