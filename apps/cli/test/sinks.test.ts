@@ -15,7 +15,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/engine/src/history/run-recorder.ts": "events of runs, from behind the masked exit",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/workflow-run.ts": "that an action has failed after its run, without what it says",
-  "packages/secrets-files/src/draft.ts": "keys, sealed stores and their backups",
+  "packages/private-files/src/draft.ts": "keys, sealed stores and their backups",
   "packages/secrets-store-sqlite/src/statements.ts": "sealed secrets",
   "packages/secrets-store-sqlite/src/version-1.ts": "sealed secrets of a version 1 store, into the tables of this one",
 };

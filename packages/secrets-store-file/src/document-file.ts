@@ -1,4 +1,3 @@
-import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
 import {
   createPrivateFile,
   fileIdentity,
@@ -6,7 +5,8 @@ import {
   preparePrivateFolder,
   replacePrivateFile,
   sweepDrafts,
-} from "@autokestra/secrets-files";
+} from "@autokestra/private-files";
+import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
 import { withFileLock } from "./file-lock.ts";
 import { type FileView, stateOf, withFileView } from "./file-view.ts";
 import {

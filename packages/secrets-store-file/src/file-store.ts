@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { createPrivateFile, sweepDrafts } from "@autokestra/private-files";
 import {
   checkAnchor,
   checkHeader,
@@ -13,7 +14,6 @@ import {
   storeClosed,
   storeUnavailable,
 } from "@autokestra/secrets-core";
-import { createPrivateFile, sweepDrafts } from "@autokestra/secrets-files";
 import { anchorOf, replaceAnchor } from "./anchor-entry.ts";
 import {
   deleteSecret,

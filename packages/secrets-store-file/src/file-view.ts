@@ -1,6 +1,6 @@
 import { type BigIntStats, fstatSync, lstatSync, readFileSync } from "node:fs";
+import { fileIdentity, withOpenFile } from "@autokestra/private-files";
 import { storeUnavailable } from "@autokestra/secrets-core";
-import { fileIdentity, withOpenFile } from "@autokestra/secrets-files";
 
 /** Some file systems count the time of a change in steps of 2 seconds, and all in steps of some milliseconds. */
 const TIME_STEP = 2000;

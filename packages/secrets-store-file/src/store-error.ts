@@ -1,5 +1,5 @@
+import { systemReason } from "@autokestra/private-files";
 import { AutokestraError, errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import { systemReason } from "@autokestra/secrets-files";
 
 /** Does `work`, and throws what it throws as {@link toStoreError} makes it. */
 export async function attempt<T>(path: string, work: () => T | Promise<T>): Promise<T> {

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { replacePrivateFile } from "@autokestra/private-files";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
-import { replacePrivateFile } from "@autokestra/secrets-files";
 import { expect, it } from "vitest";
 import { withFileView } from "../src/file-view.ts";
 import { openFileStore } from "../src/index.ts";

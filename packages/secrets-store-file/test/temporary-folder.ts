@@ -1,1 +1,1 @@
-export { modeOf, temporaryFolder } from "../../secrets-files/test/temporary-folder.ts";
+export { modeOf, temporaryFolder } from "../../private-files/test/temporary-folder.ts";

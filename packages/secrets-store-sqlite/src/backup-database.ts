@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
+import { buildInPrivateFolder, fileIdentity, sweepDrafts } from "@autokestra/private-files";
 import { storeUnavailable } from "@autokestra/secrets-core";
-import { buildInPrivateFolder, fileIdentity, sweepDrafts } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { toStoreError } from "./store-error.ts";
 

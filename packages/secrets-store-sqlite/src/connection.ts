@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/private-files";
 import { type AutokestraError, type StoreLayout, storeUnavailable } from "@autokestra/secrets-core";
-import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { checkDatabaseFile } from "./database-file.ts";
 import { emptyDatabase } from "./empty-database.ts";

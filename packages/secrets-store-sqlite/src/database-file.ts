@@ -1,6 +1,6 @@
 import { lstatSync, type Stats } from "node:fs";
+import { closeToOthers, OTHERS } from "@autokestra/private-files";
 import { quotePath, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
-import { closeToOthers, OTHERS } from "@autokestra/secrets-files";
 
 /**
  * Looks at a database file before SQLite opens it, and closes it and its companions to other users. By path, in a folder that

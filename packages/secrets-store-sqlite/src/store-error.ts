@@ -1,5 +1,5 @@
+import { systemReason } from "@autokestra/private-files";
 import { AutokestraError, errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
-import { systemReason } from "@autokestra/secrets-files";
 
 /** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
 const DAMAGE: Readonly<Record<string, string>> = {

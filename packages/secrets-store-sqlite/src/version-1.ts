@@ -1,5 +1,5 @@
+import { keepBackup } from "@autokestra/private-files";
 import { hasCode, layoutTooOld, type SealedSecret } from "@autokestra/secrets-core";
-import { keepBackup } from "@autokestra/secrets-files";
 import type { Database } from "better-sqlite3";
 import { createSecretReader, damagedIndex, type SecretReader } from "./read-secrets.ts";
 import { createTables, readLayout } from "./schema.ts";

@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync } from "node:fs";
+import { draftPath } from "@autokestra/private-files";
 import { errorCode } from "@autokestra/secrets-core";
-import { draftPath } from "@autokestra/secrets-files";
 import { READ_ONLY, sqliteReason } from "./store-error.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
-import { bundleScript } from "../../secrets-files/test/child.ts";
+import { bundleScript } from "../../private-files/test/child.ts";
 
-export { run } from "../../secrets-files/test/child.ts";
+export { run } from "../../private-files/test/child.ts";
 
 /**
  * Compiles a file of test/ for a process of its own.

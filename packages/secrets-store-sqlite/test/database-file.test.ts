@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createPrivateFile } from "@autokestra/private-files";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
-import { createPrivateFile } from "@autokestra/secrets-files";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";

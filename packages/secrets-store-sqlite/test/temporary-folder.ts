@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-export { modeOf, temporaryFolder } from "../../secrets-files/test/temporary-folder.ts";
+export { modeOf, temporaryFolder } from "../../private-files/test/temporary-folder.ts";
 
 /** All bytes of all files in a folder. A database in it loses its locks: nothing but closing may come after. */
 export function contentOf(folder: string): Buffer {

@@ -1,6 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import {
   closeToOthers,
   createPrivateFile,
@@ -8,7 +7,8 @@ import {
   makePrivateFolder,
   OTHERS,
   sweepDrafts,
-} from "@autokestra/secrets-files";
+} from "@autokestra/private-files";
+import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import { emptyDatabase, loadSqlite, type SqliteLibrary, whyNotOpened } from "@autokestra/secrets-store-sqlite";
 import { ZodError } from "zod";
 import {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createPrivateFile, replacePrivateFile, withOpenFile } from "@autokestra/private-files";
 import { storeUnavailable } from "@autokestra/secrets-core";
-import { createPrivateFile, replacePrivateFile, withOpenFile } from "@autokestra/secrets-files";
 import type { Backend } from "./store-backend.ts";
 import { toStoreError } from "./to-store-error.ts";
 

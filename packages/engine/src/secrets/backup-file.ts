@@ -1,6 +1,6 @@
 import { fstatSync, lstatSync, readFileSync } from "node:fs";
+import { systemReason, withOpenFile } from "@autokestra/private-files";
 import { AutokestraError, errorCode, hasCode, quotePath, type SecretStoreFile } from "@autokestra/secrets-core";
-import { systemReason, withOpenFile } from "@autokestra/secrets-files";
 import { type Backend, openStoreFile } from "./store-backend.ts";
 
 /** In bytes: it is read whole. */

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { draftPath, makePrivateFolder, sweepDeadDrafts } from "@autokestra/secrets-files";
+import { draftPath, makePrivateFolder, sweepDeadDrafts } from "@autokestra/private-files";
 import { toStoreError } from "./to-store-error.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
+import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/private-files";
 import {
   createMemoryStore,
   quotePath,
@@ -7,7 +8,6 @@ import {
   type SecretStoreFile,
   storeUnavailable,
 } from "@autokestra/secrets-core";
-import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
 import { createDeferredStore } from "./deferred-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";

@@ -1,7 +1,7 @@
 import { linkSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { moveFile } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import { moveFile } from "@autokestra/secrets-files";
 import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
 import { type Backend, STORE_FILES } from "./store-backend.ts";
 

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { createPrivateFile, makePrivateFolder } from "@autokestra/private-files";
 import {
   AutokestraError,
   hasCode,
@@ -15,7 +16,6 @@ import {
   openKnownStores,
   type StoreKeys,
 } from "@autokestra/secrets-crypto";
-import { createPrivateFile, makePrivateFolder } from "@autokestra/secrets-files";
 import { BACKUP_HINT, backupUnusable, kindOf, openBackup, readBackup, refusal } from "./backup-file.ts";
 import { copyHeader, copyStore, type StoreCount } from "./copy-store.ts";
 import { withDraftFolder } from "./draft-folder.ts";

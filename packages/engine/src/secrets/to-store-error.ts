@@ -1,5 +1,5 @@
+import { systemReason } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import { systemReason } from "@autokestra/secrets-files";
 
 /** The error to throw for one of the file system: place and reason. Any other error stays as it is. */
 export function toStoreError(error: unknown, place: string): unknown {

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, fstatSync, lstatSync, readSync, realpathSync, rmdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { AutokestraError, errorCode } from "@autokestra/secrets-core";
 import {
   checkFolder,
   checkPrivateFile,
@@ -13,7 +12,8 @@ import {
   sweepDeadDrafts,
   systemReason,
   withOpenFile,
-} from "@autokestra/secrets-files";
+} from "@autokestra/private-files";
+import { AutokestraError, errorCode } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "../aes-gcm.ts";
 import { type KeyContent, parseKeyText } from "./key-text.ts";
 import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, lstatSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { AutokestraError, errorCode, type MasterKey, type Stretching } from "@autokestra/secrets-core";
 import {
   checkFolder,
   createPrivateFile,
@@ -10,7 +9,8 @@ import {
   syncFile,
   syncFolder,
   withLockFile,
-} from "@autokestra/secrets-files";
+} from "@autokestra/private-files";
+import { AutokestraError, errorCode, type MasterKey, type Stretching } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "../aes-gcm.ts";
 import { fingerprintOf } from "../key-derivation.ts";
 import { createKeyFile, keyFileError, type ReadKeyOptions, readKeyFile, refuseKey } from "./key-file.ts";

@@ -1,6 +1,5 @@
 import { fstatSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "@autokestra/secrets-core";
 import {
   checkPrivateFile,
   makePrivateFolder,
@@ -9,7 +8,8 @@ import {
   systemReason,
   withLockFile,
   withOpenFile,
-} from "@autokestra/secrets-files";
+} from "@autokestra/private-files";
+import { z } from "@autokestra/secrets-core";
 
 /** A larger file is none of ours. */
 const MAX_BYTES = 4 * 1024 * 1024;
