@@ -25,7 +25,7 @@ export function installTarballs(folder, tarballs) {
 
 /**
  * Installs one package as its user would, with nothing beside it but what it needs itself. What is optional is left out, and so is
- * better-sqlite3, unless the package is about SQLite.
+ * better-sqlite3, unless the package is about SQLite or its sample needs it.
  *
  * @param {string} folder Empty, and outside of the workspace.
  * @param {string} name
@@ -36,7 +36,7 @@ export function installAlone(folder, name, tarballs) {
   const { [name]: own, ...overrides } = files;
   const manifest = { name: "consumer", private: true, type: "module", dependencies: { [name]: own }, overrides };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  const withSqlite = name.endsWith("-sqlite");
+  const withSqlite = /(sqlite|\/runs)$/.test(name);
   const omit = withSqlite ? [] : ["--omit=optional"];
   mustRun("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...omit], { cwd: folder });
   if (withSqlite) copyBinary(folder);

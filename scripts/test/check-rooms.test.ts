@@ -44,6 +44,7 @@ const breaches: Record<string, string[]> = {
   "neighbour-declared": ["4 packages/secrets-resolver/package.json:8 imports @autokestra/secrets-masker"],
   "plugin-imports-core": ["4 packages/plugins-core/src/index.ts:1 imports @autokestra/secrets-core"],
   "package-imports-engine": ["4 packages/plugin-sdk/src/index.ts:1 imports @autokestra/engine"],
+  "engine-imports-crypto": ["4 packages/engine/src/index.ts:1 imports @autokestra/secrets-crypto"],
   undeclared: ["4 packages/secrets-resolver/src/index.ts:1 imports zod, which its package.json does not declare"],
   "undeclared-dev": [
     "4 packages/secrets-resolver/src/index.ts:1 imports vitest, which its package.json does not declare",
@@ -97,7 +98,7 @@ function check(...layers: string[]): ReturnType<typeof checkRooms> & { lines: st
 it("finds nothing in a clean house, and has read it", () => {
   const { packages, modules, lines } = check("clean");
   expect(lines).toEqual([]);
-  expect({ packages, modules }).toEqual({ packages: 9, modules: 13 });
+  expect({ packages, modules }).toEqual({ packages: 10, modules: 14 });
 });
 
 it("is red in an empty house", () => {

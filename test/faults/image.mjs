@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/engine/dist/index.js";
+import { openInstallation } from "../../packages/secrets/dist/index.js";
 import { canMount, withDiskImage } from "./support/disk-image.mjs";
 import { countBytes, countCanary } from "./support/find-canary.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/engine/dist/index.js";
+import { openInstallation } from "../../packages/secrets/dist/index.js";
 import { ak, CLI, environment, inFolder } from "./support/sandbox.mjs";
 
 const KILLS = process.argv.includes("--short") ? 15 : 300;

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { openInstallation } from "../../packages/engine/dist/index.js";
+import { openInstallation } from "../../packages/secrets/dist/index.js";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 const SEALS = process.argv.includes("--short") ? 2 ** 14 : 2 ** 18;

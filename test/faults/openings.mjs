@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { openSecrets } from "../../packages/engine/dist/index.js";
+import { openSecrets } from "../../packages/secrets/dist/index.js";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { makeVersion1 } from "./support/version-1.mjs";
 

@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/engine/dist/index.js";
+import { openInstallation } from "../../packages/secrets/dist/index.js";
 import { CLI, environment, inFolder } from "./support/sandbox.mjs";
 import { makeVersion1, valuesOf } from "./support/version-1.mjs";
 

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { openSecrets } from "../../packages/engine/dist/index.js";
+import { openSecrets } from "../../packages/secrets/dist/index.js";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 const isShort = process.argv.includes("--short");

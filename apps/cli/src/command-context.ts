@@ -1,4 +1,5 @@
-import { nearestName, openInstallation } from "@autokestra/engine";
+import { nearestName } from "@autokestra/engine";
+import { openInstallation } from "@autokestra/secrets";
 import { AutokestraError, quotePath, type SecretService } from "@autokestra/secrets-core";
 import type { Terminal } from "./terminal.ts";
 

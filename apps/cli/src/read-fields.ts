@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { readText } from "@autokestra/engine";
+import { readText } from "@autokestra/secrets";
 import {
   AutokestraError,
   errorCode,

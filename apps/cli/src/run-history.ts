@@ -1,4 +1,5 @@
-import { openRunHistory, type RunHistory, runsFile } from "@autokestra/engine";
+import { openRunHistory, type RunHistory } from "@autokestra/runs";
+import { runsFile } from "@autokestra/secrets";
 import type { CommandContext } from "./command-context.ts";
 
 /** Opens the run history for as long as `use` takes. A file of its own: most commands start without it. */

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { LogLevel, RunEvent, RunSink } from "@autokestra/engine";
+import type { LogLevel, RunEvent, RunSink } from "@autokestra/runs";
 import { plural, quoteText } from "@autokestra/secrets-core";
 import { standardError, standardOutput } from "./output.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,4 +1,4 @@
-import type { RunEvent } from "@autokestra/engine";
+import type { RunEvent } from "@autokestra/runs";
 import { describe, expect, it } from "vitest";
 import { createLiveRunPrinter } from "../src/run-printer.ts";
 import type { Terminal } from "../src/terminal.ts";

@@ -14,6 +14,7 @@ export { withOpenFile } from "./open-file.ts";
 export { OTHERS } from "./permission.ts";
 export { checkFolder, checkPrivateFile } from "./private-file.ts";
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
+export { readBytes, readText } from "./read-text.ts";
 export type { Refuse } from "./refuse.ts";
 export { replacePrivateFile } from "./replace-private-file.ts";
 export { syncFile, syncFolder } from "./sync-folder.ts";

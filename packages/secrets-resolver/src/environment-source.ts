@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { readText } from "@autokestra/private-files";
 import {
   AutokestraError,
   errorCode,
@@ -6,7 +7,6 @@ import {
   type SecretSource,
   type SourceAnswer,
 } from "@autokestra/secrets-core";
-import { readText } from "./read-text.ts";
 
 const RESERVED_PREFIXES = [
   "AUTOKESTRA_",

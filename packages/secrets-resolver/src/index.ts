@@ -4,7 +4,6 @@
  * @module
  */
 export { createEnvironmentSource, isReservedVariable } from "./environment-source.ts";
-export { readBytes, readText } from "./read-text.ts";
 export { type Lookup, MAX_DEPTH, resolveTemplates, toText } from "./resolve-templates.ts";
 export { createSecretResolver } from "./secret-resolver.ts";
 export { createStoreSource } from "./store-source.ts";

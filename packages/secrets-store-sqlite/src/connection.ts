@@ -2,13 +2,10 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/private-files";
 import { type AutokestraError, type StoreLayout, storeUnavailable } from "@autokestra/secrets-core";
-import type { Database } from "better-sqlite3";
-import { checkDatabaseFile } from "./database-file.ts";
-import { emptyDatabase } from "./empty-database.ts";
+import type { Database, SqliteLibrary } from "@autokestra/sqlite";
+import { checkDatabaseFile, emptyDatabase, openSnapshot } from "@autokestra/sqlite";
 import { createSecretReader, type SecretReader } from "./read-secrets.ts";
 import { createSchema, readLayout } from "./schema.ts";
-import { openSnapshot } from "./snapshot.ts";
-import type { SqliteLibrary } from "./sqlite-library.ts";
 import { prepareStatements } from "./statements.ts";
 import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
@@ -40,7 +37,7 @@ export function openConnection(library: SqliteLibrary, path: string, create: boo
   try {
     return openInPlace(library, path);
   } catch (error) {
-    const snapshot = openSnapshot(library, path, error);
+    const snapshot = openSnapshot(library, path, error, (database) => readLayout(database, path));
     if (snapshot === null) throw error;
     return connect(library, path, snapshot);
   }

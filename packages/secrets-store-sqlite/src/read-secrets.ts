@@ -11,7 +11,7 @@ import {
   type StoredState,
   storeCorrupt,
 } from "@autokestra/secrets-core";
-import type { Database, Statement } from "better-sqlite3";
+import type { Database, Statement } from "@autokestra/sqlite";
 import { createListQuery } from "./list-query.ts";
 import { type MetadataRow, type SealedRow, type StateRow, toMetadata, toSealedSecret, toState } from "./sealed-row.ts";
 import type { Statements } from "./statements.ts";

@@ -1,5 +1,5 @@
 import { type StoreLayout, storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
-import type { Database } from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
 import { COLUMN_DEFINITIONS } from "./sealed-row.ts";
 
 /** `akst`: marks a database as a secret store. See https://sqlite.org/pragma.html#pragma_application_id */

@@ -1,8 +1,14 @@
 import { type AutokestraError, storeClosed, storeUnavailable } from "@autokestra/secrets-core";
+import {
+  isBusy,
+  loadSqlite,
+  pause,
+  READ_ONLY,
+  retryWhileBusy,
+  type SqliteLibrary,
+  toStoreError,
+} from "@autokestra/sqlite";
 import { type Connection, notInPlace, openConnection } from "./connection.ts";
-import { isBusy, pause, retryWhileBusy } from "./retry-while-busy.ts";
-import { loadSqlite, type SqliteLibrary } from "./sqlite-library.ts";
-import { READ_ONLY, toStoreError } from "./store-error.ts";
 import type { SecretWriter } from "./write-secrets.ts";
 
 /** How long a process counts on meeting others again, in milliseconds. */

@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import { KEPT_VERSIONS, type SecretStoreFile } from "@autokestra/secrets-core";
-import { backupDatabase } from "./backup-database.ts";
+import { backupDatabase, readSqliteFacts, type SqliteFacts } from "@autokestra/sqlite";
 import type { SecretReader } from "./read-secrets.ts";
 import { openSession } from "./session.ts";
-import { readSqliteFacts, type SqliteFacts } from "./sqlite-facts.ts";
 import type { SecretWriter } from "./write-secrets.ts";
 
 export interface SqliteStoreOptions {

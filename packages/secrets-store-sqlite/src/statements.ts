@@ -1,5 +1,5 @@
 import type { Anchor } from "@autokestra/secrets-core";
-import type { Database, Statement } from "better-sqlite3";
+import type { Database, Statement } from "@autokestra/sqlite";
 import { SEALED_COLUMNS, type SealedRow, STATE_COLUMNS, type StateRow } from "./sealed-row.ts";
 
 /** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */

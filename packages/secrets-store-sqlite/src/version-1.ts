@@ -1,9 +1,9 @@
 import { keepBackup } from "@autokestra/private-files";
 import { hasCode, layoutTooOld, type SealedSecret } from "@autokestra/secrets-core";
-import type { Database } from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
+import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
 import { createSecretReader, damagedIndex, type SecretReader } from "./read-secrets.ts";
 import { createTables, readLayout } from "./schema.ts";
-import { inMemory, type SqliteLibrary } from "./sqlite-library.ts";
 import { prepareStatements } from "./statements.ts";
 import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
 

@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from "node:fs";
 import { parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { loadSqlite } from "../../sqlite/src/library.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { loadSqlite } from "../src/sqlite-library.ts";
 
 /** Reads a store as a user whom permissions bind, which root is not, and prints what comes of it and of writing. */
 const [path = "", copy = ""] = process.argv.slice(2);

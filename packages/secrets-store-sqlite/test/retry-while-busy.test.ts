@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { retryWhileBusy } from "@autokestra/sqlite";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { retryWhileBusy } from "../src/retry-while-busy.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A store, and another connection that keeps the write lock. */

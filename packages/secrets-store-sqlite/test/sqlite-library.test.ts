@@ -2,8 +2,8 @@ import { cpSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { isSqliteMissing } from "@autokestra/sqlite";
 import { expect, it } from "vitest";
-import { isSqliteMissing } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 

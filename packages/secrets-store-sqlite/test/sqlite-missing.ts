@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { isSqliteMissing, openSqliteStore } from "../src/index.ts";
+import { isSqliteMissing } from "@autokestra/sqlite";
+import { openSqliteStore } from "../src/index.ts";
 
 /** Prints how opening a store fails, and whether it has left anything behind. */
 const [folder = ""] = process.argv.slice(2);

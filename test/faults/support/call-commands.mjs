@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { backUpStore, openInstallation } from "../../../packages/engine/dist/index.js";
+import { backUpStore, openInstallation } from "../../../packages/secrets/dist/index.js";
 import { environment } from "./sandbox.mjs";
 
 /** Where a rotation to another file puts the new key. */

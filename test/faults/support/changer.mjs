@@ -1,6 +1,6 @@
 // Sets, deletes, restores and purges one name, again and again, and prints how many changes it has made.
 // usage: node changer.mjs FOLDER SECONDS
-import { openSecrets } from "../../../packages/engine/dist/index.js";
+import { openSecrets } from "../../../packages/secrets/dist/index.js";
 
 const [folder = "", seconds = "0"] = process.argv.slice(2);
 const secrets = await openSecrets({ storagePath: folder });

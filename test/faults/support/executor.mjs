@@ -3,7 +3,7 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { backUpStore, migrateStore, openSecrets, restoreBackup } from "../../../packages/engine/dist/index.js";
+import { backUpStore, migrateStore, openSecrets, restoreBackup } from "../../../packages/secrets/dist/index.js";
 import { labelOf } from "./model.mjs";
 
 /** @import { Operation } from "./model.mjs" */

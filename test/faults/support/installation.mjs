@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { openInstallation } from "../../../packages/secrets/dist/index.js";
 import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment } from "./sandbox.mjs";
 

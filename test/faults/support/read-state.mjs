@@ -1,7 +1,7 @@
-import { diagnose, openInstallation } from "../../../packages/engine/dist/index.js";
+import { diagnose, openInstallation } from "../../../packages/secrets/dist/index.js";
 import { parsePayload } from "../../../packages/secrets-core/dist/index.js";
 
-/** @import { Installation, SecretsOptions } from "../../../packages/engine/dist/index.js" */
+/** @import { Installation, SecretsOptions } from "../../../packages/secrets/dist/index.js" */
 /** @import { Entry, State } from "./model.mjs" */
 
 /**

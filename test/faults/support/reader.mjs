@@ -1,7 +1,7 @@
 // Reads one name in every way, again and again, and counts the answers.
 // usage: node reader.mjs FOLDER SECONDS
 
-import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { openInstallation } from "../../../packages/secrets/dist/index.js";
 import { AutokestraError } from "../../../packages/secrets-core/dist/index.js";
 
 const [folder = "", seconds = "0"] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 // Seals one value many times and writes the nonces, 12 bytes each, to standard output.
 // usage: node sealer.mjs FOLDER COUNT
 import { writeSync } from "node:fs";
-import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { openInstallation } from "../../../packages/secrets/dist/index.js";
 
 /** @import { Plaintext } from "../../../packages/secrets-core/dist/index.js" */
 

@@ -1,4 +1,4 @@
-import { openInstallation } from "../../../packages/engine/dist/index.js";
+import { openInstallation } from "../../../packages/secrets/dist/index.js";
 import { keyed, placeOf, VALUE } from "./installation.mjs";
 
 /** @typedef {import("../../../packages/secrets-core/dist/index.js").SecretService} SecretService */

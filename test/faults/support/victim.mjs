@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation, restoreBackup } from "../../../packages/engine/dist/index.js";
+import { openInstallation, restoreBackup } from "../../../packages/secrets/dist/index.js";
 import { furnish, OTHER_KEY } from "./call-commands.mjs";
 import { describe } from "./model.mjs";
 import { readState } from "./read-state.mjs";

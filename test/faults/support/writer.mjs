@@ -1,7 +1,7 @@
 // Sets secrets until it is killed or done, and prints a name when its value is acknowledged.
 // usage: node writer.mjs FOLDER BACKEND PREFIX COUNT   (PREFIX "same": all write one name)
 import { writeSync } from "node:fs";
-import { openSecrets } from "../../../packages/engine/dist/index.js";
+import { openSecrets } from "../../../packages/secrets/dist/index.js";
 
 const [folder = "", backend, prefix = "", count = "0"] = process.argv.slice(2);
 const secrets = await openSecrets({ storagePath: folder, backend });

@@ -1,4 +1,4 @@
-import { diagnose, type Finding, openInstallation } from "@autokestra/engine";
+import { diagnose, type Finding, openInstallation } from "@autokestra/secrets";
 import type { CommandContext } from "../command-context.ts";
 import { EXIT, EXIT_CODES } from "../exit-code.ts";
 import { withProgress } from "../progress-bar.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { exportKey } from "@autokestra/engine";
+import { exportKey } from "@autokestra/secrets";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 

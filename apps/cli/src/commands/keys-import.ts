@@ -1,4 +1,4 @@
-import { importKey } from "@autokestra/engine";
+import { importKey } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 

@@ -1,4 +1,4 @@
-import { listKeys } from "@autokestra/engine";
+import { listKeys } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { printTable } from "../print-table.ts";

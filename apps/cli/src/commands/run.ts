@@ -3,10 +3,10 @@ import {
   createEnvironmentSource,
   createStoreSource,
   loadWorkflow,
-  type RunSink,
   runWorkflow,
   type Workflow,
 } from "@autokestra/engine";
+import type { RunSink } from "@autokestra/runs";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";

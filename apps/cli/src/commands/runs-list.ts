@@ -1,4 +1,4 @@
-import type { RunFilter, RunSummary } from "@autokestra/engine";
+import type { RunFilter, RunSummary } from "@autokestra/runs";
 import { quoteText } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { parseWholeNumber } from "../options.ts";

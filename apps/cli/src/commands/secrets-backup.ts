@@ -1,4 +1,4 @@
-import { backUpStore } from "@autokestra/engine";
+import { backUpStore } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 

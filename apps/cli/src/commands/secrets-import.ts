@@ -8,7 +8,7 @@ import {
   readJson,
   readSourceText,
   readTextFile,
-} from "@autokestra/engine";
+} from "@autokestra/secrets";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import { type CommandContext, withSecrets } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";

@@ -1,4 +1,4 @@
-import { migrateStore } from "@autokestra/engine";
+import { migrateStore } from "@autokestra/secrets";
 import { plural } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 

@@ -1,4 +1,4 @@
-import { restoreBackup } from "@autokestra/engine";
+import { restoreBackup } from "@autokestra/secrets";
 import { plural } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { withProgress } from "../progress-bar.ts";

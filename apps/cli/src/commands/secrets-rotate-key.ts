@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type RotateReport, rotateKeys } from "@autokestra/engine";
+import { type RotateReport, rotateKeys } from "@autokestra/secrets";
 import { plural, quotePath } from "@autokestra/secrets-core";
 import type { CommandContext } from "../command-context.ts";
 import { EXIT } from "../exit-code.ts";

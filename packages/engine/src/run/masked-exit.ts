@@ -1,6 +1,6 @@
+import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "@autokestra/runs";
 import { maskCutText } from "./cut-values.ts";
 import { HeldOutput } from "./held-output.ts";
-import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "./run-event.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { toJson } from "./to-json.ts";
 

@@ -1,9 +1,8 @@
+import { keepsValue, parseJson } from "@autokestra/secrets/internal";
 import { AutokestraError, parseSecretName, quoteText } from "@autokestra/secrets-core";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
 import { didYouMean } from "../nearest-name.ts";
-import { keepsValue } from "../values/exact-number.ts";
-import { parseJson } from "../values/parse-json.ts";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
 import { secretTexts } from "./secret-texts.ts";
 import type { MaskedValue } from "./secret-values.ts";

@@ -1,6 +1,6 @@
+import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
 import type { MaskedExit } from "./masked-exit.ts";
 import { formatSeconds } from "./retry-policy.ts";
-import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "./run-event.ts";
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 

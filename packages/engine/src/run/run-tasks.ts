@@ -1,6 +1,6 @@
+import type { TaskResult } from "@autokestra/runs";
 import pLimit from "p-limit";
 import type { Task } from "../workflow/workflow.ts";
-import type { TaskResult } from "./run-event.ts";
 
 /** How one task is run, or not. Neither rejects: it tells how the task ended. */
 export interface TaskRunner<T> {

@@ -1,11 +1,11 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
+import type { RunFinished, RunSink } from "@autokestra/runs";
+import { takeKeyVariable } from "@autokestra/secrets/internal";
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
-import { takeKeyVariable } from "@autokestra/secrets-crypto";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openRunOutput, type RunOutput } from "./process-output.ts";
-import type { RunFinished, RunSink } from "./run-event.ts";
 import { readInputs, secretInputValues } from "./run-inputs.ts";
 import { createRunMasks } from "./run-masks.ts";
 import { secretValues } from "./secret-values.ts";

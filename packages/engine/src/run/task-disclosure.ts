@@ -1,10 +1,10 @@
 import type { MaskFunction } from "@autokestra/plugin-sdk";
+import type { LogLevel } from "@autokestra/runs";
 import { plural } from "@autokestra/secrets-core";
 import { maskCutText } from "./cut-values.ts";
 import type { MaskedExit } from "./masked-exit.ts";
 import type { ReadyTask } from "./prepare-run.ts";
 import type { RunOutput } from "./process-output.ts";
-import type { LogLevel } from "./run-event.ts";
 import type { RunJournal } from "./run-journal.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { findSecretOutputs } from "./secret-outputs.ts";

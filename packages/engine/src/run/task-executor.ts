@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
+import type { LogLevel } from "@autokestra/runs";
 import { AutokestraError, formatReference, type Reference, type SecretScope } from "@autokestra/secrets-core";
 import { resolveTemplates } from "@autokestra/secrets-resolver";
 import type { ReadyTask } from "./prepare-run.ts";
 import { planNextAttempt } from "./retry-policy.ts";
-import type { LogLevel } from "./run-event.ts";
 import { TaskAttempt } from "./task-attempt.ts";
 import type { AttemptDisclosure } from "./task-disclosure.ts";
 import { describeThrown, type TaskFailure, toText } from "./task-failure.ts";

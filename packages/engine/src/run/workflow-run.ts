@@ -1,10 +1,10 @@
+import type { CancelledBy, RunFinished, RunSink, TaskErrorInfo, TaskResult } from "@autokestra/runs";
 import type { SecretScope } from "@autokestra/secrets-core";
 import type { Workflow } from "../workflow/workflow.ts";
 import { createMaskedExit, type MaskedExit } from "./masked-exit.ts";
 import type { ReadyTask } from "./prepare-run.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import type { RunOutput } from "./process-output.ts";
-import type { CancelledBy, RunFinished, RunSink, TaskErrorInfo, TaskResult } from "./run-event.ts";
 import { createRunJournal, type RunJournal } from "./run-journal.ts";
 import type { RunMasks } from "./run-masks.ts";
 import { runTasks } from "./run-tasks.ts";

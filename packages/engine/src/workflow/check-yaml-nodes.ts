@@ -1,6 +1,6 @@
+import { keepsValue } from "@autokestra/secrets/internal";
 import { quoteText } from "@autokestra/secrets-core";
 import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type Scalar } from "yaml";
-import { keepsValue } from "../values/exact-number.ts";
 import type { Position } from "./code-frame.ts";
 import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
 

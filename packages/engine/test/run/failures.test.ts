@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { defineAction, PluginInputError, TaskError, z } from "@autokestra/plugin-sdk";
+import type { RunEvent } from "@autokestra/runs";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { RunEvent } from "../../src/index.ts";
 import { planNextAttempt } from "../../src/run/retry-policy.ts";
 import { describeThrown } from "../../src/run/task-failure.ts";
 import type { RetryReason } from "../../src/workflow/workflow.ts";

@@ -3,7 +3,9 @@
  * event as a line of JSON, and what `runWorkflow` has returned.
  */
 import { type ActionContext, defineAction, definePlugin, z } from "@autokestra/plugin-sdk";
-import { openRunHistory, openSecrets, parseWorkflow, runWorkflow } from "../../src/index.ts";
+import { openRunHistory } from "@autokestra/runs";
+import { openSecrets } from "@autokestra/secrets";
+import { parseWorkflow, runWorkflow } from "../../src/index.ts";
 
 const SECRET = "host-secret-4711";
 const forever = () => new Promise<never>(() => undefined);
@@ -67,7 +69,7 @@ const input = z.record(z.string(), z.unknown());
 const actions = Object.fromEntries(Object.entries(runs).map(([name, run]) => [name, defineAction({ input, run })]));
 const plugins = [definePlugin({ name: "test/host", actions })];
 
-const [tasks = "", historyPath, ...flags] = process.argv.slice(2);
+const [tasks = "", historyPath = "", ...flags] = process.argv.slice(2);
 if (flags.includes("keep")) await openSecrets({ keepInEnvironment: true, create: false });
 const history = await openRunHistory({ path: historyPath });
 const record = history.recorder((error) => console.error(error.message));

@@ -1,5 +1,5 @@
+import type { RunEvent } from "@autokestra/runs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunEvent } from "../../src/index.ts";
 import { buildHost, type Host } from "./run-host.ts";
 
 let host: Host;

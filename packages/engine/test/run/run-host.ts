@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openRunHistory, type RunEvent, type RunSummary } from "@autokestra/runs";
 import { rolldown } from "rolldown";
-import { openRunHistory, type RunEvent, type RunSummary } from "../../src/index.ts";
 
 interface HostResult {
   /** Null where a signal has ended the process. */

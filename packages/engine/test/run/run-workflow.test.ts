@@ -1,7 +1,8 @@
 import { defineAction, definePlugin, type Plugin, z } from "@autokestra/plugin-sdk";
+import type { RunEvent, RunFinished } from "@autokestra/runs";
 import type { FoundSecret, SecretSource } from "@autokestra/secrets-core";
 import { describe, expect, it } from "vitest";
-import { parseWorkflow, type RunEvent, type RunFinished, type RunOptions, runWorkflow } from "../../src/index.ts";
+import { parseWorkflow, type RunOptions, runWorkflow } from "../../src/index.ts";
 
 const TOKEN = "s3cret-t0ken-value";
 const PASSWORD = 'p"w\\d with ünï & 9';

@@ -1,7 +1,8 @@
 import { definePlugin, type Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
+import type { RunEvent, RunFinished } from "@autokestra/runs";
 import type { FoundSecret, SecretSource } from "@autokestra/secrets-core";
-import { parseWorkflow, type RunEvent, type RunFinished, type RunOptions, runWorkflow } from "../../src/index.ts";
+import { parseWorkflow, type RunOptions, runWorkflow } from "../../src/index.ts";
 
 type Actions = Parameters<typeof definePlugin>[0]["actions"];
 

@@ -1,10 +1,11 @@
 import { corePlugins } from "@autokestra/plugins-core";
+import type { RunEvent } from "@autokestra/runs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseWorkflow, type RunEvent, runWorkflow, WorkflowError } from "../../src/index.ts";
+import { keepsValue, readsAsWritten } from "../../../secrets/src/values/exact-number.ts";
+import { parseJson } from "../../../secrets/src/values/parse-json.ts";
+import { parseWorkflow, runWorkflow, WorkflowError } from "../../src/index.ts";
 import { type PreparedRun, prepareRun } from "../../src/run/prepare-run.ts";
-import { keepsValue, readsAsWritten } from "../../src/values/exact-number.ts";
-import { parseJson } from "../../src/values/parse-json.ts";
 
 /** A workflow of one request with these inputs. */
 function request(inputs: string, head = ""): string {

@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openRunHistory, type RunEvent, type RunHistory, type RunSink } from "../src/index.ts";
+import { finished, id, logged, started } from "./run-events.ts";
+
+let folder: string;
+let path: string;
+let history: RunHistory;
+const failures: string[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  path = join(folder, "runs.db");
+  failures.length = 0;
+  // There is one already: a file that is not there cannot be locked.
+  const first = await openRunHistory({ path });
+  recorder(first)(started(100));
+  await first.close();
+  history = await openRunHistory({ path });
+});
+
+afterEach(async () => {
+  await history.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function recorder(of = history): RunSink {
+  return of.recorder(({ message }) => failures.push(message));
+}
+
+/** Locks the file for writers, as another program in the middle of a transaction does. */
+function lock(): () => void {
+  const database = new Database(path);
+  database.exec("BEGIN EXCLUSIVE");
+  return () => void database.close();
+}
+
+/** Locks the file for readers too, in a process of its own. */
+async function lockInProcess(milliseconds: number): Promise<ChildProcess> {
+  const script = `
+    const database = new (require("better-sqlite3"))(${JSON.stringify(path)});
+    database.pragma("locking_mode = EXCLUSIVE");
+    database.exec("BEGIN EXCLUSIVE; UPDATE run_records SET workflow = workflow; COMMIT");
+    setTimeout(() => database.close(), ${milliseconds});
+    console.log("locked");
+  `;
+  const cwd = fileURLToPath(new URL("../../engine", import.meta.url));
+  const child = spawn(process.execPath, ["-e", script], { cwd, stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return child;
+}
+
+async function reread(run: number): Promise<string> {
+  const another = await openRunHistory({ path });
+  try {
+    return JSON.stringify(await another.events(id(run)));
+  } finally {
+    await another.close();
+  }
+}
+
+describe("K32: a history that another program has locked", () => {
+  it.each<[string, number, () => Promise<unknown>]>([
+    ["the first event on", 0, async () => await lockInProcess(3000)],
+    ["the middle of the run on", 5, async () => void globalThis.setTimeout(lock(), 3000)],
+  ])("for 3 s, from %s, has the whole run in the end, and nobody waits", async (_name, at, begin) => {
+    const record = recorder();
+    const events: RunEvent[] = [started(0), ...Array.from({ length: 40 }, (_, line) => logged(0, `line ${line}`))];
+    events.push(finished(0, "success"));
+    let waits = 0;
+    for (const [index, event] of events.entries()) {
+      if (index === at) await begin();
+      const start = performance.now();
+      record(event);
+      await setTimeout(20);
+      if (performance.now() - start > 900) waits += 1;
+    }
+    // One for a machine that is busy. Whoever waits for the lock inside SQLite does so more than once in 3 s.
+    expect(waits).toBeLessThan(2);
+    await history.close();
+    expect(failures).toEqual([]);
+    expect(await reread(0)).toBe(JSON.stringify(events));
+  });
+
+  it("is written without anybody asking for it, and can be written to again", async () => {
+    const unlock = lock();
+    const record = recorder();
+    record(started(0));
+    record(logged(0, "during"));
+    expect(await history.events(id(100))).toHaveLength(1);
+    await expect(history.events(id(0))).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+    unlock();
+    await expect.poll(async () => (await history.events(id(0)).catch(() => [])).length).toBe(2);
+    record(logged(0, "after"));
+    expect(await history.events(id(0))).toEqual([started(0), logged(0, "during"), logged(0, "after")]);
+  });
+
+  it("keeps the events of each run together, whoever waits", async () => {
+    const unlock = lock();
+    const another = await openRunHistory({ path });
+    const records = [recorder(), recorder(), recorder(another)];
+    for (const [run, record] of records.entries()) record(started(run));
+    for (let line = 0; line < 500; line++) {
+      for (const [run, record] of records.entries()) record(logged(run, `line ${line}`));
+    }
+    unlock();
+    await Promise.all([history.close(), another.close()]);
+    for (const run of records.keys()) {
+      const lines = Array.from({ length: 500 }, (_, line) => logged(run, `line ${line}`));
+      expect(await reread(run)).toBe(JSON.stringify([started(run), ...lines]));
+    }
+    expect(failures).toEqual([]);
+  });
+
+  it("loses the oldest log lines beyond 64 MiB, and the record says how many", async () => {
+    const unlock = lock();
+    const record = recorder();
+    const text = "x".repeat(1024 * 1024);
+    record(started(0));
+    for (let line = 0; line < 150; line++) record(logged(0, `${line} ${text}`));
+    record(finished(0, "success"));
+    unlock();
+    await history.close();
+    const [first, gap, ...rest] = JSON.parse(await reread(0));
+    const last = rest.pop();
+    expect([first, last]).toEqual([started(0), finished(0, "success")]);
+    const lines = rest.map(({ message }: { message: string }) => Number(message.split(" ")[0]));
+    const dropped = 150 - lines.length;
+    expect(lines).toEqual(Array.from({ length: lines.length }, (_, line) => dropped + line));
+    expect(lines.length).toBeGreaterThan(30);
+    expect(lines.length).toBeLessThan(64);
+    const message = `${dropped} log lines were not recorded: the run history was locked`;
+    expect(gap).toMatchObject({ event: "run.warning", level: "warn", execution: id(0), message });
+  });
+
+  it("for longer than closing waits: says once how much is missing", async () => {
+    const unlock = lock();
+    const record = recorder();
+    record(started(0));
+    record(logged(0, "line"));
+    record(finished(0, "success"));
+    await history.close();
+    expect(failures).toEqual([
+      expect.stringMatching(/another process keeps it locked \(SQLITE_BUSY\); 3 events were not written$/),
+    ]);
+    record(logged(0, "late"));
+    expect(failures).toHaveLength(1);
+    unlock();
+    await expect(reread(0)).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+  });
+
+  it("cannot be read for 5 s: says so, and the event loop does not wait", async () => {
+    const child = await lockInProcess(60_000);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 50);
+    const locked = { code: "HISTORY_UNAVAILABLE", message: expect.stringContaining("another process keeps it locked") };
+    await expect(history.list()).rejects.toMatchObject(locked);
+    clearInterval(timer);
+    child.kill("SIGKILL");
+    expect(ticks).toBeGreaterThan(20);
+  });
+
+  it("and then fails for another reason: says that once, and records nothing more", async () => {
+    const unlock = lock();
+    const record = recorder();
+    record(started(0));
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    unlock();
+    await expect.poll(() => failures).toEqual([expect.stringContaining("it was moved or removed")]);
+    record(logged(0, "late"));
+    expect(failures).toHaveLength(1);
+  });
+});

@@ -1,0 +1,267 @@
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
+import { finished, id, numberOf, started } from "./run-events.ts";
+
+let folder: string;
+let path: string;
+const open: RunHistory[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  path = join(folder, "below", "runs.db");
+});
+
+afterEach(async () => {
+  for (const history of open.splice(0)) await history.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function openHistory(place = path): Promise<RunHistory> {
+  const history = await openRunHistory({ path: place });
+  open.push(history);
+  return history;
+}
+
+/** A sink that throws what its run would be told. */
+function recorder(history: RunHistory): RunSink {
+  const failures: Error[] = [];
+  const record = history.recorder((error) => failures.push(error));
+  return (event) => {
+    record(event);
+    const failure = failures.pop();
+    if (failure !== undefined) throw failure;
+  };
+}
+
+const rejection = (code: string, text: string) =>
+  expect.objectContaining({ code, message: expect.stringContaining(text) });
+
+async function errorOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  return null;
+}
+
+describe("a run history", () => {
+  it("that does not exist reads as empty, and is not made by that", async () => {
+    const history = await openHistory();
+    expect(await history.list()).toEqual([]);
+    expect(await errorOf(() => history.events("x"))).toEqual(rejection("RUN_NOT_FOUND", "Run 'x' not found"));
+    expect(existsSync(join(folder, "below"))).toBe(false);
+  });
+
+  it.each<[RunFilter, number[]]>([
+    [{}, [4, 3, 2, 1, 0]],
+    [{ workflow: "w" }, [4, 3, 2, 1]],
+    [{ status: "success" }, [2, 0]],
+    [{ status: "cancelled" }, [4]],
+    [{ status: "running" }, [3]],
+    [{ status: "unfinished" }, [3]],
+    [{ status: "lost" }, []],
+    [{ workflow: "w", status: "failed", limit: 5 }, [1]],
+    [{ limit: 2 }, [4, 3]],
+  ])("lists the newest first: %j", async (filter, runs) => {
+    const history = await openHistory();
+    const what = [
+      ["v", "success"],
+      ["w", "failed"],
+      ["w", "success"],
+      ["w", null],
+      ["w", "cancelled"],
+    ] as const;
+    for (const [run, [workflow, status]] of what.entries()) {
+      const record = recorder(history);
+      record(started(run, workflow));
+      if (status !== null) record(finished(run, status));
+    }
+    expect((await history.list(filter)).map(({ execution }) => numberOf(execution))).toEqual(runs);
+  });
+
+  it("is written by several at once", async () => {
+    const histories = await Promise.all([openHistory(), openHistory(), openHistory()]);
+    const records = histories.map(recorder);
+    for (const [run, record] of records.entries()) record(started(run));
+    for (let turn = 0; turn < 20; turn++) {
+      for (const [run, record] of records.entries()) record({ ...started(run), event: "task.log" });
+    }
+    for (const run of records.keys()) expect(await histories[run]?.events(id(run))).toHaveLength(21);
+  });
+
+  it("is of no use once it is closed", async () => {
+    const history = await openHistory();
+    const record = recorder(history);
+    record(started(0));
+    await history.close();
+    for (const work of [() => history.list(), () => history.events(id(0)), () => record(finished(0, "success"))]) {
+      expect(await errorOf(work)).toEqual(rejection("HISTORY_UNAVAILABLE", "it is closed"));
+    }
+  });
+
+  it("that is removed or replaced during a run says so", async () => {
+    const record = recorder(await openHistory());
+    record(started(0));
+    const remove = () => {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    };
+    remove();
+    const gone = rejection("HISTORY_UNAVAILABLE", "it was moved or removed");
+    expect(await errorOf(() => record(finished(0, "success")))).toEqual(gone);
+    const other = recorder(await openHistory());
+    other(started(1));
+    remove();
+    recorder(await openHistory())(started(2));
+    expect(await errorOf(() => other(finished(1, "success")))).toEqual(gone);
+  });
+
+  it("is for its owner alone, with all that belongs to it", async () => {
+    const history = await openHistory();
+    recorder(history)(started(0));
+    const files = ["runs.db", "runs.db-wal", "runs.db-shm"].map((name) => join(folder, "below", name));
+    const modes = () => files.map((file) => statSync(file).mode & 0o777);
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+    expect(statSync(join(folder, "below")).mode & 0o777).toBe(0o700);
+    for (const file of files) chmodSync(file, 0o644);
+    await (await openHistory()).list();
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+  });
+
+  it("leaves no draft of a process that was killed", async () => {
+    recorder(await openHistory())(started(0));
+    // Linux gives no pid beyond 2^22.
+    writeFileSync(`${path}.${2 ** 22 + 1}-${id(1)}.draft`, "");
+    await (await openHistory()).list();
+    expect(readdirSync(join(folder, "below")).filter((name) => name.endsWith(".draft"))).toEqual([]);
+  });
+
+  it("is kept out of git in a folder that is ours, and nowhere else", async () => {
+    recorder(await openHistory(join(folder, ".workflow", "runs.db")))(started(0));
+    expect(readFileSync(join(folder, ".workflow", ".gitignore"), "utf8")).toBe("runs.db*\n");
+    recorder(await openHistory())(started(0));
+    expect(existsSync(join(folder, "below", ".gitignore"))).toBe(false);
+  });
+});
+
+describe("what cannot be a run history", () => {
+  const change = (sql: string) => {
+    const database = new Database(path);
+    database.exec(sql);
+    database.close();
+  };
+
+  it.each<[string, () => void, string]>([
+    ["no database", () => writeFileSync(path, "not a database, and long enough to be read as one"), "not a database"],
+    ["an empty file", () => writeFileSync(path, ""), "it is not a run history"],
+    ["another program's", () => change("CREATE TABLE x (y)"), "it is not a run history"],
+    ["one without a version", () => change("PRAGMA application_id = 0x616b726e"), "it is not a run history"],
+    [
+      "a newer one",
+      () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 3"),
+      "a newer version of autokestra has written it",
+    ],
+    [
+      "a link",
+      () => {
+        writeFileSync(join(folder, "elsewhere"), "");
+        symlinkSync("elsewhere", path);
+      },
+      "it is not a regular file",
+    ],
+  ])("%s is left as it is", async (_, make, reason) => {
+    path = join(folder, "runs.db");
+    make();
+    chmodSync(path, 0o644);
+    const before = [readFileSync(path), statSync(path).mode];
+    const history = await openHistory();
+    const expected = rejection("HISTORY_UNAVAILABLE", reason);
+    expect(await errorOf(() => history.list())).toEqual(expected);
+    expect(await errorOf(() => recorder(history)(started(0)))).toEqual(expected);
+    expect([readFileSync(path), statSync(path).mode]).toEqual(before);
+  });
+
+  it("the WAL of another program is not brought into its database", async () => {
+    path = join(folder, "runs.db");
+    const other = new Database(path);
+    other.pragma("journal_mode = WAL");
+    other.exec("CREATE TABLE x (y)");
+    const copies = ["", "-wal"].map((suffix) => readFileSync(path + suffix));
+    other.close();
+    writeFileSync(path, copies[0] ?? "");
+    writeFileSync(`${path}-wal`, copies[1] ?? "");
+    const history = await openHistory();
+    expect(await errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it is not a run history"));
+    expect(["", "-wal"].map((suffix) => readFileSync(path + suffix))).toEqual(copies);
+  });
+
+  it.runIf(process.geteuid?.() === 0)("one of another user is not used", async () => {
+    recorder(await openHistory())(started(0));
+    chownSync(path, 65_534, 65_534);
+    const history = await openHistory();
+    expect(await errorOf(() => history.list())).toEqual(rejection("HISTORY_UNAVAILABLE", "it belongs to another user"));
+  });
+
+  it("a WAL without its database is not given to another one", async () => {
+    recorder(await openHistory())(started(0));
+    rmSync(path);
+    const history = await openHistory();
+    const expected = rejection("HISTORY_UNAVAILABLE", "it is gone, and only its WAL is left");
+    expect(await errorOf(() => recorder(history)(started(1)))).toEqual(expected);
+    expect([await history.list(), existsSync(path)]).toEqual([[], false]);
+  });
+
+  it("what was changed from outside is not given out", async () => {
+    const history = await openHistory();
+    recorder(history)(started(0));
+    await history.close();
+    const damaged = rejection("HISTORY_UNAVAILABLE", "it is damaged");
+    for (const event of [
+      "no JSON",
+      '{"time":1}',
+      '{"event":"run.finished"}',
+      JSON.stringify({ ...started(0), time: "x" }),
+    ]) {
+      change(`UPDATE run_events SET event = '${event}'`);
+      const changed = await openHistory();
+      expect(await errorOf(() => changed.events(id(0)))).toEqual(damaged);
+    }
+    for (const value of ["masked = '[]'", "masked = 'no JSON'", "started_at = 'x'", "id = 'x'"]) {
+      change(`PRAGMA foreign_keys = OFF; UPDATE run_records SET ${value}`);
+      const changed = await openHistory();
+      expect(await errorOf(() => changed.list())).toEqual(damaged);
+    }
+  });
+
+  it.each<[string, () => string, string]>([
+    ["below a file", () => join(folder, "file", "runs.db"), "not a directory (ENOTDIR)"],
+    ["a folder", () => join(folder, "folder"), "it is not a regular file"],
+    ["with a name that SQLite would cut", () => join(folder, "runs.db "), "its name ends with white space"],
+  ])("a place %s", async (_, place, reason) => {
+    appendFileSync(join(folder, "file"), "");
+    mkdirSync(join(folder, "folder"));
+    const history = await openHistory(place());
+    const told: unknown[] = [];
+    const record = history.recorder((error) => told.push(error));
+    record(started(0));
+    record(finished(0, "success"));
+    expect(told).toEqual([rejection("HISTORY_UNAVAILABLE", reason)]);
+  });
+});

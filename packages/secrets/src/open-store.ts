@@ -1,0 +1,156 @@
+import { lstatSync } from "node:fs";
+import { join } from "node:path";
+import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/private-files";
+import {
+  createMemoryStore,
+  quotePath,
+  type SecretStore,
+  type SecretStoreFile,
+  storeUnavailable,
+} from "@autokestra/secrets-core";
+import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
+import { createDeferredStore } from "./deferred-store.ts";
+import { withDraftFolder } from "./draft-folder.ts";
+import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
+import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
+import { toStoreError } from "./to-store-error.ts";
+import { type PlaceOptions, storeFolder } from "./workflow-folder.ts";
+
+export interface StoreOptions extends PlaceOptions {
+  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
+  readonly backend?: string | undefined;
+  /**
+   * Make a store where there is none, with the first secret that is written. Default true. A store that was not made reads as
+   * empty.
+   */
+  readonly create?: boolean | undefined;
+  /** Told what people should know: that a key was made or found elsewhere, that the file store stands in for SQLite. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+export interface OpenedStore {
+  readonly store: SecretStore;
+  /** The folder it is in. */
+  readonly folder: string;
+  /** Null where there is none yet. */
+  readonly backend: Backend | null;
+}
+
+/** A store that is there. */
+export interface FoundStore {
+  readonly folder: string;
+  readonly backend: Backend;
+  readonly store: SecretStoreFile;
+  /** The file store was taken because SQLite cannot be used there. */
+  readonly standsIn?: boolean;
+}
+
+/**
+ * Opens the store of an installation. A store that was there and cannot be opened is an error: never an empty store, and never
+ * a second one beside it. The folder remembers which one it has.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, `USAGE`
+ */
+export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
+  const { create = true } = options;
+  const folder = storeFolder(options);
+  const place = { ...options, storagePath: folder };
+  const found = await findStore(place);
+  if (found === null) {
+    const store = create ? createDeferredStore(async () => (await makeStore(place)).store) : createMemoryStore();
+    return { store, folder, backend: null };
+  }
+  if (create) await furnish(found);
+  return found;
+}
+
+/**
+ * Opens the store that is there; null where there never was one.
+ *
+ * @param kind `any`: the backend that is asked for only decides between two stores of which the folder remembers none
+ * @throws as {@link openStore}; `STORE_CORRUPT` also where it is gone
+ */
+export async function findStore(options: StoreOptions, kind: "asked" | "any" = "asked"): Promise<FoundStore | null> {
+  const folder = storeFolder(options);
+  const asked = askedBackend(options);
+  const backend = existingBackend(folder, asked);
+  if (backend === null) return null;
+  if (kind === "asked" && asked !== "auto" && asked !== backend) {
+    const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
+    throw storeUnavailable(folder, problem, `\`autokestra secrets migrate --to ${asked}\` moves them.`);
+  }
+  try {
+    return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
+  } catch (error) {
+    // Moved into the other kind of store at this very moment.
+    if (storedBackend(folder) !== backend) return await findStore(options, kind);
+    throw error;
+  }
+}
+
+/** The backend that a person wants. @throws AutokestraError `USAGE` */
+export function askedBackend({ env = process.env, backend }: StoreOptions): Backend | "auto" {
+  const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
+  return asked === "auto" ? asked : parseBackend(asked);
+}
+
+/**
+ * Makes the store of a folder that has none.
+ *
+ * @throws as {@link openStore}
+ */
+export async function makeStore(options: StoreOptions): Promise<FoundStore> {
+  const folder = storeFolder(options);
+  const asked = askedBackend(options);
+  const made = await makeFile(folder, asked, options);
+  await furnish(made);
+  if (made.standsIn !== true) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
+  return made;
+}
+
+async function makeFile(folder: string, asked: Backend | "auto", { onNotice }: StoreOptions): Promise<FoundStore> {
+  const obstacle = asked === "auto" && !isThere(folder, "sqlite") ? await whyNoSqlite(folder) : null;
+  const backend = asked !== "auto" ? asked : obstacle === null ? "sqlite" : "file";
+  const path = join(folder, STORE_FILES[backend]);
+  const store = await openStoreFile(backend, path, true);
+  if (obstacle !== null) onNotice?.(`${obstacle}: secrets are kept in ${path}`);
+  return { folder, backend, store, standsIn: obstacle !== null };
+}
+
+/** Why SQLite can keep no secrets in a folder, as a sentence; null where it can. */
+async function whyNoSqlite(folder: string): Promise<string | null> {
+  const { isSqliteMissing, whyNoDatabase } = await import("@autokestra/sqlite");
+  try {
+    makePrivateFolder(folder);
+    const reason = await withDraftFolder(folder, async (draft) => await whyNoDatabase(join(draft, STORE_FILES.sqlite)));
+    return reason === null ? null : `SQLite cannot be used on this file system, as ${reason}`;
+  } catch (error) {
+    if (isSqliteMissing(error)) return "SQLite cannot be loaded here";
+    throw toStoreError(error, folder);
+  }
+}
+
+/**
+ * What a folder of secrets has beside its store.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE`, also where another process has made another kind of store at the same moment; the
+ * store is closed then
+ */
+async function furnish({ folder, backend, store, standsIn = false }: FoundStore): Promise<void> {
+  try {
+    if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
+      createPrivateFile(join(folder, ".gitignore"), "*\n");
+    }
+    sweepDeadDrafts(folder);
+    const record = readBackendRecord(folder);
+    if (record === null) rememberBackend(folder, { ...recordOf(backend), standsIn });
+    // A migration was killed after its last moment: nothing is left to do but to say so.
+    else if (record.next === backend) writeBackendRecord(folder, recordOf(backend));
+    if (existingBackend(folder, "auto") !== backend) {
+      throw storeUnavailable(folder, `another process has made a ${otherBackend(backend)} store here`, "Run it again.");
+    }
+  } catch (error) {
+    await store.close();
+    throw toStoreError(error, folder);
+  }
+}

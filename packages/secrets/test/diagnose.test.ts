@@ -1,0 +1,130 @@
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { diagnose, openInstallation, type SecretsOptions } from "../src/index.ts";
+
+let root: string;
+let options: SecretsOptions & { keyFile: string };
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "autokestra-doctor-"));
+  options = {
+    env: { HOME: join(root, "home") },
+    storagePath: join(root, "secrets"),
+    keyFile: join(root, "secret.key"),
+  };
+  const { secrets } = await openInstallation(options);
+  for (const name of ["A", "B", "C"])
+    await secrets.set({ name, type: "apiKey", fields: { value: `value of ${name}` } });
+  await secrets.close();
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+async function examine(more: Partial<SecretsOptions> = {}): Promise<string[]> {
+  const installation = await openInstallation({ ...options, create: false, ...more });
+  try {
+    return (await diagnose(installation)).map(({ status, subject, message }) => `${status} ${subject}: ${message}`);
+  } finally {
+    await installation.secrets.close();
+  }
+}
+
+function sql(statement: string): void {
+  const database = new Database(join(root, "secrets", "secrets.db"));
+  database.exec(statement);
+  database.close();
+}
+
+describe("diagnose", () => {
+  it("finds a healthy installation in order", async () => {
+    expect(await examine()).toEqual([
+      expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
+      expect.stringMatching(/^ok store: SQLite 3\.\d+\.\d+, journal_mode wal, synchronous 2, secure_delete on$/),
+      expect.stringMatching(/^ok key: [0-9a-f]{16} from .*secret\.key, hkdf-sha256$/),
+      expect.stringMatching(
+        /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ seals$/,
+      ),
+      "ok records: 3 secrets, 3 versions: all open",
+    ]);
+  });
+
+  it("needs no key where there is nothing yet", async () => {
+    expect(await examine({ storagePath: join(root, "none") })).toEqual([
+      `ok store: none yet in ${join(root, "none")}`,
+      "ok key: none needed yet: it is made with the first secret",
+    ]);
+  });
+
+  it("tells a changed record from one under a key that is not here, and hides none behind another", async () => {
+    sql(
+      "UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'; UPDATE secret_versions SET key_id = '00000000' WHERE name = 'C'",
+    );
+    const lines = await examine();
+    expect(lines.slice(4)).toEqual([
+      "failure records: 'A' is not as it was written last: its metadata, or which version is current",
+      "failure records: 'A', version 1, was changed since it was sealed",
+      "failure records: 'C', version 1, is sealed under the data key 00000000, which is not here: the store or the record is from another time",
+    ]);
+  });
+
+  it("says so where the key is wrong, missing, or open to others", async () => {
+    const other = join(root, "other.key");
+    await writeFile(other, `${"ab".repeat(31)}cd`, { mode: 0o600 });
+    expect((await examine({ keyFile: other })).at(-1)).toMatch(
+      /^failure key: The master key from .*other\.key \([0-9a-f]{16}\)/,
+    );
+    expect((await examine({ keyFile: join(root, "gone") })).at(-1)).toMatch(
+      /^failure key: There are secrets here, but no/,
+    );
+    await chmod(options.keyFile, 0o644);
+    expect((await examine()).at(-1)).toMatch(/^failure key: The key file .* can be read by others$/);
+  });
+
+  it("K21: has the code of an error for each failure, so that the key being unavailable is told from a bad one", async () => {
+    const codes = async (more: Partial<SecretsOptions> = {}) => {
+      const installation = await openInstallation({ ...options, create: false, ...more });
+      try {
+        return (await diagnose(installation)).flatMap(({ code }) => code ?? []);
+      } finally {
+        await installation.secrets.close();
+      }
+    };
+    expect(await codes()).toEqual([]);
+    await symlink("loop", join(root, "loop"));
+    expect(await codes({ keyFile: join(root, "loop", "x") })).toEqual(["KEY_UNREADABLE"]);
+    expect(await codes({ keyFile: join(root, "gone") })).toEqual(["KEY_MISSING"]);
+    sql("UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'");
+    expect(await codes()).toEqual(["INTEGRITY_FAILED", "INTEGRITY_FAILED"]);
+  });
+
+  it("warns of a key in the environment", async () => {
+    const place = {
+      storagePath: join(root, "env"),
+      env: { HOME: join(root, "home"), AUTOKESTRA_SECRET_KEY: "correct horse battery staple" },
+      keyFile: undefined,
+    };
+    const { secrets } = await openInstallation({ ...options, ...place });
+    await secrets.set({ name: "A", type: "apiKey", fields: { value: "v-1" } });
+    await secrets.close();
+    const lines = await examine(place);
+    expect(lines[2]).toMatch(/^ok key: .* from AUTOKESTRA_SECRET_KEY, pbkdf2-hmac-sha256, 600000 iterations$/);
+    expect(lines[3]).toMatch(/^warning key: The key is in the environment/);
+  });
+
+  it("says so where the header was changed", async () => {
+    sql("UPDATE store_header SET text = json_set(text, '$.dataKeys[0].seals', 0)");
+    expect((await examine()).at(-1)).toBe(
+      "failure key: The header of the secret store was changed by someone without its key",
+    );
+  });
+
+  it("says so where the store cannot be read", async () => {
+    await writeFile(join(root, "secrets", "secrets.db"), "not a database");
+    await expect(examine()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+  });
+});

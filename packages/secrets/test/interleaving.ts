@@ -1,0 +1,85 @@
+import type { SecretStore } from "@autokestra/secrets-core";
+import { createSecretService } from "@autokestra/secrets-core";
+import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
+import { type Installation, keyOptions, openStore, type SecretsOptions } from "../src/index.ts";
+
+/** What is called before each call of a store, with the name of the method. */
+type BeforeCall = (method: string) => Promise<void>;
+
+/** The same store, with something else done before each of its calls. */
+function intercept(store: SecretStore, before: BeforeCall): SecretStore {
+  return new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== "function" || key === "close") return member;
+      return async (...args: unknown[]) => {
+        await before(String(key));
+        return await member.apply(target, args);
+      };
+    },
+  });
+}
+
+/** Opens what `openInstallation` opens, over a store whose calls can be held. */
+export async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<Installation> {
+  const { store: opened, folder, backend } = await openStore({ ...options, create: false });
+  const store = intercept(opened, before);
+  const provider = createMasterKeyProvider(keyOptions(options));
+  const keys = createStoreKeys(store, provider);
+  const encryption = createSecretEncryption(keys);
+  const secrets = createSecretService({
+    store,
+    encryption,
+    now: () => new Date().toISOString(),
+    newId: () => crypto.randomUUID(),
+  });
+  return { store, folder, backend, keyFolder: options.keyFolder ?? null, provider, keys, encryption, secrets };
+}
+
+/**
+ * Runs `work` once for each of its calls of the store, held before that call until `other` has come to its end.
+ *
+ * @param reset puts everything back before each run
+ * @param check looks at what came of it
+ * @returns how many calls `work` makes at least
+ */
+export async function inEveryOrder(
+  options: SecretsOptions,
+  {
+    reset,
+    work,
+    other,
+    check,
+    isHeld = () => true,
+    step = 1,
+  }: {
+    readonly reset: () => Promise<void>;
+    readonly work: (installation: Installation) => Promise<unknown>;
+    readonly other: () => Promise<unknown>;
+    readonly check: (order: number) => Promise<void>;
+    /** Before which methods it may be held. Default: all. */
+    readonly isHeld?: (method: string) => boolean;
+    /** Only every so many-th call. Default: each. */
+    readonly step?: number;
+  },
+): Promise<number> {
+  for (let order = 1; ; order += step) {
+    await reset();
+    let calls = 0;
+    let isDone = false;
+    const installation = await openHeld(options, async (method) => {
+      if (!isHeld(method)) return;
+      calls += 1;
+      if (calls !== order) return;
+      await other();
+      isDone = true;
+    });
+    try {
+      await work(installation);
+    } finally {
+      await installation.secrets.close();
+    }
+    if (!isDone) return order - step;
+    await check(order);
+  }
+}
