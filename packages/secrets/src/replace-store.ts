@@ -1,4 +1,4 @@
-import { linkSync, renameSync, rmSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { moveFile } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
@@ -43,7 +43,7 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
   if (readBackendRecord(folder) === null) rememberBackend(folder, recordOf(current));
   // Beside a damaged database or none; one that is whole has none of these, or empty ones.
   for (const companion of next === "sqlite" ? COMPANIONS : []) {
-    ifThere(() => renameSync(`${place}${companion}`, `${keptPath}${companion}`));
+    ifThere(() => keepCompanion(`${place}${companion}`, `${keptPath}${companion}`));
   }
   if (current === next) {
     checkUnchanged();
@@ -64,6 +64,13 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
   const isKept = ifThere(() => moveFile(old, keptPath));
   writeBackendRecord(folder, recordOf(next));
   return isKept ? keptPath : null;
+}
+
+/** What SQLite is done with is removed: it has a zero in front, or nothing. See https://sqlite.org/fileformat.html#the_rollback_journal */
+function keepCompanion(from: string, to: string): void {
+  const [first = 0] = readFileSync(from);
+  if (first === 0) rmSync(from);
+  else renameSync(from, to);
 }
 
 /** @returns false where the file that `work` is about is not there */

@@ -136,6 +136,8 @@ describe.each(backends)("a store of kind %s", (from, to) => {
     const report = await restoreBackup(options, file);
     expect(report).toMatchObject({ backend: from, secrets: 3, versions: 5, kept: expect.any(String) });
     expect(await everything()).toEqual(before);
+    const [kept] = (await readdir(folder)).filter((name) => name.endsWith(".backup"));
+    expect((await readdir(folder)).toSorted()).toEqual([".gitignore", "backend", FILES[from], kept]);
   });
 
   it("comes back from a backup where it is gone or damaged, or where there never was one", async () => {
