@@ -1,13 +1,8 @@
 import { setTimeout } from "node:timers/promises";
-import { errorCode } from "@autokestra/secrets-core";
+import { isBusy } from "@autokestra/sqlite";
 
 /** The longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 50;
-
-/** True for an error of SQLite that lasts as long as another connection holds its lock. */
-export function isLocked(error: unknown): boolean {
-  return /^SQLITE_(BUSY|PROTOCOL)/.test(errorCode(error));
-}
 
 /**
  * Runs `attempt` again while another connection has the database locked. SQLite's own timeout would block the event loop; here
@@ -21,7 +16,7 @@ export async function retryWhileLocked<T>(attempt: () => T, giveUpAt: () => numb
     try {
       return attempt();
     } catch (error) {
-      if (!isLocked(error) || performance.now() >= giveUpAt()) throw error;
+      if (!isBusy(error) || performance.now() >= giveUpAt()) throw error;
     }
     await setTimeout(Math.random() * MAX_PAUSE);
   }

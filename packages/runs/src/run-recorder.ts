@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type { Database } from "@autokestra/sqlite";
-import { isLocked, retryWhileLocked } from "./history-lock.ts";
+import { type Database, isBusy } from "@autokestra/sqlite";
+import { retryWhileLocked } from "./history-lock.ts";
 import type { RunEvent, RunFinished, RunSink } from "./run-event.ts";
 import { thisProcess } from "./run-process.ts";
 import { trimRuns } from "./run-records.ts";
@@ -88,7 +88,7 @@ function createRunSink(context: RecorderContext, first: RunEvent, onFailure: OnF
       buffer.add(event);
       if (!isWaiting) writeBatch();
     } catch (error) {
-      if (!isLocked(error)) return fail(error);
+      if (!isBusy(error)) return fail(error);
       const written = writeOnceUnlocked().finally(() => context.waiting.delete(written));
       context.waiting.add(written);
     }
