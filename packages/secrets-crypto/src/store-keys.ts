@@ -175,6 +175,7 @@ class KeyManager implements StoreKeys {
   async #makeHeader(seals: number): Promise<boolean> {
     const { first, isGiven } = await this.#provider.search();
     const keyring = this.#keep(await createKeyring(first ?? (await this.#provider.generate()), seals));
+    await this.#memory?.forget();
     const isWritten =
       (await this.#store.layout()) === 1
         ? await this.#store.upgrade(keyring.text, null, (secret) => keyring.authenticate(secret))

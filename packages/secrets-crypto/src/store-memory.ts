@@ -16,6 +16,11 @@ export interface RememberedStore {
 export interface StoreMemory {
   /** Null where nothing is known of the path. Never throws: what cannot be read is not known. */
   recall(): Promise<RememberedStore | null>;
+  /**
+   * Called before the path gets the header of another store, or a header from a backup: whoever looks at it before `remember` was
+   * called, also after a crash in between, must not take it for one that somebody has put back. Best effort: never throws.
+   */
+  forget(): Promise<void>;
   /** Called after a header was written, never by a read. Best effort: never throws. */
   remember(store: Pick<RememberedStore, "storeId" | "epoch" | "fingerprint">): Promise<void>;
 }

@@ -254,6 +254,7 @@ describe("rotating", () => {
     const known = { storeId, epoch: 2, fingerprint: after.fingerprint, left: [], openedAt: "2026-05-05T05:05:05.555Z" };
     const memory = {
       recall: async () => known,
+      forget: async () => undefined,
       remember: async () => undefined,
     };
     await expect(createStoreKeys(store, place, { memory }).current()).rejects.toMatchObject({

@@ -13,6 +13,10 @@ class TestMemory implements StoreMemory {
     return this.known;
   }
 
+  async forget(): Promise<void> {
+    this.known = null;
+  }
+
   async remember(store: Pick<RememberedStore, "storeId" | "epoch" | "fingerprint">): Promise<void> {
     this.told.push(store);
     const left = this.known === null ? [] : [...this.known.left, this.known.fingerprint];
@@ -132,6 +136,19 @@ describe("a key opens all the same", () => {
     expect((await createStoreKeys(store, new KeyPlace(2), { memory: new TestMemory() }).current()).epoch).toBe(2);
   });
 
+  it("where another store was made at the path, and the process died before that was remembered", async () => {
+    const { memory } = await createRotated();
+    const store = createMemoryStore();
+    const dying: StoreMemory = {
+      recall: async () => await memory.recall(),
+      forget: async () => await memory.forget(),
+      remember: async () => await Promise.reject(new Error("killed")),
+    };
+    await expect(createStoreKeys(store, new KeyPlace(2), { memory: dying }).forSeal(1)).rejects.toThrow("killed");
+    expect((await createStoreKeys(store, new KeyPlace(2), { memory }).forSeal(1)).epoch).toBe(1);
+    expect(memory.known).toMatchObject({ epoch: 1, left: [] });
+  });
+
   it("where the store has come back to it by a rotation", async () => {
     const { store, memory, keys } = await createRotated();
     await keys.rotateMasterKey(testKey(1));
@@ -146,6 +163,7 @@ describe("a key opens all the same", () => {
     let isRotated = false;
     const slow: StoreMemory = {
       remember: async () => undefined,
+      forget: async () => undefined,
       async recall() {
         if (!isRotated) await writer.nextEpoch();
         isRotated = true;

@@ -156,12 +156,12 @@ async function putInPlace(
   const state = await openToday(options);
   const found = await takeStore(options, target.backend);
   const replacement = { folder, current: found?.backend ?? target.backend, next: target.backend, path: target.path };
-  const known = openKnownStores(keyFolderOf(keyOptions(options)));
+  const memory = openKnownStores(keyFolderOf(keyOptions(options))).memoryOf(folder);
 
   async function finish({ keyring, secrets, versions }: Rebuilt, kept: string | null, tookKeys: boolean) {
     if (keyring !== null) {
       const { header, epoch, fingerprint } = keyring;
-      await known.memoryOf(folder).remember({ storeId: header.storeId, epoch, fingerprint });
+      await memory.remember({ storeId: header.storeId, epoch, fingerprint });
     }
     return { secrets, versions, kept, tookKeys };
   }
@@ -169,6 +169,7 @@ async function putInPlace(
   if (found === null) {
     // Nobody can use a store that is damaged or gone, so nobody writes to it.
     const rebuilt = await copyBackup(backup, target);
+    await memory.forget();
     return await finish(rebuilt, replaceStore({ ...replacement, isUnchanged: () => true, keep: true }), true);
   }
   const { store } = found;
@@ -177,6 +178,7 @@ async function putInPlace(
       const isNew = (await store.readHeader()) === null;
       const tookKeys = isNew || state === "broken";
       const rebuilt = tookKeys ? await copyBackup(backup, target) : await sealAnew(options, backup, store, target);
+      if (tookKeys) await memory.forget();
       const kept = replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
       return await finish(rebuilt, kept, tookKeys);
     });

@@ -78,6 +78,10 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
       const path = realPath(storePath);
       return {
         recall: async () => await Promise.resolve(find(read().content.stores, path)),
+        async forget() {
+          if (find(read().content.stores, path) === null) return;
+          await update(({ stores, backups }) => ({ stores: stores.filter((store) => store.path !== path), backups }));
+        },
         async remember(store) {
           if (file !== null) sweepBeside(file);
           const before = find(read().content.stores, path);

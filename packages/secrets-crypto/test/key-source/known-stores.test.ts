@@ -91,6 +91,17 @@ describe("what is remembered of a path", () => {
   });
 });
 
+it("a path is forgotten alone, and nothing is written where it is not known", async () => {
+  const known = openKnownStores(keyFolder);
+  const other = join(path, "other");
+  await known.memoryOf(path).forget();
+  expect(() => statSync(keyFolder)).toThrow("ENOENT");
+  for (const each of [path, other]) await known.memoryOf(each).remember(state(1, FINGERPRINT));
+  await known.memoryOf(path).forget();
+  expect(await known.memoryOf(path).recall()).toBe(null);
+  expect(known.list().map((store) => store.path)).toEqual([other]);
+});
+
 it("what many write at once is all there", async () => {
   const known = openKnownStores(keyFolder);
   const paths = Array.from({ length: 20 }, (_, index) => join(path, String(index)));
