@@ -1,12 +1,11 @@
-import { maskBytes } from "../../packages/secrets-masker/dist/mask-bytes.js";
-import { createMaskStream } from "../../packages/secrets-masker/dist/mask-stream.js";
-import { maskText } from "../../packages/secrets-masker/dist/mask-text.js";
-import { Matcher } from "../../packages/secrets-masker/dist/matcher.js";
-import { encodeText } from "../../packages/secrets-masker/dist/subject.js";
-import { createTally } from "../../packages/secrets-masker/dist/tally.js";
+import { maskBytes, maskText } from "../../packages/secrets-masker/dist/adapters/mask-bytes.js";
+import { createMaskStream } from "../../packages/secrets-masker/dist/adapters/mask-stream.js";
+import { encodeText } from "../../packages/secrets-masker/dist/search/haystack.js";
+import { Matcher } from "../../packages/secrets-masker/dist/search/matcher.js";
+import { createTally } from "../../packages/secrets-masker/dist/search/tally.js";
 import { createAhoCorasick } from "./aho-corasick.mjs";
 
-/** @typedef {import("../../packages/secrets-masker/dist/pattern-text.js").PatternText} PatternText */
+/** @typedef {import("../../packages/secrets-masker/dist/search/pattern-store.js").PatternText} PatternText */
 /** @typedef {"bytes" | "text"} Kind */
 /**
  * Masks one chunk, in the kind it wants it. `holdsBack`: what could go on in the next one is not given out yet.

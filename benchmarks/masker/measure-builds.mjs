@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { maskBytes } from "../../packages/secrets-masker/dist/mask-bytes.js";
+import { maskBytes } from "../../packages/secrets-masker/dist/adapters/mask-bytes.js";
 import { createRandom } from "./create-corpus.mjs";
 import { createValues } from "./create-values.mjs";
 import { createRules } from "./create-ways.mjs";

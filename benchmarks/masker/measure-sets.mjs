@@ -1,4 +1,4 @@
-import { appearancesOf } from "../../packages/secrets-masker/dist/forms.js";
+import { appearancesOf } from "../../packages/secrets-masker/dist/variants/variants.js";
 import { checkWays } from "./check-ways.mjs";
 import { createLog, createRandom, plant } from "./create-corpus.mjs";
 import { createStructuredValues, createValues } from "./create-values.mjs";

@@ -1,10 +1,9 @@
 // M2, M4, M5, M17: random patterns in random texts, masked as a whole and in pieces, against the slow reference.
-import { maskBytes } from "../../packages/secrets-masker/dist/mask-bytes.js";
-import { createMaskStream } from "../../packages/secrets-masker/dist/mask-stream.js";
-import { maskText } from "../../packages/secrets-masker/dist/mask-text.js";
-import { Matcher } from "../../packages/secrets-masker/dist/matcher.js";
-import { encodeText } from "../../packages/secrets-masker/dist/subject.js";
-import { createTally } from "../../packages/secrets-masker/dist/tally.js";
+import { maskBytes, maskText } from "../../packages/secrets-masker/dist/adapters/mask-bytes.js";
+import { createMaskStream } from "../../packages/secrets-masker/dist/adapters/mask-stream.js";
+import { encodeText } from "../../packages/secrets-masker/dist/search/haystack.js";
+import { Matcher } from "../../packages/secrets-masker/dist/search/matcher.js";
+import { createTally } from "../../packages/secrets-masker/dist/search/tally.js";
 import { referenceMask } from "../../packages/secrets-masker/test/reference-mask.mjs";
 
 /** @typedef {import("../../packages/secrets-masker/test/reference-mask.mjs").ReferencePattern} Pattern */
@@ -105,7 +104,7 @@ function rulesFor(patterns, placeholder) {
   return rules;
 }
 
-/** @param {import("../../packages/secrets-masker/dist/search.js").MaskRules} rules */
+/** @param {import("../../packages/secrets-masker/dist/search/search.js").MaskRules} rules */
 const countsOf = ({ tally }) =>
   Object.fromEntries(Object.entries(tally.report()).map(([name, { count }]) => [name, count]));
 

@@ -12,10 +12,10 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/output.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
-  "packages/engine/src/run/workflow-run.ts": "that an action has failed after its run, without what it says",
-  "packages/private-files/src/draft.ts": "keys, sealed stores and their backups",
-  "packages/runs/src/history-schema.ts": "the rows of a run history, into the tables of a newer version",
-  "packages/runs/src/run-recorder.ts": "events of runs, from behind the masked exit",
+  "packages/engine/src/run/run.ts": "that an action has failed after its run, without what it says",
+  "packages/private-files/src/temporary-file.ts": "keys, sealed stores and their backups",
+  "packages/runs/src/schema.ts": "the rows of a run history, into the tables of a newer version",
+  "packages/runs/src/recorder.ts": "events of runs, from behind the masked exit",
   "packages/secrets-store-sqlite/src/statements.ts": "sealed secrets",
   "packages/secrets-store-sqlite/src/version-1.ts": "sealed secrets of a version 1 store, into the tables of this one",
 };

@@ -1,8 +1,7 @@
 import type { z } from "zod";
-import type { Action } from "./action.ts";
-import type { ActionContext } from "./action-context.ts";
 import { describeIssues } from "./describe-issues.ts";
-import { PluginInputError, PluginOutputError } from "./plugin-error.ts";
+import { PluginInputError, PluginOutputError } from "./errors.ts";
+import type { Action, ActionContext } from "./plugin.ts";
 
 /**
  * Checks the input, runs the action, checks the output. The engine calls this, and so does the test kit.

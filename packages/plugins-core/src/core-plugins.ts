@@ -1,5 +1,5 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
-import { consolePlugin } from "./console/console-plugin.ts";
+import { consolePlugin } from "./console.ts";
 import { httpPlugin } from "./http/http-plugin.ts";
 
 /** The plugins that every engine has. */

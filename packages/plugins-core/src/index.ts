@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { consolePlugin } from "./console/console-plugin.ts";
+export { consolePlugin } from "./console.ts";
 export { corePlugins } from "./core-plugins.ts";
 export { httpPlugin } from "./http/http-plugin.ts";
-export type { HttpResponse } from "./http/http-response.ts";
+export type { HttpResponse } from "./http/response.ts";

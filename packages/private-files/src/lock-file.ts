@@ -1,8 +1,8 @@
 import { linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core";
-import { createLockFile } from "./create-private-file.ts";
-import { draftPath, isRunning } from "./draft.ts";
+import { createLockFile } from "./atomic-file.ts";
+import { draftPath, isRunning } from "./temporary-file.ts";
 
 /** Nobody works so long with a lock held: an older one belongs to a process that was stopped, or whose number is in use again. */
 const STALE_MS = 10_000;

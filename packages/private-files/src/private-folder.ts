@@ -1,10 +1,9 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { quotePath } from "@autokestra/secrets-core";
-import { closeToOthers, exposed } from "./close-to-others.ts";
-import { OTHERS, STICKY } from "./permission.ts";
-import type { Refuse } from "./refuse.ts";
-import { syncFolder } from "./sync-folder.ts";
+import type { Refuse } from "./private-file.ts";
+import { closeToOthers, exposed, OTHERS, STICKY } from "./private-file.ts";
+import { syncFolder } from "./temporary-file.ts";
 
 /**
  * Makes a folder, and those above it, with mode 0700. Their names are on the disk when it returns.

@@ -12,6 +12,6 @@ export type {
   RunSink,
   TaskErrorInfo,
   TaskResult,
-} from "./run-event.ts";
-export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./run-history.ts";
-export type { RunFilter, RunStatus, RunSummary } from "./run-records.ts";
+} from "./events.ts";
+export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
+export type { RunFilter, RunStatus, RunSummary } from "./records.ts";

@@ -8,8 +8,6 @@
 /** The schema library that core itself uses, so that the packages around it need none of their own. */
 export { z } from "zod";
 export { checkExpiry, type DatedInput } from "./check-input.ts";
-export { isMetadata } from "./check-metadata.ts";
-export { checkSealedSecret } from "./check-sealed-secret.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {
   AutokestraError,
@@ -19,18 +17,31 @@ export {
   fieldNotFound,
   hasCode,
   integrityFailed,
+  plural,
+  quotePath,
   quoteText,
+  secretCorrupt,
   secretDeleted,
   secretNotDeclared,
   secretNotFound,
   secretsMissing,
+  storeClosed,
+  storeCorrupt,
+  storeTooNew,
+  storeUnavailable,
   versionNotFound,
 } from "./errors.ts";
-export { type FieldSecrecy, type FlagChange, secrecyOf } from "./field-secrecy.ts";
+export {
+  type FieldSecrecy,
+  type FlagChange,
+  parsePayload,
+  type SecretPayload,
+  secrecyOf,
+  toCurrentPayload,
+} from "./field-secrecy.ts";
 export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
-export { plural } from "./plural.ts";
-export { formatReference, parseReference, type Reference, type ReferenceResult } from "./reference.ts";
+export { checkSealedSecret, isMetadata } from "./metadata.ts";
 export {
   descriptionSchema,
   type Envelope,
@@ -47,8 +58,6 @@ export {
 export type { Plaintext, RecordIdentity, SealedBatch, SecretEncryption, UnsealedSecret } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
-export { parsePayload, type SecretPayload, toCurrentPayload } from "./secret-payload.ts";
-export type { ResolvedSecret, SecretResolver, SecretScope } from "./secret-resolver.ts";
 export {
   type DeleteOptions,
   type EditOptions,
@@ -62,7 +71,14 @@ export {
   type SecretServiceOptions,
   type WriteOptions,
 } from "./secret-service.ts";
-export type { FoundSecret, SecretSource, SourceAnswer } from "./secret-source.ts";
+export type {
+  FoundSecret,
+  ResolvedSecret,
+  SecretResolver,
+  SecretScope,
+  SecretSource,
+  SourceAnswer,
+} from "./secret-source.ts";
 export {
   type Anchor,
   type ExpectedSecret,
@@ -90,14 +106,6 @@ export {
   suggestSecretType,
 } from "./secret-type.ts";
 export {
-  quotePath,
-  secretCorrupt,
-  storeClosed,
-  storeCorrupt,
-  storeTooNew,
-  storeUnavailable,
-} from "./store-errors.ts";
-export {
   type CheckedWrite,
   checkAnchor,
   checkHeader,
@@ -115,6 +123,15 @@ export {
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
-export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
+export {
+  formatReference,
+  holdsToken,
+  parseReference,
+  parseTemplate,
+  type Reference,
+  type ReferenceResult,
+  type Template,
+  type TemplatePart,
+  type TemplateProblem,
+} from "./template.ts";
 export { isBefore, parseMoment, parseTimestamp, TIME_EXAMPLES, type Timestamp } from "./time.ts";
-export { holdsToken } from "./token-text.ts";

@@ -1,8 +1,8 @@
-import { checkSealedSecret } from "./check-sealed-secret.ts";
+import { storeClosed } from "./errors.ts";
+import { checkSealedSecret } from "./metadata.ts";
 import type { SealedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import { type Anchor, KEPT_VERSIONS, type SecretStore, type StoreLayout } from "./secret-store.ts";
-import { storeClosed } from "./store-errors.ts";
 import {
   checkAnchor,
   checkHeader,

@@ -1,10 +1,9 @@
 import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
-import { changeFlags } from "./field-secrecy.ts";
+import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { SealedSecret, SecretMetadata } from "./secret.ts";
 import type { UnsealedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import { formatPayload } from "./secret-payload.ts";
 import type { OpenedSecret, SecretReader } from "./secret-reader.ts";
 import type { EditOptions, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFields } from "./secret-type.ts";

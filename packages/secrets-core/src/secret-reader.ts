@@ -1,8 +1,8 @@
 import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
+import { parsePayload } from "./field-secrecy.ts";
 import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import { parsePayload } from "./secret-payload.ts";
 import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 

@@ -1,10 +1,9 @@
 import type { ValidInput } from "./check-input.ts";
 import { AutokestraError, hasCode } from "./errors.ts";
-import { changeFlags } from "./field-secrecy.ts";
+import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnsealedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import { formatPayload, NO_FLAGS } from "./secret-payload.ts";
 import type { OpenedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";

@@ -1,5 +1,5 @@
-import { checkSealedSecret } from "./check-sealed-secret.ts";
 import { AutokestraError } from "./errors.ts";
+import { checkSealedSecret } from "./metadata.ts";
 import type { SealedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { Anchor, ResealedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";

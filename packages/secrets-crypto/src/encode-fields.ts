@@ -1,3 +1,5 @@
+import { z } from "@autokestra/secrets-core";
+
 /** Text, numbers as their digits, and null for what is not there. */
 type Fields = readonly (string | number | null)[];
 
@@ -58,4 +60,12 @@ function writeText(bytes: Buffer, start: number, text: string): number {
     bytes[start + index] = unit;
   }
   return text.length;
+}
+
+/** A schema for standard base64 of exactly `length` bytes. Node decodes leniently; this takes only what encodes back. */
+export function base64Bytes(length: number): z.ZodType<string> {
+  return z.string().refine((text) => {
+    const bytes = Buffer.from(text, "base64");
+    return bytes.length === length && bytes.toString("base64") === text;
+  }, `must be base64 of ${length} bytes`);
 }

@@ -1,5 +1,5 @@
 import { createDataKey, createServiceKey, type KeyWrapper } from "./data-key.ts";
-import { HEADER_FORMAT, type HeaderKey, type HeaderServiceKey, type StoreHeader } from "./store-header.ts";
+import { HEADER_FORMAT, type HeaderKey, type HeaderServiceKey, type StoreHeader } from "./header.ts";
 
 /** Makes a later header of one store under the same master key. */
 export type HeaderEdit = (header: StoreHeader, wrapper: KeyWrapper) => StoreHeader;

@@ -6,8 +6,11 @@
 
 /** What a caller of this package hands over and gets, of `@autokestra/secrets-core`. */
 export { createMemoryStore, type Plaintext, parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
+export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./header.ts";
+export { parseHeader } from "./header.ts";
 export type { StoreKeysOptions } from "./header-reader.ts";
 export { stretchingOf } from "./key-derivation.ts";
+export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys } from "./key-manager.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
 export {
   exportKey,
@@ -19,6 +22,7 @@ export {
   listKeys,
   type MissingKey,
 } from "./key-source/key-list.ts";
+export type { RememberedStore, StoreMemory } from "./key-source/known-stores.ts";
 export { type KnownBackup, type KnownStore, type KnownStores, openKnownStores } from "./key-source/known-stores.ts";
 export { fingerprintOfKey } from "./key-source/master-key.ts";
 export {
@@ -40,7 +44,3 @@ export {
 } from "./key-source/prepared-key.ts";
 export type { Keyring } from "./keyring.ts";
 export { createSecretEncryption } from "./secret-encryption.ts";
-export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./store-header.ts";
-export { parseHeader } from "./store-header.ts";
-export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys } from "./store-keys.ts";
-export type { RememberedStore, StoreMemory } from "./store-memory.ts";

@@ -2,7 +2,7 @@ import { createHash, hkdfSync, pbkdf2, randomBytes, timingSafeEqual } from "node
 import { promisify } from "node:util";
 import { AutokestraError, type Stretching, z } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
-import { base64Bytes } from "./base64.ts";
+import { base64Bytes } from "./encode-fields.ts";
 
 /** PBKDF2 iterations for new passphrases (OWASP Password Storage Cheat Sheet). */
 export const PBKDF2_ITERATIONS = 600_000;

@@ -1,17 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { createKeyWrapper, type DataKey, type KeyWrapper, type ServiceKey } from "./data-key.ts";
+import { formatHeader, HEADER_FORMAT, parseHeader, type ReadHeader, type StoreHeader, verifyHeader } from "./header.ts";
 import { type HeaderEdit, newDataKey, newServiceKey } from "./header-edits.ts";
 import { createKdf, type DerivedKeys, deriveKeys, equalBytes, type Kdf } from "./key-derivation.ts";
 import { type CurrentRecord, deriveMacKey, macOf } from "./record-fields.ts";
-import {
-  formatHeader,
-  HEADER_FORMAT,
-  parseHeader,
-  type ReadHeader,
-  type StoreHeader,
-  verifyHeader,
-} from "./store-header.ts";
 
 /** The opened keys of one header. */
 export interface Keyring {

@@ -9,9 +9,9 @@ import {
 } from "@autokestra/secrets-core";
 import { openBytes, type SealedBytes, sealBytes } from "./aes-gcm.ts";
 import { RECORD_FORMAT } from "./data-key.ts";
+import type { StoreKeys } from "./key-manager.ts";
 import type { Keyring } from "./keyring.ts";
 import { createRecordAad } from "./record-fields.ts";
-import type { StoreKeys } from "./store-keys.ts";
 
 /** The length of the key id that a MAC begins with. */
 const KEY_ID_LENGTH = 8;

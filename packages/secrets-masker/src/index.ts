@@ -3,11 +3,14 @@
  *
  * @module
  */
-export type { MaskStream, MaskStreamOptions } from "./mask-stream.ts";
-export { isMaskable } from "./maskable.ts";
+export type { MaskStream, MaskStreamOptions } from "./adapters/mask-stream.ts";
+export {
+  createMaskTransformOptions,
+  createMaskTransformStream,
+  type MaskTransformOptions,
+} from "./adapters/web-stream.ts";
 export { createMasker, type Masker, type MaskerOptions, type MaskInput } from "./masker.ts";
-export type { PartKind } from "./parts/part.ts";
-export { type MaskedPart, maskedParts } from "./parts/value-parts.ts";
-export type { MaskCount } from "./tally.ts";
-export { createMaskTransformOptions, type MaskTransformOptions } from "./transform-options.ts";
-export { createMaskTransformStream } from "./web-stream.ts";
+export type { MaskCount } from "./search/tally.ts";
+export type { PartKind } from "./values/part.ts";
+export { isMaskable } from "./values/part.ts";
+export { type MaskedPart, maskedParts } from "./values/value-parts.ts";

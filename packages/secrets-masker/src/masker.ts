@@ -1,14 +1,13 @@
+import { maskBytes, maskExact, maskText } from "./adapters/mask-bytes.ts";
+import { createMaskStream, type MaskStream, type MaskStreamOptions } from "./adapters/mask-stream.ts";
+import { maskValue } from "./adapters/mask-value.ts";
 import { failClosed, REDACTION_FAILED, redactionFailedBytes } from "./fail-closed.ts";
-import { appearancesOf } from "./forms.ts";
-import { maskBytes } from "./mask-bytes.ts";
-import { createMaskStream, type MaskStream, type MaskStreamOptions } from "./mask-stream.ts";
-import { maskExact, maskText } from "./mask-text.ts";
-import { maskValue } from "./mask-value.ts";
-import { isMaskable } from "./maskable.ts";
-import { Matcher } from "./matcher.ts";
-import type { MaskRules } from "./search.ts";
-import { encodeText } from "./subject.ts";
-import { createTally, type MaskCount } from "./tally.ts";
+import { encodeText } from "./search/haystack.ts";
+import { Matcher } from "./search/matcher.ts";
+import type { MaskRules } from "./search/search.ts";
+import { createTally, type MaskCount } from "./search/tally.ts";
+import { isMaskable } from "./values/part.ts";
+import { appearancesOf } from "./variants/variants.ts";
 
 /** A value to keep out of sight. The name is what {@link Masker.report} calls it; a plain string has the name `secret`. */
 export type MaskInput = string | { readonly name: string; readonly value: string };

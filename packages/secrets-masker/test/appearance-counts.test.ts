@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { appearancesOf } from "../src/forms.ts";
+import { appearancesOf } from "../src/variants/variants.ts";
 import { NASTY, NON_ASCII, TOKEN } from "./sample-values.ts";
 
 /** As long as a PEM of this many bytes, and always the same. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { appearancesOf } from "../src/forms.ts";
 import { createMasker } from "../src/index.ts";
+import { appearancesOf } from "../src/variants/variants.ts";
 import { leaksOf } from "./leaks.ts";
 
 const P = "***SECRET***";

@@ -1,8 +1,8 @@
 import globalConsole, { Console } from "node:console";
 import { Writable } from "node:stream";
 import { expect, it } from "vitest";
+import { maskConsole } from "../src/adapters/mask-console.ts";
 import { createMasker } from "../src/index.ts";
-import { maskConsole } from "../src/mask-console.ts";
 
 const P = "***SECRET***";
 const SECRET = 'correct "horse" battery';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PatternStore } from "../src/pattern-store.ts";
+import { PatternStore } from "../src/search/pattern-store.ts";
 
 const pattern = (text: string, before = "") => ({ text, before, after: "", wholeWord: false });
 const owner = (name: string) => ({ name, form: "value" });

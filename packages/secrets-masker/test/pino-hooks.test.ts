@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { createPinoHooks } from "../src/adapters/pino-hooks.ts";
 import { createMasker } from "../src/index.ts";
-import { createPinoHooks } from "../src/pino-hooks.ts";
 
 const P = "***SECRET***";
 const masker = createMasker(['correct "horse" battery', "12345678", '",\\"level', 'x","pid":7,"y']);

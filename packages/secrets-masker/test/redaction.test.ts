@@ -1,12 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maskBytes } from "../src/mask-bytes.ts";
-import { createMaskStream } from "../src/mask-stream.ts";
-import { maskText } from "../src/mask-text.ts";
-import { Matcher } from "../src/matcher.ts";
-import type { MaskRules } from "../src/search.ts";
-import { encodeText } from "../src/subject.ts";
-import { createTally } from "../src/tally.ts";
+import { maskBytes, maskText } from "../src/adapters/mask-bytes.ts";
+import { createMaskStream } from "../src/adapters/mask-stream.ts";
+import { encodeText } from "../src/search/haystack.ts";
+import { Matcher } from "../src/search/matcher.ts";
+import type { MaskRules } from "../src/search/search.ts";
+import { createTally } from "../src/search/tally.ts";
 import { type ReferencePattern, referenceMask } from "./reference-mask.mjs";
 
 const PLACEHOLDER = "*ab*";

@@ -1,4 +1,4 @@
-import type { PatternText } from "../src/pattern-text.ts";
+import type { PatternText } from "../src/search/pattern-store.ts";
 
 /** What to look for; a pattern without a name is the placeholder itself. */
 export interface ReferencePattern extends PatternText {

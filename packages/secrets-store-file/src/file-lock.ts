@@ -1,8 +1,8 @@
 import { mkdir, rmdir, rmdirSync, stat, utimes } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
+import { systemReason } from "@autokestra/private-files";
+import { AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import { lock } from "proper-lockfile";
-import { attempt } from "./store-error.ts";
 
 // Node ignores this signal, and a write past a size limit is an error (EFBIG). But proper-lockfile listens to every signal, and
 // ends the process where nobody else does.
@@ -62,4 +62,20 @@ async function acquire(path: string, timeoutMs: number): Promise<() => Promise<v
 function locked(path: string): Error {
   const hint = `If no autokestra is running, remove the folder ${quotePath(`${path}.lock`)}.`;
   return storeUnavailable(path, "another process keeps it locked", hint);
+}
+
+/** Does `work`, and throws what it throws as {@link toStoreError} makes it. */
+export async function attempt<T>(path: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toStoreError(error, path);
+  }
+}
+
+/** The error to throw for one of the file system: path, reason and code. An AutokestraError stays as it is. */
+export function toStoreError(error: unknown, path: string): AutokestraError {
+  if (error instanceof AutokestraError) return error;
+  const reason = systemReason(error);
+  return storeUnavailable(path, reason === null ? "unexpected failure" : `${reason} (${errorCode(error)})`);
 }

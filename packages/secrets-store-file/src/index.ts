@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { type FileStoreOptions, openFileStore } from "./file-store.ts";
+export { type FileStoreOptions, openFileStore } from "./store.ts";

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { replacePrivateFile } from "@autokestra/private-files";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
-import { withFileView } from "../src/file-view.ts";
+import { withFileView } from "../src/document-file.ts";
 import { openFileStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 

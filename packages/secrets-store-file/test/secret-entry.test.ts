@@ -11,7 +11,7 @@ import {
   parseSoundVersions,
   replaceEnvelope,
   replaceVersions,
-} from "../src/secret-entry.ts";
+} from "../src/entries.ts";
 
 it("what becomes an entry comes back from JSON, to the byte", () => {
   assert(

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { array, assert, constant, dictionary, oneof, property, string } from "fast-check";
 import { expect, it } from "vitest";
+import { EMPTY_DOCUMENT, formatDocument, parseDocument } from "../src/document.ts";
 import { openFileStore } from "../src/index.ts";
-import { EMPTY_DOCUMENT, formatDocument, parseDocument } from "../src/secrets-document.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 it("what is written is read, whatever the header and the names", () => {

@@ -1,6 +1,6 @@
 import { AutokestraError } from "@autokestra/secrets-core";
 import { expect, it } from "vitest";
-import { toStoreError } from "../src/store-error.ts";
+import { toStoreError } from "../src/file-lock.ts";
 
 const PATH = "/srv/with 'quotes' and\nlines/secrets.json";
 

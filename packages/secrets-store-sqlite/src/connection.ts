@@ -4,11 +4,11 @@ import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } fr
 import { type AutokestraError, type StoreLayout, storeUnavailable } from "@autokestra/secrets-core";
 import type { Database, SqliteLibrary } from "@autokestra/sqlite";
 import { checkDatabaseFile, emptyDatabase, openSnapshot } from "@autokestra/sqlite";
-import { createSecretReader, type SecretReader } from "./read-secrets.ts";
+import { createSecretReader, type SecretReader } from "./reader.ts";
 import { createSchema, readLayout } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
 import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
-import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
+import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
 /** An open database and what may be asked of it. */
 export interface Connection {

@@ -9,7 +9,7 @@ import {
   toStoreError,
 } from "@autokestra/sqlite";
 import { type Connection, notInPlace, openConnection } from "./connection.ts";
-import type { SecretWriter } from "./write-secrets.ts";
+import type { SecretWriter } from "./writer.ts";
 
 /** How long a process counts on meeting others again, in milliseconds. */
 const POLITE_MS = 1000;

@@ -2,10 +2,10 @@ import { keepBackup } from "@autokestra/private-files";
 import { hasCode, layoutTooOld, type SealedSecret } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
 import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
-import { createSecretReader, damagedIndex, type SecretReader } from "./read-secrets.ts";
+import { createSecretReader, damagedIndex, type SecretReader } from "./reader.ts";
 import { createTables, readLayout } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
-import { createSecretWriter, type SecretWriter } from "./write-secrets.ts";
+import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
 /** What version 1 has of a version, in its table `secrets`; the other columns of today stand for what it does not know. */
 const COLUMNS = `name, is_current, deleted_at, version, id, type, description, tags, created_at, updated_at, expires_at,

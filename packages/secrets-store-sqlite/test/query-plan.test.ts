@@ -1,9 +1,8 @@
 import type { SecretFilter } from "@autokestra/secrets-core";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
-import { createListQuery } from "../src/list-query.ts";
 import { createSchema } from "../src/schema.ts";
-import { prepareStatements } from "../src/statements.ts";
+import { createListQuery, prepareStatements } from "../src/statements.ts";
 
 const database = new Database(":memory:");
 createSchema(database);

@@ -15,14 +15,13 @@ export {
   listKeys,
   type MissingKey,
 } from "@autokestra/secrets-crypto";
-export { type BackupReport, backUpStore } from "./back-up-store.ts";
-export { diagnose, type Finding } from "./diagnose.ts";
+export { type BackupReport, backUpStore } from "./back-up.ts";
+export { diagnose, type Finding } from "./doctor.ts";
+export type { Backend } from "./drivers.ts";
+export { type PlaceOptions, runsFile, storeFolder } from "./folders.ts";
 export * from "./import/index.ts";
-export { type Installation, keyOptions, openInstallation, type SecretsOptions } from "./installation.ts";
-export { type MigrationReport, migrateStore } from "./migrate-store.ts";
-export { openSecrets } from "./open-secrets.ts";
+export { type Installation, keyOptions, openInstallation, openSecrets, type SecretsOptions } from "./manager.ts";
+export { type MigrationReport, migrateStore } from "./migrate.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./open-store.ts";
-export { type RestoreReport, restoreBackup } from "./restore-backup.ts";
-export { type RotateOptions, type RotateReport, rotateKeys } from "./rotate-keys.ts";
-export type { Backend } from "./store-backend.ts";
-export { type PlaceOptions, runsFile, storeFolder } from "./workflow-folder.ts";
+export { type RestoreReport, restoreBackup } from "./restore.ts";
+export { type RotateOptions, type RotateReport, rotateKeys } from "./rotate.ts";

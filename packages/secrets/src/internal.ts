@@ -4,5 +4,4 @@
  * @module
  */
 export { takeKeyVariable } from "@autokestra/secrets-crypto";
-export { keepsValue, readsAsWritten } from "./values/exact-number.ts";
-export { parseJson } from "./values/parse-json.ts";
+export { keepsValue, parseJson, readsAsWritten } from "./exact-json.ts";

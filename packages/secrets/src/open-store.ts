@@ -2,19 +2,30 @@ import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/private-files";
 import {
+  type AutokestraError,
   createMemoryStore,
   quotePath,
   type SecretStore,
   type SecretStoreFile,
   storeUnavailable,
 } from "@autokestra/secrets-core";
-import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
-import { createDeferredStore } from "./deferred-store.ts";
-import { withDraftFolder } from "./draft-folder.ts";
-import { type Backend, openStoreFile, otherBackend, parseBackend, STORE_FILES } from "./store-backend.ts";
-import { existingBackend, isThere, storedBackend } from "./stored-backend.ts";
-import { toStoreError } from "./to-store-error.ts";
-import { type PlaceOptions, storeFolder } from "./workflow-folder.ts";
+import {
+  type Backend,
+  existingBackend,
+  isThere,
+  openStoreFile,
+  otherBackend,
+  parseBackend,
+  readBackendRecord,
+  recordOf,
+  rememberBackend,
+  STORE_FILES,
+  storedBackend,
+  toStoreError,
+  writeBackendRecord,
+} from "./drivers.ts";
+import { type PlaceOptions, storeFolder } from "./folders.ts";
+import { withDraftFolder } from "./replace-store.ts";
 
 export interface StoreOptions extends PlaceOptions {
   /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
@@ -153,4 +164,62 @@ async function furnish({ folder, backend, store, standsIn = false }: FoundStore)
     await store.close();
     throw toStoreError(error, folder);
   }
+}
+
+/**
+ * A store that reads as empty and is made when its header is written, which comes before everything else that is written. What
+ * fails before leaves nothing behind.
+ */
+function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
+  let store = createMemoryStore();
+  let isMade = false;
+  let closed = false;
+  /** One at a time: two headers at once would make two stores. */
+  let making: Promise<void> = Promise.resolve();
+
+  async function makeOnce(): Promise<void> {
+    if (isMade || closed) return;
+    store = await make();
+    isMade = true;
+  }
+
+  return {
+    get backend() {
+      return store.backend;
+    },
+    async writeHeader(...args) {
+      making = making.then(makeOnce, makeOnce);
+      await making;
+      return await store.writeHeader(...args);
+    },
+    layout: () => store.layout(),
+    upgrade: (...args) => store.upgrade(...args),
+    readHeader: () => store.readHeader(),
+    get: (name) => store.get(name),
+    find: (id) => store.find(id),
+    history: (id) => store.history(id),
+    ids: (page) => store.ids(page),
+    list: (filter) => store.list(filter),
+    put: (...args) => store.put(...args),
+    rewrite: (...args) => store.rewrite(...args),
+    reseal: (...args) => store.reseal(...args),
+    delete: (...args) => store.delete(...args),
+    purge: (...ids) => store.purge(...ids),
+    purgeDeleted: (before) => store.purgeDeleted(before),
+    readAnchor: (name) => store.readAnchor(name),
+    writeAnchor: (...args) => store.writeAnchor(...args),
+    async close() {
+      closed = true;
+      await store.close();
+    },
+  };
+}
+
+/** The error where a store is needed that was made before. */
+export function noStoreYet(folder: string): AutokestraError {
+  return storeUnavailable(
+    folder,
+    "there is none yet",
+    "It is made with the first secret: `autokestra secrets set NAME`.",
+  );
 }

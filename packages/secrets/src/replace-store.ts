@@ -1,15 +1,22 @@
 import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { moveFile } from "@autokestra/private-files";
+import { draftPath, makePrivateFolder, moveFile, sweepDeadDrafts } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import { readBackendRecord, recordOf, rememberBackend, writeBackendRecord } from "./backend-record.ts";
-import { type Backend, STORE_FILES } from "./store-backend.ts";
+import {
+  type Backend,
+  readBackendRecord,
+  recordOf,
+  rememberBackend,
+  STORE_FILES,
+  toStoreError,
+  writeBackendRecord,
+} from "./drivers.ts";
 
 /** What SQLite leaves beside a database: of another one, they would be read as changes to the new one. */
 const COMPANIONS = ["-wal", "-shm", "-journal"];
 
 /** A store to put in the place of another one. */
-export interface Replacement {
+interface Replacement {
   readonly folder: string;
   /** The backend of the store that is there, be it damaged or gone. */
   readonly current: Backend;
@@ -81,5 +88,24 @@ function ifThere(work: () => void): boolean {
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
     throw error;
+  }
+}
+
+/**
+ * Lets `work` build a store in a folder of its own inside the folder of a store, and removes that folder afterwards; those of
+ * processes that were killed, too.
+ *
+ * @throws what `work` throws; AutokestraError `STORE_UNAVAILABLE` for an error of the file system
+ */
+export async function withDraftFolder<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
+  const draft = draftPath(join(folder, "store"));
+  try {
+    sweepDeadDrafts(folder);
+    makePrivateFolder(draft);
+    return await work(draft);
+  } catch (error) {
+    throw toStoreError(error, folder);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
   }
 }

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { createMemoryStore, createSecretService, type SecretService } from "@autokestra/secrets-core";
 import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { examineRecords } from "../src/examine-records.ts";
+import { replaceDataKey } from "../src/data-key.ts";
 import { backUpStore, diagnose, keyOptions, migrateStore, restoreBackup, rotateKeys } from "../src/index.ts";
-import { replaceDataKey } from "../src/replace-data-key.ts";
+import { examineRecords } from "../src/records.ts";
 import {
   apiKey,
   copyPlace,

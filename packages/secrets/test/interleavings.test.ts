@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { diagnose, type Installation, openInstallation, rotateKeys, type SecretsOptions } from "../src/index.ts";
-import { rotateOpened } from "../src/rotate-keys.ts";
+import { rotateOpened } from "../src/rotate.ts";
 import { inEveryOrder } from "./interleaving.ts";
 
 let root: string;

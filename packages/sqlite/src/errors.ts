@@ -1,4 +1,5 @@
-import { systemReason } from "@autokestra/private-files";
+import { closeSync, openSync, rmSync } from "node:fs";
+import { draftPath, systemReason } from "@autokestra/private-files";
 import { AutokestraError, errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
 
 /** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
@@ -45,4 +46,20 @@ export function sqliteReason(error: unknown): string {
 
 function primaryCode(error: unknown): string {
   return errorCode(error).split("_", 2).join("_");
+}
+
+/**
+ * Why a database that is there cannot be opened or written, with a code: `disk is full (SQLITE_FULL)`. Where SQLite only says that
+ * it cannot open a file, it mostly is its `-shm` that cannot be made: the system says why.
+ */
+export function whyNotOpened(error: unknown, path: string): string {
+  if (errorCode(error) !== "SQLITE_CANTOPEN") return sqliteReason(error);
+  const probe = draftPath(path);
+  try {
+    closeSync(openSync(probe, "wx", 0o600));
+    rmSync(probe);
+  } catch (reason) {
+    return ["EACCES", "EPERM", "EROFS"].includes(errorCode(reason)) ? READ_ONLY : sqliteReason(reason);
+  }
+  return sqliteReason(error);
 }

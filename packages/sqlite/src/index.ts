@@ -3,13 +3,20 @@
  *
  * @module
  */
-export { backupDatabase } from "./backup.ts";
-export { checkDatabaseFile } from "./database-file.ts";
-export { emptyDatabase } from "./empty-database.ts";
-export { READ_ONLY, sqliteReason, toStoreError } from "./errors.ts";
-export { readSqliteFacts, type SqliteFacts } from "./facts.ts";
-export { type Database, inMemory, isSqliteMissing, loadSqlite, type SqliteLibrary, type Statement } from "./library.ts";
+
+export { READ_ONLY, sqliteReason, toStoreError, whyNotOpened } from "./errors.ts";
+export { backupDatabase, checkDatabaseFile } from "./files.ts";
+export {
+  type Database,
+  emptyDatabase,
+  inMemory,
+  isSqliteMissing,
+  loadSqlite,
+  readSqliteFacts,
+  type SqliteFacts,
+  type SqliteLibrary,
+  type Statement,
+  whyNoDatabase,
+} from "./library.ts";
 export { isBusy, pause, retryWhileBusy } from "./retry.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";
-export { whyNoDatabase } from "./why-no-database.ts";
-export { whyNotOpened } from "./why-not-opened.ts";

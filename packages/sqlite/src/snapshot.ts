@@ -1,9 +1,8 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
-import { READ_ONLY } from "./errors.ts";
+import { READ_ONLY, whyNotOpened } from "./errors.ts";
 import type { Database } from "./library.ts";
 import { inMemory, type SqliteLibrary } from "./library.ts";
-import { whyNotOpened } from "./why-not-opened.ts";
 
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {

@@ -1,11 +1,9 @@
-import { type Action, describeIssues, type z } from "@autokestra/plugin-sdk";
+import { type Action, describeIssues, z } from "@autokestra/plugin-sdk";
 import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
 import { didYouMean } from "../nearest-name.ts";
-import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
-import { NO_TYPE } from "../workflow/repair.ts";
 import type { YamlPath } from "../workflow/yaml-document.ts";
-import { type InputSchema, inputSchemaOf, keysAt } from "./input-schema.ts";
 
 /** Tasks whose action no plugin has. */
 export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): WorkflowProblem[] {
@@ -97,5 +95,50 @@ function toErrors(issue: z.core.$ZodIssue, task: string, schema: InputSchema | n
     const message = `Task '${task}' has an invalid input: ${describeIssues([{ ...issue, keys: [key] }])}`;
     const hint = didYouMean(key, keysAt(schema, path));
     return { error: new AutokestraError("WORKFLOW_INVALID", message, { hint }), path: [...path, key] };
+  });
+}
+
+/** The inputs of an action as JSON Schema, as far as we look at it. */
+interface InputSchema {
+  readonly properties?: Readonly<Record<string, InputSchema>>;
+  readonly additionalProperties?: InputSchema | boolean;
+  readonly items?: InputSchema | boolean;
+  readonly anyOf?: readonly InputSchema[];
+  /** From `.meta({ secret: true })`. */
+  readonly secret?: unknown;
+}
+
+/** The inputs that an action takes; null where its schema cannot be described. */
+export function inputSchemaOf({ input }: Action): InputSchema | null {
+  try {
+    return z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as InputSchema;
+  } catch {
+    return null;
+  }
+}
+
+/** The keys that may stand in the object at a path. */
+function keysAt(schema: InputSchema | null, path: YamlPath): readonly string[] {
+  return schemasAt(schema, path).flatMap(({ properties = {} }) => Object.keys(properties));
+}
+
+/** Whether the action says that the value at a path is secret: the value itself, or something around it. */
+export function isMarkedSecret(schema: InputSchema | null, path: YamlPath): boolean {
+  return [...path.keys(), path.length].some((length) =>
+    schemasAt(schema, path.slice(0, length)).some(({ secret }) => secret === true),
+  );
+}
+
+function schemasAt(schema: InputSchema | null, [key, ...rest]: YamlPath): InputSchema[] {
+  if (schema === null) return [];
+  const branches = [schema, ...(schema.anyOf ?? [])];
+  if (key === undefined) return branches;
+  return branches.flatMap(({ properties = {}, additionalProperties, items }) => {
+    const next = Object.hasOwn(properties, key)
+      ? properties[key]
+      : typeof key === "number"
+        ? items
+        : additionalProperties;
+    return typeof next === "object" ? schemasAt(next, rest) : [];
   });
 }

@@ -1,14 +1,12 @@
 import { corePlugins } from "@autokestra/plugins-core";
 import { AutokestraError, type ErrorCode, type SecretScope } from "@autokestra/secrets-core";
 import { createSecretResolver } from "@autokestra/secrets-resolver";
-import { checkAdvice } from "../workflow/check-advice.ts";
-import { respelledNumbers } from "../workflow/check-numbers.ts";
+import { checkAdvice } from "../workflow/advice.ts";
+import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import { formatProblem, type Problem } from "../workflow/problem.ts";
-import { createActionTable } from "./action-table.ts";
-import { checkActionInputs, findUnknownActions } from "./check-actions.ts";
-import { inputSchemaOf, isMarkedSecret } from "./input-schema.ts";
-import { fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
+import { checkActionInputs, findUnknownActions, inputSchemaOf, isMarkedSecret } from "./check-actions.ts";
+import { createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 
 /** `plugins` default to the core plugins. */
 export type CheckOptions = Pick<PrepareOptions, "sources"> & Partial<Pick<PrepareOptions, "plugins">>;

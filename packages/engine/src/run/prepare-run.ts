@@ -1,13 +1,12 @@
 import type { Action, Plugin } from "@autokestra/plugin-sdk";
 import { AutokestraError, type SecretScope, type SecretSource } from "@autokestra/secrets-core";
 import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
-import { inputsAsText, respelledNumbers } from "../workflow/check-numbers.ts";
+import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import type { Task } from "../workflow/workflow.ts";
-import { createActionTable } from "./action-table.ts";
 import { findUnknownActions } from "./check-actions.ts";
-import { refuseRespelled } from "./run-inputs.ts";
+import { refuseRespelled } from "./inputs.ts";
 
 /** A task with the action it calls. */
 export interface ReadyTask extends Task {
@@ -91,4 +90,41 @@ export function findExpired(scope: SecretScope): Problem[] {
           },
         ],
   );
+}
+
+/**
+ * All actions of these plugins, by type. The same plugin twice counts once.
+ *
+ * @throws AutokestraError `USAGE` where two plugins have one name, or one action: the later would win unnoticed
+ */
+export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<string, Action> {
+  const distinct = new Set(plugins);
+  const owners = new Map<string, Plugin>();
+  const table = new Map<string, Action>();
+  for (const plugin of distinct) {
+    for (const [type, action] of plugin.actions) {
+      const owner = owners.get(type);
+      if (owner !== undefined) throw conflict(`The action '${type}' is in two plugins`, owner, plugin);
+      owners.set(type, plugin);
+      table.set(type, action);
+    }
+  }
+  const named = new Map<string, Plugin>();
+  for (const plugin of distinct) {
+    const twin = named.get(plugin.name);
+    if (twin !== undefined) throw conflict(`Two plugins are named '${plugin.name}'`, twin, plugin);
+    named.set(plugin.name, plugin);
+  }
+  return table;
+}
+
+function conflict(message: string, one: Plugin, other: Plugin): AutokestraError {
+  return new AutokestraError("USAGE", `${message}: ${describe(one)} and ${describe(other)}`, {
+    hint: "Give one of them another name, or leave it out.",
+  });
+}
+
+/** Two plugins of one name differ by their actions only. */
+function describe({ name, actions }: Plugin): string {
+  return `${name} (${[...actions.keys()].join(", ")})`;
 }

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { MaskCount } from "@autokestra/secrets-core";
 import { createMasker, type Masker } from "@autokestra/secrets-masker";
 import { InterceptedStream, type Route } from "./intercepted-stream.ts";
-import { addCounts } from "./mask-counts.ts";
 import type { MaskedValue } from "./secret-values.ts";
+import { addCounts } from "./secret-values.ts";
 
 /** Where a process prints. */
 export type PrintStream = "stdout" | "stderr";

@@ -4,12 +4,12 @@ import type { RunFinished, RunSink } from "@autokestra/runs";
 import { takeKeyVariable } from "@autokestra/secrets/internal";
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import { readInputs, secretInputValues } from "./inputs.ts";
+import { createRunMasks } from "./masks.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openRunOutput, type RunOutput } from "./process-output.ts";
-import { readInputs, secretInputValues } from "./run-inputs.ts";
-import { createRunMasks } from "./run-masks.ts";
+import { WorkflowRun } from "./run.ts";
 import { secretValues } from "./secret-values.ts";
-import { WorkflowRun } from "./workflow-run.ts";
 
 export interface RunOptions {
   /** Where secrets are looked for, in this order. */

@@ -1,4 +1,11 @@
-import { type FieldValue, type ResolvedSecret, type SecretFields, secrecyOf } from "@autokestra/secrets-core";
+import {
+  type FieldValue,
+  type MaskCount,
+  type ResolvedSecret,
+  type SecretFields,
+  secrecyOf,
+} from "@autokestra/secrets-core";
+import { EVERY } from "../workflow/workflow.ts";
 
 /** A text to mask, and what reports call it. */
 export interface MaskedValue {
@@ -53,4 +60,98 @@ function encodeURIComponentSafely(text: string): string {
 
 function encodeForm(text: string): string {
   return new URLSearchParams([["", text]]).toString().slice(1);
+}
+
+/**
+ * The texts in a value that is secret as a whole: of an object, a list or a map its leaves, of bytes their text, base64 and hex.
+ * True, false, null and what has no text give none.
+ */
+export function secretTexts(value: unknown): string[] {
+  const texts: string[] = [];
+  const seen = new Set<object>();
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const item = open.pop();
+    if (typeof item === "string" || typeof item === "number" || typeof item === "bigint") texts.push(String(item));
+    if (typeof item !== "object" || item === null || seen.has(item)) continue;
+    seen.add(item);
+    const bytes = toBytes(item);
+    if (bytes !== null) texts.push(...textsOfBytes(bytes));
+    else open.push(...Object.values(openObject(item)));
+  }
+  return texts.filter((text) => text !== "");
+}
+
+/** What is in an object, by key: as JSON would show it, and of a map and a set what they hold. */
+function openObject(item: object): object {
+  if (item instanceof Map) return Object.fromEntries(item);
+  if (item instanceof Set) return [...item];
+  if (item instanceof Error) return Object.assign({}, item, { message: item.message, cause: item.cause });
+  if (!("toJSON" in item) || typeof item.toJSON !== "function") return item;
+  const json: unknown = item.toJSON();
+  return typeof json === "object" && json !== null ? json : [json];
+}
+
+function toBytes(item: object): Buffer | null {
+  return ArrayBuffer.isView(item) ? Buffer.from(item.buffer, item.byteOffset, item.byteLength) : bufferFromJson(item);
+}
+
+/** The bytes of a Buffer as JSON has it, `{ type: "Buffer", data: [1, 2] }`; null for anything else. */
+export function bufferFromJson(item: unknown): Buffer | null {
+  if (typeof item !== "object" || item === null) return null;
+  const { type, data }: { type?: unknown; data?: unknown } = item;
+  return type === "Buffer" && Array.isArray(data) ? Buffer.from(data.map(Number)) : null;
+}
+
+function textsOfBytes(bytes: Buffer): string[] {
+  return [bytes.toString(), bytes.toString("base64"), bytes.toString("hex")];
+}
+
+/** What was found in an output behind one path. */
+interface SecretOutput {
+  readonly path: string;
+  /** False where the output has nothing there. */
+  readonly isThere: boolean;
+  readonly texts: readonly string[];
+}
+
+/** What an output has behind these paths. Of an output that is one value itself, `*` is that value. */
+export function findSecretOutputs(paths: readonly string[], output: unknown): SecretOutput[] {
+  return paths.map((path) => {
+    const found = isObject(output) ? follow(path.split("."), output) : { isThere: path === EVERY, values: [output] };
+    return { path, isThere: found.isThere, texts: found.isThere ? found.values.flatMap(secretTexts) : [] };
+  });
+}
+
+/** An empty list behind a `*` is there, with nothing in it. */
+function follow(segments: readonly string[], output: unknown): { isThere: boolean; values: unknown[] } {
+  let values = [output];
+  for (const segment of segments) {
+    const parts = values.filter(isObject).map(openObject);
+    if (segment === EVERY && parts.length > 0 && parts.every((part) => Object.keys(part).length === 0)) {
+      return { isThere: true, values: [] };
+    }
+    values = parts.flatMap((part) =>
+      segment === EVERY ? Object.values(part) : Object.hasOwn(part, segment) ? [Reflect.get(part, segment)] : [],
+    );
+  }
+  return { isThere: values.length > 0, values };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+type Counts = Readonly<Record<string, MaskCount>>;
+
+/** What two maskers have counted, together. */
+export function addCounts(one: Counts, other: Counts): Record<string, MaskCount> {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+  return Object.fromEntries(
+    names.map((name) => {
+      const counts = [one, other].flatMap((source) => (Object.hasOwn(source, name) ? (source[name] ?? []) : []));
+      const variants = new Set(counts.flatMap((count) => count.variants));
+      return [name, { count: counts.reduce((sum, { count }) => sum + count, 0), variants: [...variants] }];
+    }),
+  );
 }

@@ -1,17 +1,16 @@
 import type { MaskFunction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import { plural } from "@autokestra/secrets-core";
-import { maskCutText } from "./cut-values.ts";
-import type { MaskedExit } from "./masked-exit.ts";
+import type { RunMasks } from "./masks.ts";
 import type { ReadyTask } from "./prepare-run.ts";
 import type { RunOutput } from "./process-output.ts";
-import type { RunJournal } from "./run-journal.ts";
-import type { RunMasks } from "./run-masks.ts";
-import { findSecretOutputs } from "./secret-outputs.ts";
-import { secretTexts } from "./secret-texts.ts";
+import type { MaskedExit } from "./redacting-sink.ts";
+import { maskCutText } from "./redacting-sink.ts";
+import type { RunJournal } from "./run-log.ts";
+import { findSecretOutputs, secretTexts } from "./secret-values.ts";
 import type { TaskFailure } from "./task-failure.ts";
-import { createLineLog, createTaskPrinter, type LineLog } from "./task-printer.ts";
-import { withholdMessage } from "./withheld-error.ts";
+import { withholdMessage } from "./task-failure.ts";
+import { createLineLog, createTaskPrinter, type LineLog } from "./task-output.ts";
 
 /** What one attempt may show. */
 export interface AttemptDisclosure {

@@ -18,8 +18,8 @@ export interface TaskFailure {
 }
 
 /** The code of an error that has none of its own. */
-export const DEFAULT_CODE = "TASK_FAILED";
-const CODE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+const DEFAULT_CODE = "TASK_FAILED";
+const ERROR_CODE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 const NAME = /^[\w$.-]{1,100}$/;
 
 /** Fails an attempt for a reason that is the engine's and not the action's. Not retried unless it says so. */
@@ -71,7 +71,7 @@ function readStatus(thrown: unknown): number | undefined {
 
 function readCode(thrown: unknown): string | undefined {
   const code = read(thrown, "code");
-  return typeof code === "string" && CODE.test(code) ? code : undefined;
+  return typeof code === "string" && ERROR_CODE.test(code) ? code : undefined;
 }
 
 function readMessage(thrown: unknown): string {
@@ -106,4 +106,21 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
   } catch {
     return false;
   }
+}
+
+const CLASS_NAME = /^[A-Z][A-Za-z]{0,39}$/;
+const UPPER_CASE_CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
+
+/**
+ * A failure without its message. The action has secrets in its output and has failed before that was there: nobody knows what in the
+ * message is secret. What our own errors say is known.
+ */
+export function withholdMessage(failure: TaskFailure): TaskFailure {
+  if (failure.isOurs) return failure;
+  const name = CLASS_NAME.test(failure.name) ? failure.name : "Error";
+  const code = UPPER_CASE_CODE.test(failure.code) ? failure.code : DEFAULT_CODE;
+  const status = failure.status === undefined ? [] : [`status ${failure.status}`];
+  const what = [...(code === DEFAULT_CODE ? [] : [code]), ...status].join(", ") || name;
+  const why = "the message is not shown, for without the task's output nobody knows what in it is secret";
+  return { ...failure, name, code, message: `${what}: ${why}` };
 }

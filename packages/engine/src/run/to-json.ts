@@ -1,4 +1,4 @@
-import { bufferFromJson } from "./secret-texts.ts";
+import { bufferFromJson } from "./secret-values.ts";
 import { EngineFailure, isInstance } from "./task-failure.ts";
 
 /**

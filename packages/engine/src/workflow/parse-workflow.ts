@@ -2,17 +2,20 @@ import { createReadStream } from "node:fs";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import type { z } from "zod";
 import { didYouMean } from "../nearest-name.ts";
-import { checkDefaults } from "./check-defaults.ts";
-import { lostNumbers } from "./check-numbers.ts";
-import { checkReferences } from "./check-references.ts";
-import { QUOTES, type RespelledValue } from "./check-yaml-nodes.ts";
-import type { Position } from "./code-frame.ts";
-import { findReferences, type Occurrence } from "./find-references.ts";
-import { invalidWorkflow, MAX_PROBLEMS, WorkflowError, type WorkflowProblem } from "./problem.ts";
-import { repair } from "./repair.ts";
+import { checkDefaults, lostNumbers } from "./check-values.ts";
+import { invalidWorkflow, MAX_PROBLEMS, type Position, WorkflowError, type WorkflowProblem } from "./problem.ts";
+import { checkReferences, findReferences, type Occurrence } from "./references.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
-import { MAX_BYTES, type Mark, parseYaml, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+import {
+  MAX_BYTES,
+  type Mark,
+  parseYaml,
+  QUOTES,
+  type RespelledValue,
+  type YamlDocument,
+  type YamlPath,
+} from "./yaml-document.ts";
 
 /** A workflow that has passed every check that needs no secret. */
 export interface ParsedWorkflow {
@@ -72,7 +75,7 @@ export function parseWorkflow(source: string, path: string): ParsedWorkflow {
 }
 
 /** A workflow as far as it can be read, and what is wrong with it. */
-export interface ReadWorkflow {
+interface ReadWorkflow {
   /** Without the parts that do not have the shape of one; null where nothing is left. */
   readonly parsed: ParsedWorkflow | null;
   readonly problems: readonly WorkflowProblem[];
@@ -196,4 +199,53 @@ function article(expected: string): string {
 
 function inside(path: YamlPath): string {
   return path.length === 0 ? "" : ` in '${path.join(".")}'`;
+}
+
+/** The type of a task that has none, so that the rest of it can be checked. */
+export const NO_TYPE = "no/type.given";
+
+/**
+ * The data of a workflow without what its schema refuses, so that a check finds in one go what is wrong with the rest. A task keeps its
+ * index.
+ */
+function repair(data: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy: unknown = structuredClone(data);
+  for (const { code, path, ...issue } of issues) {
+    if (code === "unrecognized_keys" && "keys" in issue) for (const key of issue.keys) remove(copy, [...path, key]);
+    else if (path[0] === "trigger" || path[2] === "retry") remove(copy, path.slice(0, path[0] === "trigger" ? 1 : 3));
+    else remove(copy, path);
+  }
+  if (!isMap(copy)) return copy;
+  const { tasks, inputs, secrets } = copy;
+  return {
+    apiVersion: "v1",
+    id: "none",
+    ...copy,
+    ...(Array.isArray(tasks) ? { tasks: tasks.map(repairTask) } : {}),
+    ...(Array.isArray(secrets) ? { secrets: secrets.filter((name) => name !== undefined) } : {}),
+    ...(isMap(inputs) ? { inputs: Object.fromEntries(Object.entries(inputs).map(repairInput)) } : {}),
+  };
+}
+
+function repairInput([name, input]: [string, unknown]): [string, unknown] {
+  return [name, isMap(input) ? { type: "json", ...input } : { type: "json" }];
+}
+
+function repairTask(task: unknown, index: number): unknown {
+  const { needs, ...known } = isMap(task) ? task : {};
+  const given = Array.isArray(needs) ? { needs: needs.filter((need) => need !== undefined) } : {};
+  return { id: `task-${index}`, type: NO_TYPE, ...known, ...given };
+}
+
+function remove(data: unknown, path: readonly PropertyKey[]): void {
+  const [key, ...rest] = path;
+  if (key === undefined || typeof data !== "object" || data === null) return;
+  if (rest.length > 0) remove(Reflect.get(data, key), rest);
+  // The others in a list keep their index.
+  else if (Array.isArray(data)) Reflect.set(data, key, undefined);
+  else Reflect.deleteProperty(data, key);
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 import { isIdentifier } from "@autokestra/secrets-core";
 import { Cron } from "croner";
 import { z } from "zod";
-import { isOutputPath } from "./output-path.ts";
 
 /** A workflow, as its file says it. */
 export interface Workflow {
@@ -168,4 +167,12 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (first === "tasks" && third === "retry") return Object.keys(schemas.retry.shape);
   if (first === "tasks" && third === undefined) return Object.keys(task.shape);
   return [];
+}
+
+/** Stands for every key of an object and every item of a list. */
+export const EVERY = "*";
+
+/** True for keys, positions in lists and `*`, with dots between them: `body.items.*.token`. */
+function isOutputPath(path: string): boolean {
+  return path.split(".").every((segment) => segment === EVERY || isIdentifier(segment));
 }

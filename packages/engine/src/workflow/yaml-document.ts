@@ -1,8 +1,19 @@
+import { keepsValue } from "@autokestra/secrets/internal";
 import { quoteText } from "@autokestra/secrets-core";
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { type CheckedNodes, checkYamlNodes, type RespelledValue } from "./check-yaml-nodes.ts";
-import type { Position } from "./code-frame.ts";
-import { invalidWorkflow, MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+} from "yaml";
+import { invalidWorkflow, MAX_PROBLEMS, type Position, type WorkflowProblem } from "./problem.ts";
 
 /** Larger files are refused unread: the parser needs a second for half of this. */
 export const MAX_BYTES: number = 1024 * 1024;
@@ -94,4 +105,105 @@ function offsets(text: string, mark: string): number[] {
   const found: number[] = [];
   for (let at = text.indexOf(mark); at !== -1; at = text.indexOf(mark, at + mark.length)) found.push(at);
   return found;
+}
+
+const MAX_DEPTH = 100;
+/** What to do about a value that would read differently. */
+export const QUOTES = "Put it in quotes.";
+/** With every alias counted as what it stands for. */
+const MAX_NODES = 100_000;
+const RESERVED_KEYS = new Set(["__proto__", "prototype", "constructor"]);
+
+/** A number, or true or false, that would read differently as text: `01234`, `1.10`, `1e3`, `True`. */
+export interface RespelledValue {
+  readonly path: readonly (string | number)[];
+  readonly position: Position | undefined;
+  /** False where digits are lost even as a number. */
+  readonly keepsValue: boolean;
+}
+
+interface CheckedNodes {
+  readonly problems: readonly WorkflowProblem[];
+  readonly respelled: readonly RespelledValue[];
+}
+
+/** Refuses what the parser accepts and a workflow has no use for. Stops at the first. */
+function checkYamlNodes(document: Document.Parsed, position: (start: number, end: number) => Position): CheckedNodes {
+  const problems: WorkflowProblem[] = [];
+  const respelled: RespelledValue[] = [];
+  /** Where `visit` is. */
+  const path: (string | number)[] = [];
+  /** The parser itself looks for an anchor in the whole document, for each alias. */
+  const anchors = new Map<string, Node>();
+  let nodes = 0;
+
+  function refuse(message: string, node: unknown, hint?: string): void {
+    const range = isNode(node) ? node.range : undefined;
+    problems.push(invalidWorkflow(message, range ? position(range[0], range[1]) : undefined, hint));
+  }
+
+  function visitItem(key: string | number, node: unknown, depth: number, inAlias: boolean): void {
+    path.push(key);
+    visit(node, depth, inAlias);
+    path.pop();
+  }
+
+  function visit(node: unknown, depth: number, inAlias: boolean): void {
+    nodes += 1;
+    if (problems.length > 0) return;
+    if (nodes > MAX_NODES) refuse(`The file has more than ${MAX_NODES} values`, node);
+    else if (isAlias(node)) {
+      const target = anchors.get(node.source);
+      if (target === undefined) refuse(`There is nothing that the alias ${quoteText(node.source)} stands for`, node);
+      else if (inAlias) refuse("An alias may not stand inside what another alias stands for", node);
+      else visit(target, depth, true);
+    } else if (isNode(node)) visitNode(node, depth, inAlias);
+  }
+
+  function visitNode(node: Node, depth: number, inAlias: boolean): void {
+    if ("tag" in node && typeof node.tag === "string")
+      refuse(`Tags such as ${quoteText(node.tag)} are not supported`, node);
+    if ("anchor" in node && typeof node.anchor === "string") anchors.set(node.anchor, node);
+    if (isScalar(node) && isRespelled(node)) {
+      const { value, source, range } = node;
+      const keeps = typeof value !== "number" || keepsValue(source, value);
+      respelled.push({
+        path: [...path],
+        position: range ? position(range[0], range[1]) : undefined,
+        keepsValue: keeps,
+      });
+    }
+    if (!isMap(node) && !isSeq(node)) return;
+    if (depth > MAX_DEPTH) refuse(`The file is nested more than ${MAX_DEPTH} levels deep`, node);
+    const keys = new Set<string>();
+    for (const [index, item] of node.items.entries()) {
+      if (isPair(item)) visitItem(checkKey(item.key, keys), item.value, depth + 1, inAlias);
+      else visitItem(index, item, depth + 1, inAlias);
+    }
+  }
+
+  function checkKey(key: unknown, keys: Set<string>): string {
+    if (!isScalar(key)) {
+      const hint = isMap(key) ? 'Is it a reference? Then write it in quotes: "{{ … }}".' : undefined;
+      refuse("A key must be a word", key, hint);
+      return "";
+    }
+    const text = String(key.value);
+    if (key.value === null || isRespelled(key))
+      refuse("A key is text, and this one would read differently", key, QUOTES);
+    if (keys.has(text)) refuse(`The key '${quoteText(text)}' stands here twice`, key);
+    if (text === "<<") refuse("Merge keys (<<) are not supported", key);
+    if (RESERVED_KEYS.has(text)) refuse(`The key ${text} is reserved`, key);
+    if (text.includes("{{")) refuse("A reference may stand in values only, not in keys", key);
+    keys.add(text);
+    return text;
+  }
+
+  visit(document.contents, 0, false);
+  return { problems, respelled };
+}
+
+function isRespelled(node: Scalar): node is Scalar<number | boolean> & { source: string } {
+  const { value, source } = node;
+  return source !== undefined && (typeof value === "number" || typeof value === "boolean") && String(value) !== source;
 }

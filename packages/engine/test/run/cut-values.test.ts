@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
 import { createMasker } from "@autokestra/secrets-masker";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { maskCutText } from "../../src/run/cut-values.ts";
+import { maskCutText } from "../../src/run/redacting-sink.ts";
 import { logged, tryRun } from "./try-run.ts";
 
 const OTHER = 'oTh3r-"k3y"-Zz/81+22 with blanks';

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { defineAction, PluginInputError, TaskError, z } from "@autokestra/plugin-sdk";
 import type { RunEvent } from "@autokestra/runs";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { planNextAttempt } from "../../src/run/retry-policy.ts";
+import { planNextAttempt } from "../../src/run/task-attempt.ts";
 import { describeThrown } from "../../src/run/task-failure.ts";
 import type { RetryReason } from "../../src/workflow/workflow.ts";
 import { type Outcome, tryRun } from "./try-run.ts";

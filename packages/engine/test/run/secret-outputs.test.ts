@@ -1,7 +1,7 @@
 import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
 import { describe, expect, it } from "vitest";
 import { parseWorkflow, WorkflowError } from "../../src/index.ts";
-import { findSecretOutputs } from "../../src/run/secret-outputs.ts";
+import { findSecretOutputs } from "../../src/run/secret-values.ts";
 import { logged, tryRun, warned } from "./try-run.ts";
 
 const MASK = "***SECRET***";

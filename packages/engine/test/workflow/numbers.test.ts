@@ -2,8 +2,7 @@ import { corePlugins } from "@autokestra/plugins-core";
 import type { RunEvent } from "@autokestra/runs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keepsValue, readsAsWritten } from "../../../secrets/src/values/exact-number.ts";
-import { parseJson } from "../../../secrets/src/values/parse-json.ts";
+import { keepsValue, parseJson, readsAsWritten } from "../../../secrets/src/exact-json.ts";
 import { parseWorkflow, runWorkflow, WorkflowError } from "../../src/index.ts";
 import { type PreparedRun, prepareRun } from "../../src/run/prepare-run.ts";
 

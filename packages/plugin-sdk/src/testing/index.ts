@@ -3,11 +3,12 @@
  *
  * @module
  */
-export { type ActionRun, runAction } from "./run-action.ts";
 export {
+  type ActionRun,
   createTestContext,
   type LogLine,
   type MaskedLine,
+  runAction,
   type TestContext,
   type TestContextOptions,
 } from "./test-context.ts";

@@ -1,4 +1,5 @@
-import type { ActionContext, LogFunction, LogLevel } from "../action-context.ts";
+import { invokeAction } from "../invoke-action.ts";
+import type { Action, ActionContext, LogFunction, LogLevel } from "../plugin.ts";
 
 /** A log line as the action has written it. `data` is absent where none was given. */
 export interface LogLine {
@@ -46,4 +47,26 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
     task: { id: "task", type: "test/plugin.action", attempt: 1, ...options.task },
     execution: { id: "execution", workflow: "workflow", ...options.execution },
   };
+}
+
+/** What a run has given. */
+export interface ActionRun<Output> {
+  readonly output: Output;
+  readonly lines: readonly LogLine[];
+}
+
+/**
+ * Runs an action as the engine does, with both checks. To see the log lines of a run that fails, use `createTestContext` and
+ * `invokeAction`.
+ *
+ * @throws as `invokeAction`
+ */
+export async function runAction<Output>(
+  action: Action<unknown, Output>,
+  input: unknown,
+  options?: TestContextOptions,
+): Promise<ActionRun<Output>> {
+  const context = createTestContext(options);
+  const output = await invokeAction(action, input, context);
+  return { output, lines: context.lines };
 }

@@ -1,12 +1,11 @@
 import { z } from "@autokestra/plugin-sdk";
-import { authorizationSchema } from "./authorization.ts";
-import type { Hop } from "./hop.ts";
+import type { StatusRules } from "./http-failure.ts";
 import type { FollowRedirects } from "./next-hop.ts";
 import { encodeBody } from "./request-body.ts";
-import { headersSchema } from "./request-headers.ts";
+import { authorizationSchema, headersSchema } from "./request-headers.ts";
+import type { Hop } from "./request-url.ts";
 import { addQuery, parametersSchema, urlSchema } from "./request-url.ts";
 import type { ResponseFormat } from "./response-body.ts";
-import type { StatusRules } from "./status-failure.ts";
 
 /** The input of `core/http.request` once it is checked: ready to be sent. */
 export interface HttpRequest extends StatusRules {

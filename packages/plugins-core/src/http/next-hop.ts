@@ -1,5 +1,5 @@
-import type { Hop } from "./hop.ts";
 import { HttpFailure } from "./http-failure.ts";
+import type { Hop } from "./request-url.ts";
 import { writtenOrigin } from "./request-url.ts";
 
 /** Which redirects are followed. An origin is scheme, host and port: from https to http is another one. */

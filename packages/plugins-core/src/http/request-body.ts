@@ -1,8 +1,7 @@
 import type { z } from "@autokestra/plugin-sdk";
 import { toJsonText } from "../text-or-json.ts";
-import { charsetOf, FORM_TYPE, mediaTypeOf } from "./content-type.ts";
-import { isWellFormed, WELL_FORMED } from "./named-values.ts";
-import { parametersSchema } from "./request-url.ts";
+import { charsetOf, FORM_TYPE, mediaTypeOf } from "./json.ts";
+import { isWellFormed, parametersSchema, WELL_FORMED } from "./request-url.ts";
 
 /** What a workflow gives for the body of a request. */
 export interface BodyInput {

@@ -1,9 +1,10 @@
 import { z } from "@autokestra/plugin-sdk";
-import type { Hop } from "./hop.ts";
-import { isWellFormed, namedValues, WELL_FORMED } from "./named-values.ts";
 
-const text = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
-const scalars = [text, z.number(), z.boolean()] as const;
+/** What a message says of text that is not. */
+export const WELL_FORMED = "text without halves of surrogate pairs";
+
+const wellFormed = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
+const scalars = [wellFormed, z.number(), z.boolean()] as const;
 
 /** Parameters of a query or a form by name; a list gives the parameter once for each element. */
 export const parametersSchema: z.ZodType<URLSearchParams> = namedValues(
@@ -52,4 +53,32 @@ export function addQuery(url: URL, query: URLSearchParams): URL {
   result.search = [url.search.slice(1), query.toString()].filter((part) => part !== "").join("&");
   result.hash = "";
   return result;
+}
+
+/** False for text that UTF-8 cannot hold: each half of a pair would silently become U+FFFD. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** An object by names that are well-formed. One that zod leaves out without a word is refused. */
+export function namedValues<Value>(value: z.ZodType<Value>): z.ZodType<Record<string, Value>> {
+  const name = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
+  return z
+    .unknown()
+    .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), {
+      params: { expected: "no name '__proto__'" },
+    })
+    .pipe(z.record(name, value));
+}
+
+/** One request on the wire. A redirect leads from one hop to the next. */
+export interface Hop {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+  /** Without user name and password. */
+  readonly url: URL;
+  /** Scheme, host and port as they were written, for messages: a masker does not know what the URL parser makes of them. */
+  readonly origin: string;
+  /** Everything the workflow gave, auth included, by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
 }

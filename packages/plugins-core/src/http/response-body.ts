@@ -1,8 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
-import { charsetOf, mediaTypeOf } from "./content-type.ts";
 import { HttpFailure } from "./http-failure.ts";
-import { readJson } from "./read-json.ts";
+import { charsetOf, mediaTypeOf, readJson } from "./json.ts";
 
 /** How the body of a response is given: `auto` goes by its content type, and without one by its bytes. */
 export type ResponseFormat = "auto" | "json" | "text" | "base64";

@@ -1,4 +1,4 @@
-import type { HttpResponse } from "./http-response.ts";
+import type { HttpResponse } from "./response.ts";
 
 /** A value that is secret wherever it comes back, and where in the output it is. */
 export interface Credential {

@@ -1,14 +1,11 @@
+import { setMaxListeners } from "node:events";
 import { TaskError } from "@autokestra/plugin-sdk";
-import { Agent, type Dispatcher, request as send } from "undici";
-import { openDeadline } from "./deadline.ts";
-import type { Hop } from "./hop.ts";
-import { HttpFailure, type HttpFailureCode } from "./http-failure.ts";
+import { Agent, type Dispatcher, errors, request as send } from "undici";
+import { createStatusFailure, describeRequest, failsTask, HttpFailure, type HttpFailureCode } from "./http-failure.ts";
 import type { HttpRequest } from "./http-request.ts";
-import type { HttpResponse } from "./http-response.ts";
 import { nextHop } from "./next-hop.ts";
-import { readResponse } from "./read-response.ts";
-import { createStatusFailure, describeRequest, failsTask } from "./status-failure.ts";
-import { toFailure } from "./to-failure.ts";
+import type { Hop } from "./request-url.ts";
+import { type HttpResponse, readResponse, TOO_LARGE } from "./response.ts";
 
 const MAX_REDIRECTS = 10;
 
@@ -22,7 +19,7 @@ const DEFAULT_HEADERS = { accept: "*/*", "accept-encoding": "gzip, br", "user-ag
 const RETRYABLE: ReadonlySet<HttpFailureCode> = new Set(["HTTP_NETWORK", "HTTP_TIMEOUT"]);
 
 /** What the server has answered, and why that fails the task, if it does. The body of a failed response is its text, or null. */
-export interface Answer {
+interface Answer {
   readonly response: HttpResponse;
   readonly failure: TaskError | null;
 }
@@ -102,4 +99,65 @@ function describeFailure({ first }: HttpRequest, { hop, status }: Progress, fail
     retryable: RETRYABLE.has(code),
     ...(code === "HTTP_REDIRECT" || code === "HTTP_RESPONSE" ? { status } : {}),
   });
+}
+
+/** Ends a request when its time is over or the run is cancelled. Must be closed. */
+interface Deadline {
+  /** Its reason is an HttpFailure that says which of the two it was. */
+  readonly signal: AbortSignal;
+  close(): void;
+}
+
+// Not AbortSignal.timeout: its timer cannot be cleared when the request is done.
+function openDeadline(seconds: number, cancelled: AbortSignal): Deadline {
+  const controller = new AbortController();
+  // Every hop of a chain of redirects may open a socket that listens.
+  setMaxListeners(0, controller.signal);
+  const cancel = () => controller.abort(new HttpFailure("HTTP_CANCELLED", "cancelled"));
+  const expire = () => controller.abort(new HttpFailure("HTTP_TIMEOUT", `no complete response within ${seconds} s`));
+  const timer = setTimeout(expire, seconds * 1000);
+  cancelled.addEventListener("abort", cancel, { once: true });
+  if (cancelled.aborted) cancel();
+  return {
+    signal: controller.signal,
+    close() {
+      clearTimeout(timer);
+      cancelled.removeEventListener("abort", cancel);
+    },
+  };
+}
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "connection refused"],
+  ["ECONNRESET", "connection closed by the other side"],
+  ["EPIPE", "connection closed by the other side"],
+  ["UND_ERR_SOCKET", "connection closed by the other side"],
+  ["ENOTFOUND", "host not found"],
+  ["EAI_AGAIN", "host not found for now"],
+  ["EHOSTUNREACH", "host unreachable"],
+  ["ENETUNREACH", "network unreachable"],
+  ["ETIMEDOUT", "connection timed out"],
+  ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "the response is not valid HTTP"],
+  ["UND_ERR_HEADERS_OVERFLOW", "the headers of the response are too large"],
+]);
+
+const FAMILIES: readonly [RegExp, string][] = [
+  [/CERT|VERIFY/, "the certificate of the server is not trusted"],
+  [/^(EPROTO|ERR_SSL)/, "no TLS connection"],
+];
+
+/** Puts a failure into words of ours. Of a foreign error only its code is used, which names no value. */
+function toFailure(error: unknown): HttpFailure {
+  if (error instanceof HttpFailure) return error;
+  // It has no code, and it carries what the server has sent.
+  if (error instanceof errors.HTTPParserError) return networkFailure("the response is not valid HTTP");
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
+  if (!/^[A-Z0-9_]+$/.test(code)) return networkFailure("network error");
+  const words = REASONS.get(code) ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ?? "network error";
+  return networkFailure(`${words} (${code})`);
+}
+
+function networkFailure(reason: string): HttpFailure {
+  return new HttpFailure("HTTP_NETWORK", reason);
 }

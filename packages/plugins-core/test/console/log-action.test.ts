@@ -1,6 +1,6 @@
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { expect, it } from "vitest";
-import { logAction } from "../../src/console/log-action.ts";
+import { logAction } from "../../src/console.ts";
 
 it.each([
   ["text", "two\nlines", "two\nlines"],

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { excerpt } from "../../src/http/excerpt.ts";
+import { excerpt } from "../../src/http/http-failure.ts";
 
 const SECRET = "s3cr3t with spaces & signs";
 

@@ -1,7 +1,7 @@
 import { PluginInputError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { describe, expect, it } from "vitest";
-import { getAction, requestAction } from "../../src/http/http-actions.ts";
+import { getAction, requestAction } from "../../src/http/http-plugin.ts";
 import { getSchema, type HttpRequest, requestSchema } from "../../src/http/http-request.ts";
 
 const CANARY = "canary-4711";

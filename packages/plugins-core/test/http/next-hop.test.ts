@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Hop } from "../../src/http/hop.ts";
 import { HttpFailure } from "../../src/http/http-failure.ts";
 import { type FollowRedirects, nextHop } from "../../src/http/next-hop.ts";
+import type { Hop } from "../../src/http/request-url.ts";
 
 const first: Hop = {
   method: "POST",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { readJson } from "../../src/http/read-json.ts";
+import { readJson } from "../../src/http/json.ts";
 
 it.each([
   ["12345678901234567890", "12345678901234567890"],

@@ -2,7 +2,7 @@ import { PluginInputError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { requestAction } from "../../src/http/http-actions.ts";
+import { requestAction } from "../../src/http/http-plugin.ts";
 import { type HttpRequest, requestSchema } from "../../src/http/http-request.ts";
 import { startServer } from "./test-server.ts";
 

@@ -1,6 +1,6 @@
 import type { Envelope, SealedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
-import type { SecretStore } from "../secret-store.ts";
+import type { ExpectedSecret, SecretStore, SecretStoreFile } from "../secret-store.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** The part of `expect` (vitest, jest) that the contract uses. */
@@ -83,4 +83,47 @@ export async function contentOf(store: SecretStore): Promise<unknown> {
   const histories = [];
   for (const id of await store.ids()) histories.push(await store.history(id));
   return { header: await store.readHeader(), all: await store.list({ state: "all" }), histories };
+}
+
+/**
+ * Puts one secret under whatever header the store has.
+ *
+ * @param expected the secret that it follows, such as the metadata of the version before; null: it is a new one
+ */
+export async function putSecret(
+  store: SecretStore,
+  secret: SealedSecret,
+  expected: ExpectedSecret | null = null,
+): Promise<void> {
+  await store.put([{ secret, expected }], await store.readHeader());
+}
+
+/** How the contract of store files makes its stores and files. */
+export interface StoreFileOptions {
+  /** `it` of vitest, jest or node:test. */
+  readonly it: (name: string, run: () => Promise<void>) => void;
+  readonly expect: Expect;
+  /** A path where there is nothing, in a folder of its own that is there. Another one with each call. */
+  readonly newPath: () => string;
+  /** Opens the store at a path, and waits for other openings only briefly. */
+  readonly open: (path: string, options: { readonly create: boolean }) => Promise<SecretStoreFile>;
+  /** `copyFile` of node:fs/promises. */
+  readonly copy: (from: string, to: string) => Promise<void>;
+  /** `rename` of node:fs/promises. */
+  readonly move: (from: string, to: string) => Promise<void>;
+}
+
+/** What the tests of store files share. */
+export interface FileTools extends StoreFileOptions {
+  /** Runs it with an empty store, and closes that. */
+  readonly test: (name: string, run: (store: SecretStoreFile, path: string) => Promise<void>) => void;
+  /** Does some work with the store at a path, which is opened for it. */
+  readonly opened: <T>(path: string, work: (store: SecretStoreFile) => Promise<T>, create?: boolean) => Promise<T>;
+}
+
+export const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
+
+/** All that a store file tells. */
+export async function wholeContentOf(store: SecretStoreFile): Promise<unknown> {
+  return { anchors: await store.anchors(), content: await contentOf(store) };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { putSecret } from "./put-secret.ts";
+export { putSecret } from "./contract-tools.ts";
 export { sampleId, sampleSecret } from "./sample-secret.ts";
 export { type StoreContractOptions, secretStoreContract } from "./store-contract.ts";
 export { type StoreFileContractOptions, secretStoreFileContract } from "./store-file-contract.ts";

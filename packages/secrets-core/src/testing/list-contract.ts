@@ -1,7 +1,16 @@
 import type { SecretMetadata } from "../secret.ts";
 import type { SecretStore } from "../secret-store.ts";
-import { type ContractTools, DELETED, ID_A, ID_B, LATER, LEAST_ID, OTHER_ID, short } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
+import {
+  type ContractTools,
+  DELETED,
+  ID_A,
+  ID_B,
+  LATER,
+  LEAST_ID,
+  OTHER_ID,
+  putSecret,
+  short,
+} from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store lists, by filter and by page. */

@@ -10,10 +10,10 @@ import {
   ID_A,
   OTHER_ID,
   older,
+  putSecret,
   putVersions,
   refusal,
 } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
 /** A version of A that was sealed anew under another key. */

@@ -13,11 +13,11 @@ import {
   ID_B,
   OTHER_ID,
   older,
+  putSecret,
   putVersions,
   refusal,
   short,
 } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
 /** These versions of A, the newest first, encrypted anew under the next revision. */

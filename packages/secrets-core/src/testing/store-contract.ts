@@ -9,12 +9,12 @@ import {
   ID_B,
   type OpenedStore,
   OTHER_ID,
+  putSecret,
   refusal,
   short,
 } from "./contract-tools.ts";
 import { anchorContract, headerContract } from "./header-contract.ts";
 import { listContract } from "./list-contract.ts";
-import { putSecret } from "./put-secret.ts";
 import { resealContract } from "./reseal-contract.ts";
 import { rewriteContract } from "./rewrite-contract.ts";
 import { sampleSecret } from "./sample-secret.ts";

@@ -1,11 +1,26 @@
 import type { SecretName } from "../secret-name.ts";
 import type { SecretStore, SecretStoreFile } from "../secret-store.ts";
-import { A, B, contentOf, DELETED, historyOfA, ID_A, ID_B, LATER, OTHER_ID, older, short } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
+import {
+  A,
+  B,
+  contentOf,
+  DELETED,
+  type FileTools,
+  historyOfA,
+  ID_A,
+  ID_B,
+  LATER,
+  OTHER_ID,
+  older,
+  putSecret,
+  type StoreFileOptions,
+  short,
+  UNAVAILABLE,
+  wholeContentOf,
+} from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
-import { type FileTools, type StoreFileOptions, UNAVAILABLE, wholeContentOf } from "./store-file-tools.ts";
 import type { Version1Content } from "./upgrade-contract.ts";
-import { upgradeFileContract } from "./upgrade-file-contract.ts";
+import { upgradeFileContract } from "./upgrade-contract.ts";
 
 export interface StoreFileContractOptions extends StoreFileOptions {
   /** Makes a store in layout 1 at a path. Without it the tests of layout 1 are left out. */

@@ -1,4 +1,5 @@
 import type { SealedSecret } from "../secret.ts";
+import type { StoreLayout } from "../secret-store.ts";
 import {
   A,
   B,
@@ -6,16 +7,19 @@ import {
   contentOf,
   DELETED,
   type Expect,
+  type FileTools,
   ID_A,
   ID_B,
   LATER,
   type OpenedStore,
   OTHER_ID,
   older,
+  putSecret,
   refusal,
   short,
+  UNAVAILABLE,
+  wholeContentOf,
 } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store of version 1 holds. */
@@ -25,7 +29,7 @@ export interface Version1Content {
   readonly secrets: readonly SealedSecret[];
 }
 
-export interface UpgradeTools {
+interface UpgradeTools {
   readonly it: (name: string, run: () => Promise<void>) => void;
   readonly expect: Expect;
   readonly openVersion1: (content: Version1Content) => Promise<OpenedStore>;
@@ -240,5 +244,90 @@ function upgradersContract({ it, expect, openVersion1 }: Version1Tools): void {
     expect(await store.readHeader()).toBe(`by ${outcomes.indexOf(true)}`);
     for (const one of all) expect(await one.history(ID_A)).toEqual(versionsOf(ID_A, 2));
     for (const one of all) await one.close();
+  });
+}
+
+const CONTENT: Version1Content = {
+  header: "one",
+  secrets: [sampleSecret("A"), sampleSecret("A", { version: 2 }), sampleSecret("B")],
+};
+const mac = () => "c0ffee00:mac";
+
+type Make = (path: string, content: Version1Content) => Promise<void>;
+
+/** What stays of layout 1 in files. */
+export function upgradeFileContract(tools: FileTools, make: Make): void {
+  keptContract(tools, make);
+  notUpgradedContract(tools, make);
+}
+
+async function layoutAt({ opened }: FileTools, path: string): Promise<StoreLayout> {
+  return await opened(path, async (store) => await store.layout(), false);
+}
+
+async function contentAt({ opened }: FileTools, path: string): Promise<unknown> {
+  return await opened(path, wholeContentOf, false);
+}
+
+function keptContract(tools: FileTools, make: Make): void {
+  const { it, expect, newPath, opened, copy, move } = tools;
+
+  it("an upgrade keeps what was there beside it, as a store of version 1", async () => {
+    const path = newPath();
+    await make(path, CONTENT);
+    const before = await contentAt(tools, path);
+    expect(await opened(path, async (store) => await store.upgrade("two", "one", mac), false)).toBe(true);
+    expect([await layoutAt(tools, path), await layoutAt(tools, `${path}.v1.backup`)]).toEqual([2, 1]);
+    expect(await contentAt(tools, `${path}.v1.backup`)).toEqual(before);
+  });
+
+  it("an upgrade leaves a file of that name alone, and needs no second one of the same content", async () => {
+    const path = newPath();
+    await make(path, CONTENT);
+    const original = newPath();
+    await opened(path, async (store) => await store.exclusively(async () => await copy(path, original)), false);
+    const upgrade = async () => await opened(path, async (store) => await store.upgrade("two", "one", mac), false);
+    expect(await upgrade()).toBe(true);
+    await opened(path, async (store) => await store.exclusively(async () => await move(path, newPath())), false);
+    await copy(original, path);
+    expect(await upgrade()).toBe(true);
+    await expect(layoutAt(tools, `${path}.v1.2.backup`)).rejects.toMatchObject(UNAVAILABLE);
+    await opened(path, async (store) => await store.exclusively(async () => await move(path, newPath())), false);
+    await make(path, { ...CONTENT, secrets: [sampleSecret("C")] });
+    expect(await upgrade()).toBe(true);
+    expect(await layoutAt(tools, `${path}.v1.2.backup`)).toBe(1);
+    expect(await opened(`${path}.v1.2.backup`, async (store) => short(await store.list()))).toBe("C1");
+    expect(await opened(`${path}.v1.backup`, async (store) => short(await store.list()))).toBe("A2 B1");
+  });
+}
+
+function notUpgradedContract(tools: FileTools, make: Make): void {
+  const { it, expect, newPath, opened } = tools;
+
+  it("an upgrade that does not happen keeps nothing", async () => {
+    const path = newPath();
+    await make(path, CONTENT);
+    const fail = () => {
+      throw new RangeError("no mac");
+    };
+    await opened(path, async (store) => {
+      expect(await store.upgrade("two", "another", mac)).toBe(false);
+      await expect(store.upgrade("two", "one", fail)).rejects.toMatchObject({});
+    });
+    await expect(layoutAt(tools, `${path}.v1.backup`)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await layoutAt(tools, path)).toBe(1);
+  });
+
+  it("a backup of a store of version 1 is one of version 1, and nothing is loaded into it", async () => {
+    const [path, copied] = [newPath(), newPath()];
+    await make(path, CONTENT);
+    await opened(path, async (store) => {
+      await store.backup(copied);
+      await expect(store.load([[sampleSecret("C")]])).rejects.toMatchObject(UNAVAILABLE);
+      expect(await store.anchors()).toEqual([]);
+      expect(await store.exclusively(async () => short(await store.list()))).toBe("A2 B1");
+    });
+    expect([await layoutAt(tools, path), await layoutAt(tools, copied)]).toEqual([1, 1]);
+    expect(await contentAt(tools, copied)).toEqual(await contentAt(tools, path));
   });
 }

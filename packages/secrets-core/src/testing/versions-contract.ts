@@ -8,12 +8,12 @@ import {
   ID_B,
   LATER,
   OTHER_ID,
+  putSecret,
   putVersions,
   refusal,
   short,
   versionsOf,
 } from "./contract-tools.ts";
-import { putSecret } from "./put-secret.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store keeps of versions, and of what was deleted. */

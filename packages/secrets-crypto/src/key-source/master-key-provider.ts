@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { AutokestraError, type KeySearch, type MasterKey, type MasterKeyProvider } from "@autokestra/secrets-core";
-import { createKeyFile, type ReadKeyOptions, refuseKey } from "./key-file.ts";
+import { createKeyFile, type KeyContent, parseKeyText, type ReadKeyOptions, refuseKey } from "./key-file.ts";
 import {
   defaultKeyFile,
   defaultKeyFolder,
@@ -10,7 +10,6 @@ import {
   readMasterKey,
   tryReadMasterKey,
 } from "./key-folder.ts";
-import { type KeyContent, parseKeyText } from "./key-text.ts";
 import { createMasterKey, fingerprintOfKey } from "./master-key.ts";
 
 /** The variable that may hold the master key. */

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type MasterKey, type Stretching, z } from "@autokestra/secrets-core";
-import { base64Bytes } from "../base64.ts";
+import { base64Bytes } from "../encode-fields.ts";
 import { fingerprintOf, PBKDF2_ITERATIONS, stretch } from "../key-derivation.ts";
-import type { KeyContent } from "./key-text.ts";
+import type { KeyContent } from "./key-file.ts";
 import { readPrivateJson, updatePrivateJson } from "./private-json.ts";
 
 /** More would only keep the processor busy: about 1 s. */

@@ -1,7 +1,7 @@
 import { AutokestraError } from "@autokestra/secrets-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFernet, type FernetDecryptOptions } from "../../src/fernet/index.ts";
+import { createFernet, type FernetDecryptOptions } from "../../src/fernet.ts";
 import { type FernetVector, readFernetVectors } from "../vectors.ts";
 import { makeKey, makeToken } from "./make-token.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseKeyText } from "../../src/key-source/key-text.ts";
+import { parseKeyText } from "../../src/key-source/key-file.ts";
 
 const bytes = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7 + 1));
 const hex = bytes.toString("hex");

@@ -1,8 +1,7 @@
-export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./import-entry.ts";
-export type { ImportReport } from "./import-report.ts";
+export { readDotenv } from "./dotenv.ts";
+export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./entries.ts";
+export { type FernetDatabasePaths, readFernetDatabase } from "./fernet-database.ts";
+export type { ImportReport, OnConflict } from "./import-secrets.ts";
 export { type ImportOutcome, type ImportSecretsOptions, importSecrets } from "./import-secrets.ts";
-export type { OnConflict } from "./plan-import.ts";
-export { readDotenv } from "./read-dotenv.ts";
-export { type FernetDatabasePaths, readFernetDatabase } from "./read-fernet-database.ts";
-export { readJson } from "./read-json.ts";
-export { readSourceText, readTextFile } from "./read-text-file.ts";
+export { readJson } from "./json.ts";
+export { readSourceText, readTextFile } from "./text-file.ts";

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { parse as parseMotdotla } from "dotenv";
 import { describe, expect, it } from "vitest";
-import { isFailure } from "../../src/import/import-entry.ts";
-import { readDotenv } from "../../src/import/read-dotenv.ts";
+import { readDotenv } from "../../src/import/dotenv.ts";
+import { isFailure } from "../../src/import/entries.ts";
 
 /** Gives what each file makes of the variable A; undefined or null where nothing. */
 type Reader = (texts: readonly string[]) => readonly unknown[];

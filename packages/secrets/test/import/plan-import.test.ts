@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
-import { type ImportEntry, importedApiKey } from "../../src/import/import-entry.ts";
-import { reportImport } from "../../src/import/import-report.ts";
-import { type ImportOptions, type ImportPlan, planImport } from "../../src/import/plan-import.ts";
+import { type ImportEntry, importedApiKey } from "../../src/import/entries.ts";
+import { type ImportOptions, type ImportPlan, planImport, reportImport } from "../../src/import/import-secrets.ts";
 
 const CANARY = "canary-20c7";
 const stored = { SAME: { value: "same" }, OTHER: { value: "other" } };

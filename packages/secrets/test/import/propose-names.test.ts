@@ -1,6 +1,6 @@
 import { isIdentifier } from "@autokestra/secrets-core";
 import { describe, expect, it } from "vitest";
-import { proposeNames } from "../../src/import/propose-names.ts";
+import { proposeNames } from "../../src/import/entries.ts";
 
 const long = "x".repeat(300);
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type ImportEntry, type ImportFailure, isFailure } from "../../src/import/import-entry.ts";
-import { readDotenv } from "../../src/import/read-dotenv.ts";
+import { readDotenv } from "../../src/import/dotenv.ts";
+import { type ImportEntry, type ImportFailure, isFailure } from "../../src/import/entries.ts";
 
 const CANARY = "canary-91be";
 

@@ -5,9 +5,9 @@ import { isDeepStrictEqual } from "node:util";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeKey, makeToken } from "../../../secrets-crypto/test/fernet/make-token.ts";
-import { type ImportEntry, importedApiKey } from "../../src/import/import-entry.ts";
-import { type ImportPlan, planImport } from "../../src/import/plan-import.ts";
-import { readFernetDatabase } from "../../src/import/read-fernet-database.ts";
+import { type ImportEntry, importedApiKey } from "../../src/import/entries.ts";
+import { readFernetDatabase } from "../../src/import/fernet-database.ts";
+import { type ImportPlan, planImport } from "../../src/import/import-secrets.ts";
 import { openSecrets } from "../../src/index.ts";
 
 const TABLE = `CREATE TABLE secrets (id INTEGER PRIMARY KEY, name VARCHAR(255) UNIQUE, description TEXT,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { importedApiKey } from "../../src/import/import-entry.ts";
-import { readJson } from "../../src/import/read-json.ts";
+import { importedApiKey } from "../../src/import/entries.ts";
+import { readJson } from "../../src/import/json.ts";
 
 const CANARY = "canary-91be";
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readTextFile } from "../../src/import/read-text-file.ts";
+import { readTextFile } from "../../src/import/text-file.ts";
 
 let folder: string;
 let file: string;

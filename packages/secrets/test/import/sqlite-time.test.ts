@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSqliteTime } from "../../src/import/sqlite-time.ts";
+import { parseSqliteTime } from "../../src/import/fernet-database.ts";
 
 describe("parseSqliteTime", () => {
   it.each([

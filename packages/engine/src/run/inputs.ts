@@ -1,0 +1,152 @@
+import { keepsValue, parseJson } from "@autokestra/secrets/internal";
+import { AutokestraError, parseSecretName, quoteText } from "@autokestra/secrets-core";
+import { createEnvironmentSource } from "@autokestra/secrets-resolver";
+import { isLosslessNumber } from "lossless-json";
+import { didYouMean } from "../nearest-name.ts";
+import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
+import { type MaskedValue, secretTexts } from "./secret-values.ts";
+
+/** Where secret inputs come from that are not given. */
+export interface SecretInputSources {
+  /** Its variables NAME_FILE name files. Default: `process.env`. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Asks a person for the value of an input, without showing what is typed. Default: nobody is asked. */
+  readonly ask?: ((name: string) => Promise<string>) | undefined;
+}
+
+/**
+ * The inputs that are given, and the secret ones that are not: from the file that the variable NAME_FILE names (the name as it is
+ * written, or in capitals: `password_FILE`, `PASSWORD_FILE`), or from a person.
+ *
+ * @param given texts, as from a command line
+ * @throws AutokestraError `INPUT_INVALID` where such a file cannot be read
+ */
+export async function collectInputs(
+  workflow: Workflow,
+  given: Readonly<Record<string, string>>,
+  { env = process.env, ask }: SecretInputSources = {},
+): Promise<Record<string, string>> {
+  const collected = { ...given };
+  for (const [name, { secret }] of Object.entries(workflow.inputs)) {
+    if (secret !== true || Object.hasOwn(given, name)) continue;
+    const text = (await readInputFile(name, env)) ?? (await ask?.(name));
+    if (text !== undefined) collected[name] = text;
+  }
+  return collected;
+}
+
+async function readInputFile(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  for (const base of new Set([name, variableName(name)])) {
+    const variable = `${base}_FILE`;
+    const path = Object.hasOwn(env, variable) ? env[variable] : undefined;
+    if (!path) continue;
+    const answer = await createEnvironmentSource({ [variable]: path }).lookup(parseSecretName(base));
+    if (answer.status === "found") return String(answer.secret.fields["value"]);
+    if (answer.status !== "absent") throw invalid(`Input '${name}' cannot be read: ${answer.reason}`);
+  }
+  return undefined;
+}
+
+function variableName(name: string): string {
+  return name.toUpperCase().replaceAll("-", "_");
+}
+
+/** What of these inputs must not get out. */
+export function secretInputValues(workflow: Workflow, inputs: Readonly<Record<string, unknown>>): MaskedValue[] {
+  return Object.entries(workflow.inputs).flatMap(([name, { secret }]) => {
+    const value = inputs[name];
+    if (secret !== true) return [];
+    const whole = typeof value === "object" && value !== null ? [JSON.stringify(value)] : [];
+    return [...whole, ...secretTexts(value)].map((text) => ({ name: `inputs.${name}`, value: text }));
+  });
+}
+
+/**
+ * The inputs of a run: what was given, as the declared type, and defaults for the rest.
+ *
+ * @param given texts, as from a command line
+ * @throws AutokestraError `INPUT_INVALID`
+ */
+export function readInputs(workflow: Workflow, given: Readonly<Record<string, string>>): Record<string, unknown> {
+  const declared = Object.keys(workflow.inputs);
+  const unknown = Object.keys(given).find((name) => !declared.includes(name));
+  if (unknown !== undefined) {
+    throw invalid(`The workflow has no input '${quoteText(unknown)}'`, didYouMean(unknown, declared));
+  }
+  return Object.fromEntries(
+    Object.entries(workflow.inputs).map(([name, declaration]) => {
+      const text = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (declaration.secret && text === "") throw invalid(`Input '${name}' is secret and cannot be empty`);
+      if (text !== undefined) return [name, convert(name, declaration, text)];
+      // Of the right type: that was checked when the workflow was read.
+      if ("default" in declaration) return [name, declaration.default];
+      if (declaration.secret) {
+        throw invalid(
+          `Input '${name}' is missing`,
+          `Name a file with its value in the variable ${variableName(name)}_FILE.`,
+        );
+      }
+      throw invalid(`Input '${name}' is missing`, `Give it with --input ${name}=VALUE, or give it a default.`);
+    }),
+  );
+}
+
+function convert(name: string, { type }: InputDeclaration, text: string): unknown {
+  if (type === "string") return text;
+  const result = parseJson(text);
+  const value = "value" in result ? toNumbers(name, result.value) : undefined;
+  if (type === "json" ? value !== undefined : typeof value === type) return value;
+  if ("duplicateKey" in result)
+    throw invalid(`Input '${name}' ${result.problem} ('${quoteText(result.duplicateKey)}')`);
+  const hint =
+    type === "number" ? "Digits that are not an amount, such as 01234, are an input of type string." : undefined;
+  throw invalid(`Input '${name}' must be ${type === "json" ? "JSON" : `a ${type}`}`, hint);
+}
+
+/**
+ * Refuses numbers that were given for inputs and would read differently in the texts that they go into: `1.10` would be 1.1.
+ *
+ * @param asText the inputs that become text
+ * @throws AutokestraError `INPUT_INVALID`
+ */
+export function refuseRespelled(
+  workflow: Workflow,
+  given: Readonly<Record<string, string>>,
+  asText: ReadonlyMap<string, { readonly task: string }>,
+): void {
+  for (const [name, { task }] of asText) {
+    const text = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (text === undefined || workflow.inputs[name]?.type === "string") continue;
+    const result = parseJson(text);
+    if ("value" in result && isRespelled(result.value)) {
+      throw invalid(
+        `Input '${name}' becomes text in task '${task}', where its number would read differently`,
+        "Declare the input as a string, or put the number in quotes.",
+      );
+    }
+  }
+}
+
+function isRespelled(value: unknown): boolean {
+  if (isLosslessNumber(value)) return true;
+  return typeof value === "object" && value !== null && Object.values(value).some(isRespelled);
+}
+
+/** Numbers are numbers, except those that would lose digits. */
+function toNumbers(name: string, value: unknown): unknown {
+  if (isLosslessNumber(value)) {
+    const number = Number(value.value);
+    if (keepsValue(value.value, number)) return number;
+    throw invalid(
+      `Input '${name}' has a number that cannot be kept with all its digits`,
+      "Declare the input as a string, or put the number in quotes.",
+    );
+  }
+  if (Array.isArray(value)) return value.map((item) => toNumbers(name, item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNumbers(name, item)]));
+}
+
+function invalid(message: string, hint?: string): AutokestraError {
+  return new AutokestraError("INPUT_INVALID", message, { hint });
+}

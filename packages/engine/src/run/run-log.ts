@@ -1,0 +1,102 @@
+import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { MaskedExit } from "./redacting-sink.ts";
+import { formatSeconds } from "./task-attempt.ts";
+
+type LogData = Readonly<Record<string, unknown>> | undefined;
+
+/** An attempt after which another one comes. */
+interface FailedAttempt {
+  /** From 1. */
+  readonly number: number;
+  /** How many there can be. */
+  readonly max: number;
+  readonly message: string;
+  /** Until the next one. */
+  readonly seconds: number;
+}
+
+/** Says what happens in a run, one event each. */
+export interface RunJournal {
+  started(workflow: string): void;
+  /** @param task which one it is about, if any */
+  warning(message: string, task?: string): void;
+  taskStarted(task: string, type: string): void;
+  taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
+  /** @param attempts what the log says of them */
+  taskRetried(task: string, attempts: FailedAttempt): void;
+  /** @param milliseconds how long it took; null for a task that has not started */
+  taskFinished(task: string, result: TaskResult, milliseconds: number | null): void;
+  /** @param cancelledBy what has cancelled those that are cancelled; null where nothing has */
+  finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
+}
+
+/** @param execution the id of the run */
+export function createRunJournal(execution: string, exit: MaskedExit): RunJournal {
+  const began = performance.now();
+
+  function log(
+    event: LogEvent["event"],
+    level: LogLevel,
+    message: string,
+    more: Pick<LogEvent, "task" | "data"> = {},
+  ): void {
+    const { task, data } = more;
+    exit.log({
+      time: new Date().toISOString(),
+      level,
+      event,
+      execution,
+      ...(task === undefined ? {} : { task }),
+      message,
+      ...(data === undefined ? {} : { data }),
+    });
+  }
+
+  return {
+    started: (workflow) => log("run.started", "info", `workflow ${workflow}`),
+    warning: (message, task) => log("run.warning", "warn", message, { task }),
+    taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
+    taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
+    taskRetried: (task, { number, max, message, seconds }) =>
+      log("task.retried", "warn", `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`, {
+        task,
+      }),
+    taskFinished: (task, result, milliseconds) =>
+      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
+    finished(tasks, cancelledBy) {
+      const outcome = outcomeOf(Object.values(tasks), cancelledBy);
+      return exit.finish({
+        time: new Date().toISOString(),
+        level: outcome.status === "success" ? "info" : "error",
+        event: "run.finished",
+        execution,
+        ...outcome,
+        durationMs: Math.round(performance.now() - began),
+        tasks,
+      });
+    },
+  };
+}
+
+const LEVELS: Readonly<Record<TaskResult["status"], LogLevel>> = {
+  success: "info",
+  failed: "error",
+  skipped: "error",
+  cancelled: "error",
+};
+
+function outcomeOf(
+  tasks: readonly TaskResult[],
+  cancelledBy: CancelledBy | null,
+): Pick<RunFinished, "status" | "cancelledBy"> {
+  if (cancelledBy !== null && tasks.some((task) => task.status === "cancelled"))
+    return { status: "cancelled", cancelledBy };
+  return { status: tasks.every((task) => task.status === "success") ? "success" : "failed" };
+}
+
+function describe({ status, error }: TaskResult, milliseconds: number | null): string {
+  if (error !== undefined) return `failed: ${error.message}`;
+  if (status === "skipped") return "skipped: a task that it needs did not succeed";
+  if (status === "cancelled") return milliseconds === null ? "cancelled before it started" : "cancelled";
+  return `succeeded in ${Math.round(milliseconds ?? 0)} ms`;
+}

@@ -1,0 +1,229 @@
+import type { CancelledBy, RunFinished, RunSink, TaskErrorInfo, TaskResult } from "@autokestra/runs";
+import type { SecretScope } from "@autokestra/secrets-core";
+import pLimit from "p-limit";
+import type { Task, Workflow } from "../workflow/workflow.ts";
+import type { RunMasks } from "./masks.ts";
+import type { ReadyTask } from "./prepare-run.ts";
+import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
+import type { RunOutput } from "./process-output.ts";
+import { createMaskedExit, type MaskedExit } from "./redacting-sink.ts";
+import { createRunJournal, type RunJournal } from "./run-log.ts";
+import type { TaskAttempt } from "./task-attempt.ts";
+import { TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
+import { createTaskExecutor, type TaskObserver, type WorkflowTaskExecutor } from "./task-executor.ts";
+import { EngineFailure, type TaskFailure } from "./task-failure.ts";
+
+/** What a run is made of. */
+interface RunParts {
+  readonly workflow: Workflow;
+  readonly scope: SecretScope;
+  readonly tasks: readonly ReadyTask[];
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly masks: RunMasks;
+  /** Null where what the process prints is not masked. */
+  readonly output: RunOutput | null;
+  /** What the process prints in a task becomes log lines. */
+  readonly logsPrints: boolean;
+  readonly sink: RunSink;
+  /** Undefined where nobody can cancel the run. */
+  readonly signal: AbortSignal | undefined;
+  readonly concurrency: number;
+}
+
+/** One run, from its first event to its last. */
+export class WorkflowRun implements GuardedRun {
+  readonly #parts: RunParts;
+  readonly #exit: MaskedExit;
+  readonly #journal: RunJournal;
+  readonly #executor: WorkflowTaskExecutor;
+  /** Ends what still runs: the run is out of time, or nobody takes its events any more. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #endsAt: number;
+  readonly #outputs = new Map<string, unknown>();
+  readonly #running = new Map<string, TaskAttempt>();
+  readonly #started = new Set<string>();
+  readonly #results = new Map<string, TaskResult>();
+  readonly #disclosures: TaskDisclosure[] = [];
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+    const { workflow, scope, inputs, masks, output, sink, signal } = parts;
+    const execution = { id: crypto.randomUUID(), workflow: workflow.id };
+    this.#exit = createMaskedExit(masks, (event) =>
+      outsideAttempts(() => (output === null ? sink(event) : output.inSink(() => sink(event)))),
+    );
+    this.#journal = createRunJournal(execution.id, this.#exit);
+    this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    this.#endsAt = performance.now() + (workflow.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+    const values = { inputs, outputs: this.#outputs, execution };
+    this.#executor = createTaskExecutor(scope, values, {
+      signal: this.#signal,
+      isCancellable: signal !== undefined || workflow.timeoutSeconds !== undefined,
+      secondsLeft: () => (this.#endsAt - performance.now()) / 1000,
+      running: this.#running,
+    });
+  }
+
+  /** @param warnings of what was found before the run */
+  async execute(warnings: readonly string[]): Promise<RunFinished> {
+    const { workflow, tasks, masks, concurrency } = this.#parts;
+    const unguard = guardRun(this);
+    const timer = this.#limitTime();
+    try {
+      this.#journal.started(workflow.id);
+      for (const message of warnings) this.#journal.warning(message);
+      warnOfUnmaskable(masks, this.#journal);
+      await runTasks(tasks, concurrency, this.#signal, {
+        run: async (task) => await this.#runTask(task),
+        leaveOut: (task, status) => this.#record(task, { status }, null),
+      });
+      return this.#finish();
+    } catch (error) {
+      // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
+      this.#exit.close();
+      this.#stop.abort();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      unguard();
+    }
+  }
+
+  stall(): void {
+    const message = "the action never ended: the process had nothing left to wait for";
+    for (const attempt of this.#running.values()) attempt.fail(new EngineFailure("NEVER_ENDED", message));
+  }
+
+  end(culprit: GuardedAttempt | undefined): void {
+    const isCancelled = cancelledBy(this.#signal) !== null;
+    for (const task of this.#parts.tasks.filter(({ id }) => !this.#results.has(id))) {
+      this.#record(task, isCancelled ? { status: "cancelled" } : this.#cutOff(task, culprit), null);
+    }
+    this.#finish();
+  }
+
+  /** How a task has ended that the end of the process has met. */
+  #cutOff({ id, needs }: ReadyTask, culprit: GuardedAttempt | undefined): TaskResult {
+    if (!this.#started.has(id)) return { status: needs.length > 0 ? "skipped" : "cancelled" };
+    const isCulprit = culprit !== undefined && this.#running.get(id) === culprit;
+    const message = isCulprit ? "the action ended the process" : "the process ended before the task did";
+    return { status: "failed", error: { name: "Error", code: "PROCESS_ENDED", message } };
+  }
+
+  #limitTime(): NodeJS.Timeout | undefined {
+    const { timeoutSeconds } = this.#parts.workflow;
+    if (timeoutSeconds === undefined) return undefined;
+    const reason = new DOMException(`The run is out of time after ${timeoutSeconds} s`, "TimeoutError");
+    return setTimeout(() => this.#stop.abort(reason), timeoutSeconds * 1000);
+  }
+
+  async #runTask(task: ReadyTask): Promise<TaskResult> {
+    const start = performance.now();
+    this.#started.add(task.id);
+    this.#journal.taskStarted(task.id, task.type);
+    const result = await this.#executeTask(task);
+    return this.#record(task, result, performance.now() - start);
+  }
+
+  async #executeTask(task: ReadyTask): Promise<TaskResult> {
+    const { masks, output, logsPrints, workflow } = this.#parts;
+    const run = { exit: this.#exit, journal: this.#journal, masks, output, logsPrints, declared: workflow.secrets };
+    const disclosure = new TaskDisclosure(task, run);
+    this.#disclosures.push(disclosure);
+    const outcome = await this.#executor.execute(task, this.#observe(task, disclosure));
+    if (outcome.status !== "success") {
+      disclosure.failed();
+      return outcome.status === "cancelled" ? outcome : { status: "failed", error: toErrorInfo(outcome.failure) };
+    }
+    const result = outcome.output;
+    disclosure.succeeded(result);
+    disclosure.end();
+    this.#outputs.set(task.id, result);
+    return result === undefined ? { status: "success" } : { status: "success", output: result };
+  }
+
+  #observe(task: ReadyTask, disclosure: TaskDisclosure): TaskObserver {
+    const journal = this.#journal;
+    const max = (task.retry?.max ?? 0) + 1;
+    return {
+      attempt: () => disclosure.attempt(),
+      retried(number, { message }, seconds) {
+        disclosure.failed();
+        disclosure.end();
+        journal.taskRetried(task.id, { number, max, message, seconds });
+      },
+      failedLate: ({ message }) => {
+        if (this.#exit.isOpen()) journal.warning(`the action failed after its attempt had ended: ${message}`, task.id);
+        // Without the message: nothing masks it any more.
+        else process.emitWarning(`The action ${task.type} of task '${task.id}' failed after its run had ended`);
+      },
+      disclose: (failure) => disclosure.disclose(failure),
+    };
+  }
+
+  #record(task: ReadyTask, result: TaskResult, milliseconds: number | null): TaskResult {
+    this.#results.set(task.id, result);
+    this.#journal.taskFinished(task.id, result, milliseconds);
+    return result;
+  }
+
+  #finish(): RunFinished {
+    for (const disclosure of this.#disclosures) disclosure.end();
+    this.#parts.output?.close();
+    const results = this.#parts.tasks.flatMap(({ id }) => {
+      const result = this.#results.get(id);
+      return result === undefined ? [] : [[id, result] as const];
+    });
+    return this.#journal.finished(Object.fromEntries(results), cancelledBy(this.#signal));
+  }
+}
+
+function toErrorInfo({ name, code, message, status }: TaskFailure): TaskErrorInfo {
+  return { name, code, message, ...(status === undefined ? {} : { status }) };
+}
+
+/** Null where nothing has aborted the run. */
+function cancelledBy(signal: AbortSignal): CancelledBy | null {
+  if (!signal.aborted) return null;
+  return signal.reason instanceof Error && signal.reason.name === "TimeoutError" ? "timeout" : "user";
+}
+
+/** How one task is run, or not. Neither rejects: it tells how the task ended. */
+interface TaskRunner<T> {
+  run(task: T): Promise<TaskResult>;
+  /** The task does not start. */
+  leaveOut(task: T, status: "skipped" | "cancelled"): TaskResult;
+}
+
+/**
+ * Runs each task once all tasks it needs have succeeded, at most `concurrency` at a time; independent ones in parallel. A task
+ * whose need has failed or was skipped is skipped; nothing starts after the signal.
+ */
+async function runTasks<T extends Pick<Task, "id" | "needs">>(
+  tasks: readonly T[],
+  concurrency: number,
+  signal: AbortSignal,
+  runner: TaskRunner<T>,
+): Promise<void> {
+  const limit = pLimit(concurrency);
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const started = new Map<string, Promise<TaskResult>>();
+
+  /** Memoised, so that the order of the tasks in the file does not matter. */
+  async function result(task: T): Promise<TaskResult> {
+    const known = started.get(task.id) ?? start(task);
+    started.set(task.id, known);
+    return await known;
+  }
+
+  async function start(task: T): Promise<TaskResult> {
+    const needs = task.needs.flatMap((id) => byId.get(id) ?? []);
+    const results = await Promise.all(needs.map(result));
+    if (results.some(({ status }) => status === "failed" || status === "skipped"))
+      return runner.leaveOut(task, "skipped");
+    return await limit(async () => (signal.aborted ? runner.leaveOut(task, "cancelled") : await runner.run(task)));
+  }
+
+  await Promise.all(tasks.map(result));
+}

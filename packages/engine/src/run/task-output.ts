@@ -1,0 +1,90 @@
+import type { MaskStream } from "@autokestra/secrets-masker";
+import type { PrintingTask, PrintStream } from "./process-output.ts";
+import type { HeldOutput } from "./redacting-sink.ts";
+
+/** What is printed without a line end becomes a line at this length, in characters. */
+const LONGEST_LINE = 64 * 1024;
+
+/** Makes lines of what a task prints. */
+export interface LineLog {
+  push(stream: PrintStream, bytes: Uint8Array): void;
+  /** What has no line end yet is a line now. */
+  end(): void;
+}
+
+/** What becomes of what a task prints. */
+interface TaskPrinterOptions {
+  /** True where it is dropped. */
+  readonly isHidden: () => boolean;
+  /** Where it is held; undefined where it is not. */
+  readonly held: () => HeldOutput | undefined;
+  /** What makes log lines of it; null where it is printed as it is. */
+  readonly lines: () => LineLog | null;
+}
+
+/** What a task prints itself, with `console` and the like. */
+export function createTaskPrinter({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
+  return {
+    print(stream, bytes, show) {
+      if (isHidden()) return true;
+      const log = lines();
+      const take = log === null ? show : () => log.push(stream, bytes);
+      const holder = held();
+      if (holder === undefined && log === null) return false;
+      if (holder === undefined) take();
+      else holder.hold(bytes.length, take);
+      return true;
+    },
+  };
+}
+
+/**
+ * @param mask opens a masking stream: a value can be spread over several writes and lines
+ * @param log gets each line, masked, without its line end
+ */
+export function createLineLog(mask: () => MaskStream, log: (stream: PrintStream, line: string) => void): LineLog {
+  const open = new Map<PrintStream, OpenLine>();
+  return {
+    push(stream, bytes) {
+      const line = open.get(stream) ?? new OpenLine(mask(), (text) => log(stream, text));
+      open.set(stream, line);
+      line.push(bytes);
+    },
+    end() {
+      const lines = [...open.values()];
+      open.clear();
+      for (const line of lines) line.end();
+    },
+  };
+}
+
+class OpenLine {
+  readonly #masking: MaskStream;
+  readonly #log: (line: string) => void;
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #text = "";
+
+  constructor(masking: MaskStream, log: (line: string) => void) {
+    this.#masking = masking;
+    this.#log = log;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#add(this.#decoder.decode(this.#masking.push(bytes), { stream: true }));
+  }
+
+  end(): void {
+    this.#add(this.#decoder.decode(this.#masking.flush()));
+    if (this.#text !== "") this.#log(this.#text);
+    this.#text = "";
+  }
+
+  #add(text: string): void {
+    const lines = (this.#text + text).split("\n");
+    this.#text = lines.pop() ?? "";
+    for (const line of lines) this.#log(line.endsWith("\r") ? line.slice(0, -1) : line);
+    if (this.#text.length < LONGEST_LINE) return;
+    this.#log(this.#text);
+    this.#text = "";
+  }
+}

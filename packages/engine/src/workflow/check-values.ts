@@ -1,0 +1,74 @@
+import type { Action } from "@autokestra/plugin-sdk";
+import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
+import type { Occurrence } from "./references.ts";
+import type { InputDeclaration, Workflow } from "./workflow.ts";
+import { QUOTES, type RespelledValue, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+
+/** Finds defaults of inputs that are not of the type that they stand for. */
+export function checkDefaults({ inputs }: Workflow, document: YamlDocument): WorkflowProblem[] {
+  return Object.entries(inputs).flatMap(([name, declaration]) => {
+    if (fitsType(declaration)) return [];
+    const message = `The default of input '${name}' must be a ${declaration.type}`;
+    const position = document.locate(["inputs", name, "default"]);
+    return [{ code: "INPUT_INVALID", message, hint: hintFor(declaration), position } satisfies WorkflowProblem];
+  });
+}
+
+/** Whether an input has no default, or one of its type. */
+function fitsType(declaration: InputDeclaration): boolean {
+  const { type, default: value } = declaration;
+  return !("default" in declaration) || type === "json" || typeof value === type;
+}
+
+function hintFor({ type, default: value }: InputDeclaration): string | undefined {
+  if (type === "string") return QUOTES;
+  return typeof value === "string" ? "Write it without quotes." : undefined;
+}
+
+/** What is known of a workflow once its file has been read. */
+interface ReadWorkflow {
+  readonly workflow: Workflow;
+  readonly references: readonly Occurrence[];
+  readonly respelled: readonly RespelledValue[];
+}
+
+/** Numbers that are not kept at all: with too many digits, infinite, or not a number. */
+export function lostNumbers(respelled: readonly RespelledValue[]): WorkflowProblem[] {
+  return respelled
+    .filter(({ keepsValue }) => !keepsValue)
+    .map(({ position }) => invalidWorkflow("This number cannot be kept with all its digits", position, QUOTES));
+}
+
+/** Numbers of the file that become text, where they would read differently: `01234` as a header would be `1234`. */
+export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action | undefined)[]): WorkflowProblem[] {
+  const inputs = inputsAsText(parsed, actions);
+  return parsed.respelled.flatMap(({ path, position }) => {
+    const [root, first, key] = path;
+    const isDefault = root === "inputs" && key === "default" && typeof first === "string" && inputs.has(first);
+    if (!isDefault && !becomesText(parsed, actions, path)) return [];
+    return [invalidWorkflow("This value becomes text, where it would read differently", position, QUOTES)];
+  });
+}
+
+/** The inputs of the workflow that become text: inside a longer one, or where an action makes a text of a number. */
+export function inputsAsText(
+  parsed: ReadWorkflow,
+  actions: readonly (Action | undefined)[],
+): ReadonlyMap<string, Occurrence> {
+  const found = new Map<string, Occurrence>();
+  for (const occurrence of parsed.references) {
+    const { result, whole, path } = occurrence;
+    if (!("reference" in result) || result.reference.root !== "inputs") continue;
+    if (!whole || becomesText(parsed, actions, path)) found.set(result.reference.name, occurrence);
+  }
+  return found;
+}
+
+/** True for a place in the inputs of a task of which its action makes a text. */
+function becomesText({ workflow }: ReadWorkflow, actions: readonly (Action | undefined)[], path: YamlPath): boolean {
+  const [root, index, key, name] = path;
+  if (root !== "tasks" || typeof index !== "number" || key !== "inputs") return false;
+  const { textInputs = [] } = actions[index] ?? {};
+  const names = typeof textInputs === "function" ? textInputs(workflow.tasks[index]?.inputs ?? {}) : textInputs;
+  return names.some((one) => one === name);
+}

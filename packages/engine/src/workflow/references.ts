@@ -1,0 +1,122 @@
+import {
+  AutokestraError,
+  type ErrorCode,
+  formatReference,
+  parseSecretName,
+  parseTemplate,
+  type Reference,
+  secretNotDeclared,
+} from "@autokestra/secrets-core";
+import { MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
+import type { TaskGraph } from "./task-graph.ts";
+import type { Workflow } from "./workflow.ts";
+import type { Mark, YamlDocument, YamlPath } from "./yaml-document.ts";
+
+/** A `{{ … }}` in the inputs of a task: a reference, or text that is none. */
+export interface Occurrence {
+  readonly task: string;
+  readonly path: YamlPath;
+  readonly result: { readonly reference: Reference } | { readonly problem: string };
+  /** The reference is the whole string, so that it keeps its type. */
+  readonly whole: boolean;
+  readonly mark: Mark;
+}
+
+/** Finds every reference in a value. */
+export function findReferences(task: string, value: unknown, path: YamlPath): Occurrence[] {
+  if (typeof value === "string") return inString(task, value, path);
+  if (value === null || typeof value !== "object") return [];
+  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  return entries.flatMap(([key, item]) => findReferences(task, item, [...path, key]));
+}
+
+function inString(task: string, text: string, path: YamlPath): Occurrence[] {
+  const { parts, problems } = parseTemplate(text);
+  const references = parts.filter((part) => part.kind === "reference");
+  const whole = parts.length === 1 && problems.length === 0;
+  const all = [
+    ...references.map(({ start, end, reference }) => ({ start, end, result: { reference } })),
+    ...problems.map(({ start, end, message }) => ({ start, end, result: { problem: message } })),
+  ].sort((a, b) => a.start - b.start);
+  const marks = offsets(text);
+  return all.map(({ start, end, result }) => {
+    return { task, path, result, whole, mark: { nth: marks.get(start) ?? 0, of: marks.size, length: end - start } };
+  });
+}
+
+/** Where each `{{` stands, and the how many-th it is. */
+function offsets(text: string): Map<number, number> {
+  const found = new Map<number, number>();
+  for (let at = text.indexOf("{{"); at !== -1; at = text.indexOf("{{", at + 2)) found.set(at, found.size);
+  return found;
+}
+
+/** Checks every name that the workflow declares and every reference it makes, as far as that takes no value. */
+export function checkReferences(
+  workflow: Workflow,
+  graph: TaskGraph,
+  references: readonly Occurrence[],
+  document: YamlDocument,
+): WorkflowProblem[] {
+  return [
+    ...workflow.secrets.flatMap((name, index) => {
+      const error = nameError(name);
+      return error === null ? [] : [toProblem(error, document.locate(["secrets", index]))];
+    }),
+    ...Object.entries(workflow.inputs).flatMap(([name, input]) => {
+      const text = JSON.stringify(input.default) ?? "";
+      if (!text.includes("{{")) return [];
+      const error = new AutokestraError("REFERENCE_INVALID", "A reference may stand only in the inputs of a task");
+      return [toProblem(error, document.locate(["inputs", name, "default"]))];
+    }),
+    ...references
+      .flatMap((occurrence) => {
+        const error = occurrenceError(workflow, graph, occurrence);
+        return error === null ? [] : [{ error, occurrence }];
+      })
+      // To find a place takes longer than to find a problem, and no more than these are shown.
+      .map(({ error, occurrence: { path, mark } }, index) =>
+        toProblem(error, index < MAX_PROBLEMS ? document.locate(path, mark) : undefined),
+      ),
+  ];
+}
+
+function nameError(name: string): AutokestraError | null {
+  try {
+    parseSecretName(name);
+    return null;
+  } catch (error) {
+    if (error instanceof AutokestraError) return error;
+    throw error;
+  }
+}
+
+function occurrenceError(workflow: Workflow, graph: TaskGraph, { task, result }: Occurrence): AutokestraError | null {
+  if ("problem" in result) return new AutokestraError("REFERENCE_INVALID", result.problem);
+  const { reference } = result;
+  switch (reference.root) {
+    case "secrets":
+      return workflow.secrets.includes(reference.name) ? null : secretNotDeclared(reference.name);
+    case "inputs":
+      return Object.hasOwn(workflow.inputs, reference.name)
+        ? null
+        : unknown(reference, "is not an input of this workflow");
+    case "tasks":
+      if (!workflow.tasks.some(({ id }) => id === reference.id)) return unknown(reference, "names no task");
+      if (graph.problems.length > 0 || graph.before(task).has(reference.id)) return null;
+      return unknown(reference, `may not have run yet when '${task}' starts`, `Add ${reference.id} to its \`needs\`.`);
+    default:
+      return null;
+  }
+}
+
+function unknown(reference: Reference, what: string, hint?: string): AutokestraError {
+  return new AutokestraError("REFERENCE_INVALID", `'${formatReference(reference)}' ${what}`, { hint });
+}
+
+function toProblem(
+  error: { code: ErrorCode; message: string; hint: string | undefined },
+  position: WorkflowProblem["position"],
+): WorkflowProblem {
+  return { code: error.code, message: error.message, hint: error.hint, position };
+}

@@ -1,0 +1,99 @@
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { z } from "@autokestra/plugin-sdk";
+import type { Dispatcher } from "undici";
+import { failsTask, HttpFailure } from "./http-failure.ts";
+import type { HttpRequest } from "./http-request.ts";
+import { decodeBody, explanation } from "./response-body.ts";
+
+/**
+ * Reads a response to its end. Of one whose status fails the task the body is only an explanation: its text, or null where it is
+ * not text or cannot be read.
+ *
+ * @throws HttpFailure, and errors of undici
+ */
+export async function readResponse(
+  response: Dispatcher.ResponseData,
+  request: HttpRequest,
+): Promise<Pick<HttpResponse, "status" | "ok" | "headers" | "body">> {
+  const { statusCode: status, headers } = response;
+  const type = String(headers["content-type"] ?? "");
+  const body = failsTask(status, request)
+    ? await readBytes(response, request).then(
+        (bytes) => explanation(bytes, type),
+        () => null,
+      )
+    : decodeBody(await readBytes(response, request), request.response, type);
+  return { status, ok: status >= 200 && status <= 299, headers: joinHeaders(headers), body };
+}
+
+async function readBytes({ headers, body }: Dispatcher.ResponseData, request: HttpRequest): Promise<Uint8Array> {
+  return await decompress(await body.bytes(), String(headers["content-encoding"] ?? ""), request.maxResponseBytes);
+}
+
+/** The output of `core/http.request` and `core/http.get`. */
+export interface HttpResponse {
+  readonly status: number;
+  /** True for 200 to 299. */
+  readonly ok: boolean;
+  /** By lower-case name. Values of a repeated header are joined by ", "; `set-cookie` alone is always a list. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** A JSON value, text, or base64. */
+  readonly body: unknown;
+  /** Where the response came from, after redirects. */
+  readonly url: string;
+  /** From the start to the end of the body, redirects included. */
+  readonly durationMs: number;
+}
+
+export const httpResponseSchema: z.ZodType<HttpResponse, HttpResponse> = z.strictObject({
+  status: z.int(),
+  ok: z.boolean(),
+  headers: z.record(z.string(), z.union([z.string(), z.array(z.string()).readonly()])),
+  body: z.unknown(),
+  url: z.string(),
+  durationMs: z.int(),
+});
+
+/** Joins the values of repeated headers (RFC 9110, 5.3), but for Set-Cookie, whose values hold commas themselves. */
+function joinHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): HttpResponse["headers"] {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value = ""]) => {
+      const values = [value].flat();
+      return [name, name === "set-cookie" ? values : values.join(", ")];
+    }),
+  );
+}
+
+type Decompressor = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
+
+const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompressor>([
+  ["gzip", promisify(gunzip)],
+  ["x-gzip", promisify(gunzip)],
+  ["deflate", promisify(inflate)],
+  ["br", promisify(brotliDecompress)],
+]);
+
+/** Said of a response that is larger on the wire, and of one that is only after decompression. */
+export const TOO_LARGE = "the response is larger than maxResponseBytes";
+
+/**
+ * Undoes the content encoding of a response (RFC 9110, 8.4). One encoding only: a bomb in a bomb has no honest use.
+ *
+ * @param encoding the response header Content-Encoding; empty where there is none
+ * @throws HttpFailure where the result would be larger than `maxBytes`, is damaged, or its encoding is unknown
+ */
+async function decompress(bytes: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
+  const name = encoding.trim().toLowerCase();
+  if (name === "" || name === "identity" || bytes.length === 0) return bytes;
+  const decompressor = DECOMPRESSORS.get(name);
+  if (!decompressor) {
+    throw new HttpFailure("HTTP_RESPONSE", "the response is compressed in another way than gzip, deflate or br");
+  }
+  try {
+    return await decompressor(bytes, { maxOutputLength: maxBytes });
+  } catch (error) {
+    const large = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
+    throw new HttpFailure("HTTP_RESPONSE", large ? TOO_LARGE : "the compressed response is damaged");
+  }
+}

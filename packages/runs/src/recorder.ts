@@ -1,0 +1,210 @@
+import { setImmediate } from "node:timers/promises";
+import { type Database, isBusy } from "@autokestra/sqlite";
+import { retryWhileLocked } from "./database.ts";
+import type { RunEvent, RunFinished, RunSink } from "./events.ts";
+import { thisProcess } from "./process.ts";
+import { trimRuns } from "./records.ts";
+
+/** How much JSON of one run may wait for a lock, in characters. Beyond that, the oldest log lines are dropped. */
+const MAX_BUFFERED = 64 * 1024 * 1024;
+/** How much JSON is written in one transaction, in characters: the event loop waits for it. */
+const MAX_BATCH = 1024 * 1024;
+
+const BEGIN = `
+  INSERT INTO run_records (id, workflow, status, started_at, masked, pid, process_start, host, boot_id)
+  VALUES (?, ?, 'running', ?, '{}', ?, ?, ?, ?)
+`;
+const EVENT = "INSERT INTO run_events (run_id, position, event) VALUES (?, ?, ?)";
+const FINISH = `
+  UPDATE run_records SET status = ?, cancelled_by = ?, finished_at = ?, duration_ms = ?, masked = ? WHERE id = ?
+`;
+
+/** What the recorders of one history share. */
+export interface RecorderContext {
+  /** Opens the database, or returns the open one. Throws where it cannot be written to. */
+  readonly forWrite: () => Database;
+  /** Recorders that wait for a lock. Each promise settles once everything is written, or the recorder has given up. */
+  readonly waiting: Set<Promise<void>>;
+  /** When to give up, as `performance.now()` counts. */
+  readonly giveUpAt: () => number;
+}
+
+/** @param unwritten how many events were not written, including those that waited for a lock */
+type OnFailure = (error: unknown, unwritten: number) => void;
+
+/**
+ * Creates a sink that records one run. It writes each event before it returns; while another program has the database locked, it
+ * buffers events and writes them later.
+ *
+ * @param onFailure called once; no event is recorded from then on
+ */
+export function createRecorder(context: RecorderContext, onFailure: OnFailure): RunSink {
+  let record: RunSink | null = null;
+  return (event) => {
+    record ??= createRunSink(context, event, onFailure);
+    record(event);
+  };
+}
+
+function createRunSink(context: RecorderContext, first: RunEvent, onFailure: OnFailure): RunSink {
+  const buffer = createEventBuffer();
+  let write: RunWriter | null = null;
+  let isWaiting = false;
+  let hasFailed = false;
+
+  function writeBatch(): void {
+    const batch = buffer.nextBatch();
+    if (batch.length === 0) return;
+    const database = context.forWrite();
+    write ??= createRunWriter(database, first);
+    write(batch);
+    buffer.remove(batch.length);
+  }
+
+  function fail(error: unknown): void {
+    hasFailed = true;
+    const unwritten = buffer.size();
+    buffer.remove(unwritten);
+    onFailure(error, unwritten);
+  }
+
+  async function writeOnceUnlocked(): Promise<void> {
+    isWaiting = true;
+    try {
+      while (buffer.size() > 0) {
+        await retryWhileLocked(writeBatch, context.giveUpAt);
+        // The tasks of the run get a turn between two batches.
+        await setImmediate();
+      }
+    } catch (error) {
+      fail(error);
+    }
+    isWaiting = false;
+  }
+
+  return (event) => {
+    if (hasFailed) return;
+    try {
+      buffer.add(event);
+      if (!isWaiting) writeBatch();
+    } catch (error) {
+      if (!isBusy(error)) return fail(error);
+      const written = writeOnceUnlocked().finally(() => context.waiting.delete(written));
+      context.waiting.add(written);
+    }
+  };
+}
+
+type RunWriter = (batch: readonly BufferedEvent[]) => void;
+
+/** Writes the events of one run. The first one adds the run and trims the history. */
+function createRunWriter(database: Database, first: RunEvent): RunWriter {
+  const runId = first.execution;
+  const begin = database.prepare(BEGIN);
+  const add = database.prepare<[string, number, string]>(EVENT);
+  const finish = database.prepare(FINISH);
+  let written = 0;
+
+  const write = database.transaction((batch: readonly BufferedEvent[]) => {
+    if (written === 0) {
+      const { pid, startTime, host, bootId } = thisProcess();
+      begin.run(runId, workflowOf(first), first.time, pid, startTime, host, bootId);
+      trimRuns(database);
+    }
+    for (const [index, { json, finished }] of batch.entries()) {
+      add.run(runId, written + index, json);
+      if (finished !== null) finish.run(...finishedColumns(finished), runId);
+    }
+  });
+
+  return (batch) => {
+    write.immediate(batch);
+    written += batch.length;
+  };
+}
+
+/** The id of the workflow, from the message, where it is masked. */
+function workflowOf(event: RunEvent): string {
+  return event.event === "run.started" ? event.message.replace(/^workflow /, "") : "";
+}
+
+function finishedColumns({ status, cancelledBy, time, durationMs, masked }: RunFinished): (string | number | null)[] {
+  const by = status === "cancelled" ? (cancelledBy ?? "user") : null;
+  return [status, by, time, durationMs, JSON.stringify(masked)];
+}
+
+/** An event that is not written yet. */
+interface BufferedEvent {
+  readonly json: string;
+  /** How many log lines this is or stands for; 0 for an event that is never dropped. */
+  readonly lines: number;
+  /** The event itself if it is the last one of the run. */
+  readonly finished: RunFinished | null;
+}
+
+/** The events of a run that are not written yet, in their order. */
+interface EventBuffer {
+  size(): number;
+  add(event: RunEvent): void;
+  /** The oldest events, as many as one transaction takes; empty only where there are none. */
+  nextBatch(): readonly BufferedEvent[];
+  /** Removes the oldest `count` events. */
+  remove(count: number): void;
+}
+
+function createEventBuffer(): EventBuffer {
+  let events: BufferedEvent[] = [];
+  let characters = 0;
+  return {
+    size: () => events.length,
+    add(event) {
+      const buffered = toBuffered(event);
+      events.push(buffered);
+      characters += buffered.json.length;
+      if (characters <= MAX_BUFFERED) return;
+      // Down to half of it, so that the next event does not lead here again.
+      events = dropOldestLines(events, characters - MAX_BUFFERED / 2, event.execution);
+      characters = countCharacters(events);
+    },
+    nextBatch() {
+      let count = 0;
+      for (let size = 0; count < events.length && size < MAX_BATCH; count++) size += events[count]?.json.length ?? 0;
+      return events.slice(0, count);
+    },
+    remove(count) {
+      characters -= countCharacters(events.splice(0, count));
+    },
+  };
+}
+
+function toBuffered(event: RunEvent): BufferedEvent {
+  return {
+    json: JSON.stringify(event),
+    lines: event.event === "task.log" ? 1 : 0,
+    finished: event.event === "run.finished" ? event : null,
+  };
+}
+
+function countCharacters(events: readonly BufferedEvent[]): number {
+  return events.reduce((sum, { json }) => sum + json.length, 0);
+}
+
+/** Drops log lines of at least `characters`. A warning takes the place of the first one, with the lines of earlier warnings. */
+function dropOldestLines(events: readonly BufferedEvent[], characters: number, execution: string): BufferedEvent[] {
+  const kept: BufferedEvent[] = [];
+  let place = 0;
+  let dropped = 0;
+  let excess = characters;
+  for (const event of events) {
+    if (event.lines === 0 || excess <= 0) kept.push(event);
+    else {
+      if (dropped === 0) place = kept.length;
+      dropped += event.lines;
+      excess -= event.json.length;
+    }
+  }
+  if (dropped === 0) return kept;
+  const message = `${dropped} log lines were not recorded: the run history was locked`;
+  const warning = { time: new Date().toISOString(), level: "warn", event: "run.warning", execution, message } as const;
+  return kept.toSpliced(place, 0, { ...toBuffered(warning), lines: dropped });
+}

@@ -1,0 +1,112 @@
+import { allocateToFill, assertBytes, asUint8Array, ByteSubject } from "../search/haystack.ts";
+import { Redaction, type Span } from "../search/redaction.ts";
+import { type MaskRules, Search } from "../search/search.ts";
+
+/**
+ * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target, or in a
+ * buffer of its own where there is no target, it is too small or shares memory with the bytes.
+ */
+export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
+  assertBytes(bytes);
+  if (target !== undefined) assertBytes(target);
+  const subject = new ByteSubject(bytes);
+  const redaction = new Redaction(rules.tally);
+  redaction.advance(new Search(rules, subject, "whole"), bytes.length);
+  const spans = redaction.takeSpans();
+  if (spans.length === 0) return bytes;
+  return replaceSpans(subject.bytes, spans, rules.placeholder.bytes, 0, bytes.length, target);
+}
+
+/** The bytes from `from` to `to` with a placeholder instead of each span. The last span may end behind `to`. */
+function replaceSpans(
+  bytes: Uint8Array,
+  spans: readonly Span[],
+  placeholder: Uint8Array,
+  from: number,
+  to: number,
+  target?: Uint8Array,
+): Uint8Array {
+  const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
+  const outputEnd = Math.max(to, spans.at(-1)?.end ?? from);
+  const size = outputEnd - from - masked + spans.length * placeholder.length;
+  const fits = target !== undefined && target.length >= size && !overlap(target, bytes);
+  const copy = fits ? asUint8Array(target).subarray(0, size) : allocateToFill(size);
+  let at = from;
+  let length = 0;
+  const write = (part: Uint8Array) => {
+    copy.set(part, length);
+    length += part.length;
+  };
+  for (const { start, end } of spans) {
+    write(bytes.subarray(at, start));
+    write(placeholder);
+    at = end;
+  }
+  write(bytes.subarray(at, outputEnd));
+  return copy;
+}
+
+/**
+ * As {@link replaceSpans}, but within the bytes themselves, of which everything else is overwritten with zeros; in a copy where a
+ * placeholder is longer than what it takes the place of.
+ */
+export function replaceInPlace(
+  bytes: Uint8Array,
+  spans: readonly Span[],
+  placeholder: Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array {
+  if (spans.some(({ start, end }) => end - start < placeholder.length)) {
+    const copy = replaceSpans(bytes, spans, placeholder, from, to);
+    bytes.fill(0);
+    return copy;
+  }
+  let at = from;
+  let length = from;
+  const keepUntil = (end: number) => {
+    if (length < at) bytes.copyWithin(length, at, end);
+    length += end - at;
+  };
+  for (const { start, end } of spans) {
+    keepUntil(start);
+    bytes.set(placeholder, length);
+    length += placeholder.length;
+    at = end;
+  }
+  if (at < to) keepUntil(to);
+  bytes.fill(0, 0, from).fill(0, length);
+  return bytes.subarray(from, length);
+}
+
+/** What is written over bytes that are still to be read would be read instead of them. */
+function overlap(a: Uint8Array, b: Uint8Array): boolean {
+  const isApart = a.byteOffset >= b.byteOffset + b.length || b.byteOffset >= a.byteOffset + a.length;
+  return a.buffer === b.buffer && !isApart;
+}
+
+/** Of a text up to this length the few units that decide are read one by one. */
+const SHORT = 1024;
+
+const ESC = "\u001b";
+
+/** Masks a whole text. Gives back the very text where there is nothing to mask. */
+export function maskText(rules: MaskRules, text: string): string {
+  if (text.length <= SHORT && !text.includes(ESC) && !rules.matcher.mayFind(text)) return text;
+  const redaction = new Redaction(rules.tally);
+  redaction.advance(new Search(rules, rules.matcher.subject(text), "whole"), text.length);
+  let masked = "";
+  let at = 0;
+  for (const { start, end } of redaction.takeSpans()) {
+    masked += text.slice(at, start) + rules.placeholder.text;
+    at = end;
+  }
+  return at === 0 ? text : masked + text.slice(at);
+}
+
+/** The placeholder for a text that is a value from its first unit to its last, null for any other. */
+export function maskExact({ matcher, placeholder, tally }: MaskRules, text: string): string | null {
+  const owners = matcher.ownersOf(text);
+  for (const owner of owners) tally.add(owner, true);
+  return owners.length > 0 ? placeholder.text : null;
+}

@@ -1,0 +1,164 @@
+import { failClosed } from "../fail-closed.ts";
+
+/** How the parts of a value are masked. */
+export interface ValueMasks {
+  readonly placeholder: string;
+  readonly text: (text: string) => string;
+  /** The placeholder for a text that is a secret as a whole, null for any other. */
+  readonly exact: (text: string) => string | null;
+  /** A masked copy of the bytes. */
+  readonly bytes: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>;
+}
+
+/** An object that has been looked at: an empty copy, and how the masked parts get into it. */
+export interface OpenedObject {
+  readonly copy: unknown;
+  readonly fill?: (copyPart: (part: unknown) => unknown) => void;
+}
+
+/** Masks anything but an object. Of a function only its name is shown. */
+export function maskPrimitive(value: unknown, masks: ValueMasks): unknown {
+  switch (typeof value) {
+    case "string":
+      return masks.text(value);
+    case "number":
+    case "bigint":
+    case "boolean":
+      return masks.exact(String(value)) ?? value;
+    case "symbol":
+      return maskSymbol(value, masks);
+    case "function":
+      return maskFunction(value, masks);
+    default:
+      return value;
+  }
+}
+
+function maskFunction(value: object, masks: ValueMasks): string {
+  const name = read(value, "name");
+  return masks.text(`[Function: ${typeof name === "string" ? name : ""}]`);
+}
+
+/** The same symbol, or a new one where its description has a secret in it. */
+function maskSymbol(symbol: symbol, masks: ValueMasks): symbol {
+  const { description = "" } = symbol;
+  const masked = masks.text(description);
+  return masked === description ? symbol : Symbol(masked);
+}
+
+/** A key of a property, masked. */
+export function maskKey(key: string | symbol, masks: ValueMasks): string | symbol {
+  return typeof key === "symbol" ? maskSymbol(key, masks) : masks.text(key);
+}
+
+/** Stands where a getter or a `toJSON` threw. */
+const UNREADABLE = "[unreadable]";
+
+/** Reads a property once, whatever code stands behind it. */
+export function read(source: object, key: PropertyKey): unknown {
+  return failClosed<unknown>(UNREADABLE, () => Reflect.get(source, key));
+}
+
+/** Calls a method without arguments, whatever it does. */
+export function call(source: object, method: () => unknown): unknown {
+  return failClosed<unknown>(UNREADABLE, () => Reflect.apply(method, source, []));
+}
+
+/** Makes an own data property, whatever the key: an assignment to `__proto__` would change the prototype. */
+export function define(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
+  Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
+}
+
+/** Keeps keys apart that are masked alike: `***SECRET***`, `***SECRET*** (2)`. */
+export function createKeyNames(isTaken: (key: string) => boolean): (key: string) => string {
+  const numbers = new Map<string, number>();
+  return (key) => {
+    let free = key;
+    for (let number = numbers.get(key) ?? 2; isTaken(free); number++) {
+      free = `${key} (${number})`;
+      numbers.set(key, number + 1);
+    }
+    return free;
+  };
+}
+
+type NewView<View> = new (buffer: ArrayBuffer) => View;
+
+const BYTE_VIEWS = new Map<string, NewView<ArrayBufferView>>(
+  Object.entries({ Int8Array, Uint8ClampedArray, DataView }),
+);
+
+const NUMBER_VIEWS = new Map<string, NewView<ArrayBufferView & ArrayLike<number | bigint>>>(
+  Object.entries({
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+  }),
+);
+
+/**
+ * A masked copy of a typed array, a Buffer or a DataView. Numbers of more than one byte make no sense any more once their
+ * bytes are masked: then the placeholder takes the place of all, and also where one number is a secret.
+ */
+export function maskView(view: ArrayBufferView, tag: string, masks: ValueMasks): unknown {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const masked = masks.bytes(bytes);
+  // A Buffer is a Uint8Array with another prototype.
+  if (tag === "Uint8Array") return Object.setPrototypeOf(masked, Object.getPrototypeOf(view));
+  const ByteView = BYTE_VIEWS.get(tag);
+  if (ByteView !== undefined) return new ByteView(masked.buffer);
+  const NumberView = NUMBER_VIEWS.get(tag);
+  if (NumberView === undefined || !isSame(bytes, masked)) return masks.placeholder;
+  const numbers = new NumberView(masked.buffer);
+  const isSecret = Array.from(numbers, String).some((text) => masks.exact(text) !== null);
+  return isSecret ? masks.placeholder : numbers;
+}
+
+/** A masked copy of an ArrayBuffer or a SharedArrayBuffer. */
+export function maskBuffer(buffer: ArrayBufferLike, masks: ValueMasks): ArrayBuffer {
+  return masks.bytes(new Uint8Array(buffer)).buffer;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+/** Ways to print an error. They can show more than its properties, so a copy has those of Error itself. */
+const PRINTERS: readonly PropertyKey[] = ["toJSON", "toString", Symbol.for("nodejs.util.inspect.custom")];
+
+/** Keys that mean something, also where a secret has the same text. */
+const STANDARD_KEYS: ReadonlySet<PropertyKey> = new Set(["name", "message", "stack", "cause", "errors"]);
+
+/**
+ * A real Error of the same class, with masked copies of all own properties, enumerable or not. An error from another realm
+ * becomes an Error of this one with the same name.
+ */
+export function openError(source: object, masks: ValueMasks): OpenedObject {
+  const copy = new Error();
+  Reflect.deleteProperty(copy, "stack");
+  if (source instanceof Error) Object.setPrototypeOf(copy, Object.getPrototypeOf(source));
+  return {
+    copy,
+    fill(copyPart) {
+      for (const key of Reflect.ownKeys(source)) {
+        if (PRINTERS.includes(key)) continue;
+        const isEnumerable = Reflect.getOwnPropertyDescriptor(source, key)?.enumerable === true;
+        define(copy, STANDARD_KEYS.has(key) ? key : maskKey(key, masks), copyPart(read(source, key)), isEnumerable);
+      }
+      for (const key of ["name", "message"]) {
+        if (Object.hasOwn(copy, key)) continue;
+        const inherited = copyPart(read(source, key));
+        if (read(copy, key) !== inherited) define(copy, key, inherited, false);
+      }
+      for (const key of PRINTERS) {
+        const plain = read(Error.prototype, key);
+        if (read(copy, key) !== plain) define(copy, key, plain, false);
+      }
+    },
+  };
+}

@@ -1,0 +1,203 @@
+import { findLong, findShort, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
+import {
+  type ByteSpan,
+  chooseWindow,
+  countGrams,
+  createTables,
+  type GramTables,
+  hasSlot,
+  isFull,
+  lookUp,
+  slotFor,
+  takeSlot,
+} from "./gram-tables.ts";
+import type { Subject } from "./haystack.ts";
+import type { Alphabet, PatternKind, PatternStore } from "./pattern-store.ts";
+import { type MatchVisitor, Verifier } from "./verifier.ts";
+
+/** So many parts of a text are searched at once. */
+const LANES = 4;
+
+/**
+ * Finds patterns by looking at one gram in many. Of each pattern it remembers a window, some bytes of it, by all grams in there.
+ * Looking at one place in as many as a window has grams meets a gram of each window in the text exactly once; only there it
+ * compares: the window by its hash, and then the pattern. The shortest pattern is as long as all windows: one that is much
+ * shorter than the others makes the search slow.
+ */
+export class GramFilter {
+  readonly #store: PatternStore;
+  readonly #alphabet: Alphabet;
+  readonly #kind: PatternKind;
+  /** So many patterns of the store have been looked at. */
+  #seen = 0;
+  /** Which pattern each entry of the tables is. */
+  #ids: number[] = [];
+  #tables: GramTables | null = null;
+  #shortest = Infinity;
+  /** How far behind the beginning of a pattern its window ends at most. */
+  reach = 0;
+  #placeCount = 0;
+  /** What the last search has to verify: room for every place of a lane, lane by lane, and how many there are in each. */
+  #candidates = new Int32Array(0);
+  readonly #counts = new Int32Array(LANES);
+
+  constructor(store: PatternStore, alphabet: Alphabet, kind: PatternKind) {
+    this.#store = store;
+    this.#alphabet = alphabet;
+    this.#kind = kind;
+  }
+
+  /** Takes in what the store has got since. */
+  update(): void {
+    if (this.#seen < this.#store.size) this.#takeIn();
+  }
+
+  #takeIn(): void {
+    const store = this.#store;
+    let known = this.#ids.length;
+    for (; this.#seen < store.size; this.#seen++) {
+      if (store.kindOf(this.#seen, this.#alphabet) !== this.#kind) continue;
+      this.#ids.push(this.#seen);
+      this.#shortest = Math.min(this.#shortest, store.length(this.#seen, this.#alphabet));
+    }
+    const tables = this.#tables;
+    if (tables === null || this.#shortest < tables.window || this.#ids.length > 2 * known) {
+      if (this.#ids.length > 0) this.#build();
+      return;
+    }
+    for (; known < this.#ids.length; known++) {
+      if (isFull(tables.places, this.#placeCount + tables.grams) || isFull(tables.windows, known)) {
+        this.#build();
+        return;
+      }
+      const taken = (hash: number) => (hasSlot(tables, hash) ? 4 : 0);
+      this.#enter(tables, known, chooseWindow(store.view, this.#span(known), tables, taken));
+    }
+  }
+
+  #span(entry: number): ByteSpan {
+    const id = this.#ids[entry] ?? 0;
+    return { start: this.#store.start(id, this.#alphabet), length: this.#store.length(id, this.#alphabet) };
+  }
+
+  /** Visits all patterns that begin from `from` on and before `to`. */
+  find(subject: Subject, from: number, to: number, visitor: MatchVisitor): void {
+    const tables = this.#tables;
+    const end = Math.min(subject.length, to - 1 + this.reach);
+    if (tables === null || end - from < tables.window) return;
+    subject.load(from, end);
+    const { low, base } = subject;
+    const { gram, grams } = tables;
+    const last = end - base - gram.length;
+    const lastInFours = Math.min(last, low.byteLength - 4);
+    const verifier = new Verifier(this.#store, subject, visitor, { from, to, end });
+    const first = from - base;
+    const room = (Math.floor((lastInFours - first) / grams) + 1) >> 2;
+    this.#listCandidates(tables, low, first, room);
+    // From left to right: what lies within an occurrence need not be compared then.
+    for (const [lane, count] of this.#counts.entries()) {
+      for (let index = lane * room; index < lane * room + count; index++) {
+        const at = this.#candidates[index] ?? 0;
+        this.#verifyAt(tables, subject, at, gramHash(low, at, gram), verifier);
+      }
+    }
+    for (let at = first + 4 * room * grams; at <= last; at += grams) {
+      const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
+      if (hasSlot(tables, hash)) this.#verifyAt(tables, subject, at, hash, verifier);
+    }
+  }
+
+  /** Lists the places where a gram has a slot, in four lanes of so many places each. */
+  #listCandidates(tables: GramTables, low: DataView, first: number, room: number): void {
+    const { gram, grams, slots, shift } = tables;
+    const lane = room * grams;
+    const end = first + lane;
+    if (this.#candidates.length < 4 * room) this.#candidates = new Int32Array(4 * room);
+    this.#counts.fill(0);
+    for (let at = first; at < end; at += grams) {
+      at =
+        gram.far === 0
+          ? findShort(slots, low, at, end, grams, lane, shift, gram.mask)
+          : findLong(slots, low, at, end, grams, lane, shift, gram.far);
+      if (at < end) this.#add(tables, low, at, room);
+    }
+  }
+
+  /** Of the four lanes, takes in those that have a slot there. */
+  #add(tables: GramTables, low: DataView, first: number, room: number): void {
+    for (let lane = 0; lane < LANES; lane++) {
+      const at = first + lane * room * tables.grams;
+      if (!hasSlot(tables, gramHash(low, at, tables.gram))) continue;
+      const count = this.#counts[lane] ?? 0;
+      this.#candidates[lane * room + count] = at;
+      this.#counts[lane] = count + 1;
+    }
+  }
+
+  /** Can there be a pattern in this text? For short texts, this is what costs least. */
+  mayFind(text: string): boolean {
+    const tables = this.#tables;
+    if (tables === null) return false;
+    const { gram, grams, places } = tables;
+    for (let at = 0; at <= text.length - gram.length; at += grams) {
+      const hash = textGramHash(text, at, gram);
+      if (hasSlot(tables, hash) && lookUp(places, hash) !== 0) return true;
+    }
+    return false;
+  }
+
+  #verifyAt(
+    { places, windows, window, next, offsets }: GramTables,
+    { low, base }: Subject,
+    at: number,
+    hash: number,
+    verifier: Verifier,
+  ): void {
+    let bits = lookUp(places, hash);
+    while (bits !== 0) {
+      const bit = 31 - Math.clz32(bits);
+      bits ^= 1 << bit;
+      const start = base + at - bit;
+      if (start < verifier.range.from || start + window > verifier.range.end) continue;
+      let entry = lookUp(windows, windowHash(low, start - base, window));
+      for (; entry !== 0; entry = next[entry - 1] ?? 0) {
+        verifier.verify(this.#ids[entry - 1] ?? 0, start - (offsets[entry - 1] ?? 0));
+      }
+    }
+  }
+
+  #build(): void {
+    const tables = createTables(this.#ids.length, this.#shortest);
+    this.#tables = tables;
+    this.reach = 0;
+    this.#placeCount = 0;
+    // The longest first in the end, for each is put before those with the same window.
+    this.#ids.sort((a, b) => this.#store.length(a, this.#alphabet) - this.#store.length(b, this.#alphabet));
+    const spans = this.#ids.map((_, entry) => this.#span(entry));
+    const counts = countGrams(this.#store.view, spans, tables);
+    const frequency = (hash: number) => counts[hash >>> 16] ?? 0;
+    for (const [entry, span] of spans.entries()) {
+      this.#enter(tables, entry, chooseWindow(this.#store.view, span, tables, frequency));
+    }
+  }
+
+  #enter(tables: GramTables, entry: number, offset: number): void {
+    const { gram, grams, places, windows, window, next, offsets } = tables;
+    const start = this.#span(entry).start + offset;
+    for (let place = 0; place < grams; place++) {
+      const hash = gramHash(this.#store.view, start + place, gram);
+      takeSlot(tables, hash);
+      const slot = slotFor(places, hash);
+      if (places[slot + 1] === 0) this.#placeCount += 1;
+      places[slot] = hash;
+      places[slot + 1] = (places[slot + 1] ?? 0) | (1 << place);
+    }
+    const hash = windowHash(this.#store.view, start, window);
+    const slot = slotFor(windows, hash);
+    next[entry] = windows[slot + 1] ?? 0;
+    windows[slot] = hash;
+    windows[slot + 1] = entry + 1;
+    offsets[entry] = offset;
+    this.reach = Math.max(this.reach, offset + window);
+  }
+}

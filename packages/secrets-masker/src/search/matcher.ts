@@ -1,0 +1,118 @@
+import { GramFilter } from "./gram-filter.ts";
+import { Scratch, type Subject, TextSubject } from "./haystack.ts";
+import { type Alphabet, PatternStore, type PatternText } from "./pattern-store.ts";
+import { type CanGoOn, PrefixIndex } from "./prefix-index.ts";
+import type { Owner } from "./tally.ts";
+import type { MatchVisitor } from "./verifier.ts";
+
+/** Short texts have a filter of their own: they would make that of the others slow. */
+type Filters = readonly [long: GramFilter, short: GramFilter];
+
+/** Finds patterns in texts and in bytes. */
+export class Matcher {
+  /** Counts up whenever all patterns are forgotten. */
+  generation = 0;
+  store: PatternStore = new PatternStore();
+  #inBytes: Filters | null = null;
+  #inUnits: Filters | null = null;
+  #prefixes: PrefixIndex | null = null;
+  readonly #scratch = new Scratch();
+  readonly #unitsBefore = new Set<number>();
+
+  /** Looks for this text as well, of at least 4 units. Where it is known already, it gets one more owner. */
+  add(pattern: PatternText, owner: Owner): void {
+    const { hasShort } = this.store;
+    this.store.add(pattern, owner);
+    // Where each pattern belongs has changed.
+    if (this.store.hasShort !== hasShort) this.#inBytes = this.#inUnits = null;
+    for (const unit of pattern.before) this.#unitsBefore.add(unit.charCodeAt(0));
+  }
+
+  /** Whose pattern is exactly this text. */
+  ownersOf(text: string): readonly Owner[] {
+    const id = this.store.idOf(text);
+    return id === null ? [] : (this.store.owners[id] ?? []);
+  }
+
+  subject(text: string): TextSubject {
+    return new TextSubject(text, this.#scratch);
+  }
+
+  /** Can there be a pattern in this short text, without escape sequences? */
+  mayFind(text: string): boolean {
+    const [long, short] = this.#filtersFor("units");
+    return long.mayFind(text) || short.mayFind(text);
+  }
+
+  /** Visits every pattern that begins from `from` on and before `to`, in any order. */
+  find(text: Subject, from: number, to: number, visitor: MatchVisitor): void {
+    for (const filter of this.#filtersFor(text.alphabet)) filter.find(text, from, to, visitor);
+  }
+
+  /** Calls this for every pattern that the end of the text cuts off so early that {@link find} does not see it. */
+  findHeads(text: Subject, from: number, visitor: MatchVisitor): void {
+    const prefixes = this.#prefixIndex();
+    for (let start = this.#headsFrom(text, from); start < text.length; start++) {
+      for (const id of prefixes.longerThan(text, start)) visitor.cutOff(id, start);
+    }
+  }
+
+  /**
+   * The first place from `from` on, of those that {@link find} does not judge, where the end of the text cuts a pattern off, or a
+   * whole one depends on what comes next; null for none.
+   */
+  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+    return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canGoOn);
+  }
+
+  /** Can an occurrence that begins behind this unit include it? */
+  mayExtend(unit: number): boolean {
+    return this.#unitsBefore.has(unit);
+  }
+
+  clear(): void {
+    this.store.wipe();
+    this.#scratch.wipe();
+    this.store = new PatternStore();
+    this.#inBytes = null;
+    this.#inUnits = null;
+    this.#prefixes = null;
+    this.#unitsBefore.clear();
+    this.generation += 1;
+  }
+
+  /** One pair serves both alphabets as long as these are the same. */
+  #filtersFor(alphabet: Alphabet): Filters {
+    const filters = alphabet === "bytes" || this.store.isAscii ? this.#byteFilters() : this.#unitFilters();
+    // No loop: that is a tenth of what a short line takes.
+    filters[0].update();
+    filters[1].update();
+    return filters;
+  }
+
+  #byteFilters(): Filters {
+    this.#inBytes ??= createFilters(this.store, "bytes");
+    return this.#inBytes;
+  }
+
+  #unitFilters(): Filters {
+    this.#inUnits ??= createFilters(this.store, "units");
+    return this.#inUnits;
+  }
+
+  #prefixIndex(): PrefixIndex {
+    this.#prefixes ??= new PrefixIndex(this.store);
+    this.#prefixes.update();
+    return this.#prefixes;
+  }
+
+  /** Before this place, {@link find} sees all that the end of the text cuts off. */
+  #headsFrom(text: Subject, from: number): number {
+    const [long, short] = this.#filtersFor("bytes");
+    return Math.max(0, from, text.length - Math.max(long.reach, short.reach));
+  }
+}
+
+function createFilters(store: PatternStore, alphabet: Alphabet): Filters {
+  return [new GramFilter(store, alphabet, "long"), new GramFilter(store, alphabet, "short")];
+}

@@ -1,0 +1,121 @@
+import type { Subject } from "./haystack.ts";
+import type { PatternStore } from "./pattern-store.ts";
+
+const HEAD_BITS = 18;
+
+/** Can a pattern that begins there go on behind the end of the text? */
+export type CanGoOn = (start: number, wholeWord: boolean) => boolean;
+
+/** Patterns in the order of their UTF-8: tells which of them begin with what a text ends with. */
+export class PrefixIndex {
+  readonly #store: PatternStore;
+  #seen = 0;
+  #sorted: readonly number[] = [];
+  /** A bit for the first four bytes of each pattern, hashed: most places of a text are ruled out by these. */
+  readonly #heads = new Uint8Array(2 ** (HEAD_BITS - 3));
+
+  constructor(store: PatternStore) {
+    this.#store = store;
+  }
+
+  /** Takes in what the store has got since. */
+  update(): void {
+    const { view, size } = this.#store;
+    if (this.#seen === size) return;
+    const fresh: number[] = [];
+    for (; this.#seen < size; this.#seen++) {
+      fresh.push(this.#seen);
+      const head = headHash(view, this.#store.start(this.#seen, "bytes"));
+      this.#heads[head >>> 3] = (this.#heads[head >>> 3] ?? 0) | (1 << (head & 7));
+    }
+    // One sorted list behind the other is what this sort is quick at.
+    fresh.sort((a, b) => this.#order(a, b));
+    this.#sorted = [...this.#sorted, ...fresh].sort((a, b) => this.#order(a, b));
+  }
+
+  /**
+   * The first place from `from` on where what stands there, up to the end of the text, is the head of a pattern, or a whole one that
+   * depends on what comes next; null for none.
+   */
+  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+    const heads = this.#heads;
+    for (let start = Math.max(from, 0); start < text.length && this.#sorted.length > 0; start++) {
+      const head = start + 4 > text.length ? null : headHash(text.low, start);
+      if (head !== null && ((heads[head >>> 3] ?? 0) & (1 << (head & 7))) === 0) continue;
+      if (this.#isHead(text, start, isNextOpen, canGoOn)) return start;
+    }
+    return null;
+  }
+
+  #isHead(text: Subject, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
+    const available = text.length - start;
+    for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
+      const id = this.#sorted[rank] ?? 0;
+      if (!this.#startsWith(id, text, start)) return false;
+      const isOpen = this.#store.length(id, "bytes") > available || (isNextOpen && this.#store.dependsOnNext(id));
+      if (isOpen && canGoOn(start, this.#store.wholeWord[id] === true)) return true;
+    }
+    return false;
+  }
+
+  /** Of which longer patterns it is the head. */
+  longerThan(text: Subject, start: number): readonly number[] {
+    const found: number[] = [];
+    for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
+      const id = this.#sorted[rank] ?? 0;
+      if (!this.#startsWith(id, text, start)) break;
+      if (this.#store.length(id, "bytes") > text.length - start) found.push(id);
+    }
+    return found;
+  }
+
+  #startsWith(id: number, text: Subject, start: number): boolean {
+    const available = text.length - start;
+    return this.#store.length(id, "bytes") >= available && this.#store.hasBytes(id, text.low, start, available);
+  }
+
+  /** The first pattern that does not come before this end of the text. */
+  #lowerBound(text: Subject, start: number): number {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const id = this.#sorted[middle] ?? 0;
+      const own = {
+        bytes: this.#store.view,
+        start: this.#store.start(id, "bytes"),
+        length: this.#store.length(id, "bytes"),
+      };
+      if (compare(own, { bytes: text.low, start, length: text.length - start }) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #order(a: number, b: number): number {
+    const store = this.#store;
+    return compare(
+      { bytes: store.view, start: store.start(a, "bytes"), length: store.length(a, "bytes") },
+      { bytes: store.view, start: store.start(b, "bytes"), length: store.length(b, "bytes") },
+    );
+  }
+}
+
+function headHash(bytes: DataView, at: number): number {
+  return Math.imul(bytes.getInt32(at), 0x9e3779b1) >>> (32 - HEAD_BITS);
+}
+
+interface Span {
+  readonly bytes: DataView;
+  readonly start: number;
+  readonly length: number;
+}
+
+function compare(a: Span, b: Span): number {
+  const common = Math.min(a.length, b.length);
+  for (let index = 0; index < common; index++) {
+    const difference = a.bytes.getUint8(a.start + index) - b.bytes.getUint8(b.start + index);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,35 @@
+import type { Subject } from "./haystack.ts";
+import { isWordUnit } from "./pattern-store.ts";
+
+/** How many units before a word can tell whether it begins there. A longer escape does not count. */
+export const LOOK_BEHIND = 12;
+
+const ESC = "\u001b";
+
+/** What ends in a letter or a digit and is none: escapes of strings and of URLs, and what colours a terminal (ECMA-48). */
+const ESCAPE = new RegExp(
+  [
+    String.raw`\\[nrtbfv0ae]`,
+    String.raw`\\u[0-9A-Fa-f]{4}`,
+    String.raw`\\x[0-9A-Fa-f]{2}`,
+    "%[0-9A-Fa-f]{2}",
+    String.raw`${ESC}\[[0-9;]*[A-Za-z]`,
+  ]
+    .map((pattern) => `${pattern}$`)
+    .join("|"),
+);
+
+/** Does no word go on here? One does from a letter, digit or underscore to another, unless the first ends an escape. */
+export function isWordStart(subject: Subject, start: number): boolean {
+  return !goesOn(subject, start) || ESCAPE.test(subject.before(start, LOOK_BEHIND));
+}
+
+/** The same at an end, where escapes make no difference. */
+export function isWordEnd(subject: Subject, end: number): boolean {
+  return !goesOn(subject, end);
+}
+
+/** Are there letters, digits or underscores on both sides? */
+function goesOn(subject: Subject, place: number): boolean {
+  return isWordUnit(subject.unitAt(place - 1)) && isWordUnit(subject.unitAt(place));
+}

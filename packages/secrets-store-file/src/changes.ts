@@ -1,0 +1,155 @@
+import {
+  checkHistory,
+  checkRewrite,
+  checkSealedSecret,
+  checkWrites,
+  type ResealedSecret,
+  type SealedSecret,
+  type SecretMetadata,
+  type SecretRewrite,
+  type SecretWrite,
+  type StoreLayout,
+  secretCorrupt,
+  secretExists,
+  type Timestamp,
+} from "@autokestra/secrets-core";
+import { type Entry, isDeleted, nameOf, type SecretsDocument, type StoredDocument } from "./document.ts";
+import {
+  addVersion,
+  createEntry,
+  parseEntry,
+  parseEntryMetadata,
+  parseSoundVersions,
+  replaceEnvelope,
+  replaceVersions,
+  upgradeEntry,
+} from "./entries.ts";
+
+/** What `SecretStore.upgrade` makes of a document of format 1. A damaged secret stays one, without a mac. */
+export function upgradeDocument(
+  { entries }: SecretsDocument,
+  header: string,
+  authenticate: (secret: SealedSecret) => string,
+): SecretsDocument {
+  const upgraded = [...entries].map(([id, entry]) => {
+    const secret = parseEntry(entry, 1);
+    return [id, upgradeEntry(entry, secret === null ? null : authenticate(secret))] as const;
+  });
+  return { layout: 2, header, entries: new Map(upgraded), anchors: new Map() };
+}
+
+/**
+ * What `SecretStore.put` makes of a document.
+ *
+ * @throws AutokestraError as `checkWrites`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ */
+export function putSecrets(
+  document: StoredDocument,
+  writes: readonly SecretWrite[],
+  keepVersions: number,
+  path: string,
+): SecretsDocument {
+  const entries = new Map(document.entries);
+  const checked = checkWrites(writes, {
+    living: (name) => activeMetadata(document, name, path),
+    has: (id) => entries.has(id),
+  });
+  for (const { secret, isNew } of checked) {
+    const { id } = secret.metadata;
+    const entry = entries.get(id);
+    const next = isNew || entry === undefined ? createEntry(secret) : addVersion(entry, secret, keepVersions);
+    entries.set(id, readable(next, secret.metadata.name, path));
+  }
+  return { ...document, entries };
+}
+
+/**
+ * What `SecretStore.rewrite` makes of a document.
+ *
+ * @throws AutokestraError as `checkRewrite`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ */
+export function rewriteSecret(document: StoredDocument, change: SecretRewrite, path: string): SecretsDocument {
+  const { entries, active } = document;
+  const versions = checkRewrite(
+    change,
+    (id) => soundVersions(entries.get(id), path),
+    (name) => active.get(name) ?? null,
+  );
+  const { id = "", name = "" } = versions[0]?.metadata ?? {};
+  const entry = entries.get(id);
+  const next = entry === undefined ? null : replaceVersions(entry, versions);
+  return { ...document, entries: new Map([...entries, [id, readable(next, name, path)]]) };
+}
+
+/** What `SecretStore.reseal` makes of a document; null where it has none of these versions. */
+export function resealSecrets(document: SecretsDocument, secrets: readonly ResealedSecret[]): SecretsDocument | null {
+  const changed = new Map<string, Entry>();
+  for (const { secret, nonce } of secrets) {
+    const checked = checkSealedSecret(secret);
+    const { id } = checked.metadata;
+    const entry = changed.get(id) ?? document.entries.get(id);
+    const next = entry && replaceEnvelope(entry, checked, nonce);
+    if (next !== undefined && next !== entry) changed.set(id, next);
+  }
+  return changed.size === 0 ? null : { ...document, entries: new Map([...document.entries, ...changed]) };
+}
+
+/** What `SecretStore.delete` makes of a document; null where there is nothing to delete. */
+export function deleteSecret(document: SecretsDocument, id: string, deletedAt: Timestamp): SecretsDocument | null {
+  const entry = document.entries.get(id);
+  if (entry === undefined || isDeleted(entry)) return null;
+  return { ...document, entries: new Map([...document.entries, [id, { ...entry, deletedAt }]]) };
+}
+
+/** The document without some secrets; null where it has none of them. */
+export function purgeSecrets(
+  document: SecretsDocument,
+  isPurged: (id: string, entry: Entry) => boolean,
+): SecretsDocument | null {
+  const rest = new Map([...document.entries].filter(([id, entry]) => !isPurged(id, entry)));
+  return rest.size === document.entries.size ? null : { ...document, entries: rest };
+}
+
+/** Whether it was deleted before a moment. Of a damaged entry this is not known. */
+export function wasDeletedBefore(entry: Entry, before: Timestamp, layout: StoreLayout): boolean {
+  if (!isDeleted(entry)) return false;
+  return (parseEntryMetadata(entry, layout)?.deletedAt ?? before) < before;
+}
+
+/**
+ * What `SecretStoreFile.load` makes of a document.
+ *
+ * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`
+ */
+export function loadSecrets(
+  document: StoredDocument,
+  histories: readonly (readonly SealedSecret[])[],
+): SecretsDocument {
+  const entries = new Map(document.entries);
+  const names = new Set(document.active.keys());
+  for (const history of histories) {
+    const [newest, ...older] = checkHistory(history);
+    if (newest === undefined) continue;
+    const { id, name, deletedAt } = newest.metadata;
+    if (entries.has(id)) throw secretExists(name, `as one with id ${id}`);
+    if (deletedAt === null && names.has(name)) throw secretExists(name, "not deleted");
+    if (deletedAt === null) names.add(name);
+    entries.set(id, createEntry(newest, older));
+  }
+  return { ...document, entries };
+}
+
+/** A damaged secret is an error, not an absent one. */
+export function readable<T>(parsed: T | null, name: string, path: string): T {
+  if (parsed === null) throw secretCorrupt(path, name);
+  return parsed;
+}
+
+function activeMetadata({ entries, active }: StoredDocument, name: string, path: string): SecretMetadata | null {
+  const entry = entries.get(active.get(name) ?? "");
+  return entry === undefined ? null : readable(parseEntryMetadata(entry), name, path);
+}
+
+function soundVersions(entry: Entry | undefined, path: string): readonly SealedSecret[] {
+  return entry === undefined ? [] : readable(parseSoundVersions(entry), nameOf(entry), path);
+}

@@ -1,0 +1,151 @@
+import {
+  type Envelope,
+  type SealedSecret,
+  type SecretMetadata,
+  type SecretRewrite,
+  type StoreLayout,
+  sealedSecretSchema,
+  secretMetadataSchema,
+} from "@autokestra/secrets-core";
+import { asObject, type Entry } from "./document.ts";
+
+/**
+ * A secret as the file keeps it: the metadata of its current version, its mac, its envelope with the bytes in base64 (RFC 4648,
+ * section 4), and in `older` what each version before has of its own, the newest first. What changes an entry takes it as it was
+ * read: of what this version does not know, or what is damaged, nothing is lost.
+ */
+export function createEntry(secret: SealedSecret, older: readonly SealedSecret[] = []): Entry {
+  return { ...formatVersion(secret), older: older.map((one) => ownFields(formatVersion(one))) };
+}
+
+function formatVersion({ metadata, mac, envelope }: SealedSecret): Entry {
+  return { ...metadata, mac, envelope: formatEnvelope(envelope) };
+}
+
+/** What is of one version alone. */
+function ownFields(entry: Entry): Entry {
+  const {
+    id: _id,
+    name: _name,
+    revision: _revision,
+    deletedAt: _deletedAt,
+    importedId: _importedId,
+    policy: _policy,
+    mac: _mac,
+    older: _older,
+    ...fields
+  } = entry;
+  return fields;
+}
+
+/** The entry with one more version and at most `keepVersions`, or null where its older versions are damaged. */
+export function addVersion(entry: Entry, secret: SealedSecret, keepVersions: number): Entry | null {
+  const { older } = entry;
+  if (!Array.isArray(older)) return null;
+  return { ...createEntry(secret), older: [ownFields(entry), ...older].slice(0, Math.max(0, keepVersions - 1)) };
+}
+
+/**
+ * The entry with other versions in the place of those of the same numbers; the first one is the current one. Null where the
+ * older versions that are to be replaced are damaged.
+ */
+export function replaceVersions(entry: Entry, [current, ...others]: SecretRewrite["versions"]): Entry | null {
+  const replaced = current === undefined ? entry : { ...entry, ...formatVersion(current) };
+  if (others.length === 0) return replaced;
+  const { older } = entry;
+  if (!Array.isArray(older)) return null;
+  const byVersion = new Map<unknown, SealedSecret>(others.map((secret) => [secret.metadata.version, secret]));
+  return {
+    ...replaced,
+    older: older.map((one) => {
+      const secret = byVersion.get(asObject(one)?.["version"]);
+      return secret === undefined ? one : { ...one, ...ownFields(formatVersion(secret)) };
+    }),
+  };
+}
+
+/**
+ * The entry with another envelope in this version, and with another mac if it is the current one. The same entry where it has no
+ * such version, where that has another nonce, or where a mac would be that of another revision.
+ */
+export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: SealedSecret, nonce: Uint8Array): Entry {
+  const { older } = entry;
+  const replacement = { envelope: formatEnvelope(envelope) };
+  if (isThis(entry)) {
+    return entry["revision"] === metadata.revision ? { ...entry, mac, ...replacement } : entry;
+  }
+  if (!Array.isArray(older) || !older.some(isThis)) return entry;
+  return { ...entry, older: older.map((one) => (isThis(one) ? { ...one, ...replacement } : one)) };
+
+  function isThis(one: unknown): boolean {
+    const fields = asObject(one);
+    return fields?.["version"] === metadata.version && asObject(fields["envelope"])?.["nonce"] === toBase64(nonce);
+  }
+}
+
+/** True where any version is sealed with this data key, even if it is damaged otherwise. */
+export function isSealedWith(entry: Entry, keyId: string): boolean {
+  const { older } = entry;
+  const versions: readonly unknown[] = [entry, ...(Array.isArray(older) ? older : [])];
+  return versions.some((version) => asObject(asObject(version)?.["envelope"])?.["keyId"] === keyId);
+}
+
+/** An entry of format 1 as one of format 2: its revision is its version. */
+export function upgradeEntry(entry: Entry, mac: string | null): Entry {
+  return { ...entry, revision: entry["version"] ?? null, importedId: null, policy: null, mac };
+}
+
+/** The current version, or null where it is not what {@link createEntry} writes. */
+export function parseEntry(entry: Entry, layout: StoreLayout = 2): SealedSecret | null {
+  const { mac = null, envelope, ...metadata } = inFormat2(entry, layout);
+  return sealedSecretSchema.safeParse({ metadata, envelope: parseEnvelope(envelope), mac }).data ?? null;
+}
+
+/** All versions, the newest first, or null where one of them is damaged. */
+export function parseHistory(entry: Entry, layout: StoreLayout = 2): readonly SealedSecret[] | null {
+  if (!Array.isArray(entry["older"])) return null;
+  const versions = parseVersions(inFormat2(entry, layout));
+  return versions.every((version) => version !== null) ? versions : null;
+}
+
+/** All versions that are not damaged, the newest first, or null where the current one is. */
+export function parseSoundVersions(entry: Entry): readonly SealedSecret[] | null {
+  const [current = null, ...older] = parseVersions(entry);
+  return current === null ? null : [current, ...older.filter((version) => version !== null)];
+}
+
+function parseVersions({ older, ...current }: Entry): readonly (SealedSecret | null)[] {
+  const { id, name, revision, deletedAt, importedId, policy } = current;
+  const whole = { id, name, revision, deletedAt, importedId, policy, mac: null };
+  const versions = Array.isArray(older) ? older.map((one) => ({ ...asObject(one), ...whole })) : [];
+  return [current, ...versions].map((one) => parseEntry(one));
+}
+
+/** The metadata, or null where they are not what {@link createEntry} writes. The envelope may be damaged. */
+export function parseEntryMetadata(entry: Entry, layout: StoreLayout = 2): SecretMetadata | null {
+  return secretMetadataSchema.safeParse(inFormat2(entry, layout)).data ?? null;
+}
+
+function inFormat2(entry: Entry, layout: StoreLayout): Entry {
+  return layout === 1 ? upgradeEntry(entry, null) : entry;
+}
+
+function formatEnvelope({ format, keyId, nonce, tag, ciphertext }: Envelope): Entry {
+  return { format, keyId, nonce: toBase64(nonce), tag: toBase64(tag), ciphertext: toBase64(ciphertext) };
+}
+
+function parseEnvelope(envelope: unknown): object {
+  const { nonce, tag, ciphertext, ...rest } = asObject(envelope) ?? {};
+  return { ...rest, nonce: fromBase64(nonce), tag: fromBase64(tag), ciphertext: fromBase64(ciphertext) };
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}
+
+/** Undefined for anything but canonical base64: Node skips what it does not know, and other text would read the same. */
+function fromBase64(text: unknown): Uint8Array | undefined {
+  if (typeof text !== "string") return undefined;
+  const bytes = Buffer.from(text, "base64");
+  return bytes.toString("base64") === text ? new Uint8Array(bytes) : undefined;
+}

@@ -1,0 +1,137 @@
+import {
+  type Anchor,
+  type AutokestraError,
+  compareSecrets,
+  type IdPage,
+  passesFilter,
+  type SealedSecret,
+  type SecretFilter,
+  type SecretMetadata,
+  type SecretName,
+  type StoredState,
+  storeCorrupt,
+} from "@autokestra/secrets-core";
+import type { Database, Statement } from "@autokestra/sqlite";
+import { type MetadataRow, type SealedRow, type StateRow, toMetadata, toSealedSecret, toState } from "./rows.ts";
+import { createListQuery, type Statements } from "./statements.ts";
+
+/** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
+export interface SecretReader {
+  header(): string | null;
+  get(name: SecretName): SealedSecret | null;
+  /** The state of what `get` finds, whatever its other columns hold. */
+  living(name: SecretName): StoredState | null;
+  find(id: string): SealedSecret | null;
+  /** The row of what `find` finds, whatever its other columns hold. */
+  row(id: string): StateRow | null;
+  history(id: string): readonly SealedSecret[];
+  ids(page?: IdPage): readonly string[];
+  list(filter?: SecretFilter): readonly SecretMetadata[];
+  anchor(name: string): Anchor | null;
+  anchors(): readonly Anchor[];
+}
+
+/**
+ * Two indexes have every name, and two every id. What one of them misses is absent only if it is not in the other either, and what
+ * one of them finds must be what was asked for: an index can be damaged.
+ *
+ * @param path of the database, for messages
+ */
+export function createSecretReader(database: Database, statements: Statements, path: string): SecretReader {
+  const { hasLiving, hasVersion } = statements;
+  const list = createLister(database, path);
+
+  /** In one snapshot: between two of them another process can have written it. */
+  const lookAgain = database.transaction((statement: Lookup<StateRow>, other: Lookup<number>, key: string) => {
+    const row = statement.get(key);
+    if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
+    return row ?? null;
+  });
+
+  function byName<Row extends StateRow>(statement: Lookup<Row>, name: string): Row | null {
+    const row = statement.get(name) ?? (lookAgain(statement, hasLiving, name) as Row | null);
+    if (row === null) return null;
+    const [, found, isCurrent, deletedAt] = row;
+    if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
+    return row;
+  }
+
+  function byId<Row extends StateRow>(statement: Lookup<Row>, id: string): Row | null {
+    const row = statement.get(id) ?? (lookAgain(statement, hasVersion, id) as Row | null);
+    if (row === null) return null;
+    const [, , isCurrent, , , , found] = row;
+    if (found !== id || isCurrent !== 1) throw damagedIndex(path);
+    return row;
+  }
+
+  return {
+    header: () => statements.readHeader.get() ?? null,
+    get(name) {
+      const row = byName<SealedRow>(statements.living, name);
+      return row === null ? null : toSealedSecret(row, path);
+    },
+    living(name) {
+      const row = byName(statements.livingState, name);
+      return row === null ? null : toState(row, path);
+    },
+    find(id) {
+      const row = byId<SealedRow>(statements.current, id);
+      return row === null ? null : toSealedSecret(row, path);
+    },
+    row: (id) => byId(statements.currentState, id),
+    history: createHistory(database, statements, path),
+    ids: ({ name, after = "", limit = -1 } = {}) =>
+      name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),
+    list,
+    anchor: (name) => statements.anchor.get(name) ?? null,
+    anchors: () => statements.anchors.all(),
+  };
+}
+
+function createHistory(database: Database, statements: Statements, path: string): SecretReader["history"] {
+  return database.transaction((id: string): readonly SealedSecret[] => {
+    const rows = statements.versions.all(id);
+    const [newest] = rows;
+    if (newest === undefined && statements.hasCurrent.get(id) === undefined) return [];
+    const isWhole = rows.every(
+      ([, , isCurrent, , , , found], index) => found === id && isCurrent === (index === 0 ? 1 : 0),
+    );
+    if (newest === undefined || !isWhole) throw damagedIndex(path);
+    const current = toSealedSecret(newest, path);
+    return rows.map((row) => (row === newest ? current : toSealedSecret(row, path, current.metadata)));
+  });
+}
+
+type Lookup<Row> = Statement<[string], Row>;
+
+function createLister(database: Database, path: string): SecretReader["list"] {
+  const prepared = new Map<string, Statement<[object], MetadataRow>>();
+
+  function prepare(sql: string): Statement<[object], MetadataRow> {
+    const statement = prepared.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw(true);
+    prepared.set(sql, statement);
+    return statement;
+  }
+
+  return (filter) => {
+    const { sql, parameters } = createListQuery(filter);
+    const secrets = prepare(sql)
+      .all(parameters)
+      .map((row) => {
+        const [, , isCurrent] = row;
+        if (isCurrent !== 1) throw damagedIndex(path);
+        return toMetadata(row, path);
+      });
+    const isSound = secrets.every((metadata, index) => {
+      const before = secrets[index - 1];
+      return (before === undefined || compareSecrets(before, metadata) < 0) && passesFilter(metadata, filter);
+    });
+    if (!isSound) throw damagedIndex(path);
+    return secrets;
+  };
+}
+
+/** Two ways to the same rows that do not lead to the same. */
+export function damagedIndex(path: string): AutokestraError {
+  return storeCorrupt(path, "its index is damaged");
+}

@@ -1,0 +1,152 @@
+import {
+  type Anchor,
+  checkAnchor,
+  checkHeader,
+  checkHistory,
+  checkRewrite,
+  checkSealedSecret,
+  checkWrites,
+  dataKeyInUse,
+  isResealable,
+  type ResealedSecret,
+  type SealedSecret,
+  type SecretRewrite,
+  type SecretWrite,
+  type StoredSecrets,
+  secretExists,
+  type Timestamp,
+} from "@autokestra/secrets-core";
+import { damagedIndex, type SecretReader } from "./reader.ts";
+import { toSealedRow } from "./rows.ts";
+import type { Statements } from "./statements.ts";
+
+/**
+ * Writes of one database, for whoever has its lock: what the docstrings of SecretStore promise, but synchronous, and all or
+ * nothing as far as the transaction around it.
+ */
+export interface SecretWriter {
+  upgrade(header: string, expected: string | null, authenticate: (secret: SealedSecret) => string): boolean;
+  writeHeader(header: string, expected: string | null, unusedKeys: readonly string[]): boolean;
+  put(writes: readonly SecretWrite[], header: string | null, keepVersions: number): void;
+  rewrite(change: SecretRewrite, header: string | null): void;
+  reseal(secrets: readonly ResealedSecret[], header: string | null): void;
+  delete(id: string, deletedAt: Timestamp): boolean;
+  purge(id: string): boolean;
+  purgeDeleted(before: Timestamp): number;
+  writeAnchor(anchor: Anchor, expected: number | null): boolean;
+  load(history: readonly SealedSecret[]): void;
+}
+
+/** Today's statements and reader of one database. */
+interface Tools {
+  readonly statements: Statements;
+  readonly reader: SecretReader;
+  /** Of the database, for messages. */
+  readonly path: string;
+}
+
+/**
+ * Of a database in layout 2.
+ *
+ * @param path of the database, for messages
+ */
+export function createSecretWriter(statements: Statements, reader: SecretReader, path: string): SecretWriter {
+  const tools = { statements, reader, path };
+  return { upgrade: () => false, ...createAdditions(tools), ...createChanges(tools), ...createRemovals(tools) };
+}
+
+function createAdditions({
+  statements,
+  reader,
+}: Tools): Pick<SecretWriter, "writeHeader" | "put" | "writeAnchor" | "load"> {
+  const stored: StoredSecrets = { living: (name) => reader.living(name), has: (id) => reader.row(id) !== null };
+
+  return {
+    writeHeader(header, expected, unusedKeys) {
+      const { insertHeader, replaceHeader, usedKeys } = statements;
+      if (reader.header() !== expected) return false;
+      const inUse = unusedKeys.length === 0 ? [] : usedKeys.all(JSON.stringify(unusedKeys));
+      if (inUse.length > 0) throw dataKeyInUse(inUse);
+      const { changes } = expected === null ? insertHeader.run(header) : replaceHeader.run(header, expected);
+      return changes === 1;
+    },
+    put(writes, header, keepVersions) {
+      checkHeader(reader.header(), header);
+      for (const { secret, isNew } of checkWrites(writes, stored)) {
+        const { id } = secret.metadata;
+        if (!isNew) statements.retire.run(id);
+        statements.insert.run(toSealedRow(secret, true));
+        if (!isNew) statements.trim.run(id, id, keepVersions);
+      }
+    },
+    writeAnchor({ name, counter, text, mac }, expected) {
+      const anchor = { name, counter, text, mac };
+      checkAnchor(anchor, expected);
+      const { insertAnchor, replaceAnchor } = statements;
+      const { changes } = expected === null ? insertAnchor.run(anchor) : replaceAnchor.run({ ...anchor, expected });
+      return changes === 1;
+    },
+    load(history) {
+      const versions = checkHistory(history);
+      const [current] = versions;
+      if (current === undefined) return;
+      const { id, name, deletedAt } = current.metadata;
+      if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
+      const living = deletedAt === null ? reader.living(name) : null;
+      if (living !== null) throw secretExists(name, `with version ${living.version}`);
+      for (const secret of versions) statements.insert.run(toSealedRow(secret, secret === current));
+    },
+  };
+}
+
+function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, "rewrite" | "reseal"> {
+  function reseal({ secret, nonce }: ResealedSecret): void {
+    const { metadata, envelope, mac } = checkSealedSecret(secret);
+    const { id, version, revision } = metadata;
+    const { changes } = statements.reseal.run({ id, version, revision, mac, nonceBefore: nonce, ...envelope });
+    if (changes === 1) return;
+    const current = reader.find(id);
+    if (current !== null && isResealable(current, current, { secret, nonce })) throw damagedIndex(path);
+  }
+
+  return {
+    rewrite(change, header) {
+      checkHeader(reader.header(), header);
+      const history = (id: string) => reader.history(id);
+      const versions = checkRewrite(change, history, (name) => reader.living(name)?.id ?? null);
+      for (const { metadata } of versions) {
+        if (statements.remove.run(metadata.id, metadata.version).changes !== 1) throw damagedIndex(path);
+      }
+      for (const [index, secret] of versions.entries()) statements.insert.run(toSealedRow(secret, index === 0));
+    },
+    reseal(secrets, header) {
+      checkHeader(reader.header(), header);
+      for (const secret of secrets) reseal(secret);
+    },
+  };
+}
+
+function createRemovals({ statements, reader, path }: Tools): Pick<SecretWriter, "delete" | "purge" | "purgeDeleted"> {
+  function purge(id: string): boolean {
+    const { changes } = statements.purge.run(id);
+    // By one index it is gone: by the other one, too?
+    const isLeft = statements.hasCurrent.get(id) !== undefined || statements.hasVersion.get(id) !== undefined;
+    if (isLeft) throw damagedIndex(path);
+    return changes > 0;
+  }
+
+  return {
+    delete(id, deletedAt) {
+      const [, , , deleted] = reader.row(id) ?? [null, null, null, deletedAt];
+      if (deleted !== null) return false;
+      statements.setDeleted.run(deletedAt, id);
+      return true;
+    },
+    purge,
+    purgeDeleted(before) {
+      const ids = statements.deletedBefore.all(before);
+      for (const id of ids) purge(id);
+      return ids.length;
+    },
+  };
+}

@@ -1,0 +1,146 @@
+import {
+  AutokestraError,
+  hasCode,
+  type ResealedSecret,
+  type SealedSecret,
+  type SecretEncryption,
+  toCurrentPayload,
+  type UnsealedSecret,
+} from "@autokestra/secrets-core";
+import type { StoreKeys } from "@autokestra/secrets-crypto";
+import { countSecrets, idPages, type KeyedStore } from "./records.ts";
+
+/** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
+const BATCH = 100;
+
+export interface ReplaceDataKeyOptions {
+  /** Told how many of all secrets are sealed under the new data key. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Ends it between two steps: what is done is done, and running it again finishes it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes a new data key, goes over all versions until none is left under an older one, then destroys the older ones. Others may
+ * read and write meanwhile.
+ *
+ * @returns how many secrets have a version under each data key; null where the signal has ended it
+ * @throws AutokestraError `HEADER_CHANGED` where another rotation has begun; `INTEGRITY_FAILED`, `STORE_*`
+ */
+export async function replaceDataKey(
+  keyed: KeyedStore & { readonly keys: StoreKeys },
+  options: ReplaceDataKeyOptions,
+): Promise<ReadonlyMap<string, number> | null> {
+  const { keys } = keyed;
+  if (options.signal?.aborted) return null;
+  const { active } = await keys.addDataKey();
+  for (;;) {
+    if (!(await resealAll(keyed, active.id, options))) return null;
+    const counts = await countByKey(keyed);
+    if ([...counts.keys()].some((id) => id !== active.id)) continue;
+    const { header } = await keys.current();
+    const unused = header.dataKeys.filter(({ id, state }) => state === "decrypt-only" && !counts.has(id));
+    try {
+      await keys.destroyDataKeys(unused.map(({ id }) => id));
+      return counts;
+    } catch (error) {
+      // Between the count and here somebody has brought a version back that is sealed under one of them.
+      if (!hasCode(error, "DATA_KEY_IN_USE")) throw error;
+    }
+  }
+}
+
+/** @returns false where the signal has ended it */
+async function resealAll(
+  keyed: KeyedStore,
+  keyId: string,
+  { onProgress, signal }: ReplaceDataKeyOptions,
+): Promise<boolean> {
+  const total = await countSecrets(keyed.store);
+  let done = 0;
+  for await (const ids of idPages(keyed.store)) {
+    for (let at = 0; at < ids.length; at += BATCH) {
+      if (signal?.aborted) return false;
+      const batch = ids.slice(at, at + BATCH);
+      await resealBatch(keyed, batch, keyId);
+      done += batch.length;
+      onProgress?.(done, total);
+    }
+  }
+  return true;
+}
+
+async function resealBatch(keyed: KeyedStore, ids: readonly string[], keyId: string): Promise<void> {
+  const { store, encryption } = keyed;
+  for (;;) {
+    const old = await readOld(keyed, ids, keyId);
+    if (old.length === 0) return;
+    const { secrets, header } = await encryption.seal(old.map(({ unsealed }) => unsealed));
+    if (secrets.some(({ envelope }) => envelope.keyId !== keyId)) throw overtaken();
+    const resealed = secrets.flatMap((secret, index): ResealedSecret[] => {
+      const nonce = old[index]?.nonce;
+      return nonce === undefined ? [] : [{ secret, nonce }];
+    });
+    try {
+      await store.reseal(resealed, header);
+      return;
+    } catch (error) {
+      if (!hasCode(error, "HEADER_CHANGED")) throw error;
+      await encryption.refresh();
+    }
+  }
+}
+
+/** A version under an older data key, opened. */
+interface OldVersion {
+  readonly unsealed: UnsealedSecret;
+  readonly nonce: Uint8Array;
+}
+
+async function readOld(keyed: KeyedStore, ids: readonly string[], keyId: string): Promise<readonly OldVersion[]> {
+  const old: OldVersion[] = [];
+  for (const id of ids) old.push(...(await openOld(keyed, id, keyId)));
+  return old;
+}
+
+/** Opens what is under an older key, again where it was sealed anew meanwhile. Nothing that was changed from outside is made good. */
+async function openOld({ store, encryption }: KeyedStore, id: string, keyId: string): Promise<readonly OldVersion[]> {
+  let before = "";
+  for (;;) {
+    const versions = await store.history(id);
+    const old = versions.filter(({ envelope }) => envelope.keyId !== keyId);
+    const [current] = versions;
+    try {
+      if (current !== undefined && old.length > 0) await encryption.verify(current);
+      return await Promise.all(old.map(async (sealed) => await openVersion(sealed, encryption)));
+    } catch (error) {
+      const now = versions.map(({ envelope, mac }) => `${String(envelope.nonce)} ${mac}`).join();
+      if (!hasCode(error, "INTEGRITY_FAILED") || now === before) throw error;
+      before = now;
+    }
+  }
+}
+
+async function openVersion({ metadata, envelope }: SealedSecret, encryption: SecretEncryption): Promise<OldVersion> {
+  const plaintext = await encryption.open(metadata, envelope);
+  const current = toCurrentPayload(metadata.name, envelope.format, plaintext);
+  return { unsealed: { metadata, plaintext: current }, nonce: envelope.nonce };
+}
+
+/** How many secrets have a version under each data key. */
+async function countByKey({ store }: KeyedStore): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for await (const ids of idPages(store)) {
+    for (const id of ids) {
+      const keyIds = new Set((await store.history(id)).map(({ envelope }) => envelope.keyId));
+      for (const keyId of keyIds) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+function overtaken(): AutokestraError {
+  return new AutokestraError("HEADER_CHANGED", "Another rotation has begun, with a data key of its own", {
+    hint: "It seals all secrets anew; nothing is left to do here.",
+  });
+}

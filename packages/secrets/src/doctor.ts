@@ -1,0 +1,192 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { AutokestraError, type ErrorCode, plural, quotePath } from "@autokestra/secrets-core";
+import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
+import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
+import { isThere, otherBackend, readBackendRecord, STORE_FILES } from "./drivers.ts";
+import { type Installation, realOrSame } from "./manager.ts";
+import { countSecrets, type Examination, examineRecords, type OnExamined } from "./records.ts";
+
+/** Older ones can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
+const OLDEST_SQLITE = [3, 51, 3];
+
+const RESTORE = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
+
+/** One line of a diagnosis. */
+export interface Finding {
+  readonly status: "ok" | "warning" | "failure";
+  readonly subject: "store" | "key" | "header" | "records";
+  /** What kind of failure it is, as of an error; null where it is none. */
+  readonly code: ErrorCode | null;
+  readonly message: string;
+  /** What mends it. */
+  readonly hint: string | null;
+}
+
+/**
+ * Examines an installation: store, key, header, and whether every record opens. What is broken becomes a line, and hides
+ * nothing else.
+ *
+ * @param onProgress told how many records were tried
+ */
+export async function diagnose(installation: Installation, onProgress?: OnExamined): Promise<readonly Finding[]> {
+  const { store, keys, encryption } = installation;
+  const state = await attempt("store", async () => ({
+    secrets: await countSecrets(store),
+    header: await store.readHeader(),
+    settings: await describeSettings(installation),
+  }));
+  if ("status" in state) return [state];
+  const { secrets, header, settings } = state.value;
+  const findings = [
+    describePlace(installation, secrets),
+    ...describeLeftOver(installation),
+    ...describeConflicts(installation),
+    ...settings,
+  ];
+  if (header === null && secrets === 0) {
+    return [...findings, ok("key", "none needed yet: it is made with the first secret")];
+  }
+  const keyring = await attempt("key", async () => await keys.current());
+  if ("status" in keyring) return [...findings, keyring];
+  const examination = await attempt(
+    "records",
+    async () => await examineRecords({ store, encryption }, keyring.value, onProgress),
+  );
+  const records = "status" in examination ? [examination] : describeRecords(examination.value);
+  const places = await describeKnownPlaces(installation, keyring.value);
+  return [...findings, ...describeKeys(keyring.value), ...places, ...records];
+}
+
+async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): Promise<{ value: T } | Finding> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (!(error instanceof AutokestraError)) throw error;
+    return failure(subject, error.code, error.message, error.hint);
+  }
+}
+
+function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
+  const { kdf, dataKeys, storeId, format, epoch } = header;
+  const stretched = kdf.name === "pbkdf2-hmac-sha256" ? `${kdf.name}, ${kdf.iterations} iterations` : kdf.name;
+  const states = dataKeys.map(({ id, state, seals }) => `${id} ${state}, ${seals} seals`).join("; ");
+  const variable: Finding = {
+    status: "warning",
+    subject: "key",
+    code: null,
+    message: `The key is in the environment: ${KEY_VARIABLE} can be read in /proc by this user and root`,
+    hint: "A key file is the better place: --key-file.",
+  };
+  return [
+    ok("key", `${fingerprint} from ${source}, ${stretched}`),
+    ...(source === KEY_VARIABLE ? [variable] : []),
+    ok("header", `format ${format}, store ${storeId}, epoch ${epoch}; data keys: ${states}`),
+  ];
+}
+
+function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
+  if (problems.length === 0)
+    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
+  return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
+}
+
+function describePlace({ backend, folder }: Installation, secrets: number): Finding {
+  const place = backend === null ? `none yet in ${folder}` : `${backend} in ${folder}, ${plural(secrets, "secret")}`;
+  return ok("store", place);
+}
+
+/** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
+async function describeSettings({ store, backend, folder }: Installation): Promise<Finding[]> {
+  if (backend !== "sqlite") return describeStandIn(folder);
+  const { version, journalMode, synchronous, secureDelete, isSound } = await (store as SqliteStore).facts();
+  const message = `SQLite ${version}, journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
+  const oldest = OLDEST_SQLITE.join(".");
+  return [
+    ok("store", message),
+    ...(isAtLeast(version, OLDEST_SQLITE)
+      ? []
+      : [
+          warning(
+            `SQLite before ${oldest} can damage a database that two processes write to`,
+            "Install a newer better-sqlite3.",
+          ),
+        ]),
+    ...(journalMode === "memory"
+      ? [warning("The store can only be read here", "Is the folder or the disk read-only?")]
+      : []),
+    ...(isSound ? [] : [failure("store", "STORE_CORRUPT", "The database is damaged", RESTORE)]),
+  ];
+}
+
+/** The file store was taken because SQLite could not be used then. */
+function describeStandIn(folder: string): Finding[] {
+  if (readBackendRecord(folder)?.standsIn !== true) return [];
+  const message = "SQLite could not be used when this store was made: the file store stands in for it";
+  const hint =
+    "Install better-sqlite3, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
+  return [warning(message, hint)];
+}
+
+function isAtLeast(version: string, oldest: readonly number[]): boolean {
+  const parts = version.split(".").map(Number);
+  const differing = oldest.findIndex((part, index) => parts[index] !== part);
+  return differing === -1 || (parts[differing] ?? 0) > (oldest[differing] ?? 0);
+}
+
+/** Names that programs which synchronise folders give to the second of two changed copies. */
+const CONFLICT_FILE = /^secrets.*(conflict|\(\d+\)| \d+\.(db|json)$)/i;
+
+/** Copies of the store that a synchronised folder has made: somebody else has written to another one. */
+function describeConflicts({ folder }: Installation): Finding[] {
+  return namesIn(folder)
+    .filter((name) => CONFLICT_FILE.test(name))
+    .map((name) => {
+      const message = `${quotePath(join(folder, name))} looks like a conflict copy of a synchronised folder`;
+      return warning(message, "Two machines have written to this store. Compare the copies, then move one away.");
+    });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** What the key folder remembers of this and other stores. */
+async function describeKnownPlaces({ folder, keyFolder }: Installation, { header }: Keyring): Promise<Finding[]> {
+  const known = openKnownStores(keyFolder);
+  const own = await realOrSame(folder);
+  const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
+  const problem = known.problem();
+  return [
+    ...copies.map(({ path }) =>
+      warning(
+        `${quotePath(path)} is a copy of this store, with the same id and keys`,
+        "A change of one is not in the other. Rotate the keys of both with a new data key, or remove one.",
+      ),
+    ),
+    ...(problem === null ? [] : [warning(problem, "It is made anew when it is written next. No key depends on it.")]),
+  ];
+}
+
+/** A store that is not the one that counts: a migration was killed after its last moment. */
+function describeLeftOver({ backend, folder }: Installation): Finding[] {
+  if (backend === null || !isThere(folder, otherBackend(backend))) return [];
+  const message = `${join(folder, STORE_FILES[otherBackend(backend)])} is not in use: a migration has left it`;
+  return [warning(message, "Move it away once the secrets were checked.")];
+}
+
+function warning(message: string, hint: string): Finding {
+  return { status: "warning", subject: "store", code: null, message, hint };
+}
+
+function failure(subject: Finding["subject"], code: ErrorCode, message: string, hint: string | undefined): Finding {
+  return { status: "failure", subject, code, message, hint: hint ?? null };
+}
+
+function ok(subject: Finding["subject"], message: string): Finding {
+  return { status: "ok", subject, code: null, message, hint: null };
+}

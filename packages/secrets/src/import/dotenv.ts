@@ -1,0 +1,191 @@
+import { closingQuote } from "../exact-json.ts";
+import { type ImportEntry, importedApiKey, isFailure } from "./entries.ts";
+
+/** A name with what separates it from its value. A colon counts where a blank follows, as in YAML. */
+const ASSIGNMENT = /[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=|(:)(?=\s|$))[ \t]*/y;
+const EMPTY_OR_COMMENT = /^\s*(?:#|$)/;
+
+const COLON = "the colon is read as `=`; only some readers do";
+
+/**
+ * Reads a `.env` file; each variable is an apiKey. What all known readers agree on is taken. Where they differ, the value keeps all
+ * its characters and the entry has a warning, or the line is a failure that says how to write it. The rules are in docs/secrets.md.
+ *
+ * @param source a byte order mark at its beginning is no part of it
+ * @returns an entry for each variable and for each line that cannot be read, in the order of the file
+ */
+export function readDotenv(source: string): ImportEntry[] {
+  const text = source.replace(/^\ufeff/, "");
+  const entries = new Map<string, ImportEntry>();
+  for (let at = 0, line = 1; at < text.length; ) {
+    const entry = readLine(text, at, line);
+    if ("entry" in entry) add(entries, entry.entry);
+    // Behind a quote that is not closed, nobody knows what is a value.
+    if (entry.end === null) break;
+    line += countLines(text, at, entry.end);
+    at = entry.end;
+  }
+  return [...entries.values()];
+}
+
+interface ReadLine {
+  readonly entry?: ImportEntry;
+  /** Where the next line begins; null where that cannot be known. */
+  readonly end: number | null;
+}
+
+function readLine(text: string, at: number, line: number): ReadLine {
+  const end = lineEnd(text, at) + 1;
+  if (EMPTY_OR_COMMENT.test(text.slice(at, end))) return { end };
+  ASSIGNMENT.lastIndex = at;
+  const match = ASSIGNMENT.exec(text);
+  const [, name, colon] = match ?? [];
+  if (name === undefined) {
+    // The line may be a part of a value: none of it is repeated.
+    const reason = "it is not NAME=VALUE: put a value of several lines in quotes";
+    return { entry: { name: `line ${line}`, reason, line }, end };
+  }
+  const read = readDotenvValue(text, ASSIGNMENT.lastIndex);
+  if ("problem" in read) {
+    const inQuotes = /["']/.test(text[ASSIGNMENT.lastIndex] ?? "");
+    return { entry: { name, reason: read.problem, line }, end: inQuotes ? null : end };
+  }
+  const warnings = [...(colon === undefined ? [] : [COLON]), ...read.warnings];
+  return { entry: importedApiKey(name, read.value, { line, warnings }), end: read.end };
+}
+
+/** The last one of two variables with one name counts, as everywhere. A line that is refused stays refused. */
+function add(entries: Map<string, ImportEntry>, entry: ImportEntry): void {
+  if (isFailure(entry)) {
+    entries.set(`line ${entry.line}`, entry);
+    return;
+  }
+  const earlier = entries.get(entry.name);
+  const twice = earlier === undefined ? [] : [`it stands on line ${earlier.line} too; the last one counts`];
+  entries.delete(entry.name);
+  entries.set(entry.name, { ...entry, warnings: [...(entry.warnings ?? []), ...twice] });
+}
+
+function countLines(text: string, from: number, to: number): number {
+  return text.slice(from, to).split("\n").length - 1;
+}
+
+/** A value of a `.env` file, or why it is refused. No text of ours repeats any of it. */
+type DotenvValue = ReadValue | { readonly problem: string };
+
+interface ReadValue {
+  readonly value: string;
+  /** Where other readers make something else of it. */
+  readonly warnings: readonly string[];
+  /** Where the next line begins. */
+  readonly end: number;
+}
+
+const NO_ESCAPE = "its last character is a quote that other readers take for an escaped one";
+
+/** Between double quotes. Readers agree on the first two only. */
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  ['"', '"'],
+  ["\\", "\\"],
+  ["$", "$"],
+]);
+
+/** `${X}`, `$X`, `$(command)`, `$$`. */
+const EXPANSION = /\$[\w{($]/;
+const EXPANDED = "`$` is kept as it stands; some readers expand it";
+
+/** A line on which a value of its own begins with the quote that would close the one before. */
+const OPENS_QUOTE = /^\s*(?:export\s+)?[\w.-]+\s*[=:]\s*$/;
+
+/** What stands in an unquoted value and is kept, and who reads it differently. */
+const KEPT: readonly (readonly [RegExp, string])[] = [
+  [/#/, "`#` is a part of the value; some readers cut it off there"],
+  [EXPANSION, EXPANDED],
+  [/^`/, "the backticks are a part of the value; some readers take them for quotes"],
+  [/\\/, "`\\` is kept as it stands; some readers take it for an escape"],
+  [/^\s|\s$|[\v\f\u0085\u2028\u2029]/, "unusual white space is kept; some readers remove it, or end the value there"],
+];
+
+/**
+ * Reads the value that begins at `at`, after the blanks behind `=`.
+ *
+ * @param text the whole file: a value in quotes may have several lines
+ */
+function readDotenvValue(text: string, at: number): DotenvValue {
+  const first = text[at];
+  const result = first === '"' || first === "'" ? readQuoted(text, at, first) : readUnquoted(text, at);
+  if ("value" in result && result.value.includes("\0")) return { problem: "the value has a NUL character" };
+  return result;
+}
+
+/** Where the line that `at` is in ends: at its line feed, or at the end of the text. */
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf("\n", at);
+  return end === -1 ? text.length : end;
+}
+
+function readUnquoted(text: string, at: number): DotenvValue {
+  const end = lineEnd(text, at);
+  const raw = text.slice(at, end).replace(/\r$/, "");
+  if (raw.includes("\r")) return { problem: "a carriage return stands inside the line: end lines with LF or CRLF" };
+  if (/^`[^`]*$/.test(raw))
+    return { problem: "the backtick is never closed: put the value in single or double quotes" };
+  if (/^-----BEGIN (?!.*-----END )/.test(raw)) return { problem: "put a value of several lines in quotes" };
+  // A `#` right behind `=` may be a value, such as a colour.
+  const comment = raw.startsWith("#") && text[at - 1] !== "=" ? 0 : raw.search(/[ \t]#/);
+  const value = trimBlanks(comment === -1 ? raw : raw.slice(0, comment));
+  const cut = comment === -1 ? [] : ["the comment behind the value is left out: put the value in quotes if it has `#`"];
+  const kept = KEPT.filter(([pattern]) => pattern.test(value)).map(([, warning]) => warning);
+  return { value, warnings: [...cut, ...kept], end: end + 1 };
+}
+
+function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, "").replace(/(?<![ \t])[ \t]+$/, "");
+}
+
+function readQuoted(text: string, at: number, quote: '"' | "'"): DotenvValue {
+  const close = quote === "'" ? text.indexOf(quote, at + 1) : closingQuote(text, at + 1);
+  if (close === -1) return { problem: `the ${quoteName(quote)} is never closed` };
+  const inside = text.slice(at + 1, close);
+  const end = lineEnd(text, close);
+  const lastLine = inside.slice(inside.lastIndexOf("\n") + 1);
+  const isAlone = /^[ \t]*(?:#.*)?$/s.test(text.slice(close + 1, end).replace(/\r$/, ""));
+  if (inside.includes("\n") && !(isAlone && !OPENS_QUOTE.test(lastLine))) {
+    return { problem: `the ${quoteName(quote)} is not closed before that of another line` };
+  }
+  if (!isAlone) return { problem: `text follows the closing quote: ${howToQuote(quote)}` };
+  const carriageReturn = inside.includes("\r") ? ["carriage returns are kept; some readers remove them"] : [];
+  const read = quote === "'" ? readSingle(inside) : readDouble(inside);
+  return { value: read.value, warnings: [...read.warnings, ...carriageReturn], end: end + 1 };
+}
+
+/** Characters stand for themselves between single quotes. */
+function readSingle(inside: string): Pick<ReadValue, "value" | "warnings"> {
+  const doubled = inside.includes("\\\\") ? ["`\\\\` is kept; some readers make `\\` of it"] : [];
+  return { value: inside, warnings: inside.endsWith("\\") ? [NO_ESCAPE] : doubled };
+}
+
+function readDouble(inside: string): Pick<ReadValue, "value" | "warnings"> {
+  const warnings: string[] = [];
+  const letters = [...inside.matchAll(/\\(.)/gs)].map(([, letter]) => letter);
+  if (letters.some((letter) => letter !== "n" && letter !== "r")) {
+    warnings.push(
+      'readers differ on the escapes with `\\`; `\\n`, `\\r`, `\\t`, `\\"`, `\\\\` and `\\$` are undone here',
+    );
+  }
+  if (EXPANSION.test(inside.replace(/\\./gs, " "))) warnings.push(EXPANDED);
+  return { value: inside.replace(/\\(.)/gs, (both, letter: string) => ESCAPES.get(letter) ?? both), warnings };
+}
+
+function quoteName(quote: '"' | "'"): string {
+  return quote === '"' ? "double quote" : "single quote";
+}
+
+function howToQuote(quote: '"' | "'"): string {
+  return quote === '"'
+    ? 'write `\\"` for a quote in the value'
+    : "put a value that has a single quote in double quotes";
+}

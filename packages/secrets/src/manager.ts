@@ -1,0 +1,152 @@
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import {
+  AutokestraError,
+  createSecretService,
+  KEPT_VERSIONS,
+  type MasterKeyProvider,
+  type SecretEncryption,
+  type SecretService,
+  type SecretStore,
+} from "@autokestra/secrets-core";
+import {
+  createMasterKeyProvider,
+  createSecretEncryption,
+  createStoreKeys,
+  keyFilePath,
+  keyFolderOf,
+  type MasterKeyOptions,
+  openKnownStores,
+  type StoreKeys,
+} from "@autokestra/secrets-crypto";
+import type { Backend } from "./drivers.ts";
+import { openStore, type StoreOptions } from "./open-store.ts";
+
+export interface SecretsOptions extends StoreOptions {
+  /** The key file that the person names: tried alone. Default: what the environment names, else the key folder. */
+  readonly keyFile?: string | undefined;
+  /** Where keys are kept and looked for. Default: `.autokestra` in the home folder; null: nowhere. */
+  readonly keyFolder?: string | null | undefined;
+  /** Leave the master key in the environment. Default false: it is taken out of it. */
+  readonly keepInEnvironment?: boolean | undefined;
+  /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else 10. */
+  readonly keepVersions?: number | undefined;
+}
+
+/** The secrets of one place with everything under them: what rotating, importing and examining need. */
+export interface Installation {
+  readonly store: SecretStore;
+  /** The folder of the store. */
+  readonly folder: string;
+  /** The kind of the store; null where there is none yet. */
+  readonly backend: Backend | null;
+  /** Where keys are kept and looked for; null where there is no such folder. */
+  readonly keyFolder: string | null;
+  readonly provider: MasterKeyProvider;
+  readonly keys: StoreKeys;
+  readonly encryption: SecretEncryption;
+  readonly secrets: SecretService;
+}
+
+/**
+ * Opens the secrets of a place: picks the store and the key. The key is looked for when it is first needed, and made then if there
+ * are no secrets yet. Close its `secrets`, which closes all.
+ *
+ * @throws AutokestraError `STORE_*`, `USAGE` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
+ * secrets folder
+ */
+export async function openInstallation(options: SecretsOptions = {}): Promise<Installation> {
+  const { env = process.env } = options;
+  const keepVersions = options.keepVersions ?? keptVersions(env);
+  // Before anything else: the key leaves the environment.
+  const provider = createProvider(options);
+  const { store, folder, backend } = await openStore(options);
+  const keyFolder = keyFolderOf(keyOptions(options));
+  const memory = openKnownStores(keyFolder).memoryOf(folder);
+  const apart = apartFrom(provider, keyFilePath(keyOptions(options)), folder);
+  const keys = createStoreKeys(store, apart, { memory, onNotice: options.onNotice });
+  const encryption = createSecretEncryption(keys);
+  const secrets = createSecretService({
+    store,
+    encryption,
+    now: () => new Date().toISOString(),
+    newId: () => crypto.randomUUID(),
+    keepVersions,
+    isKeyGiven: async () => (await provider.search()).isGiven,
+  });
+  return { store, folder, backend, keyFolder, provider, keys, encryption, secrets };
+}
+
+/** What decides where the master key comes from. */
+export function keyOptions({ env, keyFile, keyFolder, keepInEnvironment, onNotice }: SecretsOptions): MasterKeyOptions {
+  return { env, keyFile, keyFolder, keepInEnvironment, onNotice };
+}
+
+/** The source of master keys, which tells when it has made one. */
+export function createProvider(options: SecretsOptions): MasterKeyProvider {
+  const provider = createMasterKeyProvider(keyOptions(options));
+  return {
+    ...provider,
+    async generate() {
+      const key = await provider.generate();
+      options.onNotice?.(`the master key was made: ${key.source}. Without it the secrets are lost: keep a copy`);
+      return key;
+    },
+  };
+}
+
+/** The same source of keys, but for a key file inside the secrets folder. */
+function apartFrom(provider: MasterKeyProvider, keyFile: string | null, folder: string): MasterKeyProvider {
+  async function check(): Promise<void> {
+    if (keyFile !== null) await keepApart(keyFile, folder);
+  }
+  return {
+    async search() {
+      await check();
+      return await provider.search();
+    },
+    async generate() {
+      await check();
+      return await provider.generate();
+    },
+  };
+}
+
+/** How many versions of a secret are kept. */
+function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
+  if (text === "") return KEPT_VERSIONS;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new AutokestraError("USAGE", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
+    hint: "It says how many versions of each secret are kept; without it 10.",
+  });
+}
+
+/** A copy of the secrets folder must not be a copy of its key. @throws AutokestraError `KEY_UNREADABLE` */
+export async function keepApart(keyFile: string, folder: string): Promise<void> {
+  const secrets = await realOrSame(folder);
+  const key = resolve(await realOrSame(dirname(keyFile)), "key");
+  if (!key.startsWith(secrets + sep)) return;
+  throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
+    hint: "Whoever copies that folder has both. Move the key elsewhere and name it there.",
+  });
+}
+
+/** The path without links, as far as it exists. */
+export async function realOrSame(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    // Not made yet: the folder around it may be a link.
+    const parent = dirname(resolve(path));
+    return parent === resolve(path) ? parent : join(await realOrSame(parent), basename(path));
+  }
+}
+
+/**
+ * Opens the secrets of an installation. Close what you get.
+ *
+ * @throws as {@link openInstallation}
+ */
+export async function openSecrets(options: SecretsOptions = {}): Promise<SecretService> {
+  return (await openInstallation(options)).secrets;
+}

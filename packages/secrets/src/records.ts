@@ -1,0 +1,171 @@
+import { setImmediate } from "node:timers/promises";
+import {
+  AutokestraError,
+  hasCode,
+  type SealedSecret,
+  type SecretEncryption,
+  type SecretStore,
+  type SecretStoreFile,
+} from "@autokestra/secrets-core";
+import type { Keyring } from "@autokestra/secrets-crypto";
+import { type Backend, openStoreFile } from "./drivers.ts";
+
+/** What there is in a store. */
+export interface StoreCount {
+  /** Deleted ones too. */
+  readonly secrets: number;
+  /** All versions of all of them. */
+  readonly versions: number;
+}
+
+/**
+ * Copies header, secrets with their versions, and anchors into a new store. To be called while nobody writes.
+ *
+ * @param from in layout 2
+ * @param path where the new store is made; afterwards all of it is in this one file
+ */
+export async function copyStore(from: SecretStoreFile, backend: Backend, path: string): Promise<StoreCount> {
+  const to = await openStoreFile(backend, path, true);
+  try {
+    await copyHeader(from, to);
+    const count = { secrets: 0, versions: 0 };
+    for await (const ids of idPages(from)) {
+      const histories: (readonly SealedSecret[])[] = [];
+      for (const id of ids) histories.push((await from.history(id)).toReversed());
+      await load(to, histories);
+      count.secrets += histories.length;
+      count.versions += histories.reduce((sum, versions) => sum + versions.length, 0);
+    }
+    await to.exclusively(async () => undefined);
+    return count;
+  } finally {
+    await to.close();
+  }
+}
+
+/** What no store takes is in none that only autokestra has written to. @throws AutokestraError `STORE_CORRUPT` */
+async function load(to: SecretStoreFile, histories: readonly (readonly SealedSecret[])[]): Promise<void> {
+  try {
+    await to.load(histories);
+  } catch (error) {
+    if (!hasCode(error, "NAME_INVALID", "VALUE_INVALID", "SECRET_EXISTS")) throw error;
+    throw new AutokestraError("STORE_CORRUPT", error.message, {
+      hint: "It was changed outside of autokestra. Restore the store from a backup, or remove this secret for good and set it again.",
+    });
+  }
+}
+
+/** Copies what is not a secret: the header and the anchors. */
+export async function copyHeader(from: SecretStoreFile, to: SecretStoreFile): Promise<void> {
+  const header = await from.readHeader();
+  if (header !== null && !(await to.writeHeader(header, null))) throw new TypeError("the store is not a new one");
+  for (const anchor of await from.anchors()) await to.writeAnchor(anchor, null);
+}
+
+/** So many are looked at together: what comes and goes meanwhile is met or not. */
+const PAGE = 1000;
+
+/**
+ * The ids of all secrets in a store, including deleted ones, page by page in their order. Between two pages timers get their turn:
+ * the lock of a file store is lost where it is not renewed.
+ */
+export async function* idPages(store: SecretStore): AsyncGenerator<readonly string[]> {
+  let after: string | undefined;
+  for (;;) {
+    const page = await store.ids({ after, limit: PAGE });
+    if (page.length > 0) yield page;
+    after = page.at(-1);
+    await setImmediate();
+    if (page.length < PAGE) return;
+  }
+}
+
+/** True for a store that nothing was ever sealed in. */
+export async function isEmptyStore(store: SecretStore): Promise<boolean> {
+  return (await store.readHeader()) === null && (await store.ids({ limit: 1 })).length === 0;
+}
+
+/** How many secrets there are, including deleted ones. */
+export async function countSecrets(store: SecretStore): Promise<number> {
+  let count = 0;
+  for await (const ids of idPages(store)) count += ids.length;
+  return count;
+}
+
+/** What was found out about the records of a store. */
+export interface Examination extends StoreCount {
+  /** One sentence for each record that does not open, ordered by name. */
+  readonly problems: readonly string[];
+}
+
+/** Told how many secrets were tried, of how many. */
+export type OnExamined = (done: number, total: number) => void;
+
+/** A store and what opens it. */
+export interface KeyedStore {
+  readonly store: SecretStore;
+  readonly encryption: SecretEncryption;
+}
+
+/**
+ * Opens every version of every secret, including deleted ones, and checks the metadata of each. What is broken becomes a
+ * sentence, and hides nothing else. Here, and only here, a missing key and a changed record are told apart.
+ */
+export async function examineRecords(
+  { store, encryption }: KeyedStore,
+  keyring: Keyring,
+  onExamined: OnExamined = () => undefined,
+): Promise<Examination> {
+  const total = await countSecrets(store);
+  const problems: string[] = [];
+  const count = { secrets: 0, versions: 0 };
+
+  /** Null where it opens. */
+  async function problemOf({ metadata, envelope }: SealedSecret): Promise<string | null> {
+    const what = `'${metadata.name}', version ${metadata.version},`;
+    if (keyring.find(envelope.keyId) === null) {
+      return `${what} is sealed under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
+    }
+    const opens = await succeeds(async () => await encryption.open(metadata, envelope));
+    return opens ? null : `${what} was changed since it was sealed`;
+  }
+
+  async function examine(id: string): Promise<void> {
+    try {
+      const versions = await store.history(id);
+      const [current] = versions;
+      if (current !== undefined && !(await succeeds(async () => await encryption.verify(current)))) {
+        problems.push(
+          `'${current.metadata.name}' is not as it was written last: its metadata, or which version is current`,
+        );
+      }
+      for (const sealed of versions) {
+        count.versions += 1;
+        const problem = await problemOf(sealed);
+        if (problem !== null) problems.push(problem);
+      }
+    } catch (error) {
+      if (!hasCode(error, "STORE_CORRUPT")) throw error;
+      problems.push(error.message);
+    }
+  }
+
+  for await (const ids of idPages(store)) {
+    for (const id of ids) {
+      await examine(id);
+      count.secrets += 1;
+      onExamined(count.secrets, total);
+    }
+  }
+  return { ...count, problems: problems.toSorted() };
+}
+
+async function succeeds(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!hasCode(error, "INTEGRITY_FAILED")) throw error;
+    return false;
+  }
+}

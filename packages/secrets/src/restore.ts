@@ -1,0 +1,268 @@
+import { join, resolve } from "node:path";
+import { createPrivateFile, makePrivateFolder } from "@autokestra/private-files";
+import {
+  AutokestraError,
+  hasCode,
+  type SealedSecret,
+  type SecretStoreFile,
+  toCurrentPayload,
+} from "@autokestra/secrets-core";
+import {
+  createSecretEncryption,
+  createStoreKeys,
+  type Keyring,
+  keyFilePath,
+  keyFolderOf,
+  openKnownStores,
+  type StoreKeys,
+} from "@autokestra/secrets-crypto";
+import { BACKUP_HINT, backupUnusable, kindOf, openBackup, readBackup, refusal } from "./back-up.ts";
+import { type Backend, openStoreFile, STORE_FILES, storedBackend } from "./drivers.ts";
+import { storeFolder } from "./folders.ts";
+import { createProvider, keepApart, keyOptions, openInstallation, type SecretsOptions } from "./manager.ts";
+import { askedBackend, type FoundStore, findStore, makeStore } from "./open-store.ts";
+import {
+  copyHeader,
+  copyStore,
+  examineRecords,
+  idPages,
+  isEmptyStore,
+  type KeyedStore,
+  type OnExamined,
+  type StoreCount,
+} from "./records.ts";
+import { replaceStore, withDraftFolder } from "./replace-store.ts";
+
+export interface RestoreReport extends StoreCount {
+  readonly backend: Backend;
+  /** Where the store that was there is kept; null where there was none. */
+  readonly kept: string | null;
+  /** Also the keys are those of the backup now, as there was no store that opens. */
+  readonly tookKeys: boolean;
+}
+
+/** A store that is one file, and the keys that open it. */
+interface OpenedFile extends KeyedStore {
+  readonly store: SecretStoreFile;
+  readonly keys: StoreKeys;
+}
+
+/** What a restoration builds in place of the store that is there. */
+interface Rebuilt extends StoreCount {
+  /** Null where nothing was ever sealed. */
+  readonly keyring: Keyring | null;
+}
+
+/**
+ * Replaces the secrets that are there by those of a backup, once every version in it has opened. Only records are taken over,
+ * sealed anew under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
+ * is no store, or none that opens. The store keeps its kind; what was there, even if damaged, is kept under another name. No other
+ * process may have it open, which is made sure of where it is not damaged.
+ *
+ * @param file what `backUpStore` has written, of either kind
+ * @param onExamined told how many secrets of the backup were tried
+ * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open; `STORE_UNAVAILABLE`; nothing
+ * is changed then
+ */
+export async function restoreBackup(
+  options: SecretsOptions,
+  file: string,
+  onExamined?: OnExamined,
+): Promise<RestoreReport> {
+  const folder = storeFolder(options);
+  const source = resolve(file);
+  const content = readBackup(source);
+  const keyFile = keyFilePath(keyOptions(options));
+  if (keyFile !== null) await keepApart(keyFile, folder);
+  const asked = askedBackend(options);
+  const backend = storedBackend(folder) ?? (asked === "auto" ? kindOf(content) : asked);
+  makePrivateFolder(folder);
+  return await withDraftFolder(folder, async (draft) => {
+    const copy = join(draft, "backup");
+    createPrivateFile(copy, content);
+    const backup = await openForRestore(options, await openBackup(kindOf(content), copy, source));
+    try {
+      await examineBackup(source, backup, onExamined);
+      const rebuilt = await putInPlace(options, backup, { backend, path: join(draft, STORE_FILES[backend]) });
+      return { backend, ...rebuilt };
+    } catch (error) {
+      throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is damaged") : error;
+    } finally {
+      backup.encryption.close();
+      await backup.store.close();
+    }
+  });
+}
+
+/**
+ * Opens the keys of a backup: with the key that was named, else with what its fingerprint finds in the key folder. No other key is
+ * tried for the backup where the one that was named does not open the store that is there, or where there is none: its keys
+ * would be those of the backup.
+ */
+async function openForRestore(options: SecretsOptions, store: SecretStoreFile): Promise<OpenedFile> {
+  const open = async (from: SecretsOptions): Promise<OpenedFile> => {
+    const keys = createStoreKeys(store, createProvider(from));
+    if (!(await isEmptyStore(store))) await keys.current();
+    return { store, keys, encryption: createSecretEncryption(keys) };
+  };
+  try {
+    return await open(options);
+  } catch (error) {
+    const keyFolder = keyFolderOf(keyOptions(options));
+    const isOther = hasCode(error, "KEY_WRONG", "KEY_MISSING");
+    if (!isOther || keyFolder === null || (await openToday(options)) !== "opens") {
+      await store.close();
+      throw error;
+    }
+    return await open({ env: {}, keyFolder }).catch(async () => {
+      await store.close();
+      throw error;
+    });
+  }
+}
+
+/** Brings the store that is there to today's layout. */
+async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "broken"> {
+  try {
+    const { store, keys, secrets } = await openInstallation({ ...options, create: false });
+    try {
+      if (await isEmptyStore(store)) return "new";
+      await keys.forSeal(0);
+      return "opens";
+    } finally {
+      await secrets.close();
+    }
+  } catch (error) {
+    if (hasCode(error, "KEY_MISSING", "KEY_WRONG", "INTEGRITY_FAILED", "STORE_CORRUPT")) return "broken";
+    throw error;
+  }
+}
+
+async function examineBackup(source: string, backup: OpenedFile, onExamined: OnExamined | undefined): Promise<void> {
+  if (await isEmptyStore(backup.store)) return;
+  const { problems } = await examineRecords(backup, await backup.keys.current(), onExamined);
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new AutokestraError("INTEGRITY_FAILED", `${refusal(source)}: ${first}`, { hint: BACKUP_HINT });
+}
+
+interface Target {
+  readonly backend: Backend;
+  /** Where the new store is built. */
+  readonly path: string;
+}
+
+async function putInPlace(
+  options: SecretsOptions,
+  backup: OpenedFile,
+  target: Target,
+): Promise<Omit<RestoreReport, "backend">> {
+  const folder = storeFolder(options);
+  const state = await openToday(options);
+  const found = await takeStore(options, target.backend);
+  const replacement = { folder, current: found?.backend ?? target.backend, next: target.backend, path: target.path };
+  const memory = openKnownStores(keyFolderOf(keyOptions(options))).memoryOf(folder);
+
+  async function finish({ keyring, secrets, versions }: Rebuilt, kept: string | null, tookKeys: boolean) {
+    if (keyring !== null) {
+      const { header, epoch, fingerprint } = keyring;
+      await memory.remember({ storeId: header.storeId, epoch, fingerprint });
+    }
+    return { secrets, versions, kept, tookKeys };
+  }
+
+  if (found === null) {
+    // Nobody can use a store that is damaged or gone, so nobody writes to it.
+    const rebuilt = await copyBackup(backup, target);
+    await memory.forget();
+    return await finish(rebuilt, replaceStore({ ...replacement, isUnchanged: () => true, keep: true }), true);
+  }
+  const { store } = found;
+  try {
+    return await store.exclusively(async (isUnchanged) => {
+      const isNew = (await store.readHeader()) === null;
+      const tookKeys = isNew || state === "broken";
+      const rebuilt = tookKeys ? await copyBackup(backup, target) : await sealAnew(options, backup, store, target);
+      if (tookKeys) await memory.forget();
+      const kept = replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
+      return await finish(rebuilt, kept, tookKeys);
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+/** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or gone. */
+async function takeStore(options: SecretsOptions, backend: Backend): Promise<FoundStore | null> {
+  try {
+    return (await findStore(options, "any")) ?? (await makeStore({ ...options, backend }));
+  } catch (error) {
+    if (hasCode(error, "STORE_CORRUPT")) return null;
+    throw error;
+  }
+}
+
+/** Takes the backup over as it is, with its keys, in today's layout. */
+async function copyBackup({ store, keys }: OpenedFile, { backend, path }: Target): Promise<Rebuilt> {
+  const isEmpty = await isEmptyStore(store);
+  // The copy of the backup that is upgraded here is nobody else's.
+  const keyring = isEmpty ? null : await keys.forSeal(0);
+  return { ...(await copyStore(store, backend, path)), keyring };
+}
+
+/** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
+async function sealAnew(
+  options: SecretsOptions,
+  backup: OpenedFile,
+  current: SecretStoreFile,
+  { backend, path }: Target,
+): Promise<Rebuilt> {
+  const store = await openStoreFile(backend, path, true);
+  const keys = createStoreKeys(store, createProvider(options));
+  const encryption = createSecretEncryption(keys);
+  const count = { secrets: 0, versions: 0 };
+  try {
+    await copyHeader(current, store);
+    for await (const ids of idPages(backup.store)) {
+      const histories: (readonly SealedSecret[])[] = [];
+      for (const id of ids) {
+        const { secrets } = await encryption.seal(await unsealAll(id, backup, { store: current, encryption }));
+        histories.push(secrets);
+        count.versions += secrets.length;
+      }
+      await store.load(histories);
+      count.secrets += ids.length;
+    }
+    const keyring = await keys.nextEpoch();
+    await store.exclusively(async () => undefined);
+    return { ...count, keyring };
+  } finally {
+    encryption.close();
+    await store.close();
+  }
+}
+
+/** All versions of a secret of the backup, the oldest first, as a change of what is there. */
+async function unsealAll(id: string, { store, encryption }: OpenedFile, current: KeyedStore) {
+  const versions = (await store.history(id)).toReversed();
+  const revision = await revisionOf(id, current);
+  return await Promise.all(
+    versions.map(async ({ metadata, envelope }) => ({
+      metadata: { ...metadata, revision: Math.max(revision, metadata.revision) + 1 },
+      plaintext: toCurrentPayload(metadata.name, envelope.format, await encryption.open(metadata, envelope)),
+    })),
+  );
+}
+
+/** The revision of a secret; 0 where there is none, and where it is damaged or forged: then the backup is what heals it. */
+async function revisionOf(id: string, { store, encryption }: KeyedStore): Promise<number> {
+  try {
+    const current = await store.find(id);
+    if (current === null) return 0;
+    await encryption.verify(current);
+    return current.metadata.revision;
+  } catch (error) {
+    if (hasCode(error, "STORE_CORRUPT", "INTEGRITY_FAILED")) return 0;
+    throw error;
+  }
+}
