@@ -41,10 +41,10 @@ export interface StoreKeys {
    * header of format 1 up to date, also for 0.
    */
   forSeal(count: number): Promise<Keyring>;
-  /** A keyring that has this data key, if any has: at once where it is known already. */
-  forOpen(keyId: string): Keyring | Promise<Keyring>;
+  /** A keyring that has this data key, if any has. */
+  forOpen(keyId: string): Promise<Keyring>;
   /** A keyring that has this service key, if any has; null: for a record that has no MAC. */
-  forVerify(serviceKeyId: string | null): Keyring | Promise<Keyring>;
+  forVerify(serviceKeyId: string | null): Promise<Keyring>;
   /** Wraps all keys under another master key: the one before no longer opens the store. */
   rotateMasterKey(next: MasterKey): Promise<Keyring>;
   /** Makes a new active data key; the one before opens what it has sealed. */
@@ -97,14 +97,14 @@ class KeyManager implements StoreKeys {
     return this.#takeReserved(count) ?? (await this.#exclusive(async () => await this.#reserve(count)));
   }
 
-  forOpen(keyId: string): Keyring | Promise<Keyring> {
+  async forOpen(keyId: string): Promise<Keyring> {
     if (!this.#closed && this.#latest?.find(keyId)) return this.#latest;
-    return this.current();
+    return await this.current();
   }
 
-  forVerify(serviceKeyId: string | null): Keyring | Promise<Keyring> {
+  async forVerify(serviceKeyId: string | null): Promise<Keyring> {
     if (!this.#closed && serviceKeyId !== null && this.#latest?.hasServiceKey(serviceKeyId)) return this.#latest;
-    return this.current();
+    return await this.current();
   }
 
   async rotateMasterKey(next: MasterKey): Promise<Keyring> {

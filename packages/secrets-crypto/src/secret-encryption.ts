@@ -68,8 +68,7 @@ export function createSecretEncryption(
     },
 
     async open(record, envelope) {
-      const found = keys.forOpen(envelope.keyId);
-      const keyring = found instanceof Promise ? await found : found;
+      const keyring = await keys.forOpen(envelope.keyId);
       const key = keyring.find(envelope.keyId);
       if (key === null || envelope.format !== key.format) throw integrityFailed(record.name);
       const bytes = openBytes(key.bytes, recordAad(key.format, keyring.header.storeId, key.id, record), envelope);
@@ -80,8 +79,7 @@ export function createSecretEncryption(
     },
 
     async verify(current) {
-      const found = keys.forVerify(current.mac?.slice(0, KEY_ID_LENGTH) ?? null);
-      const keyring = found instanceof Promise ? await found : found;
+      const keyring = await keys.forVerify(current.mac?.slice(0, KEY_ID_LENGTH) ?? null);
       if (!keyring.checkMac(current, current.mac)) throw integrityFailed(current.metadata.name);
     },
 
