@@ -50,7 +50,7 @@ export interface SecretScope {
    *
    * @throws AutokestraError `SECRET_NOT_DECLARED`, `FIELD_NOT_FOUND`
    */
-  lookup(reference: Reference & { readonly root: "secrets" }): unknown;
+  lookup(reference: Reference & { readonly root: "secrets" }): Promise<unknown>;
 
   /** Drops all values. */
   close(): void;

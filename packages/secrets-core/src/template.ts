@@ -15,6 +15,7 @@ export interface TemplateProblem {
 
 /** A string, taken apart. */
 export interface Template {
+  readonly source: string;
   readonly parts: readonly TemplatePart[];
   /** Empty where the string is well-formed. */
   readonly problems: readonly TemplateProblem[];
@@ -59,7 +60,7 @@ export function parseTemplate(source: string): Template {
   }
   text += source.slice(at);
   if (text !== "") parts.push({ kind: "text", text });
-  return { parts, problems };
+  return { source, parts, problems };
 }
 
 /** How many backslashes stand directly before `end`, not before `start`. */

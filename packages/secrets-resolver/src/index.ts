@@ -4,6 +4,14 @@
  * @module
  */
 export { createEnvironmentSource, isReservedVariable } from "./environment-source.ts";
-export { type Lookup, MAX_DEPTH, resolveTemplates, toText } from "./resolve-templates.ts";
+export {
+  type Lookup,
+  MAX_DEPTH,
+  parseTemplates,
+  resolveTemplates,
+  type TemplateTree,
+  toText,
+  wholeReference,
+} from "./resolve-templates.ts";
 export { createSecretResolver } from "./secret-resolver.ts";
 export { createStoreSource } from "./store-source.ts";

@@ -64,7 +64,7 @@ function createScope(resolved: readonly ResolvedSecret[]): SecretScope {
       return [...secrets.values()];
     },
 
-    lookup({ name, field }) {
+    async lookup({ name, field }) {
       const secret = secrets.get(name);
       if (secret === undefined) throw secretNotDeclared(name);
       const fields = Object.keys(secret.fields);

@@ -92,7 +92,7 @@ async function checkSecrets(parsed: ParsedWorkflow, sources: PrepareOptions["sou
   }
   try {
     // What is not declared was found with the references.
-    const fields = fieldProblems(parsed, scope).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
+    const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
     return [...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
   } finally {
     scope.close();

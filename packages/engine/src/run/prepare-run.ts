@@ -4,19 +4,14 @@ import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
 import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
-import type { Task } from "../workflow/workflow.ts";
 import { findUnknownActions } from "./check-actions.ts";
 import { refuseRespelled } from "./inputs.ts";
-
-/** A task with the action it calls. */
-export interface ReadyTask extends Task {
-  readonly action: Action;
-}
 
 /** A workflow with all it needs to start. */
 export interface PreparedRun {
   readonly scope: SecretScope;
-  readonly tasks: readonly ReadyTask[];
+  /** What the tasks call, by type. */
+  readonly actions: ReadonlyMap<string, Action>;
   /** What does not stop the run: expired secrets. */
   readonly warnings: readonly Problem[];
 }
@@ -38,43 +33,35 @@ export async function prepareRun(
   parsed: ParsedWorkflow,
   { sources, plugins, given = {} }: PrepareOptions,
 ): Promise<PreparedRun> {
-  const tasks = findActions(parsed, plugins);
-  const actions = tasks.map(({ action }) => action);
-  parsed.failIfAny(respelledNumbers(parsed, actions));
-  refuseRespelled(parsed.workflow, given, inputsAsText(parsed, actions));
+  const actions = createActionTable(plugins);
+  parsed.failIfAny(findUnknownActions(parsed, actions));
+  const called = parsed.workflow.tasks.map(({ type }) => actions.get(type));
+  parsed.failIfAny(respelledNumbers(parsed, called));
+  refuseRespelled(parsed.workflow, given, inputsAsText(parsed, called));
   const scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
   try {
-    parsed.failIfAny(fieldProblems(parsed, scope));
+    parsed.failIfAny(await fieldProblems(parsed, scope));
   } catch (error) {
     scope.close();
     throw error;
   }
-  return { scope, tasks, warnings: findExpired(scope) };
-}
-
-function findActions(parsed: ParsedWorkflow, plugins: readonly Plugin[]): ReadyTask[] {
-  const table = createActionTable(plugins);
-  parsed.failIfAny(findUnknownActions(parsed, table));
-  return parsed.workflow.tasks.flatMap((task) => {
-    const action = table.get(task.type);
-    return action === undefined ? [] : [{ ...task, action }];
-  });
+  return { scope, actions, warnings: findExpired(scope) };
 }
 
 /** A field that is missing, or a whole object inside a text: known only once the secret is open. */
-export function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): WorkflowProblem[] {
-  return parsed.references.flatMap((occurrence) => {
-    const { result, whole } = occurrence;
+export async function fieldProblems(parsed: ParsedWorkflow, scope: SecretScope): Promise<WorkflowProblem[]> {
+  const problems = parsed.references.map(async ({ result, whole, path, mark }) => {
     if (!("reference" in result) || result.reference.root !== "secrets") return [];
     try {
-      const value = scope.lookup(result.reference);
+      const value = await scope.lookup(result.reference);
       if (!whole) toText(result.reference, value);
       return [];
     } catch (error) {
       if (!(error instanceof AutokestraError)) throw error;
-      return [parsed.problemAt(occurrence.path, error, occurrence.mark)];
+      return [parsed.problemAt(path, error, mark)];
     }
   });
+  return (await Promise.all(problems)).flat();
 }
 
 export function findExpired(scope: SecretScope): Problem[] {

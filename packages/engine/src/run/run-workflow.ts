@@ -68,7 +68,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   }
   if (options.keepInEnvironment !== true) takeKeyVariable();
   const inputs = readInputs(parsed.workflow, options.inputs ?? {});
-  const { scope, tasks, warnings } = await prepareRun(parsed, { sources, plugins, given: options.inputs });
+  const { scope, actions, warnings } = await prepareRun(parsed, { sources, plugins, given: options.inputs });
   const output = maskProcessOutput(options.maskProcessOutput);
   const masks = createRunMasks(output);
   try {
@@ -76,11 +76,10 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     masks.add(secretInputValues(parsed.workflow, inputs));
     const { sink, signal, concurrency = 10, maskProcessOutput: printing } = options;
     const logsPrints = typeof printing === "object" && printing.as === "log";
-    const { workflow } = parsed;
+    const { workflow, templates } = parsed;
     const run = new WorkflowRun({
       workflow,
-      scope,
-      tasks,
+      sources: { actions, templates, scope },
       inputs,
       masks,
       output,

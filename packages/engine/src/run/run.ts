@@ -1,23 +1,20 @@
 import type { CancelledBy, RunFinished, RunSink, TaskErrorInfo, TaskResult } from "@autokestra/runs";
-import type { SecretScope } from "@autokestra/secrets-core";
 import pLimit from "p-limit";
 import type { Task, Workflow } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
-import type { ReadyTask } from "./prepare-run.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import type { RunOutput } from "./process-output.ts";
 import { createMaskedExit, type MaskedExit } from "./redacting-sink.ts";
 import { createRunJournal, type RunJournal } from "./run-log.ts";
 import type { TaskAttempt } from "./task-attempt.ts";
 import { TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
-import { createTaskExecutor, type TaskObserver, type WorkflowTaskExecutor } from "./task-executor.ts";
+import { createTaskExecutor, type TaskObserver, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
 import { EngineFailure, type TaskFailure } from "./task-failure.ts";
 
 /** What a run is made of. */
 interface RunParts {
   readonly workflow: Workflow;
-  readonly scope: SecretScope;
-  readonly tasks: readonly ReadyTask[];
+  readonly sources: TaskSources;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly masks: RunMasks;
   /** Null where what the process prints is not masked. */
@@ -48,7 +45,7 @@ export class WorkflowRun implements GuardedRun {
 
   constructor(parts: RunParts) {
     this.#parts = parts;
-    const { workflow, scope, inputs, masks, output, sink, signal } = parts;
+    const { workflow, sources, inputs, masks, output, sink, signal } = parts;
     const execution = { id: crypto.randomUUID(), workflow: workflow.id };
     this.#exit = createMaskedExit(masks, (event) =>
       outsideAttempts(() => (output === null ? sink(event) : output.inSink(() => sink(event)))),
@@ -57,7 +54,7 @@ export class WorkflowRun implements GuardedRun {
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#endsAt = performance.now() + (workflow.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     const values = { inputs, outputs: this.#outputs, execution };
-    this.#executor = createTaskExecutor(scope, values, {
+    this.#executor = createTaskExecutor(sources, values, {
       signal: this.#signal,
       isCancellable: signal !== undefined || workflow.timeoutSeconds !== undefined,
       secondsLeft: () => (this.#endsAt - performance.now()) / 1000,
@@ -67,14 +64,14 @@ export class WorkflowRun implements GuardedRun {
 
   /** @param warnings of what was found before the run */
   async execute(warnings: readonly string[]): Promise<RunFinished> {
-    const { workflow, tasks, masks, concurrency } = this.#parts;
+    const { workflow, masks, concurrency } = this.#parts;
     const unguard = guardRun(this);
     const timer = this.#limitTime();
     try {
       this.#journal.started(workflow.id);
       for (const message of warnings) this.#journal.warning(message);
       warnOfUnmaskable(masks, this.#journal);
-      await runTasks(tasks, concurrency, this.#signal, {
+      await runTasks(workflow.tasks, concurrency, this.#signal, {
         run: async (task) => await this.#runTask(task),
         leaveOut: (task, status) => this.#record(task, { status }, null),
       });
@@ -97,14 +94,14 @@ export class WorkflowRun implements GuardedRun {
 
   end(culprit: GuardedAttempt | undefined): void {
     const isCancelled = cancelledBy(this.#signal) !== null;
-    for (const task of this.#parts.tasks.filter(({ id }) => !this.#results.has(id))) {
+    for (const task of this.#parts.workflow.tasks.filter(({ id }) => !this.#results.has(id))) {
       this.#record(task, isCancelled ? { status: "cancelled" } : this.#cutOff(task, culprit), null);
     }
     this.#finish();
   }
 
   /** How a task has ended that the end of the process has met. */
-  #cutOff({ id, needs }: ReadyTask, culprit: GuardedAttempt | undefined): TaskResult {
+  #cutOff({ id, needs }: Task, culprit: GuardedAttempt | undefined): TaskResult {
     if (!this.#started.has(id)) return { status: needs.length > 0 ? "skipped" : "cancelled" };
     const isCulprit = culprit !== undefined && this.#running.get(id) === culprit;
     const message = isCulprit ? "the action ended the process" : "the process ended before the task did";
@@ -118,7 +115,7 @@ export class WorkflowRun implements GuardedRun {
     return setTimeout(() => this.#stop.abort(reason), timeoutSeconds * 1000);
   }
 
-  async #runTask(task: ReadyTask): Promise<TaskResult> {
+  async #runTask(task: Task): Promise<TaskResult> {
     const start = performance.now();
     this.#started.add(task.id);
     this.#journal.taskStarted(task.id, task.type);
@@ -126,10 +123,10 @@ export class WorkflowRun implements GuardedRun {
     return this.#record(task, result, performance.now() - start);
   }
 
-  async #executeTask(task: ReadyTask): Promise<TaskResult> {
+  async #executeTask(task: Task): Promise<TaskResult> {
     const { masks, output, logsPrints, workflow } = this.#parts;
     const run = { exit: this.#exit, journal: this.#journal, masks, output, logsPrints, declared: workflow.secrets };
-    const disclosure = new TaskDisclosure(task, run);
+    const disclosure = new TaskDisclosure(task, this.#parts.sources.actions.get(task.type)?.secretOutputs ?? [], run);
     this.#disclosures.push(disclosure);
     const outcome = await this.#executor.execute(task, this.#observe(task, disclosure));
     if (outcome.status !== "success") {
@@ -143,7 +140,7 @@ export class WorkflowRun implements GuardedRun {
     return result === undefined ? { status: "success" } : { status: "success", output: result };
   }
 
-  #observe(task: ReadyTask, disclosure: TaskDisclosure): TaskObserver {
+  #observe(task: Task, disclosure: TaskDisclosure): TaskObserver {
     const journal = this.#journal;
     const max = (task.retry?.max ?? 0) + 1;
     return {
@@ -162,7 +159,7 @@ export class WorkflowRun implements GuardedRun {
     };
   }
 
-  #record(task: ReadyTask, result: TaskResult, milliseconds: number | null): TaskResult {
+  #record(task: Task, result: TaskResult, milliseconds: number | null): TaskResult {
     this.#results.set(task.id, result);
     this.#journal.taskFinished(task.id, result, milliseconds);
     return result;
@@ -171,7 +168,7 @@ export class WorkflowRun implements GuardedRun {
   #finish(): RunFinished {
     for (const disclosure of this.#disclosures) disclosure.end();
     this.#parts.output?.close();
-    const results = this.#parts.tasks.flatMap(({ id }) => {
+    const results = this.#parts.workflow.tasks.flatMap(({ id }) => {
       const result = this.#results.get(id);
       return result === undefined ? [] : [[id, result] as const];
     });

@@ -1,8 +1,8 @@
 import type { MaskFunction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import { plural } from "@autokestra/secrets-core";
+import type { Task } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
-import type { ReadyTask } from "./prepare-run.ts";
 import type { RunOutput } from "./process-output.ts";
 import type { MaskedExit } from "./redacting-sink.ts";
 import { maskCutText } from "./redacting-sink.ts";
@@ -43,17 +43,18 @@ const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
 
 /** What a task may show, and when. */
 export class TaskDisclosure {
-  readonly #task: ReadyTask;
+  readonly #task: Task;
   readonly #run: RunDisclosure;
   /** What is secret in its output. Until that is there, what it shows is held. */
   readonly #paths: readonly string[];
   readonly #lines: LineLog;
   #attempts = 0;
 
-  constructor(task: ReadyTask, run: RunDisclosure) {
+  /** @param secretOutputs what the action says of its own output */
+  constructor(task: Task, secretOutputs: readonly string[], run: RunDisclosure) {
     this.#task = task;
     this.#run = run;
-    this.#paths = [...new Set([...(task.secretOutputs ?? []), ...(task.action.secretOutputs ?? [])])];
+    this.#paths = [...new Set([...(task.secretOutputs ?? []), ...secretOutputs])];
     const { masks, journal, output } = run;
     this.#lines = createLineLog(
       () => masks.stream(),

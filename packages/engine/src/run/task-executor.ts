@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
+import { type Action, type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import { AutokestraError, formatReference, type Reference, type SecretScope } from "@autokestra/secrets-core";
-import { resolveTemplates } from "@autokestra/secrets-resolver";
-import type { ReadyTask } from "./prepare-run.ts";
+import { resolveTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
+import type { Task } from "../workflow/workflow.ts";
 import { planNextAttempt, TaskAttempt } from "./task-attempt.ts";
 import type { AttemptDisclosure } from "./task-disclosure.ts";
 import { describeThrown, type TaskFailure, toText } from "./task-failure.ts";
@@ -55,18 +55,33 @@ type TaskOutcome =
 
 /** Resolves a task's inputs at the last moment, calls its action, again where the task says so. */
 export interface WorkflowTaskExecutor {
-  execute(task: ReadyTask, observer: TaskObserver): Promise<TaskOutcome>;
+  execute(task: Task, observer: TaskObserver): Promise<TaskOutcome>;
 }
 
-export function createTaskExecutor(scope: SecretScope, values: RunValues, limits: RunLimits): WorkflowTaskExecutor {
+/** What the tasks of a run call, and what their inputs are made of. */
+export interface TaskSources {
+  /** By type. */
+  readonly actions: ReadonlyMap<string, Action>;
+  /** Inputs by the id of the task. */
+  readonly templates: ReadonlyMap<string, TemplateTree>;
+  readonly scope: SecretScope;
+}
+
+export function createTaskExecutor(
+  { actions, templates, scope }: TaskSources,
+  values: RunValues,
+  limits: RunLimits,
+): WorkflowTaskExecutor {
   const { signal, isCancellable, secondsLeft, running } = limits;
   // Every task that runs listens to it; more than ten are no leak.
   setMaxListeners(0, signal);
 
-  async function attempt(task: ReadyTask, observer: TaskObserver, number: number): Promise<unknown> {
-    const { timeoutSeconds, action } = task;
+  async function attempt(task: Task, observer: TaskObserver, number: number): Promise<unknown> {
+    const { timeoutSeconds } = task;
+    const [action, template] = [actions.get(task.type), templates.get(task.id)];
+    if (action === undefined || template === undefined) throw new TypeError("The workflow was not prepared");
     const onLateFailure = (failure: TaskFailure) => observer.failedLate(observer.disclose(failure));
-    const inputs = resolveTemplates(task.inputs, (reference) => lookup(reference, scope, values));
+    const inputs = await resolveTemplates(template, async (reference) => await lookup(reference, scope, values));
     const own = new TaskAttempt({ timeoutSeconds, cancelSignal: signal, isCancellable, onLateFailure });
     const shown = observer.attempt();
     const context: ActionContext = {
@@ -109,10 +124,14 @@ async function waitUnlessAborted(seconds: number, signal: AbortSignal): Promise<
   await setTimeout(seconds * 1000, undefined, { signal }).catch(() => undefined);
 }
 
-function lookup(reference: Reference, scope: SecretScope, { inputs, outputs, execution }: RunValues): unknown {
+async function lookup(
+  reference: Reference,
+  scope: SecretScope,
+  { inputs, outputs, execution }: RunValues,
+): Promise<unknown> {
   switch (reference.root) {
     case "secrets":
-      return scope.lookup(reference);
+      return await scope.lookup(reference);
     case "inputs":
       return inputs[reference.name];
     case "tasks":

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
+import { parseTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
 import type { z } from "zod";
 import { didYouMean } from "../nearest-name.ts";
 import { checkDefaults, lostNumbers } from "./check-values.ts";
@@ -23,6 +24,8 @@ export interface ParsedWorkflow {
   readonly source: string;
   readonly workflow: Workflow;
   readonly graph: TaskGraph;
+  /** The inputs of each task, by its id, with their texts taken apart. */
+  readonly templates: ReadonlyMap<string, TemplateTree>;
   readonly references: readonly Occurrence[];
   /** Numbers in the file that would read differently as text. */
   readonly respelled: readonly RespelledValue[];
@@ -91,14 +94,14 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
   const { data: workflow } = result.success ? result : workflowSchema.safeParse(repair(document.data, issues));
   if (workflow === undefined) return { parsed: null, problems };
   const graph = createTaskGraph(workflow.tasks);
-  const references = workflow.tasks.flatMap(({ id, inputs }, index) =>
-    findReferences(id, inputs, ["tasks", index, "inputs"]),
-  );
+  const trees = workflow.tasks.map(({ id, inputs }) => [id, parseTemplates(inputs)] as const);
+  const references = trees.flatMap(([id, tree], index) => findReferences(id, tree, ["tasks", index, "inputs"]));
   const parsed: ParsedWorkflow = {
     path,
     source,
     workflow,
     graph,
+    templates: new Map(trees),
     references,
     respelled: document.respelled,
     failIfAny([first, ...others]) {

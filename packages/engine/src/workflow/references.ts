@@ -3,10 +3,11 @@ import {
   type ErrorCode,
   formatReference,
   parseSecretName,
-  parseTemplate,
   type Reference,
   secretNotDeclared,
+  type Template,
 } from "@autokestra/secrets-core";
+import { type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
 import { MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";
 import type { Workflow } from "./workflow.ts";
@@ -22,18 +23,24 @@ export interface Occurrence {
   readonly mark: Mark;
 }
 
-/** Finds every reference in a value. */
-export function findReferences(task: string, value: unknown, path: YamlPath): Occurrence[] {
-  if (typeof value === "string") return inString(task, value, path);
-  if (value === null || typeof value !== "object") return [];
-  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return entries.flatMap(([key, item]) => findReferences(task, item, [...path, key]));
+/** Finds every reference in the inputs of a task. */
+export function findReferences(task: string, tree: TemplateTree, path: YamlPath): Occurrence[] {
+  switch (tree.kind) {
+    case "template":
+      return inTemplate(task, tree.template, path);
+    case "list":
+      return tree.items.flatMap((item, index) => findReferences(task, item, [...path, index]));
+    case "object":
+      return tree.entries.flatMap(([key, item]) => findReferences(task, item, [...path, key]));
+    default:
+      return [];
+  }
 }
 
-function inString(task: string, text: string, path: YamlPath): Occurrence[] {
-  const { parts, problems } = parseTemplate(text);
+function inTemplate(task: string, template: Template, path: YamlPath): Occurrence[] {
+  const { source: text, parts, problems } = template;
   const references = parts.filter((part) => part.kind === "reference");
-  const whole = parts.length === 1 && problems.length === 0;
+  const whole = wholeReference(template) !== null;
   const all = [
     ...references.map(({ start, end, reference }) => ({ start, end, result: { reference } })),
     ...problems.map(({ start, end, message }) => ({ start, end, result: { problem: message } })),
