@@ -5,7 +5,7 @@ import {
   errorCode,
   isIdentifier,
   quoteText,
-  REQUIRED_FIELDS,
+  requiredFields,
   type SecretName,
   type SecretType,
   secrecyOf,
@@ -100,7 +100,7 @@ function parseSource(text: string): Source {
 function singleField(type: SecretType): string {
   const [only, ...others] = fieldsToAsk(type);
   if (only !== undefined && others.length === 0) return only;
-  const each = REQUIRED_FIELDS[type].map((name) => `--field ${name}=…`).join(" ");
+  const each = requiredFields(type).map((name) => `--field ${name}=…`).join(" ");
   throw usage(
     `A ${type} secret has several fields`,
     `Give each one: ${each} (k=@FILE reads a file, k=- standard input).`,
@@ -108,7 +108,7 @@ function singleField(type: SecretType): string {
 }
 
 function fieldsToAsk(type: SecretType): readonly string[] {
-  return type === "custom" ? ["value"] : REQUIRED_FIELDS[type];
+  return type === "custom" ? ["value"] : requiredFields(type);
 }
 
 /** What a field is called where a person is asked for it. */

@@ -1,5 +1,6 @@
 import { AutokestraError, quoteText } from "./errors.ts";
-import { descriptionSchema, type SecretInput, tagSchema } from "./secret.ts";
+import { descriptionProblem, tagProblem } from "./metadata.ts";
+import type { SecretInput } from "./secret.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { parseFields, type SecretFields } from "./secret-type.ts";
 import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
@@ -8,6 +9,8 @@ import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 export interface DatedInput extends SecretInput {
   /** Write only if this is the stored version; 0 means "only if there is none". */
   readonly ifVersion?: number | undefined;
+  /** Write only if what is stored, if anything is, has this type. Default: false. */
+  readonly keepType?: boolean | undefined;
   /** Kept where the secret is new. Default: now. */
   readonly createdAt?: Timestamp | null | undefined;
   /** Default: now. */
@@ -38,8 +41,8 @@ export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput 
 
 /** @throws AutokestraError `VALUE_INVALID` */
 export function checkTexts(name: SecretName, { description, tags }: Pick<SecretInput, "description" | "tags">): void {
-  if (typeof description === "string") refuseBadText(name, "description", descriptionSchema.safeParse(description));
-  for (const tag of tags ?? []) refuseBadText(name, `tag '${quoteText(tag)}'`, tagSchema.safeParse(tag));
+  if (typeof description === "string") refuse(name, "description", descriptionProblem(description));
+  for (const tag of tags ?? []) refuse(name, `tag '${quoteText(tag)}'`, tagProblem(tag));
 }
 
 /**
@@ -56,13 +59,8 @@ export function checkExpiry(name: SecretName, input: string | number, now: () =>
   });
 }
 
-function refuseBadText(
-  name: string,
-  what: string,
-  result: { error?: { issues: readonly { message: string }[] } | undefined },
-): void {
-  const issue = result.error?.issues[0];
-  if (issue) throw new AutokestraError("VALUE_INVALID", `Secret '${name}': ${what} ${issue.message}`);
+function refuse(name: string, what: string, problem: string | null): void {
+  if (problem !== null) throw new AutokestraError("VALUE_INVALID", `Secret '${name}': ${what} ${problem}`);
 }
 
 /** The expiry that a bearerToken or an oauth secret has in a field; null for all others. */

@@ -38,8 +38,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await service.set(input, { ifVersion });
     },
 
-    async set(input, { ifVersion } = {}) {
-      return written(await service.setAll([{ ...input, ifVersion }]));
+    async set(input, { ifVersion, keepType } = {}) {
+      return written(await service.setAll([{ ...input, ifVersion, keepType }]));
     },
 
     async setAll(inputs) {

@@ -5,8 +5,6 @@
  * @module
  */
 
-/** The schema library that core itself uses, so that the packages around it need none of their own. */
-export { z } from "zod";
 export { checkExpiry, type DatedInput } from "./check-input.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {
@@ -41,23 +39,25 @@ export {
 } from "./field-secrecy.ts";
 export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
-export { checkSealedSecret, isMetadata } from "./metadata.ts";
 export {
-  descriptionSchema,
-  type Envelope,
-  envelopeSchema,
-  type FieldFlags,
-  type SealedSecret,
-  type Secret,
-  type SecretInput,
-  type SecretMetadata,
-  sealedSecretSchema,
-  secretMetadataSchema,
-  tagSchema,
-} from "./secret.ts";
+  checkSealedSecret,
+  copyMetadata,
+  createMetadataReader,
+  descriptionProblem,
+  fieldNames,
+  isMetadata,
+  METADATA_FIELDS,
+  type MetadataField,
+  type MetadataFields,
+  type MetadataReader,
+  metadataToJson,
+  readSealedSecret,
+  tagProblem,
+} from "./metadata.ts";
+export type { Envelope, FieldFlags, SealedSecret, Secret, SecretInput, SecretMetadata } from "./secret.ts";
 export type { Plaintext, RecordIdentity, SealedBatch, SecretEncryption, UnsealedSecret } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
-export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName, secretNameSchema } from "./secret-name.ts";
+export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName } from "./secret-name.ts";
 export {
   type DeleteOptions,
   type EditOptions,
@@ -95,14 +95,15 @@ export {
 } from "./secret-store.ts";
 export {
   type FieldValue,
+  fieldsToGive,
+  isSecretType,
   parseFields,
   parseSecretType,
   primaryField,
-  REQUIRED_FIELDS,
+  requiredFields,
   SECRET_TYPES,
   type SecretFields,
   type SecretType,
-  secretTypeSchema,
   suggestSecretType,
 } from "./secret-type.ts";
 export {

@@ -1,112 +1,243 @@
 import { AutokestraError } from "./errors.ts";
-import { type SealedSecret, type SecretMetadata, sealedSecretSchema, secretMetadataSchema } from "./secret.ts";
+import type { Envelope, SealedSecret, SecretMetadata } from "./secret.ts";
 import { isIdentifier, parseSecretName } from "./secret-name.ts";
-import { REQUIRED_FIELDS } from "./secret-type.ts";
+import { isSecretType } from "./secret-type.ts";
+import { parseTimestamp } from "./time.ts";
 
-/** Metadata as far as the types of columns go. */
-type Columns = Record<"id" | "name" | "type" | "createdAt" | "updatedAt", string> &
-  Record<"description" | "expiresAt" | "deletedAt" | "policy", string | null> &
-  Record<"revision" | "importedId", number | null> & { version: number; tags: unknown };
+/** What is to be known of a field of the metadata, wherever they are kept, shown or authenticated. */
+export interface MetadataField {
+  /** What it holds: `texts` are a list of them. */
+  readonly kind: "text" | "number" | "texts";
+  readonly isNullable: boolean;
+  /** Kept with each version, or once for the whole secret with its current version. */
+  readonly keptWith: "every version" | "current version";
+  /** The formats of records whose ciphertext is bound to it (AAD). */
+  readonly aad: readonly (1 | 2)[];
+  /** True where the MAC of the secret covers it. */
+  readonly isInMac: boolean;
+  /** Whether it is there in JSON: not at all, always, or where it is not null. */
+  readonly json: "never" | "always" | "if set";
+  /** What it is in records of layout 1, where that does not have it: a value, or the name of the field that it is taken from. */
+  readonly inLayout1?: { readonly value: null } | { readonly sameAs: keyof SecretMetadata };
+  /** True for what may be kept: of a list, for each text of it. Null is not asked about. */
+  readonly isValid: (value: unknown) => boolean;
+}
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** On a day that every year has. */
-const TIME =
-  /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
-const ASCII_LINE = /^[ -~]{1,100}$/;
+/** Fields by name. Their order is that of JSON, of the MAC, and of columns. */
+export type MetadataFields<Name extends string = string> = Readonly<Record<Name, MetadataField>>;
+
+const PER_VERSION = { isNullable: false, keptWith: "every version", aad: [], isInMac: true, json: "always" } as const;
+const PER_SECRET = { isNullable: true, keptWith: "current version", aad: [], isInMac: true, json: "never" } as const;
 
 /**
- * True for metadata that pass the schema. Nearly all pass a few tests that are quick: the schema, which takes longer than the
- * query, has the last word on the others.
+ * The fields of the metadata: columns, checks, JSON, AAD and MAC follow from this table. One more is a member of `SecretMetadata`, a
+ * row here, and a migration of the stores that have columns.
  */
-export function isMetadata(metadata: Columns): metadata is SecretMetadata {
-  return isPlainMetadata(metadata) || secretMetadataSchema.safeParse(metadata).success;
+export const METADATA_FIELDS: MetadataFields<keyof SecretMetadata> = {
+  id: { ...PER_VERSION, kind: "text", aad: [1, 2], isValid: isUuid },
+  name: { ...PER_VERSION, kind: "text", aad: [1, 2], isValid: (name) => isText(name) && isIdentifier(name) },
+  type: { ...PER_VERSION, kind: "text", aad: [1, 2], isValid: isSecretType },
+  description: { ...PER_VERSION, kind: "text", isNullable: true, isValid: (text) => descriptionProblem(text) === null },
+  tags: { ...PER_VERSION, kind: "texts", isValid: (tag) => tagProblem(tag) === null },
+  version: { ...PER_VERSION, kind: "number", aad: [1, 2], isValid: isPositive },
+  revision: {
+    ...PER_SECRET,
+    kind: "number",
+    isNullable: false,
+    inLayout1: { sameAs: "version" },
+    isValid: isPositive,
+  },
+  createdAt: { ...PER_VERSION, kind: "text", isValid: isTimestamp },
+  updatedAt: { ...PER_VERSION, kind: "text", isValid: isTimestamp },
+  expiresAt: { ...PER_VERSION, kind: "text", isNullable: true, aad: [1, 2], isValid: isTimestamp },
+  deletedAt: { ...PER_SECRET, kind: "text", json: "if set", isValid: isTimestamp },
+  importedId: {
+    ...PER_SECRET,
+    kind: "number",
+    inLayout1: { value: null },
+    isValid: (id) => id === 0 || isPositive(id),
+  },
+  policy: { ...PER_SECRET, kind: "text", aad: [2], inLayout1: { value: null }, isValid: isText },
+};
+
+/** The names of the fields that pass. */
+export function fieldNames<Name extends string>(
+  fields: MetadataFields<Name>,
+  passes: (field: MetadataField) => boolean = () => true,
+): readonly Name[] {
+  return (Object.keys(fields) as Name[]).filter((name) => passes(fields[name]));
 }
 
-/** True for nothing that the schema refuses, whatever the types say. */
-function isPlainMetadata(metadata: Columns): metadata is SecretMetadata {
-  const { id, name, type, description, tags, version, revision, importedId, policy } = metadata;
-  const { createdAt, updatedAt, expiresAt, deletedAt } = metadata;
-  return (
-    isText(id, UUID) &&
-    typeof name === "string" &&
-    isIdentifier(name) &&
-    typeof type === "string" &&
-    Object.hasOwn(REQUIRED_FIELDS, type) &&
-    (description === null || isText(description, ASCII_LINE)) &&
-    Array.isArray(tags) &&
-    tags.every((tag) => isText(tag, ASCII_LINE)) &&
-    isCount(version) &&
-    isCount(revision) &&
-    isText(createdAt, TIME) &&
-    isText(updatedAt, TIME) &&
-    (expiresAt === null || isText(expiresAt, TIME)) &&
-    (deletedAt === null || isText(deletedAt, TIME)) &&
-    (importedId === null || importedId === 0 || isCount(importedId)) &&
-    (policy === null || typeof policy === "string")
-  );
+/** Checks and copies metadata, and prints them, by a table of their fields. */
+export interface MetadataReader<Metadata> {
+  /** True for metadata that may be kept. */
+  readonly isValid: (metadata: unknown) => metadata is Metadata;
+  /** The fields that are missing, or hold what may not be kept: `version`, `tags.1`. */
+  readonly invalid: (metadata: object) => readonly string[];
+  /** A copy without what does not belong there. */
+  readonly copy: (metadata: Metadata) => Metadata;
+  /** What `--json` and the API show. */
+  readonly toJson: (metadata: Metadata) => object;
 }
 
-function isText(value: unknown, form: RegExp): boolean {
-  return typeof value === "string" && form.test(value);
+export function createMetadataReader<Metadata extends object>(
+  fields: MetadataFields<keyof Metadata & string>,
+): MetadataReader<Metadata> {
+  type Name = keyof Metadata & string;
+  const rows = fieldNames<Name>(fields).map((name) => ({ name, ...fields[name] }));
+  const shown = rows.filter(({ json }) => json !== "never");
+
+  function isRight({ name, kind, isNullable, isValid }: (typeof rows)[number], metadata: Partial<Metadata>): boolean {
+    const value: unknown = metadata[name];
+    if (value === null) return isNullable;
+    return kind === "texts" ? Array.isArray(value) && value.every(isValid) : isValid(value);
+  }
+
+  /** Where a field is wrong: `tags.1` for the second text of a list. */
+  function pathOf({ name, isValid }: (typeof rows)[number], value: unknown): string {
+    return Array.isArray(value) ? `${name}.${value.findIndex((item) => !isValid(item))}` : name;
+  }
+
+  function pick(metadata: Metadata, some: typeof rows): Metadata {
+    const copy: Partial<Metadata> = {};
+    for (const { name } of some) copy[name] = metadata[name];
+    return copy as Metadata;
+  }
+
+  return {
+    isValid: (metadata): metadata is Metadata =>
+      isObject(metadata) && rows.every((row) => isRight(row, metadata as Partial<Metadata>)),
+    invalid: (metadata) =>
+      rows
+        .filter((row) => !isRight(row, metadata))
+        .map((row) => pathOf(row, (metadata as Partial<Metadata>)[row.name])),
+    copy: (metadata) => pick(metadata, rows),
+    toJson: (metadata) =>
+      pick(
+        metadata,
+        shown.filter(({ name, json }) => json === "always" || metadata[name] !== null),
+      ),
+  };
 }
 
-function isCount(number: number | null): boolean {
-  return number !== null && Number.isSafeInteger(number) && number > 0;
+const reader = createMetadataReader<SecretMetadata>(METADATA_FIELDS);
+
+/** True for metadata that may be kept. */
+export function isMetadata(metadata: unknown): metadata is SecretMetadata {
+  return reader.isValid(metadata);
+}
+
+/** A copy without what does not belong there. */
+export function copyMetadata(metadata: SecretMetadata): SecretMetadata {
+  return reader.copy(metadata);
+}
+
+/** Metadata as JSON shows them: these keys, in this order, null where there is nothing; `deletedAt` only of a deleted secret. */
+export function metadataToJson(metadata: SecretMetadata): object {
+  return reader.toJson(metadata);
 }
 
 /**
- * Checks a sealed secret that a store is asked to keep: types alone do not stop a record made of parsed JSON.
+ * Checks a sealed secret that a store is asked to keep, or has kept: types alone do not stop a record made of parsed JSON.
  *
  * @returns a copy without what does not belong there
  * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the fields that are wrong, never what they hold
  */
 export function checkSealedSecret(secret: SealedSecret): SealedSecret {
-  const plain = copyPlain(secret);
-  if (plain !== null) return plain;
-  const result = sealedSecretSchema.safeParse(secret);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map(({ path }) => path.join(".") || "record");
-  if (fields.includes("metadata.name")) {
+  const wrong = invalidParts(secret);
+  if (wrong.length === 0) return copySealed(secret);
+  if (wrong.includes("metadata.name")) {
     const { name } = secret.metadata;
     parseSecretName(typeof name === "string" ? name : "");
   }
-  throw new AutokestraError("VALUE_INVALID", `Invalid sealed secret: ${fields.join(", ")}`, {
+  throw new AutokestraError("VALUE_INVALID", `Invalid sealed secret: ${wrong.join(", ")}`, {
     hint: "Each of these fields is missing, or not of the form that a store keeps.",
   });
 }
 
-/** The copy of a secret that is plainly right; null where the schema has to look at it, which takes ten times as long. */
-function copyPlain({ metadata, envelope, mac }: SealedSecret): SealedSecret | null {
-  if (typeof metadata !== "object" || typeof envelope !== "object") return null;
+/** A sealed secret as a store reads it back; null for anything else. */
+export function readSealedSecret(secret: {
+  readonly metadata: unknown;
+  readonly envelope: unknown;
+  readonly mac: unknown;
+}): SealedSecret | null {
+  return invalidParts(secret).length === 0 ? copySealed(secret as SealedSecret) : null;
+}
+
+const isBytes = (value: unknown) => value instanceof Uint8Array;
+
+/** Lengths are the cipher's to judge, and whether a mac is right that of the encryption. */
+const ENVELOPE: Readonly<Record<keyof Envelope, (value: unknown) => boolean>> = {
+  format: (format) => format === 0 || isPositive(format),
+  keyId: isText,
+  nonce: isBytes,
+  ciphertext: isBytes,
+  tag: isBytes,
+};
+
+const ENVELOPE_PARTS = Object.entries(ENVELOPE);
+
+function invalidParts(secret: unknown): readonly string[] {
+  if (!isObject(secret)) return ["record"];
+  const { metadata, envelope, mac } = secret as Readonly<Record<string, unknown>>;
+  const parts = isObject(envelope) ? envelope : {};
+  const wrong = ENVELOPE_PARTS.filter(([part, isValid]) => !isValid(parts[part]));
+  return [
+    ...(isObject(metadata) ? reader.invalid(metadata).map((field) => `metadata.${field}`) : ["metadata"]),
+    ...(isObject(envelope) ? wrong.map(([part]) => `envelope.${part}`) : ["envelope"]),
+    ...(mac === null || isText(mac) ? [] : ["mac"]),
+  ];
+}
+
+function copySealed({ metadata, envelope, mac }: SealedSecret): SealedSecret {
   const { format, keyId, nonce, ciphertext, tag } = envelope;
-  const isSealed =
-    nonce instanceof Uint8Array &&
-    ciphertext instanceof Uint8Array &&
-    tag instanceof Uint8Array &&
-    typeof keyId === "string" &&
-    (mac === null || typeof mac === "string") &&
-    Number.isSafeInteger(format) &&
-    format >= 0;
-  if (!isSealed || !isPlainMetadata(metadata)) return null;
   return { metadata: copyMetadata(metadata), envelope: { format, keyId, nonce, ciphertext, tag }, mac };
 }
 
-function copyMetadata(metadata: SecretMetadata): SecretMetadata {
-  const { id, name, type, description, tags, version, revision } = metadata;
-  const { createdAt, updatedAt, expiresAt, deletedAt, importedId, policy } = metadata;
-  return {
-    id,
-    name,
-    type,
-    description,
-    tags,
-    version,
-    revision,
-    createdAt,
-    updatedAt,
-    expiresAt,
-    deletedAt,
-    importedId,
-    policy,
-  };
+/** What is wrong with a description: a clause that goes on from it; null where nothing is. */
+export function descriptionProblem(text: unknown): string | null {
+  return lineProblem(text) ?? (String(text).length > 1000 ? "must have at most 1000 characters" : null);
 }
+
+/** The same of a tag. */
+export function tagProblem(text: unknown): string | null {
+  const problem = lineProblem(text);
+  if (problem !== null) return problem;
+  if (text === "") return "must not be empty";
+  return String(text).length > 100 ? "must have at most 100 characters" : null;
+}
+
+/** Nearly all lines are ASCII, where a look at Unicode takes ten times as long. */
+function lineProblem(text: unknown): string | null {
+  if (!isText(text)) return "must be text";
+  const isLine = /^[ -~]*$/.test(text) || /^[^\p{C}\p{Zl}\p{Zp}]*$/u.test(text);
+  return isLine ? null : "must be one line without control characters";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, never>> {
+  return typeof value === "object" && value !== null;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+/** RFC 9562, section 4; also its nil and max. */
+function isUuid(value: unknown): boolean {
+  return isText(value) && UUID.test(value);
+}
+
+const UUID =
+  /^(?:[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}|0{8}(?:-0{4}){3}-0{12}|f{8}(?:-f{4}){3}-f{12})$/i;
+
+function isPositive(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) > 0;
+}
+
+/** A moment in the one form in which autokestra keeps times; those of days that every year has are known at once. */
+function isTimestamp(value: unknown): boolean {
+  return isText(value) && (TIMESTAMP.test(value) || parseTimestamp(value) === value);
+}
+
+const TIMESTAMP =
+  /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;

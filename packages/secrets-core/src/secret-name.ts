@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { AutokestraError, quoteText } from "./errors.ts";
 
 declare const nameBrand: unique symbol;
@@ -24,11 +23,6 @@ export function isReserved(text: string): boolean {
 function isSecretName(text: string): text is SecretName {
   return isIdentifier(text);
 }
-
-/** The schema of a secret's name. */
-export const secretNameSchema: z.ZodType<SecretName, string> = z.string().refine(isSecretName, {
-  error: (issue) => invalidName(String(issue.input)).message,
-});
 
 /**
  * Checks a secret's name.

@@ -31,6 +31,8 @@ export interface SecretServiceOptions {
 export interface WriteOptions {
   /** Write only if this is the stored version; 0 means "only if there is none". */
   readonly ifVersion?: number | undefined;
+  /** Write only if what is stored, if anything is, has the type of the new value: for callers that have not been told to change it. */
+  readonly keepType?: boolean | undefined;
 }
 
 export interface GetOptions {

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { AutokestraError, quoteText } from "./errors.ts";
 import { isIdentifier, isReserved } from "./secret-name.ts";
 import { parseMoment, parseTimestamp, type Timestamp } from "./time.ts";
@@ -14,7 +13,10 @@ export type SecretFields = Readonly<Record<string, FieldValue>>;
 
 export const SECRET_TYPES: readonly SecretType[] = ["apiKey", "basicAuth", "bearerToken", "oauth", "custom"];
 
-export const secretTypeSchema: z.ZodType<SecretType> = z.enum(SECRET_TYPES);
+/** True for the name of a type exactly as it is stored. */
+export function isSecretType(value: unknown): value is SecretType {
+  return typeof value === "string" && Object.hasOwn(FIELDS, value);
+}
 
 /** Reads the name of a type in any case and with any separator: `APIKey`, `api_key`. Returns null for none. */
 export function parseSecretType(text: string): SecretType | null {
@@ -32,47 +34,94 @@ function lettersOf(text: string): string {
   return text.replace(/[^A-Za-z0-9]/g, "").toLowerCase();
 }
 
-const EMPTY = "Secret value cannot be empty";
-const text = z.string().min(1, EMPTY);
-const moment = z.union([z.string(), z.number()]).transform((input, context) => {
-  const parsed = parseTimestamp(input);
-  if (parsed === null) context.addIssue("must be a time, such as 2027-01-31 or 90d");
-  return parsed ?? "";
-});
-const list = z.union([z.string().transform((words) => words.split(/[\s,]+/).filter(Boolean)), z.array(text)]);
+/** What a field holds: text of one character or more, a time, a URL, or a list of texts (also as one text with separators). */
+type FieldForm = "text" | "time" | "url" | "list";
 
-function customFields(isFieldName: (text: string) => boolean) {
-  return z
-    .record(z.string().refine(isFieldName), z.union([text, z.number(), z.boolean()]))
-    .refine((fields) => Object.keys(fields).length > 0, "needs at least one field");
+interface FieldRule {
+  readonly name: string;
+  readonly form: FieldForm;
+  readonly isRequired: boolean;
 }
 
-const schemas = {
-  apiKey: z.strictObject({ value: text }),
-  basicAuth: z.strictObject({ username: text, password: text }),
-  bearerToken: z.strictObject({ token: text, expiresAt: moment.exactOptional() }),
-  oauth: z.strictObject({
-    clientId: text,
-    clientSecret: text,
-    accessToken: text.exactOptional(),
-    refreshToken: text.exactOptional(),
-    tokenUrl: z.url("must be a URL").exactOptional(),
-    scopes: list.exactOptional(),
-    expiresAt: moment.exactOptional(),
-  }),
-  custom: customFields(isIdentifier),
-} satisfies Record<SecretType, z.ZodType<SecretFields>>;
-
-const importedCustom = customFields((name) => !isReserved(name));
-
-/** The fields that a secret of this type must have; none for `custom`, which takes any. */
-export const REQUIRED_FIELDS: Readonly<Record<SecretType, readonly string[]>> = {
-  apiKey: ["value"],
-  basicAuth: ["username", "password"],
-  bearerToken: ["token"],
-  oauth: ["clientId", "clientSecret"],
+/** The fields of each type, in the order in which they are stored. `custom` takes any. */
+const FIELDS: Readonly<Record<SecretType, readonly FieldRule[]>> = {
+  apiKey: [required("value")],
+  basicAuth: [required("username"), required("password")],
+  bearerToken: [required("token"), optional("expiresAt", "time")],
+  oauth: [
+    required("clientId"),
+    required("clientSecret"),
+    optional("accessToken", "text"),
+    optional("refreshToken", "text"),
+    optional("tokenUrl", "url"),
+    optional("scopes", "list"),
+    optional("expiresAt", "time"),
+  ],
   custom: [],
 };
+
+function required(name: string): FieldRule {
+  return { name, form: "text", isRequired: true };
+}
+
+function optional(name: string, form: FieldForm): FieldRule {
+  return { name, form, isRequired: false };
+}
+
+/** The names of the fields that a secret of this type must have; none for `custom`. */
+export function requiredFields(type: SecretType): readonly string[] {
+  return FIELDS[type].filter(({ isRequired }) => isRequired).map(({ name }) => name);
+}
+
+/** Of the WHATWG, in all that runs JavaScript: core has the types of no platform. */
+declare const URL: { canParse(text: string): boolean };
+
+const EMPTY = "Secret value cannot be empty";
+const WRONG_TYPE = "is not of the right type";
+
+/** What a field is stored as, or what is wrong with it. */
+type ReadField = { readonly value: FieldValue } | { readonly problem: string };
+
+type FieldReader = (input: unknown) => ReadField;
+
+const READERS: Readonly<Record<FieldForm, FieldReader>> = {
+  text: readText,
+  time(input) {
+    if (typeof input !== "string" && !isNumber(input)) return { problem: WRONG_TYPE };
+    const value = parseTimestamp(input);
+    return value === null ? { problem: "must be a time, such as 2027-01-31 or 90d" } : { value };
+  },
+  url(input) {
+    if (typeof input !== "string") return { problem: WRONG_TYPE };
+    return URL.canParse(input) ? { value: input.trim().replace(/[\t\n\r]/g, "") } : { problem: "must be a URL" };
+  },
+  list(input) {
+    if (typeof input === "string") return { value: input.split(/[\s,]+/).filter(Boolean) };
+    if (!Array.isArray(input) || !input.every((text) => typeof text === "string")) return { problem: WRONG_TYPE };
+    return input.includes("") ? { problem: EMPTY } : { value: input };
+  },
+};
+
+function readText(input: unknown): ReadField {
+  if (input === "") return { problem: EMPTY };
+  return typeof input === "string" ? { value: input } : { problem: WRONG_TYPE };
+}
+
+/** A field of a custom secret. */
+function readScalar(input: unknown): ReadField {
+  return isNumber(input) || typeof input === "boolean" ? { value: input } : readText(input);
+}
+
+function isNumber(input: unknown): input is number {
+  return typeof input === "number" && Number.isFinite(input);
+}
+
+/** What was read, and all that is wrong. */
+interface ReadFields {
+  readonly fields: Record<string, FieldValue>;
+  /** Clauses of a sentence; {@link EMPTY} for each empty value. */
+  readonly problems: string[];
+}
 
 /**
  * Checks the fields of a secret against its type. Times come back as ISO 8601 UTC, `scopes` as a list.
@@ -90,42 +139,71 @@ export function parseFields(
   now?: () => Timestamp,
   keepsNames = false,
 ): SecretFields {
-  const dated = type === "custom" || now === undefined ? fields : withMoment(fields, now);
-  const schema = type === "custom" && keepsNames ? importedCustom : schemas[type];
-  const result = schema.safeParse(dated, { reportInput: true });
-  if (result.success) return result.data;
-  if (result.error.issues.some((issue) => issue.message === EMPTY)) {
+  const read = type === "custom" ? readCustom(fields, keepsNames) : readTyped(type, fields, now);
+  if (read.problems.length === 0) return read.fields;
+  if (read.problems.includes(EMPTY)) {
     throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });
   }
-  const reasons = result.error.issues.map(describeIssue).join("; ");
+  const reasons = read.problems.join("; ");
   throw new AutokestraError("VALUE_INVALID", `Invalid ${type} secret '${quoteText(name)}': ${reasons}`, {
     hint: describeType(type),
   });
 }
 
-/** The fields with a time of expiry that is the same tomorrow. */
-function withMoment(fields: unknown, now: () => Timestamp): unknown {
-  if (typeof fields !== "object" || fields === null || !("expiresAt" in fields)) return fields;
-  const { expiresAt } = fields;
-  return typeof expiresAt === "string" ? { ...fields, expiresAt: parseMoment(expiresAt, now) ?? expiresAt } : fields;
+function readTyped(type: SecretType, input: unknown, now: (() => Timestamp) | undefined): ReadFields {
+  if (!isObject(input)) return NOT_AN_OBJECT;
+  const read: ReadFields = { fields: {}, problems: [] };
+  for (const { name, form, isRequired } of FIELDS[type]) {
+    if (!isRequired && !Object.hasOwn(input, name)) continue;
+    const given = Object.hasOwn(input, name) ? input[name] : undefined;
+    const value = form === "time" ? fromNow(given, now) : given;
+    addField(read, name, value, READERS[form]);
+  }
+  const unknown = Object.keys(input).filter((field) => FIELDS[type].every(({ name }) => name !== field));
+  if (unknown.length > 0) read.problems.push(`unknown field ${unknown.map(quoteText).join(", ")}`);
+  return read;
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const field = issue.path.map((key) => quoteText(String(key))).join(".");
-  if (issue.code === "unrecognized_keys") return `unknown field ${issue.keys.map(quoteText).join(", ")}`;
-  if (issue.code === "invalid_type" || issue.code === "invalid_union") {
-    if (field === "") return "fields must be an object";
-    return `field ${field} ${issue.input === undefined ? "is missing" : "is not of the right type"}`;
+function readCustom(input: unknown, keepsNames: boolean): ReadFields {
+  if (!isObject(input)) return NOT_AN_OBJECT;
+  const read: ReadFields = { fields: {}, problems: [] };
+  for (const [field, value] of Object.entries(input)) {
+    if (keepsNames ? isReserved(field) : !isIdentifier(field)) {
+      read.problems.push(`invalid field name ${quoteText(field)}`);
+    } else addField(read, field, value, readScalar);
   }
-  if (issue.code === "invalid_key") return `invalid field name ${field}`;
-  return field === "" ? issue.message : `field ${field} ${issue.message}`;
+  if (Object.keys(input).length === 0) read.problems.push("needs at least one field");
+  return read;
+}
+
+const NOT_AN_OBJECT: ReadFields = { fields: {}, problems: ["fields must be an object"] };
+
+function addField({ fields, problems }: ReadFields, field: string, input: unknown, reader: FieldReader): void {
+  const read = reader(input);
+  if ("value" in read) fields[field] = read.value;
+  else if (read.problem === EMPTY) problems.push(EMPTY);
+  else problems.push(`field ${quoteText(field)} ${input === undefined ? "is missing" : read.problem}`);
+}
+
+function isObject(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}
+
+/** A time of expiry that is the same tomorrow. */
+function fromNow(expiresAt: unknown, now: (() => Timestamp) | undefined): unknown {
+  return typeof expiresAt === "string" && now !== undefined ? (parseMoment(expiresAt, now) ?? expiresAt) : expiresAt;
 }
 
 function describeType(type: SecretType): string {
   if (type === "custom") return "Type custom has one or more fields with text, numbers or booleans.";
-  const optional = Object.keys(schemas[type].shape).filter((field) => !REQUIRED_FIELDS[type].includes(field));
-  const more = optional.length > 0 ? `; optional: ${optional.join(", ")}` : "";
-  return `Type ${type} needs ${REQUIRED_FIELDS[type].join(" and ")}${more}.`;
+  const others = FIELDS[type].filter(({ isRequired }) => !isRequired).map(({ name }) => name);
+  const more = others.length > 0 ? `; optional: ${others.join(", ")}` : "";
+  return `Type ${type} needs ${requiredFields(type).join(" and ")}${more}.`;
+}
+
+/** The fields that a person gives for a new secret of this type: those it must have; of a custom one, `value`. */
+export function fieldsToGive(type: SecretType): readonly string[] {
+  return type === "custom" ? ["value"] : requiredFields(type);
 }
 
 /**

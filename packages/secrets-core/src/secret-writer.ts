@@ -81,7 +81,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     async overwrite(inputs, read) {
       return await retryWhileOthersWrite(async () => {
         const currents = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkVersion(input, currents[index]?.current.metadata ?? null);
+        for (const [index, input] of inputs.entries()) checkExpected(input, currents[index]?.current.metadata ?? null);
         return async () => await write(inputs, currents);
       });
     },
@@ -132,13 +132,20 @@ function nextFlags(
   return changeFlags(name, type, fields, flags, { publicFields, maskFields });
 }
 
-function checkVersion({ name, ifVersion }: ValidInput, current: SecretMetadata | null): void {
-  if (ifVersion === undefined || ifVersion === (current?.version ?? 0)) return;
-  const is = current === null ? "does not exist" : `has version ${current.version}`;
-  const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
-  throw new AutokestraError("VERSION_CONFLICT", message, {
-    hint: "Read it again, then write with the version it has now; 0 is for a name that nothing has.",
-  });
+function checkExpected({ name, type, ifVersion, keepType }: ValidInput, current: SecretMetadata | null): void {
+  if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) {
+    const is = current === null ? "does not exist" : `has version ${current.version}`;
+    const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
+    throw new AutokestraError("VERSION_CONFLICT", message, {
+      hint: "Read it again, then write with the version it has now; 0 is for a name that nothing has.",
+    });
+  }
+  if (keepType && current !== null && current.type !== type) {
+    const message = `Secret '${name}' is of type ${current.type}, not ${type}; nothing was written`;
+    throw new AutokestraError("VERSION_CONFLICT", message, {
+      hint: "Somebody has changed it meanwhile. Give the fields of that type, or name the type to change it.",
+    });
+  }
 }
 
 function tooLarge(name: SecretName): AutokestraError {

@@ -1,7 +1,6 @@
-import { z } from "zod";
-import { type SecretName, secretNameSchema } from "./secret-name.ts";
-import { type SecretFields, type SecretType, secretTypeSchema } from "./secret-type.ts";
-import { parseTimestamp, type Timestamp } from "./time.ts";
+import type { SecretName } from "./secret-name.ts";
+import type { SecretFields, SecretType } from "./secret-type.ts";
+import type { Timestamp } from "./time.ts";
 
 /** A secret on the way in: plaintext and what the person says about it. */
 export interface SecretInput {
@@ -85,46 +84,3 @@ export interface FieldFlags {
   /** Masked as whole words. */
   readonly masked: readonly string[];
 }
-
-const timestampSchema: z.ZodType<Timestamp> = z.string().refine((text) => parseTimestamp(text) === text, "not a time");
-
-/** One line of visible text. */
-const line = z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, "must be one line without control characters");
-
-export const descriptionSchema: z.ZodType<string> = line.max(1000, "must have at most 1000 characters");
-export const tagSchema: z.ZodType<string> = line
-  .min(1, "must not be empty")
-  .max(100, "must have at most 100 characters");
-
-/** The schema of metadata as a store reads them back. */
-export const secretMetadataSchema: z.ZodType<SecretMetadata> = z.object({
-  id: z.uuid(),
-  name: secretNameSchema,
-  type: secretTypeSchema,
-  description: descriptionSchema.nullable(),
-  tags: z.array(tagSchema),
-  version: z.int().positive(),
-  revision: z.int().positive(),
-  createdAt: timestampSchema,
-  updatedAt: timestampSchema,
-  expiresAt: timestampSchema.nullable(),
-  deletedAt: timestampSchema.nullable(),
-  importedId: z.int().nonnegative().nullable(),
-  policy: z.string().nullable(),
-});
-
-/** The schema of an envelope as a store reads it back. Lengths are the cipher's to judge. */
-export const envelopeSchema: z.ZodType<Envelope> = z.object({
-  format: z.int().nonnegative(),
-  keyId: z.string(),
-  nonce: z.instanceof(Uint8Array),
-  ciphertext: z.instanceof(Uint8Array),
-  tag: z.instanceof(Uint8Array),
-});
-
-/** The schema of a sealed secret as a store reads it back. Whether a mac is right is the encryption's to judge. */
-export const sealedSecretSchema: z.ZodType<SealedSecret> = z.object({
-  metadata: secretMetadataSchema,
-  envelope: envelopeSchema,
-  mac: z.string().nullable(),
-});

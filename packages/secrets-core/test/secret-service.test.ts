@@ -143,6 +143,11 @@ describe("SecretService", () => {
     ["delete of a missing secret", (s) => s.delete("NONE"), "SECRET_NOT_FOUND"],
     ["set with another version", (s) => s.set(key("x"), { ifVersion: 7 }), "VERSION_CONFLICT"],
     ["set with version 0 of a secret that is there", (s) => s.set(key("x"), { ifVersion: 0 }), "VERSION_CONFLICT"],
+    [
+      "another type where the type is to stay",
+      (s) => s.set({ name: "KEY", type: "custom", fields: { value: "x" } }, { keepType: true }),
+      "VERSION_CONFLICT",
+    ],
     ["a bad name", (s) => s.set(key("x", { name: "../x" })), "NAME_INVALID"],
     ["a bad name in get", (s) => s.get("../x"), "NAME_INVALID"],
     ["a bad name in delete", (s) => s.delete("a b"), "NAME_INVALID"],
@@ -157,6 +162,14 @@ describe("SecretService", () => {
     await expect(attempt(service)).rejects.toMatchObject({ code });
     expect(await service.get("KEY")).toMatchObject({ metadata: { version: 1 }, fields: { value: "v1" } });
     expect(await service.list()).toHaveLength(1);
+  });
+
+  it("keeps the type that it was asked to keep, and takes any where nothing is stored", async () => {
+    const service = createService();
+    expect(await service.set(key("v1"), { keepType: true })).toMatchObject({ type: "apiKey", version: 1 });
+    expect(await service.set(key("v2"), { keepType: true })).toMatchObject({ type: "apiKey", version: 2 });
+    const custom = { name: "KEY", type: "custom", fields: { value: "v3" } } as const;
+    expect(await service.set(custom)).toMatchObject({ type: "custom", version: 3 });
   });
 
   it("writes many only where each has the version that is expected", async () => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseFields, parseSecretType, primaryField, type SecretType, suggestSecretType } from "../src/index.ts";
+import {
+  fieldsToGive,
+  parseFields,
+  parseSecretType,
+  primaryField,
+  type SecretType,
+  suggestSecretType,
+} from "../src/index.ts";
 
 describe("parseFields", () => {
   it.each<[SecretType, object, object?]>([
@@ -83,6 +90,15 @@ describe("parseFields", () => {
     expect(() => parseFields("N", "custom", JSON.parse('{"__proto__": "x"}'))).toThrow("custom");
     expect(Object.prototype).not.toHaveProperty("x");
   });
+});
+
+it.each<[SecretType, string[]]>([
+  ["apiKey", ["value"]],
+  ["bearerToken", ["token"]],
+  ["basicAuth", ["username", "password"]],
+  ["custom", ["value"]],
+])("a person gives for %s %j", (type, fields) => {
+  expect(fieldsToGive(type)).toEqual(fields);
 });
 
 describe("primaryField", () => {

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
-import { AutokestraError, z } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { z } from "zod";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { type RecordFormat, WRAPPED_BYTES } from "./data-key.ts";
 import { base64Bytes, encodeFields } from "./encode-fields.ts";

@@ -1,6 +1,7 @@
 import { createHash, hkdfSync, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { AutokestraError, type Stretching, z } from "@autokestra/secrets-core";
+import { AutokestraError, type Stretching } from "@autokestra/secrets-core";
+import { z } from "zod";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { base64Bytes } from "./encode-fields.ts";
 

@@ -1,11 +1,24 @@
 import { createHash, createHmac, hkdfSync } from "node:crypto";
-import type { Envelope, RecordIdentity, SecretMetadata } from "@autokestra/secrets-core";
+import {
+  type Envelope,
+  fieldNames,
+  METADATA_FIELDS,
+  type RecordIdentity,
+  type SecretMetadata,
+} from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import type { RecordFormat } from "./data-key.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 
 /** All secrets are in the one namespace that has no name. */
 const NAMESPACE = null;
+
+/** What a ciphertext of each format is bound to, besides its store and its key. */
+const AAD_FIELDS = { 1: aadFields(1), 2: aadFields(2) };
+
+function aadFields(format: RecordFormat): readonly (keyof RecordIdentity)[] {
+  return fieldNames(METADATA_FIELDS, ({ aad }) => aad.includes(format)) as readonly (keyof RecordIdentity)[];
+}
 
 /** The bytes that a ciphertext is bound to; each call overwrites those of the call before. */
 export type RecordAad = (format: RecordFormat, storeId: string, keyId: string, record: RecordIdentity) => Buffer;
@@ -16,16 +29,21 @@ export type RecordAad = (format: RecordFormat, storeId: string, keyId: string, r
  */
 export function createRecordAad(): RecordAad {
   let known: string | null = null;
-  let first = createFieldEncoder([]);
-  let second = first;
-  return (format, storeId, keyId, { id, name, type, version, expiresAt, policy }) => {
+  let encoders = { 1: createFieldEncoder([]), 2: createFieldEncoder([]) };
+  return (format, storeId, keyId, record) => {
     if (storeId !== known) {
-      first = createFieldEncoder(["autokestra secret", 1, storeId]);
-      second = createFieldEncoder(["autokestra secret", 2, storeId, NAMESPACE]);
+      encoders = {
+        1: createFieldEncoder(["autokestra secret", 1, storeId]),
+        2: createFieldEncoder(["autokestra secret", 2, storeId, NAMESPACE]),
+      };
       known = storeId;
     }
-    if (format === 1) return first([id, name, type, version, keyId, expiresAt]);
-    return second([id, name, type, version, keyId, expiresAt, policyDigest(policy)]);
+    const fields: (string | number | null)[] = [];
+    for (const name of AAD_FIELDS[format]) {
+      fields.push(name === "policy" ? policyDigest(record.policy) : record[name]);
+      if (name === "version") fields.push(keyId);
+    }
+    return encoders[format](fields);
   };
 }
 
@@ -41,18 +59,26 @@ export function deriveMacKey(serviceKey: Uint8Array, storeId: string): Buffer {
   return Buffer.from(hkdfSync("sha256", serviceKey, Buffer.alloc(0), info, KEY_BYTES));
 }
 
+/** What the MAC covers beside what says which state of which secret it is of. */
+const MAC_FIELDS = fieldNames(METADATA_FIELDS, ({ isInMac }) => isInMac).filter(
+  (name) => !["id", "name", "type", "version", "revision"].includes(name),
+);
+
 /**
  * HMAC-SHA256 (RFC 2104) over what is true of the whole secret, and over which version is current.
  *
- * @param deletedAt in the place of that in the metadata
+ * @param deletedAt instead of that in the metadata
  * @returns base64
  */
 export function macOf(key: Uint8Array, { metadata, envelope }: CurrentRecord, deletedAt: string | null): string {
-  const { id, name, type, version, revision, description, tags, createdAt, updatedAt, expiresAt } = metadata;
-  const identity = [id, name, NAMESPACE, type, version, toBase64(envelope.nonce), revision, description, tags.length];
-  const times = [createdAt, updatedAt, expiresAt, deletedAt, metadata.importedId, policyDigest(metadata.policy)];
-  const fields = encodeRecord(identity.concat(tags, times));
-  return createHmac("sha256", key).update(fields).digest("base64");
+  const { id, name, type, version, revision } = metadata;
+  const fields: (string | number | null)[] = [id, name, NAMESPACE, type, version, toBase64(envelope.nonce), revision];
+  for (const field of MAC_FIELDS) {
+    if (field === "tags") fields.push(metadata.tags.length, ...metadata.tags);
+    else if (field === "policy") fields.push(policyDigest(metadata.policy));
+    else fields.push(field === "deletedAt" ? deletedAt : metadata[field]);
+  }
+  return createHmac("sha256", key).update(encodeRecord(fields)).digest("base64");
 }
 
 const encodeRecord = createFieldEncoder(["autokestra record", 2]);

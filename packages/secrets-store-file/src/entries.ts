@@ -1,11 +1,14 @@
 import {
+  copyMetadata,
   type Envelope,
+  fieldNames,
+  isMetadata,
+  METADATA_FIELDS,
+  readSealedSecret,
   type SealedSecret,
   type SecretMetadata,
   type SecretRewrite,
   type StoreLayout,
-  sealedSecretSchema,
-  secretMetadataSchema,
 } from "@autokestra/secrets-core";
 import { asObject, type Entry } from "./document.ts";
 
@@ -22,20 +25,17 @@ function formatVersion({ metadata, mac, envelope }: SealedSecret): Entry {
   return { ...metadata, mac, envelope: formatEnvelope(envelope) };
 }
 
+/** The same in all versions, or kept with the current one alone. */
+const OF_ALL_VERSIONS: readonly string[] = [
+  "id",
+  "name",
+  ...fieldNames(METADATA_FIELDS, ({ keptWith }) => keptWith === "current version"),
+];
+
 /** What is of one version alone. */
 function ownFields(entry: Entry): Entry {
-  const {
-    id: _id,
-    name: _name,
-    revision: _revision,
-    deletedAt: _deletedAt,
-    importedId: _importedId,
-    policy: _policy,
-    mac: _mac,
-    older: _older,
-    ...fields
-  } = entry;
-  return fields;
+  const shared = [...OF_ALL_VERSIONS, "mac", "older"];
+  return Object.fromEntries(Object.entries(entry).filter(([field]) => !shared.includes(field)));
 }
 
 /** The entry with one more version and at most `keepVersions`, or null where its older versions are damaged. */
@@ -90,15 +90,19 @@ export function isSealedWith(entry: Entry, keyId: string): boolean {
   return versions.some((version) => asObject(asObject(version)?.["envelope"])?.["keyId"] === keyId);
 }
 
-/** An entry of format 1 as one of format 2: its revision is its version. */
+/** An entry of format 1 as one of format 2, with the metadata that format 1 does not have. */
 export function upgradeEntry(entry: Entry, mac: string | null): Entry {
-  return { ...entry, revision: entry["version"] ?? null, importedId: null, policy: null, mac };
+  const added = Object.entries(METADATA_FIELDS).flatMap(([name, { inLayout1 }]) => {
+    if (inLayout1 === undefined) return [];
+    return [[name, "sameAs" in inLayout1 ? (entry[inLayout1.sameAs] ?? null) : inLayout1.value]];
+  });
+  return { ...entry, ...Object.fromEntries(added), mac };
 }
 
 /** The current version, or null where it is not what {@link createEntry} writes. */
 export function parseEntry(entry: Entry, layout: StoreLayout = 2): SealedSecret | null {
   const { mac = null, envelope, ...metadata } = inFormat2(entry, layout);
-  return sealedSecretSchema.safeParse({ metadata, envelope: parseEnvelope(envelope), mac }).data ?? null;
+  return readSealedSecret({ metadata, envelope: parseEnvelope(envelope), mac });
 }
 
 /** All versions, the newest first, or null where one of them is damaged. */
@@ -115,15 +119,15 @@ export function parseSoundVersions(entry: Entry): readonly SealedSecret[] | null
 }
 
 function parseVersions({ older, ...current }: Entry): readonly (SealedSecret | null)[] {
-  const { id, name, revision, deletedAt, importedId, policy } = current;
-  const whole = { id, name, revision, deletedAt, importedId, policy, mac: null };
+  const whole = { ...Object.fromEntries(OF_ALL_VERSIONS.map((field) => [field, current[field]])), mac: null };
   const versions = Array.isArray(older) ? older.map((one) => ({ ...asObject(one), ...whole })) : [];
   return [current, ...versions].map((one) => parseEntry(one));
 }
 
 /** The metadata, or null where they are not what {@link createEntry} writes. The envelope may be damaged. */
 export function parseEntryMetadata(entry: Entry, layout: StoreLayout = 2): SecretMetadata | null {
-  return secretMetadataSchema.safeParse(inFormat2(entry, layout)).data ?? null;
+  const metadata = inFormat2(entry, layout);
+  return isMetadata(metadata) ? copyMetadata(metadata) : null;
 }
 
 function inFormat2(entry: Entry, layout: StoreLayout): Entry {

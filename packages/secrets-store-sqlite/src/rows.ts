@@ -1,105 +1,162 @@
 import {
+  fieldNames,
   isMetadata,
+  METADATA_FIELDS,
+  type MetadataField,
+  type MetadataFields,
   type SealedSecret,
   type SecretMetadata,
   type StoredState,
   secretCorrupt,
 } from "@autokestra/secrets-core";
 
-/**
- * The columns that tell which state of which secret a row holds, with their definitions. Schema, queries and the types of rows
- * follow from these lists; what stands in the current row alone is true of the whole secret.
- */
+/** The columns that tell which state of which secret a row holds, and the fields of metadata that some of them are. */
 const STATE = [
-  ["namespace", "TEXT NOT NULL DEFAULT ''"],
-  ["name", "TEXT NOT NULL"],
-  ["is_current", "INTEGER NOT NULL CHECK (is_current IN (0, 1))"],
-  ["deleted_at", "TEXT CHECK (is_current OR deleted_at IS NULL)"],
-  ["version", "INTEGER NOT NULL"],
-  ["revision", "INTEGER CHECK (is_current = (revision IS NOT NULL))"],
-  ["id", "TEXT NOT NULL"],
+  { column: "namespace", definition: "TEXT NOT NULL DEFAULT ''" },
+  { field: "name" },
+  { column: "is_current", definition: "INTEGER NOT NULL CHECK (is_current IN (0, 1))" },
+  { field: "deletedAt" },
+  { field: "version" },
+  { field: "revision" },
+  { field: "id" },
 ] as const;
 
-/** The other columns of a version's metadata. */
-const DETAILS = [
-  ["type", "TEXT NOT NULL"],
-  ["description", "TEXT"],
-  ["tags", "TEXT NOT NULL"],
-  ["created_at", "TEXT NOT NULL"],
-  ["updated_at", "TEXT NOT NULL"],
-  ["expires_at", "TEXT"],
-  ["imported_id", "INTEGER CHECK (is_current OR imported_id IS NULL)"],
-  ["policy", "TEXT CHECK (is_current OR policy IS NULL)"],
-] as const;
-
-/** The columns of its envelope, and of the mac of the whole secret. */
-const ENVELOPE = [
-  ["mac", "TEXT CHECK (is_current OR mac IS NULL)"],
-  ["format", "INTEGER NOT NULL"],
-  ["key_id", "TEXT NOT NULL"],
-  ["nonce", "BLOB NOT NULL"],
-  ["tag", "BLOB NOT NULL"],
-  ["ciphertext", "BLOB NOT NULL"],
-] as const;
-
-type Value<Definition extends string> = Definition extends `BLOB${string}`
-  ? Uint8Array
-  :
-      | (Definition extends `TEXT${string}` ? string : number)
-      | (Definition extends `${"TEXT" | "INTEGER"} NOT NULL${string}` ? never : null);
-
-type Row<Columns extends readonly (readonly [string, string])[]> = {
-  readonly [Index in keyof Columns]: Value<Columns[Index][1]>;
-};
-
-/** One whole version as SQLite keeps it. */
-export type SealedRow = readonly [...Row<typeof STATE>, ...Row<typeof DETAILS>, ...Row<typeof ENVELOPE>];
+/** The state of a secret as SQLite keeps it, whatever follows. */
+export type StateRow = readonly [
+  namespace: string,
+  name: string,
+  isCurrent: number,
+  deletedAt: string | null,
+  version: number,
+  revision: number | null,
+  id: string,
+  ...unknown[],
+];
 
 /**
  * The metadata of one version as SQLite keeps them, whatever follows. What the columns hold is checked on the way out, not
  * trusted. Rows are arrays: both ways, SQLite takes longer over names than over values.
  */
-export type MetadataRow = readonly [...Row<typeof STATE>, ...Row<typeof DETAILS>, ...unknown[]];
+export type MetadataRow = StateRow;
 
-/** The state of a secret as SQLite keeps it, whatever follows. */
-export type StateRow = readonly [...Row<typeof STATE>, ...unknown[]];
+/** One whole version as SQLite keeps it. */
+export type SealedRow = StateRow;
 
-/** The columns of a {@link StateRow}. */
-export const STATE_COLUMNS: readonly string[] = STATE.map(([name]) => name);
+/** The columns of its envelope, and of the mac of the whole secret: the last ones of a row. */
+const ENVELOPE = [
+  "mac TEXT CHECK (is_current OR mac IS NULL)",
+  "format INTEGER NOT NULL",
+  "key_id TEXT NOT NULL",
+  "nonce BLOB NOT NULL",
+  "tag BLOB NOT NULL",
+  "ciphertext BLOB NOT NULL",
+] as const;
 
-/** The columns of a {@link MetadataRow}. */
-export const METADATA_COLUMNS: readonly string[] = [...STATE, ...DETAILS].map(([name]) => name);
-
-/** The columns of a {@link SealedRow}. */
-export const SEALED_COLUMNS: readonly string[] = [...STATE, ...DETAILS, ...ENVELOPE].map(([name]) => name);
-
-/** The same with their definitions, for CREATE TABLE. */
-export const COLUMN_DEFINITIONS: readonly string[] = [...STATE, ...DETAILS, ...ENVELOPE].map((column) =>
-  column.join(" "),
-);
-
-/** The row of the current version of a secret, or of an older one. */
-export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent: boolean): SealedRow {
-  const { name, version, id, type, description, tags, createdAt, updatedAt, expiresAt } = metadata;
-  const { revision, deletedAt, importedId, policy } = isCurrent ? metadata : OLDER;
-  const { format, keyId, nonce, tag, ciphertext } = envelope;
-  const own = [NAMESPACE, name, isCurrent ? 1 : 0, deletedAt, version, revision, id, type, description] as const;
-  const times = [JSON.stringify(tags), createdAt, updatedAt, expiresAt] as const;
-  return [...own, ...times, importedId, policy, isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
-}
+type EnvelopeValues = readonly [
+  mac: string | null,
+  format: number,
+  keyId: string,
+  nonce: Uint8Array,
+  tag: Uint8Array,
+  ciphertext: Uint8Array,
+];
 
 /** All secrets are in the one namespace that has no name. */
 const NAMESPACE = "";
 
-const OLDER = { revision: null, deletedAt: null, importedId: null, policy: null };
+/** How the rows of one table of metadata fields look. */
+export interface RowFormat<Metadata> {
+  /** The columns of a {@link MetadataRow}. */
+  readonly metadataColumns: readonly string[];
+  /** The columns of a {@link SealedRow}. */
+  readonly columns: readonly string[];
+  /** The same with their definitions, for CREATE TABLE. */
+  readonly definitions: readonly string[];
+  /** The columns that are NULL in rows that are not of the current version. */
+  readonly ofCurrent: readonly string[];
+  /** The values of a row, of the current version of a secret or of an older one. */
+  readonly toValues: (metadata: Metadata, isCurrent: boolean) => unknown[];
+  /** @param current the metadata of the current version where this is an older one */
+  readonly toMetadata: (row: MetadataRow, current?: Metadata) => object;
+}
+
+/** @param fields one column follows from each: its name, its type, its rules, and what is read from it */
+export function createRowFormat<Metadata extends object>(
+  fields: MetadataFields<keyof Metadata & string>,
+): RowFormat<Metadata> {
+  type Name = keyof Metadata & string;
+  const ofState: readonly string[] = STATE.map((part) => ("field" in part ? part.field : part.column));
+  const details = fieldNames<Name>(fields).filter((name) => !ofState.includes(name));
+  const order = [...ofState, ...details];
+  const rows = fieldNames<Name>(fields).map((name) => ({
+    name,
+    position: order.indexOf(name),
+    isOfCurrent: fields[name].keptWith === "current version",
+    isList: fields[name].kind === "texts",
+  }));
+  const define = (name: Name) => `${columnOf(name)} ${definitionOf(columnOf(name), fields[name])}`;
+  const state = STATE.map((part) =>
+    "field" in part ? define(part.field as Name) : `${part.column} ${part.definition}`,
+  );
+  const definitions = [...state, ...details.map(define), ...ENVELOPE];
+  const columns = definitions.map((definition) => definition.slice(0, definition.indexOf(" ")));
+
+  return {
+    metadataColumns: columns.slice(0, order.length),
+    columns,
+    definitions,
+    ofCurrent: [...rows.filter(({ isOfCurrent }) => isOfCurrent).map(({ name }) => columnOf(name)), "mac"],
+    toValues(metadata, isCurrent) {
+      const values: unknown[] = [NAMESPACE, null, isCurrent ? 1 : 0];
+      for (const { name, position, isOfCurrent, isList } of rows) {
+        const value = isOfCurrent && !isCurrent ? null : metadata[name];
+        values[position] = isList ? JSON.stringify(value) : value;
+      }
+      return values;
+    },
+    toMetadata(row, current) {
+      const metadata: Partial<Record<Name, unknown>> = {};
+      for (const { name, position, isOfCurrent, isList } of rows) {
+        const value = isOfCurrent && current !== undefined ? current[name] : row[position];
+        metadata[name] = isList ? parseTags(String(value)) : value;
+      }
+      return metadata;
+    },
+  };
+}
+
+/** `created_at` for `createdAt`. */
+function columnOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function definitionOf(column: string, { kind, isNullable, keptWith }: MetadataField): string {
+  const type = kind === "number" ? "INTEGER" : "TEXT";
+  if (keptWith === "every version") return isNullable ? type : `${type} NOT NULL`;
+  return `${type} CHECK (${isNullable ? `is_current OR ${column} IS NULL` : `is_current = (${column} IS NOT NULL)`})`;
+}
+
+/** The rows of today. */
+export const ROWS: RowFormat<SecretMetadata> = createRowFormat<SecretMetadata>(METADATA_FIELDS);
+
+/** The columns of a {@link StateRow}. */
+export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.length);
+
+/** The row of the current version of a secret, or of an older one. */
+export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent: boolean): SealedRow {
+  const { format, keyId, nonce, tag, ciphertext } = envelope;
+  const sealed: EnvelopeValues = [isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
+  return [...ROWS.toValues(metadata, isCurrent), ...sealed] as unknown as SealedRow;
+}
 
 /**
  * @param current the metadata of the current version where this is an older one
  * @throws AutokestraError `STORE_CORRUPT`, naming the secret
  */
 export function toSealedSecret(row: SealedRow, path: string, current?: SecretMetadata): SealedSecret {
-  const [, name, , , , , , , , , , , , , , mac, format, keyId, nonce, tag, ciphertext] = row;
-  if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, name);
+  const values = row.slice(ROWS.metadataColumns.length) as unknown as EnvelopeValues;
+  const [mac, format, keyId, nonce, tag, ciphertext] = values;
+  if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, row[1]);
   const envelope = { format, keyId, nonce: plain(nonce), ciphertext: plain(ciphertext), tag: plain(tag) };
   return { metadata: toMetadata(row, path, current), envelope, mac };
 }
@@ -113,24 +170,8 @@ export function toState(row: StateRow, path: string): StoredState {
 
 /** See {@link toSealedSecret}. */
 export function toMetadata(row: MetadataRow, path: string, current?: SecretMetadata): SecretMetadata {
-  const [namespace, name, , deletedAt, version, revision, id, type, description, tagList] = row;
-  const [, , , , , , , , , , createdAt, updatedAt, expiresAt, importedId, policy] = row;
-  const whole = current ?? { revision, deletedAt, importedId, policy };
-  const metadata = {
-    id,
-    name,
-    type,
-    description,
-    tags: parseTags(tagList),
-    version,
-    revision: whole.revision,
-    createdAt,
-    updatedAt,
-    expiresAt,
-    deletedAt: whole.deletedAt,
-    importedId: whole.importedId,
-    policy: whole.policy,
-  };
+  const [namespace, name] = row;
+  const metadata = ROWS.toMetadata(row, current);
   // One of another namespace would be missed by its name, and would come unasked by its id.
   if (namespace !== NAMESPACE || !isMetadata(metadata)) throw secretCorrupt(path, name);
   return metadata;

@@ -1,6 +1,6 @@
 import { type StoreLayout, storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
-import { COLUMN_DEFINITIONS } from "./rows.ts";
+import { ROWS } from "./rows.ts";
 
 /** `akst`: marks a database as a secret store. See https://sqlite.org/pragma.html#pragma_application_id */
 const APPLICATION_ID = 0x616b7374;
@@ -16,7 +16,7 @@ const TABLES = `
   ) STRICT;
 
   CREATE TABLE secret_versions (
-    ${COLUMN_DEFINITIONS.join(",\n    ")}
+    ${ROWS.definitions.join(",\n    ")}
   ) STRICT;
 
   CREATE TABLE anchors (

@@ -1,6 +1,6 @@
 import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
-import { METADATA_COLUMNS, SEALED_COLUMNS, type SealedRow, STATE_COLUMNS, type StateRow } from "./rows.ts";
+import { ROWS, type SealedRow, STATE_COLUMNS, type StateRow } from "./rows.ts";
 
 /** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
 interface ResealRow {
@@ -111,14 +111,14 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
   return {
     readHeader: value("SELECT text FROM store_header"),
     usedKeys: value("SELECT DISTINCT key_id FROM secret_versions WHERE key_id IN (SELECT value FROM json_each(?))"),
-    living: rows(`${selectRows(SEALED_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
+    living: rows(`${selectRows(ROWS.columns, "living_by_name")} WHERE ${LIVING}`),
     livingState: rows(`${selectRows(STATE_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
     hasLiving: value(`
       SELECT 1 ${fromIndex("current_by_name")}
       WHERE entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND row.deleted_at IS NULL LIMIT 1`),
-    current: rows(`${selectRows(SEALED_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
+    current: rows(`${selectRows(ROWS.columns, "current_by_id")} WHERE ${CURRENT}`),
     currentState: rows(`${selectRows(STATE_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
-    versions: rows(`${selectRows(SEALED_COLUMNS, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
+    versions: rows(`${selectRows(ROWS.columns, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
     hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
     hasVersion: value("SELECT 1 FROM secret_versions INDEXED BY versions_by_id WHERE id = ? LIMIT 1"),
     ids: value("SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ?"),
@@ -132,15 +132,15 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
 }
 
 function prepareWrites(database: Database): Pick<Statements, Writes> {
-  const columns = SEALED_COLUMNS.join(", ");
-  const values = SEALED_COLUMNS.map(() => "?").join(", ");
+  const columns = ROWS.columns.join(", ");
+  const values = ROWS.columns.map(() => "?").join(", ");
   return {
     insertHeader: database.prepare("INSERT INTO store_header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     replaceHeader: database.prepare("UPDATE store_header SET text = ? WHERE text = ?"),
     insert: database.prepare(`INSERT INTO secret_versions (${columns}) VALUES (${values})`),
     retire: database.prepare(`
       UPDATE secret_versions
-      SET is_current = 0, revision = NULL, deleted_at = NULL, imported_id = NULL, policy = NULL, mac = NULL
+      SET is_current = 0, ${ROWS.ofCurrent.map((column) => `${column} = NULL`).join(", ")}
       WHERE id = ? AND is_current = 1`),
     trim: database.prepare(`
       DELETE FROM secret_versions INDEXED BY versions_by_id WHERE id = ? AND is_current = 0
@@ -195,7 +195,7 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   if (tags.length > 0) conditions.push(HAS_TAGS);
   const own = { name, type, expiresBefore, deletedSince, tags: JSON.stringify(tags), limit };
   return {
-    sql: `${selectRows(METADATA_COLUMNS, index)} WHERE ${conditions.join(" AND ")}
+    sql: `${selectRows(ROWS.metadataColumns, index)} WHERE ${conditions.join(" AND ")}
       ORDER BY entry.name, entry.id LIMIT @limit`,
     parameters: { ...own, to: prefix + BEHIND, ...start.parameters },
   };

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { z } from "@autokestra/secrets-core";
+import { z } from "zod";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 
 /** The most that are kept of each kind: the oldest go. */

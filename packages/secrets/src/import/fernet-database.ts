@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   AutokestraError,
-  descriptionSchema,
+  descriptionProblem,
   errorCode,
   parseTimestamp,
   quotePath,
@@ -40,8 +40,8 @@ function readRow(row: FernetRow, fernet: Fernet): ImportEntry {
   if (row.name === null || /\ufffd/.test(name + description)) {
     return { name, reason: "It has no name, or a text that is not UTF-8" };
   }
-  const [problem] = descriptionSchema.safeParse(description).error?.issues ?? [];
-  if (problem !== undefined) return { name, reason: `The description ${problem.message}` };
+  const problem = descriptionProblem(description);
+  if (problem !== null) return { name, reason: `The description ${problem}` };
   try {
     return {
       ...importedApiKey(name, decodeText(fernet.decrypt(row.token ?? ""))),

@@ -1,13 +1,13 @@
 import {
   AutokestraError,
-  descriptionSchema,
+  descriptionProblem,
   parseMoment,
   parseSecretType,
   quoteText,
   SECRET_TYPES,
   type SecretType,
   suggestSecretType,
-  tagSchema,
+  tagProblem,
 } from "@autokestra/secrets-core";
 import { isLosslessNumber, stringify } from "lossless-json";
 import { z } from "zod";
@@ -34,12 +34,19 @@ const typeSchema = z.unknown().transform((input, context): SecretType => {
   return z.NEVER;
 });
 
+function lineSchema(problemOf: (text: string) => string | null) {
+  return z.string().superRefine((text, context) => {
+    const problem = problemOf(text);
+    if (problem !== null) context.addIssue(problem);
+  });
+}
+
 const entrySchema = z.strictObject({
   name: z.string(),
   type: typeSchema,
   fields: fieldsSchema,
-  description: descriptionSchema.nullable().exactOptional(),
-  tags: z.array(tagSchema).exactOptional(),
+  description: lineSchema(descriptionProblem).nullable().exactOptional(),
+  tags: z.array(lineSchema(tagProblem)).exactOptional(),
   expiresAt: z
     .unknown()
     .transform(toMoment)
