@@ -7,6 +7,7 @@ export { corePlugins } from "@autokestra/plugins-core";
 export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
 export { nearestName } from "./nearest-name.ts";
+export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
