@@ -1,6 +1,7 @@
 import type { Argument, Command, Option } from "commander";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { createProgram } from "../src/main.ts";
+import { COMMANDS } from "../src/commands.ts";
+import { createProgram } from "../src/program.ts";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
 interface Pasted {
@@ -35,7 +36,7 @@ interface Place {
   readonly args: (value: string) => readonly string[];
 }
 
-const program = createProgram({ exitCode: 0, help: "", command: "" });
+const program = await createProgram(COMMANDS, { exitCode: 0, help: "", command: "", prints: true });
 
 interface Leaf {
   readonly command: Command;

@@ -1,7 +1,7 @@
 import type { RunEvent } from "@autokestra/runs";
 import { describe, expect, it } from "vitest";
-import { createLiveRunPrinter } from "../src/run-printer.ts";
-import type { Terminal } from "../src/terminal.ts";
+import type { Terminal } from "../src/output/terminal.ts";
+import { createLiveRunPrinter } from "../src/runs.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TypedText } from "../src/typed-text.ts";
+import { TypedText } from "../src/input/typed-text.ts";
 
 function typed(...chunks: string[]): TypedText {
   const text = new TypedText();

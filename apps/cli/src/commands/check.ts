@@ -1,20 +1,32 @@
 import { checkWorkflow, type Severity, type WorkflowReport } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { hintFor } from "../hints.ts";
 import { hideArguments } from "../rejected-input.ts";
+import { withSecrets } from "../secrets.ts";
 import { createSources } from "./run.ts";
 
-export interface CheckOptions {
+interface CheckOptions {
   /** `--no-env` makes it false. */
   readonly env: boolean;
   /** Warnings fail too. */
   readonly strict?: boolean;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<file...>", "paths of workflow files")
+      .option("--no-env", "no declared secrets from environment variables")
+      .option("--strict", "exit code 1 for warnings too"),
+  examples: ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"],
+  prints: true,
+  run: check,
+});
+
 /** Checks workflows without running them. Returns the exit code. */
-export async function check(
+async function check(
   context: CommandContext,
   files: readonly string[],
   { env, strict = false }: CheckOptions,

@@ -1,13 +1,20 @@
 import { diagnose, type Finding, openInstallation } from "@autokestra/secrets";
-import type { CommandContext } from "../command-context.ts";
-import { EXIT, EXIT_CODES } from "../exit-code.ts";
-import { withProgress } from "../progress-bar.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { EXIT, EXIT_CODES } from "../exit.ts";
+import { withProgress } from "../output/progress-bar.ts";
 import { hideArguments } from "../rejected-input.ts";
 
 const MARKS: Readonly<Record<Finding["status"], string>> = { ok: "ok      ", warning: "warning ", failure: "FAILURE " };
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser,
+  examples: ["autokestra doctor", "autokestra doctor --json"],
+  prints: true,
+  run: doctor,
+});
+
 /** Says how the installation is, one line each. Returns the exit code. */
-export async function doctor({ terminal, place }: CommandContext): Promise<number> {
+async function doctor({ terminal, place }: CommandContext): Promise<number> {
   const installation = await openInstallation({ ...place, create: false });
   try {
     const findings = await withProgress(

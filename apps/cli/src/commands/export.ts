@@ -1,8 +1,16 @@
 import { exportWorkflow, loadWorkflow, type NeededSecret } from "@autokestra/engine";
-import { type CommandContext, withSecrets } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { withSecrets } from "../secrets.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<file>", "path of the workflow file"),
+  examples: ["autokestra export deploy.yaml > shared.yaml", "autokestra export deploy.yaml --json"],
+  prints: true,
+  run: exportFile,
+});
 
 /** Prints a workflow and what it needs: as YAML that still runs, or as one JSON object. */
-export async function exportFile(context: CommandContext, file: string): Promise<void> {
+async function exportFile(context: CommandContext, file: string): Promise<void> {
   const { terminal } = context;
   const parsed = await loadWorkflow(file);
   const stored = await withSecrets(context, false, async (secrets) => await secrets.list());

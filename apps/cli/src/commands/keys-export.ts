@@ -1,14 +1,26 @@
 import { resolve } from "node:path";
 import { exportKey } from "@autokestra/secrets";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 
-export interface KeysExportOptions {
+interface KeysExportOptions {
   readonly to: string;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<fingerprint>", "fingerprint of the key: 16 hexadecimal digits")
+      .requiredOption("--to <file>", "path of the new key file; never one that is there already"),
+  examples: [
+    "autokestra keys export 1f2e3d4c5b6a7988 --to /media/usb/autokestra.key",
+    "autokestra keys export 1f2e3d4c5b6a7988 --to ./copy.key --json",
+  ],
+  run: exportMasterKey,
+});
+
 /** Writes one master key to a file of its own. */
-export async function exportMasterKey(
+async function exportMasterKey(
   { terminal, place }: CommandContext,
   fingerprint: string,
   { to }: KeysExportOptions,

@@ -1,9 +1,15 @@
 import { importKey } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<file>", "path of the key file"),
+  examples: ["autokestra keys import /media/usb/autokestra.key", "autokestra keys import ./copy.key --json"],
+  run: importMasterKey,
+});
 
 /** Copies a master key into the key folder. */
-export async function importMasterKey({ terminal, place }: CommandContext, file: string): Promise<void> {
+async function importMasterKey({ terminal, place }: CommandContext, file: string): Promise<void> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
   const imported = await importKey({ keyFile: place.keyFile, onNotice }, file);
   if (terminal.json) return terminal.write(`${JSON.stringify(imported)}\n`);

@@ -1,7 +1,7 @@
 import { listKeys } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
-import { printTable } from "../print-table.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { printTable } from "../output/table.ts";
 
 const HEADER = ["FINGERPRINT", "KIND", "STATE", "PATHS", "STORES", "BACKUPS"];
 
@@ -16,8 +16,15 @@ interface ShownKey {
   readonly backups: readonly { readonly path: string; readonly madeAt: string }[];
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser,
+  examples: ["autokestra keys list", "autokestra keys list --json"],
+  prints: true,
+  run: listMasterKeys,
+});
+
 /** Lists the master keys of this machine: a table for people, tab-separated for pipes, or JSON. Never a key. */
-export async function listMasterKeys({ terminal, place }: CommandContext): Promise<void> {
+async function listMasterKeys({ terminal, place }: CommandContext): Promise<void> {
   const { keyFile } = place;
   const { keys, missing } = await listKeys({ keyFile, onNotice: (text) => terminal.note(`note: ${text}`) });
   const shown: readonly ShownKey[] = [

@@ -8,24 +8,34 @@ import {
 } from "@autokestra/engine";
 import type { RunSink } from "@autokestra/runs";
 import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
-import { ignoreStreamErrors } from "../output.ts";
-import { printError } from "../print-error.ts";
-import { withRunHistory } from "../run-history.ts";
-import { createLiveRunPrinter, createPrintWriter } from "../run-printer.ts";
-import type { Terminal } from "../terminal.ts";
-import { untilSignal } from "../until-signal.ts";
+import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
+import { printError } from "../errors.ts";
+import { EXIT, untilSignal } from "../exit.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { ignoreStreamErrors } from "../output/terminal.ts";
+import { createLiveRunPrinter, createPrintWriter, withRunHistory } from "../runs.ts";
+import { withSecrets } from "../secrets.ts";
 
-export interface RunOptions {
+interface RunOptions {
   readonly input?: readonly string[];
   /** `--no-env` makes it false. */
   readonly env: boolean;
   readonly failOnLeak?: boolean;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<file>", "path of the workflow file")
+      .option("--input <k=v>", "input of the workflow; may be repeated", collect)
+      .option("--no-env", "no declared secrets from environment variables")
+      .option("--fail-on-leak", "exit code 1 if anything had to be masked"),
+  examples: ["autokestra run deploy.yaml", "autokestra run deploy.yaml --input environment=staging --json"],
+  run: run,
+});
+
 /** Runs a workflow. Returns the exit code. */
-export async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
+async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
   const given = parseInputs(options.input ?? []);
   const workflow = await loadWorkflow(file);
   const env = options.env ? process.env : {};
@@ -70,7 +80,7 @@ export async function run(context: CommandContext, file: string, options: RunOpt
 function asker({ inputIsTty }: Terminal): ((name: string) => Promise<string>) | undefined {
   if (!inputIsTty) return undefined;
   return async (name) => {
-    const { askSecret } = await import("../prompt.ts");
+    const { askSecret } = await import("../input/prompt.ts");
     return await askSecret(`Input '${name}' (not shown)`);
   };
 }

@@ -1,20 +1,32 @@
 import type { RunFilter, RunSummary } from "@autokestra/runs";
 import { quoteText } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
-import { printTable } from "../print-table.ts";
-import { withRunHistory } from "../run-history.ts";
+import { type CommandContext, type CommandDefinition, defineCommand, parseWholeNumber } from "../command.ts";
+import { printTable } from "../output/table.ts";
+import { withRunHistory } from "../runs.ts";
 
-export interface RunsListOptions {
+interface RunsListOptions {
   readonly workflow?: string;
   readonly status?: NonNullable<RunFilter["status"]>;
   readonly limit?: string;
 }
 
+const STATUSES = ["success", "failed", "cancelled", "running", "lost", "unknown", "unfinished"];
+
 const HEADER = ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "MS", "MASKED"];
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .option("--workflow <id>", "only runs of this workflow")
+      .addOption(parser.createOption("--status <status>", "only runs in this state").choices(STATUSES))
+      .option("--limit <n>", "maximum number of runs (default: 50)"),
+  examples: [],
+  prints: true,
+  run: listRuns,
+});
+
 /** Lists runs: a table for people, tab-separated for pipes, or JSON. */
-export async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
+async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
   const { terminal } = context;
   const limit = options.limit === undefined ? undefined : parseWholeNumber("--limit", options.limit);
   const runs = await withRunHistory(context, (history) => history.list({ ...options, limit }));

@@ -1,9 +1,15 @@
-import type { CommandContext } from "../command-context.ts";
-import { withRunHistory } from "../run-history.ts";
-import { createRunPrinter } from "../run-printer.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { createRunPrinter, withRunHistory } from "../runs.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<execution>"),
+  examples: [],
+  prints: true,
+  run: showRun,
+});
 
 /** Prints the events of a run as `run` prints them. */
-export async function showRun(context: CommandContext, execution: string): Promise<void> {
+async function showRun(context: CommandContext, execution: string): Promise<void> {
   const events = await withRunHistory(context, (history) => history.events(execution));
   events.forEach(createRunPrinter(context.terminal));
 }

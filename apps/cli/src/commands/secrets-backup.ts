@@ -1,9 +1,15 @@
 import { backUpStore } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<file>", "path of the backup; never one that is there already"),
+  examples: ["autokestra secrets backup /backups/secrets-2027-01-31.db", "autokestra secrets backup ./copy.db --json"],
+  run: backUp,
+});
 
 /** Writes a copy of the store. */
-export async function backUp({ terminal, place }: CommandContext, file: string): Promise<void> {
+async function backUp({ terminal, place }: CommandContext, file: string): Promise<void> {
   const report = await backUpStore(place, file);
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   terminal.note(

@@ -6,19 +6,33 @@ import {
   type SecretName,
   type SecretService,
 } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
+import { withSecrets } from "../secrets.ts";
 
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly force?: boolean;
+  /** The same. */
+  readonly yes?: boolean;
   readonly purge?: boolean;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<name>", SECRET_NAME)
+      .option("--purge", "removal for good of everything of that name: all versions, also of deleted secrets")
+      .option("-f, --force", "no question")
+      .addOption(parser.createOption("-y, --yes", "no question, as other programs call it").hideHelp()),
+  examples: ["autokestra secrets delete GITHUB_TOKEN", "autokestra secrets delete GITHUB_TOKEN --purge --force"],
+  run: deleteSecret,
+});
+
 /** Deletes a secret, or removes everything of its name for good, after asking. */
-export async function deleteSecret(
+async function deleteSecret(
   context: CommandContext,
   nameText: string,
-  { force = false, purge = false }: DeleteOptions,
+  { yes = false, force = yes, purge = false }: DeleteOptions,
 ): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
@@ -30,7 +44,7 @@ export async function deleteSecret(
   await withSecrets(context, false, async (secrets) => {
     const asked = force ? null : await question(secrets, name, purge);
     if (asked !== null) {
-      const { confirmOrExit } = await import("../prompt.ts");
+      const { confirmOrExit } = await import("../input/prompt.ts");
       if (!(await confirmOrExit(asked))) return terminal.note("Nothing was deleted");
     }
     const count = await secrets.delete(name, { purge });

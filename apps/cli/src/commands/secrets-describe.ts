@@ -1,12 +1,19 @@
 import type { FieldSecrecy, FieldValue, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { printTable } from "../print-table.ts";
+import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
+import { printTable } from "../output/table.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
-import type { Terminal } from "../terminal.ts";
+import { toJson, withSecrets } from "../secrets.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<name>", SECRET_NAME),
+  examples: ["autokestra secrets describe DB", "autokestra secrets describe DB --json"],
+  prints: true,
+  run: describeSecret,
+});
 
 /** Shows everything about a secret but its hidden values: lines and tables for people, tab-separated for pipes, or JSON. */
-export async function describeSecret(context: CommandContext, nameText: string): Promise<void> {
+async function describeSecret(context: CommandContext, nameText: string): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const description = await withSecrets(context, false, async (secrets) => await secrets.describe(name));

@@ -5,12 +5,18 @@ import {
   type SecretName,
   type SecretService,
 } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
+import {
+  type CommandContext,
+  type CommandDefinition,
+  collect,
+  defineCommand,
+  parseWholeNumber,
+  SECRET_NAME,
+} from "../command.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
+import { expiredWarning, parseExpiry, toJson, withSecrets } from "../secrets.ts";
 
-export interface EditOptions {
+interface EditOptions {
   readonly description?: string;
   readonly tag?: readonly string[];
   readonly untag?: readonly string[];
@@ -21,8 +27,30 @@ export interface EditOptions {
   readonly ifRevision?: string;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<name>", SECRET_NAME)
+      .option("--description <text>", "what the secret is for; an empty text removes it")
+      .option("--tag <tag>", "tag to add; may be repeated", collect)
+      .option("--untag <tag>", "tag to remove; may be repeated", collect)
+      .option(
+        "--expires-at <when>",
+        "expiry: a date, a time with an offset, 90d, `in 2 weeks`, seconds since 1970, or `never`",
+      )
+      .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
+      .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
+      .option("--secret-field <field>", "field that is as secret as its type says again; may be repeated", collect)
+      .option("--if-revision <n>", "revision that must be stored now"),
+  examples: [
+    "autokestra secrets edit GITHUB_TOKEN --tag production --untag test",
+    "autokestra secrets edit DB --expires-at never --public-field username",
+  ],
+  run: editSecret,
+});
+
 /** Changes what is said about a secret. Reads no input and asks nothing. */
-export async function editSecret(context: CommandContext, nameText: string, options: EditOptions): Promise<void> {
+async function editSecret(context: CommandContext, nameText: string, options: EditOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   if (Object.keys(options).every((option) => option === "ifRevision")) throw nothingToChange();

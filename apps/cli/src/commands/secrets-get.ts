@@ -1,19 +1,32 @@
 import { fieldNotFound, primaryField } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
+import {
+  type CommandContext,
+  type CommandDefinition,
+  defineCommand,
+  parseWholeNumber,
+  SECRET_NAME,
+} from "../command.ts";
 import { parseNameArgument, shownInput } from "../rejected-input.ts";
+import { withSecrets } from "../secrets.ts";
 
-export interface GetOptions {
+interface GetOptions {
   readonly field?: string;
   readonly atVersion?: string;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<name>", SECRET_NAME)
+      .option("--field <field>", "name of the only field to print")
+      .option("--at-version <n>", "older version to read"),
+  examples: ["autokestra secrets get GITHUB_TOKEN", "autokestra secrets get DB --field password --at-version 2"],
+  prints: true,
+  run: getSecret,
+});
+
 /** Prints the value of a secret and nothing else. */
-export async function getSecret(
-  context: CommandContext,
-  nameText: string,
-  { field, ...options }: GetOptions,
-): Promise<void> {
+async function getSecret(context: CommandContext, nameText: string, { field, ...options }: GetOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const atVersion = options.atVersion === undefined ? undefined : parseWholeNumber("--at-version", options.atVersion);

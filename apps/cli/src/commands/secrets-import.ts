@@ -10,12 +10,13 @@ import {
   readTextFile,
 } from "@autokestra/secrets";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
+import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { hintFor } from "../hints.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { withSecrets } from "../secrets.ts";
 
-export interface ImportOptions {
+interface ImportOptions {
   readonly from: "dotenv" | "json" | "fernet-sqlite";
   readonly file: string;
   readonly fernetKey?: string;
@@ -28,8 +29,37 @@ export interface ImportOptions {
 /** How many refused entries are shown: a file full of them is one mistake. `--json` has all. */
 const MAX_SHOWN = 50;
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .addOption(
+        choiceOption(parser, "--from <source>", "kind of file", [
+          "dotenv",
+          "json",
+          "fernet-sqlite",
+        ]).makeOptionMandatory(),
+      )
+      .requiredOption("--file <file>", "path of the file to read; - is standard input")
+      .option("--fernet-key <file>", "path of a file with the Fernet keys, one per line")
+      .option("--dry-run", "only a report of what would be done")
+      .addOption(
+        choiceOption(parser, "--on-conflict <what>", "what to do with a name that is stored with another value", [
+          "fail",
+          "skip",
+          "overwrite",
+        ]).default("fail"),
+      )
+      .option("--rename", "the proposed name where a name is refused")
+      .option("--skip-empty", "what has an empty value is left out"),
+  examples: [
+    "autokestra secrets import --from dotenv --file .env --dry-run",
+    "autokestra secrets import --from json --file secrets.json --on-conflict overwrite",
+  ],
+  run: importFile,
+});
+
 /** Brings secrets over from elsewhere: all or nothing. Returns the exit code. */
-export async function importFile(context: CommandContext, options: ImportOptions): Promise<number> {
+async function importFile(context: CommandContext, options: ImportOptions): Promise<number> {
   const { terminal } = context;
   const { dryRun = false, rename = false, skipEmpty = false, onConflict } = options;
   const entries = await readEntries(options);

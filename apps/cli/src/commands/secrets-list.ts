@@ -7,13 +7,19 @@ import {
   type SecretType,
   TIME_EXAMPLES,
 } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
-import { printTable } from "../print-table.ts";
+import {
+  type CommandContext,
+  type CommandDefinition,
+  collect,
+  defineCommand,
+  parseWholeNumber,
+  typeOption,
+} from "../command.ts";
+import { printTable } from "../output/table.ts";
 import { shownPath } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
+import { toJson, withSecrets } from "../secrets.ts";
 
-export interface ListOptions {
+interface ListOptions {
   readonly type?: SecretType;
   readonly tag?: readonly string[];
   readonly prefix?: string;
@@ -28,8 +34,27 @@ const HEADER = ["NAME", "TYPE", "VERSION", "UPDATED", "EXPIRES", "TAGS", "DESCRI
 /** Only of deleted secrets: their names may not be unique. */
 const DELETED_HEADER = [...HEADER, "DELETED", "ID"];
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .addOption(typeOption(parser, "type of the secrets"))
+      .option("--tag <tag>", "tag that the secrets have; may be repeated", collect)
+      .option("--prefix <text>", "beginning of the names")
+      .option("--expires-before <when>", "moment before which the secrets expire, such as 2027-01-31 or 90d")
+      .option("--deleted", "deleted secrets that can be restored, with their ids")
+      .option("--limit <n>", "maximum number of secrets")
+      .option("--after <name>", "name to start after (the last one of the previous page)")
+      .option("--after-id <id>", "with --after: id to start after, where several deleted secrets have that name"),
+  examples: [
+    "autokestra secrets list --tag production --expires-before 2027-01-31",
+    "autokestra secrets list --deleted --json",
+  ],
+  prints: true,
+  run: listSecrets,
+});
+
 /** Lists metadata: a table for people, tab-separated for pipes, or JSON. */
-export async function listSecrets(context: CommandContext, options: ListOptions): Promise<void> {
+async function listSecrets(context: CommandContext, options: ListOptions): Promise<void> {
   const { terminal } = context;
   const filter = toFilter(options);
   const isDeleted = options.deleted === true;

@@ -1,13 +1,22 @@
 import { migrateStore } from "@autokestra/secrets";
 import { plural } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 
-export interface MigrateOptions {
+interface MigrateOptions {
   readonly to: string;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser.addOption(
+      choiceOption(parser, "--to <driver>", "kind of the new store", ["sqlite", "file"]).makeOptionMandatory(),
+    ),
+  examples: ["autokestra secrets migrate --to file", "autokestra secrets migrate --to sqlite --json"],
+  run: migrate,
+});
+
 /** Moves all secrets into another kind of store. */
-export async function migrate({ terminal, place }: CommandContext, { to }: MigrateOptions): Promise<void> {
+async function migrate({ terminal, place }: CommandContext, { to }: MigrateOptions): Promise<void> {
   const report = await migrateStore(place, to);
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   const { secrets, versions, kept } = report;

@@ -1,9 +1,15 @@
-import { type CommandContext, withSecrets } from "../command-context.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
+import { toJson, withSecrets } from "../secrets.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<from>", "name that the secret has").argument("<to>", "name that it gets"),
+  examples: ["autokestra secrets rename TOKN TOKEN", "autokestra secrets rename DB DB_OLD --json"],
+  run: renameSecret,
+});
 
 /** Gives a secret another name. */
-export async function renameSecret(context: CommandContext, fromText: string, toText: string): Promise<void> {
+async function renameSecret(context: CommandContext, fromText: string, toText: string): Promise<void> {
   const { terminal } = context;
   const from = parseNameArgument(fromText);
   const to = parseNameArgument(toText);

@@ -1,10 +1,19 @@
 import { restoreBackup } from "@autokestra/secrets";
 import { plural } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
-import { withProgress } from "../progress-bar.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { withProgress } from "../output/progress-bar.ts";
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<file>", "path of the backup"),
+  examples: [
+    "autokestra secrets restore-backup /backups/secrets-2027-01-31.db",
+    "autokestra secrets restore-backup ./copy.db --key-file ~/.autokestra/secret.key.1f2e3d4c5b6a7988",
+  ],
+  run: restoreFromBackup,
+});
 
 /** Puts a backup in the place of the store. */
-export async function restoreFromBackup({ terminal, place }: CommandContext, file: string): Promise<void> {
+async function restoreFromBackup({ terminal, place }: CommandContext, file: string): Promise<void> {
   const report = await withProgress(
     terminal,
     "Opening every record",

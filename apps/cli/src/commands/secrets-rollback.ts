@@ -1,18 +1,25 @@
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { parseWholeNumber } from "../options.ts";
+import {
+  type CommandContext,
+  type CommandDefinition,
+  defineCommand,
+  parseWholeNumber,
+  SECRET_NAME,
+} from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
+import { toJson, withSecrets } from "../secrets.ts";
 
-export interface RollbackOptions {
+interface RollbackOptions {
   readonly to: string;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<name>", SECRET_NAME).requiredOption("--to <n>", "version to go back to"),
+  examples: ["autokestra secrets rollback DB --to 3", "autokestra secrets rollback DB --to 3 --json"],
+  run: rollBackSecret,
+});
+
 /** Makes an older version the newest. */
-export async function rollBackSecret(
-  context: CommandContext,
-  nameText: string,
-  options: RollbackOptions,
-): Promise<void> {
+async function rollBackSecret(context: CommandContext, nameText: string, options: RollbackOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const to = parseWholeNumber("--to", options.to);

@@ -1,23 +1,35 @@
 import { resolve } from "node:path";
 import { type RotateReport, rotateKeys } from "@autokestra/secrets";
 import { plural, quotePath } from "@autokestra/secrets-core";
-import type { CommandContext } from "../command-context.ts";
-import { EXIT } from "../exit-code.ts";
-import { withProgress } from "../progress-bar.ts";
-import type { Terminal } from "../terminal.ts";
-import { untilSignal } from "../until-signal.ts";
+import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { EXIT, untilSignal } from "../exit.ts";
+import { withProgress } from "../output/progress-bar.ts";
+import type { Terminal } from "../output/terminal.ts";
 
-export interface RotateKeyOptions {
+interface RotateKeyOptions {
   readonly newKeyFile?: string;
   readonly allStores?: boolean;
   readonly dataKey?: boolean;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .option("--new-key-file <file>", "path of the new key file; made if it is not there")
+      .option("--all-stores", "rotation of every known store under the same key")
+      .option("--data-key", "a new data key too, with every secret encrypted again"),
+  examples: [
+    "autokestra secrets rotate-key --data-key",
+    "autokestra secrets rotate-key --new-key-file ~/keys/project.key --all-stores",
+  ],
+  run: rotateKey,
+});
+
 /**
  * Replaces the master key; with --data-key encrypts every secret again. A signal ends it between two steps, and the report then says
  * how to go on. Returns the exit code.
  */
-export async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<number> {
+async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<number> {
   const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
   const { result: report, signalExit } = await untilSignal(
     async (signal) =>

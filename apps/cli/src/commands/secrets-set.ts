@@ -9,15 +9,22 @@ import {
   type SecretType,
   secrecyOf,
 } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { expiredWarning, parseExpiry, parseWholeNumber } from "../options.ts";
-import { readFields } from "../read-fields.ts";
+import {
+  type CommandContext,
+  type CommandDefinition,
+  collect,
+  defineCommand,
+  parseWholeNumber,
+  SECRET_NAME,
+  typeOption,
+} from "../command.ts";
+import { readFields } from "../input/fields.ts";
+import type { Terminal } from "../output/terminal.ts";
+import { describeEnds, describeParts, describeSize } from "../output/value-shape.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
-import type { Terminal } from "../terminal.ts";
-import { describeEnds, describeParts, describeSize } from "../value-shape.ts";
+import { expiredWarning, parseExpiry, toJson, withSecrets } from "../secrets.ts";
 
-export interface SetOptions {
+interface SetOptions {
   readonly type?: SecretType;
   readonly fromFile?: string;
   readonly field?: readonly string[];
@@ -35,8 +42,37 @@ interface CheckedInput extends SecretInput {
   readonly fields: SecretFields;
 }
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser
+      .argument("<name>", SECRET_NAME)
+      .argument(
+        "[value]",
+        "value, or - for standard input; visible in the process list and the shell history, better left out",
+      )
+      .addOption(typeOption(parser, "type of the secret"))
+      .option("--from-file <file>", "path of a file with the value, or - for standard input")
+      .option(
+        "--field <k=v>",
+        "one field; k=@FILE reads a file, k=- standard input, k=@@text is a text that begins with @; may be repeated",
+        collect,
+      )
+      .option("--description <text>", "what the secret is for")
+      .option("--tag <tag>", "tag, instead of those that are stored; may be repeated", collect)
+      .option("--expires-at <when>", "expiry: a date, a time with an offset, 90d, `in 2 weeks`, or seconds since 1970")
+      .option("--keep-expiry", "the expiry that is stored, for the new value too")
+      .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
+      .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
+      .option("--if-version <n>", "version that must be stored now; 0: none"),
+  examples: [
+    "pass show github | autokestra secrets set GITHUB_TOKEN --expires-at 2027-01-31",
+    "autokestra secrets set DB --type basicAuth --field username=ada --field password=-",
+  ],
+  run: setSecret,
+});
+
 /** Stores a value: a new secret, or the next version of one. */
-export async function setSecret(
+async function setSecret(
   context: CommandContext,
   nameText: string,
   value: string | undefined,

@@ -1,13 +1,20 @@
 import type { SecretMetadata } from "@autokestra/secrets-core";
-import { type CommandContext, withSecrets } from "../command-context.ts";
-import { printTable } from "../print-table.ts";
+import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
+import { printTable } from "../output/table.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson } from "../secret-json.ts";
+import { toJson, withSecrets } from "../secrets.ts";
 
 const HEADER = ["VERSION", "TYPE", "UPDATED", "EXPIRES", "TAGS", "DESCRIPTION"];
 
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) => parser.argument("<name>", SECRET_NAME),
+  examples: ["autokestra secrets versions DB", "autokestra secrets versions DB --json"],
+  prints: true,
+  run: listVersions,
+});
+
 /** Lists the versions of a secret, the newest first. */
-export async function listVersions(context: CommandContext, nameText: string): Promise<void> {
+async function listVersions(context: CommandContext, nameText: string): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const versions = await withSecrets(context, false, async (secrets) => await secrets.versions(name));

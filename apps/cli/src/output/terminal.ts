@@ -1,7 +1,48 @@
 import { type BigIntStats, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { errorCode } from "@autokestra/secrets-core";
-import { isEndedBySignal, leaveSignals } from "./until-signal.ts";
+import { isEndedBySignal, leaveSignals } from "../exit.ts";
+
+/** What every command is told about how to talk. */
+interface TerminalOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly color: boolean;
+}
+
+/** Standard input, output and error of the command. */
+export interface Terminal extends TerminalOptions {
+  /** A person sits in front of standard output. */
+  readonly outputIsTty: boolean;
+  /** A person can be asked. */
+  readonly inputIsTty: boolean;
+  /** Data, on standard output, as it is. Does not wait for the reader. */
+  write(text: string): void;
+  /** Bytes of data that the reader has not taken yet. */
+  unread(): number;
+  /** A line for people, on standard error; not with --quiet. */
+  note(text: string): void;
+  /** A line on standard error, always. */
+  warn(text: string): void;
+}
+
+/** @param options --color is already off where NO_COLOR is set */
+export function createTerminal(options: TerminalOptions): Terminal {
+  const outputIsTty = isatty(1);
+  const warn = (text: string) => standardError().write(`${text}\n`);
+  return {
+    ...options,
+    color: options.color && outputIsTty,
+    outputIsTty,
+    inputIsTty: isatty(0),
+    write: (text) => standardOutput().write(text),
+    unread: () => standardOutput().unread,
+    note: (text) => {
+      if (!options.quiet) warn(text);
+    },
+    warn,
+  };
+}
 
 /** How much is written before other work gets its turn, in bytes. */
 const TURN_BYTES = 1 << 20;
@@ -13,7 +54,7 @@ const WAITS_MS = [1, 32] as const;
  * Standard output or standard error. Writing never waits: what the reader has not taken yet is held in memory, so that a slow reader
  * or a stopped terminal holds up no timer and no task.
  */
-export interface Output {
+interface Output {
   /** Bytes that are not written yet. */
   readonly unread: number;
   /** Why nothing can be written any more, such as a reader that has gone; null while it can. */

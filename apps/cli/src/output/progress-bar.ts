@@ -1,6 +1,5 @@
 import { isatty } from "node:tty";
-import { standardError } from "./output.ts";
-import type { Terminal } from "./terminal.ts";
+import { standardError, type Terminal } from "./terminal.ts";
 
 const WIDTH = 30;
 const CLEAR_LINE = "\r\u001b[K";
@@ -9,7 +8,7 @@ const CLEAR_LINE = "\r\u001b[K";
 type Progress = (done: number, total: number) => void;
 
 /** What long work tells while it runs. */
-export interface Reporter {
+interface Reporter {
   readonly onProgress: Progress;
   /** A note, above the bar. */
   readonly onNotice: (text: string) => void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawTable } from "../src/print-table.ts";
+import { drawTable } from "../src/output/table.ts";
 
 const HEADER = ["NAME", "TYPE", "VERSION", "UPDATED", "EXPIRES", "TAGS", "DESCRIPTION"];
 const TIME = "2026-11-29T08:05:46.966Z";

@@ -1,8 +1,22 @@
 import { styleText } from "node:util";
-import type { LogLevel, RunEvent, RunSink } from "@autokestra/runs";
+import { type LogLevel, openRunHistory, type RunEvent, type RunHistory, type RunSink } from "@autokestra/runs";
+import { runsFile } from "@autokestra/secrets";
 import { plural, quoteText } from "@autokestra/secrets-core";
-import { standardError, standardOutput } from "./output.ts";
-import type { Terminal } from "./terminal.ts";
+import type { CommandContext } from "./command.ts";
+import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
+
+/** Opens the run history for as long as `use` takes. */
+export async function withRunHistory<T>(
+  { runsPath, place }: CommandContext,
+  use: (history: RunHistory) => T | Promise<T>,
+): Promise<T> {
+  const history = await openRunHistory({ path: runsPath ?? runsFile(place) });
+  try {
+    return await use(history);
+  } finally {
+    await history.close();
+  }
+}
 
 const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
   debug: "gray",

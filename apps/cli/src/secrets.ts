@@ -1,19 +1,19 @@
 import { nearestName } from "@autokestra/engine";
-import { openInstallation } from "@autokestra/secrets";
-import { AutokestraError, quotePath, type SecretService } from "@autokestra/secrets-core";
-import type { Terminal } from "./terminal.ts";
+import { createMasterKeyProvider, openInstallation } from "@autokestra/secrets";
+import {
+  AutokestraError,
+  checkExpiry,
+  quotePath,
+  type SecretMetadata,
+  type SecretName,
+  type SecretService,
+  type Timestamp,
+} from "@autokestra/secrets-core";
+import type { CommandContext } from "./command.ts";
 
-/** What a command works with. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  /** Where the secrets are, from the global options. */
-  readonly place: {
-    readonly storagePath: string | undefined;
-    readonly backend: string | undefined;
-    readonly keyFile: string | undefined;
-  };
-  /** Where runs are recorded, from the global options. */
-  readonly runsPath: string | undefined;
+/** Takes the master key out of the environment, so that nothing that a command loads or starts can read it there. */
+export function takeKey(): void {
+  createMasterKeyProvider();
 }
 
 /**
@@ -51,4 +51,23 @@ async function withPlace(error: AutokestraError, secrets: SecretService, folder:
 
 async function namesOf(secrets: SecretService): Promise<readonly string[]> {
   return (await secrets.list()).map(({ name }) => name);
+}
+
+/** `--expires-at`. Null is `never`. @throws AutokestraError `VALUE_INVALID` */
+export function parseExpiry(name: SecretName, text: string | undefined): Timestamp | null | undefined {
+  if (text === undefined) return undefined;
+  return text === "never" ? null : checkExpiry(name, text, () => new Date().toISOString());
+}
+
+/** What to say of a moment of expiry that is past; null where it is not. */
+export function expiredWarning(name: SecretName, expiresAt: Timestamp | null): string | null {
+  if (expiresAt === null || expiresAt > new Date().toISOString()) return null;
+  return `warning: '${name}' has expired already, at ${expiresAt}`;
+}
+
+/** Metadata as --json prints it: these keys, in this order, null where there is nothing; `deletedAt` only of a deleted secret. */
+export function toJson(secret: SecretMetadata): object {
+  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = secret;
+  const deleted = deletedAt === null ? {} : { deletedAt };
+  return { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, ...deleted };
 }

@@ -12,7 +12,7 @@ import {
 } from "@autokestra/secrets-core";
 import type { Question } from "./prompt.ts";
 
-export interface FieldSources {
+interface FieldSources {
   readonly name: SecretName;
   readonly type: SecretType;
   /** From the command line. */
@@ -26,7 +26,7 @@ export interface FieldSources {
   readonly canAsk: boolean;
 }
 
-export interface ReadFields {
+interface ReadFields {
   readonly fields: Record<string, string>;
   /** Names of fields that are masked and whose value stood on the command line. */
   readonly shown: readonly string[];
