@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
@@ -15,6 +17,24 @@ afterEach(() => box.remove());
 async function value(name: string, ...args: string[]): Promise<string> {
   return (await box.ak(["secrets", "get", name, "--quiet", ...args])).stdout;
 }
+
+it("a type that was not asked for stays: what became another one while the value was given is left alone", async () => {
+  await box.ak(["secrets", "set", "A"], { input: VALUE });
+  const pipe = join(box.folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { ended } = box.start(["secrets", "set", "A", "--from-file", pipe, "--json"]);
+  // Opens once the command reads it: it has looked at the stored type by then.
+  const writer = await open(pipe, "w");
+  const other = ["secrets", "set", "A", "--type", "custom", "--field", "user=u", "--field", "id=i"];
+  expect((await box.ak(other)).code).toBe(0);
+  await writer.writeFile("another value");
+  await writer.close();
+  const { code, stderr } = await ended;
+  expect([code, JSON.parse(stderr).error.code]).toEqual([1, "VERSION_CONFLICT"]);
+  expect(stderr).toContain("Secret 'A' is of type custom, not apiKey; nothing was written");
+  expect(await value("A", "--field", "user")).toBe("u");
+  expect((await box.ak(["secrets", "set", "A", "--type", "apiKey"], { input: VALUE })).code).toBe(0);
+});
 
 describe("secrets set and get", () => {
   it("takes a value from standard input, less one newline, and gives it back to the byte", async () => {

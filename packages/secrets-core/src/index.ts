@@ -100,7 +100,6 @@ export {
   parseFields,
   parseSecretType,
   primaryField,
-  requiredFields,
   SECRET_TYPES,
   type SecretFields,
   type SecretType,

@@ -69,7 +69,7 @@ function optional(name: string, form: FieldForm): FieldRule {
 }
 
 /** The names of the fields that a secret of this type must have; none for `custom`. */
-export function requiredFields(type: SecretType): readonly string[] {
+function requiredFields(type: SecretType): readonly string[] {
   return FIELDS[type].filter(({ isRequired }) => isRequired).map(({ name }) => name);
 }
 

@@ -87,7 +87,7 @@ async function setSecret(
   const input = await readInput(context, name, value, options);
   await withSecrets(context, true, async (secrets) => {
     const before = await secrets.find(name);
-    const metadata = await secrets.set(input, { ifVersion });
+    const metadata = await secrets.set(input, { ifVersion, keepType: options.type === undefined });
     report(context, input, { before, metadata });
   });
 }

@@ -3,9 +3,9 @@ import { readText } from "@autokestra/secrets";
 import {
   AutokestraError,
   errorCode,
+  fieldsToGive,
   isIdentifier,
   quoteText,
-  requiredFields,
   type SecretName,
   type SecretType,
   secrecyOf,
@@ -59,7 +59,7 @@ export async function readFields(sources: FieldSources): Promise<ReadFields> {
 function withMissing(given: ReadonlyMap<string, Source>, { type, field, canAsk }: FieldSources): Map<string, Source> {
   const isWhole = given.size > 0 && (!canAsk || field === undefined || type === "custom");
   if (isWhole) return new Map(given);
-  const names = canAsk ? fieldsToAsk(type).filter((name) => !given.has(name)) : [singleField(type)];
+  const names = canAsk ? fieldsToGive(type).filter((name) => !given.has(name)) : [singleField(type)];
   return new Map([...given, ...names.map((name): [string, Source] => [name, { from: "-" }])]);
 }
 
@@ -98,17 +98,15 @@ function parseSource(text: string): Source {
 
 /** The field that takes a single value. */
 function singleField(type: SecretType): string {
-  const [only, ...others] = fieldsToAsk(type);
+  const [only, ...others] = fieldsToGive(type);
   if (only !== undefined && others.length === 0) return only;
-  const each = requiredFields(type).map((name) => `--field ${name}=…`).join(" ");
+  const each = fieldsToGive(type)
+    .map((name) => `--field ${name}=…`)
+    .join(" ");
   throw usage(
     `A ${type} secret has several fields`,
     `Give each one: ${each} (k=@FILE reads a file, k=- standard input).`,
   );
-}
-
-function fieldsToAsk(type: SecretType): readonly string[] {
-  return type === "custom" ? ["value"] : requiredFields(type);
 }
 
 /** What a field is called where a person is asked for it. */
