@@ -1,4 +1,4 @@
-import { appearancesOf } from "../../packages/secrets-masker/dist/variants/variants.js";
+import { variantsOf } from "../../packages/secrets-masker/dist/variants/variants.js";
 import { checkWays } from "./check-ways.mjs";
 import { createLog, createRandom, plant } from "./create-corpus.mjs";
 import { createStructuredValues, createValues } from "./create-values.mjs";
@@ -66,7 +66,7 @@ export function createCorpus(megabytes) {
  */
 export function patternsOf(values, withForms) {
   if (!withForms) return values.map((text) => ({ text, before: "", after: "", wholeWord: false }));
-  const byText = new Map(values.flatMap((value) => appearancesOf(value)).map((found) => [found.text, found]));
+  const byText = new Map(values.flatMap((value) => variantsOf(value)).map((found) => [found.text, found]));
   return [...byText.values()];
 }
 

@@ -7,7 +7,7 @@ import { Matcher } from "./search/matcher.ts";
 import type { MaskRules } from "./search/search.ts";
 import { createTally, type MaskCount } from "./search/tally.ts";
 import { isMaskable } from "./values/part.ts";
-import { appearancesOf } from "./variants/variants.ts";
+import { variantsOf } from "./variants/variants.ts";
 
 /** A value to keep out of sight. The name is what {@link Masker.report} calls it; a plain string has the name `secret`. */
 export type MaskInput = string | { readonly name: string; readonly value: string };
@@ -71,7 +71,7 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
   const unmaskable = new Set<string>();
 
   function addValue(name: string, value: string): void {
-    for (const { form, ...pattern } of appearancesOf(value)) {
+    for (const { form, ...pattern } of variantsOf(value)) {
       if (pattern.text !== placeholder) matcher.add(pattern, { name, form });
     }
   }

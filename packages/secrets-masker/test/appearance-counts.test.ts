@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { appearancesOf } from "../src/variants/variants.ts";
+import { variantsOf } from "../src/variants/variants.ts";
 import { NASTY, NON_ASCII, TOKEN } from "./sample-values.ts";
 
 /** As long as a PEM of this many bytes, and always the same. */
@@ -43,14 +43,14 @@ it.each([
   ["JSON of a service account, with RSA 2048", SERVICE_ACCOUNT],
 ])("the README says in how many texts it is looked for: %s", (kind, value) => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-  const made = appearancesOf(value);
+  const made = variantsOf(value);
   const row = `| ${kind} | ${value.length} | ${made.length} |`;
   expect(readme.split("\n").filter((line) => line.startsWith(`| ${kind} |`))).toEqual([row]);
 });
 
 it("no piece of an encoding is shorter than 8 characters, no line of one shorter than 16", () => {
   for (const value of [TOKEN, NASTY, NON_ASCII, "abcd", "é🔑ab", SERVICE_ACCOUNT]) {
-    for (const { form, text } of appearancesOf(value)) {
+    for (const { form, text } of variantsOf(value)) {
       if (/^(base64|base64url|hex|utf16)$/.test(form)) expect(text.length).toBeGreaterThanOrEqual(8);
       if (form.endsWith("-lines")) expect(text.length).toBeGreaterThanOrEqual(16);
     }

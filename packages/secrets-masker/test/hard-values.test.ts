@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMasker } from "../src/index.ts";
-import { appearancesOf } from "../src/variants/variants.ts";
+import { variantsOf } from "../src/variants/variants.ts";
 import { leaksOf } from "./leaks.ts";
 
 const P = "***SECRET***";
@@ -25,8 +25,8 @@ describe("a value of more than 64 Ki characters", () => {
   });
 
   it("is itself, without the white space around it, its first 10 000 lines, and 400 of their forms", () => {
-    expect(appearancesOf(value)).toHaveLength(10_402);
-    expect(appearancesOf(`"${"x".repeat(LIMIT)}`)).toHaveLength(1);
+    expect(variantsOf(value)).toHaveLength(10_402);
+    expect(variantsOf(`"${"x".repeat(LIMIT)}`)).toHaveLength(1);
   });
 });
 
@@ -59,7 +59,7 @@ it.each([
   ["nothing but quotes", "'".repeat(LIMIT), 4_600_000],
   ["nothing but brackets", "[".repeat(LIMIT), 4_600_000],
 ])("what one value makes has a limit: %s", (_, value, units) => {
-  const made = appearancesOf(value);
+  const made = variantsOf(value);
   expect(made.length).toBeLessThanOrEqual(22_010);
   expect(made.reduce((sum, { text }) => sum + text.length, 0)).toBeLessThanOrEqual(units);
 });

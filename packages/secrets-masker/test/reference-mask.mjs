@@ -12,7 +12,7 @@
 
 /** @type {typeof import("./reference-mask.d.mts").referenceMask} */
 export function referenceMask(text, patterns, placeholder, endIsCut = false) {
-  const spans = [...occurrences(text, patterns), ...(endIsCut ? cutOff(text, patterns) : [])];
+  const spans = [...matches(text, patterns), ...(endIsCut ? cutOff(text, patterns) : [])];
   spans.sort((a, b) => a.textStart - b.textStart || a.start - b.start || b.end - a.end);
   const runs = toRuns(spans);
   let masked = "";
@@ -54,7 +54,7 @@ function toRuns(spans) {
  * @param {string} text
  * @param {readonly Pattern[]} patterns
  */
-function occurrences(text, patterns) {
+function matches(text, patterns) {
   const positions = plainPositions(text);
   const plain = positions.map((position) => text.charAt(position)).join("");
   return patterns.flatMap((pattern) => {

@@ -4,7 +4,7 @@ import type { RunMasks } from "./masks.ts";
 import { toJson } from "./to-json.ts";
 
 /** The one way out of a run: every event passes the masker, whatever sink comes behind. */
-export interface MaskedExit {
+export interface RedactingSink {
   log(event: LogEvent): void;
   /** From now on what this task logs is held: not all that is secret in it is known. */
   hold(task: string): void;
@@ -31,7 +31,7 @@ type ExitMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | 
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
  */
-export function createMaskedExit(masks: ExitMasks, sink: RunSink): MaskedExit {
+export function createRedactingSink(masks: ExitMasks, sink: RunSink): RedactingSink {
   let open = true;
   const holders = new Map<string, HeldOutput>();
 

@@ -1,5 +1,5 @@
 import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
-import type { MaskedExit } from "./redacting-sink.ts";
+import type { RedactingSink } from "./redacting-sink.ts";
 import { formatSeconds } from "./task-attempt.ts";
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
@@ -16,7 +16,7 @@ interface FailedAttempt {
 }
 
 /** Says what happens in a run, one event each. */
-export interface RunJournal {
+export interface RunLog {
   started(workflow: string): void;
   /** @param task which one it is about, if any */
   warning(message: string, task?: string): void;
@@ -31,7 +31,7 @@ export interface RunJournal {
 }
 
 /** @param execution the id of the run */
-export function createRunJournal(execution: string, exit: MaskedExit): RunJournal {
+export function createRunLog(execution: string, exit: RedactingSink): RunLog {
   const began = performance.now();
 
   function log(

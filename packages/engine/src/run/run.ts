@@ -4,8 +4,8 @@ import type { Task, Workflow } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import type { RunOutput } from "./process-output.ts";
-import { createMaskedExit, type MaskedExit } from "./redacting-sink.ts";
-import { createRunJournal, type RunJournal } from "./run-log.ts";
+import { createRedactingSink, type RedactingSink } from "./redacting-sink.ts";
+import { createRunLog, type RunLog } from "./run-log.ts";
 import type { TaskAttempt } from "./task-attempt.ts";
 import { TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
 import { createTaskExecutor, type TaskObserver, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
@@ -30,8 +30,8 @@ interface RunParts {
 /** One run, from its first event to its last. */
 export class WorkflowRun implements GuardedRun {
   readonly #parts: RunParts;
-  readonly #exit: MaskedExit;
-  readonly #journal: RunJournal;
+  readonly #exit: RedactingSink;
+  readonly #journal: RunLog;
   readonly #executor: WorkflowTaskExecutor;
   /** Ends what still runs: the run is out of time, or nobody takes its events any more. */
   readonly #stop = new AbortController();
@@ -47,10 +47,10 @@ export class WorkflowRun implements GuardedRun {
     this.#parts = parts;
     const { workflow, sources, inputs, masks, output, sink, signal } = parts;
     const execution = { id: crypto.randomUUID(), workflow: workflow.id };
-    this.#exit = createMaskedExit(masks, (event) =>
+    this.#exit = createRedactingSink(masks, (event) =>
       outsideAttempts(() => (output === null ? sink(event) : output.inSink(() => sink(event)))),
     );
-    this.#journal = createRunJournal(execution.id, this.#exit);
+    this.#journal = createRunLog(execution.id, this.#exit);
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#endsAt = performance.now() + (workflow.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     const values = { inputs, outputs: this.#outputs, execution };

@@ -4,13 +4,13 @@ import { plural } from "@autokestra/secrets-core";
 import type { Task } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
 import type { RunOutput } from "./process-output.ts";
-import type { MaskedExit } from "./redacting-sink.ts";
+import type { RedactingSink } from "./redacting-sink.ts";
 import { maskCutText } from "./redacting-sink.ts";
-import type { RunJournal } from "./run-log.ts";
+import type { RunLog } from "./run-log.ts";
 import { findSecretOutputs, secretTexts } from "./secret-values.ts";
 import type { TaskFailure } from "./task-failure.ts";
 import { withholdMessage } from "./task-failure.ts";
-import { createLineLog, createTaskPrinter, type LineLog } from "./task-output.ts";
+import { createLineLog, createTaskOutput, type LineLog } from "./task-output.ts";
 
 /** What one attempt may show. */
 export interface AttemptDisclosure {
@@ -23,8 +23,8 @@ export interface AttemptDisclosure {
 
 /** What all tasks of a run share. */
 export interface RunDisclosure {
-  readonly exit: MaskedExit;
-  readonly journal: RunJournal;
+  readonly exit: RedactingSink;
+  readonly journal: RunLog;
   readonly masks: RunMasks;
   /** Null where what the process prints is not masked. */
   readonly output: RunOutput | null;
@@ -73,7 +73,7 @@ export class TaskDisclosure {
     const number = this.#attempts;
     const isHidden = () => this.#holds && number !== this.#attempts;
     if (this.#holds) exit.hold(id);
-    const printer = createTaskPrinter({
+    const printer = createTaskOutput({
       isHidden,
       held: () => exit.held(id),
       lines: () => (logsPrints && exit.isOpen() ? this.#lines : null),
@@ -151,7 +151,7 @@ function describeName(name: string): string {
 }
 
 /** Says once of each name that a value of it is shown. */
-export function warnOfUnmaskable(masks: RunMasks, journal: RunJournal): void {
+export function warnOfUnmaskable(masks: RunMasks, journal: RunLog): void {
   for (const name of masks.takeUnmaskable()) {
     journal.warning(`${describeName(name)} has a value that is too short or too common to be masked`);
   }

@@ -23,7 +23,7 @@ interface TaskPrinterOptions {
 }
 
 /** What a task prints itself, with `console` and the like. */
-export function createTaskPrinter({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
+export function createTaskOutput({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
   return {
     print(stream, bytes, show) {
       if (isHidden()) return true;

@@ -1,6 +1,6 @@
 import type { Action } from "@autokestra/plugin-sdk";
 import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
-import type { Occurrence } from "./references.ts";
+import type { ReferenceUse } from "./references.ts";
 import type { InputDeclaration, Workflow } from "./workflow.ts";
 import { QUOTES, type RespelledValue, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
@@ -28,7 +28,7 @@ function hintFor({ type, default: value }: InputDeclaration): string | undefined
 /** What is known of a workflow once its file has been read. */
 interface ReadWorkflow {
   readonly workflow: Workflow;
-  readonly references: readonly Occurrence[];
+  readonly references: readonly ReferenceUse[];
   readonly respelled: readonly RespelledValue[];
 }
 
@@ -54,12 +54,12 @@ export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action
 export function inputsAsText(
   parsed: ReadWorkflow,
   actions: readonly (Action | undefined)[],
-): ReadonlyMap<string, Occurrence> {
-  const found = new Map<string, Occurrence>();
-  for (const occurrence of parsed.references) {
-    const { result, whole, path } = occurrence;
+): ReadonlyMap<string, ReferenceUse> {
+  const found = new Map<string, ReferenceUse>();
+  for (const use of parsed.references) {
+    const { result, whole, path } = use;
     if (!("reference" in result) || result.reference.root !== "inputs") continue;
-    if (!whole || becomesText(parsed, actions, path)) found.set(result.reference.name, occurrence);
+    if (!whole || becomesText(parsed, actions, path)) found.set(result.reference.name, use);
   }
   return found;
 }

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { didYouMean } from "../nearest-name.ts";
 import { checkDefaults, lostNumbers } from "./check-values.ts";
 import { invalidWorkflow, MAX_PROBLEMS, type Position, WorkflowError, type WorkflowProblem } from "./problem.ts";
-import { checkReferences, findReferences, type Occurrence } from "./references.ts";
+import { checkReferences, findReferences, type ReferenceUse } from "./references.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
 import {
@@ -26,7 +26,7 @@ export interface ParsedWorkflow {
   readonly graph: TaskGraph;
   /** The inputs of each task, by its id, with their texts taken apart. */
   readonly templates: ReadonlyMap<string, TemplateTree>;
-  readonly references: readonly Occurrence[];
+  readonly references: readonly ReferenceUse[];
   /** Numbers in the file that would read differently as text. */
   readonly respelled: readonly RespelledValue[];
   /** Throws a WorkflowError with these problems, if there are any. */

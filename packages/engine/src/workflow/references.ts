@@ -14,7 +14,7 @@ import type { Workflow } from "./workflow.ts";
 import type { Mark, YamlDocument, YamlPath } from "./yaml-document.ts";
 
 /** A `{{ … }}` in the inputs of a task: a reference, or text that is none. */
-export interface Occurrence {
+export interface ReferenceUse {
   readonly task: string;
   readonly path: YamlPath;
   readonly result: { readonly reference: Reference } | { readonly problem: string };
@@ -24,7 +24,7 @@ export interface Occurrence {
 }
 
 /** Finds every reference in the inputs of a task. */
-export function findReferences(task: string, tree: TemplateTree, path: YamlPath): Occurrence[] {
+export function findReferences(task: string, tree: TemplateTree, path: YamlPath): ReferenceUse[] {
   switch (tree.kind) {
     case "template":
       return inTemplate(task, tree.template, path);
@@ -37,7 +37,7 @@ export function findReferences(task: string, tree: TemplateTree, path: YamlPath)
   }
 }
 
-function inTemplate(task: string, template: Template, path: YamlPath): Occurrence[] {
+function inTemplate(task: string, template: Template, path: YamlPath): ReferenceUse[] {
   const { source: text, parts, problems } = template;
   const references = parts.filter((part) => part.kind === "reference");
   const whole = wholeReference(template) !== null;
@@ -62,7 +62,7 @@ function offsets(text: string): Map<number, number> {
 export function checkReferences(
   workflow: Workflow,
   graph: TaskGraph,
-  references: readonly Occurrence[],
+  references: readonly ReferenceUse[],
   document: YamlDocument,
 ): WorkflowProblem[] {
   return [
@@ -77,12 +77,12 @@ export function checkReferences(
       return [toProblem(error, document.locate(["inputs", name, "default"]))];
     }),
     ...references
-      .flatMap((occurrence) => {
-        const error = occurrenceError(workflow, graph, occurrence);
-        return error === null ? [] : [{ error, occurrence }];
+      .flatMap((use) => {
+        const error = useError(workflow, graph, use);
+        return error === null ? [] : [{ error, use }];
       })
       // To find a place takes longer than to find a problem, and no more than these are shown.
-      .map(({ error, occurrence: { path, mark } }, index) =>
+      .map(({ error, use: { path, mark } }, index) =>
         toProblem(error, index < MAX_PROBLEMS ? document.locate(path, mark) : undefined),
       ),
   ];
@@ -98,7 +98,7 @@ function nameError(name: string): AutokestraError | null {
   }
 }
 
-function occurrenceError(workflow: Workflow, graph: TaskGraph, { task, result }: Occurrence): AutokestraError | null {
+function useError(workflow: Workflow, graph: TaskGraph, { task, result }: ReferenceUse): AutokestraError | null {
   if ("problem" in result) return new AutokestraError("REFERENCE_INVALID", result.problem);
   const { reference } = result;
   switch (reference.root) {

@@ -1,4 +1,4 @@
-import { allocateToFill, assertBytes, asUint8Array, ByteSubject } from "../search/haystack.ts";
+import { allocateToFill, assertBytes, asUint8Array, ByteHaystack } from "../search/haystack.ts";
 import { Redaction, type Span } from "../search/redaction.ts";
 import { type MaskRules, Search } from "../search/search.ts";
 
@@ -9,12 +9,12 @@ import { type MaskRules, Search } from "../search/search.ts";
 export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   assertBytes(bytes);
   if (target !== undefined) assertBytes(target);
-  const subject = new ByteSubject(bytes);
+  const haystack = new ByteHaystack(bytes);
   const redaction = new Redaction(rules.tally);
-  redaction.advance(new Search(rules, subject, "whole"), bytes.length);
+  redaction.advance(new Search(rules, haystack, "whole"), bytes.length);
   const spans = redaction.takeSpans();
   if (spans.length === 0) return bytes;
-  return replaceSpans(subject.bytes, spans, rules.placeholder.bytes, 0, bytes.length, target);
+  return replaceSpans(haystack.bytes, spans, rules.placeholder.bytes, 0, bytes.length, target);
 }
 
 /** The bytes from `from` to `to` with a placeholder instead of each span. The last span may end behind `to`. */
@@ -94,7 +94,7 @@ const ESC = "\u001b";
 export function maskText(rules: MaskRules, text: string): string {
   if (text.length <= SHORT && !text.includes(ESC) && !rules.matcher.mayFind(text)) return text;
   const redaction = new Redaction(rules.tally);
-  redaction.advance(new Search(rules, rules.matcher.subject(text), "whole"), text.length);
+  redaction.advance(new Search(rules, rules.matcher.haystack(text), "whole"), text.length);
   let masked = "";
   let at = 0;
   for (const { start, end } of redaction.takeSpans()) {

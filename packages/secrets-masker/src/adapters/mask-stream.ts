@@ -1,5 +1,5 @@
 import { failClosed, redactionFailedBytes } from "../fail-closed.ts";
-import { allocateToFill, assertBytes, ByteSubject } from "../search/haystack.ts";
+import { allocateToFill, assertBytes, ByteHaystack } from "../search/haystack.ts";
 import { Redaction } from "../search/redaction.ts";
 import { type MaskRules, StreamSearch } from "../search/search.ts";
 import { LOOK_BEHIND } from "../search/word-boundary.ts";
@@ -69,9 +69,9 @@ class StreamPart {
     assertBytes(chunk);
     const stale = this.#dropStale();
     const whole = this.#withKept(chunk);
-    const subject = new ByteSubject(whole, this.#before);
-    const { bytes } = subject;
-    const search = new StreamSearch(this.#rules, subject, "open");
+    const haystack = new ByteHaystack(whole, this.#before);
+    const { bytes } = haystack;
+    const search = new StreamSearch(this.#rules, haystack, "open");
     this.#redaction.advance(search, search.firstHead(this.#redaction.visited));
     const { visited } = this.#redaction;
     const end = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1) ? visited - 1 : visited;
@@ -85,7 +85,7 @@ class StreamPart {
 
   flush(): Uint8Array {
     const stale = this.#dropStale();
-    const search = new StreamSearch(this.#rules, new ByteSubject(this.#kept, this.#before), "cut off");
+    const search = new StreamSearch(this.#rules, new ByteHaystack(this.#kept, this.#before), "cut off");
     this.#redaction.visit(search.findLast(this.#redaction.visited), search.placeholders, this.#kept.length);
     return concat(stale, this.#release(this.#kept, this.#kept.length));
   }

@@ -11,7 +11,7 @@ import {
   slotFor,
   takeSlot,
 } from "./gram-tables.ts";
-import type { Subject } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
 import type { Alphabet, PatternKind, PatternStore } from "./pattern-store.ts";
 import { type MatchVisitor, Verifier } from "./verifier.ts";
 
@@ -81,29 +81,29 @@ export class GramFilter {
   }
 
   /** Visits all patterns that begin from `from` on and before `to`. */
-  find(subject: Subject, from: number, to: number, visitor: MatchVisitor): void {
+  find(haystack: Haystack, from: number, to: number, visitor: MatchVisitor): void {
     const tables = this.#tables;
-    const end = Math.min(subject.length, to - 1 + this.reach);
+    const end = Math.min(haystack.length, to - 1 + this.reach);
     if (tables === null || end - from < tables.window) return;
-    subject.load(from, end);
-    const { low, base } = subject;
+    haystack.load(from, end);
+    const { low, base } = haystack;
     const { gram, grams } = tables;
     const last = end - base - gram.length;
     const lastInFours = Math.min(last, low.byteLength - 4);
-    const verifier = new Verifier(this.#store, subject, visitor, { from, to, end });
+    const verifier = new Verifier(this.#store, haystack, visitor, { from, to, end });
     const first = from - base;
     const room = (Math.floor((lastInFours - first) / grams) + 1) >> 2;
     this.#listCandidates(tables, low, first, room);
-    // From left to right: what lies within an occurrence need not be compared then.
+    // From left to right: what lies within a match need not be compared then.
     for (const [lane, count] of this.#counts.entries()) {
       for (let index = lane * room; index < lane * room + count; index++) {
         const at = this.#candidates[index] ?? 0;
-        this.#verifyAt(tables, subject, at, gramHash(low, at, gram), verifier);
+        this.#verifyAt(tables, haystack, at, gramHash(low, at, gram), verifier);
       }
     }
     for (let at = first + 4 * room * grams; at <= last; at += grams) {
       const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
-      if (hasSlot(tables, hash)) this.#verifyAt(tables, subject, at, hash, verifier);
+      if (hasSlot(tables, hash)) this.#verifyAt(tables, haystack, at, hash, verifier);
     }
   }
 
@@ -148,7 +148,7 @@ export class GramFilter {
 
   #verifyAt(
     { places, windows, window, next, offsets }: GramTables,
-    { low, base }: Subject,
+    { low, base }: Haystack,
     at: number,
     hash: number,
     verifier: Verifier,

@@ -1,7 +1,7 @@
 import type { Alphabet, PatternStore } from "./pattern-store.ts";
 
 /** A text to search, of UTF-16 units or of bytes. Positions count units. */
-export interface Subject {
+export interface Haystack {
   readonly alphabet: Alphabet;
   readonly length: number;
   /** The low bytes of the units from {@link base} on, as far as they are loaded. */
@@ -18,7 +18,7 @@ export interface Subject {
   /** The next place of the text from there on, -1 for none. */
   indexOf(text: EncodedText, from: number): number;
   /** The same without what is between each start and its end. */
-  without(starts: readonly number[], ends: readonly number[]): Subject;
+  without(starts: readonly number[], ends: readonly number[]): Haystack;
 }
 
 /** A text in both alphabets. */
@@ -48,7 +48,7 @@ const SLACK = 16;
 
 const noBytes = new Uint8Array();
 
-export class ByteSubject implements Subject {
+export class ByteHaystack implements Haystack {
   readonly alphabet = "bytes";
   readonly base = 0;
   readonly length: number;
@@ -85,7 +85,7 @@ export class ByteSubject implements Subject {
     return findBytes(this.bytes, bytes, from);
   }
 
-  without(starts: readonly number[], ends: readonly number[]): ByteSubject {
+  without(starts: readonly number[], ends: readonly number[]): ByteHaystack {
     const kept = new Uint8Array(this.length);
     let length = 0;
     for (const [index, start] of starts.entries()) {
@@ -93,7 +93,7 @@ export class ByteSubject implements Subject {
       kept.set(part, length);
       length += part.length;
     }
-    return new ByteSubject(kept.subarray(0, length));
+    return new ByteHaystack(kept.subarray(0, length));
   }
 }
 
@@ -114,7 +114,7 @@ export class Scratch {
   }
 }
 
-export class TextSubject implements Subject {
+export class TextHaystack implements Haystack {
   readonly alphabet = "units";
   readonly length: number;
   base = 0;
@@ -157,9 +157,9 @@ export class TextSubject implements Subject {
     return this.#text.indexOf(text, from);
   }
 
-  without(starts: readonly number[], ends: readonly number[]): TextSubject {
+  without(starts: readonly number[], ends: readonly number[]): TextHaystack {
     const parts = starts.map((start, index) => this.#text.slice(ends[index - 1] ?? 0, start));
-    return new TextSubject(parts.join(""), new Scratch());
+    return new TextHaystack(parts.join(""), new Scratch());
   }
 }
 

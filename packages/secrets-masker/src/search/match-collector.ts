@@ -1,4 +1,4 @@
-import type { Subject } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
 import type { PatternStore } from "./pattern-store.ts";
 import type { PlainText } from "./plain-text.ts";
 import type { Owner } from "./tally.ts";
@@ -9,7 +9,7 @@ import { isWordEnd, isWordStart } from "./word-boundary.ts";
  * A place where a pattern stands. `start` and `end` (exclusive) include the neighbours that belong to it; `textStart` is where its
  * own text begins. One that nobody owns is the placeholder.
  */
-export interface Occurrence {
+export interface Match {
   readonly textStart: number;
   readonly start: number;
   readonly end: number;
@@ -24,8 +24,8 @@ export type TextEnd = "whole" | "open" | "cut off";
 /** So many units of a value at an end that cuts it off are masked. */
 const MIN_CUT_OFF = 8;
 
-/** The order in which occurrences are visited. */
-export function compareOccurrences(a: Occurrence, b: Occurrence): number {
+/** The order in which matches are visited. */
+export function compareMatches(a: Match, b: Match): number {
   return a.textStart - b.textStart || a.start - b.start || b.end - a.end || a.rank - b.rank;
 }
 
@@ -36,25 +36,25 @@ const MAX_ESCAPES = 16_384;
 const CUT_OFF_RANK = 2 ** 32;
 
 /**
- * Makes occurrences of matches. In a plain text it leaves out those without an escape sequence inside: they are found in the raw
+ * Collects the matches of patterns. In a plain text it leaves out those without an escape sequence inside: they are found in the raw
  * one. Words and neighbours are judged by what stands in the raw text, so that a colour beside a word ends it, and one inside
  * does not: four characters with a colour between them are masked where they would be without it.
  */
-export class Judge implements MatchVisitor {
+export class MatchCollector implements MatchVisitor {
   /** The text in which matches are found. */
-  readonly text: Subject;
+  readonly text: Haystack;
   /** Is it still open what comes right behind the text? */
   readonly isNextOpen: boolean;
   readonly wantsCutOff: boolean;
   /** The first match that more text can change; `Infinity` where there is none. */
   undecidedFrom: number = Infinity;
-  #found: Occurrence[] = [];
+  #found: Match[] = [];
   readonly #store: PatternStore;
-  readonly #raw: Subject;
+  readonly #raw: Haystack;
   readonly #plain: PlainText | null;
   readonly #end: TextEnd;
 
-  constructor(store: PatternStore, raw: Subject, plain: PlainText | null, end: TextEnd) {
+  constructor(store: PatternStore, raw: Haystack, plain: PlainText | null, end: TextEnd) {
     this.text = plain?.text ?? raw;
     this.#store = store;
     this.#raw = raw;
@@ -99,8 +99,8 @@ export class Judge implements MatchVisitor {
     return escapes <= MAX_ESCAPES && (!wholeWord || isWordStart(this.#raw, start));
   }
 
-  /** The occurrences since the last time, in any order. */
-  take(): readonly Occurrence[] {
+  /** The matches since the last time, in any order. */
+  take(): readonly Match[] {
     const found = this.#found;
     this.#found = [];
     return found;

@@ -1,5 +1,5 @@
 import { GramFilter } from "./gram-filter.ts";
-import { Scratch, type Subject, TextSubject } from "./haystack.ts";
+import { type Haystack, Scratch, TextHaystack } from "./haystack.ts";
 import { type Alphabet, PatternStore, type PatternText } from "./pattern-store.ts";
 import { type CanGoOn, PrefixIndex } from "./prefix-index.ts";
 import type { Owner } from "./tally.ts";
@@ -34,8 +34,8 @@ export class Matcher {
     return id === null ? [] : (this.store.owners[id] ?? []);
   }
 
-  subject(text: string): TextSubject {
-    return new TextSubject(text, this.#scratch);
+  haystack(text: string): TextHaystack {
+    return new TextHaystack(text, this.#scratch);
   }
 
   /** Can there be a pattern in this short text, without escape sequences? */
@@ -45,12 +45,12 @@ export class Matcher {
   }
 
   /** Visits every pattern that begins from `from` on and before `to`, in any order. */
-  find(text: Subject, from: number, to: number, visitor: MatchVisitor): void {
+  find(text: Haystack, from: number, to: number, visitor: MatchVisitor): void {
     for (const filter of this.#filtersFor(text.alphabet)) filter.find(text, from, to, visitor);
   }
 
   /** Calls this for every pattern that the end of the text cuts off so early that {@link find} does not see it. */
-  findHeads(text: Subject, from: number, visitor: MatchVisitor): void {
+  findHeads(text: Haystack, from: number, visitor: MatchVisitor): void {
     const prefixes = this.#prefixIndex();
     for (let start = this.#headsFrom(text, from); start < text.length; start++) {
       for (const id of prefixes.longerThan(text, start)) visitor.cutOff(id, start);
@@ -58,14 +58,14 @@ export class Matcher {
   }
 
   /**
-   * The first place from `from` on, of those that {@link find} does not judge, where the end of the text cuts a pattern off, or a
+   * The first place from `from` on, of those that {@link find} does not return, where the end of the text cuts a pattern off, or a
    * whole one depends on what comes next; null for none.
    */
-  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+  firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canGoOn);
   }
 
-  /** Can an occurrence that begins behind this unit include it? */
+  /** Can a match that begins behind this unit include it? */
   mayExtend(unit: number): boolean {
     return this.#unitsBefore.has(unit);
   }
@@ -107,7 +107,7 @@ export class Matcher {
   }
 
   /** Before this place, {@link find} sees all that the end of the text cuts off. */
-  #headsFrom(text: Subject, from: number): number {
+  #headsFrom(text: Haystack, from: number): number {
     const [long, short] = this.#filtersFor("bytes");
     return Math.max(0, from, text.length - Math.max(long.reach, short.reach));
   }

@@ -209,7 +209,7 @@ function union(units: string, more: string): string {
 /** A text to look for. */
 export interface PatternText {
   readonly text: string;
-  /** Characters that belong to an occurrence where they stand right before the text. */
+  /** Characters that belong to a match where they stand right before the text. */
   readonly before: string;
   /** The same, right behind it. */
   readonly after: string;

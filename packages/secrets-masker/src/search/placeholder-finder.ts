@@ -1,4 +1,4 @@
-import type { EncodedText, Subject } from "./haystack.ts";
+import type { EncodedText, Haystack } from "./haystack.ts";
 
 /** A shorter placeholder that stands in a text already is text like any other. */
 const MIN_OPAQUE = 4;
@@ -6,14 +6,14 @@ const MIN_OPAQUE = 4;
 /** Finds the placeholders that stand in a text already. */
 export class PlaceholderFinder {
   readonly length: number;
-  readonly #text: Subject;
+  readonly #text: Haystack;
   readonly #placeholder: EncodedText;
   readonly #units: ArrayLike<number>;
   readonly #isOpaque: boolean;
   /** The next one from there on is here. */
   #known = { from: 0, at: -1 };
 
-  constructor(text: Subject, placeholder: EncodedText) {
+  constructor(text: Haystack, placeholder: EncodedText) {
     this.#text = text;
     this.#placeholder = placeholder;
     this.#units = text.alphabet === "bytes" ? placeholder.bytes : placeholder.units;

@@ -1,8 +1,8 @@
-import { encodeText, type Subject } from "./haystack.ts";
+import { encodeText, type Haystack } from "./haystack.ts";
 
 /** A text as a terminal shows it, without escape sequences, and where its units are in the raw one. */
 export interface PlainText {
-  readonly text: Subject;
+  readonly text: Haystack;
   /** Where the raw text ends, or where a sequence begins that its end cuts off. */
   readonly rawEnd: number;
   /** From where on the raw text can be another plain text than it seems, `Infinity` for nowhere. */
@@ -15,7 +15,7 @@ export interface PlainText {
 }
 
 /** The plain text, null where it is the same. */
-export function plainTextOf(raw: Subject): PlainText | null {
+export function plainTextOf(raw: Haystack): PlainText | null {
   const found = findEscapeSequences(raw);
   if (found === null) return null;
   const { starts, ends } = found;
@@ -73,7 +73,7 @@ interface EscapeSequences {
 }
 
 /** Finds colours and what else is no text for a terminal (ECMA-48): CSI, OSC, and what chooses a character set. */
-function findEscapeSequences(text: Subject): EscapeSequences | null {
+function findEscapeSequences(text: Haystack): EscapeSequences | null {
   let at = text.indexOf(ESCAPE, 0);
   if (at < 0) return null;
   const starts: number[] = [];
@@ -90,7 +90,7 @@ function findEscapeSequences(text: Subject): EscapeSequences | null {
   return { starts, ends, cutOffFrom: null, isCutInside: false };
 }
 
-function sequenceEnd(text: Subject, start: number): number | null | "cut off" {
+function sequenceEnd(text: Haystack, start: number): number | null | "cut off" {
   const limit = start + MAX_SEQUENCE;
   const kind = text.unitAt(start + 1);
   let at = start + 2;
@@ -105,7 +105,7 @@ function sequenceEnd(text: Subject, start: number): number | null | "cut off" {
 }
 
 /** Of an OSC, which BEL or ESC \ ends. */
-function commandEnd(text: Subject, from: number, limit: number): number | null | "cut off" {
+function commandEnd(text: Haystack, from: number, limit: number): number | null | "cut off" {
   for (let at = from; at < limit; at++) {
     const unit = text.unitAt(at);
     if (unit === -1) return "cut off";
@@ -120,11 +120,11 @@ function commandEnd(text: Subject, from: number, limit: number): number | null |
 }
 
 /** ESC ends the text, and what begins at `start` too where a backslash follows. */
-function isCutInside(text: Subject, start: number): boolean {
+function isCutInside(text: Haystack, start: number): boolean {
   return start < text.length - 1 && text.unitAt(text.length - 1) === ESC;
 }
 
-function skip(text: Subject, from: number, limit: number, first: number, last: number): number {
+function skip(text: Haystack, from: number, limit: number, first: number, last: number): number {
   let at = from;
   while (at < limit && isBetween(text.unitAt(at), first, last)) at += 1;
   return at;

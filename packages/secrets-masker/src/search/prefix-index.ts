@@ -1,4 +1,4 @@
-import type { Subject } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
 import type { PatternStore } from "./pattern-store.ts";
 
 const HEAD_BITS = 18;
@@ -37,7 +37,7 @@ export class PrefixIndex {
    * The first place from `from` on where what stands there, up to the end of the text, is the head of a pattern, or a whole one that
    * depends on what comes next; null for none.
    */
-  firstHead(text: Subject, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+  firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     const heads = this.#heads;
     for (let start = Math.max(from, 0); start < text.length && this.#sorted.length > 0; start++) {
       const head = start + 4 > text.length ? null : headHash(text.low, start);
@@ -47,7 +47,7 @@ export class PrefixIndex {
     return null;
   }
 
-  #isHead(text: Subject, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
+  #isHead(text: Haystack, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
     const available = text.length - start;
     for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
       const id = this.#sorted[rank] ?? 0;
@@ -59,7 +59,7 @@ export class PrefixIndex {
   }
 
   /** Of which longer patterns it is the head. */
-  longerThan(text: Subject, start: number): readonly number[] {
+  longerThan(text: Haystack, start: number): readonly number[] {
     const found: number[] = [];
     for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
       const id = this.#sorted[rank] ?? 0;
@@ -69,13 +69,13 @@ export class PrefixIndex {
     return found;
   }
 
-  #startsWith(id: number, text: Subject, start: number): boolean {
+  #startsWith(id: number, text: Haystack, start: number): boolean {
     const available = text.length - start;
     return this.#store.length(id, "bytes") >= available && this.#store.hasBytes(id, text.low, start, available);
   }
 
   /** The first pattern that does not come before this end of the text. */
-  #lowerBound(text: Subject, start: number): number {
+  #lowerBound(text: Haystack, start: number): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {

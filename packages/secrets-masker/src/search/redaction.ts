@@ -1,4 +1,4 @@
-import { compareOccurrences, type Occurrence } from "./match-collector.ts";
+import { compareMatches, type Match } from "./match-collector.ts";
 import type { PlaceholderFinder } from "./placeholder-finder.ts";
 import type { Search } from "./search.ts";
 import type { Tally } from "./tally.ts";
@@ -9,7 +9,7 @@ export interface Span {
   end: number;
 }
 
-/** A row of occurrences that overlap or touch: one placeholder. */
+/** A row of matches that overlap or touch: one placeholder. */
 interface Run {
   end: number;
   isSecret: boolean;
@@ -21,7 +21,7 @@ const BLOCK = 65_536;
 
 /** Decides from left to right where placeholders go in a text, and counts them. */
 export class Redaction {
-  /** Every occurrence that begins before this has been visited. */
+  /** Every match that begins before this has been visited. */
   visited = 0;
   /** Placeholders that are written already cover the text up to here. */
   written = 0;
@@ -35,7 +35,7 @@ export class Redaction {
     this.#tally = tally;
   }
 
-  /** Visits all occurrences that begin before `limit` and before the first match that more text can change. */
+  /** Visits all matches that begin before `limit` and before the first match that more text can change. */
   advance(search: Search, limit: number): void {
     while (this.visited < Math.min(limit, search.undecidedFrom)) {
       const to = Math.min(limit, this.visited + BLOCK);
@@ -44,28 +44,28 @@ export class Redaction {
     }
   }
 
-  /** Visits those of these occurrences, and of the placeholders that stand in the text, that begin before `to`. */
-  visit(found: readonly Occurrence[], placeholders: PlaceholderFinder, to: number): void {
+  /** Visits those of these matches, and of the placeholders that stand in the text, that begin before `to`. */
+  visit(found: readonly Match[], placeholders: PlaceholderFinder, to: number): void {
     const from = this.visited;
     this.visited = Math.max(from, to);
     const isQuiet = found.length === 0 && this.#run.end <= from && this.#opaqueEnd <= from;
     if (isQuiet && !placeholders.standsAcross(from, to)) return;
-    const occurrences = found.filter(({ textStart }) => textStart < to);
+    const matches = found.filter(({ textStart }) => textStart < to);
     for (
       let at = placeholders.from(Math.max(from, this.#opaqueEnd));
       at < to;
       at = placeholders.from(this.#opaqueEnd)
     ) {
       this.#opaqueEnd = at + placeholders.length;
-      occurrences.push({ textStart: at, start: at, end: this.#opaqueEnd, owners: [], rank: -1 });
+      matches.push({ textStart: at, start: at, end: this.#opaqueEnd, owners: [], rank: -1 });
     }
-    const isInOrder = occurrences.every((one, index) => {
-      const before = occurrences[index - 1];
-      return before === undefined || compareOccurrences(before, one) <= 0;
+    const isInOrder = matches.every((one, index) => {
+      const before = matches[index - 1];
+      return before === undefined || compareMatches(before, one) <= 0;
     });
     // They nearly always are, and sorting would take longer than all the rest.
-    if (!isInOrder) occurrences.sort(compareOccurrences);
-    for (const occurrence of occurrences) this.#visit(occurrence);
+    if (!isInOrder) matches.sort(compareMatches);
+    for (const match of matches) this.#visit(match);
   }
 
   /** What new placeholders take the place of, since the last time: they count as written from now on. */
@@ -84,7 +84,7 @@ export class Redaction {
     this.#opaqueEnd -= count;
   }
 
-  #visit({ start, end, owners }: Occurrence): void {
+  #visit({ start, end, owners }: Match): void {
     const isSecret = owners.length > 0;
     const run = this.#run;
     if (end <= run.end) return;

@@ -1,5 +1,5 @@
-import type { EncodedText, Subject } from "./haystack.ts";
-import { Judge, type Occurrence, type TextEnd } from "./match-collector.ts";
+import type { EncodedText, Haystack } from "./haystack.ts";
+import { type Match, MatchCollector, type TextEnd } from "./match-collector.ts";
 import type { Matcher } from "./matcher.ts";
 import { PlaceholderFinder } from "./placeholder-finder.ts";
 import { type PlainText, plainTextOf } from "./plain-text.ts";
@@ -14,18 +14,18 @@ export interface MaskRules {
 
 /** A search in one text: as it is, and without escape sequences where it has any. */
 export class Search {
-  readonly text: Subject;
+  readonly text: Haystack;
   readonly placeholders: PlaceholderFinder;
   protected readonly matcher: Matcher;
-  readonly #raw: Judge;
+  readonly #raw: MatchCollector;
   readonly #end: TextEnd;
-  #plain: { readonly text: PlainText; readonly judge: Judge } | null | undefined;
+  #plain: { readonly text: PlainText; readonly collector: MatchCollector } | null | undefined;
 
-  constructor({ matcher, placeholder }: MaskRules, text: Subject, end: TextEnd) {
+  constructor({ matcher, placeholder }: MaskRules, text: Haystack, end: TextEnd) {
     this.matcher = matcher;
     this.text = text;
     this.placeholders = new PlaceholderFinder(text, placeholder);
-    this.#raw = new Judge(matcher.store, text, null, end);
+    this.#raw = new MatchCollector(matcher.store, text, null, end);
     this.#end = end;
   }
 
@@ -34,56 +34,56 @@ export class Search {
     return this.#withoutEscapes?.text ?? null;
   }
 
-  protected get judges(): readonly Judge[] {
+  protected get collectors(): readonly MatchCollector[] {
     const plain = this.#withoutEscapes;
-    return plain === null ? [this.#raw] : [this.#raw, plain.judge];
+    return plain === null ? [this.#raw] : [this.#raw, plain.collector];
   }
 
   get #withoutEscapes() {
     if (this.#plain === undefined) {
       const text = plainTextOf(this.text);
-      this.#plain = text && { text, judge: new Judge(this.matcher.store, this.text, text, this.#end) };
+      this.#plain = text && { text, collector: new MatchCollector(this.matcher.store, this.text, text, this.#end) };
     }
     return this.#plain;
   }
 
   /** The first match found so far that more text can change; `Infinity` where there is none. */
   get undecidedFrom(): number {
-    return Math.min(this.#raw.undecidedFrom, this.#plain?.judge.undecidedFrom ?? Infinity);
+    return Math.min(this.#raw.undecidedFrom, this.#plain?.collector.undecidedFrom ?? Infinity);
   }
 
-  /** The occurrences whose own text begins from `from` on and before `to`, in any order. */
-  find(from: number, to: number): readonly Occurrence[] {
+  /** The matches whose own text begins from `from` on and before `to`, in any order. */
+  find(from: number, to: number): readonly Match[] {
     // The raw text first: that brings it into the cache, where to look for escape sequences takes next to nothing.
     const found = this.#findFor(this.#raw, from, to);
     const plain = this.#withoutEscapes;
-    return plain === null ? found : [...found, ...this.#findFor(plain.judge, from, to)];
+    return plain === null ? found : [...found, ...this.#findFor(plain.collector, from, to)];
   }
 
-  #findFor(judge: Judge, from: number, to: number): readonly Occurrence[] {
-    this.matcher.find(judge.text, judge.fromRaw(from), judge.fromRaw(to), judge);
-    return judge.take();
+  #findFor(collector: MatchCollector, from: number, to: number): readonly Match[] {
+    this.matcher.find(collector.text, collector.fromRaw(from), collector.fromRaw(to), collector);
+    return collector.take();
   }
 }
 
 /** A search in bytes that may be a part of a stream. */
 export class StreamSearch extends Search {
   /**
-   * The first place from `from` on, of those that {@link find} does not judge, that more text can make an
-   * occurrence; the text's length for none.
+   * The first place from `from` on, of those that {@link find} does not return, that more text can make a
+   * match; the text's length for none.
    */
   firstHead(from: number): number {
-    const heads = this.judges.map((judge) => {
-      const canGoOn = (start: number, wholeWord: boolean) => judge.canGoOn(start, wholeWord);
-      const head = this.matcher.firstHead(judge.text, judge.fromRaw(from), judge.isNextOpen, canGoOn);
-      return head === null ? this.text.length : judge.toRaw(head);
+    const heads = this.collectors.map((collector) => {
+      const canGoOn = (start: number, wholeWord: boolean) => collector.canGoOn(start, wholeWord);
+      const head = this.matcher.firstHead(collector.text, collector.fromRaw(from), collector.isNextOpen, canGoOn);
+      return head === null ? this.text.length : collector.toRaw(head);
     });
     return Math.min(this.placeholders.firstHead(from), this.plain?.undecidedFrom ?? Infinity, ...heads);
   }
 
-  /** The occurrences from `from` to the end, with those that the end cuts off. */
-  findLast(from: number): readonly Occurrence[] {
-    for (const judge of this.judges) this.matcher.findHeads(judge.text, judge.fromRaw(from), judge);
+  /** The matches from `from` to the end, with those that the end cuts off. */
+  findLast(from: number): readonly Match[] {
+    for (const collector of this.collectors) this.matcher.findHeads(collector.text, collector.fromRaw(from), collector);
     return this.find(from, this.text.length);
   }
 }

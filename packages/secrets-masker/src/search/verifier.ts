@@ -1,4 +1,4 @@
-import type { Subject } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
 import type { PatternStore } from "./pattern-store.ts";
 
 /** Learns where patterns stand. */
@@ -22,35 +22,35 @@ interface SearchRange {
 export class Verifier {
   readonly range: SearchRange;
   readonly #store: PatternStore;
-  readonly #subject: Subject;
+  readonly #haystack: Haystack;
   readonly #visitor: MatchVisitor;
-  /** The last occurrence that counts and reaches the furthest. */
+  /** The last match that counts and reaches the furthest. */
   #coverStart = 0;
   #coverEnd = 0;
 
-  constructor(store: PatternStore, subject: Subject, visitor: MatchVisitor, range: SearchRange) {
+  constructor(store: PatternStore, haystack: Haystack, visitor: MatchVisitor, range: SearchRange) {
     this.range = range;
     this.#store = store;
-    this.#subject = subject;
+    this.#haystack = haystack;
     this.#visitor = visitor;
   }
 
   /** Tells the visitor if the pattern stands there. */
   verify(id: number, start: number): void {
     if (start < this.range.from || start >= this.range.to) return;
-    const subject = this.#subject;
+    const haystack = this.#haystack;
     const visitor = this.#visitor;
-    const length = this.#store.length(id, subject.alphabet);
+    const length = this.#store.length(id, haystack.alphabet);
     const end = start + length;
     if (this.#isCovered(id, start, end)) return;
-    const isCutOff = end > subject.length;
+    const isCutOff = end > haystack.length;
     if (isCutOff && !visitor.wantsCutOff) return;
-    if (!subject.hasPattern(this.#store, id, start, isCutOff ? subject.length - start : length)) return;
-    if (end >= subject.length && visitor.wantsCutOff && visitor.cutOff(id, start)) this.#cover(start, Infinity);
+    if (!haystack.hasPattern(this.#store, id, start, isCutOff ? haystack.length - start : length)) return;
+    if (end >= haystack.length && visitor.wantsCutOff && visitor.cutOff(id, start)) this.#cover(start, Infinity);
     else if (!isCutOff && visitor.match(id, start)) this.#cover(start, end);
   }
 
-  /** What lies within another occurrence changes nothing, with the neighbours that belong to it or without. */
+  /** What lies within another match changes nothing, with the neighbours that belong to it or without. */
   #isCovered(id: number, start: number, end: number): boolean {
     if (start !== this.#coverStart) return start > this.#coverStart && end < this.#coverEnd;
     return this.#coverEnd !== Infinity && end + 1 < this.#coverEnd && this.#store.before[id] === "";

@@ -1,4 +1,4 @@
-import type { Subject } from "./haystack.ts";
+import type { Haystack } from "./haystack.ts";
 import { isWordUnit } from "./pattern-store.ts";
 
 /** How many units before a word can tell whether it begins there. A longer escape does not count. */
@@ -20,16 +20,16 @@ const ESCAPE = new RegExp(
 );
 
 /** Does no word go on here? One does from a letter, digit or underscore to another, unless the first ends an escape. */
-export function isWordStart(subject: Subject, start: number): boolean {
-  return !goesOn(subject, start) || ESCAPE.test(subject.before(start, LOOK_BEHIND));
+export function isWordStart(haystack: Haystack, start: number): boolean {
+  return !goesOn(haystack, start) || ESCAPE.test(haystack.before(start, LOOK_BEHIND));
 }
 
 /** The same at an end, where escapes make no difference. */
-export function isWordEnd(subject: Subject, end: number): boolean {
-  return !goesOn(subject, end);
+export function isWordEnd(haystack: Haystack, end: number): boolean {
+  return !goesOn(haystack, end);
 }
 
 /** Are there letters, digits or underscores on both sides? */
-function goesOn(subject: Subject, place: number): boolean {
-  return isWordUnit(subject.unitAt(place - 1)) && isWordUnit(subject.unitAt(place));
+function goesOn(haystack: Haystack, place: number): boolean {
+  return isWordUnit(haystack.unitAt(place - 1)) && isWordUnit(haystack.unitAt(place));
 }

@@ -20,7 +20,7 @@ import {
 import { htmlEscapes, jsonBody, jsonEscapes, nestedJsonEscapes, shellQuotes, stringLiterals } from "./escapes.ts";
 
 /** A text that gives a value away, and the name that the report has for it. */
-interface Appearance extends PatternText {
+interface Variant extends PatternText {
   readonly form: string;
 }
 
@@ -83,10 +83,10 @@ interface Source {
  * Every text that gives this value away, each once. Where two forms have the same text, the first one names it: a token of
  * letters and digits is the same in JSON, in a URL and in HTML.
  */
-export function appearancesOf(value: string): readonly Appearance[] {
+export function variantsOf(value: string): readonly Variant[] {
   const own = valueTexts(value);
   const sources = sourcesOf(value);
-  const found = new Map<string, Appearance>();
+  const found = new Map<string, Variant>();
   for (const next of plainTexts(own, sources)) add(found, next);
   const all = [own, ...sources.map(({ texts }) => texts).filter(({ encodable }) => encodable.length > 0)];
   const limit = found.size + Math.min(MAX_FORMS * all.length, MAX_FORMS_OF_ALL);
@@ -126,17 +126,17 @@ function spelledTexts({ text, spelled = [] }: Piece): readonly string[] {
   return [...new Set([text, ...spelled])];
 }
 
-function* plainTexts(own: ValueTexts, sources: readonly Source[]): Iterable<Appearance> {
-  for (const { form, text } of own.whole) yield appearance(form, text);
-  for (const line of own.lines) yield appearance("line", line);
+function* plainTexts(own: ValueTexts, sources: readonly Source[]): Iterable<Variant> {
+  for (const { form, text } of own.whole) yield variant(form, text);
+  for (const line of own.lines) yield variant("line", line);
   for (const { form, texts, alone } of sources) {
     const all = [...texts.whole.map((each) => each.text), ...texts.lines, ...alone];
-    for (const text of all) yield appearance(form, text);
+    for (const text of all) yield variant(form, text);
   }
 }
 
 /** In the order of their worth, for there is a limit. */
-function* encodedTexts(all: readonly ValueTexts[]): Iterable<Appearance> {
+function* encodedTexts(all: readonly ValueTexts[]): Iterable<Variant> {
   const texts = all.flatMap(({ encodable }) => encodable);
   const lines = all.flatMap((value) => value.lines);
   const asTheyAre = all.flatMap(({ encodable }) => encodable.slice(0, 1));
@@ -147,7 +147,7 @@ function* encodedTexts(all: readonly ValueTexts[]): Iterable<Appearance> {
 }
 
 /** Adds a text, or what belongs to it on either side where it is known. Says whether it is a new one. */
-function add(found: Map<string, Appearance>, next: Appearance): boolean {
+function add(found: Map<string, Variant>, next: Variant): boolean {
   const first = found.get(next.text);
   if (first === undefined && !isMaskable(next.text)) return false;
   if (first === undefined) found.set(next.text, next);
@@ -157,22 +157,22 @@ function add(found: Map<string, Appearance>, next: Appearance): boolean {
   return first === undefined;
 }
 
-function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Appearance> {
+function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Variant> {
   const short = texts.filter((text) => text.length <= MAX_LENGTH);
   for (const { name, of } of forms) {
     for (const text of short)
       yield* of(text)
-        .map((found) => appearance(name, found))
+        .map((found) => variant(name, found))
         .filter(isLongEnough);
   }
 }
 
 /** Shorter encoded texts are found by chance in every log. */
-function isLongEnough({ wholeWord }: Appearance): boolean {
+function isLongEnough({ wholeWord }: Variant): boolean {
   return !wholeWord;
 }
 
-function appearance(form: string, found: string | Fragment): Appearance {
+function variant(form: string, found: string | Fragment): Variant {
   const { text, before, after } = typeof found === "string" ? { text: found, before: "", after: "" } : found;
   return { form, text, before, after, wholeWord: !hasCharacters(text, MIN_LENGTH_ANYWHERE) };
 }
