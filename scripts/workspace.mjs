@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
  * @property {string} name
  * @property {string} [version]
  * @property {boolean} [private]
+ * @property {readonly string[]} [os]
  * @property {string | Record<string, string>} [bin]
  * @property {Record<string, unknown>} [exports]
  * @property {Record<string, string>} [dependencies]

@@ -1,12 +1,13 @@
 import { mustRun } from "../run.mjs";
 
-/** What a package may hold (FAULTS N4). Everything else is a key, a database, a test or a source until someone says why not. */
+/** What a package may hold (FAULTS N4). Everything else is a key, a database or a test until someone says why not. */
 const WELCOME = [
   /^(package\.json|README\.md|LICENSE)$/,
-  /^dist\/[\w./-]+\.(js|d\.ts)$/,
+  /^dist\/[\w./-]+\.(js|d\.ts)(\.map)?$/,
+  /^src\/[\w./-]+\.ts$/,
   /^dist\/THIRD_PARTY_\w+\.txt$/,
 ];
-const UNWELCOME = /(^|\/)(\.|(fixtures?|__\w+__|tests?|src)\/)|\.(test|spec|bench)\./;
+const UNWELCOME = /(^|\/)(\.|(fixtures?|__\w+__|tests?)\/)|\.(test|spec|bench)\./;
 const REQUIRED = ["package.json", "README.md", "LICENSE"];
 
 /**
@@ -19,7 +20,21 @@ export function checkFiles(files) {
   const lacking = REQUIRED.filter((name) => !files.includes(name)).map((name) => `${name} is not there`);
   if (!files.some((file) => file.startsWith("dist/"))) lacking.push("dist is not there");
   const odd = files.filter((file) => !WELCOME.some((form) => form.test(file)) || UNWELCOME.test(file));
-  return [...lacking, ...odd.map((file) => `${file} does not belong there`)];
+  return [...lacking, ...checkMaps(files), ...odd.map((file) => `${file} does not belong there`)];
+}
+
+/**
+ * A package of modules brings their sources, and maps from what is built to them: "go to definition" and stack traces lead there.
+ *
+ * @param {readonly string[]} files
+ */
+function checkMaps(files) {
+  if (!files.some((file) => file.startsWith("src/"))) return [];
+  const built = files.filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file));
+  return built.flatMap((file) => {
+    const source = file.replace(/^dist\/(.*?)\.(js|d\.ts)$/, "src/$1.ts");
+    return [`${file}.map`, source].filter((name) => !files.includes(name)).map((name) => `${name} is not there`);
+  });
 }
 
 /**
