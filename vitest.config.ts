@@ -7,6 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: "threads",
+    // Vitest keeps one core for itself: on two, that would be one worker.
+    maxWorkers: "100%",
     restoreMocks: true,
     testTimeout: 30_000,
     projects: [

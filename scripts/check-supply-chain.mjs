@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parts } from "./test.mjs";
+import { preparation } from "./test.mjs";
 import { readJson, readWorkspace, repository } from "./workspace.mjs";
 
 /**
@@ -99,7 +99,7 @@ export function checkSettings(settings) {
     blockExoticSubdeps: setting("blockExoticSubdeps") === "true",
     strictDepBuilds: setting("strictDepBuilds") === "true",
     trustPolicy: setting("trustPolicy") === "no-downgrade",
-    frozenLockfile: parts.some(([, ...command]) => command.join(" ") === "install --frozen-lockfile"),
+    frozenLockfile: preparation.some(([, ...command]) => command.join(" ") === "install --frozen-lockfile"),
   };
   const lacking = Object.entries(held)
     .filter(([, holds]) => !holds)

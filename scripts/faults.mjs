@@ -95,7 +95,7 @@ function resultOf({ pass, missing }, ci) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const options = { short: process.argv.includes("--short"), ci: process.env["CI"] === "true", print: console.log };
   const scripts = join(repository, "test", "faults");
-  const { result, problems } = runInside((env) => runFaults(scripts, { ...options, env }));
+  const { result, problems } = await runInside((env) => runFaults(scripts, { ...options, env }));
   for (const problem of problems) console.log(`outside  ${problem}`);
   process.exitCode = result && problems.length === 0 ? 0 : 1;
 }

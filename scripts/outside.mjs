@@ -52,11 +52,11 @@ function accountHome() {
  * Runs tests in a private home and temporary folder, and finds what they have changed outside of these, or left in them.
  *
  * @template T
- * @param {(environment: NodeJS.ProcessEnv) => T} work Runs the tests in this environment, to their end.
+ * @param {(environment: NodeJS.ProcessEnv) => T | Promise<T>} work Runs the tests in this environment, to their end.
  * @param {Outside} [outside] Default: this machine.
- * @returns {{ result: T, problems: string[] }} Each problem names one place, and what has become of it.
+ * @returns {Promise<{ result: T, problems: string[] }>} Each problem names one place, and what has become of it.
  */
-export function runInside(work, outside = thisMachine()) {
+export async function runInside(work, outside = thisMachine()) {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-inside-"));
   const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
   // As /tmp: some tests act as another user.
@@ -66,7 +66,7 @@ export function runInside(work, outside = thisMachine()) {
   chmodSync(temporary, 0o1777);
   try {
     const before = takeSnapshot(outside);
-    const result = work(privateEnvironment(home, temporary));
+    const result = await work(privateEnvironment(home, temporary));
     const problems = compareSnapshots(before, takeSnapshot(outside));
     return { result, problems: [...problems, ...leftIn(home, "HOME"), ...leftIn(temporary, "TMPDIR")] };
   } finally {

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { repository } from "./workspace.mjs";
 
@@ -37,12 +37,33 @@ export function run(command, args, { cwd = repository, env = toolEnvironment(), 
     killSignal: "SIGKILL",
     encoding: "utf8",
     maxBuffer: MAX_OUTPUT_BYTES,
-    shell: process.platform === "win32",
   });
   const seconds = (performance.now() - start) / 1000;
   const status = result.status ?? 1;
   const trouble = result.error?.message ?? (result.signal ? `${command} was killed by ${result.signal}` : "");
   return { ok: status === 0, status, stdout: result.stdout ?? "", stderr: (result.stderr ?? "") + trouble, seconds };
+}
+
+/**
+ * The same beside others: this process goes on meanwhile.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Pick<RunOptions, "cwd" | "env">} [options]
+ * @returns {Promise<Outcome>}
+ */
+export async function runBeside(command, args, { cwd = repository, env = toolEnvironment() } = {}) {
+  const start = performance.now();
+  const options = { cwd, env, encoding: /** @type {const} */ ("utf8"), maxBuffer: MAX_OUTPUT_BYTES };
+  return await new Promise((resolve) => {
+    const child = execFile(command, args, options, (error, stdout, stderr) => {
+      const seconds = (performance.now() - start) / 1000;
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+      const trouble = typeof error?.code === "string" || error?.signal ? error.message : "";
+      resolve({ ok: status === 0, status, stdout, stderr: stderr + trouble, seconds });
+    });
+    child.stdin?.end();
+  });
 }
 
 /**

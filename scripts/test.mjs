@@ -1,4 +1,4 @@
-// `npm test`: everything that must hold, one part after the other, up to the first that fails.
+// `npm test`: everything that must hold. Installs and builds, then runs the unit tests beside all other checks.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,69 +6,86 @@ import { fileURLToPath } from "node:url";
 import { countTests, NONE, summaryOf } from "./count-tests.mjs";
 import { runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
-import { outputOf, run } from "./run.mjs";
-
-const UNIT_TESTS = "unit tests";
+import { outputOf, runBeside } from "./run.mjs";
 
 /**
- * Each part is one call of pnpm; all but the first are scripts of package.json. The unit tests run without pnpm: runUnitTests.
- *
- * @type {readonly (readonly [name: string, ...command: string[]])[]}
+ * @typedef {import("./run.mjs").Outcome} Outcome
+ * @typedef {readonly [name: string, ...command: string[]]} Part One call of pnpm; all but the first are scripts of package.json.
  */
-export const parts = [
+
+/** What the others need. @type {readonly Part[]} */
+export const preparation = [
   ["install", "install", "--frozen-lockfile"],
   ["build", "build"],
+];
+
+/** What runs beside the unit tests. @type {readonly Part[]} */
+const checks = [
   ["format", "lint:format"],
   ["lint", "lint"],
   ["rooms", "lint:rooms"],
   ["unused code", "lint:unused"],
   ["supply chain", "lint:supply-chain"],
   ["types", "typecheck"],
-  [UNIT_TESTS, "test:unit"],
   ["packages", "test:pack"],
 ];
 
 /**
- * Runs all parts; returns the exit code.
+ * Runs everything; returns the exit code.
  *
  * @param {string} report Where vitest writes its report.
  */
-function runParts(report) {
+async function runAll(report) {
   const start = performance.now();
-  let counts = NONE;
-  let passed = 0;
-  let status = 0;
-  for (const [name, ...command] of parts) {
-    let outcome;
-    if (name === UNIT_TESTS) ({ outcome, counts } = runUnitTests(report));
-    else outcome = run("npx", [...npxPnpm, ...command]);
-    if (!outcome.ok) console.log(outputOf(outcome));
-    console.log(`${outcome.ok ? "ok    " : "FAILED"}  ${name.padEnd(14)}${outcome.seconds.toFixed(1).padStart(7)} s`);
-    if (!outcome.ok) {
-      status = outcome.status || 1;
-      break;
-    }
-    passed += 1;
-  }
-  const seconds = ((performance.now() - start) / 1000).toFixed(0);
-  console.log(`\n${passed} of ${parts.length} parts passed in ${seconds} s; unit tests:`);
+  const isPrepared = await runInOrder(preparation);
+  const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks)]) : [];
+  const counts = readCounts(report);
+  const hasPassed = isPrepared && results.every(Boolean);
+  console.log(
+    `\n${hasPassed ? "passed" : "FAILED"} after ${((performance.now() - start) / 1000).toFixed(0)} s; unit tests:`,
+  );
   for (const line of summaryOf(counts)) console.log(line);
-  return status;
+  return hasPassed ? 0 : 1;
 }
 
 /**
- * Runs vitest without pnpm, which would make folders of its own in the private home. They pass where some have passed, none has
+ * Runs parts one after the other, up to the first that fails.
+ *
+ * @param {readonly Part[]} parts
+ * @returns {Promise<boolean>} Whether all have passed.
+ */
+async function runInOrder(parts) {
+  for (const [name, ...command] of parts) {
+    if (!tell(name, await runBeside("npx", [...npxPnpm, ...command]))) return false;
+  }
+  return true;
+}
+
+/**
+ * Runs vitest without pnpm, which would make folders of its own in the private home. The tests pass where some have passed, none has
  * failed, and nothing has changed outside.
  *
  * @param {string} report
  */
-function runUnitTests(report) {
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { result: outcome, problems } = runInside((env) => run("vitest", ["run", ...reporters], { env }));
-  const counts = readCounts(report);
-  const ok = outcome.ok && counts.passed > 0 && counts.failed === 0;
-  if (ok && problems.length > 0) return { counts, outcome: { ...outcome, ok: false, stdout: problems.join("\n") } };
-  return { counts, outcome: { ...outcome, ok, stderr: [outcome.stderr, ...problems].join("\n") } };
+async function runUnitTests(report) {
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { result: outcome, problems } = await runInside(async (env) => await runBeside("vitest", args, { env }));
+  const { passed, failed } = readCounts(report);
+  const ok = outcome.ok && passed > 0 && failed === 0 && problems.length === 0;
+  const said = outcome.ok && passed > 0 && failed === 0 ? "" : outcome.stdout;
+  return tell("unit tests", { ...outcome, ok, stdout: said, stderr: [outcome.stderr, ...problems].join("\n") });
+}
+
+/**
+ * Prints how a part went, and where it failed what it said; returns whether it passed.
+ *
+ * @param {string} name
+ * @param {Outcome} outcome
+ */
+function tell(name, outcome) {
+  if (!outcome.ok) console.log(outputOf(outcome));
+  console.log(`${outcome.ok ? "ok    " : "FAILED"}  ${name.padEnd(14)}${outcome.seconds.toFixed(1).padStart(7)} s`);
+  return outcome.ok;
 }
 
 /**
@@ -85,7 +102,7 @@ function readCounts(report) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-test-"));
   try {
-    process.exitCode = runParts(join(folder, "report.json"));
+    process.exitCode = await runAll(join(folder, "report.json"));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -51,14 +51,14 @@ function git(...args: string[]): void {
 }
 
 /** What is found when tests do this, without the path of the machine. */
-function problemsOf(work: (place: (path: string) => string, env: NodeJS.ProcessEnv) => void): string[] {
-  const { problems } = runInside((env) => work((path) => join(machine, path), env), outside);
+async function problemsOf(work: (place: (path: string) => string, env: NodeJS.ProcessEnv) => void): Promise<string[]> {
+  const { problems } = await runInside((env) => work((path) => join(machine, path), env), outside);
   return problems.map((problem) => problem.replaceAll(`${machine}/`, ""));
 }
 
 describe("T1: runInside", () => {
-  it("gives back what the tests give back, and finds nothing where nothing has changed", () => {
-    expect(runInside(() => "the result", outside)).toEqual({ result: "the result", problems: [] });
+  it("gives back what the tests give back, and finds nothing where nothing has changed", async () => {
+    expect(await runInside(() => "the result", outside)).toEqual({ result: "the result", problems: [] });
   });
 
   it.each<[string, (place: (path: string) => string) => void, string]>([
@@ -109,12 +109,12 @@ describe("T1: runInside", () => {
       (at) => appendFileSync(at("work/committed"), "x"),
       "work tree: committed: git status was nothing, is M",
     ],
-  ])("names %s", (_, change, expected) => {
-    expect(problemsOf(change)).toEqual([expected]);
+  ])("names %s", async (_, change, expected) => {
+    expect(await problemsOf(change)).toEqual([expected]);
   });
 
-  it("names the size and the time of a key that was written", () => {
-    const [problem, ...others] = problemsOf((at) => {
+  it("names the size and the time of a key that was written", async () => {
+    const [problem, ...others] = await problemsOf((at) => {
       writeFileSync(at("home/.autokestra/secret.key"), "x");
       utimesSync(at("home/.autokestra/secret.key"), 1, 1);
     });
@@ -124,8 +124,8 @@ describe("T1: runInside", () => {
     expect(others).toEqual([]);
   });
 
-  it("names all that has changed", () => {
-    const problems = problemsOf((at) => {
+  it("names all that has changed", async () => {
+    const problems = await problemsOf((at) => {
       chmodSync(at("dev/null"), 0o600);
       writeFileSync(at("home/.new"), "");
       writeFileSync(at("work/new"), "");
@@ -133,22 +133,22 @@ describe("T1: runInside", () => {
     expect(problems).toHaveLength(3);
   });
 
-  it("lets be what others write: the content of a file in HOME, any other name in the temporary folder", () => {
-    const problems = problemsOf((at) => {
+  it("lets be what others write: the content of a file in HOME, any other name in the temporary folder", async () => {
+    const problems = await problemsOf((at) => {
       appendFileSync(at("home/.profile"), "x");
       mkdirSync(at("tmp/other"));
     });
     expect(problems).toEqual([]);
   });
 
-  it("watches no work tree where there is none", () => {
+  it("watches no work tree where there is none", async () => {
     rmSync(join(machine, "work/.git"), { recursive: true });
-    expect(problemsOf((at) => writeFileSync(at("work/new"), ""))).toEqual([]);
+    expect(await problemsOf((at) => writeFileSync(at("work/new"), ""))).toEqual([]);
   });
 
-  it("gives the tests a home and a temporary folder, which they must leave empty and which are removed", () => {
+  it("gives the tests a home and a temporary folder, which they must leave empty and which are removed", async () => {
     let folders: string[] = [];
-    const problems = problemsOf((_, env) => {
+    const problems = await problemsOf((_, env) => {
       folders = [String(env["HOME"]), String(env["TMPDIR"])];
       expect([env["USERPROFILE"], env["TMP"], env["TEMP"]]).toEqual([env["HOME"], env["TMPDIR"], env["TMPDIR"]]);
       expect(folders.map((folder) => (lstatSync(folder).mode & 0o7777).toString(8))).toEqual(["700", "1777"]);
@@ -160,23 +160,23 @@ describe("T1: runInside", () => {
     for (const folder of folders) expect(lstatSync(folder, { throwIfNoEntry: false })).toBe(undefined);
   });
 
-  it("hides the settings and keys of whoever runs the tests", () => {
+  it("hides the settings and keys of whoever runs the tests", async () => {
     for (const name of ["AUTOKESTRA_SECRET_KEY", "WORKFLOW_SECRETS_STORAGE_PATH", "XDG_CONFIG_HOME"])
       vi.stubEnv(name, "x");
-    const names = runInside((env) => Object.keys(env), outside).result;
+    const { result: names } = await runInside((env) => Object.keys(env), outside);
     vi.unstubAllEnvs();
     expect(names.filter((name) => /AUTOKESTRA|WORKFLOW|XDG/.test(name))).toEqual([]);
     expect(names).toContain("PATH");
   });
 
-  it("removes the private folders where running the tests throws", () => {
+  it("removes the private folders where running the tests throws", async () => {
     let home = "";
-    const attempt = () =>
-      runInside((env) => {
+    const attempt = async () =>
+      await runInside((env) => {
         home = String(env["HOME"]);
         throw new Error("no vitest");
       }, outside);
-    expect(attempt).toThrow("no vitest");
+    await expect(attempt).rejects.toThrow("no vitest");
     expect(lstatSync(home, { throwIfNoEntry: false })).toBe(undefined);
   });
 });
