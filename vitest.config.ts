@@ -10,7 +10,8 @@ export default defineConfig({
     // Vitest keeps one core for itself: on two, that would be one worker.
     maxWorkers: "100%",
     restoreMocks: true,
-    testTimeout: 30_000,
+    // Only what hangs ends here: a busy machine may take its time.
+    testTimeout: 120_000,
     projects: [
       {
         extends: true,

@@ -3,6 +3,9 @@ import { expect, it } from "vitest";
 import { createMasker } from "../src/index.ts";
 import { MULTI_LINE, NASTY, TOKEN } from "./sample-values.ts";
 
+/** As often as `npm run faults` does it. */
+const LONG = process.env["LONG_TESTS"] === "true";
+
 const values = fc.array(
   fc.constantFrom(TOKEN, NASTY, MULTI_LINE, "sesam", "äöüß", "abcdefgh", "efghabcd", "abcdefghijkl"),
   {
@@ -25,6 +28,7 @@ it("no value of 8 characters or more remains", () => {
       const output = createMasker(known).mask(input);
       for (const value of known) if (value.length >= 8) expect(output).not.toContain(value);
     }),
+    { numRuns: LONG ? 100 : 20 },
   );
 });
 
@@ -34,6 +38,7 @@ it("masking twice is masking once", () => {
       const masker = createMasker(known.filter((value) => value.length >= 8));
       expect(masker.mask(masker.mask(input))).toBe(masker.mask(input));
     }),
+    { numRuns: LONG ? 100 : 20 },
   );
 });
 
@@ -44,5 +49,6 @@ it("bytes are masked like text", () => {
       const bytes = masker.maskValue(new TextEncoder().encode(input)) as Uint8Array;
       expect(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)).toBe(masker.mask(input));
     }),
+    { numRuns: LONG ? 100 : 20 },
   );
 });

@@ -21,8 +21,11 @@ function lengthOfEight(programs: string): number {
   return programs.includes("64") ? 11 : 8;
 }
 
+/** One masker for each value: what it has masked before changes nothing but its report. */
+const maskers = Object.fromEntries(Object.entries(SAMPLES).map(([kind, value]) => [kind, createMasker([value])]));
+
 describe.each(table)("M7: $kind by $programs", ({ programs, kind, text }) => {
-  const masker = createMasker([SAMPLES[kind]]);
+  const masker = maskers[kind] ?? createMasker([]);
 
   it("shows no 8 characters of it, as text and in a stream that was cut anywhere", () => {
     expect(leaksOf(masker.mask(`${text}.`), text, lengthOfEight(programs))).toEqual([]);
