@@ -33,6 +33,8 @@ describe("parseFields", () => {
     ],
     ["custom", { host: "h", port: 5432, tls: true }],
     ["apiKey", { value: "\u0000\ud800 {{ secrets.X }} \r\n" }],
+    ["custom", { a: "x", b: "y" }],
+    ["basicAuth", { password: "p", username: "u" }],
   ])("takes %s %j", (type, fields, expected = fields) => {
     expect(parseFields("N", type, fields)).toEqual(expected);
   });

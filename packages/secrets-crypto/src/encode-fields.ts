@@ -64,8 +64,12 @@ function writeText(bytes: Buffer, start: number, text: string): number {
 
 /** A schema for standard base64 of exactly `length` bytes. Node decodes leniently; this takes only what encodes back. */
 export function base64Bytes(length: number): z.ZodType<string> {
-  return z.string().refine((text) => {
-    const bytes = Buffer.from(text, "base64");
-    return bytes.length === length && bytes.toString("base64") === text;
-  }, `must be base64 of ${length} bytes`);
+  return z.string().refine((text) => isBase64(text, length), `must be base64 of ${length} bytes`);
+}
+
+/** True for the standard base64 of exactly `length` bytes. */
+export function isBase64(text: unknown, length: number): boolean {
+  if (typeof text !== "string") return false;
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length === length && bytes.toString("base64") === text;
 }

@@ -3,8 +3,17 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { z } from "zod";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { type RecordFormat, WRAPPED_BYTES } from "./data-key.ts";
-import { base64Bytes, encodeFields } from "./encode-fields.ts";
-import { equalBytes, headerBroken, isKnownKdf, type Kdf, kdfSchema, kdfSchemaV1 } from "./key-derivation.ts";
+import { base64Bytes, encodeFields, isBase64 } from "./encode-fields.ts";
+import {
+  equalBytes,
+  headerBroken,
+  isKnownKdf,
+  isPlainKdf,
+  type Kdf,
+  kdfSchema,
+  kdfSchemaV1,
+} from "./key-derivation.ts";
+import { hasKeys, isFingerprint, isListOf, isText, isTimestamp, isUuid, isWholeNumber } from "./plain-json.ts";
 
 /** The format of the headers written here. */
 export const HEADER_FORMAT = 2;
@@ -66,7 +75,10 @@ export interface ReadHeader {
   readonly mac: Uint8Array;
 }
 
-const keyId = z.string().regex(/^[0-9a-f]{8}$/);
+const KEY_ID = /^[0-9a-f]{8}$/;
+const KEY_STATE = /^(?:active|decrypt-only|destroyed)$/;
+
+const keyId = z.string().regex(KEY_ID);
 const keyState = z.enum(["active", "decrypt-only", "destroyed"]);
 const wrappedKey = base64Bytes(WRAPPED_BYTES).nullable();
 const dataKeyV1 = z.strictObject({
@@ -77,6 +89,20 @@ const dataKeyV1 = z.strictObject({
   wrapped: wrappedKey,
 });
 const dataKey = dataKeyV1.extend({ format: z.literal([1, 2]), namespace: z.null() });
+
+/** What a header of the newest format has, and nothing else. */
+const HEADER_KEYS = [
+  "format",
+  "storeId",
+  "epoch",
+  "fingerprint",
+  "kdf",
+  "dataKeys",
+  "serviceKeys",
+  "keyCheck",
+  "extensions",
+  "mac",
+] as const;
 
 /** Half a surrogate pair is written as another character: two texts would have one MAC. */
 const wellFormed = z.string().refine((text) => text.isWellFormed());
@@ -94,7 +120,7 @@ const headerSchemaV1 = z.strictObject({
   dataKeys: z.array(dataKeyV1).refine(isKeyList),
 });
 
-const headerSchema = z.strictObject({
+export const headerSchema: z.ZodType<HeaderJson> = z.strictObject({
   format: z.literal(HEADER_FORMAT),
   ...sharedFields,
   epoch: z.int().positive(),
@@ -129,6 +155,52 @@ function isKeyList(keys: readonly HeaderServiceKey[]): boolean {
   );
 }
 
+/** A header of the newest format as its text has it. */
+type HeaderJson = StoreHeader & { readonly format: typeof HEADER_FORMAT; readonly mac: string };
+
+/**
+ * True for nothing that the schema refuses. Nearly every header that is read passes; the schema, which takes longer to build than a
+ * command to run, has the last word on the others.
+ */
+export function isPlainHeader(json: unknown): json is HeaderJson {
+  return (
+    hasKeys(json, HEADER_KEYS) &&
+    json.format === HEADER_FORMAT &&
+    isUuid(json.storeId) &&
+    isWholeNumber(json.epoch, 1) &&
+    isFingerprint(json.fingerprint) &&
+    isPlainKdf(json.kdf) &&
+    isListOf(json.dataKeys, isPlainDataKey) &&
+    isKeyList(json.dataKeys) &&
+    json.dataKeys.every((key) => key.state !== "active" || key.format === 2) &&
+    isListOf(json.serviceKeys, isPlainServiceKey) &&
+    isKeyList(json.serviceKeys) &&
+    isBase64(json.keyCheck, KEY_BYTES) &&
+    Array.isArray(json.extensions) &&
+    json.extensions.length === 0 &&
+    isBase64(json.mac, KEY_BYTES)
+  );
+}
+
+function isPlainDataKey(json: unknown): json is HeaderKey {
+  return (
+    hasKeys(json, ["id", "state", "createdAt", "seals", "wrapped", "format", "namespace"]) &&
+    isPlainKey(json) &&
+    isTimestamp(json.createdAt) &&
+    isWholeNumber(json.seals, 0) &&
+    (json.format === 1 || json.format === 2) &&
+    json.namespace === null
+  );
+}
+
+function isPlainServiceKey(json: unknown): json is HeaderServiceKey {
+  return hasKeys(json, ["id", "state", "wrapped"]) && isPlainKey(json);
+}
+
+function isPlainKey({ id, state, wrapped }: Readonly<Record<"id" | "state" | "wrapped", unknown>>): boolean {
+  return isText(id, KEY_ID) && isText(state, KEY_STATE) && (wrapped === null || isBase64(wrapped, WRAPPED_BYTES));
+}
+
 /**
  * Reads the text of a header.
  *
@@ -136,6 +208,7 @@ function isKeyList(keys: readonly HeaderServiceKey[]): boolean {
  */
 export function parseHeader(text: string): ReadHeader {
   const json = parseJson(text);
+  if (isPlainHeader(json)) return toHeader(json);
   const news = findNews(json);
   if (news !== null) throw headerTooNew(news);
   const isFirst = z.object({ format: z.literal(1) }).safeParse(json).success;
@@ -144,7 +217,10 @@ export function parseHeader(text: string): ReadHeader {
     const where = result.error.issues.map((issue) => issue.path.join(".") || "it").join(", ");
     throw headerBroken(`is not valid (${where})`);
   }
-  const { mac, ...header } = result.data;
+  return toHeader(result.data);
+}
+
+function toHeader({ mac, ...header }: HeaderJson | z.infer<typeof headerSchemaV1>): ReadHeader {
   return { header: header.format === 1 ? fromV1(header) : header, mac: Buffer.from(mac, "base64") };
 }
 

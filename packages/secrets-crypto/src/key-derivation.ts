@@ -3,7 +3,8 @@ import { promisify } from "node:util";
 import { AutokestraError, type Stretching } from "@autokestra/secrets-core";
 import { z } from "zod";
 import { KEY_BYTES } from "./aes-gcm.ts";
-import { base64Bytes } from "./encode-fields.ts";
+import { base64Bytes, isBase64 } from "./encode-fields.ts";
+import { hasKeys, isWholeNumber } from "./plain-json.ts";
 
 /** PBKDF2 iterations for new passphrases (OWASP Password Storage Cheat Sheet). */
 export const PBKDF2_ITERATIONS = 600_000;
@@ -39,6 +40,19 @@ export const kdfSchemaV1: z.ZodType<Kdf> = z.discriminatedUnion("name", [
   hkdfSchema,
   z.strictObject({ name: pbkdf2Name, salt, iterations }).transform((kdf) => ({ ...kdf, passphraseSalt: kdf.salt })),
 ]);
+
+/** True for nothing that {@link kdfSchema} refuses. */
+export function isPlainKdf(json: unknown): json is Kdf {
+  if (hasKeys(json, ["name", "salt"])) return json.name === "hkdf-sha256" && isBase64(json.salt, SALT_BYTES);
+  return (
+    hasKeys(json, ["name", "salt", "passphraseSalt", "iterations"]) &&
+    json.name === "pbkdf2-hmac-sha256" &&
+    isBase64(json.salt, SALT_BYTES) &&
+    isBase64(json.passphraseSalt, SALT_BYTES) &&
+    isWholeNumber(json.iterations, MIN_ITERATIONS) &&
+    json.iterations <= MAX_ITERATIONS
+  );
+}
 
 /** The names of all derivations there are: another one is newer than this program. */
 export function isKnownKdf(name: string): boolean {

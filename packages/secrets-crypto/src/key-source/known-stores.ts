@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { hasKeys, isFingerprint, isListOf, isTimestamp, isUuid, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 
 /** The most that are kept of each kind: the oldest go. */
@@ -43,7 +44,7 @@ interface Content {
 
 const fingerprintSchema = z.string().regex(/^[0-9a-f]{16}$/);
 
-const contentSchema: z.ZodType<Content> = z.object({
+export const knownStoresSchema: z.ZodType<Content> = z.object({
   stores: z.array(
     z.object({
       path: z.string(),
@@ -56,6 +57,39 @@ const contentSchema: z.ZodType<Content> = z.object({
   ),
   backups: z.array(z.object({ path: z.string(), fingerprint: fingerprintSchema, madeAt: z.iso.datetime() })),
 });
+
+/** Reads what is plainly right as it is: every opening of a store reads it, and the schema takes longer to build. */
+const contentSchema = {
+  parse: (json: unknown): Content => (isPlainContent(json) ? json : knownStoresSchema.parse(json)),
+};
+
+/** True for nothing that the schema refuses or changes. */
+export function isPlainContent(json: unknown): json is Content {
+  return (
+    hasKeys(json, ["stores", "backups"]) && isListOf(json.stores, isPlainStore) && isListOf(json.backups, isPlainBackup)
+  );
+}
+
+function isPlainStore(json: unknown): json is KnownStore {
+  return (
+    hasKeys(json, ["path", "storeId", "epoch", "fingerprint", "left", "openedAt"]) &&
+    typeof json.path === "string" &&
+    isUuid(json.storeId) &&
+    isWholeNumber(json.epoch, 0) &&
+    isFingerprint(json.fingerprint) &&
+    isListOf(json.left, isFingerprint) &&
+    isTimestamp(json.openedAt)
+  );
+}
+
+function isPlainBackup(json: unknown): json is KnownBackup {
+  return (
+    hasKeys(json, ["path", "fingerprint", "madeAt"]) &&
+    typeof json.path === "string" &&
+    isFingerprint(json.fingerprint) &&
+    isTimestamp(json.madeAt)
+  );
+}
 
 const EMPTY: Content = { stores: [], backups: [] };
 

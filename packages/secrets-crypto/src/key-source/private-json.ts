@@ -24,8 +24,13 @@ export interface PrivateJson<T> {
   readonly problem: string | null;
 }
 
+/** A schema, as far as it is used here. */
+interface Parser<T> {
+  parse(json: unknown): T;
+}
+
 /** Reads a JSON file, 0600, of the key folder. One that is damaged, of another owner or open to others counts as empty. */
-export function readPrivateJson<T>(path: string, schema: z.ZodType<T>, empty: T): PrivateJson<T> {
+export function readPrivateJson<T>(path: string, schema: Parser<T>, empty: T): PrivateJson<T> {
   const refuse = (problem: string) => new UnusableError(problem);
   try {
     const text = withOpenFile(path, refuse, (descriptor) => {
@@ -50,7 +55,7 @@ export function readPrivateJson<T>(path: string, schema: z.ZodType<T>, empty: T)
  */
 export async function updatePrivateJson<T>(
   path: string,
-  schema: z.ZodType<T>,
+  schema: Parser<T>,
   empty: T,
   change: (content: T) => T | null,
 ): Promise<boolean> {
