@@ -158,7 +158,7 @@ function namesIn(folder: string): readonly string[] {
 /** What the key folder remembers of this and other stores. */
 async function describeKnownPlaces({ folder, keyFolder }: Installation, { header }: Keyring): Promise<Finding[]> {
   const known = openKnownStores(keyFolder);
-  const own = await realOrSame(folder);
+  const own = realOrSame(folder);
   const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
   const problem = known.problem();
   return [

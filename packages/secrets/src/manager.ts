@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
@@ -98,7 +98,7 @@ export function createProvider(options: SecretsOptions): MasterKeyProvider {
 /** The same source of keys, but for a key file inside the secrets folder. */
 function apartFrom(provider: MasterKeyProvider, keyFile: string | null, folder: string): MasterKeyProvider {
   async function check(): Promise<void> {
-    if (keyFile !== null) await keepApart(keyFile, folder);
+    if (keyFile !== null) keepApart(keyFile, folder);
   }
   return {
     async search() {
@@ -122,9 +122,9 @@ function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.Proc
 }
 
 /** A copy of the secrets folder must not be a copy of its key. @throws AutokestraError `KEY_UNREADABLE` */
-export async function keepApart(keyFile: string, folder: string): Promise<void> {
-  const secrets = await realOrSame(folder);
-  const key = resolve(await realOrSame(dirname(keyFile)), "key");
+export function keepApart(keyFile: string, folder: string): void {
+  const secrets = realOrSame(folder);
+  const key = resolve(realOrSame(dirname(keyFile)), "key");
   if (!key.startsWith(secrets + sep)) return;
   throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
     hint: "Whoever copies that folder has both. Move the key elsewhere and name it there.",
@@ -132,13 +132,13 @@ export async function keepApart(keyFile: string, folder: string): Promise<void> 
 }
 
 /** The path without links, as far as it exists. */
-export async function realOrSame(path: string): Promise<string> {
+export function realOrSame(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync(path);
   } catch {
     // Not made yet: the folder around it may be a link.
     const parent = dirname(resolve(path));
-    return parent === resolve(path) ? parent : join(await realOrSame(parent), basename(path));
+    return parent === resolve(path) ? parent : join(realOrSame(parent), basename(path));
   }
 }
 

@@ -73,7 +73,7 @@ export async function restoreBackup(
   const source = resolve(file);
   const content = readBackup(source);
   const keyFile = keyFilePath(keyOptions(options));
-  if (keyFile !== null) await keepApart(keyFile, folder);
+  if (keyFile !== null) keepApart(keyFile, folder);
   const asked = askedBackend(options);
   const backend = storedBackend(folder) ?? (asked === "auto" ? kindOf(content) : asked);
   makePrivateFolder(folder);

@@ -178,7 +178,7 @@ async function changeKeyFile(
 ): Promise<MasterReport> {
   const { keys, folder, keyFolder } = opened.installation;
   const { fingerprint, source, header } = await keys.current();
-  await keepApart(keyFile, folder);
+  keepApart(keyFile, folder);
   if (signal?.aborted) return nothingDone(fingerprint, source);
   const inUse = { fingerprint, stretching: stretchingOf(header.kdf) };
   const { key, isInUse } = await readNewKeyFile(keyFile, { inUse, keyFolder });
@@ -201,7 +201,7 @@ async function findReplacedKey(
   keyFile: string,
 ): Promise<string | null> {
   const { fingerprint, source } = await installation.keys.current();
-  const isSource = (await realOrSame(keyFile)) === (await realOrSame(source));
+  const isSource = realOrSame(keyFile) === realOrSame(source);
   const { first, isGiven } = await createProvider(options).search();
   const isBeside = !isGiven && source !== first?.source;
   if (!isSource && (isResumed || !isBeside)) return null;
@@ -225,7 +225,7 @@ function nothingDone(fingerprint: string, source: string): MasterReport {
 
 /** Folders of the other stores that this machine knows under this master key. */
 async function otherStores(options: SecretsOptions, folder: string, fingerprint: string): Promise<readonly string[]> {
-  const own = await realOrSame(folder);
+  const own = realOrSame(folder);
   const known = openKnownStores(keyFolderOf(keyOptions(options)));
   const others = known.list().filter((one) => one.path !== own && one.fingerprint === fingerprint);
   const used = await Promise.all(
