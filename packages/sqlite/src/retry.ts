@@ -11,12 +11,14 @@ const MAX_PAUSE = 5;
  * @throws the error of the last attempt, or what else `attempt` throws
  */
 export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  let deadline: number | null = null;
   for (;;) {
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || !(performance.now() < deadline)) throw error;
+      const now = performance.now();
+      deadline ??= now + timeoutMs;
+      if (!isBusy(error) || !(now < deadline)) throw error;
     }
     await pause();
   }
