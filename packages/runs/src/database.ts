@@ -11,7 +11,7 @@ import {
 } from "@autokestra/private-files";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import { type Database, emptyDatabase, isBusy, loadSqlite, type SqliteLibrary, whyNotOpened } from "@autokestra/sqlite";
-import { ZodError } from "zod";
+import { z } from "zod";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
 
 /** The database of a run history, opened when it is first needed. Errors it throws are for {@link toHistoryError}. */
@@ -69,7 +69,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
  */
 export function toHistoryError(error: unknown, path: string, unwritten = 0): AutokestraError {
   const more = unwritten > 1 ? `; ${unwritten} events were not written` : "";
-  if (error instanceof ZodError) return historyUnavailable(path, `it is damaged${more}`);
+  if (error instanceof z.ZodError) return historyUnavailable(path, `it is damaged${more}`);
   if (!(error instanceof AutokestraError)) return historyUnavailable(path, `${whyNotOpened(error, path)}${more}`);
   return error.code === "STORE_UNAVAILABLE" ? historyUnavailable(path, error.message) : error;
 }

@@ -153,8 +153,8 @@ describe("a ciphertext that opens under two keys", () => {
     const encryption = createSecretEncryption({
       current: async () => keyring,
       forSeal: async () => keyring,
-      forOpen: () => keyring,
-      forVerify: () => keyring,
+      forOpen: async () => keyring,
+      forVerify: async () => keyring,
       close: () => keys.close(),
     });
     const { metadata } = second.secret;

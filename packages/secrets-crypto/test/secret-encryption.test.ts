@@ -28,8 +28,8 @@ function encryptionWith(keyring: Keyring): SecretEncryption {
   return createSecretEncryption({
     current: async () => keyring,
     forSeal: async () => keyring,
-    forOpen: () => keyring,
-    forVerify: () => keyring,
+    forOpen: async () => keyring,
+    forVerify: async () => keyring,
     close: () => undefined,
   });
 }
