@@ -31,7 +31,9 @@ export function printError(
   if (terminal.json) {
     const problems = error instanceof WorkflowError ? { problems: error.problems } : {};
     const hide = (_: string, value: unknown) => (typeof value === "string" ? show(value) : value);
-    terminal.warn(JSON.stringify({ error: { code, message, hint, ...problems } }, hide));
+    // To a person, an option of a function is an option of the command.
+    const shown = code === "OPTION_INVALID" ? "USAGE" : code;
+    terminal.warn(JSON.stringify({ error: { code: shown, message, hint, ...problems } }, hide));
   } else {
     terminal.warn(show(error instanceof WorkflowError ? error.format(process.stderr.columns) : format(message, hint)));
   }

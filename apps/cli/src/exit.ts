@@ -7,6 +7,14 @@ export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, integrity: 4, i
 const SIGNAL_EXITS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** The exit code of every error. */
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    /** The command line itself is wrong. */
+    USAGE: object;
+    SECRETS_MASKED: object;
+  }
+}
+
 export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   NAME_INVALID: EXIT.invalid,
   VALUE_EMPTY: EXIT.invalid,
@@ -18,7 +26,6 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SECRET_NOT_DECLARED: EXIT.invalid,
   SECRETS_MISSING: EXIT.notFound,
   SECRETS_MASKED: EXIT.failed,
-  SECRET_EXPIRED: EXIT.failed,
   FIELD_NOT_FOUND: EXIT.notFound,
   VERSION_CONFLICT: EXIT.failed,
   VERSION_NOT_FOUND: EXIT.notFound,
@@ -41,6 +48,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   WORKFLOW_INVALID: EXIT.invalid,
   WORKFLOW_DISABLED: EXIT.failed,
   INPUT_INVALID: EXIT.invalid,
+  OPTION_INVALID: EXIT.usage,
   USAGE: EXIT.usage,
 };
 

@@ -1,7 +1,18 @@
 import type { Problem } from "@autokestra/engine";
+import { type AutokestraError, type ErrorCode, type ErrorDetails, quoteText } from "@autokestra/secrets-core";
+
+/** What follows from the data of an error and from what the library says. A method, so that those of all codes are of one type. */
+interface Writer<Code extends ErrorCode> {
+  write(details: Partial<ErrorDetails[Code]>, given: string | undefined): string | undefined;
+}
+
+/** What to do about an error. */
+type Hint<Code extends ErrorCode> = string | Writer<Code>["write"];
 
 /** A hint for every command, or one for each command that needs another. */
-type Hint = string | Readonly<Record<string, string>>;
+type Hints = {
+  readonly [Code in ErrorCode]?: Hint<Code> | { readonly [command: string]: Hint<Code> };
+};
 
 const NAME_KEY =
   "`--key-file FILE` or AUTOKESTRA_SECRET_KEY_FILE names the key file; `autokestra keys list` shows the keys that are here.";
@@ -9,7 +20,7 @@ const NAME_KEY =
 const RESUME = " Where a rotation was interrupted, run it again with the same --new-key-file.";
 
 /** What to do next, with the names of commands and options. Libraries do not know these. */
-const HINTS: Partial<Record<Problem["code"], Hint>> = {
+const HINTS: Hints = {
   KEY_WRONG: { "secrets rotate-key": NAME_KEY + RESUME, default: NAME_KEY },
   KEY_MISSING: {
     "secrets rotate-key": NAME_KEY + RESUME,
@@ -17,10 +28,24 @@ const HINTS: Partial<Record<Problem["code"], Hint>> = {
     default: NAME_KEY,
   },
   STORE_ROLLED_BACK: "`--key-file FILE` opens it on purpose.",
+  STORE_UNAVAILABLE: ({ reason, driver }) => {
+    if (reason === "no store yet") return "`autokestra secrets set NAME` stores one.";
+    if (reason === "another driver") return `\`autokestra secrets migrate --to ${driver}\` moves them.`;
+    return reason === "two stores" ? "`--storage-backend sqlite` or `file` says which." : undefined;
+  },
+  STORE_CORRUPT: ({ reason }) => {
+    if (reason === "store not found") return "`autokestra secrets restore-backup FILE` restores a backup.";
+    return reason === "secret damaged" ? "`autokestra secrets delete NAME --purge` removes it for good." : undefined;
+  },
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
   SECRETS_MISSING: "`autokestra secrets set NAME` stores one.",
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
+    default: "`autokestra secrets list` shows the names there are.",
+  },
+  SECRET_DELETED: ({ names = [] }) => {
+    const name = quoteText(names[0] ?? "NAME");
+    return `\`autokestra secrets restore ${name}\` restores it; \`autokestra secrets delete ${name} --purge\` removes it for good.`;
   },
   FIELD_NOT_FOUND: { "secrets edit": "`autokestra secrets describe NAME` shows the fields." },
   NAME_INVALID: { "secrets import": "`--rename` takes the proposed names." },
@@ -30,7 +55,10 @@ const HINTS: Partial<Record<Problem["code"], Hint>> = {
   },
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
-  USAGE: {
+  INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
+  RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
+  HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another place." : undefined),
+  OPTION_INVALID: {
     "secrets rotate-key":
       "`--new-key-file FILE` names the file of the new key; `--all-stores` rotates every store under the same key.",
     "secrets restore-backup": "`autokestra secrets backup FILE` makes a backup.",
@@ -47,12 +75,18 @@ export interface Invocation {
 
 /** What a person can do about an error: what the library says, and which command or option does it. */
 export function hintFor(
-  { code, hint }: Pick<Problem, "code" | "hint">,
+  { code, hint, details = {} }: Pick<Problem, "code" | "hint"> & Partial<Pick<AutokestraError, "details">>,
   { command, args }: Invocation,
 ): string | undefined {
-  const known = HINTS[code];
-  const own = typeof known === "object" ? (known[command] ?? known["default"]) : known;
   const isBlind = code === "SECRETS_MISSING" && args.includes("--no-env");
   const blind = isBlind ? "The environment was not looked at (--no-env)." : undefined;
-  return [hint, blind, own].filter((part) => part !== undefined).join(" ") || undefined;
+  const own = ownHint(code, command);
+  const text = typeof own === "function" ? own(details, hint) : own;
+  return [hint, blind, text].filter((part) => part !== undefined).join(" ") || undefined;
+}
+
+/** The hint of a code for a command. Its details are those of the code: whoever throws it says so. */
+function ownHint(code: Problem["code"], command: string): string | Writer<ErrorCode>["write"] | undefined {
+  const known = (HINTS as Readonly<Record<string, Hint<never> | Readonly<Record<string, Hint<never>>>>>)[code];
+  return typeof known === "object" ? (known[command] ?? known["default"]) : known;
 }

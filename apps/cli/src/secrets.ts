@@ -3,6 +3,7 @@ import { createMasterKeyProvider, openInstallation } from "@autokestra/secrets";
 import {
   AutokestraError,
   checkExpiry,
+  hasCode,
   quotePath,
   type SecretMetadata,
   type SecretName,
@@ -39,14 +40,14 @@ export async function withSecrets<T>(
 
 /** An error about a name that is not there, with what can be known here: a name that was probably meant, and the folder. */
 async function withPlace(error: AutokestraError, secrets: SecretService, folder: string): Promise<AutokestraError> {
-  const { code, message, names } = error;
-  if (code !== "SECRET_NOT_FOUND" && code !== "SECRETS_MISSING") return error;
+  if (!hasCode(error, "SECRET_NOT_FOUND", "SECRETS_MISSING")) return error;
+  const { code, message, details } = error;
   // What a source says of several names is in the hint.
-  const [name] = code === "SECRET_NOT_FOUND" ? names : [];
+  const [name] = code === "SECRET_NOT_FOUND" ? (details.names ?? []) : [];
   const nearest = name === undefined ? null : nearestName(name, await namesOf(secrets));
   const didYouMean = nearest === null ? undefined : `Did you mean '${nearest}'?`;
   const parts = [didYouMean, error.hint, `Looked in ${quotePath(folder)}.`].filter((part) => part !== undefined);
-  return new AutokestraError(code, message, { hint: parts.join(" "), names });
+  return new AutokestraError(code, message, { hint: parts.join(" "), details: { names: details.names ?? [] } });
 }
 
 async function namesOf(secrets: SecretService): Promise<readonly string[]> {

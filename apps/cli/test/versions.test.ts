@@ -87,7 +87,7 @@ describe("a deleted secret", () => {
     const refused = await box.ak(["secrets", "get", "A"]);
     expect(refused).toMatchObject({ code: 3, stdout: "" });
     expect(refused.stderr).toMatch(
-      /^error: Secret 'A' is deleted\nhint: `autokestra secrets restore A` brings it back until \S+Z; `secrets delete A --purge` removes it for good\.\n$/,
+      /^error: Secret 'A' is deleted\nhint: It can be restored until \S+Z\. `autokestra secrets restore A` restores it; `autokestra secrets delete A --purge` removes it for good\.\n$/,
     );
     expect(await box.ak(["secrets", "list"])).toMatchObject({
       stdout: "",

@@ -153,11 +153,7 @@ function movedOrRemoved(path: string): AutokestraError {
   return historyUnavailable(path, "it was moved or removed");
 }
 
-function historyUnavailable(
-  path: string,
-  reason: string,
-  hint = "`--runs-path FILE` gives another place.",
-): AutokestraError {
+function historyUnavailable(path: string, reason: string, hint?: string): AutokestraError {
   return new AutokestraError("HISTORY_UNAVAILABLE", `Run history ${quotePath(path)} cannot be used: ${reason}`, {
     hint,
   });

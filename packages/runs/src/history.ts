@@ -6,6 +6,13 @@ import type { RunEvent, RunSink } from "./events.ts";
 import { createRecorder, type RecorderContext } from "./recorder.ts";
 import { listRuns, type RunFilter, type RunSummary, readEvents } from "./records.ts";
 
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    HISTORY_UNAVAILABLE: object;
+    RUN_NOT_FOUND: object;
+  }
+}
+
 /** How long `list`, `events` and `close` wait while another program has the file locked, in milliseconds. */
 const LOCK_TIMEOUT = 5000;
 
@@ -111,7 +118,5 @@ function toAbsolute(path: string): string {
 
 /** `Run 'ID' not found` */
 function runNotFound(execution: string): AutokestraError {
-  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(execution)}' not found`, {
-    hint: "`autokestra runs list` shows the runs there are.",
-  });
+  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(execution)}' not found`);
 }

@@ -97,7 +97,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     async list(filter = {}) {
       const { limit, state = "active" } = filter;
       if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-        throw new AutokestraError("USAGE", "The limit of a list must be a whole number from 0 on");
+        throw new AutokestraError("OPTION_INVALID", "The limit of a list must be a whole number from 0 on");
       }
       return await store.list(state === "active" ? filter : { ...filter, deletedSince: reader.retentionStart() });
     },

@@ -1,48 +1,54 @@
+/** Names that are not there. */
+interface Names {
+  readonly names: readonly string[];
+}
+
+type None = Readonly<Record<never, never>>;
+
 /**
- * Every way autokestra can say no. The union is closed: a `switch` over it is checked by the compiler, and the command
- * line maps each code to one exit code.
+ * Every way autokestra can say no, with what is known of it as data: for applications that say what to do about it in their own words.
+ * A package adds the codes that it owns to this interface.
  */
-export type ErrorCode =
-  | "NAME_INVALID"
-  | "VALUE_EMPTY"
-  | "VALUE_INVALID"
-  | "REFERENCE_INVALID"
-  | "SECRET_NOT_FOUND"
-  | "SECRET_EXISTS"
-  | "SECRET_DELETED"
-  | "SECRET_NOT_DECLARED"
-  | "SECRETS_MISSING"
-  | "SECRETS_MASKED"
-  | "SECRET_EXPIRED"
-  | "FIELD_NOT_FOUND"
-  | "VERSION_CONFLICT"
-  | "VERSION_NOT_FOUND"
-  | "HEADER_CHANGED"
-  | "KEY_INVALID"
-  | "KEY_MISSING"
-  | "KEY_WRONG"
-  | "KEY_UNREADABLE"
-  | "KEY_UNAVAILABLE"
-  | "DATA_KEY_IN_USE"
-  | "INTEGRITY_FAILED"
-  | "STORE_UNAVAILABLE"
-  | "STORE_CORRUPT"
-  | "STORE_TOO_NEW"
-  | "STORE_ROLLED_BACK"
-  | "SOURCE_FAILED"
-  | "HISTORY_UNAVAILABLE"
-  | "RUN_NOT_FOUND"
-  | "WORKFLOW_NOT_FOUND"
-  | "WORKFLOW_INVALID"
-  | "WORKFLOW_DISABLED"
-  | "INPUT_INVALID"
-  | "USAGE";
+export interface ErrorDetails {
+  NAME_INVALID: None;
+  VALUE_EMPTY: None;
+  VALUE_INVALID: None;
+  /** An option of a function that is none of the possible ones. */
+  OPTION_INVALID: None;
+  REFERENCE_INVALID: None;
+  SECRET_NOT_FOUND: Names;
+  SECRET_EXISTS: None;
+  /** `until` is when it can no longer be restored, ISO 8601. */
+  SECRET_DELETED: Names & { readonly until: string };
+  SECRET_NOT_DECLARED: None;
+  SECRETS_MISSING: Names;
+  FIELD_NOT_FOUND: None;
+  VERSION_CONFLICT: None;
+  VERSION_NOT_FOUND: None;
+  HEADER_CHANGED: None;
+  KEY_INVALID: None;
+  KEY_MISSING: None;
+  KEY_WRONG: None;
+  KEY_UNREADABLE: None;
+  KEY_UNAVAILABLE: None;
+  DATA_KEY_IN_USE: None;
+  INTEGRITY_FAILED: None;
+  /** `driver` is the one that was asked for. */
+  STORE_UNAVAILABLE: { readonly reason?: "no store yet" | "another driver" | "two stores"; readonly driver?: string };
+  STORE_CORRUPT: { readonly reason?: "store not found" | "secret damaged" };
+  STORE_TOO_NEW: None;
+  STORE_ROLLED_BACK: None;
+  SOURCE_FAILED: None;
+}
+
+/** The codes of all packages that are imported. */
+export type ErrorCode = keyof ErrorDetails;
 
 export interface AutokestraErrorOptions {
-  /** What the reader can do about it, as one sentence or a command. */
+  /** What the reader can do about it, as one sentence. Libraries name no command and no option of a command. */
   readonly hint?: string | undefined;
-  /** The names that it is about, where it is about names that are not there. */
-  readonly names?: readonly string[] | undefined;
+  /** What is known of it as data: those of its code in {@link ErrorDetails}. Default: nothing. */
+  readonly details?: object | undefined;
 }
 
 /**
@@ -53,19 +59,26 @@ export class AutokestraError extends Error {
   override readonly name = "AutokestraError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  readonly names: readonly string[];
+  /** {@link hasCode} tells the type. */
+  readonly details: object;
 
   constructor(code: ErrorCode, message: string, options: AutokestraErrorOptions = {}) {
     super(message);
     this.code = code;
     this.hint = options.hint;
-    this.names = options.names ?? [];
+    this.details = options.details ?? {};
   }
 }
 
+/** An error of a code that is known. */
+export type ErrorOf<Code extends ErrorCode> = AutokestraError & {
+  readonly code: Code;
+  readonly details: Partial<ErrorDetails[Code]>;
+};
+
 /** True for an error of ours with one of these codes. */
-export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is AutokestraError {
-  return error instanceof AutokestraError && codes.includes(error.code);
+export function hasCode<Code extends ErrorCode>(error: unknown, ...codes: readonly Code[]): error is ErrorOf<Code> {
+  return error instanceof AutokestraError && codes.some((code) => code === error.code);
 }
 
 /** The code of an error of the file system or of a library, such as `ENOENT`; empty where it has none. */
@@ -85,8 +98,7 @@ export function quoteText(text: string): string {
 /** `Secret 'NAME' not found` */
 export function secretNotFound(name: string): AutokestraError {
   return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(name)}' not found`, {
-    hint: "`autokestra secrets list` shows the names there are.",
-    names: [name],
+    details: { names: [name] } satisfies ErrorDetails["SECRET_NOT_FOUND"],
   });
 }
 
@@ -97,7 +109,8 @@ export function secretNotFound(name: string): AutokestraError {
  */
 export function secretDeleted(name: string, until: string): AutokestraError {
   return new AutokestraError("SECRET_DELETED", `Secret '${quoteText(name)}' is deleted`, {
-    hint: `\`autokestra secrets restore ${quoteText(name)}\` brings it back until ${until}; \`secrets delete ${quoteText(name)} --purge\` removes it for good.`,
+    hint: `It can be restored until ${until}.`,
+    details: { names: [name], until } satisfies ErrorDetails["SECRET_DELETED"],
   });
 }
 
@@ -131,7 +144,7 @@ const SHOWN_HINTS = 6;
 export function secretsMissing(names: readonly string[], hints: readonly string[] = []): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
     hint: hints.slice(0, SHOWN_HINTS).join(" ") || undefined,
-    names,
+    details: { names } satisfies ErrorDetails["SECRETS_MISSING"],
   });
 }
 
@@ -152,9 +165,15 @@ export function integrityFailed(name: string): AutokestraError {
 }
 
 /** A store that cannot be reached: locked, no space, no permission, not private. */
-export function storeUnavailable(path: string, reason: string, hint?: string): AutokestraError {
-  return new AutokestraError("STORE_UNAVAILABLE", `Secret store ${quotePath(path)} cannot be used: ${reason}`, {
+export function storeUnavailable(
+  path: string,
+  problem: string,
+  hint?: string,
+  details?: ErrorDetails["STORE_UNAVAILABLE"],
+): AutokestraError {
+  return new AutokestraError("STORE_UNAVAILABLE", `Secret store ${quotePath(path)} cannot be used: ${problem}`, {
     hint,
+    details,
   });
 }
 
@@ -184,7 +203,8 @@ export function storeTooNew(path: string, layout: "format" | "schema", found: nu
 /** One secret whose record is not what a store writes. */
 export function secretCorrupt(path: string, name: string): AutokestraError {
   return new AutokestraError("STORE_CORRUPT", `Secret '${quoteText(name)}' is damaged in ${quotePath(path)}`, {
-    hint: "Restore the store from a backup, or remove the secret with `secrets delete NAME --purge` and set it again.",
+    hint: "Restore the store from a backup, or remove the secret for good and set it again.",
+    details: { reason: "secret damaged" } satisfies ErrorDetails["STORE_CORRUPT"],
   });
 }
 

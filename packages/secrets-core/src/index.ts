@@ -11,6 +11,8 @@ export {
   AutokestraError,
   type AutokestraErrorOptions,
   type ErrorCode,
+  type ErrorDetails,
+  type ErrorOf,
   errorCode,
   fieldNotFound,
   hasCode,

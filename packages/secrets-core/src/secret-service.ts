@@ -120,7 +120,7 @@ export interface SecretService {
    * Metadata of all secrets that pass the filter, without a key and so not yet authenticated. Deleted ones are listed only while
    * they can be restored.
    *
-   * @throws `USAGE`
+   * @throws `OPTION_INVALID`
    */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
   /**

@@ -203,7 +203,7 @@ describe("SecretService", () => {
   });
 
   it.each([-1, 1.5, Number.NaN])("lists no page of %d", async (limit) => {
-    await expect(createService().list({ limit })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(createService().list({ limit })).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
   it("updates only the version that the caller knows, and says which one there is", async () => {
@@ -475,7 +475,7 @@ describe("SecretService", () => {
       const { service } = await withDeleted();
       const error = await attempt(service).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: "SECRET_DELETED", message: "Secret 'KEY' is deleted" });
-      expect(error).toHaveProperty("hint", expect.stringContaining("brings it back until 2026-01-31T00:00:00.00"));
+      expect(error).toHaveProperty("hint", expect.stringContaining("can be restored until 2026-01-31T00:00:00.00"));
       expect(await service.find("KEY")).toBe(null);
     });
 

@@ -53,7 +53,7 @@ function fingerprintIn(header: string): string | null {
 /** A name that something else of this installation has, or will have, is none for a backup. */
 function checkTarget(path: string, folder: string, keyFile: string | null): void {
   if (dirname(path) !== folder && (keyFile === null || path !== resolve(keyFile))) return;
-  throw new AutokestraError("USAGE", `A backup cannot be written to ${quotePath(path)}`, {
+  throw new AutokestraError("OPTION_INVALID", `A backup cannot be written to ${quotePath(path)}`, {
     hint: "Give it a place outside of the secrets folder, better on another disk.",
   });
 }
@@ -64,7 +64,7 @@ const MAX_SIZE = 1024 * 1024 * 1024;
 export const BACKUP_HINT =
   "Nothing was changed. A backup is a copy that was made of a store, and needs the master key of its time.";
 
-/** Reads a file that may be a backup. @throws AutokestraError `STORE_CORRUPT`, `USAGE` where there is none */
+/** Reads a file that may be a backup. @throws AutokestraError `STORE_CORRUPT`, `OPTION_INVALID` where there is none */
 export function readBackup(path: string): Buffer {
   const refuse = (problem: string) => backupUnusable(path, problem);
   try {
@@ -80,7 +80,7 @@ export function readBackup(path: string): Buffer {
     const reason = systemReason(error);
     throw reason === null ? error : backupUnusable(path, `cannot be read: ${reason} (${errorCode(error)})`);
   }
-  throw new AutokestraError("USAGE", `There is no file ${quotePath(path)}`);
+  throw new AutokestraError("OPTION_INVALID", `There is no file ${quotePath(path)}`);
 }
 
 /** Which kind of store the bytes are of. */

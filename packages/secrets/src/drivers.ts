@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createPrivateFile, replacePrivateFile, systemReason, withOpenFile } from "@autokestra/private-files";
 import {
   AutokestraError,
+  type ErrorDetails,
   errorCode,
   quotePath,
   type SecretStoreFile,
@@ -15,10 +16,12 @@ export type Backend = "sqlite" | "file";
 /** The file of each, in the folder of the installation. */
 export const STORE_FILES: Readonly<Record<Backend, string>> = { sqlite: "secrets.db", file: "secrets.json" };
 
-/** @throws AutokestraError `USAGE` */
+/** @throws AutokestraError `OPTION_INVALID` */
 export function parseBackend(text: string): Backend {
   if (text === "sqlite" || text === "file") return text;
-  throw new AutokestraError("USAGE", "There is no such storage backend", { hint: "Use auto, sqlite or file." });
+  throw new AutokestraError("OPTION_INVALID", "There is no such storage backend", {
+    hint: "Use auto, sqlite or file.",
+  });
 }
 
 /** The one that is not this one. */
@@ -80,13 +83,14 @@ export function existingBackend(folder: string, asked: Backend | "auto"): Backen
   if (!isThere(folder, stored)) {
     const message = `The secrets in ${quotePath(folder)} are gone: there is no ${STORE_FILES[stored]}`;
     throw new AutokestraError("STORE_CORRUPT", message, {
-      hint: "`autokestra secrets restore-backup FILE` puts a backup in its place. To begin anew, remove the file `backend` there.",
+      hint: "Put a backup in its place. To begin anew, remove the file `backend` there.",
+      details: { reason: "store not found" } satisfies ErrorDetails["STORE_CORRUPT"],
     });
   }
   if (record !== null || !isThere(folder, otherBackend(stored))) return stored;
   if (asked !== "auto") return asked;
-  const hint = "Say which one with --storage-backend sqlite or file, or move the other one away.";
-  throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint);
+  const hint = "Say which one it is, or move the other one away.";
+  throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint, { reason: "two stores" });
 }
 
 /** Whether the file of a store has its name. A WAL without its database is what is left of one. */

@@ -52,7 +52,7 @@ export interface Installation {
  * Opens the secrets of a place: picks the store and the key. The key is looked for when it is first needed, and made then if there
  * are no secrets yet. Close its `secrets`, which closes all.
  *
- * @throws AutokestraError `STORE_*`, `USAGE` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
+ * @throws AutokestraError `STORE_*`, `OPTION_INVALID` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
  * secrets folder
  */
 export async function openInstallation(options: SecretsOptions = {}): Promise<Installation> {
@@ -116,7 +116,7 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, folder: 
 function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
   if (text === "") return KEPT_VERSIONS;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new AutokestraError("USAGE", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
+  throw new AutokestraError("OPTION_INVALID", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
     hint: "It says how many versions of each secret are kept; without it 10.",
   });
 }

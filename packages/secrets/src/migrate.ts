@@ -19,7 +19,7 @@ export interface MigrationReport extends StoreCount {
  * kept under another name. No other process may have it open.
  *
  * @param to `sqlite` or `file`
- * @throws AutokestraError `USAGE`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
+ * @throws AutokestraError `OPTION_INVALID`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
  */
 export async function migrateStore(options: SecretsOptions, to: string): Promise<MigrationReport> {
   const next = parseBackend(to);

@@ -60,7 +60,7 @@ export interface FoundStore {
  * Opens the store of an installation. A store that was there and cannot be opened is an error: never an empty store, and never
  * a second one beside it. The folder remembers which one it has.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, `USAGE`
+ * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, `OPTION_INVALID`
  */
 export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
   const { create = true } = options;
@@ -88,7 +88,7 @@ export async function findStore(options: StoreOptions, kind: "asked" | "any" = "
   if (backend === null) return null;
   if (kind === "asked" && asked !== "auto" && asked !== backend) {
     const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
-    throw storeUnavailable(folder, problem, `\`autokestra secrets migrate --to ${asked}\` moves them.`);
+    throw storeUnavailable(folder, problem, undefined, { reason: "another driver", driver: asked });
   }
   try {
     return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
@@ -99,7 +99,7 @@ export async function findStore(options: StoreOptions, kind: "asked" | "any" = "
   }
 }
 
-/** The backend that a person wants. @throws AutokestraError `USAGE` */
+/** The backend that a person wants. @throws AutokestraError `OPTION_INVALID` */
 export function askedBackend({ env = process.env, backend }: StoreOptions): Backend | "auto" {
   const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
   return asked === "auto" ? asked : parseBackend(asked);
@@ -217,9 +217,5 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
 
 /** The error where a store is needed that was made before. */
 export function noStoreYet(folder: string): AutokestraError {
-  return storeUnavailable(
-    folder,
-    "there is none yet",
-    "It is made with the first secret: `autokestra secrets set NAME`.",
-  );
+  return storeUnavailable(folder, "there is none yet", "It is made with the first secret.", { reason: "no store yet" });
 }

@@ -53,7 +53,7 @@ export interface RotateReport {
  * kept beside the file it was in, under its fingerprint. With `dataKey` every version of every secret is sealed anew too, in
  * batches, while others read and write. Killed at any moment it loses nothing; running it again finishes it.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where there is no store; `USAGE` where the key in use is no file and none is named, where
+ * @throws AutokestraError `STORE_UNAVAILABLE` where there is no store; `OPTION_INVALID` where the key in use is no file and none is named, where
  * other stores need the file that would be replaced, or where the new key is the one in use; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
  */
 export async function rotateKeys(options: SecretsOptions, rotation: RotateOptions = {}): Promise<RotateReport> {
@@ -271,20 +271,24 @@ async function rotateOthers(
 }
 
 function noKeyFile(source: string): AutokestraError {
-  return new AutokestraError("USAGE", `The master key comes from ${source}, which cannot be replaced from here`, {
-    hint: "Say which file the new key goes to.",
-  });
+  return new AutokestraError(
+    "OPTION_INVALID",
+    `The master key comes from ${source}, which cannot be replaced from here`,
+    {
+      hint: "Say which file the new key goes to.",
+    },
+  );
 }
 
 function alreadyInUse(keyFile: string): AutokestraError {
-  return new AutokestraError("USAGE", `The key file ${keyFile} holds the key that is in use`, {
+  return new AutokestraError("OPTION_INVALID", `The key file ${keyFile} holds the key that is in use`, {
     hint: "Name a file with another key, or one that is not there yet.",
   });
 }
 
 function neededByOthers(keyFile: string, folders: readonly string[]): AutokestraError {
   const list = folders.map(quotePath).join(", ");
-  return new AutokestraError("USAGE", `The key file ${keyFile} is also the key of the secrets in ${list}`, {
+  return new AutokestraError("OPTION_INVALID", `The key file ${keyFile} is also the key of the secrets in ${list}`, {
     hint: "Rotate all of these stores together, or say which other file the new key of this one goes to.",
   });
 }

@@ -116,7 +116,7 @@ describe("openSecrets", () => {
   });
 
   it.each(["postgres", "Sqlite", "x"])("has no backend %s", async (backend) => {
-    await expect(openSecrets({ ...options, backend })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(openSecrets({ ...options, backend })).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
   it.each<[string, () => Promise<void>]>([

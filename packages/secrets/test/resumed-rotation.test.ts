@@ -136,11 +136,11 @@ describe("K15, K17: naming the key in use as the new one", () => {
     const copy = join(root, "copy.key");
     await copyFile(defaultKey(), copy);
     for (const newKeyFile of [defaultKey(), copy]) {
-      await expect(rotateKeys(place(), { newKeyFile })).rejects.toMatchObject({ code: "USAGE" });
+      await expect(rotateKeys(place(), { newKeyFile })).rejects.toMatchObject({ code: "OPTION_INVALID" });
     }
     const { before } = await rotateKeys(place());
     for (const newKeyFile of [`${defaultKey()}.${before}`, copy]) {
-      await expect(rotateKeys(two, { newKeyFile })).rejects.toMatchObject({ code: "USAGE" });
+      await expect(rotateKeys(two, { newKeyFile })).rejects.toMatchObject({ code: "OPTION_INVALID" });
     }
   });
 
@@ -148,7 +148,9 @@ describe("K15, K17: naming the key in use as the new one", () => {
     await fill(place());
     await rotateKeys(place());
     await copyFile(defaultKey(), join(root, "copy.key"));
-    await expect(rotateKeys(place(), { newKeyFile: join(root, "copy.key") })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(rotateKeys(place(), { newKeyFile: join(root, "copy.key") })).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+    });
   });
 
   it("does not make a key good that was given and was never the one of the store", async () => {

@@ -164,7 +164,7 @@ describe("rotateKeys", () => {
       async ({ secrets }) => await secrets.set({ name: "S0", type: "apiKey", fields: { value: "v-0" } }),
       place,
     );
-    await expect(rotateKeys(place)).rejects.toMatchObject({ code: "USAGE" });
+    await expect(rotateKeys(place)).rejects.toMatchObject({ code: "OPTION_INVALID" });
     const newKeyFile = join(root, "new.key");
     await rotateKeys(place, { newKeyFile });
     await expect(readAll(place)).rejects.toMatchObject({ code: "KEY_WRONG" });
@@ -180,9 +180,9 @@ describe("rotateKeys", () => {
   });
 
   it.each<[string, () => Promise<string>, string]>([
-    ["the key in use", async () => options.keyFile, "USAGE"],
-    ["a copy of it", async () => await copyOfKey(copyFile), "USAGE"],
-    ["a hard link to it", async () => await copyOfKey(link), "USAGE"],
+    ["the key in use", async () => options.keyFile, "OPTION_INVALID"],
+    ["a copy of it", async () => await copyOfKey(copyFile), "OPTION_INVALID"],
+    ["a hard link to it", async () => await copyOfKey(link), "OPTION_INVALID"],
     ["a link to it", async () => await copyOfKey(symlink), "KEY_UNREADABLE"],
     ["a file in the secrets folder", async () => join(root, "secrets", "new.key"), "KEY_UNREADABLE"],
     ["a file in a folder where everybody writes", async () => join(await openFolder(), "new.key"), "KEY_UNREADABLE"],
@@ -233,7 +233,7 @@ describe("rotateKeys", () => {
     it("K33: does not replace a given file that they need, and names them", async () => {
       const before = await readFile(options.keyFile, "utf8");
       await expect(rotateKeys(options)).rejects.toMatchObject({
-        code: "USAGE",
+        code: "OPTION_INVALID",
         message: expect.stringContaining(JSON.stringify(join(root, "other"))),
       });
       expect(await readFile(options.keyFile, "utf8")).toBe(before);
@@ -247,7 +247,7 @@ describe("rotateKeys", () => {
       expect(report.otherStores).toEqual([join(root, "other")]);
       expect(await readAll()).toHaveLength(2);
       expect(await readAll(other())).toEqual(["of another"]);
-      await expect(rotateKeys(options)).rejects.toMatchObject({ code: "USAGE" });
+      await expect(rotateKeys(options)).rejects.toMatchObject({ code: "OPTION_INVALID" });
     });
 
     it("K4: locks none of them out where the default key is replaced", async () => {

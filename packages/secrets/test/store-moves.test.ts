@@ -198,10 +198,10 @@ describe.each(backends)("a store of kind %s", (from, to) => {
   it("is not backed up over what belongs to the installation", async () => {
     await fill({ backend: from });
     for (const name of ["secrets.db", "secrets.db-journal", "secrets.json", "backend", "x"]) {
-      await expect(backUpStore(options, join(folder, name))).rejects.toMatchObject({ code: "USAGE" });
+      await expect(backUpStore(options, join(folder, name))).rejects.toMatchObject({ code: "OPTION_INVALID" });
     }
     const keyFile = join(root, "home", ".autokestra", "secret.key");
-    await expect(backUpStore(options, keyFile)).rejects.toMatchObject({ code: "USAGE" });
+    await expect(backUpStore(options, keyFile)).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
   it("does not come back as it once was where a migration was killed and the store is lost later", async () => {
@@ -222,7 +222,7 @@ describe.each(backends)("a store of kind %s", (from, to) => {
     await expect(restoreBackup({ ...options, keyFile }, file)).rejects.toMatchObject({ code: "KEY_WRONG" });
     await writeFile(file, "nonsense");
     await expect(restoreBackup(options, file)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
-    await expect(restoreBackup(options, join(root, "none"))).rejects.toMatchObject({ code: "USAGE" });
+    await expect(restoreBackup(options, join(root, "none"))).rejects.toMatchObject({ code: "OPTION_INVALID" });
     expect(await everything()).toEqual(before);
     expect((await readdir(folder)).filter((name) => /draft|backup/.test(name))).toEqual([]);
   });
@@ -293,7 +293,7 @@ describe("a folder of secrets", () => {
   it("refuses to move or copy what is not there", async () => {
     await expect(migrateStore(options, "file")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await expect(backUpStore(options, join(root, "copy"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
-    await expect(migrateStore(options, "postgres")).rejects.toMatchObject({ code: "USAGE" });
+    await expect(migrateStore(options, "postgres")).rejects.toMatchObject({ code: "OPTION_INVALID" });
     await fill();
     expect(await migrateStore(options, "sqlite")).toMatchObject({ kept: null, secrets: 0 });
   });

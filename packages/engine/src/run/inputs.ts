@@ -1,5 +1,5 @@
 import { keepsValue, parseJson } from "@autokestra/secrets/internal";
-import { AutokestraError, parseSecretName, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorDetails, parseSecretName, quoteText } from "@autokestra/secrets-core";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
 import { didYouMean } from "../nearest-name.ts";
@@ -86,7 +86,7 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
           `Name a file with its value in the variable ${variableName(name)}_FILE.`,
         );
       }
-      throw invalid(`Input '${name}' is missing`, `Give it with --input ${name}=VALUE, or give it a default.`);
+      throw invalid(`Input '${name}' is missing`, "Give it a value, or a default in the workflow.", { missing: name });
     }),
   );
 }
@@ -147,6 +147,6 @@ function toNumbers(name: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNumbers(name, item)]));
 }
 
-function invalid(message: string, hint?: string): AutokestraError {
-  return new AutokestraError("INPUT_INVALID", message, { hint });
+function invalid(message: string, hint?: string, details?: ErrorDetails["INPUT_INVALID"]): AutokestraError {
+  return new AutokestraError("INPUT_INVALID", message, { hint, details });
 }

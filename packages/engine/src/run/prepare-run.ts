@@ -82,7 +82,7 @@ export function findExpired(scope: SecretScope): Problem[] {
 /**
  * All actions of these plugins, by type. The same plugin twice counts once.
  *
- * @throws AutokestraError `USAGE` where two plugins have one name, or one action: the later would win unnoticed
+ * @throws AutokestraError `OPTION_INVALID` where two plugins have one name, or one action: the later would win unnoticed
  */
 export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<string, Action> {
   const distinct = new Set(plugins);
@@ -106,7 +106,7 @@ export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<strin
 }
 
 function conflict(message: string, one: Plugin, other: Plugin): AutokestraError {
-  return new AutokestraError("USAGE", `${message}: ${describe(one)} and ${describe(other)}`, {
+  return new AutokestraError("OPTION_INVALID", `${message}: ${describe(one)} and ${describe(other)}`, {
     hint: "Give one of them another name, or leave it out.",
   });
 }

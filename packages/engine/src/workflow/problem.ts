@@ -1,11 +1,22 @@
 import { AutokestraError, type ErrorCode, holdsToken } from "@autokestra/secrets-core";
 import measure from "fast-string-truncated-width";
 
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    WORKFLOW_NOT_FOUND: object;
+    WORKFLOW_INVALID: object;
+    WORKFLOW_DISABLED: object;
+    /** `missing` is the name of an input that has no value. */
+    INPUT_INVALID: { readonly missing?: string };
+  }
+}
+
 /** `error`: a run would refuse it. `warning`: it runs, and should be mended. `note`: it cannot be known before a run. */
 export type Severity = "error" | "warning" | "note";
 
 /** What only a check finds; a run goes on. */
 export type FindingCode =
+  | "SECRET_EXPIRED"
   | "UNUSED_DECLARATION"
   | "SECRET_EXPIRES_SOON"
   | "FOREIGN_REFERENCE"

@@ -224,9 +224,9 @@ describe("KP10: two plugins", () => {
       "The action 'core/http.get' is in two plugins: core/http (core/http.request, core/http.get) and evil/http (core/http.get)",
     ],
   ])("%s are an error that names both", async (_, plugins, message) => {
-    await expect(check(text, plugins)).rejects.toMatchObject({ code: "USAGE", message });
+    await expect(check(text, plugins)).rejects.toMatchObject({ code: "OPTION_INVALID", message });
     const run = runWorkflow(parseWorkflow(text, "w.yaml"), { sources: [], sink: () => undefined, plugins });
-    await expect(run).rejects.toMatchObject({ code: "USAGE", message });
+    await expect(run).rejects.toMatchObject({ code: "OPTION_INVALID", message });
   });
 
   it("that are the same count once", async () => {

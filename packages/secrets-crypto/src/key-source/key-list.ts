@@ -124,7 +124,7 @@ function useOf(wanted: string, stores: readonly KnownStore[], backups: readonly 
 /**
  * Writes one key to a file of its own, as 64 hex characters.
  *
- * @throws AutokestraError `KEY_MISSING` where there is no such key here, `USAGE` where the file is there already or the key is a
+ * @throws AutokestraError `KEY_MISSING` where there is no such key here, `OPTION_INVALID` where the file is there already or the key is a
  * passphrase, `KEY_UNREADABLE`, `KEY_UNAVAILABLE`
  */
 export async function exportKey(options: MasterKeyOptions, fingerprint: string, target: string): Promise<void> {
@@ -132,11 +132,11 @@ export async function exportKey(options: MasterKeyOptions, fingerprint: string, 
   if (found === undefined) throw new AutokestraError("KEY_MISSING", `There is no key ${fingerprint} here`);
   const bytes = await found.key.bytes(null);
   if (bytes === null)
-    throw new AutokestraError("USAGE", `The key ${fingerprint} is a passphrase: there is no key to export`);
+    throw new AutokestraError("OPTION_INVALID", `The key ${fingerprint} is a passphrase: there is no key to export`);
   const isCreated = createKeyFile(target, bytes);
   bytes.fill(0);
   if (!isCreated)
-    throw new AutokestraError("USAGE", `There is something of the name ${target} already`, {
+    throw new AutokestraError("OPTION_INVALID", `There is something of the name ${target} already`, {
       hint: "Name a new file.",
     });
 }
@@ -152,14 +152,14 @@ export interface ImportedKey {
 /**
  * Copies the key in a file into the key folder, beside the default key, where it is found by the stores that need it.
  *
- * @throws AutokestraError `USAGE` where there is no such file or no key folder, `KEY_INVALID` for a passphrase, `KEY_UNREADABLE`,
+ * @throws AutokestraError `OPTION_INVALID` where there is no such file or no key folder, `KEY_INVALID` for a passphrase, `KEY_UNREADABLE`,
  * `KEY_UNAVAILABLE`
  */
 export async function importKey(options: MasterKeyOptions, file: string): Promise<ImportedKey> {
   const keyFolder = keyFolderOf(options);
-  if (keyFolder === null) throw new AutokestraError("USAGE", "There is no key folder");
+  if (keyFolder === null) throw new AutokestraError("OPTION_INVALID", "There is no key folder");
   const key = readMasterKey(file, keyFolder, options);
-  if (key === null) throw new AutokestraError("USAGE", `There is no file ${file}`);
+  if (key === null) throw new AutokestraError("OPTION_INVALID", `There is no file ${file}`);
   const bytes = await key.bytes(null);
   if (bytes === null)
     throw new AutokestraError("KEY_INVALID", `The key file ${file} holds a passphrase and not a key of 32 bytes`);

@@ -122,7 +122,7 @@ describe("exportKey", () => {
 
   it.each([
     ["an unknown key", () => THIRD, "new", "KEY_MISSING"],
-    ["a file that is there", () => FINGERPRINT, ".autokestra/secret.key", "USAGE"],
+    ["a file that is there", () => FINGERPRINT, ".autokestra/secret.key", "OPTION_INVALID"],
     ["a folder that everybody can write to", () => FINGERPRINT, "open/new", "KEY_UNREADABLE"],
   ])("refuses %s, and changes nothing", async (_, fingerprint, target, code) => {
     mkdirSync(join(root, "open"));
@@ -157,7 +157,7 @@ describe("importKey", () => {
   });
 
   it.each([
-    ["no file", () => join(root, "none"), "USAGE"],
+    ["no file", () => join(root, "none"), "OPTION_INVALID"],
     ["a passphrase", () => writeKey(join(root, "words"), PASSPHRASE), "KEY_INVALID"],
     ["no key", () => writeKey(join(root, "short"), "short"), "KEY_INVALID"],
     ["a file that others can read", () => writeKey(join(root, "open"), HEX[1], 0o644), "KEY_UNREADABLE"],
@@ -168,6 +168,6 @@ describe("importKey", () => {
       message: expect.not.stringContaining(PASSPHRASE),
     });
     expect(stateOf(keyFolder)).toEqual(before);
-    await expect(importKey({ env: {}, keyFolder: null }, file())).rejects.toMatchObject({ code: "USAGE" });
+    await expect(importKey({ env: {}, keyFolder: null }, file())).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 });

@@ -25,7 +25,7 @@ export interface FernetDatabasePaths {
  * understand is left out. Fernet does not bind a value to its name: values that somebody has swapped in the file come swapped.
  *
  * @returns an entry for each row, in the order of the ids; one that cannot be read says why
- * @throws AutokestraError `USAGE`, `KEY_INVALID`, `VALUE_INVALID`, `SOURCE_FAILED`, `STORE_UNAVAILABLE`
+ * @throws AutokestraError `OPTION_INVALID`, `KEY_INVALID`, `VALUE_INVALID`, `SOURCE_FAILED`, `STORE_UNAVAILABLE`
  */
 export async function readFernetDatabase(paths: FernetDatabasePaths): Promise<ImportEntry[]> {
   const lines = (await readTextFile(paths.keyFile)).split("\n").map((line) => line.trim());
@@ -99,7 +99,7 @@ const COLUMNS = ["id", "name", "description", "encrypted_value", "created_at", "
  * is written to it, and the program that it belongs to may be running; SQLite leaves an empty `-wal` and a `-shm` beside a file in
  * WAL mode.
  *
- * @throws AutokestraError `USAGE` (no such file), `VALUE_INVALID` (another layout, damaged, over 16 MiB), `SOURCE_FAILED` with
+ * @throws AutokestraError `OPTION_INVALID` (no such file), `VALUE_INVALID` (another layout, damaged, over 16 MiB), `SOURCE_FAILED` with
  * SQLite's code, `STORE_UNAVAILABLE` where better-sqlite3 does not load
  */
 async function readFernetRows(path: string): Promise<FernetRow[]> {
@@ -128,7 +128,7 @@ async function checkIsFile(path: string): Promise<void> {
   const info = await stat(path).catch((error: unknown) => {
     throw fileUnreadable(path, error);
   });
-  if (!info.isFile()) throw new AutokestraError("USAGE", `${quotePath(path)} is not a file`);
+  if (!info.isFile()) throw new AutokestraError("OPTION_INVALID", `${quotePath(path)} is not a file`);
 }
 
 function checkDatabase(database: InstanceType<SqliteLibrary>, path: string): void {

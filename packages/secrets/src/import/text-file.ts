@@ -5,7 +5,7 @@ import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core"
 /**
  * Reads a file of text, as {@link readSourceText} does.
  *
- * @throws AutokestraError `USAGE` where it cannot be read; `VALUE_INVALID`
+ * @throws AutokestraError `OPTION_INVALID` where it cannot be read; `VALUE_INVALID`
  */
 export async function readTextFile(path: string): Promise<string> {
   try {
@@ -29,7 +29,7 @@ export async function readSourceText(bytes: AsyncIterable<Uint8Array>, source: s
 /** The error for a file that cannot be opened or read, whatever its content. */
 export function fileUnreadable(path: string, error: unknown): AutokestraError {
   const code = errorCode(error) || "unknown error";
-  return new AutokestraError("USAGE", `The file ${quotePath(path)} cannot be read (${code})`);
+  return new AutokestraError("OPTION_INVALID", `The file ${quotePath(path)} cannot be read (${code})`);
 }
 
 function decode(bytes: Buffer, source: string): string {

@@ -194,12 +194,12 @@ describe("readFernetDatabase", () => {
 
   it("makes nothing where there is no file, and reads no folder", async () => {
     await expect(read()).rejects.toMatchObject({
-      code: "USAGE",
+      code: "OPTION_INVALID",
       message: `The file "${database}" cannot be read (ENOENT)`,
     });
     expect(await readdir(folder)).toEqual(["old.key"]);
     await mkdir(database);
-    await expect(read()).rejects.toMatchObject({ code: "USAGE", message: `"${database}" is not a file` });
+    await expect(read()).rejects.toMatchObject({ code: "OPTION_INVALID", message: `"${database}" is not a file` });
   });
 
   it.each([

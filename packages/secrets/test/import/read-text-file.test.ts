@@ -60,11 +60,11 @@ describe("readTextFile", () => {
 
   it("says why it cannot read", async () => {
     await expect(readTextFile(file)).rejects.toMatchObject({
-      code: "USAGE",
+      code: "OPTION_INVALID",
       message: `The file "${file}" cannot be read (ENOENT)`,
     });
     await expect(readTextFile(folder)).rejects.toMatchObject({
-      code: "USAGE",
+      code: "OPTION_INVALID",
       message: `The file "${folder}" cannot be read (EISDIR)`,
     });
   });
