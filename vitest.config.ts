@@ -1,6 +1,17 @@
 import { defineConfig } from "vitest/config";
+import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
 
 const conditions = ["@autokestra/source", "node", "import", "default"];
+
+/** Everything that keeps something in SQLite, once more on `node:sqlite`: where Node.js has one that is used. */
+const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map((name) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: ["packages/{sqlite,secrets-store-sqlite,runs,secrets}/test/**/*.test.ts"],
+    setupFiles: ["packages/sqlite/test/use-built-in.ts"],
+  },
+}));
 
 export default defineConfig({
   resolve: { conditions },
@@ -13,6 +24,7 @@ export default defineConfig({
     // Only what hangs ends here: a busy machine may take its time.
     testTimeout: 120_000,
     projects: [
+      ...builtInSqlite,
       {
         extends: true,
         test: { name: "packages", include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"] },

@@ -7,9 +7,7 @@ import { nameOf, PLAINTEXT } from "./installation.mjs";
 /** @typedef {Record<"id" | "name" | "type" | "tags" | "created_at" | "updated_at", string> & Record<"description" | "expires_at" | "deleted_at" | "policy", string | null> & Record<"version" | "revision", number> & { imported_id: number | null }} Row */
 
 /** @type {typeof import("better-sqlite3")} */
-export const Database = createRequire(new URL("../../packages/secrets-store-sqlite/package.json", import.meta.url))(
-  "better-sqlite3",
-);
+export const Database = createRequire(new URL("../../packages/sqlite/package.json", import.meta.url))("better-sqlite3");
 
 const ID = crypto.randomUUID();
 const TIME = "2026-01-02T03:04:05.678Z";

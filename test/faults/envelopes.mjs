@@ -42,7 +42,7 @@ function damageFile(folder, damage) {
 
 /** @param {string} folder @param {Partial<Envelope>} damage */
 function damageDatabase(folder, damage) {
-  const Database = createRequire(resolve("packages/secrets-store-sqlite/package.json"))("better-sqlite3");
+  const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
   const database = new Database(join(placeOf(folder), "secrets.db"));
   for (const [key, value] of Object.entries(damage)) {
     const column = key === "keyId" ? "key_id" : key;

@@ -90,7 +90,7 @@ function openHistoryDatabase(library: SqliteLibrary, path: string, create: boole
   for (const file of [path, `${path}-wal`, `${path}-shm`]) restrictFile(path, file);
   sweepDrafts(path);
   // Timeout 0: SQLite's own waiting would block the event loop.
-  const database = new library(path, { fileMustExist: true, timeout: 0 });
+  const database = library.open(path, { mode: "rw" });
   try {
     // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
     database.pragma("synchronous = NORMAL");
@@ -126,9 +126,9 @@ function checkFile(library: SqliteLibrary, path: string): void {
   const { uid } = regularFile(path, path) ?? {};
   if (uid !== undefined && uid !== process.geteuid?.()) throw historyUnavailable(path, "it belongs to another user");
   // Read-only: another connection would bring the WAL of another program into its database.
-  const database = new library(path, { fileMustExist: true, readonly: true, timeout: 0 });
+  const database = library.open(path, { mode: "ro" });
   try {
-    const applicationId = database.pragma("application_id", { simple: true });
+    const applicationId = database.pragma("application_id");
     const version = readVersion(database);
     if (applicationId !== APPLICATION_ID || version < 1) throw historyUnavailable(path, "it is not a run history");
     if (version > SCHEMA_VERSION) throw historyUnavailable(path, "a newer version of autokestra has written it");

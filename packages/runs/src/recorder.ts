@@ -105,7 +105,7 @@ function createRunWriter(database: Database, first: RunEvent): RunWriter {
   const finish = database.prepare(FINISH);
   let written = 0;
 
-  const write = database.transaction((batch: readonly BufferedEvent[]) => {
+  function write(batch: readonly BufferedEvent[]): void {
     if (written === 0) {
       const { pid, startTime, host, bootId } = thisProcess();
       begin.run(runId, workflowOf(first), first.time, pid, startTime, host, bootId);
@@ -115,10 +115,10 @@ function createRunWriter(database: Database, first: RunEvent): RunWriter {
       add.run(runId, written + index, json);
       if (finished !== null) finish.run(...finishedColumns(finished), runId);
     }
-  });
+  }
 
   return (batch) => {
-    write.immediate(batch);
+    database.immediate(() => write(batch));
     written += batch.length;
   };
 }

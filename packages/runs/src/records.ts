@@ -54,7 +54,7 @@ const OLD_RUNS = `SELECT number, status, ${PROCESS} FROM run_records ORDER BY nu
 export function listRuns(database: Database, filter: RunFilter): readonly RunSummary[] {
   const { workflow = null, status = null, limit = 50 } = filter;
   const stored = status === null || isFinished(status) ? status : "running";
-  const select = database.transaction(() => {
+  return database.transaction(() => {
     const { runs } = readableTables(database);
     const where = "(@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)";
     const found: RunSummary[] = [];
@@ -67,16 +67,15 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
     }
     return found;
   });
-  return select();
 }
 
 /** All events of a run, in their order; empty where there is no such run. */
 export function readEvents(database: Database, runId: string): readonly RunEvent[] {
-  const select = database.transaction(() => {
-    const { events } = readableTables(database);
-    return database.prepare(`SELECT event FROM ${events} WHERE run_id = ? ORDER BY position`).pluck().all(runId);
+  const events = database.transaction(() => {
+    const { events: table } = readableTables(database);
+    return database.prepare(`SELECT event FROM ${table} WHERE run_id = ? ORDER BY position`).pluck().all(runId);
   });
-  return select().map(parseEvent);
+  return events.map(parseEvent);
 }
 
 /** Removes old runs, but never a running one. To be called in the transaction that adds a run. */

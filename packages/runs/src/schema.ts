@@ -61,10 +61,9 @@ export function createSchema(database: Database): void {
 /** Upgrades a run history of version 1. Many processes may do this at once: the first one upgrades, the others find it done. */
 export function upgradeSchema(database: Database): void {
   if (readVersion(database) === SCHEMA_VERSION) return;
-  const upgrade = database.transaction(() => {
+  database.immediate(() => {
     if (readVersion(database) === 1) database.exec(UPGRADE);
   });
-  upgrade.immediate();
 }
 
 /**
@@ -78,5 +77,5 @@ export function readableTables(database: Database): { readonly runs: string; rea
 }
 
 export function readVersion(database: Database): number {
-  return Number(database.pragma("user_version", { simple: true }));
+  return Number(database.pragma("user_version"));
 }

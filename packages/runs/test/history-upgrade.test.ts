@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunEvent, type RunHistory } from "../src/index.ts";
 import { finished, id, logged, numberOf, started } from "./run-events.ts";
 
@@ -66,7 +67,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "runs-"));
   path = join(folder, "runs.db");
   writeFileSync(path, "", { mode: 0o600 });
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.pragma("journal_mode = WAL");
   database.exec(VERSION_1);
   for (const [run, events] of EVENTS.entries()) addRun(database, run, events);
@@ -78,7 +79,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function addRun(database: Database.Database, run: number, events: readonly RunEvent[]): void {
+function addRun(database: Database, run: number, events: readonly RunEvent[]): void {
   const [first, last] = [events[0], events.at(-1)];
   if (first === undefined || last === undefined) return;
   const end = last.event === "run.finished" ? last : null;
@@ -111,8 +112,8 @@ function record(history: RunHistory, run: number): void {
   sink(started(run));
 }
 
-function inspect<T>(read: (database: Database.Database) => T): T {
-  const database = new Database(path, { readonly: true });
+function inspect<T>(read: (database: Database) => T): T {
+  const database = openDatabase(path, { mode: "ro" });
   try {
     return read(database);
   } finally {
@@ -160,7 +161,7 @@ describe("a run history of version 1", () => {
     const [newest, ...others] = await history.list();
     expect(newest).toMatchObject({ execution: id(4), status: "running" });
     expect({ runs: others, events: Object.values(await content(history))[1].slice(1) }).toEqual(before);
-    expect(inspect((database) => database.pragma("user_version", { simple: true }))).toBe(2);
+    expect(inspect((database) => database.pragma("user_version"))).toBe(2);
     expect(inspect((database) => database.prepare("PRAGMA foreign_key_check").all())).toEqual([]);
     const tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     expect(inspect((database) => database.prepare(tables).pluck().all())).toEqual(["run_events", "run_records"]);
@@ -188,9 +189,9 @@ describe("a run history of version 1", () => {
   it.each(STATEMENTS_OF_VERSION_1)(
     "is upgraded, and then fails a process of version 1 that still runs: %s",
     async (sql, ...values) => {
-      const version1 = new Database(path);
+      const version1 = openDatabase(path);
       const statement = version1.prepare(sql);
-      const run = () => (statement.reader ? statement.all(...values) : statement.run(...values));
+      const run = () => (sql.startsWith("SELECT") ? statement.all(...values) : statement.run(...values));
       version1.exec("BEGIN");
       run();
       version1.exec("ROLLBACK");
@@ -204,14 +205,14 @@ describe("a run history of version 1", () => {
   );
 
   it("stays as it is where it cannot be upgraded", async () => {
-    const other = new Database(path);
+    const other = openDatabase(path);
     other.exec("PRAGMA foreign_keys = OFF; UPDATE events SET execution = 'nobody' WHERE event LIKE '%cut off%'");
     other.close();
     const failures: string[] = [];
     const sink = (await openHistory()).recorder(({ message }) => failures.push(message));
     sink(started(4));
     expect(failures).toEqual([expect.stringContaining("SQLITE_CONSTRAINT")]);
-    expect(inspect((database) => database.pragma("user_version", { simple: true }))).toBe(1);
+    expect(inspect((database) => database.pragma("user_version"))).toBe(1);
     expect(await (await openHistory()).list()).toHaveLength(3);
   });
 });

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bundle } from "../../sqlite/test/child.ts";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunEvent, type RunHistory, type RunSink } from "../src/index.ts";
 import { finished, id, logged, started } from "./run-events.ts";
 
@@ -37,22 +37,15 @@ function recorder(of = history): RunSink {
 
 /** Locks the file for writers, as another program in the middle of a transaction does. */
 function lock(): () => void {
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.exec("BEGIN EXCLUSIVE");
-  return () => void database.close();
+  return () => database.close();
 }
 
 /** Locks the file for readers too, in a process of its own. */
 async function lockInProcess(milliseconds: number): Promise<ChildProcess> {
-  const script = `
-    const database = new (require("better-sqlite3"))(${JSON.stringify(path)});
-    database.pragma("locking_mode = EXCLUSIVE");
-    database.exec("BEGIN EXCLUSIVE; UPDATE run_records SET workflow = workflow; COMMIT");
-    setTimeout(() => database.close(), ${milliseconds});
-    console.log("locked");
-  `;
-  const cwd = fileURLToPath(new URL("../../engine", import.meta.url));
-  const child = spawn(process.execPath, ["-e", script], { cwd, stdio: ["ignore", "pipe", "inherit"] });
+  const script = await bundle(new URL("../../sqlite/test/locker.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, path, String(milliseconds)], { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");
   return child;
 }

@@ -14,8 +14,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
 import { finished, id, numberOf, started } from "./run-events.ts";
 
@@ -163,7 +163,7 @@ describe("a run history", () => {
 
 describe("what cannot be a run history", () => {
   const change = (sql: string) => {
-    const database = new Database(path);
+    const database = openDatabase(path);
     database.exec(sql);
     database.close();
   };
@@ -200,7 +200,7 @@ describe("what cannot be a run history", () => {
 
   it("the WAL of another program is not brought into its database", async () => {
     path = join(folder, "runs.db");
-    const other = new Database(path);
+    const other = openDatabase(path);
     other.pragma("journal_mode = WAL");
     other.exec("CREATE TABLE x (y)");
     const copies = ["", "-wal"].map((suffix) => readFileSync(path + suffix));

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunStatus } from "../src/index.ts";
 import { finished, id, logged, numberOf, started } from "./run-events.ts";
 
@@ -34,7 +34,7 @@ function record(...events: Parameters<ReturnType<RunHistory["recorder"]>>[0][]):
 
 /** Changes rows as another process or another host would have written them. */
 function change(sql: string, ...values: unknown[]): void {
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.prepare(sql).run(...values);
   database.close();
 }
@@ -128,7 +128,7 @@ describe("a run without an end", () => {
 
   it("has the process that records it", async () => {
     record(started(0));
-    const database = new Database(path, { readonly: true });
+    const database = openDatabase(path, { mode: "ro" });
     const row = database.prepare("SELECT pid, process_start, host, boot_id FROM run_records").get();
     database.close();
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -62,7 +62,7 @@ function openInPlace(library: SqliteLibrary, path: string): Connection {
   const identity = fileIdentity(path);
   const isInPlace = () => fileIdentity(path) === identity;
   // Timeout 0: waiting is the job of retryWhileBusy.
-  const database = new library(path, { fileMustExist: true, timeout: 0 });
+  const database = library.open(path, { mode: "rw" });
   try {
     configure(database);
     // The first look into the file. Who has looked keeps others from replacing it, so its name is certain from here on.
@@ -83,7 +83,7 @@ function configure(database: Database): void {
   database.pragma("cell_size_check = ON");
   database.pragma("foreign_keys = ON");
   database.pragma("secure_delete = ON");
-  // better-sqlite3 is built with NORMAL, which in WAL mode does not sync a commit.
+  // With NORMAL, which better-sqlite3 is built with, a commit in WAL mode is not synced.
   database.pragma("synchronous = FULL");
 }
 
@@ -118,14 +118,12 @@ function connect(
     return version1.reader() ?? reader();
   }
 
-  const transaction = database.transaction((work: (writer: SecretWriter) => unknown): unknown => {
-    if (!isInPlace()) throw notInPlace(path);
-    return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
-  });
-
   function write<T>(work: (writer: SecretWriter) => T): T {
     // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
-    return transaction.immediate(work) as T;
+    return database.immediate(() => {
+      if (!isInPlace()) throw notInPlace(path);
+      return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
+    });
   }
 
   function close(): void {

@@ -42,14 +42,16 @@ export function createSecretReader(database: Database, statements: Statements, p
   const list = createLister(database, path);
 
   /** In one snapshot: between two of them another process can have written it. */
-  const lookAgain = database.transaction((statement: Lookup<StateRow>, other: Lookup<number>, key: string) => {
-    const row = statement.get(key);
-    if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
-    return row ?? null;
-  });
+  function lookAgain<Row>(statement: Lookup<Row>, other: Lookup<number>, key: string): Row | null {
+    return database.transaction(() => {
+      const row = statement.get(key);
+      if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
+      return row ?? null;
+    });
+  }
 
   function byName<Row extends StateRow>(statement: Lookup<Row>, name: string): Row | null {
-    const row = statement.get(name) ?? (lookAgain(statement, hasLiving, name) as Row | null);
+    const row = statement.get(name) ?? lookAgain(statement, hasLiving, name);
     if (row === null) return null;
     const [, found, isCurrent, deletedAt] = row;
     if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
@@ -57,7 +59,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   }
 
   function byId<Row extends StateRow>(statement: Lookup<Row>, id: string): Row | null {
-    const row = statement.get(id) ?? (lookAgain(statement, hasVersion, id) as Row | null);
+    const row = statement.get(id) ?? lookAgain(statement, hasVersion, id);
     if (row === null) return null;
     const [, , isCurrent, , , , found] = row;
     if (found !== id || isCurrent !== 1) throw damagedIndex(path);
@@ -89,7 +91,7 @@ export function createSecretReader(database: Database, statements: Statements, p
 }
 
 function createHistory(database: Database, statements: Statements, path: string): SecretReader["history"] {
-  return database.transaction((id: string): readonly SealedSecret[] => {
+  const read = (id: string): readonly SealedSecret[] => {
     const rows = statements.versions.all(id);
     const [newest] = rows;
     if (newest === undefined && statements.hasCurrent.get(id) === undefined) return [];
@@ -99,7 +101,8 @@ function createHistory(database: Database, statements: Statements, path: string)
     if (newest === undefined || !isWhole) throw damagedIndex(path);
     const current = toSealedSecret(newest, path);
     return rows.map((row) => (row === newest ? current : toSealedSecret(row, path, current.metadata)));
-  });
+  };
+  return (id) => database.transaction(() => read(id));
 }
 
 type Lookup<Row> = Statement<[string], Row>;
@@ -108,7 +111,7 @@ function createLister(database: Database, path: string): SecretReader["list"] {
   const prepared = new Map<string, Statement<[object], MetadataRow>>();
 
   function prepare(sql: string): Statement<[object], MetadataRow> {
-    const statement = prepared.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw(true);
+    const statement = prepared.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw();
     prepared.set(sql, statement);
     return statement;
   }

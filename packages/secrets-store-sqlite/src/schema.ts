@@ -64,8 +64,8 @@ export function createTables(database: Database, fill: string): void {
  * @throws AutokestraError `STORE_TOO_NEW`, `STORE_CORRUPT`
  */
 export function readLayout(database: Database, path: string): StoreLayout {
-  const applicationId = database.pragma("application_id", { simple: true });
-  const version = Number(database.pragma("user_version", { simple: true }));
+  const applicationId = database.pragma("application_id");
+  const version = Number(database.pragma("user_version"));
   if (applicationId !== APPLICATION_ID) throw storeCorrupt(path, "it is a database of another program");
   if (version > 2) throw storeTooNew(path, "schema", version, 2);
   if (version !== 1 && version !== 2) throw storeCorrupt(path, "it is not laid out as it should be");

@@ -139,7 +139,7 @@ function truncateWal({ database }: Connection): void {
 function takeWhole({ database, isInPlace }: Connection, path: string): void {
   database.pragma("locking_mode = EXCLUSIVE");
   try {
-    const mode = database.pragma("journal_mode = DELETE", { simple: true });
+    const mode = database.pragma("journal_mode = DELETE");
     if (mode !== "delete") throw storeUnavailable(path, READ_ONLY);
     if (!isInPlace()) throw notInPlace(path);
   } catch (error) {

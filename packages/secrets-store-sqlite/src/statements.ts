@@ -101,7 +101,7 @@ export function prepareStatements(database: Database): Statements {
 
 function prepareReads(database: Database): Omit<Statements, Writes> {
   function rows<Row>(sql: string): Statement<[string], Row> {
-    return database.prepare<[string], Row>(sql).raw(true);
+    return database.prepare<[string], Row>(sql).raw();
   }
 
   function value<Parameters extends unknown[], Value>(sql: string): Statement<Parameters, Value> {

@@ -14,7 +14,7 @@ const COLUMNS = `name, is_current, deleted_at, version, id, type, description, t
 /** Moves everything from the tables of layout 1 into those of layout 2, without a mac. In a transaction. */
 function moveRows(database: Database, path: string): void {
   // An index of version 1 that misses a row must not make it absent, nor one that points elsewhere.
-  if (database.pragma("integrity_check(1)", { simple: true }) !== "ok") throw damagedIndex(path);
+  if (database.pragma("integrity_check(1)") !== "ok") throw damagedIndex(path);
   createTables(
     database,
     `INSERT INTO store_header (id, text) SELECT id, text FROM header;
@@ -45,9 +45,9 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
   state.pluck();
   let copied: Copy | null = null;
 
-  const bytesOfLayout1 = database.transaction((): Buffer | null =>
-    readLayout(database, path) === 1 ? database.serialize() : null,
-  );
+  function bytesOfLayout1(): Uint8Array | null {
+    return database.transaction(() => (readLayout(database, path) === 1 ? database.serialize() : null));
+  }
 
   function close(): void {
     copied?.database.close();

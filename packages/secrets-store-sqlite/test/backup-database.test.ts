@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
@@ -18,7 +18,7 @@ async function sampleStore() {
 
 it("a backup is a whole store, private, while another process writes", async () => {
   const { folder, store, target } = await sampleStore();
-  const other = new Database(join(folder, "secrets.db"));
+  const other = openDatabase(join(folder, "secrets.db"));
   other.exec("BEGIN IMMEDIATE; DELETE FROM secret_versions");
   const umask = process.platform === "win32" ? 0 : process.umask();
   await store.backup(target);

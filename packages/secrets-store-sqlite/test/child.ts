@@ -1,17 +1,15 @@
-import { createRequire } from "node:module";
-import { bundleScript } from "../../private-files/test/child.ts";
+import * as sqlite from "../../sqlite/test/child.ts";
 
-export { run } from "../../private-files/test/child.ts";
+export { run } from "../../sqlite/test/child.ts";
 
-/**
- * Compiles a file of test/ for a process of its own.
- *
- * @param sqlite the better-sqlite3 that it imports; the real one unless told
- * @returns the path of the bundle
- */
-export async function bundle(
-  name: string,
-  sqlite: string = createRequire(import.meta.url).resolve("better-sqlite3"),
-): Promise<string> {
-  return await bundleScript(new URL(name, import.meta.url), { "better-sqlite3": sqlite });
+/** Compiles a file of test/ for a process of its own, with the SQLite library of this one. */
+export async function bundle(name: string): Promise<string> {
+  return await sqlite.bundle(new URL(name, import.meta.url));
+}
+
+/** Runs a file of test/ where there is no SQLite. */
+export async function runWithoutSqlite(name: string, ...args: string[]): Promise<string> {
+  const script = await sqlite.bundle(new URL(name, import.meta.url), sqlite.NOWHERE);
+  const [file = script, ...more] = [...sqlite.WITHOUT_BUILT_IN, script, ...args];
+  return await sqlite.run(file, more);
 }

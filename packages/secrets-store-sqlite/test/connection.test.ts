@@ -2,10 +2,12 @@ import { copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } f
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
+import type { SqliteLibrary } from "@autokestra/sqlite";
 import { expect, it } from "vitest";
+import { library } from "../../sqlite/test/open-database.ts";
 import { openConnection } from "../src/connection.ts";
 import { openSqliteStore } from "../src/index.ts";
+import { runWithoutSqlite } from "./child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const PAGE = 4096;
@@ -19,6 +21,15 @@ async function sampleDatabase(): Promise<string> {
   return path;
 }
 
+it("touches nothing where SQLite is missing", async () => {
+  const folder = join(temporaryFolder(), "secrets");
+  expect(JSON.parse(await runWithoutSqlite("sqlite-missing.ts", folder))).toEqual({
+    missing: true,
+    message: expect.stringMatching(/^SQLite cannot be used: /),
+    touched: false,
+  });
+});
+
 it.each([
   ["journal_mode", "wal"],
   ["synchronous", 2],
@@ -30,8 +41,8 @@ it.each([
 ])("PRAGMA %s is %s on every connection", (pragma, value) => {
   const path = join(temporaryFolder(), "secrets.db");
   for (let opening = 1; opening <= 2; opening++) {
-    const { database } = openConnection(Database, path, true);
-    expect(database.pragma(pragma, { simple: true })).toBe(value);
+    const { database } = openConnection(library, path, true);
+    expect(database.pragma(pragma)).toBe(value);
     database.close();
   }
 });
@@ -42,16 +53,16 @@ it.each(["before", "after"])(
     const path = await sampleDatabase();
     const other = await sampleDatabase();
     const before = readFileSync(other);
-    class SwappingDatabase extends Database {
-      constructor(name: string, options: Database.Options) {
+    const swapping: SqliteLibrary = {
+      ...library,
+      open(name, options) {
         if (moment === "before") renameSync(other, path);
-        super(name, options);
+        const database = library.open(name, options);
         if (moment === "after") renameSync(other, path);
-      }
-    }
-    expect(() => openConnection(SwappingDatabase as unknown as typeof Database, path, true)).toThrow(
-      /moved or removed/,
-    );
+        return database;
+      },
+    };
+    expect(() => openConnection(swapping, path, true)).toThrow(/moved or removed/);
     expect(readFileSync(path).equals(before)).toBe(true);
   },
 );

@@ -1,25 +1,40 @@
 import type { SecretFilter } from "@autokestra/secrets-core";
-import Database from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
 import { expect, it } from "vitest";
+import { library } from "../../sqlite/test/open-database.ts";
 import { createSchema } from "../src/schema.ts";
 import { createListQuery, prepareStatements } from "../src/statements.ts";
 
-const database = new Database(":memory:");
+const database = library.openInMemory();
 createSchema(database);
 
 /** One line per table or index that SQLite visits; parameters do not matter to it. */
 function plan(sql: string): string[] {
-  const values = (sql.match(/@\w+/g) ?? []).map((name) => [name.slice(1), 1]);
+  const names = (sql.match(/@\w+/g) ?? []).map((name) => [name.slice(1), 1]);
   const positions = (sql.match(/\?/g) ?? []).map(() => 1);
   const statement = database.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`);
-  return statement.all(...positions, Object.fromEntries(values)).map(({ detail }) => detail);
+  return statement.all(...(names.length > 0 ? [Object.fromEntries(names)] : positions)).map(({ detail }) => detail);
 }
 
 /** What looks at one row that is always there, at all rows on purpose, or at none. */
 const OTHERS = ["readHeader", "insertHeader", "replaceHeader", "insert", "insertAnchor", "anchors", "usedKeys"];
-const statements = Object.entries(prepareStatements(database)).filter(([name]) => !OTHERS.includes(name));
+const statements = Object.entries(sourcesOf(prepareStatements)).filter(([name]) => !OTHERS.includes(name));
 
-it.each(statements)("%s goes by an index", (name, { source }) => {
+/** The SQL of each statement. */
+function sourcesOf(prepare: (database: Database) => object): Readonly<Record<string, string>> {
+  const sources = new Map<unknown, string>();
+  const prepared = prepare({
+    ...database,
+    prepare<Parameters extends unknown[], Row>(sql: string) {
+      const statement = database.prepare<Parameters, Row>(sql);
+      sources.set(statement, sql);
+      return statement;
+    },
+  });
+  return Object.fromEntries(Object.entries(prepared).map(([name, statement]) => [name, sources.get(statement) ?? ""]));
+}
+
+it.each(statements)("%s goes by an index", (name, source) => {
   const steps = plan(source);
   // What was deleted has an index of its own: all of it may be looked at.
   const walk = "SCAN secret_versions USING COVERING INDEX deleted_by_name";

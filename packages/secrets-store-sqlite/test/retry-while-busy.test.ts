@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { retryWhileBusy } from "@autokestra/sqlite";
-import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -12,7 +12,7 @@ async function lockedStore(busyTimeoutMs: number) {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path, { busyTimeoutMs });
   await putSecret(store, sampleSecret("A"));
-  const other = new Database(path);
+  const other = openDatabase(path);
   other.exec("BEGIN IMMEDIATE");
   return { path, store, other };
 }

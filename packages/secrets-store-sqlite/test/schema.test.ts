@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { contentOf, temporaryFolder } from "./temporary-folder.ts";
@@ -18,7 +18,7 @@ it.each([
   const folder = temporaryFolder();
   const path = join(folder, "secrets.db");
   await (await openSqliteStore(path)).close();
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.pragma(`user_version = ${version}`);
   database.close();
   const before = hash(folder);
@@ -29,7 +29,7 @@ it.each([
 it("the database of another program is refused, and the file is as it was", async () => {
   const folder = temporaryFolder();
   const path = join(folder, "secrets.db");
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.exec("CREATE TABLE bookmarks (url TEXT)");
   database.close();
   const before = hash(folder);
@@ -42,8 +42,8 @@ it("a new store is made in today's layout", async () => {
   const store = await openSqliteStore(path);
   expect(await store.layout()).toBe(2);
   await store.close();
-  const database = new Database(path);
-  expect(database.pragma("user_version", { simple: true })).toBe(2);
+  const database = openDatabase(path);
+  expect(database.pragma("user_version")).toBe(2);
   const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").pluck().all();
   expect(tables).toEqual(["anchors", "secret_versions", "store_header"]);
   database.close();
@@ -62,7 +62,7 @@ it.each([
   const store = await openSqliteStore(path);
   await store.load([[sampleSecret("A"), sampleSecret("A", { version: 2 })]]);
   await store.close();
-  const database = new Database(path);
+  const database = openDatabase(path);
   expect(() => database.exec(sql)).toThrow(/constraint failed/);
   database.close();
 });

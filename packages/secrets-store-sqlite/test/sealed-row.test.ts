@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
 import { assert, asyncProperty } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anySealedSecret } from "../../secrets-core/test/any-sealed-secret.ts";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -26,7 +26,7 @@ async function tampered(sql: string) {
   const store = await openSqliteStore(path);
   await putSecret(store, sampleSecret("A"));
   await putSecret(store, sampleSecret("B"));
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.exec(`UPDATE secret_versions SET ${sql} WHERE name = 'A'`);
   database.close();
   return store;

@@ -2,8 +2,8 @@ import { existsSync, linkSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { library, openDatabase } from "../../sqlite/test/open-database.ts";
 import { openConnection } from "../src/connection.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
@@ -42,14 +42,20 @@ it("facts tell what SQLite is and how it writes", async () => {
   const { version, ...facts } = await store.facts();
   const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
   expect(major * 1_000_000 + minor * 1000 + patch).toBeGreaterThanOrEqual(3_051_003);
-  expect(facts).toEqual({ journalMode: "wal", synchronous: 2, secureDelete: true, isSound: true });
+  expect(facts).toEqual({
+    library: library.name,
+    journalMode: "wal",
+    synchronous: 2,
+    secureDelete: true,
+    isSound: true,
+  });
   await store.close();
 });
 
 it("a write has the lock before it reads: what it has read is still so when it writes", () => {
   const path = join(temporaryFolder(), "secrets.db");
-  const connection = openConnection(Database, path, true);
-  const other = new Database(path, { timeout: 0 });
+  const connection = openConnection(library, path, true);
+  const other = openDatabase(path, { timeoutMs: 0 });
   connection.write(() => {
     expect(() => other.exec("INSERT INTO store_header VALUES (1, 'theirs')")).toThrow(/locked/);
   });
@@ -76,7 +82,7 @@ describe("exclusively", () => {
 
   it("has everything in the one file, lets nobody else in, and reads", async () => {
     const { path, store } = await sampleStore();
-    const other = new Database(path, { timeout: 0 });
+    const other = openDatabase(path, { timeoutMs: 0 });
     other.close();
     const outcome = await store.exclusively(async () => {
       expect(existsSync(`${path}-wal`)).toBe(false);

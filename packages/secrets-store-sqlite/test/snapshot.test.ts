@@ -2,8 +2,8 @@ import { chmodSync, chownSync, copyFileSync, readdirSync, rmSync } from "node:fs
 import { dirname, join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { openSnapshot } from "@autokestra/sqlite";
-import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { library } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -79,7 +79,7 @@ const cannotOpen = Object.assign(new Error("unable to open"), { code: "SQLITE_CA
 it("a copy in memory is in place until the file is written to", async () => {
   const { path, store } = await sampleStore();
   await store.close();
-  const snapshot = openSnapshot(Database, path, cannotOpen, () => undefined);
+  const snapshot = openSnapshot(library, path, cannotOpen, () => undefined);
   expect(snapshot?.obstacle).toMatchObject({
     code: "STORE_UNAVAILABLE",
     message: expect.stringMatching(/it cannot be opened \(SQLITE_CANTOPEN\)$/),
@@ -97,7 +97,7 @@ it("a full disk is called that, not read-only", async () => {
   const { path, store } = await sampleStore();
   await store.close();
   const full = Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_SHMSIZE" });
-  const snapshot = openSnapshot(Database, path, full, () => undefined);
+  const snapshot = openSnapshot(library, path, full, () => undefined);
   expect(snapshot?.obstacle.message).toMatch(
     /: no space left, or a limit of file sizes is reached \(SQLITE_IOERR_SHMSIZE\)$/,
   );
@@ -108,7 +108,7 @@ it.each(["SQLITE_BUSY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", 
   "no copy is made of a database that fails with '%s'",
   async (code) => {
     expect(
-      openSnapshot(Database, "/nowhere/secrets.db", Object.assign(new Error("no"), { code }), () => undefined),
+      openSnapshot(library, "/nowhere/secrets.db", Object.assign(new Error("no"), { code }), () => undefined),
     ).toBe(null);
   },
 );

@@ -3,8 +3,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseSecretName, type SealedSecret } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
 import { describe, expect, it } from "vitest";
+import { openDatabase, openUnsafe } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
@@ -39,7 +40,7 @@ describe("the store that version 1 has made", () => {
 
   /** What its tables hold, row by row. */
   function rowsOf(path: string, table: string): readonly Record<string, unknown>[] {
-    const database = new Database(path);
+    const database = openDatabase(path);
     const rows = database.prepare<[], Record<string, unknown>>(`SELECT * FROM ${table} ORDER BY name, version`).all();
     database.close();
     return rows;
@@ -47,9 +48,9 @@ describe("the store that version 1 has made", () => {
 
   it("has the tables that these tests make", () => {
     const schemaOf = (path: string) => {
-      const database = new Database(path);
+      const database = openDatabase(path);
       const sql = database.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").raw().all();
-      const facts = [database.pragma("application_id", { simple: true }), database.pragma("user_version")];
+      const facts = [database.pragma("application_id"), database.pragma("user_version")];
       database.close();
       return JSON.stringify([sql, facts]).replaceAll(/(\\n|\s)+/g, " ");
     };
@@ -96,18 +97,18 @@ describe("the store that version 1 has made", () => {
 describe("beside a process of version 1", () => {
   it("every statement of that process fails once the store is upgraded", async () => {
     const path = version1();
-    const process1 = new Database(path);
+    const process1 = openDatabase(path);
     const statements = [
       "SELECT text FROM header",
       "UPDATE header SET text = 'three' WHERE text = 'one'",
       "SELECT * FROM secrets INDEXED BY secrets_current WHERE name = 'A' AND is_current = 1",
       "UPDATE secrets SET deleted_at = '2026' WHERE name = 'A' AND is_current = 1",
       "DELETE FROM secrets WHERE name = 'A'",
-    ].map((sql) => process1.prepare(sql));
+    ].map((sql) => ({ isRead: sql.startsWith("SELECT"), statement: process1.prepare(sql) }));
     const store = await openSqliteStore(path);
     await store.upgrade("two", "one", mac);
-    for (const statement of statements) {
-      const use = () => (statement.reader ? statement.get() : statement.run());
+    for (const { isRead, statement } of statements) {
+      const use = () => (isRead ? statement.get() : statement.run());
       expect(use).toThrow(/no such table/);
     }
     expect(() => insertVersion1(process1, sampleSecret("A", { version: 3 }))).toThrow(/no such table/);
@@ -120,7 +121,7 @@ describe("beside a process of version 1", () => {
     const path = version1();
     const store = await openSqliteStore(path);
     expect((await store.get(parseSecretName("A")))?.metadata.version).toBe(2);
-    const process1 = new Database(path);
+    const process1 = openDatabase(path);
     insertVersion1(process1, sampleSecret("A", { version: 3 }));
     expect((await store.get(parseSecretName("A")))?.metadata.version).toBe(3);
     insertVersion1(process1, sampleSecret("D"));
@@ -134,7 +135,7 @@ describe("beside a process of version 1", () => {
   it("an upgrade waits for what that process writes, and lets it read what it has begun to read", async () => {
     const path = version1();
     const store = await openSqliteStore(path, { busyTimeoutMs: 20_000 });
-    const [reading, writing] = [new Database(path), new Database(path)];
+    const [reading, writing] = [openDatabase(path), openDatabase(path)];
     reading.exec("BEGIN");
     const count = reading.prepare("SELECT count(*) FROM secrets").pluck();
     expect(count.get()).toBe(4);
@@ -155,9 +156,9 @@ describe("beside a process of version 1", () => {
     const store = await openSqliteStore(path);
     await store.upgrade("two", "one", mac);
     await store.close();
-    const database = new Database(path);
+    const database = openDatabase(path);
     // Version 1 refuses every number above 1.
-    expect(database.pragma("user_version", { simple: true })).toBe(2);
+    expect(database.pragma("user_version")).toBe(2);
     database.close();
   });
 });
@@ -193,7 +194,7 @@ describe("an upgrade in another process", () => {
 describe("a damaged store of version 1", () => {
   it("can be read but for the record that is damaged, and is upgraded with it as it is", async () => {
     const path = version1();
-    const database = new Database(path);
+    const database = openDatabase(path);
     database.exec("UPDATE secrets SET type = 'password' WHERE name = 'A'");
     database.close();
     const store = await openSqliteStore(path);
@@ -212,7 +213,7 @@ describe("a damaged store of version 1", () => {
     "that misses a row in its index %s is refused, never half read",
     async (index) => {
       const path = version1();
-      forget(path, index, (database) => insertVersion1(database, sampleSecret("D")));
+      await forget(path, index, (database) => insertVersion1(database, sampleSecret("D")));
       const store = await openSqliteStore(path);
       const damaged = { code: "STORE_CORRUPT", message: expect.stringContaining("its index is damaged") };
       await expect(store.get(parseSecretName("D"))).rejects.toMatchObject(damaged);
@@ -224,15 +225,13 @@ describe("a damaged store of version 1", () => {
   );
 
   /** Does some work that an index does not notice. */
-  function forget(path: string, index: string, work: (database: Database.Database) => void): void {
-    const hide = new Database(path);
-    hide.unsafeMode();
+  async function forget(path: string, index: string, work: (database: Database) => void): Promise<void> {
+    const hide = await openUnsafe(path);
     hide.pragma("writable_schema = ON");
     const row = hide.prepare("SELECT * FROM sqlite_schema WHERE name = ?").raw().get(index);
     hide.prepare("DELETE FROM sqlite_schema WHERE name = ?").run(index);
     hide.close();
-    const change = new Database(path);
-    change.unsafeMode();
+    const change = await openUnsafe(path);
     work(change);
     change.pragma("writable_schema = ON");
     change.prepare("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)").run(row);

@@ -1,6 +1,7 @@
 import type { SealedSecret } from "@autokestra/secrets-core";
 import type { Version1Content } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
+import type { Database } from "@autokestra/sqlite";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 
 /** What version 1 has made a database of, to the letter. */
 const SCHEMA = `
@@ -37,7 +38,7 @@ const SCHEMA = `
 
 /** Makes a database of version 1. */
 export function makeVersion1(path: string, { header, secrets }: Version1Content): void {
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.pragma("journal_mode = WAL");
   database.pragma("application_id = 0x616b7374");
   database.exec(SCHEMA);
@@ -48,14 +49,13 @@ export function makeVersion1(path: string, { header, secrets }: Version1Content)
 }
 
 /** Puts the next version of a secret as a process of version 1 does. */
-export function insertVersion1(database: Database.Database, { metadata, envelope }: SealedSecret): void {
+export function insertVersion1(database: Database, { metadata, envelope }: SealedSecret): void {
   const retire = "UPDATE secrets SET is_current = 0, deleted_at = NULL WHERE name = ? AND is_current = 1";
   const insert = `
     INSERT INTO secrets VALUES (@id, @name, @type, @description, @tags, @version, 1, @createdAt, @updatedAt, @expiresAt,
       @deletedAt, @format, @keyId, @nonce, @tag, @ciphertext)`;
-  const put = database.transaction(() => {
+  database.immediate(() => {
     database.prepare(retire).run(metadata.name);
     database.prepare(insert).run({ ...metadata, tags: JSON.stringify(metadata.tags), ...envelope });
   });
-  put.immediate();
 }

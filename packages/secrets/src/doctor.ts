@@ -7,9 +7,6 @@ import { isThere, otherBackend, readBackendRecord, STORE_FILES } from "./drivers
 import { type Installation, realOrSame } from "./manager.ts";
 import { countSecrets, type Examination, examineRecords, type OnExamined } from "./records.ts";
 
-/** Older ones can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
-const OLDEST_SQLITE = [3, 51, 3];
-
 const RESTORE = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
 
 /** One line of a diagnosis. */
@@ -99,19 +96,14 @@ function describePlace({ backend, folder }: Installation, secrets: number): Find
 /** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
 async function describeSettings({ store, backend, folder }: Installation): Promise<Finding[]> {
   if (backend !== "sqlite") return describeStandIn(folder);
-  const { version, journalMode, synchronous, secureDelete, isSound } = await (store as SqliteStore).facts();
-  const message = `SQLite ${version}, journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
-  const oldest = OLDEST_SQLITE.join(".");
+  const { OLDEST_SAFE_VERSION, isSafeVersion } = await import("@autokestra/sqlite");
+  const facts = await (store as SqliteStore).facts();
+  const { library, version, journalMode, synchronous, secureDelete, isSound } = facts;
+  const pragmas = `journal_mode ${journalMode}, synchronous ${synchronous}, secure_delete ${secureDelete ? "on" : "off"}`;
+  const unsafe = `SQLite before ${OLDEST_SAFE_VERSION} can damage a database that two processes write to`;
   return [
-    ok("store", message),
-    ...(isAtLeast(version, OLDEST_SQLITE)
-      ? []
-      : [
-          warning(
-            `SQLite before ${oldest} can damage a database that two processes write to`,
-            "Install a newer better-sqlite3.",
-          ),
-        ]),
+    ok("store", `SQLite ${version} (${library}), ${pragmas}`),
+    ...(isSafeVersion(version) ? [] : [warning(unsafe, "Install a newer better-sqlite3.")]),
     ...(journalMode === "memory"
       ? [warning("The store can only be read here", "Is the folder or the disk read-only?")]
       : []),
@@ -124,14 +116,8 @@ function describeStandIn(folder: string): Finding[] {
   if (readBackendRecord(folder)?.standsIn !== true) return [];
   const message = "SQLite could not be used when this store was made: the file store stands in for it";
   const hint =
-    "Install better-sqlite3, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
+    "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
   return [warning(message, hint)];
-}
-
-function isAtLeast(version: string, oldest: readonly number[]): boolean {
-  const parts = version.split(".").map(Number);
-  const differing = oldest.findIndex((part, index) => parts[index] !== part);
-  return differing === -1 || (parts[differing] ?? 0) > (oldest[differing] ?? 0);
 }
 
 /** Names that programs which synchronise folders give to the second of two changed copies. */

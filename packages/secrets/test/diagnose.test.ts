@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { diagnose, openInstallation, type SecretsOptions } from "../src/index.ts";
 
 let root: string;
@@ -35,7 +35,7 @@ async function examine(more: Partial<SecretsOptions> = {}): Promise<string[]> {
 }
 
 function sql(statement: string): void {
-  const database = new Database(join(root, "secrets", "secrets.db"));
+  const database = openDatabase(join(root, "secrets", "secrets.db"));
   database.exec(statement);
   database.close();
 }
@@ -44,7 +44,9 @@ describe("diagnose", () => {
   it("finds a healthy installation in order", async () => {
     expect(await examine()).toEqual([
       expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
-      expect.stringMatching(/^ok store: SQLite 3\.\d+\.\d+, journal_mode wal, synchronous 2, secure_delete on$/),
+      expect.stringMatching(
+        /^ok store: SQLite 3\.\d+\.\d+ \((better-sqlite3|node:sqlite)\), journal_mode wal, synchronous 2, secure_delete on$/,
+      ),
       expect.stringMatching(/^ok key: [0-9a-f]{16} from .*secret\.key, hkdf-sha256$/),
       expect.stringMatching(
         /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ seals$/,

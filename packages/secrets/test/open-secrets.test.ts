@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretInput, SecretService } from "@autokestra/secrets-core";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSecrets, type SecretsOptions } from "../src/index.ts";
 
 const VALUE = "canary-7f3a9c1e5b8d";
@@ -177,7 +177,7 @@ describe("openSecrets", () => {
   it("opens neither of two records whose ciphertexts were swapped, and lists both", async () => {
     await set("A");
     await use({}, async (secrets) => await secrets.set(key("B", "another-canary-value")));
-    const database = new Database(join(options.storagePath, "secrets.db"));
+    const database = openDatabase(join(options.storagePath, "secrets.db"));
     const columns = ["ciphertext", "nonce", "tag"];
     const swap = columns.map(
       (column) => `${column} = (SELECT ${column} FROM before AS other WHERE other.name <> secret_versions.name)`,

@@ -1,8 +1,8 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import {
   backUpStore,
   diagnose,
@@ -175,19 +175,19 @@ describe.each(backends)("a store of kind %s", (from, to) => {
     const file = join(root, "copy");
     await backUpStore(options, file);
     if (from === "sqlite") {
-      const database = new Database(file);
+      const database = openDatabase(file);
       database.exec(
         "CREATE TRIGGER spy BEFORE INSERT ON secret_versions BEGIN SELECT RAISE(IGNORE); END; CREATE TABLE keep (a)",
       );
       database.close();
       await restoreBackup(options, file);
       expect(await everything()).toEqual(before);
-      const restored = new Database(join(folder, "secrets.db"));
+      const restored = openDatabase(join(folder, "secrets.db"));
       expect(restored.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' OR name = 'keep'").all()).toEqual(
         [],
       );
       restored.close();
-      const beheaded = new Database(file);
+      const beheaded = openDatabase(file);
       beheaded.exec("DELETE FROM store_header");
       beheaded.close();
     } else await writeFile(file, (await readFile(file, "utf8")).replace(/"header": ".*",/, '"header": null,'));

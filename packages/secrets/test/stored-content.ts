@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SealedSecret, SecretMetadata } from "@autokestra/secrets-core";
-import Database from "better-sqlite3";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 
 /** One version as it lies in the file, with its bytes in base64. */
 export interface StoredVersion {
@@ -59,13 +59,13 @@ export function editStored(folder: string, edit: (content: StoredContent) => voi
 
 /** Runs SQL on the database of a store. */
 export function sql(folder: string, statements: string): void {
-  const database = new Database(join(folder, "secrets.db"));
+  const database = openDatabase(join(folder, "secrets.db"));
   database.exec(statements);
   database.close();
 }
 
 function readDatabase(folder: string): StoredContent {
-  const database = new Database(join(folder, "secrets.db"), { readonly: true });
+  const database = openDatabase(join(folder, "secrets.db"), { mode: "ro" });
   const header = database.prepare<[], string>("SELECT text FROM store_header").pluck().get() ?? null;
   const rows = database.prepare<[], Record<string, unknown>>("SELECT * FROM secret_versions ORDER BY version DESC");
   const versions = rows.all().map((row) => ({ isCurrent: row["is_current"] === 1, version: fromRow(row) }));
@@ -90,7 +90,7 @@ function fromRow(row: Record<string, unknown>): StoredVersion {
 }
 
 function writeDatabase(folder: string, { header, secrets }: StoredContent): void {
-  const database = new Database(join(folder, "secrets.db"));
+  const database = openDatabase(join(folder, "secrets.db"));
   database.exec("BEGIN; DELETE FROM secret_versions; DELETE FROM store_header");
   if (header !== null) database.prepare("INSERT INTO store_header (id, text) VALUES (1, ?)").run(header);
   for (const { current, older } of secrets) {

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import Database from "better-sqlite3";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import type { Place } from "./attacked-place.ts";
 
 export const FILES = { sqlite: "secrets.db", file: "secrets.json" } as const;
@@ -55,7 +55,7 @@ export function putKey({ keyFolder }: Place, name: string, text: string = KEY): 
 }
 
 export function runSql(path: string, statements: string): void {
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.exec(statements);
   database.close();
 }
@@ -64,8 +64,8 @@ export function runSql(path: string, statements: string): void {
 export function layoutOf(folder: string): number {
   const path = join(folder, FILES.sqlite);
   if (!existsSync(path)) return JSON.parse(readFileSync(join(folder, FILES.file), "utf8")).format;
-  const database = new Database(path, { readonly: true });
-  const layout = Number(database.pragma("user_version", { simple: true }));
+  const database = openDatabase(path, { mode: "ro" });
+  const layout = Number(database.pragma("user_version"));
   database.close();
   return layout;
 }

@@ -3,8 +3,8 @@ import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../../sqlite/test/open-database.ts";
 import {
   backUpStore,
   diagnose,
@@ -433,7 +433,7 @@ describe.each(KINDS)("a store of version 1 in %s", (kind) => {
     /** What version 1 writes where something is deleted, and where it was restored. */
     function markByVersion1(name: string, deletedAt: string | null): void {
       if (kind === "sqlite") {
-        const database = new Database(path);
+        const database = openDatabase(path);
         database.prepare("UPDATE secrets SET deleted_at = ? WHERE name = ? AND is_current = 1").run(deletedAt, name);
         database.close();
         return;
@@ -485,14 +485,14 @@ describe("beside a process of version 1 that has the database open", () => {
   it("every statement of it fails after the upgrade, and nothing is half done", async () => {
     const path = putStore(place.folder, "sqlite");
     putKey(place, "secret.key");
-    const process1 = new Database(path);
+    const process1 = openDatabase(path);
     process1.pragma("journal_mode = WAL");
-    const prepared = STATEMENTS.map((text) => process1.prepare(text));
+    const prepared = STATEMENTS.map((text) => ({ text, statement: process1.prepare(text) }));
     expect(process1.prepare("SELECT count(*) FROM secrets").pluck().get()).toBe(11);
     await use(options, async ({ secrets }) => await secrets.set(apiKey("NEW", "new")));
-    for (const statement of prepared) {
-      const run = () => (statement.reader ? statement.all() : statement.run());
-      expect(run, statement.source).toThrow(/no such table/);
+    for (const { text, statement } of prepared) {
+      const run = () => (text.startsWith("SELECT") ? statement.all() : statement.run());
+      expect(run, text).toThrow(/no such table/);
     }
     process1.close();
     expect(await values()).toEqual({ ...VALUES, NEW: ["new"] });
@@ -502,7 +502,7 @@ describe("beside a process of version 1 that has the database open", () => {
   it("waits for it where it reads, and where it writes", async () => {
     const path = putStore(place.folder, "sqlite");
     putKey(place, "secret.key");
-    const process1 = new Database(path);
+    const process1 = openDatabase(path);
     process1.pragma("journal_mode = WAL");
     process1.exec("BEGIN; SELECT count(*) FROM secrets");
     await use(options, async ({ secrets }) => await secrets.set(apiKey("NEW", "new")));

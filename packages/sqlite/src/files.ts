@@ -1,8 +1,8 @@
 import { closeSync, lstatSync, openSync, type Stats } from "node:fs";
 import { buildInPrivateFolder, closeToOthers, fileIdentity, OTHERS, sweepDrafts } from "@autokestra/private-files";
 import { quotePath, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
+import type { Database } from "./database.ts";
 import { toStoreError } from "./errors.ts";
-import type { Database } from "./library.ts";
 
 /**
  * Looks at a database file before SQLite opens it, and closes it and its companions to other users. By path, in a folder that

@@ -4,19 +4,20 @@
  * @module
  */
 
-export { READ_ONLY, sqliteReason, toStoreError, whyNotOpened } from "./errors.ts";
-export { backupDatabase, checkDatabaseFile } from "./files.ts";
 export {
   type Database,
   emptyDatabase,
   inMemory,
-  isSqliteMissing,
-  loadSqlite,
+  isSafeVersion,
+  OLDEST_SAFE_VERSION,
+  type OpenOptions,
   readSqliteFacts,
   type SqliteFacts,
   type SqliteLibrary,
   type Statement,
-  whyNoDatabase,
-} from "./library.ts";
+} from "./database.ts";
+export { READ_ONLY, sqliteReason, toStoreError, whyNotOpened } from "./errors.ts";
+export { backupDatabase, checkDatabaseFile } from "./files.ts";
+export { isSqliteMissing, loadSqlite, whyNoDatabase } from "./library.ts";
 export { isBusy, pause, retryWhileBusy } from "./retry.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";

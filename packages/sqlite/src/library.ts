@@ -1,14 +1,8 @@
 import { AutokestraError, errorCode } from "@autokestra/secrets-core";
-import type BetterSqlite from "better-sqlite3";
+import { loadBetterSqlite } from "./better-sqlite3.ts";
+import type { SqliteLibrary } from "./database.ts";
 import { toStoreError } from "./errors.ts";
-
-/** The constructor of better-sqlite3. */
-export type SqliteLibrary = typeof BetterSqlite;
-
-export type { Statement } from "better-sqlite3";
-
-/** An open database. */
-export type Database = InstanceType<SqliteLibrary>;
+import { loadNodeSqlite } from "./node-sqlite.ts";
 
 /** Codes of Node that say that the library is not there, whatever state the store is in. */
 const MISSING: Readonly<Record<string, string>> = {
@@ -20,35 +14,58 @@ const MISSING: Readonly<Record<string, string>> = {
 class SqliteMissingError extends AutokestraError {}
 
 /**
- * True where {@link openSqliteStore} failed because better-sqlite3 is not installed or does not run here, and so nothing is
- * known about the store itself. No file was read or made then.
+ * True where a database was not opened because there is no SQLite here: better-sqlite3 is not installed or does not run, and
+ * Node.js has none built in that is new enough. So nothing is known about the database itself: no file was read or made then.
  */
 export function isSqliteMissing(error: unknown): boolean {
   return error instanceof SqliteMissingError;
 }
 
+/** One for the whole process: two that have the same file open lose each other's locks. */
+let chosen: SqliteLibrary | null = null;
+let isBuiltInOnly = false;
+
+/** For tests: passes over better-sqlite3. To be called before anything loads SQLite. */
+export function useBuiltInOnly(): void {
+  if (chosen !== null) throw new Error(`${chosen.name} is already in use`);
+  isBuiltInOnly = true;
+}
+
 /**
- * Loads better-sqlite3 with its native part. Not a static import: this package must load where SQLite does not.
+ * Loads SQLite: better-sqlite3, or where that is not installed or does not run the `node:sqlite` of Node.js 24.16 and later. The
+ * choice stands for as long as the process lives.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE`, and {@link isSqliteMissing} tells which
+ * Not a static import: this package must load where SQLite does not.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE`, and {@link isSqliteMissing} tells whether there is none
  */
 export async function loadSqlite(): Promise<SqliteLibrary> {
+  if (chosen !== null) return chosen;
+  const library = isBuiltInOnly ? builtIn("better-sqlite3 is passed over") : await betterOrBuiltIn();
+  // Another call can have been faster.
+  chosen ??= library;
+  return chosen;
+}
+
+async function betterOrBuiltIn(): Promise<SqliteLibrary> {
   try {
-    const { default: library } = await import("better-sqlite3");
-    // Only a connection loads the native part.
-    new library(":memory:").close();
-    return library;
+    return await loadBetterSqlite();
   } catch (error) {
     const reason = missingReason(error);
-    if (reason !== null) {
-      throw new SqliteMissingError("STORE_UNAVAILABLE", `SQLite cannot be used: ${reason}`, {
-        hint: "Install better-sqlite3 for this version of Node.js and let its install script run, or use the file store.",
-      });
-    }
+    if (reason !== null) return builtIn(reason);
     throw new AutokestraError("STORE_UNAVAILABLE", "better-sqlite3 failed to load", {
       hint: "Is there enough memory, and are there enough file descriptors?",
     });
   }
+}
+
+/** @param reason why it is not better-sqlite3 */
+function builtIn(reason: string): SqliteLibrary {
+  const library = loadNodeSqlite();
+  if (library !== null) return library;
+  throw new SqliteMissingError("STORE_UNAVAILABLE", `SQLite cannot be used: ${reason}`, {
+    hint: "Install better-sqlite3 for this version of Node.js and let its install script run, or use Node.js 24.16 or later, which has SQLite built in.",
+  });
 }
 
 function missingReason(error: unknown): string | null {
@@ -58,47 +75,6 @@ function missingReason(error: unknown): string | null {
   // `bindings`, which looks for the native part, has no code for "not found": it lists where it has looked.
   const hasLooked = error instanceof Error && "tries" in error;
   return hasLooked ? "the native part of better-sqlite3 was never built or downloaded" : null;
-}
-
-/** A database in memory with what a file holds. */
-export function inMemory(library: SqliteLibrary, bytes: Buffer): Database {
-  // The header of a file says WAL (2), which no database in memory can have: https://sqlite.org/fileformat.html#file_format_version_numbers
-  bytes.fill(1, 18, 20);
-  return new library(bytes);
-}
-
-/** What `doctor` tells of a database. */
-export interface SqliteFacts {
-  /** Of SQLite, such as `3.53.2`. */
-  readonly version: string;
-  /** `wal`; `memory` where the file can only be read. */
-  readonly journalMode: string;
-  /** 2 is FULL. See https://sqlite.org/pragma.html#pragma_synchronous */
-  readonly synchronous: number;
-  readonly secureDelete: boolean;
-  /** False where a look at every page, row and index finds damage. Takes as long as reading the whole file. */
-  readonly isSound: boolean;
-}
-
-export function readSqliteFacts(database: Database): SqliteFacts {
-  return {
-    version: String(database.prepare("SELECT sqlite_version()").pluck().get()),
-    journalMode: String(database.pragma("journal_mode", { simple: true })),
-    synchronous: Number(database.pragma("synchronous", { simple: true })),
-    secureDelete: database.pragma("secure_delete", { simple: true }) === 1,
-    isSound: database.pragma("integrity_check(1)", { simple: true }) === "ok",
-  };
-}
-
-/** The bytes of a database with this schema and no rows: a file that is made from them is never seen half made. */
-export function emptyDatabase(library: SqliteLibrary, createSchema: (database: Database) => void): Uint8Array {
-  const database = new library(":memory:");
-  try {
-    createSchema(database);
-    return database.serialize();
-  } finally {
-    database.close();
-  }
 }
 
 /** What SQLite says of a file system that has no locks or no shared memory, as some of networks and containers. */
@@ -126,9 +102,9 @@ const UNSUITABLE: readonly string[] = [
 export async function whyNoDatabase(path: string): Promise<string | null> {
   const library = await loadSqlite();
   try {
-    const database = new library(path, { timeout: 0 });
+    const database = library.open(path, { mode: "rwc" });
     try {
-      const mode = database.pragma("journal_mode = WAL", { simple: true });
+      const mode = database.pragma("journal_mode = WAL");
       database.exec("CREATE TABLE probe (text TEXT)");
       return mode === "wal" ? null : "it has no shared memory";
     } finally {

@@ -1,8 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
+import { type Database, inMemory, type SqliteLibrary } from "./database.ts";
 import { READ_ONLY, whyNotOpened } from "./errors.ts";
-import type { Database } from "./library.ts";
-import { inMemory, type SqliteLibrary } from "./library.ts";
 
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {

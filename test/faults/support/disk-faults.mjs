@@ -122,7 +122,7 @@ export const locked = {
 
 /** @param {string} place */
 function lockDatabase(place) {
-  const Database = createRequire(resolve("packages/secrets-store-sqlite/package.json"))("better-sqlite3");
+  const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
   const database = new Database(join(place, "secrets.db"));
   database.exec("BEGIN EXCLUSIVE");
   return () => void database.close();

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
-const Database = createRequire(resolve("packages/secrets-store-sqlite/package.json"))("better-sqlite3");
+const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
 
 const TIME = "2026-01-02T03:04:05.678Z";
 const DATA_KEY = "0badcafe";

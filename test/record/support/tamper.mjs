@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
-const Database = createRequire(resolve("packages/secrets-store-sqlite/package.json"))("better-sqlite3");
+const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
 
 /** The file of a store. @param {string} folder @param {string} driver */
 export function storeFile(folder, driver) {

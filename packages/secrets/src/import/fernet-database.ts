@@ -9,7 +9,7 @@ import {
   type Timestamp,
 } from "@autokestra/secrets-core";
 import { createFernet, type Fernet } from "@autokestra/secrets-crypto/fernet";
-import type { SqliteLibrary } from "@autokestra/sqlite";
+import type { Database } from "@autokestra/sqlite";
 import { type ImportEntry, importedApiKey } from "./entries.ts";
 import { fileUnreadable, readTextFile } from "./text-file.ts";
 
@@ -100,7 +100,7 @@ const COLUMNS = ["id", "name", "description", "encrypted_value", "created_at", "
  * WAL mode.
  *
  * @throws AutokestraError `OPTION_INVALID` (no such file), `VALUE_INVALID` (another layout, damaged, over 16 MiB), `SOURCE_FAILED` with
- * SQLite's code, `STORE_UNAVAILABLE` where better-sqlite3 does not load
+ * SQLite's code, `STORE_UNAVAILABLE` where there is no SQLite
  */
 async function readFernetRows(path: string): Promise<FernetRow[]> {
   await checkIsFile(path);
@@ -108,7 +108,7 @@ async function readFernetRows(path: string): Promise<FernetRow[]> {
   const sqlite = await loadSqlite();
   try {
     // Resolved, because SQLite gives names such as :memory: a meaning of their own.
-    const database = new sqlite(resolve(path), { readonly: true, fileMustExist: true });
+    const database = sqlite.open(resolve(path), { mode: "ro", timeoutMs: 5000 });
     try {
       checkDatabase(database, path);
       return database.prepare<[], FernetRow>(SELECT_ROWS).all();
@@ -131,16 +131,15 @@ async function checkIsFile(path: string): Promise<void> {
   if (!info.isFile()) throw new AutokestraError("OPTION_INVALID", `${quotePath(path)} is not a file`);
 }
 
-function checkDatabase(database: InstanceType<SqliteLibrary>, path: string): void {
-  const size =
-    Number(database.pragma("page_count", { simple: true })) * Number(database.pragma("page_size", { simple: true }));
+function checkDatabase(database: Database, path: string): void {
+  const size = Number(database.pragma("page_count")) * Number(database.pragma("page_size"));
   if (size > MAX_BYTES) throw unfit(path, "is larger than 16 MiB");
   const columns = database.prepare<[], string>(SELECT_COLUMNS).pluck().all();
   const missing = COLUMNS.filter((column) => !columns.includes(column));
   if (columns.length === 0) throw unfit(path, "has no table `secrets`");
   if (missing.length > 0) throw unfit(path, `has a table \`secrets\` without ${missing.join(", ")}`);
   // A damaged tree can leave out rows without a word.
-  if (database.pragma("quick_check('secrets')", { simple: true }) !== "ok") throw unfit(path, "is damaged");
+  if (database.pragma("quick_check('secrets')") !== "ok") throw unfit(path, "is damaged");
 }
 
 function unfit(path: string, what: string): AutokestraError {

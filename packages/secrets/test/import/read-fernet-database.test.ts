@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeKey, makeToken } from "../../../secrets-crypto/test/fernet/make-token.ts";
+import { openDatabase } from "../../../sqlite/test/open-database.ts";
 import { type ImportEntry, importedApiKey } from "../../src/import/entries.ts";
 import { readFernetDatabase } from "../../src/import/fernet-database.ts";
 import { type ImportPlan, planImport } from "../../src/import/import-secrets.ts";
@@ -34,7 +34,7 @@ afterEach(async () => {
 
 /** Runs SQL on the old store, with the file as it is left by the program that it belongs to. */
 function fill(sql: string, rows: readonly (readonly unknown[])[] = []): void {
-  const file = new Database(database);
+  const file = openDatabase(database);
   try {
     file.exec(sql);
     for (const row of rows) file.prepare(INSERT).run(...row);
@@ -79,7 +79,7 @@ describe("readFernetDatabase", () => {
   });
 
   it("reads what the running program has written last, in WAL mode", async () => {
-    const running = new Database(database);
+    const running = openDatabase(database);
     try {
       running.pragma("journal_mode = WAL");
       running.exec(TABLE);
