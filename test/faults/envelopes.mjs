@@ -1,8 +1,8 @@
 // C6: envelopes that no cipher has made, in both stores. The secret is refused with an error, and hides no other.
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fill, placeOf, run } from "./support/installation.mjs";
+import { openDatabase } from "./support/open-database.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 import { call, STORE_COMMANDS } from "./support/store-commands.mjs";
 
@@ -42,8 +42,7 @@ function damageFile(folder, damage) {
 
 /** @param {string} folder @param {Partial<Envelope>} damage */
 function damageDatabase(folder, damage) {
-  const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
-  const database = new Database(join(placeOf(folder), "secrets.db"));
+  const database = openDatabase(join(placeOf(folder), "secrets.db"));
   for (const [key, value] of Object.entries(damage)) {
     const column = key === "keyId" ? "key_id" : key;
     database.prepare(`UPDATE secret_versions SET ${column} = ? WHERE name = 'A' AND is_current = 1`).run(value);

@@ -2,9 +2,13 @@ import * as sqlite from "../../sqlite/test/child.ts";
 
 export { run } from "../../sqlite/test/child.ts";
 
-/** Compiles a file of test/ for a process of its own, with the SQLite library of this one. */
-export async function bundle(name: string): Promise<string> {
-  return await sqlite.bundle(new URL(name, import.meta.url));
+/**
+ * Compiles a file of test/ for a process of its own.
+ *
+ * @param better the better-sqlite3 that it imports. Default: such that it has the SQLite library of this process
+ */
+export async function bundle(name: string, better?: string): Promise<string> {
+  return await sqlite.bundle(new URL(name, import.meta.url), better);
 }
 
 /** Runs a file of test/ where there is no SQLite. */

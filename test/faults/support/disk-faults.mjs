@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { openFileStore } from "../../../packages/secrets-store-file/dist/index.js";
 import { placeOf } from "./installation.mjs";
+import { openDatabase } from "./open-database.mjs";
 
 /**
  * @typedef {object} Fault
@@ -122,10 +122,9 @@ export const locked = {
 
 /** @param {string} place */
 function lockDatabase(place) {
-  const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
-  const database = new Database(join(place, "secrets.db"));
+  const database = openDatabase(join(place, "secrets.db"));
   database.exec("BEGIN EXCLUSIVE");
-  return () => void database.close();
+  return () => database.close();
 }
 
 /** @param {string} place */

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { openInstallation } from "../../../packages/secrets/dist/index.js";
 import { outcomeOf } from "./outcome-of.mjs";
-import { CLI, environment } from "./sandbox.mjs";
+import { CLI, environment, NODE } from "./sandbox.mjs";
 
 /** Long enough that a file of three secrets is larger than a page. */
 export const VALUE = "value ".repeat(400);
@@ -62,7 +62,7 @@ export async function stateOf(folder, backend) {
  * @returns {Promise<Outcome>}
  */
 export async function run(folder, args, { input = "", under = [], env = keyed(folder) } = {}) {
-  const [command = "", ...rest] = [...under, process.execPath, CLI, ...args];
+  const [command = "", ...rest] = [...under, ...NODE, CLI, ...args];
   const start = performance.now();
   const outcome = await outcomeOf(spawn(command, rest, { cwd: folder, env }), input);
   return { ...outcome, seconds: (performance.now() - start) / 1000 };

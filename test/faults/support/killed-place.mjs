@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { apply, countLost, emptyModel, isSame, KEPT } from "./model.mjs";
 import { randomOperation } from "./random-operation.mjs";
 import { readState } from "./read-state.mjs";
-import { environment, everythingIn } from "./sandbox.mjs";
+import { environment, everythingIn, NODE } from "./sandbox.mjs";
 
 /** @import { Operation } from "./model.mjs" */
 /** @import { Random } from "./random.mjs" */
@@ -37,8 +37,9 @@ function environmentOf(folder) {
 
 /** A process that does what it is told, a line an operation. @param {string} folder @param {string} backend */
 export function startExecutor(folder, backend) {
-  const args = [resolve("test/faults/support/executor.mjs"), folder, backend];
-  const child = spawn(process.execPath, args, { env: environmentOf(folder), stdio: ["pipe", "pipe", "pipe"] });
+  const [node = "", ...options] = NODE;
+  const args = [...options, resolve("test/faults/support/executor.mjs"), folder, backend];
+  const child = spawn(node, args, { env: environmentOf(folder), stdio: ["pipe", "pipe", "pipe"] });
   // It is killed while it is written to.
   child.stdin.on("error", () => undefined);
   const ended = new Promise((done) => child.on("close", done));

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { NODE } from "./sandbox.mjs";
 
 /** Said to the script itself, when it runs in a mount namespace. */
 const INSIDE = "--inside";
@@ -17,7 +18,7 @@ export const HAS_OWN_MOUNTS = process.argv.includes(INSIDE);
 export function runWithOwnMounts(under = []) {
   const isPossible = process.geteuid?.() === 0 && spawnSync("unshare", [...UNSHARE, "true"]).status === 0;
   if (HAS_OWN_MOUNTS || !isPossible) return false;
-  const script = [...under, process.execPath, ...process.argv.slice(1), INSIDE];
+  const script = [...under, ...NODE, ...process.argv.slice(1), INSIDE];
   const { status } = spawnSync("unshare", [...UNSHARE, ...script], { stdio: "inherit" });
   process.exitCode = status ?? 1;
   return true;

@@ -6,6 +6,9 @@ import { join, resolve } from "node:path";
 /** The built command. */
 export const CLI = resolve("apps/cli/dist/autokestra.js");
 
+/** Node.js with the options of this process, so that `--import` of `without-better-sqlite3.mjs` reaches what it starts. */
+export const NODE = [process.execPath, ...process.execArgv];
+
 /**
  * Runs `work` in an empty folder, which is removed afterwards.
  *
@@ -34,7 +37,7 @@ export function environment(folder) {
  * @param {{ input?: string, umask?: string }} [options]
  */
 export function ak(folder, args, { input = "", umask = "022" } = {}) {
-  const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", process.execPath, CLI, ...args];
+  const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", ...NODE, CLI, ...args];
   const { status, stdout, stderr } = spawnSync("sh", shell, { cwd: folder, env: environment(folder), input });
   return { status, stdout: stdout.toString("latin1"), stderr: stderr.toString("latin1") };
 }

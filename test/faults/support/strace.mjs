@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { outcomeOf } from "./outcome-of.mjs";
-import { CLI, environment } from "./sandbox.mjs";
+import { CLI, environment, NODE } from "./sandbox.mjs";
 
 /** False where this machine has none, or does not let it work. */
 export const HAS_STRACE = spawnSync("strace", ["-qq", "true"]).status === 0;
@@ -47,7 +47,7 @@ export async function traced(folder, args, { calls, inject, input = "", umask = 
   if (inject !== undefined) options.push("-e", `inject=${inject}`);
   // Faster, but strace injects no signals then.
   if (!inject?.includes("signal=")) options.push("--seccomp-bpf");
-  const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", "strace", ...options, process.execPath, CLI, ...args];
+  const shell = ["-c", `umask ${umask}; exec "$@"`, "sh", "strace", ...options, ...NODE, CLI, ...args];
   const env = { ...environment(folder), ...STEADY };
   const child = spawn("sh", shell, { cwd: folder, env, detached: true });
   let hung = false;

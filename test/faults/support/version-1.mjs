@@ -1,9 +1,7 @@
 import { createCipheriv, createHmac, hkdfSync, pbkdf2Sync, randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-
-const Database = createRequire(resolve("packages/sqlite/package.json"))("better-sqlite3");
+import { join } from "node:path";
+import { openDatabase } from "./open-database.mjs";
 
 const TIME = "2026-01-02T03:04:05.678Z";
 const DATA_KEY = "0badcafe";
@@ -125,7 +123,7 @@ function list(fields) {
 
 /** @param {string} path @param {string} header @param {readonly (readonly Sealed[])[]} secrets */
 function writeDatabase(path, header, secrets) {
-  const database = new Database(path);
+  const database = openDatabase(path);
   database.pragma("journal_mode = WAL");
   database.pragma("application_id = 0x616b7374");
   database.exec(SCHEMA);
@@ -134,14 +132,14 @@ function writeDatabase(path, header, secrets) {
   const insert = database.prepare(`
     INSERT INTO secrets VALUES (@id, @name, @type, @description, @tags, @version, @isCurrent, @createdAt, @updatedAt, @expiresAt,
       @deletedAt, @format, @keyId, @nonce, @tag, @ciphertext)`);
-  database.transaction(() => {
+  database.immediate(() => {
     for (const versions of secrets) {
       for (const [index, { metadata, envelope }] of versions.entries()) {
         const isCurrent = index === versions.length - 1 ? 1 : 0;
         insert.run({ ...metadata, tags: JSON.stringify(metadata["tags"]), isCurrent, ...envelope });
       }
     }
-  })();
+  });
   database.close();
 }
 
