@@ -1,16 +1,19 @@
-import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import {
-  closeToOthers,
-  createPrivateFile,
-  fileIdentity,
-  makePrivateFolder,
-  OTHERS,
-  sweepDrafts,
-} from "@autokestra/private-files";
+import { createPrivateFile, makePrivateFolder, sweepDrafts } from "@autokestra/private-files";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
-import { type Database, emptyDatabase, isBusy, loadSqlite, type SqliteLibrary, whyNotOpened } from "@autokestra/sqlite";
+import {
+  type Database,
+  type DatabaseFiles,
+  emptyDatabase,
+  findDatabaseFiles,
+  loadSqlite,
+  movedOrRemoved,
+  openInPlace,
+  type PlacedDatabase,
+  restrictDatabaseFiles,
+  type SqliteLibrary,
+  whyNotOpened,
+} from "@autokestra/sqlite";
 import { z } from "zod";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
 
@@ -26,28 +29,23 @@ interface HistoryConnection {
 /** @param path absolute */
 export async function createConnection(path: string): Promise<HistoryConnection> {
   const [library] = await Promise.allSettled([loadSqlite()]);
-  let database: Database | null = null;
-  let identity: string | null = null;
+  let placed: PlacedDatabase | null = null;
   let isPrepared = false;
   let isClosed = false;
 
   function open(create: boolean): Database | null {
     if (library.status === "rejected") throw library.reason;
     if (isClosed) throw historyUnavailable(path, "it is closed");
-    if (database === null) {
-      database = openHistoryDatabase(library.value, path, create);
-      identity = fileIdentity(path);
-    }
-    // SQLite itself would go on writing into a file without a name.
-    if (identity !== fileIdentity(path)) throw movedOrRemoved(path);
-    return database;
+    placed ??= openHistoryDatabase(library.value, path, create);
+    if (placed?.isInPlace() === false) throw movedOrRemoved(refuseAt(path));
+    return placed?.database ?? null;
   }
 
   return {
     forRead: () => open(false),
     forWrite() {
       const opened = open(true);
-      if (opened === null) throw movedOrRemoved(path);
+      if (opened === null) throw movedOrRemoved(refuseAt(path));
       if (!isPrepared) {
         opened.pragma("journal_mode = WAL");
         upgradeSchema(opened);
@@ -57,7 +55,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
     },
     close() {
       isClosed = true;
-      database?.close();
+      placed?.database.close();
     },
   };
 }
@@ -81,35 +79,25 @@ export function toHistoryError(error: unknown, path: string, unwritten = 0): Aut
  * @returns null where there is no file and none is to be created
  * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open then
  */
-function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): Database | null {
+function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): PlacedDatabase | null {
   // SQLite would open the file of the name without it.
   if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
-  if (create) createFile(library, path);
-  else if (regularFile(path, path) === undefined) return null;
-  checkFile(library, path);
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) restrictFile(path, file);
-  sweepDrafts(path);
-  // Timeout 0: SQLite's own waiting would block the event loop.
-  const database = library.open(path, { mode: "rw" });
-  try {
-    // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
-    database.pragma("synchronous = NORMAL");
-    database.pragma("foreign_keys = ON");
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
+  const refuse = refuseAt(path);
+  const { database, wal } = findFiles(path);
+  if (database === undefined) {
+    if (!create) return null;
+    // SQLite would take the new database for the one that it belongs to.
+    if (wal !== undefined) throw onlyWal(path);
+    createFile(library, path);
   }
+  checkFile(library, path);
+  restrictDatabaseFiles(path, refuse);
+  sweepDrafts(path);
+  // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
+  return openInPlace(library, path, ["synchronous = NORMAL", "foreign_keys = ON"], refuse);
 }
 
 function createFile(library: SqliteLibrary, path: string): void {
-  // Before the database: another process may be making both at this moment, in the other order.
-  const wal = regularFile(path, `${path}-wal`);
-  if (regularFile(path, path) !== undefined) return;
-  // SQLite would take the new database for the one that it belongs to.
-  if (wal !== undefined) {
-    throw historyUnavailable(path, "it is gone, and only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
-  }
   makePrivateFolder(dirname(path));
   keepOutOfGit(path);
   createPrivateFile(path, emptyDatabase(library, createSchema));
@@ -123,7 +111,7 @@ function keepOutOfGit(path: string): void {
 
 /** Checks that it is a run history of this user. By path: to open the file itself would drop the locks of other connections. */
 function checkFile(library: SqliteLibrary, path: string): void {
-  const { uid } = regularFile(path, path) ?? {};
+  const { uid } = findFiles(path).database ?? {};
   if (uid !== undefined && uid !== process.geteuid?.()) throw historyUnavailable(path, "it belongs to another user");
   // Read-only: another connection would bring the WAL of another program into its database.
   const database = library.open(path, { mode: "ro" });
@@ -137,45 +125,23 @@ function checkFile(library: SqliteLibrary, path: string): void {
   }
 }
 
-function restrictFile(path: string, file: string): void {
-  const stat = regularFile(path, file);
-  if (stat === undefined || (stat.mode & OTHERS) === 0) return;
-  closeToOthers(file, "600", (problem, hint) => historyUnavailable(path, problem, hint));
+/** The files of a history that are there. */
+function findFiles(path: string): DatabaseFiles {
+  return findDatabaseFiles(path, (file) =>
+    historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`),
+  );
 }
 
-function regularFile(path: string, file: string): Stats | undefined {
-  const stat = lstatSync(file, { throwIfNoEntry: false });
-  if (stat === undefined || stat.isFile()) return stat;
-  throw historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`);
+function onlyWal(path: string): AutokestraError {
+  return historyUnavailable(path, "it is gone, and only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
 }
 
-function movedOrRemoved(path: string): AutokestraError {
-  return historyUnavailable(path, "it was moved or removed");
+function refuseAt(path: string): (problem: string, hint?: string) => AutokestraError {
+  return (problem, hint) => historyUnavailable(path, problem, hint);
 }
 
 function historyUnavailable(path: string, reason: string, hint?: string): AutokestraError {
   return new AutokestraError("HISTORY_UNAVAILABLE", `Run history ${quotePath(path)} cannot be used: ${reason}`, {
     hint,
   });
-}
-
-/** The longest pause between two attempts, in milliseconds. */
-const MAX_PAUSE = 50;
-
-/**
- * Runs `attempt` again while another connection has the database locked. SQLite's own timeout would block the event loop; here
- * only the caller waits. The pauses are random, so that no writer starves.
- *
- * @param giveUpAt when to stop, as `performance.now()` counts; called after each attempt
- * @throws the error of the last attempt
- */
-export async function retryWhileLocked<T>(attempt: () => T, giveUpAt: () => number): Promise<T> {
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      if (!isBusy(error) || performance.now() >= giveUpAt()) throw error;
-    }
-    await setTimeout(Math.random() * MAX_PAUSE);
-  }
 }

@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
-import type { Database } from "@autokestra/sqlite";
-import { retryWhileLocked } from "./database.ts";
+import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
 import type { RunEvent, RunSink } from "./events.ts";
-import { createRecorder, type RecorderContext } from "./recorder.ts";
+import { createRecorder, MAX_PAUSE_MS, type RecorderContext } from "./recorder.ts";
 import { listRuns, type RunFilter, type RunSummary, readEvents } from "./records.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -78,13 +77,13 @@ export async function openRunHistory({ path }: RunHistoryOptions): Promise<RunHi
   };
 
   async function read<T>(work: (database: Database) => readonly T[]): Promise<readonly T[]> {
-    const end = performance.now() + LOCK_TIMEOUT;
+    const end = after(LOCK_TIMEOUT);
     const attempt = () => {
       const database = connection.forRead();
       return database === null ? [] : work(database);
     };
     try {
-      return await retryWhileLocked(attempt, () => end);
+      return await retryWhileBusy(attempt, { giveUpAt: end, maxPauseMs: MAX_PAUSE_MS });
     } catch (error) {
       throw toHistoryError(error, file);
     }

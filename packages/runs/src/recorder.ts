@@ -1,9 +1,11 @@
 import { setImmediate } from "node:timers/promises";
-import { type Database, isBusy } from "@autokestra/sqlite";
-import { retryWhileLocked } from "./database.ts";
+import { type Database, isBusy, retryWhileBusy } from "@autokestra/sqlite";
 import type { RunEvent, RunFinished, RunSink } from "./events.ts";
 import { thisProcess } from "./process.ts";
 import { trimRuns } from "./records.ts";
+
+/** The longest pause between two attempts to use a locked history, in milliseconds. */
+export const MAX_PAUSE_MS = 50;
 
 /** How much JSON of one run may wait for a lock, in characters. Beyond that, the oldest log lines are dropped. */
 const MAX_BUFFERED = 64 * 1024 * 1024;
@@ -72,7 +74,7 @@ function createRunSink(context: RecorderContext, first: RunEvent, onFailure: OnF
     isWaiting = true;
     try {
       while (buffer.size() > 0) {
-        await retryWhileLocked(writeBatch, context.giveUpAt);
+        await retryWhileBusy(writeBatch, { giveUpAt: context.giveUpAt, maxPauseMs: MAX_PAUSE_MS });
         // The tasks of the run get a turn between two batches.
         await setImmediate();
       }

@@ -1,9 +1,23 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { createPrivateFile, fileIdentity, preparePrivateFolder, sweepDrafts } from "@autokestra/private-files";
-import { type AutokestraError, type StoreLayout, storeUnavailable } from "@autokestra/secrets-core";
-import type { Database, SqliteLibrary } from "@autokestra/sqlite";
-import { checkDatabaseFile, emptyDatabase, openSnapshot } from "@autokestra/sqlite";
+import { createPrivateFile, preparePrivateFolder, sweepDrafts } from "@autokestra/private-files";
+import {
+  type AutokestraError,
+  quotePath,
+  type StoreLayout,
+  storeCorrupt,
+  storeUnavailable,
+} from "@autokestra/secrets-core";
+import {
+  emptyDatabase,
+  findDatabaseFiles,
+  movedOrRemoved,
+  openInPlace,
+  openSnapshot,
+  type PlacedDatabase,
+  restrictDatabaseFiles,
+  type SqliteLibrary,
+} from "@autokestra/sqlite";
 import { createSecretReader, type SecretReader } from "./reader.ts";
 import { createSchema, readLayout } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
@@ -11,16 +25,13 @@ import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
 /** An open database and what may be asked of it. */
-export interface Connection {
-  readonly database: Database;
+export interface Connection extends PlacedDatabase {
   /** How it is laid out at this moment. */
   readonly layout: () => StoreLayout;
   /** Reads what is there at this moment, whatever its layout. */
   readonly reader: () => SecretReader;
   /** Runs `work` with the lock of the database, in one transaction. */
   readonly write: <T>(work: (writer: SecretWriter) => T) => T;
-  /** False once the file was moved or removed: SQLite itself would go on writing into a file without a name. */
-  readonly isInPlace: () => boolean;
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
   readonly obstacle: AutokestraError | null;
   readonly close: () => void;
@@ -35,7 +46,7 @@ export interface Connection {
 export function openConnection(library: SqliteLibrary, path: string, create: boolean): Connection {
   prepareFile(library, path, create);
   try {
-    return openInPlace(library, path);
+    return openStore(library, path);
   } catch (error) {
     const snapshot = openSnapshot(library, path, error, (database) => readLayout(database, path));
     if (snapshot === null) throw error;
@@ -44,11 +55,17 @@ export function openConnection(library: SqliteLibrary, path: string, create: boo
 }
 
 function prepareFile(library: SqliteLibrary, path: string, create: boolean): void {
-  if (create || existsSync(dirname(path))) {
-    preparePrivateFolder(path, (problem, hint) => storeUnavailable(path, problem, hint));
-  }
-  if (!checkDatabaseFile(path)) {
-    if (!create) throw notInPlace(path);
+  const refuse = refuseAt(path);
+  if (create || existsSync(dirname(path))) preparePrivateFolder(path, refuse);
+  const { database, wal } = findDatabaseFiles(path, (file, kind) =>
+    refuse(`${quotePath(file)} is ${kind}`, "Give the path of the file itself."),
+  );
+  restrictDatabaseFiles(path, refuse);
+  // SQLite would take an empty file for a new database, and every secret in it for absent.
+  if (database?.size === 0) throw storeCorrupt(path, "it is empty");
+  if (database === undefined) {
+    if (wal !== undefined) throw storeCorrupt(path, "it is gone and only its WAL is left");
+    if (!create) throw movedOrRemoved(refuse);
     createPrivateFile(path, emptyDatabase(library, createSchema));
   }
   try {
@@ -58,16 +75,18 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
   }
 }
 
-function openInPlace(library: SqliteLibrary, path: string): Connection {
-  const identity = fileIdentity(path);
-  const isInPlace = () => fileIdentity(path) === identity;
-  // Timeout 0: waiting is the job of retryWhileBusy.
-  const database = library.open(path, { mode: "rw" });
+/** With NORMAL, which better-sqlite3 is built with, a commit in WAL mode is not synced. */
+const PRAGMAS = [
+  "trusted_schema = OFF",
+  "cell_size_check = ON",
+  "foreign_keys = ON",
+  "secure_delete = ON",
+  "synchronous = FULL",
+];
+
+function openStore(library: SqliteLibrary, path: string): Connection {
+  const { database, isInPlace } = openInPlace(library, path, PRAGMAS, refuseAt(path));
   try {
-    configure(database);
-    // The first look into the file. Who has looked keeps others from replacing it, so its name is certain from here on.
-    database.pragma("schema_version");
-    if (!isInPlace()) throw notInPlace(path);
     readLayout(database, path);
     database.pragma("journal_mode = WAL");
     return connect(library, path, { database, isInPlace, obstacle: null });
@@ -75,16 +94,6 @@ function openInPlace(library: SqliteLibrary, path: string): Connection {
     database.close();
     throw error;
   }
-}
-
-/** What SQLite forgets with each connection. */
-function configure(database: Database): void {
-  database.pragma("trusted_schema = OFF");
-  database.pragma("cell_size_check = ON");
-  database.pragma("foreign_keys = ON");
-  database.pragma("secure_delete = ON");
-  // With NORMAL, which better-sqlite3 is built with, a commit in WAL mode is not synced.
-  database.pragma("synchronous = FULL");
 }
 
 /** What may be asked of a database in layout 2. */
@@ -121,7 +130,7 @@ function connect(
   function write<T>(work: (writer: SecretWriter) => T): T {
     // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
     return database.immediate(() => {
-      if (!isInPlace()) throw notInPlace(path);
+      if (!isInPlace()) throw movedOrRemoved(refuseAt(path));
       return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
     });
   }
@@ -136,7 +145,7 @@ function connect(
   return { database, layout: () => (useLayout2() === null ? 1 : 2), reader, write, isInPlace, obstacle, close };
 }
 
-/** The error for a store whose file is no longer under its name. */
-export function notInPlace(path: string): AutokestraError {
-  return storeUnavailable(path, "it was moved or removed");
+/** The errors of a store at a path. */
+export function refuseAt(path: string): (problem: string, hint?: string) => AutokestraError {
+  return (problem, hint) => storeUnavailable(path, problem, hint);
 }

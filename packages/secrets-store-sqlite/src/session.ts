@@ -1,14 +1,17 @@
 import { type AutokestraError, storeClosed, storeUnavailable } from "@autokestra/secrets-core";
 import {
+  after,
   isBusy,
   loadSqlite,
+  lockWhole,
+  movedOrRemoved,
   pause,
-  READ_ONLY,
   retryWhileBusy,
   type SqliteLibrary,
   toStoreError,
+  truncateWal,
 } from "@autokestra/sqlite";
-import { type Connection, notInPlace, openConnection } from "./connection.ts";
+import { type Connection, openConnection, refuseAt } from "./connection.ts";
 import type { SecretWriter } from "./writer.ts";
 
 /** How long a process counts on meeting others again, in milliseconds. */
@@ -46,7 +49,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
 
   async function attempt<T>(work: () => T): Promise<T> {
     try {
-      return await retryWhileBusy(busyTimeoutMs, work);
+      return await retryWhileBusy(work, { giveUpAt: after(busyTimeoutMs) });
     } catch (error) {
       throw toStoreError(error, path);
     }
@@ -65,6 +68,14 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     });
   }
 
+  function lockOthersOut(): void {
+    const { database, isInPlace } = opened.writable();
+    const refuse = refuseAt(path);
+    lockWhole(database, refuse, () => {
+      if (!isInPlace()) throw movedOrRemoved(refuse);
+    });
+  }
+
   return {
     async read(work) {
       try {
@@ -76,10 +87,10 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
       return await attempt(() => work(opened.readable()));
     },
     write,
-    truncateWal: () => truncateWal(opened.current()),
+    truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {
       try {
-        await retryWhileBusy(busyTimeoutMs, () => takeWhole(opened.writable(), path));
+        await retryWhileBusy(lockOthersOut, { giveUpAt: after(busyTimeoutMs) });
       } catch (error) {
         throw isBusy(error) ? inUse(path) : toStoreError(error, path);
       }
@@ -121,31 +132,10 @@ function keepOpen(library: SqliteLibrary, path: string, create: boolean): Opened
     close() {
       if (!isOpen) return;
       isOpen = false;
-      truncateWal(connection);
+      truncateWal(connection.database);
       connection.close();
     },
   };
-}
-
-function truncateWal({ database }: Connection): void {
-  try {
-    database.pragma("wal_checkpoint(TRUNCATE)");
-  } catch {
-    // What was written is safe in the WAL: this is no reason to call it failed.
-  }
-}
-
-/** Locks everybody else out until the connection is closed, and brings the content of the WAL into the database. */
-function takeWhole({ database, isInPlace }: Connection, path: string): void {
-  database.pragma("locking_mode = EXCLUSIVE");
-  try {
-    const mode = database.pragma("journal_mode = DELETE");
-    if (mode !== "delete") throw storeUnavailable(path, READ_ONLY);
-    if (!isInPlace()) throw notInPlace(path);
-  } catch (error) {
-    database.pragma("locking_mode = NORMAL");
-    throw error;
-  }
 }
 
 function inUse(path: string): AutokestraError {

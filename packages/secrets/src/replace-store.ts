@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, linkSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { draftPath, makePrivateFolder, moveFile, sweepDeadDrafts } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
@@ -75,9 +75,20 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
 
 /** What SQLite is done with is removed: it has a zero in front, or nothing. See https://sqlite.org/fileformat.html#the_rollback_journal */
 function keepCompanion(from: string, to: string): void {
-  const [first = 0] = readFileSync(from);
-  if (first === 0) rmSync(from);
+  if (firstByte(from) === 0) rmSync(from);
   else renameSync(from, to);
+}
+
+/** Zero for an empty file. A WAL can be of any size. */
+function firstByte(path: string): number {
+  const byte = new Uint8Array(1);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, byte, 0, 1, 0);
+  } finally {
+    closeSync(file);
+  }
+  return byte[0] ?? 0;
 }
 
 /** @returns false where the file that `work` is about is not there */

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { backupDatabase } from "./back-up.ts";
 export {
   type Database,
   emptyDatabase,
@@ -17,7 +18,16 @@ export {
   type Statement,
 } from "./database.ts";
 export { READ_ONLY, sqliteReason, toStoreError, whyNotOpened } from "./errors.ts";
-export { backupDatabase, checkDatabaseFile } from "./files.ts";
 export { isSqliteMissing, loadSqlite, whyNoDatabase } from "./library.ts";
-export { isBusy, pause, retryWhileBusy } from "./retry.ts";
+export {
+  type DatabaseFiles,
+  findDatabaseFiles,
+  lockWhole,
+  movedOrRemoved,
+  openInPlace,
+  type PlacedDatabase,
+  restrictDatabaseFiles,
+  truncateWal,
+} from "./open.ts";
+export { after, isBusy, pause, type RetryOptions, retryWhileBusy } from "./retry.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";

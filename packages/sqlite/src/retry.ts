@@ -1,32 +1,39 @@
 import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core";
 
-/** Longest pause between two attempts, in milliseconds. */
-const MAX_PAUSE = 5;
+export interface RetryOptions {
+  /** When to stop, as `performance.now()` counts. Asked after each attempt, so it may change meanwhile. */
+  readonly giveUpAt: () => number;
+  /** The longest pause between two attempts, in milliseconds. Default: 5. */
+  readonly maxPauseMs?: number | undefined;
+}
 
 /**
- * Runs `attempt` again while another connection has the database locked, until it works or the time is over. SQLite's own
- * waiting backs off: whoever has waited longest then asks least often, and starves. Here everybody asks at random moments.
+ * Runs `attempt` again while another connection has the database locked. SQLite's own waiting blocks the event loop, and it backs
+ * off: whoever has waited longest then asks least often, and starves. Here everybody asks at random moments.
  *
  * @throws the error of the last attempt, or what else `attempt` throws
  */
-export async function retryWhileBusy<T>(timeoutMs: number, attempt: () => T): Promise<T> {
-  let deadline: number | null = null;
+export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs }: RetryOptions): Promise<T> {
   for (;;) {
     try {
       return attempt();
     } catch (error) {
-      const now = performance.now();
-      deadline ??= now + timeoutMs;
-      if (!isBusy(error) || !(now < deadline)) throw error;
+      if (!isBusy(error) || !(performance.now() < giveUpAt())) throw error;
     }
-    await pause();
+    await pause(maxPauseMs);
   }
 }
 
+/** A moment after so many milliseconds, for {@link RetryOptions.giveUpAt}. */
+export function after(milliseconds: number): () => number {
+  const end = performance.now() + milliseconds;
+  return () => end;
+}
+
 /** Waits for a random moment. */
-export async function pause(): Promise<void> {
-  await setTimeout(Math.random() * MAX_PAUSE);
+export async function pause(maxPauseMs = 5): Promise<void> {
+  await setTimeout(Math.random() * maxPauseMs);
 }
 
 /** `SQLITE_BUSY` with all its kinds, or `SQLITE_PROTOCOL`: others were faster at each of SQLite's own attempts. */

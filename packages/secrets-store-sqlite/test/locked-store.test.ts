@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
-import { retryWhileBusy } from "@autokestra/sqlite";
 import { expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
@@ -46,38 +45,4 @@ it("a store that is closed while a write waits says so", async () => {
   await store.close();
   await expect(write).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", message: "The secret store is closed" });
   other.close();
-});
-
-it.each(["SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_PROTOCOL"])(
-  "%s is tried again",
-  async (code) => {
-    let attempts = 0;
-    const attempt = () => {
-      attempts += 1;
-      if (attempts < 3) throw Object.assign(new Error("busy"), { code });
-      return "done";
-    };
-    expect([await retryWhileBusy(20_000, attempt), attempts]).toEqual(["done", 3]);
-  },
-);
-
-it.each([0, -1, Number.NaN])("a timeout of %s is one attempt", async (timeout) => {
-  let attempts = 0;
-  const busy = Object.assign(new Error("busy"), { code: "SQLITE_BUSY_SNAPSHOT" });
-  const attempt = () => {
-    attempts += 1;
-    throw busy;
-  };
-  await expect(retryWhileBusy(timeout, attempt)).rejects.toBe(busy);
-  expect(attempts).toBe(1);
-});
-
-it("any other error is not tried again", async () => {
-  let attempts = 0;
-  const attempt = () => {
-    attempts += 1;
-    throw new TypeError("broken");
-  };
-  await expect(retryWhileBusy(20_000, attempt)).rejects.toThrow("broken");
-  expect(attempts).toBe(1);
 });

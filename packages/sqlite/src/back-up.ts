@@ -1,0 +1,31 @@
+import { closeSync, openSync } from "node:fs";
+import { buildInPrivateFolder, fileIdentity, sweepDrafts } from "@autokestra/private-files";
+import { storeUnavailable } from "@autokestra/secrets-core";
+import type { Database } from "./database.ts";
+import { toStoreError } from "./errors.ts";
+
+/**
+ * Writes a consistent copy without free pages, 0600, while others read and write.
+ *
+ * @param target an absolute path
+ * @throws AutokestraError `STORE_UNAVAILABLE`, with the path of the copy; an error of SQLite where the database is damaged
+ */
+export function backupDatabase(database: Database, target: string): void {
+  if (fileIdentity(target) !== null || !writeCopy(database, target)) {
+    throw storeUnavailable(target, "there is something of this name already", "Give the name of a new file.");
+  }
+  sweepDrafts(target);
+}
+
+function writeCopy(database: Database, target: string): boolean {
+  try {
+    return buildInPrivateFolder(target, (file) => {
+      // VACUUM fills an empty file and leaves its mode alone, and its journal takes that mode.
+      closeSync(openSync(file, "wx", 0o600));
+      database.prepare("VACUUM INTO ?").run(file);
+    });
+  } catch (error) {
+    const failure = toStoreError(error, target);
+    throw failure.code === "STORE_CORRUPT" ? error : failure;
+  }
+}
