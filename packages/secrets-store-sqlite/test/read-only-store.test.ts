@@ -1,9 +1,7 @@
 import { chmodSync, chownSync, copyFileSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
-import { openSnapshot } from "@autokestra/sqlite";
 import { expect, it } from "vitest";
-import { library } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { bundle, run } from "./child.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -73,42 +71,3 @@ it("what a killed process has left in the WAL is read in a folder that cannot be
   expect(await readAsOther(left)).toMatch(/its last changes are in ".*secrets.db-wal"$/);
   chmodSync(folder, 0o700);
 });
-
-const cannotOpen = Object.assign(new Error("unable to open"), { code: "SQLITE_CANTOPEN" });
-
-it("a copy in memory is in place until the file is written to", async () => {
-  const { path, store } = await sampleStore();
-  await store.close();
-  const snapshot = openSnapshot(library, path, cannotOpen, () => undefined);
-  expect(snapshot?.obstacle).toMatchObject({
-    code: "STORE_UNAVAILABLE",
-    message: expect.stringMatching(/it cannot be opened \(SQLITE_CANTOPEN\)$/),
-  });
-  expect(snapshot?.isInPlace()).toBe(true);
-  const again = await openSqliteStore(path);
-  await putSecret(again, sampleSecret("B"));
-  expect(snapshot?.isInPlace()).toBe(false);
-  await again.close();
-  expect(snapshot?.isInPlace()).toBe(false);
-  snapshot?.database.close();
-});
-
-it("a full disk is called that, not read-only", async () => {
-  const { path, store } = await sampleStore();
-  await store.close();
-  const full = Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_SHMSIZE" });
-  const snapshot = openSnapshot(library, path, full, () => undefined);
-  expect(snapshot?.obstacle.message).toMatch(
-    /: no space left, or a limit of file sizes is reached \(SQLITE_IOERR_SHMSIZE\)$/,
-  );
-  snapshot?.database.close();
-});
-
-it.each(["SQLITE_BUSY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", ""])(
-  "no copy is made of a database that fails with '%s'",
-  async (code) => {
-    expect(
-      openSnapshot(library, "/nowhere/secrets.db", Object.assign(new Error("no"), { code }), () => undefined),
-    ).toBe(null);
-  },
-);

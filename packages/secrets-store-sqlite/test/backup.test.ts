@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
@@ -28,38 +28,6 @@ it("a backup is a whole store, private, while another process writes", async () 
   expect(await copy.history(sampleId("A"))).toEqual(await store.history(sampleId("A")));
   expect([await copy.readHeader(), (await copy.facts()).isSound]).toEqual(["header", true]);
   await copy.close();
-  await store.close();
-});
-
-it.each([
-  ["a file", (target: string) => writeFileSync(target, "mine")],
-  ["a link to nothing", (target: string) => symlinkSync("elsewhere", target)],
-])("%s in the place of the backup is left alone", async (_, place) => {
-  const { store, target } = await sampleStore();
-  place(target);
-  await expect(store.backup(target)).rejects.toMatchObject({
-    code: "STORE_UNAVAILABLE",
-    message: `Secret store "${target}" cannot be used: there is something of this name already`,
-  });
-  expect([readdirSync(join(target, "..")), existsSync(join(target, "../elsewhere"))]).toEqual([["copy.db"], false]);
-  await store.close();
-});
-
-it("a folder that is not there is named", async () => {
-  const { folder, store } = await sampleStore();
-  const target = join(folder, "none", "copy.db");
-  await expect(store.backup(target)).rejects.toMatchObject({
-    code: "STORE_UNAVAILABLE",
-    message: expect.stringMatching(/none\/copy\.db" cannot be used: no such file or directory \(ENOENT\)$/),
-  });
-  await store.close();
-});
-
-it("the draft of a backup that was killed is swept by the next one of this name", async () => {
-  const { store, target } = await sampleStore();
-  writeFileSync(`${target}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
-  await store.backup(target);
-  expect(readdirSync(join(target, ".."))).toEqual(["copy.db"]);
   await store.close();
 });
 
