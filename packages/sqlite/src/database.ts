@@ -50,8 +50,9 @@ export interface Database {
 }
 
 /**
- * A prepared statement. Its parameters are values in their order, one array of them, or one object of named ones: `undefined` is
- * NULL, and names that the statement does not have are ignored. An INTEGER beyond 2^53 comes as the nearest number.
+ * A prepared statement. Its parameters are values in their order, one array of them, or one object of named ones. All must be given:
+ * not every library says so where one is missing. `undefined` is NULL, and names that the statement does not have are ignored. An
+ * INTEGER beyond 2^53 comes as the nearest number.
  */
 export interface Statement<Parameters extends unknown[] = unknown[], Row = unknown> {
   /** Rows are their first column from now on. */
