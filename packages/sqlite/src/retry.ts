@@ -25,10 +25,13 @@ export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs
   }
 }
 
-/** A moment after so many milliseconds, for {@link RetryOptions.giveUpAt}. */
+/** So many milliseconds after the first look, for {@link RetryOptions.giveUpAt}: who meets nobody asks no clock. */
 export function after(milliseconds: number): () => number {
-  const end = performance.now() + milliseconds;
-  return () => end;
+  let end: number | null = null;
+  return () => {
+    end ??= performance.now() + milliseconds;
+    return end;
+  };
 }
 
 /** Waits for a random moment. */
