@@ -7,7 +7,7 @@ import { startEchoServer } from "./echo-server.mjs";
 import { pnpm } from "./pnpm.mjs";
 import { repository } from "./workspace.mjs";
 
-const CLI = join(repository, "apps/cli/dist/autokestra.js");
+const CLI = join(repository, "apps/cli/dist/autokestra.cjs");
 const WORKFLOW = join(repository, "examples/quickstart.yaml");
 const API_KEY = "sk_live_51Hq9ZtK8vExample";
 const PASSWORD = "correct-horse-7";

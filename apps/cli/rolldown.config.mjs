@@ -1,18 +1,56 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "rolldown";
 import license from "rollup-plugin-license";
 
-// One bundle, so that a command starts fast. better-sqlite3 is native and stays outside; each command is a chunk of its own.
-export default defineConfig({
-  input: { autokestra: "src/autokestra.ts" },
+/** @param {string} name */
+const bundled = (name) => fileURLToPath(new URL(`bundle/${name}.cjs`, import.meta.url));
+
+/** The name of the package whose modules they are. @param {readonly string[]} ids */
+const packageOf = (ids) => /\/packages\/([^/]+)\//.exec(ids.at(-1) ?? "")?.[1] ?? "[name]";
+
+// One bundle of CommonJS, so that a command starts fast: each command is a chunk of its own, and what most commands need is in one.
+/** All but what is written beside it. */
+export const bundle = defineConfig({
+  input: { autokestra: "src/autokestra.ts", zod: "bundle/zod-parts.mjs" },
   platform: "node",
-  external: ["better-sqlite3"],
-  resolve: { conditionNames: ["@autokestra/source", "node", "import", "default"] },
+  // Never asked: it would look for what better-sqlite3.cjs has found.
+  external: ["bindings"],
+  resolve: {
+    conditionNames: ["@autokestra/source", "node", "import", "default"],
+    alias: {
+      "better-sqlite3$": bundled("better-sqlite3"),
+      zod$: bundled("lazy-zod"),
+    },
+  },
   plugins: [
     {
+      // Commander starts programs for commands that are programs, which none of ours is.
+      name: "no-child-process",
+      resolveId: (source, importer) =>
+        source === "node:child_process" && importer?.includes("/commander/") ? bundled("nothing") : null,
+    },
+  ],
+  output: {
+    dir: "dist",
+    format: "cjs",
+    entryFileNames: "[name].cjs",
+    // No hashes: what Node keeps of a chunk is replaced by that of the next version.
+    chunkFileNames: ({ name, moduleIds }) => `${name === "src" ? packageOf(moduleIds) : "[name]"}.cjs`,
+    cleanDir: true,
+    codeSplitting: { groups: [{ name: "shared", minShareCount: 8 }] },
+    minify: { mangle: { keepNames: true }, compress: true },
+  },
+});
+
+export default defineConfig({
+  ...bundle,
+  plugins: [
+    bundle.plugins,
+    {
       name: "executable",
-      writeBundle: ({ dir }) => chmodSync(join(dir ?? "dist", "autokestra.js"), 0o755),
+      writeBundle: ({ dir }) => chmodSync(join(dir ?? "dist", "autokestra.cjs"), 0o755),
     },
     license({
       thirdParty: {
@@ -25,5 +63,4 @@ export default defineConfig({
       },
     }),
   ],
-  output: { dir: "dist", format: "esm", cleanDir: true, minify: { mangle: false, compress: true } },
 });

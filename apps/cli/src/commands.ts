@@ -191,10 +191,11 @@ export const COMMANDS: readonly CommandEntry[] = [
 ];
 
 /**
- * The commands that a command line can be about: the one that it names, which alone is loaded then, or all of them, where it names none
- * or anything stands before the name that only commander understands.
+ * The commands that a command line can be about: the one that it names, which alone is loaded then; none for `--version`; or all of
+ * them, where it names none or anything stands before the name that only commander understands.
  */
 export function commandsFor(args: readonly string[]): readonly CommandEntry[] {
+  if (args.length === 1 && isVersion(args[0])) return [];
   let group: Named | undefined;
   for (const word of wordsOf(args)) {
     const entry = COMMANDS.find((candidate) => isNamed(candidate, group, word));
@@ -203,6 +204,10 @@ export function commandsFor(args: readonly string[]): readonly CommandEntry[] {
     if (group === undefined) break;
   }
   return COMMANDS;
+}
+
+function isVersion(arg: string | undefined): boolean {
+  return arg === "--version" || arg === "-V";
 }
 
 function isNamed({ path, aliases = [] }: Named, group: Named | undefined, word: string): boolean {

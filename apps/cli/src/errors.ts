@@ -1,5 +1,5 @@
 import { getSystemErrorMap } from "node:util";
-import { WorkflowError } from "@autokestra/engine";
+import type { WorkflowError } from "@autokestra/engine";
 import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import type { Command, CommanderError } from "commander";
 import { EXIT, EXIT_CODES } from "./exit.ts";
@@ -29,16 +29,21 @@ export function printError(
   const hint = hintFor(error, invocation) ?? null;
   const show = (text: string) => hideArguments(text, invocation.args, NAME_ERRORS.has(code));
   if (terminal.json) {
-    const problems = error instanceof WorkflowError ? { problems: error.problems } : {};
+    const problems = isWorkflowError(error) ? { problems: error.problems } : {};
     const hide = (_: string, value: unknown) => (typeof value === "string" ? show(value) : value);
     // To a person, an option of a function is an option of the command.
     const shown = code === "OPTION_INVALID" ? "USAGE" : code;
     terminal.warn(JSON.stringify({ error: { code: shown, message, hint, ...problems } }, hide));
   } else {
-    terminal.warn(show(error instanceof WorkflowError ? error.format(process.stderr.columns) : format(message, hint)));
+    terminal.warn(show(isWorkflowError(error) ? error.format(process.stderr.columns) : format(message, hint)));
   }
   printTrace(error, terminal);
   return EXIT_CODES[code];
+}
+
+/** By what it has: with its class, every command would load what reads workflows. */
+function isWorkflowError(error: AutokestraError): error is WorkflowError {
+  return "problems" in error && "format" in error;
 }
 
 function format(message: string, hint: string | null): string {

@@ -7,6 +7,8 @@ import { EXIT, exitOnSignals, signalExitOr } from "./exit.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
 import { contextOf, createProgram, type ProgramState, wantsVersion } from "./program.ts";
 
+const VERSION = `${manifest.version}\n`;
+
 /** How the system says that nobody reads a pipe or a socket any more. */
 const READER_LEFT = new Set(["EPIPE", "ECONNRESET"]);
 
@@ -25,12 +27,13 @@ export async function main(args: readonly string[]): Promise<number> {
 async function runCommand(program: Command, args: readonly string[], state: ProgramState): Promise<number> {
   try {
     await program.parseAsync(args, { from: "user" });
+    if (program.commands.length === 0) contextOf(program).terminal.write(VERSION);
     return state.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const { terminal } = contextOf(program);
     if (error instanceof CommanderError && error.code === "commander.help") {
-      terminal.write(wantsVersion(program) ? `${manifest.version}\n` : state.help);
+      terminal.write(wantsVersion(program) ? VERSION : state.help);
       return EXIT.done;
     }
     const { command } = state;

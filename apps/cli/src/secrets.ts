@@ -8,6 +8,7 @@ import {
   type SecretMetadata,
   type SecretName,
   type SecretService,
+  type SecretSource,
   type Timestamp,
 } from "@autokestra/secrets-core";
 import type { CommandContext } from "./command.ts";
@@ -52,6 +53,12 @@ async function withPlace(error: AutokestraError, secrets: SecretService, folder:
 
 async function namesOf(secrets: SecretService): Promise<readonly string[]> {
   return (await secrets.list()).map(({ name }) => name);
+}
+
+/** Where the secrets of a workflow come from: the store first, then, unless --no-env, the environment. */
+export async function createSources(secrets: SecretService, env: boolean): Promise<SecretSource[]> {
+  const { createEnvironmentSource, createStoreSource } = await import("./workflows.ts");
+  return [createStoreSource(secrets), ...(env ? [createEnvironmentSource()] : [])];
 }
 
 /** `--expires-at`. Null is `never`. @throws AutokestraError `VALUE_INVALID` */

@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
+import { type OutputChunk, rolldown } from "rolldown";
 import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
     /** The built command. */
     cli: string;
+    /** The packages of others of which something is in a file of it. */
+    libraries: Readonly<Record<string, readonly string[]>>;
   }
 }
 
@@ -17,11 +19,20 @@ declare module "vitest" {
  */
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const app = fileURLToPath(new URL("..", import.meta.url));
-  const { default: config } = await import("../rolldown.config.mjs");
+  const { bundle: config } = await import("../rolldown.config.mjs");
   const folder = await mkdtemp(join(app, "node_modules", ".test-build-"));
-  const bundle = await rolldown({ ...config, cwd: app, plugins: [] });
-  await bundle.write({ ...config.output, dir: folder });
+  const bundle = await rolldown({ ...config, cwd: app });
+  const { output } = await bundle.write({ ...config.output, dir: folder });
   await bundle.close();
-  provide("cli", join(folder, "autokestra.js"));
+  provide(
+    "libraries",
+    Object.fromEntries(output.flatMap((file) => (file.type === "chunk" ? [librariesOf(file)] : []))),
+  );
+  provide("cli", join(folder, "autokestra.cjs"));
   return async () => await rm(folder, { recursive: true });
+}
+
+function librariesOf({ fileName, moduleIds }: OutputChunk): [string, string[]] {
+  const names = moduleIds.flatMap((id) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1] ?? []);
+  return [fileName, [...new Set(names)]];
 }

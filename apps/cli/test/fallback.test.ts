@@ -16,7 +16,7 @@ beforeEach(() => {
   box = createSandbox();
   cpSync(dirname(CLI), join(box.folder, "dist"), { recursive: true });
   writeFileSync(join(box.folder, "package.json"), '{"type":"module"}');
-  places = { command: join(box.folder, "dist", "autokestra.js"), secrets: join(box.folder, ".workflow", "secrets") };
+  places = { command: join(box.folder, "dist", "autokestra.cjs"), secrets: join(box.folder, ".workflow", "secrets") };
 });
 
 afterEach(() => box.remove());

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /** The built command. */
-export const CLI = resolve("apps/cli/dist/autokestra.js");
+export const CLI = resolve("apps/cli/dist/autokestra.cjs");
 
 /** Node.js with the options of this process, so that `--import` of `without-better-sqlite3.mjs` reaches what it starts. */
 export const NODE = [process.execPath, ...process.execArgv];

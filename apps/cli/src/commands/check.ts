@@ -1,11 +1,10 @@
-import { checkWorkflow, type Severity, type WorkflowReport } from "@autokestra/engine";
+import type { Severity, WorkflowReport } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { hintFor } from "../hints.ts";
 import { hideArguments } from "../rejected-input.ts";
-import { withSecrets } from "../secrets.ts";
-import { createSources } from "./run.ts";
+import { createSources, withSecrets } from "../secrets.ts";
 
 interface CheckOptions {
   /** `--no-env` makes it false. */
@@ -34,7 +33,8 @@ async function check(
   const { terminal } = context;
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
   const reports = await withSecrets(context, false, async (secrets) => {
-    const sources = createSources(secrets, env);
+    const { checkWorkflow } = await import("../workflows.ts");
+    const sources = await createSources(secrets, env);
     const found: WorkflowReport[] = [];
     for (const file of files) {
       const report = await checkWorkflow(file, { sources });

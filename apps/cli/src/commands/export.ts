@@ -1,4 +1,4 @@
-import { exportWorkflow, loadWorkflow, type NeededSecret } from "@autokestra/engine";
+import type { NeededSecret } from "@autokestra/engine";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { withSecrets } from "../secrets.ts";
 
@@ -12,6 +12,7 @@ export const command: CommandDefinition = defineCommand({
 /** Prints a workflow and what it needs: as YAML that still runs, or as one JSON object. */
 async function exportFile(context: CommandContext, file: string): Promise<void> {
   const { terminal } = context;
+  const { exportWorkflow, loadWorkflow } = await import("../workflows.ts");
   const parsed = await loadWorkflow(file);
   const stored = await withSecrets(context, false, async (secrets) => await secrets.list());
   const { workflow, secrets } = exportWorkflow(parsed, new Map(stored.map(({ name, type }) => [name, type])));

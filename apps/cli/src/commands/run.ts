@@ -1,20 +1,13 @@
-import {
-  collectInputs,
-  createEnvironmentSource,
-  createStoreSource,
-  loadWorkflow,
-  runWorkflow,
-  type Workflow,
-} from "@autokestra/engine";
+import type { Workflow } from "@autokestra/engine";
 import type { RunSink } from "@autokestra/runs";
-import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
 import { printError } from "../errors.ts";
 import { EXIT, untilSignal } from "../exit.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { ignoreStreamErrors } from "../output/terminal.ts";
 import { createLiveRunPrinter, createPrintWriter, withRunHistory } from "../runs.ts";
-import { withSecrets } from "../secrets.ts";
+import { createSources, withSecrets } from "../secrets.ts";
 
 interface RunOptions {
   readonly input?: readonly string[];
@@ -37,6 +30,7 @@ export const command: CommandDefinition = defineCommand({
 /** Runs a workflow. Returns the exit code. */
 async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
   const given = parseInputs(options.input ?? []);
+  const { collectInputs, loadWorkflow, runWorkflow } = await import("../workflows.ts");
   const workflow = await loadWorkflow(file);
   const env = options.env ? process.env : {};
   const inputs = await collectInputs(workflow.workflow, given, { env, ask: asker(context.terminal) });
@@ -52,7 +46,7 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
   const { result, signalExit } = await untilSignal(
     async (signal) =>
       await withSecrets(context, false, async (secrets) => {
-        const sources = createSources(secrets, options.env);
+        const sources = await createSources(secrets, options.env);
         return await withRunHistory(context, async (history) => {
           const record = history.recorder(({ message }) =>
             context.terminal.warn(`warning: from here on this run is not recorded: ${message}`),
@@ -91,11 +85,6 @@ function warnOfShownInputs(terminal: Terminal, workflow: Workflow, given: Readon
       `warning: input '${name}' is secret: the process list and the shell history can show what is given by --input`,
     );
   }
-}
-
-/** The store first, then, unless --no-env, the environment. */
-export function createSources(secrets: SecretService, env: boolean): SecretSource[] {
-  return [createStoreSource(secrets), ...(env ? [createEnvironmentSource()] : [])];
 }
 
 function parseInputs(options: readonly string[]): Record<string, string> {

@@ -1,9 +1,8 @@
 import { StringDecoder } from "node:string_decoder";
-import { isatty } from "node:tty";
 import { AutokestraError } from "@autokestra/secrets-core";
 import measure from "fast-string-truncated-width";
 import { EXIT } from "../exit.ts";
-import { standardError } from "../output/terminal.ts";
+import { isTerminal, standardError } from "../output/terminal.ts";
 import { describeSize } from "../output/value-shape.ts";
 import { TypedText } from "./typed-text.ts";
 
@@ -140,7 +139,7 @@ interface Keyboard {
 /** Opens the keyboard while `use` takes. However that ends, or the process does, the terminal is as it was before. */
 async function withKeyboard<T>(use: (keyboard: Keyboard) => Promise<T>): Promise<T> {
   const input = process.stdin;
-  const marksPastes = isatty(2) && process.env["TERM"] !== "dumb";
+  const marksPastes = isTerminal(2) && process.env["TERM"] !== "dumb";
   const keys = new Keys();
   const close = (): void => {
     process.off("exit", closeAtExit);

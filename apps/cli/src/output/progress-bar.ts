@@ -1,5 +1,4 @@
-import { isatty } from "node:tty";
-import { standardError, type Terminal } from "./terminal.ts";
+import { isTerminal, standardError, type Terminal } from "./terminal.ts";
 
 const WIDTH = 30;
 const CLEAR_LINE = "\r\u001b[K";
@@ -23,7 +22,7 @@ export async function withProgress<T>(
   title: string,
   work: (reporter: Reporter) => Promise<T>,
 ): Promise<T> {
-  const isShown = !terminal.quiet && !terminal.json && isatty(2);
+  const isShown = !terminal.quiet && !terminal.json && isTerminal(2);
   const draw = (line: string) => {
     if (isShown) standardError().write(CLEAR_LINE + line);
   };

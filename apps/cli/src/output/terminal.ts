@@ -1,5 +1,4 @@
 import { type BigIntStats, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { errorCode } from "@autokestra/secrets-core";
 import { isEndedBySignal, leaveSignals } from "../exit.ts";
 
@@ -28,13 +27,15 @@ export interface Terminal extends TerminalOptions {
 
 /** @param options --color is already off where NO_COLOR is set */
 export function createTerminal(options: TerminalOptions): Terminal {
-  const outputIsTty = isatty(1);
+  const outputIsTty = isTerminal(1);
   const warn = (text: string) => standardError().write(`${text}\n`);
   return {
     ...options,
     color: options.color && outputIsTty,
     outputIsTty,
-    inputIsTty: isatty(0),
+    get inputIsTty() {
+      return isTerminal(0);
+    },
     write: (text) => standardOutput().write(text),
     unread: () => standardOutput().unread,
     note: (text) => {
@@ -46,6 +47,9 @@ export function createTerminal(options: TerminalOptions): Terminal {
 
 /** How much is written before other work gets its turn, in bytes. */
 const TURN_BYTES = 1 << 20;
+
+/** /dev/null, where output goes that nobody wants. See `mem(4)`. */
+const NULL_DEVICE = process.platform === "linux" ? 0x103n : null;
 
 /** How long the reader is left alone before the next try, in milliseconds; twice as long each time, up to the second. */
 const WAITS_MS = [1, 32] as const;
@@ -189,12 +193,24 @@ class WriteQueue implements Output {
 function withoutBlocking(descriptor: number): number {
   try {
     const stats = statOf(descriptor);
-    if (!stats.isFIFO() && !stats.isSocket() && !isatty(descriptor)) return descriptor;
+    if (!stats.isFIFO() && !stats.isSocket() && !isTerminal(descriptor)) return descriptor;
     return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
     // Node makes a pipe or socket non-blocking when its stream is made, and blocking again when the process ends.
     void (descriptor === 2 ? process.stderr : process.stdout);
     return descriptor;
+  }
+}
+
+/** Whether a person may sit there. The module that knows brings the network with it: it is loaded only for what may be a terminal. */
+export function isTerminal(descriptor: number): boolean {
+  try {
+    const stats = statOf(descriptor);
+    return (
+      stats.isCharacterDevice() && stats.rdev !== NULL_DEVICE && process.getBuiltinModule("node:tty").isatty(descriptor)
+    );
+  } catch {
+    return false;
   }
 }
 

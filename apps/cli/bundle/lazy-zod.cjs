@@ -1,0 +1,49 @@
+// Stands for zod in the bundle. Building schemas takes longer than most commands; nearly none of them is used in one. Here a schema is
+// only remembered, and built with the real zod (`zod-parts.mjs`, a file of its own) when something else than building on it is asked of it.
+
+const { createRequire } = require("node:module");
+
+const requireBeside = createRequire(__filename);
+
+/** What makes a schema, of zod and of `z.iso`. What is missing here is built at once: that is slow, not wrong. */
+const FACTORIES = new Set(
+  "array boolean custom datetime discriminatedUnion enum instanceof int literal null number object record strictObject string tuple union unknown url uuid".split(
+    " ",
+  ),
+);
+
+/** What makes a schema of one. */
+const BUILDERS = new Set(
+  "catch default exactOptional extend max meta min nonnegative nullable optional pipe positive readonly refine regex rest transform".split(
+    " ",
+  ),
+);
+
+/** @param {() => object} load */
+function factory(load) {
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => {
+        if (name === "iso") return factory(() => load().iso);
+        return FACTORIES.has(name) ? (...args) => schema(() => load()[name](...args)) : load()[name];
+      },
+    },
+  );
+}
+
+/** @param {() => object} build */
+function schema(build) {
+  let built;
+  const real = () => (built ??= build());
+  return new Proxy(
+    {},
+    {
+      get: (_, name) => (BUILDERS.has(name) ? (...args) => schema(() => real()[name](...args)) : real()[name]),
+      has: (_, name) => name in real(),
+      getPrototypeOf: () => Object.getPrototypeOf(real()),
+    },
+  );
+}
+
+exports.z = factory(() => requireBeside("./zod.cjs"));

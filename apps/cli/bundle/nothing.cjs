@@ -1,0 +1,2 @@
+// Stands for what is never used.
+module.exports = {};

@@ -1,0 +1,15 @@
+/**
+ * What reads, checks and runs workflows. Imported where a workflow is at hand, and not before: it is larger than all the rest, and the
+ * help loads every command.
+ *
+ * @module
+ */
+export {
+  checkWorkflow,
+  collectInputs,
+  createEnvironmentSource,
+  createStoreSource,
+  exportWorkflow,
+  loadWorkflow,
+  runWorkflow,
+} from "@autokestra/engine";

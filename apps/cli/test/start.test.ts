@@ -1,0 +1,146 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { COMMANDS, commandsFor } from "../src/commands.ts";
+import { cacheFolder } from "../src/compile-cache.ts";
+import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
+
+let box: Sandbox;
+
+/** Prints what was loaded: our files by name, and parts of Node that are large. */
+const LISTER = `process.on("exit", () => {
+  const files = Object.keys(require.cache).map((file) => file.split("/").at(-1));
+  const builtins = process.moduleLoadList.flatMap((name) => /^NativeModule (child_process|fs\\/promises|http|perf_hooks|readline|tty|worker_threads|zlib)$/.exec(name)?.[1] ?? []);
+  require("node:fs").writeFileSync(process.env.LISTED, JSON.stringify([...files, ...builtins]));
+});`;
+
+beforeAll(async () => {
+  box = createSandbox();
+  writeFileSync(join(box.folder, "lister.cjs"), LISTER);
+  await box.ak(["secrets", "set", "A"], { input: "the value" });
+});
+afterAll(() => box.remove());
+
+/** The files that a command loads, and which large parts of Node. */
+async function loadedBy(args: readonly string[], input = ""): Promise<readonly string[]> {
+  const listed = join(box.folder, "listed.json");
+  const env = { NODE_OPTIONS: `--require=${join(box.folder, "lister.cjs")}`, LISTED: listed };
+  const { code } = await box.ak(args, { input, env });
+  expect(code).toBe(0);
+  const loaded: readonly string[] = JSON.parse(readFileSync(listed, "utf8"));
+  return loaded.filter((name) => name !== "lister.cjs");
+}
+
+const START = ["autokestra.cjs", "errors.cjs", "hints.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
+const SQLITE = [
+  "better-sqlite3.cjs",
+  "better_sqlite3.node",
+  "keep-backup.cjs",
+  "package.json",
+  "retry.cjs",
+  "secrets-store-sqlite.cjs",
+  "sqlite.cjs",
+  "why-not-opened.cjs",
+];
+/** What another import may not add to without a reason. */
+const MAX_BYTES = 260_000;
+
+describe("a command loads what it needs", () => {
+  it.each<[string, string, readonly string[]]>([
+    ["secrets get A", "", ["secrets-get.cjs"]],
+    ["secrets list", "", ["secrets-list.cjs", "table.cjs"]],
+    [
+      "secrets set B",
+      "another value",
+      ["secrets-set.cjs", "read-text.cjs", "value-parts.cjs", "value-shape.cjs", "perf_hooks"],
+    ],
+  ])("%s", async (line, input, own) => {
+    const loaded = await loadedBy(line.split(" "), input);
+    expect(loaded.toSorted()).toEqual([...START, ...SQLITE, ...own].toSorted());
+    const libraries = inject("libraries");
+    expect([...new Set(loaded.flatMap((name) => libraries[name] ?? []))].toSorted()).toEqual([
+      "better-sqlite3",
+      "commander",
+      "fastest-levenshtein",
+    ]);
+    const scripts = loaded.filter((name) => name.endsWith(".cjs"));
+    const bytes = scripts.reduce((sum, name) => sum + statSync(join(dirname(CLI), name)).size, 0);
+    expect(bytes).toBeLessThan(MAX_BYTES);
+  });
+
+  it("and nothing for the version", async () => {
+    expect((await loadedBy(["--version"])).toSorted()).toEqual(START.toSorted());
+  });
+
+  it("and not what runs workflows for the help", async () => {
+    expect(await loadedBy(["--help"])).not.toContain("workflows.cjs");
+  });
+});
+
+describe("argv picks the command", () => {
+  it.each<[string, string | null]>([
+    ["secrets get A", "secrets get"],
+    ["secret cat A", "secrets get"],
+    ["--json --storage-path x -q secrets --key-file=k --no-color ls --tag get", "secrets list"],
+    ["run --input secrets=get w.yaml", "run"],
+    ["lint w.yaml", "check"],
+    ["--storage-path secrets get", null],
+    ["get A", null],
+    ["secrets", null],
+    ["secrets secrets get", null],
+    ["secrets --tag get A", null],
+    ["--bogus secrets get A", null],
+    ["-- secrets get A", null],
+    ["help secrets get", null],
+    ["secrets help get", null],
+    ["--help secrets get", null],
+    ["--json=x secrets get", null],
+    ["-qV secrets get", null],
+    ["", null],
+  ])("%s", (line, path) => {
+    const picked = commandsFor(line.split(" ").filter(Boolean));
+    expect(picked === COMMANDS ? null : picked.map((command) => command.path).join()).toBe(path);
+  });
+});
+
+describe("Node keeps compiled code", () => {
+  const home = (name: string) => {
+    const folder = join(box.folder, name);
+    mkdirSync(folder);
+    return folder;
+  };
+
+  it("in a folder that is ours alone", () => {
+    const folder = cacheFolder(home("a"));
+    expect(folder).toBe(join(box.folder, "a", ".cache", "autokestra"));
+    expect(lstatSync(folder ?? "").mode & 0o777).toBe(0o700);
+    expect(cacheFolder(join(box.folder, "a"))).toBe(folder);
+  });
+
+  it.each<[string, (caches: string) => void]>([
+    ["others can write to ~/.cache", (caches) => chmodSync(caches, 0o777)],
+    ["others can enter the folder", (caches) => chmodSync(join(caches, "autokestra"), 0o750)],
+    ["~/.cache is a link", (caches) => symlinkSync(box.folder, caches)],
+    ["~/.cache is a file", (caches) => writeFileSync(caches, "")],
+    ["others can write to the home", (caches) => chmodSync(dirname(caches), 0o775)],
+  ])("not where %s", (what, change) => {
+    const caches = join(home(what.replaceAll("/", "-")), ".cache");
+    if (!what.startsWith("~/.cache is")) mkdirSync(join(caches, "autokestra"), { recursive: true, mode: 0o700 });
+    change(caches);
+    expect(cacheFolder(dirname(caches))).toBeNull();
+  });
+
+  it.each(["", "relative", "/nonexistent/home"])("not for the home %j", (path) => {
+    expect(cacheFolder(path)).toBeNull();
+    expect(existsSync(join(path, ".cache"))).toBe(false);
+  });
+});
