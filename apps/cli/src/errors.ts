@@ -3,7 +3,7 @@ import type { WorkflowError } from "@autokestra/engine";
 import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import type { Command, CommanderError } from "commander";
 import { EXIT, EXIT_CODES } from "./exit.ts";
-import { hintFor, type Invocation } from "./hints.ts";
+import { hintFor, type Invocation, USE_HINTS } from "./hints.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { hideArguments } from "./rejected-input.ts";
 
@@ -79,8 +79,6 @@ function printTrace(error: unknown, terminal: Terminal): void {
   terminal.warn(places.join("\n"));
 }
 
-const HELP_HINT = "`--help` shows how it is used.";
-
 /**
  * What commander says of wrong arguments, as an error of ours. Its texts quote the argument, which may be a value: a private key
  * begins with hyphens too, and a token looks like a command. Only plain words, and what it proposes instead, are repeated.
@@ -92,35 +90,29 @@ export function usageError(error: CommanderError, program: Command): AutokestraE
   const didYouMean = proposal === undefined ? undefined : `Did you mean ${proposal}?`;
   switch (error.code) {
     case "commander.unknownOption":
-      return usage(
-        "Unknown option",
-        didYouMean ?? "`--help` shows the options. A value that begins with '-' goes to standard input.",
-      );
+      return usage("Unknown option", didYouMean ?? USE_HINTS.options);
     case "commander.unknownCommand": {
       const word = /^unknown command '([a-z-]{1,40})'$/.exec(first)?.[1] ?? null;
-      if (word === null) return usage("Unknown command", HELP_HINT);
-      return usage(first, proposeCommand(program, word) ?? didYouMean ?? HELP_HINT);
+      if (word === null) return usage("Unknown command", USE_HINTS.help);
+      return usage(first, proposeCommand(program, word) ?? didYouMean ?? USE_HINTS.help);
     }
     case "commander.invalidArgument": {
       const [, what = "The argument", reason = ""] =
         /^(option '[^']*'|command-argument).* is invalid(?: for argument '[^']*')?\.\s*([\s\S]*)$/s.exec(
           error.message.replace(/^error: /, ""),
         ) ?? [];
-      return usage(`${what} has an invalid value. ${reason}`.trimEnd(), HELP_HINT);
+      return usage(`${what} has an invalid value. ${reason}`.trimEnd(), USE_HINTS.help);
     }
     default: {
       const hint = rest.join(" ").replace(/^\(|\)$/g, "");
-      return usage(first, hint || HELP_HINT);
+      return usage(first, hint || USE_HINTS.help);
     }
   }
 }
 
 /** Whoever means the version of a secret must not get that of the program, and success, instead. */
 export function misplacedVersion(): AutokestraError {
-  return usage(
-    "--version is about autokestra itself, not about a command",
-    "`autokestra --version` prints the version of autokestra; `secrets get NAME --at-version N` and `secrets rollback NAME --to N` take the version of a secret.",
-  );
+  return usage("--version is about autokestra itself, not about a command", USE_HINTS.versionOfSecret);
 }
 
 /** Where a word is a command: people leave out `secrets`. */

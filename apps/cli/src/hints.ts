@@ -54,6 +54,7 @@ const HINTS: Hints = {
     "secrets set": "To change description, tags or expiry without the value, use `autokestra secrets edit NAME`.",
   },
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
+  RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
   INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
   RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
@@ -63,6 +64,23 @@ const HINTS: Hints = {
       "`--new-key-file FILE` names the file of the new key; `--all-stores` rotates every store under the same key.",
     "secrets restore-backup": "`autokestra secrets backup FILE` makes a backup.",
   },
+};
+
+/** What to do about words that no command takes like that. */
+export const USE_HINTS = {
+  help: "`--help` shows how it is used.",
+  options: "`--help` shows the options. A value that begins with '-' goes to standard input.",
+  versionOfSecret:
+    "`autokestra --version` prints the version of autokestra; `secrets get NAME --at-version N` and `secrets rollback NAME --to N` take the version of a secret.",
+  nameAlone: "Give the name alone. A value goes to the standard input of `autokestra secrets set NAME`.",
+  fieldFile: "k=@FILE reads a file.",
+  eachField: (names: readonly string[]) =>
+    `Give each one: ${names.map((name) => `--field ${name}=…`).join(" ")} (k=@FILE reads a file, k=- standard input).`,
+  whatToEdit:
+    "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
+  force: "Add --force.",
+  fernetKey: "Name it with --fernet-key.",
+  fingerprints: "`autokestra keys list` shows the fingerprints.",
 };
 
 /** Which command has failed. */

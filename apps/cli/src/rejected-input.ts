@@ -8,6 +8,7 @@ import {
   quoteText,
   type SecretName,
 } from "@autokestra/secrets-core";
+import { USE_HINTS } from "./hints.ts";
 
 /** The longest part of a refused word that is repeated, in characters. */
 const SHOWN_LENGTH = 40;
@@ -114,7 +115,7 @@ export function parseNameArgument(text: string): SecretName {
   throw new AutokestraError(
     "NAME_INVALID",
     `Invalid secret name '${shown}': use letters, digits, underscore and hyphen`,
-    { hint: "Give the name alone. A value goes to the standard input of `autokestra secrets set NAME`." },
+    { hint: USE_HINTS.nameAlone },
   );
 }
 

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { exportKey } from "@autokestra/secrets";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { USE_HINTS } from "../hints.ts";
 
 interface KeysExportOptions {
   readonly to: string;
@@ -28,7 +29,7 @@ async function exportMasterKey(
   // It may be the key itself: it is not repeated.
   if (!/^[0-9a-f]{16}$/.test(fingerprint)) {
     throw new AutokestraError("USAGE", "The fingerprint of a key is 16 hexadecimal digits in lower case", {
-      hint: "`autokestra keys list` shows the fingerprints.",
+      hint: USE_HINTS.fingerprints,
     });
   }
   const file = resolve(to);

@@ -7,6 +7,7 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
+import { USE_HINTS } from "../hints.ts";
 import { parseNameArgument } from "../rejected-input.ts";
 import { withSecrets } from "../secrets.ts";
 
@@ -38,7 +39,7 @@ async function deleteSecret(
   const name = parseNameArgument(nameText);
   if (!force && !terminal.inputIsTty) {
     throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to delete it", {
-      hint: "Add --force.",
+      hint: USE_HINTS.force,
     });
   }
   await withSecrets(context, false, async (secrets) => {

@@ -13,6 +13,7 @@ import {
   parseWholeNumber,
   SECRET_NAME,
 } from "../command.ts";
+import { USE_HINTS } from "../hints.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { expiredWarning, parseExpiry, toJson, withSecrets } from "../secrets.ts";
 
@@ -94,6 +95,6 @@ function toChange(
 
 function nothingToChange(): AutokestraError {
   return new AutokestraError("USAGE", "Nothing to change was given", {
-    hint: "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
+    hint: USE_HINTS.whatToEdit,
   });
 }

@@ -12,7 +12,7 @@ import {
 import { AutokestraError, quoteText } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { hintFor } from "../hints.ts";
+import { hintFor, USE_HINTS } from "../hints.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { withSecrets } from "../secrets.ts";
 
@@ -77,7 +77,7 @@ async function readEntries({ from, file, fernetKey }: ImportOptions): Promise<re
   if (from === "json") return readJson(await readInput(file));
   if (fernetKey === undefined) {
     throw new AutokestraError("USAGE", "--from fernet-sqlite needs the key file", {
-      hint: "Name it with --fernet-key.",
+      hint: USE_HINTS.fernetKey,
     });
   }
   return await readFernetDatabase({ database: file, keyFile: fernetKey });

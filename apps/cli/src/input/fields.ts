@@ -10,6 +10,7 @@ import {
   type SecretType,
   secrecyOf,
 } from "@autokestra/secrets-core";
+import { USE_HINTS } from "../hints.ts";
 import type { Question } from "./prompt.ts";
 
 interface FieldSources {
@@ -43,10 +44,7 @@ export async function readFields(sources: FieldSources): Promise<ReadFields> {
   const given = withMissing(chooseSources(sources), sources);
   const awaited = [...given.keys()].filter((name) => given.get(name)?.from === "-");
   if (!sources.canAsk && awaited.length > 1) {
-    throw usage(
-      `Only one field can be read from standard input, not ${awaited.join(" and ")}`,
-      "k=@FILE reads a file.",
-    );
+    throw usage(`Only one field can be read from standard input, not ${awaited.join(" and ")}`, USE_HINTS.fieldFile);
   }
   const answers = sources.canAsk && awaited.length > 0 ? await askFor(awaited, sources) : {};
   const fields: Record<string, string> = {};
@@ -100,13 +98,7 @@ function parseSource(text: string): Source {
 function singleField(type: SecretType): string {
   const [only, ...others] = fieldsToGive(type);
   if (only !== undefined && others.length === 0) return only;
-  const each = fieldsToGive(type)
-    .map((name) => `--field ${name}=…`)
-    .join(" ");
-  throw usage(
-    `A ${type} secret has several fields`,
-    `Give each one: ${each} (k=@FILE reads a file, k=- standard input).`,
-  );
+  throw usage(`A ${type} secret has several fields`, USE_HINTS.eachField(fieldsToGive(type)));
 }
 
 /** What a field is called where a person is asked for it. */
