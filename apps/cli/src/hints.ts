@@ -54,7 +54,6 @@ const HINTS: Hints = {
     "secrets set": "To change description, tags or expiry without the value, use `autokestra secrets edit NAME`.",
   },
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
-  RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
   INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
   RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",

@@ -6,8 +6,8 @@ import {
   type SecretMetadata,
 } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
-import Database from "better-sqlite3";
 import { expect, it } from "vitest";
+import { library } from "../../sqlite/test/open-database.ts";
 import { createRowFormat, ROWS } from "../src/rows.ts";
 
 type Extended = SecretMetadata & { readonly owner: string | null };
@@ -33,7 +33,7 @@ const owned: Extended = { ...metadata, owner: "ana" };
 it("one more field is a row of the table: schema, rows, checks and JSON follow from it", () => {
   const format = createRowFormat<Extended>(fields);
   const reader = createMetadataReader<Extended>(fields);
-  const database = new Database(":memory:");
+  const database = library.openInMemory();
   database.exec(`CREATE TABLE secrets (${format.definitions.join(", ")}) STRICT`);
   const insert = database.prepare(`INSERT INTO secrets VALUES (${format.columns.map(() => "?").join(", ")})`);
   const envelope = ["mac", 2, "key", Buffer.alloc(12), Buffer.alloc(16), Buffer.alloc(1)];
