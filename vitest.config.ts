@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
 
 const conditions = ["@autokestra/source", "node", "import", "default"];
@@ -12,6 +12,12 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
     setupFiles: ["packages/sqlite/test/use-built-in.ts"],
   },
 }));
+
+/** Packages that keep nothing in the process, so that their test files can share a worker: each worker loads modules once. */
+const shared =
+  "plugin-sdk plugins-core runs secrets-core secrets-masker secrets-resolver secrets-store-file secrets-store-sqlite"
+    .split(" ")
+    .map((name) => `packages/${name}/test/**/*.test.ts`);
 
 export default defineConfig({
   resolve: { conditions },
@@ -27,8 +33,13 @@ export default defineConfig({
       ...builtInSqlite,
       {
         extends: true,
-        test: { name: "packages", include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"] },
+        test: {
+          name: "packages",
+          include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...shared],
+        },
       },
+      { extends: true, test: { name: "shared", include: shared, isolate: false } },
       {
         extends: true,
         // The command is tested as it is built.
