@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { inTerminal } from "./in-terminal.ts";
 import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
 
@@ -15,10 +15,10 @@ beforeEach(() => {
 afterEach(() => box.remove());
 
 /** Runs the command in a shell, as `ak`. */
-async function shell(script: string): Promise<{ stdout: string; stderr: string }> {
+async function shell(script: string, { folder } = box): Promise<{ stdout: string; stderr: string }> {
   const child = spawn("bash", ["-c", `ak() { '${process.execPath}' '${CLI}' "$@"; }; ${script}`], {
-    cwd: box.folder,
-    env: { PATH: process.env["PATH"], HOME: join(box.folder, "home") },
+    cwd: folder,
+    env: { PATH: process.env["PATH"], HOME: join(folder, "home") },
   });
   const texts = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (texts.stdout += chunk.toString()));
@@ -27,9 +27,9 @@ async function shell(script: string): Promise<{ stdout: string; stderr: string }
   return texts;
 }
 
-function writeWorkflow(tasks: readonly string[]): void {
+function writeWorkflow(tasks: readonly string[], { folder } = box): void {
   writeFileSync(
-    join(box.folder, "w.yaml"),
+    join(folder, "w.yaml"),
     `apiVersion: v1\nid: w\ntasks:\n${tasks.map((task) => `  - ${task}\n`).join("")}`,
   );
 }
@@ -92,15 +92,23 @@ describe("K6: a command whose product is what it prints", () => {
     "--version",
   ];
 
+  let used: Sandbox;
+
+  beforeAll(async () => {
+    used = createSandbox();
+    writeWorkflow([log("a", "one")], used);
+    await used.ak(["secrets", "set", "A"], { input: "abcd" });
+    await used.ak(["run", "w.yaml"]);
+  });
+
+  afterAll(() => used.remove());
+
   it.each(COMMANDS)(
     "%s ends quietly where its reader has left, and fails where nothing can be written",
     async (command) => {
-      writeWorkflow([log("a", "one")]);
-      await box.ak(["secrets", "set", "A"], { input: "abcd" });
-      await box.ak(["run", "w.yaml"]);
-      const left = await shell(`{ sleep 0.1; ak ${command} -q; } | true; echo "exit $PIPESTATUS"`);
+      const left = await shell(`{ sleep 0.1; ak ${command} -q; } | true; echo "exit $PIPESTATUS"`, used);
       expect(left).toEqual({ stdout: "exit 0\n", stderr: "" });
-      const full = await shell(`ak ${command} -q > /dev/full; echo "exit $?"`);
+      const full = await shell(`ak ${command} -q > /dev/full; echo "exit $?"`, used);
       expect(full.stdout).toBe("exit 1\n");
       expect(full.stderr).toContain("The output could not be written: no space left on device (ENOSPC)");
     },

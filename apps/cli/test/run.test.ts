@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
 const TOKEN = "canary-7f3a9c1e5b8d-token";
@@ -23,12 +23,6 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/echo`;
-});
-
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  received = [];
   box = createSandbox();
   await box.ak(["secrets", "set", "TOKEN"], { input: TOKEN });
   await box.ak(
@@ -39,7 +33,14 @@ beforeEach(async () => {
   );
 });
 
-afterEach(() => box.remove());
+afterAll(() => {
+  server.close();
+  box.remove();
+});
+
+beforeEach(() => {
+  received = [];
+});
 
 function write(source: string): void {
   writeFileSync(join(box.folder, "w.yaml"), source);
