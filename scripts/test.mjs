@@ -23,7 +23,7 @@ export const preparation = [
 const checks = [
   ["format", "lint:format"],
   ["lint", "lint"],
-  ["rooms", "lint:rooms"],
+  ["imports", "lint:imports"],
   ["unused code", "lint:unused"],
   ["supply chain", "lint:supply-chain"],
   ["types", "typecheck"],

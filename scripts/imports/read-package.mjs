@@ -15,7 +15,7 @@ import { visitNodes } from "./syntax-tree.mjs";
  * @property {Use[]} subtle Uses of WebCrypto.
  * @property {Use[]} errors What the parser could not read.
  *
- * @typedef {object} Room A package and what its sources say.
+ * @typedef {object} PackageSources A package and what its sources say.
  * @property {string} folder
  * @property {string} name
  * @property {import("../workspace.mjs").Manifest} manifest
@@ -30,9 +30,9 @@ export const moduleName = /\.[cm]?[jt]sx?$/;
  *
  * @param {string} root
  * @param {import("../workspace.mjs").Package} member
- * @returns {Room}
+ * @returns {PackageSources}
  */
-export function readRoom(root, { folder, manifest }) {
+export function readPackage(root, { folder, manifest }) {
   const modules = ["src", "bin"]
     .map((name) => join(root, folder, name))
     .filter((path) => existsSync(path))

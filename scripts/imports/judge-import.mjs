@@ -1,8 +1,8 @@
 import { isBuiltin } from "node:module";
-import { arrows, core, crypto, engine, masker, scope } from "./rules.mjs";
+import { allowedImports, core, crypto, engine, masker, scope } from "./rules.mjs";
 
 /**
- * @typedef {import("./read-room.mjs").Room} Room
+ * @typedef {import("./read-package.mjs").PackageSources} PackageSources
  * @typedef {import("./rules.mjs").Rule} Rule
  * @typedef {readonly [rule: Rule, what: string]} Verdict
  */
@@ -10,7 +10,7 @@ import { arrows, core, crypto, engine, masker, scope } from "./rules.mjs";
 /**
  * The rule that says what a package may import.
  *
- * @param {Room} room
+ * @param {PackageSources} member
  * @returns {Rule}
  */
 export function ruleOf({ name, folder }) {
@@ -22,38 +22,37 @@ export function ruleOf({ name, folder }) {
 /**
  * Judges the import of a package or built-in module; null where it is allowed.
  *
- * @param {Room} room The room that imports.
+ * @param {PackageSources} member The package that imports.
  * @param {string | null} specifier Never a relative one.
- * @param {ReadonlyMap<string, Room>} rooms
+ * @param {ReadonlyMap<string, PackageSources>} packages
  * @returns {Verdict | null}
  */
-export function judgeImport(room, specifier, rooms) {
-  const rule = ruleOf(room);
+export function judgeImport(member, specifier, packages) {
+  const rule = ruleOf(member);
   if (specifier === null) {
-    return room.name === engine ? null : [rule, "imports a module by a computed name, which nobody can check"];
+    return member.name === engine ? null : [rule, "imports a module by a computed name, which nobody can check"];
   }
   const says = `imports ${specifier}`;
-  if (room.name === masker) return [rule, says];
-  if (room.name === core && packageName(specifier) !== "zod") return [rule, says];
+  if (member.name === masker || member.name === core) return [rule, says];
   // Some of a newer Node are not built into the one that runs this.
   if (isBuiltin(specifier) || specifier.startsWith("node:"))
-    return isCrypto(specifier) && room.name !== crypto ? [3, says] : null;
+    return isCrypto(specifier) && member.name !== crypto ? [3, says] : null;
   if (specifier.startsWith(scope)) {
-    const verdict = judgeNeighbour(room, specifier, rooms);
+    const verdict = judgeNeighbour(member, specifier, packages);
     if (verdict !== null) return [rule, verdict];
   }
-  return isDeclared(room, specifier) ? null : [rule, `${says}, which its package.json does not declare`];
+  return isDeclared(member, specifier) ? null : [rule, `${says}, which its package.json does not declare`];
 }
 
 /**
- * @param {Room} room
+ * @param {PackageSources} member
  * @param {string} specifier
- * @param {ReadonlyMap<string, Room>} rooms
+ * @param {ReadonlyMap<string, PackageSources>} packages
  */
-function judgeNeighbour(room, specifier, rooms) {
+function judgeNeighbour(member, specifier, packages) {
   const name = packageName(specifier);
-  if (!arrows.get(room.name)?.includes(name)) return `imports ${specifier}`;
-  const neighbour = rooms.get(name);
+  if (!allowedImports.get(member.name)?.includes(name)) return `imports ${specifier}`;
+  const neighbour = packages.get(name);
   if (neighbour === undefined) return `imports ${specifier}, which is no package of this workspace`;
   const subpath = `.${specifier.slice(name.length)}`;
   return subpath in (neighbour.manifest.exports ?? {}) ? null : `imports ${specifier}, a file inside another package`;
@@ -63,7 +62,7 @@ function judgeNeighbour(room, specifier, rooms) {
  * An app may be a bundle: then it carries what it imports, and declares it for development only. Whether it runs without, the
  * packaging checks tell.
  *
- * @param {Room} room
+ * @param {PackageSources} member
  * @param {string} specifier
  */
 function isDeclared({ folder, manifest }, specifier) {

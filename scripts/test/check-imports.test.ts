@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { checkRooms } from "../check-rooms.mjs";
+import { checkWorkspace } from "../check-imports.mjs";
 
-const fixtures = fileURLToPath(new URL("fixtures/rooms/", import.meta.url));
+const fixtures = fileURLToPath(new URL("fixtures/imports/", import.meta.url));
 
-/** Each folder of fixtures but `empty` and `clean` is laid over `clean`; it must give these breaches and no other. */
-const breaches: Record<string, string[]> = {
+/** Each folder of fixtures but `empty` and `clean` is laid over `clean`; it must give these violations and no other. */
+const violations: Record<string, string[]> = {
   "no-sources": ["0 packages/secrets-providers/package.json:1 has no sources in src/ or bin/"],
   "no-parse": ["0 packages/secrets-resolver/src/index.ts:2 Unexpected token"],
   "leads-nowhere": [
@@ -82,16 +82,16 @@ const breaches: Record<string, string[]> = {
 
 let tree: string;
 beforeEach(() => {
-  tree = mkdtempSync(join(tmpdir(), "rooms-"));
+  tree = mkdtempSync(join(tmpdir(), "imports-"));
 });
 afterEach(() => {
   rmSync(tree, { recursive: true });
 });
 
-function check(...layers: string[]): ReturnType<typeof checkRooms> & { lines: string[] } {
+function check(...layers: string[]): ReturnType<typeof checkWorkspace> & { lines: string[] } {
   for (const layer of layers) cpSync(join(fixtures, layer), tree, { recursive: true });
-  const result = checkRooms(tree);
-  const lines = result.breaches.map(({ rule, file, line, what }) => `${rule} ${file}:${line} ${what}`);
+  const result = checkWorkspace(tree);
+  const lines = result.violations.map(({ rule, file, line, what }) => `${rule} ${file}:${line} ${what}`);
   return { ...result, lines };
 }
 
@@ -105,11 +105,11 @@ it("is red in an empty house", () => {
   expect(check("empty").lines).toEqual(["0 pnpm-workspace.yaml:1 leads to no package"]);
 });
 
-it.each(Object.entries(breaches))("is red for %s", (folder, expected) => {
+it.each(Object.entries(violations))("is red for %s", (folder, expected) => {
   expect(check("clean", folder).lines).toEqual(expected);
 });
 
-it("has an expectation for each planted breach", () => {
+it("has an expectation for each planted violation", () => {
   const planted = readdirSync(fixtures).filter((name) => name !== "clean" && name !== "empty");
-  expect(planted).toEqual(Object.keys(breaches).toSorted());
+  expect(planted).toEqual(Object.keys(violations).toSorted());
 });

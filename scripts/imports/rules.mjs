@@ -58,6 +58,6 @@ export const masker = `${scope}secrets-masker`;
 export const engine = `${scope}engine`;
 
 /** The picture, by full names. */
-export const arrows = new Map(
+export const allowedImports = new Map(
   Object.entries(picture).map(([from, to]) => [`${scope}${from}`, to.map((name) => `${scope}${name}`)]),
 );
