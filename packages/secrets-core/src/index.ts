@@ -98,7 +98,6 @@ export {
 export {
   type FieldValue,
   fieldsToGive,
-  isSecretType,
   parseFields,
   parseSecretType,
   primaryField,

@@ -7,7 +7,7 @@ import type { Masker } from "../masker.ts";
  */
 
 /** What pino's option `hooks` takes. The line that goes in and the one that comes out are JSON with a line end. */
-interface PinoHooks {
+export interface PinoHooks {
   readonly streamWrite: (line: string) => string;
 }
 
