@@ -8,7 +8,7 @@ import { loadBetterSqlite } from "../packages/sqlite/dist/better-sqlite3.js";
 import { loadNodeSqlite } from "../packages/sqlite/dist/node-sqlite.js";
 import { measure } from "./measure.mjs";
 import { printTable } from "./print-table.mjs";
-import { nameOf, openInstallation } from "./stores/installation.mjs";
+import { nameOf, openSecretsManager } from "./stores/installation.mjs";
 
 const SIZE = 10_000;
 
@@ -32,7 +32,7 @@ function openReader(from, library) {
 const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
 try {
   const path = join(folder, "secrets.db");
-  const { store } = await openInstallation(path, SIZE);
+  const { store } = await openSecretsManager(path, SIZE);
   await store.close();
   const libraries = [await loadBetterSqlite().catch(() => null), loadNodeSqlite()].filter(
     (library) => library !== null,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openInstallation, rotateKeys } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager, rotateKeys } from "../../packages/secrets/dist/index.js";
 import { measure } from "../measure.mjs";
 
 const SIZES = [10, 1_000, 10_000];
@@ -32,7 +32,7 @@ function placeIn(folder) {
 
 /** @param {import("../../packages/secrets/dist/index.js").SecretsOptions} place @param {number} size */
 async function fill(place, size) {
-  const { secrets } = await openInstallation(place);
+  const { secrets } = await openSecretsManager(place);
   const inputs = Array.from({ length: size }, (_, index) => ({
     name: `SECRET_${index}`,
     type: /** @type {const} */ ("apiKey"),

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { createMemoryStore, parseSecretName } from "../../packages/secrets-core/dist/index.js";
-import { createSecretEncryption, createStoreKeys } from "../../packages/secrets-crypto/dist/index.js";
+import { createKeyManager, createSecretEncryption } from "../../packages/secrets-crypto/dist/index.js";
 import { measure } from "../measure.mjs";
 
 /** @typedef {"seal" | "open" | "verify"} Verb */
@@ -25,7 +25,7 @@ const record = {
 };
 
 /** @returns {Promise<string[][]>} A table. */
-export async function measureSealing() {
+export async function measureEncryption() {
   const rows = [["", "raw", "raw promised", "ours", "promised/ours", "goal", "", "raw/ours"]];
   for (const size of [32, 256, 4096]) {
     const times = await measure(await createWays(size));
@@ -57,21 +57,21 @@ async function createWays(size) {
   const plaintext = Buffer.from(text);
   const keys = createMemoryKeys();
   const encryption = createSecretEncryption(keys);
-  const { active, header } = await keys.forSeal(0);
+  const { active, header } = await keys.forEncrypt(0);
   const aad = randomBytes(lengthOf(["autokestra secret", 2, header.storeId, null, ...identity(), active.id, null]));
   const fields = randomBytes(lengthOf(["autokestra record", 2, null, ...identity(), ...whole()]));
   const batch = [{ metadata: record, plaintext: text }];
-  const { secrets } = await encryption.seal(batch);
+  const { secrets } = await encryption.encrypt(batch);
   const [secret] = secrets;
   if (secret === undefined) throw new Error("nothing was sealed");
   const sealed = seal(active.bytes, aad, fields, plaintext);
   return {
     "seal raw": () => seal(active.bytes, aad, fields, plaintext),
     "seal promised": async () => seal(active.bytes, aad, fields, Buffer.from(text)),
-    "seal ours": () => encryption.seal(batch),
+    "seal ours": () => encryption.encrypt(batch),
     "open raw": () => open(active.bytes, aad, sealed),
     "open promised": async () => open(active.bytes, aad, sealed).toString("utf8"),
-    "open ours": () => encryption.open(record, secret.envelope),
+    "open ours": () => encryption.decrypt(record, secret.envelope),
     "verify raw": () => timingSafeEqual(authenticate(active.bytes, fields), sealed.mac),
     "verify promised": async () => timingSafeEqual(authenticate(active.bytes, fields), sealed.mac),
     "verify ours": () => encryption.verify(secret),
@@ -95,7 +95,7 @@ function createMemoryKeys() {
     },
     elsewhere: async () => null,
   });
-  return createStoreKeys(createMemoryStore(), { search, generate: async () => key });
+  return createKeyManager(createMemoryStore(), { search, generate: async () => key });
 }
 
 function identity() {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createSecretService, parseSecretName } from "../../packages/secrets-core/dist/index.js";
-import { createSecretEncryption, createStoreKeys } from "../../packages/secrets-crypto/dist/index.js";
+import { createKeyManager, createSecretEncryption } from "../../packages/secrets-crypto/dist/index.js";
 import { openSqliteStore } from "../../packages/secrets-store-sqlite/dist/index.js";
 
 /** How many secrets are loaded at once. */
@@ -11,14 +11,14 @@ const BATCH = 5000;
  *
  * @param {string} path @param {number} size @param {number} [keepVersions]
  */
-export async function openInstallation(path, size, keepVersions) {
+export async function openSecretsManager(path, size, keepVersions) {
   const store = await openSqliteStore(path);
-  const encryption = createSecretEncryption(createStoreKeys(store, createProvider()));
+  const encryption = createSecretEncryption(createKeyManager(store, createProvider()));
   const now = () => new Date().toISOString();
   const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID(), keepVersions });
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
-    const { secrets: sealed } = await encryption.seal(names.map(sample));
+    const { secrets: sealed } = await encryption.encrypt(names.map(sample));
     await store.load(sealed.map((secret) => [secret]));
   }
   return { store, encryption, secrets };

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { measure } from "../measure.mjs";
-import { nameOf, openInstallation } from "./installation.mjs";
+import { nameOf, openSecretsManager } from "./installation.mjs";
 import { openRawStore } from "./raw-store.mjs";
 
 const GOALS = { composite: 0.85, sum: 0.65, lastPage: 1.3 };
@@ -47,7 +47,7 @@ function judge(ratio, goal, isMet) {
 async function measureSize(folder, size) {
   mkdirSync(folder, { mode: 0o700 });
   const raw = openRawStore(join(folder, "raw.db"), size);
-  const { store, secrets } = await openInstallation(join(folder, "secrets.db"), size);
+  const { store, secrets } = await openSecretsManager(join(folder, "secrets.db"), size);
   // A walk through all names in no order that a cache could like.
   const step = size > 10 ? Math.floor(size * 0.618) : 1;
   let at = 0;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { openInstallation } from "./installation.mjs";
+import { openSecretsManager } from "./installation.mjs";
 
 const WRITERS = 4;
 const SECONDS = 3;
@@ -11,7 +11,7 @@ const GOAL = 0.05;
 /** @param {string} folder @returns {Promise<string[][]>} A table. */
 export async function measureWriters(folder) {
   const path = join(folder, "writers", "secrets.db");
-  const { secrets } = await openInstallation(path, 0);
+  const { secrets } = await openSecretsManager(path, 0);
   await secrets.close();
   const outcomes = await Promise.all(Array.from({ length: WRITERS }, async (_, index) => await run(path, index)));
   const counts = outcomes.map(({ written }) => written);

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { measure } from "../measure.mjs";
-import { nameOf, openInstallation, PLAINTEXT, sample } from "./installation.mjs";
+import { nameOf, openSecretsManager, PLAINTEXT, sample } from "./installation.mjs";
 import { openRawStore } from "./raw-store.mjs";
 import { openRawVersions } from "./raw-versions.mjs";
 
@@ -25,9 +25,9 @@ export async function measureWriting(root) {
 
 /** Each way writes to a database of its own. @param {string} folder @param {number} keepVersions */
 async function measureKeeping(folder, keepVersions) {
-  const { store, encryption, secrets } = await openInstallation(join(folder, "put.db"), SIZE);
-  const { secrets: setting } = await openInstallation(join(folder, "set.db"), SIZE, keepVersions);
-  const { secrets: samples, header } = await encryption.seal([sample(nameOf(0))]);
+  const { store, encryption, secrets } = await openSecretsManager(join(folder, "put.db"), SIZE);
+  const { secrets: setting } = await openSecretsManager(join(folder, "set.db"), SIZE, keepVersions);
+  const { secrets: samples, header } = await encryption.encrypt([sample(nameOf(0))]);
   const [sealed] = samples;
   if (sealed === undefined) throw new TypeError("nothing was sealed");
   await store.backup(join(folder, "raw-put.db"));
@@ -35,7 +35,7 @@ async function measureKeeping(folder, keepVersions) {
   const upserting = openRawStore(join(folder, "upsert.db"), SIZE);
   const rawPutting = openRawVersions(join(folder, "raw-put.db"), keepVersions);
   const rawSetting = openRawVersions(join(folder, "raw-set.db"), keepVersions);
-  rawSetting.sealAll(PLAINTEXT);
+  rawSetting.encryptAll(PLAINTEXT);
   const next = createWalk();
   const metadata = new Map((await store.list()).map((one) => [one.name, one]));
   const rawRows = new Map([...metadata].map(([name, one]) => [name, toRow(one)]));

@@ -66,7 +66,7 @@ export function openRawVersions(path, keepVersions) {
   }
 
   /** Seals what the store has sealed anew, under the keys of this one. @param {string} payload */
-  function sealAll(payload) {
+  function encryptAll(payload) {
     const change = database.prepare(
       "UPDATE secret_versions SET mac = ?, nonce = ?, tag = ?, ciphertext = ? WHERE id = ?",
     );
@@ -79,5 +79,5 @@ export function openRawVersions(path, keepVersions) {
     })();
   }
 
-  return { database, put, set, sealAll };
+  return { database, put, set, encryptAll };
 }

@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { canMount, withDiskImage } from "./support/disk-image.mjs";
 import { countBytes, countCanary } from "./support/find-canary.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
@@ -21,7 +21,7 @@ function must(folder, args, input) {
 /** The ciphertexts of all versions of the secrets with such names. @param {string} folder @param {string} prefix */
 async function ciphertextsOf(folder, prefix) {
   const place = { storagePath: join(folder, ".workflow/secrets"), env: environment(folder), create: false };
-  const { store, secrets } = await openInstallation(place);
+  const { store, secrets } = await openSecretsManager(place);
   const found = [];
   for (const { id } of await store.list({ prefix })) found.push(...(await store.history(id)));
   await secrets.close();

@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { ak, CLI, environment, inFolder } from "./support/sandbox.mjs";
 
 const KILLS = process.argv.includes("--short") ? 15 : 300;
@@ -11,7 +11,7 @@ const ENTRIES = 2000;
 
 /** How many secrets there are, each of which must open. @param {string} storagePath @param {NodeJS.ProcessEnv} env */
 async function countOpened(storagePath, env) {
-  const { secrets } = await openInstallation({ storagePath, env, create: false });
+  const { secrets } = await openSecretsManager({ storagePath, env, create: false });
   try {
     const names = (await secrets.list()).map(({ name }) => name);
     for (const name of names) await secrets.get(name);

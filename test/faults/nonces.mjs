@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { cpSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { openInstallation } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 const SEALS = process.argv.includes("--short") ? 2 ** 14 : 2 ** 18;
@@ -16,7 +16,7 @@ async function nonces(folder, place) {
 }
 
 const row = await inFolder(async (folder) => {
-  const { secrets } = await openInstallation({ storagePath: join(folder, "one"), env: environment(folder) });
+  const { secrets } = await openSecretsManager({ storagePath: join(folder, "one"), env: environment(folder) });
   await secrets.set({ name: "A", type: "apiKey", fields: { value: "value" } });
   await secrets.close();
   cpSync(join(folder, "one"), join(folder, "copy"), { recursive: true });

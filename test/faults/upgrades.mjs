@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { CLI, environment, inFolder } from "./support/sandbox.mjs";
 import { makeVersion1, valuesOf } from "./support/version-1.mjs";
 
@@ -35,7 +35,7 @@ async function write(folder, key, killAfter) {
  * @param {string} storagePath @param {NodeJS.ProcessEnv} env
  */
 async function countLost(storagePath, env) {
-  const { secrets } = await openInstallation({ storagePath, env, create: false });
+  const { secrets } = await openSecretsManager({ storagePath, env, create: false });
   try {
     const deleted = new Set((await secrets.list({ state: "deleted" })).map(({ name }) => String(name)));
     let lost = 0;

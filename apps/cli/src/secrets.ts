@@ -1,5 +1,5 @@
 import { nearestName } from "@autokestra/engine";
-import { createMasterKeyProvider, openInstallation } from "@autokestra/secrets";
+import { createMasterKeyProvider, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
   checkExpiry,
@@ -29,7 +29,7 @@ export async function withSecrets<T>(
   use: (secrets: SecretService, folder: string) => Promise<T>,
 ): Promise<T> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const { secrets, folder } = await openInstallation({ ...place, create, onNotice });
+  const { secrets, folder } = await openSecretsManager({ ...place, create, onNotice });
   try {
     return await use(secrets, folder);
   } catch (error) {

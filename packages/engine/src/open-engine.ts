@@ -1,6 +1,6 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
-import { openInstallation, runsFile, type SecretsOptions } from "@autokestra/secrets";
+import { openSecretsManager, runsFile, type SecretsOptions } from "@autokestra/secrets";
 import type { AutokestraError, SecretService, SecretSource } from "@autokestra/secrets-core";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
@@ -55,7 +55,7 @@ export interface Engine {
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, environment = true, plugins, runsPath, env = process.env, keepInEnvironment } = options;
-  const { secrets, folder } = await openInstallation({ ...options, create });
+  const { secrets, folder } = await openSecretsManager({ ...options, create });
   const history = await openRunHistory({ path: runsPath ?? runsFile(options) });
   const sources: readonly SecretSource[] = [
     createStoreSource(secrets),

@@ -2,7 +2,14 @@ import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rm
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core";
 import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
-import { draftPath, sweepDrafts, sweepDraftsOfOthers, syncFile, syncFolder, withDraft } from "./temporary-file.ts";
+import {
+  sweepTemporaryFiles,
+  sweepTemporaryFilesOfOthers,
+  syncFile,
+  syncFolder,
+  temporaryPath,
+  withTemporaryFile,
+} from "./temporary-file.ts";
 
 /**
  * Creates a file with mode 0600 in a folder that is there. It appears under its name only when it is whole, and no process
@@ -12,7 +19,7 @@ import { draftPath, sweepDrafts, sweepDraftsOfOthers, syncFile, syncFolder, with
  * @returns false, and changes nothing, where there is something of this name already
  */
 export function createPrivateFile(path: string, content: string | Uint8Array): boolean {
-  return publishNew(path, () => withDraft(path, content, (draft) => linkSync(draft, path)));
+  return publishNew(path, () => withTemporaryFile(path, content, (draft) => linkSync(draft, path)));
 }
 
 /**
@@ -20,7 +27,7 @@ export function createPrivateFile(path: string, content: string | Uint8Array): b
  * loss of power it can be there without content.
  */
 export function createLockFile(path: string, content: string): boolean {
-  return isLinked(path, () => withDraft(path, content, (draft) => linkSync(draft, path), false));
+  return isLinked(path, () => withTemporaryFile(path, content, (draft) => linkSync(draft, path), false));
 }
 
 /**
@@ -35,7 +42,7 @@ export function buildInPrivateFolder(path: string, build: (file: string) => void
 }
 
 function linkBuilt(path: string, build: (file: string) => void): void {
-  const folder = draftPath(path);
+  const folder = temporaryPath(path);
   try {
     mkdirSync(folder, { mode: 0o700 });
     chmodSync(folder, 0o700);
@@ -76,7 +83,7 @@ function isLinked(path: string, link: () => void): boolean {
  * @returns false, and changes nothing, where `isCurrent` says no or the draft was swept: the lock was lost
  */
 export function replacePrivateFile(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
-  sweepDraftsOfOthers(path);
+  sweepTemporaryFilesOfOthers(path);
   const replaced = publish(path, content, isCurrent);
   if (replaced) syncFolder(dirname(path));
   return replaced;
@@ -84,7 +91,7 @@ export function replacePrivateFile(path: string, content: string | Uint8Array, i
 
 function publish(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
   try {
-    return withDraft(path, content, (draft) => {
+    return withTemporaryFile(path, content, (draft) => {
       // Nothing in between: the less comes between them, the less a lost lock can do.
       if (!isCurrent()) return false;
       renameSync(draft, path);
@@ -113,7 +120,7 @@ export function moveFile(from: string, to: string): void {
 export function keepBackup(path: string, layout: number, content: Uint8Array): void {
   for (let count = 1; ; count++) {
     const backup = count === 1 ? `${path}.v${layout}.backup` : `${path}.v${layout}.${count}.backup`;
-    sweepDrafts(backup);
+    sweepTemporaryFiles(backup);
     if (createPrivateFile(backup, content) || isPrivateCopy(backup, content)) return;
   }
 }

@@ -10,13 +10,13 @@ export type { Refuse } from "./private-file.ts";
 export {
   checkFolder,
   checkPrivateFile,
-  closeToOthers,
   fileIdentity,
   OTHERS,
   readBytes,
   readText,
+  restrictToOwner,
   withOpenFile,
 } from "./private-file.ts";
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
 export { systemReason } from "./system-error.ts";
-export { draftPath, sweepDeadDrafts, sweepDrafts, syncFile, syncFolder } from "./temporary-file.ts";
+export { sweepDeadTemporaryFiles, sweepTemporaryFiles, syncFile, syncFolder, temporaryPath } from "./temporary-file.ts";

@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core";
 import { createLockFile } from "./atomic-file.ts";
-import { draftPath, isRunning } from "./temporary-file.ts";
+import { isRunning, temporaryPath } from "./temporary-file.ts";
 
 /** Nobody works so long with a lock held: an older one belongs to a process that was stopped, or whose number is in use again. */
 const STALE_MS = 10_000;
@@ -55,7 +55,7 @@ function removeStale(lock: string): void {
   // A lock is never seen half written: an empty one was left by a loss of power.
   const isOwned = owner !== "" && isRunning(Number.parseInt(owner, 10));
   if (isOwned && Date.now() - madeAt < STALE_MS) return;
-  const aside = draftPath(lock);
+  const aside = temporaryPath(lock);
   try {
     renameSync(lock, aside);
     // Another process may have taken the lock over in between: it gets its own back.

@@ -65,7 +65,7 @@ function openFile(path: string, refuse: Refuse): number | null {
  *
  * @throws what `refuse` makes of `other users can reach "/srv/secrets"`, where it is not ours to change
  */
-export function closeToOthers(place: string, mode: "600" | "700", refuse: Refuse): void {
+export function restrictToOwner(place: string, mode: "600" | "700", refuse: Refuse): void {
   try {
     chmodSync(place, mode);
   } catch (error) {

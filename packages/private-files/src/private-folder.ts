@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { quotePath } from "@autokestra/secrets-core";
 import type { Refuse } from "./private-file.ts";
-import { closeToOthers, exposed, OTHERS, STICKY } from "./private-file.ts";
+import { exposed, OTHERS, restrictToOwner, STICKY } from "./private-file.ts";
 import { syncFolder } from "./temporary-file.ts";
 
 /**
@@ -38,5 +38,5 @@ export function preparePrivateFolder(path: string, refuse: Refuse): void {
     const close = `\`chmod 700 ${quotePath(folder)}\``;
     throw exposed(folder, `${own}, or run ${close} if nobody else needs this one.`, refuse);
   }
-  closeToOthers(folder, "700", refuse);
+  restrictToOwner(folder, "700", refuse);
 }

@@ -6,7 +6,7 @@ import { errorCode } from "@autokestra/secrets-core";
 const SUFFIX = /^\.(\d+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;
 
 /** A name beside `path` for what is being made, which tells whose it is. */
-export function draftPath(path: string): string {
+export function temporaryPath(path: string): string {
   return `${path}.${process.pid}-${crypto.randomUUID()}.draft`;
 }
 
@@ -16,13 +16,13 @@ export function draftPath(path: string): string {
  *
  * @param outlastsPower false: it may be lost, or be empty, after a loss of power, and is not put on the disk
  */
-export function withDraft<T>(
+export function withTemporaryFile<T>(
   path: string,
   content: string | Uint8Array,
   publish: (draft: string) => T,
   outlastsPower = true,
 ): T {
-  const draft = draftPath(path);
+  const draft = temporaryPath(path);
   try {
     writeNewFile(draft, content, outlastsPower);
     return publish(draft);
@@ -43,7 +43,7 @@ function writeNewFile(path: string, content: string | Uint8Array, isSynced: bool
 }
 
 /** Removes the drafts of `path`, files and folders, whose processes no longer run. A living one keeps its own. */
-export function sweepDrafts(path: string): void {
+export function sweepTemporaryFiles(path: string): void {
   sweep(dirname(path), (name, owner) => name === basename(path) && !isRunning(owner));
 }
 
@@ -51,7 +51,7 @@ export function sweepDrafts(path: string): void {
  * Removes every draft of `path`, those of living processes too. Call it only with the lock held that is needed for replacing the
  * file: a process that has lost the lock must not find its draft.
  */
-export function sweepDraftsOfOthers(path: string): void {
+export function sweepTemporaryFilesOfOthers(path: string): void {
   sweep(dirname(path), (name) => name === basename(path));
 }
 
@@ -59,7 +59,7 @@ export function sweepDraftsOfOthers(path: string): void {
  * Removes drafts of any name whose processes no longer run, files and folders. In another container the same number can be that of
  * another process: a living process there fails without harm, and can try again.
  */
-export function sweepDeadDrafts(folder: string): void {
+export function sweepDeadTemporaryFiles(folder: string): void {
   sweep(folder, (_, owner) => !isRunning(owner));
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { closeToOthers } from "../src/index.ts";
+import { restrictToOwner } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
@@ -18,7 +18,7 @@ it.each([
   const place = join(temporaryFolder(), name);
   make(place);
   chmodSync(place, 0o777);
-  closeToOthers(place, mode, refuse);
+  restrictToOwner(place, mode, refuse);
   expect(modeOf(place)).toBe(mode);
 });
 
@@ -27,7 +27,7 @@ it("what is not ours is refused, with the command for its owner", () => {
   vi.mocked(chmodSync).mockImplementationOnce(() => {
     throw Object.assign(new Error("operation not permitted"), { code: "EPERM" });
   });
-  expect(() => closeToOthers(place, "600", refuse)).toThrow(
+  expect(() => restrictToOwner(place, "600", refuse)).toThrow(
     expect.objectContaining({
       message: `other users can reach "${place}"`,
       hint: `Its owner must run \`chmod 600 "${place}"\`.`,
@@ -37,5 +37,5 @@ it("what is not ours is refused, with the command for its owner", () => {
 
 it("another error is passed on", () => {
   const place = join(temporaryFolder(), "none");
-  expect(() => closeToOthers(place, "600", refuse)).toThrow(expect.objectContaining({ code: "ENOENT" }));
+  expect(() => restrictToOwner(place, "600", refuse)).toThrow(expect.objectContaining({ code: "ENOENT" }));
 });

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildInPrivateFolder, createPrivateFile, sweepDeadDrafts, sweepDrafts } from "../src/index.ts";
+import { buildInPrivateFolder, createPrivateFile, sweepDeadTemporaryFiles, sweepTemporaryFiles } from "../src/index.ts";
 import { bundleScript, run } from "./child.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
@@ -50,8 +50,8 @@ describe("buildInPrivateFolder", () => {
     const folder = temporaryFolder();
     const path = join(folder, "file");
     const later = buildInPrivateFolder(path, (first) => {
-      sweepDrafts(path);
-      sweepDeadDrafts(folder);
+      sweepTemporaryFiles(path);
+      sweepDeadTemporaryFiles(folder);
       expect(buildInPrivateFolder(path, (second) => writeFileSync(second, "second"))).toBe(true);
       writeFileSync(first, "first");
     });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { replacePrivateFile, sweepDeadDrafts, sweepDrafts } from "../src/index.ts";
+import { replacePrivateFile, sweepDeadTemporaryFiles, sweepTemporaryFiles } from "../src/index.ts";
 import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 const yes = () => true;
@@ -53,12 +53,12 @@ it("the drafts of killed processes are swept, and nothing else is", () => {
   expect(readdirSync(folder)).toEqual(["store.json", ...kept]);
 });
 
-it("K18: sweepDrafts leaves the drafts of living processes", () => {
+it("K18: sweepTemporaryFiles leaves the drafts of living processes", () => {
   const folder = temporaryFolder();
   const random = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft";
   const kept = [`file.1-${random}`, `file.${process.pid}-${random}`, `other.999999999-${random}`];
   for (const name of [...kept, `file.999999999-${random}`]) writeFileSync(join(folder, name), "x");
-  sweepDrafts(join(folder, "file"));
+  sweepTemporaryFiles(join(folder, "file"));
   expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });
 
@@ -69,6 +69,6 @@ it("drafts of processes that no longer run are swept whatever their name, folder
   for (const name of [...kept, `f.999999999-${random}`, `.g.h.999999999-${random}`])
     writeFileSync(join(folder, name), "x");
   mkdirSync(join(folder, `store.999999999-${random}`, "inside"), { recursive: true });
-  sweepDeadDrafts(folder);
+  sweepDeadTemporaryFiles(folder);
   expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { createPrivateFile, makePrivateFolder, sweepDrafts } from "@autokestra/private-files";
+import { createPrivateFile, makePrivateFolder, sweepTemporaryFiles } from "@autokestra/private-files";
 import { AutokestraError, quotePath } from "@autokestra/secrets-core";
 import {
   type Database,
@@ -8,11 +8,11 @@ import {
   findDatabaseFiles,
   loadSqlite,
   movedOrRemoved,
+  openFailureReason,
   openInPlace,
   type PlacedDatabase,
   restrictDatabaseFiles,
   type SqliteLibrary,
-  whyNotOpened,
 } from "@autokestra/sqlite";
 import { z } from "zod";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
@@ -68,7 +68,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
 export function toHistoryError(error: unknown, path: string, unwritten = 0): AutokestraError {
   const more = unwritten > 1 ? `; ${unwritten} events were not written` : "";
   if (error instanceof z.ZodError) return historyUnavailable(path, `it is damaged${more}`);
-  if (!(error instanceof AutokestraError)) return historyUnavailable(path, `${whyNotOpened(error, path)}${more}`);
+  if (!(error instanceof AutokestraError)) return historyUnavailable(path, `${openFailureReason(error, path)}${more}`);
   return error.code === "STORE_UNAVAILABLE" ? historyUnavailable(path, error.message) : error;
 }
 
@@ -92,7 +92,7 @@ function openHistoryDatabase(library: SqliteLibrary, path: string, create: boole
   }
   checkFile(library, path);
   restrictDatabaseFiles(path, refuse);
-  sweepDrafts(path);
+  sweepTemporaryFiles(path);
   // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
   return openInPlace(library, path, ["synchronous = NORMAL", "foreign_keys = ON"], refuse);
 }

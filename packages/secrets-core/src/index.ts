@@ -42,7 +42,7 @@ export {
 export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 export {
-  checkSealedSecret,
+  checkEncryptedSecret,
   copyMetadata,
   createMetadataReader,
   descriptionProblem,
@@ -53,11 +53,17 @@ export {
   type MetadataFields,
   type MetadataReader,
   metadataToJson,
-  readSealedSecret,
+  readEncryptedSecret,
   tagProblem,
 } from "./metadata.ts";
-export type { Envelope, FieldFlags, SealedSecret, Secret, SecretInput, SecretMetadata } from "./secret.ts";
-export type { Plaintext, RecordIdentity, SealedBatch, SecretEncryption, UnsealedSecret } from "./secret-encryption.ts";
+export type { EncryptedSecret, Envelope, FieldFlags, Secret, SecretInput, SecretMetadata } from "./secret.ts";
+export type {
+  EncryptedBatch,
+  Plaintext,
+  RecordIdentity,
+  SecretEncryption,
+  UnencryptedSecret,
+} from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName } from "./secret-name.ts";
 export {
@@ -87,7 +93,7 @@ export {
   type IdPage,
   KEPT_VERSIONS,
   type PutOptions,
-  type ResealedSecret,
+  type ReencryptedSecret,
   type SecretFilter,
   type SecretRewrite,
   type SecretStore,
@@ -115,7 +121,7 @@ export {
   checkWrites,
   compareSecrets,
   dataKeyInUse,
-  isResealable,
+  isReencryptable,
   layoutTooOld,
   passesFilter,
   type StoredSecrets,

@@ -1,6 +1,6 @@
 import { storeClosed } from "./errors.ts";
-import { checkSealedSecret } from "./metadata.ts";
-import type { SealedSecret } from "./secret.ts";
+import { checkEncryptedSecret } from "./metadata.ts";
+import type { EncryptedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import { type Anchor, KEPT_VERSIONS, type SecretStore, type StoreLayout } from "./secret-store.ts";
 import {
@@ -9,7 +9,7 @@ import {
   checkRewrite,
   checkWrites,
   dataKeyInUse,
-  isResealable,
+  isReencryptable,
   layoutTooOld,
   selectSecrets,
   spreadCurrent,
@@ -23,7 +23,7 @@ export interface MemoryStoreOptions {
   /** Default: none. */
   readonly header?: string | null | undefined;
   /** Versions of any secrets, those of one secret in their order. In layout 1 macs are left out, and revisions are versions. */
-  readonly secrets?: readonly SealedSecret[] | undefined;
+  readonly secrets?: readonly EncryptedSecret[] | undefined;
 }
 
 /** A store that ends with the process: for tests, and for reading where no store was ever made. */
@@ -52,7 +52,7 @@ interface Content {
   layout: StoreLayout;
   header: string | null;
   /** The versions of each secret by its id, the newest first. */
-  readonly secrets: Map<string, readonly SealedSecret[]>;
+  readonly secrets: Map<string, readonly EncryptedSecret[]>;
   readonly anchors: Map<string, Anchor>;
   isOpen: boolean;
 }
@@ -66,20 +66,20 @@ function useLayout2(content: Content): void {
   if (content.layout === 1) throw layoutTooOld();
 }
 
-function find({ secrets }: Content, id: string): SealedSecret | null {
+function find({ secrets }: Content, id: string): EncryptedSecret | null {
   return secrets.get(id)?.[0] ?? null;
 }
 
-function currents({ secrets }: Content): readonly SealedSecret[] {
+function currents({ secrets }: Content): readonly EncryptedSecret[] {
   return [...secrets.values()].flatMap(([current]) => current ?? []);
 }
 
-function living(content: Content, name: SecretName): SealedSecret | null {
+function living(content: Content, name: SecretName): EncryptedSecret | null {
   return currents(content).find(({ metadata }) => metadata.name === name && metadata.deletedAt === null) ?? null;
 }
 
 /** Replaces the current version. */
-function replaceCurrent({ secrets }: Content, current: SealedSecret): void {
+function replaceCurrent({ secrets }: Content, current: EncryptedSecret): void {
   const { id } = current.metadata;
   const [, ...older] = secrets.get(id) ?? [];
   secrets.set(id, spreadCurrent([current, ...older]));
@@ -173,7 +173,7 @@ function createWrites(content: Content): Pick<SecretStore, "upgrade" | "writeHea
   };
 }
 
-function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reseal"> {
+function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reencrypt"> {
   const { secrets } = content;
   return {
     async rewrite(change, header) {
@@ -190,19 +190,19 @@ function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reseal"
       );
       secrets.set(id, spreadCurrent(versions));
     },
-    async reseal(changes, header) {
+    async reencrypt(changes, header) {
       useLayout2(content);
       checkHeader(content.header, header);
-      const checked = changes.map(({ secret, nonce }) => ({ secret: checkSealedSecret(secret), nonce }));
+      const checked = changes.map(({ secret, nonce }) => ({ secret: checkEncryptedSecret(secret), nonce }));
       for (const change of checked) {
         const { envelope, mac, metadata } = change.secret;
         const versions = secrets.get(metadata.id) ?? [];
         const [current] = versions;
         if (current === undefined) continue;
-        const resealed = versions.map((stored) =>
-          isResealable(stored, current, change) ? { metadata: stored.metadata, envelope, mac } : stored,
+        const reencrypted = versions.map((stored) =>
+          isReencryptable(stored, current, change) ? { metadata: stored.metadata, envelope, mac } : stored,
         );
-        secrets.set(metadata.id, spreadCurrent(resealed));
+        secrets.set(metadata.id, spreadCurrent(reencrypted));
       }
     },
   };
@@ -232,8 +232,8 @@ function createRemovals(content: Content): Pick<SecretStore, "delete" | "purge" 
 }
 
 /** @param secrets those of one id in the order of their versions */
-function group(secrets: readonly SealedSecret[]): Map<string, readonly SealedSecret[]> {
-  const byId = new Map<string, readonly SealedSecret[]>();
+function group(secrets: readonly EncryptedSecret[]): Map<string, readonly EncryptedSecret[]> {
+  const byId = new Map<string, readonly EncryptedSecret[]>();
   for (const secret of secrets) {
     const { id } = secret.metadata;
     byId.set(id, spreadCurrent([secret, ...(byId.get(id) ?? [])]));
@@ -242,6 +242,6 @@ function group(secrets: readonly SealedSecret[]): Map<string, readonly SealedSec
 }
 
 /** As layout 1 has it. */
-function withoutMac({ metadata, envelope }: SealedSecret): SealedSecret {
+function withoutMac({ metadata, envelope }: EncryptedSecret): EncryptedSecret {
   return { metadata: { ...metadata, revision: metadata.version, importedId: null, policy: null }, envelope, mac: null };
 }

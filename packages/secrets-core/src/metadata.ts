@@ -1,5 +1,5 @@
 import { AutokestraError } from "./errors.ts";
-import type { Envelope, SealedSecret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, Envelope, SecretMetadata } from "./secret.ts";
 import { isIdentifier, parseSecretName } from "./secret-name.ts";
 import { isSecretType } from "./secret-type.ts";
 import { parseTimestamp } from "./time.ts";
@@ -143,9 +143,9 @@ export function metadataToJson(metadata: SecretMetadata): object {
  * @returns a copy without what does not belong there
  * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the fields that are wrong, never what they hold
  */
-export function checkSealedSecret(secret: SealedSecret): SealedSecret {
+export function checkEncryptedSecret(secret: EncryptedSecret): EncryptedSecret {
   const wrong = invalidParts(secret);
-  if (wrong.length === 0) return copySealed(secret);
+  if (wrong.length === 0) return copyEncrypted(secret);
   if (wrong.includes("metadata.name")) {
     const { name } = secret.metadata;
     parseSecretName(typeof name === "string" ? name : "");
@@ -156,12 +156,12 @@ export function checkSealedSecret(secret: SealedSecret): SealedSecret {
 }
 
 /** A sealed secret as a store reads it back; null for anything else. */
-export function readSealedSecret(secret: {
+export function readEncryptedSecret(secret: {
   readonly metadata: unknown;
   readonly envelope: unknown;
   readonly mac: unknown;
-}): SealedSecret | null {
-  return invalidParts(secret).length === 0 ? copySealed(secret as SealedSecret) : null;
+}): EncryptedSecret | null {
+  return invalidParts(secret).length === 0 ? copyEncrypted(secret as EncryptedSecret) : null;
 }
 
 const isBytes = (value: unknown) => value instanceof Uint8Array;
@@ -189,7 +189,7 @@ function invalidParts(secret: unknown): readonly string[] {
   ];
 }
 
-function copySealed({ metadata, envelope, mac }: SealedSecret): SealedSecret {
+function copyEncrypted({ metadata, envelope, mac }: EncryptedSecret): EncryptedSecret {
   const { format, keyId, nonce, ciphertext, tag } = envelope;
   return { metadata: copyMetadata(metadata), envelope: { format, keyId, nonce, ciphertext, tag }, mac };
 }

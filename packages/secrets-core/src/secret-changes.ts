@@ -1,8 +1,8 @@
 import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
-import type { SealedSecret, SecretMetadata } from "./secret.ts";
-import type { UnsealedSecret } from "./secret-encryption.ts";
+import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
+import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { OpenedSecret, SecretReader } from "./secret-reader.ts";
 import type { EditOptions, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
@@ -22,18 +22,21 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   const { store, encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = options;
 
   /** Seals versions of one secret anew, the current one first, and puts them in place of those that were opened. */
-  async function replace(opened: readonly OpenedSecret[], next: readonly UnsealedSecret[]): Promise<SecretMetadata> {
+  async function replace(opened: readonly OpenedSecret[], next: readonly UnencryptedSecret[]): Promise<SecretMetadata> {
     const nonces = opened.map(({ sealed }) => sealed.envelope.nonce);
     const revision = opened[0]?.current.metadata.revision ?? 0;
     return await retryWhileKeysChange(encryption, async () => {
-      const { secrets, header } = await encryption.seal(next);
+      const { secrets, header } = await encryption.encrypt(next);
       await store.rewrite({ versions: secrets, nonces, revision }, header);
       return currentOf(secrets);
     });
   }
 
   /** Marks a whole secret as deleted, or as not deleted: no value is bound to that. */
-  async function mark({ metadata, envelope, mac }: SealedSecret, deletedAt: Timestamp | null): Promise<SecretMetadata> {
+  async function mark(
+    { metadata, envelope, mac }: EncryptedSecret,
+    deletedAt: Timestamp | null,
+  ): Promise<SecretMetadata> {
     const { revision } = metadata;
     const marked = { metadata: { ...metadata, deletedAt, revision: revision + 1 }, envelope, mac };
     return await retryWhileKeysChange(encryption, async () => {
@@ -44,7 +47,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   }
 
   /** @returns false where there is no key of this store, or where the metadata are not authentic: nothing may make those good */
-  async function markDeleted(current: SealedSecret): Promise<boolean> {
+  async function markDeleted(current: EncryptedSecret): Promise<boolean> {
     try {
       await encryption.verify(current);
       await mark(current, now());
@@ -110,7 +113,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
 }
 
 /** The current version with its metadata changed. @throws AutokestraError `VALUE_INVALID`, `FIELD_NOT_FOUND` */
-function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdit, now: Timestamp): UnsealedSecret {
+function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdit, now: Timestamp): UnencryptedSecret {
   const { name, type } = metadata;
   const { description = metadata.description, addTags = [], removeTags = [] } = change;
   checkTexts(name, { description, tags: addTags });
@@ -152,7 +155,7 @@ function checkRevision({ name, revision }: SecretMetadata, ifRevision: number | 
   throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Look at it again, then change it." });
 }
 
-function currentOf([current]: readonly SealedSecret[]): SecretMetadata {
+function currentOf([current]: readonly EncryptedSecret[]): SecretMetadata {
   if (current === undefined) throw new TypeError("nothing was written");
   return current.metadata;
 }

@@ -1,4 +1,4 @@
-import type { Envelope, SealedSecret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, Envelope, SecretMetadata } from "./secret.ts";
 
 declare const plaintextBrand: unique symbol;
 
@@ -9,14 +9,14 @@ export type Plaintext = string & { readonly [plaintextBrand]: "Plaintext" };
 export type RecordIdentity = Pick<SecretMetadata, "id" | "name" | "type" | "version" | "expiresAt" | "policy">;
 
 /** One version of a secret before it is sealed. */
-export interface UnsealedSecret {
+export interface UnencryptedSecret {
   readonly metadata: SecretMetadata;
   readonly plaintext: Plaintext;
 }
 
 /** Secrets, and the header of the keys that all of them were sealed under: a store takes them only while that header is its own. */
-export interface SealedBatch {
-  readonly secrets: readonly SealedSecret[];
+export interface EncryptedBatch {
+  readonly secrets: readonly EncryptedSecret[];
   /** Null for an encryption that keeps no header. */
   readonly header: string | null;
 }
@@ -31,16 +31,16 @@ export interface SecretEncryption {
    *
    * @throws AutokestraError `VALUE_INVALID` where a text is not well-formed
    */
-  seal(secrets: readonly UnsealedSecret[]): Promise<SealedBatch>;
+  encrypt(secrets: readonly UnencryptedSecret[]): Promise<EncryptedBatch>;
 
   /** The same current versions with their macs made anew: for metadata that changed while the value did not. */
-  authenticate(secrets: readonly SealedSecret[]): Promise<SealedBatch>;
+  authenticate(secrets: readonly EncryptedSecret[]): Promise<EncryptedBatch>;
 
   /**
    * @throws AutokestraError `INTEGRITY_FAILED` where anything of the record or the envelope was changed, or was sealed under a
    * data key that is gone
    */
-  open(record: RecordIdentity, envelope: Envelope): Promise<Plaintext>;
+  decrypt(record: RecordIdentity, envelope: Envelope): Promise<Plaintext>;
 
   /**
    * Checks the mac of a current version, living or deleted. To be called before its metadata authorise anything, and before
@@ -48,7 +48,7 @@ export interface SecretEncryption {
    *
    * @throws AutokestraError `INTEGRITY_FAILED`
    */
-  verify(current: SealedSecret): Promise<void>;
+  verify(current: EncryptedSecret): Promise<void>;
 
   /** Reads the keys again: after `HEADER_CHANGED`. */
   refresh(): Promise<void>;

@@ -1,6 +1,6 @@
 import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import { parsePayload } from "./field-secrecy.ts";
-import type { SealedSecret, Secret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, Secret, SecretMetadata } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
@@ -11,9 +11,9 @@ const ATTEMPTS = 1000;
 
 /** An opened version, and what it was opened from. */
 export interface OpenedSecret extends Secret {
-  readonly sealed: SealedSecret;
+  readonly sealed: EncryptedSecret;
   /** The current version of the same secret. */
-  readonly current: SealedSecret;
+  readonly current: EncryptedSecret;
 }
 
 /** Reads secrets that are not deleted, authenticated, against whoever seals them anew at the same time. */
@@ -21,9 +21,9 @@ export interface SecretReader {
   /** What was deleted before this moment can no longer be restored. */
   retentionStart(): Timestamp;
   /** The current version, without a look at its mac. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
-  current(name: SecretName): Promise<SealedSecret>;
+  current(name: SecretName): Promise<EncryptedSecret>;
   /** All versions, the newest first. @throws as `current` */
-  history(name: SecretName): Promise<readonly SealedSecret[]>;
+  history(name: SecretName): Promise<readonly EncryptedSecret[]>;
   /** Deleted secrets of this name that can be restored, the one that was deleted last first. */
   deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
   /** The opened current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
@@ -33,30 +33,30 @@ export interface SecretReader {
   /** All versions, the newest first, each opened. @throws as `open` */
   openAll(name: SecretName): Promise<readonly OpenedSecret[]>;
   /** The authenticated current version of a deleted secret; null where there is none of this id. @throws AutokestraError `INTEGRITY_FAILED` */
-  findDeleted(id: string): Promise<SealedSecret | null>;
+  findDeleted(id: string): Promise<EncryptedSecret | null>;
 }
 
 export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
   const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
 
   /** The current version, opened; null where there is none. */
-  async function openCurrent(current: SealedSecret | null): Promise<OpenedSecret | null> {
+  async function openCurrent(current: EncryptedSecret | null): Promise<OpenedSecret | null> {
     if (current === null) return null;
     await encryption.verify(current);
-    return toOpened(current, current, await encryption.open(current.metadata, current.envelope));
+    return toOpened(current, current, await encryption.decrypt(current.metadata, current.envelope));
   }
 
   /** Opens some of the versions, which are picked once the current one has been verified. */
   async function openVersions(
-    versions: readonly SealedSecret[],
-    pick: () => readonly SealedSecret[],
+    versions: readonly EncryptedSecret[],
+    pick: () => readonly EncryptedSecret[],
   ): Promise<readonly OpenedSecret[]> {
     const [current] = versions;
     if (current === undefined) return [];
     await encryption.verify(current);
     const opened: OpenedSecret[] = [];
     for (const version of pick()) {
-      opened.push(toOpened(version, current, await encryption.open(version.metadata, version.envelope)));
+      opened.push(toOpened(version, current, await encryption.decrypt(version.metadata, version.envelope)));
     }
     return opened;
   }
@@ -72,13 +72,13 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     return secretDeleted(name, daysAfter(last.deletedAt, RETENTION_DAYS));
   }
 
-  async function currentOf(name: SecretName): Promise<SealedSecret> {
+  async function currentOf(name: SecretName): Promise<EncryptedSecret> {
     const found = await store.get(name);
     if (found === null) throw await notFound(name);
     return found;
   }
 
-  async function history(name: SecretName): Promise<readonly SealedSecret[]> {
+  async function history(name: SecretName): Promise<readonly EncryptedSecret[]> {
     for (let attempt = 1; ; attempt++) {
       const { metadata } = await currentOf(name);
       const versions = await store.history(metadata.id);
@@ -126,7 +126,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
   };
 }
 
-function toOpened(sealed: SealedSecret, current: SealedSecret, plaintext: Plaintext): OpenedSecret {
+function toOpened(sealed: EncryptedSecret, current: EncryptedSecret, plaintext: Plaintext): OpenedSecret {
   const { metadata, envelope } = sealed;
   const { fields, flags } = parsePayload(metadata.name, envelope.format, plaintext);
   return { metadata, fields, flags, sealed, current };
@@ -136,7 +136,7 @@ function toOpened(sealed: SealedSecret, current: SealedSecret, plaintext: Plaint
  * Reads and opens, again where it does not open and was sealed anew meanwhile: a rotation of the data key destroys the key under
  * which a record was read.
  */
-async function whileChanging<Found extends SealedSecret | readonly SealedSecret[] | null, Opened>(
+async function whileChanging<Found extends EncryptedSecret | readonly EncryptedSecret[] | null, Opened>(
   read: () => Promise<Found>,
   open: (found: Found) => Promise<Opened>,
 ): Promise<Opened> {
@@ -154,15 +154,15 @@ async function whileChanging<Found extends SealedSecret | readonly SealedSecret[
 }
 
 /** Tells whether two looks have found the same. */
-function stampsOf(found: SealedSecret | readonly SealedSecret[] | null): string {
+function stampsOf(found: EncryptedSecret | readonly EncryptedSecret[] | null): string {
   return found === null ? "" : [found].flat().map(stampOf).join("\n");
 }
 
-function stampOf({ metadata, envelope, mac }: SealedSecret): string {
+function stampOf({ metadata, envelope, mac }: EncryptedSecret): string {
   return [metadata.id, metadata.version, metadata.revision, envelope.keyId, String(envelope.nonce), mac].join(" ");
 }
 
-function pickVersion(name: SecretName, history: readonly SealedSecret[], wanted: number): SealedSecret {
+function pickVersion(name: SecretName, history: readonly EncryptedSecret[], wanted: number): EncryptedSecret {
   const sealed = history.find(({ metadata }) => metadata.version === wanted);
   if (sealed !== undefined) return sealed;
   const versions = history.map(({ metadata }) => metadata.version);

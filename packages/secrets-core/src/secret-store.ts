@@ -1,4 +1,4 @@
-import type { SealedSecret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { SecretType } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
@@ -44,7 +44,7 @@ export interface ExpectedSecret {
 
 /** One version to add, and what must be there now. */
 export interface SecretWrite {
-  readonly secret: SealedSecret;
+  readonly secret: EncryptedSecret;
   /** Null: no secret that is not deleted may have the name. Else: the secret that has it must be this one. */
   readonly expected: ExpectedSecret | null;
 }
@@ -60,7 +60,7 @@ export interface PutOptions {
 /** A change of a whole secret in place. */
 export interface SecretRewrite {
   /** The versions to replace, each by its version number; the first one is the current one and is always there. */
-  readonly versions: readonly SealedSecret[];
+  readonly versions: readonly EncryptedSecret[];
   /** The nonces that these versions have now, in the same order: a version that was sealed anew meanwhile has another one. */
   readonly nonces: readonly Uint8Array[];
   /** The revision that the secret has now. */
@@ -68,8 +68,8 @@ export interface SecretRewrite {
 }
 
 /** A version that was sealed anew. */
-export interface ResealedSecret {
-  readonly secret: SealedSecret;
+export interface ReencryptedSecret {
+  readonly secret: EncryptedSecret;
   /** The nonce that it had. */
   readonly nonce: Uint8Array;
 }
@@ -113,7 +113,7 @@ export interface SecretStore {
    * @param authenticate gives the mac of a current version; synchronous, as it is called in the transaction
    * @returns false, and changes nothing, where the header is another one by now or the layout is 2 already
    */
-  upgrade(header: string, expected: string | null, authenticate: (secret: SealedSecret) => string): Promise<boolean>;
+  upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): Promise<boolean>;
 
   /** The header: one text that the encryption writes and reads; null where none was written yet. */
   readHeader(): Promise<string | null>;
@@ -128,13 +128,13 @@ export interface SecretStore {
   writeHeader(header: string, expected: string | null, unusedKeys?: readonly string[]): Promise<boolean>;
 
   /** The current version of the secret with exactly this name that is not deleted; null where there is none. */
-  get(name: SecretName): Promise<SealedSecret | null>;
+  get(name: SecretName): Promise<EncryptedSecret | null>;
 
   /** The current version of the secret with this id, deleted or not; null where there is none. */
-  find(id: string): Promise<SealedSecret | null>;
+  find(id: string): Promise<EncryptedSecret | null>;
 
   /** All kept versions of the secret with this id, deleted or not, the newest first; empty where there is none. */
-  history(id: string): Promise<readonly SealedSecret[]>;
+  history(id: string): Promise<readonly EncryptedSecret[]>;
 
   /**
    * Ids of all secrets, including deleted ones, in their order (by UTF-16 unit). Looks at nothing else: a damaged record hides
@@ -172,7 +172,7 @@ export interface SecretStore {
    * @param header as with {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `HEADER_CHANGED`; nothing is changed then
    */
-  reseal(secrets: readonly ResealedSecret[], header: string | null): Promise<void>;
+  reencrypt(secrets: readonly ReencryptedSecret[], header: string | null): Promise<void>;
 
   /**
    * Marks a secret as deleted at this moment, without its key: revision and mac stay as they are.
@@ -216,7 +216,7 @@ export interface SecretStoreFile extends SecretStore {
    *
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not of one secret, or not in order), `SECRET_EXISTS`
    */
-  load(histories: readonly (readonly SealedSecret[])[]): Promise<void>;
+  load(histories: readonly (readonly EncryptedSecret[])[]): Promise<void>;
 
   /** All anchors: for copying a store. */
   anchors(): Promise<readonly Anchor[]>;

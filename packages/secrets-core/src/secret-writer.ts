@@ -2,7 +2,7 @@ import type { ValidInput } from "./check-input.ts";
 import { AutokestraError, hasCode } from "./errors.ts";
 import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
-import type { UnsealedSecret } from "./secret-encryption.ts";
+import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { OpenedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
@@ -12,7 +12,7 @@ import type { ExpectedSecret } from "./secret-store.ts";
 const ATTEMPTS = 1000;
 
 /** One version to write, and what it follows. */
-interface NextVersion extends UnsealedSecret {
+interface NextVersion extends UnencryptedSecret {
   readonly expected: ExpectedSecret | null;
 }
 
@@ -69,7 +69,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     if (inputs.length === 0) return [];
     const next = inputs.map((input, index) => nextVersion(input, currents[index] ?? null));
     return await retryWhileKeysChange(encryption, async () => {
-      const { secrets, header } = await encryption.seal(next);
+      const { secrets, header } = await encryption.encrypt(next);
       const writes = secrets.map((secret, index) => ({ secret, expected: next[index]?.expected ?? null }));
       await store.put(writes, header, { keepVersions });
       return secrets.map(({ metadata }) => metadata);

@@ -59,7 +59,7 @@ export interface Envelope {
 }
 
 /** What a store keeps. */
-export interface SealedSecret {
+export interface EncryptedSecret {
   readonly metadata: SecretMetadata;
   readonly envelope: Envelope;
   /**

@@ -1,8 +1,8 @@
 import { AutokestraError } from "./errors.ts";
-import { checkSealedSecret } from "./metadata.ts";
-import type { SealedSecret, SecretMetadata } from "./secret.ts";
+import { checkEncryptedSecret } from "./metadata.ts";
+import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { Anchor, ResealedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";
+import type { Anchor, ReencryptedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";
 import { isBefore } from "./time.ts";
 
 /** Which state of a secret is stored. */
@@ -18,7 +18,7 @@ export interface StoredSecrets {
 
 /** A write that may be made. */
 export interface CheckedWrite {
-  readonly secret: SealedSecret;
+  readonly secret: EncryptedSecret;
   /** True where the secret is a new one, false where this is its next version. */
   readonly isNew: boolean;
 }
@@ -65,7 +65,7 @@ function compareTexts(a: string, b: string): number {
  *
  * @param versions the newest first
  */
-export function spreadCurrent(versions: readonly SealedSecret[]): readonly SealedSecret[] {
+export function spreadCurrent(versions: readonly EncryptedSecret[]): readonly EncryptedSecret[] {
   const [current, ...older] = versions;
   if (current === undefined) return [];
   const { revision, deletedAt, importedId, policy } = current.metadata;
@@ -94,7 +94,7 @@ export function checkWrites(writes: readonly SecretWrite[], stored: StoredSecret
 }
 
 function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): CheckedWrite {
-  const checked = checkSealedSecret(secret);
+  const checked = checkEncryptedSecret(secret);
   const { id, name, version, revision, deletedAt } = checked.metadata;
   if (deletedAt !== null) throw invalid(name, "a new version cannot be deleted");
   const current = stored.living(name);
@@ -121,10 +121,10 @@ function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): C
  */
 export function checkRewrite(
   { versions, nonces, revision }: SecretRewrite,
-  history: (id: string) => readonly SealedSecret[],
+  history: (id: string) => readonly EncryptedSecret[],
   living: (name: SecretName) => string | null,
-): readonly SealedSecret[] {
-  const checked = spreadCurrent(versions.map(checkSealedSecret));
+): readonly EncryptedSecret[] {
+  const checked = spreadCurrent(versions.map(checkEncryptedSecret));
   const [current] = checked;
   if (current === undefined) throw new AutokestraError("VALUE_INVALID", "A rewrite needs the current version");
   const { id, name } = current.metadata;
@@ -157,15 +157,15 @@ export function checkRewrite(
 }
 
 /**
- * The rule of `SecretStore.reseal` for one version. A mac is of one revision: where the secret has another one by now, its current
+ * The rule of `SecretStore.reencrypt` for one version. A mac is of one revision: where the secret has another one by now, its current
  * version keeps what it has.
  *
  * @param current the current version of the same secret, maybe `stored` itself
  */
-export function isResealable(
-  stored: SealedSecret,
-  current: SealedSecret,
-  { secret: { metadata }, nonce }: ResealedSecret,
+export function isReencryptable(
+  stored: EncryptedSecret,
+  current: EncryptedSecret,
+  { secret: { metadata }, nonce }: ReencryptedSecret,
 ): boolean {
   const isSame = stored.metadata.id === metadata.id && stored.metadata.version === metadata.version;
   const isCurrent = stored.metadata.version === current.metadata.version;
@@ -178,7 +178,7 @@ function isSameNonce(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * The rule of `SecretStore.put`, `rewrite` and `reseal` for their header.
+ * The rule of `SecretStore.put`, `rewrite` and `reencrypt` for their header.
  *
  * @throws AutokestraError `HEADER_CHANGED`
  */
@@ -196,8 +196,8 @@ export function checkHeader(stored: string | null, expected: string | null): voi
  * @returns the same, the newest first, each as `history` gives it
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`
  */
-export function checkHistory(history: readonly SealedSecret[]): readonly SealedSecret[] {
-  const checked = history.map(checkSealedSecret);
+export function checkHistory(history: readonly EncryptedSecret[]): readonly EncryptedSecret[] {
+  const checked = history.map(checkEncryptedSecret);
   const [oldest] = checked;
   if (oldest !== undefined && !isOneSecret(checked)) {
     throw invalid(oldest.metadata.name, "its versions are not in order, or not of one secret");
@@ -206,7 +206,7 @@ export function checkHistory(history: readonly SealedSecret[]): readonly SealedS
 }
 
 /** True for versions of one secret, the oldest first. */
-function isOneSecret(versions: readonly SealedSecret[]): boolean {
+function isOneSecret(versions: readonly EncryptedSecret[]): boolean {
   return versions.every(({ metadata }, index) => {
     const before = versions[index - 1]?.metadata;
     if (before === undefined) return true;

@@ -3,9 +3,9 @@ import {
   AutokestraError,
   createMemoryStore,
   createSecretService,
+  type EncryptedSecret,
   MAX_SECRET_LENGTH,
   parseSecretName,
-  type SealedSecret,
   type SecretEncryption,
   type SecretInput,
   type SecretMetadata,
@@ -19,7 +19,7 @@ function createReversal(): SecretEncryption {
   const macOf = (metadata: SecretMetadata, nonce: Uint8Array) => JSON.stringify([metadata, String(nonce)]);
   let seals = 0;
   return {
-    async seal(secrets) {
+    async encrypt(secrets) {
       const sealed = secrets.map(({ metadata, plaintext }) => {
         seals += 1;
         const nonce = bytes(String(seals));
@@ -32,9 +32,9 @@ function createReversal(): SecretEncryption {
       const all = secrets.map((one) => ({ ...one, mac: macOf(one.metadata, one.envelope.nonce) }));
       return { secrets: all, header: null };
     },
-    async open(_record, { ciphertext }) {
+    async decrypt(_record, { ciphertext }) {
       return turn(decodeURIComponent(String.fromCharCode(...ciphertext))) as Awaited<
-        ReturnType<SecretEncryption["open"]>
+        ReturnType<SecretEncryption["decrypt"]>
       >;
     },
     async verify({ metadata, envelope, mac }) {
@@ -421,7 +421,7 @@ describe("SecretService", () => {
       await service.create(key("v1"));
       const get = store.get.bind(store);
       const history = store.history.bind(store);
-      const forge = (secret: SealedSecret) => ({ ...secret, metadata: { ...secret.metadata, tags: ["forged"] } });
+      const forge = (secret: EncryptedSecret) => ({ ...secret, metadata: { ...secret.metadata, tags: ["forged"] } });
       store.get = async (name) => {
         const found = await get(name);
         return found === null ? null : forge(found);
@@ -579,7 +579,10 @@ describe("SecretService", () => {
     const store = createMemoryStore();
     const service = createService(store);
     await service.create(key("v1"));
-    const broken = { ...createReversal(), open: async () => "s3cret" as Awaited<ReturnType<SecretEncryption["open"]>> };
+    const broken = {
+      ...createReversal(),
+      decrypt: async () => "s3cret" as Awaited<ReturnType<SecretEncryption["decrypt"]>>,
+    };
     const reader = createSecretService({ store, encryption: broken, now: () => "", newId: () => "" });
     const error = await reader.get("KEY").catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(AutokestraError);

@@ -6,7 +6,7 @@ export const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
 
 /** A ciphertext with what it takes to open it. */
-export interface SealedBytes {
+export interface EncryptedBytes {
   readonly nonce: Uint8Array;
   readonly ciphertext: Uint8Array;
   readonly tag: Uint8Array;
@@ -15,7 +15,7 @@ export interface SealedBytes {
 /**
  * Encrypts under a fresh nonce: random, not counted, as a copied or restored store must not repeat one (NIST SP 800-38D, 8.2.2).
  */
-export function sealBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): SealedBytes {
+export function encryptBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): EncryptedBytes {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(aad);
@@ -25,10 +25,10 @@ export function sealBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Arra
 }
 
 /**
- * Decrypts, and returns null for anything that is not exactly what {@link sealBytes} made under this key and AAD. No byte of
+ * Decrypts, and returns null for anything that is not exactly what {@link encryptBytes} made under this key and AAD. No byte of
  * plaintext is returned before the tag is checked; a wrong length of key, nonce or tag counts as not authentic.
  */
-export function openBytes(key: Uint8Array, aad: Uint8Array, sealed: SealedBytes): Buffer | null {
+export function decryptBytes(key: Uint8Array, aad: Uint8Array, sealed: EncryptedBytes): Buffer | null {
   const { nonce, ciphertext, tag } = sealed;
   // node:crypto takes shorter tags and any nonce, unless told.
   if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES || tag.length !== TAG_BYTES) return null;

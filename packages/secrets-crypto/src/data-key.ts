@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { KEY_BYTES, NONCE_BYTES, openBytes, sealBytes, TAG_BYTES } from "./aes-gcm.ts";
+import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
 import { encodeFields } from "./encode-fields.ts";
 
 /** The formats of records that there are; new ones are sealed in format 2. */
@@ -70,13 +70,13 @@ export function createKeyWrapper(keyEncryptionKey: Uint8Array, storeId: string):
 }
 
 function wrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, bytes: Uint8Array): string {
-  const { nonce, ciphertext, tag } = sealBytes(keyEncryptionKey, aad, bytes);
+  const { nonce, ciphertext, tag } = encryptBytes(keyEncryptionKey, aad, bytes);
   return Buffer.concat([nonce, ciphertext, tag]).toString("base64");
 }
 
 function unwrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, wrapped: string): Buffer | null {
   const sealed = Buffer.from(wrapped, "base64");
-  return openBytes(keyEncryptionKey, aad, {
+  return decryptBytes(keyEncryptionKey, aad, {
     nonce: sealed.subarray(0, NONCE_BYTES),
     ciphertext: sealed.subarray(NONCE_BYTES, -TAG_BYTES),
     tag: sealed.subarray(-TAG_BYTES),

@@ -13,7 +13,7 @@ import { headerTampered, type Keyring, openKeyring, wipeDerived } from "./keyrin
 /** How often a key is looked for while a rotation may be putting another one in its place. */
 const ATTEMPTS = 3;
 
-export interface StoreKeysOptions {
+export interface KeyManagerOptions {
   /** What is known of the store at this place: an older state is then refused to a key that was only found. Default: nothing. */
   readonly memory?: StoreMemory | undefined;
   /** Told, once, that the store was opened with another key than the one that new stores get. */
@@ -26,13 +26,13 @@ export class HeaderReader {
   isGiven = false;
   readonly #store: Pick<SecretStore, "layout" | "readHeader" | "ids">;
   readonly #provider: MasterKeyProvider;
-  readonly #options: StoreKeysOptions;
+  readonly #options: KeyManagerOptions;
   #isNoticed = false;
 
   constructor(
     store: Pick<SecretStore, "layout" | "readHeader" | "ids">,
     provider: MasterKeyProvider,
-    options: StoreKeysOptions,
+    options: KeyManagerOptions,
   ) {
     this.#store = store;
     this.#provider = provider;

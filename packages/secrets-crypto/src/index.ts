@@ -8,9 +8,9 @@
 export { createMemoryStore, type Plaintext, parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
 export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./header.ts";
 export { parseHeader } from "./header.ts";
-export type { StoreKeysOptions } from "./header-reader.ts";
+export type { KeyManagerOptions } from "./header-reader.ts";
 export { stretchingOf } from "./key-derivation.ts";
-export { createStoreKeys, type HeaderStore, MAX_SEALS, type StoreKeys } from "./key-manager.ts";
+export { createKeyManager, type HeaderStore, type KeyManager, MAX_SEALS } from "./key-manager.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
 export {
   exportKey,

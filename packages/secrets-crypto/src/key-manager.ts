@@ -7,7 +7,7 @@ import {
   reserveSeals,
   upgradeHeader,
 } from "./header-edits.ts";
-import { HeaderReader, type StoreKeysOptions } from "./header-reader.ts";
+import { HeaderReader, type KeyManagerOptions } from "./header-reader.ts";
 import type { StoreMemory } from "./key-source/known-stores.ts";
 import { createKeyring, deriveNewKeys, type Keyring, keysClosed, wipeDerived } from "./keyring.ts";
 
@@ -29,7 +29,7 @@ export type HeaderStore = Pick<SecretStore, "layout" | "upgrade" | "readHeader" 
  * Every method but `close` may throw AutokestraError with `KEY_*`, `INTEGRITY_FAILED` (header), `STORE_ROLLED_BACK`, and the codes
  * of the store.
  */
-export interface StoreKeys {
+export interface KeyManager {
   /**
    * The keyring of the header that is stored now. Writes nothing.
    *
@@ -40,9 +40,9 @@ export interface StoreKeys {
    * One keyring under which this many records may be sealed. Makes header and master key where the store is new, and brings a
    * header of format 1 up to date, also for 0.
    */
-  forSeal(count: number): Promise<Keyring>;
+  forEncrypt(count: number): Promise<Keyring>;
   /** A keyring that has this data key, if any has. */
-  forOpen(keyId: string): Promise<Keyring>;
+  forDecrypt(keyId: string): Promise<Keyring>;
   /** A keyring that has this service key, if any has; null: for a record that has no MAC. */
   forVerify(serviceKeyId: string | null): Promise<Keyring>;
   /** Wraps all keys under another master key: the one before no longer opens the store. */
@@ -61,15 +61,15 @@ export interface StoreKeys {
   close(): void;
 }
 
-export function createStoreKeys(
+export function createKeyManager(
   store: HeaderStore,
   provider: MasterKeyProvider,
-  options: StoreKeysOptions = {},
-): StoreKeys {
-  return new KeyManager(store, provider, options);
+  options: KeyManagerOptions = {},
+): KeyManager {
+  return new StoreKeyManager(store, provider, options);
 }
 
-class KeyManager implements StoreKeys {
+class StoreKeyManager implements KeyManager {
   readonly #store: HeaderStore;
   readonly #provider: MasterKeyProvider;
   readonly #memory: StoreMemory | undefined;
@@ -82,7 +82,7 @@ class KeyManager implements StoreKeys {
   #closed = false;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(store: HeaderStore, provider: MasterKeyProvider, options: StoreKeysOptions) {
+  constructor(store: HeaderStore, provider: MasterKeyProvider, options: KeyManagerOptions) {
     this.#store = store;
     this.#provider = provider;
     this.#memory = options.memory;
@@ -93,11 +93,11 @@ class KeyManager implements StoreKeys {
     return await this.#exclusive(async () => await this.#readExisting());
   }
 
-  async forSeal(count: number): Promise<Keyring> {
+  async forEncrypt(count: number): Promise<Keyring> {
     return this.#takeReserved(count) ?? (await this.#exclusive(async () => await this.#reserve(count)));
   }
 
-  async forOpen(keyId: string): Promise<Keyring> {
+  async forDecrypt(keyId: string): Promise<Keyring> {
     if (!this.#closed && this.#latest?.find(keyId)) return this.#latest;
     return await this.current();
   }

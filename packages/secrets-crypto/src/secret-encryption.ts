@@ -1,15 +1,15 @@
 import {
   AutokestraError,
+  type EncryptedSecret,
   integrityFailed,
   type Plaintext,
   quoteText,
-  type SealedSecret,
   type SecretEncryption,
-  type UnsealedSecret,
+  type UnencryptedSecret,
 } from "@autokestra/secrets-core";
-import { openBytes, type SealedBytes, sealBytes } from "./aes-gcm.ts";
+import { decryptBytes, type EncryptedBytes, encryptBytes } from "./aes-gcm.ts";
 import { RECORD_FORMAT } from "./data-key.ts";
-import type { StoreKeys } from "./key-manager.ts";
+import type { KeyManager } from "./key-manager.ts";
 import type { Keyring } from "./keyring.ts";
 import { createRecordAad } from "./record-fields.ts";
 
@@ -28,36 +28,36 @@ const SECRET_UNITS: number = TURN_UNITS / 256;
  * @param keys are opened when a value is first sealed or opened: listing needs no key
  */
 export function createSecretEncryption(
-  keys: Pick<StoreKeys, "current" | "forSeal" | "forOpen" | "forVerify" | "close">,
+  keys: Pick<KeyManager, "current" | "forEncrypt" | "forDecrypt" | "forVerify" | "close">,
 ): SecretEncryption {
   const recordAad = createRecordAad();
 
-  function sealOne(keyring: Keyring, { metadata, plaintext }: UnsealedSecret): SealedSecret {
+  function encryptOne(keyring: Keyring, { metadata, plaintext }: UnencryptedSecret): EncryptedSecret {
     const { active, header } = keyring;
     const aad = recordAad(RECORD_FORMAT, header.storeId, active.id, metadata);
-    const envelope = { format: RECORD_FORMAT, keyId: active.id, ...sealText(active.bytes, aad, plaintext) };
+    const envelope = { format: RECORD_FORMAT, keyId: active.id, ...encryptText(active.bytes, aad, plaintext) };
     return { metadata, envelope, mac: keyring.authenticate({ metadata, envelope }) };
   }
 
   return {
-    async seal(secrets) {
+    async encrypt(secrets) {
       for (const { metadata, plaintext } of secrets) {
         if (!plaintext.isWellFormed()) throw notWellFormed(metadata.name);
       }
-      const keyring = await keys.forSeal(secrets.length);
-      const sealed: SealedSecret[] = [];
+      const keyring = await keys.forEncrypt(secrets.length);
+      const sealed: EncryptedSecret[] = [];
       let units = 0;
       for (const secret of secrets) {
         if (units >= TURN_UNITS) units = await takeTurn();
-        sealed.push(sealOne(keyring, secret));
+        sealed.push(encryptOne(keyring, secret));
         units += secret.plaintext.length + SECRET_UNITS;
       }
       return { secrets: sealed, header: keyring.text };
     },
 
     async authenticate(secrets) {
-      const keyring = await keys.forSeal(0);
-      const authenticated: SealedSecret[] = [];
+      const keyring = await keys.forEncrypt(0);
+      const authenticated: EncryptedSecret[] = [];
       let units = 0;
       for (const secret of secrets) {
         if (units >= TURN_UNITS) units = await takeTurn();
@@ -67,11 +67,11 @@ export function createSecretEncryption(
       return { secrets: authenticated, header: keyring.text };
     },
 
-    async open(record, envelope) {
-      const keyring = await keys.forOpen(envelope.keyId);
+    async decrypt(record, envelope) {
+      const keyring = await keys.forDecrypt(envelope.keyId);
       const key = keyring.find(envelope.keyId);
       if (key === null || envelope.format !== key.format) throw integrityFailed(record.name);
-      const bytes = openBytes(key.bytes, recordAad(key.format, keyring.header.storeId, key.id, record), envelope);
+      const bytes = decryptBytes(key.bytes, recordAad(key.format, keyring.header.storeId, key.id, record), envelope);
       if (bytes === null) throw integrityFailed(record.name);
       const plaintext = bytes.toString("utf8") as Plaintext;
       bytes.fill(0);
@@ -99,10 +99,10 @@ async function takeTurn(): Promise<number> {
   return 0;
 }
 
-function sealText(key: Uint8Array, aad: Uint8Array, text: string): SealedBytes {
+function encryptText(key: Uint8Array, aad: Uint8Array, text: string): EncryptedBytes {
   const bytes = Buffer.from(text);
   try {
-    return sealBytes(key, aad, bytes);
+    return encryptBytes(key, aad, bytes);
   } finally {
     bytes.fill(0);
   }

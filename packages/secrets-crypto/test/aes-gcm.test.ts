@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openBytes, sealBytes } from "../src/aes-gcm.ts";
+import { decryptBytes, encryptBytes } from "../src/aes-gcm.ts";
 import { readGcmVectors } from "./vectors.ts";
 
 const key = Buffer.alloc(32, 7);
@@ -11,7 +11,7 @@ describe("Wycheproof AES-GCM", () => {
     const figures = { opened: 0, refused: 0, otherSizesRefused: 0 };
     for (const { id, iv, msg, ct, tag, valid, ...vector } of readGcmVectors()) {
       const ourSizes = vector.key.length === 32 && iv.length === 12 && tag.length === 16;
-      const opened = openBytes(vector.key, vector.aad, { nonce: iv, ciphertext: ct, tag })?.toString("hex") ?? null;
+      const opened = decryptBytes(vector.key, vector.aad, { nonce: iv, ciphertext: ct, tag })?.toString("hex") ?? null;
       expect({ id, opened }).toEqual({ id, opened: ourSizes && valid ? msg.toString("hex") : null });
       if (!ourSizes) figures.otherSizesRefused += 1;
       else if (opened === null) figures.refused += 1;
@@ -21,24 +21,24 @@ describe("Wycheproof AES-GCM", () => {
   });
 });
 
-describe("sealBytes and openBytes", () => {
+describe("encryptBytes and decryptBytes", () => {
   it("give back what they were given", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array(), (plaintext, data) => {
-        const opened = openBytes(key, data, sealBytes(key, data, plaintext));
+        const opened = decryptBytes(key, data, encryptBytes(key, data, plaintext));
         expect(opened?.equals(plaintext)).toBe(true);
       }),
     );
   });
 
   it("refuse every single flipped bit of nonce, ciphertext, tag, AAD and key", () => {
-    const sealed = sealBytes(key, aad, Buffer.from("a value"));
+    const sealed = encryptBytes(key, aad, Buffer.from("a value"));
     const parts = { nonce: sealed.nonce, ciphertext: sealed.ciphertext, tag: sealed.tag, aad, key };
     let flips = 0;
     for (const [part, bytes] of Object.entries(parts)) {
       for (let bit = 0; bit < bytes.length * 8; bit++) {
         const changed = { ...parts, [part]: flip(bytes, bit) };
-        expect(openBytes(changed.key, changed.aad, changed)).toBe(null);
+        expect(decryptBytes(changed.key, changed.aad, changed)).toBe(null);
         flips += 1;
       }
     }
@@ -46,15 +46,15 @@ describe("sealBytes and openBytes", () => {
   });
 
   it.each([0, 4, 8, 12, 13, 14, 15, 17])("refuse a tag of %i bytes", (length) => {
-    const sealed = sealBytes(key, aad, Buffer.from("a value"));
+    const sealed = encryptBytes(key, aad, Buffer.from("a value"));
     const tag = Buffer.concat([sealed.tag, sealed.tag]).subarray(0, length);
-    expect(openBytes(key, aad, { ...sealed, tag })).toBe(null);
+    expect(decryptBytes(key, aad, { ...sealed, tag })).toBe(null);
   });
 
   it("never use a nonce twice in 100 000 seals", () => {
     const nonces = new Set<string>();
     for (let index = 0; index < 100_000; index++) {
-      nonces.add(Buffer.from(sealBytes(key, aad, aad).nonce).toString("latin1"));
+      nonces.add(Buffer.from(encryptBytes(key, aad, aad).nonce).toString("latin1"));
     }
     expect(nonces.size).toBe(100_000);
   });

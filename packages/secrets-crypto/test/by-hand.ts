@@ -9,7 +9,7 @@ import {
   randomBytes,
   randomUUID,
 } from "node:crypto";
-import type { Envelope, RecordIdentity, SealedSecret } from "@autokestra/secrets-core";
+import type { EncryptedSecret, Envelope, RecordIdentity } from "@autokestra/secrets-core";
 
 type Field = string | number | null;
 
@@ -164,7 +164,7 @@ export function openByHand(header: RawHeader, master: RawMaster, record: RecordI
 }
 
 /** Seals a record of any format. */
-export function sealByHand(
+export function encryptByHand(
   { header, master, format }: { header: RawHeader; master: RawMaster; format: number },
   record: RecordIdentity,
   plaintext: string,
@@ -179,7 +179,7 @@ export function sealByHand(
 export function recordMacByHand(
   header: RawHeader,
   master: RawMaster,
-  { metadata, envelope }: Pick<SealedSecret, "metadata" | "envelope">,
+  { metadata, envelope }: Pick<EncryptedSecret, "metadata" | "envelope">,
 ): string {
   const { storeId, serviceKeys = [] } = header;
   const entry = serviceKeys.find(({ state }) => state === "active");

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import {
   createMemoryStore,
+  type EncryptedSecret,
   type Envelope,
   type Plaintext,
-  type SealedSecret,
   type SecretEncryption,
   type SecretMetadata,
 } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { openBytes } from "../src/aes-gcm.ts";
-import { createSecretEncryption, createStoreKeys, type StoreKeys } from "../src/index.ts";
+import { decryptBytes } from "../src/aes-gcm.ts";
+import { createKeyManager, createSecretEncryption, type KeyManager } from "../src/index.ts";
 import { deriveByHand, headerMac, openByHand, type RawHeader, recordMacByHand } from "./by-hand.ts";
 import { KeyPlace } from "./test-keys.ts";
 import { readTwoKeysVector } from "./vectors.ts";
@@ -21,7 +21,7 @@ const master: Buffer = Buffer.from(Array.from({ length: 32 }, (_, index) => inde
 /** An example of the document. */
 interface Example {
   readonly header: RawHeader;
-  readonly secret: SealedSecret;
+  readonly secret: EncryptedSecret;
   readonly plaintext: string;
 }
 
@@ -46,12 +46,12 @@ const second: Example = readExample(
 );
 
 /** The keys of a store that has this header. */
-function storeKeys({ format, ...header }: RawHeader): StoreKeys {
+function storeKeys({ format, ...header }: RawHeader): KeyManager {
   const place = new KeyPlace();
   const key = { source: "TEST", kind: "bytes" as const, stretchingForNewStore: async () => null };
   place.keys = [{ ...key, bytes: async (stretching) => (stretching === null ? Buffer.from(master) : null) }];
   const text = JSON.stringify({ format, ...header });
-  return createStoreKeys(createMemoryStore({ layout: format === 1 ? 1 : 2, header: text }), place);
+  return createKeyManager(createMemoryStore({ layout: format === 1 ? 1 : 2, header: text }), place);
 }
 
 function encryptionOf(header: RawHeader): SecretEncryption {
@@ -61,7 +61,7 @@ function encryptionOf(header: RawHeader): SecretEncryption {
 type Open = (header: RawHeader, metadata: SecretMetadata, envelope: Envelope) => Promise<string>;
 
 const openers: readonly (readonly [string, Open])[] = [
-  ["the package", async (header, ...sealed) => await encryptionOf(header).open(...sealed)],
+  ["the package", async (header, ...sealed) => await encryptionOf(header).decrypt(...sealed)],
   ["node:crypto alone", async (header, ...sealed) => openByHand(header, master, ...sealed)],
 ];
 
@@ -137,8 +137,8 @@ describe("a ciphertext that opens under two keys", () => {
   const sealed = { nonce: iv, ciphertext: ct, tag };
 
   it("is possible with AES-GCM alone", () => {
-    expect(openBytes(key1, aad, sealed)).toEqual(msg1);
-    expect(openBytes(key2, aad, sealed)).toEqual(msg2);
+    expect(decryptBytes(key1, aad, sealed)).toEqual(msg1);
+    expect(decryptBytes(key2, aad, sealed)).toEqual(msg2);
   });
 
   it("is no record under the id of either key, and a record under one is none under the other", async () => {
@@ -152,19 +152,19 @@ describe("a ciphertext that opens under two keys", () => {
     const keyring = { ...(await keys.current()), active: dataKeys[0], find };
     const encryption = createSecretEncryption({
       current: async () => keyring,
-      forSeal: async () => keyring,
-      forOpen: async () => keyring,
+      forEncrypt: async () => keyring,
+      forDecrypt: async () => keyring,
       forVerify: async () => keyring,
       close: () => keys.close(),
     });
     const { metadata } = second.secret;
     const plaintext = second.plaintext as Plaintext;
-    const { secrets } = await encryption.seal([{ metadata, plaintext }]);
+    const { secrets } = await encryption.encrypt([{ metadata, plaintext }]);
     const ours = secrets[0]?.envelope ?? second.secret.envelope;
-    expect(await encryption.open(metadata, ours)).toBe(plaintext);
+    expect(await encryption.decrypt(metadata, ours)).toBe(plaintext);
     const refused: Envelope[] = [{ ...ours, keyId: ids[1] }, ...ids.map((keyId) => ({ format: 2, keyId, ...sealed }))];
     for (const other of refused) {
-      await expect(encryption.open(metadata, other)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+      await expect(encryption.decrypt(metadata, other)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
     }
   });
 });

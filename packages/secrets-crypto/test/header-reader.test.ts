@@ -1,7 +1,7 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createStoreKeys } from "../src/index.ts";
+import { createKeyManager } from "../src/index.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 
 import { createTwo, createTwoUsed, spied, storeV1 } from "./two-processes.ts";
@@ -9,7 +9,7 @@ import { createTwo, createTwoUsed, spied, storeV1 } from "./two-processes.ts";
 describe("reading", () => {
   it("asks for the master key once, however many ask for the keys at once", async () => {
     const { one, place } = await createTwoUsed();
-    const rings = await Promise.all([one.current(), one.forOpen("00000000"), one.forVerify(null), one.current()]);
+    const rings = await Promise.all([one.current(), one.forDecrypt("00000000"), one.forVerify(null), one.current()]);
     expect([place.searches, place.wanted.at(-1)]).toEqual([1, rings[0]?.fingerprint]);
     expect(new Set(rings).size).toBe(1);
   });
@@ -26,8 +26,8 @@ describe("reading", () => {
       [storeV1().store, new KeyPlace(1)],
       [store, new KeyPlace(1)],
     ] as const) {
-      const keys = createStoreKeys(spy(kind), place);
-      const reads = [() => keys.current(), () => keys.forOpen("00000000"), () => keys.forVerify("00000000")];
+      const keys = createKeyManager(spy(kind), place);
+      const reads = [() => keys.current(), () => keys.forDecrypt("00000000"), () => keys.forVerify("00000000")];
       await Promise.allSettled(reads.map(async (read) => await read()));
     }
     expect(calls.filter((method) => ["writeHeader", "upgrade"].includes(method))).toEqual([]);
@@ -50,17 +50,17 @@ describe("reading", () => {
     const slow = spied(store, async (method) => {
       if (method !== "ids" || isMade) return;
       isMade = true;
-      await two.forSeal(1);
+      await two.forEncrypt(1);
       await putSecret(store, sampleSecret("FIRST"));
     });
-    expect((await createStoreKeys(slow, place).current()).text).toBe(await store.readHeader());
+    expect((await createKeyManager(slow, place).current()).text).toBe(await store.readHeader());
   });
 
   it("finds keys that another process has made, without asking for the master key again", async () => {
     const { place, one, two } = await createTwoUsed();
     await one.current();
     const { active } = await two.addDataKey();
-    expect((await one.forOpen(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
+    expect((await one.forDecrypt(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
     expect(place.searches).toBe(2);
   });
 
@@ -71,12 +71,12 @@ describe("reading", () => {
     const slow: SecretStore = {
       ...store,
       async layout() {
-        if (!isUpgraded) await two.forSeal(0);
+        if (!isUpgraded) await two.forEncrypt(0);
         isUpgraded = true;
         return await store.layout();
       },
     };
-    expect((await createStoreKeys(slow, place).current()).header.format).toBe(2);
+    expect((await createKeyManager(slow, place).current()).header.format).toBe(2);
   });
 });
 
@@ -85,9 +85,9 @@ describe("the search for the master key", () => {
     const { store } = await createTwoUsed();
     const place = new KeyPlace(7, "correct horse battery staple", 1);
     const notices: string[] = [];
-    const keys = createStoreKeys(store, place, { onNotice: (text) => notices.push(text) });
+    const keys = createKeyManager(store, place, { onNotice: (text) => notices.push(text) });
     const { source, fingerprint } = await keys.current();
-    await createStoreKeys(store, new KeyPlace(1)).nextEpoch();
+    await createKeyManager(store, new KeyPlace(1)).nextEpoch();
     await keys.current();
     expect(source).toBe("KEY 1");
     expect(notices).toEqual([
@@ -98,7 +98,7 @@ describe("the search for the master key", () => {
   it("tells nothing of the default key", async () => {
     const { store } = await createTwoUsed();
     const notices: string[] = [];
-    await createStoreKeys(store, new KeyPlace(1, 7), { onNotice: (text) => notices.push(text) }).current();
+    await createKeyManager(store, new KeyPlace(1, 7), { onNotice: (text) => notices.push(text) }).current();
     expect(notices).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe("the search for the master key", () => {
     const { store, one } = await createTwoUsed();
     const { fingerprint } = await one.current();
     const place = new KeyPlace(7, 8, "correct horse battery staple");
-    await expect(createStoreKeys(store, place).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, place).current()).rejects.toMatchObject({
       code: "KEY_WRONG",
       message: expect.stringMatching(
         new RegExp(
@@ -120,7 +120,7 @@ describe("the search for the master key", () => {
   it("names every place where there is no key", async () => {
     const { store, one } = await createTwoUsed();
     const { fingerprint } = await one.current();
-    await expect(createStoreKeys(store, new KeyPlace()).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, new KeyPlace()).current()).rejects.toMatchObject({
       code: "KEY_MISSING",
       message: `There are secrets here, but no master key to open them: it is ${fingerprint}`,
       hint: expect.stringMatching(/Looked at: VARIABLE \(not set\); \/typo \(no such file\)\.$/),
@@ -138,14 +138,14 @@ describe("the search for the master key", () => {
         return found;
       }
     }
-    expect((await createStoreKeys(store, new LatePlace(1)).current()).source).toBe("KEY 2");
+    expect((await createKeyManager(store, new LatePlace(1)).current()).source).toBe("KEY 2");
     expect(place.searches).toBe(1);
   });
 
   it("gives up after three looks where the header stays, and goes on where it changes", async () => {
     const { store, one } = await createTwoUsed();
     const wrong = new KeyPlace(7);
-    await expect(createStoreKeys(store, wrong).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    await expect(createKeyManager(store, wrong).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
     expect(wrong.searches).toBe(3);
     let searches = 0;
     class Rotating extends KeyPlace {
@@ -155,7 +155,7 @@ describe("the search for the master key", () => {
         return await super.search();
       }
     }
-    expect((await createStoreKeys(store, new Rotating(7)).current()).source).toBe("KEY 7");
+    expect((await createKeyManager(store, new Rotating(7)).current()).source).toBe("KEY 7");
     // The header that the fifth rotation has written is read before the sixth search.
     expect(searches).toBe(6);
   });
@@ -164,7 +164,7 @@ describe("the search for the master key", () => {
     const { store } = await createTwoUsed();
     const place = new KeyPlace();
     place.keys = [testKey(0x41, "A"), testKey("hunter2 hunter2 hunter2", "B")];
-    const error = await createStoreKeys(store, place)
+    const error = await createKeyManager(store, place)
       .current()
       .catch((reason: unknown) => reason);
     const text = JSON.stringify([error, String(error), error instanceof Error ? error.stack : ""]);

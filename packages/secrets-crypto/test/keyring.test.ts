@@ -1,7 +1,7 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createStoreKeys, type Keyring } from "../src/index.ts";
+import { createKeyManager, type Keyring } from "../src/index.ts";
 import { fingerprintOf } from "../src/key-derivation.ts";
 import { deriveByHand, makeHeaderV1, type RawHeader, withMac } from "./by-hand.ts";
 import { KeyPlace, TEST_STRETCHING, testKey } from "./test-keys.ts";
@@ -10,12 +10,12 @@ const PASSPHRASE = "correct horse battery staple";
 const FIVE = Buffer.alloc(32, 5);
 
 async function openKeyring(store: SecretStore, place: KeyPlace): Promise<Keyring> {
-  return await createStoreKeys(store, place).current();
+  return await createKeyManager(store, place).current();
 }
 
 async function createStore(key: number | string = 5): Promise<SecretStore> {
   const store = createMemoryStore();
-  await createStoreKeys(store, new KeyPlace(key)).forSeal(1);
+  await createKeyManager(store, new KeyPlace(key)).forEncrypt(1);
   return store;
 }
 
@@ -65,10 +65,12 @@ describe("the keys of a header", () => {
 
   it("are made only where there are no secrets", async () => {
     const fresh = new KeyPlace();
-    await createStoreKeys(createMemoryStore(), fresh).forSeal(1);
+    await createKeyManager(createMemoryStore(), fresh).forEncrypt(1);
     expect(fresh.made).toBe(1);
     const late = new KeyPlace();
-    await expect(createStoreKeys(await createStore(), late).forSeal(1)).rejects.toMatchObject({ code: "KEY_MISSING" });
+    await expect(createKeyManager(await createStore(), late).forEncrypt(1)).rejects.toMatchObject({
+      code: "KEY_MISSING",
+    });
     expect(late.made).toBe(0);
   });
 
@@ -76,8 +78,8 @@ describe("the keys of a header", () => {
     const store = createMemoryStore();
     await putSecret(store, sampleSecret("A"));
     const place = new KeyPlace();
-    const keys = createStoreKeys(store, place);
-    for (const attempt of [keys.current(), keys.forSeal(1)]) {
+    const keys = createKeyManager(store, place);
+    for (const attempt of [keys.current(), keys.forEncrypt(1)]) {
       await expect(attempt).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     }
     expect({ made: place.made, header: await store.readHeader() }).toEqual({ made: 0, header: null });
@@ -86,7 +88,7 @@ describe("the keys of a header", () => {
   it("are the same for all of many first writers", async () => {
     const store = createMemoryStore();
     const rings = await Promise.all(
-      Array.from({ length: 10 }, async () => await createStoreKeys(store, new KeyPlace(5)).forSeal(1)),
+      Array.from({ length: 10 }, async () => await createKeyManager(store, new KeyPlace(5)).forEncrypt(1)),
     );
     expect(new Set(rings.map((ring) => ring.active.bytes.toString("hex"))).size).toBe(1);
     expect((await readHeader(store)).dataKeys).toMatchObject([{ seals: 40_960 }]);
@@ -101,7 +103,7 @@ describe("the keys of a header", () => {
     const store = await createStore(right);
     const before = await store.readHeader();
     const { fingerprint } = await openKeyring(store, new KeyPlace(right));
-    await expect(createStoreKeys(store, new KeyPlace(wrong)).forSeal(1)).rejects.toMatchObject({
+    await expect(createKeyManager(store, new KeyPlace(wrong)).forEncrypt(1)).rejects.toMatchObject({
       code: "KEY_WRONG",
       message: expect.stringMatching(
         new RegExp(
@@ -225,7 +227,7 @@ function swapKeys({ dataKeys: [one, two] }: RawHeader): void {
 describe("a header that was changed", () => {
   it.each([...REFUSALS, ...REFUSALS_2])("is refused in format 2: %s", async (_, code, edit) => {
     const store = await createStore();
-    const keys = createStoreKeys(store, new KeyPlace(5));
+    const keys = createKeyManager(store, new KeyPlace(5));
     await keys.addDataKey();
     await keys.nextEpoch();
     await editHeader(store, edit);
@@ -243,7 +245,7 @@ describe("a header that was changed", () => {
     const edits = [...REFUSALS, ...REFUSALS_2].filter(([, code]) => code === "INTEGRITY_FAILED");
     for (const [name, code, edit] of edits) {
       const store = await createStore();
-      const keys = createStoreKeys(store, new KeyPlace(5));
+      const keys = createKeyManager(store, new KeyPlace(5));
       await keys.addDataKey();
       await keys.nextEpoch();
       await editHeader(store, edit);
@@ -294,8 +296,8 @@ describe("a header that was changed", () => {
     const store = await createStore();
     const extensions: [string, boolean, string][] = [["later", false, "ü"]];
     await editHeader(store, (header) => Object.assign(header, withMac({ ...header, extensions }, FIVE)));
-    const keys = createStoreKeys(store, new KeyPlace(5));
-    await keys.forSeal(5000);
+    const keys = createKeyManager(store, new KeyPlace(5));
+    await keys.forEncrypt(5000);
     await keys.rotateMasterKey(testKey(6));
     expect((await readHeader(store)).extensions).toEqual(extensions);
     expect((await openKeyring(store, new KeyPlace(6))).header.extensions).toEqual(extensions);
@@ -321,7 +323,7 @@ describe("a header of format 1", () => {
   it("in a store of layout 2 was put back", async () => {
     const store = createMemoryStore({ header: JSON.stringify(makeHeaderV1(FIVE)) });
     await expect(openKeyring(store, new KeyPlace(5))).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
-    await expect(createStoreKeys(store, new KeyPlace(5)).forSeal(1)).rejects.toMatchObject({
+    await expect(createKeyManager(store, new KeyPlace(5)).forEncrypt(1)).rejects.toMatchObject({
       code: "INTEGRITY_FAILED",
     });
   });

@@ -1,11 +1,11 @@
 import {
   AutokestraError,
   createMemoryStore,
+  type EncryptedSecret,
   type Envelope,
   type Plaintext,
   parseSecretName,
   type RecordIdentity,
-  type SealedSecret,
   type SecretEncryption,
   type SecretMetadata,
   type SecretStore,
@@ -13,29 +13,29 @@ import {
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createSecretEncryption, createStoreKeys, type Keyring, type StoreKeys } from "../src/index.ts";
-import { makeHeaderV1, openByHand, type RawHeader, recordMacByHand, sealByHand } from "./by-hand.ts";
+import { createKeyManager, createSecretEncryption, type KeyManager, type Keyring } from "../src/index.ts";
+import { encryptByHand, makeHeaderV1, openByHand, type RawHeader, recordMacByHand } from "./by-hand.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 
 const MASTER = Buffer.alloc(32, 3);
 
-function createKeys(store: SecretStore = createMemoryStore()): StoreKeys {
-  return createStoreKeys(store, new KeyPlace(3));
+function createKeys(store: SecretStore = createMemoryStore()): KeyManager {
+  return createKeyManager(store, new KeyPlace(3));
 }
 
 /** An encryption that always has this keyring, whatever a record asks for. */
 function encryptionWith(keyring: Keyring): SecretEncryption {
   return createSecretEncryption({
     current: async () => keyring,
-    forSeal: async () => keyring,
-    forOpen: async () => keyring,
+    forEncrypt: async () => keyring,
+    forDecrypt: async () => keyring,
     forVerify: async () => keyring,
     close: () => undefined,
   });
 }
 
-async function sealOne(by: SecretEncryption, metadata: SecretMetadata, text: string): Promise<SealedSecret> {
-  const { secrets } = await by.seal([{ metadata, plaintext: text as Plaintext }]);
+async function encryptOne(by: SecretEncryption, metadata: SecretMetadata, text: string): Promise<EncryptedSecret> {
+  const { secrets } = await by.encrypt([{ metadata, plaintext: text as Plaintext }]);
   const [sealed] = secrets;
   if (sealed === undefined) throw new Error("nothing was sealed");
   return sealed;
@@ -43,7 +43,7 @@ async function sealOne(by: SecretEncryption, metadata: SecretMetadata, text: str
 
 const store = createMemoryStore();
 const keys = createKeys(store);
-const ring = await keys.forSeal(0);
+const ring = await keys.forEncrypt(0);
 const encryption = createSecretEncryption(keys);
 const record: SecretMetadata = {
   ...sampleSecret("NAME").metadata,
@@ -54,7 +54,7 @@ const record: SecretMetadata = {
   policy: '{"x":1}',
 };
 const plaintext = '{"fields":{"value":"v"},"public":[],"masked":[]}' as Plaintext;
-const sealed = await sealOne(encryption, record, plaintext);
+const sealed = await encryptOne(encryption, record, plaintext);
 const { envelope } = sealed;
 
 /** Anything of the record that a ciphertext is bound to. */
@@ -88,7 +88,7 @@ const OTHER_METADATA: [string, Partial<SecretMetadata>][] = [
 
 describe("sealing and opening", () => {
   it("gives back the text, and leaves a copy of nothing in the envelope", async () => {
-    expect(await encryption.open(record, envelope)).toBe(plaintext);
+    expect(await encryption.decrypt(record, envelope)).toBe(plaintext);
     expect(envelope).toMatchObject({ format: 2, keyId: ring.active.id });
     const { nonce, ciphertext, tag } = envelope;
     expect([nonce.length, ciphertext.length, tag.length]).toEqual([12, plaintext.length, 16]);
@@ -97,7 +97,7 @@ describe("sealing and opening", () => {
   it("gives back every well-formed text", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary" }), async (text) => {
-        expect(await encryption.open(record, (await sealOne(encryption, record, text)).envelope)).toBe(text);
+        expect(await encryption.decrypt(record, (await encryptOne(encryption, record, text)).envelope)).toBe(text);
       }),
     );
   });
@@ -105,23 +105,23 @@ describe("sealing and opening", () => {
   it("does what docs/FORMAT.md says", async () => {
     const header: RawHeader = JSON.parse((await store.readHeader()) ?? "");
     expect(openByHand(header, MASTER, record, envelope)).toBe(plaintext);
-    expect(await encryption.open(record, sealByHand({ header, master: MASTER, format: 2 }, record, "by hand"))).toBe(
-      "by hand",
-    );
+    expect(
+      await encryption.decrypt(record, encryptByHand({ header, master: MASTER, format: 2 }, record, "by hand")),
+    ).toBe("by hand");
     expect(sealed.mac).toBe(recordMacByHand(header, MASTER, sealed));
   });
 
   it("seals nothing of a batch that has half a surrogate pair in it, and makes no header for it", async () => {
     const fresh = createMemoryStore();
     const batch = ["fine", "\ud800"].map((text) => ({ metadata: record, plaintext: text as Plaintext }));
-    await expect(createSecretEncryption(createKeys(fresh)).seal(batch)).rejects.toMatchObject({
+    await expect(createSecretEncryption(createKeys(fresh)).encrypt(batch)).rejects.toMatchObject({
       code: "VALUE_INVALID",
     });
     expect(await fresh.readHeader()).toBe(null);
   });
 
   it.each(OTHER_IDENTITY)("refuses a record with another %s", async (_, change) => {
-    await expect(encryption.open({ ...record, ...change }, envelope)).rejects.toMatchObject({
+    await expect(encryption.decrypt({ ...record, ...change }, envelope)).rejects.toMatchObject({
       code: "INTEGRITY_FAILED",
     });
   });
@@ -143,16 +143,16 @@ describe("sealing and opening", () => {
     ["longer ciphertext", { ciphertext: Buffer.concat([envelope.ciphertext, Buffer.alloc(1)]) }],
     ["longer tag", { tag: Buffer.concat([envelope.tag, Buffer.alloc(1)]) }],
   ])("refuses an envelope with another %s", async (_, change) => {
-    await expect(encryption.open(record, { ...envelope, ...change })).rejects.toMatchObject({
+    await expect(encryption.decrypt(record, { ...envelope, ...change })).rejects.toMatchObject({
       code: "INTEGRITY_FAILED",
     });
   });
 
   it("says the same of a wrong key and of a changed record", async () => {
-    const other = await createKeys().forSeal(1);
+    const other = await createKeys().forEncrypt(1);
     // The same id with other bytes is what a wrong key looks like from outside.
-    const wrongKey = encryptionWith({ ...ring, find: () => other.active }).open(record, envelope);
-    const changed = encryption.open(record, { ...envelope, tag: Buffer.alloc(16) });
+    const wrongKey = encryptionWith({ ...ring, find: () => other.active }).decrypt(record, envelope);
+    const changed = encryption.decrypt(record, { ...envelope, tag: Buffer.alloc(16) });
     const forged = encryption.verify({ ...sealed, mac: null });
     const texts = await Promise.all(
       [wrongKey, changed, forged].map(async (attempt) => await attempt.then(() => "", describeError)),
@@ -163,7 +163,7 @@ describe("sealing and opening", () => {
 
   it("refuses the ciphertext and the mac of another store under the same keys", async () => {
     const header = { ...ring.header, storeId: "2c5ea4c0-4067-41e9-8bad-9b1deb4d3b7d" };
-    const attempt = encryptionWith({ ...ring, header }).open(record, envelope);
+    const attempt = encryptionWith({ ...ring, header }).decrypt(record, envelope);
     await expect(attempt).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });
 
@@ -173,7 +173,7 @@ describe("sealing and opening", () => {
       for (let bit = 0; bit < envelope[part].length * 8; bit++) {
         const bytes = Buffer.from(envelope[part]);
         bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-        await expect(encryption.open(record, { ...envelope, [part]: bytes })).rejects.toMatchObject({
+        await expect(encryption.decrypt(record, { ...envelope, [part]: bytes })).rejects.toMatchObject({
           code: "INTEGRITY_FAILED",
         });
         flips += 1;
@@ -184,13 +184,13 @@ describe("sealing and opening", () => {
 
   it("wipes the keys and stops when it closes", async () => {
     const own = createKeys();
-    const { active } = await own.forSeal(1);
+    const { active } = await own.forEncrypt(1);
     const closing = createSecretEncryption(own);
-    await sealOne(closing, record, plaintext);
+    await encryptOne(closing, record, plaintext);
     closing.close();
     for (const use of [
-      sealOne(closing, record, plaintext),
-      closing.open(record, envelope),
+      encryptOne(closing, record, plaintext),
+      closing.decrypt(record, envelope),
       closing.verify(sealed),
       closing.authenticate([sealed]),
       closing.refresh(),
@@ -212,8 +212,8 @@ describe("a batch", () => {
     const shared = createMemoryStore();
     const [own, other] = [createKeys(shared), createKeys(shared)];
     const writer = createSecretEncryption(own);
-    await sealOne(writer, record, plaintext);
-    const sealing = writer.seal(batch(4200));
+    await encryptOne(writer, record, plaintext);
+    const sealing = writer.encrypt(batch(4200));
     for (let rotation = 0; rotation < 3; rotation++) {
       await other.addDataKey();
       await own.current();
@@ -231,7 +231,7 @@ describe("a batch", () => {
     const [own, other] = [createKeys(shared), createKeys(shared)];
     const writer = createSecretEncryption(own);
     const inputs = batch(4200);
-    const overtaken = await writer.seal(inputs);
+    const overtaken = await writer.encrypt(inputs);
     const old = await other.current();
     await other.addDataKey();
     await other.destroyDataKeys([old.header.dataKeys[0]?.id ?? ""]);
@@ -242,18 +242,18 @@ describe("a batch", () => {
       );
     await expect(put(overtaken)).rejects.toMatchObject({ code: "HEADER_CHANGED" });
     await writer.refresh();
-    await put(await writer.seal(inputs));
+    await put(await writer.encrypt(inputs));
     const reader = createSecretEncryption(createKeys(shared));
     for (const id of await shared.ids()) {
       const secret = await shared.find(id);
       if (secret === null) throw new Error("it is gone");
       await reader.verify(secret);
-      expect(await reader.open(secret.metadata, secret.envelope)).toMatch(/^\{"n":\d+\}$/);
+      expect(await reader.decrypt(secret.metadata, secret.envelope)).toMatch(/^\{"n":\d+\}$/);
     }
   });
 
   it("has different nonces, and macs that hold", async () => {
-    const { secrets } = await encryption.seal(batch(1000));
+    const { secrets } = await encryption.encrypt(batch(1000));
     const nonces = new Set(secrets.map(({ envelope: { nonce } }) => Buffer.from(nonce).toString("hex")));
     expect(nonces.size).toBe(1000);
     for (const secret of secrets) await encryption.verify(secret);
@@ -262,13 +262,13 @@ describe("a batch", () => {
   it("lets the rest of the process have a turn", async () => {
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 0);
-    await encryption.seal(batch(4000));
+    await encryption.encrypt(batch(4000));
     clearInterval(timer);
     expect(turns).toBeGreaterThan(2);
   });
 
   it("of none is sealed under the stored header", async () => {
-    expect(await encryption.seal([])).toEqual({ secrets: [], header: await store.readHeader() });
+    expect(await encryption.encrypt([])).toEqual({ secrets: [], header: await store.readHeader() });
   });
 });
 
@@ -291,7 +291,7 @@ describe("the mac of a current version", () => {
   });
 
   it("refuses another version that is made the current one", async () => {
-    const older = await sealOne(encryption, record, "older");
+    const older = await encryptOne(encryption, record, "older");
     await expect(encryption.verify({ ...sealed, envelope: older.envelope })).rejects.toMatchObject({
       code: "INTEGRITY_FAILED",
     });
@@ -361,21 +361,25 @@ describe("the mac of a current version", () => {
     const shared = createMemoryStore();
     const [own, other] = [createKeys(shared), createKeys(shared)];
     const [one, two] = [createSecretEncryption(own), createSecretEncryption(other)];
-    const before = await sealOne(one, record, plaintext);
+    const before = await encryptOne(one, record, plaintext);
     await two.refresh();
     await own.addDataKey();
     await own.rotateMasterKey(testKey(3));
     for (const by of [one, two]) await by.verify(before);
-    await two.verify(await sealOne(one, record, plaintext));
+    await two.verify(await encryptOne(one, record, plaintext));
   });
 });
 
 describe("a store that version 1 has written", () => {
   const header = makeHeaderV1(MASTER);
-  const old = sealByHand({ header, master: MASTER, format: 1 }, record, '{"value":"v"}');
-  const secretV1: SealedSecret = { metadata: { ...record, policy: null, importedId: null }, envelope: old, mac: null };
+  const old = encryptByHand({ header, master: MASTER, format: 1 }, record, '{"value":"v"}');
+  const secretV1: EncryptedSecret = {
+    metadata: { ...record, policy: null, importedId: null },
+    envelope: old,
+    mac: null,
+  };
 
-  function openV1(): { shared: SecretStore; own: StoreKeys; by: SecretEncryption } {
+  function openV1(): { shared: SecretStore; own: KeyManager; by: SecretEncryption } {
     const shared = createMemoryStore({ layout: 1, header: JSON.stringify(header), secrets: [secretV1] });
     const own = createKeys(shared);
     return { shared, own, by: createSecretEncryption(own) };
@@ -383,7 +387,7 @@ describe("a store that version 1 has written", () => {
 
   it("opens, needs no macs, and is left as it is", async () => {
     const { shared, by } = openV1();
-    expect(await by.open(secretV1.metadata, old)).toBe('{"value":"v"}');
+    expect(await by.decrypt(secretV1.metadata, old)).toBe('{"value":"v"}');
     await by.verify(secretV1);
     await expect(by.verify({ ...secretV1, mac: sealed.mac })).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
     expect([await shared.layout(), await shared.readHeader()]).toEqual([1, JSON.stringify(header)]);
@@ -391,11 +395,11 @@ describe("a store that version 1 has written", () => {
 
   it("still opens after its upgrade, but with a mac, and as nothing but format 1", async () => {
     const { shared, by } = openV1();
-    const next = await sealOne(by, record, plaintext);
+    const next = await encryptOne(by, record, plaintext);
     const upgraded = await shared.find(record.id);
     if (upgraded === null) throw new Error("it is gone");
     expect(next.envelope.format).toBe(2);
-    expect(await by.open(upgraded.metadata, upgraded.envelope)).toBe('{"value":"v"}');
+    expect(await by.decrypt(upgraded.metadata, upgraded.envelope)).toBe('{"value":"v"}');
     await by.verify(upgraded);
     await expect(by.verify(secretV1)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
     for (const forged of [
@@ -403,22 +407,22 @@ describe("a store that version 1 has written", () => {
       { ...next.envelope, format: 1 },
       { ...old, keyId: next.envelope.keyId },
     ]) {
-      await expect(by.open(record, forged)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+      await expect(by.decrypt(record, forged)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
     }
   });
 
   it("opens no row of format 1 once the data key was rotated", async () => {
     const { shared, own, by } = openV1();
-    const { secrets, header: text } = await by.seal([{ metadata: record, plaintext }]);
-    await shared.reseal([{ secret: secrets[0] ?? sealed, nonce: old.nonce }], text);
+    const { secrets, header: text } = await by.encrypt([{ metadata: record, plaintext }]);
+    await shared.reencrypt([{ secret: secrets[0] ?? sealed, nonce: old.nonce }], text);
     await own.destroyDataKeys(header.dataKeys.map(({ id }) => id));
-    await expect(by.open(secretV1.metadata, old)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+    await expect(by.decrypt(secretV1.metadata, old)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });
 
   it("asks a running process for macs once another has upgraded it", async () => {
     const { shared, by } = openV1();
     await by.verify(secretV1);
-    await createKeys(shared).forSeal(0);
+    await createKeys(shared).forEncrypt(0);
     await expect(by.verify(secretV1)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
     const upgraded = await shared.find(record.id);
     await by.verify(upgraded ?? secretV1);

@@ -1,7 +1,7 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createSecretEncryption, createStoreKeys, MAX_SEALS, type StoreKeys } from "../src/index.ts";
+import { createKeyManager, createSecretEncryption, type KeyManager, MAX_SEALS } from "../src/index.ts";
 import { makeHeaderV1, type RawHeader, withMac } from "./by-hand.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 
@@ -10,40 +10,40 @@ import { activeSeals, createTwo, createTwoUsed, ONE, readHeader, storeV1 } from 
 describe("sealing", () => {
   it("reserves seals in steps, for each process its own, before it makes one", async () => {
     const { store, one, two } = createTwo();
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(4096);
-    for (let seal = 1; seal < 4096; seal++) await one.forSeal(1);
+    for (let seal = 1; seal < 4096; seal++) await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(4096);
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(8192);
-    await two.forSeal(1);
+    await two.forEncrypt(1);
     expect(await activeSeals(store)).toBe(12_288);
   });
 
   it("gives a batch of any size one keyring, for which all its seals are reserved", async () => {
     const { store, one } = createTwo();
-    await one.forSeal(10_000);
+    await one.forEncrypt(10_000);
     expect(await activeSeals(store)).toBe(10_000);
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(14_096);
-    await one.forSeal(4096);
+    await one.forEncrypt(4096);
     expect(await activeSeals(store)).toBe(18_192);
   });
 
   it("reserves all that batches at once ask for", async () => {
     const { store, one } = createTwo();
     const counts = Array.from({ length: 30 }, (_, index) => index * 300);
-    const rings = await Promise.all(counts.map(async (count) => await one.forSeal(count)));
+    const rings = await Promise.all(counts.map(async (count) => await one.forEncrypt(count)));
     expect(new Set(rings.map(({ active }) => active.id)).size).toBe(1);
     expect(await activeSeals(store)).toBeGreaterThanOrEqual(counts.reduce((sum, count) => sum + count));
   });
 
   it("makes header and key for a batch of none, and reserves nothing where there is one", async () => {
     const { store, one, two } = createTwo();
-    await one.forSeal(0);
+    await one.forEncrypt(0);
     const text = await store.readHeader();
     expect(text).not.toBe(null);
-    await two.forSeal(0);
+    await two.forEncrypt(0);
     expect(await store.readHeader()).toBe(text);
   });
 
@@ -55,7 +55,7 @@ describe("sealing", () => {
       dataKeys: header.dataKeys.map((key) => ({ ...key, seals: MAX_SEALS - 10 })),
     }));
     await store.writeHeader(full.text, first.text);
-    const ring = await createStoreKeys(store, place).forSeal(1);
+    const ring = await createKeyManager(store, place).forEncrypt(1);
     expect(ring.active.id).not.toBe(first.active.id);
     expect([ring.epoch, ring.header.dataKeys.map(({ state, seals }) => [state, seals])]).toEqual([
       1,
@@ -70,21 +70,21 @@ describe("sealing", () => {
 
   it("drops what was reserved under a data key that another process has replaced", async () => {
     const { store, one, two } = await createTwoUsed();
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     await two.addDataKey();
     await one.current();
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(4096);
   });
 });
 
 describe("the upgrade from format 1", () => {
   it.each([
-    ["sealing", async (keys: StoreKeys) => await keys.forSeal(1)],
-    ["authenticating", async (keys: StoreKeys) => await keys.forSeal(0)],
-    ["rotating the master key", async (keys: StoreKeys) => await keys.rotateMasterKey(testKey(2))],
-    ["rotating the data key", async (keys: StoreKeys) => await keys.addDataKey()],
-    ["beginning an epoch", async (keys: StoreKeys) => await keys.nextEpoch()],
+    ["sealing", async (keys: KeyManager) => await keys.forEncrypt(1)],
+    ["authenticating", async (keys: KeyManager) => await keys.forEncrypt(0)],
+    ["rotating the master key", async (keys: KeyManager) => await keys.rotateMasterKey(testKey(2))],
+    ["rotating the data key", async (keys: KeyManager) => await keys.addDataKey()],
+    ["beginning an epoch", async (keys: KeyManager) => await keys.nextEpoch()],
   ])("comes before %s, with a mac for each secret", async (_, write) => {
     const { store, header } = storeV1();
     const { one } = createTwo(store);
@@ -102,7 +102,7 @@ describe("the upgrade from format 1", () => {
     const { store, header } = storeV1();
     const { one, place } = createTwo(store);
     const { fingerprint } = await one.current();
-    const ring = await one.forSeal(5000);
+    const ring = await one.forEncrypt(5000);
     expect(ring.header).toMatchObject({ epoch: 1, fingerprint, keyCheck: header.keyCheck, kdf: header.kdf });
     expect(ring.header.dataKeys.map(({ wrapped }) => wrapped)[0]).toBe(header.dataKeys[0]?.wrapped);
     expect(await activeSeals(store)).toBe(5000);
@@ -127,26 +127,26 @@ describe("the upgrade from format 1", () => {
         return false;
       },
     };
-    const ring = await createStoreKeys(slow, new KeyPlace(1)).forSeal(1);
+    const ring = await createKeyManager(slow, new KeyPlace(1)).forEncrypt(1);
     expect([attempts, ring.header.dataKeys[0]?.seals]).toEqual([2, 8192]);
   });
 
   it("lets two processes at once come to one header", async () => {
     const { one, two } = createTwo(storeV1().store);
-    const rings = await Promise.all([one.forSeal(1), two.forSeal(1), one.addDataKey()]);
+    const rings = await Promise.all([one.forEncrypt(1), two.forEncrypt(1), one.addDataKey()]);
     expect(new Set(rings.map(({ header }) => header.serviceKeys[0]?.id)).size).toBe(1);
   });
 
   it("takes a store of version 1 that has no header yet", async () => {
     const store = createMemoryStore({ layout: 1 });
     const { one } = createTwo(store);
-    const ring = await one.forSeal(1);
+    const ring = await one.forEncrypt(1);
     expect([await store.layout(), ring.header.format, await store.readHeader()]).toEqual([2, 2, ring.text]);
   });
 
   it("needs the key", async () => {
     const { store, header } = storeV1();
-    await expect(createStoreKeys(store, new KeyPlace(7)).forSeal(0)).rejects.toMatchObject({ code: "KEY_WRONG" });
+    await expect(createKeyManager(store, new KeyPlace(7)).forEncrypt(0)).rejects.toMatchObject({ code: "KEY_WRONG" });
     expect([await store.layout(), await store.readHeader()]).toEqual([1, JSON.stringify(header)]);
   });
 
@@ -154,10 +154,10 @@ describe("the upgrade from format 1", () => {
     const header = makeHeaderV1("correct horse battery staple");
     const store = createMemoryStore({ layout: 1, header: JSON.stringify(header) });
     const place = new KeyPlace("correct horse battery staple");
-    const { kdf } = (await createStoreKeys(store, place).forSeal(1)).header;
+    const { kdf } = (await createKeyManager(store, place).forEncrypt(1)).header;
     const { name, salt, iterations } = header.kdf;
     expect(kdf).toEqual({ name, salt, passphraseSalt: salt, iterations });
-    expect((await createStoreKeys(store, place).current()).epoch).toBe(1);
+    expect((await createKeyManager(store, place).current()).epoch).toBe(1);
   });
 });
 
@@ -172,8 +172,8 @@ describe("rotating", () => {
     expect(after.header.kdf.salt).not.toBe(before.header.kdf.salt);
     expect([before.epoch, after.epoch, after.source]).toEqual([1, 2, "KEY 2"]);
     const secret = { ...sampleSecret("A"), mac: before.authenticate(sampleSecret("A")) };
-    await expect(createStoreKeys(store, new KeyPlace(1)).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
-    const again = await createStoreKeys(store, new KeyPlace(2)).current();
+    await expect(createKeyManager(store, new KeyPlace(1)).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    const again = await createKeyManager(store, new KeyPlace(2)).current();
     expect([again.active.bytes.equals(before.active.bytes), again.checkMac(secret, secret.mac)]).toEqual([true, true]);
     // A process that is still open takes the new key from where the old one was, and fails where it is not.
     await expect(two.current()).rejects.toMatchObject({ code: "KEY_WRONG" });
@@ -184,10 +184,10 @@ describe("rotating", () => {
   it("goes from a key to a passphrase and back", async () => {
     const { store, one } = await createTwoUsed();
     await one.rotateMasterKey(testKey("correct horse battery staple"));
-    const two = createStoreKeys(store, new KeyPlace("correct horse battery staple"));
+    const two = createKeyManager(store, new KeyPlace("correct horse battery staple"));
     expect((await two.current()).header.kdf.name).toBe("pbkdf2-hmac-sha256");
     await two.rotateMasterKey(testKey(3));
-    expect((await createStoreKeys(store, new KeyPlace(3)).current()).header.kdf.name).toBe("hkdf-sha256");
+    expect((await createKeyManager(store, new KeyPlace(3)).current()).header.kdf.name).toBe("hkdf-sha256");
   });
 
   it("leaves the service keys alone where the data key is new", async () => {
@@ -201,7 +201,7 @@ describe("rotating", () => {
     const { one } = await createTwoUsed();
     const { active: old, epoch } = await one.current();
     const { active } = await one.addDataKey();
-    await one.forSeal(50_000);
+    await one.forEncrypt(50_000);
     await one.destroyDataKeys([active.id, "0badcafe"]);
     expect((await one.current()).epoch).toBe(epoch);
     await one.destroyDataKeys([old.id]);
@@ -212,10 +212,10 @@ describe("rotating", () => {
 
   it("lets two rotations and two writers at once all come to their end", async () => {
     const { store, one, two } = createTwo();
-    await one.forSeal(1);
+    await one.forEncrypt(1);
     const both = [one, two, one, two];
     const rotations = both.map(async (keys) => await keys.addDataKey());
-    await Promise.all([...rotations, one.forSeal(1), two.forSeal(1)]);
+    await Promise.all([...rotations, one.forEncrypt(1), two.forEncrypt(1)]);
     const { dataKeys, epoch } = await readHeader(store);
     expect([dataKeys.length, epoch]).toEqual([5, 1]);
     expect(dataKeys.filter(({ state }) => state === "active")).toHaveLength(1);
@@ -257,23 +257,23 @@ describe("rotating", () => {
       forget: async () => undefined,
       remember: async () => undefined,
     };
-    await expect(createStoreKeys(store, place, { memory }).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, place, { memory }).current()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
     place.isGiven = true;
-    expect((await createStoreKeys(store, place, { memory }).current()).epoch).toBe(1);
+    expect((await createKeyManager(store, place, { memory }).current()).epoch).toBe(1);
   });
 });
 
 describe("closing", () => {
   it("overwrites every key it has opened", async () => {
     const { one } = createTwo();
-    const actives = [(await one.forSeal(1)).active, (await one.addDataKey()).active];
+    const actives = [(await one.forEncrypt(1)).active, (await one.addDataKey()).active];
     const rotated = await one.rotateMasterKey(testKey(2));
     one.close();
     for (const { bytes } of actives) expect(bytes.equals(Buffer.alloc(32))).toBe(true);
     expect(() => rotated.active).toThrow();
-    for (const use of [one.current(), one.forSeal(1), one.forOpen(actives[0]?.id ?? ""), one.addDataKey()]) {
+    for (const use of [one.current(), one.forEncrypt(1), one.forDecrypt(actives[0]?.id ?? ""), one.addDataKey()]) {
       await expect(use).rejects.toMatchObject({ code: "KEY_MISSING" });
     }
   });
@@ -285,7 +285,7 @@ describe("closing", () => {
       metadata: sampleSecret(`A${index}`).metadata,
       plaintext: "{}" as never,
     }));
-    const sealing = encryption.seal(secrets);
+    const sealing = encryption.encrypt(secrets);
     await one.current().catch(() => undefined);
     one.close();
     await expect(sealing).rejects.toMatchObject({ code: "KEY_MISSING" });
@@ -294,7 +294,7 @@ describe("closing", () => {
   it("wipes a keyring that is opened after it", async () => {
     const { store } = await createTwoUsed();
     const place = new KeyPlace(1);
-    const keys = createStoreKeys(store, place);
+    const keys = createKeyManager(store, place);
     const opening = keys.current();
     keys.close();
     await expect(opening.then((ring) => ring.active)).rejects.toMatchObject({ code: "KEY_MISSING" });

@@ -1,6 +1,6 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { describe, expect, it } from "vitest";
-import { createStoreKeys, type RememberedStore, type StoreKeys, type StoreMemory } from "../src/index.ts";
+import { createKeyManager, type KeyManager, type RememberedStore, type StoreMemory } from "../src/index.ts";
 import { makeHeaderV1 } from "./by-hand.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 
@@ -29,11 +29,11 @@ class TestMemory implements StoreMemory {
 }
 
 /** A store that was rotated from key 1 to key 2, with the header from before. */
-async function createRotated(): Promise<{ store: SecretStore; memory: TestMemory; keys: StoreKeys; old: string }> {
+async function createRotated(): Promise<{ store: SecretStore; memory: TestMemory; keys: KeyManager; old: string }> {
   const store = createMemoryStore();
   const memory = new TestMemory();
-  const keys = createStoreKeys(store, new KeyPlace(1), { memory });
-  const { text: old } = await keys.forSeal(1);
+  const keys = createKeyManager(store, new KeyPlace(1), { memory });
+  const { text: old } = await keys.forEncrypt(1);
   await keys.rotateMasterKey(testKey(2));
   return { store, memory, keys, old };
 }
@@ -45,24 +45,24 @@ async function putBack(store: SecretStore, header: string): Promise<void> {
 it("is told of each header that was written, and of none that was read", async () => {
   const store = createMemoryStore();
   const memory = new TestMemory();
-  const keys = createStoreKeys(store, new KeyPlace(1), { memory });
-  const { header, fingerprint } = await keys.forSeal(1);
+  const keys = createKeyManager(store, new KeyPlace(1), { memory });
+  const { header, fingerprint } = await keys.forEncrypt(1);
   expect(memory.told).toEqual([{ storeId: header.storeId, epoch: 1, fingerprint }]);
-  await keys.forSeal(5000);
+  await keys.forEncrypt(5000);
   await keys.nextEpoch();
   const { fingerprint: next } = await keys.rotateMasterKey(testKey(2));
   expect(memory.told.map(({ epoch }) => epoch)).toEqual([1, 1, 2, 3]);
   expect(memory.told.at(-1)?.fingerprint).toBe(next);
-  const reader = createStoreKeys(store, new KeyPlace(2), { memory });
+  const reader = createKeyManager(store, new KeyPlace(2), { memory });
   await reader.current();
-  await reader.forSeal(0);
+  await reader.forEncrypt(0);
   expect(memory.told).toHaveLength(4);
 });
 
 it("is told of an upgrade", async () => {
   const memory = new TestMemory();
   const store = createMemoryStore({ layout: 1, header: JSON.stringify(makeHeaderV1(Buffer.alloc(32, 1))) });
-  await createStoreKeys(store, new KeyPlace(1), { memory }).forSeal(0);
+  await createKeyManager(store, new KeyPlace(1), { memory }).forEncrypt(0);
   expect(memory.told).toMatchObject([{ epoch: 1 }]);
 });
 
@@ -71,7 +71,7 @@ describe("a key that was only found opens no", () => {
     const { store, memory, old } = await createRotated();
     await putBack(store, old);
     const known = memory.known;
-    const error = createStoreKeys(store, new KeyPlace(1), { memory }).current();
+    const error = createKeyManager(store, new KeyPlace(1), { memory }).current();
     await expect(error).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
       message: expect.stringContaining(`2026-03-04T05:06:07.890Z with the key ${known?.fingerprint}`),
@@ -85,19 +85,19 @@ describe("a key that was only found opens no", () => {
   it("header of version 1 of a store that was upgraded", async () => {
     const header = JSON.stringify(makeHeaderV1(Buffer.alloc(32, 1)));
     const memory = new TestMemory();
-    await createStoreKeys(createMemoryStore({ layout: 1, header }), new KeyPlace(1), { memory }).forSeal(0);
+    await createKeyManager(createMemoryStore({ layout: 1, header }), new KeyPlace(1), { memory }).forEncrypt(0);
     const again = createMemoryStore({ layout: 1, header });
-    const keys = createStoreKeys(again, new KeyPlace(1), { memory });
+    const keys = createKeyManager(again, new KeyPlace(1), { memory });
     await expect(keys.current()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
-    await expect(keys.forSeal(0)).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
+    await expect(keys.forEncrypt(0)).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
   });
 
   it("header under a key that the store has left, whatever epoch its owner gives it", async () => {
     const { store, memory, old } = await createRotated();
     await putBack(store, old);
-    const thief = createStoreKeys(store, new KeyPlace(1));
+    const thief = createKeyManager(store, new KeyPlace(1));
     for (let epoch = 1; epoch < 5; epoch++) await thief.nextEpoch();
-    await expect(createStoreKeys(store, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
   });
@@ -105,8 +105,8 @@ describe("a key that was only found opens no", () => {
   it("other store at a known path", async () => {
     const { memory } = await createRotated();
     const other = createMemoryStore();
-    await createStoreKeys(other, new KeyPlace(1)).forSeal(1);
-    await expect(createStoreKeys(other, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
+    await createKeyManager(other, new KeyPlace(1)).forEncrypt(1);
+    await expect(createKeyManager(other, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
   });
@@ -114,8 +114,8 @@ describe("a key that was only found opens no", () => {
   it("older header that is put back while the process runs", async () => {
     const store = createMemoryStore();
     const memory = new TestMemory();
-    const keys = createStoreKeys(store, new KeyPlace(1), { memory });
-    const { text } = await keys.forSeal(1);
+    const keys = createKeyManager(store, new KeyPlace(1), { memory });
+    const { text } = await keys.forEncrypt(1);
     await keys.nextEpoch();
     await putBack(store, text);
     await expect(keys.current()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
@@ -128,12 +128,12 @@ describe("a key opens all the same", () => {
     await putBack(store, old);
     const place = new KeyPlace(1);
     place.isGiven = true;
-    expect((await createStoreKeys(store, place, { memory }).current()).text).toBe(old);
+    expect((await createKeyManager(store, place, { memory }).current()).text).toBe(old);
   });
 
   it("where nothing is known of the path", async () => {
     const { store } = await createRotated();
-    expect((await createStoreKeys(store, new KeyPlace(2), { memory: new TestMemory() }).current()).epoch).toBe(2);
+    expect((await createKeyManager(store, new KeyPlace(2), { memory: new TestMemory() }).current()).epoch).toBe(2);
   });
 
   it("where another store was made at the path, and the process died before that was remembered", async () => {
@@ -144,22 +144,22 @@ describe("a key opens all the same", () => {
       forget: async () => await memory.forget(),
       remember: async () => await Promise.reject(new Error("killed")),
     };
-    await expect(createStoreKeys(store, new KeyPlace(2), { memory: dying }).forSeal(1)).rejects.toThrow("killed");
-    expect((await createStoreKeys(store, new KeyPlace(2), { memory }).forSeal(1)).epoch).toBe(1);
+    await expect(createKeyManager(store, new KeyPlace(2), { memory: dying }).forEncrypt(1)).rejects.toThrow("killed");
+    expect((await createKeyManager(store, new KeyPlace(2), { memory }).forEncrypt(1)).epoch).toBe(1);
     expect(memory.known).toMatchObject({ epoch: 1, left: [] });
   });
 
   it("where the store has come back to it by a rotation", async () => {
     const { store, memory, keys } = await createRotated();
     await keys.rotateMasterKey(testKey(1));
-    expect((await createStoreKeys(store, new KeyPlace(1), { memory }).current()).epoch).toBe(3);
+    expect((await createKeyManager(store, new KeyPlace(1), { memory }).current()).epoch).toBe(3);
   });
 
   it("where a rotation is remembered between the looks at the header and at the memory", async () => {
     const store = createMemoryStore();
     const memory = new TestMemory();
-    const writer = createStoreKeys(store, new KeyPlace(1), { memory });
-    await writer.forSeal(1);
+    const writer = createKeyManager(store, new KeyPlace(1), { memory });
+    await writer.forEncrypt(1);
     let isRotated = false;
     const slow: StoreMemory = {
       remember: async () => undefined,
@@ -170,6 +170,6 @@ describe("a key opens all the same", () => {
         return await memory.recall();
       },
     };
-    expect((await createStoreKeys(store, new KeyPlace(1), { memory: slow }).current()).epoch).toBe(2);
+    expect((await createKeyManager(store, new KeyPlace(1), { memory: slow }).current()).epoch).toBe(2);
   });
 });

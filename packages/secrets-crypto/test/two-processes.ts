@@ -1,6 +1,6 @@
-import { createMemoryStore, type SealedSecret, type SecretStore } from "@autokestra/secrets-core";
+import { createMemoryStore, type EncryptedSecret, type SecretStore } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
-import { createStoreKeys, type HeaderStore, type StoreKeys } from "../src/index.ts";
+import { createKeyManager, type HeaderStore, type KeyManager } from "../src/index.ts";
 import { makeHeaderV1, type RawHeader } from "./by-hand.ts";
 import { KeyPlace } from "./test-keys.ts";
 
@@ -11,23 +11,23 @@ export const ONE: Buffer = Buffer.alloc(32, 1);
 export function createTwo(store: SecretStore = createMemoryStore()): {
   store: SecretStore;
   place: KeyPlace;
-  one: StoreKeys;
-  two: StoreKeys;
+  one: KeyManager;
+  two: KeyManager;
 } {
   const place = new KeyPlace(1);
-  return { store, place, one: createStoreKeys(store, place), two: createStoreKeys(store, place) };
+  return { store, place, one: createKeyManager(store, place), two: createKeyManager(store, place) };
 }
 
 /** The same with keys. */
 export async function createTwoUsed(): Promise<ReturnType<typeof createTwo>> {
   const two = createTwo();
-  await createStoreKeys(two.store, two.place).forSeal(1);
+  await createKeyManager(two.store, two.place).forEncrypt(1);
   two.place.searches = 0;
   return two;
 }
 
 /** A store of version 1, and its header. */
-export function storeV1(secrets: readonly SealedSecret[] = [sampleSecret("A"), sampleSecret("B")]): {
+export function storeV1(secrets: readonly EncryptedSecret[] = [sampleSecret("A"), sampleSecret("B")]): {
   store: SecretStore;
   header: RawHeader;
 } {

@@ -1,10 +1,10 @@
 import {
+  checkEncryptedSecret,
   checkHistory,
   checkRewrite,
-  checkSealedSecret,
   checkWrites,
-  type ResealedSecret,
-  type SealedSecret,
+  type EncryptedSecret,
+  type ReencryptedSecret,
   type SecretMetadata,
   type SecretRewrite,
   type SecretWrite,
@@ -29,7 +29,7 @@ import {
 export function upgradeDocument(
   { entries }: SecretsDocument,
   header: string,
-  authenticate: (secret: SealedSecret) => string,
+  authenticate: (secret: EncryptedSecret) => string,
 ): SecretsDocument {
   const upgraded = [...entries].map(([id, entry]) => {
     const secret = parseEntry(entry, 1);
@@ -81,11 +81,14 @@ export function rewriteSecret(document: StoredDocument, change: SecretRewrite, p
   return { ...document, entries: new Map([...entries, [id, readable(next, name, path)]]) };
 }
 
-/** What `SecretStore.reseal` makes of a document; null where it has none of these versions. */
-export function resealSecrets(document: SecretsDocument, secrets: readonly ResealedSecret[]): SecretsDocument | null {
+/** What `SecretStore.reencrypt` makes of a document; null where it has none of these versions. */
+export function reencryptSecrets(
+  document: SecretsDocument,
+  secrets: readonly ReencryptedSecret[],
+): SecretsDocument | null {
   const changed = new Map<string, Entry>();
   for (const { secret, nonce } of secrets) {
-    const checked = checkSealedSecret(secret);
+    const checked = checkEncryptedSecret(secret);
     const { id } = checked.metadata;
     const entry = changed.get(id) ?? document.entries.get(id);
     const next = entry && replaceEnvelope(entry, checked, nonce);
@@ -123,7 +126,7 @@ export function wasDeletedBefore(entry: Entry, before: Timestamp, layout: StoreL
  */
 export function loadSecrets(
   document: StoredDocument,
-  histories: readonly (readonly SealedSecret[])[],
+  histories: readonly (readonly EncryptedSecret[])[],
 ): SecretsDocument {
   const entries = new Map(document.entries);
   const names = new Set(document.active.keys());
@@ -150,6 +153,6 @@ function activeMetadata({ entries, active }: StoredDocument, name: string, path:
   return entry === undefined ? null : readable(parseEntryMetadata(entry), name, path);
 }
 
-function soundVersions(entry: Entry | undefined, path: string): readonly SealedSecret[] {
+function soundVersions(entry: Entry | undefined, path: string): readonly EncryptedSecret[] {
   return entry === undefined ? [] : readable(parseSoundVersions(entry), nameOf(entry), path);
 }

@@ -5,7 +5,7 @@ import {
   keepBackup,
   preparePrivateFolder,
   replacePrivateFile,
-  sweepDrafts,
+  sweepTemporaryFiles,
   withOpenFile,
 } from "@autokestra/private-files";
 import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
@@ -113,7 +113,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
         if (fileIdentity(path) !== null) return;
         preparePrivateFolder(path, refuse);
         createPrivateFile(path, formatDocument(EMPTY_DOCUMENT));
-        sweepDrafts(path);
+        sweepTemporaryFiles(path);
       });
     },
     async read() {

@@ -1,11 +1,11 @@
 import {
   copyMetadata,
+  type EncryptedSecret,
   type Envelope,
   fieldNames,
   isMetadata,
   METADATA_FIELDS,
-  readSealedSecret,
-  type SealedSecret,
+  readEncryptedSecret,
   type SecretMetadata,
   type SecretRewrite,
   type StoreLayout,
@@ -17,11 +17,11 @@ import { asObject, type Entry } from "./document.ts";
  * section 4), and in `older` what each version before has of its own, the newest first. What changes an entry takes it as it was
  * read: of what this version does not know, or what is damaged, nothing is lost.
  */
-export function createEntry(secret: SealedSecret, older: readonly SealedSecret[] = []): Entry {
+export function createEntry(secret: EncryptedSecret, older: readonly EncryptedSecret[] = []): Entry {
   return { ...formatVersion(secret), older: older.map((one) => ownFields(formatVersion(one))) };
 }
 
-function formatVersion({ metadata, mac, envelope }: SealedSecret): Entry {
+function formatVersion({ metadata, mac, envelope }: EncryptedSecret): Entry {
   return { ...metadata, mac, envelope: formatEnvelope(envelope) };
 }
 
@@ -39,7 +39,7 @@ function ownFields(entry: Entry): Entry {
 }
 
 /** The entry with one more version and at most `keepVersions`, or null where its older versions are damaged. */
-export function addVersion(entry: Entry, secret: SealedSecret, keepVersions: number): Entry | null {
+export function addVersion(entry: Entry, secret: EncryptedSecret, keepVersions: number): Entry | null {
   const { older } = entry;
   if (!Array.isArray(older)) return null;
   return { ...createEntry(secret), older: [ownFields(entry), ...older].slice(0, Math.max(0, keepVersions - 1)) };
@@ -54,7 +54,7 @@ export function replaceVersions(entry: Entry, [current, ...others]: SecretRewrit
   if (others.length === 0) return replaced;
   const { older } = entry;
   if (!Array.isArray(older)) return null;
-  const byVersion = new Map<unknown, SealedSecret>(others.map((secret) => [secret.metadata.version, secret]));
+  const byVersion = new Map<unknown, EncryptedSecret>(others.map((secret) => [secret.metadata.version, secret]));
   return {
     ...replaced,
     older: older.map((one) => {
@@ -68,7 +68,7 @@ export function replaceVersions(entry: Entry, [current, ...others]: SecretRewrit
  * The entry with another envelope in this version, and with another mac if it is the current one. The same entry where it has no
  * such version, where that has another nonce, or where a mac would be that of another revision.
  */
-export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: SealedSecret, nonce: Uint8Array): Entry {
+export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: EncryptedSecret, nonce: Uint8Array): Entry {
   const { older } = entry;
   const replacement = { envelope: formatEnvelope(envelope) };
   if (isThis(entry)) {
@@ -84,7 +84,7 @@ export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: Seale
 }
 
 /** True where any version is sealed with this data key, even if it is damaged otherwise. */
-export function isSealedWith(entry: Entry, keyId: string): boolean {
+export function isEncryptedWith(entry: Entry, keyId: string): boolean {
   const { older } = entry;
   const versions: readonly unknown[] = [entry, ...(Array.isArray(older) ? older : [])];
   return versions.some((version) => asObject(asObject(version)?.["envelope"])?.["keyId"] === keyId);
@@ -100,25 +100,25 @@ export function upgradeEntry(entry: Entry, mac: string | null): Entry {
 }
 
 /** The current version, or null where it is not what {@link createEntry} writes. */
-export function parseEntry(entry: Entry, layout: StoreLayout = 2): SealedSecret | null {
+export function parseEntry(entry: Entry, layout: StoreLayout = 2): EncryptedSecret | null {
   const { mac = null, envelope, ...metadata } = inFormat2(entry, layout);
-  return readSealedSecret({ metadata, envelope: parseEnvelope(envelope), mac });
+  return readEncryptedSecret({ metadata, envelope: parseEnvelope(envelope), mac });
 }
 
 /** All versions, the newest first, or null where one of them is damaged. */
-export function parseHistory(entry: Entry, layout: StoreLayout = 2): readonly SealedSecret[] | null {
+export function parseHistory(entry: Entry, layout: StoreLayout = 2): readonly EncryptedSecret[] | null {
   if (!Array.isArray(entry["older"])) return null;
   const versions = parseVersions(inFormat2(entry, layout));
   return versions.every((version) => version !== null) ? versions : null;
 }
 
 /** All versions that are not damaged, the newest first, or null where the current one is. */
-export function parseSoundVersions(entry: Entry): readonly SealedSecret[] | null {
+export function parseSoundVersions(entry: Entry): readonly EncryptedSecret[] | null {
   const [current = null, ...older] = parseVersions(entry);
   return current === null ? null : [current, ...older.filter((version) => version !== null)];
 }
 
-function parseVersions({ older, ...current }: Entry): readonly (SealedSecret | null)[] {
+function parseVersions({ older, ...current }: Entry): readonly (EncryptedSecret | null)[] {
   const whole = { ...Object.fromEntries(OF_ALL_VERSIONS.map((field) => [field, current[field]])), mac: null };
   const versions = Array.isArray(older) ? older.map((one) => ({ ...asObject(one), ...whole })) : [];
   return [current, ...versions].map((one) => parseEntry(one));

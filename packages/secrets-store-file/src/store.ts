@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { createPrivateFile, sweepDrafts } from "@autokestra/private-files";
+import { createPrivateFile, sweepTemporaryFiles } from "@autokestra/private-files";
 import {
   checkAnchor,
   checkHeader,
@@ -20,14 +20,14 @@ import {
   purgeSecrets,
   putSecrets,
   readable,
-  resealSecrets,
+  reencryptSecrets,
   rewriteSecret,
   upgradeDocument,
   wasDeletedBefore,
 } from "./changes.ts";
 import { anchorOf, type Entry, formatDocument, nameOf, replaceAnchor, type StoredDocument } from "./document.ts";
 import { createDocumentFile, type DocumentChange, type DocumentFile } from "./document-file.ts";
-import { isSealedWith, parseEntry, parseEntryMetadata, parseHistory } from "./entries.ts";
+import { isEncryptedWith, parseEntry, parseEntryMetadata, parseHistory } from "./entries.ts";
 import { attempt } from "./file-lock.ts";
 
 export interface FileStoreOptions {
@@ -137,7 +137,7 @@ function createReader(
       const content = formatDocument(await use().read());
       await attempt(copy, () => {
         if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "there is something of this name already");
-        sweepDrafts(copy);
+        sweepTemporaryFiles(copy);
       });
     },
   };
@@ -164,7 +164,7 @@ async function updateIfNeeded(document: DocumentFile, change: DocumentChange): P
 function createWriter(
   use: () => DocumentFile,
   file: string,
-): Methods<"upgrade" | "writeHeader" | "put" | "rewrite" | "reseal" | "writeAnchor" | "load"> {
+): Methods<"upgrade" | "writeHeader" | "put" | "rewrite" | "reencrypt" | "writeAnchor" | "load"> {
   return {
     async upgrade(header, expected, authenticate) {
       const isOld = (current: StoredDocument) => current.layout === 1 && current.header === expected;
@@ -177,7 +177,7 @@ function createWriter(
         checkLayout(current);
         if (current.header !== expected) return null;
         const entries = [...current.entries.values()];
-        const used = unusedKeys.filter((keyId) => entries.some((entry) => isSealedWith(entry, keyId)));
+        const used = unusedKeys.filter((keyId) => entries.some((entry) => isEncryptedWith(entry, keyId)));
         if (used.length > 0) throw dataKeyInUse(used);
         return { ...current, header };
       });
@@ -196,11 +196,11 @@ function createWriter(
         return rewriteSecret(current, change, file);
       });
     },
-    async reseal(secrets, header) {
+    async reencrypt(secrets, header) {
       await use().update((current) => {
         checkLayout(current);
         checkHeader(current.header, header);
-        return resealSecrets(current, secrets);
+        return reencryptSecrets(current, secrets);
       });
     },
     async writeAnchor(anchor, expected) {

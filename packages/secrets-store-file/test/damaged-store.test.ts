@@ -200,7 +200,7 @@ describe("an entry that no store has written", () => {
     await store.rewrite({ versions: [at(2)], nonces: [nonce], revision: 1 }, null);
     await store.rewrite({ versions: [at(3, NOW)], nonces: [nonce], revision: 2 }, null);
     await store.rewrite({ versions: [at(4)], nonces: [nonce], revision: 3 }, null);
-    await store.reseal([{ secret: sampleSecret("A", { version: 3, revision: 4 }), nonce }], null);
+    await store.reencrypt([{ secret: sampleSecret("A", { version: 3, revision: 4 }), nonce }], null);
     expect(entryA(path)).toMatchObject({ version: 3, colour: "red", older: broken });
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 3, revision: 4 }));
     await putSecret(store, sampleSecret("A", { version: 4, revision: 5 }), { id: ID_A, revision: 4 });

@@ -115,7 +115,7 @@ describe("a file that is gone", () => {
       store.anchors(),
       store.put([{ secret: sampleSecret("B"), expected: null }], null),
       store.rewrite({ versions: [sampleSecret("A")], nonces: [new Uint8Array(12)], revision: 1 }, null),
-      store.reseal([], null),
+      store.reencrypt([], null),
       store.delete(ID_A, NOW),
       store.purge(ID_A),
       store.purgeDeleted(NOW),

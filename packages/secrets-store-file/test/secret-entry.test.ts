@@ -1,11 +1,11 @@
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { assert, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { anySealedSecret } from "../../secrets-core/test/any-sealed-secret.ts";
+import { anyEncryptedSecret } from "../../secrets-core/test/any-encrypted-secret.ts";
 import {
   addVersion,
   createEntry,
-  isSealedWith,
+  isEncryptedWith,
   parseEntry,
   parseHistory,
   parseSoundVersions,
@@ -15,7 +15,7 @@ import {
 
 it("what becomes an entry comes back from JSON, to the byte", () => {
   assert(
-    property(anySealedSecret, anySealedSecret, (secret, older) => {
+    property(anyEncryptedSecret, anyEncryptedSecret, (secret, older) => {
       const entry = JSON.parse(JSON.stringify(createEntry(secret, [older])));
       expect([parseEntry(entry), parseHistory(entry)]).toEqual([secret, [secret, { ...older, mac: null }]]);
     }),
@@ -102,14 +102,14 @@ describe("an entry that is changed in place", () => {
   }
 
   it("gets the envelope of this version alone, and a mac only with the current one", () => {
-    const resealed = replaceEnvelope(replaceEnvelope(entry, again(1), nonceOf(1)), again(3), nonceOf(3));
-    const keyIds = parseHistory(resealed)?.map(({ envelope, mac }) => [envelope.keyId, mac]);
+    const reencrypted = replaceEnvelope(replaceEnvelope(entry, again(1), nonceOf(1)), again(3), nonceOf(3));
+    const keyIds = parseHistory(reencrypted)?.map(({ envelope, mac }) => [envelope.keyId, mac]);
     expect(keyIds).toEqual([
       ["12345678", "new"],
       ["0badcafe", null],
       ["12345678", null],
     ]);
-    expect(resealed).toMatchObject({ colour: "red", revision: 3 });
+    expect(reencrypted).toMatchObject({ colour: "red", revision: 3 });
   });
 
   it("stays the same where the version has another nonce, another revision, or is gone", () => {
@@ -137,9 +137,9 @@ describe("an entry that is changed in place", () => {
 
   it("names the data keys of all its versions, the damaged ones too", () => {
     const other = { version: 0, envelope: { keyId: "12345678" } };
-    expect(isSealedWith(entry, "0badcafe")).toBe(true);
-    expect(isSealedWith(entry, "12345678")).toBe(false);
-    expect(isSealedWith({ ...entry, older: [null, other] }, "12345678")).toBe(true);
-    expect(isSealedWith({ older: null }, "12345678")).toBe(false);
+    expect(isEncryptedWith(entry, "0badcafe")).toBe(true);
+    expect(isEncryptedWith(entry, "12345678")).toBe(false);
+    expect(isEncryptedWith({ ...entry, older: [null, other] }, "12345678")).toBe(true);
+    expect(isEncryptedWith({ older: null }, "12345678")).toBe(false);
   });
 });

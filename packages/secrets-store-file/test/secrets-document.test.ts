@@ -68,7 +68,7 @@ it("whatever changes in one of fifty secrets is one hunk in a diff", async () =>
   for (const version of [5, 13]) {
     const sample = sampleSecret(name, { version });
     const secret = { ...sample, envelope: { ...sample.envelope, keyId: "12345678" }, mac: "another" };
-    expect(await hunksOf(async () => await store.reseal([{ secret, nonce: nonceOf(version) }], null))).toBe("1");
+    expect(await hunksOf(async () => await store.reencrypt([{ secret, nonce: nonceOf(version) }], null))).toBe("1");
   }
   const edited = sampleSecret(name, { version: 13, revision: 14, tags: ["another"] });
   const change = { versions: [edited], nonces: [nonceOf(13)], revision: 13 };

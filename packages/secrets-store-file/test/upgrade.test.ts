@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
-import { parseSecretName, type SealedSecret, type SecretStore } from "@autokestra/secrets-core";
+import { type EncryptedSecret, parseSecretName, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
@@ -25,10 +25,10 @@ import { VERSION_1_FILE, version1Store } from "./version-1.ts";
 const NOW = "2026-02-01T00:00:00.000Z";
 const before = readFileSync(VERSION_1_FILE);
 const { header: oldHeader, secrets: oldEntries } = JSON.parse(before.toString());
-const macOf = ({ metadata, envelope }: SealedSecret) =>
+const macOf = ({ metadata, envelope }: EncryptedSecret) =>
   `${metadata.name}:${Buffer.from(envelope.nonce).toString("hex")}`;
 
-async function historiesOf(store: SecretStore): Promise<readonly (readonly SealedSecret[])[]> {
+async function historiesOf(store: SecretStore): Promise<readonly (readonly EncryptedSecret[])[]> {
   return await Promise.all((await store.ids()).map(async (id) => await store.history(id)));
 }
 
@@ -82,7 +82,7 @@ describe("a store of version 1", () => {
     const attempts = [
       async () => await store.put([{ secret, expected: null }], oldHeader),
       async () => await store.rewrite({ versions: [secret], nonces: [nonce], revision: 1 }, oldHeader),
-      async () => await store.reseal([{ secret, nonce }], oldHeader),
+      async () => await store.reencrypt([{ secret, nonce }], oldHeader),
       async () => await store.writeHeader("new", oldHeader),
       async () => await store.writeAnchor({ name: "audit", counter: 1, text: "", mac: "" }, null),
       async () => await store.load([[secret]]),

@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SealedSecret } from "@autokestra/secrets-core";
+import type { EncryptedSecret } from "@autokestra/secrets-core";
 import type { Version1Content } from "@autokestra/secrets-core/testing";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -26,7 +26,7 @@ export function writeVersion1(path: string, { header, secrets }: Version1Content
   writeFileSync(path, JSON.stringify({ format: 1, header, secrets: entries }), { mode: 0o600 });
 }
 
-function formatVersion({ metadata, envelope }: SealedSecret) {
+function formatVersion({ metadata, envelope }: EncryptedSecret) {
   const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = metadata;
   const { format, keyId, nonce, tag, ciphertext } = envelope;
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");

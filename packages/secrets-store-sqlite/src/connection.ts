@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { createPrivateFile, preparePrivateFolder, sweepDrafts } from "@autokestra/private-files";
+import { createPrivateFile, preparePrivateFolder, sweepTemporaryFiles } from "@autokestra/private-files";
 import {
   type AutokestraError,
   quotePath,
@@ -69,7 +69,7 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
     createPrivateFile(path, emptyDatabase(library, createSchema));
   }
   try {
-    sweepDrafts(path);
+    sweepTemporaryFiles(path);
   } catch {
     // In a folder that can only be read; they are in nobody's way.
   }

@@ -2,9 +2,9 @@ import {
   type Anchor,
   type AutokestraError,
   compareSecrets,
+  type EncryptedSecret,
   type IdPage,
   passesFilter,
-  type SealedSecret,
   type SecretFilter,
   type SecretMetadata,
   type SecretName,
@@ -12,19 +12,19 @@ import {
   storeCorrupt,
 } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
-import { type MetadataRow, type SealedRow, type StateRow, toMetadata, toSealedSecret, toState } from "./rows.ts";
+import { type EncryptedRow, type MetadataRow, type StateRow, toEncryptedSecret, toMetadata, toState } from "./rows.ts";
 import { createListQuery, type Statements } from "./statements.ts";
 
 /** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
 export interface SecretReader {
   header(): string | null;
-  get(name: SecretName): SealedSecret | null;
+  get(name: SecretName): EncryptedSecret | null;
   /** The state of what `get` finds, whatever its other columns hold. */
   living(name: SecretName): StoredState | null;
-  find(id: string): SealedSecret | null;
+  find(id: string): EncryptedSecret | null;
   /** The row of what `find` finds, whatever its other columns hold. */
   row(id: string): StateRow | null;
-  history(id: string): readonly SealedSecret[];
+  history(id: string): readonly EncryptedSecret[];
   ids(page?: IdPage): readonly string[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
   anchor(name: string): Anchor | null;
@@ -69,16 +69,16 @@ export function createSecretReader(database: Database, statements: Statements, p
   return {
     header: () => statements.readHeader.get() ?? null,
     get(name) {
-      const row = byName<SealedRow>(statements.living, name);
-      return row === null ? null : toSealedSecret(row, path);
+      const row = byName<EncryptedRow>(statements.living, name);
+      return row === null ? null : toEncryptedSecret(row, path);
     },
     living(name) {
       const row = byName(statements.livingState, name);
       return row === null ? null : toState(row, path);
     },
     find(id) {
-      const row = byId<SealedRow>(statements.current, id);
-      return row === null ? null : toSealedSecret(row, path);
+      const row = byId<EncryptedRow>(statements.current, id);
+      return row === null ? null : toEncryptedSecret(row, path);
     },
     row: (id) => byId(statements.currentState, id),
     history: createHistory(database, statements, path),
@@ -91,7 +91,7 @@ export function createSecretReader(database: Database, statements: Statements, p
 }
 
 function createHistory(database: Database, statements: Statements, path: string): SecretReader["history"] {
-  const read = (id: string): readonly SealedSecret[] => {
+  const read = (id: string): readonly EncryptedSecret[] => {
     const rows = statements.versions.all(id);
     const [newest] = rows;
     if (newest === undefined && statements.hasCurrent.get(id) === undefined) return [];
@@ -99,8 +99,8 @@ function createHistory(database: Database, statements: Statements, path: string)
       ([, , isCurrent, , , , found], index) => found === id && isCurrent === (index === 0 ? 1 : 0),
     );
     if (newest === undefined || !isWhole) throw damagedIndex(path);
-    const current = toSealedSecret(newest, path);
-    return rows.map((row) => (row === newest ? current : toSealedSecret(row, path, current.metadata)));
+    const current = toEncryptedSecret(newest, path);
+    return rows.map((row) => (row === newest ? current : toEncryptedSecret(row, path, current.metadata)));
   };
   return (id) => database.transaction(() => read(id));
 }

@@ -1,10 +1,10 @@
 import {
+  type EncryptedSecret,
   fieldNames,
   isMetadata,
   METADATA_FIELDS,
   type MetadataField,
   type MetadataFields,
-  type SealedSecret,
   type SecretMetadata,
   type StoredState,
   secretCorrupt,
@@ -40,7 +40,7 @@ export type StateRow = readonly [
 export type MetadataRow = StateRow;
 
 /** One whole version as SQLite keeps it. */
-export type SealedRow = StateRow;
+export type EncryptedRow = StateRow;
 
 /** The columns of its envelope, and of the mac of the whole secret: the last ones of a row. */
 const ENVELOPE = [
@@ -68,7 +68,7 @@ const NAMESPACE = "";
 export interface RowFormat<Metadata> {
   /** The columns of a {@link MetadataRow}. */
   readonly metadataColumns: readonly string[];
-  /** The columns of a {@link SealedRow}. */
+  /** The columns of a {@link EncryptedRow}. */
   readonly columns: readonly string[];
   /** The same with their definitions, for CREATE TABLE. */
   readonly definitions: readonly string[];
@@ -143,17 +143,17 @@ export const ROWS: RowFormat<SecretMetadata> = createRowFormat<SecretMetadata>(M
 export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.length);
 
 /** The row of the current version of a secret, or of an older one. */
-export function toSealedRow({ metadata, envelope, mac }: SealedSecret, isCurrent: boolean): SealedRow {
+export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): EncryptedRow {
   const { format, keyId, nonce, tag, ciphertext } = envelope;
   const sealed: EnvelopeValues = [isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
-  return [...ROWS.toValues(metadata, isCurrent), ...sealed] as unknown as SealedRow;
+  return [...ROWS.toValues(metadata, isCurrent), ...sealed] as unknown as EncryptedRow;
 }
 
 /**
  * @param current the metadata of the current version where this is an older one
  * @throws AutokestraError `STORE_CORRUPT`, naming the secret
  */
-export function toSealedSecret(row: SealedRow, path: string, current?: SecretMetadata): SealedSecret {
+export function toEncryptedSecret(row: EncryptedRow, path: string, current?: SecretMetadata): EncryptedSecret {
   const values = row.slice(ROWS.metadataColumns.length) as unknown as EnvelopeValues;
   const [mac, format, keyId, nonce, tag, ciphertext] = values;
   if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, row[1]);
@@ -168,7 +168,7 @@ export function toState(row: StateRow, path: string): StoredState {
   return { id, version, revision };
 }
 
-/** See {@link toSealedSecret}. */
+/** See {@link toEncryptedSecret}. */
 export function toMetadata(row: MetadataRow, path: string, current?: SecretMetadata): SecretMetadata {
   const [namespace, name] = row;
   const metadata = ROWS.toMetadata(row, current);

@@ -1,9 +1,9 @@
 import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
-import { ROWS, type SealedRow, STATE_COLUMNS, type StateRow } from "./rows.ts";
+import { type EncryptedRow, ROWS, STATE_COLUMNS, type StateRow } from "./rows.ts";
 
 /** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
-interface ResealRow {
+interface ReencryptedRow {
   readonly id: string;
   readonly version: number;
   readonly revision: number;
@@ -41,15 +41,15 @@ export interface Statements {
   /** Which of these data keys, a JSON array, any version names. Looks at every version. */
   readonly usedKeys: Statement<[string], string>;
   /** The current version of the secret of a name that is not deleted. */
-  readonly living: Statement<[string], SealedRow>;
+  readonly living: Statement<[string], EncryptedRow>;
   readonly livingState: Statement<[string], StateRow>;
   /** 1 where the index of names that lists go by has such a secret. */
   readonly hasLiving: Statement<[string], number>;
   /** The current version of the secret with an id. */
-  readonly current: Statement<[string], SealedRow>;
+  readonly current: Statement<[string], EncryptedRow>;
   readonly currentState: Statement<[string], StateRow>;
   /** All versions of the secret with an id, the newest first. */
-  readonly versions: Statement<[string], SealedRow>;
+  readonly versions: Statement<[string], EncryptedRow>;
   /** 1 where the index of current versions has the id. */
   readonly hasCurrent: Statement<[string], number>;
   /** 1 where the index of all versions has the id. */
@@ -60,14 +60,14 @@ export interface Statements {
   readonly idsOfName: Statement<[string, string, number], string>;
   /** Ids of what was deleted before a moment. */
   readonly deletedBefore: Statement<[string], string>;
-  readonly insert: Statement<[SealedRow]>;
+  readonly insert: Statement<[EncryptedRow]>;
   /** The current version is an older one from now on. */
   readonly retire: Statement<[string]>;
   /** An id, the same again, and how many versions may stay. */
   readonly trim: Statement<[string, string, number]>;
   /** An id and a version. */
   readonly remove: Statement<[string, number]>;
-  readonly reseal: Statement<[ResealRow]>;
+  readonly reencrypt: Statement<[ReencryptedRow]>;
   /** When it was deleted, then the id. */
   readonly setDeleted: Statement<[string, string]>;
   /** The mac of the current version, then the id. */
@@ -88,7 +88,7 @@ type Writes =
   | "retire"
   | "trim"
   | "remove"
-  | "reseal"
+  | "reencrypt"
   | "setDeleted"
   | "setMac"
   | "purge"
@@ -146,7 +146,7 @@ function prepareWrites(database: Database): Pick<Statements, Writes> {
       DELETE FROM secret_versions INDEXED BY versions_by_id WHERE id = ? AND is_current = 0
         AND version <= (SELECT version FROM secret_versions WHERE id = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`),
     remove: database.prepare("DELETE FROM secret_versions WHERE id = ? AND version = ?"),
-    reseal: database.prepare(`
+    reencrypt: database.prepare(`
       UPDATE secret_versions
       SET format = @format, key_id = @keyId, nonce = @nonce, tag = @tag, ciphertext = @ciphertext,
         mac = CASE is_current WHEN 1 THEN @mac END

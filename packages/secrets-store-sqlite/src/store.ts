@@ -53,7 +53,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     put: (writes, header, { keepVersions = KEPT_VERSIONS } = {}) =>
       write((writer) => writer.put(writes, header, keepVersions)),
     rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),
-    reseal: (secrets, header) => write((writer) => writer.reseal(secrets, header)),
+    reencrypt: (secrets, header) => write((writer) => writer.reencrypt(secrets, header)),
     delete: (id, deletedAt) => erase((writer) => writer.delete(id, deletedAt)),
     purge: (...ids) => erase((writer) => ids.filter((id) => writer.purge(id)).length > 0),
     purgeDeleted: (before) => erase((writer) => writer.purgeDeleted(before)),

@@ -1,5 +1,5 @@
 import { keepBackup } from "@autokestra/private-files";
-import { hasCode, layoutTooOld, type SealedSecret } from "@autokestra/secrets-core";
+import { type EncryptedSecret, hasCode, layoutTooOld } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
 import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
 import { createSecretReader, damagedIndex, type SecretReader } from "./reader.ts";
@@ -77,7 +77,7 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
 }
 
 /** Null for a secret that is damaged. */
-function findSound(reader: SecretReader, id: string): SealedSecret | null {
+function findSound(reader: SecretReader, id: string): EncryptedSecret | null {
   try {
     return reader.find(id);
   } catch (error) {
@@ -123,7 +123,7 @@ export function createVersion1Writer(database: Database, path: string): SecretWr
     writeHeader: refuse,
     put: refuse,
     rewrite: refuse,
-    reseal: refuse,
+    reencrypt: refuse,
     writeAnchor: refuse,
     load: refuse,
   };

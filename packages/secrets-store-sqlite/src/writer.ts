@@ -1,15 +1,15 @@
 import {
   type Anchor,
   checkAnchor,
+  checkEncryptedSecret,
   checkHeader,
   checkHistory,
   checkRewrite,
-  checkSealedSecret,
   checkWrites,
   dataKeyInUse,
-  isResealable,
-  type ResealedSecret,
-  type SealedSecret,
+  type EncryptedSecret,
+  isReencryptable,
+  type ReencryptedSecret,
   type SecretRewrite,
   type SecretWrite,
   type StoredSecrets,
@@ -17,7 +17,7 @@ import {
   type Timestamp,
 } from "@autokestra/secrets-core";
 import { damagedIndex, type SecretReader } from "./reader.ts";
-import { toSealedRow } from "./rows.ts";
+import { toRow } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 /**
@@ -25,16 +25,16 @@ import type { Statements } from "./statements.ts";
  * nothing as far as the transaction around it.
  */
 export interface SecretWriter {
-  upgrade(header: string, expected: string | null, authenticate: (secret: SealedSecret) => string): boolean;
+  upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): boolean;
   writeHeader(header: string, expected: string | null, unusedKeys: readonly string[]): boolean;
   put(writes: readonly SecretWrite[], header: string | null, keepVersions: number): void;
   rewrite(change: SecretRewrite, header: string | null): void;
-  reseal(secrets: readonly ResealedSecret[], header: string | null): void;
+  reencrypt(secrets: readonly ReencryptedSecret[], header: string | null): void;
   delete(id: string, deletedAt: Timestamp): boolean;
   purge(id: string): boolean;
   purgeDeleted(before: Timestamp): number;
   writeAnchor(anchor: Anchor, expected: number | null): boolean;
-  load(history: readonly SealedSecret[]): void;
+  load(history: readonly EncryptedSecret[]): void;
 }
 
 /** Today's statements and reader of one database. */
@@ -75,7 +75,7 @@ function createAdditions({
       for (const { secret, isNew } of checkWrites(writes, stored)) {
         const { id } = secret.metadata;
         if (!isNew) statements.retire.run(id);
-        statements.insert.run(toSealedRow(secret, true));
+        statements.insert.run(toRow(secret, true));
         if (!isNew) statements.trim.run(id, id, keepVersions);
       }
     },
@@ -94,19 +94,19 @@ function createAdditions({
       if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
       const living = deletedAt === null ? reader.living(name) : null;
       if (living !== null) throw secretExists(name, `with version ${living.version}`);
-      for (const secret of versions) statements.insert.run(toSealedRow(secret, secret === current));
+      for (const secret of versions) statements.insert.run(toRow(secret, secret === current));
     },
   };
 }
 
-function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, "rewrite" | "reseal"> {
-  function reseal({ secret, nonce }: ResealedSecret): void {
-    const { metadata, envelope, mac } = checkSealedSecret(secret);
+function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, "rewrite" | "reencrypt"> {
+  function reencrypt({ secret, nonce }: ReencryptedSecret): void {
+    const { metadata, envelope, mac } = checkEncryptedSecret(secret);
     const { id, version, revision } = metadata;
-    const { changes } = statements.reseal.run({ id, version, revision, mac, nonceBefore: nonce, ...envelope });
+    const { changes } = statements.reencrypt.run({ id, version, revision, mac, nonceBefore: nonce, ...envelope });
     if (changes === 1) return;
     const current = reader.find(id);
-    if (current !== null && isResealable(current, current, { secret, nonce })) throw damagedIndex(path);
+    if (current !== null && isReencryptable(current, current, { secret, nonce })) throw damagedIndex(path);
   }
 
   return {
@@ -117,11 +117,11 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
       for (const { metadata } of versions) {
         if (statements.remove.run(metadata.id, metadata.version).changes !== 1) throw damagedIndex(path);
       }
-      for (const [index, secret] of versions.entries()) statements.insert.run(toSealedRow(secret, index === 0));
+      for (const [index, secret] of versions.entries()) statements.insert.run(toRow(secret, index === 0));
     },
-    reseal(secrets, header) {
+    reencrypt(secrets, header) {
       checkHeader(reader.header(), header);
-      for (const secret of secrets) reseal(secret);
+      for (const secret of secrets) reencrypt(secret);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseSecretName, type SealedSecret } from "@autokestra/secrets-core";
+import { type EncryptedSecret, parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import type { Database } from "@autokestra/sqlite";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 import { insertVersion1, makeVersion1 } from "./version-1-database.ts";
 
 const DELETED = "2026-02-01T00:00:00.000Z";
-const mac = ({ metadata }: SealedSecret) => `mac of ${metadata.id}`;
+const mac = ({ metadata }: EncryptedSecret) => `mac of ${metadata.id}`;
 const secrets = [
   sampleSecret("A"),
   sampleSecret("A", { version: 2 }),

@@ -1,4 +1,4 @@
-import type { SealedSecret } from "@autokestra/secrets-core";
+import type { EncryptedSecret } from "@autokestra/secrets-core";
 import { openSqliteStore } from "../src/index.ts";
 
 /**
@@ -11,7 +11,7 @@ const store = await openSqliteStore(path, { busyTimeoutMs: 20_000 });
 await store.list();
 let calls = 0;
 
-function authenticate({ metadata }: SealedSecret): string {
+function authenticate({ metadata }: EncryptedSecret): string {
   calls += 1;
   if (calls === Number(killedAt)) process.kill(process.pid, "SIGKILL");
   return `mac of ${metadata.id}`;

@@ -1,4 +1,4 @@
-import type { SealedSecret } from "@autokestra/secrets-core";
+import type { EncryptedSecret } from "@autokestra/secrets-core";
 import type { Version1Content } from "@autokestra/secrets-core/testing";
 import type { Database } from "@autokestra/sqlite";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
@@ -49,7 +49,7 @@ export function makeVersion1(path: string, { header, secrets }: Version1Content)
 }
 
 /** Puts the next version of a secret as a process of version 1 does. */
-export function insertVersion1(database: Database, { metadata, envelope }: SealedSecret): void {
+export function insertVersion1(database: Database, { metadata, envelope }: EncryptedSecret): void {
   const retire = "UPDATE secrets SET is_current = 0, deleted_at = NULL WHERE name = ? AND is_current = 1";
   const insert = `
     INSERT INTO secrets VALUES (@id, @name, @type, @description, @tags, @version, 1, @createdAt, @updatedAt, @expiresAt,

@@ -3,14 +3,14 @@ import { dirname, resolve } from "node:path";
 import { systemReason, withOpenFile } from "@autokestra/private-files";
 import { AutokestraError, errorCode, hasCode, quotePath, type SecretStoreFile } from "@autokestra/secrets-core";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
-import { type Backend, openStoreFile } from "./drivers.ts";
+import { type Driver, openStoreFile } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { keyOptions, type SecretsOptions } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
 
 export interface BackupReport {
   readonly file: string;
-  readonly backend: Backend;
+  readonly backend: Driver;
 }
 
 /**
@@ -84,7 +84,7 @@ export function readBackup(path: string): Buffer {
 }
 
 /** Which kind of store the bytes are of. */
-export function kindOf(content: Buffer): Backend {
+export function kindOf(content: Buffer): Driver {
   return content.subarray(0, 16).toString("latin1") === "SQLite format 3\0" ? "sqlite" : "file";
 }
 
@@ -93,7 +93,7 @@ export function kindOf(content: Buffer): Backend {
  *
  * @param source where the backup itself is, for messages
  */
-export async function openBackup(kind: Backend, path: string, source: string): Promise<SecretStoreFile> {
+export async function openBackup(kind: Driver, path: string, source: string): Promise<SecretStoreFile> {
   try {
     return await openStoreFile(kind, path, false);
   } catch (error) {

@@ -1,13 +1,13 @@
 import {
   AutokestraError,
+  type EncryptedSecret,
   hasCode,
-  type ResealedSecret,
-  type SealedSecret,
+  type ReencryptedSecret,
   type SecretEncryption,
   toCurrentPayload,
-  type UnsealedSecret,
+  type UnencryptedSecret,
 } from "@autokestra/secrets-core";
-import type { StoreKeys } from "@autokestra/secrets-crypto";
+import type { KeyManager } from "@autokestra/secrets-crypto";
 import { countSecrets, idPages, type KeyedStore } from "./records.ts";
 
 /** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
@@ -28,14 +28,14 @@ export interface ReplaceDataKeyOptions {
  * @throws AutokestraError `HEADER_CHANGED` where another rotation has begun; `INTEGRITY_FAILED`, `STORE_*`
  */
 export async function replaceDataKey(
-  keyed: KeyedStore & { readonly keys: StoreKeys },
+  keyed: KeyedStore & { readonly keys: KeyManager },
   options: ReplaceDataKeyOptions,
 ): Promise<ReadonlyMap<string, number> | null> {
   const { keys } = keyed;
   if (options.signal?.aborted) return null;
   const { active } = await keys.addDataKey();
   for (;;) {
-    if (!(await resealAll(keyed, active.id, options))) return null;
+    if (!(await reencryptAll(keyed, active.id, options))) return null;
     const counts = await countByKey(keyed);
     if ([...counts.keys()].some((id) => id !== active.id)) continue;
     const { header } = await keys.current();
@@ -51,7 +51,7 @@ export async function replaceDataKey(
 }
 
 /** @returns false where the signal has ended it */
-async function resealAll(
+async function reencryptAll(
   keyed: KeyedStore,
   keyId: string,
   { onProgress, signal }: ReplaceDataKeyOptions,
@@ -62,7 +62,7 @@ async function resealAll(
     for (let at = 0; at < ids.length; at += BATCH) {
       if (signal?.aborted) return false;
       const batch = ids.slice(at, at + BATCH);
-      await resealBatch(keyed, batch, keyId);
+      await reencryptBatch(keyed, batch, keyId);
       done += batch.length;
       onProgress?.(done, total);
     }
@@ -70,19 +70,19 @@ async function resealAll(
   return true;
 }
 
-async function resealBatch(keyed: KeyedStore, ids: readonly string[], keyId: string): Promise<void> {
+async function reencryptBatch(keyed: KeyedStore, ids: readonly string[], keyId: string): Promise<void> {
   const { store, encryption } = keyed;
   for (;;) {
     const old = await readOld(keyed, ids, keyId);
     if (old.length === 0) return;
-    const { secrets, header } = await encryption.seal(old.map(({ unsealed }) => unsealed));
+    const { secrets, header } = await encryption.encrypt(old.map(({ unencrypted }) => unencrypted));
     if (secrets.some(({ envelope }) => envelope.keyId !== keyId)) throw overtaken();
-    const resealed = secrets.flatMap((secret, index): ResealedSecret[] => {
+    const reencrypted = secrets.flatMap((secret, index): ReencryptedSecret[] => {
       const nonce = old[index]?.nonce;
       return nonce === undefined ? [] : [{ secret, nonce }];
     });
     try {
-      await store.reseal(resealed, header);
+      await store.reencrypt(reencrypted, header);
       return;
     } catch (error) {
       if (!hasCode(error, "HEADER_CHANGED")) throw error;
@@ -93,7 +93,7 @@ async function resealBatch(keyed: KeyedStore, ids: readonly string[], keyId: str
 
 /** A version under an older data key, opened. */
 interface OldVersion {
-  readonly unsealed: UnsealedSecret;
+  readonly unencrypted: UnencryptedSecret;
   readonly nonce: Uint8Array;
 }
 
@@ -121,10 +121,10 @@ async function openOld({ store, encryption }: KeyedStore, id: string, keyId: str
   }
 }
 
-async function openVersion({ metadata, envelope }: SealedSecret, encryption: SecretEncryption): Promise<OldVersion> {
-  const plaintext = await encryption.open(metadata, envelope);
+async function openVersion({ metadata, envelope }: EncryptedSecret, encryption: SecretEncryption): Promise<OldVersion> {
+  const plaintext = await encryption.decrypt(metadata, envelope);
   const current = toCurrentPayload(metadata.name, envelope.format, plaintext);
-  return { unsealed: { metadata, plaintext: current }, nonce: envelope.nonce };
+  return { unencrypted: { metadata, plaintext: current }, nonce: envelope.nonce };
 }
 
 /** How many secrets have a version under each data key. */

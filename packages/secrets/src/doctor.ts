@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { AutokestraError, type ErrorCode, plural, quotePath } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
-import { isThere, otherBackend, readBackendRecord, STORE_FILES } from "./drivers.ts";
-import { type Installation, realOrSame } from "./manager.ts";
-import { countSecrets, type Examination, examineRecords, type OnExamined } from "./records.ts";
+import { isThere, otherDriver, readDriverRecord, STORE_FILES } from "./drivers.ts";
+import { realOrSame, type SecretsManager } from "./manager.ts";
+import { countSecrets, type Examination, type OnVerified, verifyRecords } from "./records.ts";
 
 const RESTORE = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
 
@@ -26,7 +26,7 @@ export interface Finding {
  *
  * @param onProgress told how many records were tried
  */
-export async function diagnose(installation: Installation, onProgress?: OnExamined): Promise<readonly Finding[]> {
+export async function diagnose(installation: SecretsManager, onProgress?: OnVerified): Promise<readonly Finding[]> {
   const { store, keys, encryption } = installation;
   const state = await attempt("store", async () => ({
     secrets: await countSecrets(store),
@@ -48,7 +48,7 @@ export async function diagnose(installation: Installation, onProgress?: OnExamin
   if ("status" in keyring) return [...findings, keyring];
   const examination = await attempt(
     "records",
-    async () => await examineRecords({ store, encryption }, keyring.value, onProgress),
+    async () => await verifyRecords({ store, encryption }, keyring.value, onProgress),
   );
   const records = "status" in examination ? [examination] : describeRecords(examination.value);
   const places = await describeKnownPlaces(installation, keyring.value);
@@ -88,13 +88,13 @@ function describeRecords({ secrets, versions, problems }: Examination): Finding[
   return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 
-function describePlace({ backend, folder }: Installation, secrets: number): Finding {
+function describePlace({ backend, folder }: SecretsManager, secrets: number): Finding {
   const place = backend === null ? `none yet in ${folder}` : `${backend} in ${folder}, ${plural(secrets, "secret")}`;
   return ok("store", place);
 }
 
 /** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
-async function describeSettings({ store, backend, folder }: Installation): Promise<Finding[]> {
+async function describeSettings({ store, backend, folder }: SecretsManager): Promise<Finding[]> {
   if (backend !== "sqlite") return describeStandIn(folder);
   const { OLDEST_SAFE_VERSION, isSafeVersion } = await import("@autokestra/sqlite");
   const facts = await (store as SqliteStore).facts();
@@ -113,7 +113,7 @@ async function describeSettings({ store, backend, folder }: Installation): Promi
 
 /** The file store was taken because SQLite could not be used then. */
 function describeStandIn(folder: string): Finding[] {
-  if (readBackendRecord(folder)?.standsIn !== true) return [];
+  if (readDriverRecord(folder)?.isFallback !== true) return [];
   const message = "SQLite could not be used when this store was made: the file store stands in for it";
   const hint =
     "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
@@ -124,7 +124,7 @@ function describeStandIn(folder: string): Finding[] {
 const CONFLICT_FILE = /^secrets.*(conflict|\(\d+\)| \d+\.(db|json)$)/i;
 
 /** Copies of the store that a synchronised folder has made: somebody else has written to another one. */
-function describeConflicts({ folder }: Installation): Finding[] {
+function describeConflicts({ folder }: SecretsManager): Finding[] {
   return namesIn(folder)
     .filter((name) => CONFLICT_FILE.test(name))
     .map((name) => {
@@ -142,7 +142,7 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** What the key folder remembers of this and other stores. */
-async function describeKnownPlaces({ folder, keyFolder }: Installation, { header }: Keyring): Promise<Finding[]> {
+async function describeKnownPlaces({ folder, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
   const known = openKnownStores(keyFolder);
   const own = realOrSame(folder);
   const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
@@ -159,9 +159,9 @@ async function describeKnownPlaces({ folder, keyFolder }: Installation, { header
 }
 
 /** A store that is not the one that counts: a migration was killed after its last moment. */
-function describeLeftOver({ backend, folder }: Installation): Finding[] {
-  if (backend === null || !isThere(folder, otherBackend(backend))) return [];
-  const message = `${join(folder, STORE_FILES[otherBackend(backend)])} is not in use: a migration has left it`;
+function describeLeftOver({ backend, folder }: SecretsManager): Finding[] {
+  if (backend === null || !isThere(folder, otherDriver(backend))) return [];
+  const message = `${join(folder, STORE_FILES[otherDriver(backend)])} is not in use: a migration has left it`;
   return [warning(message, "Move it away once the secrets were checked.")];
 }
 

@@ -11,13 +11,13 @@ import {
 } from "@autokestra/secrets-core";
 
 /** A kind of store that an installation can have. */
-export type Backend = "sqlite" | "file";
+export type Driver = "sqlite" | "file";
 
 /** The file of each, in the folder of the installation. */
-export const STORE_FILES: Readonly<Record<Backend, string>> = { sqlite: "secrets.db", file: "secrets.json" };
+export const STORE_FILES: Readonly<Record<Driver, string>> = { sqlite: "secrets.db", file: "secrets.json" };
 
 /** @throws AutokestraError `OPTION_INVALID` */
-export function parseBackend(text: string): Backend {
+export function parseDriver(text: string): Driver {
   if (text === "sqlite" || text === "file") return text;
   throw new AutokestraError("OPTION_INVALID", "There is no such storage backend", {
     hint: "Use auto, sqlite or file.",
@@ -25,7 +25,7 @@ export function parseBackend(text: string): Backend {
 }
 
 /** The one that is not this one. */
-export function otherBackend(backend: Backend): Backend {
+export function otherDriver(backend: Driver): Driver {
   return backend === "sqlite" ? "file" : "sqlite";
 }
 
@@ -35,7 +35,7 @@ export function otherBackend(backend: Backend): Backend {
  * @param create make it where there is none
  * @throws AutokestraError `STORE_*`
  */
-export async function openStoreFile(backend: Backend, path: string, create: boolean): Promise<SecretStoreFile> {
+export async function openStoreFile(backend: Driver, path: string, create: boolean): Promise<SecretStoreFile> {
   if (backend === "sqlite") {
     const { openSqliteStore } = await import("@autokestra/secrets-store-sqlite");
     return await openSqliteStore(path, { create });
@@ -49,20 +49,20 @@ export async function openStoreFile(backend: Backend, path: string, create: bool
  *
  * @throws AutokestraError `STORE_UNAVAILABLE`
  */
-export function storedBackend(folder: string): Backend | null {
-  return backendOf(folder, readBackendRecord(folder));
+export function storedDriver(folder: string): Driver | null {
+  return driverOf(folder, readDriverRecord(folder));
 }
 
 /** Whether a folder has a store or remembers one. What cannot be seen counts as one: it must not be passed over. */
 export function hasStore(folder: string): boolean {
   try {
-    return storedBackend(folder) !== null;
+    return storedDriver(folder) !== null;
   } catch {
     return true;
   }
 }
 
-function backendOf(folder: string, record: BackendRecord | null): Backend | null {
+function driverOf(folder: string, record: DriverRecord | null): Driver | null {
   if (record === null) return isThere(folder, "sqlite") ? "sqlite" : isThere(folder, "file") ? "file" : null;
   const { backend, next, kept } = record;
   // Once the old file has its other name, the new store counts.
@@ -76,9 +76,9 @@ function backendOf(folder: string, record: BackendRecord | null): Backend | null
  * @param asked the backend that a person wants, or `auto`
  * @throws AutokestraError `STORE_UNAVAILABLE`; `STORE_CORRUPT` where the store is gone
  */
-export function existingBackend(folder: string, asked: Backend | "auto"): Backend | null {
-  const record = readBackendRecord(folder);
-  const stored = backendOf(folder, record);
+export function existingDriver(folder: string, asked: Driver | "auto"): Driver | null {
+  const record = readDriverRecord(folder);
+  const stored = driverOf(folder, record);
   if (stored === null) return null;
   if (!isThere(folder, stored)) {
     const message = `The secrets in ${quotePath(folder)} are gone: there is no ${STORE_FILES[stored]}`;
@@ -87,14 +87,14 @@ export function existingBackend(folder: string, asked: Backend | "auto"): Backen
       details: { reason: "store not found" } satisfies ErrorDetails["STORE_CORRUPT"],
     });
   }
-  if (record !== null || !isThere(folder, otherBackend(stored))) return stored;
+  if (record !== null || !isThere(folder, otherDriver(stored))) return stored;
   if (asked !== "auto") return asked;
   const hint = "Say which one it is, or move the other one away.";
   throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint, { reason: "two stores" });
 }
 
 /** Whether the file of a store has its name. A WAL without its database is what is left of one. */
-export function isThere(folder: string, backend: Backend): boolean {
+export function isThere(folder: string, backend: Driver): boolean {
   const path = join(folder, STORE_FILES[backend]);
   return exists(path) || (backend === "sqlite" && exists(`${path}-wal`));
 }
@@ -113,28 +113,28 @@ function exists(path: string): boolean {
 }
 
 /** What a folder of secrets remembers of its store. */
-interface BackendRecord {
-  readonly backend: Backend;
+interface DriverRecord {
+  readonly backend: Driver;
   /** The file store was taken because SQLite could not be used. */
-  readonly standsIn: boolean;
+  readonly isFallback: boolean;
   /** The store that takes its place: whole already. */
-  readonly next: Backend | null;
+  readonly next: Driver | null;
   /** The name that the old store's file then has: only once there is one, the next store counts. */
   readonly kept: string | null;
 }
 
 /** The first line of a record; a second one is the name that is kept. */
-const FIRST_LINES: Readonly<Record<string, Omit<BackendRecord, "kept">>> = {
-  sqlite: { backend: "sqlite", standsIn: false, next: null },
-  file: { backend: "file", standsIn: false, next: null },
-  "file instead of sqlite": { backend: "file", standsIn: true, next: null },
-  "sqlite to file": { backend: "sqlite", standsIn: false, next: "file" },
-  "file to sqlite": { backend: "file", standsIn: false, next: "sqlite" },
+const FIRST_LINES: Readonly<Record<string, Omit<DriverRecord, "kept">>> = {
+  sqlite: { backend: "sqlite", isFallback: false, next: null },
+  file: { backend: "file", isFallback: false, next: null },
+  "file instead of sqlite": { backend: "file", isFallback: true, next: null },
+  "sqlite to file": { backend: "sqlite", isFallback: false, next: "file" },
+  "file to sqlite": { backend: "file", isFallback: false, next: "sqlite" },
 };
 
 /** The record of a store that stays. */
-export function recordOf(backend: Backend): BackendRecord {
-  return { backend, standsIn: false, next: null, kept: null };
+export function recordOf(backend: Driver): DriverRecord {
+  return { backend, isFallback: false, next: null, kept: null };
 }
 
 /** Beside the store, so that no second one is ever made. */
@@ -147,7 +147,7 @@ function recordPath(folder: string): string {
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where it cannot be read, or says what we do not know
  */
-export function readBackendRecord(folder: string): BackendRecord | null {
+export function readDriverRecord(folder: string): DriverRecord | null {
   const path = recordPath(folder);
   const refuse = (problem: string) => storeUnavailable(folder, `${path} ${problem}`);
   const text = readText(path, folder, refuse);
@@ -172,7 +172,7 @@ function readText(path: string, folder: string, refuse: (problem: string) => Err
 }
 
 /** Remembers the store of a folder that remembers none yet. What another process has written first counts. */
-export function rememberBackend(folder: string, record: BackendRecord): void {
+export function rememberDriver(folder: string, record: DriverRecord): void {
   createPrivateFile(recordPath(folder), format(record));
 }
 
@@ -181,15 +181,15 @@ export function rememberBackend(folder: string, record: BackendRecord): void {
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where somebody removes what is being written
  */
-export function writeBackendRecord(folder: string, record: BackendRecord): void {
+export function writeDriverRecord(folder: string, record: DriverRecord): void {
   if (replacePrivateFile(recordPath(folder), format(record), () => true)) return;
   throw storeUnavailable(folder, "another process has removed a draft of its record", "Try again.");
 }
 
-function format({ backend, standsIn, next, kept }: BackendRecord): string {
+function format({ backend, isFallback, next, kept }: DriverRecord): string {
   const [line = backend] =
     Object.entries(FIRST_LINES).find(
-      ([, known]) => known.backend === backend && known.standsIn === standsIn && known.next === next,
+      ([, known]) => known.backend === backend && known.isFallback === isFallback && known.next === next,
     ) ?? [];
   return kept === null ? `${line}\n` : `${line}\n${kept}\n`;
 }

@@ -10,16 +10,16 @@ import {
   type SecretStore,
 } from "@autokestra/secrets-core";
 import {
+  createKeyManager,
   createMasterKeyProvider,
   createSecretEncryption,
-  createStoreKeys,
+  type KeyManager,
   keyFilePath,
   keyFolderOf,
   type MasterKeyOptions,
   openKnownStores,
-  type StoreKeys,
 } from "@autokestra/secrets-crypto";
-import type { Backend } from "./drivers.ts";
+import type { Driver } from "./drivers.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
 export interface SecretsOptions extends StoreOptions {
@@ -34,16 +34,16 @@ export interface SecretsOptions extends StoreOptions {
 }
 
 /** The secrets of one place with everything under them: what rotating, importing and examining need. */
-export interface Installation {
+export interface SecretsManager {
   readonly store: SecretStore;
   /** The folder of the store. */
   readonly folder: string;
   /** The kind of the store; null where there is none yet. */
-  readonly backend: Backend | null;
+  readonly backend: Driver | null;
   /** Where keys are kept and looked for; null where there is no such folder. */
   readonly keyFolder: string | null;
   readonly provider: MasterKeyProvider;
-  readonly keys: StoreKeys;
+  readonly keys: KeyManager;
   readonly encryption: SecretEncryption;
   readonly secrets: SecretService;
 }
@@ -55,7 +55,7 @@ export interface Installation {
  * @throws AutokestraError `STORE_*`, `OPTION_INVALID` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
  * secrets folder
  */
-export async function openInstallation(options: SecretsOptions = {}): Promise<Installation> {
+export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
   const keepVersions = options.keepVersions ?? keptVersions(env);
   // Before anything else: the key leaves the environment.
@@ -64,7 +64,7 @@ export async function openInstallation(options: SecretsOptions = {}): Promise<In
   const keyFolder = keyFolderOf(keyOptions(options));
   const memory = openKnownStores(keyFolder).memoryOf(folder);
   const apart = apartFrom(provider, keyFilePath(keyOptions(options)), folder);
-  const keys = createStoreKeys(store, apart, { memory, onNotice: options.onNotice });
+  const keys = createKeyManager(store, apart, { memory, onNotice: options.onNotice });
   const encryption = createSecretEncryption(keys);
   const secrets = createSecretService({
     store,
@@ -145,8 +145,8 @@ export function realOrSame(path: string): string {
 /**
  * Opens the secrets of an installation. Close what you get.
  *
- * @throws as {@link openInstallation}
+ * @throws as {@link openSecretsManager}
  */
 export async function openSecrets(options: SecretsOptions = {}): Promise<SecretService> {
-  return (await openInstallation(options)).secrets;
+  return (await openSecretsManager(options)).secrets;
 }

@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { type Backend, parseBackend, STORE_FILES } from "./drivers.ts";
+import { type Driver, parseDriver, STORE_FILES } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
-import { openInstallation, type SecretsOptions } from "./manager.ts";
+import { openSecretsManager, type SecretsOptions } from "./manager.ts";
 import { type FoundStore, findStore, noStoreYet } from "./open-store.ts";
 import { copyStore, type StoreCount } from "./records.ts";
-import { replaceStore, withDraftFolder } from "./replace-store.ts";
+import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 
 export interface MigrationReport extends StoreCount {
-  readonly from: Backend;
-  readonly to: Backend;
+  readonly from: Driver;
+  readonly to: Driver;
   /** Where the old store is kept; null where it was of this kind already and nothing was done. */
   readonly kept: string | null;
 }
@@ -22,13 +22,13 @@ export interface MigrationReport extends StoreCount {
  * @throws AutokestraError `OPTION_INVALID`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
  */
 export async function migrateStore(options: SecretsOptions, to: string): Promise<MigrationReport> {
-  const next = parseBackend(to);
+  const next = parseDriver(to);
   const { folder, backend: current, store } = await findUpgraded(options, next);
   try {
     if (current === next) return { from: current, to: next, secrets: 0, versions: 0, kept: null };
     return await store.exclusively(
       async (isUnchanged) =>
-        await withDraftFolder(folder, async (draft) => {
+        await withTemporaryFolder(folder, async (draft) => {
           const path = join(draft, STORE_FILES[next]);
           const count = await copyStore(store, next, path);
           const kept = replaceStore({ folder, current, next, path, isUnchanged, keep: true });
@@ -41,14 +41,14 @@ export async function migrateStore(options: SecretsOptions, to: string): Promise
 }
 
 /** The store that is there, in today's layout if it is to be moved. */
-async function findUpgraded(options: SecretsOptions, next: Backend): Promise<FoundStore> {
+async function findUpgraded(options: SecretsOptions, next: Driver): Promise<FoundStore> {
   const found = await findStore(options, "any");
   if (found === null) throw noStoreYet(storeFolder(options));
   if (found.backend === next || (await found.store.layout()) === 2) return found;
   await found.store.close();
-  const { keys, secrets } = await openInstallation({ ...options, backend: found.backend, create: false });
+  const { keys, secrets } = await openSecretsManager({ ...options, backend: found.backend, create: false });
   try {
-    await keys.forSeal(0);
+    await keys.forEncrypt(0);
   } finally {
     await secrets.close();
   }

@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { createPrivateFile, makePrivateFolder, sweepDeadDrafts } from "@autokestra/private-files";
+import { createPrivateFile, makePrivateFolder, sweepDeadTemporaryFiles } from "@autokestra/private-files";
 import {
   type AutokestraError,
   createMemoryStore,
@@ -10,22 +10,22 @@ import {
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import {
-  type Backend,
-  existingBackend,
+  type Driver,
+  existingDriver,
   isThere,
   openStoreFile,
-  otherBackend,
-  parseBackend,
-  readBackendRecord,
+  otherDriver,
+  parseDriver,
+  readDriverRecord,
   recordOf,
-  rememberBackend,
+  rememberDriver,
   STORE_FILES,
-  storedBackend,
+  storedDriver,
   toStoreError,
-  writeBackendRecord,
+  writeDriverRecord,
 } from "./drivers.ts";
 import { type PlaceOptions, storeFolder } from "./folders.ts";
-import { withDraftFolder } from "./replace-store.ts";
+import { withTemporaryFolder } from "./replace-store.ts";
 
 export interface StoreOptions extends PlaceOptions {
   /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
@@ -44,16 +44,16 @@ export interface OpenedStore {
   /** The folder it is in. */
   readonly folder: string;
   /** Null where there is none yet. */
-  readonly backend: Backend | null;
+  readonly backend: Driver | null;
 }
 
 /** A store that is there. */
 export interface FoundStore {
   readonly folder: string;
-  readonly backend: Backend;
+  readonly backend: Driver;
   readonly store: SecretStoreFile;
   /** The file store was taken because SQLite cannot be used there. */
-  readonly standsIn?: boolean;
+  readonly isFallback?: boolean;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
     const store = create ? createDeferredStore(async () => (await makeStore(place)).store) : createMemoryStore();
     return { store, folder, backend: null };
   }
-  if (create) await furnish(found);
+  if (create) await completeFolder(found);
   return found;
 }
 
@@ -83,8 +83,8 @@ export async function openStore(options: StoreOptions = {}): Promise<OpenedStore
  */
 export async function findStore(options: StoreOptions, kind: "asked" | "any" = "asked"): Promise<FoundStore | null> {
   const folder = storeFolder(options);
-  const asked = askedBackend(options);
-  const backend = existingBackend(folder, asked);
+  const asked = requestedDriver(options);
+  const backend = existingDriver(folder, asked);
   if (backend === null) return null;
   if (kind === "asked" && asked !== "auto" && asked !== backend) {
     const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
@@ -94,15 +94,15 @@ export async function findStore(options: StoreOptions, kind: "asked" | "any" = "
     return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
   } catch (error) {
     // Moved into the other kind of store at this very moment.
-    if (storedBackend(folder) !== backend) return await findStore(options, kind);
+    if (storedDriver(folder) !== backend) return await findStore(options, kind);
     throw error;
   }
 }
 
 /** The backend that a person wants. @throws AutokestraError `OPTION_INVALID` */
-export function askedBackend({ env = process.env, backend }: StoreOptions): Backend | "auto" {
+export function requestedDriver({ env = process.env, backend }: StoreOptions): Driver | "auto" {
   const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
-  return asked === "auto" ? asked : parseBackend(asked);
+  return asked === "auto" ? asked : parseDriver(asked);
 }
 
 /**
@@ -112,28 +112,31 @@ export function askedBackend({ env = process.env, backend }: StoreOptions): Back
  */
 export async function makeStore(options: StoreOptions): Promise<FoundStore> {
   const folder = storeFolder(options);
-  const asked = askedBackend(options);
+  const asked = requestedDriver(options);
   const made = await makeFile(folder, asked, options);
-  await furnish(made);
-  if (made.standsIn !== true) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
+  await completeFolder(made);
+  if (made.isFallback !== true) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
   return made;
 }
 
-async function makeFile(folder: string, asked: Backend | "auto", { onNotice }: StoreOptions): Promise<FoundStore> {
-  const obstacle = asked === "auto" && !isThere(folder, "sqlite") ? await whyNoSqlite(folder) : null;
+async function makeFile(folder: string, asked: Driver | "auto", { onNotice }: StoreOptions): Promise<FoundStore> {
+  const obstacle = asked === "auto" && !isThere(folder, "sqlite") ? await sqliteUnsuitableReason(folder) : null;
   const backend = asked !== "auto" ? asked : obstacle === null ? "sqlite" : "file";
   const path = join(folder, STORE_FILES[backend]);
   const store = await openStoreFile(backend, path, true);
   if (obstacle !== null) onNotice?.(`${obstacle}: secrets are kept in ${path}`);
-  return { folder, backend, store, standsIn: obstacle !== null };
+  return { folder, backend, store, isFallback: obstacle !== null };
 }
 
 /** Why SQLite can keep no secrets in a folder, as a sentence; null where it can. */
-async function whyNoSqlite(folder: string): Promise<string | null> {
-  const { isSqliteMissing, whyNoDatabase } = await import("@autokestra/sqlite");
+async function sqliteUnsuitableReason(folder: string): Promise<string | null> {
+  const { isSqliteMissing, unsuitableReason } = await import("@autokestra/sqlite");
   try {
     makePrivateFolder(folder);
-    const reason = await withDraftFolder(folder, async (draft) => await whyNoDatabase(join(draft, STORE_FILES.sqlite)));
+    const reason = await withTemporaryFolder(
+      folder,
+      async (draft) => await unsuitableReason(join(draft, STORE_FILES.sqlite)),
+    );
     return reason === null ? null : `SQLite cannot be used on this file system, as ${reason}`;
   } catch (error) {
     if (isSqliteMissing(error)) return "SQLite cannot be loaded here";
@@ -147,18 +150,18 @@ async function whyNoSqlite(folder: string): Promise<string | null> {
  * @throws AutokestraError `STORE_UNAVAILABLE`, also where another process has made another kind of store at the same moment; the
  * store is closed then
  */
-async function furnish({ folder, backend, store, standsIn = false }: FoundStore): Promise<void> {
+async function completeFolder({ folder, backend, store, isFallback = false }: FoundStore): Promise<void> {
   try {
     if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
       createPrivateFile(join(folder, ".gitignore"), "*\n");
     }
-    sweepDeadDrafts(folder);
-    const record = readBackendRecord(folder);
-    if (record === null) rememberBackend(folder, { ...recordOf(backend), standsIn });
+    sweepDeadTemporaryFiles(folder);
+    const record = readDriverRecord(folder);
+    if (record === null) rememberDriver(folder, { ...recordOf(backend), isFallback });
     // A migration was killed after its last moment: nothing is left to do but to say so.
-    else if (record.next === backend) writeBackendRecord(folder, recordOf(backend));
-    if (existingBackend(folder, "auto") !== backend) {
-      throw storeUnavailable(folder, `another process has made a ${otherBackend(backend)} store here`, "Run it again.");
+    else if (record.next === backend) writeDriverRecord(folder, recordOf(backend));
+    if (existingDriver(folder, "auto") !== backend) {
+      throw storeUnavailable(folder, `another process has made a ${otherDriver(backend)} store here`, "Run it again.");
     }
   } catch (error) {
     await store.close();
@@ -202,7 +205,7 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
     list: (filter) => store.list(filter),
     put: (...args) => store.put(...args),
     rewrite: (...args) => store.rewrite(...args),
-    reseal: (...args) => store.reseal(...args),
+    reencrypt: (...args) => store.reencrypt(...args),
     delete: (...args) => store.delete(...args),
     purge: (...ids) => store.purge(...ids),
     purgeDeleted: (before) => store.purgeDeleted(before),

@@ -1,14 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import {
   AutokestraError,
+  type EncryptedSecret,
   hasCode,
-  type SealedSecret,
   type SecretEncryption,
   type SecretStore,
   type SecretStoreFile,
 } from "@autokestra/secrets-core";
 import type { Keyring } from "@autokestra/secrets-crypto";
-import { type Backend, openStoreFile } from "./drivers.ts";
+import { type Driver, openStoreFile } from "./drivers.ts";
 
 /** What there is in a store. */
 export interface StoreCount {
@@ -24,13 +24,13 @@ export interface StoreCount {
  * @param from in layout 2
  * @param path where the new store is made; afterwards all of it is in this one file
  */
-export async function copyStore(from: SecretStoreFile, backend: Backend, path: string): Promise<StoreCount> {
+export async function copyStore(from: SecretStoreFile, backend: Driver, path: string): Promise<StoreCount> {
   const to = await openStoreFile(backend, path, true);
   try {
     await copyHeader(from, to);
     const count = { secrets: 0, versions: 0 };
     for await (const ids of idPages(from)) {
-      const histories: (readonly SealedSecret[])[] = [];
+      const histories: (readonly EncryptedSecret[])[] = [];
       for (const id of ids) histories.push((await from.history(id)).toReversed());
       await load(to, histories);
       count.secrets += histories.length;
@@ -44,7 +44,7 @@ export async function copyStore(from: SecretStoreFile, backend: Backend, path: s
 }
 
 /** What no store takes is in none that only autokestra has written to. @throws AutokestraError `STORE_CORRUPT` */
-async function load(to: SecretStoreFile, histories: readonly (readonly SealedSecret[])[]): Promise<void> {
+async function load(to: SecretStoreFile, histories: readonly (readonly EncryptedSecret[])[]): Promise<void> {
   try {
     await to.load(histories);
   } catch (error) {
@@ -99,7 +99,7 @@ export interface Examination extends StoreCount {
 }
 
 /** Told how many secrets were tried, of how many. */
-export type OnExamined = (done: number, total: number) => void;
+export type OnVerified = (done: number, total: number) => void;
 
 /** A store and what opens it. */
 export interface KeyedStore {
@@ -111,22 +111,22 @@ export interface KeyedStore {
  * Opens every version of every secret, including deleted ones, and checks the metadata of each. What is broken becomes a
  * sentence, and hides nothing else. Here, and only here, a missing key and a changed record are told apart.
  */
-export async function examineRecords(
+export async function verifyRecords(
   { store, encryption }: KeyedStore,
   keyring: Keyring,
-  onExamined: OnExamined = () => undefined,
+  onVerified: OnVerified = () => undefined,
 ): Promise<Examination> {
   const total = await countSecrets(store);
   const problems: string[] = [];
   const count = { secrets: 0, versions: 0 };
 
   /** Null where it opens. */
-  async function problemOf({ metadata, envelope }: SealedSecret): Promise<string | null> {
+  async function problemOf({ metadata, envelope }: EncryptedSecret): Promise<string | null> {
     const what = `'${metadata.name}', version ${metadata.version},`;
     if (keyring.find(envelope.keyId) === null) {
       return `${what} is sealed under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
     }
-    const opens = await succeeds(async () => await encryption.open(metadata, envelope));
+    const opens = await succeeds(async () => await encryption.decrypt(metadata, envelope));
     return opens ? null : `${what} was changed since it was sealed`;
   }
 
@@ -154,7 +154,7 @@ export async function examineRecords(
     for (const id of ids) {
       await examine(id);
       count.secrets += 1;
-      onExamined(count.secrets, total);
+      onVerified(count.secrets, total);
     }
   }
   return { ...count, problems: problems.toSorted() };

@@ -1,15 +1,15 @@
 import { closeSync, linkSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { draftPath, makePrivateFolder, moveFile, sweepDeadDrafts } from "@autokestra/private-files";
+import { makePrivateFolder, moveFile, sweepDeadTemporaryFiles, temporaryPath } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
 import {
-  type Backend,
-  readBackendRecord,
+  type Driver,
+  readDriverRecord,
   recordOf,
-  rememberBackend,
+  rememberDriver,
   STORE_FILES,
   toStoreError,
-  writeBackendRecord,
+  writeDriverRecord,
 } from "./drivers.ts";
 
 /** What SQLite leaves beside a database: of another one, they would be read as changes to the new one. */
@@ -19,8 +19,8 @@ const COMPANIONS = ["-wal", "-shm", "-journal"];
 interface Replacement {
   readonly folder: string;
   /** The backend of the store that is there, be it damaged or gone. */
-  readonly current: Backend;
-  readonly next: Backend;
+  readonly current: Driver;
+  readonly next: Driver;
   /** The file of the new store, whole: it is moved. */
   readonly path: string;
   /** The last look at the store that is there: false where somebody has written to it. */
@@ -47,7 +47,7 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
     throw storeUnavailable(folder, "another process has written to it meanwhile", "Nothing was changed. Try again.");
   }
 
-  if (readBackendRecord(folder) === null) rememberBackend(folder, recordOf(current));
+  if (readDriverRecord(folder) === null) rememberDriver(folder, recordOf(current));
   // Beside a damaged database or none; one that is whole has none of these, or empty ones.
   for (const companion of next === "sqlite" ? COMPANIONS : []) {
     ifThere(() => keepCompanion(`${place}${companion}`, `${keptPath}${companion}`));
@@ -56,12 +56,12 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
     checkUnchanged();
     const isKept = keep && ifThere(() => linkSync(old, keptPath));
     moveFile(path, place);
-    writeBackendRecord(folder, recordOf(next));
+    writeDriverRecord(folder, recordOf(next));
     return isKept ? keptPath : null;
   }
   moveFile(path, place);
   try {
-    writeBackendRecord(folder, { ...recordOf(current), next, kept });
+    writeDriverRecord(folder, { ...recordOf(current), next, kept });
     checkUnchanged();
   } catch (error) {
     rmSync(place, { force: true });
@@ -69,7 +69,7 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
   }
   // This is the moment: from here on the new store counts, also for who finds the record as it is now.
   const isKept = ifThere(() => moveFile(old, keptPath));
-  writeBackendRecord(folder, recordOf(next));
+  writeDriverRecord(folder, recordOf(next));
   return isKept ? keptPath : null;
 }
 
@@ -108,10 +108,10 @@ function ifThere(work: () => void): boolean {
  *
  * @throws what `work` throws; AutokestraError `STORE_UNAVAILABLE` for an error of the file system
  */
-export async function withDraftFolder<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
-  const draft = draftPath(join(folder, "store"));
+export async function withTemporaryFolder<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
+  const draft = temporaryPath(join(folder, "store"));
   try {
-    sweepDeadDrafts(folder);
+    sweepDeadTemporaryFiles(folder);
     makePrivateFolder(draft);
     return await work(draft);
   } catch (error) {

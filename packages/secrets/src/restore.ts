@@ -2,39 +2,39 @@ import { join, resolve } from "node:path";
 import { createPrivateFile, makePrivateFolder } from "@autokestra/private-files";
 import {
   AutokestraError,
+  type EncryptedSecret,
   hasCode,
-  type SealedSecret,
   type SecretStoreFile,
   toCurrentPayload,
 } from "@autokestra/secrets-core";
 import {
+  createKeyManager,
   createSecretEncryption,
-  createStoreKeys,
+  type KeyManager,
   type Keyring,
   keyFilePath,
   keyFolderOf,
   openKnownStores,
-  type StoreKeys,
 } from "@autokestra/secrets-crypto";
 import { BACKUP_HINT, backupUnusable, kindOf, openBackup, readBackup, refusal } from "./back-up.ts";
-import { type Backend, openStoreFile, STORE_FILES, storedBackend } from "./drivers.ts";
+import { type Driver, openStoreFile, STORE_FILES, storedDriver } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
-import { createProvider, keepApart, keyOptions, openInstallation, type SecretsOptions } from "./manager.ts";
-import { askedBackend, type FoundStore, findStore, makeStore } from "./open-store.ts";
+import { createProvider, keepApart, keyOptions, openSecretsManager, type SecretsOptions } from "./manager.ts";
+import { type FoundStore, findStore, makeStore, requestedDriver } from "./open-store.ts";
 import {
   copyHeader,
   copyStore,
-  examineRecords,
   idPages,
   isEmptyStore,
   type KeyedStore,
-  type OnExamined,
+  type OnVerified,
   type StoreCount,
+  verifyRecords,
 } from "./records.ts";
-import { replaceStore, withDraftFolder } from "./replace-store.ts";
+import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 
 export interface RestoreReport extends StoreCount {
-  readonly backend: Backend;
+  readonly backend: Driver;
   /** Where the store that was there is kept; null where there was none. */
   readonly kept: string | null;
   /** Also the keys are those of the backup now, as there was no store that opens. */
@@ -44,7 +44,7 @@ export interface RestoreReport extends StoreCount {
 /** A store that is one file, and the keys that open it. */
 interface OpenedFile extends KeyedStore {
   readonly store: SecretStoreFile;
-  readonly keys: StoreKeys;
+  readonly keys: KeyManager;
 }
 
 /** What a restoration builds in place of the store that is there. */
@@ -60,29 +60,29 @@ interface Rebuilt extends StoreCount {
  * process may have it open, which is made sure of where it is not damaged.
  *
  * @param file what `backUpStore` has written, of either kind
- * @param onExamined told how many secrets of the backup were tried
+ * @param onVerified told how many secrets of the backup were tried
  * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open; `STORE_UNAVAILABLE`; nothing
  * is changed then
  */
 export async function restoreBackup(
   options: SecretsOptions,
   file: string,
-  onExamined?: OnExamined,
+  onVerified?: OnVerified,
 ): Promise<RestoreReport> {
   const folder = storeFolder(options);
   const source = resolve(file);
   const content = readBackup(source);
   const keyFile = keyFilePath(keyOptions(options));
   if (keyFile !== null) keepApart(keyFile, folder);
-  const asked = askedBackend(options);
-  const backend = storedBackend(folder) ?? (asked === "auto" ? kindOf(content) : asked);
+  const asked = requestedDriver(options);
+  const backend = storedDriver(folder) ?? (asked === "auto" ? kindOf(content) : asked);
   makePrivateFolder(folder);
-  return await withDraftFolder(folder, async (draft) => {
+  return await withTemporaryFolder(folder, async (draft) => {
     const copy = join(draft, "backup");
     createPrivateFile(copy, content);
     const backup = await openForRestore(options, await openBackup(kindOf(content), copy, source));
     try {
-      await examineBackup(source, backup, onExamined);
+      await verifyBackup(source, backup, onVerified);
       const rebuilt = await putInPlace(options, backup, { backend, path: join(draft, STORE_FILES[backend]) });
       return { backend, ...rebuilt };
     } catch (error) {
@@ -101,7 +101,7 @@ export async function restoreBackup(
  */
 async function openForRestore(options: SecretsOptions, store: SecretStoreFile): Promise<OpenedFile> {
   const open = async (from: SecretsOptions): Promise<OpenedFile> => {
-    const keys = createStoreKeys(store, createProvider(from));
+    const keys = createKeyManager(store, createProvider(from));
     if (!(await isEmptyStore(store))) await keys.current();
     return { store, keys, encryption: createSecretEncryption(keys) };
   };
@@ -124,10 +124,10 @@ async function openForRestore(options: SecretsOptions, store: SecretStoreFile): 
 /** Brings the store that is there to today's layout. */
 async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "broken"> {
   try {
-    const { store, keys, secrets } = await openInstallation({ ...options, create: false });
+    const { store, keys, secrets } = await openSecretsManager({ ...options, create: false });
     try {
       if (await isEmptyStore(store)) return "new";
-      await keys.forSeal(0);
+      await keys.forEncrypt(0);
       return "opens";
     } finally {
       await secrets.close();
@@ -138,16 +138,16 @@ async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "br
   }
 }
 
-async function examineBackup(source: string, backup: OpenedFile, onExamined: OnExamined | undefined): Promise<void> {
+async function verifyBackup(source: string, backup: OpenedFile, onVerified: OnVerified | undefined): Promise<void> {
   if (await isEmptyStore(backup.store)) return;
-  const { problems } = await examineRecords(backup, await backup.keys.current(), onExamined);
+  const { problems } = await verifyRecords(backup, await backup.keys.current(), onVerified);
   const [first] = problems;
   if (first === undefined) return;
   throw new AutokestraError("INTEGRITY_FAILED", `${refusal(source)}: ${first}`, { hint: BACKUP_HINT });
 }
 
 interface Target {
-  readonly backend: Backend;
+  readonly backend: Driver;
   /** Where the new store is built. */
   readonly path: string;
 }
@@ -182,7 +182,7 @@ async function putInPlace(
     return await store.exclusively(async (isUnchanged) => {
       const isNew = (await store.readHeader()) === null;
       const tookKeys = isNew || state === "broken";
-      const rebuilt = tookKeys ? await copyBackup(backup, target) : await sealAnew(options, backup, store, target);
+      const rebuilt = tookKeys ? await copyBackup(backup, target) : await reencrypt(options, backup, store, target);
       if (tookKeys) await memory.forget();
       const kept = replaceStore({ ...replacement, isUnchanged, keep: !(await isEmptyStore(store)) });
       return await finish(rebuilt, kept, tookKeys);
@@ -193,7 +193,7 @@ async function putInPlace(
 }
 
 /** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or gone. */
-async function takeStore(options: SecretsOptions, backend: Backend): Promise<FoundStore | null> {
+async function takeStore(options: SecretsOptions, backend: Driver): Promise<FoundStore | null> {
   try {
     return (await findStore(options, "any")) ?? (await makeStore({ ...options, backend }));
   } catch (error) {
@@ -206,27 +206,27 @@ async function takeStore(options: SecretsOptions, backend: Backend): Promise<Fou
 async function copyBackup({ store, keys }: OpenedFile, { backend, path }: Target): Promise<Rebuilt> {
   const isEmpty = await isEmptyStore(store);
   // The copy of the backup that is upgraded here is nobody else's.
-  const keyring = isEmpty ? null : await keys.forSeal(0);
+  const keyring = isEmpty ? null : await keys.forEncrypt(0);
   return { ...(await copyStore(store, backend, path)), keyring };
 }
 
 /** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
-async function sealAnew(
+async function reencrypt(
   options: SecretsOptions,
   backup: OpenedFile,
   current: SecretStoreFile,
   { backend, path }: Target,
 ): Promise<Rebuilt> {
   const store = await openStoreFile(backend, path, true);
-  const keys = createStoreKeys(store, createProvider(options));
+  const keys = createKeyManager(store, createProvider(options));
   const encryption = createSecretEncryption(keys);
   const count = { secrets: 0, versions: 0 };
   try {
     await copyHeader(current, store);
     for await (const ids of idPages(backup.store)) {
-      const histories: (readonly SealedSecret[])[] = [];
+      const histories: (readonly EncryptedSecret[])[] = [];
       for (const id of ids) {
-        const { secrets } = await encryption.seal(await unsealAll(id, backup, { store: current, encryption }));
+        const { secrets } = await encryption.encrypt(await decryptAll(id, backup, { store: current, encryption }));
         histories.push(secrets);
         count.versions += secrets.length;
       }
@@ -243,13 +243,13 @@ async function sealAnew(
 }
 
 /** All versions of a secret of the backup, the oldest first, as a change of what is there. */
-async function unsealAll(id: string, { store, encryption }: OpenedFile, current: KeyedStore) {
+async function decryptAll(id: string, { store, encryption }: OpenedFile, current: KeyedStore) {
   const versions = (await store.history(id)).toReversed();
   const revision = await revisionOf(id, current);
   return await Promise.all(
     versions.map(async ({ metadata, envelope }) => ({
       metadata: { ...metadata, revision: Math.max(revision, metadata.revision) + 1 },
-      plaintext: toCurrentPayload(metadata.name, envelope.format, await encryption.open(metadata, envelope)),
+      plaintext: toCurrentPayload(metadata.name, envelope.format, await encryption.decrypt(metadata, envelope)),
     })),
   );
 }

@@ -16,11 +16,11 @@ import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
 import { storeFolder } from "./folders.ts";
 import {
   createProvider,
-  type Installation,
   keepApart,
   keyOptions,
-  openInstallation,
+  openSecretsManager,
   realOrSame,
+  type SecretsManager,
   type SecretsOptions,
 } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
@@ -67,7 +67,7 @@ export async function rotateKeys(options: SecretsOptions, rotation: RotateOption
 
 /** A store to rotate. */
 interface OpenedForRotation {
-  readonly installation: Installation;
+  readonly installation: SecretsManager;
   /** Only the new key file opens it: a rotation to it was ended after it had changed the store. */
   readonly isResumed: boolean;
 }
@@ -132,8 +132,8 @@ async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKe
   return (await findReplacedKey(options, opened, newKeyFile)) !== null;
 }
 
-async function openExisting(options: SecretsOptions): Promise<Installation> {
-  const installation = await openInstallation({ ...options, create: false });
+async function openExisting(options: SecretsOptions): Promise<SecretsManager> {
+  const installation = await openSecretsManager({ ...options, create: false });
   if (installation.backend !== null) return installation;
   await installation.secrets.close();
   throw noStoreYet(storeFolder(options));
@@ -142,7 +142,7 @@ async function openExisting(options: SecretsOptions): Promise<Installation> {
 /** Puts a new key in place of the one in the key file. */
 async function replaceKeyFile(
   options: SecretsOptions,
-  { keys, provider, folder, keyFolder }: Installation,
+  { keys, provider, folder, keyFolder }: SecretsManager,
   { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
   const { source, fingerprint } = await keys.current();
@@ -215,7 +215,7 @@ async function findReplacedKey(
   return named === null || isOutdated || known.left.includes(named) ? (named ?? last) : null;
 }
 
-function memoryOf({ keyFolder, folder }: Installation): StoreMemory {
+function memoryOf({ keyFolder, folder }: SecretsManager): StoreMemory {
   return openKnownStores(keyFolder).memoryOf(folder);
 }
 

@@ -11,7 +11,7 @@ import {
   toCurrentPayload,
 } from "@autokestra/secrets-core";
 import { expect } from "vitest";
-import { type Installation, openInstallation, type SecretsOptions } from "../src/index.ts";
+import { openSecretsManager, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { editStored, readStored, type StoredContent, type StoredSecret } from "./stored-content.ts";
 
 const POLICY = '{"workflows":["deploy"]}';
@@ -45,8 +45,8 @@ export async function copyPlace(from: Place, to: Place): Promise<void> {
   await cp(from.root, to.root, { recursive: true });
 }
 
-export async function use<T>(options: SecretsOptions, work: (installation: Installation) => Promise<T>): Promise<T> {
-  const installation = await openInstallation(options);
+export async function use<T>(options: SecretsOptions, work: (installation: SecretsManager) => Promise<T>): Promise<T> {
+  const installation = await openSecretsManager(options);
   try {
     return await work(installation);
   } finally {
@@ -80,7 +80,7 @@ async function putWithPolicy(
     policy: POLICY,
   };
   const plaintext = toCurrentPayload(name, 1, JSON.stringify({ value: "a1" }) as Plaintext);
-  const { secrets, header } = await encryption.seal([{ metadata, plaintext }]);
+  const { secrets, header } = await encryption.encrypt([{ metadata, plaintext }]);
   await store.put(
     secrets.map((secret) => ({ secret, expected: null })),
     header,
@@ -98,7 +98,7 @@ export async function fillPlace({ options }: Place, backend: string): Promise<vo
     for (const value of ["b1", "b2", "b3"]) await secrets.set(apiKey("B", value));
     await secrets.set(apiKey("SEALED", "sealed"));
     await secrets.delete("SEALED");
-    const { id } = await secrets.set(apiKey("UNSEALED", "unsealed"));
+    const { id } = await secrets.set(apiKey("UNSEALED", "unencrypted"));
     await store.delete(id, new Date().toISOString());
   });
 }

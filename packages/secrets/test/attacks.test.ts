@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createMemoryStore, createSecretService, type SecretService } from "@autokestra/secrets-core";
-import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
+import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { replaceDataKey } from "../src/data-key.ts";
 import { backUpStore, diagnose, keyOptions, migrateStore, restoreBackup, rotateKeys } from "../src/index.ts";
-import { examineRecords } from "../src/records.ts";
+import { verifyRecords } from "../src/records.ts";
 import {
   apiKey,
   copyPlace,
@@ -19,7 +19,7 @@ import {
   storedText,
   use,
 } from "./attacked-place.ts";
-import { editStored, readStored, type StoredSecret, type StoredVersion, sql, toSealed } from "./stored-content.ts";
+import { editStored, readStored, type StoredSecret, type StoredVersion, sql, toEncrypted } from "./stored-content.ts";
 
 /** What somebody does to the stored secret A, with another one at hand. */
 type Edit = (a: StoredSecret, b: StoredSecret) => void;
@@ -422,7 +422,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       editStored(place.folder, (content) => {
         Object.assign(named(content, "UNSEALED").current, { deletedAt: null });
       });
-      expect(await getCode("UNSEALED")).toBe("unsealed");
+      expect(await getCode("UNSEALED")).toBe("unencrypted");
     });
 
     it("one is deleted without the key, and restored with it", async () => {
@@ -517,16 +517,16 @@ describe.each([...FORGERIES, ...DAMAGES])("in a store in memory, a secret with %
     const before = structuredClone(content);
     const { id } = named(content, "A").current;
     edit(named(content, "A"), named(content, "B"));
-    const stored = content.secrets.flatMap(toSealed);
+    const stored = content.secrets.flatMap(toEncrypted);
     const store = createMemoryStore({ header: content.header, secrets: stored });
-    const keys = createStoreKeys(store, createMasterKeyProvider(keyOptions(template.options)));
+    const keys = createKeyManager(store, createMasterKeyProvider(keyOptions(template.options)));
     const encryption = createSecretEncryption(keys);
     const now = () => new Date().toISOString();
     const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID() });
     const name = (await store.find(id))?.metadata.name ?? "";
     const history = await store.history(id);
     await expectNoReliance(secrets, name);
-    const { problems } = await examineRecords({ store, encryption }, await keys.current());
+    const { problems } = await verifyRecords({ store, encryption }, await keys.current());
     expect(problems.join()).toContain(`'${name}'`);
     await expectRefusal(replaceDataKey({ store, encryption, keys }, {}), "replaceDataKey", "INTEGRITY_FAILED");
     expect(await store.history(id)).toEqual(history);
@@ -537,10 +537,10 @@ describe.each([...FORGERIES, ...DAMAGES])("in a store in memory, a secret with %
     // A store of what was there before, under the header of now, has the secret as it was.
     const again = createMemoryStore({
       header: await store.readHeader(),
-      secrets: [named(before, "A")].flatMap(toSealed),
+      secrets: [named(before, "A")].flatMap(toEncrypted),
     });
     const opened = createSecretEncryption(
-      createStoreKeys(again, createMasterKeyProvider(keyOptions(template.options))),
+      createKeyManager(again, createMasterKeyProvider(keyOptions(template.options))),
     );
     const options = { store: again, encryption: opened, now, newId: () => crypto.randomUUID() };
     expect((await createSecretService(options).get("A")).fields).toEqual({ value: "a3" });

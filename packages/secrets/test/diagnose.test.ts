@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
-import { diagnose, openInstallation, type SecretsOptions } from "../src/index.ts";
+import { diagnose, openSecretsManager, type SecretsOptions } from "../src/index.ts";
 
 let root: string;
 let options: SecretsOptions & { keyFile: string };
@@ -15,7 +15,7 @@ beforeEach(async () => {
     storagePath: join(root, "secrets"),
     keyFile: join(root, "secret.key"),
   };
-  const { secrets } = await openInstallation(options);
+  const { secrets } = await openSecretsManager(options);
   for (const name of ["A", "B", "C"])
     await secrets.set({ name, type: "apiKey", fields: { value: `value of ${name}` } });
   await secrets.close();
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 async function examine(more: Partial<SecretsOptions> = {}): Promise<string[]> {
-  const installation = await openInstallation({ ...options, create: false, ...more });
+  const installation = await openSecretsManager({ ...options, create: false, ...more });
   try {
     return (await diagnose(installation)).map(({ status, subject, message }) => `${status} ${subject}: ${message}`);
   } finally {
@@ -89,7 +89,7 @@ describe("diagnose", () => {
 
   it("K21: has the code of an error for each failure, so that the key being unavailable is told from a bad one", async () => {
     const codes = async (more: Partial<SecretsOptions> = {}) => {
-      const installation = await openInstallation({ ...options, create: false, ...more });
+      const installation = await openSecretsManager({ ...options, create: false, ...more });
       try {
         return (await diagnose(installation)).flatMap(({ code }) => code ?? []);
       } finally {
@@ -110,7 +110,7 @@ describe("diagnose", () => {
       env: { HOME: join(root, "home"), AUTOKESTRA_SECRET_KEY: "correct horse battery staple" },
       keyFile: undefined,
     };
-    const { secrets } = await openInstallation({ ...options, ...place });
+    const { secrets } = await openSecretsManager({ ...options, ...place });
     await secrets.set({ name: "A", type: "apiKey", fields: { value: "v-1" } });
     await secrets.close();
     const lines = await examine(place);

@@ -1,7 +1,7 @@
 import type { SecretStore } from "@autokestra/secrets-core";
 import { createSecretService } from "@autokestra/secrets-core";
-import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
-import { type Installation, keyOptions, openStore, type SecretsOptions } from "../src/index.ts";
+import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
+import { keyOptions, openStore, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 
 /** What is called before each call of a store, with the name of the method. */
 type BeforeCall = (method: string) => Promise<void>;
@@ -20,12 +20,12 @@ function intercept(store: SecretStore, before: BeforeCall): SecretStore {
   });
 }
 
-/** Opens what `openInstallation` opens, over a store whose calls can be held. */
-export async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<Installation> {
+/** Opens what `openSecretsManager` opens, over a store whose calls can be held. */
+export async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<SecretsManager> {
   const { store: opened, folder, backend } = await openStore({ ...options, create: false });
   const store = intercept(opened, before);
   const provider = createMasterKeyProvider(keyOptions(options));
-  const keys = createStoreKeys(store, provider);
+  const keys = createKeyManager(store, provider);
   const encryption = createSecretEncryption(keys);
   const secrets = createSecretService({
     store,
@@ -54,7 +54,7 @@ export async function inEveryOrder(
     step = 1,
   }: {
     readonly reset: () => Promise<void>;
-    readonly work: (installation: Installation) => Promise<unknown>;
+    readonly work: (installation: SecretsManager) => Promise<unknown>;
     readonly other: () => Promise<unknown>;
     readonly check: (order: number) => Promise<void>;
     /** Before which methods it may be held. Default: all. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { diagnose, type Installation, openInstallation, rotateKeys, type SecretsOptions } from "../src/index.ts";
+import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { rotateOpened } from "../src/rotate.ts";
 import { inEveryOrder } from "./interleaving.ts";
 
@@ -18,8 +18,8 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function use<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
-  const installation = await openInstallation(options);
+async function use<T>(work: (installation: SecretsManager) => Promise<T>): Promise<T> {
+  const installation = await openSecretsManager(options);
   try {
     return await work(installation);
   } finally {

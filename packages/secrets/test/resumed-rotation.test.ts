@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
-  type Installation,
-  openInstallation,
+  openSecretsManager,
   type RotateOptions,
   rotateKeys,
+  type SecretsManager,
   type SecretsOptions,
 } from "../src/index.ts";
 
@@ -35,8 +35,8 @@ function withVariable(name: string, value: string): SecretsOptions {
   return place({ env: { HOME: join(root, "home"), [name]: value } });
 }
 
-async function use<T>(options: SecretsOptions, work: (installation: Installation) => Promise<T>): Promise<T> {
-  const installation = await openInstallation(options);
+async function use<T>(options: SecretsOptions, work: (installation: SecretsManager) => Promise<T>): Promise<T> {
+  const installation = await openSecretsManager(options);
   try {
     return await work(installation);
   } finally {

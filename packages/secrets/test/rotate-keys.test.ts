@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { prepareKey } from "@autokestra/secrets-crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { diagnose, type Installation, openInstallation, rotateKeys, type SecretsOptions } from "../src/index.ts";
+import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 
 let root: string;
 let options: SecretsOptions & { keyFile: string };
@@ -20,10 +20,10 @@ afterEach(async () => {
 });
 
 async function use<T>(
-  work: (installation: Installation) => Promise<T>,
+  work: (installation: SecretsManager) => Promise<T>,
   more: Partial<SecretsOptions> = {},
 ): Promise<T> {
-  const installation = await openInstallation({ ...options, ...more });
+  const installation = await openSecretsManager({ ...options, ...more });
   try {
     return await work(installation);
   } finally {

@@ -7,8 +7,8 @@ import {
   backUpStore,
   diagnose,
   migrateStore,
-  openInstallation,
   openSecrets,
+  openSecretsManager,
   restoreBackup,
   type SecretsOptions,
 } from "../src/index.ts";
@@ -275,7 +275,7 @@ describe("a folder of secrets", () => {
     await writeFile(join(folder, "secrets.json"), await readFile(join(root, "other", "secrets.json")), { mode: 0o600 });
     await kill();
     expect(await everything()).toEqual(before);
-    const installation = await openInstallation(options);
+    const installation = await openSecretsManager(options);
     expect(installation.store.backend).toBe(counting);
     const leftOver = (await diagnose(installation))
       .filter(({ status }) => status !== "ok")

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { SealedSecret, SecretMetadata } from "@autokestra/secrets-core";
+import type { EncryptedSecret, SecretMetadata } from "@autokestra/secrets-core";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 
 /** One version as it lies in the file, with its bytes in base64. */
@@ -149,7 +149,7 @@ function toEntry(version: StoredVersion): Omit<StoredVersion, "format" | "keyId"
 }
 
 /** A stored secret as a store in memory begins with it, the oldest version first. */
-export function toSealed({ current, older }: StoredSecret): readonly SealedSecret[] {
+export function toEncrypted({ current, older }: StoredSecret): readonly EncryptedSecret[] {
   return [...older.toReversed(), current].map(({ mac, format, keyId, nonce, tag, ciphertext, ...metadata }) => ({
     metadata: { ...metadata, revision: metadata.revision ?? current.revision } as unknown as SecretMetadata,
     envelope: { format, keyId, nonce: bytes(nonce), ciphertext: bytes(ciphertext), tag: bytes(tag) },

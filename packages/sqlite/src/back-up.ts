@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { buildInPrivateFolder, fileIdentity, sweepDrafts } from "@autokestra/private-files";
+import { buildInPrivateFolder, fileIdentity, sweepTemporaryFiles } from "@autokestra/private-files";
 import { storeUnavailable } from "@autokestra/secrets-core";
 import type { Database } from "./database.ts";
 import { toStoreError } from "./errors.ts";
@@ -14,7 +14,7 @@ export function backupDatabase(database: Database, target: string): void {
   if (fileIdentity(target) !== null || !writeCopy(database, target)) {
     throw storeUnavailable(target, "there is something of this name already", "Give the name of a new file.");
   }
-  sweepDrafts(target);
+  sweepTemporaryFiles(target);
 }
 
 function writeCopy(database: Database, target: string): boolean {

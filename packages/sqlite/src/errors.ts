@@ -1,5 +1,5 @@
 import { closeSync, openSync, rmSync } from "node:fs";
-import { draftPath, systemReason } from "@autokestra/private-files";
+import { systemReason, temporaryPath } from "@autokestra/private-files";
 import { AutokestraError, errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
 
 /** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
@@ -52,9 +52,9 @@ function primaryCode(error: unknown): string {
  * Why a database that is there cannot be opened or written, with a code: `disk is full (SQLITE_FULL)`. Where SQLite only says that
  * it cannot open a file, it mostly is its `-shm` that cannot be made: the system says why.
  */
-export function whyNotOpened(error: unknown, path: string): string {
+export function openFailureReason(error: unknown, path: string): string {
   if (errorCode(error) !== "SQLITE_CANTOPEN") return sqliteReason(error);
-  const probe = draftPath(path);
+  const probe = temporaryPath(path);
   try {
     closeSync(openSync(probe, "wx", 0o600));
     rmSync(probe);

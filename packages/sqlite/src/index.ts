@@ -17,8 +17,8 @@ export {
   type SqliteLibrary,
   type Statement,
 } from "./database.ts";
-export { READ_ONLY, sqliteReason, toStoreError, whyNotOpened } from "./errors.ts";
-export { isSqliteMissing, loadSqlite, whyNoDatabase } from "./library.ts";
+export { openFailureReason, READ_ONLY, sqliteReason, toStoreError } from "./errors.ts";
+export { isSqliteMissing, loadSqlite, unsuitableReason } from "./library.ts";
 export {
   type DatabaseFiles,
   findDatabaseFiles,

@@ -99,7 +99,7 @@ const UNSUITABLE: readonly string[] = [
  * @throws AutokestraError `STORE_UNAVAILABLE` where SQLite is missing (`isSqliteMissing` tells), or where what is wrong has
  * nothing to do with databases: a full disk, no permission
  */
-export async function whyNoDatabase(path: string): Promise<string | null> {
+export async function unsuitableReason(path: string): Promise<string | null> {
   const library = await loadSqlite();
   try {
     const database = library.open(path, { mode: "rwc" });

@@ -1,5 +1,5 @@
 import { lstatSync, type Stats } from "node:fs";
-import { closeToOthers, fileIdentity, OTHERS, type Refuse } from "@autokestra/private-files";
+import { fileIdentity, OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
 import type { Database, SqliteLibrary } from "./database.ts";
 import { READ_ONLY } from "./errors.ts";
 
@@ -32,7 +32,7 @@ export function findDatabaseFiles(
 export function restrictDatabaseFiles(path: string, refuse: Refuse): void {
   for (const file of companionsFirst(path)) {
     const stat = lstatSync(file, { throwIfNoEntry: false });
-    if (stat !== undefined && (stat.mode & OTHERS) !== 0) closeToOthers(file, "600", refuse);
+    if (stat !== undefined && (stat.mode & OTHERS) !== 0) restrictToOwner(file, "600", refuse);
   }
 }
 

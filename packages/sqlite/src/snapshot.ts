@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
 import { type Database, inMemory, type SqliteLibrary } from "./database.ts";
-import { READ_ONLY, whyNotOpened } from "./errors.ts";
+import { openFailureReason, READ_ONLY } from "./errors.ts";
 
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {
@@ -39,7 +39,7 @@ export function openSnapshot(
     check(database);
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
-    return { database, isInPlace, obstacle: storeUnavailable(path, whyNotOpened(error, path)) };
+    return { database, isInPlace, obstacle: storeUnavailable(path, openFailureReason(error, path)) };
   } catch (failure) {
     database.close();
     throw failure;

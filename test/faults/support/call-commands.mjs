@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { backUpStore, openInstallation } from "../../../packages/secrets/dist/index.js";
+import { backUpStore, openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { environment } from "./sandbox.mjs";
 
 /** Where a rotation to another file puts the new key. */
@@ -40,14 +40,14 @@ function other(backend) {
 }
 
 /** What a place has before the command. @param {string} folder @param {string} backend @param {boolean} empty */
-export async function furnish(folder, backend, empty) {
+export async function completeFolder(folder, backend, empty) {
   const place = { storagePath: join(folder, ".workflow/secrets"), env: environment(folder), backend };
   writeFileSync(
     join(folder, "import.json"),
     JSON.stringify({ ONE: "value one", TWO: "value two", THREE: "value three" }),
   );
   if (empty) return;
-  const { secrets } = await openInstallation(place);
+  const { secrets } = await openSecretsManager(place);
   /** @param {string} name @param {string} value */
   const set = async (name, value) => {
     await secrets.set({ name, type: "apiKey", fields: { value }, tags: ["tag"], description: "what it is for" });

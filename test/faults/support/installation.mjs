@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment, NODE } from "./sandbox.mjs";
 
@@ -23,7 +23,7 @@ export function placeOf(folder) {
 /** Makes the installation anew: A in two versions, B and C. @param {string} folder @param {string} backend */
 export async function fill(folder, backend) {
   rmSync(placeOf(folder), { recursive: true, force: true });
-  const { secrets } = await openInstallation({ storagePath: placeOf(folder), backend, env: keyed(folder) });
+  const { secrets } = await openSecretsManager({ storagePath: placeOf(folder), backend, env: keyed(folder) });
   for (const name of ["A", "A", "B", "C"]) await secrets.set({ name, type: "apiKey", fields: { value: VALUE + name } });
   await secrets.close();
 }
@@ -35,7 +35,7 @@ export async function fill(folder, backend) {
  */
 export async function stateOf(folder, backend) {
   try {
-    const { secrets } = await openInstallation({ storagePath: placeOf(folder), backend, env: keyed(folder) });
+    const { secrets } = await openSecretsManager({ storagePath: placeOf(folder), backend, env: keyed(folder) });
     try {
       const parts = [];
       for (const { name, version, deletedAt } of await secrets.list({ state: "all" })) {

@@ -1,7 +1,7 @@
-import { diagnose, openInstallation } from "../../../packages/secrets/dist/index.js";
+import { diagnose, openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { parsePayload } from "../../../packages/secrets-core/dist/index.js";
 
-/** @import { Installation, SecretsOptions } from "../../../packages/secrets/dist/index.js" */
+/** @import { SecretsManager, SecretsOptions } from "../../../packages/secrets/dist/index.js" */
 /** @import { Entry, State } from "./model.mjs" */
 
 /**
@@ -12,7 +12,7 @@ import { parsePayload } from "../../../packages/secrets-core/dist/index.js";
  * @throws where anything is damaged, or the doctor finds a failure
  */
 export async function readState(place) {
-  const installation = await openInstallation({ ...place, create: false });
+  const installation = await openSecretsManager({ ...place, create: false });
   try {
     const findings = await diagnose(installation);
     const failures = findings.filter(({ status }) => status === "failure");
@@ -28,7 +28,7 @@ export async function readState(place) {
   }
 }
 
-/** @param {Installation} installation @param {string} id @returns {Promise<Entry>} */
+/** @param {SecretsManager} installation @param {string} id @returns {Promise<Entry>} */
 async function readEntry({ store, encryption }, id) {
   const current = await store.find(id);
   if (current === null) throw new Error(`there is an id without a secret: ${id}`);
@@ -36,7 +36,7 @@ async function readEntry({ store, encryption }, id) {
   const { name, tags, deletedAt, description, expiresAt, version: newest } = current.metadata;
   const versions = [];
   for (const { metadata, envelope } of await store.history(id)) {
-    const { fields } = parsePayload(name, envelope.format, await encryption.open(metadata, envelope));
+    const { fields } = parsePayload(name, envelope.format, await encryption.decrypt(metadata, envelope));
     versions.push({ version: metadata.version, value: String(fields["value"]) });
   }
   if (versions[0]?.version !== newest) throw new Error(`find and history disagree on the version of ${name}`);

@@ -1,11 +1,11 @@
 // Reads one name in every way, again and again, and counts the answers.
 // usage: node reader.mjs FOLDER SECONDS
 
-import { openInstallation } from "../../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { AutokestraError } from "../../../packages/secrets-core/dist/index.js";
 
 const [folder = "", seconds = "0"] = process.argv.slice(2);
-const { secrets, store } = await openInstallation({ storagePath: folder, create: false });
+const { secrets, store } = await openSecretsManager({ storagePath: folder, create: false });
 
 /** @type {readonly (() => Promise<unknown>)[]} */
 const reads = [

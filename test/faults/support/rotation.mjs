@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation } from "../../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { outcomeOf } from "./outcome-of.mjs";
 import { CLI, environment } from "./sandbox.mjs";
 
@@ -57,7 +57,7 @@ function place({ folder, backend, env }) {
 /** @param {Project} project */
 export async function fill(project) {
   mkdirSync(project.folder, { recursive: true });
-  const { secrets } = await openInstallation(place(project));
+  const { secrets } = await openSecretsManager(place(project));
   const inputs = Array.from({ length: SECRETS }, (_, index) => ({
     name: `S${index}`,
     type: /** @type {const} */ ("apiKey"),
@@ -69,7 +69,7 @@ export async function fill(project) {
 
 /** Reads everything, then writes. @param {Project} project @param {{ unreadable: number }} figures @param {string} [keyFile] */
 export async function verify(project, figures, keyFile) {
-  const { secrets } = await openInstallation({ ...place(project), keyFile });
+  const { secrets } = await openSecretsManager({ ...place(project), keyFile });
   for (let index = 0; index < SECRETS; index++) {
     const value = await secrets.get(`S${index}`).then(
       ({ fields }) => fields["value"],
@@ -144,7 +144,7 @@ function countWrong({ backend }, { status, signal, stderr }, figures) {
 
 /** Counts a rotation that has left an older data key. @param {Project} project @param {Figures} figures @param {string} [keyFile] */
 export async function checkFinished(project, figures, keyFile) {
-  const { keys, secrets } = await openInstallation({ ...place(project), keyFile });
+  const { keys, secrets } = await openSecretsManager({ ...place(project), keyFile });
   const { header, fingerprint } = await keys.current();
   await secrets.close();
   if (header.dataKeys.some(({ state }) => state === "decrypt-only")) figures.unfinished += 1;

@@ -1,4 +1,4 @@
-import { openInstallation } from "../../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { keyed, placeOf, VALUE } from "./installation.mjs";
 
 /** @typedef {import("../../../packages/secrets-core/dist/index.js").SecretService} SecretService */
@@ -59,7 +59,7 @@ export async function call(folder, backend, command) {
 
 /** @param {string} folder @param {string} backend @param {StoreCommand} command */
 async function answer(folder, backend, command) {
-  const { secrets } = await openInstallation({ storagePath: placeOf(folder), backend, env: keyed(folder) });
+  const { secrets } = await openSecretsManager({ storagePath: placeOf(folder), backend, env: keyed(folder) });
   try {
     return String(await command.call(secrets));
   } finally {

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openInstallation, restoreBackup } from "../../../packages/secrets/dist/index.js";
-import { furnish, OTHER_KEY } from "./call-commands.mjs";
+import { openSecretsManager, restoreBackup } from "../../../packages/secrets/dist/index.js";
+import { completeFolder, OTHER_KEY } from "./call-commands.mjs";
 import { describe } from "./model.mjs";
 import { readState } from "./read-state.mjs";
 import { ak, environment, everythingIn, inFolder } from "./sandbox.mjs";
@@ -67,7 +67,7 @@ export async function createVictim(root, backend, { name, first = false, ...comm
 
   /** @param {string} keyFile */
   async function opensWith(keyFile) {
-    const { keys, secrets } = await openInstallation({ ...place, keyFile, create: false });
+    const { keys, secrets } = await openSecretsManager({ ...place, keyFile, create: false });
     const opens = await keys.current().then(
       () => true,
       () => false,
@@ -98,7 +98,7 @@ export async function createVictim(root, backend, { name, first = false, ...comm
   }
 
   mkdirSync(folder);
-  await furnish(folder, backend, first);
+  await completeFolder(folder, backend, first);
   spawnSync("cp", ["-a", folder, template]);
   const before = await observe();
   reset();

@@ -1,4 +1,4 @@
-import { diagnose, type Finding, openInstallation } from "@autokestra/secrets";
+import { diagnose, type Finding, openSecretsManager } from "@autokestra/secrets";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT, EXIT_CODES } from "../exit.ts";
 import { withProgress } from "../output/progress-bar.ts";
@@ -15,7 +15,7 @@ export const command: CommandDefinition = defineCommand({
 
 /** Says how the installation is, one line each. Returns the exit code. */
 async function doctor({ terminal, place }: CommandContext): Promise<number> {
-  const installation = await openInstallation({ ...place, create: false });
+  const installation = await openSecretsManager({ ...place, create: false });
   try {
     const findings = await withProgress(
       terminal,

@@ -1,4 +1,4 @@
-import type { Envelope, SealedSecret, SecretMetadata } from "../secret.ts";
+import type { EncryptedSecret, Envelope, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import type { ExpectedSecret, SecretStore, SecretStoreFile } from "../secret-store.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
@@ -61,13 +61,13 @@ export async function versionsOf(store: SecretStore): Promise<readonly number[]>
 }
 
 /** A sample as `history` gives it where it is an older version: what is true of the whole secret is that of the current one. */
-export function older(secret: SealedSecret, current: SealedSecret): SealedSecret {
+export function older(secret: EncryptedSecret, current: EncryptedSecret): EncryptedSecret {
   const { revision, deletedAt, importedId, policy } = current.metadata;
   return { ...secret, metadata: { ...secret.metadata, revision, deletedAt, importedId, policy }, mac: null };
 }
 
 /** Versions of A as `history` gives them, the newest first. */
-export function historyOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): SealedSecret[] {
+export function historyOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): EncryptedSecret[] {
   const samples = versions.map((version) => sampleSecret("A", { version, ...changes }));
   const [current] = samples;
   return samples.map((one) => (current === undefined || one === current ? one : older(one, current)));
@@ -92,7 +92,7 @@ export async function contentOf(store: SecretStore): Promise<unknown> {
  */
 export async function putSecret(
   store: SecretStore,
-  secret: SealedSecret,
+  secret: EncryptedSecret,
   expected: ExpectedSecret | null = null,
 ): Promise<void> {
   await store.put([{ secret, expected }], await store.readHeader());

@@ -27,20 +27,20 @@ export function headerContract({ test, expect }: ContractTools): void {
   test("a header that gives up a data key is refused while any version names that key", async (store) => {
     await putVersions(store, 2);
     await store.writeHeader("one", null);
-    const resealed = (version: number) => {
+    const reencrypted = (version: number) => {
       const { metadata, envelope, mac } = sampleSecret("A", { version });
       return { secret: { metadata, envelope: { ...envelope, keyId: "12345678" }, mac }, nonce: envelope.nonce };
     };
     const give = async (...keyIds: readonly string[]) => await refusal(store.writeHeader("two", "one", keyIds));
     expect(await give("0badcafe")).toBe("DATA_KEY_IN_USE");
-    await store.reseal([resealed(2)], "one");
+    await store.reencrypt([reencrypted(2)], "one");
     expect(await give("12345678")).toBe("DATA_KEY_IN_USE");
     expect(await give("87654321", "0badcafe")).toBe("DATA_KEY_IN_USE");
     await store.delete(ID_A, DELETED);
     expect(await give("0badcafe")).toBe("DATA_KEY_IN_USE");
     expect(await store.readHeader()).toBe("one");
     expect(await store.writeHeader("two", null, ["0badcafe"])).toBe(false);
-    await store.reseal([resealed(1)], "one");
+    await store.reencrypt([reencrypted(1)], "one");
     expect(await store.writeHeader("two", "one", ["0badcafe", "87654321"])).toBe(true);
     expect(await store.readHeader()).toBe("two");
   });

@@ -1,4 +1,4 @@
-import type { SealedSecret, SecretMetadata } from "../secret.ts";
+import type { EncryptedSecret, SecretMetadata } from "../secret.ts";
 import type { SecretName } from "../secret-name.ts";
 import type { SecretRewrite, SecretStore } from "../secret-store.ts";
 import {
@@ -147,8 +147,8 @@ function conflictContract(tools: ContractTools): void {
     };
     expect(await refused(tools, store, other(0))).toBe("VERSION_CONFLICT");
     expect(await refused(tools, store, other(1))).toBe("VERSION_CONFLICT");
-    const resealed = { ...sampleSecret("A", { version: 2, revision: 3 }), envelope: again(2) };
-    await store.reseal([{ secret: resealed, nonce: sampleSecret("A", { version: 2 }).envelope.nonce }], null);
+    const reencrypted = { ...sampleSecret("A", { version: 2, revision: 3 }), envelope: again(2) };
+    await store.reencrypt([{ secret: reencrypted, nonce: sampleSecret("A", { version: 2 }).envelope.nonce }], null);
     expect(await refused(tools, store, rewritten([3, 2], 3))).toBe("VERSION_CONFLICT");
     expect(await refusal(store.rewrite(rewritten([3], 3), null))).toBe(null);
   });
@@ -182,7 +182,7 @@ function refusalContract(tools: ContractTools): void {
   test("rewrite refuses what is no change of one secret", async (store) => {
     await putVersions(store, 2);
     const { versions, nonces, revision } = rewritten([2, 1], 2);
-    const [current, former] = versions as [SealedSecret, SealedSecret];
+    const [current, former] = versions as [EncryptedSecret, EncryptedSecret];
     const changed = (changes: object) => ({ ...current, metadata: { ...current.metadata, ...changes } });
     const invalid: SecretRewrite[] = [
       { versions: [], nonces: [], revision },

@@ -1,11 +1,11 @@
-import type { SealedSecret, SecretMetadata } from "../secret.ts";
+import type { EncryptedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName } from "../secret-name.ts";
 
 /**
  * A sealed secret with made-up bytes: enough for a store, which never opens one. Each name has an id of its own, the revision is
  * the version, and every name, version and revision has its own bytes and its own mac.
  */
-export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}): SealedSecret {
+export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}): EncryptedSecret {
   const { version = 1, revision = version } = changes;
   const seed = hashOf(`${name} ${version}`);
   const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => ((seed >>> (index % 24)) + index) % 256);

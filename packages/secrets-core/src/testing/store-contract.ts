@@ -1,4 +1,4 @@
-import type { SealedSecret } from "../secret.ts";
+import type { EncryptedSecret } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
 import {
   A,
@@ -15,7 +15,7 @@ import {
 } from "./contract-tools.ts";
 import { anchorContract, headerContract } from "./header-contract.ts";
 import { listContract } from "./list-contract.ts";
-import { resealContract } from "./reseal-contract.ts";
+import { reencryptContract } from "./reencrypt-contract.ts";
 import { rewriteContract } from "./rewrite-contract.ts";
 import { sampleSecret } from "./sample-secret.ts";
 import { upgradeContract, type Version1Content } from "./upgrade-contract.ts";
@@ -68,7 +68,7 @@ export function secretStoreContract({ it, expect, open, openVersion1 }: StoreCon
   listContract(tools);
   versionsContract(tools);
   rewriteContract(tools);
-  resealContract(tools);
+  reencryptContract(tools);
   anchorContract(tools);
   closeContract(tools);
   reopenContract({ it, expect, open });
@@ -169,7 +169,7 @@ function inputContract({ test, expect }: ContractTools): void {
       { metadata, mac },
     ];
     for (const forged of forgeries) {
-      expect(await refusal(putSecret(store, forged as SealedSecret))).toBe("VALUE_INVALID");
+      expect(await refusal(putSecret(store, forged as EncryptedSecret))).toBe("VALUE_INVALID");
     }
     expect(await store.list()).toEqual([]);
   });
@@ -248,7 +248,7 @@ function closeContract({ test, expect }: ContractTools): void {
       list: store.list(),
       put: store.put([{ secret: sampleSecret("A"), expected: null }], null),
       rewrite: store.rewrite({ versions: [sampleSecret("A")], nonces: [envelope.nonce], revision: 1 }, null),
-      reseal: store.reseal([], null),
+      reencrypt: store.reencrypt([], null),
       delete: store.delete(ID_A, DELETED),
       purge: store.purge(ID_A),
       purgeDeleted: store.purgeDeleted(DELETED),

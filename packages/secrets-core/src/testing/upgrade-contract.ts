@@ -1,4 +1,4 @@
-import type { SealedSecret } from "../secret.ts";
+import type { EncryptedSecret } from "../secret.ts";
 import type { StoreLayout } from "../secret-store.ts";
 import {
   A,
@@ -26,7 +26,7 @@ import { sampleId, sampleSecret } from "./sample-secret.ts";
 export interface Version1Content {
   readonly header: string | null;
   /** Versions of any secrets, those of one secret in their order. Their revisions and macs are not in the store. */
-  readonly secrets: readonly SealedSecret[];
+  readonly secrets: readonly EncryptedSecret[];
 }
 
 interface UpgradeTools {
@@ -36,7 +36,7 @@ interface UpgradeTools {
 }
 
 /** A secret as version 1 has sealed it. */
-function sample(...parameters: Parameters<typeof sampleSecret>): SealedSecret {
+function sample(...parameters: Parameters<typeof sampleSecret>): EncryptedSecret {
   const { metadata, envelope, mac } = sampleSecret(...parameters);
   return { metadata, envelope: { ...envelope, format: 1 }, mac };
 }
@@ -51,12 +51,12 @@ const SECRETS = [
 const ID_C = sampleId("C");
 
 /** The mac of the test: tells which secret it was given. */
-function authenticate({ metadata: { id, version, revision, deletedAt }, envelope, mac }: SealedSecret): string {
+function authenticate({ metadata: { id, version, revision, deletedAt }, envelope, mac }: EncryptedSecret): string {
   return JSON.stringify([id, version, revision, deletedAt, [...envelope.nonce], mac]);
 }
 
 /** The versions of a secret as they are read, the newest first. */
-function versionsOf(id: string, layout: 1 | 2): readonly SealedSecret[] {
+function versionsOf(id: string, layout: 1 | 2): readonly EncryptedSecret[] {
   const stored = SECRETS.filter(({ metadata }) => metadata.id === id).toReversed();
   const [newest] = stored;
   if (newest === undefined) return [];
@@ -117,7 +117,7 @@ function version1Contract({ test, expect }: Version1Tools): void {
     await expect(putSecret(store, next, { id: ID_A, revision: 5 })).rejects.toMatchObject(unavailable);
     const change = { versions: [sample("A", { version: 5, revision: 6 })], nonces: [nonce], revision: 5 };
     await expect(store.rewrite(change, "one")).rejects.toMatchObject(unavailable);
-    await expect(store.reseal([{ secret: sample("A", { version: 5 }), nonce }], "one")).rejects.toMatchObject(
+    await expect(store.reencrypt([{ secret: sample("A", { version: 5 }), nonce }], "one")).rejects.toMatchObject(
       unavailable,
     );
     expect(await refusal(store.writeHeader("two", "one"))).toBe("STORE_UNAVAILABLE");

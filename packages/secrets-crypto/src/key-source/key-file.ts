@@ -9,7 +9,7 @@ import {
   makePrivateFolder,
   OTHERS,
   type Refuse,
-  sweepDeadDrafts,
+  sweepDeadTemporaryFiles,
   systemReason,
   withOpenFile,
 } from "@autokestra/private-files";
@@ -124,7 +124,7 @@ export function createKeyFile(path: string, key: Uint8Array = randomBytes(KEY_BY
 /** Each draft of a process that was killed is a key that was never used. */
 function sweep(folder: string): void {
   try {
-    sweepDeadDrafts(folder);
+    sweepDeadTemporaryFiles(folder);
   } catch {
     // The key is what is asked for.
   }

@@ -4,10 +4,10 @@ import { dirname, resolve } from "node:path";
 import {
   checkFolder,
   createPrivateFile,
-  draftPath,
   moveFile,
   syncFile,
   syncFolder,
+  temporaryPath,
   withLockFile,
 } from "@autokestra/private-files";
 import { AutokestraError, errorCode, type MasterKey, type Stretching } from "@autokestra/secrets-core";
@@ -138,7 +138,7 @@ function haveSameBytes(path: string, kept: string): boolean {
 
 /** What cannot be linked cannot be replaced either: a mount point, a file of a read-only folder, an immutable one. */
 function checkReplaceable(keyFile: string): void {
-  const probe = draftPath(keyFile);
+  const probe = temporaryPath(keyFile);
   try {
     if (lstatSync(keyFile, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
       throw refuseKey(keyFile)("is a symbolic link, which cannot be replaced by a key");

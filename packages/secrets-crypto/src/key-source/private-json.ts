@@ -4,7 +4,7 @@ import {
   checkPrivateFile,
   makePrivateFolder,
   replacePrivateFile,
-  sweepDeadDrafts,
+  sweepDeadTemporaryFiles,
   systemReason,
   withLockFile,
   withOpenFile,
@@ -75,7 +75,7 @@ export async function updatePrivateJson<T>(
 /** Removes what killed processes have left beside a file of the key folder. Best effort: in a folder that can only be read it stays. */
 export function sweepBeside(path: string): void {
   try {
-    sweepDeadDrafts(dirname(path));
+    sweepDeadTemporaryFiles(dirname(path));
   } catch {
     // It is in nobody's way.
   }

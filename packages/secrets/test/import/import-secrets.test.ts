@@ -1,5 +1,5 @@
 import { createMemoryStore, createSecretService, type SecretService } from "@autokestra/secrets-core";
-import { createMasterKeyProvider, createSecretEncryption, createStoreKeys } from "@autokestra/secrets-crypto";
+import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ImportSecretsOptions, importSecrets, readDotenv, readJson } from "../../src/index.ts";
 
@@ -12,7 +12,7 @@ beforeEach(() => {
   const store = createMemoryStore();
   secrets = createSecretService({
     store,
-    encryption: createSecretEncryption(createStoreKeys(store, provider)),
+    encryption: createSecretEncryption(createKeyManager(store, provider)),
     now: () => "2026-01-01T00:00:00.000Z",
     newId: () => crypto.randomUUID(),
   });

@@ -3,7 +3,7 @@ import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { assert, asyncProperty } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { anySealedSecret } from "../../secrets-core/test/any-sealed-secret.ts";
+import { anyEncryptedSecret } from "../../secrets-core/test/any-encrypted-secret.ts";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -11,7 +11,7 @@ import { temporaryFolder } from "./temporary-folder.ts";
 it("what is written comes back, to the byte", async () => {
   const store = await openSqliteStore(join(temporaryFolder(), "secrets.db"));
   await assert(
-    asyncProperty(anySealedSecret, async (secret) => {
+    asyncProperty(anyEncryptedSecret, async (secret) => {
       await store.load([[secret]]);
       expect(await store.get(secret.metadata.name)).toEqual(secret);
       await store.purge(secret.metadata.id);
