@@ -15,6 +15,8 @@ const packageOf = (ids) => /\/packages\/([^/]+)\//.exec(ids.at(-1) ?? "")?.[1] ?
 export const bundle = defineConfig({
   input: { autokestra: "src/autokestra.ts", zod: "bundle/zod-parts.mjs" },
   platform: "node",
+  // For groups of chunks that do not draw in what they import.
+  preserveEntrySignatures: "allow-extension",
   // Never asked: it would look for what better-sqlite3.cjs has found.
   external: ["bindings"],
   resolve: {
@@ -39,7 +41,13 @@ export const bundle = defineConfig({
     // No hashes: what Node keeps of a chunk is replaced by that of the next version.
     chunkFileNames: ({ name, moduleIds }) => `${name === "src" ? packageOf(moduleIds) : "[name]"}.cjs`,
     cleanDir: true,
-    codeSplitting: { groups: [{ name: "shared", minShareCount: 8 }] },
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [
+        { name: "sqlite", test: /\/packages\/(?:sqlite|secrets-store-sqlite)\//, priority: 1 },
+        { name: "shared", minShareCount: 8 },
+      ],
+    },
     minify: { mangle: { keepNames: true }, compress: true },
   },
 });

@@ -40,17 +40,8 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
   return loaded.filter((name) => name !== "lister.cjs");
 }
 
-const START = ["autokestra.cjs", "errors.cjs", "hints.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
-const SQLITE = [
-  "better-sqlite3.cjs",
-  "better_sqlite3.node",
-  "keep-backup.cjs",
-  "package.json",
-  "retry.cjs",
-  "secrets-store-sqlite.cjs",
-  "sqlite.cjs",
-  "why-not-opened.cjs",
-];
+const START = ["autokestra.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
+const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "keep-backup.cjs", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
 const MAX_BYTES = 260_000;
 
