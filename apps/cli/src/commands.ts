@@ -46,7 +46,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
 ];
 
 export const GROUPS: readonly Named[] = [
-  { path: "runs", summary: "look at past runs" },
+  { path: "runs", summary: "List and show past runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
 ];
@@ -78,12 +78,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "runs list",
     aliases: ["ls"],
-    summary: "list runs, the newest first",
+    summary: "List runs, the newest first",
     load: () => import("./commands/runs-list.ts"),
   },
   {
     path: "runs show",
-    summary: "print the events of a run",
+    summary: "Print the events of a run as `run` has printed them",
     load: () => import("./commands/runs-show.ts"),
   },
   {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { COMMANDS } from "../src/commands.ts";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
 const VALUE = "canary-7f3a9c1e5b8d";
@@ -238,19 +239,7 @@ describe("help", () => {
     expect(stdout).toMatch(/^Usage: autokestra/);
   });
 
-  it.each([
-    "run",
-    "check",
-    "export",
-    "doctor",
-    "keys list",
-    "keys export",
-    "keys import",
-    ...["set", "get", "list", "describe", "edit", "rename", "delete", "restore", "versions", "rollback"].map(
-      (command) => `secrets ${command}`,
-    ),
-    ...["import", "rotate-key", "migrate", "backup", "restore-backup"].map((command) => `secrets ${command}`),
-  ])("of %s says what it does and ends with two examples", async (command) => {
+  it.each(COMMANDS.map(({ path }) => path))("of %s says what it does and ends with two examples", async (command) => {
     const { stdout } = await box.ak([...command.split(" "), "--help"]);
     const lines = stdout.split("\n");
     expect(lines[0]).toMatch(new RegExp(`^Usage: autokestra ${command} `));

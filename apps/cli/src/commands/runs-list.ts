@@ -17,10 +17,10 @@ const HEADER = ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "MS", "MASKED"];
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
-      .option("--workflow <id>", "only runs of this workflow")
-      .addOption(parser.createOption("--status <status>", "only runs in this state").choices(STATUSES))
-      .option("--limit <n>", "maximum number of runs (default: 50)"),
-  examples: [],
+      .option("--workflow <id>", "id of the workflow")
+      .addOption(parser.createOption("--status <status>", "state of the runs").choices(STATUSES))
+      .option("--limit <n>", "maximum number of runs [50]"),
+  examples: ["autokestra runs list --workflow deploy --status failed", "autokestra runs list --limit 200 --json"],
   prints: true,
   run: listRuns,
 });

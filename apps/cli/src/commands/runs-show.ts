@@ -2,8 +2,11 @@ import { type CommandContext, type CommandDefinition, defineCommand } from "../c
 import { createRunPrinter, withRunHistory } from "../runs.ts";
 
 export const command: CommandDefinition = defineCommand({
-  declare: (parser) => parser.argument("<execution>"),
-  examples: [],
+  declare: (parser) => parser.argument("<execution>", "id of the run, from `runs list`"),
+  examples: [
+    "autokestra runs show 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88",
+    "autokestra runs show 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88 --json",
+  ],
   prints: true,
   run: showRun,
 });
