@@ -1,7 +1,7 @@
 // Stands for better-sqlite3 in the bundle: its JavaScript is part of the bundle, and its native part is loaded from where it is
 // installed. Without this, Node looks for a dozen small files on every start.
 const { createRequire } = require("node:module");
-const { dirname, join } = require("node:path");
+const path = require("node:path");
 const { version } = require("better-sqlite3/package.json");
 const BundledDatabase = require("better-sqlite3/lib/database.js");
 
@@ -10,7 +10,7 @@ const requireInstalled = createRequire(__filename);
 /** The constructor of better-sqlite3. Another version, or one that is not where it is built, brings its own JavaScript. */
 function load() {
   const manifest = findManifest();
-  const native = join(dirname(manifest), "build", "Release", "better_sqlite3.node");
+  const native = path.join(path.dirname(manifest), "build", "Release", "better_sqlite3.node");
   if (requireInstalled(manifest).version !== version) return requireInstalled("better-sqlite3");
   const addon = loadNative(native);
   if (addon === null) return requireInstalled("better-sqlite3");
@@ -32,9 +32,9 @@ function findManifest() {
 }
 
 /** Null where there is none: better-sqlite3 then says where it has looked. */
-function loadNative(path) {
+function loadNative(file) {
   try {
-    return requireInstalled(path);
+    return requireInstalled(file);
   } catch (error) {
     if (error.code === "MODULE_NOT_FOUND") return null;
     throw error;

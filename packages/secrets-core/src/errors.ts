@@ -3,7 +3,8 @@ interface Names {
   readonly names: readonly string[];
 }
 
-type None = Readonly<Record<never, never>>;
+/** Nothing beside the message. */
+type None = object;
 
 /**
  * Every way autokestra can say no, with what is known of it as data: for applications that say what to do about it in their own words.

@@ -79,7 +79,7 @@ function changed(json: unknown, [key, ...rest]: readonly string[], other: unknow
   return copy;
 }
 
-it.each<[string, () => Promise<unknown>, (json: unknown) => boolean, z.ZodType<unknown>]>([
+it.each<[string, () => Promise<unknown>, (json: unknown) => boolean, z.ZodType]>([
   ["headers", header, isPlainHeader, headerSchema],
   ["known stores", async () => await Promise.resolve(KNOWN), isPlainContent, knownStoresSchema],
 ])("takes for plain no %s that the schema refuses or changes", async (_, make, isPlain, schema) => {

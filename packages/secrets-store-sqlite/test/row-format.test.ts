@@ -47,7 +47,7 @@ it("one more field is a row of the table: schema, rows, checks and JSON follow f
   expect(read).toEqual(owned);
   expect(format.toMetadata(select.get(0) as never, owned)).toEqual({ ...owned, version: 2 });
   expect(database.prepare("SELECT owner FROM secrets WHERE is_current = 0").pluck().get()).toBe(null);
-  expect(() => insert.run(...format.toValues(owned, false).with(-1, "ana"), null, ...envelope.slice(1))).toThrow(
+  expect(() => insert.run(...format.toValues(owned, false).slice(0, -1), "ana", null, ...envelope.slice(1))).toThrow(
     "CHECK",
   );
   expect(reader.isValid(read)).toBe(true);
