@@ -39,11 +39,11 @@ export function preparePrograms() {
       "node empty.cjs": () => start(process.execPath, [floors.empty]),
       ...(hasSqlite ? { "node, better-sqlite3 + node:crypto": () => start(process.execPath, [floors.sqlite]) } : {}),
       ...(hasSops ? { "sops --version": () => start("sops", ["--version"]) } : {}),
-      "--version": () => cli(["--version"]),
+      "--version": () => start(process.execPath, [CLI, "--version"]),
       "secrets get": () => cli(["secrets", "get", "TOKEN"]),
       "secrets list": () => cli(["secrets", "list"]),
       "secrets set": () => cli(["secrets", "set", "DB"], VALUE),
-      "--help": () => cli(["--help"]),
+      "--help": () => start(process.execPath, [CLI, "--help"]),
       check: () => cli(["check", "deploy.yaml"]),
     },
     notes: [
