@@ -1,14 +1,12 @@
-import { nearestName } from "@autokestra/engine";
+import { type Engine, nearestName } from "@autokestra/engine";
 import { createMasterKeyProvider, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
   checkExpiry,
   hasCode,
   quotePath,
-  type SecretMetadata,
   type SecretName,
   type SecretService,
-  type SecretSource,
   type Timestamp,
 } from "@autokestra/secrets-core";
 import type { CommandContext } from "./command.ts";
@@ -39,6 +37,28 @@ export async function withSecrets<T>(
   }
 }
 
+/**
+ * Opens secrets and run history, to run or check workflows, for as long as `use` takes.
+ *
+ * @param environment secrets that the store does not have are taken from the environment
+ */
+export async function withEngine<T>(
+  { place, terminal, runsPath }: CommandContext,
+  environment: boolean,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  const { openEngine } = await import("./workflows.ts");
+  const onNotice = (text: string) => terminal.note(`note: ${text}`);
+  const engine = await openEngine({ ...place, runsPath, environment, onNotice });
+  try {
+    return await use(engine);
+  } catch (error) {
+    throw error instanceof AutokestraError ? await withPlace(error, engine.secrets, engine.folder) : error;
+  } finally {
+    await engine.close();
+  }
+}
+
 /** An error about a name that is not there, with what can be known here: a name that was probably meant, and the folder. */
 async function withPlace(error: AutokestraError, secrets: SecretService, folder: string): Promise<AutokestraError> {
   if (!hasCode(error, "SECRET_NOT_FOUND", "SECRETS_MISSING")) return error;
@@ -55,12 +75,6 @@ async function namesOf(secrets: SecretService): Promise<readonly string[]> {
   return (await secrets.list()).map(({ name }) => name);
 }
 
-/** Where the secrets of a workflow come from: the store first, then, unless --no-env, the environment. */
-export async function createSources(secrets: SecretService, env: boolean): Promise<SecretSource[]> {
-  const { createEnvironmentSource, createStoreSource } = await import("./workflows.ts");
-  return [createStoreSource(secrets), ...(env ? [createEnvironmentSource()] : [])];
-}
-
 /** `--expires-at`. Null is `never`. @throws AutokestraError `VALUE_INVALID` */
 export function parseExpiry(name: SecretName, text: string | undefined): Timestamp | null | undefined {
   if (text === undefined) return undefined;
@@ -71,11 +85,4 @@ export function parseExpiry(name: SecretName, text: string | undefined): Timesta
 export function expiredWarning(name: SecretName, expiresAt: Timestamp | null): string | null {
   if (expiresAt === null || expiresAt > new Date().toISOString()) return null;
   return `warning: '${name}' has expired already, at ${expiresAt}`;
-}
-
-/** Metadata as --json prints it: these keys, in this order, null where there is nothing; `deletedAt` only of a deleted secret. */
-export function toJson(secret: SecretMetadata): object {
-  const { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, deletedAt } = secret;
-  const deleted = deletedAt === null ? {} : { deletedAt };
-  return { id, name, type, description, tags, version, createdAt, updatedAt, expiresAt, ...deleted };
 }

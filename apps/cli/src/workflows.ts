@@ -4,12 +4,4 @@
  *
  * @module
  */
-export {
-  checkWorkflow,
-  collectInputs,
-  createEnvironmentSource,
-  createStoreSource,
-  exportWorkflow,
-  loadWorkflow,
-  runWorkflow,
-} from "@autokestra/engine";
+export { collectInputs, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";

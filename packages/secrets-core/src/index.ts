@@ -5,6 +5,8 @@
  * @module
  */
 
+/** The schema library, so that the packages around core need none of their own. */
+export { z } from "zod";
 export { checkExpiry, type DatedInput } from "./check-input.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "@autokestra/secrets-core";
 
 /** Text, numbers as their digits, and null for what is not there. */
 type Fields = readonly (string | number | null)[];

@@ -1,6 +1,5 @@
 import { createHmac } from "node:crypto";
-import { AutokestraError } from "@autokestra/secrets-core";
-import { z } from "zod";
+import { AutokestraError, z } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { type RecordFormat, WRAPPED_BYTES } from "./data-key.ts";
 import { base64Bytes, encodeFields, isBase64 } from "./encode-fields.ts";

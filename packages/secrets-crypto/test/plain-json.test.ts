@@ -1,6 +1,6 @@
+import type { z } from "@autokestra/secrets-core";
 import { assert, constantFrom, integer, jsonValue, nat, oneof, property, string } from "fast-check";
 import { expect, it } from "vitest";
-import type { z } from "zod";
 import { headerSchema, isPlainHeader } from "../src/header.ts";
 import { isPlainContent, knownStoresSchema } from "../src/key-source/known-stores.ts";
 import { createTwoUsed } from "./two-processes.ts";

@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { type Anchor, type StoreLayout, storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
-import { z } from "zod";
+import { type Anchor, type StoreLayout, storeCorrupt, storeTooNew, z } from "@autokestra/secrets-core";
 
 /** The newest format. */
 const FORMAT = 2;

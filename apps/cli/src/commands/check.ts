@@ -4,7 +4,7 @@ import { type CommandContext, type CommandDefinition, defineCommand } from "../c
 import { EXIT } from "../exit.ts";
 import { hintFor } from "../hints.ts";
 import { hideArguments } from "../rejected-input.ts";
-import { createSources, withSecrets } from "../secrets.ts";
+import { withEngine } from "../secrets.ts";
 
 interface CheckOptions {
   /** `--no-env` makes it false. */
@@ -32,12 +32,10 @@ async function check(
 ): Promise<number> {
   const { terminal } = context;
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
-  const reports = await withSecrets(context, false, async (secrets) => {
-    const { checkWorkflow } = await import("../workflows.ts");
-    const sources = await createSources(secrets, env);
+  const reports = await withEngine(context, env, async (engine) => {
     const found: WorkflowReport[] = [];
     for (const file of files) {
-      const report = await checkWorkflow(file, { sources });
+      const report = await engine.check(file);
       const problems = report.problems.map((problem) => ({ ...problem, hint: hintFor(problem, invocation) }));
       found.push({ ...report, problems });
     }

@@ -1,13 +1,12 @@
 import type { Workflow } from "@autokestra/engine";
-import type { RunSink } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
 import { printError } from "../errors.ts";
 import { EXIT, untilSignal } from "../exit.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { ignoreStreamErrors } from "../output/terminal.ts";
-import { createLiveRunPrinter, createPrintWriter, withRunHistory } from "../runs.ts";
-import { createSources, withSecrets } from "../secrets.ts";
+import { createLiveRunPrinter, createPrintWriter } from "../runs.ts";
+import { withEngine } from "../secrets.ts";
 
 interface RunOptions {
   readonly input?: readonly string[];
@@ -30,34 +29,28 @@ export const command: CommandDefinition = defineCommand({
 /** Runs a workflow. Returns the exit code. */
 async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
   const given = parseInputs(options.input ?? []);
-  const { collectInputs, loadWorkflow, runWorkflow } = await import("../workflows.ts");
+  const { collectInputs, loadWorkflow } = await import("../workflows.ts");
   const workflow = await loadWorkflow(file);
   const env = options.env ? process.env : {};
   const inputs = await collectInputs(workflow.workflow, given, { env, ask: asker(context.terminal) });
   warnOfShownInputs(context.terminal, workflow.workflow, given);
   ignoreStreamErrors();
-  const print = createLiveRunPrinter(context.terminal);
+  const sink = createLiveRunPrinter(context.terminal);
   // A plugin may go on printing after the run: its values are masked until the process ends.
   const maskProcessOutput = {
     as: context.terminal.json ? ("log" as const) : ("text" as const),
     keepSeconds: Infinity,
     write: createPrintWriter(context.terminal),
   };
+  const onUnrecorded = ({ message }: AutokestraError) =>
+    context.terminal.warn(`warning: from here on this run is not recorded: ${message}`);
   const { result, signalExit } = await untilSignal(
     async (signal) =>
-      await withSecrets(context, false, async (secrets) => {
-        const sources = await createSources(secrets, options.env);
-        return await withRunHistory(context, async (history) => {
-          const record = history.recorder(({ message }) =>
-            context.terminal.warn(`warning: from here on this run is not recorded: ${message}`),
-          );
-          const sink: RunSink = (event) => {
-            record(event);
-            print(event);
-          };
-          return await runWorkflow(workflow, { sources, inputs, signal, sink, maskProcessOutput });
-        });
-      }),
+      await withEngine(
+        context,
+        options.env,
+        async (engine) => await engine.run(workflow, { inputs, signal, sink, onUnrecorded, maskProcessOutput }),
+      ),
   );
   if (signalExit !== null) return signalExit;
   const { status, masked } = result;

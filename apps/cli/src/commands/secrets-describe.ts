@@ -1,9 +1,10 @@
 import type { FieldSecrecy, FieldValue, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
+import { metadataToJson } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) => parser.argument("<name>", SECRET_NAME),
@@ -24,7 +25,7 @@ async function describeSecret(context: CommandContext, nameText: string): Promis
 /** The keys that `list` prints, and more. */
 function toFullJson({ metadata, fields, publicFields, versions }: SecretDescription): object {
   return {
-    ...toJson(metadata),
+    ...metadataToJson(metadata),
     revision: metadata.revision,
     fields: fields.map(({ name, public: isPublic, masked }) => ({ name, public: isPublic, masked })),
     publicFields,

@@ -1,6 +1,7 @@
 import {
   AutokestraError,
   isIdentifier,
+  metadataToJson,
   type SecretEdit,
   type SecretName,
   type SecretService,
@@ -15,7 +16,7 @@ import {
 } from "../command.ts";
 import { USE_HINTS } from "../hints.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
-import { expiredWarning, parseExpiry, toJson, withSecrets } from "../secrets.ts";
+import { expiredWarning, parseExpiry, withSecrets } from "../secrets.ts";
 
 interface EditOptions {
   readonly description?: string;
@@ -63,7 +64,7 @@ async function editSecret(context: CommandContext, nameText: string, options: Ed
   });
   const expired = options.expiresAt === undefined ? null : expiredWarning(name, metadata.expiresAt);
   if (expired !== null) terminal.warn(expired);
-  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' changed (version ${metadata.version}, revision ${metadata.revision})`);
 }
 

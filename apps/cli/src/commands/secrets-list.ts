@@ -1,5 +1,6 @@
 import {
   AutokestraError,
+  metadataToJson,
   parseMoment,
   quotePath,
   type SecretFilter,
@@ -17,7 +18,7 @@ import {
 } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import { shownPath } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 interface ListOptions {
   readonly type?: SecretType;
@@ -61,7 +62,7 @@ async function listSecrets(context: CommandContext, options: ListOptions): Promi
   const { secrets, folder } = await withSecrets(context, false, async (store, place) => {
     return { secrets: await store.list(filter), folder: place };
   });
-  if (terminal.json) return terminal.write(`${JSON.stringify(secrets.map(toJson))}\n`);
+  if (terminal.json) return terminal.write(`${JSON.stringify(secrets.map(metadataToJson))}\n`);
   if (secrets.length === 0) return terminal.note(`No secrets found\nhint: Looked in ${quotePath(shownPath(folder))}.`);
   await printTable(terminal, isDeleted ? DELETED_HEADER : HEADER, secrets.map(isDeleted ? toDeletedRow : toRow));
 }

@@ -1,6 +1,7 @@
+import { metadataToJson } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) => parser.argument("<from>", "name that the secret has").argument("<to>", "name that it gets"),
@@ -14,6 +15,6 @@ async function renameSecret(context: CommandContext, fromText: string, toText: s
   const from = parseNameArgument(fromText);
   const to = parseNameArgument(toText);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.rename(from, to));
-  if (terminal.json) return terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  if (terminal.json) return terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
   terminal.note(`Secret '${from}' is now '${to}'. Workflows that name '${from}' must be changed`);
 }

@@ -1,6 +1,7 @@
+import { metadataToJson } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 interface RestoreOptions {
   readonly id?: string;
@@ -21,6 +22,6 @@ async function restoreSecret(context: CommandContext, nameText: string, { id }: 
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.restore(name, { id }));
-  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' is back, with version ${metadata.version}`);
 }

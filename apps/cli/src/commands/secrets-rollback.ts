@@ -1,3 +1,4 @@
+import { metadataToJson } from "@autokestra/secrets-core";
 import {
   type CommandContext,
   type CommandDefinition,
@@ -6,7 +7,7 @@ import {
   SECRET_NAME,
 } from "../command.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 interface RollbackOptions {
   readonly to: string;
@@ -24,6 +25,6 @@ async function rollBackSecret(context: CommandContext, nameText: string, options
   const name = parseNameArgument(nameText);
   const to = parseWholeNumber("--to", options.to);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.rollback(name, to));
-  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' has the value of version ${to} again, as version ${metadata.version}`);
 }

@@ -1,6 +1,7 @@
 import { findUnmaskable } from "@autokestra/engine";
 import {
   AutokestraError,
+  metadataToJson,
   parseFields,
   type SecretFields,
   type SecretInput,
@@ -22,7 +23,7 @@ import { readFields } from "../input/fields.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { describeEnds, describeParts, describeSize } from "../output/value-shape.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
-import { expiredWarning, parseExpiry, toJson, withSecrets } from "../secrets.ts";
+import { expiredWarning, parseExpiry, withSecrets } from "../secrets.ts";
 
 interface SetOptions {
   readonly type?: SecretType;
@@ -140,7 +141,7 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
     if (ends !== null) terminal.note(`note: field ${field} of '${name}' ${ends}`);
   }
   notePartsOf(terminal, input);
-  if (terminal.json) terminal.write(`${JSON.stringify(toJson(metadata))}\n`);
+  if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
   else terminal.note(`Secret '${name}' stored (${type}, version ${version}): ${describeShape(input.fields)}`);
 }
 

@@ -1,8 +1,9 @@
 import type { SecretMetadata } from "@autokestra/secrets-core";
+import { metadataToJson } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import { parseNameArgument } from "../rejected-input.ts";
-import { toJson, withSecrets } from "../secrets.ts";
+import { withSecrets } from "../secrets.ts";
 
 const HEADER = ["VERSION", "TYPE", "UPDATED", "EXPIRES", "TAGS", "DESCRIPTION"];
 
@@ -18,7 +19,7 @@ async function listVersions(context: CommandContext, nameText: string): Promise<
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   const versions = await withSecrets(context, false, async (secrets) => await secrets.versions(name));
-  if (terminal.json) return terminal.write(`${JSON.stringify(versions.map(toJson))}\n`);
+  if (terminal.json) return terminal.write(`${JSON.stringify(versions.map(metadataToJson))}\n`);
   await printTable(terminal, HEADER, versions.map(toRow));
 }
 

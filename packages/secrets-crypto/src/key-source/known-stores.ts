@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { z } from "zod";
+import { z } from "@autokestra/secrets-core";
 import { hasKeys, isFingerprint, isListOf, isTimestamp, isUuid, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 

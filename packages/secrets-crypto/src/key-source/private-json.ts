@@ -9,7 +9,7 @@ import {
   withLockFile,
   withOpenFile,
 } from "@autokestra/private-files";
-import { z } from "zod";
+import { z } from "@autokestra/secrets-core";
 
 /** A larger file is none of ours. */
 const MAX_BYTES = 4 * 1024 * 1024;
