@@ -1,4 +1,4 @@
-// Holds the workspace to the six rules of ARCHITECTURE, "Who may know whom". The rules themselves: imports/rules.mjs.
+// Holds the workspace to the six rules of ARCHITECTURE, "Who may import whom". The rules themselves: imports/rules.mjs.
 import { fileURLToPath } from "node:url";
 import { findCircles } from "./imports/find-circles.mjs";
 import { followPath } from "./imports/follow-path.mjs";

@@ -1,4 +1,4 @@
-// ARCHITECTURE, "Who may know whom", as two tables.
+// ARCHITECTURE, "Who may import whom", as two tables.
 
 /** @typedef {keyof typeof rules} Rule */
 

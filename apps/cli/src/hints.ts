@@ -19,6 +19,8 @@ const NAME_KEY =
 
 const RESUME = " Where a rotation was interrupted, run it again with the same --new-key-file.";
 
+const RESTORE = "`autokestra secrets restore-backup FILE` restores a backup.";
+
 /** What to do next, with the names of commands and options. Libraries do not know these. */
 const HINTS: Hints = {
   KEY_WRONG: { "secrets rotate-key": NAME_KEY + RESUME, default: NAME_KEY },
@@ -33,12 +35,22 @@ const HINTS: Hints = {
     if (reason === "another driver") return `\`autokestra secrets migrate --to ${driver}\` moves them.`;
     return reason === "two stores" ? "`--storage-backend sqlite` or `file` says which." : undefined;
   },
-  STORE_CORRUPT: ({ reason }) => {
-    if (reason === "store not found") return "`autokestra secrets restore-backup FILE` restores a backup.";
-    return reason === "secret damaged" ? "`autokestra secrets delete NAME --purge` removes it for good." : undefined;
+  STORE_CORRUPT: {
+    doctor: RESTORE,
+    default: ({ reason }: Partial<ErrorDetails["STORE_CORRUPT"]>) => {
+      if (reason === "store not found") return RESTORE;
+      return reason === "secret damaged" ? "`autokestra secrets delete NAME --purge` removes it for good." : undefined;
+    },
   },
+  INTEGRITY_FAILED: { doctor: RESTORE },
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
-  SECRETS_MISSING: "`autokestra secrets set NAME` stores one.",
+  SECRETS_MISSING: (_, given) => {
+    const set = "`autokestra secrets set NAME` stores one.";
+    // What a source knows of a name is a sentence.
+    return given?.includes("It can be restored")
+      ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}`
+      : set;
+  },
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
     default: "`autokestra secrets list` shows the names there are.",

@@ -54,7 +54,9 @@ describe("KP7: hints know what was tried", () => {
       join(box.folder, "w.yaml"),
       'apiVersion: v1\nid: w\nsecrets: [GONE]\ntasks: [{ id: a, type: core/console.log, inputs: { message: "{{ secrets.GONE }}" } }]\n',
     );
-    expect(await hintOf(["run", "w.yaml"])).toContain("Secret 'GONE' is deleted. `autokestra secrets restore GONE`");
+    expect(await hintOf(["run", "w.yaml"])).toMatch(
+      /Secret 'GONE' is deleted\. It can be restored until .*`autokestra secrets restore NAME`/,
+    );
   });
 
   it.each([
@@ -64,6 +66,6 @@ describe("KP7: hints know what was tried", () => {
     [["secrets", "versions", "TO-KEN"]],
     [["secrets", "edit", "TOKNE", "--tag", "x"]],
   ])("%j: did you mean", async (args) => {
-    expect(await hintOf(args)).toMatch(/^Did you mean 'TOKEN'\? .* Looked in "/);
+    expect(await hintOf(args)).toMatch(/^Did you mean 'TOKEN'\? Looked in "/);
   });
 });

@@ -13,11 +13,14 @@ const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/run.ts": "that an action has failed after its run, without what it says",
-  "packages/private-files/src/temporary-file.ts": "keys, sealed stores and their backups",
+  "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
+  "packages/runs/src/recorder.ts": "events of runs, from behind the redacting sink",
   "packages/runs/src/schema.ts": "the rows of a run history, into the tables of a newer version",
-  "packages/runs/src/recorder.ts": "events of runs, from behind the masked exit",
-  "packages/secrets-store-sqlite/src/statements.ts": "sealed secrets",
-  "packages/secrets-store-sqlite/src/version-1.ts": "sealed secrets of a version 1 store, into the tables of this one",
+  "packages/secrets-store-sqlite/src/statements.ts": "encrypted secrets",
+  "packages/secrets-store-sqlite/src/version-1.ts":
+    "encrypted secrets of a version 1 store, into the tables of this one",
+  "packages/sqlite/src/node-sqlite.ts":
+    "nothing: it keeps a warning of Node.js from being printed while node:sqlite is loaded",
 };
 const WRITES =
   /\bINSERT INTO\b|process\.(stdout|stderr)\b(?!\.columns)|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;

@@ -41,7 +41,7 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
 }
 
 const START = ["autokestra.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
-const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "keep-backup.cjs", "package.json", "sqlite.cjs"];
+const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
 const MAX_BYTES = 260_000;
 
@@ -52,7 +52,7 @@ describe("a command loads what it needs", () => {
     [
       "secrets set B",
       "another value",
-      ["secrets-set.cjs", "read-text.cjs", "value-parts.cjs", "value-shape.cjs", "perf_hooks"],
+      ["secrets-set.cjs", "sources.cjs", "value-parts.cjs", "value-shape.cjs", "perf_hooks"],
     ],
   ])("%s", async (line, input, own) => {
     const loaded = await loadedBy(line.split(" "), input);

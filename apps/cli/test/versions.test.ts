@@ -127,7 +127,7 @@ describe("a deleted secret", () => {
     const run = await box.ak(["run", workflow]);
     expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.stderr).toMatch(
-      /^error: Missing secrets: A\nhint: Secret 'A' is deleted\. `autokestra secrets restore A`/,
+      /^error: Missing secrets: A\nhint: Secret 'A' is deleted\. It can be restored until .* `autokestra secrets restore NAME`/,
     );
     expect((await box.ak(["run", workflow], { env: { A: "value from outside" } })).code).toBe(0);
   });

@@ -7,7 +7,7 @@ import { isThere, otherDriver, readDriverRecord, STORE_FILES } from "./drivers.t
 import { realOrSame, type SecretsManager } from "./manager.ts";
 import { countSecrets, type Examination, type OnVerified, verifyRecords } from "./records.ts";
 
-const RESTORE = "Set it again, or go back to a backup: `autokestra secrets restore-backup FILE`.";
+const RESTORE = "Set it again, or go back to a backup.";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -73,7 +73,7 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
     subject: "key",
     code: null,
     message: `The key is in the environment: ${KEY_VARIABLE} can be read in /proc by this user and root`,
-    hint: "A key file is the better place: --key-file.",
+    hint: "A key file is the better place.",
   };
   return [
     ok("key", `${fingerprint} from ${source}, ${stretched}`),
@@ -116,7 +116,7 @@ function describeStandIn(folder: string): Finding[] {
   if (readDriverRecord(folder)?.isFallback !== true) return [];
   const message = "SQLite could not be used when this store was made: the file store stands in for it";
   const hint =
-    "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then move: `autokestra secrets migrate --to sqlite`.";
+    "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then migrate to SQLite.";
   return [warning(message, hint)];
 }
 

@@ -98,7 +98,7 @@ export async function fillPlace({ options }: Place, backend: string): Promise<vo
     for (const value of ["b1", "b2", "b3"]) await secrets.set(apiKey("B", value));
     await secrets.set(apiKey("SEALED", "sealed"));
     await secrets.delete("SEALED");
-    const { id } = await secrets.set(apiKey("UNSEALED", "unencrypted"));
+    const { id } = await secrets.set(apiKey("UNSEALED", "unsealed"));
     await store.delete(id, new Date().toISOString());
   });
 }

@@ -422,7 +422,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       editStored(place.folder, (content) => {
         Object.assign(named(content, "UNSEALED").current, { deletedAt: null });
       });
-      expect(await getCode("UNSEALED")).toBe("unencrypted");
+      expect(await getCode("UNSEALED")).toBe("unsealed");
     });
 
     it("one is deleted without the key, and restored with it", async () => {

@@ -19,7 +19,7 @@ export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || !(performance.now() < giveUpAt())) throw error;
+      if (!isBusy(error) || !(giveUpAt() > performance.now())) throw error;
     }
     await pause(maxPauseMs);
   }

@@ -1,6 +1,7 @@
 import { diagnose, type Finding, openSecretsManager } from "@autokestra/secrets";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT, EXIT_CODES } from "../exit.ts";
+import { hintFor } from "../hints.ts";
 import { withProgress } from "../output/progress-bar.ts";
 import { hideArguments } from "../rejected-input.ts";
 
@@ -13,21 +14,27 @@ export const command: CommandDefinition = defineCommand({
   run: doctor,
 });
 
-/** Says how the installation is, one line each. Returns the exit code. */
+/** Says how store and key are, one line each. Returns the exit code. */
 async function doctor({ terminal, place }: CommandContext): Promise<number> {
-  const installation = await openSecretsManager({ ...place, create: false });
+  const manager = await openSecretsManager({ ...place, create: false });
   try {
-    const findings = await withProgress(
+    const found = await withProgress(
       terminal,
       "Opening every record",
-      async ({ onProgress }) => await diagnose(installation, onProgress),
+      async ({ onProgress }) => await diagnose(manager, onProgress),
     );
+    const findings = found.map((finding) => ({ ...finding, hint: hintOf(finding) }));
     const text = terminal.json ? `${JSON.stringify(findings)}\n` : findings.map(format).join("");
     terminal.write(hideArguments(text, [place.keyFile ?? "", place.storagePath ?? ""]));
     return exitCodeOf(findings);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
+}
+
+/** What the library says, and which command does it. */
+function hintOf({ code, hint }: Finding): string | null {
+  return code === null ? hint : (hintFor({ code, hint: hint ?? undefined }, { command: "doctor", args: [] }) ?? null);
 }
 
 /** That of the gravest failure, as if it were the error of a command. */
