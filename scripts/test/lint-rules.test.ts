@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { run } from "../run.mjs";
+import { run, toolEnvironment } from "../run.mjs";
 import { repository } from "../workspace.mjs";
 
 /** Of each rule that this repository has chosen, one planted violation. */
@@ -72,7 +72,8 @@ describe("each rule is red for a planted violation", () => {
 
   it("of biome", () => {
     const args = ["lint", "--reporter=json", "--max-diagnostics=none", "biome"];
-    const { stdout } = run("biome", args, { cwd: folder });
+    // It keeps something in the home.
+    const { stdout } = run("biome", args, { cwd: folder, env: { ...toolEnvironment(), HOME: folder } });
     const { diagnostics } = JSON.parse(stdout) as {
       diagnostics: readonly { category: string; location: { path: unknown } }[];
     };
