@@ -28,13 +28,7 @@ export async function withSecrets<T>(
 ): Promise<T> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
   const { secrets, folder } = await openSecretsManager({ ...place, create, onNotice });
-  try {
-    return await use(secrets, folder);
-  } catch (error) {
-    throw error instanceof AutokestraError ? await withPlace(error, secrets, folder) : error;
-  } finally {
-    await secrets.close();
-  }
+  return await whileOpen({ secrets, folder, close: () => secrets.close() }, async () => await use(secrets, folder));
 }
 
 /**
@@ -50,12 +44,20 @@ export async function withEngine<T>(
   const { openEngine } = await import("./workflows.ts");
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
   const engine = await openEngine({ ...place, runsPath, environment, onNotice });
+  return await whileOpen(engine, async () => await use(engine));
+}
+
+/** Closes what was opened once the work is done, and tells of names that are not there what can be known here. */
+async function whileOpen<T>(
+  { secrets, folder, close }: Pick<Engine, "secrets" | "folder" | "close">,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return await use(engine);
+    return await work();
   } catch (error) {
-    throw error instanceof AutokestraError ? await withPlace(error, engine.secrets, engine.folder) : error;
+    throw error instanceof AutokestraError ? await withPlace(error, secrets, folder) : error;
   } finally {
-    await engine.close();
+    await close();
   }
 }
 

@@ -50,6 +50,7 @@ export {
   descriptionProblem,
   fieldNames,
   isMetadata,
+  isUuid,
   METADATA_FIELDS,
   type MetadataField,
   type MetadataFields,
@@ -143,4 +144,4 @@ export {
   type TemplatePart,
   type TemplateProblem,
 } from "./template.ts";
-export { isBefore, parseMoment, parseTimestamp, TIME_EXAMPLES, type Timestamp } from "./time.ts";
+export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES, type Timestamp } from "./time.ts";

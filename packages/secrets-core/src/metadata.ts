@@ -2,7 +2,7 @@ import { AutokestraError } from "./errors.ts";
 import type { EncryptedSecret, Envelope, SecretMetadata } from "./secret.ts";
 import { isIdentifier, parseSecretName } from "./secret-name.ts";
 import { isSecretType } from "./secret-type.ts";
-import { parseTimestamp } from "./time.ts";
+import { isTimestamp } from "./time.ts";
 
 /** What is to be known of a field of the metadata, wherever they are kept, shown or authenticated. */
 export interface MetadataField {
@@ -222,22 +222,14 @@ function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
-/** RFC 9562, section 4; also its nil and max. */
-function isUuid(value: unknown): boolean {
+/** True for a UUID as RFC 9562, section 4, has it, or its nil or max in lower case. */
+export function isUuid(value: unknown): value is string {
   return isText(value) && UUID.test(value);
 }
 
 const UUID =
-  /^(?:[\da-f]{8}-[\da-f]{4}-[1-8][\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}|0{8}(?:-0{4}){3}-0{12}|f{8}(?:-f{4}){3}-f{12})$/i;
+  /^(?:[\dA-Fa-f]{8}-[\dA-Fa-f]{4}-[1-8][\dA-Fa-f]{3}-[89ABab][\dA-Fa-f]{3}-[\dA-Fa-f]{12}|0{8}(?:-0{4}){3}-0{12}|f{8}(?:-f{4}){3}-f{12})$/;
 
 function isPositive(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) > 0;
 }
-
-/** A moment in the one form in which autokestra keeps times; those of days that every year has are known at once. */
-function isTimestamp(value: unknown): boolean {
-  return isText(value) && (TIMESTAMP.test(value) || parseTimestamp(value) === value);
-}
-
-const TIMESTAMP =
-  /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;

@@ -38,6 +38,14 @@ export function parseTimestamp(input: string | number): Timestamp | null {
   return toTimestamp(new Date(number < FIRST_MILLISECONDS ? number * 1000 : number));
 }
 
+/** True for a moment in the one form in which autokestra keeps times. Those of days that every year has are known at once. */
+export function isTimestamp(value: unknown): value is Timestamp {
+  return typeof value === "string" && (TIMESTAMP.test(value) || parseTimestamp(value) === value);
+}
+
+const TIMESTAMP =
+  /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 /**
  * Reads a moment as people write it: all that {@link parseTimestamp} reads, or the time until then: `90d`, `12 hours`, `1y 6mo`,
  * `in 2 weeks`. Months and years are those of the calendar.

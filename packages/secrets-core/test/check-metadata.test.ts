@@ -42,6 +42,7 @@ const reference = z.object({
 const text = oneof(
   constantFrom("", "A", "__proto__", "apiKey", "toString", "ü", "a\n", "a\u2028", "x".repeat(100), "x".repeat(1001)),
   constantFrom("1b671a64-40d5-491e-99b0-da01ff1f3341", "1B671A64-40D5-491E-99B0-DA01FF1F3341", "1b671a64"),
+  constantFrom("ffffffff-ffff-ffff-ffff-ffffffffffff", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"),
   constantFrom(
     "2026-02-28T23:59:59.999Z",
     "2026-02-29T00:00:00.000Z",

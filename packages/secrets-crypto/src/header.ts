@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { AutokestraError, z } from "@autokestra/secrets-core";
+import { AutokestraError, isTimestamp, isUuid, z } from "@autokestra/secrets-core";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { type RecordFormat, WRAPPED_BYTES } from "./data-key.ts";
 import { base64Bytes, encodeFields, isBase64 } from "./encode-fields.ts";
@@ -12,7 +12,7 @@ import {
   kdfSchema,
   kdfSchemaV1,
 } from "./key-derivation.ts";
-import { hasKeys, isFingerprint, isListOf, isText, isTimestamp, isUuid, isWholeNumber } from "./plain-json.ts";
+import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isText, isWholeNumber } from "./plain-json.ts";
 
 /** The format of the headers written here. */
 export const HEADER_FORMAT = 2;
@@ -123,7 +123,7 @@ export const headerSchema: z.ZodType<HeaderJson> = z.strictObject({
   format: z.literal(HEADER_FORMAT),
   ...sharedFields,
   epoch: z.int().positive(),
-  fingerprint: z.string().regex(/^[0-9a-f]{16}$/),
+  fingerprint: z.string().regex(FINGERPRINT),
   kdf: kdfSchema,
   dataKeys: z
     .array(dataKey)

@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { z } from "@autokestra/secrets-core";
-import { hasKeys, isFingerprint, isListOf, isTimestamp, isUuid, isWholeNumber } from "../plain-json.ts";
+import { isTimestamp, isUuid, z } from "@autokestra/secrets-core";
+import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 
 /** The most that are kept of each kind: the oldest go. */
@@ -42,7 +42,7 @@ interface Content {
   readonly backups: readonly KnownBackup[];
 }
 
-const fingerprintSchema = z.string().regex(/^[0-9a-f]{16}$/);
+const fingerprintSchema = z.string().regex(FINGERPRINT);
 
 export const knownStoresSchema: z.ZodType<Content> = z.object({
   stores: z.array(
