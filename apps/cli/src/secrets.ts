@@ -1,5 +1,5 @@
 import { type Engine, nearestName } from "@autokestra/engine";
-import { createMasterKeyProvider, openSecretsManager } from "@autokestra/secrets";
+import { createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
   checkExpiry,
@@ -27,8 +27,9 @@ export async function withSecrets<T>(
   use: (secrets: SecretService, folder: string) => Promise<T>,
 ): Promise<T> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const { secrets, folder } = await openSecretsManager({ ...place, create, onNotice });
-  return await whileOpen({ secrets, folder, close: () => secrets.close() }, async () => await use(secrets, folder));
+  const { secrets, location } = await openSecretsManager({ ...place, create, onNotice });
+  const opened = { secrets, location, close: () => secrets.close() };
+  return await whileOpen(opened, async () => await use(secrets, locationText(location)));
 }
 
 /**
@@ -49,13 +50,13 @@ export async function withEngine<T>(
 
 /** Closes what was opened once the work is done, and tells of names that are not there what can be known here. */
 async function whileOpen<T>(
-  { secrets, folder, close }: Pick<Engine, "secrets" | "folder" | "close">,
+  { secrets, location, close }: Pick<Engine, "secrets" | "location" | "close">,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof AutokestraError ? await withPlace(error, secrets, folder) : error;
+    throw error instanceof AutokestraError ? await withPlace(error, secrets, locationText(location)) : error;
   } finally {
     await close();
   }

@@ -1,6 +1,6 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
-import { openSecretsManager, runsFile, type SecretsOptions } from "@autokestra/secrets";
+import { type Location, openSecretsManager, runsFile, type SecretsOptions } from "@autokestra/secrets";
 import type { AutokestraError, SecretService, SecretSource } from "@autokestra/secrets-core";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
@@ -30,8 +30,8 @@ export interface EngineRunOptions extends Omit<RunOptions, "sources" | "plugins"
 /** Secrets, their sources, plugins and run history of one place, put together. */
 export interface Engine {
   readonly secrets: SecretService;
-  /** The folder of the secrets. */
-  readonly folder: string;
+  /** Where the secrets are. */
+  readonly location: Location;
   readonly history: RunHistory;
   /** Finds everything that is wrong with a workflow file; runs nothing. @throws as `checkWorkflow` */
   check(path: string): Promise<WorkflowReport>;
@@ -55,7 +55,7 @@ export interface Engine {
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, environment = true, plugins, runsPath, env = process.env, keepInEnvironment } = options;
-  const { secrets, folder } = await openSecretsManager({ ...options, create });
+  const { secrets, location } = await openSecretsManager({ ...options, create });
   const history = await openRunHistory({ path: runsPath ?? runsFile(options) });
   const sources: readonly SecretSource[] = [
     createStoreSource(secrets),
@@ -64,7 +64,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
 
   return {
     secrets,
-    folder,
+    location,
     history,
     check: async (path) => await checkWorkflow(path, { sources, ...(plugins && { plugins }) }),
     async run(workflow, { sink, onUnrecorded, ...runOptions } = {}) {

@@ -3,14 +3,15 @@ import { dirname, resolve } from "node:path";
 import { systemReason, withOpenFile } from "@autokestra/private-files";
 import { AutokestraError, errorCode, hasCode, quotePath, type SecretStoreFile } from "@autokestra/secrets-core";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
-import { type Driver, openStoreFile } from "./drivers.ts";
+import { type FolderDriver, folderDrivers } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { keyOptions, type SecretsOptions } from "./manager.ts";
-import { findStore, noStoreYet } from "./open-store.ts";
+import { findInFolder, noStoreYet } from "./open-store.ts";
 
 export interface BackupReport {
   readonly file: string;
-  readonly backend: Driver;
+  /** The name of the driver of the store. */
+  readonly backend: string;
 }
 
 /**
@@ -20,14 +21,15 @@ export interface BackupReport {
  * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already), `STORE_CORRUPT`
  */
 export async function backUpStore(options: SecretsOptions, file: string): Promise<BackupReport> {
-  const found = await findStore(options);
-  if (found === null) throw noStoreYet(storeFolder(options));
+  const folder = storeFolder(options);
+  const found = await findInFolder(folder, options);
+  if (found === null) throw noStoreYet({ kind: "folder", path: folder });
   const path = resolve(file);
   try {
-    checkTarget(path, found.folder, keyFilePath(keyOptions(options)));
+    checkTarget(path, folder, keyFilePath(keyOptions(options)));
     await found.store.backup(path);
     await remember(options, path, await found.store.readHeader());
-    return { file: path, backend: found.backend };
+    return { file: path, backend: found.driver.name };
   } finally {
     await found.store.close();
   }
@@ -83,9 +85,11 @@ export function readBackup(path: string): Buffer {
   throw new AutokestraError("OPTION_INVALID", `There is no file ${quotePath(path)}`);
 }
 
-/** Which kind of store the bytes are of. */
-export function kindOf(content: Buffer): Driver {
-  return content.subarray(0, 16).toString("latin1") === "SQLite format 3\0" ? "sqlite" : "file";
+/** The driver of the store that a backup is a copy of. */
+export function driverOfBackup(source: string, content: Buffer): FolderDriver {
+  const found = folderDrivers().find((driver) => driver.recognizes(content));
+  if (found === undefined) throw backupUnusable(source, "is no backup of a store");
+  return found;
 }
 
 /**
@@ -93,9 +97,9 @@ export function kindOf(content: Buffer): Driver {
  *
  * @param source where the backup itself is, for messages
  */
-export async function openBackup(kind: Driver, path: string, source: string): Promise<SecretStoreFile> {
+export async function openBackup(driver: FolderDriver, path: string, source: string): Promise<SecretStoreFile> {
   try {
-    return await openStoreFile(kind, path, false);
+    return await driver.open(path, false);
   } catch (error) {
     throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is no backup of a store, or is damaged") : error;
   }

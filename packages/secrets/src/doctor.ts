@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { AutokestraError, type ErrorCode, plural, quotePath } from "@autokestra/secrets-core";
 import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
-import { isThere, otherDriver, readDriverRecord, STORE_FILES } from "./drivers.ts";
+import { readDriverRecord } from "./driver-record.ts";
+import { folderDrivers } from "./drivers.ts";
+import { type Location, locationText } from "./location.ts";
 import { realOrSame, type SecretsManager } from "./manager.ts";
 import { countSecrets, type Examination, type OnVerified, verifyRecords } from "./records.ts";
 
@@ -37,7 +39,7 @@ export async function diagnose(installation: SecretsManager, onProgress?: OnVeri
   const { secrets, header, settings } = state.value;
   const findings = [
     describePlace(installation, secrets),
-    ...describeLeftOver(installation),
+    ...describeLeftOvers(installation),
     ...describeConflicts(installation),
     ...settings,
   ];
@@ -88,14 +90,14 @@ function describeRecords({ secrets, versions, problems }: Examination): Finding[
   return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 
-function describePlace({ backend, folder }: SecretsManager, secrets: number): Finding {
-  const place = backend === null ? `none yet in ${folder}` : `${backend} in ${folder}, ${plural(secrets, "secret")}`;
-  return ok("store", place);
+function describePlace({ driver, location }: SecretsManager, secrets: number): Finding {
+  const place = locationText(location);
+  return ok("store", driver === null ? `none yet in ${place}` : `${driver} in ${place}, ${plural(secrets, "secret")}`);
 }
 
 /** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
-async function describeSettings({ store, backend, folder }: SecretsManager): Promise<Finding[]> {
-  if (backend !== "sqlite") return describeStandIn(folder);
+async function describeSettings({ store, driver, location }: SecretsManager): Promise<Finding[]> {
+  if (driver !== "sqlite") return describeStandIn(location);
   const { OLDEST_SAFE_VERSION, isSafeVersion } = await import("@autokestra/sqlite");
   const facts = await (store as SqliteStore).facts();
   const { library, version, journalMode, synchronous, secureDelete, isSound } = facts;
@@ -112,8 +114,8 @@ async function describeSettings({ store, backend, folder }: SecretsManager): Pro
 }
 
 /** The file store was taken because SQLite could not be used then. */
-function describeStandIn(folder: string): Finding[] {
-  if (readDriverRecord(folder)?.isFallback !== true) return [];
+function describeStandIn(location: Location): Finding[] {
+  if (location.kind !== "folder" || readDriverRecord(location.path)?.isFallback !== true) return [];
   const message = "SQLite could not be used when this store was made: the file store stands in for it";
   const hint =
     "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then migrate to SQLite.";
@@ -124,7 +126,9 @@ function describeStandIn(folder: string): Finding[] {
 const CONFLICT_FILE = /^secrets.*(conflict|\(\d+\)| \d+\.(db|json)$)/i;
 
 /** Copies of the store that a synchronised folder has made: somebody else has written to another one. */
-function describeConflicts({ folder }: SecretsManager): Finding[] {
+function describeConflicts({ location }: SecretsManager): Finding[] {
+  if (location.kind !== "folder") return [];
+  const folder = location.path;
   return namesIn(folder)
     .filter((name) => CONFLICT_FILE.test(name))
     .map((name) => {
@@ -142,9 +146,9 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** What the key folder remembers of this and other stores. */
-async function describeKnownPlaces({ folder, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
+async function describeKnownPlaces({ location, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
   const known = openKnownStores(keyFolder);
-  const own = realOrSame(folder);
+  const own = realOrSame(locationText(location));
   const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
   const problem = known.problem();
   return [
@@ -158,11 +162,15 @@ async function describeKnownPlaces({ folder, keyFolder }: SecretsManager, { head
   ];
 }
 
-/** A store that is not the one that counts: a migration was killed after its last moment. */
-function describeLeftOver({ backend, folder }: SecretsManager): Finding[] {
-  if (backend === null || !isThere(folder, otherDriver(backend))) return [];
-  const message = `${join(folder, STORE_FILES[otherDriver(backend)])} is not in use: a migration has left it`;
-  return [warning(message, "Move it away once the secrets were checked.")];
+/** Stores that are not the one that counts: a migration was killed after its last moment. */
+function describeLeftOvers({ driver: current, location }: SecretsManager): Finding[] {
+  if (location.kind !== "folder" || current === null) return [];
+  const folder = location.path;
+  const left = folderDrivers().filter((driver) => driver.name !== current && driver.exists(folder));
+  return left.map(({ file }) => {
+    const message = `${join(folder, file)} is not in use: a migration has left it`;
+    return warning(message, "Move it away once the secrets were checked.");
+  });
 }
 
 function warning(message: string, hint: string): Finding {

@@ -1,197 +1,150 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { createPrivateFile, replacePrivateFile, systemReason, withOpenFile } from "@autokestra/private-files";
+import { systemReason } from "@autokestra/private-files";
 import {
   AutokestraError,
-  type ErrorDetails,
   errorCode,
-  quotePath,
+  type SecretStore,
   type SecretStoreFile,
   storeUnavailable,
 } from "@autokestra/secrets-core";
 
-/** A kind of store that an installation can have. */
-export type Driver = "sqlite" | "file";
+/** Keeps the secrets of a folder in one file there. */
+export interface FolderDriver {
+  readonly kind: "folder";
+  /** What a person asks for, and what the folder remembers. */
+  readonly name: string;
+  /** The name of its file. */
+  readonly file: string;
+  /** How names of files go on that it leaves beside its file: of another store, they would be read as changes to this one. */
+  readonly companions: readonly string[];
+  /**
+   * Opens the store whose file has this path.
+   *
+   * @param create make it if there is none
+   * @throws AutokestraError `STORE_*`
+   */
+  open(path: string, create: boolean): Promise<SecretStoreFile>;
+  /**
+   * Whether a folder has such a store, or what is left of one.
+   *
+   * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen: it must not count as "nothing there"
+   */
+  exists(folder: string): boolean;
+  /** Whether a file with this content is a store of this driver. The first driver that recognizes it opens it. */
+  recognizes(content: Buffer): boolean;
+  /**
+   * Why a store at this path could not keep its secrets, as the beginning of a sentence; null if it can. A driver without this method
+   * can be used everywhere.
+   *
+   * @param path in a folder that is removed afterwards
+   */
+  unsuitableReason?(path: string): Promise<string | null>;
+}
 
-/** The file of each, in the folder of the installation. */
-export const STORE_FILES: Readonly<Record<Driver, string>> = { sqlite: "secrets.db", file: "secrets.json" };
+/** Keeps secrets where a URL says. */
+export interface UrlDriver {
+  readonly kind: "url";
+  readonly name: string;
+  /** The protocols of the URLs that it takes, such as `postgres:`. */
+  readonly protocols: readonly string[];
+  /** See {@link FolderDriver.open}. */
+  open(url: URL, create: boolean): Promise<SecretStore>;
+  /** Whether there is a store. @throws AutokestraError `STORE_UNAVAILABLE` */
+  exists(url: URL): Promise<boolean>;
+}
+
+/** An implementation of a store. */
+export type Driver = FolderDriver | UrlDriver;
+
+const SQLITE: FolderDriver = {
+  kind: "folder",
+  name: "sqlite",
+  file: "secrets.db",
+  companions: ["-wal", "-shm", "-journal"],
+  async open(path, create) {
+    const { openSqliteStore } = await import("@autokestra/secrets-store-sqlite");
+    return await openSqliteStore(path, { create });
+  },
+  exists(folder) {
+    const path = join(folder, SQLITE.file);
+    // A WAL without its database is what is left of a store.
+    return isThere(path) || isThere(`${path}-wal`);
+  },
+  recognizes: (content) => content.subarray(0, 16).toString("latin1") === "SQLite format 3\0",
+  async unsuitableReason(path) {
+    const { isSqliteMissing, unsuitableReason } = await import("@autokestra/sqlite");
+    try {
+      const reason = await unsuitableReason(path);
+      return reason === null ? null : `SQLite cannot be used on this file system, as ${reason}`;
+    } catch (error) {
+      if (isSqliteMissing(error)) return "SQLite cannot be loaded here";
+      throw error;
+    }
+  },
+};
+
+const FILE: FolderDriver = {
+  kind: "folder",
+  name: "file",
+  file: "secrets.json",
+  companions: [],
+  async open(path, create) {
+    const { openFileStore } = await import("@autokestra/secrets-store-file");
+    return await openFileStore(path, { create });
+  },
+  exists: (folder) => isThere(join(folder, FILE.file)),
+  // Whatever no other driver recognizes: opening it says what is wrong with it.
+  recognizes: () => true,
+};
+
+/** All drivers. A folder for which none is asked gets the first one that can be used there. */
+export const DRIVERS: readonly Driver[] = [SQLITE, FILE];
+
+/** Those that keep the secrets of a folder, in the order of preference. */
+export function folderDrivers(): readonly FolderDriver[] {
+  return DRIVERS.filter((driver) => driver.kind === "folder");
+}
 
 /** @throws AutokestraError `OPTION_INVALID` */
-export function parseDriver(text: string): Driver {
-  if (text === "sqlite" || text === "file") return text;
+export function parseDriver(name: string): FolderDriver {
+  const drivers = folderDrivers();
+  const found = drivers.find((driver) => driver.name === name);
+  if (found !== undefined) return found;
   throw new AutokestraError("OPTION_INVALID", "There is no such storage backend", {
-    hint: "Use auto, sqlite or file.",
+    hint: `Use ${oneOf(["auto", ...drivers.map((driver) => driver.name)])}.`,
   });
 }
 
-/** The one that is not this one. */
-export function otherDriver(backend: Driver): Driver {
-  return backend === "sqlite" ? "file" : "sqlite";
+/** `a, b or c` */
+export function oneOf(names: readonly string[]): string {
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}
+
+/** @throws AutokestraError `OPTION_INVALID` where no driver takes such a URL */
+export function driverOfUrl({ protocol }: URL): UrlDriver {
+  const found = DRIVERS.find((driver) => driver.kind === "url" && driver.protocols.includes(protocol));
+  if (found?.kind === "url") return found;
+  throw new AutokestraError(
+    "OPTION_INVALID",
+    `The secrets cannot be kept at this URL: there is no driver for ${protocol}`,
+    {
+      hint: "Give the path of a folder.",
+    },
+  );
 }
 
 /**
- * Opens a store.
+ * Whether something has this name, even a link that leads nowhere.
  *
- * @param create make it where there is none
- * @throws AutokestraError `STORE_*`
+ * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen
  */
-export async function openStoreFile(backend: Driver, path: string, create: boolean): Promise<SecretStoreFile> {
-  if (backend === "sqlite") {
-    const { openSqliteStore } = await import("@autokestra/secrets-store-sqlite");
-    return await openSqliteStore(path, { create });
-  }
-  const { openFileStore } = await import("@autokestra/secrets-store-file");
-  return await openFileStore(path, { create });
-}
-
-/**
- * The backend of the store that a folder has or had, be it damaged or gone; null where there never was one.
- *
- * @throws AutokestraError `STORE_UNAVAILABLE`
- */
-export function storedDriver(folder: string): Driver | null {
-  return driverOf(folder, readDriverRecord(folder));
-}
-
-/** Whether a folder has a store or remembers one. What cannot be seen counts as one: it must not be passed over. */
-export function hasStore(folder: string): boolean {
-  try {
-    return storedDriver(folder) !== null;
-  } catch {
-    return true;
-  }
-}
-
-function driverOf(folder: string, record: DriverRecord | null): Driver | null {
-  if (record === null) return isThere(folder, "sqlite") ? "sqlite" : isThere(folder, "file") ? "file" : null;
-  const { backend, next, kept } = record;
-  // Once the old file has its other name, the new store counts.
-  const isMoved = next !== null && kept !== null && !isThere(folder, backend) && exists(join(folder, kept));
-  return isMoved ? next : backend;
-}
-
-/**
- * The same, of a store whose file is there.
- *
- * @param asked the backend that a person wants, or `auto`
- * @throws AutokestraError `STORE_UNAVAILABLE`; `STORE_CORRUPT` where the store is gone
- */
-export function existingDriver(folder: string, asked: Driver | "auto"): Driver | null {
-  const record = readDriverRecord(folder);
-  const stored = driverOf(folder, record);
-  if (stored === null) return null;
-  if (!isThere(folder, stored)) {
-    const message = `The secrets in ${quotePath(folder)} are gone: there is no ${STORE_FILES[stored]}`;
-    throw new AutokestraError("STORE_CORRUPT", message, {
-      hint: "Put a backup in its place. To begin anew, remove the file `backend` there.",
-      details: { reason: "store not found" } satisfies ErrorDetails["STORE_CORRUPT"],
-    });
-  }
-  if (record !== null || !isThere(folder, otherDriver(stored))) return stored;
-  if (asked !== "auto") return asked;
-  const hint = "Say which one it is, or move the other one away.";
-  throw storeUnavailable(folder, "there are two stores: secrets.db and secrets.json", hint, { reason: "two stores" });
-}
-
-/** Whether the file of a store has its name. A WAL without its database is what is left of one. */
-export function isThere(folder: string, backend: Driver): boolean {
-  const path = join(folder, STORE_FILES[backend]);
-  return exists(path) || (backend === "sqlite" && exists(`${path}-wal`));
-}
-
-/**
- * Whether something has this name, be it a link that leads nowhere.
- *
- * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen: it must not count as "nothing there"
- */
-function exists(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
     throw toStoreError(error, path);
   }
-}
-
-/** What a folder of secrets remembers of its store. */
-interface DriverRecord {
-  readonly backend: Driver;
-  /** The file store was taken because SQLite could not be used. */
-  readonly isFallback: boolean;
-  /** The store that takes its place: whole already. */
-  readonly next: Driver | null;
-  /** The name that the old store's file then has: only once there is one, the next store counts. */
-  readonly kept: string | null;
-}
-
-/** The first line of a record; a second one is the name that is kept. */
-const FIRST_LINES: Readonly<Record<string, Omit<DriverRecord, "kept">>> = {
-  sqlite: { backend: "sqlite", isFallback: false, next: null },
-  file: { backend: "file", isFallback: false, next: null },
-  "file instead of sqlite": { backend: "file", isFallback: true, next: null },
-  "sqlite to file": { backend: "sqlite", isFallback: false, next: "file" },
-  "file to sqlite": { backend: "file", isFallback: false, next: "sqlite" },
-};
-
-/** The record of a store that stays. */
-export function recordOf(backend: Driver): DriverRecord {
-  return { backend, isFallback: false, next: null, kept: null };
-}
-
-/** Beside the store, so that no second one is ever made. */
-function recordPath(folder: string): string {
-  return join(folder, "backend");
-}
-
-/**
- * Reads what the folder remembers; null where it remembers nothing.
- *
- * @throws AutokestraError `STORE_UNAVAILABLE` where it cannot be read, or says what we do not know
- */
-export function readDriverRecord(folder: string): DriverRecord | null {
-  const path = recordPath(folder);
-  const refuse = (problem: string) => storeUnavailable(folder, `${path} ${problem}`);
-  const text = readText(path, folder, refuse);
-  if (text === null) return null;
-  const [first = "", kept = ""] = text.split("\n");
-  const known = Object.hasOwn(FIRST_LINES, first) ? FIRST_LINES[first] : undefined;
-  if (known === undefined)
-    throw storeUnavailable(
-      folder,
-      `${path} does not name sqlite or file`,
-      "Write `sqlite` or `file` into it: what the store there is.",
-    );
-  return { ...known, kept: kept === "" ? null : kept };
-}
-
-function readText(path: string, folder: string, refuse: (problem: string) => Error): string | null {
-  try {
-    return withOpenFile(path, refuse, (file) => (file === null ? null : readFileSync(file, "utf8")));
-  } catch (error) {
-    throw toStoreError(error, folder);
-  }
-}
-
-/** Remembers the store of a folder that remembers none yet. What another process has written first counts. */
-export function rememberDriver(folder: string, record: DriverRecord): void {
-  createPrivateFile(recordPath(folder), format(record));
-}
-
-/**
- * Replaces what the folder remembers.
- *
- * @throws AutokestraError `STORE_UNAVAILABLE` where somebody removes what is being written
- */
-export function writeDriverRecord(folder: string, record: DriverRecord): void {
-  if (replacePrivateFile(recordPath(folder), format(record), () => true)) return;
-  throw storeUnavailable(folder, "another process has removed a draft of its record", "Try again.");
-}
-
-function format({ backend, isFallback, next, kept }: DriverRecord): string {
-  const [line = backend] =
-    Object.entries(FIRST_LINES).find(
-      ([, known]) => known.backend === backend && known.isFallback === isFallback && known.next === next,
-    ) ?? [];
-  return kept === null ? `${line}\n` : `${line}\n${kept}\n`;
 }
 
 /** The error to throw for one of the file system: place and reason. Any other error stays as it is. */

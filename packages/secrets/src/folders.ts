@@ -1,7 +1,10 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { AutokestraError } from "@autokestra/secrets-core";
 import { defaultKeyFolder } from "@autokestra/secrets-crypto";
-import { hasStore } from "./drivers.ts";
+import { hasStore } from "./driver-record.ts";
+import { driverOfUrl } from "./drivers.ts";
+import { type Location, locationText, parseLocation } from "./location.ts";
 
 const NAME = ".workflow";
 
@@ -10,31 +13,51 @@ export interface PlaceOptions {
   /** Where `WORKFLOW_SECRETS_STORAGE_PATH` and HOME are looked for. Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The folder of the secrets. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else the nearest `.workflow/secrets` that has a store, from
+   * The folder of the secrets, or the URL of a store for which there is a driver. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else the nearest `.workflow/secrets` that has a store, from
    * the working directory up to the root of the repository; in the working directory where there is none.
    */
   readonly storagePath?: string | undefined;
 }
 
-/** The folder of the secrets, absolute. A path that is given is taken as it is. */
+/**
+ * Where the secrets are. A path that is given is taken as it is.
+ *
+ * @throws AutokestraError `OPTION_INVALID` for a URL that no driver takes
+ */
+export function storeLocation(options: PlaceOptions = {}): Location {
+  const location = chosenLocation(options);
+  if (location.kind === "url") driverOfUrl(location.url);
+  return location;
+}
+
+/**
+ * The folder of the secrets, absolute.
+ *
+ * @throws AutokestraError `OPTION_INVALID` where they are in none
+ */
 export function storeFolder(options: PlaceOptions = {}): string {
-  const given = givenFolder(options);
-  if (given !== null) return given;
+  const location = storeLocation(options);
+  if (location.kind === "folder") return location.path;
+  throw new AutokestraError("OPTION_INVALID", `The secrets at ${locationText(location)} are not in a folder`, {
+    hint: "This is possible only with the secrets of a folder.",
+  });
+}
+
+function chosenLocation(options: PlaceOptions): Location {
+  const { env = process.env, storagePath = env["WORKFLOW_SECRETS_STORAGE_PATH"] } = options;
+  if (storagePath !== undefined && storagePath !== "") return parseLocation(storagePath);
   const nearest = searchedFolders(options).find((folder) => hasStore(join(folder, NAME, "secrets")));
-  return join(nearest ?? process.cwd(), NAME, "secrets");
+  return { kind: "folder", path: join(nearest ?? process.cwd(), NAME, "secrets") };
 }
 
 /** The file of the run history: in the `.workflow` folder that the secrets are in, else in the nearest one that has a history. */
 export function runsFile(options: PlaceOptions = {}): string {
-  const secrets = storeFolder(options);
-  if (hasStore(secrets) && basename(dirname(secrets)) === NAME) return join(dirname(secrets), "runs.db");
+  const secrets = chosenLocation(options);
+  if (secrets.kind === "folder" && hasStore(secrets.path) && basename(dirname(secrets.path)) === NAME) {
+    return join(dirname(secrets.path), "runs.db");
+  }
   const nearest = searchedFolders(options).find((folder) => isThere(join(folder, NAME, "runs.db")));
   return join(nearest ?? process.cwd(), NAME, "runs.db");
-}
-
-function givenFolder({ env = process.env, storagePath }: PlaceOptions): string | null {
-  const path = storagePath ?? env["WORKFLOW_SECRETS_STORAGE_PATH"];
-  return path === undefined || path === "" ? null : resolve(path);
 }
 
 /**

@@ -17,9 +17,9 @@ export {
 } from "@autokestra/secrets-crypto";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
-export type { Driver } from "./drivers.ts";
 export { type PlaceOptions, runsFile, storeFolder } from "./folders.ts";
 export * from "./import/index.ts";
+export { type Location, locationText } from "./location.ts";
 export { keyOptions, openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 export { type MigrationReport, migrateStore } from "./migrate.ts";
 export { type OpenedStore, openStore, type StoreOptions } from "./open-store.ts";

@@ -19,7 +19,7 @@ import {
   type MasterKeyOptions,
   openKnownStores,
 } from "@autokestra/secrets-crypto";
-import type { Driver } from "./drivers.ts";
+import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
 export interface SecretsOptions extends StoreOptions {
@@ -36,10 +36,10 @@ export interface SecretsOptions extends StoreOptions {
 /** The secrets of one place with everything under them: what rotating, importing and examining need. */
 export interface SecretsManager {
   readonly store: SecretStore;
-  /** The folder of the store. */
-  readonly folder: string;
-  /** The kind of the store; null where there is none yet. */
-  readonly backend: Driver | null;
+  /** Where the store is. */
+  readonly location: Location;
+  /** The name of the driver of the store; null where there is none yet. */
+  readonly driver: string | null;
   /** Where keys are kept and looked for; null where there is no such folder. */
   readonly keyFolder: string | null;
   readonly provider: MasterKeyProvider;
@@ -52,7 +52,7 @@ export interface SecretsManager {
  * Opens the secrets of a place: picks the store and the key. The key is looked for when it is first needed, and made then if there
  * are no secrets yet. Close its `secrets`, which closes all.
  *
- * @throws AutokestraError `STORE_*`, `OPTION_INVALID` for a backend that there is not; `KEY_UNREADABLE` for a key file that lies in the
+ * @throws AutokestraError `STORE_*`, `OPTION_INVALID` for a driver that there is not; `KEY_UNREADABLE` for a key file that lies in the
  * secrets folder
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
@@ -60,10 +60,10 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
   const keepVersions = options.keepVersions ?? keptVersions(env);
   // Before anything else: the key leaves the environment.
   const provider = createProvider(options);
-  const { store, folder, backend } = await openStore(options);
+  const { store, location, driver } = await openStore(options);
   const keyFolder = keyFolderOf(keyOptions(options));
-  const memory = openKnownStores(keyFolder).memoryOf(folder);
-  const apart = apartFrom(provider, keyFilePath(keyOptions(options)), folder);
+  const memory = openKnownStores(keyFolder).memoryOf(locationText(location));
+  const apart = apartFrom(provider, keyFilePath(keyOptions(options)), location);
   const keys = createKeyManager(store, apart, { memory, onNotice: options.onNotice });
   const encryption = createSecretEncryption(keys);
   const secrets = createSecretService({
@@ -74,7 +74,7 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
     keepVersions,
     isKeyGiven: async () => (await provider.search()).isGiven,
   });
-  return { store, folder, backend, keyFolder, provider, keys, encryption, secrets };
+  return { store, location, driver, keyFolder, provider, keys, encryption, secrets };
 }
 
 /** What decides where the master key comes from. */
@@ -95,10 +95,10 @@ export function createProvider(options: SecretsOptions): MasterKeyProvider {
   };
 }
 
-/** The same source of keys, but for a key file inside the secrets folder. */
-function apartFrom(provider: MasterKeyProvider, keyFile: string | null, folder: string): MasterKeyProvider {
+/** The same source of keys, but without a key file inside the secrets folder. */
+function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location: Location): MasterKeyProvider {
   async function check(): Promise<void> {
-    if (keyFile !== null) keepApart(keyFile, folder);
+    if (keyFile !== null) keepApart(keyFile, location);
   }
   return {
     async search() {
@@ -122,7 +122,9 @@ function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.Proc
 }
 
 /** A copy of the secrets folder must not be a copy of its key. @throws AutokestraError `KEY_UNREADABLE` */
-export function keepApart(keyFile: string, folder: string): void {
+export function keepApart(keyFile: string, location: Location): void {
+  if (location.kind !== "folder") return;
+  const folder = location.path;
   const secrets = realOrSame(folder);
   const key = resolve(realOrSame(dirname(keyFile)), "key");
   if (!key.startsWith(secrets + sep)) return;

@@ -10,21 +10,16 @@ import {
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import {
-  type Driver,
   existingDriver,
-  isThere,
-  openStoreFile,
-  otherDriver,
-  parseDriver,
   readDriverRecord,
   recordOf,
   rememberDriver,
-  STORE_FILES,
   storedDriver,
-  toStoreError,
   writeDriverRecord,
-} from "./drivers.ts";
-import { type PlaceOptions, storeFolder } from "./folders.ts";
+} from "./driver-record.ts";
+import { type Driver, driverOfUrl, type FolderDriver, folderDrivers, parseDriver, toStoreError } from "./drivers.ts";
+import { type PlaceOptions, storeLocation } from "./folders.ts";
+import { type Location, locationText } from "./location.ts";
 import { withTemporaryFolder } from "./replace-store.ts";
 
 export interface StoreOptions extends PlaceOptions {
@@ -41,18 +36,24 @@ export interface StoreOptions extends PlaceOptions {
 
 export interface OpenedStore {
   readonly store: SecretStore;
-  /** The folder it is in. */
-  readonly folder: string;
-  /** Null where there is none yet. */
-  readonly backend: Driver | null;
+  readonly location: Location;
+  /** The name of its driver, such as `sqlite`; null where there is no store yet. */
+  readonly driver: string | null;
 }
 
 /** A store that is there. */
 export interface FoundStore {
+  readonly location: Location;
+  readonly driver: Driver;
+  readonly store: SecretStore;
+}
+
+/** A store that is there, in a folder. */
+export interface FolderStore {
   readonly folder: string;
-  readonly backend: Driver;
+  readonly driver: FolderDriver;
   readonly store: SecretStoreFile;
-  /** The file store was taken because SQLite cannot be used there. */
+  /** The driver was taken because the one that is preferred cannot be used there. */
   readonly isFallback?: boolean;
 }
 
@@ -64,43 +65,78 @@ export interface FoundStore {
  */
 export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
   const { create = true } = options;
-  const folder = storeFolder(options);
-  const place = { ...options, storagePath: folder };
-  const found = await findStore(place);
+  const location = storeLocation(options);
+  if (location.kind === "url") {
+    const found = await findAtUrl(location.url);
+    if (found !== null) return { store: found.store, location, driver: found.driver.name };
+    return {
+      store: emptyStore(create, async () => await driverOfUrl(location.url).open(location.url, true)),
+      location,
+      driver: null,
+    };
+  }
+  const found = await findInFolder(location.path, options);
   if (found === null) {
-    const store = create ? createDeferredStore(async () => (await makeStore(place)).store) : createMemoryStore();
-    return { store, folder, backend: null };
+    return {
+      store: emptyStore(create, async () => (await makeStore(location.path, options)).store),
+      location,
+      driver: null,
+    };
   }
   if (create) await completeFolder(found);
-  return found;
+  return { store: found.store, location, driver: found.driver.name };
+}
+
+function emptyStore(create: boolean, make: () => Promise<SecretStore>): SecretStore {
+  return create ? createDeferredStore(make) : createMemoryStore();
 }
 
 /**
  * Opens the store that is there; null where there never was one.
  *
- * @param kind `any`: the backend that is asked for only decides between two stores of which the folder remembers none
- * @throws as {@link openStore}; `STORE_CORRUPT` also where it is gone
+ * @param kind `any`: the driver that is asked for only decides between two stores of which a folder remembers none
+ * @throws as {@link openStore}; `STORE_CORRUPT` also where it is not there any more
  */
 export async function findStore(options: StoreOptions, kind: "asked" | "any" = "asked"): Promise<FoundStore | null> {
-  const folder = storeFolder(options);
+  const location = storeLocation(options);
+  const found =
+    location.kind === "url" ? await findAtUrl(location.url) : await findInFolder(location.path, options, kind);
+  return found === null ? null : { location, driver: found.driver, store: found.store };
+}
+
+async function findAtUrl(url: URL): Promise<Pick<FoundStore, "driver" | "store"> | null> {
+  const driver = driverOfUrl(url);
+  return (await driver.exists(url)) ? { driver, store: await driver.open(url, false) } : null;
+}
+
+/**
+ * Opens the store that a folder has; null where there never was one.
+ *
+ * @throws as {@link findStore}
+ */
+export async function findInFolder(
+  folder: string,
+  options: StoreOptions,
+  kind: "asked" | "any" = "asked",
+): Promise<FolderStore | null> {
   const asked = requestedDriver(options);
-  const backend = existingDriver(folder, asked);
-  if (backend === null) return null;
-  if (kind === "asked" && asked !== "auto" && asked !== backend) {
-    const problem = `its secrets are in a ${backend} store, not in a ${asked} store`;
-    throw storeUnavailable(folder, problem, undefined, { reason: "another driver", driver: asked });
+  const driver = existingDriver(folder, asked);
+  if (driver === null) return null;
+  if (kind === "asked" && asked !== "auto" && asked !== driver) {
+    const problem = `its secrets are in a ${driver.name} store, not in a ${asked.name} store`;
+    throw storeUnavailable(folder, problem, undefined, { reason: "another driver", driver: asked.name });
   }
   try {
-    return { folder, backend, store: await openStoreFile(backend, join(folder, STORE_FILES[backend]), false) };
+    return { folder, driver, store: await driver.open(join(folder, driver.file), false) };
   } catch (error) {
-    // Moved into the other kind of store at this very moment.
-    if (storedDriver(folder) !== backend) return await findStore(options, kind);
+    // Moved to another driver at this very moment.
+    if (storedDriver(folder) !== driver) return await findInFolder(folder, options, kind);
     throw error;
   }
 }
 
-/** The backend that a person wants. @throws AutokestraError `OPTION_INVALID` */
-export function requestedDriver({ env = process.env, backend }: StoreOptions): Driver | "auto" {
+/** The driver that a person wants. @throws AutokestraError `OPTION_INVALID` */
+export function requestedDriver({ env = process.env, backend }: StoreOptions): FolderDriver | "auto" {
   const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
   return asked === "auto" ? asked : parseDriver(asked);
 }
@@ -110,58 +146,64 @@ export function requestedDriver({ env = process.env, backend }: StoreOptions): D
  *
  * @throws as {@link openStore}
  */
-export async function makeStore(options: StoreOptions): Promise<FoundStore> {
-  const folder = storeFolder(options);
+export async function makeStore(folder: string, options: StoreOptions): Promise<FolderStore> {
   const asked = requestedDriver(options);
-  const made = await makeFile(folder, asked, options);
+  const { driver, unsuitable } = asked === "auto" ? await pickDriver(folder) : { driver: asked, unsuitable: null };
+  const path = join(folder, driver.file);
+  const made = { folder, driver, store: await driver.open(path, true), isFallback: unsuitable !== null };
+  if (unsuitable !== null) options.onNotice?.(`${unsuitable}: secrets are kept in ${path}`);
   await completeFolder(made);
-  if (made.isFallback !== true) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
+  if (!made.isFallback) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
   return made;
 }
 
-async function makeFile(folder: string, asked: Driver | "auto", { onNotice }: StoreOptions): Promise<FoundStore> {
-  const obstacle = asked === "auto" && !isThere(folder, "sqlite") ? await sqliteUnsuitableReason(folder) : null;
-  const backend = asked !== "auto" ? asked : obstacle === null ? "sqlite" : "file";
-  const path = join(folder, STORE_FILES[backend]);
-  const store = await openStoreFile(backend, path, true);
-  if (obstacle !== null) onNotice?.(`${obstacle}: secrets are kept in ${path}`);
-  return { folder, backend, store, isFallback: obstacle !== null };
+interface PickedDriver {
+  readonly driver: FolderDriver;
+  /** Why the one that is preferred cannot be used; null where this is it. */
+  readonly unsuitable: string | null;
 }
 
-/** Why SQLite can keep no secrets in a folder, as a sentence; null where it can. */
-async function sqliteUnsuitableReason(folder: string): Promise<string | null> {
-  const { isSqliteMissing, unsuitableReason } = await import("@autokestra/sqlite");
+/** The first driver that can be used in a folder, or whose store has just been made there. */
+async function pickDriver(folder: string): Promise<PickedDriver> {
+  const reasons: string[] = [];
+  for (const driver of folderDrivers()) {
+    const reason = driver.exists(folder) ? null : await unsuitableReason(driver, folder);
+    if (reason === null) return { driver, unsuitable: reasons[0] ?? null };
+    reasons.push(reason);
+  }
+  throw storeUnavailable(folder, reasons.join("; "));
+}
+
+async function unsuitableReason(driver: FolderDriver, folder: string): Promise<string | null> {
+  if (driver.unsuitableReason === undefined) return null;
   try {
     makePrivateFolder(folder);
-    const reason = await withTemporaryFolder(
-      folder,
-      async (draft) => await unsuitableReason(join(draft, STORE_FILES.sqlite)),
-    );
-    return reason === null ? null : `SQLite cannot be used on this file system, as ${reason}`;
   } catch (error) {
-    if (isSqliteMissing(error)) return "SQLite cannot be loaded here";
     throw toStoreError(error, folder);
   }
+  const ask = async (temporary: string) => (await driver.unsuitableReason?.(join(temporary, driver.file))) ?? null;
+  return await withTemporaryFolder(folder, ask);
 }
 
 /**
  * What a folder of secrets has beside its store.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE`, also where another process has made another kind of store at the same moment; the
+ * @throws AutokestraError `STORE_UNAVAILABLE`, also where another process has made a store of another driver at the same moment; the
  * store is closed then
  */
-async function completeFolder({ folder, backend, store, isFallback = false }: FoundStore): Promise<void> {
+async function completeFolder({ folder, driver, store, isFallback = false }: FolderStore): Promise<void> {
   try {
     if (lstatSync(join(folder, ".gitignore"), { throwIfNoEntry: false }) === undefined) {
       createPrivateFile(join(folder, ".gitignore"), "*\n");
     }
     sweepDeadTemporaryFiles(folder);
     const record = readDriverRecord(folder);
-    if (record === null) rememberDriver(folder, { ...recordOf(backend), isFallback });
+    if (record === null) rememberDriver(folder, { ...recordOf(driver), isFallback });
     // A migration was killed after its last moment: nothing is left to do but to say so.
-    else if (record.next === backend) writeDriverRecord(folder, recordOf(backend));
-    if (existingDriver(folder, "auto") !== backend) {
-      throw storeUnavailable(folder, `another process has made a ${otherDriver(backend)} store here`, "Run it again.");
+    else if (record.next === driver) writeDriverRecord(folder, recordOf(driver));
+    const existing = existingDriver(folder, "auto");
+    if (existing !== null && existing !== driver) {
+      throw storeUnavailable(folder, `another process has made a ${existing.name} store here`, "Run it again.");
     }
   } catch (error) {
     await store.close();
@@ -219,6 +261,8 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
 }
 
 /** The error where a store is needed that was made before. */
-export function noStoreYet(folder: string): AutokestraError {
-  return storeUnavailable(folder, "there is none yet", "It is made with the first secret.", { reason: "no store yet" });
+export function noStoreYet(location: Location): AutokestraError {
+  return storeUnavailable(locationText(location), "there is none yet", "It is made with the first secret.", {
+    reason: "no store yet",
+  });
 }

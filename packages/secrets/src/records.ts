@@ -8,7 +8,7 @@ import {
   type SecretStoreFile,
 } from "@autokestra/secrets-core";
 import type { Keyring } from "@autokestra/secrets-crypto";
-import { type Driver, openStoreFile } from "./drivers.ts";
+import type { FolderDriver } from "./drivers.ts";
 
 /** What there is in a store. */
 export interface StoreCount {
@@ -24,8 +24,8 @@ export interface StoreCount {
  * @param from in layout 2
  * @param path where the new store is made; afterwards all of it is in this one file
  */
-export async function copyStore(from: SecretStoreFile, backend: Driver, path: string): Promise<StoreCount> {
-  const to = await openStoreFile(backend, path, true);
+export async function copyStore(from: SecretStoreFile, driver: FolderDriver, path: string): Promise<StoreCount> {
+  const to = await driver.open(path, true);
   try {
     await copyHeader(from, to);
     const count = { secrets: 0, versions: 0 };

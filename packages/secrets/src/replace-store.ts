@@ -2,25 +2,15 @@ import { closeSync, linkSync, openSync, readSync, renameSync, rmSync } from "nod
 import { join } from "node:path";
 import { makePrivateFolder, moveFile, sweepDeadTemporaryFiles, temporaryPath } from "@autokestra/private-files";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
-import {
-  type Driver,
-  readDriverRecord,
-  recordOf,
-  rememberDriver,
-  STORE_FILES,
-  toStoreError,
-  writeDriverRecord,
-} from "./drivers.ts";
-
-/** What SQLite leaves beside a database: of another one, they would be read as changes to the new one. */
-const COMPANIONS = ["-wal", "-shm", "-journal"];
+import { readDriverRecord, recordOf, rememberDriver, writeDriverRecord } from "./driver-record.ts";
+import { type FolderDriver, toStoreError } from "./drivers.ts";
 
 /** A store to put in the place of another one. */
 interface Replacement {
   readonly folder: string;
-  /** The backend of the store that is there, be it damaged or gone. */
-  readonly current: Driver;
-  readonly next: Driver;
+  /** The driver of the store that is there, even a damaged or removed one. */
+  readonly current: FolderDriver;
+  readonly next: FolderDriver;
   /** The file of the new store, whole: it is moved. */
   readonly path: string;
   /** The last look at the store that is there: false where somebody has written to it. */
@@ -38,9 +28,9 @@ interface Replacement {
  * then
  */
 export function replaceStore({ folder, current, next, path, isUnchanged, keep }: Replacement): string | null {
-  const old = join(folder, STORE_FILES[current]);
-  const place = join(folder, STORE_FILES[next]);
-  const kept = `${STORE_FILES[current]}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
+  const old = join(folder, current.file);
+  const place = join(folder, next.file);
+  const kept = `${current.file}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}.backup`;
   const keptPath = join(folder, kept);
   function checkUnchanged(): void {
     if (isUnchanged()) return;
@@ -49,7 +39,7 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
 
   if (readDriverRecord(folder) === null) rememberDriver(folder, recordOf(current));
   // Beside a damaged database or none; one that is whole has none of these, or empty ones.
-  for (const companion of next === "sqlite" ? COMPANIONS : []) {
+  for (const companion of next.companions) {
     ifThere(() => keepCompanion(`${place}${companion}`, `${keptPath}${companion}`));
   }
   if (current === next) {
@@ -108,15 +98,15 @@ function ifThere(work: () => void): boolean {
  *
  * @throws what `work` throws; AutokestraError `STORE_UNAVAILABLE` for an error of the file system
  */
-export async function withTemporaryFolder<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
-  const draft = temporaryPath(join(folder, "store"));
+export async function withTemporaryFolder<T>(folder: string, work: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = temporaryPath(join(folder, "store"));
   try {
     sweepDeadTemporaryFiles(folder);
-    makePrivateFolder(draft);
-    return await work(draft);
+    makePrivateFolder(temporary);
+    return await work(temporary);
   } catch (error) {
     throw toStoreError(error, folder);
   } finally {
-    rmSync(draft, { recursive: true, force: true });
+    rmSync(temporary, { recursive: true, force: true });
   }
 }

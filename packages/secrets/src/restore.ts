@@ -16,11 +16,12 @@ import {
   keyFolderOf,
   openKnownStores,
 } from "@autokestra/secrets-crypto";
-import { BACKUP_HINT, backupUnusable, kindOf, openBackup, readBackup, refusal } from "./back-up.ts";
-import { type Driver, openStoreFile, STORE_FILES, storedDriver } from "./drivers.ts";
+import { BACKUP_HINT, backupUnusable, driverOfBackup, openBackup, readBackup, refusal } from "./back-up.ts";
+import { storedDriver } from "./driver-record.ts";
+import type { FolderDriver } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { createProvider, keepApart, keyOptions, openSecretsManager, type SecretsOptions } from "./manager.ts";
-import { type FoundStore, findStore, makeStore, requestedDriver } from "./open-store.ts";
+import { type FolderStore, findInFolder, makeStore, requestedDriver } from "./open-store.ts";
 import {
   copyHeader,
   copyStore,
@@ -34,7 +35,8 @@ import {
 import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 
 export interface RestoreReport extends StoreCount {
-  readonly backend: Driver;
+  /** The name of the driver of the store. */
+  readonly backend: string;
   /** Where the store that was there is kept; null where there was none. */
   readonly kept: string | null;
   /** Also the keys are those of the backup now, as there was no store that opens. */
@@ -56,10 +58,10 @@ interface Rebuilt extends StoreCount {
 /**
  * Replaces the secrets that are there by those of a backup, once every version in it has opened. Only records are taken over,
  * sealed anew under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
- * is no store, or none that opens. The store keeps its kind; what was there, even if damaged, is kept under another name. No other
+ * is no store, or none that opens. The store keeps its driver; what was there, even if damaged, is kept under another name. No other
  * process may have it open, which is made sure of where it is not damaged.
  *
- * @param file what `backUpStore` has written, of either kind
+ * @param file what `backUpStore` has written, with any driver
  * @param onVerified told how many secrets of the backup were tried
  * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open; `STORE_UNAVAILABLE`; nothing
  * is changed then
@@ -73,18 +75,19 @@ export async function restoreBackup(
   const source = resolve(file);
   const content = readBackup(source);
   const keyFile = keyFilePath(keyOptions(options));
-  if (keyFile !== null) keepApart(keyFile, folder);
+  if (keyFile !== null) keepApart(keyFile, { kind: "folder", path: folder });
   const asked = requestedDriver(options);
-  const backend = storedDriver(folder) ?? (asked === "auto" ? kindOf(content) : asked);
+  const recognized = driverOfBackup(source, content);
+  const driver = storedDriver(folder) ?? (asked === "auto" ? recognized : asked);
   makePrivateFolder(folder);
-  return await withTemporaryFolder(folder, async (draft) => {
-    const copy = join(draft, "backup");
+  return await withTemporaryFolder(folder, async (temporary) => {
+    const copy = join(temporary, "backup");
     createPrivateFile(copy, content);
-    const backup = await openForRestore(options, await openBackup(kindOf(content), copy, source));
+    const backup = await openForRestore(options, await openBackup(recognized, copy, source));
     try {
       await verifyBackup(source, backup, onVerified);
-      const rebuilt = await putInPlace(options, backup, { backend, path: join(draft, STORE_FILES[backend]) });
-      return { backend, ...rebuilt };
+      const rebuilt = await putInPlace(options, backup, { driver, path: join(temporary, driver.file) });
+      return { backend: driver.name, ...rebuilt };
     } catch (error) {
       throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is damaged") : error;
     } finally {
@@ -147,7 +150,7 @@ async function verifyBackup(source: string, backup: OpenedFile, onVerified: OnVe
 }
 
 interface Target {
-  readonly backend: Driver;
+  readonly driver: FolderDriver;
   /** Where the new store is built. */
   readonly path: string;
 }
@@ -159,8 +162,8 @@ async function putInPlace(
 ): Promise<Omit<RestoreReport, "backend">> {
   const folder = storeFolder(options);
   const state = await openToday(options);
-  const found = await takeStore(options, target.backend);
-  const replacement = { folder, current: found?.backend ?? target.backend, next: target.backend, path: target.path };
+  const found = await takeStore(folder, options, target.driver);
+  const replacement = { folder, current: found?.driver ?? target.driver, next: target.driver, path: target.path };
   const memory = openKnownStores(keyFolderOf(keyOptions(options))).memoryOf(folder);
 
   async function finish({ keyring, secrets, versions }: Rebuilt, kept: string | null, tookKeys: boolean) {
@@ -193,9 +196,11 @@ async function putInPlace(
 }
 
 /** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or gone. */
-async function takeStore(options: SecretsOptions, backend: Driver): Promise<FoundStore | null> {
+async function takeStore(folder: string, options: SecretsOptions, driver: FolderDriver): Promise<FolderStore | null> {
   try {
-    return (await findStore(options, "any")) ?? (await makeStore({ ...options, backend }));
+    return (
+      (await findInFolder(folder, options, "any")) ?? (await makeStore(folder, { ...options, backend: driver.name }))
+    );
   } catch (error) {
     if (hasCode(error, "STORE_CORRUPT")) return null;
     throw error;
@@ -203,11 +208,11 @@ async function takeStore(options: SecretsOptions, backend: Driver): Promise<Foun
 }
 
 /** Takes the backup over as it is, with its keys, in today's layout. */
-async function copyBackup({ store, keys }: OpenedFile, { backend, path }: Target): Promise<Rebuilt> {
+async function copyBackup({ store, keys }: OpenedFile, { driver, path }: Target): Promise<Rebuilt> {
   const isEmpty = await isEmptyStore(store);
   // The copy of the backup that is upgraded here is nobody else's.
   const keyring = isEmpty ? null : await keys.forEncrypt(0);
-  return { ...(await copyStore(store, backend, path)), keyring };
+  return { ...(await copyStore(store, driver, path)), keyring };
 }
 
 /** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
@@ -215,9 +220,9 @@ async function reencrypt(
   options: SecretsOptions,
   backup: OpenedFile,
   current: SecretStoreFile,
-  { backend, path }: Target,
+  { driver, path }: Target,
 ): Promise<Rebuilt> {
-  const store = await openStoreFile(backend, path, true);
+  const store = await driver.open(path, true);
   const keys = createKeyManager(store, createProvider(options));
   const encryption = createSecretEncryption(keys);
   const count = { secrets: 0, versions: 0 };

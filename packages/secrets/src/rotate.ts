@@ -13,7 +13,8 @@ import {
   stretchingOf,
 } from "@autokestra/secrets-crypto";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
-import { storeFolder } from "./folders.ts";
+import { storeLocation } from "./folders.ts";
+import { type Location, locationText } from "./location.ts";
 import {
   createProvider,
   keepApart,
@@ -134,15 +135,15 @@ async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKe
 
 async function openExisting(options: SecretsOptions): Promise<SecretsManager> {
   const installation = await openSecretsManager({ ...options, create: false });
-  if (installation.backend !== null) return installation;
+  if (installation.driver !== null) return installation;
   await installation.secrets.close();
-  throw noStoreYet(storeFolder(options));
+  throw noStoreYet(storeLocation(options));
 }
 
 /** Puts a new key in place of the one in the key file. */
 async function replaceKeyFile(
   options: SecretsOptions,
-  { keys, provider, folder, keyFolder }: SecretsManager,
+  { keys, provider, location, keyFolder }: SecretsManager,
   { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
   const { source, fingerprint } = await keys.current();
@@ -152,7 +153,7 @@ async function replaceKeyFile(
   const before = (first === null ? null : await fingerprintOfKey(first, keyFolder)) ?? fingerprint;
   // What a rotation has left that was killed before it put its key in place.
   const left = (await findPreparedKeys(keyFile, before)).find((prepared) => prepared.fingerprint === fingerprint);
-  const others = isGiven || allStores ? await otherStores(options, folder, left ? before : fingerprint) : [];
+  const others = isGiven || allStores ? await otherStores(options, location, left ? before : fingerprint) : [];
   if (isGiven && others.length > 0 && !allStores) throw neededByOthers(keyFile, others);
   if (signal?.aborted) return nothingDone(fingerprint, source);
   const prepared = left ?? (await prepareKey(keyFile, before));
@@ -176,16 +177,16 @@ async function changeKeyFile(
   keyFile: string,
   { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
-  const { keys, folder, keyFolder } = opened.installation;
+  const { keys, location, keyFolder } = opened.installation;
   const { fingerprint, source, header } = await keys.current();
-  keepApart(keyFile, folder);
+  keepApart(keyFile, location);
   if (signal?.aborted) return nothingDone(fingerprint, source);
   const inUse = { fingerprint, stretching: stretchingOf(header.kdf) };
   const { key, isInUse } = await readNewKeyFile(keyFile, { inUse, keyFolder });
   // The key before says which other stores are still to be rotated.
   const before = isInUse ? await findReplacedKey(options, opened, keyFile) : fingerprint;
   if (before === null) throw alreadyInUse(keyFile);
-  const others = allStores ? await otherStores(options, folder, before) : [];
+  const others = allStores ? await otherStores(options, location, before) : [];
   if (!isInUse) await keys.rotateMasterKey(key);
   const rotated = await rotateOthers(options, others, key, signal);
   return { before, keyFile, otherStores: rotated, isDone: rotated.length === others.length };
@@ -215,8 +216,8 @@ async function findReplacedKey(
   return named === null || isOutdated || known.left.includes(named) ? (named ?? last) : null;
 }
 
-function memoryOf({ keyFolder, folder }: SecretsManager): StoreMemory {
-  return openKnownStores(keyFolder).memoryOf(folder);
+function memoryOf({ keyFolder, location }: SecretsManager): StoreMemory {
+  return openKnownStores(keyFolder).memoryOf(locationText(location));
 }
 
 function nothingDone(fingerprint: string, source: string): MasterReport {
@@ -224,8 +225,12 @@ function nothingDone(fingerprint: string, source: string): MasterReport {
 }
 
 /** Folders of the other stores that this machine knows under this master key. */
-async function otherStores(options: SecretsOptions, folder: string, fingerprint: string): Promise<readonly string[]> {
-  const own = realOrSame(folder);
+async function otherStores(
+  options: SecretsOptions,
+  location: Location,
+  fingerprint: string,
+): Promise<readonly string[]> {
+  const own = realOrSame(locationText(location));
   const known = openKnownStores(keyFolderOf(keyOptions(options)));
   const others = known.list().filter((one) => one.path !== own && one.fingerprint === fingerprint);
   const used = await Promise.all(

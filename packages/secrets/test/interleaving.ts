@@ -22,7 +22,7 @@ function intercept(store: SecretStore, before: BeforeCall): SecretStore {
 
 /** Opens what `openSecretsManager` opens, over a store whose calls can be held. */
 export async function openHeld(options: SecretsOptions, before: BeforeCall): Promise<SecretsManager> {
-  const { store: opened, folder, backend } = await openStore({ ...options, create: false });
+  const { store: opened, location, driver } = await openStore({ ...options, create: false });
   const store = intercept(opened, before);
   const provider = createMasterKeyProvider(keyOptions(options));
   const keys = createKeyManager(store, provider);
@@ -33,7 +33,7 @@ export async function openHeld(options: SecretsOptions, before: BeforeCall): Pro
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
   });
-  return { store, folder, backend, keyFolder: options.keyFolder ?? null, provider, keys, encryption, secrets };
+  return { store, location, driver, keyFolder: options.keyFolder ?? null, provider, keys, encryption, secrets };
 }
 
 /**
