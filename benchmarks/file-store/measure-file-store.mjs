@@ -29,7 +29,7 @@ async function measureSize({ secrets, versions, rounds }) {
   const path = join(folder, "secrets.json");
   const store = await openFileStore(path);
   try {
-    await store.load(Array.from({ length: secrets }, (_, index) => sampleHistory(nameOf(index), versions)));
+    await store.bulkInsert(Array.from({ length: secrets }, (_, index) => sampleHistory(nameOf(index), versions)));
     const bytes = readFileSync(path);
     const options = { rounds, operations: 1, clock: /** @type {const} */ ("wall") };
     const writing = await measure(

@@ -19,7 +19,7 @@ export async function openSecretsManager(path, size, keepVersions) {
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
     const { secrets: sealed } = await encryption.encrypt(names.map(sample));
-    await store.load(sealed.map((secret) => [secret]));
+    await store.bulkInsert(sealed.map((secret) => [secret]));
   }
   return { store, encryption, secrets };
 }

@@ -35,7 +35,10 @@ export interface ErrorDetails {
   DATA_KEY_IN_USE: None;
   INTEGRITY_FAILED: None;
   /** `driver` is the one that was asked for. */
-  STORE_UNAVAILABLE: { readonly reason?: "no store yet" | "another driver" | "two stores"; readonly driver?: string };
+  STORE_UNAVAILABLE: {
+    readonly reason?: "no store yet" | "another driver" | "two stores" | "no such ability";
+    readonly driver?: string;
+  };
   STORE_CORRUPT: { readonly reason?: "store not found" | "secret damaged" };
   STORE_TOO_NEW: None;
   STORE_ROLLED_BACK: None;

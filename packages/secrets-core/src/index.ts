@@ -92,16 +92,20 @@ export type {
 } from "./secret-source.ts";
 export {
   type Anchor,
+  type BulkInsert,
+  type ExclusiveLock,
   type ExpectedSecret,
+  type FileBackup,
   type IdPage,
   KEPT_VERSIONS,
   type PutOptions,
   type ReencryptedSecret,
+  requireAbilities,
   type SecretFilter,
   type SecretRewrite,
   type SecretStore,
-  type SecretStoreFile,
   type SecretWrite,
+  type StoreAbilities,
   type StoreLayout,
 } from "./secret-store.ts";
 export {

@@ -85,7 +85,7 @@ function replaceCurrent({ secrets }: Content, current: EncryptedSecret): void {
   secrets.set(id, spreadCurrent([current, ...older]));
 }
 
-type Reads = "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor";
+type Reads = "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor" | "anchors";
 
 function createReads(content: Content): Pick<SecretStore, Reads> {
   return {
@@ -125,6 +125,10 @@ function createReads(content: Content): Pick<SecretStore, Reads> {
     async readAnchor(name) {
       use(content);
       return content.anchors.get(name) ?? null;
+    },
+    async anchors() {
+      use(content);
+      return [...content.anchors.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
   };
 }

@@ -1,3 +1,4 @@
+import { AutokestraError, type ErrorDetails } from "./errors.ts";
 import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { SecretType } from "./secret-type.ts";
@@ -98,7 +99,7 @@ export type StoreLayout = 1 | 2;
  * A store in layout 1 reads as one in layout 2 whose secrets have no mac and whose revision is their version. Of the methods
  * that write it has `upgrade`, `delete`, `purge` and `purgeDeleted`; the others throw `STORE_UNAVAILABLE`.
  */
-export interface SecretStore {
+export interface SecretStore extends Partial<StoreAbilities> {
   /** `sqlite`, `file`, …: for messages. */
   readonly backend: string;
 
@@ -190,6 +191,9 @@ export interface SecretStore {
   /** The anchor of this name; null where there is none. */
   readAnchor(name: string): Promise<Anchor | null>;
 
+  /** All anchors, ordered by name: for copying a store. */
+  anchors(): Promise<readonly Anchor[]>;
+
   /**
    * Replaces the anchor of this name if its counter still is `expected` (null: there must be none).
    *
@@ -201,33 +205,64 @@ export interface SecretStore {
   close(): Promise<void>;
 }
 
-/** A store that is one file, which can be copied and replaced as a whole. */
-export interface SecretStoreFile extends SecretStore {
-  /**
-   * Writes a consistent copy, still sealed, in the same layout, 0600 from its first byte on, while others read and write.
-   *
-   * @throws AutokestraError `STORE_UNAVAILABLE` where there is something of this name already
-   */
-  backup(path: string): Promise<void>;
-
+/** Takes in whole secrets at once: what a store needs to be filled from another one. */
+export interface BulkInsert {
   /**
    * Fills a store that nobody else knows yet with whole secrets, each with its versions, the oldest first. The last one says what
    * is true of the whole secret: whether it is deleted, its revision, its mac.
    *
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not of one secret, or not in order), `SECRET_EXISTS`
    */
-  load(histories: readonly (readonly EncryptedSecret[])[]): Promise<void>;
+  bulkInsert(secrets: readonly (readonly EncryptedSecret[])[]): Promise<void>;
+}
 
-  /** All anchors: for copying a store. */
-  anchors(): Promise<readonly Anchor[]>;
-
+/** Keeps other processes out: what a store needs to be moved or replaced. */
+export interface ExclusiveLock {
   /**
-   * Does `work` while no other process can write, with all that was written in this one file: it may be read through this store,
-   * renamed and replaced. The store must be closed after it.
+   * Does `work` while no other process can write. The store can be read through this opening, and must be closed afterwards. A store
+   * that is a file has all that was written in this one file meanwhile: it can be copied, renamed and replaced.
    *
    * @param work gets a last look: false where somebody could write all the same, as a process can be stopped for longer than its
    * lock lasts
    * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use, even if idle; or what `work` throws
    */
   exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
+}
+
+/** Copies itself into a file: what a store needs to be backed up. */
+export interface FileBackup {
+  /**
+   * Writes a consistent copy, still encrypted, in the same layout, 0600 from its first byte on, while others read and write.
+   *
+   * @throws AutokestraError `STORE_UNAVAILABLE` where there is something of this name already
+   */
+  backup(path: string): Promise<void>;
+}
+
+/** What a store may be able to do beside keeping secrets. A store that is one file has all abilities. */
+export interface StoreAbilities extends BulkInsert, ExclusiveLock, FileBackup {}
+
+const CANNOT: Readonly<Record<keyof StoreAbilities, string>> = {
+  bulkInsert: "take in whole secrets at once",
+  exclusively: "keep other processes out",
+  backup: "be copied into a file",
+};
+
+/**
+ * The same store, once it is known to have abilities.
+ *
+ * @throws AutokestraError `STORE_UNAVAILABLE` where it lacks one
+ */
+export function requireAbilities<Ability extends keyof StoreAbilities>(
+  store: SecretStore,
+  ...abilities: readonly Ability[]
+): SecretStore & Pick<StoreAbilities, Ability> {
+  for (const ability of abilities) {
+    if (store[ability] === undefined) {
+      throw new AutokestraError("STORE_UNAVAILABLE", `A ${store.backend} store cannot ${CANNOT[ability]}`, {
+        details: { reason: "no such ability" } satisfies ErrorDetails["STORE_UNAVAILABLE"],
+      });
+    }
+  }
+  return store as SecretStore & Pick<StoreAbilities, Ability>;
 }

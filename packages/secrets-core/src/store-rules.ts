@@ -190,7 +190,7 @@ export function checkHeader(stored: string | null, expected: string | null): voi
 }
 
 /**
- * The rule of `SecretStoreFile.load` for one secret.
+ * The rule of `SecretStore.bulkInsert` for one secret.
  *
  * @param history its versions, the oldest first
  * @returns the same, the newest first, each as `history` gives it

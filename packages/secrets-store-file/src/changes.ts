@@ -120,18 +120,18 @@ export function wasDeletedBefore(entry: Entry, before: Timestamp, layout: StoreL
 }
 
 /**
- * What `SecretStoreFile.load` makes of a document.
+ * What `SecretStore.bulkInsert` makes of a document.
  *
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`
  */
-export function loadSecrets(
+export function insertSecrets(
   document: StoredDocument,
-  histories: readonly (readonly EncryptedSecret[])[],
+  secrets: readonly (readonly EncryptedSecret[])[],
 ): SecretsDocument {
   const entries = new Map(document.entries);
   const names = new Set(document.active.keys());
-  for (const history of histories) {
-    const [newest, ...older] = checkHistory(history);
+  for (const versions of secrets) {
+    const [newest, ...older] = checkHistory(versions);
     if (newest === undefined) continue;
     const { id, name, deletedAt } = newest.metadata;
     if (entries.has(id)) throw secretExists(name, `as one with id ${id}`);

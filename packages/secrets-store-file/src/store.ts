@@ -9,14 +9,15 @@ import {
   passesFilter,
   type SecretFilter,
   type SecretMetadata,
-  type SecretStoreFile,
+  type SecretStore,
+  type StoreAbilities,
   type StoreLayout,
   storeClosed,
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import {
   deleteSecret,
-  loadSecrets,
+  insertSecrets,
   purgeSecrets,
   putSecrets,
   readable,
@@ -45,7 +46,10 @@ export interface FileStoreOptions {
  * @param path the file; a symbolic link is refused
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`
  */
-export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<SecretStoreFile> {
+export async function openFileStore(
+  path: string,
+  options: FileStoreOptions = {},
+): Promise<SecretStore & StoreAbilities> {
   const { lockTimeoutMs = 5000, create = true } = options;
   const file = resolve(path);
   const document = createDocumentFile(file, lockTimeoutMs);
@@ -74,7 +78,8 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
   };
 }
 
-type Methods<Name extends keyof SecretStoreFile> = Pick<SecretStoreFile, Name>;
+type FileStore = SecretStore & StoreAbilities;
+type Methods<Name extends keyof FileStore> = Pick<FileStore, Name>;
 
 /** @param use gives the file, as long as the store is open */
 function createReader(
@@ -164,7 +169,7 @@ async function updateIfNeeded(document: DocumentFile, change: DocumentChange): P
 function createWriter(
   use: () => DocumentFile,
   file: string,
-): Methods<"upgrade" | "writeHeader" | "put" | "rewrite" | "reencrypt" | "writeAnchor" | "load"> {
+): Methods<"upgrade" | "writeHeader" | "put" | "rewrite" | "reencrypt" | "writeAnchor" | "bulkInsert"> {
   return {
     async upgrade(header, expected, authenticate) {
       const isOld = (current: StoredDocument) => current.layout === 1 && current.header === expected;
@@ -211,10 +216,10 @@ function createWriter(
         return (stored?.counter ?? null) === expected ? replaceAnchor(current, anchor) : null;
       });
     },
-    async load(histories) {
+    async bulkInsert(secrets) {
       await use().update((current) => {
         checkLayout(current);
-        return loadSecrets(current, histories);
+        return insertSecrets(current, secrets);
       });
     },
   };

@@ -119,7 +119,7 @@ describe("a file that is gone", () => {
       store.delete(ID_A, NOW),
       store.purge(ID_A),
       store.purgeDeleted(NOW),
-      store.load([]),
+      store.bulkInsert([]),
       store.backup(join(folder, "copy.json")),
       store.exclusively(async () => expect.unreachable()),
     ];
@@ -226,7 +226,7 @@ describe("backup", () => {
     const folder = temporaryFolder();
     const path = join(folder, "secrets.json");
     const store = await openFileStore(path);
-    await store.load(Array.from({ length: 300 }, (_, index) => [sampleSecret(`S${index}`)]));
+    await store.bulkInsert(Array.from({ length: 300 }, (_, index) => [sampleSecret(`S${index}`)]));
     await store.close();
     const file = await bundle("copier.ts");
     let ended = 0;

@@ -7,7 +7,7 @@ import { openFileStore } from "../src/index.ts";
 const [path = ""] = process.argv.slice(2);
 const store = await openFileStore(path);
 try {
-  await store.load(Array.from({ length: 100 }, (_, index) => [sampleSecret(`S${index}`)]));
+  await store.bulkInsert(Array.from({ length: 100 }, (_, index) => [sampleSecret(`S${index}`)]));
 } catch (error) {
   await setTimeout(100);
   console.log(error instanceof AutokestraError ? error.message : "not ours");

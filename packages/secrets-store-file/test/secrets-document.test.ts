@@ -47,7 +47,7 @@ it("whatever changes in one of fifty secrets is one hunk in a diff", async () =>
   const store = await openFileStore(path);
   const tags = Array.from({ length: 20 }, (_, index) => `tag ${index}`);
   const samples = Array.from({ length: 50 }, (_, index) => sampleSecret(`SECRET_${index + 10}`, { tags }));
-  await store.load(samples.map((secret) => [secret]));
+  await store.bulkInsert(samples.map((secret) => [secret]));
 
   async function hunksOf(write: () => Promise<unknown>): Promise<string> {
     const before = join(folder, "before");

@@ -85,7 +85,7 @@ describe("a store of version 1", () => {
       async () => await store.reencrypt([{ secret, nonce }], oldHeader),
       async () => await store.writeHeader("new", oldHeader),
       async () => await store.writeAnchor({ name: "audit", counter: 1, text: "", mac: "" }, null),
-      async () => await store.load([[secret]]),
+      async () => await store.bulkInsert([[secret]]),
     ];
     for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
     await store.close();

@@ -23,7 +23,7 @@ export interface Session {
   readonly write: <T>(work: (writer: SecretWriter) => T) => Promise<T>;
   /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
   readonly truncateWal: () => void;
-  /** See SecretStoreFile. */
+  /** See ExclusiveLock. */
   readonly exclusively: <T>(work: (isUnchanged: () => boolean) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { KEPT_VERSIONS, type SecretStoreFile } from "@autokestra/secrets-core";
+import { KEPT_VERSIONS, type SecretStore, type StoreAbilities } from "@autokestra/secrets-core";
 import { backupDatabase, readSqliteFacts, type SqliteFacts } from "@autokestra/sqlite";
 import type { SecretReader } from "./reader.ts";
 import { openSession } from "./session.ts";
@@ -13,9 +13,7 @@ export interface SqliteStoreOptions {
 }
 
 /** A store in one SQLite database. */
-export interface SqliteStore extends SecretStoreFile {
-  facts(): Promise<SqliteFacts>;
-}
+export type SqliteStore = SecretStore & StoreAbilities & { facts(): Promise<SqliteFacts> };
 
 /**
  * Opens a store of sealed secrets in one SQLite database, and makes it where there is none: the file with mode 0600, its
@@ -60,9 +58,9 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     readAnchor: (name) => read((reader) => reader.anchor(name)),
     writeAnchor: (anchor, expected) => write((writer) => writer.writeAnchor(anchor, expected)),
     anchors: () => read((reader) => reader.anchors()),
-    async load(histories) {
+    async bulkInsert(secrets) {
       await write((writer) => {
-        for (const history of histories) writer.load(history);
+        for (const versions of secrets) writer.insert(versions);
       });
     },
     backup: (target) => session.read(({ database }) => backupDatabase(database, resolve(target))),

@@ -125,6 +125,6 @@ export function createVersion1Writer(database: Database, path: string): SecretWr
     rewrite: refuse,
     reencrypt: refuse,
     writeAnchor: refuse,
-    load: refuse,
+    insert: refuse,
   };
 }

@@ -34,7 +34,7 @@ export interface SecretWriter {
   purge(id: string): boolean;
   purgeDeleted(before: Timestamp): number;
   writeAnchor(anchor: Anchor, expected: number | null): boolean;
-  load(history: readonly EncryptedSecret[]): void;
+  insert(versions: readonly EncryptedSecret[]): void;
 }
 
 /** Today's statements and reader of one database. */
@@ -58,7 +58,7 @@ export function createSecretWriter(statements: Statements, reader: SecretReader,
 function createAdditions({
   statements,
   reader,
-}: Tools): Pick<SecretWriter, "writeHeader" | "put" | "writeAnchor" | "load"> {
+}: Tools): Pick<SecretWriter, "writeHeader" | "put" | "writeAnchor" | "insert"> {
   const stored: StoredSecrets = { living: (name) => reader.living(name), has: (id) => reader.row(id) !== null };
 
   return {
@@ -86,15 +86,15 @@ function createAdditions({
       const { changes } = expected === null ? insertAnchor.run(anchor) : replaceAnchor.run({ ...anchor, expected });
       return changes === 1;
     },
-    load(history) {
-      const versions = checkHistory(history);
-      const [current] = versions;
+    insert(versions) {
+      const checked = checkHistory(versions);
+      const [current] = checked;
       if (current === undefined) return;
       const { id, name, deletedAt } = current.metadata;
       if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
       const living = deletedAt === null ? reader.living(name) : null;
       if (living !== null) throw secretExists(name, `with version ${living.version}`);
-      for (const secret of versions) statements.insert.run(toRow(secret, secret === current));
+      for (const secret of checked) statements.insert.run(toRow(secret, secret === current));
     },
   };
 }

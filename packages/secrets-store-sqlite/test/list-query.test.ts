@@ -68,7 +68,7 @@ it("answers any filter as a look at every secret does", async () => {
     asyncProperty(samples, array(filter, { minLength: 20, maxLength: 20 }), async (secrets, filters) => {
       const all = withoutConflicts(secrets.map(({ name, ...rest }) => sampleSecret(name, rest).metadata));
       const store = await openSqliteStore(join(temporaryFolder(), "secrets.db"));
-      await store.load(all.map((metadata) => [sampleSecret(metadata.name, metadata)]));
+      await store.bulkInsert(all.map((metadata) => [sampleSecret(metadata.name, metadata)]));
       for (const one of filters) expect(await store.list(one)).toEqual(selectSecrets(all, one));
       await store.close();
     }),

@@ -12,7 +12,7 @@ it("what is written comes back, to the byte", async () => {
   const store = await openSqliteStore(join(temporaryFolder(), "secrets.db"));
   await assert(
     asyncProperty(anyEncryptedSecret, async (secret) => {
-      await store.load([[secret]]);
+      await store.bulkInsert([[secret]]);
       expect(await store.get(secret.metadata.name)).toEqual(secret);
       await store.purge(secret.metadata.id);
     }),

@@ -60,7 +60,7 @@ it.each([
 ])("the schema itself refuses %s", async (_, sql) => {
   const path = join(temporaryFolder(), "secrets.db");
   const store = await openSqliteStore(path);
-  await store.load([[sampleSecret("A"), sampleSecret("A", { version: 2 })]]);
+  await store.bulkInsert([[sampleSecret("A"), sampleSecret("A", { version: 2 })]]);
   await store.close();
   const database = openDatabase(path);
   expect(() => database.exec(sql)).toThrow(/constraint failed/);

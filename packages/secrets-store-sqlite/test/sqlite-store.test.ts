@@ -2,11 +2,13 @@ import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import {
+  bulkInsertContract,
+  exclusiveLockContract,
+  fileBackupContract,
   putSecret,
   sampleId,
   sampleSecret,
   secretStoreContract,
-  secretStoreFileContract,
 } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
@@ -27,7 +29,16 @@ secretStoreContract({
   },
 });
 
-secretStoreFileContract({
+/** An empty store that waits for others only briefly. */
+async function openBriefly() {
+  const path = join(temporaryFolder(), "secrets.db");
+  const open = async () => await openSqliteStore(path, { busyTimeoutMs: 50 });
+  return { store: await open(), reopen: open };
+}
+
+bulkInsertContract({ it, expect, open: openBriefly });
+exclusiveLockContract({ it, expect, open: openBriefly });
+fileBackupContract({
   it,
   expect,
   newPath: () => join(temporaryFolder(), "secrets.db"),

@@ -1,12 +1,20 @@
 import { fstatSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { systemReason, withOpenFile } from "@autokestra/private-files";
-import { AutokestraError, errorCode, hasCode, quotePath, type SecretStoreFile } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  errorCode,
+  hasCode,
+  quotePath,
+  requireAbilities,
+  type SecretStore,
+} from "@autokestra/secrets-core";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
 import { type FolderDriver, folderDrivers } from "./drivers.ts";
-import { storeFolder } from "./folders.ts";
+import { storeLocation } from "./folders.ts";
+import type { Location } from "./location.ts";
 import { keyOptions, type SecretsOptions } from "./manager.ts";
-import { findInFolder, noStoreYet } from "./open-store.ts";
+import { findStore, noStoreYet } from "./open-store.ts";
 
 export interface BackupReport {
   readonly file: string;
@@ -18,16 +26,15 @@ export interface BackupReport {
  * Writes a copy of the store as it is at one moment, while others read and write: sealed, mode 0600. The master key is not in it.
  *
  * @param file a path where there is nothing yet
- * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already), `STORE_CORRUPT`
+ * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already, a store that cannot be copied into a file), `STORE_CORRUPT`
  */
 export async function backUpStore(options: SecretsOptions, file: string): Promise<BackupReport> {
-  const folder = storeFolder(options);
-  const found = await findInFolder(folder, options);
-  if (found === null) throw noStoreYet({ kind: "folder", path: folder });
+  const found = await findStore(options);
+  if (found === null) throw noStoreYet(storeLocation(options));
   const path = resolve(file);
   try {
-    checkTarget(path, folder, keyFilePath(keyOptions(options)));
-    await found.store.backup(path);
+    checkTarget(path, found.location, keyFilePath(keyOptions(options)));
+    await requireAbilities(found.store, "backup").backup(path);
     await remember(options, path, await found.store.readHeader());
     return { file: path, backend: found.driver.name };
   } finally {
@@ -53,8 +60,9 @@ function fingerprintIn(header: string): string | null {
 }
 
 /** A name that something else of this installation has, or will have, is none for a backup. */
-function checkTarget(path: string, folder: string, keyFile: string | null): void {
-  if (dirname(path) !== folder && (keyFile === null || path !== resolve(keyFile))) return;
+function checkTarget(path: string, location: Location, keyFile: string | null): void {
+  const isBesideStore = location.kind === "folder" && dirname(path) === location.path;
+  if (!isBesideStore && (keyFile === null || path !== resolve(keyFile))) return;
   throw new AutokestraError("OPTION_INVALID", `A backup cannot be written to ${quotePath(path)}`, {
     hint: "Give it a place outside of the secrets folder, better on another disk.",
   });
@@ -97,7 +105,7 @@ export function driverOfBackup(source: string, content: Buffer): FolderDriver {
  *
  * @param source where the backup itself is, for messages
  */
-export async function openBackup(driver: FolderDriver, path: string, source: string): Promise<SecretStoreFile> {
+export async function openBackup(driver: FolderDriver, path: string, source: string): Promise<SecretStore> {
   try {
     return await driver.open(path, false);
   } catch (error) {

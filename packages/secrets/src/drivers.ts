@@ -1,13 +1,7 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { systemReason } from "@autokestra/private-files";
-import {
-  AutokestraError,
-  errorCode,
-  type SecretStore,
-  type SecretStoreFile,
-  storeUnavailable,
-} from "@autokestra/secrets-core";
+import { AutokestraError, errorCode, type SecretStore, storeUnavailable } from "@autokestra/secrets-core";
 
 /** Keeps the secrets of a folder in one file there. */
 export interface FolderDriver {
@@ -24,7 +18,7 @@ export interface FolderDriver {
    * @param create make it if there is none
    * @throws AutokestraError `STORE_*`
    */
-  open(path: string, create: boolean): Promise<SecretStoreFile>;
+  open(path: string, create: boolean): Promise<SecretStore>;
   /**
    * Whether a folder has such a store, or what is left of one.
    *

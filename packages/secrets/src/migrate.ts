@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { requireAbilities } from "@autokestra/secrets-core";
 import { type FolderDriver, parseDriver } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { openSecretsManager, type SecretsOptions } from "./manager.ts";
 import { type FolderStore, findInFolder, noStoreYet } from "./open-store.ts";
-import { copyStore, type StoreCount } from "./records.ts";
+import { buildStore, copyStore, type StoreCount } from "./records.ts";
 import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 
 export interface MigrationReport extends StoreCount {
@@ -27,11 +28,11 @@ export async function migrateStore(options: SecretsOptions, to: string): Promise
   const { folder, driver: current, store } = await findUpgraded(storeFolder(options), options, next);
   try {
     if (current === next) return { from: current.name, to: next.name, secrets: 0, versions: 0, kept: null };
-    return await store.exclusively(
+    return await requireAbilities(store, "exclusively").exclusively(
       async (isUnchanged) =>
         await withTemporaryFolder(folder, async (temporary) => {
           const path = join(temporary, next.file);
-          const count = await copyStore(store, next, path);
+          const count = await buildStore(next, path, async (built) => await copyStore(store, built));
           const kept = replaceStore({ folder, current, next, path, isUnchanged, keep: true });
           return { from: current.name, to: next.name, ...count, kept };
         }),

@@ -6,7 +6,6 @@ import {
   createMemoryStore,
   quotePath,
   type SecretStore,
-  type SecretStoreFile,
   storeUnavailable,
 } from "@autokestra/secrets-core";
 import {
@@ -52,7 +51,7 @@ export interface FoundStore {
 export interface FolderStore {
   readonly folder: string;
   readonly driver: FolderDriver;
-  readonly store: SecretStoreFile;
+  readonly store: SecretStore;
   /** The driver was taken because the one that is preferred cannot be used there. */
   readonly isFallback?: boolean;
 }
@@ -252,6 +251,7 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
     purge: (...ids) => store.purge(...ids),
     purgeDeleted: (before) => store.purgeDeleted(before),
     readAnchor: (name) => store.readAnchor(name),
+    anchors: () => store.anchors(),
     writeAnchor: (...args) => store.writeAnchor(...args),
     async close() {
       closed = true;

@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import {
   AutokestraError,
+  type BulkInsert,
   type EncryptedSecret,
   hasCode,
+  requireAbilities,
   type SecretEncryption,
   type SecretStore,
-  type SecretStoreFile,
 } from "@autokestra/secrets-core";
 import type { Keyring } from "@autokestra/secrets-crypto";
 import type { FolderDriver } from "./drivers.ts";
@@ -19,34 +20,49 @@ export interface StoreCount {
 }
 
 /**
- * Copies header, secrets with their versions, and anchors into a new store. To be called while nobody writes.
+ * Makes a store and fills it; afterwards all of it is in its one file.
  *
- * @param from in layout 2
- * @param path where the new store is made; afterwards all of it is in this one file
+ * @param path where there is nothing yet
+ * @throws AutokestraError `STORE_UNAVAILABLE` where stores of this driver cannot be filled; what `fill` throws
  */
-export async function copyStore(from: SecretStoreFile, driver: FolderDriver, path: string): Promise<StoreCount> {
-  const to = await driver.open(path, true);
+export async function buildStore<T>(
+  driver: FolderDriver,
+  path: string,
+  fill: (store: SecretStore & BulkInsert) => Promise<T>,
+): Promise<T> {
+  const opened = await driver.open(path, true);
   try {
-    await copyHeader(from, to);
-    const count = { secrets: 0, versions: 0 };
-    for await (const ids of idPages(from)) {
-      const histories: (readonly EncryptedSecret[])[] = [];
-      for (const id of ids) histories.push((await from.history(id)).toReversed());
-      await load(to, histories);
-      count.secrets += histories.length;
-      count.versions += histories.reduce((sum, versions) => sum + versions.length, 0);
-    }
-    await to.exclusively(async () => undefined);
-    return count;
+    const store = requireAbilities(opened, "bulkInsert", "exclusively");
+    const result = await fill(store);
+    await store.exclusively(async () => undefined);
+    return result;
   } finally {
-    await to.close();
+    await opened.close();
   }
 }
 
+/**
+ * Copies header, secrets with their versions, and anchors into a new store. To be called while nobody writes.
+ *
+ * @param from in layout 2
+ */
+export async function copyStore(from: SecretStore, to: SecretStore & BulkInsert): Promise<StoreCount> {
+  await copyHeader(from, to);
+  const count = { secrets: 0, versions: 0 };
+  for await (const ids of idPages(from)) {
+    const secrets: (readonly EncryptedSecret[])[] = [];
+    for (const id of ids) secrets.push((await from.history(id)).toReversed());
+    await insert(to, secrets);
+    count.secrets += secrets.length;
+    count.versions += secrets.reduce((sum, versions) => sum + versions.length, 0);
+  }
+  return count;
+}
+
 /** What no store takes is in none that only autokestra has written to. @throws AutokestraError `STORE_CORRUPT` */
-async function load(to: SecretStoreFile, histories: readonly (readonly EncryptedSecret[])[]): Promise<void> {
+async function insert(to: BulkInsert, secrets: readonly (readonly EncryptedSecret[])[]): Promise<void> {
   try {
-    await to.load(histories);
+    await to.bulkInsert(secrets);
   } catch (error) {
     if (!hasCode(error, "NAME_INVALID", "VALUE_INVALID", "SECRET_EXISTS")) throw error;
     throw new AutokestraError("STORE_CORRUPT", error.message, {
@@ -56,7 +72,7 @@ async function load(to: SecretStoreFile, histories: readonly (readonly Encrypted
 }
 
 /** Copies what is not a secret: the header and the anchors. */
-export async function copyHeader(from: SecretStoreFile, to: SecretStoreFile): Promise<void> {
+export async function copyHeader(from: SecretStore, to: SecretStore): Promise<void> {
   const header = await from.readHeader();
   if (header !== null && !(await to.writeHeader(header, null))) throw new TypeError("the store is not a new one");
   for (const anchor of await from.anchors()) await to.writeAnchor(anchor, null);

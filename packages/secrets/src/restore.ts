@@ -4,7 +4,8 @@ import {
   AutokestraError,
   type EncryptedSecret,
   hasCode,
-  type SecretStoreFile,
+  requireAbilities,
+  type SecretStore,
   toCurrentPayload,
 } from "@autokestra/secrets-core";
 import {
@@ -23,6 +24,7 @@ import { storeFolder } from "./folders.ts";
 import { createProvider, keepApart, keyOptions, openSecretsManager, type SecretsOptions } from "./manager.ts";
 import { type FolderStore, findInFolder, makeStore, requestedDriver } from "./open-store.ts";
 import {
+  buildStore,
   copyHeader,
   copyStore,
   idPages,
@@ -43,9 +45,8 @@ export interface RestoreReport extends StoreCount {
   readonly tookKeys: boolean;
 }
 
-/** A store that is one file, and the keys that open it. */
-interface OpenedFile extends KeyedStore {
-  readonly store: SecretStoreFile;
+/** A backup, and the keys that open it. */
+interface OpenedBackup extends KeyedStore {
   readonly keys: KeyManager;
 }
 
@@ -102,8 +103,8 @@ export async function restoreBackup(
  * tried for the backup where the one that was named does not open the store that is there, or where there is none: its keys
  * would be those of the backup.
  */
-async function openForRestore(options: SecretsOptions, store: SecretStoreFile): Promise<OpenedFile> {
-  const open = async (from: SecretsOptions): Promise<OpenedFile> => {
+async function openForRestore(options: SecretsOptions, store: SecretStore): Promise<OpenedBackup> {
+  const open = async (from: SecretsOptions): Promise<OpenedBackup> => {
     const keys = createKeyManager(store, createProvider(from));
     if (!(await isEmptyStore(store))) await keys.current();
     return { store, keys, encryption: createSecretEncryption(keys) };
@@ -141,7 +142,7 @@ async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "br
   }
 }
 
-async function verifyBackup(source: string, backup: OpenedFile, onVerified: OnVerified | undefined): Promise<void> {
+async function verifyBackup(source: string, backup: OpenedBackup, onVerified: OnVerified | undefined): Promise<void> {
   if (await isEmptyStore(backup.store)) return;
   const { problems } = await verifyRecords(backup, await backup.keys.current(), onVerified);
   const [first] = problems;
@@ -157,7 +158,7 @@ interface Target {
 
 async function putInPlace(
   options: SecretsOptions,
-  backup: OpenedFile,
+  backup: OpenedBackup,
   target: Target,
 ): Promise<Omit<RestoreReport, "backend">> {
   const folder = storeFolder(options);
@@ -182,7 +183,7 @@ async function putInPlace(
   }
   const { store } = found;
   try {
-    return await store.exclusively(async (isUnchanged) => {
+    return await requireAbilities(store, "exclusively").exclusively(async (isUnchanged) => {
       const isNew = (await store.readHeader()) === null;
       const tookKeys = isNew || state === "broken";
       const rebuilt = tookKeys ? await copyBackup(backup, target) : await reencrypt(options, backup, store, target);
@@ -208,47 +209,47 @@ async function takeStore(folder: string, options: SecretsOptions, driver: Folder
 }
 
 /** Takes the backup over as it is, with its keys, in today's layout. */
-async function copyBackup({ store, keys }: OpenedFile, { driver, path }: Target): Promise<Rebuilt> {
+async function copyBackup({ store, keys }: OpenedBackup, { driver, path }: Target): Promise<Rebuilt> {
   const isEmpty = await isEmptyStore(store);
   // The copy of the backup that is upgraded here is nobody else's.
   const keyring = isEmpty ? null : await keys.forEncrypt(0);
-  return { ...(await copyStore(store, driver, path)), keyring };
+  const count = await buildStore(driver, path, async (built) => await copyStore(store, built));
+  return { ...count, keyring };
 }
 
 /** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
 async function reencrypt(
   options: SecretsOptions,
-  backup: OpenedFile,
-  current: SecretStoreFile,
+  backup: OpenedBackup,
+  current: SecretStore,
   { driver, path }: Target,
 ): Promise<Rebuilt> {
-  const store = await driver.open(path, true);
-  const keys = createKeyManager(store, createProvider(options));
-  const encryption = createSecretEncryption(keys);
-  const count = { secrets: 0, versions: 0 };
-  try {
-    await copyHeader(current, store);
-    for await (const ids of idPages(backup.store)) {
-      const histories: (readonly EncryptedSecret[])[] = [];
-      for (const id of ids) {
-        const { secrets } = await encryption.encrypt(await decryptAll(id, backup, { store: current, encryption }));
-        histories.push(secrets);
-        count.versions += secrets.length;
+  return await buildStore(driver, path, async (store) => {
+    const keys = createKeyManager(store, createProvider(options));
+    const encryption = createSecretEncryption(keys);
+    const count = { secrets: 0, versions: 0 };
+    try {
+      await copyHeader(current, store);
+      for await (const ids of idPages(backup.store)) {
+        const inserted: (readonly EncryptedSecret[])[] = [];
+        for (const id of ids) {
+          const versions = await decryptAll(id, backup, { store: current, encryption });
+          const { secrets } = await encryption.encrypt(versions);
+          inserted.push(secrets);
+          count.versions += secrets.length;
+        }
+        await store.bulkInsert(inserted);
+        count.secrets += ids.length;
       }
-      await store.load(histories);
-      count.secrets += ids.length;
+      return { ...count, keyring: await keys.nextEpoch() };
+    } finally {
+      encryption.close();
     }
-    const keyring = await keys.nextEpoch();
-    await store.exclusively(async () => undefined);
-    return { ...count, keyring };
-  } finally {
-    encryption.close();
-    await store.close();
-  }
+  });
 }
 
 /** All versions of a secret of the backup, the oldest first, as a change of what is there. */
-async function decryptAll(id: string, { store, encryption }: OpenedFile, current: KeyedStore) {
+async function decryptAll(id: string, { store, encryption }: OpenedBackup, current: KeyedStore) {
   const versions = (await store.history(id)).toReversed();
   const revision = await revisionOf(id, current);
   return await Promise.all(

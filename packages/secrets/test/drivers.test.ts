@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
+import { createMemoryStore, requireAbilities, type SecretStore } from "@autokestra/secrets-core";
+import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { driverOfBackup } from "../src/back-up.ts";
 import { DRIVERS, type Driver, folderDrivers, type UrlDriver } from "../src/drivers.ts";
@@ -18,6 +19,7 @@ import {
   type SecretsOptions,
 } from "../src/index.ts";
 import { parseLocation } from "../src/location.ts";
+import { copyStore } from "../src/records.ts";
 
 const URL_TEXT = "postgres://user:password@db.example:5432/secrets?password=other#password";
 
@@ -139,6 +141,11 @@ describe("a driver for URLs that joined the table", () => {
   it("has no file, and what needs one says so", async () => {
     await withDriver(async (place) => {
       await set(place, "A");
+      await expect(backUpStore(place, join(root, "copy"))).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+        message: "A memory store cannot be copied into a file",
+        details: { reason: "no such ability" },
+      });
       const works = [migrateStore(place, "file"), restoreBackup(place, join(root, "copy"))];
       for (const work of works) {
         const { code, text } = await refusalOf(work);
@@ -146,6 +153,46 @@ describe("a driver for URLs that joined the table", () => {
         expect(text).toContain("postgres://db.example:5432/secrets");
         expect(text).not.toContain("password");
       }
+    });
+  });
+});
+
+describe("a store without abilities", () => {
+  it("is copied into a file, and from there, as long as the target can be filled", async () => {
+    const [driver] = folderDrivers();
+    const from = createMemoryStore({ header: "one", secrets: [sampleSecret("A"), sampleSecret("A", { version: 2 })] });
+    await from.writeAnchor({ name: "audit", counter: 1, text: "", mac: "" }, null);
+    const path = join(root, "built", "secrets.db");
+    const count = await driver?.open(path, true).then(async (to) => {
+      const copied = await copyStore(from, requireAbilities(to, "bulkInsert"));
+      expect([await to.readHeader(), await to.anchors()]).toEqual(["one", await from.anchors()]);
+      const [id = ""] = await from.ids();
+      expect(await to.history(id)).toEqual(await from.history(id));
+      await to.close();
+      return copied;
+    });
+    expect(count).toEqual({ secrets: 1, versions: 2 });
+  });
+
+  it.each([
+    ["the one that is there", "keep other processes out", { exclusively: undefined }],
+    ["the one that is built", "take in whole secrets at once", { bulkInsert: undefined }],
+  ])("is not migrated where it is %s", async (_, problem, without) => {
+    const secrets = await openSecrets({ ...options, backend: "sqlite" });
+    await secrets.set({ name: "A", type: "apiKey", fields: { value: "a" } });
+    await secrets.close();
+    const limited = folderDrivers().map((driver) => ({
+      ...driver,
+      open: async (path: string, create: boolean) => ({ ...(await driver.open(path, create)), ...without }),
+    }));
+    await withDrivers(limited as unknown as Driver[], async () => {
+      await expect(migrateStore(options, "file")).rejects.toMatchObject({
+        code: "STORE_UNAVAILABLE",
+        message: expect.stringContaining(`store cannot ${problem}`),
+      });
+      const reader = await openSecrets({ ...options, create: false });
+      expect((await reader.get("A")).fields).toEqual({ value: "a" });
+      await reader.close();
     });
   });
 });

@@ -1,6 +1,6 @@
 import type { EncryptedSecret, Envelope, SecretMetadata } from "../secret.ts";
 import { parseSecretName, type SecretName } from "../secret-name.ts";
-import type { ExpectedSecret, SecretStore, SecretStoreFile } from "../secret-store.ts";
+import type { ExpectedSecret, SecretStore, StoreAbilities } from "../secret-store.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** The part of `expect` (vitest, jest) that the contract uses. */
@@ -9,9 +9,32 @@ export type Expect = (actual: unknown) => { toBe(expected: unknown): void; toEqu
 };
 
 /** A store, and how to open the same place again (null: it does not outlive `close`). */
-export interface OpenedStore {
-  readonly store: SecretStore;
-  readonly reopen: (() => Promise<SecretStore>) | null;
+export interface OpenedStore<Store = SecretStore> {
+  readonly store: Store;
+  readonly reopen: (() => Promise<Store>) | null;
+}
+
+/** How the contract of an ability makes its stores. */
+export interface AbilityContractOptions<Store extends SecretStore> {
+  /** `it` of vitest, jest or node:test. */
+  readonly it: (name: string, run: () => Promise<void>) => void;
+  readonly expect: Expect;
+  /** An empty store in a place of its own, which waits for other openings only briefly. */
+  readonly open: () => Promise<OpenedStore<Store>>;
+}
+
+/** Registers tests that each get an empty store, which is closed afterwards. */
+export function abilityTest<Store extends SecretStore>({ it, open }: AbilityContractOptions<Store>) {
+  return (name: string, run: (store: Store, reopen: OpenedStore<Store>["reopen"]) => Promise<void>): void => {
+    it(name, async () => {
+      const { store, reopen } = await open();
+      try {
+        await run(store, reopen);
+      } finally {
+        await store.close();
+      }
+    });
+  };
 }
 
 /** What a part of the contract registers its tests with. */
@@ -98,6 +121,9 @@ export async function putSecret(
   await store.put([{ secret, expected }], await store.readHeader());
 }
 
+/** A store that is one file. */
+export type FileStore = SecretStore & StoreAbilities;
+
 /** How the contract of store files makes its stores and files. */
 export interface StoreFileOptions {
   /** `it` of vitest, jest or node:test. */
@@ -106,7 +132,7 @@ export interface StoreFileOptions {
   /** A path where there is nothing, in a folder of its own that is there. Another one with each call. */
   readonly newPath: () => string;
   /** Opens the store at a path, and waits for other openings only briefly. */
-  readonly open: (path: string, options: { readonly create: boolean }) => Promise<SecretStoreFile>;
+  readonly open: (path: string, options: { readonly create: boolean }) => Promise<FileStore>;
   /** `copyFile` of node:fs/promises. */
   readonly copy: (from: string, to: string) => Promise<void>;
   /** `rename` of node:fs/promises. */
@@ -116,14 +142,26 @@ export interface StoreFileOptions {
 /** What the tests of store files share. */
 export interface FileTools extends StoreFileOptions {
   /** Runs it with an empty store, and closes that. */
-  readonly test: (name: string, run: (store: SecretStoreFile, path: string) => Promise<void>) => void;
+  readonly test: (name: string, run: (store: FileStore, path: string) => Promise<void>) => void;
   /** Does some work with the store at a path, which is opened for it. */
-  readonly opened: <T>(path: string, work: (store: SecretStoreFile) => Promise<T>, create?: boolean) => Promise<T>;
+  readonly opened: <T>(path: string, work: (store: FileStore) => Promise<T>, create?: boolean) => Promise<T>;
 }
 
 export const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
 
-/** All that a store file tells. */
-export async function wholeContentOf(store: SecretStoreFile): Promise<unknown> {
+/** All that a store tells, anchors too. */
+export async function wholeContentOf(store: SecretStore): Promise<unknown> {
   return { anchors: await store.anchors(), content: await contentOf(store) };
+}
+
+const ANCHOR = { name: "audit", counter: 7, text: "text", mac: "mac" };
+
+/** Some secrets with older versions, one of them deleted, under a header, and an anchor. */
+export async function fill(store: SecretStore): Promise<void> {
+  await store.writeHeader("one", null);
+  for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name, { tags: ["x", name] }));
+  await putSecret(store, sampleSecret("B", { version: 2 }), { id: ID_B, revision: 1 });
+  await store.delete(ID_B, DELETED);
+  await putSecret(store, sampleSecret("B", { id: OTHER_ID }));
+  await store.writeAnchor(ANCHOR, null);
 }

@@ -69,6 +69,14 @@ export function anchorContract({ test, expect }: ContractTools): void {
     expect(await store.readAnchor("tokens")).toEqual(anchor(3, "tokens"));
   });
 
+  test("anchors are listed", async (store) => {
+    expect(await store.anchors()).toEqual([]);
+    await store.writeAnchor(anchor(7), null);
+    expect(await store.anchors()).toEqual([anchor(7)]);
+    await store.writeAnchor(anchor(1, "accounts"), null);
+    expect(await store.anchors()).toEqual([anchor(1, "accounts"), anchor(7)]);
+  });
+
   test("an anchor never goes back", async (store) => {
     await store.writeAnchor(anchor(5), null);
     for (const counter of [5, 4, 5.5, Number.NaN]) {

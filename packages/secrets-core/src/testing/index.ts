@@ -1,10 +1,12 @@
 /**
- * For authors of stores: what every {@link SecretStore} must do, as tests.
+ * For authors of stores: what every {@link SecretStore} must do, and what its abilities promise, as tests.
  *
  * @module
  */
-export { putSecret } from "./contract-tools.ts";
+export { bulkInsertContract } from "./bulk-insert-contract.ts";
+export { type AbilityContractOptions, putSecret } from "./contract-tools.ts";
+export { exclusiveLockContract } from "./exclusive-lock-contract.ts";
+export { type FileBackupContractOptions, fileBackupContract } from "./file-backup-contract.ts";
 export { sampleId, sampleSecret } from "./sample-secret.ts";
 export { type StoreContractOptions, secretStoreContract } from "./store-contract.ts";
-export { type StoreFileContractOptions, secretStoreFileContract } from "./store-file-contract.ts";
 export type { Version1Content } from "./upgrade-contract.ts";

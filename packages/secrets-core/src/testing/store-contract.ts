@@ -253,6 +253,7 @@ function closeContract({ test, expect }: ContractTools): void {
       purge: store.purge(ID_A),
       purgeDeleted: store.purgeDeleted(DELETED),
       readAnchor: store.readAnchor("audit"),
+      anchors: store.anchors(),
       writeAnchor: store.writeAnchor({ name: "audit", counter: 1, text: "", mac: "" }, null),
     };
     for (const [method, attempt] of Object.entries(attempts)) {

@@ -323,7 +323,7 @@ function notUpgradedContract(tools: FileTools, make: Make): void {
     await make(path, CONTENT);
     await opened(path, async (store) => {
       await store.backup(copied);
-      await expect(store.load([[sampleSecret("C")]])).rejects.toMatchObject(UNAVAILABLE);
+      await expect(store.bulkInsert([[sampleSecret("C")]])).rejects.toMatchObject(UNAVAILABLE);
       expect(await store.anchors()).toEqual([]);
       expect(await store.exclusively(async () => short(await store.list()))).toBe("A2 B1");
     });

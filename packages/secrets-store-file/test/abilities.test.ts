@@ -1,12 +1,21 @@
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { secretStoreFileContract } from "@autokestra/secrets-core/testing";
+import { bulkInsertContract, exclusiveLockContract, fileBackupContract } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { writeVersion1 } from "./version-1.ts";
 
-secretStoreFileContract({
+/** An empty store that waits for others only briefly. */
+async function openBriefly() {
+  const path = join(temporaryFolder(), "secrets.json");
+  const open = async () => await openFileStore(path, { lockTimeoutMs: 100 });
+  return { store: await open(), reopen: open };
+}
+
+bulkInsertContract({ it, expect, open: openBriefly });
+exclusiveLockContract({ it, expect, open: openBriefly });
+fileBackupContract({
   it,
   expect,
   newPath: () => join(temporaryFolder(), "secrets.json"),
