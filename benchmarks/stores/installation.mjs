@@ -9,13 +9,13 @@ const BATCH = 5000;
 /**
  * A store of so many sealed secrets of 256 bytes, each of one version, and the service over it.
  *
- * @param {string} path @param {number} size @param {number} [keepVersions]
+ * @param {string} path @param {number} size @param {number} [maxVersions]
  */
-export async function openSecretsManager(path, size, keepVersions) {
+export async function openSecretsManager(path, size, maxVersions) {
   const store = await openSqliteStore(path);
   const encryption = createSecretEncryption(createKeyManager(store, createProvider()));
   const now = () => new Date().toISOString();
-  const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID(), keepVersions });
+  const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID(), maxVersions });
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
     const { secrets: sealed } = await encryption.encrypt(names.map(sample));

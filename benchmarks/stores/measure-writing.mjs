@@ -13,28 +13,28 @@ const FIELDS = { value: "x".repeat(209) };
 export async function measureWriting(root) {
   const heads = "keeping|raw upsert|upsert/put|raw put|put|raw/put|goal||raw set|set|raw/set|goal|";
   const rows = [heads.split("|")];
-  for (const keepVersions of [1, 10]) {
-    const folder = join(root, `write-${keepVersions}`);
+  for (const maxVersions of [1, 10]) {
+    const folder = join(root, `write-${maxVersions}`);
     mkdirSync(folder, { mode: 0o700 });
-    const { upsert, rawPut, put, rawSet, set } = await measureKeeping(folder, keepVersions);
+    const { upsert, rawPut, put, rawSet, set } = await measureKeeping(folder, maxVersions);
     const ratio = (upsert / put).toFixed(2);
-    rows.push([`${keepVersions} versions`, upsert.toFixed(0), ratio, ...compare(rawPut, put), ...compare(rawSet, set)]);
+    rows.push([`${maxVersions} versions`, upsert.toFixed(0), ratio, ...compare(rawPut, put), ...compare(rawSet, set)]);
   }
   return rows;
 }
 
-/** Each way writes to a database of its own. @param {string} folder @param {number} keepVersions */
-async function measureKeeping(folder, keepVersions) {
+/** Each way writes to a database of its own. @param {string} folder @param {number} maxVersions */
+async function measureKeeping(folder, maxVersions) {
   const { store, encryption, secrets } = await openSecretsManager(join(folder, "put.db"), SIZE);
-  const { secrets: setting } = await openSecretsManager(join(folder, "set.db"), SIZE, keepVersions);
+  const { secrets: setting } = await openSecretsManager(join(folder, "set.db"), SIZE, maxVersions);
   const { secrets: samples, header } = await encryption.encrypt([sample(nameOf(0))]);
   const [sealed] = samples;
   if (sealed === undefined) throw new TypeError("nothing was sealed");
   await store.backup(join(folder, "raw-put.db"));
   await store.backup(join(folder, "raw-set.db"));
   const upserting = openRawStore(join(folder, "upsert.db"), SIZE);
-  const rawPutting = openRawVersions(join(folder, "raw-put.db"), keepVersions);
-  const rawSetting = openRawVersions(join(folder, "raw-set.db"), keepVersions);
+  const rawPutting = openRawVersions(join(folder, "raw-put.db"), maxVersions);
+  const rawSetting = openRawVersions(join(folder, "raw-set.db"), maxVersions);
   rawSetting.encryptAll(PLAINTEXT);
   const next = createWalk();
   const metadata = new Map((await store.list()).map((one) => [one.name, one]));
@@ -54,7 +54,7 @@ async function measureKeeping(folder, keepVersions) {
       async put() {
         const stored = of(metadata, next());
         const row = { ...stored, version: stored.version + 1, revision: stored.revision + 1 };
-        await store.put([{ secret: { ...sealed, metadata: row }, expected: stored }], header, { keepVersions });
+        await store.put([{ secret: { ...sealed, metadata: row }, expected: stored }], header, { maxVersions });
         metadata.set(row.name, row);
       },
       rawSet: () => rawSetting.set(next(), FIELDS.value),

@@ -14,9 +14,9 @@ const SEALED_COLUMNS = "mac, format, key_id, nonce, tag, ciphertext";
  * is retired, the new one, and the oldest, which goes. No checks but that the file still has its name and that nobody has written in
  * between, no promises.
  *
- * @param {string} path @param {number} keepVersions
+ * @param {string} path @param {number} maxVersions
  */
-export function openRawVersions(path, keepVersions) {
+export function openRawVersions(path, maxVersions) {
   const database = new Database(path, { timeout: 0 });
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
@@ -50,7 +50,7 @@ export function openRawVersions(path, keepVersions) {
       retire.run(id);
       const own = [id, name, type, description, tags, version, revision, created_at, updated_at, expires_at];
       insert.run(...own, row.deleted_at, row.imported_id, row.policy, mac, 2, "0badcafe", nonce, tag, ciphertext);
-      trim.run(id, id, keepVersions);
+      trim.run(id, id, maxVersions);
     },
   ).immediate;
 

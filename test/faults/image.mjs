@@ -23,7 +23,7 @@ async function ciphertextsOf(folder, prefix) {
   const place = { storagePath: join(folder, ".workflow/secrets"), env: environment(folder), create: false };
   const { store, secrets } = await openSecretsManager(place);
   const found = [];
-  for (const { id } of await store.list({ prefix })) found.push(...(await store.history(id)));
+  for (const { id } of await store.list({ prefix })) found.push(...(await store.versions(id)));
   await secrets.close();
   return found.map(({ envelope }) => Buffer.from(envelope.ciphertext));
 }

@@ -63,7 +63,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       const { metadata, fields, flags } = await reader.open(name);
       const secrecy = secrecyOf(metadata.type, fields, flags);
       const shown = secrecy.filter((field) => field.public).map((field) => [field.name, fields[field.name]]);
-      const versions = await reader.history(name);
+      const versions = await reader.versions(name);
       return {
         metadata,
         fields: secrecy,
@@ -73,7 +73,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     },
 
     async versions(name) {
-      return (await reader.history(parseSecretName(name))).map(({ metadata }) => metadata);
+      return (await reader.versions(parseSecretName(name))).map(({ metadata }) => metadata);
     },
 
     async rollback(text, toVersion) {

@@ -2,7 +2,7 @@ import { storeClosed } from "./errors.ts";
 import { checkEncryptedSecret } from "./metadata.ts";
 import type { EncryptedSecret } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
-import { type Anchor, KEPT_VERSIONS, type SecretStore, type StoreLayout } from "./secret-store.ts";
+import { type Anchor, DEFAULT_MAX_VERSIONS, type SecretStore, type StoreLayout } from "./secret-store.ts";
 import {
   checkAnchor,
   checkHeader,
@@ -36,7 +36,7 @@ export function createMemoryStore({ layout = 2, header = null, secrets = [] }: M
     isOpen: true,
   };
   return {
-    backend: "memory",
+    driver: "memory",
     ...createReads(content),
     ...createWrites(content),
     ...createChanges(content),
@@ -85,7 +85,7 @@ function replaceCurrent({ secrets }: Content, current: EncryptedSecret): void {
   secrets.set(id, spreadCurrent([current, ...older]));
 }
 
-type Reads = "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor" | "anchors";
+type Reads = "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "readAnchor" | "anchors";
 
 function createReads(content: Content): Pick<SecretStore, Reads> {
   return {
@@ -105,7 +105,7 @@ function createReads(content: Content): Pick<SecretStore, Reads> {
       use(content);
       return find(content, id);
     },
-    async history(id) {
+    async versions(id) {
       use(content);
       return content.secrets.get(id) ?? [];
     },
@@ -154,7 +154,7 @@ function createWrites(content: Content): Pick<SecretStore, "upgrade" | "writeHea
       content.header = header;
       return true;
     },
-    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
+    async put(writes, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) {
       useLayout2(content);
       checkHeader(content.header, header);
       const checked = checkWrites(writes, {
@@ -163,7 +163,7 @@ function createWrites(content: Content): Pick<SecretStore, "upgrade" | "writeHea
       });
       for (const { secret } of checked) {
         const { id } = secret.metadata;
-        const versions = [secret, ...(secrets.get(id) ?? [])].slice(0, Math.max(1, keepVersions));
+        const versions = [secret, ...(secrets.get(id) ?? [])].slice(0, Math.max(1, maxVersions));
         secrets.set(id, spreadCurrent(versions));
       }
     },

@@ -23,7 +23,7 @@ export interface SecretReader {
   /** The current version, without a look at its mac. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
   current(name: SecretName): Promise<EncryptedSecret>;
   /** All versions, the newest first. @throws as `current` */
-  history(name: SecretName): Promise<readonly EncryptedSecret[]>;
+  versions(name: SecretName): Promise<readonly EncryptedSecret[]>;
   /** Deleted secrets of this name that can be restored, the one that was deleted last first. */
   deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
   /** The opened current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
@@ -78,10 +78,10 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     return found;
   }
 
-  async function history(name: SecretName): Promise<readonly EncryptedSecret[]> {
+  async function versionsOf(name: SecretName): Promise<readonly EncryptedSecret[]> {
     for (let attempt = 1; ; attempt++) {
       const { metadata } = await currentOf(name);
-      const versions = await store.history(metadata.id);
+      const versions = await store.versions(metadata.id);
       const [newest] = versions;
       if (newest?.metadata.name === name && newest.metadata.deletedAt === null) return versions;
       // Renamed, deleted or purged between the two looks.
@@ -92,7 +92,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
   return {
     retentionStart,
     current: currentOf,
-    history,
+    versions: versionsOf,
     deleted,
     async open(name, version) {
       if (version === undefined) {
@@ -101,7 +101,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
         return current;
       }
       const [opened] = await whileChanging(
-        () => history(name),
+        () => versionsOf(name),
         (found) => openVersions(found, () => [pickVersion(name, found, version)]),
       );
       if (opened === undefined) throw secretNotFound(name);
@@ -110,7 +110,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     openIfThere: (name) => whileChanging(() => store.get(name), openCurrent),
     async openAll(name) {
       return await whileChanging(
-        () => history(name),
+        () => versionsOf(name),
         (found) => openVersions(found, () => found),
       );
     },
@@ -162,9 +162,9 @@ function stampOf({ metadata, envelope, mac }: EncryptedSecret): string {
   return [metadata.id, metadata.version, metadata.revision, envelope.keyId, String(envelope.nonce), mac].join(" ");
 }
 
-function pickVersion(name: SecretName, history: readonly EncryptedSecret[], wanted: number): EncryptedSecret {
-  const sealed = history.find(({ metadata }) => metadata.version === wanted);
+function pickVersion(name: SecretName, all: readonly EncryptedSecret[], wanted: number): EncryptedSecret {
+  const sealed = all.find(({ metadata }) => metadata.version === wanted);
   if (sealed !== undefined) return sealed;
-  const versions = history.map(({ metadata }) => metadata.version);
+  const versions = all.map(({ metadata }) => metadata.version);
   throw versionNotFound(name, wanted, versions);
 }

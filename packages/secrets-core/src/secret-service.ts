@@ -20,7 +20,7 @@ export interface SecretServiceOptions {
   /** A new random UUID. */
   readonly newId: () => string;
   /** How many versions of a secret are kept, the current one included. Default: 10. */
-  readonly keepVersions?: number | undefined;
+  readonly maxVersions?: number | undefined;
   /**
    * Whether the person has named the key. Where nobody has, a key that was found and is another one counts as none for what needs
    * no key. Default: named.

@@ -51,11 +51,11 @@ export interface SecretWrite {
 }
 
 /** How many versions of a secret are kept by default. */
-export const KEPT_VERSIONS = 10;
+export const DEFAULT_MAX_VERSIONS = 10;
 
 export interface PutOptions {
-  /** How many versions stay, the new one included: 1 or more. Default: {@link KEPT_VERSIONS}. */
-  readonly keepVersions?: number | undefined;
+  /** How many versions stay, the new one included: 1 or more. Default: {@link DEFAULT_MAX_VERSIONS}. */
+  readonly maxVersions?: number | undefined;
 }
 
 /** A change of a whole secret in place. */
@@ -100,8 +100,8 @@ export type StoreLayout = 1 | 2;
  * that write it has `upgrade`, `delete`, `purge` and `purgeDeleted`; the others throw `STORE_UNAVAILABLE`.
  */
 export interface SecretStore extends Partial<StoreAbilities> {
-  /** `sqlite`, `file`, …: for messages. */
-  readonly backend: string;
+  /** The name of its driver, such as `sqlite`: for messages. */
+  readonly driver: string;
 
   /** How it is laid out at this moment. Reading never changes it. */
   layout(): Promise<StoreLayout>;
@@ -135,7 +135,7 @@ export interface SecretStore extends Partial<StoreAbilities> {
   find(id: string): Promise<EncryptedSecret | null>;
 
   /** All kept versions of the secret with this id, deleted or not, the newest first; empty where there is none. */
-  history(id: string): Promise<readonly EncryptedSecret[]>;
+  versions(id: string): Promise<readonly EncryptedSecret[]>;
 
   /**
    * Ids of all secrets, including deleted ones, in their order (by UTF-16 unit). Looks at nothing else: a damaged record hides
@@ -259,7 +259,7 @@ export function requireAbilities<Ability extends keyof StoreAbilities>(
 ): SecretStore & Pick<StoreAbilities, Ability> {
   for (const ability of abilities) {
     if (store[ability] === undefined) {
-      throw new AutokestraError("STORE_UNAVAILABLE", `A ${store.backend} store cannot ${CANNOT[ability]}`, {
+      throw new AutokestraError("STORE_UNAVAILABLE", `A ${store.driver} store cannot ${CANNOT[ability]}`, {
         details: { reason: "no such ability" } satisfies ErrorDetails["STORE_UNAVAILABLE"],
       });
     }

@@ -33,7 +33,7 @@ export interface SecretWriter {
 }
 
 export function createSecretWriter(options: SecretServiceOptions): SecretWriter {
-  const { store, encryption, now, newId, keepVersions } = options;
+  const { store, encryption, now, newId, maxVersions } = options;
 
   /** The version after `opened`; the store refuses it where that is no longer the current one. */
   function nextVersion(input: ValidInput, opened: OpenedSecret | null): NextVersion {
@@ -71,7 +71,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     return await retryWhileKeysChange(encryption, async () => {
       const { secrets, header } = await encryption.encrypt(next);
       const writes = secrets.map((secret, index) => ({ secret, expected: next[index]?.expected ?? null }));
-      await store.put(writes, header, { keepVersions });
+      await store.put(writes, header, { maxVersions });
       return secrets.map(({ metadata }) => metadata);
     });
   }

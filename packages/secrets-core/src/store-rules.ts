@@ -60,7 +60,7 @@ function compareTexts(a: string, b: string): number {
 }
 
 /**
- * All versions of a secret as `history` gives them: what is true of the whole secret stands with the current one alone, and its
+ * All versions of a secret as `versions` gives them: what is true of the whole secret stands with the current one alone, and its
  * mac belongs to no other.
  *
  * @param versions the newest first
@@ -114,14 +114,14 @@ function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): C
 /**
  * The rule of `SecretStore.rewrite`, but for its header.
  *
- * @param history all versions that are stored of a secret, the newest first
+ * @param versionsOf gives all versions that are stored of a secret, the newest first
  * @param living finds the id of the secret of a name that is not deleted
  * @returns what takes the place of these versions, the current one first
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
 export function checkRewrite(
   { versions, nonces, revision }: SecretRewrite,
-  history: (id: string) => readonly EncryptedSecret[],
+  versionsOf: (id: string) => readonly EncryptedSecret[],
   living: (name: SecretName) => string | null,
 ): readonly EncryptedSecret[] {
   const checked = spreadCurrent(versions.map(checkEncryptedSecret));
@@ -131,7 +131,7 @@ export function checkRewrite(
   if (checked.length !== nonces.length || !isOneSecret(checked.toReversed())) {
     throw invalid(name, "its versions are not in order, or not of one secret");
   }
-  const stored = history(id);
+  const stored = versionsOf(id);
   const [before] = stored;
   if (before === undefined) throw versionConflict(name, "it is gone");
   if (before.metadata.revision !== revision) {
@@ -190,14 +190,14 @@ export function checkHeader(stored: string | null, expected: string | null): voi
 }
 
 /**
- * The rule of `SecretStore.bulkInsert` for one secret.
+ * The rule of `SecretStore.bulkInsert` for the versions of one secret.
  *
- * @param history its versions, the oldest first
- * @returns the same, the newest first, each as `history` gives it
+ * @param versions the oldest first
+ * @returns the same, the newest first, each as `versions` gives it
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`
  */
-export function checkHistory(history: readonly EncryptedSecret[]): readonly EncryptedSecret[] {
-  const checked = history.map(checkEncryptedSecret);
+export function checkVersions(versions: readonly EncryptedSecret[]): readonly EncryptedSecret[] {
+  const checked = versions.map(checkEncryptedSecret);
   const [oldest] = checked;
   if (oldest !== undefined && !isOneSecret(checked)) {
     throw invalid(oldest.metadata.name, "its versions are not in order, or not of one secret");

@@ -58,11 +58,11 @@ beforeEach(() => {
 });
 
 /** @param clock milliseconds that have passed, one more at each look */
-function createService(store = createMemoryStore(), clock = { passed: 0 }, keepVersions?: number): SecretService {
+function createService(store = createMemoryStore(), clock = { passed: 0 }, maxVersions?: number): SecretService {
   return createSecretService({
     store,
     encryption,
-    keepVersions,
+    maxVersions,
     now: () => new Date(Date.UTC(2026, 0, 1) + clock.passed++).toISOString(),
     newId: () => `00000000-0000-4000-8000-${String(ids++).padStart(12, "0")}`,
   });
@@ -420,13 +420,13 @@ describe("SecretService", () => {
       const service = createService(store);
       await service.create(key("v1"));
       const get = store.get.bind(store);
-      const history = store.history.bind(store);
+      const versions = store.versions.bind(store);
       const forge = (secret: EncryptedSecret) => ({ ...secret, metadata: { ...secret.metadata, tags: ["forged"] } });
       store.get = async (name) => {
         const found = await get(name);
         return found === null ? null : forge(found);
       };
-      store.history = async (id) => (await history(id)).map(forge);
+      store.versions = async (id) => (await versions(id)).map(forge);
       const before = JSON.stringify(await get(parseSecretName("KEY")));
       await expect(attempt(service)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
       expect(JSON.stringify(await get(parseSecretName("KEY")))).toBe(before);

@@ -1,7 +1,7 @@
 import {
   checkEncryptedSecret,
-  checkHistory,
   checkRewrite,
+  checkVersions,
   checkWrites,
   type EncryptedSecret,
   type ReencryptedSecret,
@@ -46,7 +46,7 @@ export function upgradeDocument(
 export function putSecrets(
   document: StoredDocument,
   writes: readonly SecretWrite[],
-  keepVersions: number,
+  maxVersions: number,
   path: string,
 ): SecretsDocument {
   const entries = new Map(document.entries);
@@ -57,7 +57,7 @@ export function putSecrets(
   for (const { secret, isNew } of checked) {
     const { id } = secret.metadata;
     const entry = entries.get(id);
-    const next = isNew || entry === undefined ? createEntry(secret) : addVersion(entry, secret, keepVersions);
+    const next = isNew || entry === undefined ? createEntry(secret) : addVersion(entry, secret, maxVersions);
     entries.set(id, readable(next, secret.metadata.name, path));
   }
   return { ...document, entries };
@@ -131,7 +131,7 @@ export function insertSecrets(
   const entries = new Map(document.entries);
   const names = new Set(document.active.keys());
   for (const versions of secrets) {
-    const [newest, ...older] = checkHistory(versions);
+    const [newest, ...older] = checkVersions(versions);
     if (newest === undefined) continue;
     const { id, name, deletedAt } = newest.metadata;
     if (entries.has(id)) throw secretExists(name, `as one with id ${id}`);

@@ -38,11 +38,11 @@ function ownFields(entry: Entry): Entry {
   return Object.fromEntries(Object.entries(entry).filter(([field]) => !shared.includes(field)));
 }
 
-/** The entry with one more version and at most `keepVersions`, or null where its older versions are damaged. */
-export function addVersion(entry: Entry, secret: EncryptedSecret, keepVersions: number): Entry | null {
+/** The entry with one more version and at most `maxVersions`, or null where its older versions are damaged. */
+export function addVersion(entry: Entry, secret: EncryptedSecret, maxVersions: number): Entry | null {
   const { older } = entry;
   if (!Array.isArray(older)) return null;
-  return { ...createEntry(secret), older: [ownFields(entry), ...older].slice(0, Math.max(0, keepVersions - 1)) };
+  return { ...createEntry(secret), older: [ownFields(entry), ...older].slice(0, Math.max(0, maxVersions - 1)) };
 }
 
 /**
@@ -106,19 +106,19 @@ export function parseEntry(entry: Entry, layout: StoreLayout = 2): EncryptedSecr
 }
 
 /** All versions, the newest first, or null where one of them is damaged. */
-export function parseHistory(entry: Entry, layout: StoreLayout = 2): readonly EncryptedSecret[] | null {
+export function parseVersions(entry: Entry, layout: StoreLayout = 2): readonly EncryptedSecret[] | null {
   if (!Array.isArray(entry["older"])) return null;
-  const versions = parseVersions(inFormat2(entry, layout));
+  const versions = parseEach(inFormat2(entry, layout));
   return versions.every((version) => version !== null) ? versions : null;
 }
 
 /** All versions that are not damaged, the newest first, or null where the current one is. */
 export function parseSoundVersions(entry: Entry): readonly EncryptedSecret[] | null {
-  const [current = null, ...older] = parseVersions(entry);
+  const [current = null, ...older] = parseEach(entry);
   return current === null ? null : [current, ...older.filter((version) => version !== null)];
 }
 
-function parseVersions({ older, ...current }: Entry): readonly (EncryptedSecret | null)[] {
+function parseEach({ older, ...current }: Entry): readonly (EncryptedSecret | null)[] {
   const whole = { ...Object.fromEntries(OF_ALL_VERSIONS.map((field) => [field, current[field]])), mac: null };
   const versions = Array.isArray(older) ? older.map((one) => ({ ...asObject(one), ...whole })) : [];
   return [current, ...versions].map((one) => parseEntry(one));

@@ -3,8 +3,8 @@ import { createPrivateFile, sweepTemporaryFiles } from "@autokestra/private-file
 import {
   checkAnchor,
   checkHeader,
+  DEFAULT_MAX_VERSIONS,
   dataKeyInUse,
-  KEPT_VERSIONS,
   layoutTooOld,
   passesFilter,
   type SecretFilter,
@@ -28,7 +28,7 @@ import {
 } from "./changes.ts";
 import { anchorOf, type Entry, formatDocument, nameOf, replaceAnchor, type StoredDocument } from "./document.ts";
 import { createDocumentFile, type DocumentChange, type DocumentFile } from "./document-file.ts";
-import { isEncryptedWith, parseEntry, parseEntryMetadata, parseHistory } from "./entries.ts";
+import { isEncryptedWith, parseEntry, parseEntryMetadata, parseVersions } from "./entries.ts";
 import { attempt } from "./file-lock.ts";
 
 export interface FileStoreOptions {
@@ -64,7 +64,7 @@ export async function openFileStore(
   }
 
   return {
-    backend: "file",
+    driver: "file",
     ...createReader(use, file),
     ...createWriter(use, file),
     ...createRemover(use),
@@ -86,7 +86,7 @@ function createReader(
   use: () => DocumentFile,
   file: string,
 ): Methods<
-  "layout" | "readHeader" | "get" | "find" | "history" | "ids" | "list" | "readAnchor" | "anchors" | "backup"
+  "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "readAnchor" | "anchors" | "backup"
 > {
   function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>): T | null {
     const entry = entries.get(id);
@@ -108,8 +108,8 @@ function createReader(
     async find(id) {
       return parsed(id, await use().read(), parseEntry);
     },
-    async history(id) {
-      return parsed(id, await use().read(), parseHistory) ?? [];
+    async versions(id) {
+      return parsed(id, await use().read(), parseVersions) ?? [];
     },
     async ids({ name, after = "", limit } = {}) {
       const { entries } = await use().read();
@@ -187,11 +187,11 @@ function createWriter(
         return { ...current, header };
       });
     },
-    async put(writes, header, { keepVersions = KEPT_VERSIONS } = {}) {
+    async put(writes, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) {
       await use().update((current) => {
         checkLayout(current);
         checkHeader(current.header, header);
-        return putSecrets(current, writes, keepVersions, file);
+        return putSecrets(current, writes, maxVersions, file);
       });
     },
     async rewrite(change, header) {

@@ -125,7 +125,7 @@ describe("an entry that no store has written", () => {
     const before = entryA(path);
     await expect(store.get(A)).rejects.toMatchObject(damaged);
     await expect(store.find(ID_A)).rejects.toMatchObject(damaged);
-    await expect(store.history(ID_A)).rejects.toMatchObject(damaged);
+    await expect(store.versions(ID_A)).rejects.toMatchObject(damaged);
     await expect(store.list()).rejects.toMatchObject(damaged);
     expect(await store.ids()).toEqual([ID_A, ID_B].sort());
     for (const filter of [{ name: "B" }, { prefix: "B" }]) expect(await store.list(filter)).toHaveLength(1);
@@ -176,7 +176,7 @@ describe("an entry that no store has written", () => {
       const { path, store } = await tampered(change);
       const before = entryA(path);
       expect(await store.get(A)).toEqual(sampleSecret("A"));
-      await expect(store.history(ID_A)).rejects.toMatchObject(damaged);
+      await expect(store.versions(ID_A)).rejects.toMatchObject(damaged);
       await expect(putSecret(store, sampleSecret("A", { version: 2 }), afterA)).rejects.toMatchObject(damaged);
       expect(entryA(path)).toEqual(before);
       const edited = sampleSecret("A", { revision: 2, description: "edited" });

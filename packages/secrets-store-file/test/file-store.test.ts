@@ -43,7 +43,7 @@ it("opening makes the file, and reading and writing nothing make nothing more", 
     null,
     null,
   ]);
-  expect(await Promise.all([store.list(), store.ids(), store.history(ID_A), store.anchors()])).toEqual([
+  expect(await Promise.all([store.list(), store.ids(), store.versions(ID_A), store.anchors()])).toEqual([
     [],
     [],
     [],
@@ -105,7 +105,7 @@ describe("a file that is gone", () => {
       store.writeHeader("one", null),
       store.get(A),
       store.find(ID_A),
-      store.history(ID_A),
+      store.versions(ID_A),
       store.ids(),
       store.list(),
       store.layout(),

@@ -7,8 +7,8 @@ import {
   createEntry,
   isEncryptedWith,
   parseEntry,
-  parseHistory,
   parseSoundVersions,
+  parseVersions,
   replaceEnvelope,
   replaceVersions,
 } from "../src/entries.ts";
@@ -17,7 +17,7 @@ it("what becomes an entry comes back from JSON, to the byte", () => {
   assert(
     property(anyEncryptedSecret, anyEncryptedSecret, (secret, older) => {
       const entry = JSON.parse(JSON.stringify(createEntry(secret, [older])));
-      expect([parseEntry(entry), parseHistory(entry)]).toEqual([secret, [secret, { ...older, mac: null }]]);
+      expect([parseEntry(entry), parseVersions(entry)]).toEqual([secret, [secret, { ...older, mac: null }]]);
     }),
   );
 });
@@ -69,7 +69,7 @@ it.each([[undefined], [null], ["A"], [{}], [[null]], [["A"]], [[[]]], [[{}]], [[
   "%j are no older versions",
   (older) => {
     const entry = { ...createEntry(sampleSecret("A", { version: 9 })), older };
-    expect(parseHistory(entry)).toBe(null);
+    expect(parseVersions(entry)).toBe(null);
     expect(parseEntry(entry)).toEqual(sampleSecret("A", { version: 9 }));
   },
 );
@@ -103,7 +103,7 @@ describe("an entry that is changed in place", () => {
 
   it("gets the envelope of this version alone, and a mac only with the current one", () => {
     const reencrypted = replaceEnvelope(replaceEnvelope(entry, again(1), nonceOf(1)), again(3), nonceOf(3));
-    const keyIds = parseHistory(reencrypted)?.map(({ envelope, mac }) => [envelope.keyId, mac]);
+    const keyIds = parseVersions(reencrypted)?.map(({ envelope, mac }) => [envelope.keyId, mac]);
     expect(keyIds).toEqual([
       ["12345678", "new"],
       ["0badcafe", null],

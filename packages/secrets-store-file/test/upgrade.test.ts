@@ -28,8 +28,8 @@ const { header: oldHeader, secrets: oldEntries } = JSON.parse(before.toString())
 const macOf = ({ metadata, envelope }: EncryptedSecret) =>
   `${metadata.name}:${Buffer.from(envelope.nonce).toString("hex")}`;
 
-async function historiesOf(store: SecretStore): Promise<readonly (readonly EncryptedSecret[])[]> {
-  return await Promise.all((await store.ids()).map(async (id) => await store.history(id)));
+async function allVersionsOf(store: SecretStore): Promise<readonly (readonly EncryptedSecret[])[]> {
+  return await Promise.all((await store.ids()).map(async (id) => await store.versions(id)));
 }
 
 async function idOf(store: SecretStore, name: string): Promise<string> {
@@ -59,13 +59,13 @@ describe("a store of version 1", () => {
     const current = await store.get(parseSecretName("API_KEY"));
     expect(current).toMatchObject({ mac: null, envelope: { format: 1 }, metadata: { id, description: "für CI" } });
     expect(await store.find(id)).toEqual(current);
-    expect((await store.history(id)).map(({ metadata }) => [metadata.version, metadata.revision])).toEqual([
+    expect((await store.versions(id)).map(({ metadata }) => [metadata.version, metadata.revision])).toEqual([
       [3, 3],
       [2, 3],
       [1, 3],
     ]);
     expect(await store.get(parseSecretName("GONE"))).toBe(null);
-    expect(await store.history(await idOf(store, "GONE"))).toHaveLength(2);
+    expect(await store.versions(await idOf(store, "GONE"))).toHaveLength(2);
     const copy = `${path}.copy`;
     await store.backup(copy);
     await store.close();
@@ -113,12 +113,12 @@ describe("an upgrade", () => {
     const path = version1Store();
     const store = await openFileStore(path);
     const other = await openFileStore(path);
-    const old = await historiesOf(store);
+    const old = await allVersionsOf(store);
     expect(await store.upgrade("new", oldHeader, macOf)).toBe(true);
     for (const one of [store, other]) {
       expect([await one.layout(), await one.readHeader()]).toEqual([2, "new"]);
       const upgraded = old.map(([current, ...older]) => [current && { ...current, mac: macOf(current) }, ...older]);
-      expect(await historiesOf(one)).toEqual(upgraded);
+      expect(await allVersionsOf(one)).toEqual(upgraded);
     }
     const backup = `${path}.v1.backup`;
     expect([readFileSync(backup).equals(before), modeOf(backup), modeOf(path)]).toEqual([true, "600", "600"]);
@@ -268,7 +268,7 @@ describe("an upgrade by several processes", () => {
     const outcomes = await Promise.all(macs.map(async (mac) => await run(file, [path, mac])));
     expect(outcomes.toSorted()).toEqual(["false", "false", "false", "true"]);
     const store = await openFileStore(path);
-    const found = new Set((await historiesOf(store)).map(([current]) => current?.mac));
+    const found = new Set((await allVersionsOf(store)).map(([current]) => current?.mac));
     expect([...found]).toEqual([macs[outcomes.indexOf("true")]]);
     await store.close();
     expect(readdirSync(dirname(path))).toEqual(["secrets.json", "secrets.json.v1.backup"]);
@@ -319,7 +319,7 @@ describe("an upgrade by several processes", () => {
     const wasOld = (await store.layout()) === 1;
     expect(await store.upgrade("upgraded", await store.readHeader(), () => "mac")).toBe(wasOld);
     expect([await store.layout(), await store.readHeader()]).toEqual([2, "upgraded"]);
-    const macs = new Set((await historiesOf(store)).map(([current]) => current?.mac));
+    const macs = new Set((await allVersionsOf(store)).map(([current]) => current?.mac));
     expect([(await store.ids()).length, [...macs]]).toEqual([7, ["mac"]]);
     await putSecret(store, sampleSecret("NEW"));
     await store.close();

@@ -24,7 +24,7 @@ export interface SecretReader {
   find(id: string): EncryptedSecret | null;
   /** The row of what `find` finds, whatever its other columns hold. */
   row(id: string): StateRow | null;
-  history(id: string): readonly EncryptedSecret[];
+  versions(id: string): readonly EncryptedSecret[];
   ids(page?: IdPage): readonly string[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
   anchor(name: string): Anchor | null;
@@ -81,7 +81,7 @@ export function createSecretReader(database: Database, statements: Statements, p
       return row === null ? null : toEncryptedSecret(row, path);
     },
     row: (id) => byId(statements.currentState, id),
-    history: createHistory(database, statements, path),
+    versions: createVersionsReader(database, statements, path),
     ids: ({ name, after = "", limit = -1 } = {}) =>
       name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),
     list,
@@ -90,7 +90,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   };
 }
 
-function createHistory(database: Database, statements: Statements, path: string): SecretReader["history"] {
+function createVersionsReader(database: Database, statements: Statements, path: string): SecretReader["versions"] {
   const read = (id: string): readonly EncryptedSecret[] => {
     const rows = statements.versions.all(id);
     const [newest] = rows;

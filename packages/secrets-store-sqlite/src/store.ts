@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { KEPT_VERSIONS, type SecretStore, type StoreAbilities } from "@autokestra/secrets-core";
+import { DEFAULT_MAX_VERSIONS, type SecretStore, type StoreAbilities } from "@autokestra/secrets-core";
 import { backupDatabase, readSqliteFacts, type SqliteFacts } from "@autokestra/sqlite";
 import type { SecretReader } from "./reader.ts";
 import { openSession } from "./session.ts";
@@ -37,7 +37,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   }
 
   return {
-    backend: "sqlite",
+    driver: "sqlite",
     layout: () => session.read(({ layout }) => layout()),
     upgrade: (header, expected, authenticate) => erase((writer) => writer.upgrade(header, expected, authenticate)),
     readHeader: () => read((reader) => reader.header()),
@@ -45,11 +45,11 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       write((writer) => writer.writeHeader(header, expected, unusedKeys)),
     get: (name) => read((reader) => reader.get(name)),
     find: (id) => read((reader) => reader.find(id)),
-    history: (id) => read((reader) => reader.history(id)),
+    versions: (id) => read((reader) => reader.versions(id)),
     ids: (page) => read((reader) => reader.ids(page)),
     list: (filter) => read((reader) => reader.list(filter)),
-    put: (writes, header, { keepVersions = KEPT_VERSIONS } = {}) =>
-      write((writer) => writer.put(writes, header, keepVersions)),
+    put: (writes, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) =>
+      write((writer) => writer.put(writes, header, maxVersions)),
     rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),
     reencrypt: (secrets, header) => write((writer) => writer.reencrypt(secrets, header)),
     delete: (id, deletedAt) => erase((writer) => writer.delete(id, deletedAt)),

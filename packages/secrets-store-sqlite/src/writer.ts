@@ -3,8 +3,8 @@ import {
   checkAnchor,
   checkEncryptedSecret,
   checkHeader,
-  checkHistory,
   checkRewrite,
+  checkVersions,
   checkWrites,
   dataKeyInUse,
   type EncryptedSecret,
@@ -27,7 +27,7 @@ import type { Statements } from "./statements.ts";
 export interface SecretWriter {
   upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): boolean;
   writeHeader(header: string, expected: string | null, unusedKeys: readonly string[]): boolean;
-  put(writes: readonly SecretWrite[], header: string | null, keepVersions: number): void;
+  put(writes: readonly SecretWrite[], header: string | null, maxVersions: number): void;
   rewrite(change: SecretRewrite, header: string | null): void;
   reencrypt(secrets: readonly ReencryptedSecret[], header: string | null): void;
   delete(id: string, deletedAt: Timestamp): boolean;
@@ -70,13 +70,13 @@ function createAdditions({
       const { changes } = expected === null ? insertHeader.run(header) : replaceHeader.run(header, expected);
       return changes === 1;
     },
-    put(writes, header, keepVersions) {
+    put(writes, header, maxVersions) {
       checkHeader(reader.header(), header);
       for (const { secret, isNew } of checkWrites(writes, stored)) {
         const { id } = secret.metadata;
         if (!isNew) statements.retire.run(id);
         statements.insert.run(toRow(secret, true));
-        if (!isNew) statements.trim.run(id, id, keepVersions);
+        if (!isNew) statements.trim.run(id, id, maxVersions);
       }
     },
     writeAnchor({ name, counter, text, mac }, expected) {
@@ -87,7 +87,7 @@ function createAdditions({
       return changes === 1;
     },
     insert(versions) {
-      const checked = checkHistory(versions);
+      const checked = checkVersions(versions);
       const [current] = checked;
       if (current === undefined) return;
       const { id, name, deletedAt } = current.metadata;
@@ -112,8 +112,8 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
   return {
     rewrite(change, header) {
       checkHeader(reader.header(), header);
-      const history = (id: string) => reader.history(id);
-      const versions = checkRewrite(change, history, (name) => reader.living(name)?.id ?? null);
+      const versionsOf = (id: string) => reader.versions(id);
+      const versions = checkRewrite(change, versionsOf, (name) => reader.living(name)?.id ?? null);
       for (const { metadata } of versions) {
         if (statements.remove.run(metadata.id, metadata.version).changes !== 1) throw damagedIndex(path);
       }

@@ -25,7 +25,7 @@ it("a backup is a whole store, private, while another process writes", async () 
   other.close();
   expect([modeOf(target), readdirSync(join(target, "..")), process.umask()]).toEqual(["600", ["copy.db"], umask]);
   const copy = await openSqliteStore(target);
-  expect(await copy.history(sampleId("A"))).toEqual(await store.history(sampleId("A")));
+  expect(await copy.versions(sampleId("A"))).toEqual(await store.versions(sampleId("A")));
   expect([await copy.readHeader(), (await copy.facts()).isSound]).toEqual(["header", true]);
   await copy.close();
   await store.close();

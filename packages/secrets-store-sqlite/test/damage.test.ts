@@ -69,7 +69,7 @@ async function liesOf(bytes: Buffer): Promise<{ lies: string[]; refusals: number
         if (secret?.metadata.id !== id) lies.push(`find ${name}: ${secret?.metadata.name}`);
       });
       await attempt(async () => {
-        const versions = await store.history(id);
+        const versions = await store.versions(id);
         if (versions.some(({ metadata }) => metadata.id !== id) || versions.length === 0) lies.push(`history ${name}`);
       });
     }

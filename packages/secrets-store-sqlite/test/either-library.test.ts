@@ -17,7 +17,7 @@ async function counters(): Promise<{ library: string; script: string }[]> {
 /** The versions of that secret, and whether the database is sound. */
 async function look(path: string): Promise<unknown> {
   const store = await openSqliteStore(path);
-  const versions = (await store.history(sampleId("A"))).map(({ metadata }) => metadata.version);
+  const versions = (await store.versions(sampleId("A"))).map(({ metadata }) => metadata.version);
   const { isSound } = await store.facts();
   await store.close();
   return { versions, isSound };

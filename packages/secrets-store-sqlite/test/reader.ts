@@ -16,7 +16,7 @@ try {
   const get = (await store.get(parseSecretName("A")))?.metadata.version ?? null;
   const absent = await store.get(parseSecretName("B"));
   const list = (await store.list()).map(short);
-  const history = (await store.history(sampleId("A"))).map(({ metadata }) => short(metadata));
+  const history = (await store.versions(sampleId("A"))).map(({ metadata }) => short(metadata));
   const write = await putSecret(store, sampleSecret("C")).catch(text);
   const still = (await store.list()).map(short);
   rmSync(copy, { force: true });

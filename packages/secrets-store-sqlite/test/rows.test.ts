@@ -56,7 +56,7 @@ describe("a row that no store has written", () => {
     expect(await store.get(parseSecretName("B"))).toEqual(sampleSecret("B"));
     const damagedId = (await store.ids()).find((id) => id !== sampleId("B")) ?? "";
     await expect(store.find(damagedId)).rejects.toMatchObject(damaged);
-    await expect(store.history(damagedId)).rejects.toMatchObject(damaged);
+    await expect(store.versions(damagedId)).rejects.toMatchObject(damaged);
     expect(await store.purge(damagedId)).toBe(true);
     expect(await store.list()).toEqual([sampleSecret("B").metadata]);
     await store.close();
@@ -66,7 +66,7 @@ describe("a row that no store has written", () => {
     const store = await tampered("namespace = 'x'");
     expect(await store.ids()).toEqual([sampleId("A"), sampleId("B")].toSorted());
     await expect(store.find(sampleId("A"))).rejects.toMatchObject(damaged);
-    await expect(store.history(sampleId("A"))).rejects.toMatchObject(damaged);
+    await expect(store.versions(sampleId("A"))).rejects.toMatchObject(damaged);
     await store.close();
   });
 

@@ -71,7 +71,7 @@ it("many processes that count in one secret lose nothing, and none of them hears
   const outputs = await Promise.all(Array.from({ length: 4 }, async () => await run(counter, [path, "25"])));
   expect(outputs).toEqual(["25", "25", "25", "25"]);
   const again = await openSqliteStore(path);
-  expect((await again.history(sampleId("A"))).map(({ metadata }) => metadata.version)).toEqual(
+  expect((await again.versions(sampleId("A"))).map(({ metadata }) => metadata.version)).toEqual(
     Array.from({ length: 10 }, (_, index) => 101 - index),
   );
   await again.close();

@@ -89,7 +89,7 @@ describe("the bytes of a ciphertext", () => {
   it.each([1, 5000])("are gone after as many versions as are kept, and closing (%i)", async (repeat) => {
     const { folder, store } = await storeWithCanary(repeat);
     await store.put([{ secret: sampleSecret("A", { version: 2 }), expected: { id: ID, revision: 1 } }], null, {
-      keepVersions: 1,
+      maxVersions: 1,
     });
     await store.close();
     expect(contentOf(folder).includes(CANARY)).toBe(false);

@@ -74,7 +74,7 @@ describe("the store that version 1 has made", () => {
     ]);
     expect((await store.list({ state: "deleted" })).map(({ name }) => name)).toEqual(["GONE", "api_key"]);
     const [gone] = await store.list({ name: "GONE", state: "deleted" });
-    expect((await store.history(gone?.id ?? "")).length).toBe(2);
+    expect((await store.versions(gone?.id ?? "")).length).toBe(2);
     expect(await store.upgrade("two", await store.readHeader(), mac)).toBe(true);
     await store.close();
     const after = rowsOf(path, "secret_versions");
@@ -126,7 +126,7 @@ describe("beside a process of version 1", () => {
     expect((await store.get(parseSecretName("A")))?.metadata.version).toBe(3);
     insertVersion1(process1, sampleSecret("D"));
     expect(await store.upgrade("two", "one", mac)).toBe(true);
-    expect((await store.history(sampleId("A"))).map(({ metadata }) => metadata.version)).toEqual([3, 2, 1]);
+    expect((await store.versions(sampleId("A"))).map(({ metadata }) => metadata.version)).toEqual([3, 2, 1]);
     expect((await store.list()).map(({ name }) => name)).toEqual(["A", "C", "D"]);
     process1.close();
     await store.close();

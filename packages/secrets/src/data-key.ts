@@ -107,7 +107,7 @@ async function readOld(keyed: KeyedStore, ids: readonly string[], keyId: string)
 async function openOld({ store, encryption }: KeyedStore, id: string, keyId: string): Promise<readonly OldVersion[]> {
   let before = "";
   for (;;) {
-    const versions = await store.history(id);
+    const versions = await store.versions(id);
     const old = versions.filter(({ envelope }) => envelope.keyId !== keyId);
     const [current] = versions;
     try {
@@ -132,7 +132,7 @@ async function countByKey({ store }: KeyedStore): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for await (const ids of idPages(store)) {
     for (const id of ids) {
-      const keyIds = new Set((await store.history(id)).map(({ envelope }) => envelope.keyId));
+      const keyIds = new Set((await store.versions(id)).map(({ envelope }) => envelope.keyId));
       for (const keyId of keyIds) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
     }
   }

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
   createSecretService,
-  KEPT_VERSIONS,
+  DEFAULT_MAX_VERSIONS,
   type MasterKeyProvider,
   type SecretEncryption,
   type SecretService,
@@ -30,7 +30,7 @@ export interface SecretsOptions extends StoreOptions {
   /** Leave the master key in the environment. Default false: it is taken out of it. */
   readonly keepInEnvironment?: boolean | undefined;
   /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else 10. */
-  readonly keepVersions?: number | undefined;
+  readonly maxVersions?: number | undefined;
 }
 
 /** The secrets of one place with everything under them: what rotating, importing and examining need. */
@@ -57,7 +57,7 @@ export interface SecretsManager {
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
-  const keepVersions = options.keepVersions ?? keptVersions(env);
+  const maxVersions = options.maxVersions ?? readMaxVersions(env);
   // Before anything else: the key leaves the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);
@@ -71,7 +71,7 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
     encryption,
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
-    keepVersions,
+    maxVersions,
     isKeyGiven: async () => (await provider.search()).isGiven,
   });
   return { store, location, driver, keyFolder, provider, keys, encryption, secrets };
@@ -113,8 +113,8 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location
 }
 
 /** How many versions of a secret are kept. */
-function keptVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
-  if (text === "") return KEPT_VERSIONS;
+function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
+  if (text === "") return DEFAULT_MAX_VERSIONS;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new AutokestraError("OPTION_INVALID", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
     hint: "It says how many versions of each secret are kept; without it 10.",

@@ -228,8 +228,8 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
   }
 
   return {
-    get backend() {
-      return store.backend;
+    get driver() {
+      return store.driver;
     },
     async writeHeader(...args) {
       making = making.then(makeOnce, makeOnce);
@@ -241,7 +241,7 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
     readHeader: () => store.readHeader(),
     get: (name) => store.get(name),
     find: (id) => store.find(id),
-    history: (id) => store.history(id),
+    versions: (id) => store.versions(id),
     ids: (page) => store.ids(page),
     list: (filter) => store.list(filter),
     put: (...args) => store.put(...args),

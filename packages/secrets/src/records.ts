@@ -51,7 +51,7 @@ export async function copyStore(from: SecretStore, to: SecretStore & BulkInsert)
   const count = { secrets: 0, versions: 0 };
   for await (const ids of idPages(from)) {
     const secrets: (readonly EncryptedSecret[])[] = [];
-    for (const id of ids) secrets.push((await from.history(id)).toReversed());
+    for (const id of ids) secrets.push((await from.versions(id)).toReversed());
     await insert(to, secrets);
     count.secrets += secrets.length;
     count.versions += secrets.reduce((sum, versions) => sum + versions.length, 0);
@@ -148,7 +148,7 @@ export async function verifyRecords(
 
   async function examine(id: string): Promise<void> {
     try {
-      const versions = await store.history(id);
+      const versions = await store.versions(id);
       const [current] = versions;
       if (current !== undefined && !(await succeeds(async () => await encryption.verify(current)))) {
         problems.push(

@@ -250,7 +250,7 @@ async function reencrypt(
 
 /** All versions of a secret of the backup, the oldest first, as a change of what is there. */
 async function decryptAll(id: string, { store, encryption }: OpenedBackup, current: KeyedStore) {
-  const versions = (await store.history(id)).toReversed();
+  const versions = (await store.versions(id)).toReversed();
   const revision = await revisionOf(id, current);
   return await Promise.all(
     versions.map(async ({ metadata, envelope }) => ({

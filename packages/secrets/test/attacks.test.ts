@@ -524,12 +524,12 @@ describe.each([...FORGERIES, ...DAMAGES])("in a store in memory, a secret with %
     const now = () => new Date().toISOString();
     const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID() });
     const name = (await store.find(id))?.metadata.name ?? "";
-    const history = await store.history(id);
+    const history = await store.versions(id);
     await expectNoReliance(secrets, name);
     const { problems } = await verifyRecords({ store, encryption }, await keys.current());
     expect(problems.join()).toContain(`'${name}'`);
     await expectRefusal(replaceDataKey({ store, encryption, keys }, {}), "replaceDataKey", "INTEGRITY_FAILED");
-    expect(await store.history(id)).toEqual(history);
+    expect(await store.versions(id)).toEqual(history);
     await secrets.delete(name);
     expect((await store.find(id))?.metadata.deletedAt).not.toBe(null);
     await secrets.delete(name, { purge: true });

@@ -167,7 +167,7 @@ describe("a store without abilities", () => {
       const copied = await copyStore(from, requireAbilities(to, "bulkInsert"));
       expect([await to.readHeader(), await to.anchors()]).toEqual(["one", await from.anchors()]);
       const [id = ""] = await from.ids();
-      expect(await to.history(id)).toEqual(await from.history(id));
+      expect(await to.versions(id)).toEqual(await from.versions(id));
       await to.close();
       return copied;
     });

@@ -276,7 +276,7 @@ describe("a folder of secrets", () => {
     await kill();
     expect(await everything()).toEqual(before);
     const installation = await openSecretsManager(options);
-    expect(installation.store.backend).toBe(counting);
+    expect(installation.store.driver).toBe(counting);
     const leftOver = (await diagnose(installation))
       .filter(({ status }) => status !== "ok")
       .map(({ message }) => message);

@@ -22,7 +22,7 @@ export async function readState(place) {
     for (const id of ids) secrets.push(await readEntry(installation, id));
     const listed = (await installation.store.list({ state: "all" })).map(({ id }) => id).toSorted();
     if (listed.join() !== ids.join()) throw new Error("list and ids disagree");
-    return { backend: installation.store.backend, secrets };
+    return { backend: installation.store.driver, secrets };
   } finally {
     await installation.secrets.close();
   }
@@ -35,7 +35,7 @@ async function readEntry({ store, encryption }, id) {
   await encryption.verify(current);
   const { name, tags, deletedAt, description, expiresAt, version: newest } = current.metadata;
   const versions = [];
-  for (const { metadata, envelope } of await store.history(id)) {
+  for (const { metadata, envelope } of await store.versions(id)) {
     const { fields } = parsePayload(name, envelope.format, await encryption.decrypt(metadata, envelope));
     versions.push({ version: metadata.version, value: String(fields["value"]) });
   }

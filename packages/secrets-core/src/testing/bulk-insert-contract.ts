@@ -6,7 +6,6 @@ import {
   B,
   contentOf,
   DELETED,
-  historyOfA,
   ID_A,
   ID_B,
   LATER,
@@ -15,6 +14,7 @@ import {
   putSecret,
   short,
   UNAVAILABLE,
+  versionsOfA,
   wholeContentOf,
 } from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
@@ -29,24 +29,27 @@ export function bulkInsertContract(options: AbilityContractOptions<Store>): void
   test("bulkInsert fills a store with whole secrets, deleted ones too, however many versions they have", async (store, reopen) => {
     const versions = (name: string, count: number, deletedAt: string | null, id = sampleId(name)) =>
       Array.from({ length: count }, (_, index) => sampleSecret(name, { version: index + 3, deletedAt, id }));
-    const histories = [
+    const all = [
       versions("B", 12, null),
       versions("A", 2, DELETED),
       versions("A", 1, LATER, OTHER_ID),
       versions("C", 1, null),
     ];
-    await store.bulkInsert(histories);
+    await store.bulkInsert(all);
     await store.bulkInsert([]);
-    for (const history of histories) {
-      const [newest, ...rest] = history.toReversed();
+    for (const one of all) {
+      const [newest, ...rest] = one.toReversed();
       if (newest === undefined) continue;
-      expect(await store.history(newest.metadata.id)).toEqual([newest, ...rest.map((one) => older(one, newest))]);
+      expect(await store.versions(newest.metadata.id)).toEqual([
+        newest,
+        ...rest.map((before) => older(before, newest)),
+      ]);
     }
     expect(short(await store.list())).toBe("B14 C3");
     expect((await store.list({ state: "deleted" })).map(({ id }) => id)).toEqual([ID_A, OTHER_ID].sort());
     await putSecret(store, sampleSecret("A", { id: "5f2b1a0e-0000-4000-8000-000000000001" }));
     await putSecret(store, sampleSecret("B", { version: 15 }), { id: ID_B, revision: 14 });
-    expect((await store.history(ID_B)).length).toBe(10);
+    expect((await store.versions(ID_B)).length).toBe(10);
     const content = await wholeContentOf(store);
     await store.close();
     if (reopen === null) return;
@@ -58,7 +61,7 @@ export function bulkInsertContract(options: AbilityContractOptions<Store>): void
   test("bulkInsert says of a whole secret what its last version says", async (store) => {
     const current = sampleSecret("A", { version: 2, revision: 9, deletedAt: DELETED, importedId: 3, policy: "{}" });
     await store.bulkInsert([[sampleSecret("A", { deletedAt: LATER, importedId: 1 }), current]]);
-    expect(await store.history(ID_A)).toEqual([current, older(sampleSecret("A"), current)]);
+    expect(await store.versions(ID_A)).toEqual([current, older(sampleSecret("A"), current)]);
   });
 
   test("bulkInsert takes all or nothing, and replaces nothing", async (store) => {
@@ -72,12 +75,12 @@ export function bulkInsertContract(options: AbilityContractOptions<Store>): void
       ["SECRET_EXISTS", [sampleSecret("C", { id: ID_A })]],
       ["NAME_INVALID", [{ metadata: { ...metadata, name: "../x" as SecretName }, envelope, mac }]],
       ["VALUE_INVALID", [{ metadata: { ...metadata, version: 0 }, envelope, mac }]],
-      ["VALUE_INVALID", historyOfA([2, 1], { id: OTHER_ID, name: metadata.name })],
+      ["VALUE_INVALID", versionsOfA([2, 1], { id: OTHER_ID, name: metadata.name })],
       ["VALUE_INVALID", [sampleSecret("C"), sampleSecret("C", { version: 2, id: OTHER_ID })]],
       ["VALUE_INVALID", [sampleSecret("C"), sampleSecret("C", { version: 2, name: B })]],
     ] as const;
-    for (const [index, [code, history]] of refused.entries()) {
-      const outcome = await store.bulkInsert([[sampleSecret("A")], history]).then(
+    for (const [index, [code, versions]] of refused.entries()) {
+      const outcome = await store.bulkInsert([[sampleSecret("A")], versions]).then(
         () => null,
         (error: { code?: unknown }) => error.code,
       );

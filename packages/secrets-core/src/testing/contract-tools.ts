@@ -69,28 +69,28 @@ export function short(secrets: readonly SecretMetadata[]): string {
 }
 
 /** Versions 1 to `count` of A, one after the other. */
-export async function putVersions(store: SecretStore, count: number, keepVersions?: number): Promise<void> {
+export async function putVersions(store: SecretStore, count: number, maxVersions?: number): Promise<void> {
   for (let version = 1; version <= count; version++) {
     const expected = version === 1 ? null : { id: ID_A, revision: version - 1 };
     await store.put([{ secret: sampleSecret("A", { version }), expected }], await store.readHeader(), {
-      keepVersions,
+      maxVersions,
     });
   }
 }
 
 /** The versions of A. */
 export async function versionsOf(store: SecretStore): Promise<readonly number[]> {
-  return (await store.history(ID_A)).map(({ metadata }) => metadata.version);
+  return (await store.versions(ID_A)).map(({ metadata }) => metadata.version);
 }
 
-/** A sample as `history` gives it where it is an older version: what is true of the whole secret is that of the current one. */
+/** A sample as `versions` gives it where it is an older version: what is true of the whole secret is that of the current one. */
 export function older(secret: EncryptedSecret, current: EncryptedSecret): EncryptedSecret {
   const { revision, deletedAt, importedId, policy } = current.metadata;
   return { ...secret, metadata: { ...secret.metadata, revision, deletedAt, importedId, policy }, mac: null };
 }
 
-/** Versions of A as `history` gives them, the newest first. */
-export function historyOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): EncryptedSecret[] {
+/** Versions of A as `versions` gives them, the newest first. */
+export function versionsOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): EncryptedSecret[] {
   const samples = versions.map((version) => sampleSecret("A", { version, ...changes }));
   const [current] = samples;
   return samples.map((one) => (current === undefined || one === current ? one : older(one, current)));
@@ -103,9 +103,9 @@ export function again(version: number): Envelope {
 
 /** All that a store tells. */
 export async function contentOf(store: SecretStore): Promise<unknown> {
-  const histories = [];
-  for (const id of await store.ids()) histories.push(await store.history(id));
-  return { header: await store.readHeader(), all: await store.list({ state: "all" }), histories };
+  const versions = [];
+  for (const id of await store.ids()) versions.push(await store.versions(id));
+  return { header: await store.readHeader(), all: await store.list({ state: "all" }), versions };
 }
 
 /**

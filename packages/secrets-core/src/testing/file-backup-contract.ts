@@ -88,7 +88,7 @@ function backupContract({ expect, newPath, opened, test }: FileTools): void {
   test("a backup of an empty store is an empty store", async (store) => {
     const path = newPath();
     await store.backup(path);
-    expect(await contentAt(path)).toEqual({ anchors: [], content: { header: null, all: [], histories: [] } });
+    expect(await contentAt(path)).toEqual({ anchors: [], content: { header: null, all: [], versions: [] } });
   });
 
   test("a backup replaces nothing", async (store) => {

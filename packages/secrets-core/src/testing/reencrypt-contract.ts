@@ -6,13 +6,13 @@ import {
   again,
   type ContractTools,
   DELETED,
-  historyOfA,
   ID_A,
   OTHER_ID,
   older,
   putSecret,
   putVersions,
   refusal,
+  versionsOfA,
 } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
@@ -39,12 +39,12 @@ export function reencryptContract({ test, expect }: ContractTools): void {
     await store.writeHeader("one", null);
     const changed = { code: "HEADER_CHANGED" };
     await expect(store.reencrypt([reencrypted(1)], null)).rejects.toMatchObject(changed);
-    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1]));
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([2, 1]));
     const current = sampleSecret("A", { version: 2 });
     await store.reencrypt([reencrypted(1, { revision: 2, description: "another", tags: ["x"] })], "one");
-    expect(await store.history(ID_A)).toEqual([current, afterwards(1, current)]);
+    expect(await store.versions(ID_A)).toEqual([current, afterwards(1, current)]);
     await store.reencrypt([reencrypted(2), reencrypted(3), reencrypted(1, { id: OTHER_ID })], "one");
-    expect(await store.history(ID_A)).toEqual([2, 1].map((version) => afterwards(version, current)));
+    expect(await store.versions(ID_A)).toEqual([2, 1].map((version) => afterwards(version, current)));
     expect(await store.get(A)).toEqual(afterwards(2, current));
     await store.reencrypt([], "one");
   });
@@ -52,10 +52,10 @@ export function reencryptContract({ test, expect }: ContractTools): void {
   test("reencrypt leaves a version alone that has another nonce by now", async (store) => {
     await putVersions(store, 2);
     await store.reencrypt([reencrypted(1), reencrypted(2)], null);
-    const before = await store.history(ID_A);
+    const before = await store.versions(ID_A);
     await store.reencrypt([{ ...reencrypted(1), secret: sampleSecret("A", { version: 1 }) }], null);
     await store.reencrypt([{ ...reencrypted(2), secret: sampleSecret("A", { version: 2 }) }], null);
-    expect(await store.history(ID_A)).toEqual(before);
+    expect(await store.versions(ID_A)).toEqual(before);
   });
 
   test("reencrypt gives a secret that was changed meanwhile no mac of before", async (store) => {
@@ -64,11 +64,11 @@ export function reencryptContract({ test, expect }: ContractTools): void {
     await store.rewrite({ versions: [edited], nonces: [edited.envelope.nonce], revision: 2 }, null);
     await store.reencrypt([reencrypted(2), reencrypted(1, { revision: 2 })], null);
     expect(await store.get(A)).toEqual(edited);
-    expect((await store.history(ID_A))[1]).toEqual(afterwards(1, edited));
+    expect((await store.versions(ID_A))[1]).toEqual(afterwards(1, edited));
     const next = sampleSecret("A", { version: 3, revision: 4 });
     await putSecret(store, next, { id: ID_A, revision: 3 });
     await store.reencrypt([reencrypted(2)], null);
-    const [current, former] = await store.history(ID_A);
+    const [current, former] = await store.versions(ID_A);
     expect([current, former?.mac]).toEqual([next, null]);
     expect(former?.envelope).toEqual(reencrypted(2).secret.envelope);
   });
@@ -89,6 +89,6 @@ export function reencryptContract({ test, expect }: ContractTools): void {
     expect(await refusal(store.reencrypt([reencrypted(1), forgery], null))).toBe("VALUE_INVALID");
     const misnamed = { secret: { ...secret, metadata: { ...secret.metadata, name: "" as SecretName } }, nonce };
     expect(await refusal(store.reencrypt([reencrypted(1), misnamed], null))).toBe("NAME_INVALID");
-    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1]));
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([2, 1]));
   });
 }

@@ -53,7 +53,7 @@ function editContract({ test, expect }: ContractTools): void {
     const [current] = change.versions;
     expect(await store.get(A)).toEqual(current);
     const olderOnes = [2, 1].map((version) => sampleSecret("A", { version, revision: 4, policy: "{}", importedId: 5 }));
-    expect(await store.history(ID_A)).toEqual([current, ...olderOnes.map((one) => ({ ...one, mac: null }))]);
+    expect(await store.versions(ID_A)).toEqual([current, ...olderOnes.map((one) => ({ ...one, mac: null }))]);
     expect(await store.list()).toEqual([current?.metadata]);
     await putSecret(store, sampleSecret("A", { version: 4, revision: 5 }), { id: ID_A, revision: 4 });
     expect(short(await store.list())).toBe("A4");
@@ -64,7 +64,7 @@ function editContract({ test, expect }: ContractTools): void {
     const { metadata, envelope } = sampleSecret("A", { version: 2, revision: 3, description: "new" });
     const current = { metadata, envelope, mac: "c0ffee00:another" };
     await store.rewrite({ versions: [current], nonces: [envelope.nonce], revision: 2 }, null);
-    expect(await store.history(ID_A)).toEqual([current, older(sampleSecret("A", { version: 1 }), current)]);
+    expect(await store.versions(ID_A)).toEqual([current, older(sampleSecret("A", { version: 1 }), current)]);
   });
 
   test("rewrite renames a secret with all its versions, and the old name is free", async (store) => {
@@ -73,7 +73,7 @@ function editContract({ test, expect }: ContractTools): void {
     await store.rewrite(change, null);
     const [current, ...olderOnes] = change.versions;
     expect([await store.get(A), await store.get(B)]).toEqual([null, current]);
-    expect(await store.history(ID_A)).toEqual([current, ...olderOnes.map((one) => ({ ...one, mac: null }))]);
+    expect(await store.versions(ID_A)).toEqual([current, ...olderOnes.map((one) => ({ ...one, mac: null }))]);
     expect(short(await store.list())).toBe("B3");
     expect(short(await store.list({ name: "A", state: "all" }))).toBe("");
     await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
@@ -89,11 +89,11 @@ function restoreContract({ test, expect }: ContractTools): void {
     await store.rewrite({ versions: [deleted], nonces, revision: 2 }, null);
     expect([await store.get(A), await store.find(ID_A)]).toEqual([null, deleted]);
     expect(short(await store.list({ state: "deleted" }))).toBe("A2");
-    expect((await store.history(ID_A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
+    expect((await store.versions(ID_A)).map(({ metadata }) => metadata.deletedAt)).toEqual([DELETED, DELETED]);
     const restored = sampleSecret("A", { version: 2, revision: 4 });
     await store.rewrite({ versions: [restored], nonces, revision: 3 }, null);
     expect(await store.get(A)).toEqual(restored);
-    expect(await store.history(ID_A)).toEqual([restored, older(sampleSecret("A", { version: 1 }), restored)]);
+    expect(await store.versions(ID_A)).toEqual([restored, older(sampleSecret("A", { version: 1 }), restored)]);
     expect(short(await store.list())).toBe("A2");
   });
 

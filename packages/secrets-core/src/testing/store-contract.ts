@@ -82,7 +82,7 @@ function readContract({ test, expect }: ContractTools): void {
     expect(await store.get(A)).toBe(null);
     expect(await store.find(ID_A)).toBe(null);
     expect(await store.list()).toEqual([]);
-    expect(await store.history(ID_A)).toEqual([]);
+    expect(await store.versions(ID_A)).toEqual([]);
     expect(await store.ids()).toEqual([]);
     expect(await store.readAnchor("audit")).toBe(null);
     expect(await store.delete(ID_A, DELETED)).toBe(false);
@@ -243,7 +243,7 @@ function closeContract({ test, expect }: ContractTools): void {
       writeHeader: store.writeHeader("one", null),
       get: store.get(A),
       find: store.find(ID_A),
-      history: store.history(ID_A),
+      versions: store.versions(ID_A),
       ids: store.ids(),
       list: store.list(),
       put: store.put([{ secret: sampleSecret("A"), expected: null }], null),

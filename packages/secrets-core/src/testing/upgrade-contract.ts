@@ -95,7 +95,7 @@ function version1Contract({ test, expect }: Version1Tools): void {
     expect(await store.layout()).toBe(1);
     expect(await store.readHeader()).toBe("one");
     for (const id of [ID_A, ID_B, ID_C]) {
-      expect(await store.history(id)).toEqual(versionsOf(id, 1));
+      expect(await store.versions(id)).toEqual(versionsOf(id, 1));
       expect(await store.find(id)).toEqual(versionsOf(id, 1)[0]);
     }
     expect(await store.get(A)).toEqual(versionsOf(ID_A, 1)[0]);
@@ -132,7 +132,7 @@ function version1Contract({ test, expect }: Version1Tools): void {
     expect(await store.delete(ID_A, LATER)).toBe(false);
     expect(await store.delete(OTHER_ID, LATER)).toBe(false);
     expect(short(await store.list())).toBe("C1");
-    expect((await store.history(ID_A)).map(({ metadata }) => metadata.deletedAt)).toEqual([LATER, LATER]);
+    expect((await store.versions(ID_A)).map(({ metadata }) => metadata.deletedAt)).toEqual([LATER, LATER]);
     expect(await store.purge(ID_C)).toBe(true);
     expect(await store.purge(ID_C)).toBe(false);
     expect(await store.purgeDeleted(DELETED)).toBe(0);
@@ -140,7 +140,7 @@ function version1Contract({ test, expect }: Version1Tools): void {
     expect(await store.ids()).toEqual([ID_A]);
     expect(await store.layout()).toBe(1);
     expect(await store.upgrade("two", "one", authenticate)).toBe(true);
-    const [current] = await store.history(ID_A);
+    const [current] = await store.versions(ID_A);
     expect([current?.metadata.deletedAt, current?.mac === null]).toEqual([LATER, false]);
   });
 }
@@ -155,7 +155,7 @@ function upgradeWorks({ test, it, expect, openVersion1 }: Version1Tools): void {
     expect(upgraded).toBe(true);
     expect(given.sort()).toEqual([ID_A, ID_B, ID_C].sort());
     expect([await store.layout(), await store.readHeader()]).toEqual([2, "two"]);
-    for (const id of [ID_A, ID_B, ID_C]) expect(await store.history(id)).toEqual(versionsOf(id, 2));
+    for (const id of [ID_A, ID_B, ID_C]) expect(await store.versions(id)).toEqual(versionsOf(id, 2));
     expect(short(await store.list({ state: "all" }))).toBe("A5 B2 C1");
     expect(await store.upgrade("three", "two", authenticate)).toBe(false);
     expect(await store.readHeader()).toBe("two");
@@ -166,7 +166,7 @@ function upgradeWorks({ test, it, expect, openVersion1 }: Version1Tools): void {
     await putSecret(store, sampleSecret("A", { version: 6 }), { id: ID_A, revision: 5 });
     await putSecret(store, sampleSecret("B", { id: OTHER_ID }));
     expect(short(await store.list())).toBe("A6 B1 C1");
-    expect((await store.history(ID_A)).map(({ envelope }) => envelope.format)).toEqual([2, 1, 1]);
+    expect((await store.versions(ID_A)).map(({ envelope }) => envelope.format)).toEqual([2, 1, 1]);
     expect(await refusal(store.writeHeader("three", "two", ["0badcafe"]))).toBe("DATA_KEY_IN_USE");
     expect(await store.writeAnchor({ name: "audit", counter: 1, text: "t", mac: "m" }, null)).toBe(true);
   });
@@ -201,7 +201,7 @@ function upgradeFails({ test, expect }: Version1Tools): void {
     expect(await contentOf(store)).toEqual(before);
     expect(await store.layout()).toBe(1);
     expect(await store.upgrade("two", "one", authenticate)).toBe(true);
-    expect(await store.history(ID_A)).toEqual(versionsOf(ID_A, 2));
+    expect(await store.versions(ID_A)).toEqual(versionsOf(ID_A, 2));
   });
 }
 
@@ -219,7 +219,7 @@ function upgradersContract({ it, expect, openVersion1 }: Version1Tools): void {
     expect([await reader.layout(), await reader.readHeader()]).toEqual([2, "two"]);
     for (const one of [store, reader, writer]) await one.close();
     const again = await reopen();
-    expect([await again.layout(), await again.history(ID_B)]).toEqual([2, versionsOf(ID_B, 2)]);
+    expect([await again.layout(), await again.versions(ID_B)]).toEqual([2, versionsOf(ID_B, 2)]);
     await again.close();
   });
 
@@ -242,7 +242,7 @@ function upgradersContract({ it, expect, openVersion1 }: Version1Tools): void {
     const outcomes = await Promise.all(all.map((one, index) => one.upgrade(`by ${index}`, "one", authenticate)));
     expect(outcomes.filter(Boolean).length).toBe(1);
     expect(await store.readHeader()).toBe(`by ${outcomes.indexOf(true)}`);
-    for (const one of all) expect(await one.history(ID_A)).toEqual(versionsOf(ID_A, 2));
+    for (const one of all) expect(await one.versions(ID_A)).toEqual(versionsOf(ID_A, 2));
     for (const one of all) await one.close();
   });
 }

@@ -3,7 +3,6 @@ import {
   B,
   type ContractTools,
   DELETED,
-  historyOfA,
   ID_A,
   ID_B,
   LATER,
@@ -13,24 +12,25 @@ import {
   refusal,
   short,
   versionsOf,
+  versionsOfA,
 } from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 /** What a store keeps of versions, and of what was deleted. */
 export function versionsContract(tools: ContractTools): void {
-  historyContract(tools);
+  allVersionsContract(tools);
   deleteContract(tools);
   purgeContract(tools);
 }
 
-function historyContract({ test, expect }: ContractTools): void {
-  test("history has every version, the newest first, and the mac of the current one alone", async (store) => {
+function allVersionsContract({ test, expect }: ContractTools): void {
+  test("versions has every version, the newest first, and the mac of the current one alone", async (store) => {
     await putVersions(store, 3);
-    expect(await store.history(ID_A)).toEqual(historyOfA([3, 2, 1]));
-    expect((await store.history(ID_A)).map(({ mac }) => mac === null)).toEqual([false, true, true]);
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([3, 2, 1]));
+    expect((await store.versions(ID_A)).map(({ mac }) => mac === null)).toEqual([false, true, true]);
     expect(await store.get(A)).toEqual(sampleSecret("A", { version: 3 }));
     expect(await store.find(ID_A)).toEqual(sampleSecret("A", { version: 3 }));
-    expect(await store.history(ID_B)).toEqual([]);
+    expect(await store.versions(ID_B)).toEqual([]);
     expect(short(await store.list())).toBe("A3");
   });
 
@@ -39,7 +39,7 @@ function historyContract({ test, expect }: ContractTools): void {
     const next = sampleSecret("A", { version: 2, revision: 7, importedId: 12, policy: '{"tags":["x"]}' });
     await putSecret(store, next, { id: ID_A, revision: 1 });
     const { importedId, policy, revision } = next.metadata;
-    expect(await store.history(ID_A)).toEqual([
+    expect(await store.versions(ID_A)).toEqual([
       next,
       { ...sampleSecret("A", { importedId, policy, revision }), mac: null },
     ]);
@@ -48,9 +48,9 @@ function historyContract({ test, expect }: ContractTools): void {
   test("put keeps the newest versions: ten by default", async (store) => {
     await putVersions(store, 12);
     expect(await versionsOf(store)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
-    const put = async (version: number, keepVersions: number) => {
+    const put = async (version: number, maxVersions: number) => {
       const expected = { id: ID_A, revision: version - 1 };
-      await store.put([{ secret: sampleSecret("A", { version }), expected }], null, { keepVersions });
+      await store.put([{ secret: sampleSecret("A", { version }), expected }], null, { maxVersions });
     };
     await put(13, 2);
     expect(await versionsOf(store)).toEqual([13, 12]);
@@ -68,7 +68,7 @@ function historyContract({ test, expect }: ContractTools): void {
     for (const changes of refused) {
       expect(await refusal(putSecret(store, sampleSecret("A", changes), current))).toBe("VALUE_INVALID");
     }
-    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1]));
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([2, 1]));
   });
 }
 
@@ -88,7 +88,7 @@ function deleteContract({ test, expect }: ContractTools): void {
     expect(await store.get(A)).toBe(null);
     const { metadata, envelope, mac } = sampleSecret("A", { version: 2 });
     expect(await store.find(ID_A)).toEqual({ metadata: { ...metadata, deletedAt: DELETED }, envelope, mac });
-    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1], { deletedAt: DELETED }));
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([2, 1], { deletedAt: DELETED }));
   });
 
   test("the name of a deleted secret is free, and a new one takes nothing from it", async (store) => {
@@ -99,8 +99,8 @@ function deleteContract({ test, expect }: ContractTools): void {
     expect(await refusal(putSecret(store, sampleSecret("A", { version: 3 })))).toBe("SECRET_EXISTS");
     await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
     expect(await store.get(A)).toEqual(sampleSecret("A", { id: OTHER_ID }));
-    expect(await store.history(OTHER_ID)).toEqual([sampleSecret("A", { id: OTHER_ID })]);
-    expect(await store.history(ID_A)).toEqual(historyOfA([2, 1], { deletedAt: DELETED }));
+    expect(await store.versions(OTHER_ID)).toEqual([sampleSecret("A", { id: OTHER_ID })]);
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([2, 1], { deletedAt: DELETED }));
     await store.delete(OTHER_ID, LATER);
     expect((await store.list({ state: "all" })).map(({ id }) => id)).toEqual([ID_A, OTHER_ID].sort());
     expect(await store.get(A)).toBe(null);
@@ -117,7 +117,7 @@ function purgeContract({ test, expect }: ContractTools): void {
       expect(await store.purge(id)).toBe(true);
       expect(await store.purge(id)).toBe(false);
       expect(await store.find(id)).toBe(null);
-      expect(await store.history(id)).toEqual([]);
+      expect(await store.versions(id)).toEqual([]);
     }
     expect(await store.get(B)).toBe(null);
     expect(await store.list({ state: "all" })).toEqual([sampleSecret("A", { id: OTHER_ID }).metadata]);
@@ -127,7 +127,7 @@ function purgeContract({ test, expect }: ContractTools): void {
     expect(await store.purge(ID_A, OTHER_ID)).toBe(false);
     expect(await store.ids()).toEqual([]);
     await putVersions(store, 1);
-    expect(await store.history(ID_A)).toEqual(historyOfA([1]));
+    expect(await store.versions(ID_A)).toEqual(versionsOfA([1]));
   });
 
   test("purgeDeleted removes what was deleted before a moment, and nothing that is not deleted", async (store) => {
@@ -138,6 +138,6 @@ function purgeContract({ test, expect }: ContractTools): void {
     expect(await store.purgeDeleted(DELETED)).toBe(0);
     expect(await store.purgeDeleted(LATER)).toBe(1);
     expect((await store.list({ state: "all" })).map(({ id }) => id)).toEqual([OTHER_ID, ID_B, sampleId("C")]);
-    expect(await store.history(ID_A)).toEqual([]);
+    expect(await store.versions(ID_A)).toEqual([]);
   });
 }
