@@ -34,7 +34,7 @@ export function judgeImport(member, specifier, packages) {
   }
   const says = `imports ${specifier}`;
   if (member.name === masker) return [rule, says];
-  if (member.name === core && packageName(specifier) !== "zod") return [rule, says];
+  if (member.name === core && !["zod", "lossless-json"].includes(packageName(specifier))) return [rule, says];
   // Some of a newer Node are not built into the one that runs this.
   if (isBuiltin(specifier) || specifier.startsWith("node:"))
     return isCrypto(specifier) && member.name !== crypto ? [3, says] : null;

@@ -10,7 +10,7 @@ export const rules = {
   3: "Only secrets-crypto touches node:crypto",
   4: "Only secrets and engine compose; the others import what the picture shows and the libraries they declare",
   5: "Apps talk to engine, secrets and runs, and to core's types",
-  6: "secrets-core has no input or output, only zod",
+  6: "secrets-core has no input or output, only zod and lossless-json",
 };
 
 /** The picture: which of our packages a package may import. What has no row may not be there. */

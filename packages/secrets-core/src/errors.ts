@@ -42,7 +42,8 @@ export interface ErrorDetails {
   STORE_CORRUPT: { readonly reason?: "store not found" | "secret damaged" };
   STORE_TOO_NEW: None;
   STORE_ROLLED_BACK: None;
-  SOURCE_FAILED: None;
+  /** `source` is the id of the one that failed. */
+  SOURCE_FAILED: Names & { readonly source: string; readonly status: "unavailable" | "denied" | "malformed" };
 }
 
 /** The codes of all packages that are imported. */

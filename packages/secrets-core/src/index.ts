@@ -7,7 +7,7 @@
 
 /** The schema library, so that the packages around core need none of their own. */
 export { z } from "zod";
-export { checkExpiry, type DatedInput } from "./check-input.ts";
+export { checkExpiry, type DatedInput, expiryInFields } from "./check-input.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {
   AutokestraError,
@@ -33,6 +33,17 @@ export {
   storeUnavailable,
   versionNotFound,
 } from "./errors.ts";
+export type {
+  CallLimits,
+  ExternalSecretProvider,
+  Lease,
+  LeaseSession,
+  ProvidedSecret,
+  ProviderAnswer,
+  ProviderCapabilities,
+  ProviderLeases,
+  ProviderRequest,
+} from "./external-provider.ts";
 export {
   type FieldSecrecy,
   type FlagChange,
@@ -83,12 +94,25 @@ export {
   type WriteOptions,
 } from "./secret-service.ts";
 export type {
+  AskedSource,
+  Explanation,
   FoundSecret,
+  LeaseEvent,
+  LookupOptions,
+  NotFound,
   ResolvedSecret,
+  RunLeases,
+  ScopeOptions,
+  SecretAnswer,
+  SecretBinding,
   SecretResolver,
   SecretScope,
   SecretSource,
   SourceAnswer,
+  SourceFailure,
+  SourceFallback,
+  SourceLeases,
+  SourcePolicy,
 } from "./secret-source.ts";
 export {
   type Anchor,

@@ -32,7 +32,7 @@ export function isReservedVariable(name: string): boolean {
 
 /**
  * Takes a secret from the variable of its name, or from the file that NAME_FILE names. It is an apiKey. An empty variable
- * counts as absent, as in GitHub Actions.
+ * counts as not found, as in GitHub Actions.
  *
  * @param env default `process.env`
  */
@@ -40,12 +40,12 @@ export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): S
   return {
     id: "environment",
     async lookup(name) {
-      if (isReservedVariable(name)) return { status: "absent", hint: reservedHint(env, name) };
+      if (isReservedVariable(name)) return { status: "notFound", reason: reservedHint(env, name) };
       const value = variable(env, name);
       if (value) return found(value);
       const path = variable(env, `${name}_FILE`);
       if (path) return await fromFile(name, path);
-      return { status: "absent", hint: `The environment has no variable ${name} and no ${name}_FILE.` };
+      return { status: "notFound", reason: `The environment has no variable ${name} and no ${name}_FILE.` };
     },
   };
 }

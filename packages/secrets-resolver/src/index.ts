@@ -13,5 +13,5 @@ export {
   toText,
   wholeReference,
 } from "./resolve-templates.ts";
-export { createSecretResolver } from "./secret-resolver.ts";
+export { createSecretResolver, type ResolverOptions } from "./secret-resolver.ts";
 export { createStoreSource } from "./store-source.ts";

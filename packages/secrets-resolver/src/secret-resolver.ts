@@ -1,65 +1,122 @@
 import {
-  AutokestraError,
   fieldNotFound,
   parseSecretName,
   primaryField,
   type ResolvedSecret,
-  type SecretName,
+  type RunLeases,
+  type SecretBinding,
   type SecretResolver,
   type SecretScope,
   type SecretSource,
+  type SourceFallback,
   secretNotDeclared,
   secretsMissing,
 } from "@autokestra/secrets-core";
+import { beginResolution, type Resolution, type Search, search } from "./resolution.ts";
+
+export interface ResolverOptions {
+  /** The names that are bound to one source, whatever the order. Default: none are. */
+  readonly bindings?: Readonly<Record<string, SecretBinding>> | undefined;
+  /** Sources that are asked for nothing but what is bound to them. Default: none. */
+  readonly boundOnly?: readonly SecretSource[] | undefined;
+  /** How long outside sources may take for all names together. Default: 10 */
+  readonly timeoutSeconds?: number | undefined;
+}
 
 /**
  * Resolves secrets within a declared scope. Each name is looked up once per scope, in the order of the sources; the first that
- * has it wins.
+ * has it wins. What is bound to one source is looked for there.
+ *
+ * A local source that cannot answer ends the resolution. An outside one is replaced by the next where its policy says so, and
+ * that is told in `fallbacks`.
  */
-export function createSecretResolver(sources: readonly SecretSource[]): SecretResolver {
+export function createSecretResolver(
+  sources: readonly SecretSource[],
+  { bindings = {}, boundOnly = [], timeoutSeconds = 10 }: ResolverOptions = {},
+): SecretResolver {
+  const all = { ordered: sources, others: boundOnly, bindings: new Map(Object.entries(bindings)) };
   return {
-    async openScope(declared) {
+    async openScope(declared, options = {}) {
       const names = [...new Set(declared.map(parseSecretName))];
-      const results = await Promise.all(names.map(async (name) => await find(sources, name)));
-      const missing = names.filter((_, index) => results[index]?.found === null);
-      if (missing.length > 0)
-        throw secretsMissing(
-          missing,
-          results.flatMap(({ hints }) => hints),
+      const resolution = beginResolution(all, options, timeoutSeconds * 1000);
+      try {
+        const searches = await findAll(
+          names.map(async (name) => await search(name, resolution)),
+          resolution,
         );
-      return createScope(results.flatMap(({ found }) => found ?? []));
+        options.signal?.throwIfAborted();
+        return createScope(searches, resolution);
+      } catch (error) {
+        await closeAll([...resolution.leases.values()]);
+        options.signal?.throwIfAborted();
+        throw error;
+      } finally {
+        resolution.end();
+      }
+    },
+
+    async explain(text, { signal } = {}) {
+      const name = parseSecretName(text);
+      const resolution = beginResolution(all, { signal }, timeoutSeconds * 1000);
+      try {
+        const { found, asked } = await search(name, resolution);
+        return { name, binding: all.bindings.get(name), asked, source: found?.source ?? null };
+      } finally {
+        resolution.end();
+      }
     },
   };
 }
 
-interface Lookup {
-  readonly found: ResolvedSecret | null;
-  /** What sources that do not have it know of it. */
-  readonly hints: readonly string[];
-}
-
-async function find(sources: readonly SecretSource[], name: SecretName): Promise<Lookup> {
-  const hints: string[] = [];
-  for (const source of sources) {
-    const answer = await source.lookup(name);
-    if (answer.status === "found") return { found: { ...answer.secret, name, source: source.id }, hints: [] };
-    if (answer.status !== "absent") {
-      throw new AutokestraError(
-        "SOURCE_FAILED",
-        `Secret '${name}' could not be read from ${source.id}: ${answer.reason}`,
-        {
-          hint: "No other source is asked: it could hold another value.",
-        },
-      );
-    }
-    if (answer.hint !== undefined) hints.push(answer.hint);
+/**
+ * Waits for all, also where one has failed: credentials may still be made for another.
+ *
+ * @throws AutokestraError the first failure, `SECRETS_MISSING`
+ */
+async function findAll(searches: readonly Promise<Search>[], resolution: Resolution): Promise<readonly Search[]> {
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    failures.push(error);
+    resolution.end();
+  };
+  const results: Search[] = [];
+  await Promise.all(
+    searches.map(async (promise, index) => {
+      try {
+        const result = await promise;
+        results[index] = result;
+        if (result.failure !== null) fail(result.failure);
+      } catch (error) {
+        fail(error);
+      }
+    }),
+  );
+  if (failures.length > 0) throw failures[0];
+  const missing = results.filter(({ found }) => found === null);
+  if (missing.length > 0) {
+    const known = missing.flatMap(({ asked }) =>
+      asked.flatMap(({ source, status, reason }) => {
+        if (reason === undefined) return [];
+        return status === "notFound" ? [reason] : [`${source} could not be asked: ${reason}.`];
+      }),
+    );
+    throw secretsMissing(
+      missing.map(({ name }) => name),
+      known,
+    );
   }
-  return { found: null, hints };
+  return results;
 }
 
-function createScope(resolved: readonly ResolvedSecret[]): SecretScope {
+function createScope(searches: readonly Search[], resolution: Resolution): SecretScope {
+  const resolved = searches.flatMap(({ name, found }): ResolvedSecret[] =>
+    found === null || found.secret === null ? [] : [{ ...found.secret, name, source: found.source }],
+  );
   const secrets = new Map(resolved.map((secret) => [secret.name, secret]));
+  const leases = [...resolution.leases.values()];
+  const fallbacks: readonly SourceFallback[] = [...resolution.fallbacks.values()];
   return {
+    fallbacks,
     get secrets() {
       return [...secrets.values()];
     },
@@ -74,8 +131,13 @@ function createScope(resolved: readonly ResolvedSecret[]): SecretScope {
       return secret.fields[wanted];
     },
 
-    close() {
+    async close() {
       secrets.clear();
+      await closeAll(leases);
     },
   };
+}
+
+async function closeAll(leases: readonly RunLeases[]): Promise<void> {
+  await Promise.all(leases.map(async (each) => await each.close()));
 }

@@ -11,8 +11,8 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
         return { status: "found", secret: { type, fields, expiresAt, flags } };
       } catch (error) {
         if (!(error instanceof AutokestraError)) throw error;
-        if (error.code === "SECRET_NOT_FOUND") return { status: "absent" };
-        if (error.code === "SECRET_DELETED") return { status: "absent", hint: `${error.message}. ${error.hint}` };
+        if (error.code === "SECRET_NOT_FOUND") return { status: "notFound" };
+        if (error.code === "SECRET_DELETED") return { status: "notFound", reason: `${error.message}. ${error.hint}` };
         throw error;
       }
     },

@@ -32,8 +32,8 @@ describe("createEnvironmentSource", () => {
     const NAME_FILE = join(folder, "value");
     expect(await ask("NAME", { NAME: " v\n", NAME_FILE })).toEqual(found(" v\n"));
     expect(await ask("NAME", { NAME: "", NAME_FILE })).toEqual(found("from file"));
-    expect(await ask("NAME", { NAME: "" })).toMatchObject({ status: "absent" });
-    expect(await ask("name", { NAME: "v" })).toMatchObject({ status: "absent" });
+    expect(await ask("NAME", { NAME: "" })).toMatchObject({ status: "notFound" });
+    expect(await ask("name", { NAME: "v" })).toMatchObject({ status: "notFound" });
     expect(await ask("NAME", { NAME_FILE: join(folder, "bom") })).toEqual(found("\ufeffv"));
   });
 
@@ -63,12 +63,12 @@ describe("createEnvironmentSource", () => {
     ..."PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "),
   ])("never gives %s", async (name) => {
     expect(await ask(name, { [name]: "v", [`${name}_FILE`]: join(folder, "value") })).toMatchObject({
-      status: "absent",
+      status: "notFound",
     });
   });
 
   it.each(["toString", "valueOf", "hasOwnProperty"])("does not take %s from the object itself", async (name) => {
-    expect(await ask(name, {})).toMatchObject({ status: "absent" });
+    expect(await ask(name, {})).toMatchObject({ status: "notFound" });
   });
 
   it.each(["NPM_TOKEN", "MY_PATH", "HOMEPAGE", "aws_key", "OPENAI_API_KEY"])("gives %s", async (name) => {
@@ -94,5 +94,5 @@ describe("KP7: what the environment says of a name that it does not have", () =>
       { HOME: "/canary" },
       "The variable HOME is set, and is never taken as a secret: it belongs to the system.",
     ],
-  ])("%s", async (name, env, hint) => expect(await ask(name, env)).toEqual({ status: "absent", hint }));
+  ])("%s", async (name, env, hint) => expect(await ask(name, env)).toEqual({ status: "notFound", reason: hint }));
 });

@@ -9,7 +9,7 @@ function sourceOf(id: string, answers: Readonly<Record<string, SourceAnswer>>): 
     asked,
     async lookup(name) {
       asked.push(name);
-      return answers[name] ?? { status: "absent" };
+      return answers[name] ?? { status: "notFound" };
     },
   };
 }
@@ -88,7 +88,7 @@ describe("createSecretResolver", () => {
     const resolver = createSecretResolver([sourceOf("one", { A: found("a"), B: found("b") })]);
     const [a, b] = [await resolver.openScope(["A"]), await resolver.openScope(["B"])];
     await expect(a.lookup(refer("B"))).rejects.toThrow("not declared");
-    a.close();
+    await a.close();
     await expect(a.lookup(refer("A"))).rejects.toThrow("not declared");
     expect(a.secrets).toEqual([]);
     expect(await b.lookup(refer("B"))).toBe("b");

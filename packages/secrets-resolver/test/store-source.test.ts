@@ -17,9 +17,9 @@ describe("createStoreSource", () => {
     });
   });
 
-  it("answers absent only for a secret that is not there", async () => {
+  it("answers notFound only for a secret that is not there", async () => {
     const missing = createStoreSource({ get: async () => await Promise.reject(secretNotFound("A")) });
-    expect(await missing.lookup(A)).toEqual({ status: "absent" });
+    expect(await missing.lookup(A)).toEqual({ status: "notFound" });
     const broken = createStoreSource({ get: async () => await Promise.reject(integrityFailed("A")) });
     await expect(broken.lookup(A)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });

@@ -4,4 +4,3 @@
  * @module
  */
 export { takeKeyVariable } from "@autokestra/secrets-crypto";
-export { keepsValue, parseJson, readsAsWritten } from "./exact-json.ts";

@@ -95,7 +95,7 @@ async function checkSecrets(parsed: ParsedWorkflow, sources: PrepareOptions["sou
     const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
     return [...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
   } finally {
-    scope.close();
+    await scope.close();
   }
 }
 

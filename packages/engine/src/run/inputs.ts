@@ -1,5 +1,5 @@
-import { keepsValue, parseJson } from "@autokestra/secrets/internal";
 import { AutokestraError, type ErrorDetails, parseSecretName, quoteText } from "@autokestra/secrets-core";
+import { keepsValue, parseJson } from "@autokestra/secrets-core/exact-json";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
 import { didYouMean } from "../nearest-name.ts";
@@ -42,7 +42,7 @@ async function readInputFile(name: string, env: NodeJS.ProcessEnv): Promise<stri
     if (!path) continue;
     const answer = await createEnvironmentSource({ [variable]: path }).lookup(parseSecretName(base));
     if (answer.status === "found") return String(answer.secret.fields["value"]);
-    if (answer.status !== "absent") throw invalid(`Input '${name}' cannot be read: ${answer.reason}`);
+    if (answer.status !== "notFound") throw invalid(`Input '${name}' cannot be read: ${answer.reason}`);
   }
   return undefined;
 }

@@ -42,7 +42,7 @@ export async function prepareRun(
   try {
     parsed.failIfAny(await fieldProblems(parsed, scope));
   } catch (error) {
-    scope.close();
+    await scope.close();
     throw error;
   }
   return { scope, actions, warnings: findExpired(scope) };

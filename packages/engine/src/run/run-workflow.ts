@@ -92,7 +92,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   } catch (error) {
     throw error instanceof AutokestraError ? error : masks.maskValue(error);
   } finally {
-    scope.close();
+    await scope.close();
     output?.close();
     masks.dispose();
   }

@@ -9,20 +9,20 @@ const MAX_HINTS = 20;
 /** Takes secrets from a store. Of a name that is not there it says which other one was probably meant. */
 export function createStoreSource(secrets: Pick<SecretService, "get" | "list">): SecretSource {
   const source = createPlainSource(secrets);
-  const absent = new Set<string>();
+  const notFound = new Set<string>();
   return {
     ...source,
-    async lookup(name) {
-      const answer = await source.lookup(name);
-      if (answer.status !== "absent" || answer.hint !== undefined) return answer;
-      absent.add(name);
-      if (absent.size > MAX_HINTS) return answer;
+    async lookup(name, options) {
+      const answer = await source.lookup(name, options);
+      if (answer.status !== "notFound" || answer.reason !== undefined) return answer;
+      notFound.add(name);
+      if (notFound.size > MAX_HINTS) return answer;
       const stored = await secrets.list();
       const nearest = nearestName(
         name,
         stored.map((secret) => secret.name),
       );
-      return nearest === null ? answer : { ...answer, hint: `'${name}' is not stored: did you mean '${nearest}'?` };
+      return nearest === null ? answer : { ...answer, reason: `'${name}' is not stored: did you mean '${nearest}'?` };
     },
   };
 }

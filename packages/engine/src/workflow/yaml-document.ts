@@ -1,5 +1,5 @@
-import { keepsValue } from "@autokestra/secrets/internal";
 import { quoteText } from "@autokestra/secrets-core";
+import { keepsValue } from "@autokestra/secrets-core/exact-json";
 import {
   type Document,
   isAlias,

@@ -22,7 +22,7 @@ function source(days = 100): SecretSource {
     lookup: async (name) =>
       name === "TOKEN"
         ? { status: "found", secret: { type: "apiKey", fields: { value: "v" }, expiresAt } }
-        : { status: "absent" },
+        : { status: "notFound" },
   };
 }
 

@@ -26,7 +26,7 @@ const source: SecretSource = {
   id: "test",
   async lookup(name) {
     const secret = secrets[name];
-    return secret === undefined ? { status: "absent" } : { status: "found", secret };
+    return secret === undefined ? { status: "notFound" } : { status: "found", secret };
   },
 };
 

@@ -16,12 +16,12 @@ it("KP7: names the nearest for a few names that are not stored, and none for ten
   };
   const source = createStoreSource(secrets);
   expect(await source.lookup(parseSecretName("name-7"))).toEqual({
-    status: "absent",
-    hint: "'name-7' is not stored: did you mean 'NAME_7'?",
+    status: "notFound",
+    reason: "'name-7' is not stored: did you mean 'NAME_7'?",
   });
   const answers = await Promise.all(
     Array.from({ length: 10_000 }, async (_, index) => await source.lookup(parseSecretName(`X${index}`))),
   );
-  expect(answers.every(({ status }) => status === "absent")).toBe(true);
+  expect(answers.every(({ status }) => status === "notFound")).toBe(true);
   expect(lists).toBeLessThanOrEqual(20);
 });

@@ -26,7 +26,9 @@ function sourceOf(secrets: Readonly<Record<string, Omit<FoundSecret, "expiresAt"
     id: "test",
     async lookup(name) {
       const secret = secrets[name];
-      return secret === undefined ? { status: "absent" } : { status: "found", secret: { ...secret, expiresAt: null } };
+      return secret === undefined
+        ? { status: "notFound" }
+        : { status: "found", secret: { ...secret, expiresAt: null } };
     },
   };
 }

@@ -1,8 +1,8 @@
 import { corePlugins } from "@autokestra/plugins-core";
 import type { RunEvent } from "@autokestra/runs";
+import { keepsValue, parseJson, readsAsWritten } from "@autokestra/secrets-core/exact-json";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keepsValue, parseJson, readsAsWritten } from "../../../secrets/src/exact-json.ts";
 import { parseWorkflow, runWorkflow, WorkflowError } from "../../src/index.ts";
 import { type PreparedRun, prepareRun } from "../../src/run/prepare-run.ts";
 

@@ -1,4 +1,4 @@
-import { closingQuote } from "../exact-json.ts";
+import { closingQuote } from "@autokestra/secrets-core/exact-json";
 import { type ImportEntry, importedApiKey, isFailure } from "./entries.ts";
 
 /** A name with what separates it from its value. A colon counts where a blank follows, as in YAML. */

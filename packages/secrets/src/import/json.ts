@@ -9,9 +9,9 @@ import {
   suggestSecretType,
   tagProblem,
 } from "@autokestra/secrets-core";
+import { parseJson } from "@autokestra/secrets-core/exact-json";
 import { isLosslessNumber, stringify } from "lossless-json";
 import { z } from "zod";
-import { parseJson } from "../exact-json.ts";
 import { type ImportEntry, importedApiKey } from "./entries.ts";
 
 const HINT = 'Write {"NAME": "value"}, or [{"name": "NAME", "type": "basicAuth", "fields": {"username": …}}].';

@@ -1,4 +1,12 @@
+/**
+ * JSON that loses nothing: no digit of a number, no key.
+ *
+ * @module
+ */
 import { compareNumber, LosslessNumber, parse } from "lossless-json";
+
+/** Of values that {@link parseJson} has read: which are numbers with their text, and how all are written again. */
+export { isLosslessNumber, stringify as formatJson } from "lossless-json";
 
 /** JSON that was read, or why it cannot be. No text of ours repeats any of it but a key. */
 type JsonResult =

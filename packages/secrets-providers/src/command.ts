@@ -1,0 +1,140 @@
+/**
+ * Secrets from a program that prints them.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  AutokestraError,
+  type ExternalSecretProvider,
+  errorCode,
+  type ProviderAnswer,
+  z,
+} from "@autokestra/secrets-core";
+import { decodeText, denied, malformed, quoteLong, timedOut, unavailable } from "./answers.ts";
+import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
+
+export interface CommandProviderOptions extends Partial<ProviderContext> {
+  /** The program and its arguments, such as `["pass", "show", "{name}"]`; `{name}` is the path that is asked for. No shell reads it. */
+  readonly command: readonly string[];
+  /** The names of the environment variables that the program gets, beside `PATH`. Default: none. */
+  readonly variables?: readonly string[] | undefined;
+  /** What its exit codes mean. Default: 0 is success, and all others are malformed. */
+  readonly exitCodes?: Readonly<Record<string, Exclude<ProviderAnswer["status"], "found">>> | undefined;
+}
+
+/** The largest output that is read. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Takes secrets from a program: what it prints is the value, without one newline at its end. What it writes to its standard error is
+ * dropped, because it can quote the value.
+ *
+ * @throws AutokestraError `OPTION_INVALID`
+ * @example
+ * const provider = createCommandProvider({ command: ["pass", "show", "{name}"], variables: ["HOME"], exitCodes: { 1: "notFound" } });
+ */
+export function createCommandProvider(options: CommandProviderOptions): ExternalSecretProvider {
+  const { id = "command", env = process.env, command, variables = [], exitCodes = {} } = options;
+  const [program, ...template] = command;
+  if (program === undefined || program.includes("{name}") || !template.some((part) => part.includes("{name}"))) {
+    throw new AutokestraError(
+      "OPTION_INVALID",
+      "The command of a provider needs a program, and {name} in an argument",
+      {
+        hint: 'Write it like ["pass", "show", "{name}"].',
+      },
+    );
+  }
+  const passed = Object.fromEntries(
+    ["PATH", ...variables].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+
+  return {
+    id,
+    type: "command",
+    capabilities: { versions: false, leases: false },
+    timeoutSeconds: 10,
+    async lookup({ path, format }, { signal }) {
+      if (path.startsWith("-") && template.some((part) => part.startsWith("{name}"))) {
+        return malformed(`${quoteLong(path)} begins with a hyphen: the program would take it for an option`);
+      }
+      if (path.includes("\0")) return malformed("the path holds a null character");
+      const args = template.map((part) => part.replaceAll("{name}", () => path));
+      const said = await run(program, args, passed, signal);
+      if ("status" in said) return said;
+      const meaning = said.exitCode === 0 ? undefined : (exitCodes[said.exitCode] ?? "malformed");
+      const hint = "Run it by hand. What its exit codes mean can be configured.";
+      if (meaning !== undefined)
+        return { status: meaning, reason: `${quoteLong(program)} ended with code ${said.exitCode}`, hint };
+      const text = decodeText(said.output);
+      if (text === null) return malformed(`${quoteLong(program)} has printed what is not UTF-8 text`);
+      return { status: "found", secret: { value: format === "text" ? text : text.replace(/\r?\n$/, "") } };
+    },
+    /** There is nothing that could be asked without the name of a secret. */
+    check: async () => ({ status: "found", secret: null }),
+    close: async () => undefined,
+  };
+}
+
+type Said = { readonly exitCode: number; readonly output: Buffer } | Exclude<ProviderAnswer, { status: "found" }>;
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Said> {
+  // In a group of its own, so that what it has started ends with it.
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "ignore"], detached: true });
+  const end = () => endGroup(child);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  try {
+    return await new Promise<Said>((resolve) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      child.stdout.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > MAX_BYTES) end();
+        else chunks.push(chunk);
+      });
+      child.once("error", (error) => resolve(notStarted(program, errorCode(error))));
+      child.once("close", (exitCode) => {
+        const what = quoteLong(program);
+        if (signal.aborted) resolve(timedOut(`${what} did not end in time`));
+        else if (length > MAX_BYTES) resolve(malformed(`${what} has printed more than 4 MiB`));
+        else if (exitCode === null) resolve(unavailable(`${what} was ended by a signal`));
+        else resolve({ exitCode, output: Buffer.concat(chunks) });
+      });
+    });
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function notStarted(program: string, code: string): Said {
+  const reason = `${quoteLong(program)} cannot be started (${code || "unknown error"})`;
+  return code === "ENOENT" ? unavailable(reason, "Check that it is installed, and in PATH.") : denied(reason);
+}
+
+/** The type `command` of a configuration. */
+export const commandProvider: ProviderDefinition = defineProvider({
+  type: "command",
+  options: z.strictObject({
+    command: z.array(z.string()).min(1),
+    variables: z.array(z.string()).exactOptional(),
+    exitCodes: z
+      .record(z.string().regex(/^[1-9]\d{0,2}$/), z.enum(["notFound", "denied", "unavailable", "malformed"]))
+      .exactOptional(),
+  }),
+  create: (options, context) => createCommandProvider({ ...options, ...context }),
+});

@@ -1,0 +1,39 @@
+/**
+ * Secrets that somebody else keeps. Each type of provider is an entry of its own, such as `@autokestra/secrets-providers/http`; here is what
+ * they are made with, and how a configuration finds them.
+ *
+ * @module
+ */
+export { decodeText, denied, type Failure, isFailure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
+export {
+  configurationSchema,
+  defineProvider,
+  type OpenedProvider,
+  openProvider,
+  type ProviderContext,
+  type ProviderDefinition,
+} from "./define-provider.ts";
+export { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
+export {
+  type CallReport,
+  createHttpClient,
+  encodePath,
+  failureOf,
+  type HttpClient,
+  type HttpOptions,
+  type HttpRequest,
+  type HttpResponse,
+  readJson,
+} from "./http-call.ts";
+export {
+  createLogin,
+  type Login,
+  type LoginOptions,
+  type LoginToken,
+  readToken,
+  type TokenOptions,
+  tokenShape,
+} from "./login.ts";
+export { createProviderSource, type ProviderSourceOptions } from "./provider-source.ts";
+export { findProvider, PROVIDER_TYPES } from "./provider-types.ts";
+export { toSecret, type ValueOptions } from "./value.ts";

@@ -1,0 +1,42 @@
+import { AutokestraError, quoteText, z } from "@autokestra/secrets-core";
+import type { ProviderDefinition } from "./define-provider.ts";
+
+/** The types that come along. Each is loaded when it is used. */
+export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefinition>>> = {
+  command: async () => (await import("./command.ts")).commandProvider,
+  directory: async () => (await import("./directory.ts")).directoryProvider,
+  http: async () => (await import("./http.ts")).httpProvider,
+};
+
+/**
+ * Finds the definition of a type: among those that come along, else in the packages of others.
+ *
+ * @param packages the modules of provider packages, by name
+ * @throws AutokestraError `OPTION_INVALID`
+ */
+export async function findProvider(
+  type: string,
+  packages: Readonly<Record<string, unknown>> = {},
+): Promise<ProviderDefinition> {
+  const load = Object.hasOwn(PROVIDER_TYPES, type) ? PROVIDER_TYPES[type] : undefined;
+  if (load !== undefined) return await load();
+  const definitions = Object.values(packages).flatMap(definitionsIn);
+  const found = definitions.find((definition) => definition.type === type);
+  if (found !== undefined) return found;
+  const types = [...Object.keys(PROVIDER_TYPES), ...definitions.map((definition) => definition.type)];
+  throw new AutokestraError("OPTION_INVALID", `There is no provider of type '${quoteText(type)}'`, {
+    hint: `Types: ${types.toSorted().map(quoteText).join(", ")}.`,
+  });
+}
+
+/** What a module exports that was made with {@link defineProvider}. */
+function definitionsIn(module: unknown): ProviderDefinition[] {
+  return typeof module === "object" && module !== null ? Object.values(module).filter(isDefinition) : [];
+}
+
+function isDefinition(value: unknown): value is ProviderDefinition {
+  if (typeof value !== "object" || value === null || !("type" in value && "options" in value && "create" in value)) {
+    return false;
+  }
+  return typeof value.type === "string" && value.options instanceof z.ZodObject && typeof value.create === "function";
+}

@@ -1,0 +1,119 @@
+import { type ExternalSecretProvider, parseSecretName } from "@autokestra/secrets-core";
+import type { CallReport } from "../http-call.ts";
+import { createProviderSource } from "../provider-source.ts";
+import { CANARY, type Fault, type SeenRequest, type SoundAnswer, startFaultServer } from "./fault-server.ts";
+import type { Expect, It } from "./provider-contract.ts";
+
+/** What became of one lookup from a server that does something wrong. */
+export interface FaultFigures {
+  readonly fault: Fault;
+  readonly stage: "login" | "read";
+  readonly status: string;
+  readonly seconds: number;
+  readonly requests: number;
+  /** How much more memory the process had at its peak. */
+  readonly megabytes: number;
+}
+
+export interface FaultContractOptions {
+  readonly it: It;
+  readonly expect: Expect;
+  /** A provider that asks this address, with tokens that are {@link FaultContractOptions.canaries}. */
+  readonly open: (
+    address: string,
+    onCall: (call: CallReport) => void,
+  ) => ExternalSecretProvider | Promise<ExternalSecretProvider>;
+  /** What a sound server answers, so that the provider finds a value. */
+  readonly answer: (request: SeenRequest) => SoundAnswer | Promise<SoundAnswer>;
+  /** The path of that value. */
+  readonly path: string;
+  /** Texts that no answer may repeat: tokens, passwords, the value. */
+  readonly canaries: readonly string[];
+  /** Tells the requests of a login: then both login and read meet each fault. Default: there is no login. */
+  readonly isLogin?: ((request: SeenRequest) => boolean) | undefined;
+  /** How long a lookup may take. Default: 2 */
+  readonly timeoutSeconds?: number | undefined;
+  /** Gets the figures of each fault. Default: nobody does. */
+  readonly onFigures?: ((figures: FaultFigures) => void) | undefined;
+}
+
+/** What a lookup answers, by what is wrong with the server. */
+const EXPECTED: Readonly<Record<Fault, string>> = {
+  "hang at connect": "unavailable",
+  "hang at headers": "unavailable",
+  "hang in the body": "unavailable",
+  "one byte a second": "unavailable",
+  reset: "unavailable",
+  "403": "denied",
+  "404": "notFound",
+  "429 with Retry-After 3600": "unavailable",
+  "500 for ever": "unavailable",
+  "200 null": "malformed",
+  "200 HTML": "malformed",
+  "cut JSON": "malformed",
+  "gzip bomb of 1 GB": "malformed",
+  "self-signed TLS": "denied",
+  redirect: "malformed",
+};
+
+const MAX_REQUESTS = 6;
+const MAX_MEGABYTES = 100;
+
+/**
+ * Registers one test per thing that a server can do wrong: that the answer is the right one, in time, with few requests, with little
+ * memory, and without any text that is secret.
+ */
+export function providerFaultContract(options: FaultContractOptions): void {
+  const { it, isLogin } = options;
+  const faults = Object.keys(EXPECTED) as Fault[];
+  for (const fault of faults) {
+    // No request is made over a connection that is refused: its stage makes no difference.
+    const isEarly = fault === "hang at connect" || fault === "self-signed TLS";
+    const stages = isLogin === undefined || isEarly ? (["read"] as const) : (["login", "read"] as const);
+    for (const stage of stages) it(`${stage}: ${fault}`, async () => await check(fault, stage, options), 60_000);
+  }
+}
+
+async function check(fault: Fault, stage: FaultFigures["stage"], options: FaultContractOptions): Promise<void> {
+  const { expect, open, answer, path, canaries, isLogin = () => false, timeoutSeconds = 2, onFigures } = options;
+  const server = await startFaultServer(fault, answer, (request) => isLogin(request) === (stage === "login"));
+  const calls: CallReport[] = [];
+  const provider = await open(server.address, (call) => calls.push(call));
+  const memory = watchMemory();
+  const start = performance.now();
+  try {
+    const source = createProviderSource(provider, { timeoutSeconds });
+    const given = await source.lookup(parseSecretName("DB"), { binding: { source: provider.id, path } });
+    const seconds = (performance.now() - start) / 1000;
+    const megabytes = memory.stop();
+    onFigures?.({ fault, stage, status: given.status, seconds, requests: server.requests.length, megabytes });
+    // A login that is not there says nothing about a secret.
+    expect(given.status).toBe(stage === "login" && fault === "404" ? "malformed" : EXPECTED[fault]);
+    expect(seconds).toBeLessThanOrEqual(timeoutSeconds + 1);
+    expect(server.requests.length).toBeLessThanOrEqual(MAX_REQUESTS);
+    expect(megabytes).toBeLessThanOrEqual(MAX_MEGABYTES);
+    expect(server.requests.filter((request) => request.path.startsWith("/elsewhere"))).toEqual([]);
+    const said = JSON.stringify([given, calls]);
+    expect([CANARY, ...canaries].filter((canary) => said.includes(canary))).toEqual([]);
+  } finally {
+    memory.stop();
+    await provider.close();
+    await server.close();
+  }
+}
+
+function watchMemory(): { stop(): number } {
+  const before = process.memoryUsage.rss();
+  let peak = before;
+  const look = () => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  };
+  const timer = setInterval(look, 10);
+  return {
+    stop() {
+      look();
+      clearInterval(timer);
+      return Math.round((peak - before) / 1024 / 1024);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import type { CallLimits, ExternalSecretProvider, ProvidedSecret, ProviderAnswer } from "@autokestra/secrets-core";
+
+/** `it` of vitest, jest or node:test. */
+export type It = (name: string, run: () => Promise<void>, timeout?: number) => void;
+
+/** The part of vitest's and jest's `expect` that is used. */
+export type Expect = (
+  value: unknown,
+  message?: string,
+) => {
+  toBe(expected: unknown): void;
+  toEqual(expected: unknown): void;
+  toContain(expected: unknown): void;
+  toBeLessThanOrEqual(expected: number): void;
+};
+
+export interface ProviderContractOptions {
+  readonly it: It;
+  readonly expect: Expect;
+  /** A provider whose server, folder or program has what `stored` says. */
+  readonly open: () => ExternalSecretProvider | Promise<ExternalSecretProvider>;
+  /** The path of a secret that is there, and what it holds. */
+  readonly stored: { readonly path: string; readonly value: ProvidedSecret["value"] };
+  /** The path of one that is not. */
+  readonly missing: string;
+}
+
+/**
+ * Registers one test per promise of {@link ExternalSecretProvider}. A provider's test file is this call:
+ *
+ * ```ts
+ * import { expect, it } from "vitest";
+ * import { secretProviderContract } from "@autokestra/secrets-providers/testing";
+ *
+ * secretProviderContract({ it, expect, open: () => createMyProvider(), stored: { path: "db", value: { user: "u" } }, missing: "none" });
+ * ```
+ */
+export function secretProviderContract({ it, expect, open, stored, missing }: ProviderContractOptions): void {
+  const test = (name: string, run: (provider: ExternalSecretProvider) => Promise<void>) => {
+    it(name, async () => {
+      const provider = await open();
+      try {
+        await run(provider);
+      } finally {
+        await provider.close();
+      }
+    });
+  };
+
+  test("gives what is stored", async (provider) => {
+    expect(foundValue(await look(provider, stored.path))).toEqual(stored.value);
+  });
+
+  test("answers notFound for what is not there, with a sentence", async (provider) => {
+    const answer = await look(provider, missing);
+    expect(answer.status).toBe("notFound");
+    expect("reason" in answer && /^[A-Z].*\.$/.test(answer.reason ?? "")).toBe(true);
+  });
+
+  for (const path of [
+    "..",
+    `${missing}/../${stored.path}`,
+    `${stored.path}?x=1#y`,
+    `${stored.path}%2f..`,
+    "\0",
+    "ä b",
+    "",
+  ]) {
+    test(`gives nothing for the path ${JSON.stringify(path)}`, async (provider) => {
+      expect(["notFound", "malformed", "denied"]).toContain((await look(provider, path)).status);
+    });
+  }
+
+  test("answers many at once", async (provider) => {
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => await look(provider, stored.path)));
+    expect(answers.map(foundValue)).toEqual(answers.map(() => stored.value));
+  });
+
+  test("answers in the order of the requests, where it takes several at once", async (provider) => {
+    if (provider.lookupMany === undefined) return;
+    const requests = [missing, stored.path, missing].map((path) => ({ path, format: "json" as const }));
+    const answers = await provider.lookupMany(requests, soon());
+    expect(answers.map(({ status }) => status)).toEqual(["notFound", "found", "notFound"]);
+  });
+
+  test("ends when nobody waits any longer", async (provider) => {
+    const answer = provider.lookup(
+      { path: stored.path, format: "json" },
+      { signal: AbortSignal.abort(), deadline: Date.now() },
+    );
+    expect(["found", "unavailable"]).toContain((await answer).status);
+  });
+
+  test("can be reached", async (provider) => {
+    expect((await provider.check(soon())).status).toBe("found");
+  });
+
+  test("says what it can do", async ({ capabilities, leases }) => {
+    expect(capabilities.leases).toBe(leases !== undefined);
+  });
+
+  test("can be closed twice", async (provider) => {
+    await provider.close();
+  });
+}
+
+function soon(): CallLimits {
+  return { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 };
+}
+
+async function look(provider: ExternalSecretProvider, path: string): Promise<ProviderAnswer> {
+  return await provider.lookup({ path, format: "json" }, soon());
+}
+
+function foundValue(answer: ProviderAnswer): unknown {
+  return answer.status === "found" ? answer.secret.value : answer;
+}
