@@ -23,6 +23,7 @@ const picture = {
   "secrets-store-sqlite": ["secrets-core", "private-files", "sqlite"],
   "secrets-store-file": ["secrets-core", "private-files"],
   "secrets-store-postgres": ["secrets-core"],
+  config: ["secrets-core", "private-files"],
   "secrets-resolver": ["secrets-core", "private-files"],
   "secrets-providers": ["secrets-core"],
   "plugin-sdk": [],
@@ -39,6 +40,7 @@ const picture = {
   runs: ["secrets-core", "private-files", "sqlite"],
   engine: [
     "secrets-core",
+    "config",
     "secrets",
     "runs",
     "secrets-masker",
@@ -47,8 +49,8 @@ const picture = {
     "plugin-sdk",
     "plugins-core",
   ],
-  cli: ["engine", "secrets", "runs", "secrets-core"],
-  server: ["engine", "secrets", "runs", "secrets-core"],
+  cli: ["engine", "config", "secrets", "runs", "secrets-core"],
+  server: ["engine", "config", "secrets", "runs", "secrets-core"],
 };
 
 export const scope = "@autokestra/";

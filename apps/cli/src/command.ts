@@ -1,3 +1,4 @@
+import type { Config } from "@autokestra/config";
 import { AutokestraError, parseSecretType, SECRET_TYPES, suggestSecretType } from "@autokestra/secrets-core";
 import type { Command, Option } from "commander";
 import type { Terminal } from "./output/terminal.ts";
@@ -5,11 +6,13 @@ import type { Terminal } from "./output/terminal.ts";
 /** What a command works with. */
 export interface CommandContext {
   readonly terminal: Terminal;
-  /** Where the secrets are, from the global options. */
+  /** Where the secrets are, from the global options and the configuration. */
   readonly place: {
     readonly storagePath: string | undefined;
     readonly backend: string | undefined;
     readonly keyFile: string | undefined;
+    /** What counts where neither an option nor a variable says anything. */
+    readonly defaults: Config | undefined;
   };
   /** Where runs are recorded, from the global options. */
   readonly runsPath: string | undefined;

@@ -43,12 +43,17 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
       "path of the key file, tried alone [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
   },
   { flags: "--runs-path <file>", description: "path of the run history [runs.db in the same .workflow]" },
+  {
+    flags: "--config <file>",
+    description: "path of the configuration [AUTOKESTRA_CONFIG, the nearest autokestra.config.yaml]",
+  },
 ];
 
 export const GROUPS: readonly Named[] = [
   { path: "runs", summary: "List and show past runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
+  { path: "config", summary: "Check the configuration" },
 ];
 
 /** Every command, in the order of the help. What a command takes and does is in its file. */
@@ -110,6 +115,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     aliases: ["info", "inspect"],
     summary: "Show everything about a secret but its hidden values: metadata, versions, fields, public values",
     load: () => import("./commands/secrets-describe.ts"),
+  },
+  {
+    path: "secrets explain",
+    summary: "Show where a run would take the value of a secret from, and what each source answers; never the value",
+    load: () => import("./commands/secrets-explain.ts"),
   },
   {
     path: "secrets edit",
@@ -187,6 +197,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     path: "keys import",
     summary: "Copy a master key into the key folder, where the stores that need it find it",
     load: () => import("./commands/keys-import.ts"),
+  },
+  {
+    path: "config validate",
+    aliases: ["check"],
+    summary: "Check the configuration, and the options of every provider in it. Connects to nothing",
+    load: () => import("./commands/config-validate.ts"),
   },
 ];
 

@@ -44,6 +44,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SOURCE_FAILED: EXIT.failed,
   HISTORY_UNAVAILABLE: EXIT.failed,
   RUN_NOT_FOUND: EXIT.notFound,
+  CONFIG_NOT_FOUND: EXIT.notFound,
+  CONFIG_INVALID: EXIT.invalid,
   WORKFLOW_NOT_FOUND: EXIT.notFound,
   WORKFLOW_INVALID: EXIT.invalid,
   WORKFLOW_DISABLED: EXIT.failed,

@@ -1,3 +1,4 @@
+import { loadConfig } from "@autokestra/config";
 import { Command } from "commander";
 import { type CommandContext, type CommandDefinition, choiceOption } from "./command.ts";
 import { type CommandEntry, GLOBAL_OPTIONS, GROUPS } from "./commands.ts";
@@ -24,6 +25,7 @@ interface GlobalOptions {
   readonly storageBackend?: string;
   readonly keyFile?: string;
   readonly runsPath?: string;
+  readonly config?: string;
 }
 
 /** The command line with some of the commands, which it loads. */
@@ -51,7 +53,7 @@ export async function createProgram(entries: readonly CommandEntry[], state: Pro
       if (wantsVersion(program)) throw misplacedVersion();
       const { takeKey } = await import("./secrets.ts");
       takeKey();
-      const exitCode = await command.run(contextOf(program), ...args);
+      const exitCode = await command.run(await configuredContextOf(program), ...args);
       if (exitCode !== undefined) state.exitCode = exitCode;
     });
   }
@@ -93,7 +95,14 @@ export function contextOf(program: Command): CommandContext {
   // The prompts look there.
   if (!color) process.env["NO_COLOR"] = "1";
   const terminal = createTerminal({ json, quiet, color: color && !process.env["NO_COLOR"] });
-  return { terminal, place: { storagePath, backend, keyFile }, runsPath };
+  return { terminal, place: { storagePath, backend, keyFile, defaults: undefined }, runsPath };
+}
+
+/** The same with the configuration, where there is one. @throws FileError `CONFIG_INVALID`; AutokestraError `CONFIG_*` */
+async function configuredContextOf(program: Command): Promise<CommandContext> {
+  const context = contextOf(program);
+  const config = await loadConfig({ path: program.opts<GlobalOptions>().config });
+  return config === null ? context : { ...context, place: { ...context.place, defaults: config } };
 }
 
 /** Without the aliases, which the list of commands shows. */

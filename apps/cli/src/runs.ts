@@ -1,5 +1,12 @@
 import { styleText } from "node:util";
-import { type LogLevel, openRunHistory, type RunEvent, type RunHistory, type RunSink } from "@autokestra/runs";
+import {
+  eventToJson,
+  type LogLevel,
+  openRunHistory,
+  type RunEvent,
+  type RunHistory,
+  type RunSink,
+} from "@autokestra/runs";
 import { runsFile } from "@autokestra/secrets";
 import { plural, quoteText } from "@autokestra/secrets-core";
 import type { CommandContext } from "./command.ts";
@@ -30,7 +37,7 @@ const HELD_BYTES = 64 * 1024 * 1024;
 
 /** Writes the events of a run: one JSON object a line, or `HH:MM:SS.mmm LEVEL task message` for people. */
 export function createRunPrinter(terminal: Terminal): RunSink {
-  if (terminal.json) return (event) => terminal.write(`${JSON.stringify(event)}\n`);
+  if (terminal.json) return (event) => terminal.write(`${eventToJson(event)}\n`);
   return (event) => {
     const isNote = event.event !== "task.log" && event.level === "info";
     if (terminal.quiet && isNote) return;
@@ -95,7 +102,9 @@ function formatEvent(event: RunEvent, color: boolean): string {
 
 function describe(event: RunEvent): string {
   if (event.event !== "run.finished") {
-    return event.data === undefined ? event.message : `${event.message} ${JSON.stringify(event.data)}`;
+    // What is data of a run, its message says for people.
+    const { event: kind, message, data } = event;
+    return data === undefined || kind.startsWith("run.") ? message : `${message} ${JSON.stringify(data)}`;
   }
   const masked = Object.entries(event.masked).map(([name, { count }]) => `${name} ${count}x`);
   const how = event.status === "success" ? "succeeded" : event.status;

@@ -35,16 +35,16 @@ export async function withSecrets<T>(
 /**
  * Opens secrets and run history, to run or check workflows, for as long as `use` takes.
  *
- * @param environment secrets that the store does not have are taken from the environment
+ * @param environment whether secrets that nothing else has are taken from the environment. Default: what the configuration says
  */
 export async function withEngine<T>(
   { place, terminal, runsPath }: CommandContext,
-  environment: boolean,
+  environment: boolean | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   const { openEngine } = await import("./workflows.ts");
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const engine = await openEngine({ ...place, runsPath, environment, onNotice });
+  const engine = await openEngine({ ...place, config: place.defaults, runsPath, environment, onNotice });
   return await whileOpen(engine, async () => await use(engine));
 }
 

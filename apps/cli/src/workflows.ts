@@ -4,4 +4,4 @@
  *
  * @module
  */
-export { collectInputs, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";
+export { checkProviders, collectInputs, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";

@@ -3,17 +3,18 @@
  *
  * @module
  */
+
+export { nearestName, type Position, type Severity } from "@autokestra/config/yaml";
 export { corePlugins } from "@autokestra/plugins-core";
 export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
-export { nearestName } from "./nearest-name.ts";
 export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
+export { checkProviders } from "./open-providers.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { createStoreSource, findUnmaskable } from "./run/sources.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
-export type { Position } from "./workflow/problem.ts";
-export { type FindingCode, type Problem, type Severity, WorkflowError } from "./workflow/problem.ts";
+export { type FindingCode, type Problem, WorkflowError } from "./workflow/problem.ts";
 export type { InputDeclaration, InputType, Retry, RetryReason, Task, Trigger, Workflow } from "./workflow/workflow.ts";

@@ -20,3 +20,4 @@ export {
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
 export { systemReason } from "./system-error.ts";
 export { sweepDeadTemporaryFiles, sweepTemporaryFiles, syncFile, syncFolder, temporaryPath } from "./temporary-file.ts";
+export { homeFolder, trustedFolders } from "./trusted-folders.ts";

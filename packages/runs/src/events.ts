@@ -13,8 +13,17 @@ interface EventBase {
 
 /** Something that happened in a run. */
 export interface LogEvent extends EventBase {
-  readonly event: "run.started" | "run.warning" | "task.started" | "task.log" | "task.retried" | "task.finished";
+  readonly event:
+    | "run.started"
+    | "run.warning"
+    | "run.lease"
+    | "task.started"
+    | "task.log"
+    | "task.retried"
+    | "task.finished";
   readonly task?: string | undefined;
+  /** The id of the workflow; only of the first event. */
+  readonly workflow?: string | undefined;
   readonly message: string;
   readonly data?: unknown;
 }
@@ -57,6 +66,14 @@ export interface RunFinished extends EventBase {
 }
 
 export type RunEvent = LogEvent | RunFinished;
+
+/** An event as the lines of a run have it: what `runs show` prints, and what is recorded. */
+export function eventToJson(event: RunEvent): string {
+  if (event.event === "run.finished") return JSON.stringify(event);
+  // Programs have it from the record of the run.
+  const { workflow: _, ...line } = event;
+  return JSON.stringify(line);
+}
 
 /** Where events go. It only ever sees masked ones. */
 export type RunSink = (event: RunEvent) => void;

@@ -3,15 +3,16 @@
  *
  * @module
  */
-export type {
-  CancelledBy,
-  LogEvent,
-  LogLevel,
-  RunEvent,
-  RunFinished,
-  RunSink,
-  TaskErrorInfo,
-  TaskResult,
+export {
+  type CancelledBy,
+  eventToJson,
+  type LogEvent,
+  type LogLevel,
+  type RunEvent,
+  type RunFinished,
+  type RunSink,
+  type TaskErrorInfo,
+  type TaskResult,
 } from "./events.ts";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./records.ts";

@@ -149,7 +149,15 @@ const result = z.object({
 const storedEvent = z.discriminatedUnion("event", [
   z.object({
     ...base,
-    event: z.enum(["run.started", "run.warning", "task.started", "task.log", "task.retried", "task.finished"]),
+    event: z.enum([
+      "run.started",
+      "run.warning",
+      "run.lease",
+      "task.started",
+      "task.log",
+      "task.retried",
+      "task.finished",
+    ]),
     task: z.string().optional(),
     message: z.string(),
   }),

@@ -79,7 +79,7 @@ export type {
   UnencryptedSecret,
 } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
-export { IDENTIFIER, isIdentifier, parseSecretName, type SecretName } from "./secret-name.ts";
+export { IDENTIFIER, isIdentifier, isReserved, parseSecretName, type SecretName } from "./secret-name.ts";
 export {
   type DeleteOptions,
   type EditOptions,

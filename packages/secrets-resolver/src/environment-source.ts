@@ -3,6 +3,7 @@ import { readText } from "@autokestra/private-files";
 import {
   AutokestraError,
   errorCode,
+  quoteText,
   type SecretName,
   type SecretSource,
   type SourceAnswer,
@@ -23,6 +24,8 @@ const RESERVED_PREFIXES = [
   "DYLD_",
 ];
 
+const MASTER_KEY = "AUTOKESTRA_SECRET_KEY";
+
 const RESERVED_NAMES = new Set("PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "));
 
 /** True for variables that belong to the system or to the engine: a workflow must not read them as secrets. */
@@ -32,14 +35,15 @@ export function isReservedVariable(name: string): boolean {
 
 /**
  * Takes a secret from the variable of its name, or from the file that NAME_FILE names. It is an apiKey. An empty variable
- * counts as not found, as in GitHub Actions.
+ * counts as not found, as in GitHub Actions. A name that is bound to a variable is taken from that one.
  *
  * @param env default `process.env`
  */
 export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): SecretSource {
   return {
     id: "environment",
-    async lookup(name) {
+    async lookup(name, { binding } = {}) {
+      if (binding?.path !== undefined) return boundVariable(env, binding.path);
       if (isReservedVariable(name)) return { status: "notFound", reason: reservedHint(env, name) };
       const value = variable(env, name);
       if (value) return found(value);
@@ -48,6 +52,12 @@ export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): S
       return { status: "notFound", reason: `The environment has no variable ${name} and no ${name}_FILE.` };
     },
   };
+}
+
+/** A variable that a person has named may have any name but that of the master key. */
+function boundVariable(env: NodeJS.ProcessEnv, name: string): SourceAnswer {
+  const value = name === MASTER_KEY ? undefined : variable(env, name);
+  return value ? found(value) : { status: "notFound", reason: `The environment has no variable ${quoteText(name)}.` };
 }
 
 /** Why a variable is not taken, be it set or not. */

@@ -7,8 +7,8 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
     async lookup(name) {
       try {
         const { metadata, fields, flags } = await secrets.get(name);
-        const { type, expiresAt } = metadata;
-        return { status: "found", secret: { type, fields, expiresAt, flags } };
+        const { type, expiresAt, version } = metadata;
+        return { status: "found", secret: { type, fields, expiresAt, flags, version: String(version) } };
       } catch (error) {
         if (!(error instanceof AutokestraError)) throw error;
         if (error.code === "SECRET_NOT_FOUND") return { status: "notFound" };

@@ -13,7 +13,7 @@ describe("createStoreSource", () => {
     const secret: Secret = { metadata, fields: { value: "v" }, flags };
     expect(await createStoreSource({ get: async () => secret }).lookup(A)).toEqual({
       status: "found",
-      secret: { type: "apiKey", fields: { value: "v" }, expiresAt, flags },
+      secret: { type: "apiKey", fields: { value: "v" }, expiresAt, flags, version: "1" },
     });
   });
 

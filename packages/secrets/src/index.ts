@@ -17,7 +17,7 @@ export {
 } from "@autokestra/secrets-crypto";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
-export { type PlaceOptions, runsFile, storeFolder } from "./folders.ts";
+export { type PlaceDefaults, type PlaceOptions, runsFile, storeFolder } from "./folders.ts";
 export * from "./import/index.ts";
 export { type Location, locationText } from "./location.ts";
 export { keyOptions, openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";

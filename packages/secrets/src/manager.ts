@@ -3,7 +3,6 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
   createSecretService,
-  DEFAULT_MAX_VERSIONS,
   type MasterKeyProvider,
   type SecretEncryption,
   type SecretService,
@@ -23,13 +22,13 @@ import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
 export interface SecretsOptions extends StoreOptions {
-  /** The key file that the person names: tried alone. Default: what the environment names, else the key folder. */
+  /** The key file that the person names: tried alone. Default: what the environment names, else that of `defaults`, else the key folder. */
   readonly keyFile?: string | undefined;
   /** Where keys are kept and looked for. Default: `.autokestra` in the home folder; null: nowhere. */
   readonly keyFolder?: string | null | undefined;
   /** Leave the master key in the environment. Default false: it is taken out of it. */
   readonly keepInEnvironment?: boolean | undefined;
-  /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else 10. */
+  /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else that of `defaults`, else 10. */
   readonly maxVersions?: number | undefined;
 }
 
@@ -57,7 +56,7 @@ export interface SecretsManager {
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
-  const maxVersions = options.maxVersions ?? readMaxVersions(env);
+  const maxVersions = options.maxVersions ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
   // Before anything else: the key leaves the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);
@@ -78,8 +77,9 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
 }
 
 /** What decides where the master key comes from. */
-export function keyOptions({ env, keyFile, keyFolder, keepInEnvironment, onNotice }: SecretsOptions): MasterKeyOptions {
-  return { env, keyFile, keyFolder, keepInEnvironment, onNotice };
+export function keyOptions(options: SecretsOptions): MasterKeyOptions {
+  const { env, keyFile, keyFolder, keepInEnvironment, onNotice, defaults } = options;
+  return { env, keyFile, defaultKeyFile: defaults?.keyFile, keyFolder, keepInEnvironment, onNotice };
 }
 
 /** The source of master keys, which tells when it has made one. */
@@ -113,8 +113,8 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location
 }
 
 /** How many versions of a secret are kept. */
-function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number {
-  if (text === "") return DEFAULT_MAX_VERSIONS;
+function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number | undefined {
+  if (text === "") return undefined;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new AutokestraError("OPTION_INVALID", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
     hint: "It says how many versions of each secret are kept; without it 10.",

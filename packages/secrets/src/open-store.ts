@@ -22,7 +22,7 @@ import { type Location, locationText } from "./location.ts";
 import { withTemporaryFolder } from "./replace-store.ts";
 
 export interface StoreOptions extends PlaceOptions {
-  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
+  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else that of `defaults`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
   readonly backend?: string | undefined;
   /**
    * Make a store where there is none, with the first secret that is written. Default true. A store that was not made reads as
@@ -135,8 +135,8 @@ export async function findInFolder(
 }
 
 /** The driver that a person wants. @throws AutokestraError `OPTION_INVALID` */
-export function requestedDriver({ env = process.env, backend }: StoreOptions): FolderDriver | "auto" {
-  const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || "auto");
+export function requestedDriver({ env = process.env, backend, defaults }: StoreOptions): FolderDriver | "auto" {
+  const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || (defaults?.backend ?? "auto"));
   return asked === "auto" ? asked : parseDriver(asked);
 }
 

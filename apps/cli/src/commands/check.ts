@@ -2,6 +2,7 @@ import type { Severity, WorkflowReport } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { describeExplanation, explanationToJson } from "../explanation.ts";
 import { hintFor } from "../hints.ts";
 import { hideArguments } from "../rejected-input.ts";
 import { withEngine } from "../secrets.ts";
@@ -11,6 +12,8 @@ interface CheckOptions {
   readonly env: boolean;
   /** Warnings fail too. */
   readonly strict?: boolean;
+  readonly offline?: boolean;
+  readonly explain?: boolean;
 }
 
 export const command: CommandDefinition = defineCommand({
@@ -18,7 +21,9 @@ export const command: CommandDefinition = defineCommand({
     parser
       .argument("<file...>", "paths of workflow files")
       .option("--no-env", "no declared secrets from environment variables")
-      .option("--strict", "exit code 1 for warnings too"),
+      .option("--strict", "exit code 1 for warnings too")
+      .option("--offline", "no provider is asked")
+      .option("--explain", "where each declared secret comes from, and what each source answers"),
   examples: ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"],
   prints: true,
   run: check,
@@ -28,25 +33,29 @@ export const command: CommandDefinition = defineCommand({
 async function check(
   context: CommandContext,
   files: readonly string[],
-  { env, strict = false }: CheckOptions,
+  { env, strict = false, offline = false, explain = false }: CheckOptions,
 ): Promise<number> {
   const { terminal } = context;
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
-  const reports = await withEngine(context, env, async (engine) => {
+  const reports = await withEngine(context, env ? undefined : false, async (engine) => {
     const found: WorkflowReport[] = [];
     for (const file of files) {
-      const report = await engine.check(file);
+      const report = await engine.check(file, { offline, explain });
       const problems = report.problems.map((problem) => ({ ...problem, hint: hintFor(problem, invocation) }));
       found.push({ ...report, problems });
     }
     return found;
   });
   const text = terminal.json
-    ? `${JSON.stringify(reports.map(({ path, problems }) => ({ file: path, problems })))}\n`
+    ? `${JSON.stringify(reports.map(toJson))}\n`
     : reports.map((report) => formatReport(report, process.stdout.columns)).join("");
   terminal.write(hideArguments(text, files));
   const fails: readonly Severity[] = strict ? ["error", "warning"] : ["error"];
   return reports.some((report) => fails.some((severity) => count(report, severity) > 0)) ? EXIT.failed : EXIT.done;
+}
+
+function toJson({ path, problems, secrets }: WorkflowReport): object {
+  return { file: path, problems, ...(secrets !== undefined && { secrets: secrets.map(explanationToJson) }) };
 }
 
 /** @param width of the terminal; undefined where there is none */
@@ -55,7 +64,8 @@ function formatReport(report: WorkflowReport, width: number | undefined): string
   const verdict = errors === 0 ? "ok" : plural(errors, "problem");
   const more = warnings === 0 ? "" : `, ${plural(warnings, "warning")}`;
   const details = report.problems.map((problem) => `${report.format(problem, width)}\n`);
-  return `${report.path}: ${verdict}${more}\n${details.join("")}`;
+  const sources = (report.secrets ?? []).map(describeExplanation);
+  return `${report.path}: ${verdict}${more}\n${details.join("")}${sources.join("")}`;
 }
 
 function count({ problems }: WorkflowReport, severity: Severity): number {

@@ -33,7 +33,7 @@ async function exportMasterKey(
     });
   }
   const file = resolve(to);
-  await exportKey({ keyFile: place.keyFile }, fingerprint, file);
+  await exportKey({ keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile }, fingerprint, file);
   if (terminal.json) return terminal.write(`${JSON.stringify({ fingerprint, path: file })}\n`);
   terminal.note(
     `Key ${fingerprint} was written to ${quotePath(file)}. Whoever reads that file can open what the key opens`,

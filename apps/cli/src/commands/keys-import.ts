@@ -11,7 +11,7 @@ export const command: CommandDefinition = defineCommand({
 /** Copies a master key into the key folder. */
 async function importMasterKey({ terminal, place }: CommandContext, file: string): Promise<void> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const imported = await importKey({ keyFile: place.keyFile, onNotice }, file);
+  const imported = await importKey({ keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile, onNotice }, file);
   if (terminal.json) return terminal.write(`${JSON.stringify(imported)}\n`);
   const { fingerprint, path, isNew } = imported;
   terminal.note(`Key ${fingerprint} is ${isNew ? "now" : "already"} in ${quotePath(path)}`);

@@ -25,8 +25,9 @@ export const command: CommandDefinition = defineCommand({
 
 /** Lists the master keys of this machine: a table for people, tab-separated for pipes, or JSON. Never a key. */
 async function listMasterKeys({ terminal, place }: CommandContext): Promise<void> {
-  const { keyFile } = place;
-  const { keys, missing } = await listKeys({ keyFile, onNotice: (text) => terminal.note(`note: ${text}`) });
+  const { keyFile, defaults } = place;
+  const onNotice = (text: string) => terminal.note(`note: ${text}`);
+  const { keys, missing } = await listKeys({ keyFile, defaultKeyFile: defaults?.keyFile, onNotice });
   const shown: readonly ShownKey[] = [
     ...keys.map(toShown),
     ...missing.map(({ fingerprint, stores, backups }) =>

@@ -48,7 +48,7 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
     async (signal) =>
       await withEngine(
         context,
-        options.env,
+        options.env ? undefined : false,
         async (engine) => await engine.run(workflow, { inputs, signal, sink, onUnrecorded, maskProcessOutput }),
       ),
   );

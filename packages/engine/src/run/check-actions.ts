@@ -1,9 +1,9 @@
+import type { YamlPath } from "@autokestra/config/yaml";
+import { didYouMean } from "@autokestra/config/yaml";
 import { type Action, describeIssues, z } from "@autokestra/plugin-sdk";
 import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
-import { didYouMean } from "../nearest-name.ts";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
-import type { YamlPath } from "../workflow/yaml-document.ts";
 
 /** Tasks whose action no plugin has. */
 export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): WorkflowProblem[] {

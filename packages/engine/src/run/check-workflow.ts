@@ -1,21 +1,37 @@
+import { formatProblem } from "@autokestra/config/yaml";
 import { corePlugins } from "@autokestra/plugins-core";
-import { AutokestraError, type ErrorCode, type SecretScope } from "@autokestra/secrets-core";
-import { createSecretResolver } from "@autokestra/secrets-resolver";
+import {
+  AutokestraError,
+  type ErrorCode,
+  type Explanation,
+  isIdentifier,
+  type SecretScope,
+} from "@autokestra/secrets-core";
+import { createSecretResolver, type ResolverOptions } from "@autokestra/secrets-resolver";
 import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
-import { formatProblem, type Problem } from "../workflow/problem.ts";
+import type { Problem } from "../workflow/problem.ts";
 import { checkActionInputs, findUnknownActions, inputSchemaOf, isMarkedSecret } from "./check-actions.ts";
 import { createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 
 /** `plugins` default to the core plugins. */
-export type CheckOptions = Pick<PrepareOptions, "sources"> & Partial<Pick<PrepareOptions, "plugins">>;
+export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
+  /** Default: the core plugins. */
+  readonly plugins?: PrepareOptions["plugins"];
+  /** Ask no source outside of this machine. Default: false. */
+  readonly offline?: boolean | undefined;
+  /** Say where each declared secret comes from. Default: false. */
+  readonly explain?: boolean | undefined;
+}
 
 /** What was found in a workflow file. */
 export interface WorkflowReport {
   readonly path: string;
   /** Errors first, each kind in the order of the file. */
   readonly problems: readonly Problem[];
+  /** Where each declared secret comes from; only where that was asked for. */
+  readonly secrets?: readonly Explanation[] | undefined;
   /**
    * A problem of this report for people, with its code frame and its hint.
    *
@@ -44,7 +60,20 @@ export async function checkWorkflow(path: string, options: CheckOptions): Promis
   }
   const { parsed, problems } = readWorkflow(source, path);
   const others = parsed === null ? [] : await checkParsed(parsed, options);
-  return report(path, source, [...problems, ...others]);
+  const found = report(path, source, [...problems, ...others]);
+  return options.explain === true
+    ? { ...found, secrets: await explainAll(parsed?.workflow.secrets ?? [], options) }
+    : found;
+}
+
+async function explainAll(
+  names: readonly string[],
+  { sources, resolution, offline = false }: CheckOptions,
+): Promise<readonly Explanation[]> {
+  const unasked = offline ? namesOutside(names, sources, resolution) : [];
+  const asked = names.filter((name) => !unasked.includes(name) && isIdentifier(name));
+  const resolver = createSecretResolver(sources, resolution);
+  return await Promise.all(asked.map(async (name) => await resolver.explain(name)));
 }
 
 function report(path: string, source: string, problems: readonly Problem[]): WorkflowReport {
@@ -67,7 +96,7 @@ function byPlace({ position: a }: Problem, { position: b }: Problem): number {
 
 async function checkParsed(
   parsed: ParsedWorkflow,
-  { sources, plugins = corePlugins }: CheckOptions,
+  { plugins = corePlugins, ...options }: CheckOptions,
 ): Promise<Problem[]> {
   const table = createActionTable(plugins);
   const actions = parsed.workflow.tasks.map(({ type }) => table.get(type));
@@ -76,22 +105,63 @@ async function checkParsed(
     ...findUnknownActions(parsed, table),
     ...respelledNumbers(parsed, actions),
     ...(await checkActionInputs(parsed, table)),
-    ...(await checkSecrets(parsed, sources)),
+    ...(await checkSecrets(parsed, options)),
     ...checkAdvice(parsed, (task, path) => isMarkedSecret(schemas[task] ?? null, path)),
   ];
 }
 
-async function checkSecrets(parsed: ParsedWorkflow, sources: PrepareOptions["sources"]): Promise<Problem[]> {
+async function checkSecrets(
+  parsed: ParsedWorkflow,
+  { sources, resolution, offline = false }: CheckOptions,
+): Promise<Problem[]> {
+  const unasked = offline ? namesOutside(parsed.workflow.secrets, sources, resolution) : [];
+  const notes = unasked.map(
+    (name): Problem => ({
+      code: "SECRET_NOT_CHECKED",
+      severity: "note",
+      message: `Secret '${name}' was not looked for: it can come from a provider, and none was asked`,
+      position: parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]),
+    }),
+  );
+  return [
+    ...notes,
+    ...(await checkKnownSecrets(
+      parsed,
+      parsed.workflow.secrets.filter((name) => !unasked.includes(name)),
+      { sources, resolution },
+    )),
+  ];
+}
+
+/** The names for which a source outside of this machine would be asked. */
+function namesOutside(
+  names: readonly string[],
+  sources: CheckOptions["sources"],
+  { bindings = {}, boundOnly = [] }: ResolverOptions = {},
+): readonly string[] {
+  const outside = new Set([...sources, ...boundOnly].flatMap(({ id, policy }) => (policy === undefined ? [] : [id])));
+  const usual = sources.some(({ id }) => outside.has(id));
+  return names.filter((name) => {
+    const binding = Object.hasOwn(bindings, name) ? bindings[name] : undefined;
+    return binding === undefined ? usual : outside.has(binding.source);
+  });
+}
+
+async function checkKnownSecrets(
+  parsed: ParsedWorkflow,
+  names: readonly string[],
+  { sources, resolution }: CheckOptions,
+): Promise<Problem[]> {
   let scope: SecretScope;
   try {
-    scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
+    scope = await createSecretResolver(sources, resolution).openScope(names);
   } catch (error) {
     // The names themselves were checked with the references.
     if (error instanceof AutokestraError && error.code === "NAME_INVALID") return [];
     return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
   }
   try {
-    // What is not declared was found with the references.
+    // What is not declared was found with the references; credentials that are made for a run are not there.
     const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
     return [...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
   } finally {

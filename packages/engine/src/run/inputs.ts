@@ -1,8 +1,8 @@
+import { didYouMean } from "@autokestra/config/yaml";
 import { AutokestraError, type ErrorDetails, parseSecretName, quoteText } from "@autokestra/secrets-core";
 import { keepsValue, parseJson } from "@autokestra/secrets-core/exact-json";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
-import { didYouMean } from "../nearest-name.ts";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
 import { type MaskedValue, secretTexts } from "./secret-values.ts";
 

@@ -1,6 +1,12 @@
 import type { Action, Plugin } from "@autokestra/plugin-sdk";
-import { AutokestraError, type SecretScope, type SecretSource } from "@autokestra/secrets-core";
-import { createSecretResolver, toText } from "@autokestra/secrets-resolver";
+import {
+  AutokestraError,
+  type ScopeOptions,
+  type SecretResolver,
+  type SecretScope,
+  type SecretSource,
+} from "@autokestra/secrets-core";
+import { createSecretResolver, type ResolverOptions, toText } from "@autokestra/secrets-resolver";
 import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
@@ -20,6 +26,10 @@ export interface PrepareOptions {
   /** Asked in this order for each declared secret. */
   readonly sources: readonly SecretSource[];
   readonly plugins: readonly Plugin[];
+  /** How they are asked. Default: names are bound to nothing, within 10 seconds. */
+  readonly resolution?: ResolverOptions | undefined;
+  /** Of the scope that is opened. Default: no credentials are made. */
+  readonly scope?: ScopeOptions | undefined;
   /** Inputs by name, as text. Default: none. */
   readonly given?: Readonly<Record<string, string>> | undefined;
 }
@@ -31,21 +41,36 @@ export interface PrepareOptions {
  */
 export async function prepareRun(
   parsed: ParsedWorkflow,
-  { sources, plugins, given = {} }: PrepareOptions,
+  { sources, resolution, scope: scopeOptions = {}, plugins, given = {} }: PrepareOptions,
 ): Promise<PreparedRun> {
   const actions = createActionTable(plugins);
   parsed.failIfAny(findUnknownActions(parsed, actions));
   const called = parsed.workflow.tasks.map(({ type }) => actions.get(type));
   parsed.failIfAny(respelledNumbers(parsed, called));
   refuseRespelled(parsed.workflow, given, inputsAsText(parsed, called));
-  const scope = await createSecretResolver(sources).openScope(parsed.workflow.secrets);
+  const resolver = createSecretResolver(sources, resolution);
+  const scope = await openScope(resolver, parsed.workflow.secrets, scopeOptions);
   try {
-    parsed.failIfAny(await fieldProblems(parsed, scope));
+    if (scopeOptions.signal?.aborted !== true) parsed.failIfAny(await fieldProblems(parsed, scope));
   } catch (error) {
     await scope.close();
     throw error;
   }
   return { scope, actions, warnings: findExpired(scope) };
+}
+
+/** Of a run that is cancelled meanwhile, empty: it starts no task, and is recorded like any other. */
+async function openScope(
+  resolver: SecretResolver,
+  names: readonly string[],
+  options: ScopeOptions,
+): Promise<SecretScope> {
+  try {
+    return await resolver.openScope(names, options);
+  } catch (error) {
+    if (options.signal?.aborted !== true) throw error;
+    return await resolver.openScope([]);
+  }
 }
 
 /** A field that is missing, or a whole object inside a text: known only once the secret is open. */

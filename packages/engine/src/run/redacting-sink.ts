@@ -37,8 +37,13 @@ export function createRedactingSink(masks: ExitMasks, sink: RunSink): RedactingS
 
   /** A copy: what it was made of can change until it is shown. */
   function maskEvent(event: LogEvent): LogEvent {
-    const data = event.data === undefined ? {} : { data: masks.maskValue(event.data) };
-    return { ...event, message: maskCutText(event.message, masks, SHORTEST_BEGINNING), ...data };
+    const { message, workflow, data } = event;
+    return {
+      ...event,
+      ...(workflow !== undefined && { workflow: masks.mask(workflow) }),
+      message: maskCutText(message, masks, SHORTEST_BEGINNING),
+      ...(data !== undefined && { data: masks.maskValue(data) }),
+    };
   }
 
   /** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers: its bytes are masked here. */

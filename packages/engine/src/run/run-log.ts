@@ -1,4 +1,5 @@
 import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { LeaseEvent, ResolvedSecret, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
 import { formatSeconds } from "./task-attempt.ts";
 
@@ -17,7 +18,12 @@ interface FailedAttempt {
 
 /** Says what happens in a run, one event each. */
 export interface RunLog {
-  started(workflow: string): void;
+  /** @param secrets whose sources it tells, not their values */
+  started(workflow: string, secrets: readonly ResolvedSecret[]): void;
+  /** A source was replaced by others. */
+  fallback(fallback: SourceFallback): void;
+  /** What has happened to credentials that were made for the run. */
+  lease(event: LeaseEvent): void;
   /** @param task which one it is about, if any */
   warning(message: string, task?: string): void;
   taskStarted(task: string, type: string): void;
@@ -38,22 +44,37 @@ export function createRunLog(execution: string, exit: RedactingSink): RunLog {
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "data"> = {},
+    more: Pick<LogEvent, "task" | "workflow" | "data"> = {},
   ): void {
-    const { task, data } = more;
+    const { task, workflow, data } = more;
     exit.log({
       time: new Date().toISOString(),
       level,
       event,
       execution,
       ...(task === undefined ? {} : { task }),
+      ...(workflow === undefined ? {} : { workflow }),
       message,
       ...(data === undefined ? {} : { data }),
     });
   }
 
   return {
-    started: (workflow) => log("run.started", "info", `workflow ${workflow}`),
+    started(workflow, secrets) {
+      if (secrets.length === 0) return log("run.started", "info", `workflow ${workflow}`, { workflow });
+      const message = `workflow ${workflow}; secrets: ${secrets.map(describeSource).join(", ")}`;
+      log("run.started", "info", message, { workflow, data: { secrets: sourcesOf(secrets) } });
+    },
+    fallback: ({ source, status, reason, names }) =>
+      log(
+        "run.warning",
+        "warn",
+        `${names.join(", ")}: another source was asked, because ${source} ${FALLBACKS[status]}: ${reason}`,
+        {
+          data: { fallback: { source, status, names } },
+        },
+      ),
+    lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),
     warning: (message, task) => log("run.warning", "warn", message, { task }),
     taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
     taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
@@ -76,6 +97,50 @@ export function createRunLog(execution: string, exit: RedactingSink): RunLog {
       });
     },
   };
+}
+
+const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {
+  unavailable: "is not available",
+  denied: "refused",
+  malformed: "gave no answer that can be read",
+};
+
+function describeSource({ name, source, version, staleSeconds }: ResolvedSecret): string {
+  const notes = [
+    ...(version === undefined ? [] : [`version ${version}`]),
+    ...(staleSeconds === undefined ? [] : [`${staleSeconds} s old`]),
+  ];
+  return `${name} from ${source}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
+}
+
+/** Where each secret comes from, for those who look back; never a value. */
+function sourcesOf(secrets: readonly ResolvedSecret[]): Readonly<Record<string, object>> {
+  return Object.fromEntries(
+    secrets.map(({ name, source, version, staleSeconds }) => [
+      name,
+      { source, ...(version !== undefined && { version }), ...(staleSeconds !== undefined && { staleSeconds }) },
+    ]),
+  );
+}
+
+const LEASES: Readonly<Record<LeaseEvent["type"], { readonly level: LogLevel; readonly says: string }>> = {
+  created: { level: "info", says: "made for this run" },
+  renewed: { level: "info", says: "renewed" },
+  renewalFailed: { level: "warn", says: "could not be renewed" },
+  ending: { level: "warn", says: "cannot be renewed any longer" },
+  revoked: { level: "info", says: "given back" },
+  revocationFailed: { level: "warn", says: "could not be given back" },
+};
+
+function describeLease({ type, source, path, expiresAt, reason }: LeaseEvent): string {
+  const what = path === null ? `login to ${source}` : `credentials ${path} of ${source}`;
+  const why = reason === undefined ? "" : `: ${reason}`;
+  const end = type === "revoked" ? "" : `; valid until ${expiresAt}`;
+  return `${what} ${LEASES[type].says}${why}${end}`;
+}
+
+function leaseData({ type, source, path, expiresAt }: LeaseEvent): Readonly<Record<string, unknown>> {
+  return { lease: { type, source, path, expiresAt } };
 }
 
 const LEVELS: Readonly<Record<TaskResult["status"], LogLevel>> = {

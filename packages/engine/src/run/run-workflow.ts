@@ -2,18 +2,21 @@ import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
 import type { RunFinished, RunSink } from "@autokestra/runs";
 import { takeKeyVariable } from "@autokestra/secrets/internal";
-import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
+import { AutokestraError, type LeaseEvent, type SecretSource } from "@autokestra/secrets-core";
+import type { ResolverOptions } from "@autokestra/secrets-resolver";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import { readInputs, secretInputValues } from "./inputs.ts";
 import { createRunMasks } from "./masks.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openRunOutput, type RunOutput } from "./process-output.ts";
-import { WorkflowRun } from "./run.ts";
+import { type LeaseEvents, WorkflowRun } from "./run.ts";
 import { secretValues } from "./secret-values.ts";
 
 export interface RunOptions {
   /** Where secrets are looked for, in this order. */
   readonly sources: readonly SecretSource[];
+  /** Which names are bound to one source, and how long all may take. Default: none; 10 seconds. */
+  readonly resolution?: ResolverOptions | undefined;
   /** Gets every event, masked. */
   readonly sink: RunSink;
   /** Inputs by name, as text. */
@@ -68,7 +71,17 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   }
   if (options.keepInEnvironment !== true) takeKeyVariable();
   const inputs = readInputs(parsed.workflow, options.inputs ?? {});
-  const { scope, actions, warnings } = await prepareRun(parsed, { sources, plugins, given: options.inputs });
+  const leases = createLeaseEvents();
+  const { scope, actions, warnings } = await prepareRun(parsed, {
+    sources,
+    resolution: options.resolution,
+    scope: {
+      signal: options.signal,
+      leases: { seconds: parsed.workflow.timeoutSeconds ?? LEASE_SECONDS, onEvent: leases.tell },
+    },
+    plugins,
+    given: options.inputs,
+  });
   const output = maskProcessOutput(options.maskProcessOutput);
   const masks = createRunMasks(output);
   try {
@@ -80,6 +93,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     const run = new WorkflowRun({
       workflow,
       sources: { actions, templates, scope },
+      leases,
       inputs,
       masks,
       output,
@@ -96,6 +110,22 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     output?.close();
     masks.dispose();
   }
+}
+
+/** How long credentials last that are made for a run without a time limit, unless they are renewed. */
+const LEASE_SECONDS = 3600;
+
+/** Keeps what happens to credentials until the run has a log. */
+function createLeaseEvents(): LeaseEvents {
+  const before: LeaseEvent[] = [];
+  let listener: ((event: LeaseEvent) => void) | null = null;
+  return {
+    tell: (event) => (listener === null ? void before.push(event) : listener(event)),
+    listen(next) {
+      listener = next;
+      for (const event of before.splice(0)) next(event);
+    },
+  };
 }
 
 /** Null where what the process prints is left alone. */

@@ -1,4 +1,5 @@
 import type { CancelledBy, RunFinished, RunSink, TaskErrorInfo, TaskResult } from "@autokestra/runs";
+import type { LeaseEvent } from "@autokestra/secrets-core";
 import pLimit from "p-limit";
 import type { Task, Workflow } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
@@ -11,10 +12,18 @@ import { TaskDisclosure, warnOfUnmaskable } from "./task-disclosure.ts";
 import { createTaskExecutor, type TaskObserver, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
 import { EngineFailure, type TaskFailure } from "./task-failure.ts";
 
+/** What happens to the credentials of a run. */
+export interface LeaseEvents {
+  readonly tell: (event: LeaseEvent) => void;
+  /** Gives all events, also those from before. */
+  listen(listener: (event: LeaseEvent) => void): void;
+}
+
 /** What a run is made of. */
 interface RunParts {
   readonly workflow: Workflow;
   readonly sources: TaskSources;
+  readonly leases: LeaseEvents;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly masks: RunMasks;
   /** Null where what the process prints is not masked. */
@@ -64,17 +73,21 @@ export class WorkflowRun implements GuardedRun {
 
   /** @param warnings of what was found before the run */
   async execute(warnings: readonly string[]): Promise<RunFinished> {
-    const { workflow, masks, concurrency } = this.#parts;
+    const { workflow, masks, concurrency, leases, sources } = this.#parts;
     const unguard = guardRun(this);
     const timer = this.#limitTime();
     try {
-      this.#journal.started(workflow.id);
+      this.#journal.started(workflow.id, sources.scope.secrets);
+      leases.listen((event) => this.#journal.lease(event));
+      for (const fallback of sources.scope.fallbacks) this.#journal.fallback(fallback);
       for (const message of warnings) this.#journal.warning(message);
       warnOfUnmaskable(masks, this.#journal);
       await runTasks(workflow.tasks, concurrency, this.#signal, {
         run: async (task) => await this.#runTask(task),
         leaveOut: (task, status) => this.#record(task, { status }, null),
       });
+      // Before the last event: what cannot be given back is told.
+      await sources.scope.close();
       return this.#finish();
     } catch (error) {
       // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.

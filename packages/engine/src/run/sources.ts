@@ -1,7 +1,7 @@
+import { nearestName } from "@autokestra/config/yaml";
 import type { SecretFields, SecretService, SecretSource } from "@autokestra/secrets-core";
 import { isMaskable } from "@autokestra/secrets-masker";
 import { createStoreSource as createPlainSource } from "@autokestra/secrets-resolver";
-import { nearestName } from "../nearest-name.ts";
 
 /** Of so many names at most: whoever misses more has not mistyped them, and each is compared with all that are stored. */
 const MAX_HINTS = 20;

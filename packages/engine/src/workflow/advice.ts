@@ -1,7 +1,7 @@
+import type { Mark, YamlPath } from "@autokestra/config/yaml";
 import { holdsToken, parseTemplate, type Reference } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { FindingCode, Problem } from "./problem.ts";
-import type { Mark, YamlPath } from "./yaml-document.ts";
 
 /** A text somewhere in a workflow. */
 interface FoundText {

@@ -1,8 +1,8 @@
+import { QUOTES, type RespelledValue, type YamlDocument, type YamlPath } from "@autokestra/config/yaml";
 import type { Action } from "@autokestra/plugin-sdk";
 import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
 import type { ReferenceUse } from "./references.ts";
 import type { InputDeclaration, Workflow } from "./workflow.ts";
-import { QUOTES, type RespelledValue, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
 /** Finds defaults of inputs that are not of the type that they stand for. */
 export function checkDefaults({ inputs }: Workflow, document: YamlDocument): WorkflowProblem[] {

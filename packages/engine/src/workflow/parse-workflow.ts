@@ -1,22 +1,22 @@
 import { createReadStream } from "node:fs";
+import {
+  type FileShape,
+  MAX_BYTES,
+  type Mark,
+  type Position,
+  parseYaml,
+  type RespelledValue,
+  shapeProblems,
+  type YamlPath,
+} from "@autokestra/config/yaml";
 import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
 import { parseTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
 import type { z } from "zod";
-import { didYouMean } from "../nearest-name.ts";
 import { checkDefaults, lostNumbers } from "./check-values.ts";
-import { invalidWorkflow, MAX_PROBLEMS, type Position, WorkflowError, type WorkflowProblem } from "./problem.ts";
+import { invalidWorkflow, WorkflowError, type WorkflowProblem } from "./problem.ts";
 import { checkReferences, findReferences, type ReferenceUse } from "./references.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
-import {
-  MAX_BYTES,
-  type Mark,
-  parseYaml,
-  QUOTES,
-  type RespelledValue,
-  type YamlDocument,
-  type YamlPath,
-} from "./yaml-document.ts";
 
 /** A workflow that has passed every check that needs no secret. */
 export interface ParsedWorkflow {
@@ -86,11 +86,11 @@ interface ReadWorkflow {
 
 /** Finds everything that is wrong with a workflow, as far as that takes neither an action nor a secret. */
 export function readWorkflow(source: string, path: string): ReadWorkflow {
-  const document = parseYaml(source);
+  const document = parseYaml(source, invalidWorkflow);
   if (document.problems.length > 0) return { parsed: null, problems: document.problems };
   const result = workflowSchema.safeParse(document.data, { reportInput: true });
   const issues = result.error?.issues ?? [];
-  const problems = shapeProblems(issues, document);
+  const problems = shapeProblems(issues, document, SHAPE);
   const { data: workflow } = result.success ? result : workflowSchema.safeParse(repair(document.data, issues));
   if (workflow === undefined) return { parsed: null, problems };
   const graph = createTaskGraph(workflow.tasks);
@@ -130,6 +130,8 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
   };
 }
 
+const SHAPE: FileShape = { subject: "The workflow", invalid: invalidWorkflow, knownKeys };
+
 /** What does not have its shape: nothing that refers to it can be said to be wrong. */
 function brokenDeclarations(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
   const roots = issues.flatMap(({ path: [first, , third], code, path }) => {
@@ -137,71 +139,6 @@ function brokenDeclarations(issues: readonly z.core.$ZodIssue[]): ReadonlySet<st
     return isDeclaration ? [String(first)] : [];
   });
   return new Set(roots);
-}
-
-/** Keys that are not known first: a mistyped one is why another is missing. */
-function shapeProblems(issues: readonly z.core.$ZodIssue[], document: YamlDocument): WorkflowProblem[] {
-  const isUnknownKey = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
-  const sorted = [...issues.filter(isUnknownKey), ...issues.filter((issue) => !isUnknownKey(issue))];
-  return sorted.flatMap((issue) => shapeProblem(issue, document));
-}
-
-function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument): WorkflowProblem[] {
-  const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key, index) => {
-      // To find a place takes as long as the file: those behind are counted, and never shown.
-      if (index >= MAX_PROBLEMS) return invalidWorkflow(`Unknown key '${quoteText(key)}'`);
-      const hint = didYouMean(key, knownKeys(path));
-      return invalidWorkflow(`Unknown key '${quoteText(key)}'${inside(path)}`, document.locate([...path, key]), hint);
-    });
-  }
-  const where = path.length === 0 ? "The workflow" : `'${path.map((key) => quoteText(String(key))).join(".")}'`;
-  return [invalidWorkflow(`${where} ${describe(issue)}`, document.locate(path), hintOf(issue))];
-}
-
-/** What the value could have been. */
-function hintOf(issue: z.core.$ZodIssue): string | undefined {
-  const known = issue.code === "custom" ? issue.params?.["known"] : issue.code === "invalid_value" ? issue.values : [];
-  if (typeof issue.input === "string" && Array.isArray(known) && known.length > 1) {
-    return didYouMean(issue.input, known.map(String));
-  }
-  const isText = issue.code === "invalid_type" && issue.expected === "string";
-  if (isText && /number|boolean/.test(typeof issue.input)) return QUOTES;
-  const isSeconds = /seconds$/i.test(String(issue.path.at(-1))) && typeof issue.input === "string";
-  return isSeconds ? "Write the number of seconds, without a unit and without quotes: 30." : undefined;
-}
-
-function describe(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return issue.input === undefined ? "is missing" : `must be ${article(issue.expected)}`;
-    case "invalid_value":
-      return `must be ${issue.values.map(String).join(" or ")}`;
-    case "too_small":
-      return issue.message.startsWith("needs") ? issue.message : `must be at least ${issue.minimum}`;
-    case "too_big":
-      return `must be at most ${issue.maximum}`;
-    case "invalid_key":
-      return "has a name with other characters than letters, digits, underscore and hyphen";
-    default:
-      return issue.message;
-  }
-}
-
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  array: "a list",
-  record: "a map",
-  object: "a map",
-  int: "a whole number",
-};
-
-function article(expected: string): string {
-  return TYPE_NAMES[expected] ?? `a ${expected}`;
-}
-
-function inside(path: YamlPath): string {
-  return path.length === 0 ? "" : ` in '${path.join(".")}'`;
 }
 
 /** The type of a task that has none, so that the rest of it can be checked. */

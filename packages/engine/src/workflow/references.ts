@@ -1,3 +1,5 @@
+import type { Mark, YamlDocument, YamlPath } from "@autokestra/config/yaml";
+import { MAX_PROBLEMS } from "@autokestra/config/yaml";
 import {
   AutokestraError,
   type ErrorCode,
@@ -8,10 +10,9 @@ import {
   type Template,
 } from "@autokestra/secrets-core";
 import { type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
-import { MAX_PROBLEMS, type WorkflowProblem } from "./problem.ts";
+import type { WorkflowProblem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";
 import type { Workflow } from "./workflow.ts";
-import type { Mark, YamlDocument, YamlPath } from "./yaml-document.ts";
 
 /** A `{{ … }}` in the inputs of a task: a reference, or text that is none. */
 export interface ReferenceUse {

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from "node:fs";
-import { userInfo } from "node:os";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { homeFolder } from "@autokestra/private-files";
 import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { MAX_KEY_BYTES, type ReadKeyOptions, readKeyFile } from "./key-file.ts";
 import { createMasterKey } from "./master-key.ts";
@@ -15,17 +15,8 @@ const NO_KEY = /\.(json|lock|draft)$/;
  * @returns null where the account has none either
  */
 export function defaultKeyFolder(env: NodeJS.ProcessEnv = process.env): string | null {
-  const home = [env["HOME"] ?? "", accountHome()].find((path) => isAbsolute(path));
-  return home === undefined ? null : join(home, ".autokestra");
-}
-
-function accountHome(): string {
-  try {
-    return userInfo().homedir;
-  } catch {
-    // A container may run under a number that no account has.
-    return "";
-  }
+  const home = homeFolder(env);
+  return home === null ? null : join(home, ".autokestra");
 }
 
 /** The key file that is read and made where no key is given. */

@@ -26,6 +26,8 @@ export interface MasterKeyOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** A key file that the person has named: it is tried alone. */
   readonly keyFile?: string | undefined;
+  /** The key file that counts, and is tried alone, where no variable names a key. Default: none. */
+  readonly defaultKeyFile?: string | undefined;
   /** Where keys are looked for and made that nobody has named. Default: {@link defaultKeyFolder}; null: nowhere. */
   readonly keyFolder?: string | null | undefined;
   /** Leaves the key in the environment, for programs that own it. Default: false. */
@@ -52,7 +54,7 @@ export function takeKeyVariable(env: NodeJS.ProcessEnv = process.env): void {
 
 /**
  * The key file that is read, and made where there is none: the named one, else that of `AUTOKESTRA_SECRET_KEY_FILE`, else
- * `secret.key` in the key folder; null where there is no key folder.
+ * the default one, else `secret.key` in the key folder; null where there is no key folder.
  */
 export function keyFilePath(options: MasterKeyOptions = {}): string | null {
   const given = givenFile(options);
@@ -72,15 +74,28 @@ interface GivenFile {
   readonly label: string;
 }
 
-function givenFile({ env = process.env, keyFile }: MasterKeyOptions): GivenFile | null {
-  if (keyFile !== undefined && keyFile !== "") return { path: resolve(keyFile), label: "the key file that was named" };
+function givenFile(options: MasterKeyOptions): GivenFile | null {
+  return namedFile(options) ?? fileWithoutName(options);
+}
+
+function namedFile({ keyFile }: MasterKeyOptions): GivenFile | null {
+  return keyFile === undefined || keyFile === ""
+    ? null
+    : { path: resolve(keyFile), label: "the key file that was named" };
+}
+
+/** The file that counts where the variable with the key is not set either. */
+function fileWithoutName({ env = process.env, defaultKeyFile }: MasterKeyOptions): GivenFile | null {
   const path = env[KEY_FILE_VARIABLE] ?? "";
-  return path === "" ? null : { path: resolve(path), label: KEY_FILE_VARIABLE };
+  if (path !== "") return { path: resolve(path), label: KEY_FILE_VARIABLE };
+  return defaultKeyFile === undefined
+    ? null
+    : { path: resolve(defaultKeyFile), label: "the key file that is configured" };
 }
 
 /**
  * Looks for master keys. The first of these that is set is given and tried alone: the option `keyFile`, `AUTOKESTRA_SECRET_KEY`,
- * `AUTOKESTRA_SECRET_KEY_FILE`. Only where none is, the key is looked for in the key folder.
+ * `AUTOKESTRA_SECRET_KEY_FILE`, the option `defaultKeyFile`. Only where none is, the key is looked for in the key folder.
  */
 export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterKeyProvider {
   const keyFolder = keyFolderOf(options);
@@ -89,11 +104,11 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
   return {
     async search() {
       const variable = takeVariable(options);
-      const file = givenFile(options);
-      const isNamed = file !== null && file.label !== KEY_FILE_VARIABLE;
-      if (file !== null && isNamed) return searchFile(file, [], keyFolder, reading);
+      const named = namedFile(options);
+      if (named !== null) return searchFile(named, [], keyFolder, reading);
       if (variable !== null) return await Promise.resolve(searchVariable(variable, keyFolder));
       const unset = [`${KEY_VARIABLE} (not set)`];
+      const file = fileWithoutName(options);
       if (file !== null) return searchFile(file, unset, keyFolder, reading);
       unset.push(`${KEY_FILE_VARIABLE} (not set)`);
       return keyFolder === null ? nowhere(unset) : searchFolder(keyFolder, unset, reading);

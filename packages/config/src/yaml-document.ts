@@ -13,7 +13,7 @@ import {
   parseDocument,
   type Scalar,
 } from "yaml";
-import { invalidWorkflow, MAX_PROBLEMS, type Position, type WorkflowProblem } from "./problem.ts";
+import { type FatalProblem, MAX_PROBLEMS, type Position } from "./problem.ts";
 
 /** Larger files are refused unread: the parser needs a second for half of this. */
 export const MAX_BYTES: number = 1024 * 1024;
@@ -31,16 +31,19 @@ export interface Mark {
 /** A parsed file: plain data, and where each part of it stands. */
 export interface YamlDocument {
   readonly data: unknown;
-  readonly problems: readonly WorkflowProblem[];
+  readonly problems: readonly FatalProblem[];
   /** Numbers that are written in another way than JSON writes them. */
   readonly respelled: readonly RespelledValue[];
   /** The place of a value, or of a reference in it. */
   locate(path: YamlPath, mark?: Mark): Position | undefined;
 }
 
+/** Makes a problem of a file: its code is that of the kind of file. */
+export type Invalid = (message: string, position?: Position, hint?: string) => FatalProblem;
+
 /** Reads YAML 1.2 (JSON is a part of it). Duplicate keys, merge keys, tags and aliases inside aliases are problems. */
-export function parseYaml(source: string): YamlDocument {
-  if (Buffer.byteLength(source) > MAX_BYTES) return unread(invalidWorkflow("The file is larger than 1 MiB"));
+export function parseYaml(source: string, invalid: Invalid): YamlDocument {
+  if (Buffer.byteLength(source) > MAX_BYTES) return unread(invalid("The file is larger than 1 MiB"));
   const lines = new LineCounter();
   const position = (start: number, end: number): Position => {
     const { line, col } = lines.linePos(start);
@@ -56,21 +59,21 @@ export function parseYaml(source: string): YamlDocument {
       uniqueKeys: false,
     });
   } catch (error) {
-    if (error instanceof RangeError) return unread(invalidWorkflow(TOO_DEEP));
+    if (error instanceof RangeError) return unread(invalid(TOO_DEEP));
     throw error;
   }
   const syntax = [...document.errors, ...document.warnings]
     .slice(0, MAX_PROBLEMS)
     .map((error) =>
       error.code === "RESOURCE_EXHAUSTION"
-        ? invalidWorkflow(TOO_DEEP)
-        : invalidWorkflow(`Invalid YAML: ${quoteText(error.message)}`, position(...error.pos)),
+        ? invalid(TOO_DEEP)
+        : invalid(`Invalid YAML: ${quoteText(error.message)}`, position(...error.pos)),
     );
   if (document.directives.yaml.explicit === true || /^%/m.test(source.slice(0, document.contents?.range?.[0] ?? 0))) {
-    return unread(invalidWorkflow("Directives (%) are not supported"));
+    return unread(invalid("Directives (%) are not supported"));
   }
   const checked: CheckedNodes =
-    syntax.length > 0 ? { problems: syntax, respelled: [] } : checkYamlNodes(document, position);
+    syntax.length > 0 ? { problems: syntax, respelled: [] } : checkYamlNodes(document, position, invalid);
   const { problems, respelled } = checked;
   return {
     data: problems.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,
@@ -97,7 +100,7 @@ function nearestNode(document: Document.Parsed, path: YamlPath): Node | null {
   return document.contents;
 }
 
-function unread(problem: WorkflowProblem): YamlDocument {
+function unread(problem: FatalProblem): YamlDocument {
   return { data: null, problems: [problem], respelled: [], locate: () => undefined };
 }
 
@@ -123,13 +126,17 @@ export interface RespelledValue {
 }
 
 interface CheckedNodes {
-  readonly problems: readonly WorkflowProblem[];
+  readonly problems: readonly FatalProblem[];
   readonly respelled: readonly RespelledValue[];
 }
 
-/** Refuses what the parser accepts and a workflow has no use for. Stops at the first. */
-function checkYamlNodes(document: Document.Parsed, position: (start: number, end: number) => Position): CheckedNodes {
-  const problems: WorkflowProblem[] = [];
+/** Refuses what the parser accepts and none of our files needs. Stops at the first. */
+function checkYamlNodes(
+  document: Document.Parsed,
+  position: (start: number, end: number) => Position,
+  invalid: Invalid,
+): CheckedNodes {
+  const problems: FatalProblem[] = [];
   const respelled: RespelledValue[] = [];
   /** Where `visit` is. */
   const path: (string | number)[] = [];
@@ -139,7 +146,7 @@ function checkYamlNodes(document: Document.Parsed, position: (start: number, end
 
   function refuse(message: string, node: unknown, hint?: string): void {
     const range = isNode(node) ? node.range : undefined;
-    problems.push(invalidWorkflow(message, range ? position(range[0], range[1]) : undefined, hint));
+    problems.push(invalid(message, range ? position(range[0], range[1]) : undefined, hint));
   }
 
   function visitItem(key: string | number, node: unknown, depth: number, inAlias: boolean): void {

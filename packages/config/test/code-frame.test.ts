@@ -1,6 +1,6 @@
 import measure from "fast-string-truncated-width";
 import { describe, expect, it } from "vitest";
-import { codeFrame } from "../../src/workflow/problem.ts";
+import { codeFrame } from "../src/problem.ts";
 
 const columns = (line: string) => line.length + (line.match(/[\u3000-\u9fff]/g)?.length ?? 0);
 

@@ -1,0 +1,35 @@
+import type { Explanation } from "@autokestra/secrets-core";
+import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { describeExplanation, explanationToJson } from "../explanation.ts";
+import { parseNameArgument } from "../rejected-input.ts";
+import { withEngine } from "../secrets.ts";
+
+interface ExplainOptions {
+  /** `--no-env` makes it false. */
+  readonly env: boolean;
+}
+
+export const command: CommandDefinition = defineCommand({
+  declare: (parser) =>
+    parser.argument("<name>", SECRET_NAME).option("--no-env", "no declared secrets from environment variables"),
+  examples: ["autokestra secrets explain DB", "autokestra secrets explain DB --json"],
+  prints: true,
+  run: explain,
+});
+
+/** Says where a run would take a secret from. Returns the exit code: that of a missing secret where it would not find it. */
+async function explain(context: CommandContext, nameText: string, { env }: ExplainOptions): Promise<number> {
+  const { terminal } = context;
+  const name = parseNameArgument(nameText);
+  const explanation: Explanation = await withEngine(
+    context,
+    env ? undefined : false,
+    async (engine) => await engine.explain(name),
+  );
+  terminal.write(
+    terminal.json ? `${JSON.stringify(explanationToJson(explanation))}\n` : describeExplanation(explanation),
+  );
+  if (explanation.source !== null) return EXIT.done;
+  return explanation.asked.every(({ status }) => status === "notFound") ? EXIT.notFound : EXIT.failed;
+}

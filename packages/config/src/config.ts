@@ -1,0 +1,280 @@
+import { dirname, resolve } from "node:path";
+import { isIdentifier, isReserved, SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
+import { z } from "zod";
+import { didYouMean } from "./nearest-name.ts";
+import { type FatalProblem, FileError, type Position } from "./problem.ts";
+import { type FileShape, shapeProblems } from "./shape-problems.ts";
+import { parseYaml, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    CONFIG_NOT_FOUND: object;
+    CONFIG_INVALID: object;
+  }
+}
+
+export { MAX_BYTES } from "./yaml-document.ts";
+
+/** A name or an id, as references and files of the project have them. */
+const identifier = z
+  .string()
+  .refine(
+    (text) => isIdentifier(text) && !isReserved(text),
+    "must be a name of letters, digits, underscore and hyphen",
+  );
+
+const path = z.string().min(1);
+
+const storage = z.strictObject({
+  path: path.describe("Folder of the secrets, relative to the folder of this file").exactOptional(),
+  backend: z.enum(["auto", "sqlite", "file"]).describe("Kind of store. Default: auto").exactOptional(),
+});
+
+const runs = z.strictObject({
+  path: path.describe("File of the run history, relative to the folder of this file").exactOptional(),
+});
+
+const masking = z.strictObject({
+  placeholder: z
+    .string()
+    .min(1)
+    .max(100)
+    .describe("What is shown in place of a secret. Default: ***SECRET***")
+    .exactOptional(),
+});
+
+/** The options of its own are checked by its type. */
+const provider = z.looseObject({
+  type: z.string().min(1).describe("Type of the provider: vault, aws-secrets-manager, http, …"),
+});
+
+function providersOf<Schema extends z.ZodType>(schema: Schema): z.ZodRecord<typeof identifier, Schema> {
+  return z.record(identifier, schema).describe("Where secrets are kept besides the store, by name");
+}
+
+const binding = z.strictObject({
+  provider: identifier.describe("Name of the provider that has it, or `environment`"),
+  path: path.describe("Where the provider has it. Default: the name of the secret").exactOptional(),
+  id: path.describe("The same as `path`, for providers that speak of ids").exactOptional(),
+  variable: path.describe("The environment variable, with the provider `environment`").exactOptional(),
+  lease: path.describe("What credentials are made from for each run").exactOptional(),
+  version: z
+    .union([path, z.int().nonnegative()])
+    .transform(String)
+    .describe("Version of the value. Default: the newest one")
+    .exactOptional(),
+  type: z
+    .enum(SECRET_TYPES)
+    .describe("Type of the secret. Default: custom for an object, apiKey for a text")
+    .exactOptional(),
+  format: z.enum(["json", "text"]).describe("text: the value as it stands, byte for byte").exactOptional(),
+  field: path.describe("The one field of the value that is taken").exactOptional(),
+  fields: z.record(z.string(), path).describe("The field of the value for each field of the type").exactOptional(),
+  fallback: z.literal("store").describe("Take it from the store where the provider does not have it").exactOptional(),
+});
+
+const file = z.strictObject({
+  storage: storage.exactOptional(),
+  keyFile: path.describe("Key file, relative to the folder of this file").exactOptional(),
+  maxVersions: z.int().min(1).describe("How many versions of a secret are kept. Default: 10").exactOptional(),
+  runs: runs.exactOptional(),
+  masking: masking.exactOptional(),
+  env: z.boolean().describe("Take secrets that nothing else has from the environment. Default: true").exactOptional(),
+  providers: providersOf(provider).exactOptional(),
+  providerPackages: z
+    .array(path)
+    .describe("Packages that define types of providers. Their code runs in this process and sees secrets")
+    .exactOptional(),
+  sources: z
+    .array(identifier)
+    .describe("Order in which sources are asked for a name. Default: providers that have a `path`, store, environment")
+    .exactOptional(),
+  resolveTimeoutSeconds: z
+    .number()
+    .positive()
+    .max(600)
+    .describe("How long it may take to find all secrets of a run. Default: 10")
+    .exactOptional(),
+  secrets: z.record(identifier, binding).describe("Secrets that are taken from one place").exactOptional(),
+});
+
+type ConfigFile = z.output<typeof file>;
+
+/** Keys that get a meaning with later versions: what they ask for must not be ignored in silence. */
+const RESERVED_KEYS = new Set(["http", "plugins", "server"]);
+
+/** Sources that need no configuration. */
+const OWN_SOURCES = ["store", "environment"];
+
+/** The configuration of one provider, as it is written; `type` says what the rest means. */
+export interface ProviderConfig {
+  readonly type: string;
+  readonly [option: string]: unknown;
+}
+
+/** What a configuration says. Paths are absolute. What it does not say is undefined, unless a default is named. */
+export interface Config {
+  /** Of the file. */
+  readonly path: string;
+  readonly storagePath: string | undefined;
+  readonly backend: "auto" | "sqlite" | "file" | undefined;
+  readonly keyFile: string | undefined;
+  readonly maxVersions: number | undefined;
+  readonly runsPath: string | undefined;
+  readonly placeholder: string | undefined;
+  readonly environment: boolean | undefined;
+  /** By name. Default: none. */
+  readonly providers: Readonly<Record<string, ProviderConfig>>;
+  /** Default: none. */
+  readonly providerPackages: readonly string[];
+  readonly sources: readonly string[] | undefined;
+  readonly resolveTimeoutSeconds: number | undefined;
+  /** By the name of the secret. Default: none. */
+  readonly bindings: Readonly<Record<string, SecretBinding>>;
+  /**
+   * Throws what the type of a provider says about its options, with their places in the file.
+   *
+   * @param options the schema of all options of a provider of this type
+   * @throws FileError `CONFIG_INVALID`
+   */
+  checkProvider(name: string, options: z.ZodObject): void;
+}
+
+/**
+ * Reads a configuration from its text.
+ *
+ * @param path of the file, absolute: for messages, and what relative paths in it begin at
+ * @throws FileError `CONFIG_INVALID` with all problems found
+ */
+export function parseConfig(source: string, path: string): Config {
+  const document = parseYaml(source, invalid);
+  const fail = ([first, ...others]: readonly FatalProblem[]) => {
+    if (first !== undefined) throw new FileError(path, source, [first, ...others]);
+  };
+  fail(document.problems);
+  fail(document.respelled.map(({ position }) => invalid("This would read differently as text", position, QUOTES)));
+  const data = document.data ?? {};
+  fail(reservedKeys(data, document));
+  const result = file.safeParse(data, { reportInput: true });
+  fail(shapeProblems(result.error?.issues ?? [], document, SHAPE));
+  // Never without data here.
+  const config: ConfigFile = result.data ?? {};
+  fail(checkNames(config, document));
+  return {
+    ...toConfig(config, path),
+    checkProvider(name, options) {
+      const issues = options.safeParse(config.providers?.[name], { reportInput: true }).error?.issues ?? [];
+      const inFile = issues.map((issue) => ({ ...issue, path: ["providers", name, ...issue.path] }));
+      const knownKeys = () => Object.keys(options.shape);
+      fail(shapeProblems(inFile, document, { ...SHAPE, knownKeys }));
+    },
+  };
+}
+
+function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider"> {
+  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {} } = config;
+  const absolute = (relative: string | undefined) =>
+    relative === undefined ? undefined : resolve(dirname(path), relative);
+  return {
+    path,
+    storagePath: absolute(storage?.path),
+    backend: storage?.backend,
+    keyFile: absolute(config.keyFile),
+    maxVersions: config.maxVersions,
+    runsPath: absolute(runs?.path),
+    placeholder: masking?.placeholder,
+    environment: config.env,
+    providers,
+    providerPackages,
+    sources: config.sources,
+    resolveTimeoutSeconds: config.resolveTimeoutSeconds,
+    bindings: Object.fromEntries(
+      Object.entries(secrets).map(([name, { provider, path: place, id, variable, ...rest }]) => [
+        name,
+        { ...rest, source: provider, path: place ?? id ?? variable },
+      ]),
+    ),
+  };
+}
+
+const SHAPE: FileShape = { subject: "The configuration", invalid, knownKeys };
+
+function invalid(message: string, position?: Position, hint?: string): FatalProblem {
+  return { code: "CONFIG_INVALID", message, position, hint };
+}
+
+function knownKeys([first, , third]: YamlPath): readonly string[] {
+  if (first === undefined) return Object.keys(file.shape);
+  if (first === "storage") return Object.keys(storage.shape);
+  if (first === "runs") return Object.keys(runs.shape);
+  if (first === "masking") return Object.keys(masking.shape);
+  return first === "secrets" && third === undefined ? Object.keys(binding.shape) : [];
+}
+
+function reservedKeys(data: unknown, document: YamlDocument): FatalProblem[] {
+  const keys = typeof data === "object" && data !== null ? Object.keys(data) : [];
+  return keys
+    .filter((key) => RESERVED_KEYS.has(key))
+    .map((key) =>
+      invalid(`'${key}' has no effect yet`, document.locate([key]), "Remove it: this version does not act on it."),
+    );
+}
+
+/** Names that refer to something, and keys that exclude each other. */
+function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] {
+  const { providers = {}, sources = [], secrets = {} } = config;
+  const known = [...Object.keys(providers), ...OWN_SOURCES];
+  const at = (message: string, path: YamlPath, hint?: string) => invalid(message, document.locate(path), hint);
+  return [
+    ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
+      at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
+    ),
+    ...sources.flatMap((name, index) => {
+      if (!known.includes(name)) return at(`There is no source '${name}'`, ["sources", index], didYouMean(name, known));
+      return sources.indexOf(name) < index ? at(`The source '${name}' stands here twice`, ["sources", index]) : [];
+    }),
+    ...Object.entries(secrets).flatMap(([name, bound]) => {
+      const problem = (message: string, key: keyof typeof bound, hint?: string) =>
+        at(message, ["secrets", name, key], hint);
+      if (!known.includes(bound.provider)) {
+        return problem(`There is no provider '${bound.provider}'`, "provider", didYouMean(bound.provider, known));
+      }
+      return conflicts(bound).map(([message, key]) => problem(message, key));
+    }),
+  ];
+}
+
+type Binding = NonNullable<ConfigFile["secrets"]>[string];
+
+/** What only providers understand. */
+const VALUE_KEYS = ["path", "id", "lease", "version", "type", "format", "field", "fields"] as const;
+
+const PLACES = ["path", "id", "variable", "lease"] as const;
+
+function conflicts(bound: Binding): (readonly [string, keyof Binding])[] {
+  const [place, ...others] = PLACES.filter((key) => bound[key] !== undefined);
+  const { provider, variable, field, fields, fallback } = bound;
+  const found: (readonly [string, keyof Binding])[] = others.map((key) => [`'${key}' excludes '${place}'`, key]);
+  if (variable !== undefined && provider !== "environment") {
+    found.push(["'variable' is for the provider 'environment'", "variable"]);
+  }
+  if (variable === "AUTOKESTRA_SECRET_KEY") found.push(["The master key is no secret of a workflow", "variable"]);
+  if (OWN_SOURCES.includes(provider)) {
+    const useless = VALUE_KEYS.filter((key) => bound[key] !== undefined);
+    found.push(...useless.map((key) => [`'${key}' has no effect with '${provider}'`, key] as const));
+  }
+  if (field !== undefined && fields !== undefined) found.push(["'fields' excludes 'field'", "fields"]);
+  if (fallback !== undefined && provider === "store") found.push(["The store cannot replace itself", "fallback"]);
+  return found;
+}
+
+/**
+ * The JSON Schema of the file, for editors.
+ *
+ * @param providers the schemas of all options of the known types of providers; every other type may have any options
+ */
+export function configJsonSchema(providers: readonly z.ZodObject[] = []): object {
+  const known = providers.length === 0 ? provider : z.union(providers);
+  const whole = file.extend({ providers: providersOf(known).exactOptional() });
+  return z.toJSONSchema(whole, { io: "input", unrepresentable: "any" });
+}

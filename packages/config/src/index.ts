@@ -1,0 +1,7 @@
+/**
+ * Finds and reads `autokestra.config.yaml`.
+ *
+ * @module
+ */
+export { type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
+export { CONFIG_VARIABLE, type ConfigOptions, findConfig, loadConfig } from "./load-config.ts";

@@ -1,0 +1,109 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { checkFolder, trustedFolders } from "@autokestra/private-files";
+import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
+import type { Config } from "./config.ts";
+
+/** The variable that may name the file. */
+export const CONFIG_VARIABLE = "AUTOKESTRA_CONFIG";
+
+const FILES = ["autokestra.config.yaml", "autokestra.config.yml", "autokestra.config.json"];
+
+export interface ConfigOptions {
+  /** Where `AUTOKESTRA_CONFIG` and `HOME` are looked for. Default: `process.env` */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** The path of the file. Default: `AUTOKESTRA_CONFIG`, else the nearest file of the project. */
+  readonly path?: string | undefined;
+}
+
+/**
+ * Finds the configuration: the file that is named, or the nearest `autokestra.config.yaml` (`.yml`, `.json`) from the working directory
+ * up to the root of the repository, in folders that only this user can have put it into.
+ *
+ * @returns an absolute path; null where there is none
+ * @throws AutokestraError `CONFIG_INVALID` where a folder has two
+ */
+export function findConfig({ env = process.env, path }: ConfigOptions = {}): string | null {
+  const given = path ?? env[CONFIG_VARIABLE];
+  if (given !== undefined && given !== "") return resolve(given);
+  for (const folder of trustedFolders(env)) {
+    const [first, second] = FILES.map((name) => join(folder, name)).filter(isThere);
+    if (first === undefined) continue;
+    if (second === undefined) return first;
+    throw refuse(first, `is not the only configuration: there is ${quotePath(second)}, too`, "Remove one of them.");
+  }
+  return null;
+}
+
+/**
+ * Finds and reads the configuration.
+ *
+ * @returns null where there is none
+ * @throws AutokestraError `CONFIG_NOT_FOUND` where a file that is named is not there; `CONFIG_INVALID` where others can write to it, it
+ * cannot be read, or it says what it must not (then a `FileError` with all problems)
+ * @example
+ * import { loadConfig } from "@autokestra/config";
+ *
+ * const config = await loadConfig();
+ * console.log(config === null ? "no configuration" : Object.keys(config.providers));
+ */
+export async function loadConfig(options: ConfigOptions = {}): Promise<Config | null> {
+  const path = findConfig(options);
+  if (path === null) return null;
+  // Where there is no configuration, nothing that reads YAML is loaded.
+  const { MAX_BYTES, parseConfig } = await import("./config.ts");
+  return parseConfig(readConfig(path, MAX_BYTES), path);
+}
+
+/** Names programs and servers that get secrets: who can write it can take these. */
+function readConfig(path: string, maxBytes: number): string {
+  const descriptor = openConfig(path);
+  try {
+    const file = fstatSync(descriptor);
+    const { mode, uid } = file;
+    const me = process.geteuid?.() ?? uid;
+    if (!file.isFile()) throw refuse(path, "is not a regular file");
+    if (uid !== me && uid !== 0)
+      throw refuse(path, "belongs to another user", `Make it yours: chown ${me} ${quotePath(path)}`);
+    if ((mode & 0o022) !== 0) throw refuse(path, "can be written by others", `Run: chmod go-w ${quotePath(path)}`);
+    checkFolder(dirname(path), (problem, hint) => refuse(path, problem, hint));
+    // One byte more than may be there is refused by the reader of YAML.
+    const bytes = Buffer.alloc(maxBytes + 1);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, readAll(descriptor, bytes)));
+  } catch (error) {
+    if (error instanceof AutokestraError) throw error;
+    throw error instanceof TypeError ? refuse(path, "is not UTF-8 text") : unreadable(path, error);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openConfig(path: string): number {
+  try {
+    // To open a named pipe must not wait for its other end.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw unreadable(path, error);
+    throw new AutokestraError("CONFIG_NOT_FOUND", `There is no configuration ${quotePath(path)}`);
+  }
+}
+
+function readAll(descriptor: number, bytes: Buffer): number {
+  let length = 0;
+  for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+    read = readSync(descriptor, bytes, length, bytes.length - length, null);
+  }
+  return length;
+}
+
+function unreadable(path: string, error: unknown): AutokestraError {
+  return refuse(path, `cannot be read (${errorCode(error) || "unknown error"})`);
+}
+
+function refuse(path: string, problem: string, hint?: string): AutokestraError {
+  return new AutokestraError("CONFIG_INVALID", `The configuration ${quotePath(path)} ${problem}`, { hint });
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,84 @@
+import { quoteText } from "@autokestra/secrets-core";
+import type { z } from "zod";
+import { didYouMean } from "./nearest-name.ts";
+import { type FatalProblem, MAX_PROBLEMS } from "./problem.ts";
+import { type Invalid, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+
+/** What a kind of file is like. */
+export interface FileShape {
+  /** What it is called at the beginning of a sentence: `The workflow`. */
+  readonly subject: string;
+  readonly invalid: Invalid;
+  /** The keys that the map at this path can have; none where it can have any. */
+  readonly knownKeys: (path: YamlPath) => readonly string[];
+}
+
+/** Says for people what a schema does not accept. Unknown keys come first: a mistyped one is why another is missing. */
+export function shapeProblems(
+  issues: readonly z.core.$ZodIssue[],
+  document: YamlDocument,
+  shape: FileShape,
+): FatalProblem[] {
+  const isUnknownKey = ({ code }: z.core.$ZodIssue) => code === "unrecognized_keys";
+  const sorted = [...issues.filter(isUnknownKey), ...issues.filter((issue) => !isUnknownKey(issue))];
+  return sorted.flatMap((issue) => shapeProblem(issue, document, shape));
+}
+
+function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument, shape: FileShape): FatalProblem[] {
+  const { subject, invalid, knownKeys } = shape;
+  const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key, index) => {
+      // To find a place takes as long as the file: those behind are counted, and never shown.
+      if (index >= MAX_PROBLEMS) return invalid(`Unknown key '${quoteText(key)}'`);
+      const hint = didYouMean(key, knownKeys(path));
+      return invalid(`Unknown key '${quoteText(key)}'${inside(path)}`, document.locate([...path, key]), hint);
+    });
+  }
+  const where = path.length === 0 ? subject : `'${path.map((key) => quoteText(String(key))).join(".")}'`;
+  return [invalid(`${where} ${describe(issue)}`, document.locate(path), hintOf(issue))];
+}
+
+/** What the value could have been. */
+function hintOf(issue: z.core.$ZodIssue): string | undefined {
+  const known = issue.code === "custom" ? issue.params?.["known"] : issue.code === "invalid_value" ? issue.values : [];
+  if (typeof issue.input === "string" && Array.isArray(known) && known.length > 1) {
+    return didYouMean(issue.input, known.map(String));
+  }
+  const isText = issue.code === "invalid_type" && issue.expected === "string";
+  if (isText && /number|boolean/.test(typeof issue.input)) return QUOTES;
+  const isSeconds = /seconds$/i.test(String(issue.path.at(-1))) && typeof issue.input === "string";
+  return isSeconds ? "Write the number of seconds, without a unit and without quotes: 30." : undefined;
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is missing" : `must be ${article(issue.expected)}`;
+    case "invalid_value":
+      return `must be ${issue.values.map(String).join(" or ")}`;
+    case "too_small":
+      return issue.message.startsWith("needs") ? issue.message : `must be at least ${issue.minimum}`;
+    case "too_big":
+      return `must be at most ${issue.maximum}`;
+    case "invalid_key":
+      return "has a name with other characters than letters, digits, underscore and hyphen";
+    default:
+      return issue.message;
+  }
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  array: "a list",
+  record: "a map",
+  object: "a map",
+  int: "a whole number",
+};
+
+function article(expected: string): string {
+  return TYPE_NAMES[expected] ?? `a ${expected}`;
+}
+
+function inside(path: YamlPath): string {
+  return path.length === 0 ? "" : ` in '${path.join(".")}'`;
+}

@@ -1,0 +1,191 @@
+import { z } from "@autokestra/secrets-core";
+import { describe, expect, it } from "vitest";
+import { type Config, configJsonSchema, parseConfig } from "../src/index.ts";
+import { FileError } from "../src/yaml.ts";
+
+const PATH = "/srv/app/autokestra.config.yaml";
+
+function parse(source: string): Config {
+  return parseConfig(source, PATH);
+}
+
+function failure(work: () => unknown): FileError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof FileError) return error;
+    throw error;
+  }
+  throw new Error("the configuration was accepted");
+}
+
+describe("a configuration", () => {
+  it("says nothing where it is empty", () => {
+    for (const source of ["", "# a comment\n", "{}"]) {
+      const { providers, bindings, storagePath, environment } = parse(source);
+      expect({ providers, bindings, storagePath, environment }).toEqual({
+        providers: {},
+        bindings: {},
+        storagePath: undefined,
+        environment: undefined,
+      });
+    }
+  });
+
+  it("says all that it can say, with paths from its own folder", () => {
+    const { checkProvider, ...config } = parse(`
+storage: { path: .workflow/secrets, backend: file }
+keyFile: /run/secrets/key
+maxVersions: 3
+runs: { path: ../runs.db }
+masking: { placeholder: "[hidden]" }
+env: false
+providers:
+  vault: { type: vault, address: "https://vault.example:8200", path: "apps/{name}" }
+providerPackages: ["@acme/provider"]
+sources: [vault, store]
+resolveTimeoutSeconds: 2.5
+secrets:
+  DB: { provider: vault, path: apps/db, type: basicAuth, fields: { username: user, password: pass } }
+  KEY: { provider: vault, id: prod/signing, version: 3, format: text, fallback: store }
+  REPORT: { provider: vault, lease: database/creds/report }
+  AWS: { provider: environment, variable: AWS_SECRET_ACCESS_KEY }
+`);
+    expect(checkProvider).toBeTypeOf("function");
+    expect(config).toEqual({
+      path: PATH,
+      storagePath: "/srv/app/.workflow/secrets",
+      backend: "file",
+      keyFile: "/run/secrets/key",
+      maxVersions: 3,
+      runsPath: "/srv/runs.db",
+      placeholder: "[hidden]",
+      environment: false,
+      providers: { vault: { type: "vault", address: "https://vault.example:8200", path: "apps/{name}" } },
+      providerPackages: ["@acme/provider"],
+      sources: ["vault", "store"],
+      resolveTimeoutSeconds: 2.5,
+      bindings: {
+        DB: { source: "vault", path: "apps/db", type: "basicAuth", fields: { username: "user", password: "pass" } },
+        KEY: { source: "vault", path: "prod/signing", version: "3", format: "text", fallback: "store" },
+        REPORT: { source: "vault", lease: "database/creds/report" },
+        AWS: { source: "environment", path: "AWS_SECRET_ACCESS_KEY" },
+      },
+    });
+  });
+
+  it.each([
+    ["providerz: {}", "Unknown key 'providerz'", "Did you mean 'providers'?", 1],
+    ["storage: { pat: x }", "Unknown key 'pat' in 'storage'", "Did you mean 'path'?", 1],
+    ["a: 1\na: 2", "The key 'a' stands here twice", undefined, 2],
+    ["maxVersions: many", "'maxVersions' must be a number", undefined, 1],
+    ["maxVersions: 0", "'maxVersions' must be at least 1", undefined, 1],
+    ["maxVersions: 1e1", "This would read differently as text", "Put it in quotes.", 1],
+    ["env: yes please", "'env' must be a boolean", undefined, 1],
+    [
+      "storage: { backend: mongo }",
+      "'storage.backend' must be auto or sqlite or file",
+      "Known here: auto, sqlite, file.",
+      1,
+    ],
+    ["- a", "The configuration must be a map", undefined, 1],
+    ["server: {}", "'server' has no effect yet", "Remove it: this version does not act on it.", 1],
+    ["http: { privateNetworks: deny }", "'http' has no effect yet", "Remove it: this version does not act on it.", 1],
+    ["plugins: []", "'plugins' has no effect yet", "Remove it: this version does not act on it.", 1],
+    ["providers:\n  vault: {}", "'providers.vault.type' is missing", undefined, 2],
+    [
+      "providers: { store: { type: http } }",
+      "A provider cannot be called 'store': that is a source of its own",
+      undefined,
+      1,
+    ],
+    ["sources: [stor]", "There is no source 'stor'", "Did you mean 'store'?", 1],
+    ["sources: [store, store]", "The source 'store' stands here twice", undefined, 1],
+    [
+      "secrets: { A: { provider: valt } }\nproviders: { vault: { type: vault } }",
+      "There is no provider 'valt'",
+      "Did you mean 'vault'?",
+      1,
+    ],
+    [
+      "secrets: { A: { provider: v, path: a, id: b } }\nproviders: { v: { type: http } }",
+      "'id' excludes 'path'",
+      undefined,
+      1,
+    ],
+    ["secrets: { A: { provider: store, type: basicAuth } }", "'type' has no effect with 'store'", undefined, 1],
+    [
+      "secrets: { A: { provider: v, lease: a, path: b } }\nproviders: { v: { type: http } }",
+      "'lease' excludes 'path'",
+      undefined,
+      1,
+    ],
+    ["secrets: { A: { provider: store, variable: X } }", "'variable' is for the provider 'environment'", undefined, 1],
+    [
+      "secrets: { A: { provider: environment, variable: AUTOKESTRA_SECRET_KEY } }",
+      "The master key is no secret of a workflow",
+      undefined,
+      1,
+    ],
+    ["secrets: { A: { provider: store, fallback: store } }", "The store cannot replace itself", undefined, 1],
+    [
+      "secrets: { A: { provider: v, field: a, fields: { b: c } } }\nproviders: { v: { type: http } }",
+      "'fields' excludes 'field'",
+      undefined,
+      1,
+    ],
+    [
+      "secrets: { A: { provider: environment, typ: apiKey } }",
+      "Unknown key 'typ' in 'secrets.A'",
+      "Did you mean 'type'?",
+      1,
+    ],
+    [
+      "secrets: { 'a b': { provider: store } }",
+      "'secrets.a b' has a name with other characters than letters, digits, underscore and hyphen",
+      undefined,
+      1,
+    ],
+    ["secrets: { constructor: { provider: store } }", "The key constructor is reserved", undefined, 1],
+  ])("is refused: %s", (source, message, hint, line) => {
+    const { code, problems, path } = failure(() => parse(source));
+    expect({ code, path }).toEqual({ code: "CONFIG_INVALID", path: PATH });
+    expect(problems[0]).toMatchObject({ message, hint, position: { line } });
+  });
+
+  it("tells of everything that is wrong at once, with the lines", () => {
+    const error = failure(() => parse("maxVersions: 0\nsotrage: {}\nsources: store\n"));
+    expect(error.problems.map(({ message }) => message)).toEqual([
+      "Unknown key 'sotrage'",
+      "'maxVersions' must be at least 1",
+      "'sources' must be a list",
+    ]);
+    expect(error.format()).toContain(`--> ${PATH}:2:10`);
+  });
+
+  it("shows no line that a token stands in", () => {
+    const error = failure(() => parse("providers: { vault: { token: ghp_16C7e42F292c6912E7710c838347Ae178B4a } }\n"));
+    expect(error.format()).not.toContain("ghp_");
+  });
+
+  it("has the options of a provider checked by its type, at their place in the file", () => {
+    const config = parse("providers:\n  vault:\n    type: vault\n    adress: https://v\n");
+    const options = z.strictObject({ type: z.literal("vault"), address: z.string() });
+    const { problems } = failure(() => config.checkProvider("vault", options));
+    expect(problems).toMatchObject([
+      { message: "Unknown key 'adress' in 'providers.vault'", hint: "Did you mean 'address'?", position: { line: 4 } },
+      { message: "'providers.vault.address' is missing" },
+    ]);
+    expect(() => parse("providers: { v: { type: vault, address: a } }").checkProvider("v", options)).not.toThrow();
+  });
+
+  it("has a JSON Schema in which every key is described", () => {
+    const { properties } = z
+      .looseObject({ properties: z.record(z.string(), z.looseObject({ description: z.string().optional() })) })
+      .parse(configJsonSchema());
+    expect(Object.keys(properties)).toContain("providers");
+    for (const [key, { description, properties: inner }] of Object.entries(properties)) {
+      expect(description ?? inner, key).toBeDefined();
+    }
+  });
+});

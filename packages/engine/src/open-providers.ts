@@ -1,0 +1,223 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import type { Config, ProviderConfig } from "@autokestra/config";
+import {
+  AutokestraError,
+  type ExternalSecretProvider,
+  errorCode,
+  quoteText,
+  type RunLeases,
+  type SecretSource,
+  type SourceFailure,
+} from "@autokestra/secrets-core";
+import {
+  type CallReport,
+  configurationSchema,
+  findProvider,
+  type OpenedProvider,
+  openProvider,
+  type ProviderDefinition,
+} from "@autokestra/secrets-providers";
+import {
+  createSecretResolver,
+  parseTemplates,
+  type ResolverOptions,
+  resolveTemplates,
+  type TemplateTree,
+} from "@autokestra/secrets-resolver";
+
+/** Where secrets come from, as it is configured. */
+export interface ConfiguredSources {
+  /** In their order. */
+  readonly sources: readonly SecretSource[];
+  readonly resolution: ResolverOptions;
+  readonly providers: readonly OpenedProvider["provider"][];
+}
+
+export interface ProvidersOptions {
+  /** What secrets in options of providers are read from, and one of the sources. */
+  readonly store: SecretSource;
+  /** Null: nothing is taken from the environment unless it is bound to a variable. */
+  readonly environment: SecretSource | null;
+  /** The environment for what is bound to a variable. */
+  readonly variables: SecretSource;
+  readonly env: NodeJS.ProcessEnv;
+  readonly onCall?: ((call: CallReport) => void) | undefined;
+}
+
+/**
+ * Checks the options of all providers of a configuration. Connects to nothing.
+ *
+ * @throws as {@link openProviders}
+ */
+export async function checkProviders(config: Config): Promise<readonly Pick<ExternalSecretProvider, "id" | "type">[]> {
+  const definitions = await findDefinitions(config);
+  const opened = definitions.map(({ id, configuration, definition }) =>
+    openProvider(definition, configuration, { id, env: {} }),
+  );
+  await Promise.all(opened.map(async ({ provider }) => await provider.close()));
+  return opened.map(({ provider: { id, type } }) => ({ id, type }));
+}
+
+/**
+ * Makes the providers of a configuration, and puts all sources in their order. Connects to nothing yet.
+ *
+ * @throws FileError `CONFIG_INVALID`; AutokestraError `OPTION_INVALID` for a package of providers that cannot be loaded
+ */
+export async function openProviders(config: Config, options: ProvidersOptions): Promise<ConfiguredSources> {
+  const { store, environment, variables } = options;
+  const definitions = await findDefinitions(config);
+  const opened = definitions.map(({ id, configuration, definition }) => {
+    const context = { id, env: options.env, onCall: options.onCall };
+    return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), store);
+  });
+  const own = [store, ...(environment === null ? [] : [environment])];
+  const all = [...opened.map(({ source }) => source), ...own];
+  const usual = [...opened.filter(({ hasPath }) => hasPath).map(({ source }) => source), ...own];
+  const sources = config.sources?.flatMap((id) => all.filter((source) => source.id === id)) ?? usual;
+  return {
+    sources,
+    resolution: {
+      bindings: config.bindings,
+      // What is bound to a variable is taken from there, whether or not all others are.
+      boundOnly: [...all, variables].filter((source) => !sources.includes(source)),
+      timeoutSeconds: config.resolveTimeoutSeconds,
+    },
+    providers: opened.map(({ provider }) => provider),
+  };
+}
+
+/** One provider of a configuration. */
+interface DefinedProvider {
+  readonly id: string;
+  readonly configuration: ProviderConfig;
+  readonly definition: ProviderDefinition;
+}
+
+/** Finds the types of all providers of a configuration, and checks their options. */
+async function findDefinitions(config: Config): Promise<readonly DefinedProvider[]> {
+  const packages = await loadPackages(config);
+  return await Promise.all(
+    Object.entries(config.providers).map(async ([id, configuration]) => {
+      const definition = await findProvider(configuration.type, packages);
+      config.checkProvider(id, configurationSchema(definition));
+      return { id, configuration, definition };
+    }),
+  );
+}
+
+/** Packages of providers are found from the folder of the configuration. */
+async function loadPackages({ path, providerPackages }: Config): Promise<Record<string, unknown>> {
+  const { resolve } = createRequire(path);
+  const modules = providerPackages.map(async (name): Promise<[string, unknown]> => {
+    try {
+      return [name, await import(pathToFileURL(resolve(name)).href)];
+    } catch (error) {
+      const reason = errorCode(error) || (error instanceof Error ? error.name : "unknown error");
+      throw new AutokestraError(
+        "OPTION_INVALID",
+        `The package '${quoteText(name)}' of providers cannot be loaded (${reason})`,
+        {
+          hint: "It is looked for from the folder of the configuration: install it there.",
+        },
+      );
+    }
+  });
+  return Object.fromEntries(await Promise.all(modules));
+}
+
+/** A provider whose options name secrets of the store: these are read when it is asked for the first time, and not before. */
+function openWhenUsed(
+  configuration: ProviderConfig,
+  open: (plain: ProviderConfig) => OpenedProvider,
+  store: SecretSource,
+): OpenedProvider {
+  // Checks the options, connects to nothing, and says what the provider can do.
+  const shape = open(configuration);
+  const tree = parseTemplates(configuration);
+  if (!hasReference(tree)) return shape;
+  let opened: Promise<OpenedProvider | SourceFailure> | null = null;
+
+  /** What `use` answers, or why the options could not be read. */
+  async function ask<Answer>(use: (real: OpenedProvider) => Promise<Answer>): Promise<Answer | SourceFailure> {
+    opened ??= readOptions(tree, store).then((read) => ("options" in read ? open(read.options) : read));
+    const real = await opened;
+    if (!("status" in real)) return await use(real);
+    // It may be there when it is asked for the next time.
+    opened = null;
+    return real;
+  }
+
+  const { source, provider } = shape;
+  return {
+    ...shape,
+    source: {
+      ...source,
+      lookup: async (...args) => await ask(async (real) => await real.source.lookup(...args)),
+      leases: source.leases && deferLeases(ask),
+    },
+    provider: {
+      ...provider,
+      check: async (limits) => await ask(async (real) => await real.provider.check(limits)),
+      close: async () => void (opened !== null && (await ask(async (real) => await real.provider.close()))),
+    },
+  };
+}
+
+type Ask = <Answer>(use: (real: OpenedProvider) => Promise<Answer>) => Promise<Answer | SourceFailure>;
+
+const NO_LEASES: SourceFailure = { status: "malformed", reason: "it makes no credentials" };
+
+function deferLeases(ask: Ask): NonNullable<SecretSource["leases"]> {
+  return {
+    canCreate: async (...args) =>
+      await ask(async ({ source }) => (await source.leases?.canCreate(...args)) ?? NO_LEASES),
+    open(...args) {
+      let leases: RunLeases | undefined;
+      return {
+        create: async (...request) =>
+          await ask(async ({ source }) => {
+            leases ??= source.leases?.open(...args);
+            return (await leases?.create(...request)) ?? NO_LEASES;
+          }),
+        close: async (signal) => await leases?.close(signal),
+      };
+    },
+  };
+}
+
+/** Puts the secrets of the store into the options of a provider. Only the store is asked: a provider must not depend on another. */
+async function readOptions(
+  tree: TemplateTree,
+  store: SecretSource,
+): Promise<{ readonly options: ProviderConfig } | SourceFailure> {
+  try {
+    const options = await resolveTemplates(tree, async (reference) => {
+      if (reference.root !== "secrets")
+        throw new AutokestraError("REFERENCE_INVALID", "only secrets can be named there");
+      const scope = await createSecretResolver([store]).openScope([reference.name]);
+      return await scope.lookup(reference);
+    });
+    return { options: options as ProviderConfig };
+  } catch (error) {
+    if (!(error instanceof AutokestraError)) throw error;
+    return {
+      status: "denied",
+      reason: `its options name a secret that cannot be read: ${error.message}`,
+      hint: error.hint,
+    };
+  }
+}
+
+function hasReference(tree: TemplateTree): boolean {
+  switch (tree.kind) {
+    case "template":
+      return tree.template.problems.length > 0 || tree.template.parts.some(({ kind }) => kind === "reference");
+    case "list":
+      return tree.items.some(hasReference);
+    case "object":
+      return tree.entries.some(([, value]) => hasReference(value));
+    default:
+      return false;
+  }
+}
