@@ -3,11 +3,14 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
+import * as nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { COMMANDS, commandsFor } from "../src/commands.ts";
@@ -41,6 +44,9 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
 }
 
 const START = ["autokestra.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
+/** Node 20 has no compile cache: ours needs a checksum. */
+const hasCompileCache = "enableCompileCache" in nodeModule;
+const KEEPER = hasCompileCache ? [] : ["zlib"];
 const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
 const MAX_BYTES = 260_000;
@@ -56,7 +62,7 @@ describe("a command loads what it needs", () => {
     ],
   ])("%s", async (line, input, own) => {
     const loaded = await loadedBy(line.split(" "), input);
-    expect(loaded.toSorted()).toEqual([...START, ...SQLITE, ...own].toSorted());
+    expect(loaded.toSorted()).toEqual([...START, ...KEEPER, ...SQLITE, ...own].toSorted());
     const libraries = inject("libraries");
     expect([...new Set(loaded.flatMap((name) => libraries[name] ?? []))].toSorted()).toEqual([
       "better-sqlite3",
@@ -69,11 +75,52 @@ describe("a command loads what it needs", () => {
   });
 
   it("and nothing for the version", async () => {
-    expect((await loadedBy(["--version"])).toSorted()).toEqual(START.toSorted());
+    expect((await loadedBy(["--version"])).toSorted()).toEqual([...START, ...KEEPER].toSorted());
   });
 
   it("and not what runs workflows for the help", async () => {
     expect(await loadedBy(["--help"])).not.toContain("workflows.cjs");
+  });
+});
+
+describe.skipIf(hasCompileCache)("Node 20 runs compiled code that was kept", () => {
+  const keeper = createSandbox();
+  const caches = join(keeper.folder, "home", ".cache", "autokestra");
+  const kept = () => readdirSync(caches).sort();
+  const stateOf = (name: string) => lstatSync(join(caches, name)).ino;
+  beforeAll(async () => {
+    mkdirSync(join(keeper.folder, "home"), { mode: 0o700 });
+    expect((await keeper.ak(["--version"])).code).toBe(0);
+  });
+  afterAll(() => keeper.remove());
+
+  it("of every file, for us alone", () => {
+    const suffix = `.${process.version}-${process.arch}`;
+    expect(kept()).toEqual(START.filter((name) => name !== "autokestra.cjs").map((name) => name + suffix));
+    for (const name of kept()) expect(lstatSync(join(caches, name)).mode & 0o777).toBe(0o600);
+  });
+
+  it("and keeps it again only where it does not fit", async () => {
+    const [other = "", damaged = "", cut = "", ...rest] = kept();
+    const states = rest.map(stateOf);
+    writeFileSync(join(caches, other), readFileSync(join(caches, cut)));
+    const bytes = readFileSync(join(caches, damaged));
+    bytes.fill(0, bytes.length / 2);
+    writeFileSync(join(caches, damaged), bytes);
+    writeFileSync(join(caches, cut), "");
+    const before = [other, damaged, cut].map(stateOf);
+    const { code, stdout, stderr } = await keeper.ak(["--version"]);
+    expect([code, stdout, stderr]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/), ""]);
+    expect(rest.map(stateOf)).toEqual(states);
+    for (const [index, name] of [other, damaged, cut].entries()) expect(stateOf(name)).not.toBe(before[index]);
+  });
+
+  it("and works where it cannot be kept", async () => {
+    for (const name of kept()) {
+      unlinkSync(join(caches, name));
+      mkdirSync(join(caches, name));
+    }
+    expect(await keeper.ak(["--version"])).toMatchObject({ code: 0, stderr: "" });
   });
 });
 
