@@ -28,8 +28,8 @@ const entriesSchema: z.ZodType<readonly PassphraseEntry[]> = z
   )
   .max(MAX_ENTRIES);
 
-/** Names passphrases in this process, so that none is kept a second time. */
-const NAMING_KEY = randomBytes(32);
+/** Names passphrases in this process, so that none is kept a second time. Drawn for the first one, as it takes 2 ms. */
+let namingKey: Buffer | null = null;
 
 const stretched = new Map<string, Promise<Buffer>>();
 const drawn = new Map<string, Promise<Stretching>>();
@@ -133,5 +133,6 @@ async function once<T>(known: Map<string, Promise<T>>, name: string, work: () =>
 }
 
 function nameOf(material: Uint8Array, purpose: string | null): string {
-  return `${createHmac("sha256", NAMING_KEY).update(material).digest("hex")} ${purpose ?? ""}`;
+  namingKey ??= randomBytes(32);
+  return `${createHmac("sha256", namingKey).update(material).digest("hex")} ${purpose ?? ""}`;
 }
