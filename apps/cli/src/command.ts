@@ -1,6 +1,5 @@
 import type { Config } from "@autokestra/config";
 import { AutokestraError, parseSecretType, SECRET_TYPES, suggestSecretType } from "@autokestra/secrets-core";
-import type { Command, Option } from "commander";
 import type { Terminal } from "./output/terminal.ts";
 
 /** What a command works with. */
@@ -18,10 +17,30 @@ export interface CommandContext {
   readonly runsPath: string | undefined;
 }
 
+/** Takes the declarations of a command: commander, or what reads plain command lines without it. */
+export interface Parser {
+  /** @param name in `<>`, in `[]` where it may be left out, with `...` where there may be several */
+  argument(name: string, description: string): this;
+  option(flags: string, description: string): this;
+  option(flags: string, description: string, parse: typeof collect): this;
+  requiredOption(flags: string, description: string): this;
+  createOption(flags: string, description: string): OptionSettings;
+  addOption(option: OptionSettings): this;
+}
+
+/** An option with more than a name. */
+export interface OptionSettings {
+  choices(values: readonly string[]): this;
+  argParser(parse: (text: string) => unknown): this;
+  default(value: unknown): this;
+  makeOptionMandatory(): this;
+  hideHelp(): this;
+}
+
 /** One command, as its file in `commands/` describes it. Its path and summary are in the table of `commands.ts`. */
 export interface CommandDefinition<Args extends readonly unknown[] = readonly unknown[]> {
-  /** Adds its arguments and options. Commander is handed in, so that no command loads it. */
-  declare(parser: Command): Command;
+  /** Adds its arguments and options. The parser is handed in: a command may be told of two. */
+  declare(parser: Parser): Parser;
   /** What its help ends with. */
   readonly examples: readonly string[];
   /** Its product is what it prints: if that cannot be written, the command has failed. All others go on without it. */
@@ -45,7 +64,7 @@ export function collect(value: string, previous: readonly string[] = []): readon
 }
 
 /** `--type`, in any case and with any separator: `APIKey`, `api_key`. */
-export function typeOption(parser: Command, description: string): Option {
+export function typeOption(parser: Parser, description: string): OptionSettings {
   return parser
     .createOption("--type <type>", description)
     .choices(SECRET_TYPES)
@@ -60,7 +79,12 @@ export function typeOption(parser: Command, description: string): Option {
 }
 
 /** An option with a few possible values. A refused value is not repeated. */
-export function choiceOption(parser: Command, flags: string, description: string, choices: readonly string[]): Option {
+export function choiceOption(
+  parser: Parser,
+  flags: string,
+  description: string,
+  choices: readonly string[],
+): OptionSettings {
   const [name = ""] = flags.split(" ", 1);
   return parser
     .createOption(flags, description)

@@ -52,12 +52,14 @@ function keepScripts(folder: string, code: string): void {
   const { crc32 } = process.getBuiltinModule("node:zlib");
   const { extensions } = createRequire(join(code, "any.cjs"));
   const load = extensions[".js"];
+  // Two copies of the command do not take turns in replacing what the other one has kept.
+  const suffix = `.${process.version}-${process.arch}-${crc32(code).toString(16)}`;
   const writes: (() => void)[] = [];
 
   function run(module: NodeJS.Module, file: string): void {
     const source = Module.wrap(readFileSync(file, "utf8"));
     const sum = (data: Uint8Array) => crc32(data, crc32(source)).toString(16).padStart(SUM_LENGTH, "0");
-    const kept = join(folder, `${basename(file)}.${process.version}-${process.arch}`);
+    const kept = join(folder, `${basename(file)}${suffix}`);
     const cachedData = readKept(kept, sum);
     const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
     if (script.cachedDataRejected !== false) writes.push(() => writeKept(kept, script.createCachedData(), sum));

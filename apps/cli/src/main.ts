@@ -1,13 +1,10 @@
 import { errorCode } from "@autokestra/secrets-core";
-import { type Command, CommanderError } from "commander";
-import manifest from "../package.json" with { type: "json" };
+import type { CommandLine, ProgramState } from "./command-line.ts";
 import { commandsFor } from "./commands.ts";
-import { printError, systemRefusal, usageError } from "./errors.ts";
+import { printError, systemRefusal } from "./errors.ts";
 import { EXIT, exitOnSignals, signalExitOr } from "./exit.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
-import { contextOf, createProgram, type ProgramState, wantsVersion } from "./program.ts";
-
-const VERSION = `${manifest.version}\n`;
+import { readPlain } from "./plain-command-line.ts";
 
 /** How the system says that nobody reads a pipe or a socket any more. */
 const READER_LEFT = new Set(["EPIPE", "ECONNRESET"]);
@@ -16,29 +13,30 @@ const READER_LEFT = new Set(["EPIPE", "ECONNRESET"]);
 export async function main(args: readonly string[]): Promise<number> {
   exitOnSignals();
   const state: ProgramState = { exitCode: EXIT.done, help: "", command: "", prints: true };
-  const program = await createProgram(commandsFor(args), state);
-  tellLostOutput(contextOf(program).terminal, state);
+  const line = await readCommandLine(args, state);
+  tellLostOutput(line.context().terminal, state);
   // What nobody has caught is told like every other error: Node would print all that it holds.
-  process.on("uncaughtException", (error) => process.exit(printError(error, contextOf(program).terminal)));
-  const exitCode = await runCommand(program, args, state);
-  return await finishOutput(contextOf(program).terminal, state, exitCode);
+  process.on("uncaughtException", (error) => process.exit(printError(error, line.context().terminal)));
+  const exitCode = await runLine(line, args, state);
+  return await finishOutput(line.context().terminal, state, exitCode);
 }
 
-async function runCommand(program: Command, args: readonly string[], state: ProgramState): Promise<number> {
+async function readCommandLine(args: readonly string[], state: ProgramState): Promise<CommandLine> {
+  const entries = commandsFor(args);
+  const [entry] = entries;
+  const plain = entry !== undefined && entries.length === 1 ? await readPlain(entry, args, state) : null;
+  if (plain !== null) return plain;
+  const { createCommandLine } = await import("./program.ts");
+  return await createCommandLine(entries, args, state);
+}
+
+async function runLine(line: CommandLine, args: readonly string[], state: ProgramState): Promise<number> {
   try {
-    await program.parseAsync(args, { from: "user" });
-    if (program.commands.length === 0) contextOf(program).terminal.write(VERSION);
+    await line.run();
     return state.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
-    const { terminal } = contextOf(program);
-    if (error instanceof CommanderError && error.code === "commander.help") {
-      terminal.write(wantsVersion(program) ? VERSION : state.help);
-      return EXIT.done;
-    }
     const { command } = state;
-    const shown = error instanceof CommanderError ? usageError(error, program) : error;
-    return signalExitOr(printError(shown, terminal, { command, args }));
+    return signalExitOr(printError(error, line.context().terminal, { command, args }));
   }
 }
 
