@@ -2,21 +2,13 @@ import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "n
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 
-/** What Node 22 and later have there. */
-interface CompileCache {
-  readonly enableCompileCache?: (folder: string) => unknown;
-}
-
 /**
  * Keeps what V8 makes of our code, which shortens every start but the first. Whoever could write there could put code of their own
  * into the command: the folder is ours alone, in folders that only we can change, and nothing is kept where it is not.
  */
 export function keepCompiledCode(): void {
   const folder = cacheFolder(homedir());
-  if (folder === null) return;
-  const { enableCompileCache } = process.getBuiltinModule("node:module") as CompileCache;
-  if (enableCompileCache === undefined) keepScripts(folder, import.meta.dirname);
-  else enableCompileCache(folder);
+  if (folder !== null) keepScripts(folder, import.meta.dirname);
 }
 
 /** `~/.cache/autokestra`, made where it is missing; null where it is not safe. */
@@ -43,8 +35,9 @@ function isOurs(folder: string, forbidden: number): boolean {
 }
 
 /**
- * The same for Node 20, which has no compile cache: a `.cjs` file in the folder `code` is run from what was kept of it. The checksum in
- * front is of the source and of what follows: V8 looks at neither, and what a loss of power has left of a file would crash it.
+ * A `.cjs` file in the folder `code` is run from what was kept of it, with the functions that were called: the compile cache that Node
+ * has since version 22 keeps none of those. The checksum in front is of the source and of what follows: V8 looks at neither, and what a
+ * loss of power has left of a file would crash it.
  */
 function keepScripts(folder: string, code: string): void {
   const { createRequire, Module } = process.getBuiltinModule("node:module");

@@ -10,7 +10,6 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import * as nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -44,10 +43,9 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
   return loaded.filter((name) => name !== "lister.cjs");
 }
 
-const START = ["autokestra.cjs", "command-line.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
-/** Node 20 has no compile cache: ours needs a checksum. */
-const hasCompileCache = "enableCompileCache" in nodeModule;
-const KEEPER = hasCompileCache ? [] : ["zlib"];
+const CODE = ["command-line.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
+/** With the checksum of compiled code. */
+const START = [...CODE, "autokestra.cjs", "zlib"];
 const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
 const MAX_BYTES = 220_000;
@@ -63,7 +61,7 @@ describe("a command loads what it needs", () => {
     ],
   ])("%s", async (line, input, own) => {
     const loaded = await loadedBy(line.split(" "), input);
-    expect(loaded.toSorted()).toEqual([...START, ...KEEPER, ...SQLITE, ...own].toSorted());
+    expect(loaded.toSorted()).toEqual([...START, ...SQLITE, ...own].toSorted());
     const libraries = inject("libraries");
     expect([...new Set(loaded.flatMap((name) => libraries[name] ?? []))].toSorted()).toEqual([
       "better-sqlite3",
@@ -75,7 +73,7 @@ describe("a command loads what it needs", () => {
   });
 
   it("and nothing for the version", async () => {
-    expect((await loadedBy(["--version"])).toSorted()).toEqual([...START, ...KEEPER, "program.cjs"].toSorted());
+    expect((await loadedBy(["--version"])).toSorted()).toEqual([...START, "program.cjs"].toSorted());
   });
 
   it("and not what runs workflows for the help", async () => {
@@ -83,7 +81,7 @@ describe("a command loads what it needs", () => {
   });
 });
 
-describe.skipIf(hasCompileCache)("Node 20 runs compiled code that was kept", () => {
+describe("compiled code that was kept is run", () => {
   const keeper = createSandbox();
   const caches = join(keeper.folder, "home", ".cache", "autokestra");
   const kept = () => readdirSync(caches).sort();
@@ -96,7 +94,7 @@ describe.skipIf(hasCompileCache)("Node 20 runs compiled code that was kept", () 
 
   it("of every file, for us alone", () => {
     const suffix = `.${process.version}-${process.arch}-${crc32(dirname(CLI)).toString(16)}`;
-    const files = [...START, "program.cjs"].filter((name) => name !== "autokestra.cjs").sort();
+    const files = [...CODE, "program.cjs"].sort();
     expect(kept()).toEqual(files.map((name) => name + suffix));
     for (const name of kept()) expect(lstatSync(join(caches, name)).mode & 0o777).toBe(0o600);
   });
@@ -151,7 +149,7 @@ describe("argv picks the command", () => {
   });
 });
 
-describe("Node keeps compiled code", () => {
+describe("compiled code is kept", () => {
   const home = (name: string) => {
     const folder = join(box.folder, name);
     mkdirSync(folder);
