@@ -10,6 +10,10 @@ const bundled = (name) => fileURLToPath(new URL(`bundle/${name}.cjs`, import.met
 /** The name of the package whose modules they are. @param {readonly string[]} ids */
 const packageOf = (ids) => /\/packages\/([^/]+)\//.exec(ids.at(-1) ?? "")?.[1] ?? "[name]";
 
+/** @param {string} code */
+const toAscii = (code) =>
+  code.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 // One bundle of CommonJS, so that a command starts fast: each command is a chunk of its own, and what most commands need is in one.
 /** All but what is written beside it. */
 export const bundle = defineConfig({
@@ -32,6 +36,13 @@ export const bundle = defineConfig({
       name: "no-child-process",
       resolveId: (source, importer) =>
         source === "node:child_process" && importer?.includes("/commander/") ? bundled("nothing") : null,
+    },
+    {
+      // V8 keeps a text in half of the space, and reads it in half of the time, where it has no other character.
+      name: "ascii",
+      generateBundle(_, output) {
+        for (const file of Object.values(output)) if (file.type === "chunk") file.code = toAscii(file.code);
+      },
     },
   ],
   output: {

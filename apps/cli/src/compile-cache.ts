@@ -50,8 +50,9 @@ function keepScripts(folder: string, code: string): void {
   const writes: (() => void)[] = [];
 
   function run(module: NodeJS.Module, file: string): void {
-    const source = Module.wrap(readFileSync(file, "utf8"));
-    const sum = (data: Uint8Array) => crc32(data, crc32(source)).toString(16).padStart(SUM_LENGTH, "0");
+    const bytes = readFileSync(file);
+    const source = Module.wrap(bytes.toString("utf8"));
+    const sum = (data: Uint8Array) => crc32(data, crc32(bytes)).toString(16).padStart(SUM_LENGTH, "0");
     const kept = join(folder, `${basename(file)}${suffix}`);
     const cachedData = readKept(kept, sum);
     const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
