@@ -45,7 +45,7 @@ describe("doctor", () => {
     expect(JSON.parse(changed.stdout).at(-1)).toMatchObject({
       status: "failure",
       subject: "records",
-      message: "'A', version 2, was changed since it was sealed",
+      message: "'A', version 2, was changed since it was encrypted",
     });
     expect((await box.ak(["secrets", "list"])).code).toBe(0);
     expect((await box.ak(["secrets", "get", "A"])).code).toBe(4);

@@ -70,7 +70,7 @@ describe("KP9: the nearest store", () => {
     mkdirSync(join(box.folder, "repo", "src", ".workflow", "secrets"), { recursive: true });
     expect(await found("repo/src/deep")).toBe("of repo");
     writeFileSync(join(box.folder, "repo", "src", ".workflow", "secrets", "backend"), "sqlite\n", { mode: 0o600 });
-    expect(await found("repo/src/deep")).toContain("are gone");
+    expect(await found("repo/src/deep")).toContain("were not found");
   });
 
   it("is not looked for where a path is given", async () => {

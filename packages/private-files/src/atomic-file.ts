@@ -19,7 +19,7 @@ import {
  * @returns false, and changes nothing, where there is something of this name already
  */
 export function createPrivateFile(path: string, content: string | Uint8Array): boolean {
-  return publishNew(path, () => withTemporaryFile(path, content, (draft) => linkSync(draft, path)));
+  return publishNew(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path)));
 }
 
 /**
@@ -27,7 +27,7 @@ export function createPrivateFile(path: string, content: string | Uint8Array): b
  * loss of power it can be there without content.
  */
 export function createLockFile(path: string, content: string): boolean {
-  return isLinked(path, () => withTemporaryFile(path, content, (draft) => linkSync(draft, path), false));
+  return isLinked(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path), false));
 }
 
 /**
@@ -76,11 +76,11 @@ function isLinked(path: string, link: () => void): boolean {
 
 /**
  * Puts a new file with mode 0600 in the place of the one that is there, if any; readers see the old or the new one, whole.
- * File and name are on the disk when this returns. To be called with a lock held: it removes the drafts of all
+ * File and name are on the disk when this returns. To be called with a lock held: it removes the temporary files of all
  * other processes.
  *
  * @param isCurrent the last look before the replacement
- * @returns false, and changes nothing, where `isCurrent` says no or the draft was swept: the lock was lost
+ * @returns false, and changes nothing, where `isCurrent` says no or the temporary file was swept: the lock was lost
  */
 export function replacePrivateFile(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
   sweepTemporaryFilesOfOthers(path);
@@ -91,14 +91,14 @@ export function replacePrivateFile(path: string, content: string | Uint8Array, i
 
 function publish(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
   try {
-    return withTemporaryFile(path, content, (draft) => {
+    return withTemporaryFile(path, content, (temporary) => {
       // Nothing in between: the less comes between them, the less a lost lock can do.
       if (!isCurrent()) return false;
-      renameSync(draft, path);
+      renameSync(temporary, path);
       return true;
     });
   } catch (error) {
-    // Whoever took the lock has swept the draft.
+    // Whoever took the lock has swept the temporary file.
     if (errorCode(error) === "ENOENT") return false;
     throw error;
   }

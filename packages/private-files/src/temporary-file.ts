@@ -19,15 +19,15 @@ export function temporaryPath(path: string): string {
 export function withTemporaryFile<T>(
   path: string,
   content: string | Uint8Array,
-  publish: (draft: string) => T,
+  publish: (temporary: string) => T,
   outlastsPower = true,
 ): T {
-  const draft = temporaryPath(path);
+  const temporary = temporaryPath(path);
   try {
-    writeNewFile(draft, content, outlastsPower);
-    return publish(draft);
+    writeNewFile(temporary, content, outlastsPower);
+    return publish(temporary);
   } finally {
-    rmSync(draft, { force: true });
+    rmSync(temporary, { force: true });
   }
 }
 
@@ -42,21 +42,21 @@ function writeNewFile(path: string, content: string | Uint8Array, isSynced: bool
   }
 }
 
-/** Removes the drafts of `path`, files and folders, whose processes no longer run. A living one keeps its own. */
+/** Removes the temporary files of `path`, files and folders, whose processes no longer run. A living one keeps its own. */
 export function sweepTemporaryFiles(path: string): void {
   sweep(dirname(path), (name, owner) => name === basename(path) && !isRunning(owner));
 }
 
 /**
- * Removes every draft of `path`, those of living processes too. Call it only with the lock held that is needed for replacing the
- * file: a process that has lost the lock must not find its draft.
+ * Removes every temporary file of `path`, those of living processes too. Call it only with the lock held that is needed for replacing the
+ * file: a process that has lost the lock must not find its temporary file.
  */
 export function sweepTemporaryFilesOfOthers(path: string): void {
   sweep(dirname(path), (name) => name === basename(path));
 }
 
 /**
- * Removes drafts of any name whose processes no longer run, files and folders. In another container the same number can be that of
+ * Removes temporary files of any name whose processes no longer run, files and folders. In another container the same number can be that of
  * another process: a living process there fails without harm, and can try again.
  */
 export function sweepDeadTemporaryFiles(folder: string): void {

@@ -133,7 +133,7 @@ function findFiles(path: string): DatabaseFiles {
 }
 
 function onlyWal(path: string): AutokestraError {
-  return historyUnavailable(path, "it is gone, and only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
+  return historyUnavailable(path, "it was not found, only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
 }
 
 function refuseAt(path: string): (problem: string, hint?: string) => AutokestraError {

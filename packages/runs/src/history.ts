@@ -110,7 +110,7 @@ function toAbsolute(path: string): string {
   try {
     return resolve(path);
   } catch {
-    // The current folder is gone: whoever opens it will say so.
+    // The current folder is not there any more: whoever opens it will say so.
     return path;
   }
 }

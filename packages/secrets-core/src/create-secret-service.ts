@@ -4,7 +4,7 @@ import { secrecyOf } from "./field-secrecy.ts";
 import type { SecretMetadata } from "./secret.ts";
 import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
-import { createSecretReader, type OpenedSecret } from "./secret-reader.ts";
+import { createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
 
@@ -45,12 +45,12 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     async setAll(inputs) {
       return await writer.overwrite(
         checkNames(inputs.map((input) => checkInput(input, options.now))),
-        async (name) => await reader.openIfThere(name),
+        async (name) => await reader.decryptIfFound(name),
       );
     },
 
     async get(name, { atVersion } = {}) {
-      const { metadata, fields, flags } = await reader.open(parseSecretName(name), atVersion);
+      const { metadata, fields, flags } = await reader.decrypt(parseSecretName(name), atVersion);
       return { metadata, fields, flags };
     },
 
@@ -60,7 +60,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async describe(text) {
       const name = parseSecretName(text);
-      const { metadata, fields, flags } = await reader.open(name);
+      const { metadata, fields, flags } = await reader.decrypt(name);
       const secrecy = secrecyOf(metadata.type, fields, flags);
       const shown = secrecy.filter((field) => field.public).map((field) => [field.name, fields[field.name]]);
       const versions = await reader.versions(name);
@@ -79,8 +79,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     async rollback(text, toVersion) {
       const name = parseSecretName(text);
       return await retryWhileOthersWrite(async () => {
-        const older = await reader.open(name, toVersion);
-        const current = await reader.open(name);
+        const older = await reader.decrypt(name, toVersion);
+        const current = await reader.decrypt(name);
         const next = rolledBack(older, current.metadata);
         return async () => written(await writer.write([next], [current]));
       });
@@ -126,7 +126,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
  *
  * @throws AutokestraError `VALUE_INVALID` where it is of another type
  */
-function rolledBack({ metadata, fields }: OpenedSecret, today: SecretMetadata): ValidInput {
+function rolledBack({ metadata, fields }: DecryptedSecret, today: SecretMetadata): ValidInput {
   const { name, type, expiresAt } = today;
   if (metadata.type !== type) {
     const message = `Version ${metadata.version} of secret '${name}' is of type ${metadata.type}, and the secret is of type ${type} today`;

@@ -98,7 +98,7 @@ function contradiction(name: string, field: string): AutokestraError {
   return new AutokestraError("VALUE_INVALID", message, { hint: "Name it once." });
 }
 
-/** What is sealed of a secret: its values, and which of them are not as secret as their type says. */
+/** What is encrypted of a secret: its values, and which of them are not as secret as their type says. */
 export interface SecretPayload {
   readonly fields: SecretFields;
   readonly flags: FieldFlags;
@@ -106,13 +106,13 @@ export interface SecretPayload {
 
 export const NO_FLAGS: FieldFlags = { public: [], masked: [] };
 
-/** The text that is sealed in envelopes of format 2. */
+/** The text that is encrypted in envelopes of format 2. */
 export function formatPayload({ fields, flags }: SecretPayload): Plaintext {
   return JSON.stringify({ fields, public: flags.public, masked: flags.masked }) as Plaintext;
 }
 
 /**
- * Reads what was sealed. Its form was checked before it was sealed: who could change it could also have sealed anything.
+ * Reads what was encrypted. Its form was checked before it was encrypted: who could change it could also have encrypted anything.
  *
  * @param format of the envelope: in format 1 the text is the fields alone
  * @throws AutokestraError `INTEGRITY_FAILED`
@@ -129,7 +129,7 @@ export function parsePayload(name: string, format: number, plaintext: Plaintext)
 }
 
 /**
- * What was sealed, as the text that is sealed today: for whoever seals a record anew without a look at its values.
+ * What was encrypted, as the text that is encrypted today: for whoever encrypts a record again without a look at its values.
  *
  * @throws AutokestraError `INTEGRITY_FAILED`
  */

@@ -138,7 +138,7 @@ export function metadataToJson(metadata: SecretMetadata): object {
 }
 
 /**
- * Checks a sealed secret that a store is asked to keep, or has kept: types alone do not stop a record made of parsed JSON.
+ * Checks an encrypted secret that a store is asked to keep, or has kept: types alone do not stop a record made of parsed JSON.
  *
  * @returns a copy without what does not belong there
  * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the fields that are wrong, never what they hold
@@ -150,12 +150,12 @@ export function checkEncryptedSecret(secret: EncryptedSecret): EncryptedSecret {
     const { name } = secret.metadata;
     parseSecretName(typeof name === "string" ? name : "");
   }
-  throw new AutokestraError("VALUE_INVALID", `Invalid sealed secret: ${wrong.join(", ")}`, {
+  throw new AutokestraError("VALUE_INVALID", `Invalid encrypted secret: ${wrong.join(", ")}`, {
     hint: "Each of these fields is missing, or not of the form that a store keeps.",
   });
 }
 
-/** A sealed secret as a store reads it back; null for anything else. */
+/** An encrypted secret as a store reads it back; null for anything else. */
 export function readEncryptedSecret(secret: {
   readonly metadata: unknown;
   readonly envelope: unknown;

@@ -4,7 +4,7 @@ import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { OpenedSecret, SecretReader } from "./secret-reader.ts";
+import type { DecryptedSecret, SecretReader } from "./secret-reader.ts";
 import type { EditOptions, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFields } from "./secret-type.ts";
 import { retryWhileKeysChange, retryWhileOthersWrite } from "./secret-writer.ts";
@@ -21,10 +21,13 @@ export interface SecretChanges {
 export function createSecretChanges(options: SecretServiceOptions, reader: SecretReader): SecretChanges {
   const { store, encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = options;
 
-  /** Seals versions of one secret anew, the current one first, and puts them in place of those that were opened. */
-  async function replace(opened: readonly OpenedSecret[], next: readonly UnencryptedSecret[]): Promise<SecretMetadata> {
-    const nonces = opened.map(({ sealed }) => sealed.envelope.nonce);
-    const revision = opened[0]?.current.metadata.revision ?? 0;
+  /** Encrypts versions of one secret again, the current one first, and puts them in place of those that were decrypted. */
+  async function replace(
+    decrypted: readonly DecryptedSecret[],
+    next: readonly UnencryptedSecret[],
+  ): Promise<SecretMetadata> {
+    const nonces = decrypted.map(({ encrypted }) => encrypted.envelope.nonce);
+    const revision = decrypted[0]?.current.metadata.revision ?? 0;
     return await retryWhileKeysChange(encryption, async () => {
       const { secrets, header } = await encryption.encrypt(next);
       await store.rewrite({ versions: secrets, nonces, revision }, header);
@@ -67,22 +70,22 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   return {
     async edit(name, change, { ifRevision }) {
       return await retryWhileOthersWrite(async () => {
-        const opened = await reader.open(name);
-        checkRevision(opened.metadata, ifRevision);
-        const next = editSecret(opened, change, now());
-        return async () => await replace([opened], [next]);
+        const decrypted = await reader.decrypt(name);
+        checkRevision(decrypted.metadata, ifRevision);
+        const next = editSecret(decrypted, change, now());
+        return async () => await replace([decrypted], [next]);
       });
     },
 
     async rename(from, to) {
       return await retryWhileOthersWrite(async () => {
-        const opened = await reader.openAll(from);
+        const decrypted = await reader.decryptAll(from);
         await checkFree(to);
-        const next = opened.map(({ metadata, fields, flags }) => ({
+        const next = decrypted.map(({ metadata, fields, flags }) => ({
           metadata: { ...metadata, name: to, revision: metadata.revision + 1 },
           plaintext: formatPayload({ fields, flags }),
         }));
-        return async () => await replace(opened, next);
+        return async () => await replace(decrypted, next);
       });
     },
 
@@ -113,7 +116,11 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
 }
 
 /** The current version with its metadata changed. @throws AutokestraError `VALUE_INVALID`, `FIELD_NOT_FOUND` */
-function editSecret({ metadata, fields, flags }: OpenedSecret, change: SecretEdit, now: Timestamp): UnencryptedSecret {
+function editSecret(
+  { metadata, fields, flags }: DecryptedSecret,
+  change: SecretEdit,
+  now: Timestamp,
+): UnencryptedSecret {
   const { name, type } = metadata;
   const { description = metadata.description, addTags = [], removeTags = [] } = change;
   checkTexts(name, { description, tags: addTags });

@@ -8,13 +8,13 @@ export type Plaintext = string & { readonly [plaintextBrand]: "Plaintext" };
 /** What a ciphertext is bound to (AAD): a change of any of these makes it unreadable. */
 export type RecordIdentity = Pick<SecretMetadata, "id" | "name" | "type" | "version" | "expiresAt" | "policy">;
 
-/** One version of a secret before it is sealed. */
+/** One version of a secret before it is encrypted. */
 export interface UnencryptedSecret {
   readonly metadata: SecretMetadata;
   readonly plaintext: Plaintext;
 }
 
-/** Secrets, and the header of the keys that all of them were sealed under: a store takes them only while that header is its own. */
+/** Secrets, and the header of the keys that all of them were encrypted under: a store takes them only while that header is its own. */
 export interface EncryptedBatch {
   readonly secrets: readonly EncryptedSecret[];
   /** Null for an encryption that keeps no header. */
@@ -22,12 +22,12 @@ export interface EncryptedBatch {
 }
 
 /**
- * Seals and opens, bound to the record, and authenticates what cannot be sealed because it must be readable without a key.
+ * Encrypts and decrypts, bound to the record, and authenticates what cannot be encrypted because it must be readable without a key.
  * Every method may throw AutokestraError with `KEY_*` where there is no usable key, and the codes of the store's header.
  */
 export interface SecretEncryption {
   /**
-   * Seals many versions, all of them under one header, each with the mac that it has where it is the current version.
+   * Encrypts many versions, all of them under one header, each with the mac that it has where it is the current version.
    *
    * @throws AutokestraError `VALUE_INVALID` where a text is not well-formed
    */
@@ -37,8 +37,8 @@ export interface SecretEncryption {
   authenticate(secrets: readonly EncryptedSecret[]): Promise<EncryptedBatch>;
 
   /**
-   * @throws AutokestraError `INTEGRITY_FAILED` where anything of the record or the envelope was changed, or was sealed under a
-   * data key that is gone
+   * @throws AutokestraError `INTEGRITY_FAILED` where anything of the record or the envelope was changed, or was encrypted under a
+   * data key that was destroyed
    */
   decrypt(record: RecordIdentity, envelope: Envelope): Promise<Plaintext>;
 

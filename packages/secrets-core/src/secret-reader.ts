@@ -6,17 +6,17 @@ import type { SecretName } from "./secret-name.ts";
 import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 
-/** How often a secret is read again because somebody has sealed it anew in between. */
+/** How often a secret is read again because somebody has encrypted it again in between. */
 const ATTEMPTS = 1000;
 
-/** An opened version, and what it was opened from. */
-export interface OpenedSecret extends Secret {
-  readonly sealed: EncryptedSecret;
+/** A decrypted version, and what it was decrypted from. */
+export interface DecryptedSecret extends Secret {
+  readonly encrypted: EncryptedSecret;
   /** The current version of the same secret. */
   readonly current: EncryptedSecret;
 }
 
-/** Reads secrets that are not deleted, authenticated, against whoever seals them anew at the same time. */
+/** Reads secrets that are not deleted, authenticated, against whoever encrypts them again at the same time. */
 export interface SecretReader {
   /** What was deleted before this moment can no longer be restored. */
   retentionStart(): Timestamp;
@@ -26,12 +26,12 @@ export interface SecretReader {
   versions(name: SecretName): Promise<readonly EncryptedSecret[]>;
   /** Deleted secrets of this name that can be restored, the one that was deleted last first. */
   deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
-  /** The opened current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
-  open(name: SecretName, version?: number): Promise<OpenedSecret>;
-  /** The opened current version; null where the name is free. @throws AutokestraError `INTEGRITY_FAILED` */
-  openIfThere(name: SecretName): Promise<OpenedSecret | null>;
-  /** All versions, the newest first, each opened. @throws as `open` */
-  openAll(name: SecretName): Promise<readonly OpenedSecret[]>;
+  /** The decrypted current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
+  decrypt(name: SecretName, version?: number): Promise<DecryptedSecret>;
+  /** The decrypted current version; null where the name is free. @throws AutokestraError `INTEGRITY_FAILED` */
+  decryptIfFound(name: SecretName): Promise<DecryptedSecret | null>;
+  /** All versions, the newest first, each decrypted. @throws as `decrypt` */
+  decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]>;
   /** The authenticated current version of a deleted secret; null where there is none of this id. @throws AutokestraError `INTEGRITY_FAILED` */
   findDeleted(id: string): Promise<EncryptedSecret | null>;
 }
@@ -39,26 +39,26 @@ export interface SecretReader {
 export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
   const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
 
-  /** The current version, opened; null where there is none. */
-  async function openCurrent(current: EncryptedSecret | null): Promise<OpenedSecret | null> {
+  /** The current version, decrypted; null where there is none. */
+  async function decryptCurrent(current: EncryptedSecret | null): Promise<DecryptedSecret | null> {
     if (current === null) return null;
     await encryption.verify(current);
-    return toOpened(current, current, await encryption.decrypt(current.metadata, current.envelope));
+    return toDecrypted(current, current, await encryption.decrypt(current.metadata, current.envelope));
   }
 
-  /** Opens some of the versions, which are picked once the current one has been verified. */
-  async function openVersions(
+  /** Decrypts some of the versions, which are picked once the current one has been verified. */
+  async function decryptVersions(
     versions: readonly EncryptedSecret[],
     pick: () => readonly EncryptedSecret[],
-  ): Promise<readonly OpenedSecret[]> {
+  ): Promise<readonly DecryptedSecret[]> {
     const [current] = versions;
     if (current === undefined) return [];
     await encryption.verify(current);
-    const opened: OpenedSecret[] = [];
+    const decrypted: DecryptedSecret[] = [];
     for (const version of pick()) {
-      opened.push(toOpened(version, current, await encryption.decrypt(version.metadata, version.envelope)));
+      decrypted.push(toDecrypted(version, current, await encryption.decrypt(version.metadata, version.envelope)));
     }
-    return opened;
+    return decrypted;
   }
 
   async function deleted(name: SecretName): Promise<readonly SecretMetadata[]> {
@@ -94,24 +94,24 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     current: currentOf,
     versions: versionsOf,
     deleted,
-    async open(name, version) {
+    async decrypt(name, version) {
       if (version === undefined) {
-        const current = await whileChanging(() => store.get(name), openCurrent);
+        const current = await whileChanging(() => store.get(name), decryptCurrent);
         if (current === null) throw await notFound(name);
         return current;
       }
-      const [opened] = await whileChanging(
+      const [decrypted] = await whileChanging(
         () => versionsOf(name),
-        (found) => openVersions(found, () => [pickVersion(name, found, version)]),
+        (found) => decryptVersions(found, () => [pickVersion(name, found, version)]),
       );
-      if (opened === undefined) throw secretNotFound(name);
-      return opened;
+      if (decrypted === undefined) throw secretNotFound(name);
+      return decrypted;
     },
-    openIfThere: (name) => whileChanging(() => store.get(name), openCurrent),
-    async openAll(name) {
+    decryptIfFound: (name) => whileChanging(() => store.get(name), decryptCurrent),
+    async decryptAll(name) {
       return await whileChanging(
         () => versionsOf(name),
-        (found) => openVersions(found, () => found),
+        (found) => decryptVersions(found, () => found),
       );
     },
     async findDeleted(id) {
@@ -126,24 +126,24 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
   };
 }
 
-function toOpened(sealed: EncryptedSecret, current: EncryptedSecret, plaintext: Plaintext): OpenedSecret {
-  const { metadata, envelope } = sealed;
+function toDecrypted(encrypted: EncryptedSecret, current: EncryptedSecret, plaintext: Plaintext): DecryptedSecret {
+  const { metadata, envelope } = encrypted;
   const { fields, flags } = parsePayload(metadata.name, envelope.format, plaintext);
-  return { metadata, fields, flags, sealed, current };
+  return { metadata, fields, flags, encrypted, current };
 }
 
 /**
- * Reads and opens, again where it does not open and was sealed anew meanwhile: a rotation of the data key destroys the key under
+ * Reads and decrypts, once more where that fails and it was encrypted again meanwhile: a rotation of the data key destroys the key under
  * which a record was read.
  */
-async function whileChanging<Found extends EncryptedSecret | readonly EncryptedSecret[] | null, Opened>(
+async function whileChanging<Found extends EncryptedSecret | readonly EncryptedSecret[] | null, Decrypted>(
   read: () => Promise<Found>,
-  open: (found: Found) => Promise<Opened>,
-): Promise<Opened> {
+  decrypt: (found: Found) => Promise<Decrypted>,
+): Promise<Decrypted> {
   let found = await read();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await open(found);
+      return await decrypt(found);
     } catch (error) {
       if (!hasCode(error, "INTEGRITY_FAILED") || attempt === ATTEMPTS) throw error;
       const again = await read();
@@ -163,8 +163,8 @@ function stampOf({ metadata, envelope, mac }: EncryptedSecret): string {
 }
 
 function pickVersion(name: SecretName, all: readonly EncryptedSecret[], wanted: number): EncryptedSecret {
-  const sealed = all.find(({ metadata }) => metadata.version === wanted);
-  if (sealed !== undefined) return sealed;
+  const encrypted = all.find(({ metadata }) => metadata.version === wanted);
+  if (encrypted !== undefined) return encrypted;
   const versions = all.map(({ metadata }) => metadata.version);
   throw versionNotFound(name, wanted, versions);
 }

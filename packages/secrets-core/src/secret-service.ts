@@ -77,7 +77,7 @@ export interface SecretDescription {
 }
 
 /**
- * Secrets, by name: validate, seal, store, and back. All methods throw AutokestraError; besides the codes named there, those
+ * Secrets, by name: validate, encrypt, store, and back. All methods throw AutokestraError; besides the codes named there, those
  * of {@link SecretStore} and {@link SecretEncryption}. Whatever opens a value, or writes on the basis of what is stored, first
  * checks that the stored metadata are authentic (`INTEGRITY_FAILED`).
  */

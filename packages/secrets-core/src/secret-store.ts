@@ -62,13 +62,13 @@ export interface PutOptions {
 export interface SecretRewrite {
   /** The versions to replace, each by its version number; the first one is the current one and is always there. */
   readonly versions: readonly EncryptedSecret[];
-  /** The nonces that these versions have now, in the same order: a version that was sealed anew meanwhile has another one. */
+  /** The nonces that these versions have now, in the same order: a version that was encrypted again meanwhile has another one. */
   readonly nonces: readonly Uint8Array[];
   /** The revision that the secret has now. */
   readonly revision: number;
 }
 
-/** A version that was sealed anew. */
+/** A version that was encrypted again. */
 export interface ReencryptedSecret {
   readonly secret: EncryptedSecret;
   /** The nonce that it had. */
@@ -88,7 +88,7 @@ export interface Anchor {
 export type StoreLayout = 1 | 2;
 
 /**
- * Keeps sealed secrets with their older versions, and the store's header. A store never sees a plaintext or a key.
+ * Keeps encrypted secrets with their older versions, and the store's header. A store never sees a plaintext or a key.
  *
  * A name belongs to at most one secret that is not deleted; deleted ones are found by their id. Each method is a transaction:
  * it does all or nothing, whatever other processes do at the same moment and wherever this one is killed. What a promise has
@@ -147,12 +147,12 @@ export interface SecretStore extends Partial<StoreAbilities> {
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
 
   /**
-   * Compare and set: adds a version to each of these secrets, or to none. Versions that are too many are gone for good. No name
+   * Compare and set: adds a version to each of these secrets, or to none. Versions that are too many are removed for good. No name
    * stands twice in `writes`.
    *
-   * @param header the header that the secrets were sealed under: it must still be the stored one (null: there must be none)
-   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not a sealed secret), `SECRET_EXISTS` (the name is taken),
-   * `VERSION_CONFLICT` (gone, deleted, another id or another revision), `HEADER_CHANGED`; nothing is changed then
+   * @param header the header that the secrets were encrypted under: it must still be the stored one (null: there must be none)
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not an encrypted secret), `SECRET_EXISTS` (the name is taken),
+   * `VERSION_CONFLICT` (not found, deleted, another id or another revision), `HEADER_CHANGED`; nothing is changed then
    */
   put(writes: readonly SecretWrite[], header: string | null, options?: PutOptions): Promise<void>;
 
@@ -162,13 +162,13 @@ export interface SecretStore extends Partial<StoreAbilities> {
    *
    * @param header as with {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS` (another secret has the new name),
-   * `VERSION_CONFLICT` (gone, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is changed then
+   * `VERSION_CONFLICT` (not found, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is changed then
    */
   rewrite(change: SecretRewrite, header: string | null): Promise<void>;
 
   /**
-   * Gives versions the envelopes and macs that they have been sealed anew with; revisions and all other metadata stay as they
-   * are. A version that has another nonce by now, or is gone, is left as it is, and so is a current version of another revision.
+   * Gives versions the envelopes and macs that they have been encrypted again with; revisions and all other metadata stay as they
+   * are. A version that has another nonce by now, or is not found, is left as it is, and so is a current version of another revision.
    *
    * @param header as with {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `HEADER_CHANGED`; nothing is changed then

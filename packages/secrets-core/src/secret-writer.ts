@@ -4,7 +4,7 @@ import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { OpenedSecret } from "./secret-reader.ts";
+import type { DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
 
@@ -19,7 +19,7 @@ interface NextVersion extends UnencryptedSecret {
 /** Adds versions to secrets, all or none, against whoever writes at the same time. */
 export interface SecretWriter {
   /** Adds the version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
-  write(inputs: readonly ValidInput[], currents: readonly (OpenedSecret | null)[]): Promise<SecretMetadata[]>;
+  write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
    * Adds a version to whatever is there, again where somebody else was faster.
    *
@@ -28,16 +28,16 @@ export interface SecretWriter {
    */
   overwrite(
     inputs: readonly ValidInput[],
-    read: (name: SecretName) => Promise<OpenedSecret | null>,
+    read: (name: SecretName) => Promise<DecryptedSecret | null>,
   ): Promise<SecretMetadata[]>;
 }
 
 export function createSecretWriter(options: SecretServiceOptions): SecretWriter {
   const { store, encryption, now, newId, maxVersions } = options;
 
-  /** The version after `opened`; the store refuses it where that is no longer the current one. */
-  function nextVersion(input: ValidInput, opened: OpenedSecret | null): NextVersion {
-    const current = opened?.current.metadata ?? null;
+  /** The version after `decrypted`; the store refuses it where that is no longer the current one. */
+  function nextVersion(input: ValidInput, decrypted: DecryptedSecret | null): NextVersion {
+    const current = decrypted?.current.metadata ?? null;
     const time = now();
     const kept = input.keepExpiry && input.expiresAt === null ? (current?.expiresAt ?? null) : null;
     const metadata: SecretMetadata = {
@@ -55,7 +55,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       importedId: current === null ? (input.importedId ?? null) : current.importedId,
       policy: current?.policy ?? null,
     };
-    const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, opened) });
+    const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, decrypted) });
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
     const expected = current === null ? null : { id: current.id, revision: current.revision };
     return { metadata, plaintext, expected };
@@ -64,7 +64,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   /** Writes all or none, again if the keys were changed by another process in between. */
   async function write(
     inputs: readonly ValidInput[],
-    currents: readonly (OpenedSecret | null)[],
+    currents: readonly (DecryptedSecret | null)[],
   ): Promise<SecretMetadata[]> {
     if (inputs.length === 0) return [];
     const next = inputs.map((input, index) => nextVersion(input, currents[index] ?? null));
@@ -122,9 +122,9 @@ export async function retryWhileOthersWrite<T>(prepare: () => Promise<() => Prom
 /** A new value of the same type keeps the flags; lists that are given replace them. */
 function nextFlags(
   { name, type, fields, publicFields, maskFields }: ValidInput,
-  opened: OpenedSecret | null,
+  decrypted: DecryptedSecret | null,
 ): FieldFlags {
-  const kept = opened?.current.metadata.type === type ? opened.flags : NO_FLAGS;
+  const kept = decrypted?.current.metadata.type === type ? decrypted.flags : NO_FLAGS;
   const flags = {
     public: publicFields === undefined ? kept.public : [],
     masked: maskFields === undefined ? kept.masked : [],
@@ -150,6 +150,6 @@ function checkExpected({ name, type, ifVersion, keepType }: ValidInput, current:
 
 function tooLarge(name: SecretName): AutokestraError {
   return new AutokestraError("VALUE_INVALID", `Secret '${name}' is larger than 16 MiB`, {
-    hint: "Store large files elsewhere, sealed with a key that is kept here.",
+    hint: "Store large files elsewhere, encrypted with a key that is kept here.",
   });
 }

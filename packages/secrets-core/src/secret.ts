@@ -45,11 +45,11 @@ export interface SecretMetadata {
   readonly policy: string | null;
 }
 
-/** Sealed bytes, and all it takes to open them but the key. */
+/** Encrypted bytes, and all it takes to decrypt them except the key. */
 export interface Envelope {
   /** The format of this envelope: 2, or 1 where an earlier version of autokestra has written it. */
   readonly format: number;
-  /** Which data key sealed it: 8 lower-case hexadecimal digits. */
+  /** Which data key encrypted it: 8 lower-case hexadecimal digits. */
   readonly keyId: string;
   /** 12 bytes. */
   readonly nonce: Uint8Array;

@@ -77,7 +77,7 @@ export function spreadCurrent(versions: readonly EncryptedSecret[]): readonly En
 }
 
 /**
- * The rule of `SecretStore.put` for its writes, but for their header: are these sealed secrets, and may they follow the stored
+ * The rule of `SecretStore.put` for its writes, but for their header: are these encrypted secrets, and may they follow the stored
  * ones?
  *
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
@@ -103,7 +103,7 @@ function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): C
     if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
     return { secret: checked, isNew: true };
   }
-  if (current === null) throw versionConflict(name, "it is gone");
+  if (current === null) throw versionConflict(name, "it is not found any more");
   if (current.id !== expected.id || current.id !== id) throw versionConflict(name, `it has id ${current.id} now`);
   if (current.revision !== expected.revision) throw versionConflict(name, `it has revision ${current.revision} now`);
   if (version <= current.version) throw invalid(name, `version ${version} cannot follow ${current.version}`);
@@ -133,7 +133,7 @@ export function checkRewrite(
   }
   const stored = versionsOf(id);
   const [before] = stored;
-  if (before === undefined) throw versionConflict(name, "it is gone");
+  if (before === undefined) throw versionConflict(name, "it is not found any more");
   if (before.metadata.revision !== revision) {
     throw versionConflict(name, `it has revision ${before.metadata.revision} now`);
   }
@@ -234,9 +234,13 @@ export function secretExists(name: string, how: string): AutokestraError {
 
 /** Data keys that the header may not give up. */
 export function dataKeyInUse(keyIds: readonly string[]): AutokestraError {
-  return new AutokestraError("DATA_KEY_IN_USE", `Some secrets are still sealed under data key ${keyIds.join(", ")}`, {
-    hint: "Seal them again under another key first.",
-  });
+  return new AutokestraError(
+    "DATA_KEY_IN_USE",
+    `Some secrets are still encrypted under data key ${keyIds.join(", ")}`,
+    {
+      hint: "Encrypt them again under another key first.",
+    },
+  );
 }
 
 /** What a store in layout 1 throws where only layout 2 can be written. */

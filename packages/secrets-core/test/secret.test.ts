@@ -42,6 +42,6 @@ it.each([
   ["record", "hunter2" as unknown as EncryptedSecret],
 ])("%s is VALUE_INVALID, and what it holds is not in the error", (fields, secret) => {
   expect(() => checkEncryptedSecret(secret)).toThrow(
-    expect.objectContaining({ code: "VALUE_INVALID", message: `Invalid sealed secret: ${fields}` }),
+    expect.objectContaining({ code: "VALUE_INVALID", message: `Invalid encrypted secret: ${fields}` }),
   );
 });

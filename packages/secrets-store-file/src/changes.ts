@@ -142,7 +142,7 @@ export function insertSecrets(
   return { ...document, entries };
 }
 
-/** A damaged secret is an error, not an absent one. */
+/** A damaged secret is an error, not one that is not found. */
 export function readable<T>(parsed: T | null, name: string, path: string): T {
   if (parsed === null) throw secretCorrupt(path, name);
   return parsed;

@@ -58,15 +58,15 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
 
   const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
 
-  /** A store that is gone is not an empty one: whoever has moved it has its secrets. */
-  function gone(): AutokestraError {
+  /** A store that is not found is not an empty one: whoever has moved it has its secrets. */
+  function notFound(): AutokestraError {
     return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
   }
 
   function parse({ stamp, read }: FileView): StoredDocument {
     if (stamp !== null && stamp === cached?.stamp) return cached.document;
     const bytes = read();
-    if (bytes === null) throw gone();
+    if (bytes === null) throw notFound();
     wasSeen = true;
     const document = parseDocument(bytes, path);
     cached = stamp === null ? null : { stamp, document };
@@ -82,7 +82,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
   }
 
   function checkThere(): void {
-    if (fileIdentity(path) === null) throw gone();
+    if (fileIdentity(path) === null) throw notFound();
   }
 
   /** The folder as it must be, and the lock. */

@@ -83,7 +83,7 @@ export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: Encry
   }
 }
 
-/** True where any version is sealed with this data key, even if it is damaged otherwise. */
+/** True where any version is encrypted with this data key, even if it is damaged otherwise. */
 export function isEncryptedWith(entry: Entry, keyId: string): boolean {
   const { older } = entry;
   const versions: readonly unknown[] = [entry, ...(Array.isArray(older) ? older : [])];

@@ -1,5 +1,5 @@
 /**
- * Sealed secrets in one JSON file.
+ * Encrypted secrets in one JSON file.
  *
  * @module
  */

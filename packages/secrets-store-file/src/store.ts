@@ -39,9 +39,9 @@ export interface FileStoreOptions {
 }
 
 /**
- * Opens a store of sealed secrets in one JSON file, and makes it where there is none: the file with mode 0600, its folder with
+ * Opens a store of encrypted secrets in one JSON file, and makes it where there is none: the file with mode 0600, its folder with
  * 0700, also under umask 000. Looser modes are tightened before a write. Any number of processes may use it at once: readers
- * never wait, writers wait for each other. A file that is gone is an error from then on, never an empty store.
+ * never wait, writers wait for each other. A file that is not found any more is an error from then on, never an empty store.
  *
  * @param path the file; a symbolic link is refused
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`

@@ -61,10 +61,10 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
     refuse(`${quotePath(file)} is ${kind}`, "Give the path of the file itself."),
   );
   restrictDatabaseFiles(path, refuse);
-  // SQLite would take an empty file for a new database, and every secret in it for absent.
+  // SQLite would take an empty file for a new database, and no secret in it would be found.
   if (database?.size === 0) throw storeCorrupt(path, "it is empty");
   if (database === undefined) {
-    if (wal !== undefined) throw storeCorrupt(path, "it is gone and only its WAL is left");
+    if (wal !== undefined) throw storeCorrupt(path, "it was not found, only its WAL is left");
     if (!create) throw movedOrRemoved(refuse);
     createPrivateFile(path, emptyDatabase(library, createSchema));
   }

@@ -1,5 +1,5 @@
 /**
- * Sealed secrets in one SQLite database.
+ * Encrypted secrets in one SQLite database.
  *
  * @module
  */

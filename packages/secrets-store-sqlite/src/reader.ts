@@ -32,7 +32,7 @@ export interface SecretReader {
 }
 
 /**
- * Two indexes have every name, and two every id. What one of them misses is absent only if it is not in the other either, and what
+ * Two indexes have every name, and two every id. What one of them misses counts as not found only if it is not in the other either, and what
  * one of them finds must be what was asked for: an index can be damaged.
  *
  * @param path of the database, for messages

@@ -145,8 +145,8 @@ export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.leng
 /** The row of the current version of a secret, or of an older one. */
 export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): EncryptedRow {
   const { format, keyId, nonce, tag, ciphertext } = envelope;
-  const sealed: EnvelopeValues = [isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
-  return [...ROWS.toValues(metadata, isCurrent), ...sealed] as unknown as EncryptedRow;
+  const encrypted: EnvelopeValues = [isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
+  return [...ROWS.toValues(metadata, isCurrent), ...encrypted] as unknown as EncryptedRow;
 }
 
 /**

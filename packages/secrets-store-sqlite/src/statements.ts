@@ -54,7 +54,7 @@ export interface Statements {
   readonly hasCurrent: Statement<[string], number>;
   /** 1 where the index of all versions has the id. */
   readonly hasVersion: Statement<[string], number>;
-  /** Ids after one, and how many; -1 for all. Of all versions: a secret without a current one is damaged, not absent. */
+  /** Ids after one, and how many; -1 for all. Of all versions: a secret without a current one is damaged, and must be found. */
   readonly ids: Statement<[string, number], string>;
   /** The same of a name, after the id. Looks at every version. */
   readonly idsOfName: Statement<[string, string, number], string>;

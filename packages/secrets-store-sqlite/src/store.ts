@@ -16,7 +16,7 @@ export interface SqliteStoreOptions {
 export type SqliteStore = SecretStore & StoreAbilities & { facts(): Promise<SqliteFacts> };
 
 /**
- * Opens a store of sealed secrets in one SQLite database, and makes it where there is none: the file with mode 0600, its
+ * Opens a store of encrypted secrets in one SQLite database, and makes it where there is none: the file with mode 0600, its
  * folder with 0700, also under umask 000. Looser modes are tightened first. Any number of processes may use it at once.
  *
  * @param path the database file; a symbolic link is refused
@@ -29,7 +29,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const { write, truncateWal } = session;
   const read = <T>(work: (reader: SecretReader) => T) => session.read(({ reader }) => work(reader()));
 
-  /** What was there is gone from the disk, too, where `work` has removed anything. */
+  /** What was there is removed from the disk, too, where `work` has removed anything. */
   async function erase<T extends boolean | number>(work: (writer: SecretWriter) => T): Promise<T> {
     const removed = await write(work);
     if (removed) truncateWal();

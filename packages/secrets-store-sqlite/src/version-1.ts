@@ -13,7 +13,7 @@ const COLUMNS = `name, is_current, deleted_at, version, id, type, description, t
 
 /** Moves everything from the tables of layout 1 into those of layout 2, without a mac. In a transaction. */
 function moveRows(database: Database, path: string): void {
-  // An index of version 1 that misses a row must not make it absent, nor one that points elsewhere.
+  // An index of version 1 that misses a row must not hide it, nor one that points elsewhere.
   if (database.pragma("integrity_check(1)") !== "ok") throw damagedIndex(path);
   createTables(
     database,

@@ -129,7 +129,7 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
 function createRemovals({ statements, reader, path }: Tools): Pick<SecretWriter, "delete" | "purge" | "purgeDeleted"> {
   function purge(id: string): boolean {
     const { changes } = statements.purge.run(id);
-    // By one index it is gone: by the other one, too?
+    // By one index it is not found: by the other one, too?
     const isLeft = statements.hasCurrent.get(id) !== undefined || statements.hasVersion.get(id) !== undefined;
     if (isLeft) throw damagedIndex(path);
     return changes > 0;

@@ -23,7 +23,7 @@ export interface BackupReport {
 }
 
 /**
- * Writes a copy of the store as it is at one moment, while others read and write: sealed, mode 0600. The master key is not in it.
+ * Writes a copy of the store as it is at one moment, while others read and write: encrypted, mode 0600. The master key is not in it.
  *
  * @param file a path where there is nothing yet
  * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already, a store that cannot be copied into a file), `STORE_CORRUPT`

@@ -10,11 +10,11 @@ import {
 import type { KeyManager } from "@autokestra/secrets-crypto";
 import { countSecrets, idPages, type KeyedStore } from "./records.ts";
 
-/** Sealed anew and written together; so many are lost work, not lost secrets, where a rotation is killed. */
+/** Encrypted again and written together; so many are lost work, not lost secrets, where a rotation is killed. */
 const BATCH = 100;
 
 export interface ReplaceDataKeyOptions {
-  /** Told how many of all secrets are sealed under the new data key. */
+  /** Told how many of all secrets are encrypted under the new data key. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Ends it between two steps: what is done is done, and running it again finishes it. */
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +44,7 @@ export async function replaceDataKey(
       await keys.destroyDataKeys(unused.map(({ id }) => id));
       return counts;
     } catch (error) {
-      // Between the count and here somebody has brought a version back that is sealed under one of them.
+      // Between the count and here somebody has brought a version back that is encrypted under one of them.
       if (!hasCode(error, "DATA_KEY_IN_USE")) throw error;
     }
   }
@@ -91,7 +91,7 @@ async function reencryptBatch(keyed: KeyedStore, ids: readonly string[], keyId: 
   }
 }
 
-/** A version under an older data key, opened. */
+/** A version under an older data key, decrypted. */
 interface OldVersion {
   readonly unencrypted: UnencryptedSecret;
   readonly nonce: Uint8Array;
@@ -99,12 +99,16 @@ interface OldVersion {
 
 async function readOld(keyed: KeyedStore, ids: readonly string[], keyId: string): Promise<readonly OldVersion[]> {
   const old: OldVersion[] = [];
-  for (const id of ids) old.push(...(await openOld(keyed, id, keyId)));
+  for (const id of ids) old.push(...(await decryptOld(keyed, id, keyId)));
   return old;
 }
 
-/** Opens what is under an older key, again where it was sealed anew meanwhile. Nothing that was changed from outside is made good. */
-async function openOld({ store, encryption }: KeyedStore, id: string, keyId: string): Promise<readonly OldVersion[]> {
+/** Decrypts what is under an older key, once more where it was encrypted again meanwhile. Nothing that was changed from outside is made good. */
+async function decryptOld(
+  { store, encryption }: KeyedStore,
+  id: string,
+  keyId: string,
+): Promise<readonly OldVersion[]> {
   let before = "";
   for (;;) {
     const versions = await store.versions(id);
@@ -112,7 +116,7 @@ async function openOld({ store, encryption }: KeyedStore, id: string, keyId: str
     const [current] = versions;
     try {
       if (current !== undefined && old.length > 0) await encryption.verify(current);
-      return await Promise.all(old.map(async (sealed) => await openVersion(sealed, encryption)));
+      return await Promise.all(old.map(async (encrypted) => await decryptVersion(encrypted, encryption)));
     } catch (error) {
       const now = versions.map(({ envelope, mac }) => `${String(envelope.nonce)} ${mac}`).join();
       if (!hasCode(error, "INTEGRITY_FAILED") || now === before) throw error;
@@ -121,7 +125,10 @@ async function openOld({ store, encryption }: KeyedStore, id: string, keyId: str
   }
 }
 
-async function openVersion({ metadata, envelope }: EncryptedSecret, encryption: SecretEncryption): Promise<OldVersion> {
+async function decryptVersion(
+  { metadata, envelope }: EncryptedSecret,
+  encryption: SecretEncryption,
+): Promise<OldVersion> {
   const plaintext = await encryption.decrypt(metadata, envelope);
   const current = toCurrentPayload(metadata.name, envelope.format, plaintext);
   return { unencrypted: { metadata, plaintext: current }, nonce: envelope.nonce };
@@ -141,6 +148,6 @@ async function countByKey({ store }: KeyedStore): Promise<Map<string, number>> {
 
 function overtaken(): AutokestraError {
   return new AutokestraError("HEADER_CHANGED", "Another rotation has begun, with a data key of its own", {
-    hint: "It seals all secrets anew; nothing is left to do here.",
+    hint: "It encrypts all secrets again; nothing is left to do here.",
   });
 }

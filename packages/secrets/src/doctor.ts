@@ -69,7 +69,7 @@ async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): 
 function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
   const { kdf, dataKeys, storeId, format, epoch } = header;
   const stretched = kdf.name === "pbkdf2-hmac-sha256" ? `${kdf.name}, ${kdf.iterations} iterations` : kdf.name;
-  const states = dataKeys.map(({ id, state, seals }) => `${id} ${state}, ${seals} seals`).join("; ");
+  const states = dataKeys.map(({ id, state, seals }) => `${id} ${state}, ${seals} encryptions`).join("; ");
   const variable: Finding = {
     status: "warning",
     subject: "key",

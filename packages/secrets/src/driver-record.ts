@@ -57,7 +57,7 @@ export function existingDriver(folder: string, asked: FolderDriver | "auto"): Fo
   const stored = driverOf(folder, record);
   if (stored === null) return null;
   if (!stored.exists(folder)) {
-    const message = `The secrets in ${quotePath(folder)} are gone: there is no ${stored.file}`;
+    const message = `The secrets in ${quotePath(folder)} were not found: there is no ${stored.file}`;
     throw new AutokestraError("STORE_CORRUPT", message, {
       hint: "Put a backup in its place. To begin anew, remove the file `backend` there.",
       details: { reason: "store not found" } satisfies ErrorDetails["STORE_CORRUPT"],

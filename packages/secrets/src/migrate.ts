@@ -16,7 +16,7 @@ export interface MigrationReport extends StoreCount {
 }
 
 /**
- * Moves all secrets with their versions into a store of another driver: all or nothing, sealed as they are, so that no key is
+ * Moves all secrets with their versions into a store of another driver: all or nothing, encrypted as they are, so that no key is
  * needed; only a store that an earlier version of autokestra has written is first upgraded, which needs its key. The old store is
  * kept under another name. No other process may have it open.
  *

@@ -96,7 +96,7 @@ export async function* idPages(store: SecretStore): AsyncGenerator<readonly stri
   }
 }
 
-/** True for a store that nothing was ever sealed in. */
+/** True for a store that nothing was ever encrypted in. */
 export async function isEmptyStore(store: SecretStore): Promise<boolean> {
   return (await store.readHeader()) === null && (await store.ids({ limit: 1 })).length === 0;
 }
@@ -140,10 +140,10 @@ export async function verifyRecords(
   async function problemOf({ metadata, envelope }: EncryptedSecret): Promise<string | null> {
     const what = `'${metadata.name}', version ${metadata.version},`;
     if (keyring.find(envelope.keyId) === null) {
-      return `${what} is sealed under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
+      return `${what} is encrypted under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
     }
     const opens = await succeeds(async () => await encryption.decrypt(metadata, envelope));
-    return opens ? null : `${what} was changed since it was sealed`;
+    return opens ? null : `${what} was changed since it was encrypted`;
   }
 
   async function examine(id: string): Promise<void> {
@@ -155,9 +155,9 @@ export async function verifyRecords(
           `'${current.metadata.name}' is not as it was written last: its metadata, or which version is current`,
         );
       }
-      for (const sealed of versions) {
+      for (const encrypted of versions) {
         count.versions += 1;
-        const problem = await problemOf(sealed);
+        const problem = await problemOf(encrypted);
         if (problem !== null) problems.push(problem);
       }
     } catch (error) {

@@ -52,13 +52,13 @@ interface OpenedBackup extends KeyedStore {
 
 /** What a restoration builds in place of the store that is there. */
 interface Rebuilt extends StoreCount {
-  /** Null where nothing was ever sealed. */
+  /** Null where nothing was ever encrypted. */
   readonly keyring: Keyring | null;
 }
 
 /**
  * Replaces the secrets that are there by those of a backup, once every version in it has opened. Only records are taken over,
- * sealed anew under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
+ * encrypted again under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
  * is no store, or none that opens. The store keeps its driver; what was there, even if damaged, is kept under another name. No other
  * process may have it open, which is made sure of where it is not damaged.
  *
@@ -176,7 +176,7 @@ async function putInPlace(
   }
 
   if (found === null) {
-    // Nobody can use a store that is damaged or gone, so nobody writes to it.
+    // Nobody can use a store that is damaged or not found, so nobody writes to it.
     const rebuilt = await copyBackup(backup, target);
     await memory.forget();
     return await finish(rebuilt, replaceStore({ ...replacement, isUnchanged: () => true, keep: true }), true);
@@ -196,7 +196,7 @@ async function putInPlace(
   }
 }
 
-/** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or gone. */
+/** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or not found. */
 async function takeStore(folder: string, options: SecretsOptions, driver: FolderDriver): Promise<FolderStore | null> {
   try {
     return (
@@ -217,7 +217,7 @@ async function copyBackup({ store, keys }: OpenedBackup, { driver, path }: Targe
   return { ...count, keyring };
 }
 
-/** Seals all records of the backup anew under the keys of the store that is there, and begins the next epoch. */
+/** Encrypts all records of the backup again under the keys of the store that is there, and begins the next epoch. */
 async function reencrypt(
   options: SecretsOptions,
   backup: OpenedBackup,

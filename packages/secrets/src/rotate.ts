@@ -31,7 +31,7 @@ export interface RotateOptions extends ReplaceDataKeyOptions {
   readonly newKeyFile?: string | undefined;
   /** Rotate every store that this machine knows under the same key, too. Default false. */
   readonly allStores?: boolean | undefined;
-  /** Make a new data key too, and seal every secret anew under it. Default false. */
+  /** Make a new data key too, and encrypt every secret again under it. Default false. */
   readonly dataKey?: boolean | undefined;
 }
 
@@ -45,13 +45,13 @@ export interface RotateReport {
   readonly otherStores: readonly string[];
   /** False where the signal has ended it before everything was done. */
   readonly isComplete: boolean;
-  /** How many secrets are sealed under which data key; null without `dataKey`, when nobody has looked at them. */
+  /** How many secrets are encrypted under which data key; null without `dataKey`, when nobody has looked at them. */
   readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number | null }[];
 }
 
 /**
  * Replaces the master key: the data keys are wrapped anew, so it takes the same time for any number of secrets. The key before is
- * kept beside the file it was in, under its fingerprint. With `dataKey` every version of every secret is sealed anew too, in
+ * kept beside the file it was in, under its fingerprint. With `dataKey` every version of every secret is encrypted again too, in
  * batches, while others read and write. Killed at any moment it loses nothing; running it again finishes it.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where there is no store; `OPTION_INVALID` where the key in use is no file and none is named, where

@@ -344,7 +344,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       await use(place.options, async (installation) => {
         await expectRefusal(installation.secrets.get("A", { atVersion: 1 }), "get", "INTEGRITY_FAILED");
         const failures = (await diagnose(installation)).filter(({ status }) => status === "failure");
-        expect(failures.map(({ message }) => message)).toEqual(["'A', version 1, was changed since it was sealed"]);
+        expect(failures.map(({ message }) => message)).toEqual(["'A', version 1, was changed since it was encrypted"]);
       });
       const bad = join(place.root, "bad.backup");
       await backUpStore(place.options, bad);

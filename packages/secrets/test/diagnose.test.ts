@@ -49,7 +49,7 @@ describe("diagnose", () => {
       ),
       expect.stringMatching(/^ok key: [0-9a-f]{16} from .*secret\.key, hkdf-sha256$/),
       expect.stringMatching(
-        /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ seals$/,
+        /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ encryptions$/,
       ),
       "ok records: 3 secrets, 3 versions: all open",
     ]);
@@ -69,8 +69,8 @@ describe("diagnose", () => {
     const lines = await examine();
     expect(lines.slice(4)).toEqual([
       "failure records: 'A' is not as it was written last: its metadata, or which version is current",
-      "failure records: 'A', version 1, was changed since it was sealed",
-      "failure records: 'C', version 1, is sealed under the data key 00000000, which is not here: the store or the record is from another time",
+      "failure records: 'A', version 1, was changed since it was encrypted",
+      "failure records: 'C', version 1, is encrypted under the data key 00000000, which is not here: the store or the record is from another time",
     ]);
   });
 

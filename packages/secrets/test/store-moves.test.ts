@@ -237,7 +237,7 @@ describe("a folder of secrets", () => {
     await rm(join(folder, "secrets.json"));
     const attempt = openSecrets(options);
     await expect(attempt).rejects.toMatchObject({ code: "STORE_CORRUPT" });
-    await expect(attempt).rejects.toThrow(/are gone: there is no secrets\.json/);
+    await expect(attempt).rejects.toThrow(/were not found: there is no secrets\.json/);
     expect(await readdir(folder)).not.toContain("secrets.db");
   });
 

@@ -1,9 +1,9 @@
 import { A, type ContractTools, DELETED, ID_A, putVersions, refusal } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
-/** Which header a store keeps, and what must have been sealed under it. */
+/** Which header a store keeps, and what must have been encrypted under it. */
 export function headerContract({ test, expect }: ContractTools): void {
-  test("put refuses what was sealed under another header", async (store) => {
+  test("put refuses what was encrypted under another header", async (store) => {
     const changed = { code: "HEADER_CHANGED" };
     const write = { secret: sampleSecret("A"), expected: null };
     await expect(store.put([write], "one")).rejects.toMatchObject(changed);

@@ -16,7 +16,7 @@ import {
 } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
-/** A version of A that was sealed anew under another key. */
+/** A version of A that was encrypted again under another key. */
 function reencrypted(version: number, changes: Partial<SecretMetadata> = {}): ReencryptedSecret {
   const sample = sampleSecret("A", { version, ...changes });
   const envelope = { ...again(version), keyId: "12345678" };
@@ -32,7 +32,7 @@ function afterwards(version: number, current: EncryptedSecret): EncryptedSecret 
     : older({ metadata, envelope, mac }, current);
 }
 
-/** Versions that are sealed anew. */
+/** Versions that are encrypted again. */
 export function reencryptContract({ test, expect }: ContractTools): void {
   test("reencrypt replaces the envelopes of the versions that are there, and the mac of the current one", async (store) => {
     await putVersions(store, 2);

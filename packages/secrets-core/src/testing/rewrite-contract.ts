@@ -138,7 +138,7 @@ function conflictContract(tools: ContractTools): void {
     expect(await refused(tools, store, rewritten([2, 1], 2))).toBe("VERSION_CONFLICT");
   });
 
-  test("rewrite refuses where a version is gone or was sealed anew meanwhile", async (store) => {
+  test("rewrite refuses where a version is not found or was encrypted again meanwhile", async (store) => {
     await putVersions(store, 3, 2);
     expect(await refused(tools, store, rewritten([3, 2, 1], 3))).toBe("VERSION_CONFLICT");
     const other = (index: number) => {
@@ -171,7 +171,7 @@ function conflictContract(tools: ContractTools): void {
 function refusalContract(tools: ContractTools): void {
   const { test, expect } = tools;
 
-  test("rewrite refuses what was sealed under another header", async (store) => {
+  test("rewrite refuses what was encrypted under another header", async (store) => {
     await putVersions(store, 1);
     await store.writeHeader("one", null);
     expect(await refused(tools, store, rewritten([1], 1), null)).toBe("HEADER_CHANGED");

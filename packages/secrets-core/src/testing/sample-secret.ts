@@ -2,7 +2,7 @@ import type { EncryptedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName } from "../secret-name.ts";
 
 /**
- * A sealed secret with made-up bytes: enough for a store, which never opens one. Each name has an id of its own, the revision is
+ * An encrypted secret with made-up bytes: enough for a store, which never decrypts one. Each name has an id of its own, the revision is
  * the version, and every name, version and revision has its own bytes and its own mac.
  */
 export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}): EncryptedSecret {

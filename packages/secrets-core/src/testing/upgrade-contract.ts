@@ -35,7 +35,7 @@ interface UpgradeTools {
   readonly openVersion1: (content: Version1Content) => Promise<OpenedStore>;
 }
 
-/** A secret as version 1 has sealed it. */
+/** A secret as version 1 has encrypted it. */
 function sample(...parameters: Parameters<typeof sampleSecret>): EncryptedSecret {
   const { metadata, envelope, mac } = sampleSecret(...parameters);
   return { metadata, envelope: { ...envelope, format: 1 }, mac };
