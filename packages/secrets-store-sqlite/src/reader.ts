@@ -12,7 +12,7 @@ import {
   storeCorrupt,
 } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
-import { type EncryptedRow, type MetadataRow, type StateRow, toEncryptedSecret, toMetadata, toState } from "./rows.ts";
+import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
 import { createListQuery, type Statements } from "./statements.ts";
 
 /** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
@@ -50,7 +50,7 @@ export function createSecretReader(database: Database, statements: Statements, p
     });
   }
 
-  function byName<Row extends StateRow>(statement: Lookup<Row>, name: string): Row | null {
+  function byName<Row extends StateRow | VersionRow>(statement: Lookup<Row>, name: string): Row | null {
     const row = statement.get(name) ?? lookAgain(statement, hasLiving, name);
     if (row === null) return null;
     const [, found, isCurrent, deletedAt] = row;
@@ -58,7 +58,7 @@ export function createSecretReader(database: Database, statements: Statements, p
     return row;
   }
 
-  function byId<Row extends StateRow>(statement: Lookup<Row>, id: string): Row | null {
+  function byId<Row extends StateRow | VersionRow>(statement: Lookup<Row>, id: string): Row | null {
     const row = statement.get(id) ?? lookAgain(statement, hasVersion, id);
     if (row === null) return null;
     const [, , isCurrent, , , , found] = row;
@@ -69,7 +69,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   return {
     header: () => statements.readHeader.get() ?? null,
     get(name) {
-      const row = byName<EncryptedRow>(statements.living, name);
+      const row = byName<VersionRow>(statements.living, name);
       return row === null ? null : toEncryptedSecret(row, path);
     },
     living(name) {
@@ -77,7 +77,7 @@ export function createSecretReader(database: Database, statements: Statements, p
       return row === null ? null : toState(row, path);
     },
     find(id) {
-      const row = byId<EncryptedRow>(statements.current, id);
+      const row = byId<VersionRow>(statements.current, id);
       return row === null ? null : toEncryptedSecret(row, path);
     },
     row: (id) => byId(statements.currentState, id),
@@ -108,10 +108,10 @@ function createVersionsReader(database: Database, statements: Statements, path: 
 type Lookup<Row> = Statement<[string], Row>;
 
 function createLister(database: Database, path: string): SecretReader["list"] {
-  const prepared = new Map<string, Statement<[object], MetadataRow>>();
+  const prepared = new Map<string, Statement<[object], VersionRow>>();
 
-  function prepare(sql: string): Statement<[object], MetadataRow> {
-    const statement = prepared.get(sql) ?? database.prepare<[object], MetadataRow>(sql).raw();
+  function prepare(sql: string): Statement<[object], VersionRow> {
+    const statement = prepared.get(sql) ?? database.prepare<[object], VersionRow>(sql).raw();
     prepared.set(sql, statement);
     return statement;
   }

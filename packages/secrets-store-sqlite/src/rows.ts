@@ -21,7 +21,10 @@ const STATE = [
   { field: "id" },
 ] as const;
 
-/** The state of a secret as SQLite keeps it, whatever follows. */
+/** What a column can hold. */
+export type ColumnValue = string | number | null | Uint8Array;
+
+/** The state of a secret as SQLite keeps it. The rules of its columns keep other types out. */
 export type StateRow = readonly [
   namespace: string,
   name: string,
@@ -30,17 +33,14 @@ export type StateRow = readonly [
   version: number,
   revision: number | null,
   id: string,
-  ...unknown[],
 ];
 
 /**
- * The metadata of one version as SQLite keeps them, whatever follows. What the columns hold is checked on the way out, not
- * trusted. Rows are arrays: both ways, SQLite takes longer over names than over values.
+ * The metadata of one version as SQLite keeps them, or a whole version: the values of {@link RowFormat.metadataColumns} or of all
+ * columns. What they hold is checked on the way out, not trusted. Rows are arrays: both ways, SQLite takes longer over names than over
+ * values.
  */
-export type MetadataRow = StateRow;
-
-/** One whole version as SQLite keeps it. */
-export type EncryptedRow = StateRow;
+export type VersionRow = readonly [...StateRow, ...ColumnValue[]];
 
 /** The columns of its envelope, and of the mac of the whole secret: the last ones of a row. */
 const ENVELOPE = [
@@ -52,36 +52,30 @@ const ENVELOPE = [
   "ciphertext BLOB NOT NULL",
 ] as const;
 
-type EnvelopeValues = readonly [
-  mac: string | null,
-  format: number,
-  keyId: string,
-  nonce: Uint8Array,
-  tag: Uint8Array,
-  ciphertext: Uint8Array,
-];
-
 /** All secrets are in the one namespace that has no name. */
 const NAMESPACE = "";
 
 /** How the rows of one table of metadata fields look. */
 export interface RowFormat<Metadata> {
-  /** The columns of a {@link MetadataRow}. */
+  /** The columns of the metadata. */
   readonly metadataColumns: readonly string[];
-  /** The columns of a {@link EncryptedRow}. */
+  /** All columns: those of the metadata, then those of the envelope. */
   readonly columns: readonly string[];
   /** The same with their definitions, for CREATE TABLE. */
   readonly definitions: readonly string[];
   /** The columns that are NULL in rows that are not of the current version. */
   readonly ofCurrent: readonly string[];
   /** The values of a row, of the current version of a secret or of an older one. */
-  readonly toValues: (metadata: Metadata, isCurrent: boolean) => unknown[];
+  readonly toValues: (metadata: Metadata, isCurrent: boolean) => readonly ColumnValue[];
   /** @param current the metadata of the current version where this is an older one */
-  readonly toMetadata: (row: MetadataRow, current?: Metadata) => object;
+  readonly toMetadata: (row: VersionRow, current?: Metadata) => object;
 }
 
+/** What fields of metadata hold. */
+type Fields<Metadata> = { readonly [Name in keyof Metadata]: string | number | null | readonly string[] };
+
 /** @param fields one column follows from each: its name, its type, its rules, and what is read from it */
-export function createRowFormat<Metadata extends object>(
+export function createRowFormat<Metadata extends Fields<Metadata>>(
   fields: MetadataFields<keyof Metadata & string>,
 ): RowFormat<Metadata> {
   type Name = keyof Metadata & string;
@@ -107,10 +101,10 @@ export function createRowFormat<Metadata extends object>(
     definitions,
     ofCurrent: [...rows.filter(({ isOfCurrent }) => isOfCurrent).map(({ name }) => columnOf(name)), "mac"],
     toValues(metadata, isCurrent) {
-      const values: unknown[] = [NAMESPACE, null, isCurrent ? 1 : 0];
-      for (const { name, position, isOfCurrent, isList } of rows) {
+      const values: ColumnValue[] = [NAMESPACE, null, isCurrent ? 1 : 0];
+      for (const { name, position, isOfCurrent } of rows) {
         const value = isOfCurrent && !isCurrent ? null : metadata[name];
-        values[position] = isList ? JSON.stringify(value) : value;
+        values[position] = typeof value === "object" && value !== null ? JSON.stringify(value) : value;
       }
       return values;
     },
@@ -143,22 +137,35 @@ export const ROWS: RowFormat<SecretMetadata> = createRowFormat<SecretMetadata>(M
 export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.length);
 
 /** The row of the current version of a secret, or of an older one. */
-export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): EncryptedRow {
+export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): readonly ColumnValue[] {
   const { format, keyId, nonce, tag, ciphertext } = envelope;
-  const encrypted: EnvelopeValues = [isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
-  return [...ROWS.toValues(metadata, isCurrent), ...encrypted] as unknown as EncryptedRow;
+  return [...ROWS.toValues(metadata, isCurrent), isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
 }
 
 /**
  * @param current the metadata of the current version where this is an older one
  * @throws AutokestraError `STORE_CORRUPT`, naming the secret
  */
-export function toEncryptedSecret(row: EncryptedRow, path: string, current?: SecretMetadata): EncryptedSecret {
-  const values = row.slice(ROWS.metadataColumns.length) as unknown as EnvelopeValues;
-  const [mac, format, keyId, nonce, tag, ciphertext] = values;
-  if (!Number.isSafeInteger(format) || format < 0) throw secretCorrupt(path, row[1]);
+export function toEncryptedSecret(row: VersionRow, path: string, current?: SecretMetadata): EncryptedSecret {
+  const [mac, format, keyId, nonce, tag, ciphertext] = row.slice(ROWS.metadataColumns.length);
+  if (!isWhole(format) || !isText(keyId) || !(mac === null || isText(mac))) throw secretCorrupt(path, row[1]);
+  if (!isBytes(nonce) || !isBytes(tag) || !isBytes(ciphertext)) throw secretCorrupt(path, row[1]);
   const envelope = { format, keyId, nonce: plain(nonce), ciphertext: plain(ciphertext), tag: plain(tag) };
   return { metadata: toMetadata(row, path, current), envelope, mac };
+}
+
+type Cell = ColumnValue | undefined;
+
+function isText(value: Cell): value is string {
+  return typeof value === "string";
+}
+
+function isWhole(value: Cell): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isBytes(value: Cell): value is Uint8Array {
+  return value instanceof Uint8Array;
 }
 
 /** The state in the row of a current version. @throws AutokestraError `STORE_CORRUPT`, naming the secret */
@@ -169,7 +176,7 @@ export function toState(row: StateRow, path: string): StoredState {
 }
 
 /** See {@link toEncryptedSecret}. */
-export function toMetadata(row: MetadataRow, path: string, current?: SecretMetadata): SecretMetadata {
+export function toMetadata(row: VersionRow, path: string, current?: SecretMetadata): SecretMetadata {
   const [namespace, name] = row;
   const metadata = ROWS.toMetadata(row, current);
   // One of another namespace would be missed by its name, and would come unasked by its id.

@@ -1,6 +1,6 @@
 import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
-import { type EncryptedRow, ROWS, STATE_COLUMNS, type StateRow } from "./rows.ts";
+import { type ColumnValue, ROWS, STATE_COLUMNS, type StateRow, type VersionRow } from "./rows.ts";
 
 /** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
 interface ReencryptedRow {
@@ -41,15 +41,15 @@ export interface Statements {
   /** Which of these data keys, a JSON array, any version names. Looks at every version. */
   readonly usedKeys: Statement<[string], string>;
   /** The current version of the secret of a name that is not deleted. */
-  readonly living: Statement<[string], EncryptedRow>;
+  readonly living: Statement<[string], VersionRow>;
   readonly livingState: Statement<[string], StateRow>;
   /** 1 where the index of names that lists go by has such a secret. */
   readonly hasLiving: Statement<[string], number>;
   /** The current version of the secret with an id. */
-  readonly current: Statement<[string], EncryptedRow>;
+  readonly current: Statement<[string], VersionRow>;
   readonly currentState: Statement<[string], StateRow>;
   /** All versions of the secret with an id, the newest first. */
-  readonly versions: Statement<[string], EncryptedRow>;
+  readonly versions: Statement<[string], VersionRow>;
   /** 1 where the index of current versions has the id. */
   readonly hasCurrent: Statement<[string], number>;
   /** 1 where the index of all versions has the id. */
@@ -60,7 +60,7 @@ export interface Statements {
   readonly idsOfName: Statement<[string, string, number], string>;
   /** Ids of what was deleted before a moment. */
   readonly deletedBefore: Statement<[string], string>;
-  readonly insert: Statement<[EncryptedRow]>;
+  readonly insert: Statement<[readonly ColumnValue[]]>;
   /** The current version is an older one from now on. */
   readonly retire: Statement<[string]>;
   /** An id, the same again, and how many versions may stay. */

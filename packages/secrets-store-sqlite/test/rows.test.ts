@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { anyEncryptedSecret } from "../../secrets-core/test/any-encrypted-secret.ts";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
+import { ROWS, toEncryptedSecret, toRow, type VersionRow } from "../src/rows.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 it("what is written comes back, to the byte", async () => {
@@ -82,4 +83,18 @@ describe("a row that no store has written", () => {
     await expect(store.list({ tags: ["x"] })).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     await store.close();
   });
+});
+
+it("a column that holds another type than its own is damage, which names the secret", () => {
+  const secret = sampleSecret("A");
+  const [namespace, name, isCurrent, deletedAt, version, revision, id, ...rest] = toRow(secret, true);
+  const row = [namespace, name, isCurrent, deletedAt, version, revision, id, ...rest] as unknown as VersionRow;
+  expect(toEncryptedSecret(row, "secrets.db")).toEqual(secret);
+  const first = ROWS.metadataColumns.length;
+  for (const [index, wrong] of [1, "2", 3, "nonce", "tag", "ciphertext"].entries()) {
+    const damaged = row.with(first + index, wrong) as unknown as VersionRow;
+    expect(() => toEncryptedSecret(damaged, "secrets.db")).toThrow("Secret 'A' is damaged in \"secrets.db\"");
+  }
+  const short = row.slice(0, -1) as unknown as VersionRow;
+  expect(() => toEncryptedSecret(short, "secrets.db")).toThrow("is damaged");
 });
