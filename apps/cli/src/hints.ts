@@ -1,5 +1,5 @@
 import type { Problem } from "@autokestra/engine";
-import { type AutokestraError, type ErrorCode, type ErrorDetails, quoteText } from "@autokestra/secrets-core";
+import { type ErrorCode, type ErrorDetails, quoteText } from "@autokestra/secrets-core";
 
 /** What follows from the data of an error and from what the library says. A method, so that those of all codes are of one type. */
 interface Writer<Code extends ErrorCode> {
@@ -44,12 +44,9 @@ const HINTS: Hints = {
   },
   INTEGRITY_FAILED: { doctor: RESTORE },
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
-  SECRETS_MISSING: (_, given) => {
+  SECRETS_MISSING: ({ restorable = [] }) => {
     const set = "`autokestra secrets set NAME` stores one.";
-    // What a source knows of a name is a sentence.
-    return given?.includes("It can be restored")
-      ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}`
-      : set;
+    return restorable.length > 0 ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}` : set;
   },
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
@@ -104,7 +101,7 @@ export interface Invocation {
 
 /** What a person can do about an error: what the library says, and which command or option does it. */
 export function hintFor(
-  { code, hint, details = {} }: Pick<Problem, "code" | "hint"> & Partial<Pick<AutokestraError, "details">>,
+  { code, hint, details = {} }: Pick<Problem, "code" | "hint" | "details">,
   { command, args }: Invocation,
 ): string | undefined {
   const isBlind = code === "SECRETS_MISSING" && args.includes("--no-env");

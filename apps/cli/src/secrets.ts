@@ -71,7 +71,7 @@ async function withPlace(error: AutokestraError, secrets: SecretService, folder:
   const nearest = name === undefined ? null : nearestName(name, await namesOf(secrets));
   const didYouMean = nearest === null ? undefined : `Did you mean '${nearest}'?`;
   const parts = [didYouMean, error.hint, `Looked in ${quotePath(folder)}.`].filter((part) => part !== undefined);
-  return new AutokestraError(code, message, { hint: parts.join(" "), details: { names: details.names ?? [] } });
+  return new AutokestraError(code, message, { hint: parts.join(" "), details });
 }
 
 async function namesOf(secrets: SecretService): Promise<readonly string[]> {

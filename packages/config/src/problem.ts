@@ -11,6 +11,8 @@ export interface Problem<Code extends string = string> {
   readonly severity?: Severity | undefined;
   readonly message: string;
   readonly hint?: string | undefined;
+  /** What is known as data: those of its code in `ErrorDetails`. */
+  readonly details?: object | undefined;
   /** Absent where the problem is not at one place in the file. */
   readonly position?: Position | undefined;
 }

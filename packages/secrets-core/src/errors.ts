@@ -22,7 +22,8 @@ export interface ErrorDetails {
   /** `until` is when it can no longer be restored, ISO 8601. */
   SECRET_DELETED: Names & { readonly until: string };
   SECRET_NOT_DECLARED: None;
-  SECRETS_MISSING: Names;
+  /** `restorable` are those of the names that were deleted and can be restored. */
+  SECRETS_MISSING: Names & { readonly restorable: readonly string[] };
   FIELD_NOT_FOUND: None;
   VERSION_CONFLICT: None;
   VERSION_NOT_FOUND: None;
@@ -139,17 +140,22 @@ export function secretNotDeclared(name: string): AutokestraError {
 }
 
 /** So many sentences about missing secrets: a long list of names is one mistake. */
-const SHOWN_HINTS = 6;
+const SHOWN_REASONS = 6;
 
 /**
  * `Missing secrets: A, B`
  *
- * @param hints what the sources know of them: that one is deleted, where it was looked for
+ * @param reasons what the sources know of them: that one is deleted, where it was looked for
+ * @param restorable those of the names that were deleted and can be restored
  */
-export function secretsMissing(names: readonly string[], hints: readonly string[] = []): AutokestraError {
+export function secretsMissing(
+  names: readonly string[],
+  reasons: readonly string[] = [],
+  restorable: readonly string[] = [],
+): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
-    hint: hints.slice(0, SHOWN_HINTS).join(" ") || undefined,
-    details: { names } satisfies ErrorDetails["SECRETS_MISSING"],
+    hint: reasons.slice(0, SHOWN_REASONS).join(" ") || undefined,
+    details: { names, restorable } satisfies ErrorDetails["SECRETS_MISSING"],
   });
 }
 

@@ -29,6 +29,8 @@ export interface NotFound {
   readonly status: "notFound";
   /** What is known of it all the same, as a sentence: that it is deleted, where it was looked for. */
   readonly reason?: string | undefined;
+  /** It was deleted, and can be restored until then. */
+  readonly restorableUntil?: Timestamp | undefined;
 }
 
 /** The source could not tell: an outage, a refusal, or an answer that is not what was promised. */
@@ -172,6 +174,8 @@ export interface AskedSource {
   readonly source: string;
   readonly status: SourceAnswer["status"];
   readonly reason?: string | undefined;
+  /** It was deleted there, and can be restored until then. */
+  readonly restorableUntil?: Timestamp | undefined;
   readonly milliseconds: number;
 }
 

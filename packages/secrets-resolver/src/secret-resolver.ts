@@ -1,4 +1,5 @@
 import {
+  type AskedSource,
   fieldNotFound,
   parseSecretName,
   primaryField,
@@ -103,9 +104,14 @@ async function findAll(searches: readonly Promise<Search>[], resolution: Resolut
     throw secretsMissing(
       missing.map(({ name }) => name),
       known,
+      missing.flatMap(({ name, asked }) => (asked.some(isRestorable) ? [name] : [])),
     );
   }
   return results;
+}
+
+function isRestorable({ restorableUntil }: AskedSource): boolean {
+  return restorableUntil !== undefined;
 }
 
 function createScope(searches: readonly Search[], resolution: Resolution): SecretScope {

@@ -1,4 +1,4 @@
-import { AutokestraError, type SecretService, type SecretSource } from "@autokestra/secrets-core";
+import { hasCode, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 
 /** Takes secrets from a store. What is wrong there (wrong key, changed record, broken store) is thrown as it is. */
 export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSource {
@@ -10,10 +10,10 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
         const { type, expiresAt, version } = metadata;
         return { status: "found", secret: { type, fields, expiresAt, flags, version: String(version) } };
       } catch (error) {
-        if (!(error instanceof AutokestraError)) throw error;
-        if (error.code === "SECRET_NOT_FOUND") return { status: "notFound" };
-        if (error.code === "SECRET_DELETED") return { status: "notFound", reason: `${error.message}. ${error.hint}` };
-        throw error;
+        if (hasCode(error, "SECRET_NOT_FOUND")) return { status: "notFound" };
+        if (!hasCode(error, "SECRET_DELETED")) throw error;
+        const { message, hint, details } = error;
+        return { status: "notFound", reason: `${message}. ${hint}`, restorableUntil: details.until };
       }
     },
   };

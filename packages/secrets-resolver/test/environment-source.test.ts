@@ -94,5 +94,5 @@ describe("KP7: what the environment says of a name that it does not have", () =>
       { HOME: "/canary" },
       "The variable HOME is set, and is never taken as a secret: it belongs to the system.",
     ],
-  ])("%s", async (name, env, hint) => expect(await ask(name, env)).toEqual({ status: "notFound", reason: hint }));
+  ])("%s", async (name, env, reason) => expect(await ask(name, env)).toEqual({ status: "notFound", reason }));
 });

@@ -44,6 +44,20 @@ describe("createSecretResolver", () => {
     });
   });
 
+  it("says of missing secrets what the sources know, and which of them can be restored", async () => {
+    const deleted = {
+      status: "notFound",
+      reason: "A is deleted.",
+      restorableUntil: "2030-01-01T00:00:00.000Z",
+    } as const;
+    const one = sourceOf("one", { A: deleted, B: deleted });
+    const two = sourceOf("two", { B: found("b"), C: { status: "notFound", reason: "C was not set." } });
+    await expect(createSecretResolver([one, two]).openScope(["A", "B", "C"])).rejects.toMatchObject({
+      hint: "A is deleted. C was not set.",
+      details: { names: ["A", "C"], restorable: ["A"] },
+    });
+  });
+
   it.each(["unavailable", "denied", "malformed"] as const)("asks no other source after %s", async (status) => {
     const second = sourceOf("second", { A: found("other") });
     const resolver = createSecretResolver([sourceOf("first", { A: { status, reason: "HTTP 503" } }), second]);

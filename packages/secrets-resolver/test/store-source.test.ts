@@ -1,4 +1,4 @@
-import { integrityFailed, parseSecretName, type Secret, secretNotFound } from "@autokestra/secrets-core";
+import { integrityFailed, parseSecretName, type Secret, secretDeleted, secretNotFound } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { createStoreSource } from "../src/index.ts";
@@ -20,6 +20,13 @@ describe("createStoreSource", () => {
   it("answers notFound only for a secret that is not there", async () => {
     const missing = createStoreSource({ get: async () => await Promise.reject(secretNotFound("A")) });
     expect(await missing.lookup(A)).toEqual({ status: "notFound" });
+    const error = secretDeleted("A", "2026-03-01T00:00:00.000Z");
+    const deleted = createStoreSource({ get: async () => await Promise.reject(error) });
+    expect(await deleted.lookup(A)).toEqual({
+      status: "notFound",
+      reason: "Secret 'A' is deleted. It can be restored until 2026-03-01T00:00:00.000Z.",
+      restorableUntil: "2026-03-01T00:00:00.000Z",
+    });
     const broken = createStoreSource({ get: async () => await Promise.reject(integrityFailed("A")) });
     await expect(broken.lookup(A)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });

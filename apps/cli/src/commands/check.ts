@@ -41,7 +41,10 @@ async function check(
     const found: WorkflowReport[] = [];
     for (const file of files) {
       const report = await engine.check(file, { offline, explain });
-      const problems = report.problems.map((problem) => ({ ...problem, hint: hintFor(problem, invocation) }));
+      const problems = report.problems.map(({ details, ...problem }) => ({
+        ...problem,
+        hint: hintFor({ ...problem, details }, invocation),
+      }));
       found.push({ ...report, problems });
     }
     return found;

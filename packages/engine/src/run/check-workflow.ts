@@ -182,7 +182,7 @@ function findExpiring(scope: SecretScope, parsed: ParsedWorkflow): Problem[] {
 
 function toProblem(error: unknown): Problem {
   if (!(error instanceof AutokestraError)) throw error;
-  const { code, message, hint } = error;
-  if (FINDINGS.has(code) || code.startsWith("WORKFLOW_")) return { code, message, hint };
+  const { code, message, hint, details } = error;
+  if (FINDINGS.has(code) || code.startsWith("WORKFLOW_")) return { code, message, hint, details };
   throw error;
 }
