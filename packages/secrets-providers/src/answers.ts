@@ -29,6 +29,11 @@ export function timedOut(reason: string): SourceFailure {
   return { status: "unavailable", reason, timedOut: true };
 }
 
+/** What a server or a program means by a status of its own. @param reason a clause */
+export function meaning(status: Failure["status"], reason: string, hint?: string): Failure {
+  return status === "notFound" ? notFound(`${reason}.`) : { status, reason, hint };
+}
+
 /** Text from outside for a message, such as a path: on one line, cut only where nobody would read on. */
 export function quoteLong(text: string): string {
   return text.length <= 80 ? quoteText(text) : `${quoteText(text.slice(0, 80))}${quoteText(text.slice(80, 160))}`;

@@ -4,14 +4,8 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  AutokestraError,
-  type ExternalSecretProvider,
-  errorCode,
-  type ProviderAnswer,
-  z,
-} from "@autokestra/secrets-core";
-import { decodeText, denied, malformed, quoteLong, timedOut, unavailable } from "./answers.ts";
+import { AutokestraError, type ExternalSecretProvider, errorCode, z } from "@autokestra/secrets-core";
+import { decodeText, denied, type Failure, malformed, meaning, quoteLong, timedOut, unavailable } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 
 export interface CommandProviderOptions extends Partial<ProviderContext> {
@@ -20,7 +14,7 @@ export interface CommandProviderOptions extends Partial<ProviderContext> {
   /** The names of the environment variables that the program gets, beside `PATH`. Default: none. */
   readonly variables?: readonly string[] | undefined;
   /** What its exit codes mean. Default: 0 is success, and all others are malformed. */
-  readonly exitCodes?: Readonly<Record<string, Exclude<ProviderAnswer["status"], "found">>> | undefined;
+  readonly exitCodes?: Readonly<Record<string, Failure["status"]>> | undefined;
 }
 
 /** The largest output that is read. */
@@ -63,10 +57,11 @@ export function createCommandProvider(options: CommandProviderOptions): External
       const args = template.map((part) => part.replaceAll("{name}", () => path));
       const said = await run(program, args, passed, signal);
       if ("status" in said) return said;
-      const meaning = said.exitCode === 0 ? undefined : (exitCodes[said.exitCode] ?? "malformed");
-      const hint = "Run it by hand. What its exit codes mean can be configured.";
-      if (meaning !== undefined)
-        return { status: meaning, reason: `${quoteLong(program)} ended with code ${said.exitCode}`, hint };
+      if (said.exitCode !== 0) {
+        const hint = "Run it by hand. What its exit codes mean can be configured.";
+        const reason = `${quoteLong(program)} ended with code ${said.exitCode}`;
+        return meaning(exitCodes[said.exitCode] ?? "malformed", reason, hint);
+      }
       const text = decodeText(said.output);
       if (text === null) return malformed(`${quoteLong(program)} has printed what is not UTF-8 text`);
       return { status: "found", secret: { value: format === "text" ? text : text.replace(/\r?\n$/, "") } };
@@ -77,7 +72,7 @@ export function createCommandProvider(options: CommandProviderOptions): External
   };
 }
 
-type Said = { readonly exitCode: number; readonly output: Buffer } | Exclude<ProviderAnswer, { status: "found" }>;
+type Said = { readonly exitCode: number; readonly output: Buffer } | Failure;
 
 async function run(
   program: string,

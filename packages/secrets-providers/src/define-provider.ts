@@ -6,7 +6,7 @@ import {
   z,
 } from "@autokestra/secrets-core";
 import type { CallReport } from "./http-call.ts";
-import { createProviderSource } from "./provider-source.ts";
+import { createProviderSource, type TextCipher } from "./provider-source.ts";
 
 /** What a provider gets beside its own options. */
 export interface ProviderContext {
@@ -15,6 +15,8 @@ export interface ProviderContext {
   readonly env: NodeJS.ProcessEnv;
   /** Called for each call that was made, for counters. Default: nobody counts. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
+  /** Encrypts what is kept for `onUnavailable: stale`. Default: nothing is kept. */
+  readonly cipher?: TextCipher | undefined;
 }
 
 /** A type of provider: what it is called, how it is configured, and how one is made. */
@@ -56,7 +58,8 @@ export function defineProvider<Schema extends z.ZodObject>(definition: {
 const sourceOptions = z.strictObject({
   path: z.string().exactOptional(),
   format: z.enum(["json", "text"]).exactOptional(),
-  onUnavailable: z.enum(["fallback", "fail"]).exactOptional(),
+  onUnavailable: z.enum(["fallback", "fail", "stale"]).exactOptional(),
+  maxStaleSeconds: z.number().positive().exactOptional(),
   onDenied: z.enum(["fallback", "fail"]).exactOptional(),
   timeoutSeconds: z.number().positive().max(60).exactOptional(),
 });
@@ -85,11 +88,16 @@ export function openProvider(
   configuration: Readonly<Record<string, unknown>>,
   context: ProviderContext,
 ): OpenedProvider {
+  const { onCall, cipher } = context;
   const entries = Object.entries(configuration).filter(([key]) => key !== "type");
   const isOfSource = ([key]: readonly [string, unknown]) => Object.hasOwn(sourceOptions.shape, key);
   const ofSource = parseOptions(sourceOptions, Object.fromEntries(entries.filter(isOfSource)), context.id);
   const provider = definition.create(Object.fromEntries(entries.filter((entry) => !isOfSource(entry))), context);
-  return { provider, source: createProviderSource(provider, ofSource), hasPath: ofSource.path !== undefined };
+  return {
+    provider,
+    source: createProviderSource(provider, { ...ofSource, onCall, cipher }),
+    hasPath: ofSource.path !== undefined,
+  };
 }
 
 function parseOptions<Schema extends z.ZodObject>(schema: Schema, input: unknown, id: string): z.output<Schema> {

@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
 import { AutokestraError, errorCode, type SourceFailure, z } from "@autokestra/secrets-core";
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { denied } from "./answers.ts";
 
 /** How a provider's server is reached. */
@@ -128,11 +129,30 @@ const CONNECT_MS = 10_000;
 function openDispatcher(proxy: ReturnType<typeof findProxy>, { ca, cert, key }: TlsFiles): Dispatcher {
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED must not turn it off.
   const tls = { rejectUnauthorized: true, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  // Throws where a key does not belong to its certificate: a connection would say so much later.
+  createSecureContext(tls);
   const options = { connect: { ...tls, timeout: CONNECT_MS }, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy === null) return new Agent(options);
   const { uri, noProxy } = proxy;
   const through = { requestTls: { ...tls, timeout: CONNECT_MS }, proxyTls: { rejectUnauthorized: true } };
-  return new EnvHttpProxyAgent({ ...options, ...through, httpProxy: uri, httpsProxy: uri, noProxy });
+  const proxies = { httpProxy: uri, httpsProxy: uri, noProxy, clientFactory: openProxyClient };
+  return new EnvHttpProxyAgent({ ...options, ...through, ...proxies });
+}
+
+/** The code of an error of the proxy. */
+export const PROXY_FAILED = "ERR_PROXY";
+
+/** undici tries a connection again, without end and without a pause, that a proxy has cut: it knows that by the code of the error. */
+function openProxyClient(origin: URL, options: object): Dispatcher {
+  const client = new Pool(origin, options);
+  const connect = client.connect.bind(client);
+  return Object.assign(client, {
+    connect: async (params: Dispatcher.ConnectOptions) =>
+      await connect(params).catch((error: unknown) => {
+        const isCut = errorCode(error) === "UND_ERR_SOCKET";
+        throw isCut ? Object.assign(new Error("cut by the proxy"), { code: PROXY_FAILED }) : error;
+      }),
+  });
 }
 
 async function stateOf(paths: readonly (string | undefined)[]): Promise<string> {

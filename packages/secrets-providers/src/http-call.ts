@@ -6,7 +6,8 @@ import { parseJson } from "@autokestra/secrets-core/exact-json";
 import { DelegateBackoff, handleWhenResult, retry } from "cockatiel";
 import { type Dispatcher, errors } from "undici";
 import { decodeText, denied, type Failure, malformed, notFound, quoteLong, timedOut, unavailable } from "./answers.ts";
-import { type ConnectionOptions, createConnections } from "./dispatcher.ts";
+import { type ConnectionOptions, createConnections, PROXY_FAILED } from "./dispatcher.ts";
+import { untilAborted } from "./limits.ts";
 
 /** The largest answer that is read, decompressed. */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
@@ -106,9 +107,11 @@ export function createHttpClient(options: HttpOptions): HttpClient {
     try {
       const dispatcher = await connections.get();
       if ("reason" in dispatcher) return { result: dispatcher, status: "certificate" };
-      return await receive(request, asked, dispatcher, limits);
+      // A request that waits for its connection does not mind its signal.
+      const outcome = await untilAborted(receive(request, asked, dispatcher, limits), limits.signal, late(asked));
+      return "reason" in outcome ? { result: outcome, status: "timeout" } : outcome;
     } catch (error) {
-      return limits.signal.aborted ? tooLate(asked) : toFailure(asked, error);
+      return limits.signal.aborted ? { result: timedOut(late(asked)), status: "timeout" } : toFailure(asked, error);
     }
   }
 
@@ -245,8 +248,8 @@ function retryAfterMs({ headers }: HttpResponse): number {
   return Number.isNaN(ms) ? 0 : ms;
 }
 
-function tooLate(asked: string): Omit<Attempt, "pauseMs"> {
-  return { result: timedOut(`${asked}: no complete answer in time`), status: "timeout" };
+function late(asked: string): string {
+  return `${asked}: no complete answer in time`;
 }
 
 const NETWORK_REASONS: ReadonlyMap<string, string> = new Map([
@@ -262,6 +265,7 @@ const NETWORK_REASONS: ReadonlyMap<string, string> = new Map([
   ["ETIMEDOUT", "connection timed out"],
   ["UND_ERR_CONNECT_TIMEOUT", "connection timed out"],
   ["UND_ERR_ABORTED", "the proxy has not connected us"],
+  [PROXY_FAILED, "the proxy has not connected us"],
 ]);
 
 const CERTIFICATE =

@@ -5,7 +5,7 @@
  */
 import { AutokestraError, type ExternalSecretProvider, type ProviderAnswer, z } from "@autokestra/secrets-core";
 import { formatJson, isLosslessNumber } from "@autokestra/secrets-core/exact-json";
-import { malformed, quoteLong } from "./answers.ts";
+import { type Failure, malformed, meaning, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import { createHttpClient, encodePath, failureOf, type HttpRequest, type HttpResponse, readJson } from "./http-call.ts";
@@ -22,7 +22,7 @@ export interface HttpProviderOptions
   /** Where the value is in the JSON of the answer, as a JSON pointer: `/data/value`. Default: the answer is the value. */
   readonly pointer?: string | undefined;
   /** What statuses mean that this server uses in a way of its own. */
-  readonly statuses?: Readonly<Record<string, Exclude<ProviderAnswer["status"], "found">>> | undefined;
+  readonly statuses?: Readonly<Record<string, Failure["status"]>> | undefined;
 }
 
 /**
@@ -58,8 +58,8 @@ export function createHttpProvider(options: HttpProviderOptions): ExternalSecret
       const send = async (token?: string) => await client.send(requestFor(path, token), limits);
       const response = hasToken ? await login.use(limits, send) : await send();
       if (!("headers" in response)) return response;
-      const meaning = statuses[response.status];
-      if (meaning !== undefined) return { status: meaning, reason: `${response.asked}: ${response.status}` };
+      const own = statuses[response.status];
+      if (own !== undefined) return meaning(own, `${response.asked}: ${response.status}`);
       return response.status === 200 ? readValue(response, pointer) : failureOf(response);
     },
     /** There is nothing that could be asked without the name of a secret. */

@@ -34,6 +34,6 @@ export {
   type TokenOptions,
   tokenShape,
 } from "./login.ts";
-export { createProviderSource, type ProviderSourceOptions } from "./provider-source.ts";
+export { createProviderSource, type ProviderSourceOptions, type TextCipher } from "./provider-source.ts";
 export { findProvider, PROVIDER_TYPES } from "./provider-types.ts";
 export { toSecret, type ValueOptions } from "./value.ts";

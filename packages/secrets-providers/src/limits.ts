@@ -15,6 +15,7 @@ export async function withinLimits<Secret>(
   outer: AbortSignal | undefined,
   run: (limits: CallLimits) => Promise<SecretAnswer<Secret>>,
 ): Promise<SecretAnswer<Secret>> {
+  if (outer?.aborted === true) return timedOut("its time was used up before");
   const controller = new AbortController();
   const timers: NodeJS.Timeout[] = [];
   let end = (): void => undefined;
@@ -26,7 +27,6 @@ export async function withinLimits<Secret>(
   });
   timers.push(setTimeout(end, ms));
   outer?.addEventListener("abort", end, { once: true });
-  if (outer?.aborted === true) end();
   try {
     return await Promise.race([run({ signal: controller.signal, deadline: Date.now() + ms }), over]);
   } catch (error) {
@@ -38,14 +38,19 @@ export async function withinLimits<Secret>(
   }
 }
 
-/** Waits for a promise that others wait for too, as long as there is time. */
+/**
+ * Waits for a promise as long as there is time.
+ *
+ * @param reason what to answer when it is over
+ */
 export async function untilAborted<Result>(
   promise: Promise<Result>,
   signal: AbortSignal,
+  reason: string,
 ): Promise<Result | SourceFailure> {
   let give = (): void => undefined;
   const over = new Promise<SourceFailure>((resolve) => {
-    give = () => resolve(timedOut("no login in time"));
+    give = () => resolve(timedOut(reason));
     signal.addEventListener("abort", give, { once: true });
     if (signal.aborted) give();
   });

@@ -35,6 +35,8 @@ const REFUSED_MS = 30_000;
 /** A token is replaced when less than this, or a third of its life, is left. */
 const RENEW_BEFORE_MS = 60_000;
 
+const LATE = "no login in time";
+
 interface Held extends LoginToken {
   readonly since: number;
 }
@@ -74,7 +76,7 @@ export function createLogin({ logIn, timeoutMs = 5000, now = Date.now }: LoginOp
 
   async function token(signal: AbortSignal): Promise<Held | Failure> {
     if (held !== null && !isEnding(held, now())) return held;
-    const renewed = await untilAborted(start(), signal);
+    const renewed = await untilAborted(start(), signal, LATE);
     // While the last token lasts, a renewal that fails is no reason to fail.
     return "reason" in renewed && held !== null && now() < (held.endsAt ?? Number.POSITIVE_INFINITY) ? held : renewed;
   }
@@ -93,7 +95,7 @@ export function createLogin({ logIn, timeoutMs = 5000, now = Date.now }: LoginOp
         nextAttemptAt = now() + REFUSED_MS;
         held = null;
       }
-      const second = held ?? (await untilAborted(start(), limits.signal));
+      const second = held ?? (await untilAborted(start(), limits.signal, LATE));
       if (!("token" in second)) return second;
       return second.token === first.token ? response : await call(second.token);
     },

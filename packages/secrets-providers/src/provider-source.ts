@@ -1,14 +1,17 @@
 import type {
   CallLimits,
   ExternalSecretProvider,
+  FoundSecret,
   ProviderAnswer,
   ProviderRequest,
   SecretAnswer,
   SecretBinding,
   SecretSource,
+  SourceAnswer,
 } from "@autokestra/secrets-core";
-import { bulkhead, isTaskCancelledError } from "cockatiel";
-import { malformed, notFound, timedOut } from "./answers.ts";
+import { bulkhead } from "cockatiel";
+import { malformed, notFound } from "./answers.ts";
+import type { CallReport } from "./http-call.ts";
 import { openRunLeases } from "./leases.ts";
 import { withinLimits } from "./limits.ts";
 import { toSecret, type ValueOptions } from "./value.ts";
@@ -19,14 +22,26 @@ export interface ProviderSourceOptions {
   readonly path?: string | undefined;
   /** Whether a JSON object becomes the fields of a secret. Default: `json` */
   readonly format?: "json" | "text" | undefined;
-  /** Default: `fallback` */
-  readonly onUnavailable?: "fallback" | "fail" | undefined;
+  /** `stale`: a value of before is used, if `cipher` is given; else it is `fail`. Default: `fallback` */
+  readonly onUnavailable?: "fallback" | "fail" | "stale" | undefined;
+  /** How old a value may be that is used because there is no newer one. Default: 300 */
+  readonly maxStaleSeconds?: number | undefined;
+  /** Encrypts the values that are kept for `stale`: for processes that live long. Default: none are kept. */
+  readonly cipher?: TextCipher | undefined;
   /** Default: `fail` */
   readonly onDenied?: "fallback" | "fail" | undefined;
   /** How long one name may take. Default: what the provider says, else 5 */
   readonly timeoutSeconds?: number | undefined;
+  /** Called for each lookup, and with it for each answer: for counters. Default: nobody counts. */
+  readonly onCall?: ((call: CallReport) => void) | undefined;
   /** Default: `Date.now` */
   readonly now?: (() => number) | undefined;
+}
+
+/** Text that nobody can read who does not have the key of this process. */
+export interface TextCipher {
+  encrypt(text: string): Promise<string>;
+  decrypt(text: string): Promise<string>;
 }
 
 /** So many calls at once to one provider. */
@@ -45,14 +60,15 @@ export function createProviderSource(
     timeoutSeconds = provider.timeoutSeconds ?? 5,
     now = Date.now,
   } = options;
-  const { onUnavailable = "fallback", onDenied = "fail" } = options;
+  const { onUnavailable = "fallback", onDenied = "fail", onCall } = options;
   const ms = timeoutSeconds * 1000;
   const { leases } = provider;
   const ask = rememberNotFound(createAsk(provider, ms), now);
+  const keep = createStaleValues(options, now);
 
   return {
     id: provider.id,
-    policy: { onUnavailable, onDenied },
+    policy: { onUnavailable: onUnavailable === "fallback" ? "fallback" : "fail", onDenied },
     async lookup(name, { binding, signal } = {}) {
       const usualPath = template?.replaceAll("{name}", name);
       const path = binding === undefined ? usualPath : (binding.path ?? usualPath ?? name);
@@ -62,8 +78,16 @@ export function createProviderSource(
         return malformed("it has no versions", `Leave out the version of '${name}'.`);
       }
       const value = valueOptions(binding, usual);
+      const start = performance.now();
       const answer = await ask({ path, version, format: value.format }, signal);
-      return answer.status === "found" ? toSecret(name, answer.secret, value) : answer;
+      onCall?.({
+        provider: provider.id,
+        call: "lookup",
+        status: answer.status,
+        milliseconds: performance.now() - start,
+      });
+      const found = answer.status === "found" ? toSecret(name, answer.secret, value) : answer;
+      return await keep(JSON.stringify([path, version, value]), found);
     },
     leases: leases && {
       canCreate: async ({ lease = "" }, signal) =>
@@ -102,12 +126,7 @@ function createAsk(provider: ExternalSecretProvider, ms: number): Ask {
     signal: AbortSignal | undefined,
     run: (limits: CallLimits) => Promise<SecretAnswer<Secret>>,
   ): Promise<SecretAnswer<Secret>> {
-    try {
-      return await slots.execute(async () => await withinLimits(ms, signal, run), signal);
-    } catch (error) {
-      if (isTaskCancelledError(error)) return timedOut("its turn did not come in time");
-      throw error;
-    }
+    return await slots.execute(async () => await withinLimits(ms, signal, run));
   }
 
   const askOne: Ask = async (request, signal) =>
@@ -155,5 +174,25 @@ function rememberNotFound(ask: Ask, now: () => number): Ask {
       known.set(key, { answer, until: now() + NOT_FOUND_MS });
     }
     return answer;
+  };
+}
+
+/** Keeps what was found, and gives it where nothing can be found for now. */
+function createStaleValues(
+  { onUnavailable, maxStaleSeconds = 300, cipher }: ProviderSourceOptions,
+  now: () => number,
+): (key: string, answer: SourceAnswer) => Promise<SourceAnswer> {
+  const kept = new Map<string, { readonly at: number; readonly text: string }>();
+  if (onUnavailable !== "stale" || cipher === undefined) return async (_key, answer) => await Promise.resolve(answer);
+  return async (key, answer) => {
+    for (const [old, { at }] of kept) if (now() - at > maxStaleSeconds * 1000) kept.delete(old);
+    const before = kept.get(key);
+    if (answer.status === "found")
+      kept.set(key, { at: now(), text: await cipher.encrypt(JSON.stringify(answer.secret)) });
+    // Whatever else it says is the truth of now.
+    else if (answer.status !== "unavailable") kept.delete(key);
+    if (answer.status !== "unavailable" || before === undefined) return answer;
+    const secret: FoundSecret = JSON.parse(await cipher.decrypt(before.text));
+    return { status: "found", secret: { ...secret, staleSeconds: Math.round((now() - before.at) / 1000) } };
   };
 }

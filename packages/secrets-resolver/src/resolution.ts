@@ -109,13 +109,9 @@ async function ask(
   binding: SecretBinding | undefined,
   resolution: Resolution,
 ): Promise<SecretAnswer<FoundSecret | null>> {
-  const controller = resolution.signals.get(source);
-  if (source.policy !== undefined && controller?.signal.aborted === true) {
-    return { status: "unavailable", reason: "its time was used up before" };
-  }
   const answer = await lookUp(source, name, binding, resolution);
-  // Whoever else waits for this source has waited as long.
-  if ("timedOut" in answer && answer.timedOut === true) controller?.abort();
+  // Whoever else waits for this source has waited as long; who comes later is told at once.
+  if ("timedOut" in answer && answer.timedOut === true) resolution.signals.get(source)?.abort();
   return answer;
 }
 

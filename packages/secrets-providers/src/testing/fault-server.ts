@@ -178,14 +178,28 @@ async function listen(server: Server, scheme: "http" | "https"): Promise<Pick<Te
   };
 }
 
-/** A certificate that nobody has signed but itself, made by the `openssl` of this machine. */
-export function selfSigned(): { readonly key: Buffer; readonly cert: Buffer } {
+/**
+ * A certificate that nobody has signed but itself, made by the `openssl` of this machine.
+ *
+ * @param names for whom it is. Default: this machine
+ * @param days how long it is valid. Default: 2; it has expired where that is negative
+ */
+export function selfSigned(
+  names = "DNS:localhost,IP:127.0.0.1",
+  days = 2,
+): { readonly key: Buffer; readonly cert: Buffer } {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-tls-"));
   try {
-    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost";
-    const names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    execFileSync("openssl", [...how.split(" "), ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    const [key, request, cert] = ["key.pem", "request.pem", "cert.pem"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const openssl = (words: string, ...paths: string[]) =>
+      execFileSync("openssl", [...words.split(" "), ...paths], { stdio: "ignore" });
+    const how = "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost";
+    openssl(`${how} -addext subjectAltName=${names} -keyout`, key, "-out", request);
+    openssl(`x509 -req -copy_extensions copy -days ${days} -signkey`, key, "-in", request, "-out", cert);
     return { key: readFileSync(key), cert: readFileSync(cert) };
   } finally {
     rmSync(folder, { recursive: true });

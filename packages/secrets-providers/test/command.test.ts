@@ -1,0 +1,149 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { type CommandProviderOptions, createCommandProvider } from "../src/command.ts";
+import { createProviderSource } from "../src/index.ts";
+import { secretProviderContract } from "../src/testing/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "command-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Node runs the script; `{name}` is its first argument. */
+function provider(script: string, options: Partial<CommandProviderOptions> = {}) {
+  return createCommandProvider({ command: [process.execPath, "-e", script, "--", "{name}"], ...options });
+}
+
+async function run(
+  script: string,
+  options: Partial<CommandProviderOptions> = {},
+  request: { path?: string; format?: "text" } = {},
+  ms = 20_000,
+) {
+  const limits = { signal: AbortSignal.timeout(ms), deadline: Date.now() + ms };
+  return await provider(script, options).lookup({ path: "db", format: "json", ...request }, limits);
+}
+
+describe("the contract", () => {
+  const script = "if (process.argv[1] !== 'db') process.exit(4); console.log('value')";
+  const open = () => provider(script, { exitCodes: { 4: "notFound" } });
+  secretProviderContract({ it, expect, open, stored: { path: "db", value: "value" }, missing: "none" });
+});
+
+describe("createCommandProvider", () => {
+  it("gives what is printed, without one newline", async () => {
+    expect(await run("process.stdout.write('a\\n\\n')")).toEqual({ status: "found", secret: { value: "a\n" } });
+    expect(await run("process.stdout.write('a\\n')", {}, { format: "text" })).toEqual({
+      status: "found",
+      secret: { value: "a\n" },
+    });
+  });
+
+  it("hands on the path as it is, and no shell reads it", async () => {
+    const path = "a b;$(touch x)`'\"$&{name}";
+    expect(await run("process.stdout.write(process.argv[1])", {}, { path })).toMatchObject({ secret: { value: path } });
+  });
+
+  it("hands on PATH and the variables that are named, and nothing else", async () => {
+    const env = { PATH: process.env["PATH"], HOME: "/h", VAULT_TOKEN: "canary", NODE_OPTIONS: "" };
+    const answer = await run("process.stdout.write(Object.keys(process.env).sort().join())", {
+      env,
+      variables: ["HOME", "NONE"],
+    });
+    expect(answer).toMatchObject({ secret: { value: "HOME,PATH" } });
+  });
+
+  it.each<[string, string, Partial<CommandProviderOptions>, { path?: string }, string, string]>([
+    [
+      "an exit code",
+      "console.log('canary'); console.error('canary'); process.exit(3)",
+      {},
+      {},
+      "malformed",
+      "ended with code 3",
+    ],
+    [
+      "an exit code that is known",
+      "process.exit(3)",
+      { exitCodes: { 3: "denied" } },
+      {},
+      "denied",
+      "ended with code 3",
+    ],
+    [
+      "a signal",
+      "process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 5000)",
+      {},
+      {},
+      "unavailable",
+      "was ended by a signal",
+    ],
+    [
+      "too much output",
+      "process.stdout.write('canary'.repeat(1e6)); setTimeout(() => {}, 9000)",
+      {},
+      {},
+      "malformed",
+      "has printed more than 4 MiB",
+    ],
+    [
+      "bytes that are no text",
+      "process.stdout.write(Buffer.from([255]))",
+      {},
+      {},
+      "malformed",
+      "has printed what is not UTF-8 text",
+    ],
+    ["a path that is an option", "", {}, { path: "-rf" }, "malformed", "begins with a hyphen"],
+    ["a null character", "", {}, { path: "a\0b" }, "malformed", "null character"],
+    [
+      "a program that is not there",
+      "",
+      { command: ["no-such-program", "{name}"] },
+      {},
+      "unavailable",
+      "cannot be started (ENOENT)",
+    ],
+    [
+      "a program that may not be run",
+      "",
+      { command: ["/etc/passwd", "{name}"] },
+      {},
+      "denied",
+      "cannot be started (EACCES)",
+    ],
+  ])("answers %s", async (_what, script, options, request, status, reason) => {
+    const answer = await run(script, options, request);
+    expect(answer).toMatchObject({ status, reason: expect.stringContaining(reason) });
+    expect(JSON.stringify(answer)).not.toContain("canary");
+  });
+
+  it("does not wait for a program that hangs, nor for what it has started", async () => {
+    const file = join(folder, "pid");
+    const script = `const c = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+      require("fs").writeFileSync(${JSON.stringify(file)}, String(c.pid)); setInterval(() => {}, 1000)`;
+    const answer = await run(script, {}, {}, 1500);
+    expect(answer).toMatchObject({ status: "unavailable", timedOut: true });
+    const pid = Number(readFileSync(file, "utf8"));
+    await expect
+      .poll(() => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z "))
+      .toBe(false);
+  });
+
+  it("has 10 s, unless the source says otherwise", async () => {
+    expect(provider("").timeoutSeconds).toBe(10);
+    const source = createProviderSource(provider("setInterval(() => {}, 1000)"), {
+      path: "{name}",
+      timeoutSeconds: 0.2,
+    });
+    const began = performance.now();
+    expect(await source.lookup("DB" as never)).toMatchObject({ status: "unavailable", timedOut: true });
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  it.each([[[]], [["{name}"]], [["pass"]], [["pass", "show"]]])("refuses the command %j", (command) => {
+    expect(() => createCommandProvider({ command })).toThrow(
+      "The command of a provider needs a program, and {name} in an argument",
+    );
+  });
+});
