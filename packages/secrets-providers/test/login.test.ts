@@ -139,8 +139,10 @@ describe("createLogin", () => {
   });
 
   it("ends for whoever gives up, and goes on for the others", async () => {
-    let finish = (_: LoginToken): void => undefined;
-    const login = createLogin({ logIn: async () => await new Promise((resolve) => (finish = resolve)) });
+    let finish = (): void => undefined;
+    const login = createLogin({
+      logIn: async () => await new Promise((resolve) => (finish = () => resolve({ token: "t" }))),
+    });
     const call = async () => await Promise.resolve(responseOf(200));
     const aborted = new AbortController();
     const first = login.use(limits(aborted.signal), call);
@@ -148,7 +150,7 @@ describe("createLogin", () => {
     aborted.abort();
     expect(await first).toMatchObject({ status: "unavailable", timedOut: true });
     expect(await login.use(limits(AbortSignal.abort()), call)).toMatchObject({ timedOut: true });
-    finish({ token: "t" });
+    finish();
     expect((await second).status).toBe(200);
   });
 
