@@ -50,27 +50,30 @@ export function createConnections(options: ConnectionOptions): Connections {
   const proxy = findProxy(address, options.env ?? process.env);
   const files = { ca: options.caFile, cert: options.certFile, key: options.keyFile };
   let current: { readonly state: string; readonly dispatcher: Dispatcher } | null = null;
+  let last: Promise<Dispatcher | SourceFailure> | null = null;
+
+  async function refresh(): Promise<Dispatcher | SourceFailure> {
+    try {
+      const state = await stateOf(Object.values(files));
+      if (current?.state === state) return current.dispatcher;
+      const [ca, cert, key] = await Promise.all([read(files.ca), read(files.cert), read(files.key)]);
+      const dispatcher = openDispatcher(proxy, { ca, cert, key });
+      // What was sent on the old connections is still answered there.
+      current?.dispatcher.close().catch(() => undefined);
+      current = { state, dispatcher };
+      return dispatcher;
+    } catch (error) {
+      const names = Object.values(files).filter((path) => path !== undefined);
+      return denied(`a TLS file cannot be used (${errorCode(error) || "not PEM"})`, `Check ${names.join(", ")}.`);
+    }
+  }
 
   return {
     address,
     async get() {
-      try {
-        const state = await stateOf(Object.values(files));
-        if (current?.state === state) return current.dispatcher;
-        const dispatcher = openDispatcher(proxy, {
-          ca: await read(files.ca),
-          cert: await read(files.cert),
-          key: await read(files.key),
-        });
-        // What was sent on the old connections is still answered there.
-        current?.dispatcher.close().catch(() => undefined);
-        current = { state, dispatcher };
-        return dispatcher;
-      } catch (error) {
-        const code = errorCode(error) || "not PEM";
-        const names = Object.values(files).filter((path) => path !== undefined);
-        return denied(`a TLS file cannot be used (${code})`, `Check ${names.join(", ")}.`);
-      }
+      // One after the other: of two that open connections at once, one would be closed before it is used.
+      last = last === null ? refresh() : last.then(refresh);
+      return await last;
     },
     async close() {
       await current?.dispatcher.destroy();

@@ -8,7 +8,8 @@ import { formatJson, isLosslessNumber } from "@autokestra/secrets-core/exact-jso
 import { type Failure, malformed, meaning, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
-import { createHttpClient, encodePath, failureOf, type HttpRequest, type HttpResponse, readJson } from "./http-call.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import { createHttpClient, encodePath, failureOf, readJson } from "./http-call.ts";
 import { createLogin, readToken, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface HttpProviderOptions

@@ -14,6 +14,7 @@ export {
   type ProviderDefinition,
 } from "./define-provider.ts";
 export { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
+export type { HttpRequest, HttpResponse } from "./exchange.ts";
 export {
   type CallReport,
   createHttpClient,
@@ -21,8 +22,6 @@ export {
   failureOf,
   type HttpClient,
   type HttpOptions,
-  type HttpRequest,
-  type HttpResponse,
   readJson,
 } from "./http-call.ts";
 export {

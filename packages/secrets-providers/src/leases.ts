@@ -26,6 +26,10 @@ export interface RunLeasesOptions {
 
 /** All of them are given back in this time, or left to their end. */
 const CLOSE_MS = 5000;
+/** A renewal that fails is not tried again at once. */
+const MIN_PAUSE_MS = 1000;
+/** The longest time that a timer can have. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Credentials, or the login that has made them. */
 interface Held {
@@ -35,97 +39,31 @@ interface Held {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** What one run has, and how it came by it. */
+interface Holding extends RunLeasesOptions {
+  readonly held: Set<Held>;
+  /** Calls that make credentials and are on their way. */
+  readonly creating: Set<Promise<unknown>>;
+  /** Why something could not be given back. */
+  readonly reasons: Map<Held, string>;
+  closed: boolean;
+}
+
 /**
  * The credentials of one run. Logs in for the first of them, because credentials end with the login that has made them; renews each
  * after two thirds of its time; gives all back at the end.
  */
-export function openRunLeases(
-  leases: ProviderLeases,
-  { source, seconds, onEvent, timeoutMs, toSecret }: RunLeasesOptions,
-): RunLeases {
-  const held = new Set<Held>();
-  const creating = new Set<Promise<unknown>>();
+export function openRunLeases(leases: ProviderLeases, options: RunLeasesOptions): RunLeases {
+  const { timeoutMs, toSecret } = options;
+  const holding: Holding = { ...options, held: new Set(), creating: new Set(), reasons: new Map(), closed: false };
   let opening: Promise<SecretAnswer<LeaseSession>> | null = null;
-  let closed = false;
-
-  function tell(type: LeaseEvent["type"], { path, lease }: Held, reason?: string): void {
-    onEvent({ type, source, path, expiresAt: lease.expiresAt, ...(reason !== undefined && { reason }) });
-  }
-
-  function hold(session: LeaseSession, lease: Lease, path: string | null): void {
-    const item: Held = { lease, path, timer: undefined };
-    held.add(item);
-    renewLater(session, item);
-    if (path !== null) tell("created", item);
-  }
-
-  function renewLater(session: LeaseSession, item: Held): void {
-    const left = Date.parse(item.lease.expiresAt) - Date.now();
-    if (closed || left <= 0) return;
-    item.timer = setTimeout(() => void renew(session, item), Math.min((left * 2) / 3, 2 ** 31 - 1)).unref();
-  }
-
-  async function renew(session: LeaseSession, item: Held): Promise<void> {
-    const answer = await withinLimits(
-      timeoutMs,
-      undefined,
-      async (limits) => await session.renew(item.lease, seconds, limits),
-    );
-    if (closed) return;
-    if (answer.status === "found") {
-      item.lease = answer.secret;
-      // A second is lost on the way; where more is missing, no longer time is allowed.
-      const isCut = Date.parse(item.lease.expiresAt) < Date.now() + seconds * 1000 - 1000;
-      tell(isCut ? "ending" : "renewed", item);
-      if (!isCut) renewLater(session, item);
-    } else {
-      tell("renewalFailed", item, answer.reason);
-      renewLater(session, item);
-    }
-  }
-
-  /** What was made is held also where nobody waits for it any longer: it is to be given back. */
-  async function make(session: LeaseSession, path: string, limits: CallLimits): ReturnType<LeaseSession["create"]> {
-    const answer = await session.create(path, seconds, limits);
-    if (answer.status === "found") hold(session, answer.secret.lease, path);
-    return answer;
-  }
 
   async function open(): Promise<SecretAnswer<LeaseSession>> {
     const answer = await withinLimits(timeoutMs, undefined, async (limits) => await leases.open(limits));
-    if (answer.status === "found" && answer.secret.login !== null) hold(answer.secret, answer.secret.login, null);
-    return answer;
-  }
-
-  /** Why something could not be given back. */
-  const reasons = new Map<Held, string>();
-
-  async function revoke(session: LeaseSession, item: Held, limits: CallLimits): Promise<void> {
-    const answer = await session.revoke(item.lease, limits);
-    if (answer.status === "found" || answer.status === "notFound") giveBack(item);
-    else reasons.set(item, answer.reason);
-  }
-
-  function giveBack(item: Held): void {
-    held.delete(item);
-    tell("revoked", item);
-  }
-
-  async function revokeAll(limits: CallLimits): Promise<SecretAnswer<null>> {
-    const session = await opening;
-    await Promise.allSettled(creating);
-    if (session?.status === "found") {
-      const items = [...held];
-      const revocations = items
-        .filter(({ path }) => path !== null)
-        .map(async (item) => await revoke(session.secret, item, limits));
-      await Promise.all(revocations);
-      // Last, because it takes along what could not be revoked by itself.
-      const login = items.find(({ path }) => path === null);
-      if (login !== undefined) await revoke(session.secret, login, limits);
-      if (login !== undefined && !held.has(login)) for (const item of held) giveBack(item);
+    if (answer.status === "found" && answer.secret.login !== null) {
+      hold(holding, answer.secret, answer.secret.login, null);
     }
-    return { status: "found", secret: null };
+    return answer;
   }
 
   return {
@@ -135,19 +73,98 @@ export function openRunLeases(
       const session = await opening;
       if (session.status !== "found") return session;
       const answer = await withinLimits(timeoutMs, signal, async (limits) => {
-        const making = make(session.secret, path, limits);
-        creating.add(making);
-        return await making.finally(() => creating.delete(making));
+        const making = make(holding, session.secret, path, limits);
+        holding.creating.add(making);
+        return await making.finally(() => holding.creating.delete(making));
       });
       return answer.status === "found" ? toSecret(name, binding, answer.secret) : answer;
     },
 
     async close(signal) {
-      closed = true;
-      for (const { timer } of held) clearTimeout(timer);
-      await withinLimits(CLOSE_MS, signal, revokeAll);
-      for (const item of held) tell("revocationFailed", item, reasons.get(item) ?? "no answer in time");
-      held.clear();
+      holding.closed = true;
+      for (const { timer } of holding.held) clearTimeout(timer);
+      await withinLimits(CLOSE_MS, signal, async (limits) => {
+        const session = await opening;
+        await Promise.allSettled(holding.creating);
+        if (session?.status === "found") await revokeAll(holding, session.secret, limits);
+        return { status: "found", secret: null };
+      });
+      for (const item of holding.held) {
+        tell(holding, "revocationFailed", item, holding.reasons.get(item) ?? "no answer in time");
+      }
+      holding.held.clear();
     },
   };
+}
+
+function tell({ source, onEvent }: Holding, type: LeaseEvent["type"], { path, lease }: Held, reason?: string): void {
+  onEvent({ type, source, path, expiresAt: lease.expiresAt, ...(reason !== undefined && { reason }) });
+}
+
+function hold(holding: Holding, session: LeaseSession, lease: Lease, path: string | null): void {
+  const item: Held = { lease, path, timer: undefined };
+  holding.held.add(item);
+  renewLater(holding, session, item);
+  if (path !== null) tell(holding, "created", item);
+}
+
+/** What was made is held also where nobody waits for it any longer: it is to be given back. */
+async function make(
+  holding: Holding,
+  session: LeaseSession,
+  path: string,
+  limits: CallLimits,
+): ReturnType<LeaseSession["create"]> {
+  const answer = await session.create(path, holding.seconds, limits);
+  if (answer.status === "found") hold(holding, session, answer.secret.lease, path);
+  return answer;
+}
+
+function renewLater(holding: Holding, session: LeaseSession, item: Held): void {
+  const left = Date.parse(item.lease.expiresAt) - Date.now();
+  if (holding.closed || left <= 0) return;
+  const ms = Math.min(Math.max((left * 2) / 3, MIN_PAUSE_MS), MAX_TIMER_MS);
+  item.timer = setTimeout(() => void renew(holding, session, item), ms).unref();
+}
+
+async function renew(holding: Holding, session: LeaseSession, item: Held): Promise<void> {
+  const { seconds, timeoutMs } = holding;
+  const answer = await withinLimits(
+    timeoutMs,
+    undefined,
+    async (limits) => await session.renew(item.lease, seconds, limits),
+  );
+  if (holding.closed) return;
+  if (answer.status !== "found") {
+    tell(holding, "renewalFailed", item, answer.reason);
+    renewLater(holding, session, item);
+    return;
+  }
+  item.lease = answer.secret;
+  // A second is lost on the way; where more is missing, no longer time is allowed.
+  const isCut = Date.parse(item.lease.expiresAt) < Date.now() + seconds * 1000 - 1000;
+  tell(holding, isCut ? "ending" : "renewed", item);
+  if (!isCut) renewLater(holding, session, item);
+}
+
+async function revokeAll(holding: Holding, session: LeaseSession, limits: CallLimits): Promise<void> {
+  const items = [...holding.held];
+  const credentials = items.filter(({ path }) => path !== null);
+  await Promise.all(credentials.map(async (item) => await revoke(holding, session, item, limits)));
+  const login = items.find(({ path }) => path === null);
+  if (login === undefined) return;
+  // Last, because it takes along what could not be revoked by itself.
+  await revoke(holding, session, login, limits);
+  if (!holding.held.has(login)) for (const item of holding.held) giveBack(holding, item);
+}
+
+async function revoke(holding: Holding, session: LeaseSession, item: Held, limits: CallLimits): Promise<void> {
+  const answer = await session.revoke(item.lease, limits);
+  if (answer.status === "found" || answer.status === "notFound") giveBack(holding, item);
+  else holding.reasons.set(item, answer.reason);
+}
+
+function giveBack(holding: Holding, item: Held): void {
+  holding.held.delete(item);
+  tell(holding, "revoked", item);
 }

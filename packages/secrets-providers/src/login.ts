@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type CallLimits, errorCode, type SourceFailure, z } from "@autokestra/secrets-core";
 import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
-import type { HttpResponse } from "./http-call.ts";
+import type { HttpResponse } from "./exchange.ts";
 import { untilAborted, withinLimits } from "./limits.ts";
 
 /** What a login has given. */
