@@ -25,8 +25,9 @@ try {
   say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);
   say(`imported ${importExports(consumer, tarballs)} exports`);
   const compilers = findCompilers(folder);
+  const samples = runSamples(folder, tarballs, compilers);
   say(
-    `checked ${runSamples(folder, tarballs, compilers)} samples of READMEs with ${compilers.length} compilers, and ran the first`,
+    `checked ${samples.checked} samples of READMEs and docstrings with ${compilers.length} compilers, and ran ${samples.run}`,
   );
   say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list`);
 } catch (error) {

@@ -1,12 +1,29 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../run.mjs";
 import { repository } from "../workspace.mjs";
 import { consumerEnvironment } from "./consumer-environment.mjs";
 import { installAlone } from "./install-tarballs.mjs";
 
+/**
+ * @typedef {object} Sample Code that the documentation of a package shows.
+ * @property {string} name Of the file it is checked in, for messages: `README-1`, or `src-masker-40` for line 40 of
+ * src/masker.ts.
+ * @property {string} code
+ * @property {boolean} isRun False: it is only compiled.
+ * @property {string} [expected] All that it prints. Default: anything.
+ */
+
 /** A sample of a README, and the output that follows it, if one does. */
-const SAMPLE = /^```ts\n([\s\S]*?)^```\n(?:\n```\n([\s\S]*?)^```$)?/gm;
+const README_SAMPLE = /^```ts\n([\s\S]*?)^```\n(?:\n```\n([\s\S]*?)^```$)?/gm;
+
+const DOCSTRING = /\/\*\*[\s\S]*?\*\//g;
+
+/** An example of a docstring. What needs a terminal, a network or endless time has `no-run` behind the language. */
+const EXAMPLE = /^@example\b.*\n+```ts( no-run)?\n([\s\S]*?)^```$/gm;
+
+/** What an example says of a line that it prints: `console.log(text); // prints ***SECRET***`. */
+const PRINTS = /\/\/ prints (.*)$/gm;
 
 const CHECK = ["--strict", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,dom", "--skipLibCheck"];
 
@@ -14,34 +31,98 @@ const CHECK = ["--strict", "--module", "nodenext", "--target", "es2023", "--lib"
 const FOREIGN = /from "vitest"/;
 
 /**
- * Type-checks all samples of each README with every compiler, in an install of that package alone, runs the first, and compares what it
- * prints with what the README says. Every package that can be imported must have one. Returns how many samples there are.
+ * Checks the samples of each package that can be imported, in an install of that package alone. Returns how many there
+ * are, and how many of them were run.
  *
  * @param {string} folder
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
  * @param {readonly string[]} compilers Paths of `tsc`; the last one's output is run.
- * @returns {number}
  */
 export function runSamples(folder, tarballs, compilers) {
   const libraries = tarballs.filter(({ manifest }) => manifest.exports !== undefined);
-  return libraries.reduce((count, { manifest }) => {
+  const samples = libraries.flatMap(({ manifest }) => {
     const place = join(folder, `alone-${manifest.name.replace(/.*\//, "")}`);
     mkdirSync(place);
     installAlone(place, manifest.name, tarballs);
-    const readme = readFileSync(join(place, "node_modules", manifest.name, "README.md"), "utf8");
-    const samples = [...readme.matchAll(SAMPLE)].filter(([, code = ""]) => !FOREIGN.test(code));
-    const [, , expected] = samples[0] ?? [];
-    if (samples.length === 0) throw new Error(`the README of ${manifest.name} has no sample`);
-    for (const [index, [, code = ""]] of samples.entries()) writeFileSync(join(place, `sample${index}.mts`), code);
-    const files = samples.map((_, index) => `sample${index}.mts`);
-    const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
-    for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: place });
-    const printed = mustRun("node", ["sample0.mjs"], { cwd: place, env: consumerEnvironment(place) });
-    if (printed === "" || (expected !== undefined && printed !== expected)) {
-      throw new Error(
-        `the README of ${manifest.name} says\n${expected ?? "something"}and its sample prints\n${printed}`,
-      );
+    return checkSamples(place, manifest.name, compilers);
+  });
+  return { checked: samples.length, run: samples.filter(({ isRun }) => isRun).length };
+}
+
+/**
+ * Type-checks the samples of the README and the examples of the docstrings of an installed package with every compiler.
+ * Runs the first sample and all examples that are not marked `no-run`, and compares what they print with what the
+ * documentation says. Throws an Error that names the sample.
+ *
+ * @param {string} place The folder in which the package is installed.
+ * @param {string} name
+ * @param {readonly string[]} compilers
+ * @returns {readonly Sample[]}
+ */
+export function checkSamples(place, name, compilers) {
+  const root = join(place, "node_modules", name);
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".ts"),
+  );
+  const samples = [
+    ...readmeSamples(name, readFileSync(join(root, "README.md"), "utf8")),
+    ...sources.toSorted().flatMap((file) => examplesOf(`src/${file}`, readFileSync(join(root, "src", file), "utf8"))),
+  ];
+  const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
+  for (const sample of samples) writeFileSync(join(place, `${sample.name}.mts`), sample.code);
+  const files = samples.map((sample) => `${sample.name}.mts`);
+  for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: place });
+  for (const sample of samples.filter(({ isRun }) => isRun)) runSample(place, name, sample);
+  return samples;
+}
+
+/**
+ * @param {string} place
+ * @param {string} name
+ * @param {Sample} sample
+ */
+function runSample(place, name, { name: sample, expected }) {
+  const printed = mustRun("node", [`${sample}.mjs`], { cwd: place, env: consumerEnvironment(place) });
+  if (expected === undefined || printed === expected) return;
+  throw new Error(`${sample} of ${name} says that it prints\n${expected}and prints\n${printed}`);
+}
+
+/**
+ * The samples of a README, of which the first is run: its output must follow it.
+ *
+ * @param {string} name
+ * @param {string} text
+ * @returns {readonly Sample[]}
+ */
+function readmeSamples(name, text) {
+  const found = [...text.matchAll(README_SAMPLE)].filter(([, code = ""]) => !FOREIGN.test(code));
+  if (found[0]?.[2] === undefined) throw new Error(`the README of ${name} has no sample with its output`);
+  return found.map(([, code = "", expected], index) => {
+    const sample = { name: `README-${index + 1}`, code, isRun: index === 0 };
+    return expected === undefined ? sample : { ...sample, expected };
+  });
+}
+
+/**
+ * The examples of the docstrings of one source file.
+ *
+ * @param {string} file From the root of the package: `src/masker.ts`.
+ * @param {string} source
+ * @returns {readonly Sample[]}
+ */
+export function examplesOf(file, source) {
+  return [...source.matchAll(DOCSTRING)].flatMap(({ 0: docstring, index }) => {
+    const text = docstring.replace(/^ *\/\*\*[^\S\n]*|\*\/$/g, "").replace(/^[^\S\n]*\*[^\S\n]?/gm, "");
+    const line = source.slice(0, index).split("\n").length;
+    const found = [...text.matchAll(EXAMPLE)];
+    if (found.length !== (text.match(/^@example\b/gm) ?? []).length) {
+      throw new Error(`${file}:${line} has an @example without a block of code: \`\`\`ts, or \`\`\`ts no-run`);
     }
-    return count + samples.length;
-  }, 0);
+    return found.map(({ 1: marker, 2: code = "", index: start }) => {
+      const name = `${file.replace(/\.ts$/, "").replaceAll("/", "-")}-${line + text.slice(0, start).split("\n").length - 1}`;
+      const lines = [...code.matchAll(PRINTS)].map(([, expected]) => `${expected}\n`);
+      const sample = { name, code, isRun: marker === undefined };
+      return lines.length === 0 ? sample : { ...sample, expected: lines.join("") };
+    });
+  });
 }
