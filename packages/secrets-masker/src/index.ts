@@ -1,5 +1,6 @@
 /**
- * Keeps secret values out of logs: strings, objects, errors, streams. No dependencies, no input or output.
+ * Masks secret values in strings, objects, errors, bytes and streams before they are logged. No dependencies, no input
+ * or output.
  *
  * @module
  */

@@ -9,60 +9,115 @@ import { createTally, type MaskCount } from "./search/tally.ts";
 import { isMaskable } from "./values/part.ts";
 import { variantsOf } from "./variants/variants.ts";
 
-/** A value to keep out of sight. The name is what {@link Masker.report} calls it; a plain string has the name `secret`. */
+/** A value to mask, with the name that {@link Masker.report} gives it. A plain string gets the name `secret`. */
 export type MaskInput = string | { readonly name: string; readonly value: string };
 
 export interface MaskerOptions {
-  /** What is written instead of a value, `***SECRET***` by default. */
+  /** What is written instead of a value. Default: `***SECRET***`. */
   readonly placeholder?: string | undefined;
 }
 
-/** Values in, mask out. */
+/** Masks the values that it knows, wherever text leaves a program. {@link createMasker} makes one. */
 export interface Masker {
   /**
-   * From now on these values are masked in all their forms, also in what an open stream still holds. An empty value is passed
-   * over. One string is one value.
+   * Masks these values too from now on, also in what an open stream still holds back. Use it for values that appear
+   * while the program runs, such as a new access token. Empty values are skipped.
    *
-   * @throws TypeError where a name or a value is not a string; there is no value in the message
+   * @param values a single string counts as one value
+   * @throws TypeError if a name or a value is not a string; the message contains no value
    */
   add(values: Iterable<MaskInput>): void;
 
-  /** The text with every known value replaced; `[redaction failed]` where that fails. Never throws. */
+  /** Returns the text with every known value replaced, or `[redaction failed]` if masking fails. Never throws. */
   mask(text: string): string;
 
   /**
-   * A copy of any value with every known value replaced in it, also in keys, errors, maps and bytes; `[redaction failed]`
-   * where that fails. Never throws, never changes its argument.
+   * Returns a copy of an object, an error or anything else in which every known value is replaced, also in keys,
+   * messages and stacks, maps and bytes; `[redaction failed]` if masking fails. Use it before an object is logged or
+   * serialised. Never throws, never changes its argument.
+   *
+   * @example
+   * ```ts
+   * import { createMasker } from "@autokestra/secrets-masker";
+   *
+   * const masker = createMasker(["s3cret-t0ken"]);
+   * const request = { url: new URL("https://api.example/?key=s3cret-t0ken"), retries: 3 };
+   * console.log(masker.maskValue(request)); // prints { url: 'https://api.example/?key=***SECRET***', retries: 3 }
+   *
+   * const error = masker.maskValue(new RangeError("bad token s3cret-t0ken", { cause: request }));
+   * if (error instanceof RangeError) console.log(error.message); // prints bad token ***SECRET***
+   * ```
    */
   maskValue(value: unknown): unknown;
 
   /**
-   * The bytes with every known value replaced: the very array that was given where there is none, else a new one;
-   * `[redaction failed]` where that fails. Never throws. They are taken as a whole: pieces of a text belong into a stream.
+   * Returns the bytes with every known value replaced: the same array if nothing is to be masked, otherwise a new one,
+   * or `[redaction failed]` if masking fails. Never throws. Use it for bytes that are complete, such as a file or a
+   * message; for a text that arrives in pieces, use {@link Masker.stream}.
    *
-   * @param target where the masked bytes go, so that no memory is allocated: its beginning is given back then. Ignored where it is
-   * too small or shares memory with `bytes`
+   * @param target receives the masked bytes, so that no memory is allocated; the part that was written is returned.
+   * Ignored if it is too small or shares memory with `bytes`. Default: a new array
+   *
+   * @example
+   * ```ts
+   * import { createMasker } from "@autokestra/secrets-masker";
+   *
+   * const masker = createMasker(["s3cret-t0ken"]);
+   * const body = new TextEncoder().encode("token=s3cret-t0ken&user=app");
+   * console.log(new TextDecoder().decode(masker.maskBytes(body))); // prints token=***SECRET***&user=app
+   * ```
    */
   maskBytes(bytes: Uint8Array, target?: Uint8Array): Uint8Array;
 
-  /** Opens a stream of bytes. */
+  /**
+   * Opens a stream that masks bytes which arrive in pieces, also a value that is cut in two. Use one for each source:
+   * in a mix of two sources, no value stays in one piece. `createMaskTransformOptions` and `createMaskTransformStream`
+   * wrap it for `node:stream` and web streams.
+   *
+   * @example
+   * ```ts
+   * import { createMasker } from "@autokestra/secrets-masker";
+   *
+   * const stream = createMasker(["s3cret-t0ken"]).stream();
+   * const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+   * const masked = [
+   *   stream.push(encoder.encode("token: s3cret")),
+   *   stream.push(encoder.encode("-t0ken, user: app")),
+   *   stream.flush(),
+   * ];
+   * console.log(masked.map((bytes) => decoder.decode(bytes)).join("")); // prints token: ***SECRET***, user: app
+   * ```
+   */
   stream(options?: MaskStreamOptions): MaskStream;
 
-  /** What was masked so far, by name. */
+  /** Returns what has been masked so far, by name. */
   report(): Record<string, MaskCount>;
 
-  /** The names with a value that is too short or too common to be masked, each once. */
+  /** Returns the names, each once, with a value that is too short or too common to be masked. */
   unmaskable(): readonly string[];
 
-  /** Forgets all values and counts. What an open stream holds back at that moment comes out as a placeholder. */
+  /** Forgets all values and counts. An open stream replaces what it holds back by a placeholder. */
   dispose(): void;
 }
 
 /**
- * Keeps values out of logs, in all the forms in which they get there.
+ * Creates a masker, which keeps secret values out of logs in all the variants in which they are written there: as they
+ * are, in JSON, in URLs, in base64 and so on. The README lists the variants, and what is not masked. Use one masker for
+ * all output that can contain the values, and call `dispose` once no more output can come.
  *
- * @param values what to mask from the start
+ * @param values what to mask from the start. Default: nothing
  * @throws TypeError as {@link Masker.add}
+ *
+ * @example
+ * ```ts
+ * import { createMasker } from "@autokestra/secrets-masker";
+ *
+ * const masker = createMasker([{ name: "DB_PASSWORD", value: "correct horse battery" }]);
+ * console.log(masker.mask("password=correct horse battery")); // prints password=***SECRET***
+ * console.log(masker.mask(btoa("app:correct horse battery"))); // prints YXBwO***SECRET***
+ * console.log(masker.report()); // prints { DB_PASSWORD: { count: 2, variants: [ 'value', 'base64' ] } }
+ * masker.dispose();
+ * ```
  */
 export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOptions = {}): Masker {
   const { placeholder = "***SECRET***" } = options;
@@ -71,15 +126,15 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
   const unmaskable = new Set<string>();
 
   function addValue(name: string, value: string): void {
-    for (const { form, ...pattern } of variantsOf(value)) {
-      if (pattern.text !== placeholder) matcher.add(pattern, { name, form });
+    for (const { kind, ...pattern } of variantsOf(value)) {
+      if (pattern.text !== placeholder) matcher.add(pattern, { name, variant: kind });
     }
   }
 
   const masker: Masker = {
     add(inputs) {
       for (const input of typeof inputs === "string" ? [inputs] : inputs) {
-        // From JavaScript anything may come, such as a variable of the environment that is not set.
+        // JavaScript may pass anything, such as an environment variable that is not set.
         const { name, value }: Partial<MaskInput & object> =
           typeof input === "string" ? { name: "secret", value: input } : (input ?? {});
         if (typeof name !== "string" || typeof value !== "string") {

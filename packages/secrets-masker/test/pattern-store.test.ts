@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { PatternStore } from "../src/search/pattern-store.ts";
 
 const pattern = (text: string, before = "") => ({ text, before, after: "", wholeWord: false });
-const owner = (name: string) => ({ name, form: "value" });
+const owner = (name: string) => ({ name, variant: "value" });
 
 describe("a pattern store", () => {
   it.each(["plain text", "pässwörter", "🔑🔑🔑🔑", "a\ud83d lone surrogate", "\u0100\u0200\u0300\u0400"])(

@@ -62,7 +62,7 @@ const cases = patterns.chain((all) => {
 
 function rulesFor(all: readonly ReferencePattern[]): MaskRules {
   const matcher = new Matcher();
-  for (const { name, ...pattern } of all) if (name !== null) matcher.add(pattern, { name, form: "value" });
+  for (const { name, ...pattern } of all) if (name !== null) matcher.add(pattern, { name, variant: "value" });
   return { matcher, placeholder: encodeText(PLACEHOLDER), tally: createTally() };
 }
 
@@ -131,7 +131,7 @@ describe("the masked text is that of the slow reference", () => {
         const stream = createMaskStream(rules);
         maskText(rules, "the filter is built by now, for those that are there");
         stream.push(encode("--"));
-        for (const { name, ...pattern } of secrets.slice(late)) rules.matcher.add(pattern, { name, form: "value" });
+        for (const { name, ...pattern } of secrets.slice(late)) rules.matcher.add(pattern, { name, variant: "value" });
         const text = pieces.join("");
         const placeholder = { text: PLACEHOLDER, before: "", after: "", wholeWord: false, name: null };
         const expected = referenceMask(text, [placeholder, ...secrets], PLACEHOLDER);

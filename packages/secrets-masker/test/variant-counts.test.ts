@@ -50,9 +50,9 @@ it.each([
 
 it("no piece of an encoding is shorter than 8 characters, no line of one shorter than 16", () => {
   for (const value of [TOKEN, NASTY, NON_ASCII, "abcd", "é🔑ab", SERVICE_ACCOUNT]) {
-    for (const { form, text } of variantsOf(value)) {
-      if (/^(base64|base64url|hex|utf16)$/.test(form)) expect(text.length).toBeGreaterThanOrEqual(8);
-      if (form.endsWith("-lines")) expect(text.length).toBeGreaterThanOrEqual(16);
+    for (const { kind, text } of variantsOf(value)) {
+      if (/^(base64|base64url|hex|utf16)$/.test(kind)) expect(text.length).toBeGreaterThanOrEqual(8);
+      if (kind.endsWith("-lines")) expect(text.length).toBeGreaterThanOrEqual(16);
     }
   }
 });

@@ -3,8 +3,8 @@ import { Redaction, type Span } from "../search/redaction.ts";
 import { type MaskRules, Search } from "../search/search.ts";
 
 /**
- * Masks whole bytes. Gives back the very bytes where there is nothing to mask, else a copy: at the beginning of the target, or in a
- * buffer of its own where there is no target, it is too small or shares memory with the bytes.
+ * Masks bytes that are complete. Returns the same array if there is nothing to mask, otherwise a copy: at the beginning
+ * of the target, or in a new buffer if there is no target or it is too small or shares memory with the bytes.
  */
 export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   assertBytes(bytes);
@@ -17,7 +17,7 @@ export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Arr
   return replaceSpans(haystack.bytes, spans, rules.placeholder.bytes, 0, bytes.length, target);
 }
 
-/** The bytes from `from` to `to` with a placeholder instead of each span. The last span may end behind `to`. */
+/** Returns the bytes from `from` to `to` with a placeholder instead of each span. The last span may end after `to`. */
 function replaceSpans(
   bytes: Uint8Array,
   spans: readonly Span[],
@@ -47,8 +47,8 @@ function replaceSpans(
 }
 
 /**
- * As {@link replaceSpans}, but within the bytes themselves, of which everything else is overwritten with zeros; in a copy where a
- * placeholder is longer than what it takes the place of.
+ * Replaces spans as {@link replaceSpans} does, but in the array itself, and overwrites the rest of the array with
+ * zeros. Returns a copy if a placeholder is longer than the span that it replaces.
  */
 export function replaceInPlace(
   bytes: Uint8Array,
@@ -79,18 +79,18 @@ export function replaceInPlace(
   return bytes.subarray(from, length);
 }
 
-/** What is written over bytes that are still to be read would be read instead of them. */
+/** Do they share memory? Writing to one would then change bytes of the other that are still to be read. */
 function overlap(a: Uint8Array, b: Uint8Array): boolean {
   const isApart = a.byteOffset >= b.byteOffset + b.length || b.byteOffset >= a.byteOffset + a.length;
   return a.buffer === b.buffer && !isApart;
 }
 
-/** Of a text up to this length the few units that decide are read one by one. */
+/** In shorter texts, reading the few units that decide one by one is faster than copying the text. */
 const SHORT = 1024;
 
 const ESC = "\u001b";
 
-/** Masks a whole text. Gives back the very text where there is nothing to mask. */
+/** Masks a text. Returns the same string if there is nothing to mask. */
 export function maskText(rules: MaskRules, text: string): string {
   if (text.length <= SHORT && !text.includes(ESC) && !rules.matcher.mayFind(text)) return text;
   const redaction = new Redaction(rules.tally);
@@ -104,7 +104,7 @@ export function maskText(rules: MaskRules, text: string): string {
   return at === 0 ? text : masked + text.slice(at);
 }
 
-/** The placeholder for a text that is a value from its first unit to its last, null for any other. */
+/** Returns the placeholder if the whole text is a value, otherwise null. */
 export function maskExact({ matcher, placeholder, tally }: MaskRules, text: string): string | null {
   const owners = matcher.ownersOf(text);
   for (const owner of owners) tally.add(owner, true);

@@ -1,28 +1,40 @@
 import type { Masker } from "../masker.ts";
 
 /**
- * Masks what a console of Node prints.
+ * Masks what a Node.js console prints.
  *
  * @module
  */
 
-/** A console as `node:console` has it: what its methods have formatted goes to these streams, each message in one piece. */
+/** A console of `node:console`, whose methods write each formatted message to one of these streams in one piece. */
 interface StreamConsole {
   _stdout: ConsoleStream;
   _stderr: ConsoleStream;
 }
 
-/** As much of a stream as a console needs of it. */
+/** The part of a stream that a console uses. */
 interface ConsoleStream {
   write(text: string, ...rest: never[]): boolean;
 }
 
 /**
- * From now on everything that the methods of this console print is masked after it was formatted: several arguments, tables,
- * groups, traces. Returns a function that takes that back.
+ * Masks everything that the methods of a console print: several arguments, tables, groups, traces. It masks the
+ * formatted text, so a value is also found where two arguments meet. Use it for the output of code that you do not
+ * control. It does not reach an attached debugger.
  *
- * @param target a `Console` of Node, such as the global one
- * @throws TypeError where the console does not print to streams, as in browsers
+ * @param target a Node.js `Console`, such as the global `console`
+ * @returns a function that restores the console
+ * @throws TypeError if the console does not print to streams, as in browsers
+ *
+ * @example
+ * ```ts
+ * import { createMasker } from "@autokestra/secrets-masker";
+ * import { maskConsole } from "@autokestra/secrets-masker/console";
+ *
+ * const restore = maskConsole(console, createMasker(["s3cret-t0ken"]));
+ * console.log("token:", "s3cret-t0ken"); // prints token: ***SECRET***
+ * restore();
+ * ```
  */
 export function maskConsole(target: object, masker: Pick<Masker, "mask">): () => void {
   if (!hasStreams(target))
@@ -37,7 +49,7 @@ function hasStreams(target: object): target is StreamConsole {
   return typeof stdout?.write === "function" && typeof stderr?.write === "function";
 }
 
-/** The same stream, but for what is written to it. */
+/** Wraps a stream so that what is written to it is masked. */
 function maskWrites<Stream extends ConsoleStream>(stream: Stream, masker: Pick<Masker, "mask">): Stream {
   const write = (text: string, ...rest: never[]) => stream.write(masker.mask(text), ...rest);
   return new Proxy(stream, {

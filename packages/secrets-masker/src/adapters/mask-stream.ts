@@ -6,26 +6,27 @@ import { LOOK_BEHIND } from "../search/word-boundary.ts";
 import { replaceInPlace } from "./mask-bytes.ts";
 
 /**
- * Bytes in, masked bytes out. The output does not depend on how the input was cut into chunks. Held back is only what could
- * still become a match, never more than the longest form of a value with the terminal sequences inside of it, and never for a
- * time: only more bytes or the end decide. Where masking fails, `[redaction failed]` takes the place of the chunk and of what was
- * held.
+ * Masks bytes that arrive in chunks. The output does not depend on how the input was cut. The stream holds back only
+ * what could still become a match: at most the longest variant of a value with the terminal sequences inside it, until
+ * more bytes or the end arrive, without a time limit. If masking fails, `[redaction failed]` replaces the chunk and
+ * what was held back.
  */
 export interface MaskStream {
-  /** Takes a chunk and gives back all that can go out. Never throws. */
+  /** Takes a chunk and returns the masked bytes that can be written now, which may be none. Never throws. */
   push(chunk: Uint8Array): Uint8Array;
 
   /**
-   * The rest. A value that the end cuts off is masked where at least 8 bytes of it are there. The next `push` begins a new
-   * stream. Never throws.
+   * Returns the rest at the end of the input. A value that the end cuts off is masked if at least 8 bytes of it are
+   * there. The next `push` begins a new stream. Never throws.
    */
   flush(): Uint8Array;
 }
 
 export interface MaskStreamOptions {
   /**
-   * Default false: a chunk may be used again as soon as `push` returns. True: chunks are masked in place and given out, without a
-   * copy. Nobody else may read a chunk then, and who fills it again before its output is written puts out what he fills in, unmasked.
+   * Masks chunks in place and returns them, without a copy. Set it only if nothing else reads or writes the chunks:
+   * other readers would see them changed, and what is written into a chunk before its output is consumed comes out
+   * unmasked. Default: false, and a chunk may be reused as soon as `push` returns.
    */
   readonly ownsChunks?: boolean | undefined;
 }
@@ -46,15 +47,15 @@ export function createMaskStream(rules: MaskRules, { ownsChunks = false }: MaskS
   };
 }
 
-/** The bytes of a stream that matter to those that are still to come. */
+/** The bytes of a stream on which the masking of later bytes depends. */
 class StreamPart {
   readonly #rules: MaskRules;
   readonly #ownsChunks: boolean;
   readonly #redaction: Redaction;
-  /** What is not released yet, and all of a terminal sequence that goes on. All positions count from its beginning. */
+  /** What is not released yet, from the beginning of an incomplete terminal sequence on. Positions count from here. */
   #kept = NONE;
   #released = 0;
-  /** A few bytes before that. */
+  /** The few bytes before that. */
   #before = NONE;
   #generation: number;
 
@@ -90,7 +91,7 @@ class StreamPart {
     return concat(stale, this.#release(this.#kept, this.#kept.length));
   }
 
-  /** What was held for the sake of values that are forgotten by now must not come out any more. */
+  /** A placeholder replaces bytes that were held back because of values that have been forgotten since. */
   #dropStale(): Uint8Array {
     const { matcher, placeholder } = this.#rules;
     if (this.#generation === matcher.generation) return NONE;
@@ -100,17 +101,17 @@ class StreamPart {
     return placeholder.bytes.slice();
   }
 
-  /** What to search next, in an array that nobody else reads. */
+  /** Returns the bytes to search next, in an array that nothing else reads. */
   #withKept(chunk: Uint8Array): Uint8Array {
     if (this.#kept.length > 0) return concat(this.#kept, chunk);
-    // Takes half as long as to allocate an array and to copy into it.
+    // This takes half as long as allocating an array and copying into it.
     return this.#ownsChunks ? chunk : new Uint8Array(chunk);
   }
 
-  /** Gives out the bytes up to there, in the array that they are in: another one would take as long as to search them. */
+  /** Releases the bytes up to `end`, in the same array: to copy them would take as long as to search them. */
   #release(bytes: Uint8Array, end: number): Uint8Array {
     const from = Math.max(this.#released, this.#redaction.written);
-    // A span begins before that where a value was added when the byte that shares bits with it was out already.
+    // A span begins before that if a value was added after the byte that shares bits with it had been released.
     const spans = this.#redaction.takeSpans().map((span) => ({ start: Math.max(from, span.start), end: span.end }));
     const output = replaceInPlace(bytes, spans, this.#rules.placeholder.bytes, from, end);
     this.#released = Math.max(this.#released, end, this.#redaction.written);
@@ -126,7 +127,7 @@ class StreamPart {
   }
 }
 
-/** As many of both as words look behind. */
+/** Returns the last bytes of both together, as many as the check for words looks back. */
 function lastBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   return b.length >= LOOK_BEHIND ? b.slice(-LOOK_BEHIND) : concat(a, b).slice(-LOOK_BEHIND);
 }

@@ -12,17 +12,17 @@ import {
   type ValueMasks,
 } from "./value-masks.ts";
 
-/** What is nested deeper is replaced. */
+/** Objects that are nested deeper are replaced. */
 const MAX_DEPTH = 10_000;
 const TOO_DEEP = "[too deep]";
 
-/** A getter that makes new objects has no end. */
+/** A getter that creates new objects would never end. */
 const MAX_OBJECTS = 1_000_000;
 const TOO_LARGE = "[too large]";
 
 /**
- * A copy of any value with every secret masked, of the same shape: shared and circular references stay such. It goes level by
- * level and not by recursion, so that depth takes no stack.
+ * Returns a copy of any value with every secret masked. The copy has the same structure, with shared and circular
+ * references. It works level by level instead of by recursion, so that a deep object does not exhaust the stack.
  */
 export function maskValue(root: unknown, masks: ValueMasks): unknown {
   const copies = new Map<object, unknown>();
@@ -50,13 +50,13 @@ export function maskValue(root: unknown, masks: ValueMasks): unknown {
   return result;
 }
 
-/** What an object's `toJSON` has it printed as; the object itself where it has none. */
+/** Returns what the object's `toJSON` returns, or the object itself if it has none. */
 function toJson(value: object): unknown {
   const method = read(value, "toJSON");
   return typeof method === "function" ? call(value, method as () => unknown) : value;
 }
 
-/** Opens one kind of built-in object. Throws a TypeError where the object only claims to be of this kind. */
+/** Opens one kind of built-in object. Throws a TypeError if the object only claims to be of this kind. */
 type Open = (value: object, masks: ValueMasks) => OpenedObject;
 
 const BUILT_INS: ReadonlyMap<string, Open> = new Map<string, Open>([
@@ -73,7 +73,7 @@ const BUILT_INS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["Symbol", (value, masks) => openBox(Symbol.prototype.valueOf.call(value), masks)],
 ]);
 
-/** Opens an object that the language knows more about than its properties; null for any other. */
+/** Opens a built-in object, which has content besides its properties; null for any other object. */
 function openBuiltIn(value: object, masks: ValueMasks): OpenedObject | null {
   const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
   if (ArrayBuffer.isView(value)) return { copy: maskView(value, tag, masks) };
@@ -86,7 +86,9 @@ function openBuiltIn(value: object, masks: ValueMasks): OpenedObject | null {
   }
 }
 
-/** A plain object or an array with the own enumerable properties. The class of an object, and with it its methods, is gone. */
+/**
+ * Opens an object by its own enumerable properties. The copy is a plain object or an array, without class and methods.
+ */
 function openProperties(source: object, masks: ValueMasks): OpenedObject {
   const copy = emptyLike(source);
   return {
@@ -113,7 +115,7 @@ function isIndex(key: string | symbol): boolean {
   return typeof key === "string" && /^\d+$/.test(key);
 }
 
-/** A Date, or masked text where a secret is part of its ISO 8601 form. */
+/** The copy is a Date, or masked text if its ISO 8601 text contains a secret. */
 function openDate(value: object, masks: ValueMasks): OpenedObject {
   const date = new Date(Date.prototype.getTime.call(value));
   const text = date.toJSON() ?? "";
@@ -121,7 +123,7 @@ function openDate(value: object, masks: ValueMasks): OpenedObject {
   return { copy: masked === text ? date : masked };
 }
 
-/** A RegExp, or masked text where a secret is part of its source. */
+/** The copy is a RegExp, or masked text if its source contains a secret. */
 function openRegExp(value: object, masks: ValueMasks): OpenedObject {
   const expression = new RegExp(value as RegExp);
   const text = String(expression);
@@ -144,7 +146,7 @@ function openMap(value: object): OpenedObject {
   };
 }
 
-/** A Set. Members that are masked alike become one. */
+/** Members that look the same once they are masked become one. */
 function openSet(value: object): OpenedObject {
   const members: unknown[] = [...Set.prototype.values.call(value)];
   const copy = new Set<unknown>();
@@ -156,7 +158,7 @@ function openSet(value: object): OpenedObject {
   };
 }
 
-/** What is in a `new String("text")`: the copy is no object. */
+/** Opens a `new String("text")` and the like: the copy is the primitive, not an object. */
 function openBox(primitive: unknown, masks: ValueMasks): OpenedObject {
   return { copy: maskPrimitive(primitive, masks) };
 }

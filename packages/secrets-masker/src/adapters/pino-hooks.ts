@@ -1,21 +1,30 @@
 import type { Masker } from "../masker.ts";
 
 /**
- * Masks the lines of pino, in its hook `streamWrite` (pino 10.3.1, docs/api.md).
+ * Masks the log lines of pino in its hook `streamWrite` (pino 10.3.1, docs/api.md).
  *
  * @module
  */
 
-/** What pino's option `hooks` takes. The line that goes in and the one that comes out are JSON with a line end. */
+/** The value of pino's option `hooks`. Lines are JSON with a line end, before and after masking. */
 export interface PinoHooks {
   readonly streamWrite: (line: string) => string;
 }
 
 /**
- * Every line is masked as it is written: after serializers, formatters and mixins, before any stream or transport. What comes
- * out is always JSON, also where a secret is a number or stands across quotes.
+ * Creates hooks for pino 10 that mask every line as it is written: after serializers, formatters and mixins, before any
+ * stream or transport. The line stays valid JSON, also if a secret is a number or extends across quotes. The hooks do
+ * not reach streams that ask pino for the record beside the line (`pino.metadata`).
  *
- * @example pino({ hooks: createPinoHooks(masker) })
+ * @example
+ * ```ts
+ * import { createMasker } from "@autokestra/secrets-masker";
+ * import { createPinoHooks } from "@autokestra/secrets-masker/pino";
+ *
+ * const hooks = createPinoHooks(createMasker(["s3cret-t0ken"])); // for pino({ hooks })
+ * const line = '{"level":30,"token":"s3cret-t0ken"}\n';
+ * console.log(hooks.streamWrite(line).trim()); // prints {"level":30,"token":"***SECRET***"}
+ * ```
  */
 export function createPinoHooks(masker: Pick<Masker, "mask" | "maskValue">): PinoHooks {
   return {
@@ -28,7 +37,7 @@ export function createPinoHooks(masker: Pick<Masker, "mask" | "maskValue">): Pin
   };
 }
 
-/** The line from masked parts, where a number becomes a text. Masked once more for what stands across the parts. */
+/** Builds the line from its masked parts, with numbers as strings. Masks it again for secrets across parts. */
 function rebuild(masker: Pick<Masker, "mask" | "maskValue">, line: string): string {
   if (!isJson(line)) return "";
   const parts = masker.maskValue(JSON.parse(line));

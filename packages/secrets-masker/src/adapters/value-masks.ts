@@ -1,22 +1,22 @@
 import { failClosed } from "../fail-closed.ts";
 
-/** How the parts of a value are masked. */
+/** The functions that mask the parts of a value. */
 export interface ValueMasks {
   readonly placeholder: string;
   readonly text: (text: string) => string;
-  /** The placeholder for a text that is a secret as a whole, null for any other. */
+  /** Returns the placeholder if the whole text is a secret, otherwise null. */
   readonly exact: (text: string) => string | null;
-  /** A masked copy of the bytes. */
+  /** Returns a masked copy of the bytes. */
   readonly bytes: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>;
 }
 
-/** An object that has been looked at: an empty copy, and how the masked parts get into it. */
+/** An object that is being copied: its copy, still empty, and the function that puts the masked parts into it. */
 export interface OpenedObject {
   readonly copy: unknown;
   readonly fill?: (copyPart: (part: unknown) => unknown) => void;
 }
 
-/** Masks anything but an object. Of a function only its name is shown. */
+/** Masks anything but an object. Only the name of a function is shown. */
 export function maskPrimitive(value: unknown, masks: ValueMasks): unknown {
   switch (typeof value) {
     case "string":
@@ -39,37 +39,36 @@ function maskFunction(value: object, masks: ValueMasks): string {
   return masks.text(`[Function: ${typeof name === "string" ? name : ""}]`);
 }
 
-/** The same symbol, or a new one where its description has a secret in it. */
+/** Returns the same symbol, or a new one if its description contains a secret. */
 function maskSymbol(symbol: symbol, masks: ValueMasks): symbol {
   const { description = "" } = symbol;
   const masked = masks.text(description);
   return masked === description ? symbol : Symbol(masked);
 }
 
-/** A key of a property, masked. */
 export function maskKey(key: string | symbol, masks: ValueMasks): string | symbol {
   return typeof key === "symbol" ? maskSymbol(key, masks) : masks.text(key);
 }
 
-/** Stands where a getter or a `toJSON` threw. */
+/** Replaces the result of a getter or a `toJSON` that threw. */
 const UNREADABLE = "[unreadable]";
 
-/** Reads a property once, whatever code stands behind it. */
+/** Reads a property once. Its getter may throw anything. */
 export function read(source: object, key: PropertyKey): unknown {
   return failClosed<unknown>(UNREADABLE, () => Reflect.get(source, key));
 }
 
-/** Calls a method without arguments, whatever it does. */
+/** Calls a method without arguments. It may throw anything. */
 export function call(source: object, method: () => unknown): unknown {
   return failClosed<unknown>(UNREADABLE, () => Reflect.apply(method, source, []));
 }
 
-/** Makes an own data property, whatever the key: an assignment to `__proto__` would change the prototype. */
+/** Defines an own data property. An assignment would not do: with the key `__proto__` it changes the prototype. */
 export function define(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
   Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
 }
 
-/** Keeps keys apart that are masked alike: `***SECRET***`, `***SECRET*** (2)`. */
+/** Numbers keys that are the same once they are masked: `***SECRET***`, `***SECRET*** (2)`. */
 export function createKeyNames(isTaken: (key: string) => boolean): (key: string) => string {
   const numbers = new Map<string, number>();
   return (key) => {
@@ -102,8 +101,8 @@ const NUMBER_VIEWS = new Map<string, NewView<ArrayBufferView & ArrayLike<number 
 );
 
 /**
- * A masked copy of a typed array, a Buffer or a DataView. Numbers of more than one byte make no sense any more once their
- * bytes are masked: then the placeholder takes the place of all, and also where one number is a secret.
+ * Returns a masked copy of a typed array, a Buffer or a DataView. Masked bytes make no sense as numbers of several
+ * bytes, so the placeholder replaces such an array as a whole; it also does if one of its numbers is a secret.
  */
 export function maskView(view: ArrayBufferView, tag: string, masks: ValueMasks): unknown {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -119,7 +118,7 @@ export function maskView(view: ArrayBufferView, tag: string, masks: ValueMasks):
   return isSecret ? masks.placeholder : numbers;
 }
 
-/** A masked copy of an ArrayBuffer or a SharedArrayBuffer. */
+/** Returns a masked copy of an ArrayBuffer or a SharedArrayBuffer. */
 export function maskBuffer(buffer: ArrayBufferLike, masks: ValueMasks): ArrayBuffer {
   return masks.bytes(new Uint8Array(buffer)).buffer;
 }
@@ -128,15 +127,15 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-/** Ways to print an error. They can show more than its properties, so a copy has those of Error itself. */
+/** Methods that print an error. They can show more than its properties, so the copy gets those of `Error`. */
 const PRINTERS: readonly PropertyKey[] = ["toJSON", "toString", Symbol.for("nodejs.util.inspect.custom")];
 
-/** Keys that mean something, also where a secret has the same text. */
+/** Keys that are never masked, even if a secret has the same text. */
 const STANDARD_KEYS: ReadonlySet<PropertyKey> = new Set(["name", "message", "stack", "cause", "errors"]);
 
 /**
- * A real Error of the same class, with masked copies of all own properties, enumerable or not. An error from another realm
- * becomes an Error of this one with the same name.
+ * The copy is an Error of the same class with masked copies of all own properties, enumerable or not. An error of
+ * another realm becomes an Error of this one with the same name.
  */
 export function openError(source: object, masks: ValueMasks): OpenedObject {
   const copy = new Error();

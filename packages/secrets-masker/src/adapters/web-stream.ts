@@ -2,9 +2,19 @@ import type { Masker } from "../masker.ts";
 import type { MaskStreamOptions } from "./mask-stream.ts";
 
 /**
- * A transform stream of the web, bytes in and masked bytes out: `response.body.pipeThrough(…)`. What could still become a value
- * waits for more bytes or the end, never for a time. Each source needs one of its own: where two are mixed, neither's values stay
- * together.
+ * Creates a web `TransformStream` that masks the bytes which pass through it, such as the body of a response. It holds
+ * back what could still become a value until more bytes or the end arrive, without a time limit. Use one for each
+ * source: in a mix of two sources, no value stays in one piece.
+ *
+ * @example
+ * ```ts
+ * import { createMasker, createMaskTransformStream } from "@autokestra/secrets-masker";
+ *
+ * const masker = createMasker(["s3cret-t0ken"]);
+ * const { body } = new Response("token: s3cret-t0ken");
+ * const masked = new Response(body?.pipeThrough(createMaskTransformStream(masker)));
+ * console.log(await masked.text()); // prints token: ***SECRET***
+ * ```
  */
 export function createMaskTransformStream(
   masker: Pick<Masker, "stream">,
@@ -26,17 +36,29 @@ export function createMaskTransformStream(
 
 type Done = (error: null, bytes: Uint8Array) => void;
 
-/** What the constructor of Node's `Transform` takes. */
+/** Options for the constructor of `Transform` from `node:stream`. */
 export interface MaskTransformOptions {
   transform(chunk: Uint8Array, encoding: string, done: Done): void;
   flush(done: Done): void;
 }
 
 /**
- * The options of a `Transform` of node:stream, bytes in and masked bytes out, to stand between a child process and the log:
- * `child.stdout.pipe(new Transform(createMaskTransformOptions(masker)))`. Text that is written to it counts as the bytes of its
- * encoding. What could still become a value waits for more bytes or the end, never for a time. Each source needs one of its own:
- * where two are mixed, neither's values stay together.
+ * Creates the options of a Node.js `Transform` that masks the bytes which pass through it, for example between a child
+ * process and a log. It works on bytes: a string that is written to it is encoded first. It holds back what could still
+ * become a value until more bytes or the end arrive, without a time limit. Use one for each source: in a mix of two
+ * sources, no value stays in one piece.
+ *
+ * @example
+ * ```ts
+ * import { spawn } from "node:child_process";
+ * import { Transform } from "node:stream";
+ * import { createMasker, createMaskTransformOptions } from "@autokestra/secrets-masker";
+ *
+ * const masker = createMasker(["s3cret-t0ken"]);
+ * const child = spawn("echo", ["token: s3cret-t0ken"], { stdio: ["ignore", "pipe", "inherit"] });
+ * const masked = child.stdout.pipe(new Transform(createMaskTransformOptions(masker)));
+ * masked.pipe(process.stdout); // prints token: ***SECRET***
+ * ```
  */
 export function createMaskTransformOptions(
   masker: Pick<Masker, "stream">,

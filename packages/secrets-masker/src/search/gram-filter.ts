@@ -15,29 +15,31 @@ import type { Haystack } from "./haystack.ts";
 import type { Alphabet, PatternKind, PatternStore } from "./pattern-store.ts";
 import { type MatchVisitor, Verifier } from "./verifier.ts";
 
-/** So many parts of a text are searched at once. */
+/** The number of parts of a text that are searched at once. */
 const LANES = 4;
 
 /**
- * Finds patterns by looking at one gram in many. Of each pattern it remembers a window, some bytes of it, by all grams in there.
- * Looking at one place in as many as a window has grams meets a gram of each window in the text exactly once; only there it
- * compares: the window by its hash, and then the pattern. The shortest pattern is as long as all windows: one that is much
- * shorter than the others makes the search slow.
+ * Finds patterns by looking at one gram in many. For each pattern it remembers all grams of a window, which is a part
+ * of the pattern. If a window has n grams, looking at every nth place of a text meets exactly one gram of each window
+ * in the text. Only there it compares: first the hash of the window, then the pattern. All windows are at most as long
+ * as the shortest pattern, so one that is much shorter than the others slows the search down.
  */
 export class GramFilter {
   readonly #store: PatternStore;
   readonly #alphabet: Alphabet;
   readonly #kind: PatternKind;
-  /** So many patterns of the store have been looked at. */
+  /** The number of patterns of the store that have been added. */
   #seen = 0;
-  /** Which pattern each entry of the tables is. */
+  /** By entry of the tables: the id of its pattern. */
   #ids: number[] = [];
   #tables: GramTables | null = null;
   #shortest = Infinity;
-  /** How far behind the beginning of a pattern its window ends at most. */
+  /** The largest distance from the beginning of a pattern to the end of its window. */
   reach = 0;
   #placeCount = 0;
-  /** What the last search has to verify: room for every place of a lane, lane by lane, and how many there are in each. */
+  /**
+   * The places that the last search has to verify: room for all places of each lane, and the number of places in each.
+   */
   #candidates = new Int32Array(0);
   readonly #counts = new Int32Array(LANES);
 
@@ -47,12 +49,12 @@ export class GramFilter {
     this.#kind = kind;
   }
 
-  /** Takes in what the store has got since. */
+  /** Adds the patterns that are new in the store. */
   update(): void {
-    if (this.#seen < this.#store.size) this.#takeIn();
+    if (this.#seen < this.#store.size) this.#addNew();
   }
 
-  #takeIn(): void {
+  #addNew(): void {
     const store = this.#store;
     let known = this.#ids.length;
     for (; this.#seen < store.size; this.#seen++) {
@@ -80,7 +82,7 @@ export class GramFilter {
     return { start: this.#store.start(id, this.#alphabet), length: this.#store.length(id, this.#alphabet) };
   }
 
-  /** Visits all patterns that begin from `from` on and before `to`. */
+  /** Visits all patterns that begin at `from` or later and before `to`. */
   find(haystack: Haystack, from: number, to: number, visitor: MatchVisitor): void {
     const tables = this.#tables;
     const end = Math.min(haystack.length, to - 1 + this.reach);
@@ -94,7 +96,7 @@ export class GramFilter {
     const first = from - base;
     const room = (Math.floor((lastInFours - first) / grams) + 1) >> 2;
     this.#listCandidates(tables, low, first, room);
-    // From left to right: what lies within a match need not be compared then.
+    // From left to right, so that what lies within a match need not be compared.
     for (const [lane, count] of this.#counts.entries()) {
       for (let index = lane * room; index < lane * room + count; index++) {
         const at = this.#candidates[index] ?? 0;
@@ -107,7 +109,7 @@ export class GramFilter {
     }
   }
 
-  /** Lists the places where a gram has a slot, in four lanes of so many places each. */
+  /** Lists the places whose gram has a taken slot, in four lanes of `room` places each. */
   #listCandidates(tables: GramTables, low: DataView, first: number, room: number): void {
     const { gram, grams, slots, shift } = tables;
     const lane = room * grams;
@@ -123,7 +125,7 @@ export class GramFilter {
     }
   }
 
-  /** Of the four lanes, takes in those that have a slot there. */
+  /** Adds this place of each of the four lanes whose gram has a taken slot. */
   #add(tables: GramTables, low: DataView, first: number, room: number): void {
     for (let lane = 0; lane < LANES; lane++) {
       const at = first + lane * room * tables.grams;
@@ -134,7 +136,7 @@ export class GramFilter {
     }
   }
 
-  /** Can there be a pattern in this text? For short texts, this is what costs least. */
+  /** Can this text contain a pattern? The cheapest check for short texts. */
   mayFind(text: string): boolean {
     const tables = this.#tables;
     if (tables === null) return false;
@@ -171,7 +173,7 @@ export class GramFilter {
     this.#tables = tables;
     this.reach = 0;
     this.#placeCount = 0;
-    // The longest first in the end, for each is put before those with the same window.
+    // Each pattern is put before those with the same window, so in the end the longest comes first.
     this.#ids.sort((a, b) => this.#store.length(a, this.#alphabet) - this.#store.length(b, this.#alphabet));
     const spans = this.#ids.map((_, entry) => this.#span(entry));
     const counts = countGrams(this.#store.view, spans, tables);

@@ -1,38 +1,38 @@
 import { type GramShape, gramHash, gramShape } from "./gram.ts";
 
-/** What one build of a filter is made of. */
+/** The tables of a filter. */
 export interface GramTables {
   readonly gram: GramShape;
-  /** Grams in a window. */
+  /** The number of grams in a window. */
   readonly grams: number;
-  /** Bytes in a window. */
+  /** The number of bytes in a window. */
   readonly window: number;
-  /** Which grams may be in a window: a bit for each slot. */
+  /** One bit for each slot: may a gram with this slot be in a window? */
   readonly slots: Uint8Array;
-  /** How far a hash is shifted to be a slot. */
+  /** How far a hash is shifted to the right to give its slot. */
   readonly shift: number;
-  /** By the hash of a gram, a bit for each place that it has in some window. */
+  /** By the hash of a gram: one bit for each place that it has in any window. */
   readonly places: HashTable;
-  /** By the hash of a window, the first entry that has it, and 1. */
+  /** By the hash of a window: the first entry with this window, plus 1. */
   readonly windows: HashTable;
-  /** By entry, the next one with the same window, and 1. */
+  /** By entry: the next entry with the same window, plus 1. */
   readonly next: Int32Array;
-  /** By entry, where in its pattern the window begins. */
+  /** By entry: where in its pattern the window begins. */
   readonly offsets: Uint8Array;
 }
 
-/** Pairs of a hash and a figure, which is 0 in an empty slot. Its length is a power of 2. */
+/** Pairs of a hash and a number, which is 0 in an empty slot. The length is a power of 2. */
 type HashTable = Int32Array;
 
-/** Few patterns can have long windows: looking for them is what costs. Many cost more in what is found by chance. */
+/** Long windows make the search faster, but more grams are found by chance the more patterns there are. */
 const FEW = 64;
 const MANY = 512;
 const MOST = 65_536;
 
-/** A bit for each place of a gram fits into one figure. */
+/** One bit for each place of a gram must fit into a number. */
 const MAX_GRAMS = 29;
 
-/** Tables for this many patterns that are at least so long, from 4 bytes on. They take half as many again. */
+/** Creates tables for `count` patterns, and half as many again, of at least `shortest` bytes: 4 or more. */
 export function createTables(count: number, shortest: number): GramTables {
   const window = Math.min(shortest, count <= FEW ? 32 : count <= MANY ? 24 : 16);
   const length = gramLength(window, count);
@@ -53,7 +53,7 @@ export function createTables(count: number, shortest: number): GramTables {
   };
 }
 
-/** The shorter a gram is, the fewer places are looked at, but the more grams are found by chance. */
+/** Shorter grams mean fewer places to look at, but more grams that are found by chance. */
 function gramLength(window: number, count: number): number {
   if (window < 6) return 3;
   if (count <= MANY) return window < 8 ? 3 : 4;
@@ -61,7 +61,7 @@ function gramLength(window: number, count: number): number {
   return count <= MOST ? 5 : 6;
 }
 
-/** So many that few grams are found by chance, as far as the cache holds them; 16 for each gram also where it does not. */
+/** Enough slots that few grams are found by chance, within the size of the cache, but at least 16 for each gram. */
 function slotBits(entries: number): number {
   const inCache = Math.min(21, Math.ceil(Math.log2(64 * entries)));
   return Math.min(24, Math.max(18, inCache, Math.ceil(Math.log2(16 * entries))));
@@ -81,22 +81,22 @@ function createHashTable(count: number): HashTable {
   return new Int32Array(2 ** Math.max(7, Math.ceil(Math.log2((8 / 3) * count))));
 }
 
-/** Are so many pairs more than the table takes? */
+/** Does the table have no room for `count` pairs? */
 export function isFull(table: HashTable, count: number): boolean {
   return count > capacity(table);
 }
 
-/** Three quarters of its pairs. */
+/** Three quarters of the pairs of the table. */
 function capacity(table: HashTable): number {
   return (3 * table.length) >>> 3;
 }
 
-/** The figure for a hash, 0 where it is not there. */
+/** Returns the number for a hash, or 0. */
 export function lookUp(table: HashTable, hash: number): number {
   return table[slotFor(table, hash) + 1] ?? 0;
 }
 
-/** Where the pair with this hash is, or is to be. */
+/** Returns where the pair with this hash is, or where it belongs. */
 export function slotFor(table: HashTable, hash: number): number {
   const end = table.length - 1;
   let slot = (hash >>> Math.clz32(end >>> 1)) << 1;
@@ -106,18 +106,18 @@ export function slotFor(table: HashTable, hash: number): number {
 
 type WindowSize = Pick<GramTables, "gram" | "grams">;
 
-/** A pattern's bytes. */
+/** The bytes of a pattern. */
 export interface ByteSpan {
   readonly start: number;
   readonly length: number;
 }
 
-/** A window begins and ends within so many bytes of a pattern: where it begins fits into a byte. */
+/** A window ends within this many bytes of its pattern, so that its offset fits into a byte. */
 const MAX_WINDOW_END = 256;
 
 const BUCKETS = 65_536;
 
-/** Counts how often grams occur in patterns: what many have in common tells none of them from the others. */
+/** Counts how often grams occur in patterns: a gram that many patterns share does not tell them apart. */
 export function countGrams(bytes: DataView, spans: readonly ByteSpan[], { gram }: WindowSize): Uint16Array {
   const counts = new Uint16Array(BUCKETS);
   for (const { start, length } of spans) {
@@ -131,7 +131,9 @@ export function countGrams(bytes: DataView, spans: readonly ByteSpan[], { gram }
   return counts;
 }
 
-/** Chooses where in a pattern its window begins: where the grams are the rarest, in patterns and in what logs are made of. */
+/**
+ * Chooses where in a pattern its window begins: where the grams are the rarest, in the patterns and in typical logs.
+ */
 export function chooseWindow(
   bytes: DataView,
   { start, length }: ByteSpan,

@@ -1,9 +1,9 @@
-/** A gram is a few neighbouring bytes. This many of them, from 3 to 8, are hashed as one. */
+/** A gram is a few neighbouring bytes, from 3 to 8, that are hashed together. */
 export interface GramShape {
   readonly length: number;
-  /** Which of the first four bytes belong to it. */
+  /** Selects those of the first four bytes that belong to it. */
   readonly mask: number;
-  /** From how far on the last four bytes are read, for a gram of more than 4. */
+  /** Where the last four bytes of a gram of more than 4 begin; 0 for a shorter one. */
   readonly far: number;
 }
 
@@ -15,7 +15,7 @@ export function gramShape(length: number): GramShape {
   return { length, mask: length < 4 ? (1 << (8 * length)) - 1 : -1, far: Math.max(0, length - 4) };
 }
 
-/** The high bits choose a slot. Four bytes from `at` on must be there, also for a gram of three. */
+/** Returns a hash whose high bits choose a slot. Four bytes from `at` on must exist, also for a gram of three. */
 export function gramHash(bytes: DataView, at: number, { mask, far }: GramShape): number {
   const near = bytes.getInt32(at, true);
   return nearHash(far === 0 ? near & mask : near ^ Math.imul(bytes.getInt32(at + far, true), FAR_FACTOR));
@@ -25,14 +25,14 @@ function nearHash(gram: number): number {
   return Math.imul(gram, NEAR_FACTOR);
 }
 
-/** The hash of the last gram of a text, where fewer than four bytes are left. */
+/** The hash of the last gram of a text, if fewer than four bytes are left. */
 export function lastGramHash(bytes: DataView, at: number, { length }: GramShape): number {
   let gram = 0;
   for (let index = 0; index < length; index++) gram |= bytes.getUint8(at + index) << (8 * index);
   return nearHash(gram);
 }
 
-/** The hash of the low bytes of a text's units. */
+/** The hash of the low bytes of the units of a text. */
 export function textGramHash(text: string, at: number, { mask, far }: GramShape): number {
   const near = lowBytes(text, at);
   return nearHash(far === 0 ? near & mask : near ^ Math.imul(lowBytes(text, at + far), FAR_FACTOR));
@@ -58,13 +58,14 @@ export function windowHash(bytes: DataView, at: number, length: number): number 
 }
 
 /**
- * Scans four lanes of `lane` bytes each at once, so that four reads from memory are under way at any time: in a text that is not in
- * the cache, that is twice as fast. Looks for grams of at most 4 bytes. The hashes are written out, for there is a limit to what V8
- * inlines, and one call in here halves the speed.
+ * Looks for grams of at most 4 bytes in four lanes of `lane` bytes each at once. Four reads from memory are then in
+ * flight at any time, which is twice as fast in a text that is not in the cache. The hashes are written out because V8
+ * inlines only so much, and one call in here halves the speed.
  *
- * @param slots one bit for each
- * @param shift how far a hash is shifted to be a slot
- * @returns the first place of the first lane, from `at` on, where any lane has a gram with a slot; else one from `end` on
+ * @param slots one bit for each slot
+ * @param shift how far a hash is shifted to the right to give its slot
+ * @returns the first place of the first lane, from `at` on, where a lane has a gram whose slot is taken; otherwise a
+ * place at or after `end`
  */
 export function findShort(
   slots: Uint8Array,

@@ -7,17 +7,17 @@ export interface Haystack {
   /** The low bytes of the units from {@link base} on, as far as they are loaded. */
   readonly low: DataView;
   readonly base: number;
-  /** From now on {@link low} has the low bytes of these units. */
+  /** Loads the low bytes of these units into {@link low}. */
   load(from: number, to: number): void;
-  /** -1 outside of the text. */
+  /** -1 outside the text. */
   unitAt(index: number): number;
-  /** The text up to there, of so many units at most. */
+  /** Returns up to `count` units of the text before `end`. */
   before(end: number, count: number): string;
-  /** Do the first `count` units of this pattern stand here? */
+  /** Are the first `count` units of this pattern here? */
   hasPattern(store: PatternStore, id: number, start: number, count: number): boolean;
-  /** The next place of the text from there on, -1 for none. */
+  /** Returns the next place of the text from `from` on, or -1. */
   indexOf(text: EncodedText, from: number): number;
-  /** The same without what is between each start and its end. */
+  /** Returns a haystack without the text between each start and its end. */
   without(starts: readonly number[], ends: readonly number[]): Haystack;
 }
 
@@ -33,17 +33,17 @@ export function encodeText(text: string): EncodedText {
   return { text, units, bytes: new TextEncoder().encode(text) };
 }
 
-/** From JavaScript anything may come. Other typed arrays have no bytes as elements, and one of another realm is none of our class. */
+/** JavaScript may pass anything. `instanceof` would reject a Uint8Array of another realm. */
 export function assertBytes(value: unknown): asserts value is Uint8Array {
   if (Object.prototype.toString.call(value) !== "[object Uint8Array]") throw new TypeError("A Uint8Array is needed");
 }
 
-/** The same memory. A slice of a Buffer would share it, and its parts are taken more slowly. */
+/** The same memory, not as a Buffer: a slice of that shares memory, and its subarrays are slower. */
 export function asUint8Array(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** A filter reads four bytes at a time, beyond the last one that it wants. */
+/** A filter reads four bytes at a time, and may read past the last byte that it needs. */
 const SLACK = 16;
 
 const noBytes = new Uint8Array();
@@ -56,7 +56,7 @@ export class ByteHaystack implements Haystack {
   readonly bytes: Uint8Array;
   readonly #before: Uint8Array;
 
-  /** @param before what comes before the text, as far as that matters: it has positions below 0 */
+  /** @param before the end of what comes before the text; it has positions below 0 */
   constructor(bytes: Uint8Array, before: Uint8Array = noBytes) {
     this.#before = before;
     this.bytes = asUint8Array(bytes);
@@ -65,7 +65,7 @@ export class ByteHaystack implements Haystack {
   }
 
   load(): void {
-    // All bytes are there from the start.
+    // All bytes are loaded from the start.
   }
 
   unitAt(index: number): number {
@@ -97,7 +97,7 @@ export class ByteHaystack implements Haystack {
   }
 }
 
-/** The low bytes of one block of a text at a time. Wiped when the values are. */
+/** The low bytes of one block of a text at a time. Wiped together with the values. */
 export class Scratch {
   bytes: Uint8Array = new Uint8Array(SLACK);
   view: DataView = new DataView(this.bytes.buffer);
@@ -163,15 +163,15 @@ export class TextHaystack implements Haystack {
   }
 }
 
-// What a loop over bytes does too, but many times faster: Node's Buffer does it in native code, where the runtime has one.
+// If the runtime has a Buffer, its native code is many times faster than a loop over bytes.
 const NodeBuffer: typeof Buffer | undefined = globalThis.Buffer;
 
-/** An array to be overwritten from its first byte to its last, of a buffer of its own. */
+/** Allocates an array with its own buffer. Its content is undefined: the caller overwrites every byte. */
 export function allocateToFill(length: number): Uint8Array<ArrayBuffer> {
   return NodeBuffer === undefined ? new Uint8Array(length) : new Uint8Array(NodeBuffer.allocUnsafeSlow(length).buffer);
 }
 
-/** Zeros, in an array of which {@link writeLowBytes} is quick. */
+/** Allocates zeros, in the kind of array that {@link writeLowBytes} is fast with. */
 function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
   return NodeBuffer?.alloc(length) ?? new Uint8Array(length);
 }
@@ -185,7 +185,7 @@ function writeLowBytes(text: string, target: Uint8Array): void {
   for (let index = 0; index < text.length; index++) target[index] = text.charCodeAt(index);
 }
 
-/** The first place from `from` on where these bytes stand, -1 for none. At least one byte is looked for. */
+/** Returns the first place from `from` on where these bytes are, or -1. `wanted` must not be empty. */
 function findBytes(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
   if (NodeBuffer !== undefined) return NodeBuffer.prototype.indexOf.call(bytes, wanted, from);
   const [first = 0] = wanted;

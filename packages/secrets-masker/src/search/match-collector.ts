@@ -6,22 +6,22 @@ import type { MatchVisitor } from "./verifier.ts";
 import { isWordEnd, isWordStart } from "./word-boundary.ts";
 
 /**
- * A place where a pattern stands. `start` and `end` (exclusive) include the neighbours that belong to it; `textStart` is where its
- * own text begins. One that nobody owns is the placeholder.
+ * A place where a pattern was found. `start` and `end` (exclusive) include the neighbours that belong to it;
+ * `textStart` is where its own text begins. A match without owners is a placeholder.
  */
 export interface Match {
   readonly textStart: number;
   readonly start: number;
   readonly end: number;
   readonly owners: readonly Owner[];
-  /** Which of two with the same place comes first. */
+  /** Decides which of two matches at the same place comes first. */
   readonly rank: number;
 }
 
-/** What the end of a text is: the end of all; the end of what is there by now; or where something was cut off for good. */
+/** What the end of a text is: the end of everything, the end of what has arrived so far, or a final cut. */
 export type TextEnd = "whole" | "open" | "cut off";
 
-/** So many units of a value at an end that cuts it off are masked. */
+/** The minimum number of units of a value that are masked before an end that cuts it off. */
 const MIN_CUT_OFF = 8;
 
 /** The order in which matches are visited. */
@@ -29,24 +29,24 @@ export function compareMatches(a: Match, b: Match): number {
   return a.textStart - b.textStart || a.start - b.start || b.end - a.end || a.rank - b.rank;
 }
 
-/** With more units of escape sequences inside, a value is not found. */
+/** A value with more units of escape sequences inside is not found. */
 const MAX_ESCAPES = 16_384;
 
-/** Whole patterns come before those that are cut off. */
+/** Sorts patterns that are cut off after whole ones. */
 const CUT_OFF_RANK = 2 ** 32;
 
 /**
- * Collects the matches of patterns. In a plain text it leaves out those without an escape sequence inside: they are found in the raw
- * one. Words and neighbours are judged by what stands in the raw text, so that a colour beside a word ends it, and one inside
- * does not: four characters with a colour between them are masked where they would be without it.
+ * Collects the matches of patterns. In a plain text it skips matches without an escape sequence inside, because they
+ * are found in the raw text. The raw text decides about words and neighbours: a colour beside a word ends it, a colour
+ * inside it does not.
  */
 export class MatchCollector implements MatchVisitor {
   /** The text in which matches are found. */
   readonly text: Haystack;
-  /** Is it still open what comes right behind the text? */
+  /** Is it still unknown what follows the text? */
   readonly isNextOpen: boolean;
   readonly wantsCutOff: boolean;
-  /** The first match that more text can change; `Infinity` where there is none. */
+  /** The first match that more text can change, or `Infinity`. */
   undecidedFrom: number = Infinity;
   #found: Match[] = [];
   readonly #store: PatternStore;
@@ -92,14 +92,14 @@ export class MatchCollector implements MatchVisitor {
     return true;
   }
 
-  /** Can a pattern that begins there go on behind the end of the text? */
+  /** Can a pattern that begins there continue after the end of the text? */
   canGoOn(textStart: number, wholeWord: boolean): boolean {
     const start = this.toRaw(textStart);
     const escapes = this.#plain === null ? 0 : this.#plain.rawEnd - start - (this.text.length - textStart);
     return escapes <= MAX_ESCAPES && (!wholeWord || isWordStart(this.#raw, start));
   }
 
-  /** The matches since the last time, in any order. */
+  /** Returns the matches since the last call, in any order. */
   take(): readonly Match[] {
     const found = this.#found;
     this.#found = [];

@@ -5,12 +5,12 @@ import { type CanGoOn, PrefixIndex } from "./prefix-index.ts";
 import type { Owner } from "./tally.ts";
 import type { MatchVisitor } from "./verifier.ts";
 
-/** Short texts have a filter of their own: they would make that of the others slow. */
+/** Short texts have a filter of their own because they would slow down that of the others. */
 type Filters = readonly [long: GramFilter, short: GramFilter];
 
 /** Finds patterns in texts and in bytes. */
 export class Matcher {
-  /** Counts up whenever all patterns are forgotten. */
+  /** Increases whenever all patterns are forgotten. */
   generation = 0;
   store: PatternStore = new PatternStore();
   #inBytes: Filters | null = null;
@@ -19,16 +19,16 @@ export class Matcher {
   readonly #scratch = new Scratch();
   readonly #unitsBefore = new Set<number>();
 
-  /** Looks for this text as well, of at least 4 units. Where it is known already, it gets one more owner. */
+  /** Adds a text to look for, of at least 4 units. A text that is already known gets one more owner. */
   add(pattern: PatternText, owner: Owner): void {
     const { hasShort } = this.store;
     this.store.add(pattern, owner);
-    // Where each pattern belongs has changed.
+    // The first short pattern changes which filter the others belong to.
     if (this.store.hasShort !== hasShort) this.#inBytes = this.#inUnits = null;
     for (const unit of pattern.before) this.#unitsBefore.add(unit.charCodeAt(0));
   }
 
-  /** Whose pattern is exactly this text. */
+  /** Returns the owners of the pattern that is exactly this text. */
   ownersOf(text: string): readonly Owner[] {
     const id = this.store.idOf(text);
     return id === null ? [] : (this.store.owners[id] ?? []);
@@ -38,18 +38,18 @@ export class Matcher {
     return new TextHaystack(text, this.#scratch);
   }
 
-  /** Can there be a pattern in this short text, without escape sequences? */
+  /** Can this text contain a pattern? For short texts without escape sequences. */
   mayFind(text: string): boolean {
     const [long, short] = this.#filtersFor("units");
     return long.mayFind(text) || short.mayFind(text);
   }
 
-  /** Visits every pattern that begins from `from` on and before `to`, in any order. */
+  /** Visits every pattern that begins at `from` or later and before `to`, in any order. */
   find(text: Haystack, from: number, to: number, visitor: MatchVisitor): void {
     for (const filter of this.#filtersFor(text.alphabet)) filter.find(text, from, to, visitor);
   }
 
-  /** Calls this for every pattern that the end of the text cuts off so early that {@link find} does not see it. */
+  /** Visits every pattern that the end of the text cuts off so early that {@link find} does not see it. */
   findHeads(text: Haystack, from: number, visitor: MatchVisitor): void {
     const prefixes = this.#prefixIndex();
     for (let start = this.#headsFrom(text, from); start < text.length; start++) {
@@ -58,14 +58,14 @@ export class Matcher {
   }
 
   /**
-   * The first place from `from` on, of those that {@link find} does not return, where the end of the text cuts a pattern off, or a
-   * whole one depends on what comes next; null for none.
+   * Returns the first place from `from` on that {@link find} does not return and where the end of the text cuts a
+   * pattern off, or a whole pattern depends on what comes next; null if there is none.
    */
   firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canGoOn);
   }
 
-  /** Can a match that begins behind this unit include it? */
+  /** Can a match that begins after this unit include it? */
   mayExtend(unit: number): boolean {
     return this.#unitsBefore.has(unit);
   }
@@ -81,10 +81,10 @@ export class Matcher {
     this.generation += 1;
   }
 
-  /** One pair serves both alphabets as long as these are the same. */
+  /** One pair serves both alphabets as long as all patterns are ASCII. */
   #filtersFor(alphabet: Alphabet): Filters {
     const filters = alphabet === "bytes" || this.store.isAscii ? this.#byteFilters() : this.#unitFilters();
-    // No loop: that is a tenth of what a short line takes.
+    // A loop would add a tenth to the time of a short line.
     filters[0].update();
     filters[1].update();
     return filters;
@@ -106,7 +106,7 @@ export class Matcher {
     return this.#prefixes;
   }
 
-  /** Before this place, {@link find} sees all that the end of the text cuts off. */
+  /** Before this place, {@link find} sees everything that the end of the text cuts off. */
   #headsFrom(text: Haystack, from: number): number {
     const [long, short] = this.#filtersFor("bytes");
     return Math.max(0, from, text.length - Math.max(long.reach, short.reach));

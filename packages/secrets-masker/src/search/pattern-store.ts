@@ -1,18 +1,20 @@
 import type { Owner } from "./tally.ts";
 
-/** What a pattern is looked for in: UTF-8 bytes, or the UTF-16 units of a string. */
+/** The units of the text in which patterns are looked for: UTF-8 bytes, or the UTF-16 units of a string. */
 export type Alphabet = "bytes" | "units";
 
-/** What is searched together: the shortest text of many makes the search for all of them slow. */
+/** Patterns that are searched together. The shortest one slows down the search for all of them. */
 export type PatternKind = "long" | "short";
 
-/** One text with fewer units would make the search for all of them slow. */
+/** A text with fewer units would slow down the search for all others. */
 const SHORT = 12;
 
-/** Where there is such a text, all with fewer units or bytes than this are searched apart from the others. */
+/** If there is such a text, all texts with fewer units or bytes than this are searched apart from the others. */
 const LONG = 16;
 
-/** Four figures for each pattern: start and length of its UTF-8, start and length of the low bytes of its UTF-16 units. */
+/**
+ * Four numbers for each pattern: start and length of its UTF-8, start and length of the low bytes of its UTF-16 units.
+ */
 const SPANS = 4;
 
 /** Filters read four bytes at a time. */
@@ -21,8 +23,9 @@ const SLACK = 4;
 const encoder = new TextEncoder();
 
 /**
- * Patterns in two alphabets, in one array of bytes that is wiped when they are forgotten. Where a text has other characters than
- * ASCII, its UTF-8 is followed by the low bytes of its units and these by the high ones; for any other, all that is the same.
+ * Patterns in two alphabets, in one array of bytes that is wiped when they are forgotten. If a text contains characters
+ * outside ASCII, the low bytes of its units follow its UTF-8, then their high bytes; for an ASCII text the UTF-8 is all
+ * that is needed.
  */
 export class PatternStore {
   size = 0;
@@ -36,12 +39,12 @@ export class PatternStore {
   readonly owners: (readonly Owner[])[] = [];
   #spans = new Int32Array(16 * SPANS);
   #used = 0;
-  /** A hash table of pairs: the hash of a text, and its pattern's id and 1. */
+  /** A hash table of pairs: the hash of a text, and the id of its pattern plus 1. */
   #byText = new Int32Array(64);
-  /** Most patterns have one owner, and many the same. */
+  /** Most patterns have one owner, which many of them share. */
   readonly #singleOwners = new Map<string, readonly Owner[]>();
 
-  /** Takes in a pattern. Where its text is known already, it gets one more owner and the neighbours of both. */
+  /** Adds a pattern. A text that is already known gets one more owner and the neighbours of both. */
   add({ text, before, after, wholeWord }: PatternText, owner: Owner): void {
     const known = this.idOf(text);
     if (known === null) {
@@ -58,7 +61,7 @@ export class PatternStore {
     if (owners.every(({ name }) => name !== owner.name)) this.owners[known] = [...owners, owner];
   }
 
-  /** The pattern with exactly this text. */
+  /** Returns the id of the pattern with exactly this text, or null. */
   idOf(text: string): number | null {
     const table = this.#byText;
     const hash = hashOf(text);
@@ -83,16 +86,16 @@ export class PatternStore {
     return this.hasShort && this.length(id, alphabet) < LONG ? "short" : "long";
   }
 
-  /** Does it matter what comes right behind it? */
+  /** Does a match depend on what follows it? */
   dependsOnNext(id: number): boolean {
     const last = this.bytes[this.start(id, "bytes") + this.length(id, "bytes") - 1] ?? -1;
     return this.after[id] !== "" || (this.wholeWord[id] === true && isWordUnit(last));
   }
 
-  /** Do the first `count` bytes of the pattern's UTF-8 stand there? */
+  /** Are the first `count` bytes of the UTF-8 of this pattern there? */
   hasBytes(id: number, text: DataView, start: number, count: number): boolean {
     const own = this.start(id, "bytes");
-    // The last byte first: where a value repeats itself, that is where most of its places differ from it.
+    // The last byte first: in a text that repeats the beginning of a value, most places differ there.
     if (count > 0 && this.view.getUint8(own + count - 1) !== text.getUint8(start + count - 1)) return false;
     let index = 0;
     for (; index <= count - 4; index += 4) {
@@ -104,7 +107,7 @@ export class PatternStore {
     return true;
   }
 
-  /** Do the first `count` units of the pattern stand there? */
+  /** Are the first `count` units of this pattern there? */
   hasUnits(id: number, text: string, start: number, count: number): boolean {
     const low = this.start(id, "units");
     const high = low === this.start(id, "bytes") ? -1 : low + this.length(id, "units");
@@ -116,14 +119,14 @@ export class PatternStore {
     return true;
   }
 
-  /** Overwrites all texts. The store is of no use any more. */
+  /** Overwrites all texts. The store cannot be used afterwards. */
   wipe(): void {
     this.bytes.fill(0);
     this.#byText.fill(0);
   }
 
   #append(text: string): void {
-    // UTF-8 takes up to three bytes for a unit; then there are the low and the high ones.
+    // UTF-8 takes up to three bytes for each unit; the low and the high bytes of the units follow.
     this.#reserve(5 * text.length + SLACK);
     const start = this.#used;
     const { written } = encoder.encodeInto(text, this.bytes.subarray(start));
@@ -173,7 +176,7 @@ export class PatternStore {
   }
 
   #singleOwner(owner: Owner): readonly Owner[] {
-    const key = `${owner.form} ${owner.name}`;
+    const key = `${owner.variant} ${owner.name}`;
     const owners = this.#singleOwners.get(key) ?? [owner];
     this.#singleOwners.set(key, owners);
     return owners;
@@ -195,7 +198,7 @@ function nextSlot(slot: number, table: Int32Array): number {
   return (slot + 2) & (table.length - 1);
 }
 
-/** FNV-1a, and its high bits once more where the low ones choose a slot. */
+/** FNV-1a. Its high bits are mixed into the low ones, which choose a slot. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
@@ -209,15 +212,15 @@ function union(units: string, more: string): string {
 /** A text to look for. */
 export interface PatternText {
   readonly text: string;
-  /** Characters that belong to a match where they stand right before the text. */
+  /** Characters that belong to a match if they stand directly before the text. */
   readonly before: string;
-  /** The same, right behind it. */
+  /** The same, directly after the text. */
   readonly after: string;
-  /** The text counts only where a word can begin before it and end behind it. */
+  /** Does the text count only as a whole word? */
   readonly wholeWord: boolean;
 }
 
-/** A letter, a digit or an underscore: of ASCII only, so that text and its bytes are judged alike. */
+/** Is this an ASCII letter, digit or underscore? Only ASCII, so that strings and bytes have the same words. */
 export function isWordUnit(unit: number): boolean {
   return unit >= 0 && unit < 0x80 && /^\w$/.test(String.fromCharCode(unit));
 }

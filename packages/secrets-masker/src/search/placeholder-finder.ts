@@ -1,16 +1,16 @@
 import type { EncodedText, Haystack } from "./haystack.ts";
 
-/** A shorter placeholder that stands in a text already is text like any other. */
+/** A shorter placeholder that is already in a text is treated like any other text. */
 const MIN_OPAQUE = 4;
 
-/** Finds the placeholders that stand in a text already. */
+/** Finds the placeholders that are already in a text. */
 export class PlaceholderFinder {
   readonly length: number;
   readonly #text: Haystack;
   readonly #placeholder: EncodedText;
   readonly #units: ArrayLike<number>;
   readonly #isOpaque: boolean;
-  /** The next one from there on is here. */
+  /** The result of the last search: from where, and the place of the next placeholder. */
   #known = { from: 0, at: -1 };
 
   constructor(text: Haystack, placeholder: EncodedText) {
@@ -21,7 +21,7 @@ export class PlaceholderFinder {
     this.#isOpaque = placeholder.text.length >= MIN_OPAQUE;
   }
 
-  /** The first one from there on, `Infinity` for none. */
+  /** Returns the first one from `position` on, or `Infinity`. */
   from(position: number): number {
     if (!this.#isOpaque) return Infinity;
     if (position < this.#known.from || position > this.#known.at) {
@@ -31,7 +31,7 @@ export class PlaceholderFinder {
     return this.#known.at;
   }
 
-  /** Does one that begins from `from` on begin before this place and end behind it? */
+  /** Does one that begins at `from` or later begin before this place and end after it? */
   standsAcross(from: number, place: number): boolean {
     if (!this.#isOpaque) return false;
     for (let at = Math.max(from, place - this.length + 1); at < place; at++) {
@@ -40,7 +40,7 @@ export class PlaceholderFinder {
     return false;
   }
 
-  /** The first place from `from` on where the end of the text cuts one off; the text's length for none. */
+  /** Returns the first place from `from` on where the end of the text cuts one off, or the length of the text. */
   firstHead(from: number): number {
     const end = this.#text.length;
     let at = this.#isOpaque ? Math.max(from, end - this.length + 1) : end;

@@ -1,27 +1,27 @@
 import { encodeText, type Haystack } from "./haystack.ts";
 
-/** A text as a terminal shows it, without escape sequences, and where its units are in the raw one. */
+/** A text as a terminal shows it, without escape sequences, and where its units are in the raw text. */
 export interface PlainText {
   readonly text: Haystack;
-  /** Where the raw text ends, or where a sequence begins that its end cuts off. */
+  /** The end of the raw text, or the beginning of a sequence that the end cuts off. */
   readonly rawEnd: number;
-  /** From where on the raw text can be another plain text than it seems, `Infinity` for nowhere. */
+  /** Where more text can change what counts as a sequence, or `Infinity`. */
   readonly undecidedFrom: number;
   toRaw(position: number): number;
-  /** How many plain units there are before this raw position. */
+  /** The number of plain units before this raw position. */
   fromRaw(position: number): number;
-  /** Where the sequence begins that this raw position is inside of; the position itself where there is none. */
+  /** The beginning of the sequence around this raw position; the position itself if there is none. */
   sequenceAround(position: number): number;
 }
 
-/** The plain text, null where it is the same. */
+/** Returns the plain text, or null if it is the same as the raw text. */
 export function plainTextOf(raw: Haystack): PlainText | null {
   const found = findEscapeSequences(raw);
   if (found === null) return null;
   const { starts, ends } = found;
   const rawEnd = found.cutOffFrom ?? raw.length;
   if (starts.length === 0 && rawEnd === raw.length) return null;
-  /** How much is gone before each sequence's end. */
+  /** How many units are removed before the end of each sequence. */
   const removed: number[] = [];
   for (const [index, start] of starts.entries()) {
     removed.push((removed[index - 1] ?? 0) + (ends[index] ?? start) - start);
@@ -54,7 +54,7 @@ export function plainTextOf(raw: Haystack): PlainText | null {
   };
 }
 
-/** A longer one is none: what it begins with is text. */
+/** A longer sequence does not count as one: its beginning is text. */
 const MAX_SEQUENCE = 256;
 
 const ESC = 0x1b;
@@ -62,17 +62,17 @@ const BEL = 0x07;
 const BACKSLASH = 0x5c;
 const ESCAPE = encodeText("\u001b");
 
-/** Terminal sequences in a text, in order. */
+/** The terminal sequences in a text, in order. */
 interface EscapeSequences {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
-  /** Where one begins that the end of the text cuts off. */
+  /** The beginning of a sequence that the end of the text cuts off. */
   readonly cutOffFrom: number | null;
-  /** Does another one begin inside of that, unless the next unit completes it? */
+  /** Does another one begin inside that one, unless the next unit completes it? */
   readonly isCutInside: boolean;
 }
 
-/** Finds colours and what else is no text for a terminal (ECMA-48): CSI, OSC, and what chooses a character set. */
+/** Finds sequences that a terminal does not show (ECMA-48), such as colours: CSI, OSC, choice of a character set. */
 function findEscapeSequences(text: Haystack): EscapeSequences | null {
   let at = text.indexOf(ESCAPE, 0);
   if (at < 0) return null;
@@ -104,7 +104,7 @@ function sequenceEnd(text: Haystack, start: number): number | null | "cut off" {
   return isBetween(text.unitAt(at), kind === 0x5b ? 0x40 : 0x30, 0x7e) ? at + 1 : null;
 }
 
-/** Of an OSC, which BEL or ESC \ ends. */
+/** The end of an OSC, which is BEL or ESC \. */
 function commandEnd(text: Haystack, from: number, limit: number): number | null | "cut off" {
   for (let at = from; at < limit; at++) {
     const unit = text.unitAt(at);
@@ -119,7 +119,7 @@ function commandEnd(text: Haystack, from: number, limit: number): number | null 
   return null;
 }
 
-/** ESC ends the text, and what begins at `start` too where a backslash follows. */
+/** Does the text end with ESC, which ends the sequence at `start` only if a backslash follows? */
 function isCutInside(text: Haystack, start: number): boolean {
   return start < text.length - 1 && text.unitAt(text.length - 1) === ESC;
 }

@@ -3,22 +3,22 @@ import type { PatternStore } from "./pattern-store.ts";
 
 const HEAD_BITS = 18;
 
-/** Can a pattern that begins there go on behind the end of the text? */
+/** Can a pattern that begins there continue after the end of the text? */
 export type CanGoOn = (start: number, wholeWord: boolean) => boolean;
 
-/** Patterns in the order of their UTF-8: tells which of them begin with what a text ends with. */
+/** Patterns in the order of their UTF-8. Tells which of them begin with the end of a text. */
 export class PrefixIndex {
   readonly #store: PatternStore;
   #seen = 0;
   #sorted: readonly number[] = [];
-  /** A bit for the first four bytes of each pattern, hashed: most places of a text are ruled out by these. */
+  /** A bit for the hash of the first four bytes of each pattern, which rules out most places of a text. */
   readonly #heads = new Uint8Array(2 ** (HEAD_BITS - 3));
 
   constructor(store: PatternStore) {
     this.#store = store;
   }
 
-  /** Takes in what the store has got since. */
+  /** Adds the patterns that are new in the store. */
   update(): void {
     const { view, size } = this.#store;
     if (this.#seen === size) return;
@@ -28,14 +28,14 @@ export class PrefixIndex {
       const head = headHash(view, this.#store.start(this.#seen, "bytes"));
       this.#heads[head >>> 3] = (this.#heads[head >>> 3] ?? 0) | (1 << (head & 7));
     }
-    // One sorted list behind the other is what this sort is quick at.
+    // The sort of V8 is fast for two sorted lists in a row.
     fresh.sort((a, b) => this.#order(a, b));
     this.#sorted = [...this.#sorted, ...fresh].sort((a, b) => this.#order(a, b));
   }
 
   /**
-   * The first place from `from` on where what stands there, up to the end of the text, is the head of a pattern, or a whole one that
-   * depends on what comes next; null for none.
+   * Returns the first place from `from` on where the rest of the text is the head of a pattern, or a whole pattern that
+   * depends on what comes next; null if there is none.
    */
   firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     const heads = this.#heads;
@@ -58,7 +58,7 @@ export class PrefixIndex {
     return false;
   }
 
-  /** Of which longer patterns it is the head. */
+  /** Returns the longer patterns that begin with the rest of the text. */
   longerThan(text: Haystack, start: number): readonly number[] {
     const found: number[] = [];
     for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
@@ -74,7 +74,7 @@ export class PrefixIndex {
     return this.#store.length(id, "bytes") >= available && this.#store.hasBytes(id, text.low, start, available);
   }
 
-  /** The first pattern that does not come before this end of the text. */
+  /** Returns the rank of the first pattern that does not sort before the rest of the text. */
   #lowerBound(text: Haystack, start: number): number {
     let low = 0;
     let high = this.#sorted.length;

@@ -3,31 +3,31 @@ import type { PlaceholderFinder } from "./placeholder-finder.ts";
 import type { Search } from "./search.ts";
 import type { Tally } from "./tally.ts";
 
-/** What a placeholder takes the place of. */
+/** The text that a placeholder replaces. */
 export interface Span {
   readonly start: number;
   end: number;
 }
 
-/** A row of matches that overlap or touch: one placeholder. */
+/** Consecutive matches that overlap or touch: one placeholder replaces them. */
 interface Run {
   end: number;
   isSecret: boolean;
   readonly names: Set<string>;
 }
 
-/** So much is searched at a time, for what was found waits in a list. */
+/** The number of units that are searched at a time, because matches are collected in a list. */
 const BLOCK = 65_536;
 
-/** Decides from left to right where placeholders go in a text, and counts them. */
+/** Decides from left to right where placeholders go in a text, and counts what they replace. */
 export class Redaction {
-  /** Every match that begins before this has been visited. */
+  /** Every match that begins before this position has been visited. */
   visited = 0;
-  /** Placeholders that are written already cover the text up to here. */
+  /** Placeholders that have already been written cover the text up to here. */
   written = 0;
   readonly #tally: Tally;
   #run: Run = { end: 0, isSecret: false, names: new Set() };
-  /** Where the last placeholder ends that stood in the text already. */
+  /** The end of the last placeholder that was already in the text. */
   #opaqueEnd = 0;
   #spans: Span[] = [];
 
@@ -44,7 +44,7 @@ export class Redaction {
     }
   }
 
-  /** Visits those of these matches, and of the placeholders that stand in the text, that begin before `to`. */
+  /** Visits the matches, and the placeholders that are already in the text, that begin before `to`. */
   visit(found: readonly Match[], placeholders: PlaceholderFinder, to: number): void {
     const from = this.visited;
     this.visited = Math.max(from, to);
@@ -63,12 +63,12 @@ export class Redaction {
       const before = matches[index - 1];
       return before === undefined || compareMatches(before, one) <= 0;
     });
-    // They nearly always are, and sorting would take longer than all the rest.
+    // They nearly always are, and sorting would take longer than everything else here.
     if (!isInOrder) matches.sort(compareMatches);
     for (const match of matches) this.#visit(match);
   }
 
-  /** What new placeholders take the place of, since the last time: they count as written from now on. */
+  /** Returns the spans of new placeholders since the last call. They count as written from now on. */
   takeSpans(): readonly Span[] {
     const spans = this.#spans;
     this.#spans = [];
@@ -76,7 +76,7 @@ export class Redaction {
     return spans;
   }
 
-  /** Forgets so many units at the beginning of the text. */
+  /** Removes `count` units from the beginning of the text. */
   shift(count: number): void {
     this.visited = Math.max(0, this.visited - count);
     this.written = Math.max(0, this.written - count);
@@ -88,7 +88,7 @@ export class Redaction {
     const isSecret = owners.length > 0;
     const run = this.#run;
     if (end <= run.end) return;
-    // A placeholder that stands in the text already and only touches is text like any other: it stays as it is.
+    // A placeholder that is already in the text and only touches a match stays as it is, like any other text.
     if (start < run.end || (start === run.end && isSecret && run.isSecret)) {
       run.end = end;
       run.isSecret ||= isSecret;

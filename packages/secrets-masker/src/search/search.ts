@@ -5,14 +5,14 @@ import { PlaceholderFinder } from "./placeholder-finder.ts";
 import { type PlainText, plainTextOf } from "./plain-text.ts";
 import type { Tally } from "./tally.ts";
 
-/** What masking takes: what to look for, what to write instead, where to count it. */
+/** What to look for, what to write instead, and where to count it. */
 export interface MaskRules {
   readonly matcher: Matcher;
   readonly placeholder: EncodedText;
   readonly tally: Tally;
 }
 
-/** A search in one text: as it is, and without escape sequences where it has any. */
+/** A search in one text: as it is, and without its escape sequences if it has any. */
 export class Search {
   readonly text: Haystack;
   readonly placeholders: PlaceholderFinder;
@@ -29,7 +29,7 @@ export class Search {
     this.#end = end;
   }
 
-  /** The text without escape sequences; null where it has none. */
+  /** The text without escape sequences; null if it has none. */
   get plain(): PlainText | null {
     return this.#withoutEscapes?.text ?? null;
   }
@@ -47,14 +47,14 @@ export class Search {
     return this.#plain;
   }
 
-  /** The first match found so far that more text can change; `Infinity` where there is none. */
+  /** The first match found so far that more text can change, or `Infinity`. */
   get undecidedFrom(): number {
     return Math.min(this.#raw.undecidedFrom, this.#plain?.collector.undecidedFrom ?? Infinity);
   }
 
-  /** The matches whose own text begins from `from` on and before `to`, in any order. */
+  /** Returns the matches whose own text begins at `from` or later and before `to`, in any order. */
   find(from: number, to: number): readonly Match[] {
-    // The raw text first: that brings it into the cache, where to look for escape sequences takes next to nothing.
+    // The raw text first: it is then in the cache, where looking for escape sequences costs almost nothing.
     const found = this.#findFor(this.#raw, from, to);
     const plain = this.#withoutEscapes;
     return plain === null ? found : [...found, ...this.#findFor(plain.collector, from, to)];
@@ -68,10 +68,7 @@ export class Search {
 
 /** A search in bytes that may be a part of a stream. */
 export class StreamSearch extends Search {
-  /**
-   * The first place from `from` on, of those that {@link find} does not return, that more text can make a
-   * match; the text's length for none.
-   */
+  /** Returns the first place from `from` on that only more text can make a match, or the length of the text. */
   firstHead(from: number): number {
     const heads = this.collectors.map((collector) => {
       const canGoOn = (start: number, wholeWord: boolean) => collector.canGoOn(start, wholeWord);
@@ -81,7 +78,7 @@ export class StreamSearch extends Search {
     return Math.min(this.placeholders.firstHead(from), this.plain?.undecidedFrom ?? Infinity, ...heads);
   }
 
-  /** The matches from `from` to the end, with those that the end cuts off. */
+  /** Returns the matches from `from` to the end, including those that the end cuts off. */
   findLast(from: number): readonly Match[] {
     for (const collector of this.collectors) this.matcher.findHeads(collector.text, collector.fromRaw(from), collector);
     return this.find(from, this.text.length);

@@ -1,20 +1,20 @@
-/** How often, and in which forms, something of one secret was masked. */
+/** How often, and in which variants, one secret was masked. */
 export interface MaskCount {
-  /** The number of placeholders in which the secret has a part. */
+  /** The number of placeholders that replaced something of the secret. */
   readonly count: number;
-  /** The forms in which it was found, in the order of their first time. */
+  /** The variants in which it was found, in the order in which they first appeared: `value`, `base64` and so on. */
   readonly variants: string[];
 }
 
-/** Whose text was found, and in which form. */
+/** The secret that a text belongs to, and the variant that it is. */
 export interface Owner {
   readonly name: string;
-  readonly form: string;
+  readonly variant: string;
 }
 
 /** Counts what was masked. */
 export interface Tally {
-  /** @param isNew false where this secret has been counted for the same placeholder already */
+  /** @param isNew false if this secret has already been counted for the same placeholder */
   add(owner: Owner, isNew: boolean): void;
   report(): Record<string, MaskCount>;
   clear(): void;
@@ -23,14 +23,14 @@ export interface Tally {
 export function createTally(): Tally {
   const counts = new Map<string, { count: number; readonly variants: Set<string> }>();
   return {
-    add({ name, form }, isNew) {
+    add({ name, variant }, isNew) {
       const entry = counts.get(name) ?? { count: 0, variants: new Set() };
       counts.set(name, entry);
       if (isNew) entry.count += 1;
-      entry.variants.add(form);
+      entry.variants.add(variant);
     },
     report() {
-      // fromEntries, for a secret may be called __proto__.
+      // Object.fromEntries, because a secret may have the name __proto__.
       return Object.fromEntries(
         Array.from(counts, ([name, { count, variants }]) => [name, { count, variants: [...variants] }]),
       );

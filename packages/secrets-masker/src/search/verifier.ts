@@ -1,30 +1,30 @@
 import type { Haystack } from "./haystack.ts";
 import type { PatternStore } from "./pattern-store.ts";
 
-/** Learns where patterns stand. */
+/** Is told where patterns are found. */
 export interface MatchVisitor {
-  /** All units of the pattern stand there. @returns whether that counts */
+  /** All units of the pattern are there. @returns whether the match counts */
   match(id: number, start: number): boolean;
-  /** Do matches that the end of the text cuts off matter? */
+  /** Does the visitor want matches that the end of the text cuts off? */
   readonly wantsCutOff: boolean;
-  /** The end of the text cuts it off, or comes right behind it. @returns whether matches that begin later need no look */
+  /** The end of the text cuts the pattern off or follows it. @returns whether later matches can be skipped */
   cutOff(id: number, start: number): boolean;
 }
 
-/** Where patterns may begin, and where what is searched for them ends. */
+/** Where patterns may begin, and where the searched text ends. */
 interface SearchRange {
   readonly from: number;
   readonly to: number;
   readonly end: number;
 }
 
-/** Compares patterns with what stands in a text, at places that come from left to right. */
+/** Compares patterns with a text, at places that come from left to right. */
 export class Verifier {
   readonly range: SearchRange;
   readonly #store: PatternStore;
   readonly #haystack: Haystack;
   readonly #visitor: MatchVisitor;
-  /** The last match that counts and reaches the furthest. */
+  /** The last match that counts and extends the furthest. */
   #coverStart = 0;
   #coverEnd = 0;
 
@@ -35,7 +35,7 @@ export class Verifier {
     this.#visitor = visitor;
   }
 
-  /** Tells the visitor if the pattern stands there. */
+  /** Tells the visitor if the pattern is there. */
   verify(id: number, start: number): void {
     if (start < this.range.from || start >= this.range.to) return;
     const haystack = this.#haystack;
@@ -50,7 +50,7 @@ export class Verifier {
     else if (!isCutOff && visitor.match(id, start)) this.#cover(start, end);
   }
 
-  /** What lies within another match changes nothing, with the neighbours that belong to it or without. */
+  /** A match within another one changes nothing, with or without the neighbours that belong to it. */
   #isCovered(id: number, start: number, end: number): boolean {
     if (start !== this.#coverStart) return start > this.#coverStart && end < this.#coverEnd;
     return this.#coverEnd !== Infinity && end + 1 < this.#coverEnd && this.#store.before[id] === "";

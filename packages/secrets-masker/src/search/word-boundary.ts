@@ -1,12 +1,12 @@
 import type { Haystack } from "./haystack.ts";
 import { isWordUnit } from "./pattern-store.ts";
 
-/** How many units before a word can tell whether it begins there. A longer escape does not count. */
+/** How many units before a word are checked for an escape. A longer escape does not count. */
 export const LOOK_BEHIND = 12;
 
 const ESC = "\u001b";
 
-/** What ends in a letter or a digit and is none: escapes of strings and of URLs, and what colours a terminal (ECMA-48). */
+/** Escapes that end with a letter or a digit: of strings, of URLs and of terminal colours (ECMA-48). */
 const ESCAPE = new RegExp(
   [
     String.raw`\\[nrtbfv0ae]`,
@@ -19,12 +19,12 @@ const ESCAPE = new RegExp(
     .join("|"),
 );
 
-/** Does no word go on here? One does from a letter, digit or underscore to another, unless the first ends an escape. */
+/** Can a word begin here? Not between two letters, digits or underscores, unless the first one ends an escape. */
 export function isWordStart(haystack: Haystack, start: number): boolean {
   return !goesOn(haystack, start) || ESCAPE.test(haystack.before(start, LOOK_BEHIND));
 }
 
-/** The same at an end, where escapes make no difference. */
+/** The same for the end of a word, where escapes make no difference. */
 export function isWordEnd(haystack: Haystack, end: number): boolean {
   return !goesOn(haystack, end);
 }

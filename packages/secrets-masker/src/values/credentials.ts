@@ -4,14 +4,14 @@ import type { Piece, Reader } from "./part.ts";
 const SCHEME =
   /^(?:authorization:\s*)?(?:aws|aws4-hmac-sha256|api-?key|basic|bearer|bot|digest|dpop|geniekey|hawk|jwt|key|mac|negotiate|ntlm|oauth|sharedaccesssignature|sharedkey|sharedkeylite|splunk|ssws|token|vapid)[ \t]+(\S.*)$/i;
 
-/** `Bearer qwERty778899zz`: all that follows where it is one word, else a list. */
+/** `Bearer qwERty778899zz`: what follows the scheme is a token if it is one word, otherwise a list. */
 export function schemePieces(text: string): readonly Piece[] | null {
   const credential = SCHEME.exec(text.trim())?.[1];
   if (credential === undefined) return null;
   return [{ kind: "token", text: credential, place: /\s/.test(credential) ? "public" : "secret" }];
 }
 
-/** What a machine, an alias, a number in a URN or a digest has before its colon. */
+/** Words before a colon that are not the name of a user: schemes, the prefixes of URNs and digests, single letters. */
 const NO_USER = /^(?:arn|data|did|file|https?|jdbc|mailto|md5|sha\d{1,3}|sip|tel|urn|git@\S+|[a-z])$/i;
 
 /** `alice:WindowPane42`; not `localhost:5432`, `12:30`. */
@@ -20,7 +20,7 @@ const PGPASS = /^(?:\\.|[^:\\\s]){1,255}:(?:\d{1,5}|\*):(?:\\.|[^:\\]){1,255}:(?
 const PAIR_AT_HOST = /^[\w.+-]{1,64}:(\S+)@(?:\w{0,8}\(|\[|[\w.-])/;
 const ORACLE = /^(?:jdbc:oracle:\w{1,8}:)?[\w$#]{1,64}\/("[^"]+"|[^\s@/"]+)@/i;
 
-/** The password behind the name of a user, also before a host: `app:pw@tcp(db:3306)/orders`, `scott/tiger@db`. */
+/** The password after the name of a user, also before a host: `app:pw@tcp(db:3306)/orders`, `scott/tiger@db`. */
 export function pairPieces(text: string, place: Piece["place"]): readonly Piece[] {
   const value = text.trim();
   const inPgpass = PGPASS.exec(value)?.[1];
@@ -52,7 +52,7 @@ export const netrcPieces: Reader = (text) => {
   });
 };
 
-/** Of a command line: `--password x`, `--token=x`, `-u user:x`. */
+/** The values of options in a command line: `--password x`, `--token=x`, `-u user:x`. */
 export const optionPieces: Reader = (text) => {
   const found = [...text.matchAll(/(?<=^|\s)--?([a-zA-Z][\w-]{0,63})[= ]("[^"]{0,4096}"|'[^']{0,4096}'|[^\s"']+)/g)];
   if (found.length === 0) return null;
@@ -63,7 +63,7 @@ export const optionPieces: Reader = (text) => {
   }));
 };
 
-/** Two words, such as those of a line of Postfix: the second one may be a pair. */
+/** The second of two words, such as in a line of a Postfix password file, may be a pair. */
 export const secondWord: Reader = (text) => {
   const word = /^\S+[ \t]+(\S+)$/.exec(text.trim())?.[1];
   return word === undefined ? null : [{ kind: "token", text: word, place: "public" }];

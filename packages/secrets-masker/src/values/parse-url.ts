@@ -1,9 +1,11 @@
 import { failClosed } from "../fail-closed.ts";
 
-/** A URL as its text has it (RFC 3986 section 3), not as `URL` writes it: with several hosts, or behind `jdbc:`. */
+/**
+ * A URL as it is written (RFC 3986, section 3). Unlike `URL`, this allows several hosts and `jdbc:` before the scheme.
+ */
 interface UrlText {
   readonly scheme: string;
-  /** What stands before the last `@`, null where there is none. */
+  /** The text before the last `@`; null without one. */
   readonly userinfo: string | null;
   /** From the first slash on, without the query. */
   readonly path: string;
@@ -13,10 +15,10 @@ interface UrlText {
 
 const URL_TEXT = /^(?:jdbc:)?([a-z][a-z0-9+.:-]{0,63}):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is;
 
-/** A password with a slash, `?` or `#` in it that should have been encoded: drivers of databases take it. */
+/** A password that contains an unencoded slash, `?` or `#`, which database drivers accept. */
 const LOOSE_USERINFO = /^(?:jdbc:)?[a-z][a-z0-9+.:-]{0,63}:\/\/([^/?#@:\s]*:(?!\d*(?:[/?#]|$))\S+)@[^@]*$/i;
 
-/** Null for what has no `://`. */
+/** Returns null for a text without `://`. */
 export function parseUrl(text: string): UrlText | null {
   const trimmed = text.trim();
   const found = URL_TEXT.exec(trimmed);
@@ -34,7 +36,7 @@ export function parseUrl(text: string): UrlText | null {
   };
 }
 
-/** Without percent-encoding; as it is where that is malformed. */
+/** Decodes percent-encoding. Returns the text as it is if the encoding is malformed. */
 export function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -48,7 +50,7 @@ const ARMOUR_WITHOUT_LINES = /^\s*-----BEGIN .*\\n/;
 const WEB = /^(?:https?|wss?|ftp):$/;
 const DOMAIN = /^(?!.*[.-]{2}|[.-])[\p{L}\p{M}\p{N}.-]{1,253}(?<![.-])$/u;
 
-/** The value that a file of settings or a variable of the environment has between quotes, or with `\\n` for line ends. */
+/** The value as a program reads it from a settings file: without quotes, with line ends for `\\n`. */
 export function rewritten(text: string): readonly string[] {
   const [, quote, inner] = QUOTED.exec(text) ?? [];
   const parsed = quote === '"' ? failClosed<unknown>(null, () => JSON.parse(text)) : null;
@@ -57,15 +59,16 @@ export function rewritten(text: string): readonly string[] {
   return [...new Set(all)];
 }
 
-/** Other texts that are the same value to the programs that read it. */
+/** Other texts that programs read as the same value. */
 export function spellings(text: string): readonly string[] {
   const composed = ["NFC", "NFD"].map((form) => text.normalize(form));
   return [...rewritten(text), ...composed].filter((each) => each !== text);
 }
 
 /**
- * What `URL` and clients make of a URL: the whole, and the path and the query alone where they have a secret part, or where nothing
- * in the URL looks secret but something must be. Of host and scheme alone, nothing.
+ * The URL as `URL` and HTTP clients write it, then its path and its query on their own. These count only if they
+ * contain a secret part, or if no part of the URL looks secret, because one must be. Scheme and host are never looked
+ * for on their own.
  */
 export function urlSpellings(value: string, secretParts: readonly string[]): readonly string[] {
   const url = /^\s*[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value) ? new URL(value) : null;
@@ -79,8 +82,8 @@ export function urlSpellings(value: string, secretParts: readonly string[]): rea
 }
 
 /**
- * A value that becomes a name of a host, or a part of one: in lower case, and in ASCII (RFC 5891). A word without a digit is nothing
- * but a word then, so that it counts only where a host stands.
+ * A value that becomes the name of a host or a part of one, in lower case and in ASCII (RFC 5891). Without a digit it
+ * looks like any other word, so it counts only in a place where hosts are named.
  */
 export function hostSpellings(value: string): readonly string[] {
   if (!DOMAIN.test(value) || !/[\p{Lu}\u0080-\uffff]/u.test(value)) return [];
@@ -92,7 +95,7 @@ export function hostSpellings(value: string): readonly string[] {
   );
 }
 
-/** In a URL, behind the name of a user, between dots, and as the errors of Node name a host. */
+/** In a URL, after the name of a user, between dots, and in the errors of Node.js. */
 const HOST_CONTEXTS: readonly (readonly [before: string, after: string])[] = [
   ["//", ""],
   ["@", ""],

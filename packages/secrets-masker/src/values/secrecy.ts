@@ -4,11 +4,11 @@ import { hasCharacters, isMaskable, MIN_LENGTH_ANYWHERE, type Piece } from "./pa
 const PASSWORD_WORDS = ["password", "passwd", "pwd", "pass", "passphrase", "secret", "signature", "sig"];
 const CREDENTIAL_WORDS = ["token", "key", "auth", "credential", "cookie", "session"];
 
-/** Names in one word that end like these: `PGPASSWORD`, `apikey`, `authtoken`. Not `monkey`, `bypass`. */
+/** Names of one word with such an ending: `PGPASSWORD`, `apikey`, `authtoken`, but not `monkey` or `bypass`. */
 const JOINED =
   /(?:password|passwd|passphrase|secret|token|credential|signature|cookie|(?:api|app|access|account|auth|client|encryption|host|license|master|private|primary|secondary|secret|shared|signing|storage|subscription)key|(?:db|smtp|ftp|mail|user|root|admin|redis|require)(?:pwd|pass))s?$/;
 
-/** Hosts, ports, schemes, databases, regions, types, scopes, names of users and accounts, dates: what logs are read for. */
+/** People read logs for these: hosts, ports, schemes, databases, regions, types, scopes, users, accounts, dates. */
 const PUBLIC_WORDS: ReadonlySet<string> = new Set(
   `host hostname hosts server servers address addr endpoint url uri port proto protocol scheme suffix origin site
   database db dbname dbs catalog schema keyspace collection index bucket queue topic vhost region zone location datacenter
@@ -22,18 +22,18 @@ const PUBLIC_WORDS: ReadonlySet<string> = new Set(
   os arch runtime`.split(/\s+/),
 );
 
-/** An identifier of one of these is the name of an account. */
+/** The id of one of these names an account and is public. */
 const ACCOUNTS =
   /^(?:account|app|application|client|customer|directory|group|org|organization|project|subscription|team|tenant|user|workspace)$/;
 
-/** Words of configuration that stand behind `auth`, `token` or `key` and are no credentials. */
+/** Words of configuration that follow `auth`, `token` or `key` without being credentials. */
 const SETTINGS: ReadonlySet<string> = new Set(
   "basic bearer default digest disabled enabled kerberos ldap local login none oauth oauth2 oidc optional password plain remote required saml token".split(
     " ",
   ),
 );
 
-/** Is this part secret on its own? The lengths are those of the table in the README. */
+/** Is this part secret on its own? The README has the lengths in a table. */
 export function isSecret({ text, key, place }: Piece): boolean {
   const trimmed = text.trim();
   if (place === "public" || !isMaskable(trimmed)) return false;
@@ -42,17 +42,17 @@ export function isSecret({ text, key, place }: Piece): boolean {
   return hasCharacters(trimmed, MIN_LENGTH_ANYWHERE) && !keySaysPublic(key) && looksSecret(trimmed);
 }
 
-/** Is the text a password as a whole, in which a colon or a space divides nothing? */
+/** Is the whole text a password, in which a colon or a space separates nothing? */
 export function isPassword({ kind, key, place }: Piece): boolean {
   return (place === "secret" && kind === "password") || keySaysPassword(key);
 }
 
-/** Does the place, or the name beside it, say that the text proves who somebody is? */
+/** Does its place or the name beside it say that the text is a credential? */
 export function isCredential({ kind, key, place }: Piece): boolean {
   return place === "secret" || kind === "decoded text" || isUser(key) || keySaysCredential(key);
 }
 
-/** Has it a name like `image`, beside which nobody writes a credential? Beside `user`, curl does. */
+/** Does it have a name such as `image`, beside which nobody writes a credential? Beside `user`, curl does. */
 export function hasPublicKey({ key }: Piece): boolean {
   return keySaysPublic(key) && !isUser(key);
 }
@@ -86,7 +86,7 @@ function isPublicWord(word: string): boolean {
   return PUBLIC_WORDS.has(word) || PUBLIC_WORDS.has(word.replace(/s$/, ""));
 }
 
-/** The words of a name in lower case: `DB_PASSWORD`, `AccountKey`, `X-Amz-Date`, `User ID`. */
+/** The words of a name in lower case, such as `DB_PASSWORD`, `AccountKey`, `X-Amz-Date` or `User ID`. */
 function wordsOf(key = ""): readonly string[] {
   const name = key
     .slice(-128)
@@ -95,13 +95,13 @@ function wordsOf(key = ""): readonly string[] {
   return name.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
-/** With a digit or both cases, and nothing that is written like that because of what it is. */
+/** Does it contain a digit or both cases, without being a date, a host or something else that is written like that? */
 function looksSecret(text: string): boolean {
   const isVaried = /\p{Nd}/u.test(text) || (/\p{Lu}/u.test(text) && /\p{Ll}/u.test(text));
   return isVaried && !PUBLIC_LOOKS.some((look) => look.test(text)) && !isUrl(text);
 }
 
-/** Of a URL only parts are secret. */
+/** Only the parts of a URL are secret. */
 function isUrl(text: string): boolean {
   return !/\s/.test(text) && parseUrl(text) !== null;
 }

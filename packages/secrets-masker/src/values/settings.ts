@@ -2,7 +2,7 @@ import { failClosed } from "../fail-closed.ts";
 import { parseUrl, percentDecoded } from "./parse-url.ts";
 import type { PartKind, Piece } from "./part.ts";
 
-/** A longer text is no list on one line. */
+/** A longer text is not read as a list on one line. */
 const MAX_LIST = 16_384;
 
 const [FIRST, INNER, LAST] = [
@@ -12,14 +12,14 @@ const [FIRST, INNER, LAST] = [
 ];
 const IS_KEY = new RegExp(`^${FIRST}(?:${INNER}${LAST})?$`, "u");
 
-/** A name is made of words. What has other capitals and digits, such as `aB3dE`, is half of a random text with a `=` in it. */
+/** Names consist of words. Irregular capitals and digits, as in `aB3dE`, mean a random text that contains a `=`. */
 const WORDS = /^(?:[A-Z]?[a-z]+|[A-Z]+|\d+)(?:[A-Z][a-z]{2,}|[A-Z]{2,}|(?<=\d)[a-z]{2,}|\d+)*(?:[A-Z][a-z]?)?$/;
 
 function isName(key: string): boolean {
   return IS_KEY.test(key) && (key.match(/[A-Za-z\d]+/g) ?? []).every((words) => WORDS.test(words));
 }
 
-/** `NAME=value`, `name: value`, `"name" => "value"`; not `https://`, nor `12:30`. */
+/** `NAME=value`, `name: value`, `"name" => "value"`; neither `https://` nor `12:30`. */
 const ASSIGNMENT = new RegExp(
   String.raw`^\s*(?:(?:export|set|setx|env|const|let|var|-)\s+|\$env:)?(["'\x60]?)(${FIRST}(?:${INNER}?${LAST})?)\1\s*(?::=|=>|=|:(?=\s))\s*(\S.*)$`,
   "isu",
@@ -29,7 +29,7 @@ const QUOTED = String.raw`"(?:[^"\\]|\\.|""){0,4096}"|'(?:[^'\\]|\\.|''){0,4096}
 
 const WHOLLY_QUOTED = /^(["'`{])(.*)(?:(?<=^["'`].*)\1|(?<=^\{.*)\})$/s;
 
-/** Quotes hide a separator only where they stand around a whole value. */
+/** Quotes hide a separator only if they enclose a whole value. */
 function segmentsBy(separator: string): RegExp {
   return new RegExp(
     String.raw`(?:[^=${separator}]*=\s*(?:${QUOTED})\s*(?=[${separator}]|$)|[^${separator}]+)(?:[${separator}]|$)`,
@@ -37,7 +37,7 @@ function segmentsBy(separator: string): RegExp {
   );
 }
 
-/** Of ADO and ODBC, of Azure, of cookies; of a query; of StackExchange.Redis; of libpq. */
+/** `;` separates in ADO, ODBC, Azure and cookies, `&` in a query, `,` in StackExchange.Redis, white space in libpq. */
 const SEPARATORS = [";", "&", ",", String.raw`\s`].map((separator) => ({
   separator,
   segments: segmentsBy(separator),
@@ -45,7 +45,7 @@ const SEPARATORS = [";", "&", ",", String.raw`\s`].map((separator) => ({
 
 const FLOW_ITEMS = new RegExp(`(?:${QUOTED}|[^,"'{])+`, "gs");
 
-/** The values of a list `k=v;k=v`, or of what stands alone: `k=v`, `k: v`. */
+/** The values of a list `k=v;k=v`, or of a single setting: `k=v`, `k: v`. */
 export function settingPieces(text: string): readonly Piece[] | null {
   if (text.length > MAX_LIST || /[\r\n]./s.test(text)) return null;
   const [, , name = "", assigned = ""] = ASSIGNMENT.exec(text) ?? [];
@@ -63,7 +63,7 @@ export function settingPieces(text: string): readonly Piece[] | null {
   return assigned === "" || !isName(name.trim()) ? null : setting(name, assigned);
 }
 
-/** What separates settings separates nothing inside of JSON, XML and URLs. */
+/** Inside JSON, XML and URLs, the separators of settings separate nothing. */
 function isDocument(text: string): boolean {
   if (/^(?:<.*>|[a-z][a-z0-9+.-]*:\/\/[^\s;]+)$/i.test(text)) return true;
   return /^["[{]/.test(text) && failClosed(false, () => JSON.parse(text) !== null);
@@ -77,7 +77,7 @@ function formPieces(text: string, kind: PartKind): readonly Piece[] {
   });
 }
 
-/** What stands between braces, where that is not JSON: YAML, JavaScript, HCL. */
+/** The items between braces that are not JSON: YAML, JavaScript, HCL. */
 export function flowPieces(text: string): readonly Piece[] | null {
   const inner = /^\s*\{(.*)\}\s*$/s.exec(text.length > MAX_LIST ? "" : text)?.[1];
   return inner?.match(FLOW_ITEMS)?.map((item) => ({ kind: "setting", text: item, place: "public" })) ?? null;
@@ -97,7 +97,7 @@ function pairsOf(text: string, segments: RegExp): readonly (readonly [key: strin
   });
 }
 
-/** What is set, without its quotes and without a comment behind it. Braces are ODBC's quotes, or belong to the value. */
+/** The value of a setting, without quotes and comment. Braces are the quotes of ODBC or belong to the value. */
 function setting(key: string, raw: string): readonly Piece[] {
   const value = raw.trim();
   const plain = value.replace(/\s*[,;]$/, "");
@@ -114,17 +114,17 @@ function setting(key: string, raw: string): readonly Piece[] {
   ];
 }
 
-/** Between quotes: a backslash before any sign, or the quote twice. */
+/** Between quotes, characters are escaped by a backslash or by doubling the quote. */
 function unescaped(text: string, quote: string): string {
   const end = quote === "{" ? "}" : quote;
   if (text.includes(end + end)) return text.replaceAll(end + end, end);
   return quote === "{" ? text : text.replaceAll(/\\([\\"'`$ ])/g, "$1");
 }
 
-/** The path of such a URL is the name of a database, a queue, a directory. */
+/** Schemes of URLs whose path is the name of a database, a queue or a directory. */
 const OF_NAMES = /sql|maria|postgres|mongo|redis|amqp|oracle|cockroach|clickhouse|cassandra|couch|ldap|db|snowflake/;
 
-/** Stands where a password would, beside a token in the place of the user's name. */
+/** What stands instead of a password if the name of the user is a token. */
 const NO_PASSWORD: ReadonlySet<string> = new Set(["", "x-oauth-basic"]);
 
 /** The password or the token before the host, the segments of the path, the values of query and fragment. */

@@ -2,7 +2,7 @@ import { failClosed } from "../fail-closed.ts";
 import type { Piece } from "./part.ts";
 import { MAX_LENGTH } from "./value-texts.ts";
 
-/** What is nested deeper is not written again: each level costs an indent in each line. */
+/** JSON that is nested deeper is not rewritten: each level adds an indent to each line. */
 const MAX_DEPTH = 100;
 
 interface Node {
@@ -10,7 +10,7 @@ interface Node {
   readonly item: unknown;
 }
 
-/** The texts and numbers of a JSON object or list, at any depth, by the names of their fields. */
+/** The strings and numbers of a JSON object or list, at any depth, with the names of their fields. */
 export function jsonPieces(text: string): readonly Piece[] | null {
   const root = parse(text);
   if (root === null) return null;
@@ -24,7 +24,7 @@ export function jsonPieces(text: string): readonly Piece[] | null {
   return pieces;
 }
 
-/** The same JSON written again, compact or with an indent of 2. */
+/** The same JSON, compact and with an indent of 2. */
 export function jsonRewritten(text: string): readonly string[] {
   const root = parse(text);
   if (root === null || text.length > MAX_LENGTH || levelsOf(root).length > MAX_DEPTH) return [];
@@ -40,7 +40,7 @@ function levelsOf(root: object): readonly (readonly Node[])[] {
   return levels;
 }
 
-/** Members of a list are called like the list; `{"name": "DB_PASSWORD", "value": "…"}` says what the value is called. */
+/** Members of a list have its name. In `{"name": "DB_PASSWORD", "value": "…"}`, the value has the name beside it. */
 function children(item: unknown, key: string): Node[] {
   if (Array.isArray(item)) return item.map((member: unknown) => ({ key, item: member }));
   if (typeof item !== "object" || item === null) return [];
@@ -70,7 +70,7 @@ const START_TAG = /<([A-Za-z_][\w:.-]*)(\s[^<>]*?)\/?>/g;
 const ATTRIBUTE = /([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
 const PLIST = /<key>([^<]*)<\/key>\s*<(?:string|data)>([^<]*)<\//g;
 
-/** The texts of elements by their names, and the values of attributes: of Maven's settings, NuGet's and .NET's, a plist. */
+/** The texts of elements and the values of attributes, with their names: Maven, NuGet and .NET settings, a plist. */
 export function xmlPieces(text: string): readonly Piece[] | null {
   if (!/^\s*</.test(text) || !/<\/|\/>/.test(text)) return null;
   const plist = [...text.matchAll(PLIST)].map(([, key = "", body = ""]) => piece(key, body));
@@ -90,7 +90,7 @@ function attributes(tag: string): readonly Attribute[] {
   return [...tag.matchAll(ATTRIBUTE)].map(([, name = "", value, other]) => [name, value ?? other ?? ""]);
 }
 
-/** `<add key="DbPassword" value="…" />`: what the value is called stands beside it. */
+/** In `<add key="DbPassword" value="…" />`, the name of the value stands beside it. */
 function attributePieces(all: readonly Attribute[]): readonly Piece[] {
   const name = all.find(isName)?.[1];
   return all
@@ -124,7 +124,9 @@ function escaped(text: string): string {
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const BINARY = /(?![\t\n\r])\p{Cc}/u;
 
-/** The text that a piece is the base64 of. What decodes to anything but text is a token that only looks like it. */
+/**
+ * The text that a piece encodes in base64. If the result is not text, the piece is a token that only looks like base64.
+ */
 export function decodedPieces({ text, key }: Piece): readonly Piece[] {
   const encoded = text.replaceAll(/\s/g, "");
   if (!BASE64.test(encoded)) return [];

@@ -6,10 +6,10 @@ import { flowPieces, settingPieces, urlPieces } from "./settings.ts";
 import { decodedPieces, jsonPieces, xmlPieces } from "./structured.ts";
 import { MAX_LENGTH, MAX_LINES, splitLines } from "./value-texts.ts";
 
-/** So many texts of a value are taken apart. */
+/** The maximum number of texts of a value that are taken apart. */
 const MAX_PIECES = 10_000;
 
-/** The first of these that knows the text is the only one: its parts belong together. */
+/** Only the first of these that can read the text is used: its parts belong together. */
 const DOCUMENTS: readonly Reader[] = [jsonPieces, xmlPieces];
 const NOTATIONS: readonly Reader[] = [
   netrcPieces,
@@ -21,15 +21,23 @@ const NOTATIONS: readonly Reader[] = [
   flowPieces,
 ];
 
-/** How many parts of one kind a value has. */
+/** The number of parts of one kind that a value has. */
 export interface MaskedPart {
   readonly kind: PartKind;
   readonly count: number;
 }
 
 /**
- * What of a structured value is masked on its own, such as the password in a URL: by kind, never the text. For telling who stores
- * a secret; empty where the value is masked as a whole only.
+ * Counts the parts of a structured value that are masked on their own, such as the password in a URL. Use it to show
+ * somebody who stores a secret what is masked. The result contains kinds, never text, and is empty if the value is
+ * masked only as a whole.
+ *
+ * @example
+ * ```ts
+ * import { maskedParts } from "@autokestra/secrets-masker";
+ *
+ * console.log(maskedParts("postgres://app:s3cret@db:5432/orders")); // prints [ { kind: 'password', count: 1 } ]
+ * ```
  */
 export function maskedParts(value: string): readonly MaskedPart[] {
   const counts = new Map<PartKind, number>();
@@ -37,7 +45,7 @@ export function maskedParts(value: string): readonly MaskedPart[] {
   return Array.from(counts, ([kind, count]) => ({ kind, count }));
 }
 
-/** The parts of a value that are secret on their own, parts of parts too; each text once. */
+/** Returns the parts of a value that are secret on their own, including parts of parts; each text once. */
 export function valueParts(value: string): readonly Piece[] {
   const whole = [value, ...rewritten(value)].map((text): Piece => ({ kind: "token", text, place: "secret" }));
   const seen = new Map(whole.map((piece) => [piece.text, piece]));
@@ -68,12 +76,12 @@ function takeApart(piece: Piece): readonly Piece[] {
   ];
 }
 
-/** What only a credential is written like: in a password, or in the name of an image, a colon divides nothing. */
+/** Notations that only credentials have: in a password or in the name of an image, a colon separates nothing. */
 function loosePieces(piece: Piece): readonly Piece[] {
   return [...(secondWord(piece.text) ?? []), ...pairPieces(piece.text, isCredential(piece) ? "secret" : undefined)];
 }
 
-/** The lines of a value that has several; each may be a setting. */
+/** The lines of a value with several, each of which may be a setting. */
 function linePieces(text: string): readonly Piece[] | null {
   const lines = splitLines(text).slice(0, MAX_LINES);
   return lines.length === 1 ? null : lines.map((line) => ({ kind: "setting", text: line, place: "public" }));

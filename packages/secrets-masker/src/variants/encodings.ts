@@ -1,13 +1,14 @@
 import type { PatternText } from "../search/pattern-store.ts";
 
-/** A piece of an encoding, and the characters that may stand beside it. */
+/** A part of an encoded text, and the characters that may stand beside it. */
 export type Fragment = Omit<PatternText, "wholeWord">;
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /**
- * What the base64 (RFC 4648 section 4) of any data with these bytes inside must contain, for their three alignments: the
- * characters that they alone determine. `before` and `after` are the characters that they share with their neighbours.
+ * The texts that base64 (RFC 4648, section 4) of any data with these bytes inside contains, one for each of three
+ * alignments: the characters that the bytes determine alone. `before` and `after` are the characters that they share
+ * with their neighbours.
  *
  * @param bytes one unit (0 to 255) for each byte
  */
@@ -22,7 +23,7 @@ function base64Inside(bytes: string): readonly Fragment[] {
   });
 }
 
-/** The same, and for bytes that end the data: there the last bits are zero, and padding follows. */
+/** The same, also for bytes at the end of the data, where the last bits are zero and padding follows. */
 export function base64Fragments(bytes: string): readonly Fragment[] {
   const inside = base64Inside(bytes);
   return [
@@ -31,7 +32,7 @@ export function base64Fragments(bytes: string): readonly Fragment[] {
   ];
 }
 
-/** The same for base64url (RFC 4648 section 5). */
+/** The same for base64url (RFC 4648, section 5). */
 export function base64urlFragments(bytes: string): readonly Fragment[] {
   return base64Fragments(bytes).map(({ text, before, after }) => ({
     text: toUrlAlphabet(text),
@@ -40,7 +41,7 @@ export function base64urlFragments(bytes: string): readonly Fragment[] {
   }));
 }
 
-/** The characters from the first one on in which there is no bit of what stands before. */
+/** The characters from the first one that contains no bit of the preceding data. */
 function shifted(bytes: string, alignment: number): string {
   return btoa("\0".repeat(alignment) + bytes).slice(firstOwn(alignment));
 }
@@ -49,7 +50,7 @@ function firstOwn(alignment: number): number {
   return Math.ceil((8 * alignment) / 6);
 }
 
-/** All characters that end in the first bits of this byte: 4 bits at alignment 1, 2 bits at alignment 2. */
+/** All characters that end with the first bits of this byte: 4 bits at alignment 1, 2 bits at alignment 2. */
 function firstBits(byte: number, alignment: number): string {
   if (alignment === 0) return "";
   const foreignBits = 2 * alignment;
@@ -76,8 +77,8 @@ function toUrlAlphabet(text: string): string {
 }
 
 /**
- * What PowerShell makes of a value: UTF-16LE in base64, as in `-EncodedCommand`. And UTF-16 itself in either byte order, where
- * the value is ASCII: the bytes of any other are no text.
+ * The value in UTF-16, as PowerShell writes it: UTF-16LE in base64, as in `-EncodedCommand`, and for ASCII values
+ * UTF-16 itself in either byte order. The UTF-16 bytes of other values are not text.
  */
 export function utf16Encodings(value: string): readonly (string | Fragment)[] {
   const isAscii = /^[\0-\x7f]*$/.test(value);
@@ -92,10 +93,10 @@ function utf16Units(text: string): string {
   }).join("");
 }
 
-/** Node prints so many bytes of a Buffer (`buffer.INSPECT_MAX_BYTES`). */
+/** The number of bytes of a Buffer that Node.js prints (`buffer.INSPECT_MAX_BYTES`). */
 const INSPECTED = 50;
 
-/** The bytes of the value in hexadecimal, in one piece and with what is written in between: by Node, by OpenSSL, by .NET. */
+/** The bytes of the value in hexadecimal, in one piece and with the separators of Node.js, OpenSSL and .NET. */
 export function hexEncodings(value: string): readonly string[] {
   const bytes = hexBytes(value);
   return [
@@ -105,7 +106,7 @@ export function hexEncodings(value: string): readonly string[] {
   ];
 }
 
-/** The bytes of the value as numbers: a Buffer in JSON, a list in Python. */
+/** The bytes of the value as a list of numbers, as a Buffer in JSON and a list in Python have them. */
 export function byteLists(value: string): readonly string[] {
   const bytes = Array.from(utf8Units(value), (unit) => unit.charCodeAt(0));
   return [bytes.join(","), bytes.join(", ")];
@@ -118,36 +119,38 @@ function hexBytes(value: string): readonly string[] {
 const BLOCK = 8192;
 const encoder = new TextEncoder();
 
-/** The UTF-8 of a text, one UTF-16 unit (0 to 255) for each byte. A lone surrogate becomes U+FFFD, as everywhere in UTF-8. */
+/** The UTF-8 of a text, one UTF-16 unit (0 to 255) for each byte. A lone surrogate becomes U+FFFD. */
 export function utf8Units(text: string): string {
   return /[^\0-\x7f]/.test(text) ? unitsFromBytes(encoder.encode(text)) : text;
 }
 
 function unitsFromBytes(bytes: Uint8Array): string {
   let units = "";
-  // In blocks, for a call takes only so many arguments.
+  // In blocks, because the number of arguments of a call is limited.
   for (let start = 0; start < bytes.length; start += BLOCK) {
     units += String.fromCharCode(...bytes.subarray(start, start + BLOCK));
   }
   return units;
 }
 
-/** A shorter line is no proof of anything: base64 and hex are made of so few characters. */
+/** Shorter lines match other data by chance: base64 and hex consist of few characters. */
 const MIN_LINE = 16;
 
-/** The lines of base64 with the columns of `base64` and MIME, and of PEM. Whatever follows the value, such as a line end. */
+/** The lines of base64 in the widths of `base64`, MIME and PEM. Data may follow the value, such as a line end. */
 export function wrappedBase64(value: string): readonly Fragment[] {
   const [encoded] = base64Inside(utf8Units(value));
   return encoded === undefined ? [] : [76, 64].flatMap((columns) => wrap(encoded, columns));
 }
 
-/** The lines of hex with the columns of `xxd -p`, and 64. */
+/** The lines of hex in the width of `xxd -p`, and of 64 characters. */
 export function wrappedHex(value: string): readonly Fragment[] {
   const encoded = { text: hexBytes(value).join(""), before: "", after: "" };
   return [60, 64].flatMap((columns) => wrap(encoded, columns));
 }
 
-/** The lines of what is longer than one. A short last line is looked for behind the one before it. */
+/**
+ * The lines of a text that is longer than one line. A short last line is looked for together with the line before it.
+ */
 function wrap({ text, after }: Fragment, columns: number): readonly Fragment[] {
   const starts = Array.from({ length: Math.ceil(text.length / columns) }, (_, index) => index * columns);
   if (starts.length < 2) return [];
@@ -161,9 +164,9 @@ function wrap({ text, after }: Fragment, columns: number): readonly Fragment[] {
   ];
 }
 
-/** What each encoder in use escapes: of RFC 3986, of JavaScript, Python and Go, and of WHATWG's `URL`. */
+/** The characters that each common encoder escapes: RFC 3986, JavaScript, Python, Go and the `URL` of WHATWG. */
 const RESERVED: readonly RegExp[] = [
-  /[^A-Za-z0-9\-._~]/g, // RFC 3986 section 2.3
+  /[^A-Za-z0-9\-._~]/g, // RFC 3986, section 2.3
   /[^A-Za-z0-9\-._~!*'()]/g, // encodeURIComponent
   /[^A-Za-z0-9\-._~!*'();/?:@&=+$,#]/g, // encodeURI
   /[^A-Za-z0-9\-._~!*()]/g, // encodeURIComponent, then in the query of a URL
@@ -176,14 +179,14 @@ const RESERVED: readonly RegExp[] = [
   /[^!-~]|["#<>']/g, // URL: query
 ];
 
-/** The same for form bodies, where a space is a plus sign. */
+/** The same for form bodies, where a plus sign stands for a space. */
 const RESERVED_IN_FORM: readonly RegExp[] = [
-  /[^A-Za-z0-9\-._* ]/g, // URLSearchParams (WHATWG URL section 5.2), Java
+  /[^A-Za-z0-9\-._* ]/g, // URLSearchParams (WHATWG URL, section 5.2), Java
   /[^A-Za-z0-9\-._~ ]/g, // Go, Python
   /[^A-Za-z0-9\-._ ]/g, // PHP
 ];
 
-/** The value as part of a URL, with upper and lower case digits, and as part of a URL in a URL. */
+/** The value as part of a URL, with hex digits in upper and lower case, and as part of a URL in a URL. */
 export function percentEncodings(value: string): readonly string[] {
   const bytes = utf8Units(value);
   const once = RESERVED.flatMap((reserved) => escapeUnits(bytes, reserved));
@@ -197,7 +200,7 @@ export function formEncodings(value: string): readonly string[] {
 }
 
 function escapeUnits(bytes: string, reserved: RegExp): readonly string[] {
-  // Not encodeURIComponent: it throws on a lone surrogate.
+  // encodeURIComponent would throw on a lone surrogate.
   const upper = bytes.replace(reserved, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`);
   return [upper, upper.replace(/%[0-9A-F]{2}/g, (triplet) => triplet.toLowerCase())];
 }

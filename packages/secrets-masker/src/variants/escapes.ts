@@ -13,7 +13,7 @@ export function htmlEscapes(value: string): readonly string[] {
   );
   const inHtml = value.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   return [
-    // Each way to write a quote with each way to write an apostrophe.
+    // Every combination of a quote and an apostrophe.
     ...QUOTE_ENTITIES.flatMap((quote) =>
       APOSTROPHES.map((apostrophe) => text.replaceAll('"', quote).replaceAll("'", apostrophe)),
     ),
@@ -37,7 +37,7 @@ function hexadecimalEntity(character: string): string {
 /** How an encoder writes a text between the quotes of a JSON string. */
 type JsonEscape = (text: string) => string;
 
-/** The encoders in use: what each escapes beyond the need of RFC 8259 section 7. */
+/** Common encoders, which differ in what they escape beyond the requirements of RFC 8259, section 7. */
 const FLAVOURS: readonly JsonEscape[] = [
   jsonBody,
   (text) => escapeUnits(text, /\u007f/g), // jq
@@ -54,7 +54,7 @@ export function jsonEscapes(value: string): readonly string[] {
   return FLAVOURS.map((flavour) => flavour(value));
 }
 
-/** The same, and where that JSON is part of another JSON string, and that one of a third. */
+/** The same, also if that JSON is part of another JSON string, and that one of a third. */
 export function nestedJsonEscapes(value: string): readonly string[] {
   const nest = (texts: readonly string[]) => texts.map((text, index) => FLAVOURS[index]?.(text) ?? text);
   const once = jsonEscapes(value);
@@ -62,7 +62,7 @@ export function nestedJsonEscapes(value: string): readonly string[] {
   return [...once, ...twice, ...nest(twice)];
 }
 
-/** The text as `JSON.stringify` has it, without the quotes. */
+/** The text as `JSON.stringify` writes it, without the quotes. */
 export function jsonBody(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
@@ -71,7 +71,7 @@ function escapeUnits(text: string, units: RegExp): string {
   return jsonBody(text).replace(units, (unit) => `\\u${hex(unit)}`);
 }
 
-/** System.Text.Json with its default encoder: upper case, and quotes as numbers. */
+/** System.Text.Json with its default encoder: hex digits in upper case, quotes as numbers. */
 function dotNet(text: string): string {
   return jsonBody(text)
     .replaceAll('\\"', '"')
@@ -83,12 +83,12 @@ function hex(unit: string): string {
   return unit.charCodeAt(0).toString(16).padStart(4, "0");
 }
 
-/** How a language writes a text as a literal of its own. */
+/** How a language writes a string literal. */
 interface Literal {
   readonly escaped: RegExp;
-  /** The letter behind the backslash, for characters that have one. */
+  /** The letter after the backslash, for characters that have one. */
   readonly letters: Readonly<Record<string, string>>;
-  /** The whole escape of any other character. */
+  /** Returns the whole escape of any other character. */
   readonly number: (character: string) => string;
 }
 
@@ -108,7 +108,7 @@ const YAML_ASCII: Literal = { escaped: /[^ -~]|[\\"]/gu, letters: OF_YAML, numbe
 const BASH: Literal = { escaped: /[\p{Cc}\\']/gu, letters: OF_BASH, number: octal };
 const BASH_ASCII: Literal = { escaped: /[^ -~]|[\\']/gu, letters: OF_BASH, number: octal };
 
-/** The value as debuggers, error messages and files of settings have it: `util.inspect`, `repr`, `%q`, YAML and `$''`. */
+/** The value as a string literal, as `util.inspect`, `repr`, `%q`, YAML and `$''` write it. */
 export function stringLiterals(value: string): readonly string[] {
   const single = [
     write(value, NODE),
@@ -146,21 +146,23 @@ function byNode(character: string): string {
   return character < "\u0100" ? upperCase(character) : hexadecimal(character);
 }
 
-/** A character that is not ASCII is not written as a byte. */
+/** Go does not write a character outside ASCII as a byte. */
 function byGo(character: string): string {
   const escaped = hexadecimal(character);
   return character < "\u0080" ? escaped : escaped.replace("\\x", "\\u00");
 }
 
-/** Each byte of the UTF-8. */
+/** Escapes each byte of the UTF-8. */
 function octal(character: string): string {
   return Array.from(utf8Units(character), (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Replaces what one way of quoting has to escape. */
+/** Escapes what one way of quoting requires. */
 type Quote = (text: string) => string;
 
-/** What shells, and languages that quote like them, make of a value: as it is typed, and as `set -x` and errors show it. */
+/**
+ * How shells, and languages that quote like them, write a value: as it is typed, and as `set -x` and errors show it.
+ */
 const SHELL_QUOTES: readonly Quote[] = [
   (text) => text.replaceAll("'", String.raw`'\''`), // between '': sh, bash, zsh
   (text) => text.replace(/'+/g, (quotes) => `'"${quotes}"'`), // between '': dash, ash
@@ -178,23 +180,23 @@ const SHELL_QUOTES: readonly Quote[] = [
   (text) => text.replace(/[&|<>()^"%!]/g, "^$&"), // cmd
 ];
 
-/** Takes off what a shell takes for an escape. */
+/** Removes what a shell reads as an escape. */
 const UNQUOTES: readonly Quote[] = [
   (text) => text.replace(/\\(\\?)/g, "$1"), // sh
   (text) => text.replace(/\^(\^?)/g, "$1"), // cmd
 ];
 
-/** The value as one word of a command, and as a command prints it that got it without any quotes. */
+/** The value as one word of a command, and as a command prints it that received it without quotes. */
 export function shellQuotes(value: string): readonly string[] {
   const unquoted = UNQUOTES.map((unquote) => unquote(value));
-  // What remains of `\t\e\s\t` is a word like others.
+  // Without escapes, `\t\e\s\t` is an ordinary word.
   return [
     ...SHELL_QUOTES.map((quote) => quote(value)),
     ...unquoted.filter((text) => text.length >= MIN_LENGTH_ANYWHERE),
   ];
 }
 
-/** Backslashes count only before a quote, also before the one behind the value. */
+/** Backslashes are doubled only before a quote, including the closing one. */
 function windowsArgument(text: string): string {
   return text.replace(/\\+|"/g, (found, offset: number) => {
     if (found === '"') return '\\"';

@@ -19,18 +19,19 @@ import {
 } from "./encodings.ts";
 import { htmlEscapes, jsonBody, jsonEscapes, nestedJsonEscapes, shellQuotes, stringLiterals } from "./escapes.ts";
 
-/** A text that gives a value away, and the name that the report has for it. */
+/** A text that reveals a value. */
 interface Variant extends PatternText {
-  readonly form: string;
+  /** What the report calls it. */
+  readonly kind: string;
 }
 
-interface Form {
+interface Encoding {
   readonly name: string;
   readonly of: (text: string) => readonly (string | Fragment)[];
 }
 
-/** What a value becomes as a whole, what is met most first. */
-const FORMS: readonly Form[] = [
+/** The encodings of a whole value, the most frequent first. */
+const ENCODINGS: readonly Encoding[] = [
   { name: "json", of: jsonEscapes },
   { name: "base64", of: (text) => bodies(text).flatMap(base64Fragments) },
   { name: "base64url", of: (text) => bodies(text).flatMap(base64urlFragments) },
@@ -43,7 +44,7 @@ const FORMS: readonly Form[] = [
   { name: "json", of: nestedJsonEscapes },
   { name: "utf16", of: utf16Encodings },
   { name: "bytes", of: byteLists },
-  // A log line in JSON has all of these inside of its strings.
+  // The strings of a log line in JSON contain these.
   ...[
     { name: "shell", of: shellQuotes },
     { name: "html", of: htmlEscapes },
@@ -51,37 +52,37 @@ const FORMS: readonly Form[] = [
   ].map(({ name, of }) => ({ name, of: (text: string) => of(text).map(jsonBody) })),
 ];
 
-/** What makes a text for each line of an encoding. */
-const BASE64_LINES: readonly Form[] = [{ name: "base64-lines", of: wrappedBase64 }];
-const HEX_LINES: readonly Form[] = [{ name: "hex-lines", of: wrappedHex }];
+/** Encodings that are cut into lines. */
+const BASE64_LINES: readonly Encoding[] = [{ name: "base64-lines", of: wrappedBase64 }];
+const HEX_LINES: readonly Encoding[] = [{ name: "hex-lines", of: wrappedHex }];
 
-/** How a single line of a value is printed. */
-const FORMS_OF_LINE: readonly Form[] = [
+/** The encodings of a single line of a value. */
+const LINE_ENCODINGS: readonly Encoding[] = [
   { name: "json", of: jsonEscapes },
   { name: "shell", of: shellQuotes },
   { name: "literal", of: stringLiterals },
 ];
 
-/** So many encoded texts of one value, or of one part of it, are looked for. */
-const MAX_FORMS = 400;
+/** The maximum number of encoded texts of one value, or of one part of it, that are looked for. */
+const MAX_ENCODED = 400;
 
 /** The same for a value with all its parts. */
-const MAX_FORMS_OF_ALL = 2_000;
+const MAX_ENCODED_IN_ALL = 2_000;
 
-/** In UTF-16 units: the length of all these texts together. */
+/** The maximum length of all these texts together, in UTF-16 units. */
 const MAX_UNITS = 4 * 1024 * 1024;
 
 /** A value, a spelling of it or a part of it. */
 interface Source {
-  readonly form: string;
+  readonly kind: string;
   readonly texts: ValueTexts;
-  /** What is looked for as it is, and in no other form. */
+  /** Texts that are looked for only as they are. */
   readonly alone: readonly string[];
 }
 
 /**
- * Every text that gives this value away, each once. Where two forms have the same text, the first one names it: a token of
- * letters and digits is the same in JSON, in a URL and in HTML.
+ * Returns every text that reveals this value, each once. If two variants have the same text, the first one names it: a
+ * token of letters and digits is the same in JSON, in a URL and in HTML.
  */
 export function variantsOf(value: string): readonly Variant[] {
   const own = valueTexts(value);
@@ -89,7 +90,7 @@ export function variantsOf(value: string): readonly Variant[] {
   const found = new Map<string, Variant>();
   for (const next of plainTexts(own, sources)) add(found, next);
   const all = [own, ...sources.map(({ texts }) => texts).filter(({ encodable }) => encodable.length > 0)];
-  const limit = found.size + Math.min(MAX_FORMS * all.length, MAX_FORMS_OF_ALL);
+  const limit = found.size + Math.min(MAX_ENCODED * all.length, MAX_ENCODED_IN_ALL);
   let units = 0;
   for (const next of encodedTexts(all)) {
     if (found.size >= limit || units >= MAX_UNITS) break;
@@ -113,11 +114,11 @@ function sourcesOf(value: string): readonly Source[] {
   ];
 }
 
-function source(form: string, texts: ValueTexts, alone: readonly string[] = []): Source {
-  return { form, texts, alone };
+function source(kind: string, texts: ValueTexts, alone: readonly string[] = []): Source {
+  return { kind, texts, alone };
 }
 
-/** Of JSON that we indent ourselves, a line may be an ordinary word between quotes. */
+/** Leaves out the lines of JSON that was indented here: a line may be an ordinary word between quotes. */
 function withoutLines(text: string): ValueTexts {
   return { ...valueTexts(text), lines: [] };
 }
@@ -127,26 +128,26 @@ function spelledTexts({ text, spelled = [] }: Piece): readonly string[] {
 }
 
 function* plainTexts(own: ValueTexts, sources: readonly Source[]): Iterable<Variant> {
-  for (const { form, text } of own.whole) yield variant(form, text);
+  for (const { kind, text } of own.whole) yield variant(kind, text);
   for (const line of own.lines) yield variant("line", line);
-  for (const { form, texts, alone } of sources) {
+  for (const { kind, texts, alone } of sources) {
     const all = [...texts.whole.map((each) => each.text), ...texts.lines, ...alone];
-    for (const text of all) yield variant(form, text);
+    for (const text of all) yield variant(kind, text);
   }
 }
 
-/** In the order of their worth, for there is a limit. */
+/** The most important texts first, because there is a limit. */
 function* encodedTexts(all: readonly ValueTexts[]): Iterable<Variant> {
   const texts = all.flatMap(({ encodable }) => encodable);
   const lines = all.flatMap((value) => value.lines);
   const asTheyAre = all.flatMap(({ encodable }) => encodable.slice(0, 1));
-  yield* inForms(FORMS, texts);
-  yield* inForms(BASE64_LINES, asTheyAre);
-  yield* inForms(FORMS_OF_LINE, lines);
-  yield* inForms(HEX_LINES, asTheyAre.slice(0, 1));
+  yield* encodeAll(ENCODINGS, texts);
+  yield* encodeAll(BASE64_LINES, asTheyAre);
+  yield* encodeAll(LINE_ENCODINGS, lines);
+  yield* encodeAll(HEX_LINES, asTheyAre.slice(0, 1));
 }
 
-/** Adds a text, or what belongs to it on either side where it is known. Says whether it is a new one. */
+/** Adds a text; a text that is known gets the neighbours of both. Returns whether the text is new. */
 function add(found: Map<string, Variant>, next: Variant): boolean {
   const first = found.get(next.text);
   if (first === undefined && !isMaskable(next.text)) return false;
@@ -157,9 +158,9 @@ function add(found: Map<string, Variant>, next: Variant): boolean {
   return first === undefined;
 }
 
-function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Variant> {
+function* encodeAll(encodings: readonly Encoding[], texts: readonly string[]): Iterable<Variant> {
   const short = texts.filter((text) => text.length <= MAX_LENGTH);
-  for (const { name, of } of forms) {
+  for (const { name, of } of encodings) {
     for (const text of short)
       yield* of(text)
         .map((found) => variant(name, found))
@@ -167,17 +168,17 @@ function* inForms(forms: readonly Form[], texts: readonly string[]): Iterable<Va
   }
 }
 
-/** Shorter encoded texts are found by chance in every log. */
+/** Shorter encoded texts appear by chance in every log. */
 function isLongEnough({ wholeWord }: Variant): boolean {
   return !wholeWord;
 }
 
-function variant(form: string, found: string | Fragment): Variant {
+function variant(kind: string, found: string | Fragment): Variant {
   const { text, before, after } = typeof found === "string" ? { text: found, before: "", after: "" } : found;
-  return { form, text, before, after, wholeWord: !hasCharacters(text, MIN_LENGTH_ANYWHERE) };
+  return { kind, text, before, after, wholeWord: !hasCharacters(text, MIN_LENGTH_ANYWHERE) };
 }
 
-/** The bytes of a text, and of the JSON string that holds it where that differs. */
+/** The bytes of a text, and those of its JSON string if they differ. */
 function bodies(text: string): readonly string[] {
   return [...new Set([text, jsonBody(text)])].map(utf8Units);
 }
