@@ -2,26 +2,26 @@ import { randomBytes } from "node:crypto";
 import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
 import { encodeFields } from "./encode-fields.ts";
 
-/** The formats of records that there are; new ones are sealed in format 2. */
+/** The formats of records. New records have format 2. */
 export type RecordFormat = 1 | 2;
 
-/** The format of the records sealed here. */
+/** The format of new records. */
 export const RECORD_FORMAT = 2;
 
-/** The length of a wrapped key: nonce, ciphertext and tag. */
+/** The length of a wrapped key in bytes: nonce, ciphertext and tag. */
 export const WRAPPED_BYTES: number = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
-/** A key that seals records. */
+/** A key that encrypts records. */
 export interface DataKey {
   /** 8 lower-case hexadecimal digits. */
   readonly id: string;
-  /** The one format of the records that it opens. */
+  /** The only format of the records under this key. */
   readonly format: RecordFormat;
   /** 32 bytes. */
   readonly bytes: Buffer;
 }
 
-/** A key from which those follow that authenticate what is not sealed. */
+/** A key from which the keys are derived that authenticate what is not encrypted. */
 export interface ServiceKey {
   /** 8 lower-case hexadecimal digits. */
   readonly id: string;
@@ -41,11 +41,11 @@ export function createServiceKey(): ServiceKey {
 export interface KeyWrapper {
   /** @returns base64 of nonce, ciphertext, tag */
   wrapDataKey(key: DataKey): string;
-  /** @returns null where it does not open */
+  /** @returns null if the wrapped key is not authentic */
   unwrapDataKey(id: string, format: RecordFormat, wrapped: string): DataKey | null;
   /** @returns base64 of nonce, ciphertext, tag */
   wrapServiceKey(key: ServiceKey): string;
-  /** @returns null where it does not open */
+  /** @returns null if the wrapped key is not authentic */
   unwrapServiceKey(id: string, wrapped: string): ServiceKey | null;
 }
 
@@ -75,10 +75,10 @@ function wrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, bytes: Uint8Array):
 }
 
 function unwrap(keyEncryptionKey: Uint8Array, aad: Uint8Array, wrapped: string): Buffer | null {
-  const sealed = Buffer.from(wrapped, "base64");
+  const bytes = Buffer.from(wrapped, "base64");
   return decryptBytes(keyEncryptionKey, aad, {
-    nonce: sealed.subarray(0, NONCE_BYTES),
-    ciphertext: sealed.subarray(NONCE_BYTES, -TAG_BYTES),
-    tag: sealed.subarray(-TAG_BYTES),
+    nonce: bytes.subarray(0, NONCE_BYTES),
+    ciphertext: bytes.subarray(NONCE_BYTES, -TAG_BYTES),
+    tag: bytes.subarray(-TAG_BYTES),
   });
 }

@@ -1,24 +1,25 @@
 import { z } from "@autokestra/secrets-core";
 
-/** Text, numbers as their digits, and null for what is not there. */
+/** Texts, numbers (encoded as their digits), and null for a field without a value. */
 type Fields = readonly (string | number | null)[];
 
-/** The length that stands for null: no text is as long. */
+/** The length that means null. No text is that long. */
 const NULL_LENGTH = 0xffffffff;
 
 /**
- * An unambiguous encoding of a list of fields: each as the length of its UTF-8 in four bytes, big-endian, then the UTF-8.
- * No two different lists give the same bytes, as they could if the fields were joined by a separator. Null and "" differ:
- * null has the length 0xffffffff.
+ * Encodes a list of fields: for each the length of its UTF-8 in four bytes, big-endian, then the UTF-8. Different lists
+ * never have the same encoding, which they could if the fields were joined by a separator. Null has the length
+ * 0xffffffff and differs from "".
  */
 export function encodeFields(fields: Fields): Buffer {
   return appendFields(Buffer.alloc(ROOM), 0, fields);
 }
 
 /**
- * Encodes many lists that begin with the same fields, as {@link encodeFields} does: that beginning once, all in one place.
+ * Creates an encoder for many lists that begin with the same fields. It encodes them as {@link encodeFields} does, but
+ * the beginning only once, and all lists in the same buffer.
  *
- * @returns gives the encoding of head and fields, which its next call overwrites
+ * @returns a function that encodes the head and these fields; its next call overwrites the result
  */
 export function createFieldEncoder(head: Fields): (fields: Fields) => Buffer {
   const start = encodeFields(head);
@@ -26,17 +27,17 @@ export function createFieldEncoder(head: Fields): (fields: Fields) => Buffer {
   return (fields) => appendFields(scratch, start.length, fields);
 }
 
-/** Enough for most lists. */
+/** Enough bytes for most lists. */
 const ROOM = 1024;
 
-/** @returns all up to the end of the fields, in another buffer where this one is too small */
+/** @returns the bytes up to the end of the fields, in another buffer if this one is too small */
 function appendFields(bytes: Buffer, start: number, fields: Fields): Buffer {
   let all = bytes;
   let end = start;
   for (const field of fields) {
     const text = field === null ? "" : typeof field === "string" ? field : String(field);
     const at = end + 4;
-    // UTF-8 takes up to three bytes for a UTF-16 unit.
+    // UTF-8 takes up to three bytes for each UTF-16 unit.
     const room = at + 3 * text.length;
     if (room > all.length) all = Buffer.concat([all.subarray(0, end)], 2 * room);
     end = at + writeText(all, at, text);
@@ -52,7 +53,7 @@ function writeLength(bytes: Buffer, at: number, length: number): void {
   bytes[at + 3] = length;
 }
 
-/** Nearly all fields are short and ASCII: a loop writes those faster than a call into Node does. */
+/** A loop writes short ASCII texts, as nearly all fields are, faster than a native call of Node.js does. */
 function writeText(bytes: Buffer, start: number, text: string): number {
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
@@ -62,7 +63,7 @@ function writeText(bytes: Buffer, start: number, text: string): number {
   return text.length;
 }
 
-/** A schema for standard base64 of exactly `length` bytes. Node decodes leniently; this takes only what encodes back. */
+/** A schema for standard base64 of exactly `length` bytes. Node.js decodes leniently, so it must encode back. */
 export function base64Bytes(length: number): z.ZodType<string> {
   return z.string().refine((text) => isBase64(text, length), `must be base64 of ${length} bytes`);
 }

@@ -1,5 +1,5 @@
 /**
- * Fernet and MultiFernet, for reading only: to bring secrets over from a store that is sealed with it.
+ * Decrypts Fernet and MultiFernet tokens, to import secrets from a store that uses them. It does not create tokens.
  *
  * @module
  */
@@ -7,32 +7,48 @@
 import { createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
 import { AutokestraError } from "@autokestra/secrets-core";
 
-/** How far in the future a token may be made, in seconds: the clocks of two machines differ. */
+/** How far in the future a token may have been made, in seconds, because the clocks of two machines differ. */
 const MAX_CLOCK_SKEW = 60;
 
 export interface FernetDecryptOptions {
-  /** Refuse a token that is older, or that is made more than 60 s in the future. Default: the time does not matter. */
+  /**
+   * Rejects tokens that are older, in seconds, or that were made more than 60 seconds in the future. Default: any age.
+   */
   readonly ttlSeconds?: number | undefined;
-  /** The time now, in milliseconds since 1970. Default: the clock. */
+  /** The current time in milliseconds since 1970. Default: `Date.now()`. */
   readonly now?: number | undefined;
 }
 
-/** Opens Fernet tokens. */
+/** Decrypts Fernet tokens. */
 export interface Fernet {
   /**
+   * Decrypts a token.
+   *
    * @returns the plaintext
-   * @throws AutokestraError `INTEGRITY_FAILED`, with one text whatever is wrong: the form, the key, the token, its age
+   * @throws AutokestraError `INTEGRITY_FAILED`, with the same message whether the format, the key, the token or its age
+   * is wrong
    */
   decrypt(token: string, options?: FernetDecryptOptions): Buffer;
 }
 
 /**
- * Fernet, to read what another program has sealed with it: AES-128-CBC and HMAC-SHA256, encrypt-then-MAC
- * (https://github.com/fernet/spec). It only decrypts. With several keys it is MultiFernet: the key whose MAC fits opens the
- * token. A token does not tell which record it belongs to: whoever can write to the store it lies in can swap two of them.
+ * Reads what another program has encrypted with Fernet: AES-128-CBC and HMAC-SHA256, encrypt-then-MAC
+ * (https://github.com/fernet/spec). Use it to import secrets; new ones are never written in this format. With several
+ * keys it is MultiFernet: the key whose MAC fits decrypts the token. A token is not bound to a record, so that anybody
+ * who can write to the store can swap two of them.
  *
  * @param keys one key or several, each 32 bytes in url-safe base64
- * @throws AutokestraError `KEY_INVALID`, where one of them is no key or there is none
+ * @throws AutokestraError `KEY_INVALID` if one of them is not a Fernet key, or if there is none
+ *
+ * @example
+ * ```ts
+ * import { createFernet } from "@autokestra/secrets-crypto/fernet";
+ *
+ * const fernet = createFernet("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=");
+ * const token =
+ *   "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
+ * console.log(fernet.decrypt(token).toString()); // prints hello
+ * ```
  */
 export function createFernet(keys: string | readonly string[]): Fernet {
   const parsedKeys = [keys].flat().map((key, index) => parseFernetKey(key, index + 1));
@@ -56,7 +72,9 @@ function isFresh({ createdAt }: FernetToken, ttl: number | undefined, now: numbe
   return ttl === undefined || (now <= createdAt + ttl && createdAt <= now + MAX_CLOCK_SKEW);
 }
 
-/** To be called once the MAC is checked: an error in the padding would tell a stranger about the plaintext. */
+/**
+ * Call it only after the MAC was checked: otherwise an error in the padding would reveal something about the plaintext.
+ */
 function decryptBlocks({ encryption }: FernetKey, { iv, ciphertext }: FernetToken): Buffer {
   const decipher = createDecipheriv("aes-128-cbc", encryption, iv);
   const start = decipher.update(ciphertext);
@@ -71,7 +89,7 @@ function decryptBlocks({ encryption }: FernetKey, { iv, ciphertext }: FernetToke
 
 function tokenRefused(): AutokestraError {
   return new AutokestraError("INTEGRITY_FAILED", "The Fernet token cannot be opened", {
-    hint: "The key is not the one it was made with, or the token was changed, cut off or is too old.",
+    hint: "It was made with another key, was changed or cut off, or is too old.",
   });
 }
 
@@ -86,14 +104,14 @@ interface FernetKey {
 /**
  * Reads a Fernet key: 32 bytes in url-safe base64, the signing half first.
  *
- * @param position which one of several it is, from 1, for the message
- * @throws AutokestraError `KEY_INVALID`; the text is never in the message
+ * @param position of this key among several, from 1, for the message
+ * @throws AutokestraError `KEY_INVALID`; the message never contains the text
  */
 function parseFernetKey(text: string, position: number): FernetKey {
   const bytes = decodeBase64url(text);
   if (bytes?.length !== KEY_BYTES) {
     throw new AutokestraError("KEY_INVALID", `Fernet key ${position} is not 32 bytes in url-safe base64`, {
-      hint: "It has 44 characters. If it has + or / in it, write - and _ for them.",
+      hint: "A key has 44 characters. If it contains + or /, write - and _ instead.",
     });
   }
   return { signing: bytes.subarray(0, 16), encryption: bytes.subarray(16) };
@@ -104,19 +122,19 @@ const IV_AT = 1 + 8;
 const CIPHERTEXT_AT = IV_AT + 16;
 const MAC_BYTES = 32;
 
-/** A token, taken apart and not yet authenticated: version u8, timestamp u64, IV 16 bytes, AES blocks, HMAC 32 bytes. */
+/** The parts of a token, not yet authenticated: version u8, timestamp u64, IV 16 bytes, AES blocks, HMAC 32 bytes. */
 interface FernetToken {
   /** Seconds since 1970. */
   readonly createdAt: number;
   readonly iv: Buffer;
-  /** Any length: that it is whole blocks, the cipher finds out. */
+  /** Of any length: the cipher checks that it consists of whole blocks. */
   readonly ciphertext: Buffer;
-  /** All that the MAC is over. */
+  /** Everything that the MAC covers. */
   readonly signed: Buffer;
   readonly mac: Buffer;
 }
 
-/** Returns null for what has not the form of a token. */
+/** Returns null if the text does not have the format of a token. */
 function parseFernetToken(text: string): FernetToken | null {
   const bytes = decodeBase64url(text);
   if (bytes === null || bytes.length < CIPHERTEXT_AT + MAC_BYTES || bytes[0] !== VERSION) return null;
@@ -131,8 +149,8 @@ function parseFernetToken(text: string): FernetToken | null {
 }
 
 /**
- * Decodes url-safe base64 (RFC 4648, section 5), with its padding or without any. Node decodes leniently; this takes only what
- * encodes back to the same text.
+ * Decodes url-safe base64 (RFC 4648, section 5), with complete padding or without. Node.js decodes leniently, so the
+ * result must encode back to the same text.
  *
  * @returns null for anything else
  */

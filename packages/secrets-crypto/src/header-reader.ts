@@ -10,19 +10,21 @@ import { deriveKeys, headerBroken, stretchingOf } from "./key-derivation.ts";
 import type { RememberedStore, StoreMemory } from "./key-source/known-stores.ts";
 import { headerTampered, type Keyring, openKeyring, wipeDerived } from "./keyring.ts";
 
-/** How often a key is looked for while a rotation may be putting another one in its place. */
+/** How often a key is looked for while a rotation in another process may be replacing it. */
 const ATTEMPTS = 3;
 
 export interface KeyManagerOptions {
-  /** What is known of the store at this place: an older state is then refused to a key that was only found. Default: nothing. */
+  /** What is remembered of the store: only a named key then opens an older state. Default: nothing. */
   readonly memory?: StoreMemory | undefined;
-  /** Told, once, that the store was opened with another key than the one that new stores get. */
+  /**
+   * Called once if the store was opened with another key than the one that new stores get. Default: nothing is called.
+   */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
-/** Reads the header of a store and opens it, while others change it or the key file. Writes nothing. */
+/** Reads and opens the header of a store, while other processes may change it or the key file. Writes nothing. */
 export class HeaderReader {
-  /** The master key was named, or made here: it may open older states too. */
+  /** The master key was named by the user or created here: it may open older states too. */
   isGiven = false;
   readonly #store: Pick<SecretStore, "layout" | "readHeader" | "ids">;
   readonly #provider: MasterKeyProvider;
@@ -40,21 +42,21 @@ export class HeaderReader {
   }
 
   /**
-   * @param latest the keyring of this store that was opened last: given back where the header is the same, followed where it is a
-   * later one under the same master key
-   * @returns null where the store has neither a header nor records
+   * @param latest the keyring of this store that was opened last. It is returned if the header is the same, and used to
+   * open a later header under the same master key
+   * @returns null if the store has neither a header nor records
    */
   async read(latest: Keyring | null): Promise<Keyring | null> {
     const keyring = await this.#readAgain(latest);
     if (keyring !== null) return keyring;
     const hasRecords = (await this.#store.ids({ limit: 1 })).length > 0;
-    // Again, now that the records were looked at: another process may have made the header and the first of them meanwhile.
+    // Again after looking for records: another process may have created the header and the first record since.
     const later = await this.#readAgain(latest);
     if (later === null && hasRecords) throw headerBroken("is missing although there are records");
     return later;
   }
 
-  /** Looks again where no key fits: a rotation in another process changes the header first and the key file after it. */
+  /** Tries again if no key fits: a rotation in another process changes the header before the key file. */
   async #readAgain(latest: Keyring | null): Promise<Keyring | null> {
     for (let attempt = 1; ; attempt++) {
       const text = await this.#readText(latest);
@@ -66,29 +68,29 @@ export class HeaderReader {
     }
   }
 
-  /** The stored header, of the format that belongs to the layout: an older one that was put back has no say. */
+  /** Returns the stored header. Its format must match the layout, so that nobody can put an older one back. */
   async #readText(latest: Keyring | null): Promise<string | null> {
     for (;;) {
       const text = await this.#store.readHeader();
       if (text === null) return null;
       if (text === latest?.text && latest.header.format !== 1) return text;
       const layout = await this.#store.layout();
-      // Another process may have upgraded the store between the two looks.
+      // Another process may have upgraded the store between the two reads.
       if ((await this.#store.readHeader()) !== text) continue;
       if (parseHeader(text).header.format !== layout) throw headerTampered();
       return text;
     }
   }
 
-  /** @returns an error that is to be thrown where it comes again */
+  /** @returns an error for the caller to throw if it occurs again */
   async #open(text: string, latest: Keyring | null): Promise<Keyring | AutokestraError> {
     const followed = latest?.follow(text) ?? null;
     const found =
       followed === null
         ? await findKeyring(text, this.#provider)
-        : { keyring: followed, isGiven: this.isGiven, isBeside: false };
+        : { keyring: followed, isGiven: this.isGiven, isOtherKey: false };
     if (found instanceof AutokestraError) return found;
-    const { keyring, isGiven, isBeside } = found;
+    const { keyring, isGiven, isOtherKey } = found;
     const known = isGiven ? null : await this.#options.memory?.recall();
     const rollback = known ? findRollback(keyring, known) : null;
     if (rollback !== null) {
@@ -96,7 +98,7 @@ export class HeaderReader {
       return rollback;
     }
     this.isGiven = isGiven;
-    if (isBeside) this.#notice(keyring);
+    if (isOtherKey) this.#notice(keyring);
     return keyring;
   }
 
@@ -109,23 +111,23 @@ export class HeaderReader {
   }
 }
 
-/** The opened keys of a header, and how their master key was come by. */
+/** The opened keys of a header, and how their master key was found. */
 interface FoundKeyring {
   readonly keyring: Keyring;
-  /** The person has named the key, or the file that it lies beside. */
+  /** The user has named the key, or the file beside which it was found. */
   readonly isGiven: boolean;
-  /** It is another one than the key that new stores get. */
-  readonly isBeside: boolean;
+  /** It is not the key that new stores get. */
+  readonly isOtherKey: boolean;
 }
 
-/** A key that was tried, in words: its source, and its fingerprint or its kind. */
+/** A description of a key that was tried: its source, and its fingerprint or its kind. */
 type TriedKey = string;
 
 /**
- * Looks for the master key of a header and opens it. Writes nothing, and tries no key that the provider does not name.
+ * Looks for the master key of a header and opens the header. Writes nothing, and tries only the keys of the provider.
  *
- * @returns the error `KEY_WRONG` or `KEY_MISSING` where no key opens it, for the caller to throw once it has looked again
- * @throws AutokestraError `INTEGRITY_FAILED` (header), and as the provider and `parseHeader`
+ * @returns the error `KEY_WRONG` or `KEY_MISSING` if no key opens it, for the caller to throw after another try
+ * @throws AutokestraError `INTEGRITY_FAILED` (header), and those of the provider and of `parseHeader`
  */
 async function findKeyring(text: string, provider: MasterKeyProvider): Promise<FoundKeyring | AutokestraError> {
   const read = parseHeader(text);
@@ -134,7 +136,7 @@ async function findKeyring(text: string, provider: MasterKeyProvider): Promise<F
   for await (const master of search.keys(read.header.fingerprint)) {
     const result = await tryKey(text, read, master);
     if (typeof result !== "string") {
-      return { keyring: result, isGiven: search.isGiven, isBeside: master.source !== search.first?.source };
+      return { keyring: result, isGiven: search.isGiven, isOtherKey: master.source !== search.first?.source };
     }
     tried.push(`${master.source} (${result})`);
   }
@@ -143,7 +145,7 @@ async function findKeyring(text: string, provider: MasterKeyProvider): Promise<F
   return tried.length === 0 ? keyMissing(read, search, elsewhere) : keyWrong(read, search, tried, elsewhere);
 }
 
-/** @returns the opened keys, or what to call a key that is another one */
+/** @returns the opened keys, or a description of the key if it is not the right one */
 async function tryKey(text: string, read: ReadHeader, master: MasterKey): Promise<Keyring | string> {
   const { kdf } = read.header;
   const bytes = await master.bytes(stretchingOf(kdf));
@@ -167,19 +169,19 @@ function keyWrong(
   const what =
     tried.length === 1 ? `The master key from ${only} is not` : `None of the master keys ${tried.join(", ")} is`;
   return new AutokestraError("KEY_WRONG", `${what} the key of these secrets, which is ${nameOf(read)}`, {
-    hint: `${whereItIs(elsewhere)} Looked at: ${places.join("; ")}.`,
+    hint: `${locationHint(elsewhere)} Looked at: ${places.join("; ")}.`,
   });
 }
 
 function keyMissing(read: ReadHeader, { places }: KeySearch, elsewhere: string | null): AutokestraError {
-  const message = `There are secrets here, but no master key to open them: it is ${nameOf(read)}`;
+  const message = `There are secrets here, but their master key was not found: ${nameOf(read)}`;
   return new AutokestraError("KEY_MISSING", message, {
-    hint: `${whereItIs(elsewhere)} No new key is made for a store that has secrets. Looked at: ${places.join("; ")}.`,
+    hint: `${locationHint(elsewhere)} No new key is made for a store that has secrets. Looked at: ${places.join("; ")}.`,
   });
 }
 
-/** A key that is given is tried alone: where the right one lies is only told. */
-function whereItIs(elsewhere: string | null): string {
+/** Only a named key is tried. The hint says where the right one is. */
+function locationHint(elsewhere: string | null): string {
   return elsewhere === null
     ? "Name the key that they were made with."
     : `That key is in ${elsewhere}, which is used where no other key is named.`;
@@ -190,8 +192,9 @@ function nameOf({ header }: ReadHeader): string {
 }
 
 /**
- * What is wrong with a store that only a found key opens: it is not the one that was last opened here, or an older state of it.
- * Kept keys would undo a rotation otherwise: whoever has an old key could put back the header that it opens.
+ * Returns an error if the store is not the one that was last opened here, or if it is an older state of it. For keys
+ * that nobody has named: otherwise an old key that is kept beside the new one would undo a rotation for anybody who
+ * puts the old header back.
  */
 function findRollback({ header, fingerprint, epoch }: Keyring, known: RememberedStore): AutokestraError | null {
   const isLeft = fingerprint !== known.fingerprint && known.left.includes(fingerprint);

@@ -14,10 +14,10 @@ import {
 } from "./key-derivation.ts";
 import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isText, isWholeNumber } from "./plain-json.ts";
 
-/** The format of the headers written here. */
+/** The format of new headers. */
 export const HEADER_FORMAT = 2;
 
-/** NIST SP 800-57 part 1, section 7: `active` is used, `decrypt-only` opens what is there, `destroyed` is only remembered. */
+/** NIST SP 800-57, part 1, section 7: `active` encrypts, `decrypt-only` decrypts, `destroyed` leaves only its id. */
 type KeyState = "active" | "decrypt-only" | "destroyed";
 
 /** A data key as the header keeps it. */
@@ -27,48 +27,48 @@ export interface HeaderKey {
   readonly state: KeyState;
   /** ISO 8601 UTC. */
   readonly createdAt: string;
-  /** At most so many seals were made under it: processes reserve them in steps. */
+  /** An upper bound of the encryptions under this key: processes reserve them in steps. */
   readonly seals: number;
-  /** base64 of nonce, ciphertext and tag, sealed under the key-encryption key; null once destroyed. */
+  /** base64 of nonce, ciphertext and tag, encrypted under the key-encryption key; null once destroyed. */
   readonly wrapped: string | null;
-  /** The one format of the records that it opens. */
+  /** The only format of the records under this key. */
   readonly format: RecordFormat;
-  /** Null: there are no others yet. */
+  /** Always null: there are no namespaces yet. */
   readonly namespace: null;
 }
 
-/** A service key as the header keeps it: what authenticates metadata follows from it. `decrypt-only` verifies only. */
+/** A service key as the header keeps it. Keys for metadata are derived from it; `decrypt-only` ones only verify. */
 export interface HeaderServiceKey {
   readonly id: string;
   readonly state: KeyState;
   readonly wrapped: string | null;
 }
 
-/** Name, whether it must be understood, text. */
+/** An extension: its name, whether a reader must understand it, its text. */
 export type HeaderExtension = readonly [name: string, critical: boolean, text: string];
 
-/** The header of a store, of any format in this one shape. `docs/FORMAT.md` has the layout. */
+/** The header of a store, the same for all formats. `docs/FORMAT.md` describes the layout. */
 export interface StoreHeader {
   /** 1 until this version of autokestra has written to the store. */
   readonly format: 1 | typeof HEADER_FORMAT;
   /** UUID. */
   readonly storeId: string;
-  /** Grows with each rotation, so that an older header can be told; 0 in format 1. */
+  /** Grows with each rotation, so that an older header can be recognised; 0 in format 1. */
   readonly epoch: number;
-  /** Names the master key, 16 hexadecimal digits; null in format 1. */
+  /** The name of the master key, 16 hexadecimal digits; null in format 1. */
   readonly fingerprint: string | null;
   readonly kdf: Kdf;
   /** Exactly one of them is active. */
   readonly dataKeys: readonly HeaderKey[];
   /** Exactly one of them is active; none in format 1. */
   readonly serviceKeys: readonly HeaderServiceKey[];
-  /** base64 of the value that tells whether a master key is this store's. */
+  /** base64 of the value that tells whether a master key belongs to this store. */
   readonly keyCheck: string;
-  /** What later versions have added, kept as it is; none in format 1. */
+  /** Additions of later versions, kept unchanged; none in format 1. */
   readonly extensions: readonly HeaderExtension[];
 }
 
-/** A header as it was read: not to be trusted before {@link verifyHeader}. */
+/** A header as it was read. Do not trust it before {@link verifyHeader}. */
 export interface ReadHeader {
   readonly header: StoreHeader;
   readonly mac: Uint8Array;
@@ -89,7 +89,7 @@ const dataKeyV1 = z.strictObject({
 });
 const dataKey = dataKeyV1.extend({ format: z.literal([1, 2]), namespace: z.null() });
 
-/** What a header of the newest format has, and nothing else. */
+/** The only keys of a header of the newest format. */
 const HEADER_KEYS = [
   "format",
   "storeId",
@@ -103,7 +103,7 @@ const HEADER_KEYS = [
   "mac",
 ] as const;
 
-/** Half a surrogate pair is written as another character: two texts would have one MAC. */
+/** UTF-8 replaces half of a surrogate pair, so that two different texts would have the same MAC. */
 const wellFormed = z.string().refine((text) => text.isWellFormed());
 
 const sharedFields = {
@@ -135,7 +135,7 @@ export const headerSchema: z.ZodType<HeaderJson> = z.strictObject({
     .refine((all) => new Set(all.map(([name]) => name)).size === all.length),
 });
 
-/** What a header of a later version may have that this one does not know: looked for first, whatever else has changed. */
+/** What a header of a later version may contain. It is looked for first, whatever else has changed. */
 const announcementSchema = z.object({
   format: z.number().optional().catch(undefined),
   kdf: z.object({ name: z.string() }).optional().catch(undefined),
@@ -145,7 +145,7 @@ const announcementSchema = z.object({
     .catch(undefined),
 });
 
-/** One active key, no id twice, and only destroyed ones are gone. */
+/** One active key, no id twice, and a wrapped key for all that are not destroyed. */
 function isKeyList(keys: readonly HeaderServiceKey[]): boolean {
   return (
     keys.filter((key) => key.state === "active").length === 1 &&
@@ -154,12 +154,12 @@ function isKeyList(keys: readonly HeaderServiceKey[]): boolean {
   );
 }
 
-/** A header of the newest format as its text has it. */
+/** A header of the newest format as JSON. */
 type HeaderJson = StoreHeader & { readonly format: typeof HEADER_FORMAT; readonly mac: string };
 
 /**
- * True for nothing that the schema refuses. Nearly every header that is read passes; the schema, which takes longer to build than a
- * command to run, has the last word on the others.
+ * Accepts no header that the schema rejects, and nearly every header in practice. The schema decides about the others,
+ * because building it takes longer than running a command.
  */
 export function isPlainHeader(json: unknown): json is HeaderJson {
   return (
@@ -201,15 +201,17 @@ function isPlainKey({ id, state, wrapped }: Readonly<Record<"id" | "state" | "wr
 }
 
 /**
- * Reads the text of a header.
+ * Reads the text of a header without a key, for example to show its format and its keys. Nothing is verified: somebody
+ * may have changed what it says.
  *
- * @throws AutokestraError `STORE_TOO_NEW`, or `STORE_CORRUPT` where it is not a header or its parameters are too weak
+ * @throws AutokestraError `STORE_TOO_NEW` if only a later version can read it; `STORE_CORRUPT` if it is not a header or
+ * its parameters are too weak
  */
 export function parseHeader(text: string): ReadHeader {
   const json = parseJson(text);
   if (isPlainHeader(json)) return toHeader(json);
-  const news = findNews(json);
-  if (news !== null) throw headerTooNew(news);
+  const newer = findNewerFeature(json);
+  if (newer !== null) throw headerTooNew(newer);
   const isFirst = z.object({ format: z.literal(1) }).safeParse(json).success;
   const result = isFirst ? headerSchemaV1.safeParse(json) : headerSchema.safeParse(json);
   if (!result.success) {
@@ -228,8 +230,8 @@ function fromV1(header: Omit<z.infer<typeof headerSchemaV1>, "mac">): StoreHeade
   return { ...header, epoch: 0, fingerprint: null, dataKeys, serviceKeys: [], extensions: [] };
 }
 
-/** What only a newer version can read, in words; null where there is nothing. */
-function findNews(json: unknown): string | null {
+/** Describes what only a newer version can read; null if there is nothing. */
+function findNewerFeature(json: unknown): string | null {
   const { format, kdf, extensions } = announcementSchema.safeParse(json).data ?? {};
   if (format !== undefined && format > HEADER_FORMAT) return `format ${format}; this version reads ${HEADER_FORMAT}`;
   if (kdf !== undefined && !isKnownKdf(kdf.name)) return "a key derivation that this version does not know";
@@ -256,7 +258,7 @@ export function formatHeader(header: StoreHeader, headerKey: Uint8Array): string
   });
 }
 
-/** True where the header is as its owner wrote it: nobody has lowered an iteration count or put in a key. */
+/** Is the header as its owner wrote it? Nobody else can lower its iterations or add a key. */
 export function verifyHeader({ header, mac }: ReadHeader, headerKey: Uint8Array): boolean {
   return equalBytes(mac, authenticate(header, headerKey));
 }

@@ -1,16 +1,16 @@
 /**
- * AES-256-GCM sealing bound to its record, data keys wrapped under a master key, and the places a master key comes from.
+ * AES-256-GCM encryption bound to its record, data keys wrapped under a master key, and the sources of master keys.
  *
  * @module
  */
 
-/** What a caller of this package hands over and gets, of `@autokestra/secrets-core`. */
+/** The types of `@autokestra/secrets-core` that callers of this package need. */
 export { createMemoryStore, type Plaintext, parseSecretName, type SecretMetadata } from "@autokestra/secrets-core";
 export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./header.ts";
 export { parseHeader } from "./header.ts";
 export type { KeyManagerOptions } from "./header-reader.ts";
 export { stretchingOf } from "./key-derivation.ts";
-export { createKeyManager, type HeaderStore, type KeyManager, MAX_SEALS } from "./key-manager.ts";
+export { createKeyManager, type HeaderStore, type KeyManager, MAX_ENCRYPTIONS } from "./key-manager.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
 export {
   exportKey,

@@ -7,13 +7,13 @@ import { hasKeys, isWholeNumber } from "./plain-json.ts";
 
 /** PBKDF2 iterations for new passphrases (OWASP Password Storage Cheat Sheet). */
 export const PBKDF2_ITERATIONS = 600_000;
-/** The fewest that are read from a header. */
+/** The minimum in a header. */
 const MIN_ITERATIONS = 100_000;
-/** A header asking for more would only keep the processor busy: about 5 s. */
+/** The maximum in a header, about 5 s: more would only keep the processor busy. */
 const MAX_ITERATIONS = 10_000_000;
 const SALT_BYTES = 16;
 
-/** How the store's keys follow from the master key. `salt` is the store's own, `passphraseSalt` that of the passphrase. */
+/** How the keys of a store are derived. `salt` belongs to the store, `passphraseSalt` to the passphrase. */
 export type Kdf =
   | { readonly name: "hkdf-sha256"; readonly salt: string }
   | {
@@ -28,19 +28,19 @@ const iterations = z.int().min(MIN_ITERATIONS).max(MAX_ITERATIONS);
 const hkdfSchema = z.strictObject({ name: z.literal("hkdf-sha256"), salt });
 const pbkdf2Name = z.literal("pbkdf2-hmac-sha256");
 
-/** As headers of format 2 have it. */
+/** The key derivation in headers of format 2. */
 export const kdfSchema: z.ZodType<Kdf> = z.discriminatedUnion("name", [
   hkdfSchema,
   z.strictObject({ name: pbkdf2Name, salt, passphraseSalt: salt, iterations }),
 ]);
 
-/** As headers of format 1 have it: one salt serves both. */
+/** The key derivation in headers of format 1, where one salt serves both. */
 export const kdfSchemaV1: z.ZodType<Kdf> = z.discriminatedUnion("name", [
   hkdfSchema,
   z.strictObject({ name: pbkdf2Name, salt, iterations }).transform((kdf) => ({ ...kdf, passphraseSalt: kdf.salt })),
 ]);
 
-/** True for nothing that {@link kdfSchema} refuses. */
+/** Accepts nothing that {@link kdfSchema} rejects. */
 export function isPlainKdf(json: unknown): json is Kdf {
   if (hasKeys(json, ["name", "salt"])) return json.name === "hkdf-sha256" && isBase64(json.salt, SALT_BYTES);
   return (
@@ -53,24 +53,24 @@ export function isPlainKdf(json: unknown): json is Kdf {
   );
 }
 
-/** The names of all derivations there are: another one is newer than this program. */
+/** False for a key derivation that only a newer version knows. */
 export function isKnownKdf(name: string): boolean {
   return name === "hkdf-sha256" || name === "pbkdf2-hmac-sha256";
 }
 
-/** What one master key gives for one store. */
+/** The keys that are derived from one master key for one store. */
 export interface DerivedKeys {
   /** Wraps data keys and service keys. */
   readonly keyEncryptionKey: Buffer;
   /** Authenticates the header. */
   readonly headerKey: Buffer;
-  /** Tells whether a master key is the store's. It says nothing about the other two. */
+  /** Tells whether a master key belongs to the store. It reveals nothing about the other two. */
   readonly keyCheck: Buffer;
   /** The name of the master key. */
   readonly fingerprint: string;
 }
 
-/** Parameters for a new store, or for a new master key of one: with a fresh salt. */
+/** Creates the parameters for a new store or for a new master key, with a fresh salt. */
 export function createKdf(stretching: Stretching | null): Kdf {
   const fresh = randomBytes(SALT_BYTES).toString("base64");
   if (stretching === null) return { name: "hkdf-sha256", salt: fresh };
@@ -78,17 +78,39 @@ export function createKdf(stretching: Stretching | null): Kdf {
   return { name: "pbkdf2-hmac-sha256", salt: fresh, passphraseSalt, iterations: times };
 }
 
-/** How a passphrase becomes the 32 bytes that this derivation begins with; null where the key is 32 bytes already. */
+/**
+ * Returns how a passphrase becomes the 32 bytes from which the keys of a store are derived: the salt and the number of
+ * PBKDF2 iterations. Pass it to `MasterKey.bytes`. Null if the master key is 32 bytes already.
+ *
+ * @param kdf the key derivation in a header
+ *
+ * @example
+ * ```ts
+ * import {
+ *   createKeyManager,
+ *   createMasterKeyProvider,
+ *   createMemoryStore,
+ *   parseHeader,
+ *   stretchingOf,
+ * } from "@autokestra/secrets-crypto";
+ *
+ * const env = { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" };
+ * const keys = createKeyManager(createMemoryStore(), createMasterKeyProvider({ env, keyFolder: null }));
+ * const { text } = await keys.forEncrypt(1);
+ * console.log(stretchingOf(parseHeader(text).header.kdf)?.iterations); // prints 600000
+ * keys.close();
+ * ```
+ */
 export function stretchingOf(kdf: Kdf): Stretching | null {
   return kdf.name === "hkdf-sha256" ? null : { salt: kdf.passphraseSalt, iterations: kdf.iterations };
 }
 
-/** PBKDF2-HMAC-SHA256 (NIST SP 800-132) of a passphrase, 32 bytes. */
+/** Derives 32 bytes from a passphrase: PBKDF2-HMAC-SHA256 (NIST SP 800-132). */
 export async function stretch(material: Uint8Array, { salt: text, iterations: times }: Stretching): Promise<Buffer> {
   return await promisify(pbkdf2)(material, Buffer.from(text, "base64"), times, KEY_BYTES, "sha256");
 }
 
-/** Derives the store's keys from the 32 bytes of a master key: HKDF-SHA256 (RFC 5869), one key for each purpose. */
+/** Derives the keys of a store from the 32 bytes of a master key: HKDF-SHA256 (RFC 5869), one key for each purpose. */
 export function deriveKeys(kdf: Kdf, keyBytes: Uint8Array): DerivedKeys {
   const storeSalt = Buffer.from(kdf.salt, "base64");
   const derive = (purpose: string) =>
@@ -101,7 +123,7 @@ export function deriveKeys(kdf: Kdf, keyBytes: Uint8Array): DerivedKeys {
   };
 }
 
-/** The name of a master key, the same everywhere: 16 hexadecimal digits of a hash of its 32 bytes. */
+/** Returns the name of a master key, the same for every store: 16 hexadecimal digits of a hash of its 32 bytes. */
 export function fingerprintOf(keyBytes: Uint8Array): string {
   const hash = createHash("sha256").update("autokestra key fingerprint\n").update(keyBytes);
   return hash.digest("hex").slice(0, 16);
@@ -112,7 +134,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** What every use of a header with impossible parameters throws. */
+/** The error for a header that cannot be read or has impossible parameters. */
 export function headerBroken(reason: string): AutokestraError {
   return new AutokestraError("STORE_CORRUPT", `The header of the secret store ${reason}`, {
     hint: "Restore the store from a backup.",

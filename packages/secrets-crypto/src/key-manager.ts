@@ -4,63 +4,88 @@ import {
   destroyDataKeys,
   type HeaderEdit,
   nextEpoch,
-  reserveSeals,
+  reserveEncryptions,
   upgradeHeader,
 } from "./header-edits.ts";
 import { HeaderReader, type KeyManagerOptions } from "./header-reader.ts";
 import type { StoreMemory } from "./key-source/known-stores.ts";
 import { createKeyring, deriveNewKeys, type Keyring, keysClosed, wipeDerived } from "./keyring.ts";
 
-/** The fewest seals that a process reserves at a time: what it does not use is lost with it. */
+/** The minimum number of encryptions that a process reserves at a time. What it does not use is lost when it ends. */
 const RESERVATION = 4096;
 
 /**
- * The most seals under one data key. NIST SP 800-38D, 8.3, allows 2^32 with random nonces; half of that leaves room for copies
- * of a store that both write on.
+ * The maximum number of encryptions under one data key. NIST SP 800-38D, section 8.3, allows 2^32 with random nonces.
+ * Half of that leaves room for a copy of the store that is written to as well.
  */
-export const MAX_SEALS: number = 2 ** 31;
+export const MAX_ENCRYPTIONS: number = 2 ** 31;
 
-/** The part of a store that its keys need. */
+/** The part of a store that its key manager uses. */
 export type HeaderStore = Pick<SecretStore, "layout" | "upgrade" | "readHeader" | "writeHeader" | "ids">;
 
 /**
- * The keys of one store, kept in step with its header while other processes change it.
+ * The keys of one store, kept in step with its header while other processes change it. {@link createKeyManager} creates
+ * it.
  *
- * Every method but `close` may throw AutokestraError with `KEY_*`, `INTEGRITY_FAILED` (header), `STORE_ROLLED_BACK`, and the codes
- * of the store.
+ * Every method except `close` may throw an AutokestraError with `KEY_*`, `INTEGRITY_FAILED` (header),
+ * `STORE_ROLLED_BACK` or a code of the store.
  */
 export interface KeyManager {
   /**
-   * The keyring of the header that is stored now. Writes nothing.
+   * Returns the keyring of the header that is stored now. Writes nothing.
    *
-   * @throws AutokestraError `STORE_UNAVAILABLE` where the store has no header yet
+   * @throws AutokestraError `STORE_UNAVAILABLE` if the store has no header yet
    */
   current(): Promise<Keyring>;
   /**
-   * One keyring under which this many records may be sealed. Makes header and master key where the store is new, and brings a
-   * header of format 1 up to date, also for 0.
+   * Returns one keyring under which this many records may be encrypted. Creates the header and the master key of a new
+   * store, and upgrades a header of format 1, also for a count of 0.
    */
   forEncrypt(count: number): Promise<Keyring>;
-  /** A keyring that has this data key, if any has. */
+  /** Returns a keyring with this data key, if there is one; otherwise the current keyring. */
   forDecrypt(keyId: string): Promise<Keyring>;
-  /** A keyring that has this service key, if any has; null: for a record that has no MAC. */
+  /** Returns a keyring with this service key if there is one, or the current one. Null: the record has no MAC. */
   forVerify(serviceKeyId: string | null): Promise<Keyring>;
-  /** Wraps all keys under another master key: the one before no longer opens the store. */
+  /** Wraps all keys under another master key. The previous one no longer opens the store. */
   rotateMasterKey(next: MasterKey): Promise<Keyring>;
-  /** Makes a new active data key; the one before opens what it has sealed. */
+  /** Creates a new active data key. The previous one still decrypts its records. */
   addDataKey(): Promise<Keyring>;
   /**
-   * Forgets data keys that are not active.
+   * Destroys data keys that are not active.
    *
-   * @throws AutokestraError `DATA_KEY_IN_USE` where a record is sealed under one of them
+   * @throws AutokestraError `DATA_KEY_IN_USE` if a record is encrypted under one of them
    */
   destroyDataKeys(keyIds: readonly string[]): Promise<Keyring>;
-  /** Begins another epoch: after what is in the store was replaced by something older. */
+  /** Begins the next epoch. Call it after the content of the store was replaced by an older one. */
   nextEpoch(): Promise<Keyring>;
   /** Overwrites all keys with zeros. */
   close(): void;
 }
 
+/**
+ * Creates the key manager of a store. It reads and opens the header when a key is first needed, and again whenever
+ * another process has changed it, so that one key manager can be used for the whole life of a process. Use one for each
+ * store, and close it at the end.
+ *
+ * @param store keeps the header: any `SecretStore`
+ * @param provider looks for the master key, and makes one for a new store
+ * @param options `memory`: what is remembered of the store; `onNotice`: called if an unusual key opens it. Default:
+ * neither
+ *
+ * @example
+ * ```ts
+ * import { createKeyManager, createMasterKeyProvider, createMemoryStore } from "@autokestra/secrets-crypto";
+ *
+ * const env = { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" };
+ * const keys = createKeyManager(createMemoryStore(), createMasterKeyProvider({ env, keyFolder: null }));
+ *
+ * const { active } = await keys.forEncrypt(1); // creates the header of the new store
+ * await keys.addDataKey();
+ * const keyring = await keys.forDecrypt(active.id);
+ * console.log(keyring.header.dataKeys.map(({ state }) => state)); // prints [ 'decrypt-only', 'active' ]
+ * keys.close();
+ * ```
+ */
 export function createKeyManager(
   store: HeaderStore,
   provider: MasterKeyProvider,
@@ -74,10 +99,10 @@ class StoreKeyManager implements KeyManager {
   readonly #provider: MasterKeyProvider;
   readonly #memory: StoreMemory | undefined;
   readonly #reader: HeaderReader;
-  /** Every keyring ever made: they are all wiped at the end. */
+  /** All keyrings, which are wiped at the end. */
   readonly #opened: Keyring[] = [];
   #latest: Keyring | null = null;
-  /** How many more seals of the active key of `latest` are ours. */
+  /** How many encryptions under the active key of `latest` are still reserved for this process. */
   #reserved = 0;
   #closed = false;
   #queue: Promise<unknown> = Promise.resolve();
@@ -108,7 +133,7 @@ class StoreKeyManager implements KeyManager {
   }
 
   async rotateMasterKey(next: MasterKey): Promise<Keyring> {
-    // First: no parameters are drawn for a store that there is not.
+    // First, so that nothing is derived for a store that does not exist.
     await this.current();
     const { kdf, keys } = await deriveNewKeys(next);
     try {
@@ -137,14 +162,14 @@ class StoreKeyManager implements KeyManager {
     for (const keyring of this.#opened) keyring.close();
   }
 
-  /** One at a time: a passphrase is stretched once, however many ask. */
+  /** Runs one piece of work at a time, so that concurrent callers stretch a passphrase only once. */
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#queue.then(work, work);
     this.#queue = turn.catch(() => undefined);
     return await turn;
   }
 
-  /** @returns null where fewer are reserved, or nothing may be sealed under what was read last */
+  /** @returns null if fewer encryptions are reserved, or if nothing may be encrypted under the latest keyring */
   #takeReserved(count: number): Keyring | null {
     const latest = this.#latest;
     if (this.#closed || latest === null || latest.header.format === 1 || this.#reserved < count) return null;
@@ -153,28 +178,28 @@ class StoreKeyManager implements KeyManager {
   }
 
   async #reserve(count: number): Promise<Keyring> {
-    const seals = Math.max(count, RESERVATION);
+    const reservation = Math.max(count, RESERVATION);
     for (;;) {
       const ready = this.#takeReserved(count);
       if (ready !== null) return ready;
-      if (this.#latest === null || this.#latest.header.format === 1) await this.#makeUsable(seals);
-      else await this.#edit(reserveSeals(seals, MAX_SEALS), seals);
+      if (this.#latest === null || this.#latest.header.format === 1) await this.#makeUsable(reservation);
+      else await this.#edit(reserveEncryptions(reservation, MAX_ENCRYPTIONS), reservation);
     }
   }
 
-  /** Makes the header, or brings it up to date, where that is needed. */
-  async #makeUsable(seals: number): Promise<void> {
+  /** Creates or upgrades the header if needed. */
+  async #makeUsable(reservation: number): Promise<void> {
     for (;;) {
       const keyring = await this.#readIfAny();
       if (keyring !== null && keyring.header.format !== 1) return;
-      if (keyring === null ? await this.#makeHeader(seals) : await this.#upgrade(keyring, seals)) return;
+      if (keyring === null ? await this.#makeHeader(reservation) : await this.#upgrade(keyring, reservation)) return;
     }
   }
 
-  /** @returns false where another process was faster: its header counts */
-  async #makeHeader(seals: number): Promise<boolean> {
+  /** @returns false if another process was faster: its header counts */
+  async #makeHeader(reservation: number): Promise<boolean> {
     const { first, isGiven } = await this.#provider.search();
-    const keyring = this.#keep(await createKeyring(first ?? (await this.#provider.generate()), seals));
+    const keyring = this.#keep(await createKeyring(first ?? (await this.#provider.generate()), reservation));
     await this.#memory?.forget();
     const isWritten =
       (await this.#store.layout()) === 1
@@ -182,15 +207,15 @@ class StoreKeyManager implements KeyManager {
         : await this.#store.writeHeader(keyring.text, null);
     if (!isWritten) return false;
     this.#reader.isGiven = isGiven;
-    await this.#adoptWritten(keyring, seals);
+    await this.#adoptWritten(keyring, reservation);
     return true;
   }
 
-  /** @returns false where another process has changed the header meanwhile */
-  async #upgrade(keyring: Keyring, seals: number): Promise<boolean> {
-    const next = this.#keep(keyring.change(upgradeHeader(keyring.fingerprint, seals)));
+  /** @returns false if another process has changed the header in the meantime */
+  async #upgrade(keyring: Keyring, reservation: number): Promise<boolean> {
+    const next = this.#keep(keyring.change(upgradeHeader(keyring.fingerprint, reservation)));
     const isWritten = await this.#store.upgrade(next.text, keyring.text, (secret) => next.authenticate(secret));
-    if (isWritten) await this.#adoptWritten(next, seals);
+    if (isWritten) await this.#adoptWritten(next, reservation);
     return isWritten;
   }
 
@@ -198,7 +223,7 @@ class StoreKeyManager implements KeyManager {
     return await this.#replace((keyring) => keyring.change(edit), reservation);
   }
 
-  /** Changes the header of a store that has one, again and again until nobody else has changed it in between. */
+  /** Changes the header of a store that has one. Starts over if another process has changed it in between. */
   async #replace(change: (keyring: Keyring) => Keyring, reservation = 0): Promise<Keyring> {
     for (;;) {
       const before = await this.#readExisting();
@@ -220,7 +245,7 @@ class StoreKeyManager implements KeyManager {
     return keyring;
   }
 
-  /** @returns null where the store has neither a header nor records */
+  /** @returns null if the store has neither a header nor records */
   async #readIfAny(): Promise<Keyring | null> {
     if (this.#closed) throw keysClosed();
     const keyring = await this.#reader.read(this.#latest);
@@ -228,7 +253,7 @@ class StoreKeyManager implements KeyManager {
     return keyring;
   }
 
-  /** What this process has written is remembered; what it has read is not. */
+  /** Remembers what this process has written. What it has only read is not remembered. */
   async #adoptWritten(keyring: Keyring, reservation: number): Promise<void> {
     this.#adopt(keyring, reservation);
     const { header, epoch, fingerprint } = keyring;

@@ -13,45 +13,46 @@ export interface Keyring {
   readonly header: StoreHeader;
   /** Where the master key came from. */
   readonly source: string;
-  /** The name of the master key: 16 hexadecimal digits, also where the header is too old to have it. */
+  /** The name of the master key: 16 hexadecimal digits, also if the header is too old to contain it. */
   readonly fingerprint: string;
   /** Counts the rotations of the store; 0 in a header of format 1. */
   readonly epoch: number;
   /**
-   * Seals new records.
+   * The data key for new records.
    *
-   * @throws AutokestraError `KEY_MISSING` once the keyring is closed: nothing may be sealed under a key that was wiped
+   * @throws AutokestraError `KEY_MISSING` once the keyring is closed: nothing may be encrypted under a key that was
+   * wiped
    */
   readonly active: DataKey;
-  /** The data key with this id, or null where there is none or it was destroyed. @throws as `active` */
+  /** Returns the data key with this id, or null if it does not exist or was destroyed. @throws as `active` */
   find(keyId: string): DataKey | null;
-  /** True where this service key is here and may verify. */
+  /** Does the keyring have this service key for verifying? */
   hasServiceKey(keyId: string): boolean;
-  /** The MAC of a current version: `keyId:base64`. Only in a header of format 2. @throws as `active` */
+  /** Returns the MAC of a current version: `keyId:base64`. Not for a header of format 1. @throws as `active` */
   authenticate(record: CurrentRecord): string;
   /**
-   * True where this is the MAC of the current version. That of a deleted secret may be the one from before its deletion, as a
-   * secret can be deleted without its key. In a header of format 1 there is no MAC, and none is asked for.
+   * Tells whether this is the MAC of the current version. A deleted secret may have the MAC from before its deletion,
+   * because deleting needs no key. Under a header of format 1 there are no MACs, and the MAC must be null.
    *
    * @throws as `active`
    */
   checkMac(record: CurrentRecord, mac: string | null): boolean;
-  /** The keyring of a later header under the same master key; null where the master key is another one. */
+  /** Returns the keyring of a later header under the same master key; null if the master key is another one. */
   follow(text: string): Keyring | null;
-  /** The keyring of an edited header under the same master key. The store has it only once it is written there. */
+  /** Returns the keyring of an edited header under the same master key. The caller writes the header to the store. */
   change(edit: HeaderEdit): Keyring;
-  /** The same keys under another master key, in the next epoch. */
+  /** Returns the same keys under another master key, in the next epoch. The caller writes the header to the store. */
   rewrap(kdf: Kdf, keys: DerivedKeys, source: string): Keyring;
-  /** Overwrites the keys with zeros. Copies that Node or the system made are beyond reach. */
+  /** Overwrites the keys with zeros, except for copies that Node.js or the system has made. */
   close(): void;
 }
 
 /**
- * Makes the keyring of a new store: one data key, of which `seals` are reserved, and one service key.
+ * Creates the keyring of a new store: one data key, with this many reserved encryptions, and one service key.
  *
  * @throws AutokestraError those of the master key
  */
-export async function createKeyring(master: MasterKey, seals: number): Promise<Keyring> {
+export async function createKeyring(master: MasterKey, reserved: number): Promise<Keyring> {
   const { kdf, keys } = await deriveNewKeys(master);
   const storeId = randomUUID();
   const wrapper = createKeyWrapper(keys.keyEncryptionKey, storeId);
@@ -61,7 +62,7 @@ export async function createKeyring(master: MasterKey, seals: number): Promise<K
     epoch: 1,
     fingerprint: keys.fingerprint,
     kdf,
-    dataKeys: [newDataKey(wrapper, seals)],
+    dataKeys: [newDataKey(wrapper, reserved)],
     serviceKeys: [newServiceKey(wrapper)],
     keyCheck: keys.keyCheck.toString("base64"),
     extensions: [],
@@ -71,7 +72,7 @@ export async function createKeyring(master: MasterKey, seals: number): Promise<K
   return keyring;
 }
 
-/** What a master key gives for a store that it does not open yet, under a fresh salt. To be wiped by the caller. */
+/** Derives the keys of a store from a new master key, with a fresh salt. The caller wipes them. */
 export async function deriveNewKeys(master: MasterKey): Promise<{ kdf: Kdf; keys: DerivedKeys }> {
   const stretching = await master.stretchingForNewStore();
   const bytes = await master.bytes(stretching);
@@ -83,15 +84,15 @@ export async function deriveNewKeys(master: MasterKey): Promise<{ kdf: Kdf; keys
 }
 
 /**
- * Opens the keys of a header with what a master key gives, of which it keeps copies.
+ * Opens the keys of a header with the keys derived from a master key, of which it keeps copies.
  *
- * @returns null where the master key is not the one of this header
- * @throws AutokestraError `INTEGRITY_FAILED` where somebody without the key has changed the header
+ * @returns null if the master key is not the one of this header
+ * @throws AutokestraError `INTEGRITY_FAILED` if somebody without the key has changed the header
  */
 export function openKeyring(text: string, read: ReadHeader, keys: DerivedKeys, source: string): Keyring | null {
   const keyCheck = Buffer.from(read.header.keyCheck, "base64");
   if (equalBytes(keyCheck, keys.keyCheck)) return verified(text, read, keys, source);
-  // The header names this very key, but not what follows from it: its salt or its check value was changed.
+  // The header names this master key, but its salt or its check value does not match: somebody has changed it.
   if (read.header.fingerprint === keys.fingerprint) throw headerTampered();
   return null;
 }
@@ -103,13 +104,13 @@ function verified(text: string, read: ReadHeader, keys: DerivedKeys, source: str
   return toKeyring(text, read.header, keys, source);
 }
 
-/** Reads what it has written: a header that cannot be read would lock everybody out. */
+/** Writes a header and reads it back: a header that cannot be read would lock everybody out. */
 function writeKeyring(header: StoreHeader, keys: DerivedKeys, source: string): Keyring {
   const text = formatHeader(header, keys.headerKey);
   return verified(text, parseHeader(text), keys, source);
 }
 
-/** @param derived is copied: each keyring has, and wipes, its own */
+/** @param derived is copied, because each keyring wipes its own keys */
 function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, source: string): Keyring {
   const { storeId } = header;
   const keys = copyDerived(derived);
@@ -160,7 +161,7 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
   };
 }
 
-/** A service key, and the key of the MACs that follows from it. */
+/** A service key, and the key of the MACs that is derived from it. */
 interface MacKey extends ServiceKey {
   readonly macKey: Buffer;
 }
@@ -192,7 +193,7 @@ function unwrapKeys(
   };
 }
 
-/** What was opened under one master key, wrapped under another, which begins the next epoch. */
+/** Wraps opened keys under another master key, which begins the next epoch. */
 function rewrapped(header: StoreHeader, kdf: Kdf, keys: DerivedKeys, opened: OpenedKeys): StoreHeader {
   const wrapper = createKeyWrapper(keys.keyEncryptionKey, header.storeId);
   const dataKeys = new Map(opened.dataKeys.map((key) => [key.id, wrapper.wrapDataKey(key)]));
@@ -222,7 +223,7 @@ function copyDerived(keys: DerivedKeys): DerivedKeys {
   return { ...keys, keyEncryptionKey: Buffer.from(keyEncryptionKey), headerKey: Buffer.from(headerKey) };
 }
 
-/** Overwrites what a master key gave for one store. */
+/** Overwrites the keys that were derived from a master key. */
 export function wipeDerived({ keyEncryptionKey, headerKey }: DerivedKeys): void {
   keyEncryptionKey.fill(0);
   headerKey.fill(0);
@@ -236,7 +237,7 @@ function tampered(): never {
   throw headerTampered();
 }
 
-/** A header that nobody with its key can have written, or that was put back. */
+/** The error for a header that was changed by somebody without its key, or that was put back. */
 export function headerTampered(): AutokestraError {
   return new AutokestraError(
     "INTEGRITY_FAILED",

@@ -7,7 +7,7 @@ export function hasKeys<K extends string>(value: unknown, keys: readonly K[]): v
   return Object.keys(value).length === keys.length && keys.every((key) => Object.hasOwn(value, key));
 }
 
-/** True for a list of which all are so. */
+/** True for a list whose items all pass `is`. */
 export function isListOf<T>(value: unknown, is: (item: unknown) => item is T): value is readonly T[] {
   return Array.isArray(value) && value.every(is);
 }

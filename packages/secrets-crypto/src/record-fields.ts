@@ -10,22 +10,22 @@ import { KEY_BYTES } from "./aes-gcm.ts";
 import type { RecordFormat } from "./data-key.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 
-/** All secrets are in the one namespace that has no name. */
+/** The only namespace has no name. */
 const NAMESPACE = null;
 
-/** What a ciphertext of each format is bound to, besides its store and its key. */
+/** The fields that a ciphertext of each format is bound to, besides its store and its key. */
 const AAD_FIELDS = { 1: aadFields(1), 2: aadFields(2) };
 
 function aadFields(format: RecordFormat): readonly (keyof RecordIdentity)[] {
   return fieldNames(METADATA_FIELDS, ({ aad }) => aad.includes(format)) as readonly (keyof RecordIdentity)[];
 }
 
-/** The bytes that a ciphertext is bound to; each call overwrites those of the call before. */
+/** Returns the bytes that a ciphertext is bound to. Each call overwrites those of the previous one. */
 export type RecordAad = (format: RecordFormat, storeId: string, keyId: string, record: RecordIdentity) => Buffer;
 
 /**
- * Everything a ciphertext must not be separated from (NIST SP 800-38D: additional authenticated data). The records of a store
- * have its beginning in common.
+ * Creates the additional authenticated data (NIST SP 800-38D) of records: everything a ciphertext must not be separated
+ * from. Its beginning, which is the same for all records of a store, is encoded once.
  */
 export function createRecordAad(): RecordAad {
   let known: string | null = null;
@@ -47,27 +47,27 @@ export function createRecordAad(): RecordAad {
   };
 }
 
-/** What the MAC of a secret says of its current version. */
+/** What the MAC of a secret covers: its metadata and its current version. */
 export interface CurrentRecord {
   readonly metadata: SecretMetadata;
   readonly envelope: Pick<Envelope, "nonce">;
 }
 
-/** The key of the MACs of one store's secrets, from a service key: HKDF-SHA256 (RFC 5869), no salt. */
+/** Derives the key of the MACs of one store from a service key: HKDF-SHA256 (RFC 5869), no salt. */
 export function deriveMacKey(serviceKey: Uint8Array, storeId: string): Buffer {
   const info = encodeFields(["autokestra record mac", 2, storeId, NAMESPACE]);
   return Buffer.from(hkdfSync("sha256", serviceKey, Buffer.alloc(0), info, KEY_BYTES));
 }
 
-/** What the MAC covers beside what says which state of which secret it is of. */
+/** The fields that the MAC covers besides those that identify the secret and its state. */
 const MAC_FIELDS = fieldNames(METADATA_FIELDS, ({ isInMac }) => isInMac).filter(
   (name) => !["id", "name", "type", "version", "revision"].includes(name),
 );
 
 /**
- * HMAC-SHA256 (RFC 2104) over what is true of the whole secret, and over which version is current.
+ * Computes the MAC of a secret: HMAC-SHA256 (RFC 2104) over its metadata and the choice of the current version.
  *
- * @param deletedAt instead of that in the metadata
+ * @param deletedAt replaces the one in the metadata
  * @returns base64
  */
 export function macOf(key: Uint8Array, { metadata, envelope }: CurrentRecord, deletedAt: string | null): string {
@@ -87,7 +87,7 @@ function toBase64({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 }
 
-/** Stands for the policy where it is authenticated: hexadecimal SHA-256 of its text, null where there is none. */
+/** Represents the policy in what is authenticated: hexadecimal SHA-256 of its text; null without a policy. */
 function policyDigest(policy: string | null): string | null {
   return policy === null ? null : createHash("sha256").update(policy).digest("hex");
 }

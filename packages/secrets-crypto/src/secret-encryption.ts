@@ -13,19 +13,64 @@ import type { KeyManager } from "./key-manager.ts";
 import type { Keyring } from "./keyring.ts";
 import { createRecordAad } from "./record-fields.ts";
 
-/** The length of the key id that a MAC begins with. */
+/** The length of the key id at the beginning of a MAC. */
 const KEY_ID_LENGTH = 8;
 
-/** How many UTF-16 units of text are sealed before the rest of the process gets a turn. */
+/** How many UTF-16 units of text are encrypted before the rest of the process gets a turn. */
 const TURN_UNITS = 16 * 1024 * 1024;
-/** A secret of no length takes as long as one of so many units: 256 of them are a turn's work. */
+/** The fixed cost of a secret in units: a turn encrypts at most 256 secrets. */
 const SECRET_UNITS: number = TURN_UNITS / 256;
 
 /**
- * Seals and opens records with AES-256-GCM (NIST SP 800-38D), each bound to its store, its identity and its key; authenticates
- * metadata and the choice of the current version with HMAC-SHA256.
+ * Creates the encryption of a store. It encrypts and decrypts records with AES-256-GCM (NIST SP 800-38D), each bound to
+ * its store, its identity and its key: a record that was renamed, swapped or edited does not decrypt. It authenticates
+ * metadata and the choice of the current version with HMAC-SHA256 (RFC 2104). `createSecretService` of
+ * `@autokestra/secrets-core` uses it; call it yourself only for records of your own. Its methods throw AutokestraError
+ * `VALUE_INVALID` for a text that is not well-formed, `INTEGRITY_FAILED` for a changed record, and the codes of the
+ * keys.
  *
- * @param keys are opened when a value is first sealed or opened: listing needs no key
+ * @param keys the keys of the store, opened when the first value is encrypted or decrypted: listing needs no key.
+ * `close` closes them
+ *
+ * @example
+ * ```ts
+ * import {
+ *   createKeyManager,
+ *   createMasterKeyProvider,
+ *   createMemoryStore,
+ *   createSecretEncryption,
+ *   type Plaintext,
+ *   parseSecretName,
+ *   type SecretMetadata,
+ * } from "@autokestra/secrets-crypto";
+ *
+ * const env = { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" };
+ * const provider = createMasterKeyProvider({ env, keyFolder: null });
+ * const encryption = createSecretEncryption(createKeyManager(createMemoryStore(), provider));
+ *
+ * const metadata: SecretMetadata = {
+ *   id: "1b671a64-40d5-491e-99b0-da01ff1f3341",
+ *   name: parseSecretName("DB"),
+ *   type: "apiKey",
+ *   description: null,
+ *   tags: [],
+ *   version: 1,
+ *   revision: 1,
+ *   createdAt: "2026-01-02T03:04:05.678Z",
+ *   updatedAt: "2026-01-02T03:04:05.678Z",
+ *   expiresAt: null,
+ *   deletedAt: null,
+ *   importedId: null,
+ *   policy: null,
+ * };
+ * const { secrets } = await encryption.encrypt([{ metadata, plaintext: "s3cret" as Plaintext }]);
+ * for (const { envelope } of secrets) {
+ *   console.log(await encryption.decrypt(metadata, envelope)); // prints s3cret
+ *   const renamed = { ...metadata, name: parseSecretName("OTHER") };
+ *   await encryption.decrypt(renamed, envelope).catch(({ code }) => console.log(code)); // prints INTEGRITY_FAILED
+ * }
+ * encryption.close();
+ * ```
  */
 export function createSecretEncryption(
   keys: Pick<KeyManager, "current" | "forEncrypt" | "forDecrypt" | "forVerify" | "close">,
@@ -45,14 +90,14 @@ export function createSecretEncryption(
         if (!plaintext.isWellFormed()) throw notWellFormed(metadata.name);
       }
       const keyring = await keys.forEncrypt(secrets.length);
-      const sealed: EncryptedSecret[] = [];
+      const encrypted: EncryptedSecret[] = [];
       let units = 0;
       for (const secret of secrets) {
         if (units >= TURN_UNITS) units = await takeTurn();
-        sealed.push(encryptOne(keyring, secret));
+        encrypted.push(encryptOne(keyring, secret));
         units += secret.plaintext.length + SECRET_UNITS;
       }
-      return { secrets: sealed, header: keyring.text };
+      return { secrets: encrypted, header: keyring.text };
     },
 
     async authenticate(secrets) {
@@ -93,7 +138,7 @@ export function createSecretEncryption(
   };
 }
 
-/** Lets the rest of the process have a turn. @returns how much was done since */
+/** Gives the rest of the process a turn. @returns the amount of work since, which is 0 */
 async function takeTurn(): Promise<number> {
   await new Promise((resolve) => void setImmediate(resolve));
   return 0;

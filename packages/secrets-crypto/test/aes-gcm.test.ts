@@ -51,7 +51,7 @@ describe("encryptBytes and decryptBytes", () => {
     expect(decryptBytes(key, aad, { ...sealed, tag })).toBe(null);
   });
 
-  it("never use a nonce twice in 100 000 seals", () => {
+  it("never use a nonce twice in 100 000 encryptions", () => {
     const nonces = new Set<string>();
     for (let index = 0; index < 100_000; index++) {
       nonces.add(Buffer.from(encryptBytes(key, aad, aad).nonce).toString("latin1"));

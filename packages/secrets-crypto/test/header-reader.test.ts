@@ -122,7 +122,7 @@ describe("the search for the master key", () => {
     const { fingerprint } = await one.current();
     await expect(createKeyManager(store, new KeyPlace()).current()).rejects.toMatchObject({
       code: "KEY_MISSING",
-      message: `There are secrets here, but no master key to open them: it is ${fingerprint}`,
+      message: `There are secrets here, but their master key was not found: ${fingerprint}`,
       hint: expect.stringMatching(/Looked at: VARIABLE \(not set\); \/typo \(no such file\)\.$/),
     });
   });

@@ -122,7 +122,7 @@ describe("the keys of a header", () => {
     });
   });
 
-  it("are wiped when it closes, and nothing is sealed or authenticated under wiped ones", async () => {
+  it("are wiped when it closes, and nothing is encrypted or authenticated under wiped ones", async () => {
     const ring = await openKeyring(await createStore(), new KeyPlace(5));
     const { active } = ring;
     const secret = sampleSecret("A");

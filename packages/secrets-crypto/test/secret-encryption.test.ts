@@ -86,7 +86,7 @@ const OTHER_METADATA: [string, Partial<SecretMetadata>][] = [
   ["imported id removed", { importedId: null }],
 ];
 
-describe("sealing and opening", () => {
+describe("encrypting and decrypting", () => {
   it("gives back the text, and leaves a copy of nothing in the envelope", async () => {
     expect(await encryption.decrypt(record, envelope)).toBe(plaintext);
     expect(envelope).toMatchObject({ format: 2, keyId: ring.active.id });
@@ -111,7 +111,7 @@ describe("sealing and opening", () => {
     expect(sealed.mac).toBe(recordMacByHand(header, MASTER, sealed));
   });
 
-  it("seals nothing of a batch that has half a surrogate pair in it, and makes no header for it", async () => {
+  it("encrypts nothing of a batch that contains half a surrogate pair, and creates no header for it", async () => {
     const fresh = createMemoryStore();
     const batch = ["fine", "\ud800"].map((text) => ({ metadata: record, plaintext: text as Plaintext }));
     await expect(createSecretEncryption(createKeys(fresh)).encrypt(batch)).rejects.toMatchObject({
@@ -208,7 +208,7 @@ describe("a batch", () => {
       plaintext: `{"n":${index}}` as Plaintext,
     }));
 
-  it("of more than a reservation is sealed under one data key while others put new ones in place", async () => {
+  it("of more than a reservation is encrypted under one data key while others add new ones", async () => {
     const shared = createMemoryStore();
     const [own, other] = [createKeys(shared), createKeys(shared)];
     const writer = createSecretEncryption(own);
@@ -226,7 +226,7 @@ describe("a batch", () => {
     expect(active?.seals).toBeGreaterThanOrEqual(4200);
   });
 
-  it("that a rotation has overtaken is taken by no store, and opens once it is sealed anew", async () => {
+  it("that a rotation has overtaken is accepted by no store, and decrypts once it is encrypted again", async () => {
     const shared = createMemoryStore();
     const [own, other] = [createKeys(shared), createKeys(shared)];
     const writer = createSecretEncryption(own);
@@ -267,7 +267,7 @@ describe("a batch", () => {
     expect(turns).toBeGreaterThan(2);
   });
 
-  it("of none is sealed under the stored header", async () => {
+  it("of no secrets is encrypted under the stored header", async () => {
     expect(await encryption.encrypt([])).toEqual({ secrets: [], header: await store.readHeader() });
   });
 });

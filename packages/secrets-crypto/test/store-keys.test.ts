@@ -1,14 +1,14 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createKeyManager, createSecretEncryption, type KeyManager, MAX_SEALS } from "../src/index.ts";
+import { createKeyManager, createSecretEncryption, type KeyManager, MAX_ENCRYPTIONS } from "../src/index.ts";
 import { makeHeaderV1, type RawHeader, withMac } from "./by-hand.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 
 import { activeSeals, createTwo, createTwoUsed, ONE, readHeader, storeV1 } from "./two-processes.ts";
 
-describe("sealing", () => {
-  it("reserves seals in steps, for each process its own, before it makes one", async () => {
+describe("encrypting", () => {
+  it("reserves encryptions in steps, for each process its own, before the first one", async () => {
     const { store, one, two } = createTwo();
     await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(4096);
@@ -20,7 +20,7 @@ describe("sealing", () => {
     expect(await activeSeals(store)).toBe(12_288);
   });
 
-  it("gives a batch of any size one keyring, for which all its seals are reserved", async () => {
+  it("gives a batch of any size one keyring with enough reserved encryptions", async () => {
     const { store, one } = createTwo();
     await one.forEncrypt(10_000);
     expect(await activeSeals(store)).toBe(10_000);
@@ -47,12 +47,12 @@ describe("sealing", () => {
     expect(await store.readHeader()).toBe(text);
   });
 
-  it("goes on with a new data key long before one has made too many seals", async () => {
+  it("continues with a new data key long before one has encrypted too often", async () => {
     const { store, place, one } = await createTwoUsed();
     const first = await one.current();
     const full = first.change((header) => ({
       ...header,
-      dataKeys: header.dataKeys.map((key) => ({ ...key, seals: MAX_SEALS - 10 })),
+      dataKeys: header.dataKeys.map((key) => ({ ...key, seals: MAX_ENCRYPTIONS - 10 })),
     }));
     await store.writeHeader(full.text, first.text);
     const ring = await createKeyManager(store, place).forEncrypt(1);
@@ -60,12 +60,12 @@ describe("sealing", () => {
     expect([ring.epoch, ring.header.dataKeys.map(({ state, seals }) => [state, seals])]).toEqual([
       1,
       [
-        ["decrypt-only", MAX_SEALS - 10],
+        ["decrypt-only", MAX_ENCRYPTIONS - 10],
         ["active", 4096],
       ],
     ]);
     expect(ring.find(first.active.id)?.bytes.equals(first.active.bytes)).toBe(true);
-    expect(MAX_SEALS).toBeLessThan(2 ** 32);
+    expect(MAX_ENCRYPTIONS).toBeLessThan(2 ** 32);
   });
 
   it("drops what was reserved under a data key that another process has replaced", async () => {
@@ -109,7 +109,7 @@ describe("the upgrade from format 1", () => {
     expect(place.searches).toBe(1);
   });
 
-  it("begins again where a process of version 1 reserves seals meanwhile", async () => {
+  it("starts over if a process of version 1 reserves encryptions at the same time", async () => {
     const { store } = storeV1();
     let text = (await store.readHeader()) ?? "";
     let attempts = 0;
@@ -278,7 +278,7 @@ describe("closing", () => {
     }
   });
 
-  it("lets nothing be sealed under a wiped key by a batch that is under way", async () => {
+  it("does not let a running batch encrypt under a wiped key", async () => {
     const { one } = createTwo();
     const encryption = createSecretEncryption(one);
     const secrets = Array.from({ length: 1000 }, (_, index) => ({

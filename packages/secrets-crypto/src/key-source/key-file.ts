@@ -17,26 +17,26 @@ import { AutokestraError, errorCode, type MasterKey } from "@autokestra/secrets-
 import { KEY_BYTES } from "../aes-gcm.ts";
 import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";
 
-/** No key file is longer than this; a passphrase of a kilobyte is a mistake. */
+/** The maximum size of a key file. A passphrase of a kilobyte is a mistake. */
 export const MAX_KEY_BYTES = 1024;
 
-/** Where the medium or the system is in trouble, and not the file. */
+/** Errors of the medium or the system, not of the file. */
 const UNAVAILABLE =
   "ENOSPC EDQUOT EFBIG EROFS EIO ENXIO ENODEV ESTALE ETIMEDOUT ENOLCK EMFILE ENFILE ENOMEM EAGAIN EBUSY".split(" ");
 
 export interface ReadKeyOptions {
-  /** Told that others can read a mounted key. */
+  /** Called if others can read a mounted key. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** The mounts of this process as in /proc/self/mountinfo; for tests. */
   readonly mountInfo?: string | undefined;
 }
 
 /**
- * Reads a key file: the forms of `parseKeyText`, or 32 raw bytes. All checks are made on the opened file, so that nothing can
- * be put in its place between the check and the reading. It changes nothing.
+ * Reads a key file: a text for `parseKeyText`, or 32 raw bytes. It checks the open file, so that nobody can replace the
+ * file between the check and the reading. It changes nothing.
  *
- * @returns null where there is no such file
- * @throws AutokestraError `KEY_UNREADABLE` for a link, another owner, a file that others can read, a folder in which
+ * @returns null if the file does not exist
+ * @throws AutokestraError `KEY_UNREADABLE` for a link, another owner, a file that others can read or a folder in which
  * anybody can replace it, unless the key is mounted; `KEY_INVALID`; `KEY_UNAVAILABLE`
  */
 export function readKeyFile(path: string, options: ReadKeyOptions = {}): KeyContent | null {
@@ -55,7 +55,7 @@ export function readKeyFile(path: string, options: ReadKeyOptions = {}): KeyCont
   }
 }
 
-/** Of a link that somebody else can put another one in the place of, the target says nothing. */
+/** Returns the target of a link. It means nothing if somebody else can replace the link. */
 function targetOf(path: string, refuse: Refuse): string {
   const { uid } = lstatSync(path);
   if (uid !== 0 && uid !== process.geteuid?.()) throw refuse("is a symbolic link");
@@ -92,19 +92,20 @@ function readKey(descriptor: number, path: string): KeyContent {
   }
 }
 
-/** UTF-8 without control characters, but for the line end. A random key of 32 bytes is that once in 10^14 times. */
+/** UTF-8 without control characters except a line end. 32 random bytes are that with a probability of 10^-14. */
 function isText(bytes: Buffer): boolean {
   const text = bytes.toString("utf8");
   return Buffer.from(text).equals(bytes) && !/[\p{Cc}\ufffd]/u.test(text.replace(/\r?\n$/, ""));
 }
 
 /**
- * Writes a key to a file that does not exist yet, 0600 in a folder of 0700. The file appears under its name only when it is whole
- * and on the disk, so that another process never reads half a key. Where it fails, nothing is left behind.
+ * Writes a key to a new file, 0600 in a folder of 0700. The file appears under its name only when it is complete and on
+ * the disk, so that another process never reads half a key. Nothing is left behind after an error.
  *
- * @param key default: a new random one
- * @returns false where there is something of this name already
- * @throws AutokestraError `KEY_UNREADABLE` where the file would not be read, or cannot be written; `KEY_UNAVAILABLE`
+ * @param key default: 32 random bytes
+ * @returns false if something with this name already exists
+ * @throws AutokestraError `KEY_UNREADABLE` if the file cannot be written or could not be read afterwards;
+ * `KEY_UNAVAILABLE`
  */
 export function createKeyFile(path: string, key: Uint8Array = randomBytes(KEY_BYTES)): boolean {
   const folder = dirname(resolve(path));
@@ -121,16 +122,16 @@ export function createKeyFile(path: string, key: Uint8Array = randomBytes(KEY_BY
   }
 }
 
-/** Each draft of a process that was killed is a key that was never used. */
+/** Temporary files of killed processes contain keys that were never used. */
 function sweep(folder: string): void {
   try {
     sweepDeadTemporaryFiles(folder);
   } catch {
-    // The key is what is asked for.
+    // The new key is more important.
   }
 }
 
-/** The topmost folder that has to be made for this one. */
+/** Returns the topmost folder that has to be created for this one; null if the folder exists. */
 function missingFolder(folder: string): string | null {
   if (existsSync(folder)) return null;
   return missingFolder(dirname(folder)) ?? folder;
@@ -140,17 +141,17 @@ function removeEmptyFolders(from: string, last: string): void {
   try {
     for (let folder = from; folder.length >= last.length; folder = dirname(folder)) rmdirSync(folder);
   } catch {
-    // Another process uses it by now, or it was not made.
+    // Another process uses it already, or it was not created.
   }
 }
 
-/** Makes the error for a key file that is not as it must be. */
+/** Creates the errors for a key file that is rejected. */
 export function refuseKey(path: string): Refuse {
   return (problem, hint = "Give the path of the file itself.") =>
     new AutokestraError("KEY_UNREADABLE", `The key file ${path} ${problem}`, { hint });
 }
 
-/** The error for a key file that the system refuses: by its cause, not by the file. */
+/** The error for a key file that the system cannot read or write. The code depends on the cause. */
 export function keyFileError(path: string, what: string, error: unknown): AutokestraError {
   const code = errorCode(error);
   const reason = systemReason(error) ?? (code || "unknown error");
@@ -158,7 +159,7 @@ export function keyFileError(path: string, what: string, error: unknown): Autoke
   return new AutokestraError(kind, `The key file ${path} ${what}: ${reason}`);
 }
 
-/** What a key file or variable holds. */
+/** The content of a key file or variable. */
 export interface KeyContent {
   readonly kind: MasterKey["kind"];
   /** The 32 bytes, or the passphrase in UTF-8. */
@@ -170,16 +171,17 @@ const MIN_PASSPHRASE_LENGTH = 12;
 
 const HEX_KEY = /^[0-9a-fA-F]{64}$/;
 const BASE64_KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
-/** Only hex digits, or so much base64 that nobody would type it: a key, not a passphrase. */
+/** Only hex digits, or more base64 than anybody would type: meant as a key, not as a passphrase. */
 const KEY_LIKE = /^([0-9a-fA-F]+|[A-Za-z0-9+/_-]{40,}={0,2})$/;
 
 /**
- * Reads a master key from text: 64 hex characters or base64 (also base64url) of 32 bytes is the key itself, anything else of
- * at least 12 characters is a passphrase, normalised to NFKC (NIST SP 800-63B section 5.1.1.2). One newline at the end is
- * dropped. What looks like a mistyped key is refused: taken as a passphrase it would work, and lock out whoever fixes the typo.
+ * Reads a master key from text: 64 hex characters or base64 (also base64url) of 32 bytes is the key itself, anything
+ * else of at least 12 characters is a passphrase, normalised to NFKC (NIST SP 800-63B, section 5.1.1.2). A newline at
+ * the end is removed. A text that looks like a mistyped key is rejected: as a passphrase it would work, until somebody
+ * corrects the typo and can no longer open the store.
  *
- * @param source where the text is from, for the message
- * @throws AutokestraError `KEY_INVALID`; the text is never in the message
+ * @param source where the text comes from, for messages
+ * @throws AutokestraError `KEY_INVALID`; the message never contains the text
  */
 export function parseKeyText(text: string, source: string): KeyContent {
   const key = text.replace(/\r?\n$/, "");
@@ -187,7 +189,7 @@ export function parseKeyText(text: string, source: string): KeyContent {
   const bytes = decodeKey(key);
   if (bytes !== null) {
     if (bytes.every((byte) => byte === bytes[0]))
-      throw invalidKey(source, "holds one byte repeated 32 times, which is no key");
+      throw invalidKey(source, "holds one byte repeated 32 times, which is not a key");
     return { kind: "bytes", material: bytes };
   }
   if (KEY_LIKE.test(bare(key))) throw invalidKey(source, "looks like a key, but is not one of 32 bytes");
@@ -197,12 +199,12 @@ export function parseKeyText(text: string, source: string): KeyContent {
   return { kind: "passphrase", material: Buffer.from(key.normalize("NFKC")) };
 }
 
-/** Without what people copy along with a key: spaces, quotes, a prefix, colons between the bytes. */
+/** Removes what people copy along with a key: spaces, quotes, a prefix, colons between the bytes. */
 function bare(text: string): string {
   return text.replace(/[\s"'`:]/g, "").replace(/^(hex|base64)/i, "");
 }
 
-/** Node decodes leniently: only what encodes back to the same text is a key. */
+/** Node.js decodes leniently, so the result must encode back to the same text. */
 function decodeKey(text: string): Buffer | null {
   if (HEX_KEY.test(text)) return Buffer.from(text, "hex");
   if (!BASE64_KEY.test(text)) return null;

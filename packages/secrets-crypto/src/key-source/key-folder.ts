@@ -5,32 +5,32 @@ import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { MAX_KEY_BYTES, type ReadKeyOptions, readKeyFile } from "./key-file.ts";
 import { createMasterKey } from "./master-key.ts";
 
-/** A file of the key folder that is no key, whatever it holds. */
+/** Files of the key folder that are not keys, whatever they contain. */
 const NO_KEY = /\.(json|lock|draft)$/;
 
 /**
- * The key folder of this user: `.autokestra` in HOME. An empty or relative HOME falls back to the home folder
- * of the account, so that no key ends up in the working directory.
+ * Returns the key folder of this user: `.autokestra` in HOME. If HOME is empty or relative, the home folder of the
+ * account is used, so that no key ends up in the working directory.
  *
- * @returns null where the account has none either
+ * @returns null if the account has no home folder either
  */
 export function defaultKeyFolder(env: NodeJS.ProcessEnv = process.env): string | null {
   const home = homeFolder(env);
   return home === null ? null : join(home, ".autokestra");
 }
 
-/** The key file that is read and made where no key is given. */
+/** The key file that is read and created if no key is named. */
 export function defaultKeyFile(keyFolder: string): string {
   return join(keyFolder, "secret.key");
 }
 
-/** The key in a file, as {@link readKeyFile} reads it. */
+/** Reads the key in a file; null if the file does not exist. @throws as {@link readKeyFile} */
 export function readMasterKey(path: string, keyFolder: string | null, options: ReadKeyOptions = {}): MasterKey | null {
   const content = readKeyFile(path, options);
   return content === null ? null : createMasterKey(content, path, keyFolder);
 }
 
-/** The key in a file that may be anything: null where it is none, or not private enough. */
+/** Reads the key in a file that may be anything; null if it is not a key or not private enough. */
 export function tryReadMasterKey(
   path: string,
   keyFolder: string | null,
@@ -47,11 +47,11 @@ export function tryReadMasterKey(
 /** A key that a rotation has prepared beside a key file. */
 export interface PreparedPath {
   readonly path: string;
-  /** By its name; null where version 1 has made it. */
+  /** From the name of the file; null if version 1 has created it. */
   readonly fingerprint: string | null;
 }
 
-/** The keys that rotations have prepared beside a key file, and that are not in its place yet. */
+/** The keys that rotations have prepared beside a key file and that have not replaced it yet. */
 export function preparedPaths(keyFile: string): readonly PreparedPath[] {
   const prefix = `${basename(keyFile)}.`;
   return namesIn(dirname(keyFile)).flatMap((name) => {
@@ -62,7 +62,7 @@ export function preparedPaths(keyFile: string): readonly PreparedPath[] {
   });
 }
 
-/** Every file of a folder that may hold a key. */
+/** All files of a folder that may contain a key. */
 export function keyPathsIn(folder: string): readonly string[] {
   return namesIn(folder)
     .filter((name) => !NO_KEY.test(name))
@@ -81,7 +81,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a file is named after this key, such as `secret.key.0123456789abcdef`. */
+/** Is the file named after this key, such as `secret.key.0123456789abcdef`? */
 export function isNamedAfter(path: string, fingerprint: string): boolean {
   return basename(path).split(/[.-]/).includes(fingerprint);
 }

@@ -12,27 +12,27 @@ import {
   type MasterKeyOptions,
 } from "./master-key-provider.ts";
 
-/** What is known to use a key; copies elsewhere are unknown. */
+/** The stores and backups that are known to use a key. Copies elsewhere are unknown. */
 export interface KeyUse {
-  /** Stores that the key opens, and those that were rotated away from it. */
+  /** The stores that the key opens (`uses`), and those that were rotated to another key (`left`). */
   readonly stores: readonly { readonly path: string; readonly state: "uses" | "left" }[];
   readonly backups: readonly Pick<KnownBackup, "path" | "madeAt">[];
 }
 
-/** A key of this machine. */
+/** A key on this machine. */
 export interface ListedKey extends KeyUse {
-  /** Null for a passphrase with which no store was made here. */
+  /** Null for a passphrase with which no store was created on this machine. */
   readonly fingerprint: string | null;
   readonly kind: MasterKey["kind"];
   /** Where it is: files, or `AUTOKESTRA_SECRET_KEY`. */
   readonly paths: readonly string[];
-  /** It is the one that is used where none is given. */
+  /** It is used if no other key is named. */
   readonly isDefault: boolean;
-  /** A rotation has prepared it and was not finished. */
+  /** A rotation has prepared it and did not finish. */
   readonly isPending: boolean;
 }
 
-/** A key that known stores or backups need, and that is none of those listed. */
+/** A key that known stores or backups need and that was not found. */
 export interface MissingKey extends KeyUse {
   readonly fingerprint: string;
 }
@@ -48,12 +48,14 @@ interface FoundKey {
   readonly fingerprint: string | null;
 }
 
-/** Lists the keys in the key folder, the given one and those prepared beside it, with the known stores and backups that use them. */
+/**
+ * Lists the named key, the keys in the key folder and prepared keys, with the known stores and backups that use them.
+ */
 export async function listKeys(options: MasterKeyOptions = {}): Promise<KeyList> {
   const keyFolder = keyFolderOf(options);
   const found = new Map<string, FoundKey[]>();
   for (const entry of await findKeys(options)) {
-    // Two passphrases of which nothing is known are two keys.
+    // Passphrases without a fingerprint are different keys.
     const name = entry.fingerprint ?? entry.path;
     found.set(name, [...(found.get(name) ?? []), entry]);
   }
@@ -80,7 +82,7 @@ function describeKey(
   };
 }
 
-/** The keys that can be read, each once for every place where it is. The given one has to be a key. */
+/** Returns all readable keys, one entry for each place. A named key must be readable. */
 async function findKeys(options: MasterKeyOptions): Promise<readonly FoundKey[]> {
   const keyFolder = keyFolderOf(options);
   const { first } = await createMasterKeyProvider(options).search();
@@ -88,15 +90,15 @@ async function findKeys(options: MasterKeyOptions): Promise<readonly FoundKey[]>
   const beside = file === null ? [] : [file, ...preparedPaths(file).map(({ path }) => path)];
   const paths = new Set([...beside, ...(keyFolder === null ? [] : keyPathsIn(keyFolder))]);
   const found: FoundKey[] = [];
-  if (first?.source === KEY_VARIABLE) found.push(await named(first, keyFolder));
+  if (first?.source === KEY_VARIABLE) found.push(await toFoundKey(first, keyFolder));
   for (const path of paths) {
     const key = tryReadMasterKey(path, keyFolder);
-    if (key !== null) found.push(await named(key, keyFolder));
+    if (key !== null) found.push(await toFoundKey(key, keyFolder));
   }
   return found;
 }
 
-async function named(key: MasterKey, keyFolder: string | null): Promise<FoundKey> {
+async function toFoundKey(key: MasterKey, keyFolder: string | null): Promise<FoundKey> {
   return { key, path: key.source, fingerprint: await fingerprintOfKey(key, keyFolder) };
 }
 
@@ -122,10 +124,10 @@ function useOf(wanted: string, stores: readonly KnownStore[], backups: readonly 
 }
 
 /**
- * Writes one key to a file of its own, as 64 hex characters.
+ * Writes one key of this machine to a new file, as 64 hex characters.
  *
- * @throws AutokestraError `KEY_MISSING` where there is no such key here, `OPTION_INVALID` where the file is there already or the key is a
- * passphrase, `KEY_UNREADABLE`, `KEY_UNAVAILABLE`
+ * @throws AutokestraError `KEY_MISSING` if the key is not on this machine; `OPTION_INVALID` if the file exists or the
+ * key is a passphrase; `KEY_UNREADABLE`, `KEY_UNAVAILABLE`
  */
 export async function exportKey(options: MasterKeyOptions, fingerprint: string, target: string): Promise<void> {
   const found = (await findKeys(options)).find((entry) => entry.fingerprint === fingerprint);
@@ -136,24 +138,24 @@ export async function exportKey(options: MasterKeyOptions, fingerprint: string, 
   const isCreated = createKeyFile(target, bytes);
   bytes.fill(0);
   if (!isCreated)
-    throw new AutokestraError("OPTION_INVALID", `There is something of the name ${target} already`, {
-      hint: "Name a new file.",
+    throw new AutokestraError("OPTION_INVALID", `${target} already exists`, {
+      hint: "Give the path of a new file.",
     });
 }
 
 export interface ImportedKey {
   readonly fingerprint: string;
-  /** Where it is now. */
+  /** Where the key is now. */
   readonly path: string;
-  /** False where the key folder had it already; nothing was changed then. */
+  /** False if the key was already in the key folder, and nothing was changed. */
   readonly isNew: boolean;
 }
 
 /**
- * Copies the key in a file into the key folder, beside the default key, where it is found by the stores that need it.
+ * Copies the key in a file into the key folder, beside the default key, where stores that need it find it.
  *
- * @throws AutokestraError `OPTION_INVALID` where there is no such file or no key folder, `KEY_INVALID` for a passphrase, `KEY_UNREADABLE`,
- * `KEY_UNAVAILABLE`
+ * @throws AutokestraError `OPTION_INVALID` if the file or the key folder does not exist; `KEY_INVALID` for a
+ * passphrase; `KEY_UNREADABLE`, `KEY_UNAVAILABLE`
  */
 export async function importKey(options: MasterKeyOptions, file: string): Promise<ImportedKey> {
   const keyFolder = keyFolderOf(options);
@@ -176,11 +178,11 @@ export async function importKey(options: MasterKeyOptions, file: string): Promis
   }
 }
 
-/** A prepared key will be moved: what is imported must stay. */
+/** Ignores prepared keys: they will be moved, but an imported key must stay. */
 async function findInFolder(keyFolder: string, fingerprint: string): Promise<string | null> {
   for (const path of keyPathsIn(keyFolder).filter((name) => !name.endsWith(".new"))) {
     const key = tryReadMasterKey(path, keyFolder);
-    if (key?.kind === "bytes" && (await named(key, keyFolder)).fingerprint === fingerprint) return path;
+    if (key?.kind === "bytes" && (await toFoundKey(key, keyFolder)).fingerprint === fingerprint) return path;
   }
   return null;
 }

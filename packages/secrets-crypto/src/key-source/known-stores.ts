@@ -4,36 +4,40 @@ import { isTimestamp, isUuid, z } from "@autokestra/secrets-core";
 import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 
-/** The most that are kept of each kind: the oldest go. */
+/** The maximum number of entries of each kind. The oldest are removed. */
 const MAX_ENTRIES = 1000;
 const MAX_LEFT = 100;
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** A store of this machine, as it was last written. */
+/** A store on this machine, in the state in which it was last written. */
 export interface KnownStore extends RememberedStore {
   readonly path: string;
 }
 
-/** A backup that was made on this machine. */
+/** A backup that was created on this machine. */
 export interface KnownBackup {
   readonly path: string;
-  /** Of the master key that opens it. */
+  /** The fingerprint of the master key that opens it. */
   readonly fingerprint: string;
   /** ISO 8601 UTC. */
   readonly madeAt: string;
 }
 
-/** The stores that the keys of this machine serve. It authorises nothing, and is best effort: no method throws. */
+/**
+ * The stores and backups that use the keys of this machine. The list authorises nothing. Best effort: no method throws.
+ */
 export interface KnownStores {
-  /** Remembers the store at this path. */
+  /** Returns the memory of the store at this path. */
   memoryOf(storePath: string): StoreMemory;
   list(): readonly KnownStore[];
   backups(): readonly KnownBackup[];
   recordBackup(backup: KnownBackup): Promise<void>;
-  /** The store at this path is no longer opened with this key, unless it is given. */
+  /** Records that the store at this path is no longer opened with this key, unless the user names it. */
   recordLeft(storePath: string, fingerprint: string): Promise<void>;
-  /** What is wrong with the list, such as `/home/u/.autokestra/stores.json can be read by others`; null where nothing is. */
+  /**
+   * What is wrong with the list, such as `/home/u/.autokestra/stores.json can be read by others`; null if nothing is.
+   */
   problem(): string | null;
 }
 
@@ -58,12 +62,12 @@ export const knownStoresSchema: z.ZodType<Content> = z.object({
   backups: z.array(z.object({ path: z.string(), fingerprint: fingerprintSchema, madeAt: z.iso.datetime() })),
 });
 
-/** Reads what is plainly right as it is: every opening of a store reads it, and the schema takes longer to build. */
+/** Avoids the schema for plainly valid content: every opening of a store reads it, and the schema is slow to build. */
 const contentSchema = {
   parse: (json: unknown): Content => (isPlainContent(json) ? json : knownStoresSchema.parse(json)),
 };
 
-/** True for nothing that the schema refuses or changes. */
+/** Accepts nothing that the schema rejects or changes. */
 export function isPlainContent(json: unknown): json is Content {
   return (
     hasKeys(json, ["stores", "backups"]) && isListOf(json.stores, isPlainStore) && isListOf(json.backups, isPlainBackup)
@@ -94,9 +98,9 @@ function isPlainBackup(json: unknown): json is KnownBackup {
 const EMPTY: Content = { stores: [], backups: [] };
 
 /**
- * Opens the list of stores in the key folder.
+ * Opens `stores.json` in the key folder: the list of the stores and backups that use its keys.
  *
- * @param keyFolder null where there is none: nothing is remembered then
+ * @param keyFolder null if there is none; then nothing is remembered
  */
 export function openKnownStores(keyFolder: string | null): KnownStores {
   const file = keyFolder === null ? null : join(keyFolder, "stores.json");
@@ -118,7 +122,7 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
         async remember(store) {
           if (file !== null) sweepBeside(file);
           const before = find(read().content.stores, path);
-          // Most writes change nothing of it: they need not wait for the lock.
+          // Most writes change nothing here and need not wait for the lock.
           if (before !== null && isUpToDate(before, store)) return;
           await update(({ stores, backups }) => {
             const next = {
@@ -164,7 +168,7 @@ function isUpToDate(before: KnownStore, { storeId, epoch, fingerprint }: StoreSt
   return isSame && Math.abs(Date.now() - Date.parse(before.openedAt)) < DAY;
 }
 
-/** A key that a rotation has left no longer opens the store, unless it is given; then it is the store's again. */
+/** A rotation adds the previous key to `left`. A key that the store uses again is removed from it. */
 function leftBy(before: KnownStore | null, { storeId, epoch, fingerprint }: StoreState): readonly string[] {
   if (before === null || before.storeId !== storeId) return [];
   const isRotated = before.fingerprint !== fingerprint && epoch > before.epoch;
@@ -180,7 +184,7 @@ function newest<T>(entries: readonly T[]): readonly T[] {
   return entries.slice(-MAX_ENTRIES);
 }
 
-/** The same for every way to a place, also before it is there. */
+/** Resolves links, also in a path that does not exist yet. */
 function realPath(path: string): string {
   const absolute = resolve(path);
   try {
@@ -190,15 +194,15 @@ function realPath(path: string): string {
   }
 }
 
-/** What this machine knows of the store at one path. It authorises nothing: it only tells when an older state was put back. */
+/** What is remembered of the store at one path. It authorises nothing: it reveals an older state that was put back. */
 export interface RememberedStore {
-  /** UUID of the store that was last written to at this path. */
+  /** The UUID of the store that was last written at this path. */
   readonly storeId: string;
-  /** The epoch that its header had then. */
+  /** The epoch of its header at that time. */
   readonly epoch: number;
-  /** The fingerprint of the master key that it had then. */
+  /** The fingerprint of its master key at that time. */
   readonly fingerprint: string;
-  /** Fingerprints of master keys that this store had before, and was rotated away from. */
+  /** The fingerprints of previous master keys of this store. */
   readonly left: readonly string[];
   /** When the path was last opened, ISO 8601 UTC. */
   readonly openedAt: string;
@@ -206,13 +210,14 @@ export interface RememberedStore {
 
 /** Remembers the store at one path. */
 export interface StoreMemory {
-  /** Null where nothing is known of the path. Never throws: what cannot be read is not known. */
+  /** Returns null if nothing is known of the path or the list cannot be read. Never throws. */
   recall(): Promise<RememberedStore | null>;
   /**
-   * Called before the path gets the header of another store, or a header from a backup: whoever looks at it before `remember` was
-   * called, also after a crash in between, must not take it for one that somebody has put back. Best effort: never throws.
+   * Forgets the path. Call it before the path gets the header of another store or of a backup. Until `remember` is
+   * called, also after a crash in between, nobody then takes that header for one that somebody has put back. Best
+   * effort: never throws.
    */
   forget(): Promise<void>;
-  /** Called after a header was written, never by a read. Best effort: never throws. */
+  /** Remembers a header. Call it after a header was written, never after reading one. Best effort: never throws. */
   remember(store: Pick<RememberedStore, "storeId" | "epoch" | "fingerprint">): Promise<void>;
 }

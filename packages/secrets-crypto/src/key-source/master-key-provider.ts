@@ -12,39 +12,39 @@ import {
 } from "./key-folder.ts";
 import { createMasterKey, fingerprintOfKey } from "./master-key.ts";
 
-/** The variable that may hold the master key. */
+/** The environment variable that may contain the master key. */
 export const KEY_VARIABLE = "AUTOKESTRA_SECRET_KEY";
 
-/** The variable that may name the key file. */
+/** The environment variable that may contain the path of the key file. */
 export const KEY_FILE_VARIABLE = "AUTOKESTRA_SECRET_KEY_FILE";
 
 export interface MasterKeyOptions {
   /**
-   * The environment to look in. The key is taken out of it when the first provider is made, and kept for every later provider over
-   * the same object. Default: `process.env`.
+   * The environment to look in. The first provider removes the key from it, and later providers with the same object
+   * still find it. Default: `process.env`.
    */
   readonly env?: NodeJS.ProcessEnv | undefined;
-  /** A key file that the person has named: it is tried alone. */
+  /** The path of a key file that the user has named. Only this file is tried. Default: none. */
   readonly keyFile?: string | undefined;
-  /** The key file that counts, and is tried alone, where no variable names a key. Default: none. */
+  /** The path of the key file that is used, and tried alone, if no variable names a key. Default: none. */
   readonly defaultKeyFile?: string | undefined;
-  /** Where keys are looked for and made that nobody has named. Default: {@link defaultKeyFolder}; null: nowhere. */
+  /** The folder for keys that nobody has named. Default: {@link defaultKeyFolder}. Null: there is none. */
   readonly keyFolder?: string | null | undefined;
-  /** Leaves the key in the environment, for programs that own it. Default: false. */
+  /** Leaves the key in the environment, for programs that manage it themselves. Default: false. */
   readonly keepInEnvironment?: boolean | undefined;
-  /** Told, once for each file, of keys that others can read where they are mounted. */
+  /** Called once for each mounted key file that others can read. Default: nothing is called. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
-/** What was in the environments of this process, or why it is no key. */
+/** The keys that were in the environments of this process, or why they are invalid. */
 const taken = new WeakMap<NodeJS.ProcessEnv, KeyContent | AutokestraError>();
 
-/** The environments that a program has asked to leave the key in. */
+/** The environments in which a program has asked to leave the key. */
 const kept = new WeakSet<NodeJS.ProcessEnv>();
 
 /**
- * Takes the key out of the environment before foreign code runs that could read it there. It is kept for later providers. Does
- * nothing where a provider was told to leave it.
+ * Removes the key from the environment and keeps it for later providers. Call it before code runs that must not read
+ * the key there, such as plugins. Does nothing if a provider was created with `keepInEnvironment`.
  *
  * @param env default: `process.env`
  */
@@ -53,8 +53,8 @@ export function takeKeyVariable(env: NodeJS.ProcessEnv = process.env): void {
 }
 
 /**
- * The key file that is read, and made where there is none: the named one, else that of `AUTOKESTRA_SECRET_KEY_FILE`, else
- * the default one, else `secret.key` in the key folder; null where there is no key folder.
+ * Returns the path of the key file that is read, and created if it does not exist: the option `keyFile`, otherwise
+ * `AUTOKESTRA_SECRET_KEY_FILE`, otherwise the option `defaultKeyFile`, otherwise `secret.key` in the key folder; null without a key folder.
  */
 export function keyFilePath(options: MasterKeyOptions = {}): string | null {
   const given = givenFile(options);
@@ -63,14 +63,14 @@ export function keyFilePath(options: MasterKeyOptions = {}): string | null {
   return keyFolder === null ? null : defaultKeyFile(keyFolder);
 }
 
-/** The key folder that is looked in; null for none. */
+/** Returns the key folder of these options; null if there is none. */
 export function keyFolderOf({ env = process.env, keyFolder }: MasterKeyOptions): string | null {
   return keyFolder === undefined ? defaultKeyFolder(env) : keyFolder;
 }
 
 interface GivenFile {
   readonly path: string;
-  /** Who has named it. */
+  /** What has named it, for messages. */
   readonly label: string;
 }
 
@@ -94,8 +94,37 @@ function fileWithoutName({ env = process.env, defaultKeyFile }: MasterKeyOptions
 }
 
 /**
- * Looks for master keys. The first of these that is set is given and tried alone: the option `keyFile`, `AUTOKESTRA_SECRET_KEY`,
- * `AUTOKESTRA_SECRET_KEY_FILE`, the option `defaultKeyFile`. Only where none is, the key is looked for in the key folder.
+ * Creates a provider that looks for master keys. The first of these that is set is the only key that is tried: the
+ * option `keyFile`, `AUTOKESTRA_SECRET_KEY`, `AUTOKESTRA_SECRET_KEY_FILE`, the option `defaultKeyFile`. If none is set, the provider looks in the
+ * key folder, and creates `secret.key` there for a new store. It removes `AUTOKESTRA_SECRET_KEY` from the environment,
+ * so that child processes do not inherit it.
+ *
+ * A key is 64 hex characters or base64 of 32 bytes; another text of at least 12 characters is a passphrase. `search`
+ * and `generate` throw AutokestraError `KEY_INVALID`, `KEY_UNREADABLE` or `KEY_UNAVAILABLE`; `generate` throws
+ * `KEY_MISSING` without a key folder.
+ *
+ * @example
+ * ```ts
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { createMasterKeyProvider } from "@autokestra/secrets-crypto";
+ *
+ * const keyFolder = await mkdtemp(join(tmpdir(), "keys-"));
+ * const provider = createMasterKeyProvider({ env: {}, keyFolder });
+ * console.log((await provider.search()).first); // prints null
+ * const { kind, source } = await provider.generate(); // writes a key file that only its owner can read
+ * console.log(kind, source === join(keyFolder, "secret.key")); // prints bytes true
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { createMasterKeyProvider } from "@autokestra/secrets-crypto";
+ *
+ * const env = { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" };
+ * const { first } = await createMasterKeyProvider({ env, keyFolder: null }).search();
+ * console.log(first?.kind, first?.source, Object.keys(env)); // prints passphrase AUTOKESTRA_SECRET_KEY []
+ * ```
  */
 export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterKeyProvider {
   const keyFolder = keyFolderOf(options);
@@ -111,7 +140,7 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
       const file = fileWithoutName(options);
       if (file !== null) return searchFile(file, unset, keyFolder, reading);
       unset.push(`${KEY_FILE_VARIABLE} (not set)`);
-      return keyFolder === null ? nowhere(unset) : searchFolder(keyFolder, unset, reading);
+      return keyFolder === null ? emptySearch(unset) : searchFolder(keyFolder, unset, reading);
     },
 
     async generate() {
@@ -119,13 +148,13 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
       if (path === null) throw new AutokestraError("KEY_MISSING", "No master key is given, and there is no key folder");
       createKeyFile(path);
       const key = readMasterKey(path, keyFolder, reading);
-      if (key === null) throw refuseKey(path)("is gone right after it was made");
+      if (key === null) throw refuseKey(path)("disappeared right after it was created");
       return await Promise.resolve(key);
     },
   };
 }
 
-/** A key that stays in the environment is inherited by every child process and printed by every crash report. */
+/** A key that stays in the environment is inherited by every child process and printed in every crash report. */
 function takeVariable({ env = process.env, keepInEnvironment }: MasterKeyOptions): KeyContent | AutokestraError | null {
   const text = env[KEY_VARIABLE] ?? "";
   if (keepInEnvironment === true) kept.add(env);
@@ -149,7 +178,7 @@ function searchVariable(content: KeyContent | AutokestraError, keyFolder: string
   const first = createMasterKey(content, KEY_VARIABLE, keyFolder);
   return {
     isGiven: true,
-    places: [`${KEY_VARIABLE} (${inWords(first)})`],
+    places: [`${KEY_VARIABLE} (${describeKind(first)})`],
     first,
     async *keys() {
       yield await Promise.resolve(first);
@@ -166,7 +195,7 @@ async function findInFolder(keyFolder: string | null, fingerprint: string): Prom
   return null;
 }
 
-/** The file itself and what a rotation has left beside it, which belongs to it. */
+/** Searches a named file, and the keys that a rotation has prepared beside it. */
 function searchFile(
   { path, label }: GivenFile,
   before: readonly string[],
@@ -176,7 +205,7 @@ function searchFile(
   const first = readMasterKey(path, keyFolder, reading);
   return {
     isGiven: true,
-    places: [...before, `${label}: ${path} (${inWords(first)})`],
+    places: [...before, `${label}: ${path} (${describeKind(first)})`],
     first,
     async *keys(fingerprint) {
       if (first !== null) yield first;
@@ -190,7 +219,7 @@ function searchFile(
   };
 }
 
-/** The default key, then the others: those first that are named after the key that is looked for. */
+/** Searches the key folder: the default key first, then files named after the wanted key, then all others. */
 function searchFolder(keyFolder: string, before: readonly string[], reading: ReadKeyOptions): KeySearch {
   const path = defaultKeyFile(keyFolder);
   const first = readMasterKey(path, keyFolder, reading);
@@ -200,7 +229,7 @@ function searchFolder(keyFolder: string, before: readonly string[], reading: Rea
     get places() {
       const others = paths.filter((other) => tryReadMasterKey(other, keyFolder, reading) !== null).length;
       const found = others === 0 ? [] : [`${others} other key file${others === 1 ? "" : "s"} in ${keyFolder}`];
-      return [...before, `${path} (${inWords(first)})`, ...found];
+      return [...before, `${path} (${describeKind(first)})`, ...found];
     },
     first,
     async *keys(fingerprint) {
@@ -219,19 +248,19 @@ function searchFolder(keyFolder: string, before: readonly string[], reading: Rea
   };
 }
 
-function nowhere(places: readonly string[]): KeySearch {
+function emptySearch(places: readonly string[]): KeySearch {
   return {
     isGiven: false,
     places,
     first: null,
     async *keys() {
-      // There is none.
+      // There are no keys.
     },
     elsewhere: async () => await Promise.resolve(null),
   };
 }
 
-function inWords(key: MasterKey | null): string {
+function describeKind(key: MasterKey | null): string {
   if (key === null) return "no such file";
   return key.kind === "bytes" ? "a key" : "a passphrase";
 }

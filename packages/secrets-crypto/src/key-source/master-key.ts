@@ -7,14 +7,14 @@ import { fingerprintOf, PBKDF2_ITERATIONS, stretch } from "../key-derivation.ts"
 import type { KeyContent } from "./key-file.ts";
 import { readPrivateJson, updatePrivateJson } from "./private-json.ts";
 
-/** More would only keep the processor busy: about 1 s. */
+/** The maximum that is tried, about 1 s: more would only keep the processor busy. */
 const MAX_ITERATIONS = 2_000_000;
 
 const MAX_ENTRIES = 5;
 
-/** How this machine stretches one passphrase. Whose it is, trying tells. */
+/** How this machine stretches one passphrase. Only trying tells which passphrase it belongs to. */
 interface PassphraseEntry extends Stretching {
-  /** Of the stretched key. */
+  /** The fingerprint of the stretched key. */
   readonly fingerprint: string;
 }
 
@@ -28,7 +28,7 @@ const entriesSchema: z.ZodType<readonly PassphraseEntry[]> = z
   )
   .max(MAX_ENTRIES);
 
-/** Names passphrases in this process, so that none is kept a second time. Drawn for the first one, as it takes 2 ms. */
+/** Hashes passphrases to names in this process, so that the maps below contain no passphrase. Drawn for the first one: that takes 2 ms. */
 let namingKey: Buffer | null = null;
 
 const stretched = new Map<string, Promise<Buffer>>();
@@ -36,10 +36,10 @@ const drawn = new Map<string, Promise<Stretching>>();
 let queue: Promise<unknown> = Promise.resolve();
 
 /**
- * Makes a master key of what was read.
+ * Creates a master key from the content of a file or variable.
  *
- * @param source the name of a variable, or a path
- * @param keyFolder where `passphrase.json` is; null where there is no such folder
+ * @param source the name of the variable or the path of the file
+ * @param keyFolder the folder of `passphrase.json`; null if there is none
  */
 export function createMasterKey({ kind, material }: KeyContent, source: string, keyFolder: string | null): MasterKey {
   if (kind === "bytes") {
@@ -61,8 +61,10 @@ export function createMasterKey({ kind, material }: KeyContent, source: string, 
 }
 
 /**
- * The fingerprint of a key; of a passphrase the one that it has in the stores made on this machine, null where none was made with
- * it.
+ * Returns the fingerprint of a key. A passphrase has the fingerprint that it has in the stores created on this machine,
+ * and null if there are none.
+ *
+ * @param keyFolder the folder of `passphrase.json`; null if there is none
  */
 export async function fingerprintOfKey(key: MasterKey, keyFolder: string | null): Promise<string | null> {
   const bytes = await key.bytes(null);
@@ -93,7 +95,7 @@ async function stretchingOnThisMachine(material: Uint8Array, keyFolder: string |
     const fingerprint = fingerprintOf(await stretchOnce(material, fresh));
     let isOvertaken = false;
     await updatePrivateJson(join(keyFolder, "passphrase.json"), entriesSchema, [], (now) => {
-      // Another process may have drawn for the same passphrase.
+      // Another process may have added an entry for the same passphrase.
       isOvertaken = JSON.stringify(now) !== JSON.stringify(entries);
       return isOvertaken ? null : [...entries, { ...fresh, fingerprint }].slice(-MAX_ENTRIES);
     });
@@ -114,7 +116,7 @@ function readEntries(keyFolder: string): readonly PassphraseEntry[] {
   return readPrivateJson(join(keyFolder, "passphrase.json"), entriesSchema, []).content;
 }
 
-/** Once a process for the same parameters, and one at a time: each keeps a core busy. */
+/** Stretches only once in a process for the same parameters, and one at a time, because it keeps a core busy. */
 async function stretchOnce(material: Uint8Array, { salt, iterations }: Stretching): Promise<Buffer> {
   return await once(stretched, nameOf(material, `${salt} ${iterations}`), async () => {
     const turn = queue.then(async () => await stretch(material, { salt, iterations }));

@@ -10,7 +10,7 @@ interface Mount {
   readonly type: string;
 }
 
-/** The mounts of this process; empty where the system cannot tell. */
+/** Reads the mounts of this process; empty if the system does not provide them. */
 export function readMountInfo(): string {
   try {
     return readFileSync("/proc/self/mountinfo", "utf8");
@@ -20,8 +20,9 @@ export function readMountInfo(): string {
 }
 
 /**
- * Tells whether an open key file is mounted as Kubernetes and Docker mount secrets: on a read-only mount, or on a tmpfs in which
- * others can write neither to the file nor to any folder from the mount point down. File and folders belong to root or to us.
+ * Tells whether an open key file is mounted as Kubernetes and Docker mount secrets: on a read-only mount, or on a tmpfs
+ * in which others can write neither to the file nor to a folder above it up to the mount point. File and folders must
+ * belong to root or to the user of this process.
  *
  * @param mountInfo as in proc_pid_mountinfo(5)
  */
@@ -46,13 +47,13 @@ function isOurs(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.();
 }
 
-/** None where the file itself is the mount point. */
+/** Empty if the file itself is the mount point. */
 function foldersUpTo(folder: string, mountPoint: string): string[] {
   if (!isWithin(folder, mountPoint)) return [];
   return folder === mountPoint ? [folder] : [folder, ...foldersUpTo(dirname(folder), mountPoint)];
 }
 
-/** The mount that a path lies on: the longest mount point, of several on one point the last. */
+/** Returns the mount of a path: the one with the longest mount point, and the last one of several on the same point. */
 function mountOf(path: string, mountInfo: string): Mount | null {
   let found: Mount | null = null;
   for (const line of mountInfo.split("\n")) {

@@ -17,33 +17,33 @@ import { createKeyFile, keyFileError, type ReadKeyOptions, readKeyFile, refuseKe
 import { preparedPaths, readMasterKey, tryReadMasterKey } from "./key-folder.ts";
 import { createMasterKey } from "./master-key.ts";
 
-/** Longer than a killed process can keep the lock, in milliseconds. */
+/** In milliseconds: longer than the lock of a killed process lasts. */
 const LOCK_WAIT = 12_000;
 
-/** A new key beside a key file, to be put in its place once the store is wrapped under it. */
+/** A new key beside a key file, which replaces that file once the keys of the store are wrapped under it. */
 export interface PreparedKey {
   readonly key: MasterKey;
   readonly fingerprint: string;
   /**
-   * Puts the key in place. The one before is kept beside it, named by its fingerprint. It is fine where another process has done
-   * that already.
+   * Replaces the key file by this key. The previous key is kept beside it, named by its fingerprint. Does nothing if
+   * another process has already done it.
    *
-   * @param isCurrent asked while no other key can be put in place: whether the store is still under this key. Where it is not,
-   * because another rotation came after this one, the key is only kept. Default: it is
+   * @param isCurrent called under the lock: does the store still use this key? If not, because of a later rotation, the
+   * key is only kept. Default: it does
    * @throws AutokestraError `KEY_UNREADABLE`, `KEY_UNAVAILABLE`; the key is then still found beside the key file
    */
   promote(isCurrent?: () => Promise<boolean>): Promise<void>;
 }
 
 /**
- * Makes a new key beside a key file, once it is certain that it can take its place: the key that is there is kept, and all is on
- * the disk. To be called before the header changes, which may be under the new key from then on.
+ * Creates a new key beside a key file. It first checks that the file can be replaced and keeps its key under a second
+ * name. Everything is on the disk when it returns, so that the header may be changed to the new key.
  *
- * @param inUse fingerprint of the key in the file, which names it where it is a passphrase
- * @throws AutokestraError `KEY_UNREADABLE`, `KEY_UNAVAILABLE`; no new key is there then
+ * @param inUse fingerprint of the key in the file, which names it if it is a passphrase
+ * @throws AutokestraError `KEY_UNREADABLE`, `KEY_UNAVAILABLE`; then no new key was created
  */
 export async function prepareKey(keyFile: string, inUse: string): Promise<PreparedKey> {
-  return await inTurn(keyFile, async () => {
+  return await withKeyFileLock(keyFile, async () => {
     checkReplaceable(keyFile);
     keepKey(keyFile, inUse);
     const bytes = randomBytes(KEY_BYTES);
@@ -56,10 +56,10 @@ export async function prepareKey(keyFile: string, inUse: string): Promise<Prepar
 }
 
 /**
- * The keys that rotations have left beside a key file: one of them is the only one that opens the store where a rotation was killed
- * between the change of the header and that of the key file.
+ * Finds the keys that rotations have left beside a key file. After a rotation that was killed between the change of the
+ * header and that of the key file, one of them is the only key that opens the store.
  *
- * @param inUse fingerprint that names the key in the file where that is a passphrase
+ * @param inUse fingerprint of the key in the file, which names it if it is a passphrase
  */
 export async function findPreparedKeys(keyFile: string, inUse: string): Promise<readonly PreparedKey[]> {
   const found: PreparedKey[] = [];
@@ -78,7 +78,7 @@ function preparedKey(keyFile: string, path: string, key: MasterKey, fingerprint:
     key,
     fingerprint,
     async promote(isCurrent = async () => await Promise.resolve(true)) {
-      await inTurn(keyFile, async (isHeld) => {
+      await withKeyFileLock(keyFile, async (isHeld) => {
         if (!existsSync(path)) return;
         if (await isCurrent()) {
           keepKey(keyFile, inUse);
@@ -93,10 +93,10 @@ function preparedKey(keyFile: string, path: string, key: MasterKey, fingerprint:
 }
 
 /**
- * Keeps the key that is in a key file under a second name beside it, which holds its fingerprint. Nothing is ever replaced.
+ * Keeps the key in a key file under a second name beside it, which contains its fingerprint. No file is ever replaced.
  *
- * @param inUse names the key where it is a passphrase
- * @returns where it is kept; null where there is no key file
+ * @param inUse names the key if it is a passphrase
+ * @returns the path of the kept key; null if the key file does not exist
  * @throws AutokestraError `KEY_UNREADABLE`, `KEY_INVALID`, `KEY_UNAVAILABLE`
  */
 export function keepKey(keyFile: string, inUse: string): string | null {
@@ -131,12 +131,12 @@ function linkOrCopy(from: string, to: string): boolean {
 }
 
 function haveSameBytes(path: string, kept: string): boolean {
-  // A link to the key file would be replaced together with it.
+  // A symbolic link to the key file would change together with it.
   if (!lstatSync(kept).isFile()) return false;
   return readFileSync(path).equals(readFileSync(kept));
 }
 
-/** What cannot be linked cannot be replaced either: a mount point, a file of a read-only folder, an immutable one. */
+/** What cannot be linked cannot be replaced: a mount point, a file in a read-only folder, an immutable file. */
 function checkReplaceable(keyFile: string): void {
   const probe = temporaryPath(keyFile);
   try {
@@ -160,7 +160,7 @@ function replaceKeyFile(path: string, keyFile: string): void {
   }
 }
 
-async function inTurn<T>(keyFile: string, work: (isHeld: () => boolean) => Promise<T>): Promise<T> {
+async function withKeyFileLock<T>(keyFile: string, work: (isHeld: () => boolean) => Promise<T>): Promise<T> {
   try {
     const outcome = await withLockFile(keyFile, LOCK_WAIT, async (isHeld) => ({ value: await work(isHeld) }));
     if (outcome !== null) return outcome.value;
@@ -175,21 +175,21 @@ function busy(keyFile: string): AutokestraError {
 }
 
 export interface NewKeyFileOptions extends ReadKeyOptions {
-  /** Where `passphrase.json` is. */
+  /** The folder of `passphrase.json`; null if there is none. */
   readonly keyFolder: string | null;
-  /** The key in use: its fingerprint, and how the store stretches it where it is a passphrase. */
+  /** The key in use: its fingerprint, and how the store stretches it if it is a passphrase. */
   readonly inUse: { readonly fingerprint: string; readonly stretching: Stretching | null };
 }
 
 export interface NewKey {
   readonly key: MasterKey;
-  /** It is the key in use, whatever the name of its file. */
+  /** It is the key in use, possibly in another file. */
   readonly isInUse: boolean;
 }
 
 /**
- * The key in a file that is to hold the new master key; a new one is made where there is no such file. What would not be read later
- * is refused before anything is made.
+ * Reads the file of the new master key of a rotation. If the file does not exist, it creates a key there, after
+ * checking that the key could be read later.
  *
  * @throws AutokestraError `KEY_UNREADABLE`, `KEY_INVALID`, `KEY_UNAVAILABLE`
  */
@@ -202,14 +202,14 @@ export async function readNewKeyFile(
     createKeyFile(path);
   }
   const key = readMasterKey(path, keyFolder, reading);
-  if (key === null) throw refuseKey(path)("is gone right after it was made");
+  if (key === null) throw refuseKey(path)("disappeared right after it was created");
   const bytes = await key.bytes(inUse.stretching);
   const isInUse = bytes !== null && fingerprintOf(bytes) === inUse.fingerprint;
   bytes?.fill(0);
   return { key, isInUse };
 }
 
-/** Whoever owns the folder, or the first one above it that is there, can replace what lies in it. */
+/** The owner of the folder, or of the first existing folder above it, can replace the key. */
 function checkNewPlace(path: string): void {
   const refuse = refuseKey(path);
   let folder = dirname(resolve(path));

@@ -11,25 +11,25 @@ import {
 } from "@autokestra/private-files";
 import { z } from "@autokestra/secrets-core";
 
-/** A larger file is none of ours. */
+/** autokestra does not write larger files. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** How long a writer waits for the others, in milliseconds. */
 const LOCK_WAIT = 2000;
 
-/** What a file in the key folder says. */
+/** The content of a file in the key folder. */
 export interface PrivateJson<T> {
   readonly content: T;
-  /** Why it counts as empty although there is a file, such as `can be read by others`; null where it is as it must be. */
+  /** Why an existing file counts as empty, such as `can be read by others`; null if nothing is wrong. */
   readonly problem: string | null;
 }
 
-/** A schema, as far as it is used here. */
+/** The part of a schema that is used here. */
 interface Parser<T> {
   parse(json: unknown): T;
 }
 
-/** Reads a JSON file, 0600, of the key folder. One that is damaged, of another owner or open to others counts as empty. */
+/** Reads a JSON file (0600) of the key folder. It counts as empty if it is damaged or not private. */
 export function readPrivateJson<T>(path: string, schema: Parser<T>, empty: T): PrivateJson<T> {
   const refuse = (problem: string) => new UnusableError(problem);
   try {
@@ -47,11 +47,11 @@ export function readPrivateJson<T>(path: string, schema: Parser<T>, empty: T): P
 }
 
 /**
- * Changes a JSON file of the key folder while no other process does. Best effort: it never throws, and leaves a file alone that
+ * Changes a JSON file of the key folder under a lock. Best effort: it never throws, and does not touch a file that
  * cannot be read.
  *
- * @param change returns null where nothing is to be changed
- * @returns false where it was not written
+ * @param change returns the new content, or null for no change
+ * @returns false if the file was not written
  */
 export async function updatePrivateJson<T>(
   path: string,
@@ -72,12 +72,12 @@ export async function updatePrivateJson<T>(
   }
 }
 
-/** Removes what killed processes have left beside a file of the key folder. Best effort: in a folder that can only be read it stays. */
+/** Removes temporary files of killed processes beside a file of the key folder. Best effort: never throws. */
 export function sweepBeside(path: string): void {
   try {
     sweepDeadTemporaryFiles(dirname(path));
   } catch {
-    // It is in nobody's way.
+    // In a read-only folder they stay, and do no harm.
   }
 }
 

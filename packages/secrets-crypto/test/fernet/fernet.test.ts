@@ -10,7 +10,7 @@ const MESSAGE = Buffer.from("canary-5d1f");
 const REFUSED = {
   code: "INTEGRITY_FAILED",
   message: "The Fernet token cannot be opened",
-  hint: "The key is not the one it was made with, or the token was changed, cut off or is too old.",
+  hint: "It was made with another key, was changed or cut off, or is too old.",
 };
 
 /** What comes of a token: its text, or the error, whole. */
@@ -40,7 +40,7 @@ describe("the vectors of the Fernet specification", () => {
 });
 
 describe("createFernet", () => {
-  it("opens what another program has sealed, any bytes of any length, padded or not", () => {
+  it("decrypts what another program has encrypted, any bytes of any length, padded or not", () => {
     const fernet = createFernet(KEY);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(), (message, createdAt) => {
@@ -125,7 +125,7 @@ describe("createFernet", () => {
     expect(outcome([KEY, key], good)).toEqual({
       code: "KEY_INVALID",
       message: "Fernet key 2 is not 32 bytes in url-safe base64",
-      hint: "It has 44 characters. If it has + or / in it, write - and _ for them.",
+      hint: "A key has 44 characters. If it contains + or /, write - and _ instead.",
     });
   });
 

@@ -37,7 +37,7 @@ describe("readKeyFile", () => {
     expect(readKeyFile(path)).toMatchObject({ kind });
   });
 
-  it("answers null where there is none", async () => {
+  it("returns null if there is no file", async () => {
     expect(readKeyFile(path)).toBe(null);
     expect(readKeyFile(join(path, "below"))).toBe(null);
   });
@@ -143,7 +143,7 @@ describe("createKeyFile", () => {
     expect(await readdir(open)).toEqual([]);
   });
 
-  it("K21: folders that were made for a key that cannot be written are gone again", async () => {
+  it("K21: folders that were created for a key that cannot be written are removed again", async () => {
     const name = "x".repeat(250);
     expect(() => createKeyFile(join(folder, "a", "b", name))).toThrow(
       expect.objectContaining({

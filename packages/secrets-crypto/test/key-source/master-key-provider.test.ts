@@ -126,7 +126,7 @@ describe("where no key is given", () => {
     await expect(createMasterKeyProvider({ env: {}, keyFolder }).search()).rejects.toMatchObject({ code });
   });
 
-  it("without a key folder there is none, and none is made", async () => {
+  it("without a key folder it finds no key and creates none", async () => {
     const provider = createMasterKeyProvider({ env: {}, keyFolder: null });
     const search = await provider.search();
     expect([search.first, await namesOf(search.keys(null))]).toEqual([null, []]);

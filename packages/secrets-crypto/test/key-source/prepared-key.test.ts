@@ -165,7 +165,7 @@ describe("K17: readNewKeyFile", () => {
   const read = async (name: string, use: Parameters<typeof readNewKeyFile>[1]["inUse"] = inUse) =>
     await readNewKeyFile(join(folder, name), { keyFolder: null, inUse: use });
 
-  it("makes a key where there is none, in private folders", async () => {
+  it("creates a key if there is none, in private folders", async () => {
     const { key, isInUse } = await read("a/b/new.key");
     expect([key.kind, key.source, isInUse]).toEqual(["bytes", join(folder, "a/b/new.key"), false]);
     expect(["a", "a/b"].map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o700, 0o700]);
