@@ -25,13 +25,13 @@ export interface RedactingSink {
 /** In a log line, where a text is cut: fewer characters would hide words that a value begins with. */
 const SHORTEST_BEGINNING = 16;
 
-type ExitMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "report">;
+type SinkMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "report">;
 
 /**
  * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
  * are words and numbers that a short secret could equal.
  */
-export function createRedactingSink(masks: ExitMasks, sink: RunSink): RedactingSink {
+export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingSink {
   let open = true;
   const holders = new Map<string, HeldOutput>();
 

@@ -37,7 +37,7 @@ export interface RunLog {
 }
 
 /** @param execution the id of the run */
-export function createRunLog(execution: string, exit: RedactingSink): RunLog {
+export function createRunLog(execution: string, sink: RedactingSink): RunLog {
   const began = performance.now();
 
   function log(
@@ -47,7 +47,7 @@ export function createRunLog(execution: string, exit: RedactingSink): RunLog {
     more: Pick<LogEvent, "task" | "workflow" | "data"> = {},
   ): void {
     const { task, workflow, data } = more;
-    exit.log({
+    sink.log({
       time: new Date().toISOString(),
       level,
       event,
@@ -86,7 +86,7 @@ export function createRunLog(execution: string, exit: RedactingSink): RunLog {
       log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
     finished(tasks, cancelledBy) {
       const outcome = outcomeOf(Object.values(tasks), cancelledBy);
-      return exit.finish({
+      return sink.finish({
         time: new Date().toISOString(),
         level: outcome.status === "success" ? "info" : "error",
         event: "run.finished",

@@ -39,8 +39,8 @@ interface RunParts {
 /** One run, from its first event to its last. */
 export class WorkflowRun implements GuardedRun {
   readonly #parts: RunParts;
-  readonly #exit: RedactingSink;
-  readonly #journal: RunLog;
+  readonly #sink: RedactingSink;
+  readonly #log: RunLog;
   readonly #executor: WorkflowTaskExecutor;
   /** Ends what still runs: the run is out of time, or nobody takes its events any more. */
   readonly #stop = new AbortController();
@@ -56,10 +56,10 @@ export class WorkflowRun implements GuardedRun {
     this.#parts = parts;
     const { workflow, sources, inputs, masks, output, sink, signal } = parts;
     const execution = { id: crypto.randomUUID(), workflow: workflow.id };
-    this.#exit = createRedactingSink(masks, (event) =>
+    this.#sink = createRedactingSink(masks, (event) =>
       outsideAttempts(() => (output === null ? sink(event) : output.inSink(() => sink(event)))),
     );
-    this.#journal = createRunLog(execution.id, this.#exit);
+    this.#log = createRunLog(execution.id, this.#sink);
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#endsAt = performance.now() + (workflow.timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
     const values = { inputs, outputs: this.#outputs, execution };
@@ -77,11 +77,11 @@ export class WorkflowRun implements GuardedRun {
     const unguard = guardRun(this);
     const timer = this.#limitTime();
     try {
-      this.#journal.started(workflow.id, sources.scope.secrets);
-      leases.listen((event) => this.#journal.lease(event));
-      for (const fallback of sources.scope.fallbacks) this.#journal.fallback(fallback);
-      for (const message of warnings) this.#journal.warning(message);
-      warnOfUnmaskable(masks, this.#journal);
+      this.#log.started(workflow.id, sources.scope.secrets);
+      leases.listen((event) => this.#log.lease(event));
+      for (const fallback of sources.scope.fallbacks) this.#log.fallback(fallback);
+      for (const message of warnings) this.#log.warning(message);
+      warnOfUnmaskable(masks, this.#log);
       await runTasks(workflow.tasks, concurrency, this.#signal, {
         run: async (task) => await this.#runTask(task),
         leaveOut: (task, status) => this.#record(task, { status }, null),
@@ -91,7 +91,7 @@ export class WorkflowRun implements GuardedRun {
       return this.#finish();
     } catch (error) {
       // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
-      this.#exit.close();
+      this.#sink.close();
       this.#stop.abort();
       throw error;
     } finally {
@@ -131,14 +131,14 @@ export class WorkflowRun implements GuardedRun {
   async #runTask(task: Task): Promise<TaskResult> {
     const start = performance.now();
     this.#started.add(task.id);
-    this.#journal.taskStarted(task.id, task.type);
+    this.#log.taskStarted(task.id, task.type);
     const result = await this.#executeTask(task);
     return this.#record(task, result, performance.now() - start);
   }
 
   async #executeTask(task: Task): Promise<TaskResult> {
     const { masks, output, logsPrints, workflow } = this.#parts;
-    const run = { exit: this.#exit, journal: this.#journal, masks, output, logsPrints, declared: workflow.secrets };
+    const run = { sink: this.#sink, log: this.#log, masks, output, logsPrints, declared: workflow.secrets };
     const disclosure = new TaskDisclosure(task, this.#parts.sources.actions.get(task.type)?.secretOutputs ?? [], run);
     this.#disclosures.push(disclosure);
     const outcome = await this.#executor.execute(task, this.#observe(task, disclosure));
@@ -154,17 +154,17 @@ export class WorkflowRun implements GuardedRun {
   }
 
   #observe(task: Task, disclosure: TaskDisclosure): TaskObserver {
-    const journal = this.#journal;
+    const log = this.#log;
     const max = (task.retry?.max ?? 0) + 1;
     return {
       attempt: () => disclosure.attempt(),
       retried(number, { message }, seconds) {
         disclosure.failed();
         disclosure.end();
-        journal.taskRetried(task.id, { number, max, message, seconds });
+        log.taskRetried(task.id, { number, max, message, seconds });
       },
       failedLate: ({ message }) => {
-        if (this.#exit.isOpen()) journal.warning(`the action failed after its attempt had ended: ${message}`, task.id);
+        if (this.#sink.isOpen()) log.warning(`the action failed after its attempt had ended: ${message}`, task.id);
         // Without the message: nothing masks it any more.
         else process.emitWarning(`The action ${task.type} of task '${task.id}' failed after its run had ended`);
       },
@@ -174,7 +174,7 @@ export class WorkflowRun implements GuardedRun {
 
   #record(task: Task, result: TaskResult, milliseconds: number | null): TaskResult {
     this.#results.set(task.id, result);
-    this.#journal.taskFinished(task.id, result, milliseconds);
+    this.#log.taskFinished(task.id, result, milliseconds);
     return result;
   }
 
@@ -185,7 +185,7 @@ export class WorkflowRun implements GuardedRun {
       const result = this.#results.get(id);
       return result === undefined ? [] : [[id, result] as const];
     });
-    return this.#journal.finished(Object.fromEntries(results), cancelledBy(this.#signal));
+    return this.#log.finished(Object.fromEntries(results), cancelledBy(this.#signal));
   }
 }
 

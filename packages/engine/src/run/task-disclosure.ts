@@ -23,8 +23,8 @@ export interface AttemptDisclosure {
 
 /** What all tasks of a run share. */
 export interface RunDisclosure {
-  readonly exit: RedactingSink;
-  readonly journal: RunLog;
+  readonly sink: RedactingSink;
+  readonly log: RunLog;
   readonly masks: RunMasks;
   /** Null where what the process prints is not masked. */
   readonly output: RunOutput | null;
@@ -55,32 +55,32 @@ export class TaskDisclosure {
     this.#task = task;
     this.#run = run;
     this.#paths = [...new Set([...(task.secretOutputs ?? []), ...secretOutputs])];
-    const { masks, journal, output } = run;
+    const { masks, log, output } = run;
     this.#lines = createLineLog(
       () => masks.stream(),
       (stream, line) => {
         const level = stream === "stdout" ? "info" : "warn";
-        journal.taskLog(task.id, level, output?.mask(line) ?? line, { stream });
+        log.taskLog(task.id, level, output?.mask(line) ?? line, { stream });
       },
     );
   }
 
   /** Another attempt begins. What an earlier one still shows is dropped where it would have to be held: nobody waits for its output. */
   attempt(): AttemptDisclosure {
-    const { exit, journal, output, logsPrints } = this.#run;
+    const { sink, log: runLog, output, logsPrints } = this.#run;
     const { id } = this.#task;
     this.#attempts += 1;
     const number = this.#attempts;
     const isHidden = () => this.#holds && number !== this.#attempts;
-    if (this.#holds) exit.hold(id);
+    if (this.#holds) sink.hold(id);
     const printer = createTaskOutput({
       isHidden,
-      held: () => exit.held(id),
-      lines: () => (logsPrints && exit.isOpen() ? this.#lines : null),
+      held: () => sink.held(id),
+      lines: () => (logsPrints && sink.isOpen() ? this.#lines : null),
     });
     return {
       log(level, message, data) {
-        if (!isHidden()) journal.taskLog(id, level, message, data);
+        if (!isHidden()) runLog.taskLog(id, level, message, data);
       },
       mask: (value, name) => this.#mask(value, name),
       run: (action) => (output === null ? action() : output.inTask(printer, action)),
@@ -96,20 +96,20 @@ export class TaskDisclosure {
   /** The attempt has failed: what it has shown, and is held, is forgotten. */
   failed(): void {
     this.#attempts += 1;
-    const bytes = this.#run.exit.drop(this.#task.id);
+    const bytes = this.#run.sink.drop(this.#task.id);
     this.#warnOfLoss(bytes, "it failed, and without its output nobody knows what in them is secret");
   }
 
   /** Masks what is secret in the output, then shows what was held. */
   succeeded(output: unknown): void {
     const { id, secretOutputs = [] } = this.#task;
-    const { exit, journal } = this.#run;
+    const { sink, log } = this.#run;
     for (const { path, isThere, texts } of findSecretOutputs(this.#paths, output)) {
       this.#add(`tasks.${id}.output.${path}`, texts);
       if (isThere || !secretOutputs.includes(path)) continue;
-      journal.warning(`The output of task '${id}' has no '${path}': nothing there is masked`);
+      log.warning(`The output of task '${id}' has no '${path}': nothing there is masked`);
     }
-    this.#warnOfLoss(exit.release(id), "no more than 1 MiB is held until its output is there");
+    this.#warnOfLoss(sink.release(id), "no more than 1 MiB is held until its output is there");
   }
 
   /** What the task has printed without a line end is told. */
@@ -134,13 +134,13 @@ export class TaskDisclosure {
 
   #add(name: string, texts: readonly string[]): void {
     this.#run.masks.add(texts.map((value) => ({ name, value })));
-    warnOfUnmaskable(this.#run.masks, this.#run.journal);
+    warnOfUnmaskable(this.#run.masks, this.#run.log);
   }
 
   #warnOfLoss(bytes: number, why: string): void {
     if (bytes === 0) return;
     const lost = plural(bytes, "byte");
-    this.#run.journal.warning(`${lost} that task '${this.#task.id}' has logged or printed are not shown: ${why}`);
+    this.#run.log.warning(`${lost} that task '${this.#task.id}' has logged or printed are not shown: ${why}`);
   }
 }
 
@@ -151,8 +151,8 @@ function describeName(name: string): string {
 }
 
 /** Says once of each name that a value of it is shown. */
-export function warnOfUnmaskable(masks: RunMasks, journal: RunLog): void {
+export function warnOfUnmaskable(masks: RunMasks, log: RunLog): void {
   for (const name of masks.takeUnmaskable()) {
-    journal.warning(`${describeName(name)} has a value that is too short or too common to be masked`);
+    log.warning(`${describeName(name)} has a value that is too short or too common to be masked`);
   }
 }

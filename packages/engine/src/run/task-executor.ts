@@ -47,7 +47,7 @@ export interface RunLimits {
   readonly running: Map<string, TaskAttempt>;
 }
 
-/** How a task ended. A failure is not masked yet: it is for the masked exit only. */
+/** How a task ended. A failure is not masked yet: only the redacting sink gets it. */
 type TaskOutcome =
   | { readonly status: "success"; readonly output: unknown }
   | { readonly status: "failed"; readonly failure: TaskFailure }
