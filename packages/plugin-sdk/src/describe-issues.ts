@@ -21,8 +21,20 @@ const UNITS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * What is wrong, from the schema's side alone: paths and what was expected there. The messages of the issues are not used,
- * neither zod's nor an author's, because they can quote the value; an author says `params: { expected: "…" }` instead.
+ * Describes what is wrong with a value without quoting it: the path of each issue and what the schema expects there.
+ * Use it where a plugin's input is checked before the action runs; {@link invokeAction} uses it for its errors.
+ *
+ * The messages of the issues are not used, whether they come from zod or from the author of the schema, because they
+ * can quote the value. An author says what a rule expects with `params: { expected: "…" }`.
+ *
+ * @param issues the issues of a `ZodError`; the first 10 different ones are described, the others are counted
+ * @example
+ * ```ts
+ * import { describeIssues, z } from "@autokestra/plugin-sdk";
+ *
+ * const { error } = z.strictObject({ times: z.int().min(1) }).safeParse({ times: 0, nmae: "Ada" });
+ * console.log(describeIssues(error?.issues ?? [])); // times: expected at least 1; unknown key 'nmae'
+ * ```
  */
 export function describeIssues(issues: readonly Issue[]): string {
   const lines = [...new Set(issues.map(describeIssue))];
@@ -64,7 +76,7 @@ function expectation(issue: Issue): string {
 }
 
 function describeFormat(issue: z.core.$ZodIssueInvalidStringFormat): string {
-  // zod's own formats carry more than the base type says.
+  // The formats of zod have properties that the base type does not declare.
   const { format, ...details } = issue as z.core.$ZodStringFormatIssues;
   if ("prefix" in details) return `text that starts with ${details.prefix}`;
   if ("suffix" in details) return `text that ends with ${details.suffix}`;
@@ -79,8 +91,8 @@ function describeUnion(issue: Issue & { code: "invalid_union" }): string {
 }
 
 /**
- * Inside a union or a key: the same without the word "expected" before each. A union in a union is not taken apart: the schema
- * of any JSON value nests them as deep as the value goes.
+ * Describes issues inside a union or a key, without the word "expected". A union in a union is not described further:
+ * the schema of any JSON value nests them as deep as the value goes.
  */
 function expectations(issues: readonly Issue[]): string {
   return issues
@@ -110,7 +122,7 @@ function quoteKeys(keys: readonly string[]): string {
     .join(", ");
 }
 
-/** A long key is left out as a whole: half a secret would pass a masker that looks for the whole one. */
+/** Leaves a long key out as a whole: a masker looks for whole secrets and would not find half of one. */
 function printable(key: string): string {
   if (key.length > SHOWN_KEY_LENGTH) return "…";
   return key.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -1,4 +1,7 @@
-/** The input of a task does not fit the action. The message names paths and what was expected, never what was given. */
+/**
+ * Thrown when the input of a task does not fit the action. The message says what was expected where, never what was
+ * given.
+ */
 export class PluginInputError extends Error {
   override readonly name = "PluginInputError";
 
@@ -7,7 +10,7 @@ export class PluginInputError extends Error {
   }
 }
 
-/** An action has returned something else than its output schema promises. That is a defect of the plugin. */
+/** Thrown when an action returns something that does not fit its output schema. That is a defect of the plugin. */
 export class PluginOutputError extends Error {
   override readonly name = "PluginOutputError";
 
@@ -16,33 +19,35 @@ export class PluginOutputError extends Error {
   }
 }
 
-/** What a `TaskError` is made of. Only the message is required. */
+/** What a {@link TaskError} is made of. Only the message is required. */
 export interface TaskErrorOptions {
   /**
-   * What happened, to which thing, in words of yours: no input, and no message of a library that may quote one. Where you cut a text
-   * of others, put an ellipsis there: what can be the beginning of a secret before it is left out.
+   * What happened, in your own words: without inputs, and without messages of libraries, which may quote one. If you
+   * cut somebody else's text, end it with an ellipsis: the engine then also hides the beginning of a secret before the
+   * cut.
    */
   readonly message: string;
-  /** What programs go by, such as `MAILBOX_FULL`; it becomes `tasks.ID.error.code`. Default: `TASK_FAILED`. */
+  /** The code for programs, such as `MAILBOX_FULL`; it becomes `tasks.ID.error.code`. Default: `TASK_FAILED`. */
   readonly code?: string | undefined;
   /**
-   * Whether another attempt can succeed. Default: true, as for everything else that an action throws. A workflow that names the status
-   * in `retry.on` has it tried again all the same.
+   * Whether another attempt can succeed. A workflow that lists the status in `retry.on` retries the task anyway.
+   * Default: true, as for every other error.
    */
   readonly retryable?: boolean | undefined;
-  /** How many seconds to wait at least before the next attempt. Default: the pause of the task's `retry`. */
+  /** The minimum wait before the next attempt, in seconds. Default: the backoff of the task's `retry`. */
   readonly retryAfterSeconds?: number | undefined;
-  /** The HTTP status that the failure goes back to, where there is one. */
+  /** The HTTP status that caused the failure, if there is one; it becomes `tasks.ID.error.status`. */
   readonly status?: number | undefined;
 }
 
 /**
- * Fails a task and tells the engine more than a thrown `Error` does: a code, and whether and when to try again. A task is only
- * tried again where its workflow says `retry`.
+ * Fails a task and tells the engine more than a plain `Error` does: a code, and whether and when to retry. Throw it in
+ * the `run` of an action. The engine retries a task only if its workflow says so with `retry`.
  *
  * @example
  * ```ts
  * import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
+ * import { runAction } from "@autokestra/plugin-sdk/testing";
  *
  * const deliver = defineAction({
  *   input: z.strictObject({ mailbox: z.string() }),
@@ -50,6 +55,7 @@ export interface TaskErrorOptions {
  *     throw new TaskError({ message: "the mailbox is full", code: "MAILBOX_FULL", retryAfterSeconds: 60 });
  *   },
  * });
+ * await runAction(deliver, { mailbox: "ada" }).catch(({ code }) => console.log(code)); // MAILBOX_FULL
  * ```
  */
 export class TaskError extends Error {
@@ -72,8 +78,9 @@ const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429]);
 const PERMANENT: ReadonlySet<number> = new Set([501, 505]);
 
 /**
- * Whether a server that answers with this HTTP status may answer otherwise later: 408, 425, 429 and 5xx but for 501 and 505. The engine
- * tries no other status again by itself.
+ * Tells whether a request that failed with this HTTP status can succeed later: 408, 425, 429, and 5xx except 501 and
+ * 505. The engine retries only these, unless a workflow lists others in `retry.on`. See RFC 9110, section 15, RFC 6585
+ * (429) and RFC 8470 (425).
  */
 export function isTransientStatus(status: number): boolean {
   return TRANSIENT.has(status) || (status >= 500 && status <= 599 && !PERMANENT.has(status));

@@ -1,5 +1,6 @@
 /**
- * What the author of a plugin imports: define actions, put them into a plugin.
+ * Everything the author of a plugin imports: functions that define actions and put them into plugins, and the errors
+ * they throw.
  *
  * @module
  */

@@ -4,10 +4,22 @@ import { PluginInputError, PluginOutputError } from "./errors.ts";
 import type { Action, ActionContext } from "./plugin.ts";
 
 /**
- * Checks the input, runs the action, checks the output. The engine calls this, and so does the test kit.
+ * Calls an action: checks the input, runs the action and checks the output. Engines call it for each attempt of a task.
+ * Tests of plugins use `runAction` of `@autokestra/plugin-sdk/testing`.
  *
- * @param input as the task gives it, references resolved
- * @throws PluginInputError before `run`, PluginOutputError after it, and whatever `run` itself throws, as it stands
+ * @param input what the task gives, with references resolved
+ * @param context what the action logs and masks with, and the signal that cancels it
+ * @throws PluginInputError if the input does not fit the action
+ * @throws PluginOutputError if the result does not fit the output schema
+ * @throws everything that `run` throws, unchanged
+ * @example
+ * ```ts
+ * import { defineAction, invokeAction, z } from "@autokestra/plugin-sdk";
+ * import { createTestContext } from "@autokestra/plugin-sdk/testing";
+ *
+ * const double = defineAction({ input: z.strictObject({ n: z.number() }), run: ({ n }) => 2 * n });
+ * console.log(await invokeAction(double, { n: 21 }, createTestContext())); // 42
+ * ```
  */
 export async function invokeAction<Output>(
   action: Action<unknown, Output>,
@@ -25,7 +37,7 @@ async function check<Value>(
   Refusal: new (problem: string) => Error,
 ): Promise<Value> {
   const result = await schema.safeParseAsync(value).catch(() => {
-    // A transform that throws, such as JSON.parse, quotes what it has read.
+    // The error is dropped: a transform that throws, such as JSON.parse, quotes what it has read.
     throw new Refusal("the check of the action failed on it");
   });
   if (!result.success) throw new Refusal(describeIssues(result.error.issues));

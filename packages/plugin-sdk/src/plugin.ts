@@ -1,17 +1,21 @@
 import type { z } from "zod";
 
-/** Actions under one name. */
+/** Actions under one name, as {@link definePlugin} returns it and an engine takes it. */
 export interface Plugin {
   /** `namespace/plugin`, such as `core/http`. */
   readonly name: string;
-  /** By their type in a workflow, such as `core/http.request`. */
+  /** The actions by their type in a workflow, such as `core/http.request`. */
   readonly actions: ReadonlyMap<string, Action>;
 }
 
+/** What {@link definePlugin} takes. */
 export interface PluginDefinition {
-  /** `namespace/plugin`. Both parts are `[a-z0-9-]+`; there is no `@`: the package `@acme/plugin-mail` holds `acme/mail`. */
+  /**
+   * `namespace/plugin`; both parts match `[a-z0-9-]+`. There is no `@`: the package `@acme/plugin-mail` has
+   * `acme/mail`.
+   */
   readonly name: string;
-  /** By their short names, `[a-z0-9-]+`. */
+  /** At least one action, by short names that match `[a-z0-9-]+`. */
   readonly actions: Readonly<Record<string, Action>>;
 }
 
@@ -19,9 +23,21 @@ const PLUGIN_NAME = /^[a-z0-9-]+\/[a-z0-9-]+$/;
 const ACTION_NAME = /^[a-z0-9-]+$/;
 
 /**
- * Puts actions under a name: the action `request` of the plugin `core/http` is `core/http.request` in a workflow.
+ * Puts actions under a name, so that workflows can call them: the action `request` of the plugin `core/http` has the
+ * type `core/http.request` there. Give the result to an engine, beside the core plugins.
  *
- * @throws TypeError for a name of another form, or a plugin without actions
+ * @throws TypeError if the name of the plugin or of an action is invalid, or if the plugin has no actions
+ * @example
+ * ```ts
+ * import { defineAction, definePlugin, z } from "@autokestra/plugin-sdk";
+ *
+ * const greet = defineAction({
+ *   input: z.strictObject({ name: z.string() }),
+ *   run: ({ name }) => ({ text: `Hello ${name}!` }),
+ * });
+ * const plugin = definePlugin({ name: "acme/social", actions: { greet } });
+ * console.log([...plugin.actions.keys()]); // [ 'acme/social.greet' ]
+ * ```
  */
 export function definePlugin({ name, actions }: PluginDefinition): Plugin {
   if (!PLUGIN_NAME.test(name)) {
@@ -35,62 +51,82 @@ export function definePlugin({ name, actions }: PluginDefinition): Plugin {
 }
 
 /**
- * Something a task can do.
+ * Something a task of a workflow can do. Create one with {@link defineAction}.
  *
- * @typeParam Input what `run` receives: the input as its schema gives it, with defaults and transforms applied
+ * @typeParam Input what `run` receives: the output of the input schema, with defaults and transforms applied
  * @typeParam Output what `run` returns
  */
 export interface Action<Input = unknown, Output = unknown> {
-  /** One sentence for people who look for an action. */
+  /** One sentence that tells people what the action does. */
   readonly description?: string;
-  /** Everything a task gives under `inputs:`. Use `z.strictObject`, so that a typing error does not pass. */
+  /** Checks everything a task gives under `inputs:`. Use `z.strictObject`, so that mistyped names are refused. */
   readonly input: z.ZodType<Input>;
   /**
-   * The names of inputs in which a number becomes text, such as a URL, or what gives them for the inputs as the workflow has them,
-   * with references in them. A number that would read differently there (`01234`, `1.10`) is refused before anything runs. Default:
-   * none.
+   * The names of inputs in which a number becomes text, such as a URL, or a function that returns them for the inputs
+   * as the workflow file has them, with references unresolved. A number that would change as text (`01234`, `1.10`) is
+   * refused before anything runs. Default: none.
    */
   readonly textInputs?: readonly string[] | ((inputs: Readonly<Record<string, unknown>>) => readonly string[]);
-  /** If there is one, the result is checked against it. */
+  /** Checks what `run` returns. Default: the result is not checked. */
   readonly output?: z.ZodType<Output, Output>;
   /**
-   * What in the output is secret, for every task: paths such as `access_token` or `items.*.token`. What the action logs and prints is
-   * held until its output is there. A path that an output does not have is passed over.
+   * Paths of secret values in the output, such as `access_token` or `items.*.token`. What the action logs and prints is
+   * held back until its output is known. Paths that an output does not have are ignored. Default: none.
    */
   readonly secretOutputs?: readonly string[];
-  /** Must return what JSON can hold. What it throws fails the task; never put an input into the message. */
+  /**
+   * Does the work. It must return what JSON can hold. What it throws fails the task; never put an input into the
+   * message.
+   */
   run(input: Input, context: ActionContext): Output | Promise<Output>;
 }
 
-/** Gives `run` the types of the schemas. */
+/**
+ * Defines an action: `run` gets the types of its schemas. Put the action into a plugin with {@link definePlugin}.
+ *
+ * @example
+ * ```ts
+ * import { defineAction, z } from "@autokestra/plugin-sdk";
+ * import { runAction } from "@autokestra/plugin-sdk/testing";
+ *
+ * const greet = defineAction({
+ *   description: "Greets somebody.",
+ *   input: z.strictObject({ name: z.string(), times: z.int().min(1).default(1) }),
+ *   run: ({ name, times }) => ({ text: `Hello ${name}! `.repeat(times).trim() }),
+ * });
+ * const { output } = await runAction(greet, { name: "Ada" });
+ * console.log(output.text); // Hello Ada!
+ * ```
+ */
 export function defineAction<Input, Output>(action: Action<Input, Output>): Action<Input, Output> {
   return Object.freeze({ ...action });
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Writes one log line. `data` is kept beside the message, as JSON. */
+/** Writes one log line. `data` is logged with the message, as JSON. */
 export type LogFunction = (message: string, data?: Record<string, unknown>) => void;
 
 /**
- * Masks a value everywhere from now on: in log lines, outputs, errors, the run history, and what is printed. Call it before anything
- * shows the value. Values of fewer than 4 characters cannot be masked; the run warns of them.
+ * Masks a value for the rest of the run: in log lines, outputs, errors, the run history and printed output. Call it
+ * before anything shows the value. Values of fewer than 4 characters cannot be masked; the run warns about them.
  *
- * @param value a text, a number, bytes, or an object or list of these, of which each leaf is masked
- * @param name what reports call it: letters, digits, underscore, hyphen and dot. Default: `tasks.` and the id of the task
- * @throws TypeError for a value without any text, such as undefined or a function, and for another name
+ * @param value a string, a number, bytes, or an object or list of these; every value in it is masked
+ * @param name the name in reports: letters, digits, underscores, hyphens and dots. Default: `tasks.` and the id of the
+ * task
+ * @throws TypeError if the value has no text, such as undefined or a function, or if the name has other characters
  */
 export type MaskFunction = (value: unknown, name?: string) => void;
 
-/** What an action gets besides its input. There is no store, key or template in it. */
+/** What an action gets besides its input. It gives no access to stores, keys or templates. */
 export interface ActionContext {
-  /** The only way for an action to say something. Values of secrets are masked behind it. */
+  /** Logs events of the task. Secret values are masked. */
   readonly log: Readonly<Record<LogLevel, LogFunction>>;
-  /** Aborted when the run is cancelled or the task is out of time. Hand it on to whatever you wait for. */
+  /** Aborted when the run is cancelled or the task times out. Pass it on to everything you wait for. */
   readonly signal: AbortSignal;
-  /** `type` is the action's, such as `core/http.request`; `attempt` counts from 1. */
+  /** The task: its id, the type of its action, such as `core/http.request`, and the attempt, from 1. */
   readonly task: { readonly id: string; readonly type: string; readonly attempt: number };
-  /** `workflow` is the id of the workflow. */
+  /** The run: its id, and the id of its workflow. */
   readonly execution: { readonly id: string; readonly workflow: string };
   /** Makes a value secret for the rest of the run, such as a token that a service has just issued. */
   readonly mask: MaskFunction;

@@ -1,7 +1,7 @@
 import { type Action, defineAction, definePlugin, type LogLevel, type Plugin, z } from "@autokestra/plugin-sdk";
 import { textOrJson } from "./text-or-json.ts";
 
-/** A message that is not text is logged in its compact JSON form. */
+/** The input of `core/console.log`. A message that is not text is logged as compact JSON. */
 interface LogInput {
   readonly message: string;
   readonly level: LogLevel;
@@ -22,4 +22,5 @@ export const logAction: Action<LogInput, void> = defineAction({
   },
 });
 
+/** The plugin `core/console`, with `core/console.log`. */
 export const consolePlugin: Plugin = definePlugin({ name: "core/console", actions: { log: logAction } });

@@ -2,5 +2,18 @@ import type { Plugin } from "@autokestra/plugin-sdk";
 import { consolePlugin } from "./console.ts";
 import { httpPlugin } from "./http/http-plugin.ts";
 
-/** The plugins that every engine has. */
+/**
+ * The plugins that come with autokestra: `core/http` and `core/console`. Engines load them by default; give an engine
+ * `[...corePlugins, yours]` to add your own.
+ *
+ * @example
+ * ```ts
+ * import { definePlugin, defineAction, z } from "@autokestra/plugin-sdk";
+ * import { corePlugins } from "@autokestra/plugins-core";
+ *
+ * const wait = defineAction({ input: z.strictObject({}), run: () => undefined });
+ * const plugins = [...corePlugins, definePlugin({ name: "acme/time", actions: { wait } })];
+ * console.log(plugins.flatMap(({ actions }) => [...actions.keys()]));
+ * ```
+ */
 export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin];

@@ -1,6 +1,6 @@
 import { z } from "@autokestra/plugin-sdk";
 
-/** Text as it stands, any other value in its compact JSON form. */
+/** Keeps text as it is and turns every other value into compact JSON. */
 export const textOrJson: z.ZodType<string> = z.unknown().transform((value, context) => {
   const text = typeof value === "string" ? value : toJsonText(value);
   if (text !== undefined) return text;
@@ -8,7 +8,7 @@ export const textOrJson: z.ZodType<string> = z.unknown().transform((value, conte
   return z.NEVER;
 });
 
-/** Undefined for what JSON cannot hold: functions, cycles, big integers, nesting deeper than the stack. */
+/** @returns undefined for what JSON cannot hold: functions, cycles, big integers, nesting deeper than the stack */
 export function toJsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

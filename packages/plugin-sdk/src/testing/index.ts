@@ -1,5 +1,5 @@
 /**
- * Run an action in a test, without an engine.
+ * Runs actions in tests, without an engine.
  *
  * @module
  */

@@ -3,20 +3,20 @@ import { isTransientStatus, TaskError } from "@autokestra/plugin-sdk";
 import type { Dispatcher } from "undici";
 import type { Hop } from "./request-url.ts";
 
-/** What programs tell the failures of core/http apart by; it becomes `tasks.ID.error.code`. */
+/** The codes of failed requests; they become `tasks.ID.error.code`. */
 export type HttpFailureCode =
-  /** The server has answered with a status of 400 or above. */
+  /** The server answered with a status of 400 or above. */
   | "HTTP_STATUS"
-  /** A redirect that is not followed. */
+  /** The response is a redirect that is not followed. */
   | "HTTP_REDIRECT"
-  /** There is a response, and it cannot be used. */
+  /** The response cannot be used. */
   | "HTTP_RESPONSE"
-  /** There is no whole response: no host, no connection, no TLS, a connection that was cut. */
+  /** There is no complete response: no host, no connection, no TLS, a broken connection. */
   | "HTTP_NETWORK"
   | "HTTP_TIMEOUT"
   | "HTTP_CANCELLED";
 
-/** Why a request has failed, in our own words: errors of libraries carry headers and whole URLs. */
+/** Why a request failed. Errors of libraries are replaced by it, because they carry headers and whole URLs. */
 export class HttpFailure extends Error {
   override readonly name = "HttpFailure";
   readonly code: HttpFailureCode;
@@ -37,7 +37,11 @@ export function failsTask(status: number, { failOnStatus, allowStatus }: StatusR
   return failOnStatus && status >= 400 && !allowStatus.includes(status);
 }
 
-/** @param explanation the body as text, or null where it is not text */
+/**
+ * Describes a response whose status fails the task.
+ *
+ * @param explanation the body if it is text, otherwise null
+ */
 export function createStatusFailure(
   first: Hop,
   last: Hop,
@@ -57,13 +61,16 @@ export function createStatusFailure(
   });
 }
 
-/** `POST https://host`, and where redirects have led: path and query can hold a piece of a key. */
+/** `POST https://host`, and the origin after redirects. Without path and query, which can hold a piece of a key. */
 export function describeRequest(first: Hop, last: Hop): string {
   const elsewhere = last.url.origin === first.url.origin ? "" : `, redirected to ${last.origin},`;
   return `${first.method} ${first.origin}${elsewhere}`;
 }
 
-/** RFC 9110, 10.2.3: seconds, or a date, which counts from the clock of the server where it tells the time. */
+/**
+ * Reads seconds or a date (RFC 9110, 10.2.3). A date is compared with the clock of the server if it sends a Date
+ * header.
+ */
 function readRetryAfter({ "retry-after": value, date }: Dispatcher.ResponseData["headers"]): number | undefined {
   if (typeof value !== "string") return undefined;
   if (/^\d+$/.test(value)) return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
@@ -72,7 +79,7 @@ function readRetryAfter({ "retry-after": value, date }: Dispatcher.ResponseData[
   return then === undefined ? undefined : Math.max(0, Math.ceil((then - now) / 1000));
 }
 
-/** The three forms of RFC 9110, 5.6.7. The last one names no time zone and means GMT like the others. */
+/** Reads the three date formats of RFC 9110, 5.6.7. The last one names no time zone and means GMT like the others. */
 function readDate(value: unknown): number | undefined {
   const form = /^[A-Z][a-z]{2}(?:[a-z]*day)?,? .*\d{2}:\d{2}:\d{2}(?: \d{4}| GMT)$/;
   if (typeof value !== "string" || !form.test(value)) return undefined;
@@ -80,7 +87,7 @@ function readDate(value: unknown): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** What the server may give back of the request: as it was sent, and as it is once it has been read or written as JSON. */
+/** The parts of a request that a server may send back: as sent, decoded, and as JSON writes them. */
 function partsOf({ url, headers, body = "" }: Hop): string[] {
   const texts = [url.href, ...Object.values(headers), body];
   return texts.flatMap((text) => [text, decode(text), JSON.stringify(text).slice(1, -1)]);
@@ -96,15 +103,15 @@ function decode(text: string): string {
 
 const LENGTH = 200;
 
-/** An overlap of fewer characters is chance. */
+/** An overlap of fewer characters is treated as chance. */
 const SHORTEST_OVERLAP = 4;
 
 /**
- * The beginning of a text of the server's, for a message. Where the cut would go through something that the server gives back of
- * what was sent, all of that is left out: a masker finds whole secrets, not the first half of one. The engine leaves out the first half
- * of any other secret, for it stands before an ellipsis.
+ * Cuts a text of the server for a message. If the cut would go through a part of the request that the server sends
+ * back, that part is left out, because a masker finds whole secrets and not the first half of one. The engine hides the
+ * first half of any other secret, because it stands before an ellipsis.
  *
- * @param sent what the request holds, in the forms in which a server gives it back
+ * @param sent the parts of the request, in every form in which a server may send them back
  */
 export function excerpt(text: string, sent: readonly string[]): string {
   const trimmed = text.trim();
@@ -115,7 +122,7 @@ export function excerpt(text: string, sent: readonly string[]): string {
   return `${trimmed.slice(0, Math.min(...sent.map((one) => startOfOverlap(trimmed, end, one)), end))}…`;
 }
 
-/** Where the longest piece of `sent` begins that the cut would go through, or `end`. */
+/** Finds where the longest piece of `sent` begins that the cut at `end` would divide; `end` if there is none. */
 function startOfOverlap(text: string, end: number, sent: string): number {
   let start = end;
   while (start > 0 && sent.includes(text.slice(start - 1, end + 1))) start -= 1;

@@ -4,7 +4,7 @@ import { type HttpResponse, httpResponseSchema } from "./response.ts";
 import { findCredentials } from "./response-credentials.ts";
 import { sendRequest } from "./send-request.ts";
 
-/** A body becomes text where its content type makes a form of it; otherwise it is JSON, which has numbers. */
+/** The body is among them only if its content type is that of a form: JSON has numbers of its own. */
 function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly string[] {
   const entries = typeof headers === "object" && headers !== null ? Object.entries(headers) : [];
   const isForm = entries.some(
@@ -13,7 +13,7 @@ function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly st
   return ["url", "query", "headers", "auth", "form", ...(isForm ? ["body"] : [])];
 }
 
-/** `core/http.request`. */
+/** `core/http.request`: sends an HTTP request. */
 export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
   description: "Sends an HTTP request. A status of 400 and above fails the task.",
   input: requestSchema,
@@ -27,13 +27,14 @@ export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
   },
 });
 
-/** `core/http.get`. */
+/** `core/http.get`: the same as `core/http.request`, for GET only. */
 export const getAction: Action<HttpRequest, HttpResponse> = defineAction({
   ...requestAction,
   description: "The same as core/http.request with the method GET and without a body.",
   input: getSchema,
 });
 
+/** The plugin `core/http`, with `core/http.request` and `core/http.get`. */
 export const httpPlugin: Plugin = definePlugin({
   name: "core/http",
   actions: { request: requestAction, get: getAction },

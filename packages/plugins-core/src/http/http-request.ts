@@ -7,13 +7,13 @@ import type { Hop } from "./request-url.ts";
 import { addQuery, parametersSchema, urlSchema } from "./request-url.ts";
 import type { ResponseFormat } from "./response-body.ts";
 
-/** The input of `core/http.request` once it is checked: ready to be sent. */
+/** The checked input of `core/http.request`, ready to be sent. */
 export interface HttpRequest extends StatusRules {
   readonly first: Hop;
-  /** For everything together: connection, redirects, body. */
+  /** The limit for connection, redirects and body together, in seconds. Default: 30. */
   readonly timeoutSeconds: number;
   readonly followRedirects: FollowRedirects;
-  /** Counts on the wire and again after decompression. */
+  /** The limit for the size on the wire and again after decompression. Default: 10 MiB. */
   readonly maxResponseBytes: number;
   readonly response: ResponseFormat;
 }

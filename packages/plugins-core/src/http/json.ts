@@ -1,27 +1,27 @@
 import { parse } from "lossless-json";
 import { HttpFailure } from "./http-failure.ts";
 
-/** Deeper values would overflow the stack of whoever walks over them later. */
+/** Deeper values would overflow the stack of code that walks over them later. */
 const MAX_DEPTH = 512;
 
-/** What is in every text with a number that JavaScript cannot hold: sixteen digits in a row, or an exponent. */
+/** Matches every text with a number that JavaScript cannot hold: sixteen digits in a row, or an exponent. */
 const LONG_NUMBER = /(?:\d\.?){16}|\d[eE][+-]?\d/;
 
-/** Longer numbers stay text without being compared. */
+/** Longer numbers, in characters, stay text without being compared. */
 const LONGEST_NUMBER = 1000;
 
 /**
- * The value of a JSON text, null for a blank one. A number stays the text that it is where JavaScript would make another decimal
- * number of it: `12345678901234567890`, `0.1000000000000000055`, `1e400`; `1.10` is the number 1.1. Of keys that occur twice the
- * last one counts, as with `JSON.parse`.
+ * Parses JSON; blank text is null. A number that JavaScript would change stays text: `12345678901234567890`,
+ * `0.1000000000000000055`, `1e400`. `1.10` is the number 1.1. The last of several equal keys counts, as with
+ * `JSON.parse`.
  *
- * @throws HttpFailure `HTTP_RESPONSE`
+ * @throws HttpFailure `HTTP_RESPONSE` if the text is not JSON or is nested more than 512 levels deep
  */
 export function readJson(text: string): unknown {
   if (/^[ \t\r\n]*$/.test(text)) return null;
   const value = parseJson(text);
   if (isDeep(value)) throw new HttpFailure("HTTP_RESPONSE", `the body is JSON of more than ${MAX_DEPTH} levels`);
-  // Only now: the lossless parser is slow and recursive.
+  // Last, because the lossless parser is slow and recursive.
   if (!LONG_NUMBER.test(text)) return value;
   return parse(text, null, {
     parseNumber: (digits) => (keepsItsValue(digits) ? Number(digits) : digits),
@@ -37,7 +37,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Level by level, because the depth is what must not be walked recursively. */
+/** Walks level by level, because recursion would overflow the stack. */
 function isDeep(value: unknown): boolean {
   let level = [value];
   for (let depth = 0; depth <= MAX_DEPTH; depth++) {
@@ -53,7 +53,7 @@ function keepsItsValue(digits: string): boolean {
   return Number.isFinite(value) && significantDigits(digits) === significantDigits(String(value));
 }
 
-/** Rounding changes these before it changes the magnitude: where they are the same, the value is. */
+/** Rounding changes these digits before it changes the magnitude: if they are the same, the value is. */
 function significantDigits(digits: string): string {
   return digits
     .replace(/[eE].*$/, "")
@@ -63,12 +63,12 @@ function significantDigits(digits: string): string {
 
 export const FORM_TYPE = "application/x-www-form-urlencoded";
 
-/** The type of a content-type header in lower case, without its parameters; "" where there is none. */
+/** The media type of a Content-Type header in lower case, without parameters; empty if there is none. */
 export function mediaTypeOf(contentType: string): string {
   return contentType.replace(/;.*$/s, "").trim().toLowerCase();
 }
 
-/** The character set that a content-type header names. */
+/** The character set of a Content-Type header; undefined if it names none. */
 export function charsetOf(contentType: string): string | undefined {
   return /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1];
 }

@@ -2,23 +2,23 @@ import { HttpFailure } from "./http-failure.ts";
 import type { Hop } from "./request-url.ts";
 import { writtenOrigin } from "./request-url.ts";
 
-/** Which redirects are followed. An origin is scheme, host and port: from https to http is another one. */
+/** Which redirects are followed. An origin is scheme, host and port, so https and http are different origins. */
 export type FollowRedirects = "same-origin" | "always" | "never";
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const NOT_MODIFIED = 304;
 
-/** These describe a body and go when it goes (Fetch standard, HTTP-redirect fetch). */
+/** Headers that describe a body and are dropped with it (Fetch standard, HTTP-redirect fetch). */
 const BODY_HEADERS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
 
 /**
- * Where a response sends us, or null where it is the result.
+ * Finds the request that follows a response, or null if the response is the result.
  *
- * A hop to another origin takes nothing along that the workflow gave, and since the next hop starts from this one, nothing
+ * A hop to another origin drops everything that the workflow gave. Each hop starts from the one before, so nothing
  * comes back when a later redirect returns to the first origin.
  *
- * @param location the response header of that name
- * @throws HttpFailure `HTTP_REDIRECT` where the response is a redirect that cannot or must not be followed
+ * @param location the Location header, which may be missing
+ * @throws HttpFailure `HTTP_REDIRECT` if the response is a redirect that cannot or must not be followed
  */
 export function nextHop(hop: Hop, status: number, location: unknown, follow: FollowRedirects): Hop | null {
   if (status < 300 || status > 399 || status === NOT_MODIFIED || follow === "never") return null;

@@ -3,15 +3,15 @@ import { toJsonText } from "../text-or-json.ts";
 import { charsetOf, FORM_TYPE, mediaTypeOf } from "./json.ts";
 import { isWellFormed, parametersSchema, WELL_FORMED } from "./request-url.ts";
 
-/** What a workflow gives for the body of a request. */
+/** The inputs that make the body of a request. */
 export interface BodyInput {
   readonly body?: unknown;
   readonly form?: URLSearchParams | undefined;
-  /** The header of that name. */
+  /** The Content-Type header; undefined if the workflow gives none. */
   readonly contentType: string | undefined;
 }
 
-/** The body as it is sent, and the content type that goes with it where the workflow gives none. */
+/** The body to send, and its content type if the workflow gives none. */
 export interface EncodedBody {
   readonly text: string | undefined;
   readonly contentType?: string;
@@ -20,8 +20,8 @@ export interface EncodedBody {
 const JSON_TYPE = "application/json";
 
 /**
- * Writes a body in the form that its content type names: text as it stands, any other value as JSON, an object as a form where the
- * content type is that of a form. What contradicts itself becomes an issue, before anything is sent.
+ * Encodes a body: text stays as it is, an object becomes a form if the content type is that of a form, and every other
+ * value becomes JSON. Contradictory inputs become issues, before anything is sent.
  */
 export function encodeBody(input: BodyInput, context: z.RefinementCtx): EncodedBody {
   const encoded = encode(input, context);
@@ -65,7 +65,7 @@ function encodeForm(
   return { text: form.toString(), ...(type === undefined ? { contentType: FORM_TYPE } : {}) };
 }
 
-/** An object under the content type of a form follows the rules of `form`. */
+/** Reads an object with the content type of a form by the rules of `form`. */
 function readParameters(body: unknown, context: z.RefinementCtx): URLSearchParams | undefined {
   const { data, error } = parametersSchema.safeParse(body);
   for (const issue of error?.issues ?? []) {
@@ -74,12 +74,15 @@ function readParameters(body: unknown, context: z.RefinementCtx): URLSearchParam
   return data;
 }
 
-/** Also `application/problem+json` and `application/x-amz-json-1.1`; not streams of JSON such as `application/x-ndjson`. */
+/**
+ * True also for `application/problem+json` and `application/x-amz-json-1.1`, but not for streams such as
+ * `application/x-ndjson`.
+ */
 function isJsonType(type: string | undefined): boolean {
   return type !== undefined && /[/+.-]json(?:-\d[\d.]*)?$/.test(type);
 }
 
-/** An empty body is no body, whatever its content type says. */
+/** True also for an empty body, whatever its content type says. */
 function isJson(text: string): boolean {
   if (text === "") return true;
   try {

@@ -1,13 +1,13 @@
 import { z } from "@autokestra/plugin-sdk";
 import { namedValues } from "./request-url.ts";
 
-/** RFC 9110, 5.6.2: a token. */
+/** A token (RFC 9110, 5.6.2). */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** RFC 9110, 5.5: no line break, no NUL and no other control character but the tab. */
+/** No control characters except the tab (RFC 9110, 5.5). */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** These belong to the connection, and one that does not fit the body lets a request be smuggled in. */
+/** Headers of the connection. One that does not fit the body would allow request smuggling. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -21,7 +21,7 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Headers by name; the result has lower-case names. The issues tell names, never values. */
+/** Headers by name; the result has lower-case names. Issues contain names, never values. */
 export const headersSchema: z.ZodType<Readonly<Record<string, string>>> = namedValues(
   z.union([z.string(), z.number(), z.boolean()]),
 ).transform((headers, context) => {
@@ -48,7 +48,7 @@ const BEARER = "a token without spaces, line breaks and non-ASCII characters";
 const ONE_OF = "either basic: { username, password } or bearer";
 
 const basic = z.strictObject({
-  // RFC 7617, section 2: the first colon ends the user name, and neither part may hold a control character.
+  // The first colon ends the user name, and neither part may hold a control character (RFC 7617, 2).
   username: z.string().refine((text) => /^[^:\p{Cc}]*$/u.test(text), { params: { expected: USERNAME } }),
   password: z
     .string()
@@ -61,7 +61,7 @@ const bearer = z
   .refine((text) => /^[!-~]+$/.test(text), { params: { expected: BEARER } })
   .meta({ secret: true });
 
-/** `{ basic: { username, password } }` or `{ bearer }`; the result is the value of the Authorization header. */
+/** Turns `{ basic: { username, password } }` or `{ bearer }` into the value of the Authorization header. */
 export const authorizationSchema: z.ZodType<string> = z
   .strictObject({ basic: basic.optional(), bearer: bearer.optional() })
   .transform((auth, context) => {

@@ -1,12 +1,12 @@
 import { z } from "@autokestra/plugin-sdk";
 
-/** What a message says of text that is not. */
+/** What a message expects instead of text that is not well-formed. */
 export const WELL_FORMED = "text without halves of surrogate pairs";
 
 const wellFormed = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
 const scalars = [wellFormed, z.number(), z.boolean()] as const;
 
-/** Parameters of a query or a form by name; a list gives the parameter once for each element. */
+/** Parameters of a query or a form, by name. A list repeats the parameter for each element. */
 export const parametersSchema: z.ZodType<URLSearchParams> = namedValues(
   z.union([...scalars, z.array(z.union(scalars))]),
 ).transform((parameters) => {
@@ -38,8 +38,8 @@ function findProblem(given: string): string | null {
 }
 
 /**
- * The origin as `given` spells it. The parser makes lower case, punycode and IPv4 addresses of a host, and a secret that is a
- * part of it would stand in a message in a form that no masker knows.
+ * Returns the origin as `given` spells it. The URL parser turns hosts into lower case, punycode or IPv4 addresses, and
+ * a secret in the host would then appear in messages in a form that no masker knows.
  */
 export function writtenOrigin(given: string, url: URL): string {
   const authority = /^[\s\0]*(?:https?:)?[\\/]*([^\\/?#]*)/i.exec(given)?.[1] ?? "";
@@ -47,7 +47,7 @@ export function writtenOrigin(given: string, url: URL): string {
   return URL.canParse(written) && new URL(written).origin === url.origin ? written : url.origin;
 }
 
-/** Adds parameters behind those that the URL has, which stay as they are written: a signed URL must not change. */
+/** Adds parameters after those of the URL, which stay as written, because a signed URL must not change. */
 export function addQuery(url: URL, query: URLSearchParams): URL {
   const result = new URL(url);
   result.search = [url.search.slice(1), query.toString()].filter((part) => part !== "").join("&");
@@ -55,12 +55,12 @@ export function addQuery(url: URL, query: URLSearchParams): URL {
   return result;
 }
 
-/** False for text that UTF-8 cannot hold: each half of a pair would silently become U+FFFD. */
+/** False for text with lone surrogates, which UTF-8 would silently replace with U+FFFD. */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
 
-/** An object by names that are well-formed. One that zod leaves out without a word is refused. */
+/** An object whose names are well-formed. `__proto__` is refused, because zod would drop it silently. */
 export function namedValues<Value>(value: z.ZodType<Value>): z.ZodType<Record<string, Value>> {
   const name = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
   return z
@@ -71,14 +71,14 @@ export function namedValues<Value>(value: z.ZodType<Value>): z.ZodType<Record<st
     .pipe(z.record(name, value));
 }
 
-/** One request on the wire. A redirect leads from one hop to the next. */
+/** One request on the wire. A redirect leads to the next hop. */
 export interface Hop {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
-  /** Without user name and password. */
+  /** Has no user name and no password. */
   readonly url: URL;
-  /** Scheme, host and port as they were written, for messages: a masker does not know what the URL parser makes of them. */
+  /** Scheme, host and port as written, for messages: a masker does not know what the URL parser makes of them. */
   readonly origin: string;
-  /** Everything the workflow gave, auth included, by lower-case name. */
+  /** The headers of the workflow, with Authorization, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
 }

@@ -3,13 +3,13 @@ import { TextDecoder } from "node:util";
 import { HttpFailure } from "./http-failure.ts";
 import { charsetOf, mediaTypeOf, readJson } from "./json.ts";
 
-/** How the body of a response is given: `auto` goes by its content type, and without one by its bytes. */
+/** The form in which an action returns the body: `auto` follows the content type or, without one, the bytes. */
 export type ResponseFormat = "auto" | "json" | "text" | "base64";
 
 const JSON_TYPE = /^(application|text)\/(.+\+)?json$/;
 const TEXT_TYPE = /^(text\/.+|application\/(.+\+)?(xml|yaml)|application\/(javascript|x-www-form-urlencoded))$/;
 
-/** A byte order mark says more than a content type (Encoding standard, decode). */
+/** A byte order mark takes precedence over the content type (Encoding standard, decode). */
 const BYTE_ORDER_MARKS: readonly [string, readonly number[]][] = [
   ["utf-8", [0xef, 0xbb, 0xbf]],
   ["utf-16be", [0xfe, 0xff]],
@@ -17,10 +17,10 @@ const BYTE_ORDER_MARKS: readonly [string, readonly number[]][] = [
 ];
 
 /**
- * The bytes as a JSON value, as text or as base64. A body without anything in it is null as JSON.
+ * Decodes a body to a JSON value, text or base64. An empty body is null as JSON.
  *
- * @param contentType the response header of that name
- * @throws HttpFailure `HTTP_RESPONSE` where it is not what it should be; the message holds nothing of it
+ * @param contentType the Content-Type header; empty if there is none
+ * @throws HttpFailure `HTTP_RESPONSE` if the body is not in this format; the message quotes nothing of it
  */
 export function decodeBody(bytes: Uint8Array, format: ResponseFormat, contentType: string): unknown {
   switch (format === "auto" ? formatOf(contentType, bytes) : format) {
@@ -33,7 +33,7 @@ export function decodeBody(bytes: Uint8Array, format: ResponseFormat, contentTyp
   }
 }
 
-/** What a body that explains a failure says, or null where it is not text by its content type and its bytes. */
+/** Decodes the body of a failed response; null if its content type or its bytes say that it is not text. */
 export function explanation(bytes: Uint8Array, contentType: string): string | null {
   const format = formatOf(contentType, bytes);
   if (format === "base64") return null;
@@ -52,8 +52,8 @@ function formatOf(contentType: string, bytes: Uint8Array): "json" | "text" | "ba
 }
 
 /**
- * By the byte order mark, else by the content type, else as UTF-8. JSON is UTF-8 (RFC 8259) whatever its content type says, which
- * only counts where the bytes are not.
+ * Decodes by the byte order mark, else by the content type, else as UTF-8. JSON that is valid UTF-8 is read as such
+ * whatever its content type says (RFC 8259, 8.1).
  */
 function decodeText(bytes: Uint8Array, contentType: string, format: "json" | "text"): string {
   const named = charsetOf(contentType);
@@ -69,7 +69,7 @@ function decodeText(bytes: Uint8Array, contentType: string, format: "json" | "te
   }
 }
 
-/** For UTF-8 where no character set is named, or one that nobody knows. */
+/** Falls back to UTF-8 if no character set is named or the name is unknown. */
 function createDecoder(charset: string | undefined): TextDecoder {
   try {
     return new TextDecoder(charset, { fatal: true });

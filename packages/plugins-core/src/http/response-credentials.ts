@@ -1,6 +1,6 @@
 import type { HttpResponse } from "./response.ts";
 
-/** A value that is secret wherever it comes back, and where in the output it is. */
+/** A secret value of a response, and its path in the output. */
 export interface Credential {
   readonly path: string;
   readonly value: string;
@@ -10,13 +10,13 @@ const TOKEN_KEY = /^(?:access|refresh|id)_?token$/i;
 const TOKEN_IN_FORM = /(?:^|[?&#])(?:access|refresh|id)_?token=([^&#]+)/gi;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** Bodies that are longer are not read a second time, in characters. */
+/** Longer bodies, in characters, are not searched. */
 const LONGEST_TEXT = 1024 * 1024;
 
-/** Shorter texts are no credentials: to mask them would hide ordinary words. */
+/** Shorter texts, in characters, are not treated as credentials: masking them would hide ordinary words. */
 const SHORTEST = { token: 4, cookie: 8 };
 
-/** The tokens in a body (JSON, or a form as some services answer) and the cookies of a response. */
+/** Finds the tokens in a body (JSON, or a form as some services send it) and the cookies of a response. */
 export function findCredentials({ body, headers }: HttpResponse): Credential[] {
   const cookies = [headers["set-cookie"] ?? []].flat().flatMap(textsOfCookie);
   return [
@@ -40,7 +40,7 @@ function tokensIn(body: unknown): string[] {
   return tokens.filter((token) => token.length >= SHORTEST.token);
 }
 
-/** A text body can be JSON under another type, and what was asked for as base64 is read like any other. */
+/** Reads text that may be JSON with another content type, or base64 of JSON or a form. */
 function readText(text: string): unknown {
   if (text.length > LONGEST_TEXT) return null;
   try {
@@ -54,7 +54,7 @@ function tokensInForm(text: string): string[] {
   return [...text.matchAll(TOKEN_IN_FORM)].flatMap(([, value = ""]) => [value, decodeForm(value)]);
 }
 
-/** The cookie as a client sends it back, and its value. Not its attributes: these are ordinary words. */
+/** The cookie as a client sends it back, and its value, without the attributes, which are ordinary words. */
 function textsOfCookie(header: string): string[] {
   const [cookie = ""] = header.split(";", 1);
   const value = cookie

@@ -7,7 +7,7 @@ import type { HttpRequest } from "./http-request.ts";
 import { decodeBody, explanation } from "./response-body.ts";
 
 /**
- * Reads a response to its end. Of one whose status fails the task the body is only an explanation: its text, or null where it is
+ * Reads a response to its end. If its status fails the task, the body is only an explanation: text, or null if it is
  * not text or cannot be read.
  *
  * @throws HttpFailure, and errors of undici
@@ -36,13 +36,15 @@ export interface HttpResponse {
   readonly status: number;
   /** True for 200 to 299. */
   readonly ok: boolean;
-  /** By lower-case name. Values of a repeated header are joined by ", "; `set-cookie` alone is always a list. */
+  /**
+   * The headers by lower-case name. Repeated ones are joined with `, `, except `set-cookie`, which is always a list.
+   */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** A JSON value, text, or base64. */
   readonly body: unknown;
-  /** Where the response came from, after redirects. */
+  /** The URL of the response, after redirects. */
   readonly url: string;
-  /** From the start to the end of the body, redirects included. */
+  /** The time until the end of the body, with redirects, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -55,7 +57,7 @@ export const httpResponseSchema: z.ZodType<HttpResponse, HttpResponse> = z.stric
   durationMs: z.int(),
 });
 
-/** Joins the values of repeated headers (RFC 9110, 5.3), but for Set-Cookie, whose values hold commas themselves. */
+/** Joins the values of repeated headers (RFC 9110, 5.3), except Set-Cookie, whose values contain commas themselves. */
 function joinHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): HttpResponse["headers"] {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value = ""]) => {
@@ -74,14 +76,15 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompr
   ["br", promisify(brotliDecompress)],
 ]);
 
-/** Said of a response that is larger on the wire, and of one that is only after decompression. */
+/** The message for a response that is too large on the wire or after decompression. */
 export const TOO_LARGE = "the response is larger than maxResponseBytes";
 
 /**
- * Undoes the content encoding of a response (RFC 9110, 8.4). One encoding only: a bomb in a bomb has no honest use.
+ * Decompresses a response (RFC 9110, 8.4). Only one encoding is accepted, because several have hardly any use but as a
+ * bomb.
  *
- * @param encoding the response header Content-Encoding; empty where there is none
- * @throws HttpFailure where the result would be larger than `maxBytes`, is damaged, or its encoding is unknown
+ * @param encoding the Content-Encoding header; empty if there is none
+ * @throws HttpFailure `HTTP_RESPONSE` if the result would exceed `maxBytes`, is damaged, or its encoding is unknown
  */
 async function decompress(bytes: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
   const name = encoding.trim().toLowerCase();

@@ -9,32 +9,34 @@ import { type HttpResponse, readResponse, TOO_LARGE } from "./response.ts";
 
 const MAX_REDIRECTS = 10;
 
-/** How much of the body of a redirect is read before its connection is given up instead. */
+/** How much of the body of a redirect is read, in bytes; the connection of a longer one is closed instead. */
 const REDIRECT_BODY_BYTES = 16 * 1024;
 
-/** Sent unless the workflow gives others. */
+/** Headers that the workflow can replace. */
 const DEFAULT_HEADERS = { accept: "*/*", "accept-encoding": "gzip, br", "user-agent": "autokestra" };
 
-/** Another attempt can end differently. A response that cannot be used comes from a request that has been carried out. */
+/** Codes that a retry can help. HTTP_RESPONSE is none of them: the server has already carried out that request. */
 const RETRYABLE: ReadonlySet<HttpFailureCode> = new Set(["HTTP_NETWORK", "HTTP_TIMEOUT"]);
 
-/** What the server has answered, and why that fails the task, if it does. The body of a failed response is its text, or null. */
+/**
+ * What the server answered, and why that fails the task, if it does. A failed response has its text as body, or null.
+ */
 interface Answer {
   readonly response: HttpResponse;
   readonly failure: TaskError | null;
 }
 
-/** How far a request has come: what a message of its failure tells. */
+/** How far a request got, for the message of a failure. */
 interface Progress {
   hop: Hop;
   status: number | undefined;
 }
 
 /**
- * Sends the request and follows its redirects. Its connections are its own and end with it: none holds the process open, and
- * no request is lost on one that the server has closed in the meantime.
+ * Sends a request and follows its redirects. Every call opens its own connections and closes them: none keeps the
+ * process alive, and no request fails because the server has closed an idle connection.
  *
- * @param cancelled makes it fail at once when aborted
+ * @param cancelled aborts the request
  * @throws TaskError with an `HttpFailureCode`
  */
 export async function sendRequest(request: HttpRequest, cancelled: AbortSignal): Promise<Answer> {
@@ -58,7 +60,9 @@ export async function sendRequest(request: HttpRequest, cancelled: AbortSignal):
   }
 }
 
-/** The deadline is the sockets': the signal of a single request does not reach a connection that is not open yet. */
+/**
+ * The signal is given to the sockets, because that of a request does not reach a connection that is still being opened.
+ */
 function openAgent(request: HttpRequest, signal: AbortSignal): Agent {
   return new Agent({
     connect: { signal, timeout: 0 },
@@ -101,9 +105,9 @@ function describeFailure({ first }: HttpRequest, { hop, status }: Progress, fail
   });
 }
 
-/** Ends a request when its time is over or the run is cancelled. Must be closed. */
+/** Ends a request when it times out or the run is cancelled. Must be closed. */
 interface Deadline {
-  /** Its reason is an HttpFailure that says which of the two it was. */
+  /** Its reason is the HttpFailure to report. */
   readonly signal: AbortSignal;
   close(): void;
 }
@@ -111,7 +115,7 @@ interface Deadline {
 // Not AbortSignal.timeout: its timer cannot be cleared when the request is done.
 function openDeadline(seconds: number, cancelled: AbortSignal): Deadline {
   const controller = new AbortController();
-  // Every hop of a chain of redirects may open a socket that listens.
+  // Every redirect may open another socket that listens, and more than ten would make Node warn of a leak.
   setMaxListeners(0, controller.signal);
   const cancel = () => controller.abort(new HttpFailure("HTTP_CANCELLED", "cancelled"));
   const expire = () => controller.abort(new HttpFailure("HTTP_TIMEOUT", `no complete response within ${seconds} s`));
@@ -146,10 +150,12 @@ const FAMILIES: readonly [RegExp, string][] = [
   [/^(EPROTO|ERR_SSL)/, "no TLS connection"],
 ];
 
-/** Puts a failure into words of ours. Of a foreign error only its code is used, which names no value. */
+/**
+ * Describes an error in our own words. Only the code of a foreign error is used, because its message can hold a value.
+ */
 function toFailure(error: unknown): HttpFailure {
   if (error instanceof HttpFailure) return error;
-  // It has no code, and it carries what the server has sent.
+  // This error has no code of use, and it carries what the server sent.
   if (error instanceof errors.HTTPParserError) return networkFailure("the response is not valid HTTP");
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
