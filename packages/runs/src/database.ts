@@ -17,11 +17,11 @@ import {
 import { z } from "zod";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
 
-/** The database of a run history, opened when it is first needed. Errors it throws are for {@link toHistoryError}. */
+/** The database of a run history, opened when it is first needed. Pass what it throws to {@link toHistoryError}. */
 interface HistoryConnection {
-  /** The database in whatever version it is; null where there is no file. */
+  /** The database, in any version; null if there is no file. */
   forRead(): Database | null;
-  /** The database in the version of today: creates the file where there is none, and upgrades an older one. */
+  /** The database in the current version: creates a missing file and upgrades an older one. */
   forWrite(): Database;
   close(): void;
 }
@@ -61,9 +61,10 @@ export async function createConnection(path: string): Promise<HistoryConnection>
 }
 
 /**
- * Turns an error of SQLite, of the file system or of a damaged row into one that names the path, and repeats nothing of the row.
+ * Turns an error of SQLite, of the file system or of a damaged row into one that names the path and quotes nothing of
+ * the row.
  *
- * @param unwritten how many events were not written because of it
+ * @param unwritten the number of events that were not written because of it
  */
 export function toHistoryError(error: unknown, path: string, unwritten = 0): AutokestraError {
   const more = unwritten > 1 ? `; ${unwritten} events were not written` : "";
@@ -73,27 +74,27 @@ export function toHistoryError(error: unknown, path: string, unwritten = 0): Aut
 }
 
 /**
- * Opens the database of a run history. Only its owner can read it: it holds the outputs of tasks. A file that is not a run
- * history is left untouched.
+ * Opens the database of a run history. Only its owner can read it, because it holds the outputs of tasks. Files that
+ * are not a run history are left untouched.
  *
- * @returns null where there is no file and none is to be created
- * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open then
+ * @returns null if there is no file and `create` is false
+ * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open
  */
 function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): PlacedDatabase | null {
-  // SQLite would open the file of the name without it.
+  // SQLite would open the file whose name lacks the white space.
   if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
   const refuse = refuseAt(path);
   const { database, wal } = findFiles(path);
   if (database === undefined) {
     if (!create) return null;
-    // SQLite would take the new database for the one that it belongs to.
+    // SQLite would apply the WAL to the new database.
     if (wal !== undefined) throw onlyWal(path);
     createFile(library, path);
   }
   checkFile(library, path);
   restrictDatabaseFiles(path, refuse);
   sweepTemporaryFiles(path);
-  // NORMAL: each line of a log would wait for the disk. A power cut may take the last ones.
+  // With FULL, each log line would wait for the disk. With NORMAL, a power cut can lose the last ones.
   return openInPlace(library, path, ["synchronous = NORMAL", "foreign_keys = ON"], refuse);
 }
 
@@ -103,17 +104,20 @@ function createFile(library: SqliteLibrary, path: string): void {
   createPrivateFile(path, emptyDatabase(library, createSchema));
 }
 
-/** A folder with this name is ours, and often a part of a repository. */
+/** Adds a .gitignore, because `.workflow` is a folder of autokestra and often part of a repository. */
 function keepOutOfGit(path: string): void {
   const folder = dirname(path);
   if (basename(folder) === ".workflow") createPrivateFile(join(folder, ".gitignore"), "runs.db*\n");
 }
 
-/** Checks that it is a run history of this user. By path: to open the file itself would drop the locks of other connections. */
+/**
+ * Checks that the file is a run history of this user. It reads by way of SQLite, because opening and closing the file
+ * directly would drop the locks of other connections in this process.
+ */
 function checkFile(library: SqliteLibrary, path: string): void {
   const { uid } = findFiles(path).database ?? {};
   if (uid !== undefined && uid !== process.geteuid?.()) throw historyUnavailable(path, "it belongs to another user");
-  // Read-only: another connection would bring the WAL of another program into its database.
+  // Read-only, because a writing connection would apply the WAL of another program to its database.
   const database = library.open(path, { mode: "ro" });
   try {
     const applicationId = database.pragma("application_id");
@@ -125,7 +129,7 @@ function checkFile(library: SqliteLibrary, path: string): void {
   }
 }
 
-/** The files of a history that are there. */
+/** Finds the files of a history that exist. */
 function findFiles(path: string): DatabaseFiles {
   return findDatabaseFiles(path, (file) =>
     historyUnavailable(path, `${file === path ? "it" : basename(file)} is not a regular file`),
@@ -133,7 +137,7 @@ function findFiles(path: string): DatabaseFiles {
 }
 
 function onlyWal(path: string): AutokestraError {
-  return historyUnavailable(path, "it was not found, only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
+  return historyUnavailable(path, "it was deleted, and only its WAL is left", `Remove ${quotePath(`${path}-wal`)}.`);
 }
 
 function refuseAt(path: string): (problem: string, hint?: string) => AutokestraError {

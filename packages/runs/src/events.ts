@@ -1,13 +1,14 @@
 import type { MaskCount } from "@autokestra/secrets-core";
 
+/** The level of an event, as loggers know it. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** What every line of a run has. */
+/** What every event of a run has. */
 interface EventBase {
   /** ISO 8601 UTC. */
   readonly time: string;
   readonly level: LogLevel;
-  /** UUID of the run. */
+  /** The id of the run, a UUID. */
   readonly execution: string;
 }
 
@@ -31,21 +32,24 @@ export interface LogEvent extends EventBase {
 /** Why a task failed. */
 export interface TaskErrorInfo {
   readonly name: string;
-  /** What programs go by: that of a `TaskError`, `TIMED_OUT`, `INPUT_INVALID`, ...; `TASK_FAILED` for an error without one. */
+  /**
+   * The code for programs: that of a `TaskError`, `TIMED_OUT`, `INPUT_INVALID`, …; `TASK_FAILED` for errors without a
+   * code.
+   */
   readonly code: string;
   readonly message: string;
-  /** The HTTP status that the failure goes back to, where there is one. */
+  /** The HTTP status that caused the failure, if there is one. */
   readonly status?: number;
 }
 
 /**
- * How a task ended. `skipped`: a task that it needs has failed or was skipped. `cancelled`: the run was cancelled or ran out of time
- * before the task had ended.
+ * How a task ended. `skipped`: a task that it needs failed or was skipped. `cancelled`: the run was cancelled or timed
+ * out before the task ended.
  */
 export interface TaskResult {
   readonly status: "success" | "failed" | "skipped" | "cancelled";
   readonly output?: unknown;
-  /** Only of a failed task. */
+  /** Only for a failed task. */
   readonly error?: TaskErrorInfo;
 }
 
@@ -55,16 +59,17 @@ export type CancelledBy = "user" | "timeout" | "shutdown" | "superseded";
 /** The last event of a run. */
 export interface RunFinished extends EventBase {
   readonly event: "run.finished";
-  /** `failed`: a task has failed, or the process ended. `cancelled`: its signal has ended it before all tasks had ended. */
+  /** `failed`: a task failed, or the process ended. `cancelled`: the run was cancelled before all tasks ended. */
   readonly status: "success" | "failed" | "cancelled";
-  /** Only where the status is `cancelled`. */
+  /** Only if the status is `cancelled`. */
   readonly cancelledBy?: CancelledBy;
   readonly durationMs: number;
   readonly tasks: Readonly<Record<string, TaskResult>>;
-  /** What was masked in this run, by name of the secret. */
+  /** What was masked in this run, by the name of the secret. */
   readonly masked: Readonly<Record<string, MaskCount>>;
 }
 
+/** Anything that happens in a run. */
 export type RunEvent = LogEvent | RunFinished;
 
 /** An event as the lines of a run have it: what `runs show` prints, and what is recorded. */
@@ -75,5 +80,5 @@ export function eventToJson(event: RunEvent): string {
   return JSON.stringify(line);
 }
 
-/** Where events go. It only ever sees masked ones. */
+/** A function that gets the events of runs, in their order. Every event is masked before. */
 export type RunSink = (event: RunEvent) => void;

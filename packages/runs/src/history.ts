@@ -12,58 +12,75 @@ declare module "@autokestra/secrets-core" {
   }
 }
 
-/** How long `list`, `events` and `close` wait while another program has the file locked, in milliseconds. */
+/** How long `list`, `events` and `close` wait for a lock of another program, in milliseconds. */
 const LOCK_TIMEOUT = 5000;
 
+/** What {@link openRunHistory} takes. */
 export interface RunHistoryOptions {
-  /** The path of the database file; it is made with the first event. */
+  /** The path of the database file, which is created with the first event. */
   readonly path: string;
 }
 
-/** Past and running runs with their events, which are masked: a sink sees nothing else. */
+/** Running and past runs with their events. Events are masked: no sink gets others. */
 export interface RunHistory {
   /**
-   * Creates a sink that records one run, for the `sink` of `runWorkflow`. It never throws: a run goes on where it cannot be
-   * recorded. The first event creates the history where there is none, and removes finished runs beyond the newest 1 000 runs.
+   * Creates a sink that records one run. It never throws, because a run that cannot be recorded goes on. The first
+   * event creates the history if it does not exist, and removes finished runs beyond the newest 1 000.
    *
-   * While another program has the file locked, events wait in memory and the process stays alive, until they are written or
-   * {@link RunHistory.close} gives up. Beyond 64 MiB of JSON the oldest log lines of the run are dropped, and a `run.warning` in
-   * the record says how many.
+   * While another program has locked the file, events wait in memory and keep the process alive until they are written
+   * or {@link RunHistory.close} gives up. Beyond 64 MiB of JSON, the oldest log lines of the run are dropped, and a
+   * `run.warning` in the history says how many.
    *
-   * @param onFailure called once, with `HISTORY_UNAVAILABLE`; the run is not recorded from then on. It must not throw.
+   * @param onFailure called once with `HISTORY_UNAVAILABLE` when the run cannot be recorded any longer; it must not
+   * throw
    */
   recorder(onFailure: (error: AutokestraError) => void): RunSink;
 
   /**
-   * Lists runs, the newest first. A history that does not exist is empty.
+   * Lists runs, newest first. A history that does not exist yet is empty.
    *
-   * @throws AutokestraError `HISTORY_UNAVAILABLE`; for a locked file, after 5 seconds
+   * @param filter which runs to list. Default: the newest 50
+   * @throws AutokestraError `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
    */
   list(filter?: RunFilter): Promise<readonly RunSummary[]>;
 
   /**
-   * All events of a run, in their order.
+   * Returns all events of a run, in their order.
    *
-   * @throws AutokestraError `RUN_NOT_FOUND`, `HISTORY_UNAVAILABLE`
+   * @param execution the id of the run
+   * @throws AutokestraError `RUN_NOT_FOUND`, or `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
    */
   events(execution: string): Promise<readonly RunEvent[]>;
 
   /**
-   * Closes the file, after waiting up to 5 seconds for events that are not written because of a lock. A recorder that still cannot
-   * write them calls its `onFailure`.
+   * Closes the file. Events that wait for a lock get 5 seconds; a recorder that still cannot write them calls its
+   * `onFailure`.
    */
   close(): Promise<void>;
 }
 
 /**
- * Opens a run history, to record runs or to look at past ones. No file is read or created before it is needed. Call
- * `close` at the end: without it, events that wait for a lock keep the process alive.
+ * Opens a run history, to record runs or to read past ones. `openEngine` of `@autokestra/engine` does so for its runs;
+ * call this function to record runs of your own, or to read a history without an engine.
+ *
+ * No file is read or created before it is needed. Call `close` at the end: otherwise, events that wait for a lock keep
+ * the process alive.
  *
  * @example
- * const history = await openRunHistory({ path: ".workflow/runs.db" });
- * await runWorkflow(workflow, { sources, sink: history.recorder((error) => console.warn(error.message)) });
- * console.log(await history.list({ status: "failed" }));
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { openRunHistory } from "@autokestra/runs";
+ *
+ * const history = await openRunHistory({ path: `${mkdtempSync("/tmp/demo-")}/runs.db` });
+ * const record = history.recorder((error) => console.warn(error.message));
+ * const run = { execution: crypto.randomUUID(), level: "info", time: new Date().toISOString() } as const;
+ * record({ ...run, event: "run.started", message: "workflow demo" });
+ * record({ ...run, event: "run.finished", status: "success", durationMs: 12, tasks: {}, masked: {} });
+ *
+ * const [newest] = await history.list({ workflow: "demo", limit: 1 });
+ * console.log(newest?.status, (await history.events(run.execution)).length); // success 2
  * await history.close();
+ * ```
  */
 export async function openRunHistory({ path }: RunHistoryOptions): Promise<RunHistory> {
   const file = toAbsolute(path);
@@ -110,7 +127,7 @@ function toAbsolute(path: string): string {
   try {
     return resolve(path);
   } catch {
-    // The current folder is not there any more: whoever opens it will say so.
+    // The current folder was deleted. Opening the file reports that.
     return path;
   }
 }

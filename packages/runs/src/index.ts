@@ -1,5 +1,5 @@
 /**
- * What happens in a run, as events, and the history of runs.
+ * The events of a run, and the history that records them.
  *
  * @module
  */

@@ -2,28 +2,31 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { errorCode } from "@autokestra/secrets-core";
 
-/** The process that runs a workflow, so that others can tell later whether it is still there. */
+/** Identifies the process that runs a workflow, so that other processes can tell later whether it is still alive. */
 export interface RunProcess {
   readonly pid: number;
-  /** Clock ticks since the system started: tells a process from a later one with the same pid. Null where it is not Linux. */
+  /**
+   * In clock ticks since the system started: tells the process from a later one with the same pid. Null except on
+   * Linux.
+   */
   readonly startTime: number | null;
   readonly host: string;
-  /** Another one after each start of the system. Null where it is not Linux. */
+  /** Changes with every start of the system. Null except on Linux. */
   readonly bootId: string | null;
 }
 
-/** The states of a run whose end is not recorded. */
+/** The states of a run whose end is not recorded: see {@link unfinishedStatus}. */
 export type UnfinishedStatus = "running" | "lost" | "unknown";
 
-/** The process that this code runs in. */
 export function thisProcess(): RunProcess {
   return { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? null, host: hostname(), bootId: bootId() };
 }
 
 /**
- * Tells from its process what has become of an unfinished run.
+ * Tells what became of an unfinished run: `running` if its process is alive, `lost` if not, `unknown` if it ran on
+ * another host.
  *
- * @param run null where the process was not recorded, as in version 1
+ * @param run null if the process was not recorded, as in version 1
  */
 export function unfinishedStatus(run: RunProcess | null): UnfinishedStatus {
   if (run === null) return "lost";
@@ -41,16 +44,19 @@ function isThere(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    // EPERM: there is one, of another user.
+    // EPERM: the process exists and belongs to another user.
     return errorCode(error) !== "ESRCH";
   }
 }
 
-/** Fields 3 and 22 of /proc/PID/stat, see proc_pid_stat(5). A zombie has ended, but its parent has not asked how. */
+/**
+ * Reads fields 3 and 22 of /proc/PID/stat, see proc_pid_stat(5). A zombie has ended, but its parent has not collected
+ * it.
+ */
 function readStat(pid: number): { readonly startTime: number; readonly isZombie: boolean } | null {
   const text = readText(`/proc/${pid}/stat`);
   if (text === null) return null;
-  // Field 2 is the name of the program in parentheses, with any characters in it.
+  // Field 2 is the name of the program in parentheses and can contain any characters.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { startTime: Number(fields[19]), isZombie: fields[0] === "Z" };
 }

@@ -7,9 +7,12 @@ import { trimRuns } from "./records.ts";
 /** The longest pause between two attempts to use a locked history, in milliseconds. */
 export const MAX_PAUSE_MS = 50;
 
-/** How much JSON of one run may wait for a lock, in characters. Beyond that, the oldest log lines are dropped. */
+/**
+ * The maximum amount of JSON of one run that waits for a lock, in characters. Beyond it, the oldest log lines are
+ * dropped.
+ */
 const MAX_BUFFERED = 64 * 1024 * 1024;
-/** How much JSON is written in one transaction, in characters: the event loop waits for it. */
+/** The maximum amount of JSON in one transaction, in characters, because the event loop waits for it. */
 const MAX_BATCH = 1024 * 1024;
 
 const BEGIN = `
@@ -23,11 +26,11 @@ const FINISH = `
 
 /** What the recorders of one history share. */
 export interface RecorderContext {
-  /** Opens the database, or returns the open one. Throws where it cannot be written to. */
+  /** Opens the database or returns the open one. Throws if it cannot be written to. */
   readonly forWrite: () => Database;
-  /** Recorders that wait for a lock. Each promise settles once everything is written, or the recorder has given up. */
+  /** Recorders that wait for a lock. Each promise settles when everything is written or the recorder has given up. */
   readonly waiting: Set<Promise<void>>;
-  /** When to give up, as `performance.now()` counts. */
+  /** The time to give up at, on the clock of `performance.now()`. */
   readonly giveUpAt: () => number;
 }
 
@@ -35,8 +38,8 @@ export interface RecorderContext {
 type OnFailure = (error: unknown, unwritten: number) => void;
 
 /**
- * Creates a sink that records one run. It writes each event before it returns; while another program has the database locked, it
- * buffers events and writes them later.
+ * Creates a sink that records one run. It writes each event before it returns. While another program has locked the
+ * database, it buffers events and writes them later.
  *
  * @param onFailure called once; no event is recorded from then on
  */
@@ -133,9 +136,9 @@ function finishedColumns({ status, cancelledBy, time, durationMs, masked }: RunF
 /** An event that is not written yet. */
 interface BufferedEvent {
   readonly json: string;
-  /** How many log lines this is or stands for; 0 for an event that is never dropped. */
+  /** The number of log lines that this event is or replaces; 0 for an event that is never dropped. */
   readonly lines: number;
-  /** The event itself if it is the last one of the run. */
+  /** The event itself if it is the last one of the run, otherwise null. */
   readonly finished: RunFinished | null;
 }
 
@@ -143,7 +146,7 @@ interface BufferedEvent {
 interface EventBuffer {
   size(): number;
   add(event: RunEvent): void;
-  /** The oldest events, as many as one transaction takes; empty only where there are none. */
+  /** The oldest events, as many as fit in one transaction; empty only if there are none. */
   nextBatch(): readonly BufferedEvent[];
   /** Removes the oldest `count` events. */
   remove(count: number): void;
@@ -159,7 +162,7 @@ function createEventBuffer(): EventBuffer {
       events.push(buffered);
       characters += buffered.json.length;
       if (characters <= MAX_BUFFERED) return;
-      // Down to half of it, so that the next event does not lead here again.
+      // Half of the buffer is cleared, so that the next event does not fill it again at once.
       events = dropOldestLines(events, characters - MAX_BUFFERED / 2, event.execution);
       characters = countCharacters(events);
     },
@@ -186,7 +189,9 @@ function countCharacters(events: readonly BufferedEvent[]): number {
   return events.reduce((sum, { json }) => sum + json.length, 0);
 }
 
-/** Drops log lines of at least `characters`. A warning takes the place of the first one, with the lines of earlier warnings. */
+/**
+ * Drops log lines of at least `characters`. A warning replaces the first one and counts the lines of earlier warnings.
+ */
 function dropOldestLines(events: readonly BufferedEvent[], characters: number, execution: string): BufferedEvent[] {
   const kept: BufferedEvent[] = [];
   let place = 0;

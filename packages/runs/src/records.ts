@@ -6,15 +6,16 @@ import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./proc
 import { readableTables } from "./schema.ts";
 
 /**
- * Three states of an unfinished run, one whose end is not recorded: `running`, its process is there; `lost`, its process is gone;
- * `unknown`, it ran on another host.
+ * The state of a run. The end of the last three is not recorded: the process of a `running` run is alive, that of a
+ * `lost` run is not, and an `unknown` run was started on another host.
  */
 export type RunStatus = "success" | "failed" | "cancelled" | UnfinishedStatus;
 
+/** A run without its events. */
 export interface RunSummary {
-  /** UUID of the run. */
+  /** The id of the run, a UUID. */
   readonly execution: string;
-  /** The workflow's id, masked. */
+  /** The id of the workflow, masked. */
   readonly workflow: string;
   readonly status: RunStatus;
   /** Null for a run that was not cancelled. */
@@ -25,22 +26,26 @@ export interface RunSummary {
   readonly finishedAt: string | null;
   /** Null for an unfinished run. */
   readonly durationMs: number | null;
-  /** What was masked in the run, by name of the secret; empty for an unfinished run. */
+  /** What was masked in the run, by the name of the secret; empty for an unfinished run. */
   readonly masked: Readonly<Record<string, MaskCount>>;
 }
 
+/** Which runs `list` of a run history returns. */
 export interface RunFilter {
-  /** The id of a workflow. */
+  /** The id of a workflow. Default: all workflows. */
   readonly workflow?: string | undefined;
-  /** `unfinished` is `running`, `lost` or `unknown`. */
+  /** `unfinished` stands for `running`, `lost` and `unknown`. Default: every status. */
   readonly status?: RunStatus | "unfinished" | undefined;
-  /** The maximum number of runs, a whole number. Default: 50. */
+  /** The maximum number of runs. Default: 50. */
   readonly limit?: number | undefined;
 }
 
-/** How many runs are kept: the newest ones. */
+/** The number of newest runs to keep. */
 const KEPT_RUNS = 1000;
-/** How many older runs of other hosts are kept, which may be running: killed containers leave ever more of them. */
+/**
+ * The number of older runs of other hosts to keep. They may be running, but killed containers leave more and more of
+ * them.
+ */
 const KEPT_UNKNOWN = 1000;
 
 const PROCESS = "pid, process_start AS processStart, host, boot_id AS bootId";
@@ -50,7 +55,7 @@ const SUMMARY = `
 `;
 const OLD_RUNS = `SELECT number, status, ${PROCESS} FROM run_records ORDER BY number DESC LIMIT -1 OFFSET ${KEPT_RUNS}`;
 
-/** Lists runs, the newest first. */
+/** Lists runs, newest first. */
 export function listRuns(database: Database, filter: RunFilter): readonly RunSummary[] {
   const { workflow = null, status = null, limit = 50 } = filter;
   const stored = status === null || isFinished(status) ? status : "running";
@@ -58,7 +63,7 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
     const { runs } = readableTables(database);
     const where = "(@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)";
     const found: RunSummary[] = [];
-    // The status of an unfinished run is not in its row, so SQL cannot limit the result.
+    // The status of an unfinished run depends on its process, so SQL cannot limit the result.
     const rows = database.prepare(`SELECT ${SUMMARY} FROM ${runs} WHERE ${where} ORDER BY number DESC`);
     for (const row of rows.iterate({ workflow, stored })) {
       if (found.length >= limit) break;
@@ -69,7 +74,7 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
   });
 }
 
-/** All events of a run, in their order; empty where there is no such run. */
+/** Reads all events of a run, in their order; none if there is no such run. */
 export function readEvents(database: Database, runId: string): readonly RunEvent[] {
   const events = database.transaction(() => {
     const { events: table } = readableTables(database);
@@ -78,7 +83,7 @@ export function readEvents(database: Database, runId: string): readonly RunEvent
   return events.map(parseEvent);
 }
 
-/** Removes old runs, but never a running one. To be called in the transaction that adds a run. */
+/** Removes old runs, but never a running one. Call it in the transaction that adds a run. */
 export function trimRuns(database: Database): void {
   const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
   let unknown = 0;
@@ -113,7 +118,7 @@ const json = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    context.addIssue("no JSON");
+    context.addIssue("not JSON");
     return z.NEVER;
   }
 });
@@ -172,7 +177,7 @@ const storedEvent = z.discriminatedUnion("event", [
   }),
 ]);
 
-/** @throws ZodError where the row is not what a run is written as */
+/** @throws ZodError if the row is damaged */
 function parseSummary(row: unknown): RunSummary {
   const { pid, processStart, host, bootId, ...run } = storedRun.parse(row);
   const status =
@@ -181,9 +186,9 @@ function parseSummary(row: unknown): RunSummary {
 }
 
 /**
- * The event as it was written, with all its fields in their order.
+ * Returns the event as it was written, with all its fields in their order.
  *
- * @throws ZodError as above
+ * @throws ZodError if the row is damaged
  */
 function parseEvent(text: unknown): RunEvent {
   const value = json.parse(text);

@@ -1,12 +1,12 @@
 import type { Database } from "@autokestra/sqlite";
 
-/** `akrn`: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
+/** `akrn` in ASCII: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x616b726e;
 export const SCHEMA_VERSION = 2;
 
 /**
- * `number` is the order in which runs began: a clock can be set back. `status` is written by the run itself, so a killed run stays
- * `running`: `pid` and the columns after it tell whether it is.
+ * `number` orders runs by their start, because clocks can be set back. `status` is written by the run itself, so a
+ * killed run stays `running`: `pid` and the columns after it tell whether it still is.
  */
 const TABLES = `
   CREATE TABLE run_records (
@@ -34,7 +34,7 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** The rows of version 1 as rows of `run_records`. An unfinished run has no process, and so it is lost. */
+/** The rows of version 1 as rows of `run_records`. An unfinished run has no process there, so it counts as lost. */
 const RUNS_OF_VERSION_1 = `
   SELECT rowid AS number, execution AS id, workflow, iif(status = 'unfinished', 'running', status) AS status,
     NULL AS cancelled_by, started_at, finished_at, duration_ms, masked,
@@ -43,7 +43,7 @@ const RUNS_OF_VERSION_1 = `
 `;
 const EVENTS_OF_VERSION_1 = "SELECT execution AS run_id, position, event FROM events";
 
-/** The tables get new names: every statement of a process of version 1 fails from then on, instead of half working. */
+/** The tables get new names, so that every statement of an older process fails instead of half working. */
 const UPGRADE = `
   ${TABLES}
   INSERT INTO run_records ${RUNS_OF_VERSION_1} ORDER BY rowid;
@@ -53,12 +53,12 @@ const UPGRADE = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-/** Makes an empty database a run history. */
+/** Creates the tables in an empty database. */
 export function createSchema(database: Database): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES}`);
 }
 
-/** Upgrades a run history of version 1. Many processes may do this at once: the first one upgrades, the others find it done. */
+/** Upgrades a run history of version 1. If several processes do so at once, the first one upgrades it. */
 export function upgradeSchema(database: Database): void {
   if (readVersion(database) === SCHEMA_VERSION) return;
   database.immediate(() => {
@@ -67,8 +67,8 @@ export function upgradeSchema(database: Database): void {
 }
 
 /**
- * What to select from, in every version: it has the columns of `run_records` and `run_events`. To be used in the same transaction,
- * because another process may upgrade the database.
+ * Returns what to select from, in every version: it has the columns of `run_records` and `run_events`. Use it within
+ * the same transaction, because another process can upgrade the database.
  */
 export function readableTables(database: Database): { readonly runs: string; readonly events: string } {
   return readVersion(database) === 1

@@ -223,7 +223,7 @@ describe("what cannot be a run history", () => {
     recorder(await openHistory())(started(0));
     rmSync(path);
     const history = await openHistory();
-    const expected = rejection("HISTORY_UNAVAILABLE", "it was not found, only its WAL is left");
+    const expected = rejection("HISTORY_UNAVAILABLE", "it was deleted, and only its WAL is left");
     expect(await errorOf(() => recorder(history)(started(1)))).toEqual(expected);
     expect([await history.list(), existsSync(path)]).toEqual([[], false]);
   });
