@@ -15,26 +15,26 @@ import {
 } from "yaml";
 import { type FatalProblem, MAX_PROBLEMS, type Position } from "./problem.ts";
 
-/** Larger files are refused unread: the parser needs a second for half of this. */
+/** The maximum size of a file. The parser needs about a second for half of it. */
 export const MAX_BYTES: number = 1024 * 1024;
 const TOO_DEEP = "The file is nested too deeply";
 
 export type YamlPath = readonly (string | number)[];
 
-/** Which `{{` of a string value is meant, of how many in it, and how long the reference is. */
+/** Identifies a reference in a string: the number of its `{{`, how many there are, and the length of the reference. */
 export interface Mark {
   readonly nth: number;
   readonly of: number;
   readonly length: number;
 }
 
-/** A parsed file: plain data, and where each part of it stands. */
+/** A parsed file: plain data, and the position of each part of it. */
 export interface YamlDocument {
   readonly data: unknown;
   readonly problems: readonly FatalProblem[];
   /** Numbers that are written in another way than JSON writes them. */
   readonly respelled: readonly RespelledValue[];
-  /** The place of a value, or of a reference in it. */
+  /** Finds the position of a value, or of a reference in it. */
   locate(path: YamlPath, mark?: Mark): Position | undefined;
 }
 
@@ -91,7 +91,7 @@ export function parseYaml(source: string, invalid: Invalid): YamlDocument {
   };
 }
 
-/** The node at the path, or the closest one around it that there is. */
+/** The node at the path, or the closest node around it. */
 function nearestNode(document: Document.Parsed, path: YamlPath): Node | null {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);
@@ -111,17 +111,17 @@ function offsets(text: string, mark: string): number[] {
 }
 
 const MAX_DEPTH = 100;
-/** What to do about a value that would read differently. */
+/** The hint for a value that would read differently as text. */
 export const QUOTES = "Put it in quotes.";
-/** With every alias counted as what it stands for. */
+/** The maximum number of values, with every alias counted as what it stands for. */
 const MAX_NODES = 100_000;
 const RESERVED_KEYS = new Set(["__proto__", "prototype", "constructor"]);
 
-/** A number, or true or false, that would read differently as text: `01234`, `1.10`, `1e3`, `True`. */
+/** A number or boolean that would read differently as text: `01234`, `1.10`, `1e3`, `True`. */
 export interface RespelledValue {
   readonly path: readonly (string | number)[];
   readonly position: Position | undefined;
-  /** False where digits are lost even as a number. */
+  /** False if it loses digits even as a number. */
   readonly keepsValue: boolean;
 }
 
@@ -138,9 +138,9 @@ function checkYamlNodes(
 ): CheckedNodes {
   const problems: FatalProblem[] = [];
   const respelled: RespelledValue[] = [];
-  /** Where `visit` is. */
+  /** The path of the node that `visit` looks at. */
   const path: (string | number)[] = [];
-  /** The parser itself looks for an anchor in the whole document, for each alias. */
+  /** Kept here, because the parser searches the whole document for the anchor of each alias. */
   const anchors = new Map<string, Node>();
   let nodes = 0;
 
@@ -161,8 +161,8 @@ function checkYamlNodes(
     if (nodes > MAX_NODES) refuse(`The file has more than ${MAX_NODES} values`, node);
     else if (isAlias(node)) {
       const target = anchors.get(node.source);
-      if (target === undefined) refuse(`There is nothing that the alias ${quoteText(node.source)} stands for`, node);
-      else if (inAlias) refuse("An alias may not stand inside what another alias stands for", node);
+      if (target === undefined) refuse(`There is no anchor for the alias ${quoteText(node.source)}`, node);
+      else if (inAlias) refuse("Aliases inside aliases are not supported", node);
       else visit(target, depth, true);
     } else if (isNode(node)) visitNode(node, depth, inAlias);
   }
@@ -198,10 +198,10 @@ function checkYamlNodes(
     const text = String(key.value);
     if (key.value === null || isRespelled(key))
       refuse("A key is text, and this one would read differently", key, QUOTES);
-    if (keys.has(text)) refuse(`The key '${quoteText(text)}' stands here twice`, key);
+    if (keys.has(text)) refuse(`The key '${quoteText(text)}' occurs twice`, key);
     if (text === "<<") refuse("Merge keys (<<) are not supported", key);
     if (RESERVED_KEYS.has(text)) refuse(`The key ${text} is reserved`, key);
-    if (text.includes("{{")) refuse("A reference may stand in values only, not in keys", key);
+    if (text.includes("{{")) refuse("References are allowed in values only, not in keys", key);
     keys.add(text);
     return text;
   }

@@ -1,5 +1,6 @@
 /**
- * Runs workflows with scoped, masked secrets.
+ * Checks and runs workflows. A run can read only the secrets that its workflow declares, and everything it shows is
+ * masked.
  *
  * @module
  */

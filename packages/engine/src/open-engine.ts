@@ -11,59 +11,85 @@ import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
+/** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
 export interface EngineOptions extends SecretsOptions {
-  /** Make a store with the first secret that is written, where there is none. Default: false; it reads as empty. */
+  /** Creates a missing store with the first secret that is written. Default: false; a missing store reads as empty. */
   readonly create?: boolean | undefined;
-  /** What a configuration file says: where things are, providers, the order of sources. Options count before it. Default: nothing. */
+  /** The configuration: places, providers, the order of sources. Options take precedence over it. Default: none. */
   readonly config?: Config | null | undefined;
-  /** Take declared secrets that nothing else has from environment variables. Default: what the configuration says, else true. */
+  /** Takes declared secrets that no other source has from environment variables. Default: what `config` says, otherwise true. */
   readonly environment?: boolean | undefined;
-  /** Called for each call to a provider, for counters. Default: nobody counts. */
+  /** Called after each call to a provider, for counters. Default: calls are not counted. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** Default: the core plugins. */
+  /** The plugins whose actions tasks can call. Default: the core plugins. */
   readonly plugins?: readonly Plugin[] | undefined;
-  /** The path of the run history. Default: `runs.db` in the folder around the secrets. */
+  /** The path of the run history. Default: `runs.db` beside the folder of the secrets. */
   readonly runsPath?: string | undefined;
 }
 
-/** What one run needs beside what the engine has. */
+/** What one run takes besides what the engine has. */
 export interface EngineRunOptions
   extends Omit<RunOptions, "sources" | "resolution" | "plugins" | "sink" | "keepInEnvironment"> {
-  /** Gets every event, masked, after it was recorded. Default: nobody does. */
+  /** Called with every event, masked, after it was recorded. Default: events are only recorded. */
   readonly sink?: RunSink | undefined;
-  /** Called once where the run is not recorded from then on, which does not stop it. Default: nobody is told. */
+  /** Called once when the run can no longer be recorded, which does not stop it. Default: such failures are ignored. */
   readonly onUnrecorded?: ((error: AutokestraError) => void) | undefined;
 }
 
-/** Secrets, their sources, plugins and run history of one place, put together. */
+/** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
 export interface Engine {
   readonly secrets: SecretService;
-  /** Where the secrets are. */
+  /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
-  /** Where else secrets are kept, as it is configured. */
+  /** The providers of the configuration. */
   readonly providers: readonly ExternalSecretProvider[];
-  /** Says where the value of a name would come from, and what each source answers; never the value. */
+  /** Asks each source for a name as a run would, and reports where its value would come from, never the value. */
   explain(name: string, signal?: AbortSignal): Promise<Explanation>;
-  /** Finds everything that is wrong with a workflow file; runs nothing. @throws as `checkWorkflow` */
+  /**
+   * Finds everything that is wrong with a workflow file, without running it.
+   *
+   * @throws the same as {@link checkWorkflow}
+   */
   check(path: string, options?: Pick<CheckOptions, "offline" | "explain">): Promise<WorkflowReport>;
-  /** Runs a workflow to its end and records it. @throws as `runWorkflow` */
+  /**
+   * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
+   *
+   * @throws the same as {@link runWorkflow}
+   */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
-  /** Waits for what is not recorded yet, and wipes the keys. */
+  /** Waits up to 5 seconds for events that are not recorded yet, then closes the store and wipes the keys. */
   close(): Promise<void>;
 }
 
 /**
- * Opens secrets and run history of a place, and runs and checks workflows with them. A declared secret is taken from the store, or
- * else from the environment.
+ * Opens a store of secrets with its run history, to check and run workflows with them. It is the usual way into this
+ * package: use {@link runWorkflow} only to bring secret sources or an event sink of your own.
  *
- * @throws as `openSecrets`
+ * A declared secret comes from the store or, if it is not there, from an environment variable; a configuration can put
+ * providers before both. Call `close` at the end.
+ *
+ * @throws AutokestraError the same as `openSecrets` of `@autokestra/secrets`, such as `KEY_WRONG` and
+ * `STORE_UNAVAILABLE`
  * @example
- * import { loadWorkflow, openEngine } from "@autokestra/engine";
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { openEngine, parseWorkflow } from "@autokestra/engine";
  *
- * const engine = await openEngine({ storagePath: ".workflow/secrets" });
- * const { status } = await engine.run(await loadWorkflow("deploy.yaml"));
+ * const folder = mkdtempSync("/tmp/demo-");
+ * const place = { storagePath: `${folder}/secrets`, keyFile: `${folder}/secret.key` };
+ * const engine = await openEngine({ ...place, create: true });
+ * await engine.secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
+ *
+ * const workflow = parseWorkflow(
+ *   `{ apiVersion: v1, id: demo, secrets: [TOKEN], tasks: [
+ *      { id: say, type: core/console.log, inputs: { message: "the token is {{ secrets.TOKEN }}" } } ] }`,
+ *   "demo.yaml",
+ * );
+ * const { status, execution } = await engine.run(workflow);
+ * console.log(status, (await engine.history.events(execution)).length, "events");
  * await engine.close();
+ * ```
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, config = null, plugins, runsPath, keepInEnvironment } = options;
@@ -114,7 +140,7 @@ async function openSources(secrets: SecretService, options: EngineOptions): Prom
   return { sources: environment === null ? [store] : [store, environment], resolution: {}, providers: [] };
 }
 
-/** Closes all, also where closing one fails. */
+/** Closes all of them, even if closing one fails. */
 async function closeAll([first, ...others]: readonly { close(): Promise<void> }[]): Promise<void> {
   try {
     await first?.close();

@@ -5,7 +5,7 @@ import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
 
-/** Tasks whose action no plugin has. */
+/** Finds tasks whose action no plugin has. */
 export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): WorkflowProblem[] {
   return parsed.workflow.tasks.flatMap(({ type }, index) => {
     if (table.has(type) || type === NO_TYPE) return [];
@@ -15,7 +15,7 @@ export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<st
   });
 }
 
-/** Inputs that their action refuses whatever references turn out to be: literals as they are, references as unknown. */
+/** Finds inputs that an action refuses, whatever values the references in them have. */
 export async function checkActionInputs(
   parsed: ParsedWorkflow,
   table: ReadonlyMap<string, Action>,
@@ -33,14 +33,14 @@ export async function checkActionInputs(
       .filter(isNotMistyped)
       .map(({ error, path }) => ({ error, path: ["tasks", index, "inputs", ...path] }));
   });
-  // To find a place takes longer than to find a problem, and nobody mends more than these at a time.
+  // Finding a place takes longer than finding a problem, and nobody fixes more than these at a time.
   const shown = (await Promise.all(found)).flat().slice(0, MAX_ERRORS);
   return shown.map(({ error, path }) => parsed.problemAt(path, error));
 }
 
 const MAX_ERRORS = 100;
 
-/** @param unknown gets the places of references */
+/** @param unknown receives the paths of references */
 function withoutReferences(value: unknown, path: YamlPath, unknown: YamlPath[]): unknown {
   if (typeof value === "string") {
     const { parts } = parseTemplate(value);
@@ -53,7 +53,7 @@ function withoutReferences(value: unknown, path: YamlPath, unknown: YamlPath[]):
   return Object.fromEntries(entries);
 }
 
-/** None where a check of the action throws: it says more about the action than about the inputs. */
+/** Empty if the check throws: that says more about the action than about the inputs. */
 async function issuesOf({ input }: Action, value: unknown): Promise<readonly z.core.$ZodIssue[]> {
   try {
     const result = await input.safeParseAsync(value, { reportInput: true });
@@ -63,7 +63,7 @@ async function issuesOf({ input }: Action, value: unknown): Promise<readonly z.c
   }
 }
 
-/** Whether an issue is there whatever the references are. */
+/** True for an issue that does not depend on the value of a reference. */
 function isCertain({ code, path }: z.core.$ZodIssue, unknown: readonly YamlPath[]): boolean {
   return unknown.every((place) => {
     const isInside = place.every((key, index) => path[index] === key);
@@ -75,11 +75,11 @@ function isCertain({ code, path }: z.core.$ZodIssue, unknown: readonly YamlPath[
 interface Found {
   readonly error: AutokestraError;
   readonly path: YamlPath;
-  /** There is nothing at this path. */
+  /** Whether the value at this path is missing. */
   readonly isMissing?: boolean;
 }
 
-/** False for a key that is missing because another one, which proposes it, is mistyped. */
+/** False for a missing key if another key is probably a mistyped form of it. */
 function isNotMistyped({ path, isMissing = false }: Found, _: number, found: readonly Found[]): boolean {
   return !isMissing || !found.some(({ error }) => error.hint === `Did you mean '${path.at(-1)}'?`);
 }
@@ -98,17 +98,17 @@ function toErrors(issue: z.core.$ZodIssue, task: string, schema: InputSchema | n
   });
 }
 
-/** The inputs of an action as JSON Schema, as far as we look at it. */
+/** The parts of the JSON Schema of an action that are used here. */
 interface InputSchema {
   readonly properties?: Readonly<Record<string, InputSchema>>;
   readonly additionalProperties?: InputSchema | boolean;
   readonly items?: InputSchema | boolean;
   readonly anyOf?: readonly InputSchema[];
-  /** From `.meta({ secret: true })`. */
+  /** Set by `.meta({ secret: true })`. */
   readonly secret?: unknown;
 }
 
-/** The inputs that an action takes; null where its schema cannot be described. */
+/** The JSON Schema of the inputs of an action; null if it has none. */
 export function inputSchemaOf({ input }: Action): InputSchema | null {
   try {
     return z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as InputSchema;
@@ -117,12 +117,12 @@ export function inputSchemaOf({ input }: Action): InputSchema | null {
   }
 }
 
-/** The keys that may stand in the object at a path. */
+/** The keys that the object at a path may have. */
 function keysAt(schema: InputSchema | null, path: YamlPath): readonly string[] {
   return schemasAt(schema, path).flatMap(({ properties = {} }) => Object.keys(properties));
 }
 
-/** Whether the action says that the value at a path is secret: the value itself, or something around it. */
+/** Tells whether the action marks the value at a path, or something around it, as secret. */
 export function isMarkedSecret(schema: InputSchema | null, path: YamlPath): boolean {
   return [...path.keys(), path.length].some((length) =>
     schemasAt(schema, path.slice(0, length)).some(({ secret }) => secret === true),

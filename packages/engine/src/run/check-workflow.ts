@@ -25,7 +25,7 @@ export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resoluti
   readonly explain?: boolean | undefined;
 }
 
-/** What was found in a workflow file. */
+/** What {@link checkWorkflow} found in a workflow file. */
 export interface WorkflowReport {
   readonly path: string;
   /** Errors first, each kind in the order of the file. */
@@ -33,23 +33,35 @@ export interface WorkflowReport {
   /** Where each declared secret comes from; only where that was asked for. */
   readonly secrets?: readonly Explanation[] | undefined;
   /**
-   * A problem of this report for people, with its code frame and its hint.
+   * Formats a problem of this report for people, with its line of the file and its hint.
    *
-   * @param width of the terminal, in columns. Default: 100
+   * @param width the width of the terminal, in columns. Default: 100
    */
   format(problem: Problem, width?: number): string;
 }
 
-/** Errors about what a workflow asks for; all others end the check. */
+/** Errors that are problems of the workflow. All other errors end the check. */
 const FINDINGS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SECRETS_MISSING", "SOURCE_FAILED", "INTEGRITY_FAILED"]);
-/** How long before its expiry a secret is warned about. */
+/** How long before the expiry of a secret the check warns, in days. */
 const SOON_DAYS = 14;
 
 /**
- * Finds everything that is wrong with a workflow file, in all stages at once: shape, graph, references, actions with their inputs,
- * secrets. It runs nothing.
+ * Finds everything that is wrong with a workflow file, without running it: keys, graph, references, actions with their
+ * inputs, and secrets that are missing or expired. Use it in editors and in continuous integration. A file that cannot
+ * be read is a problem in the report, too.
  *
- * @throws what a source throws that is not about one secret, such as `KEY_WRONG`
+ * @param path the path of the workflow file
+ * @throws AutokestraError if a source of secrets fails as a whole, such as `KEY_WRONG`
+ * @example
+ * ```ts
+ * import { mkdtempSync, writeFileSync } from "node:fs";
+ * import { checkWorkflow, createEnvironmentSource } from "@autokestra/engine";
+ *
+ * const path = `${mkdtempSync("/tmp/demo-")}/demo.yaml`;
+ * writeFileSync(path, "{ apiVersion: v1, id: demo, secrets: [TOKEN], tasks: [{ id: say, type: core/console.lgo }] }");
+ * const report = await checkWorkflow(path, { sources: [createEnvironmentSource({ TOKEN: "s3cret-t0ken" })] });
+ * for (const problem of report.problems) console.log(report.format(problem));
+ * ```
  */
 export async function checkWorkflow(path: string, options: CheckOptions): Promise<WorkflowReport> {
   let source: string;
@@ -79,7 +91,7 @@ async function explainAll(
 function report(path: string, source: string, problems: readonly Problem[]): WorkflowReport {
   const order = ["error", "warning", "note"];
   const complete = problems.map((problem) => ({ ...problem, severity: problem.severity ?? "error" }));
-  // A line with a credential in it is shown for no other problem either.
+  // A line with a credential is not shown for its other problems either.
   const hidden = new Set(
     problems.filter(({ code }) => code === "INLINE_CREDENTIAL").map(({ position }) => position?.line),
   );
@@ -156,7 +168,7 @@ async function checkKnownSecrets(
   try {
     scope = await createSecretResolver(sources, resolution).openScope(names);
   } catch (error) {
-    // The names themselves were checked with the references.
+    // Invalid names were found with the references.
     if (error instanceof AutokestraError && error.code === "NAME_INVALID") return [];
     return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
   }

@@ -6,20 +6,36 @@ import { isLosslessNumber } from "lossless-json";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
 import { type MaskedValue, secretTexts } from "./secret-values.ts";
 
-/** Where secret inputs come from that are not given. */
+/** Where {@link collectInputs} finds secret inputs that are not given. */
 export interface SecretInputSources {
-  /** Its variables NAME_FILE name files. Default: `process.env`. */
+  /** The environment, whose variables `NAME_FILE` contain paths of files. Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv | undefined;
-  /** Asks a person for the value of an input, without showing what is typed. Default: nobody is asked. */
+  /** Asks a person for the value of an input, without showing what is typed. Default: such inputs stay missing. */
   readonly ask?: ((name: string) => Promise<string>) | undefined;
 }
 
 /**
- * The inputs that are given, and the secret ones that are not: from the file that the variable NAME_FILE names (the name as it is
- * written, or in capitals: `password_FILE`, `PASSWORD_FILE`), or from a person.
+ * Adds missing secret inputs to the given ones. Each is read from the file whose path is in the variable `NAME_FILE`
+ * (with the name as written, or in capitals: `password_FILE`, `PASSWORD_FILE`) or, without one, asked for. Use it
+ * before a run, so that secret inputs stay out of command lines.
  *
- * @param given texts, as from a command line
- * @throws AutokestraError `INPUT_INVALID` where such a file cannot be read
+ * @param given the texts of inputs, by name
+ * @throws AutokestraError `INPUT_INVALID` if such a file cannot be read
+ * @example
+ * ```ts
+ * import { mkdtempSync, writeFileSync } from "node:fs";
+ * import { collectInputs, parseWorkflow } from "@autokestra/engine";
+ *
+ * const file = `${mkdtempSync("/tmp/demo-")}/password`;
+ * writeFileSync(file, "c0rrect-horse");
+ * const { workflow } = parseWorkflow(
+ *   `{ apiVersion: v1, id: demo, inputs: { password: { type: string, secret: true } }, tasks: [
+ *      { id: say, type: core/console.log, inputs: { message: "{{ inputs.password }}" } } ] }`,
+ *   "demo.yaml",
+ * );
+ * const inputs = await collectInputs(workflow, {}, { env: { PASSWORD_FILE: file } });
+ * console.log(Object.keys(inputs)); // [ 'password' ]
+ * ```
  */
 export async function collectInputs(
   workflow: Workflow,
@@ -51,7 +67,7 @@ function variableName(name: string): string {
   return name.toUpperCase().replaceAll("-", "_");
 }
 
-/** What of these inputs must not get out. */
+/** Returns the values to mask for these inputs. */
 export function secretInputValues(workflow: Workflow, inputs: Readonly<Record<string, unknown>>): MaskedValue[] {
   return Object.entries(workflow.inputs).flatMap(([name, { secret }]) => {
     const value = inputs[name];
@@ -62,9 +78,9 @@ export function secretInputValues(workflow: Workflow, inputs: Readonly<Record<st
 }
 
 /**
- * The inputs of a run: what was given, as the declared type, and defaults for the rest.
+ * Converts the given inputs to their declared types and adds defaults.
  *
- * @param given texts, as from a command line
+ * @param given the texts of inputs, by name
  * @throws AutokestraError `INPUT_INVALID`
  */
 export function readInputs(workflow: Workflow, given: Readonly<Record<string, string>>): Record<string, unknown> {
@@ -78,7 +94,7 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
       const text = Object.hasOwn(given, name) ? given[name] : undefined;
       if (declaration.secret && text === "") throw invalid(`Input '${name}' is secret and cannot be empty`);
       if (text !== undefined) return [name, convert(name, declaration, text)];
-      // Of the right type: that was checked when the workflow was read.
+      // The type of defaults is checked when the workflow is parsed.
       if ("default" in declaration) return [name, declaration.default];
       if (declaration.secret) {
         throw invalid(
@@ -104,7 +120,7 @@ function convert(name: string, { type }: InputDeclaration, text: string): unknow
 }
 
 /**
- * Refuses numbers that were given for inputs and would read differently in the texts that they go into: `1.10` would be 1.1.
+ * Refuses given numbers that would change when they become text: `1.10` would be 1.1.
  *
  * @param asText the inputs that become text
  * @throws AutokestraError `INPUT_INVALID`
@@ -132,7 +148,7 @@ function isRespelled(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).some(isRespelled);
 }
 
-/** Numbers are numbers, except those that would lose digits. */
+/** Converts numbers, and refuses those that would lose digits. */
 function toNumbers(name: string, value: unknown): unknown {
   if (isLosslessNumber(value)) {
     const number = Number(value.value);

@@ -1,22 +1,22 @@
 import type { MaskStream } from "@autokestra/secrets-masker";
 
-/** What happens to bytes: they are masked and written, written as they are, or somebody has taken them. */
+/** What happens to written bytes: they are masked, written as they are, or were taken by the router. */
 export type Route = "masked" | "as it is" | "taken";
 
-/** How what is written to a stream is masked. */
+/** How a stream is intercepted. */
 export interface Interception {
-  /** Opens the masking of a stream. */
+  /** Opens a masking stream. */
   readonly mask: () => MaskStream;
   /**
-   * Is asked before bytes are masked.
+   * Decides about bytes before they are masked.
    *
-   * @param bytes the writer's own: who takes them copies them
+   * @param bytes belong to the writer and must be copied if they are kept
    * @param show masks and writes bytes, now or later
    */
   readonly route: (bytes: Uint8Array, show: (bytes: Uint8Array) => void) => Route;
-  /** What writes masked bytes instead of the stream; undefined where the stream does. */
+  /** Writes masked bytes instead of the stream; undefined if the stream writes them. */
   readonly writer: () => ((bytes: Uint8Array) => void) | undefined;
-  /** False where who calls `end` now may not close the stream. */
+  /** False if the current caller of `end` must not close the stream. */
   readonly mayEnd: () => boolean;
 }
 
@@ -31,9 +31,9 @@ const NEWLINE = 10;
 const NOTHING = new Uint8Array();
 
 /**
- * Puts masking before the `write` and `end` of a stream. `write` returns what the stream's own returns, and true where all is held
- * back; its callback is called once what can be written is, at once where that is nothing. While it is there, a reader that has gone
- * ends no process.
+ * Masks what is written to a stream by replacing its `write` and `end`. `write` returns what the original returns, or
+ * true if all bytes are held back. Its callback is called when everything that can be written is written. While the
+ * stream is intercepted, a closed pipe does not end the process.
  */
 export class InterceptedStream {
   readonly #stream: NodeJS.WritableStream;
@@ -60,31 +60,31 @@ export class InterceptedStream {
     ];
   }
 
-  /** True while nobody has put another `write` in its place. */
+  /** False if other code has replaced `write` since. */
   get isInPlace(): boolean {
     return Object.is(Reflect.get(this.#stream, "write"), this.#ours);
   }
 
-  /** True where nothing, or a line end, was written last. */
+  /** True if nothing or a line end was written last. */
   get isAtLineStart(): boolean {
     return this.#last === NEWLINE;
   }
 
-  /** Masks and writes. */
+  /** Masks and writes bytes. */
   write(bytes: Uint8Array, callback?: Callback): boolean {
     this.#masking ??= this.#interception.mask();
     this.#last = bytes.at(-1) ?? this.#last;
     return this.#writeOut(this.#masking.push(bytes), callback);
   }
 
-  /** Writes what the masking holds back. */
+  /** Writes what the masking stream holds back. */
   flush(): void {
     const rest = this.#masking?.flush();
     this.#masking = null;
     if (rest !== undefined) this.#writeOut(rest, undefined);
   }
 
-  /** Puts the stream back as it was found. Where somebody has put his own `write` over ours, ours stays below it and does nothing. */
+  /** Restores the stream. If other code has wrapped our `write`, ours stays below it and passes everything through. */
   restore(): void {
     this.#isActive = false;
     for (const restore of this.#restores) restore();
@@ -104,7 +104,7 @@ export class InterceptedStream {
     const bytes = this.#isActive ? toBytes(chunk, encoding) : null;
     const show = (shown: Uint8Array) => void this.write(shown);
     const route = bytes === null ? "as it is" : this.#interception.route(bytes, show);
-    // What no stream takes, it refuses itself.
+    // Values that are not bytes go to the stream, which refuses them itself.
     if (bytes === null || route === "as it is") return Reflect.apply(this.#write, this.#stream, args);
     const callback = args.find(isCallback);
     return route === "taken" ? this.#writeOut(NOTHING, callback) : this.write(bytes, callback);
@@ -128,7 +128,7 @@ function isCallback(argument: unknown): argument is Callback {
   return typeof argument === "function";
 }
 
-/** Null for what no stream of bytes takes. */
+/** Null for values that a stream of bytes does not accept. */
 function toBytes(chunk: unknown, encoding: unknown): Uint8Array | null {
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   if (typeof chunk !== "string") return null;
@@ -136,7 +136,7 @@ function toBytes(chunk: unknown, encoding: unknown): Uint8Array | null {
   return Buffer.isEncoding(encoding) ? Buffer.from(chunk, encoding) : null;
 }
 
-/** Returns a function that takes it back, unless somebody else has replaced it since. */
+/** Returns a function that restores the method, unless other code has replaced it since. */
 function replaceMethod(target: object, name: MethodName, method: (...args: readonly unknown[]) => unknown): () => void {
   const before = Object.getOwnPropertyDescriptor(target, name);
   Object.defineProperty(target, name, { value: method, configurable: true, enumerable: true, writable: true });

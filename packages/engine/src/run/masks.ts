@@ -3,16 +3,16 @@ import { createMasker, type Masker } from "@autokestra/secrets-masker";
 import type { RunOutput } from "./process-output.ts";
 import { addCounts, type MaskedValue } from "./secret-values.ts";
 
-/** All that is masked in a run: secrets it declares, and what becomes secret while it goes on. */
+/** Everything that is masked in a run: declared secrets, and values that become secret during the run. */
 export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "dispose"> {
-  /** From now on these values are masked, also in what the process prints. */
+  /** Masks these values from now on, also in printed output. */
   add(values: readonly MaskedValue[]): void;
-  /** Names with a value that cannot be masked, each told once. */
+  /** Names with a value that cannot be masked. Each name is returned once. */
   takeUnmaskable(): string[];
   report(): Record<string, MaskCount>;
 }
 
-/** @param output the run's share in what the process prints; null where that is not masked */
+/** @param output the printed output of the run; null if it is not masked */
 export function createRunMasks(output: RunOutput | null): RunMasks {
   const masker = createMasker();
   const told = new Set<string>();

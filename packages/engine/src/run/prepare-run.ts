@@ -13,17 +13,17 @@ import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import { findUnknownActions } from "./check-actions.ts";
 import { refuseRespelled } from "./inputs.ts";
 
-/** A workflow with all it needs to start. */
+/** What a run needs to start. */
 export interface PreparedRun {
   readonly scope: SecretScope;
-  /** What the tasks call, by type. */
+  /** The actions, by type. */
   readonly actions: ReadonlyMap<string, Action>;
-  /** What does not stop the run: expired secrets. */
+  /** Problems that do not stop the run: expired secrets. */
   readonly warnings: readonly Problem[];
 }
 
 export interface PrepareOptions {
-  /** Asked in this order for each declared secret. */
+  /** The sources to look for each declared secret in, in this order. */
   readonly sources: readonly SecretSource[];
   readonly plugins: readonly Plugin[];
   /** How they are asked. Default: names are bound to nothing, within 10 seconds. */
@@ -35,9 +35,11 @@ export interface PrepareOptions {
 }
 
 /**
- * Finds every action and every declared secret, and tries every reference to a secret, before the first task starts.
+ * Finds every action and every declared secret, and resolves every reference to a secret once, before the first task
+ * starts.
  *
- * @throws WorkflowError with all problems found; AutokestraError `INPUT_INVALID`, `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
+ * @throws WorkflowError with all problems found
+ * @throws AutokestraError `INPUT_INVALID`, `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
  */
 export async function prepareRun(
   parsed: ParsedWorkflow,
@@ -105,9 +107,9 @@ export function findExpired(scope: SecretScope): Problem[] {
 }
 
 /**
- * All actions of these plugins, by type. The same plugin twice counts once.
+ * Returns the actions of these plugins, by type. The same plugin may be listed twice.
  *
- * @throws AutokestraError `OPTION_INVALID` where two plugins have one name, or one action: the later would win unnoticed
+ * @throws AutokestraError `OPTION_INVALID` if two plugins have the same name or action, because one would silently win
  */
 export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<string, Action> {
   const distinct = new Set(plugins);
@@ -136,7 +138,7 @@ function conflict(message: string, one: Plugin, other: Plugin): AutokestraError 
   });
 }
 
-/** Two plugins of one name differ by their actions only. */
+/** With the actions, because two plugins of one name differ only in these. */
 function describe({ name, actions }: Plugin): string {
   return `${name} (${[...actions.keys()].join(", ")})`;
 }

@@ -1,25 +1,25 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { constants } from "node:os";
 
-/** An attempt of a task, while its action runs and after that, for what the action has left behind. */
+/** An attempt of a task, which is also responsible for what its action leaves behind. */
 export interface GuardedAttempt {
-  /** Code of the action has failed where nobody waits for it: a rejection that nobody handles, or an exception in a callback. */
+  /** Reports an unhandled rejection or an exception in a callback of the action. */
   fail(thrown: unknown): void;
 }
 
 /** A run that has not ended. */
 export interface GuardedRun {
-  /** The process has nothing left to wait for: no attempt that runs can ever end. */
+  /** Called when the process has nothing left to wait for, so that no running attempt can ever end. */
   stall(): void;
   /**
-   * The process ends: the last chance to tell how the run ended.
+   * Called when the process ends: the last chance to record how the run ended.
    *
-   * @param culprit the attempt whose action has ended the process; undefined where none has
+   * @param culprit the attempt whose action ended the process, if one did
    */
   end(culprit: GuardedAttempt | undefined): void;
 }
 
-/** What Node ends a process with whose top level waits for what never comes. */
+/** The exit code of Node for a top-level await that never settles. */
 const UNSETTLED_EXIT = 13;
 
 /** Called with the process as `this`. */
@@ -30,9 +30,9 @@ const openRuns = new Set<GuardedRun>();
 let isInstalled = false;
 
 /**
- * Watches over a run until it ends: a process must not end, by itself or by an action, without the run being recorded.
+ * Makes sure that the end of a run is recorded even if the process ends, by itself or through an action.
  *
- * @returns ends the watch
+ * @returns a function to call when the run has ended
  */
 export function guardRun(run: GuardedRun): () => void {
   install();
@@ -40,19 +40,19 @@ export function guardRun(run: GuardedRun): () => void {
   return () => void openRuns.delete(run);
 }
 
-/** Does work of an action: what fails in it, now or later, is this attempt's. */
+/** Runs code of an action: what fails in it, now or later, fails this attempt. */
 export function inAttempt<T>(attempt: GuardedAttempt, work: () => T): T {
   return attempts.run(attempt, work);
 }
 
-/** Does work that is no action's, although an action has caused it. */
+/** Runs code that an action caused but is not responsible for. */
 export function outsideAttempts<T>(work: () => T): T {
   return attempts.run(undefined, work);
 }
 
 /**
- * Puts this guard before `process.emit`, once and for good: only so an error that belongs to no action meets the handlers of the
- * program, or the lack of them, as if we were not there.
+ * Wraps `process.emit` and `process.kill`, once and for good. A listener would not do: errors that belong to no action
+ * must meet the handlers of the program, or none, as if this guard did not exist.
  */
 function install(): void {
   if (isInstalled) return;
@@ -87,14 +87,14 @@ function endRuns(exitCode: unknown, emitOn: () => unknown): unknown {
   try {
     return emitOn();
   } finally {
-    // Whatever the action has said. Another code, such as that of a signal, is the program's own.
+    // Overrides the exit code of the action. Other codes, such as that of a signal, come from the program and stay.
     if (culprit !== undefined || exitCode === 0 || exitCode === UNSETTLED_EXIT) process.exitCode = 1;
   }
 }
 
 function stallRuns(): void {
   if (openRuns.size === 0) return;
-  // For programs that do not look at how the run has ended.
+  // For programs that do not look at the result of the run.
   if (!process.exitCode) process.exitCode = 1;
   for (const run of openRuns) run.stall();
 }
@@ -102,7 +102,7 @@ function stallRuns(): void {
 const ENDING_SIGNALS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGTERM"] as const;
 
 function endsThisProcess(pid: number, signal: string | number = "SIGTERM"): boolean {
-  // 0 is the process group of this process.
+  // 0 stands for the process group of this process.
   if (Math.abs(pid) !== process.pid && pid !== 0) return false;
   return ENDING_SIGNALS.some((name) => signal === name || signal === constants.signals[name]);
 }

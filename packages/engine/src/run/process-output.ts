@@ -5,51 +5,51 @@ import { InterceptedStream, type Route } from "./intercepted-stream.ts";
 import type { MaskedValue } from "./secret-values.ts";
 import { addCounts } from "./secret-values.ts";
 
-/** Where a process prints. */
+/** The standard streams of a process. */
 export type PrintStream = "stdout" | "stderr";
 
-/** A task, while something is printed in it. */
+/** Handles what a task prints. */
 export interface PrintingTask {
-  /** Takes what it prints. False: it goes to the stream, masked. */
+  /** Takes printed bytes. Returns false if they should go to the stream, masked. */
   print(stream: PrintStream, bytes: Uint8Array, show: () => void): boolean;
 }
 
-/** The share that one run has in what the process prints. */
+/** The printed output of one run. */
 export interface RunOutput {
-  /** From now on these values are masked in it. */
+  /** Masks these values in it from now on. */
   add(values: readonly MaskedValue[]): void;
-  /** Does work of this task: what is printed in it, now or later, is the task's. */
+  /** Runs code of a task: what it prints, now or later, counts as output of the task. */
   inTask<T>(task: PrintingTask, work: () => T): T;
-  /** Does work that prints what is masked already: it is written as it is. */
+  /** Runs code that prints masked text, which is written as it is. */
   inSink<T>(work: () => T): T;
-  /** The text with the values of all runs replaced. */
+  /** Masks the values of all runs in a text. */
   mask(text: string): string;
-  /** What of this run was masked so far, by name. */
+  /** What was masked for this run so far, by name. */
   report(): Record<string, MaskCount>;
-  /** The run has ended: what is held back comes out, and its values are forgotten after a time. */
+  /** Ends the run: writes what is held back, and forgets its values after a while. */
   close(): void;
 }
 
 export interface RunOutputOptions {
-  /** How long the values are masked after the run has ended. Infinity: until the process ends. */
+  /** How long values stay masked after the run has ended, in seconds. Infinity: until the process ends. */
   readonly keepSeconds: number;
-  /** True where standard output has a form that text of no task would break: such text goes to standard error. */
+  /** Whether standard output is reserved for events: other text then goes to standard error. */
   readonly reservesStdout: boolean;
-  /** Writes masked bytes. Of several runs that have one, the latest counts. Default: the streams themselves. */
+  /** Writes masked bytes. If several runs have a writer, the latest is used. Default: the streams themselves. */
   readonly write?: ((stream: PrintStream, bytes: Uint8Array) => void) | undefined;
 }
 
-/** What `setTimeout` can wait for at most. */
+/** The maximum delay of `setTimeout`, in seconds. */
 const MAX_SECONDS = 2_147_483;
 
 const context = new AsyncLocalStorage<PrintingTask | "sink">();
 
-/** The runs whose values are masked in what the process prints, and what masks them: one for the whole process. */
+/** Masks what the process prints. There is one for the whole process. */
 let shared: ProcessOutput | null = null;
 
 /**
- * From now on everything that code of this process prints with `console`, `process.stdout` or `process.stderr` passes a masker with
- * the values of all open runs. Nobody's own copy of `write`, taken before, is touched.
+ * Masks the values of all open runs in everything that this process prints with `console`, `process.stdout` or
+ * `process.stderr`. Copies of `write` that were taken before are not affected.
  */
 export function openRunOutput(options: RunOutputOptions): RunOutput {
   shared ??= new ProcessOutput(() => {
@@ -62,7 +62,7 @@ interface OpenRun extends Pick<RunOutputOptions, "reservesStdout" | "write"> {
   readonly id: string;
   readonly values: MaskedValue[];
   isRunning: boolean;
-  /** What maskers before this one have counted. */
+  /** The counts of earlier maskers. */
   counts: Readonly<Record<string, MaskCount>>;
 }
 
@@ -71,9 +71,9 @@ class ProcessOutput {
   #streams: Readonly<Record<PrintStream, InterceptedStream>>;
   readonly #onUnused: () => void;
   readonly #flush = () => this.#flushAll();
-  /** Made when something is printed: most runs print nothing. */
+  /** Created when something is printed, because most runs print nothing. */
   #masker: Masker | null = null;
-  /** It knows values of runs that are to be forgotten. */
+  /** Whether the masker still knows values that must be forgotten. */
   #isStale = false;
   #count = 0;
 
@@ -91,12 +91,12 @@ class ProcessOutput {
         const write = [...this.#runs].findLast((run) => run.write !== undefined)?.write;
         return write === undefined ? undefined : (bytes) => write(name, bytes);
       },
-      // A task does not close what the program prints to.
+      // A task must not close the streams of the program.
       mayEnd: () => typeof context.getStore() !== "object",
     });
   }
 
-  /** Somebody may have put a `write` of his own in the place of ours. */
+  /** Intercepts a stream again if other code has replaced our `write`. */
   #interceptAgain(name: PrintStream): InterceptedStream {
     const stream = this.#streams[name];
     if (stream.isInPlace) return stream;
@@ -134,7 +134,7 @@ class ProcessOutput {
     if (this.#isStale && this.#isAtLineStart()) this.#rebuild();
     const task = context.getStore();
     if (task === "sink") return "as it is";
-    // The caller may use its bytes again.
+    // The caller may reuse its buffer.
     const copy = Uint8Array.from(bytes);
     if (task?.print(name, copy, () => show(copy)) === true) return "taken";
     if (name !== "stdout" || ![...this.#runs].some((run) => run.reservesStdout)) return "masked";
@@ -166,7 +166,9 @@ class ProcessOutput {
     this.#onUnused();
   }
 
-  /** The masker cannot forget some of its values: it is made anew, where nothing is cut in two by that. */
+  /**
+   * Replaces the masker, because it cannot forget single values. Called at line starts, so that no value is divided.
+   */
   #rebuild(): void {
     this.#isStale = false;
     this.#flushAll();

@@ -3,39 +3,41 @@ import type { Masker } from "@autokestra/secrets-masker";
 import type { RunMasks } from "./masks.ts";
 import { toJson } from "./to-json.ts";
 
-/** The one way out of a run: every event passes the masker, whatever sink comes behind. */
+/** The only way out of a run. Every event passes the masker before it gets to the sink of the program. */
 export interface RedactingSink {
   log(event: LogEvent): void;
-  /** From now on what this task logs is held: not all that is secret in it is known. */
+  /** Holds what this task logs from now on, because not all of its secrets are known yet. */
   hold(task: string): void;
-  /** Where that of this task is held; undefined where it is not. */
+  /** The held output of a task; undefined if nothing is held for it. */
   held(task: string): HeldOutput | undefined;
-  /** Shows what of this task was held, as it is masked now. Returns how many bytes were too many to be held. */
+  /**
+   * Shows what was held for this task, masked with the values known now. Returns the number of bytes that did not fit.
+   */
   release(task: string): number;
-  /** Forgets what of this task was held. Returns how many bytes that is. */
+  /** Drops what was held for this task. Returns the number of bytes. */
   drop(task: string): number;
   /** True until {@link close} or {@link finish}. */
   isOpen(): boolean;
-  /** From now on nothing gets out. */
+  /** Stops all output. */
   close(): void;
-  /** The last event. After it nothing gets out: a plugin's late log line would find the masker empty. */
+  /** Writes the last event and stops all output: the masker is empty when a plugin logs later. */
   finish(event: Omit<RunFinished, "masked">): RunFinished;
 }
 
-/** In a log line, where a text is cut: fewer characters would hide words that a value begins with. */
+/** The shortest beginning of a value to hide before a cut in a log line. Shorter ones would hide ordinary words. */
 const SHORTEST_BEGINNING = 16;
 
 type SinkMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "report">;
 
 /**
- * What comes from outside is masked whole, and is what JSON can hold afterwards. What the engine itself wrote (time, level, event, ids, counts) stays as it is: these
- * are words and numbers that a short secret could equal.
+ * Creates a sink that masks everything that comes from actions and turns it into JSON. What the engine itself writes
+ * (time, level, event, ids, counts) is not masked, because a short secret could equal such words and numbers.
  */
 export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingSink {
   let open = true;
   const holders = new Map<string, HeldOutput>();
 
-  /** A copy: what it was made of can change until it is shown. */
+  /** Copies the event, because an action can change its data before it is shown. */
   function maskEvent(event: LogEvent): LogEvent {
     const { message, workflow, data } = event;
     return {
@@ -46,7 +48,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     };
   }
 
-  /** What JSON holds of a masked value. A Buffer that was JSON before is a list of numbers: its bytes are masked here. */
+  /** Turns a masked value into JSON. Buffers become lists of numbers there, so their bytes are masked here. */
   function maskedJson(masked: unknown): unknown {
     return toJson(masked, (bytes) => masks.maskBytes(bytes));
   }
@@ -66,7 +68,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     try {
       sink(withJson(event));
     } catch (error) {
-      // The run ends here, and with it the masker: what still comes would get out as it is.
+      // The run ends here and the masker is disposed: later events would get out unmasked.
       open = false;
       throw error;
     }
@@ -110,18 +112,18 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
   };
 }
 
-/** How much is held of one task, in bytes. */
+/** The maximum amount of output to hold for one task, in bytes. */
 const HELD_BYTES = 1024 * 1024;
 
-/** Holds what a task shows until it is known what of it is secret. */
+/** Holds the output of a task until its secrets are known. */
 export class HeldOutput {
   #shows: (() => void)[] = [];
   #held = 0;
   #dropped = 0;
 
   /**
-   * @param bytes how much it is
-   * @param show shows it
+   * @param bytes the size of the output
+   * @param show called to show it
    */
   hold(bytes: number, show: () => void): void {
     if (this.#dropped > 0 || this.#held + bytes > HELD_BYTES) {
@@ -132,7 +134,7 @@ export class HeldOutput {
     this.#shows.push(show);
   }
 
-  /** Shows what is held. Returns how many bytes were too many to be held, and are not shown. */
+  /** Shows what is held. Returns the number of bytes that did not fit and are not shown. */
   release(): number {
     const shows = this.#shows;
     const dropped = this.#dropped;
@@ -141,7 +143,7 @@ export class HeldOutput {
     return dropped;
   }
 
-  /** Forgets what is held. Returns how many bytes that is, with those that were too many. */
+  /** Drops what is held. Returns the number of bytes, with those that did not fit. */
   drop(): number {
     const bytes = this.#held + this.#dropped;
     this.#shows = [];
@@ -151,19 +153,19 @@ export class HeldOutput {
   }
 }
 
-/** Plugins, libraries and Node itself write it where they cut a text: `Received type string ('abc...)`. */
+/** Plugins, libraries and Node itself mark cuts like this: `Received type string ('abc...)`. */
 const ELLIPSIS = /(…|\.{3,})/;
 
 /**
- * Masks a text of which others may have cut pieces, and leaves out what stands before an ellipsis and can be the beginning of a value:
- * a masker finds whole values only.
+ * Masks text that may have been cut, and leaves out the beginning of a value before an ellipsis, because a masker finds
+ * only whole values.
  *
- * @param shortest fewer characters that a value begins with as well are chance
+ * @param shortest the shortest beginning of a value to leave out, in characters; shorter ones are treated as chance
  */
 export function maskCutText(text: string, masker: Pick<Masker, "mask" | "stream">, shortest: number): string {
   if (!ELLIPSIS.test(text)) return masker.mask(text);
   const pieces = masker.mask(text).split(ELLIPSIS);
-  // Every second one is an ellipsis.
+  // Every second piece is an ellipsis.
   return pieces
     .map((piece, at) => {
       const isCut = at % 2 === 0 && at < pieces.length - 1 && piece.length >= shortest;
@@ -172,7 +174,7 @@ export function maskCutText(text: string, masker: Pick<Masker, "mask" | "stream"
     .join("");
 }
 
-/** A stream holds back what may become a value. */
+/** A masking stream holds back what may become a value, and so shows where one begins. */
 function withoutBeginning(piece: string, masker: Pick<Masker, "stream">, shortest: number): string {
   const shown = Buffer.from(masker.stream().push(Buffer.from(piece))).toString();
   return piece.length - shown.length < shortest && piece.startsWith(shown) ? piece : shown;

@@ -5,18 +5,18 @@ import { formatSeconds } from "./task-attempt.ts";
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
-/** An attempt after which another one comes. */
+/** A failed attempt that is followed by another one. */
 interface FailedAttempt {
   /** From 1. */
   readonly number: number;
-  /** How many there can be. */
+  /** The maximum number of attempts. */
   readonly max: number;
   readonly message: string;
-  /** Until the next one. */
+  /** The time until the next attempt. */
   readonly seconds: number;
 }
 
-/** Says what happens in a run, one event each. */
+/** Writes the events of a run. */
 export interface RunLog {
   /** @param secrets whose sources it tells, not their values */
   started(workflow: string, secrets: readonly ResolvedSecret[]): void;
@@ -28,11 +28,10 @@ export interface RunLog {
   warning(message: string, task?: string): void;
   taskStarted(task: string, type: string): void;
   taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
-  /** @param attempts what the log says of them */
   taskRetried(task: string, attempts: FailedAttempt): void;
-  /** @param milliseconds how long it took; null for a task that has not started */
+  /** @param milliseconds the duration; null for a task that did not start */
   taskFinished(task: string, result: TaskResult, milliseconds: number | null): void;
-  /** @param cancelledBy what has cancelled those that are cancelled; null where nothing has */
+  /** @param cancelledBy what cancelled the run; null if nothing did */
   finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
 }
 

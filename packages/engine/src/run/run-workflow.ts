@@ -12,55 +12,75 @@ import { openRunOutput, type RunOutput } from "./process-output.ts";
 import { type LeaseEvents, WorkflowRun } from "./run.ts";
 import { secretValues } from "./secret-values.ts";
 
+/** What {@link runWorkflow} takes besides the workflow. */
 export interface RunOptions {
-  /** Where secrets are looked for, in this order. */
+  /** The sources to look for each declared secret in, in this order. */
   readonly sources: readonly SecretSource[];
   /** Which names are bound to one source, and how long all may take. Default: none; 10 seconds. */
   readonly resolution?: ResolverOptions | undefined;
   /** Gets every event, masked. */
   readonly sink: RunSink;
-  /** Inputs by name, as text. */
+  /** The texts of inputs, by name. Default: none. */
   readonly inputs?: Readonly<Record<string, string>> | undefined;
-  /** Default: the core plugins. */
+  /** The plugins whose actions tasks can call. They replace the core plugins. Default: the core plugins. */
   readonly plugins?: readonly Plugin[] | undefined;
-  /** Cancels the run: so are tasks that have not ended. */
+  /** Cancels the run and all tasks that have not ended. Default: the run cannot be cancelled. */
   readonly signal?: AbortSignal | undefined;
-  /** How many tasks may run at the same time. Default 10. */
+  /** The maximum number of tasks to run at the same time. Default: 10. */
   readonly concurrency?: number | undefined;
   /**
-   * Leaves the master key in `AUTOKESTRA_SECRET_KEY`, where plugins can read it, for programs that own it. Default: false, unless a
-   * key provider of this process has been told to leave it.
+   * Leaves the master key in the environment variable `AUTOKESTRA_SECRET_KEY`, where plugins can read it. Default:
+   * false, unless a key provider of this process was told to leave it.
    */
   readonly keepInEnvironment?: boolean | undefined;
   /**
-   * What happens to what code of this process prints with `console`, `process.stdout` and `process.stderr` while the run is open, and for
-   * 60 seconds after it: true masks it, false leaves it alone, for programs that own these streams. Default: true.
+   * Whether to mask what this process prints with `console`, `process.stdout` and `process.stderr` during the run and
+   * for 60 seconds after it. Set it to false in programs that mask these streams themselves. Default: true.
    */
   readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
 }
 
-/** How what the process prints is masked. */
+/** How printed output is masked. */
 export interface ProcessOutputOptions {
   /**
-   * `text` prints it, masked. `log` makes a `task.log` event of each line that a task prints; what no task has printed then goes to
-   * standard error. Default: `text`.
+   * `text` prints it, masked. `log` turns each line that a task prints into a `task.log` event; other output then goes
+   * to standard error. Default: `text`.
    */
   readonly as?: "text" | "log";
-  /** For how long it is masked after the end of the run. Infinity: until the process ends. Default: 60. */
+  /** How long output stays masked after the run, in seconds. Infinity: until the process ends. Default: 60. */
   readonly keepSeconds?: number;
-  /** Writes what is printed, masked, for programs that have a queue of their own. Default: the streams write it. */
+  /** Writes masked output, for programs with a queue of their own. Default: the streams write it. */
   readonly write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
 }
 
 /**
- * Runs a workflow to its end. A failed task is a result, not an exception.
+ * Runs a workflow to its end with secrets from any source. A failed task is a result, not an exception. Use it to bring
+ * your own sources or event sink; {@link openEngine} does the same with a store and a run history.
  *
- * No action leaves the run without an end: one that fails where nobody waits for it fails its task, also in a callback; one that ends
- * the process, or never ends while nothing else is left to wait for, makes the run end as `failed`, and the process with exit code 1.
- * Errors that are no action's are left to the program.
+ * Every run has an end. An unhandled rejection or an exception in a callback of an action fails its task. If an action
+ * ends the process, or never settles while the process has nothing else to wait for, the run ends as `failed` and the
+ * process with exit code 1. Errors that do not come from an action are left to the program.
  *
- * @returns the last event, masked like all
- * @throws before the first task: AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, and all of `prepareRun`
+ * @param parsed a workflow from {@link loadWorkflow} or {@link parseWorkflow}
+ * @returns the last event, masked like all others
+ * @throws WorkflowError if the workflow cannot run, with all problems found
+ * @throws AutokestraError before the first task: `WORKFLOW_DISABLED`, `INPUT_INVALID`, `SECRETS_MISSING`,
+ * `SOURCE_FAILED`, `OPTION_INVALID` for plugins that conflict, and what a source throws
+ * @example
+ * ```ts
+ * import { createEnvironmentSource, parseWorkflow, runWorkflow } from "@autokestra/engine";
+ *
+ * const workflow = parseWorkflow(
+ *   `{ apiVersion: v1, id: demo, secrets: [TOKEN], tasks: [
+ *      { id: say, type: core/console.log, inputs: { message: "the token is {{ secrets.TOKEN }}" } } ] }`,
+ *   "demo.yaml",
+ * );
+ * const { status, masked } = await runWorkflow(workflow, {
+ *   sources: [createEnvironmentSource({ TOKEN: "s3cret-t0ken" })],
+ *   sink: (event) => event.event === "task.log" && console.log(event.message), // the token is ***SECRET***
+ * });
+ * console.log(status, masked);
+ * ```
  */
 export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): Promise<RunFinished> {
   const { sources, plugins = corePlugins } = options;

@@ -26,12 +26,12 @@ interface RunParts {
   readonly leases: LeaseEvents;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly masks: RunMasks;
-  /** Null where what the process prints is not masked. */
+  /** Null if printed output is not masked. */
   readonly output: RunOutput | null;
-  /** What the process prints in a task becomes log lines. */
+  /** Whether output that a task prints becomes log lines. */
   readonly logsPrints: boolean;
   readonly sink: RunSink;
-  /** Undefined where nobody can cancel the run. */
+  /** Undefined if the run cannot be cancelled. */
   readonly signal: AbortSignal | undefined;
   readonly concurrency: number;
 }
@@ -42,7 +42,7 @@ export class WorkflowRun implements GuardedRun {
   readonly #sink: RedactingSink;
   readonly #log: RunLog;
   readonly #executor: WorkflowTaskExecutor;
-  /** Ends what still runs: the run is out of time, or nobody takes its events any more. */
+  /** Ends the running tasks when the run times out or its sink fails. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #endsAt: number;
@@ -71,7 +71,7 @@ export class WorkflowRun implements GuardedRun {
     });
   }
 
-  /** @param warnings of what was found before the run */
+  /** @param warnings messages about problems found before the run */
   async execute(warnings: readonly string[]): Promise<RunFinished> {
     const { workflow, masks, concurrency, leases, sources } = this.#parts;
     const unguard = guardRun(this);
@@ -90,7 +90,7 @@ export class WorkflowRun implements GuardedRun {
       await sources.scope.close();
       return this.#finish();
     } catch (error) {
-      // The sink is gone, and the masker goes next: what still runs is cancelled and has no way out.
+      // The sink failed and the masker is disposed next, so running tasks are cancelled and can show nothing more.
       this.#sink.close();
       this.#stop.abort();
       throw error;
@@ -113,7 +113,7 @@ export class WorkflowRun implements GuardedRun {
     this.#finish();
   }
 
-  /** How a task has ended that the end of the process has met. */
+  /** The result of a task that had not ended when the process did. */
   #cutOff({ id, needs }: Task, culprit: GuardedAttempt | undefined): TaskResult {
     if (!this.#started.has(id)) return { status: needs.length > 0 ? "skipped" : "cancelled" };
     const isCulprit = culprit !== undefined && this.#running.get(id) === culprit;
@@ -165,7 +165,7 @@ export class WorkflowRun implements GuardedRun {
       },
       failedLate: ({ message }) => {
         if (this.#sink.isOpen()) log.warning(`the action failed after its attempt had ended: ${message}`, task.id);
-        // Without the message: nothing masks it any more.
+        // Without the message, because nothing masks it any longer.
         else process.emitWarning(`The action ${task.type} of task '${task.id}' failed after its run had ended`);
       },
       disclose: (failure) => disclosure.disclose(failure),
@@ -193,22 +193,22 @@ function toErrorInfo({ name, code, message, status }: TaskFailure): TaskErrorInf
   return { name, code, message, ...(status === undefined ? {} : { status }) };
 }
 
-/** Null where nothing has aborted the run. */
+/** What aborted the run; null if nothing did. */
 function cancelledBy(signal: AbortSignal): CancelledBy | null {
   if (!signal.aborted) return null;
   return signal.reason instanceof Error && signal.reason.name === "TimeoutError" ? "timeout" : "user";
 }
 
-/** How one task is run, or not. Neither rejects: it tells how the task ended. */
+/** Runs one task, or leaves it out. Neither method rejects: both return how the task ended. */
 interface TaskRunner<T> {
   run(task: T): Promise<TaskResult>;
-  /** The task does not start. */
+  /** Records a task that does not start. */
   leaveOut(task: T, status: "skipped" | "cancelled"): TaskResult;
 }
 
 /**
- * Runs each task once all tasks it needs have succeeded, at most `concurrency` at a time; independent ones in parallel. A task
- * whose need has failed or was skipped is skipped; nothing starts after the signal.
+ * Runs each task when all tasks it needs have succeeded, at most `concurrency` at a time. If one of them failed or was
+ * skipped, the task is skipped. Nothing starts after the signal.
  */
 async function runTasks<T extends Pick<Task, "id" | "needs">>(
   tasks: readonly T[],
@@ -220,7 +220,7 @@ async function runTasks<T extends Pick<Task, "id" | "needs">>(
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const started = new Map<string, Promise<TaskResult>>();
 
-  /** Memoised, so that the order of the tasks in the file does not matter. */
+  /** Starts a task at most once, so that the order of the tasks in the file does not matter. */
   async function result(task: T): Promise<TaskResult> {
     const known = started.get(task.id) ?? start(task);
     started.set(task.id, known);

@@ -7,21 +7,21 @@ import {
 } from "@autokestra/secrets-core";
 import { EVERY } from "../workflow/workflow.ts";
 
-/** A text to mask, and what reports call it. */
+/** A value to mask, and its name in reports. */
 export interface MaskedValue {
   readonly name: string;
   readonly value: string;
 }
 
-/** A name and the value that is secret, which HTTP Basic and the userinfo of a URL send together. */
+/** Pairs of fields that HTTP Basic and the userinfo of a URL send together: a name and a secret. */
 const CREDENTIALS = [
   ["username", "password"],
   ["clientId", "clientSecret"],
 ] as const;
 
 /**
- * Everything that must not get out of these secrets: each masked field, and the credentials that two fields make. The masker takes
- * values apart by itself, such as JSON with further values in it.
+ * Returns everything to mask for these secrets: each masked field, and the credentials that two fields make. The masker
+ * itself finds values inside structured ones, such as JSON.
  */
 export function secretValues(secrets: readonly ResolvedSecret[]): MaskedValue[] {
   return secrets.flatMap(({ name, type, fields, flags }) => {
@@ -38,8 +38,8 @@ function textsOf(value: FieldValue | undefined): readonly string[] {
 }
 
 /**
- * `user:password`, and its base64 as a value of its own: an echo of a request is base64 once more where it comes back as the
- * body of an unknown type (RFC 7617). OAuth encodes both like a form before (RFC 6749, 2.3.1), URLs encode them too.
+ * Returns `user:password` and its base64 (RFC 7617). The base64 is a value of its own, because an echoed request can be
+ * encoded once more. OAuth form-encodes both parts first (RFC 6749, 2.3.1), and URLs percent-encode them.
  */
 function credentials(fields: SecretFields, shown: ReadonlySet<string>): string[] {
   return CREDENTIALS.flatMap(([userField, secretField]) => {
@@ -53,7 +53,7 @@ function credentials(fields: SecretFields, shown: ReadonlySet<string>): string[]
   });
 }
 
-/** As bytes: a lone surrogate is no reason to throw. */
+/** Goes through bytes, because `encodeURIComponent` throws on lone surrogates. */
 function encodeURIComponentSafely(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
 }
@@ -63,8 +63,8 @@ function encodeForm(text: string): string {
 }
 
 /**
- * The texts in a value that is secret as a whole: of an object, a list or a map its leaves, of bytes their text, base64 and hex.
- * True, false, null and what has no text give none.
+ * Returns the texts to mask in a value that is secret as a whole: the leaves of objects, lists and maps, and bytes as
+ * text, base64 and hex. Booleans, null and values without text have none.
  */
 export function secretTexts(value: unknown): string[] {
   const texts: string[] = [];
@@ -82,7 +82,7 @@ export function secretTexts(value: unknown): string[] {
   return texts.filter((text) => text !== "");
 }
 
-/** What is in an object, by key: as JSON would show it, and of a map and a set what they hold. */
+/** Returns the content of an object as JSON shows it, and that of maps, sets and errors. */
 function openObject(item: object): object {
   if (item instanceof Map) return Object.fromEntries(item);
   if (item instanceof Set) return [...item];
@@ -96,7 +96,7 @@ function toBytes(item: object): Buffer | null {
   return ArrayBuffer.isView(item) ? Buffer.from(item.buffer, item.byteOffset, item.byteLength) : bufferFromJson(item);
 }
 
-/** The bytes of a Buffer as JSON has it, `{ type: "Buffer", data: [1, 2] }`; null for anything else. */
+/** The bytes of a Buffer in JSON, `{ type: "Buffer", data: [1, 2] }`; null for anything else. */
 export function bufferFromJson(item: unknown): Buffer | null {
   if (typeof item !== "object" || item === null) return null;
   const { type, data }: { type?: unknown; data?: unknown } = item;
@@ -107,15 +107,15 @@ function textsOfBytes(bytes: Buffer): string[] {
   return [bytes.toString(), bytes.toString("base64"), bytes.toString("hex")];
 }
 
-/** What was found in an output behind one path. */
+/** What an output has at one path. */
 interface SecretOutput {
   readonly path: string;
-  /** False where the output has nothing there. */
+  /** False if the output has nothing there. */
   readonly isThere: boolean;
   readonly texts: readonly string[];
 }
 
-/** What an output has behind these paths. Of an output that is one value itself, `*` is that value. */
+/** Finds what an output has at these paths. In an output that is a single value, `*` stands for that value. */
 export function findSecretOutputs(paths: readonly string[], output: unknown): SecretOutput[] {
   return paths.map((path) => {
     const found = isObject(output) ? follow(path.split("."), output) : { isThere: path === EVERY, values: [output] };
@@ -123,7 +123,7 @@ export function findSecretOutputs(paths: readonly string[], output: unknown): Se
   });
 }
 
-/** An empty list behind a `*` is there, with nothing in it. */
+/** An empty list at a `*` counts as there, with nothing in it. */
 function follow(segments: readonly string[], output: unknown): { isThere: boolean; values: unknown[] } {
   let values = [output];
   for (const segment of segments) {
@@ -144,7 +144,7 @@ function isObject(value: unknown): value is object {
 
 type Counts = Readonly<Record<string, MaskCount>>;
 
-/** What two maskers have counted, together. */
+/** Adds the counts of two maskers. */
 export function addCounts(one: Counts, other: Counts): Record<string, MaskCount> {
   const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
   return Object.fromEntries(

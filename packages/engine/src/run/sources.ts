@@ -3,10 +3,18 @@ import type { SecretFields, SecretService, SecretSource } from "@autokestra/secr
 import { isMaskable } from "@autokestra/secrets-masker";
 import { createStoreSource as createPlainSource } from "@autokestra/secrets-resolver";
 
-/** Of so many names at most: whoever misses more has not mistyped them, and each is compared with all that are stored. */
+/**
+ * The maximum number of names to give hints for. More missing names are not mistyped, and each hint reads the whole
+ * store.
+ */
 const MAX_HINTS = 20;
 
-/** Takes secrets from a store. Of a name that is not there it says which other one was probably meant. */
+/**
+ * Creates a source that takes secrets from a store. For a name that is not stored, it says which other name was
+ * probably meant.
+ *
+ * @param secrets an open store, such as `openSecrets` of `@autokestra/secrets` returns
+ */
 export function createStoreSource(secrets: Pick<SecretService, "get" | "list">): SecretSource {
   const source = createPlainSource(secrets);
   const notFound = new Set<string>();
@@ -27,7 +35,7 @@ export function createStoreSource(secrets: Pick<SecretService, "get" | "list">):
   };
 }
 
-/** The fields with a value that is too short or too common to be masked in logs. */
+/** Finds the fields whose value is too short or too common to be masked. */
 export function findUnmaskable(fields: SecretFields): readonly string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const values = typeof field === "object" ? field : [String(field)];

@@ -5,21 +5,21 @@ import type { Retry, RetryReason } from "../workflow/workflow.ts";
 import { type GuardedAttempt, inAttempt } from "./process-guard.ts";
 import { describeThrown, EngineFailure, type TaskFailure } from "./task-failure.ts";
 
-/** For one attempt of a task that names no limit. */
+/** The limit for one attempt of a task without a limit of its own. */
 const DEFAULT_TIMEOUT_SECONDS = 300;
 
 interface AttemptOptions {
-  /** Undefined: the default. */
+  /** Undefined for the default. */
   readonly timeoutSeconds: number | undefined;
-  /** Ends the attempt as cancelled. */
+  /** Cancels the attempt. */
   readonly cancelSignal: AbortSignal;
-  /** Somebody can cancel the run: the process waits for that, although only the default limit is running. */
+  /** Whether the run can be cancelled. The process then waits for that while only the default limit is running. */
   readonly isCancellable: boolean;
-  /** Is told what fails of the action after the attempt has ended. */
+  /** Called when code of the action fails after the attempt has ended. */
   readonly onLateFailure: (failure: TaskFailure) => void;
 }
 
-/** One attempt of a task, from its start until nothing of its action is left. */
+/** One attempt of a task, with everything that its action leaves behind. */
 export class TaskAttempt implements GuardedAttempt {
   readonly #options: AttemptOptions;
   readonly #controller = new AbortController();
@@ -30,15 +30,16 @@ export class TaskAttempt implements GuardedAttempt {
     setMaxListeners(0, this.#controller.signal);
   }
 
-  /** Aborted when the attempt is out of time or cancelled. */
+  /** Aborted when the attempt times out or is cancelled. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /**
-   * Does the work for as long as it may take, and does not wait for work that ignores its signal.
+   * Runs the work within its time limit. Work that ignores the signal is not waited for.
    *
-   * @throws what the work throws, what else of its code fails meanwhile, EngineFailure `TIMED_OUT` or `CANCELLED`
+   * @throws what the work throws, or what else fails in its code meanwhile
+   * @throws EngineFailure `TIMED_OUT` or `CANCELLED`
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const { timeoutSeconds, cancelSignal, isCancellable } = this.#options;
@@ -48,7 +49,7 @@ export class TaskAttempt implements GuardedAttempt {
     const cancel = () => this.#abort(new EngineFailure("CANCELLED", "cancelled"), cancelSignal.reason);
     const limit = timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
     const timer = setTimeout(() => this.#timeOut(limit), limit * 1000);
-    // Where nothing can happen any more until then, the guard ends the attempt at once.
+    // If nothing else can happen until then, the process guard ends the attempt at once.
     if (timeoutSeconds === undefined && !isCancellable) timer.unref();
     cancelSignal.addEventListener("abort", cancel, { once: true });
     if (cancelSignal.aborted) cancel();
@@ -73,12 +74,12 @@ export class TaskAttempt implements GuardedAttempt {
 
   #abort(failure: EngineFailure, reason: unknown): void {
     this.#reject?.(failure);
-    // Listeners of the action run in it.
+    // Listeners of the action run within the attempt.
     inAttempt(this, () => this.#controller.abort(reason));
   }
 }
 
-/** A turn later than the work itself, so that rejections that nobody handles have been told. */
+/** Settles one turn after the work, so that unhandled rejections are reported before. */
 async function settle<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -88,20 +89,22 @@ async function settle<T>(work: () => Promise<T>): Promise<T> {
 }
 
 const MAX_BACKOFF_SECONDS = 60;
-/** A longer wait that a service asks for fails the task at once. */
+/** If a service asks for a longer wait, the task fails at once. */
 const MAX_WAIT_SECONDS = 300;
 
-/** How systems and HTTP clients call it that no connection came about or that it broke. */
+/** The codes of systems and HTTP clients for missing and broken connections. */
 const NETWORK_CODE =
   /^(ECONN(REFUSED|RESET|ABORTED)|E(HOST|NET)(UNREACH|DOWN)|ENOTFOUND|EAI_[A-Z]+|ETIMEDOUT|EPIPE|EADDRNOTAVAIL|UND_ERR_[A-Z_]+|([A-Z]+_)?NETWORK(_[A-Z]+)*)$/;
 const TIMEOUT_CODE = /^(TIMED_OUT|[A-Z_]+_TIMEOUT)$/;
 
-/** What comes after a failed attempt: another one in `seconds`, or the end of the task. */
+/** What follows a failed attempt: another one after `seconds`, or the end of the task. */
 type NextAttempt = { readonly seconds: number; readonly cause: TaskFailure } | { readonly failure: TaskFailure };
 
 /**
- * @param attempt which one has failed, from 1
- * @param secondsLeft of the run; Infinity where it has no limit
+ * Decides what follows a failed attempt.
+ *
+ * @param attempt the number of the failed attempt, from 1
+ * @param secondsLeft the time left for the run; Infinity without a limit
  */
 export function planNextAttempt(
   retry: Retry | undefined,
@@ -125,12 +128,12 @@ export function formatSeconds(seconds: number): string {
   return `${Math.round(seconds * 10) / 10} s`;
 }
 
-/** Doubles with each attempt. The jitter keeps tasks that have failed together from coming back together. */
+/** Doubles with each attempt. The jitter keeps tasks that failed together from retrying together. */
 function backoff(first: number, attempt: number): number {
   return Math.min(first * 2 ** (attempt - 1) * (1 + Math.random()), Math.max(first, MAX_BACKOFF_SECONDS));
 }
 
-/** A status that the author of the workflow names is tried again, whatever the action thinks of it. */
+/** A status that the workflow lists is retried even if the action says otherwise. */
 function mayRetry(failure: TaskFailure, on: readonly RetryReason[] | undefined): boolean {
   const { status, retryable } = failure;
   if (on !== undefined) return on.includes(reasonOf(failure)) && (retryable || status !== undefined);

@@ -12,12 +12,12 @@ import type { TaskFailure } from "./task-failure.ts";
 import { withholdMessage } from "./task-failure.ts";
 import { createLineLog, createTaskOutput, type LineLog } from "./task-output.ts";
 
-/** What one attempt may show. */
+/** Everything that one attempt can show. */
 export interface AttemptDisclosure {
   readonly log: TaskLog;
-  /** Masks a value that the action names. */
+  /** Masks a value for the action. */
   readonly mask: MaskFunction;
-  /** Calls the action: what is printed in it is the task's. */
+  /** Calls the action. What it prints counts as output of the task. */
   run<T>(action: () => T): T;
 }
 
@@ -26,31 +26,31 @@ export interface RunDisclosure {
   readonly sink: RedactingSink;
   readonly log: RunLog;
   readonly masks: RunMasks;
-  /** Null where what the process prints is not masked. */
+  /** Null if printed output is not masked. */
   readonly output: RunOutput | null;
-  /** True where what a task prints becomes log lines. */
+  /** Whether output that a task prints becomes log lines. */
   readonly logsPrints: boolean;
-  /** Names of the secrets that the workflow declares: no action can take one for what it masks. */
+  /** The names of the declared secrets. An action cannot use them for values that it masks. */
   readonly declared: readonly string[];
 }
 
 type TaskLog = (level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>) => void;
 
-/** In the message of a failure, where it is cut. */
+/** The shortest beginning of a value to hide before a cut in the message of a failure. */
 const SHORTEST_BEGINNING = 4;
 
 const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
 
-/** What a task may show, and when. */
+/** Decides what a task may show, and when. */
 export class TaskDisclosure {
   readonly #task: Task;
   readonly #run: RunDisclosure;
-  /** What is secret in its output. Until that is there, what it shows is held. */
+  /** The paths of secrets in its output. If there are any, everything it shows is held until its output is known. */
   readonly #paths: readonly string[];
   readonly #lines: LineLog;
   #attempts = 0;
 
-  /** @param secretOutputs what the action says of its own output */
+  /** @param secretOutputs the paths of secrets that the action declares for its output */
   constructor(task: Task, secretOutputs: readonly string[], run: RunDisclosure) {
     this.#task = task;
     this.#run = run;
@@ -65,7 +65,7 @@ export class TaskDisclosure {
     );
   }
 
-  /** Another attempt begins. What an earlier one still shows is dropped where it would have to be held: nobody waits for its output. */
+  /** Begins another attempt. Late output of earlier ones is dropped if it would have to be held. */
   attempt(): AttemptDisclosure {
     const { sink, log: runLog, output, logsPrints } = this.#run;
     const { id } = this.#task;
@@ -87,20 +87,20 @@ export class TaskDisclosure {
     };
   }
 
-  /** What may be told of a failure of the action. */
+  /** Returns a failure without what may be secret in it. */
   disclose(failure: TaskFailure): TaskFailure {
     if (this.#holds) return withholdMessage(failure);
     return { ...failure, message: maskCutText(failure.message, this.#run.masks, SHORTEST_BEGINNING) };
   }
 
-  /** The attempt has failed: what it has shown, and is held, is forgotten. */
+  /** Drops what is held, because the attempt failed. */
   failed(): void {
     this.#attempts += 1;
     const bytes = this.#run.sink.drop(this.#task.id);
     this.#warnOfLoss(bytes, "it failed, and without its output nobody knows what in them is secret");
   }
 
-  /** Masks what is secret in the output, then shows what was held. */
+  /** Masks the secrets in the output, then shows what was held. */
   succeeded(output: unknown): void {
     const { id, secretOutputs = [] } = this.#task;
     const { sink, log } = this.#run;
@@ -112,7 +112,7 @@ export class TaskDisclosure {
     this.#warnOfLoss(sink.release(id), "no more than 1 MiB is held until its output is there");
   }
 
-  /** What the task has printed without a line end is told. */
+  /** Shows an incomplete line that the task printed. */
   end(): void {
     this.#lines.end();
   }
@@ -144,13 +144,13 @@ export class TaskDisclosure {
   }
 }
 
-/** What a name in the report stands for, for people. */
+/** Describes what a name in the report stands for. */
 function describeName(name: string): string {
   if (name.startsWith("inputs.")) return `Input '${name.slice("inputs.".length)}'`;
   return name.includes(".") ? name : `Secret '${name}'`;
 }
 
-/** Says once of each name that a value of it is shown. */
+/** Warns once for each name that has a value that cannot be masked. */
 export function warnOfUnmaskable(masks: RunMasks, log: RunLog): void {
   for (const name of masks.takeUnmaskable()) {
     log.warning(`${describeName(name)} has a value that is too short or too common to be masked`);

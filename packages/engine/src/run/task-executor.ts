@@ -10,40 +10,40 @@ import type { AttemptDisclosure } from "./task-disclosure.ts";
 import { describeThrown, type TaskFailure, toText } from "./task-failure.ts";
 import { readOutput } from "./to-json.ts";
 
-/** What the executor tells of a task while it runs. */
+/** Observes a task while it runs. */
 export interface TaskObserver {
-  /** An attempt begins. */
+  /** Called when an attempt begins. */
   attempt(): AttemptDisclosure;
   /**
-   * An attempt has failed, and another one follows.
+   * Called when an attempt failed and another one follows.
    *
-   * @param attempt which one, from 1
-   * @param seconds until the next one
+   * @param attempt the number of the failed attempt, from 1
+   * @param seconds the time until the next one
    */
   retried(attempt: number, failure: TaskFailure, seconds: number): void;
-  /** The action has failed once more after its attempt had ended. */
+  /** Called when the action fails after its attempt has ended. */
   failedLate(failure: TaskFailure): void;
-  /** What is told of a failure instead, where it may hold what is secret; else the failure itself. */
+  /** Returns a failure without what may be secret in it. */
   readonly disclose: (failure: TaskFailure) => TaskFailure;
 }
 
-/** The values that references other than secrets stand for. */
+/** The values of all references except secrets. */
 export interface RunValues {
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** Outputs of the tasks that have succeeded, as JSON holds them: not masked, for other tasks only. */
+  /** The outputs of successful tasks as JSON data. They are not masked, and only other tasks get them. */
   readonly outputs: ReadonlyMap<string, unknown>;
   readonly execution: ActionContext["execution"];
 }
 
-/** What ends the tasks of a run. */
+/** What limits the tasks of a run. */
 export interface RunLimits {
   /** Cancels the run. */
   readonly signal: AbortSignal;
-  /** Somebody can do so, other than the run itself. */
+  /** Whether something other than the run itself can do so. */
   readonly isCancellable: boolean;
-  /** What is left of the run; Infinity where it has no limit. */
+  /** The time left for the run; Infinity without a limit. */
   readonly secondsLeft: () => number;
-  /** The attempts that run, by task. */
+  /** The running attempts, by the id of the task. */
   readonly running: Map<string, TaskAttempt>;
 }
 
@@ -53,16 +53,16 @@ type TaskOutcome =
   | { readonly status: "failed"; readonly failure: TaskFailure }
   | { readonly status: "cancelled" };
 
-/** Resolves a task's inputs at the last moment, calls its action, again where the task says so. */
+/** Runs tasks: resolves the inputs right before each attempt, calls the action, and retries as the task says. */
 export interface WorkflowTaskExecutor {
   execute(task: Task, observer: TaskObserver): Promise<TaskOutcome>;
 }
 
-/** What the tasks of a run call, and what their inputs are made of. */
+/** The actions and inputs of the tasks of a run. */
 export interface TaskSources {
-  /** By type. */
+  /** The actions, by type. */
   readonly actions: ReadonlyMap<string, Action>;
-  /** Inputs by the id of the task. */
+  /** The inputs, by the id of the task. */
   readonly templates: ReadonlyMap<string, TemplateTree>;
   readonly scope: SecretScope;
 }
@@ -73,7 +73,7 @@ export function createTaskExecutor(
   limits: RunLimits,
 ): WorkflowTaskExecutor {
   const { signal, isCancellable, secondsLeft, running } = limits;
-  // Every task that runs listens to it; more than ten are no leak.
+  // Every running task listens to it, and more than ten would make Node warn of a leak.
   setMaxListeners(0, signal);
 
   async function attempt(task: Task, observer: TaskObserver, number: number): Promise<unknown> {
@@ -119,7 +119,7 @@ export function createTaskExecutor(
   };
 }
 
-/** Ends at once where the signal comes. */
+/** Returns early when the signal comes. */
 async function waitUnlessAborted(seconds: number, signal: AbortSignal): Promise<void> {
   await setTimeout(seconds * 1000, undefined, { signal }).catch(() => undefined);
 }
@@ -143,12 +143,12 @@ async function lookup(
   }
 }
 
-/** Follows the path into the output of a task. Only own properties: an output is data. */
+/** Follows the path into the output of a task, through own properties only, because an output is data. */
 function walk(reference: Reference & { root: "tasks" }, output: unknown): unknown {
   let value = output;
   for (const key of reference.path) {
     if (value === null || typeof value !== "object" || !Object.hasOwn(value, key)) {
-      // What is there instead is data, and no masker sees a hint.
+      // The keys that are there are not named: they are data, and hints are not masked.
       throw new AutokestraError("REFERENCE_INVALID", `'${formatReference(reference)}': there is no '${key}'`);
     }
     value = (value as Record<string, unknown>)[key];
@@ -156,7 +156,7 @@ function walk(reference: Reference & { root: "tasks" }, output: unknown): unknow
   return value;
 }
 
-/** A plugin may log anything. */
+/** Messages are converted, because a plugin may log anything. */
 function createLog(shown: AttemptDisclosure): ActionContext["log"] {
   const at =
     (level: LogLevel): ActionContext["log"][LogLevel] =>

@@ -1,28 +1,30 @@
 import { PluginInputError, PluginOutputError } from "@autokestra/plugin-sdk";
 import { AutokestraError } from "@autokestra/secrets-core";
 
-/** Why an attempt of a task has failed, in texts and numbers of our own: reading it runs no code of a plugin. It is not masked. */
+/**
+ * Why an attempt of a task failed. It holds only plain values, so that reading it runs no code of a plugin. Not masked.
+ */
 export interface TaskFailure {
   readonly name: string;
-  /** What programs go by, such as `TIMED_OUT`. */
+  /** The code for programs, such as `TIMED_OUT`. */
   readonly code: string;
   readonly message: string;
-  /** An HTTP status, where the failure goes back to one. */
+  /** The HTTP status that caused the failure, if there is one. */
   readonly status?: number;
-  /** False where another attempt cannot succeed, unless the workflow names the status in `retry.on`. */
+  /** Whether another attempt can succeed. A workflow that lists the status in `retry.on` retries anyway. */
   readonly retryable: boolean;
-  /** How many seconds to wait at least before the next attempt. */
+  /** The minimum wait before the next attempt, in seconds. */
   readonly retryAfterSeconds?: number;
-  /** The message is one of ours, and not the action's. */
+  /** Whether the message comes from the engine and not from the action. */
   readonly isOurs: boolean;
 }
 
-/** The code of an error that has none of its own. */
+/** The code of errors without one. */
 const DEFAULT_CODE = "TASK_FAILED";
 const ERROR_CODE = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 const NAME = /^[\w$.-]{1,100}$/;
 
-/** Fails an attempt for a reason that is the engine's and not the action's. Not retried unless it says so. */
+/** Fails an attempt for a reason of the engine, not of the action. It is not retried by default. */
 export class EngineFailure extends Error {
   readonly failure: TaskFailure;
 
@@ -33,8 +35,8 @@ export class EngineFailure extends Error {
 }
 
 /**
- * Describes whatever an action has thrown. Never throws: a plugin may throw a proxy, a text, undefined, or an error whose properties
- * throw when they are read.
+ * Describes what an action threw. It never throws itself: a plugin may throw a proxy, a string, undefined, or an error
+ * whose properties throw when they are read.
  */
 export function describeThrown(thrown: unknown): TaskFailure {
   if (isInstance(thrown, EngineFailure)) return thrown.failure;
@@ -45,7 +47,7 @@ export function describeThrown(thrown: unknown): TaskFailure {
   const name = read(thrown, "name");
   return {
     name: typeof name === "string" && NAME.test(name) ? name : "Error",
-    // fetch says only in the cause what has happened.
+    // The errors of fetch have their code in the cause.
     code: isInput ? "INPUT_INVALID" : (readCode(thrown) ?? readCode(read(thrown, "cause")) ?? DEFAULT_CODE),
     message: readMessage(thrown),
     ...(status === undefined ? {} : { status }),
@@ -55,7 +57,7 @@ export function describeThrown(thrown: unknown): TaskFailure {
   };
 }
 
-/** The text of anything. Never throws. */
+/** Converts any value to text without throwing. */
 export function toText(value: unknown): string {
   try {
     return String(value);
@@ -79,7 +81,7 @@ function readMessage(thrown: unknown): string {
   if (typeof thrown === "function") return "the action threw a function";
   if (typeof thrown !== "object") return toText(thrown) || "the action threw an empty text";
   const message = read(thrown, "message");
-  // JSON.parse quotes ten characters of what it has read: a piece of a secret that no masker knows.
+  // JSON.parse quotes ten characters of its input, which can be a piece of a secret that no masker finds.
   if (typeof message === "string" && message.endsWith(" is not valid JSON")) return "a text is not valid JSON";
   if (typeof message === "string" && message !== "") return message;
   const code = readCode(thrown);
@@ -89,7 +91,7 @@ function readMessage(thrown: unknown): string {
     : "the action threw something without a readable message";
 }
 
-/** Undefined where it cannot be read. */
+/** Reads a property; undefined if it cannot be read. */
 function read(thrown: unknown, key: string): unknown {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
@@ -99,7 +101,7 @@ function read(thrown: unknown, key: string): unknown {
   }
 }
 
-/** `instanceof` that never throws, as it does for some proxies. */
+/** `instanceof` without throwing, which it does for some proxies. */
 export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {
     return value instanceof type;
@@ -112,8 +114,8 @@ const CLASS_NAME = /^[A-Z][A-Za-z]{0,39}$/;
 const UPPER_CASE_CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /**
- * A failure without its message. The action has secrets in its output and has failed before that was there: nobody knows what in the
- * message is secret. What our own errors say is known.
+ * Removes the message of an action that has secret outputs and failed before its output was known: nobody can tell what
+ * in the message is secret. Messages of the engine stay.
  */
 export function withholdMessage(failure: TaskFailure): TaskFailure {
   if (failure.isOurs) return failure;

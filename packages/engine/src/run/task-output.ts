@@ -2,27 +2,27 @@ import type { MaskStream } from "@autokestra/secrets-masker";
 import type { PrintingTask, PrintStream } from "./process-output.ts";
 import type { HeldOutput } from "./redacting-sink.ts";
 
-/** What is printed without a line end becomes a line at this length, in characters. */
+/** The length at which output without a line end becomes a line, in characters. */
 const LONGEST_LINE = 64 * 1024;
 
-/** Makes lines of what a task prints. */
+/** Splits the printed output of a task into lines. */
 export interface LineLog {
   push(stream: PrintStream, bytes: Uint8Array): void;
-  /** What has no line end yet is a line now. */
+  /** Ends an incomplete line. */
   end(): void;
 }
 
-/** What becomes of what a task prints. */
+/** What happens to the printed output of a task. */
 interface TaskPrinterOptions {
-  /** True where it is dropped. */
+  /** True if the output is dropped. */
   readonly isHidden: () => boolean;
-  /** Where it is held; undefined where it is not. */
+  /** What holds the output; undefined if it is not held. */
   readonly held: () => HeldOutput | undefined;
-  /** What makes log lines of it; null where it is printed as it is. */
+  /** What turns the output into log lines; null if it is printed. */
   readonly lines: () => LineLog | null;
 }
 
-/** What a task prints itself, with `console` and the like. */
+/** Creates the handler for what a task prints with `console` and the like. */
 export function createTaskOutput({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
   return {
     print(stream, bytes, show) {
@@ -39,8 +39,10 @@ export function createTaskOutput({ isHidden, held, lines }: TaskPrinterOptions):
 }
 
 /**
- * @param mask opens a masking stream: a value can be spread over several writes and lines
- * @param log gets each line, masked, without its line end
+ * Creates a splitter that masks before it splits, because a value can be spread over several writes and lines.
+ *
+ * @param mask opens a masking stream
+ * @param log called with each line, masked, without its line end
  */
 export function createLineLog(mask: () => MaskStream, log: (stream: PrintStream, line: string) => void): LineLog {
   const open = new Map<PrintStream, OpenLine>();

@@ -2,23 +2,23 @@ import { bufferFromJson } from "./secret-values.ts";
 import { EngineFailure, isInstance } from "./task-failure.ts";
 
 /**
- * What JSON holds of a value: a line of a log must not fail because of what is in it.
+ * Converts a value to JSON data. It never throws: a log line must not fail because of its data.
  *
- * @param changeBytes is given the bytes of each Buffer, which JSON has as a list of numbers. Default: they stay
+ * @param changeBytes called with the bytes of each Buffer, which JSON has as a list of numbers. Default: they are kept
  */
 export function toJson(value: unknown, changeBytes?: (bytes: Uint8Array) => Uint8Array): unknown {
   try {
     return copyAsJson(value, () => "[circular]", changeBytes);
   } catch {
-    // Nested too deep, or its own toJSON throws.
+    // The value is nested too deep, or its toJSON throws.
     return "[no JSON]";
   }
 }
 
 /**
- * What JSON holds of the output of a task: a copy, which other tasks can read without running code of the action.
+ * Copies the output of a task as JSON data, so that other tasks can read it without running code of the action.
  *
- * @throws EngineFailure `OUTPUT_UNREADABLE` for what JSON cannot hold; its message has nothing of the output
+ * @throws EngineFailure `OUTPUT_UNREADABLE` if JSON cannot hold the output; its message quotes nothing of it
  */
 export function readOutput(output: unknown): unknown {
   try {
@@ -32,7 +32,7 @@ export function readOutput(output: unknown): unknown {
 
 class CircleError extends Error {}
 
-/** @param error may be anything: code of the output can have thrown it */
+/** @param error anything, because code in the output may have thrown it */
 function whyUnreadable(error: unknown): string {
   if (isInstance(error, CircleError)) return "it contains itself";
   return isInstance(error, RangeError) ? "it is too large, or nested too deep" : "a part of it throws when it is read";
@@ -49,9 +49,9 @@ function copyAsJson(value: unknown, onCircle: () => unknown, changeBytes?: (byte
   });
 }
 
-/** Writes a bigint as its digits, and what JSON would write as `{}` by its content. */
+/** Writes bigints as digits, and maps, sets and errors by their content instead of `{}`. */
 function createReplacer(onCircle: () => unknown) {
-  /** From the outermost to the innermost: what is written, and what it is written for. */
+  /** The open objects, outermost first: what is written, and the object it is written for. */
   const path: { readonly written: unknown; readonly item: object }[] = [];
   return function (this: unknown, _key: string, item: unknown): unknown {
     if (typeof item === "bigint") return String(item);

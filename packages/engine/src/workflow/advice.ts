@@ -3,17 +3,17 @@ import { holdsToken, parseTemplate, type Reference } from "@autokestra/secrets-c
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { FindingCode, Problem } from "./problem.ts";
 
-/** A text somewhere in a workflow. */
+/** A string of a workflow, and its path. */
 interface FoundText {
   readonly text: string;
   readonly path: YamlPath;
 }
 
 /**
- * Finds what a run would accept, and a reader would not: declarations that nothing uses, `{{` that means something else than it
- * seems, credentials in the file.
+ * Finds what runs and is probably a mistake: unused declarations, `{{` that does not mean what it seems to, credentials
+ * in the file.
  *
- * @param isSecretInput whether the action of a task says that a value at this path is secret
+ * @param isSecretInput tells whether the action of a task marks the input at this path as secret
  */
 export function checkAdvice(
   parsed: ParsedWorkflow,
@@ -38,10 +38,10 @@ export function checkAdvice(
   });
 }
 
-/** To find a place takes longer than to find a problem: those behind this many have none. */
+/** The maximum number of problems with a place, because finding a place takes longer than finding a problem. */
 const MAX_PLACES = 100;
 
-/** Something found, before its place is looked for. */
+/** Something that was found, before its place is known. */
 interface Advice {
   readonly code: FindingCode;
   readonly message: string;
@@ -81,7 +81,7 @@ function rootAndName(reference: Reference): string[] {
   return "name" in reference ? [`${reference.root}.${reference.name}`] : [];
 }
 
-/** `${{ … }}`, as GitHub writes it. */
+/** Finds `${{ … }}`, the syntax of GitHub Actions. */
 function findForeign({ text, path }: FoundText): Advice[] {
   return places(text, /\$\{\{/g, 1).map((mark) => ({
     code: "FOREIGN_REFERENCE",
@@ -92,7 +92,7 @@ function findForeign({ text, path }: FoundText): Advice[] {
   }));
 }
 
-/** `C:\{{`, where a path was meant. */
+/** Finds `C:\{{`, where a Windows path was probably meant. */
 function findEscaped({ text, path }: FoundText): Advice[] {
   return places(text, /(?<=[\p{L}\p{N}:])\\\{\{/gu, 1).map((mark) => ({
     code: "ESCAPED_REFERENCE",
@@ -103,7 +103,11 @@ function findEscaped({ text, path }: FoundText): Advice[] {
   }));
 }
 
-/** Which `{{` of the text these are. @param offset of the `{{` in a match */
+/**
+ * Finds the `{{` of each match of a pattern.
+ *
+ * @param offset the offset of the `{{` in a match
+ */
 function places(text: string, pattern: RegExp, offset: number): Mark[] {
   const found = [...text.matchAll(pattern)].slice(0, MAX_PLACES).map(({ index }) => index + offset);
   if (found.length === 0) return [];
@@ -114,7 +118,7 @@ function places(text: string, pattern: RegExp, offset: number): Mark[] {
 const TELLING_KEY =
   /passw|pwd|passphrase|secret|token|api.?key|access.?key|private.?key|credential|authorization|bearer/i;
 const MIN_CREDENTIAL = 16;
-/** Bits a character: words have less. */
+/** In bits per character. Words have less. */
 const MIN_ENTROPY = 3.5;
 
 function findCredential(parsed: ParsedWorkflow, { text, path }: FoundText, isSecretInput: boolean): Advice[] {
@@ -136,7 +140,7 @@ function taskId(parsed: ParsedWorkflow, [, index]: YamlPath): string {
   return parsed.workflow.tasks[Number(index)]?.id ?? "";
 }
 
-/** A word of digits and letters that is as mixed as a key. */
+/** True for a word of digits and letters that is as random as a key. */
 function isRandom(word: string): boolean {
   if (word.length < MIN_CREDENTIAL || !/\d/.test(word) || !/[A-Za-z]/.test(word)) return false;
   const shares = [...new Set(word)].map((character) => (word.split(character).length - 1) / word.length);

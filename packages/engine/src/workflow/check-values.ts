@@ -4,7 +4,7 @@ import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
 import type { ReferenceUse } from "./references.ts";
 import type { InputDeclaration, Workflow } from "./workflow.ts";
 
-/** Finds defaults of inputs that are not of the type that they stand for. */
+/** Finds defaults of inputs that do not have the type of their input. */
 export function checkDefaults({ inputs }: Workflow, document: YamlDocument): WorkflowProblem[] {
   return Object.entries(inputs).flatMap(([name, declaration]) => {
     if (fitsType(declaration)) return [];
@@ -14,7 +14,7 @@ export function checkDefaults({ inputs }: Workflow, document: YamlDocument): Wor
   });
 }
 
-/** Whether an input has no default, or one of its type. */
+/** True for an input without a default, or with one of its type. */
 function fitsType(declaration: InputDeclaration): boolean {
   const { type, default: value } = declaration;
   return !("default" in declaration) || type === "json" || typeof value === type;
@@ -25,21 +25,21 @@ function hintFor({ type, default: value }: InputDeclaration): string | undefined
   return typeof value === "string" ? "Write it without quotes." : undefined;
 }
 
-/** What is known of a workflow once its file has been read. */
+/** A workflow after its file was read. */
 interface ReadWorkflow {
   readonly workflow: Workflow;
   readonly references: readonly ReferenceUse[];
   readonly respelled: readonly RespelledValue[];
 }
 
-/** Numbers that are not kept at all: with too many digits, infinite, or not a number. */
+/** Finds numbers that cannot be kept: with too many digits, infinite, or not a number. */
 export function lostNumbers(respelled: readonly RespelledValue[]): WorkflowProblem[] {
   return respelled
     .filter(({ keepsValue }) => !keepsValue)
     .map(({ position }) => invalidWorkflow("This number cannot be kept with all its digits", position, QUOTES));
 }
 
-/** Numbers of the file that become text, where they would read differently: `01234` as a header would be `1234`. */
+/** Finds numbers in the file that become text and would change: `01234` as a header would be `1234`. */
 export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action | undefined)[]): WorkflowProblem[] {
   const inputs = inputsAsText(parsed, actions);
   return parsed.respelled.flatMap(({ path, position }) => {
@@ -50,7 +50,9 @@ export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action
   });
 }
 
-/** The inputs of the workflow that become text: inside a longer one, or where an action makes a text of a number. */
+/**
+ * Finds the inputs of the workflow that become text: inside longer text, or where an action turns a number into text.
+ */
 export function inputsAsText(
   parsed: ReadWorkflow,
   actions: readonly (Action | undefined)[],
@@ -64,7 +66,7 @@ export function inputsAsText(
   return found;
 }
 
-/** True for a place in the inputs of a task of which its action makes a text. */
+/** True for a place in the inputs of a task that its action turns into text. */
 function becomesText({ workflow }: ReadWorkflow, actions: readonly (Action | undefined)[], path: YamlPath): boolean {
   const [root, index, key, name] = path;
   if (root !== "tasks" || typeof index !== "number" || key !== "inputs") return false;

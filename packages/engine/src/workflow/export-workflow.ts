@@ -2,27 +2,28 @@ import { formatReference } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** A secret that a workflow needs: what the receiver has to create, never a value. */
+/** A secret that a workflow needs and that the receiver has to create. It never contains a value. */
 export interface NeededSecret {
   readonly name: string;
-  /** The type it has here, or null where it is not stored here. */
+  /** The type of the stored secret; null if it is not stored here. */
   readonly type: string | null;
-  /** The fields that references name; empty where only the primary value is used. */
+  /** The fields that references use; empty if they use only the primary value. */
   readonly fields: readonly string[];
-  /** Where it is used, as written: `secrets.DB.username`. */
+  /** The references to it, as written: `secrets.DB.username`. */
   readonly references: readonly string[];
 }
 
-/** A workflow on its way to another installation. */
+/** A workflow and the secrets it needs, to be moved to another machine. */
 export interface WorkflowExport {
   readonly workflow: Workflow;
   readonly secrets: readonly NeededSecret[];
 }
 
 /**
- * The workflow with its references, and a manifest of the secrets it needs.
+ * Returns a workflow with its references, and a list of the secrets it needs. Use it to share a workflow without its
+ * secrets.
  *
- * @param types the types of the secrets stored here, by name
+ * @param types the types of the stored secrets, by name
  */
 export function exportWorkflow(parsed: ParsedWorkflow, types: ReadonlyMap<string, string>): WorkflowExport {
   const used = parsed.references.flatMap(({ result }) =>

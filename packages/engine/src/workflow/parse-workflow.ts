@@ -18,39 +18,57 @@ import { checkReferences, findReferences, type ReferenceUse } from "./references
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
 import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
 
-/** A workflow that has passed every check that needs no secret. */
+/**
+ * A workflow that passed every check that needs neither actions nor secrets. Pass it to an engine or {@link
+ * exportWorkflow}.
+ */
 export interface ParsedWorkflow {
+  /** The path of the file, for messages. */
   readonly path: string;
+  /** The text of the file. */
   readonly source: string;
   readonly workflow: Workflow;
   readonly graph: TaskGraph;
-  /** The inputs of each task, by its id, with their texts taken apart. */
+  /** The parsed inputs of each task, by its id. */
   readonly templates: ReadonlyMap<string, TemplateTree>;
   readonly references: readonly ReferenceUse[];
   /** Numbers in the file that would read differently as text. */
   readonly respelled: readonly RespelledValue[];
-  /** Throws a WorkflowError with these problems, if there are any. */
+  /** @throws WorkflowError with these problems, if there are any */
   failIfAny(problems: readonly WorkflowProblem[]): void;
-  /** The place of a value, or of a reference in it. */
+  /** Finds the position of a value, or of a reference in it. */
   locate(path: YamlPath, mark?: Mark): Position | undefined;
-  /** What is wrong at a place in the file. */
+  /** Describes an error at a place in the file. */
   problemAt(path: YamlPath, error: AutokestraError, mark?: Mark): WorkflowProblem;
 }
 
 /**
- * Reads and checks a workflow file.
+ * Reads a workflow file and checks it as {@link parseWorkflow} does.
  *
- * @throws AutokestraError `WORKFLOW_NOT_FOUND`; WorkflowError with all problems found
+ * @param path the path of a file with YAML or JSON, at most 1 MiB
+ * @throws AutokestraError `WORKFLOW_NOT_FOUND` if the file cannot be read, `WORKFLOW_INVALID` if it is not UTF-8
+ * @throws WorkflowError with all problems found
+ * @example
+ * ```ts
+ * import { mkdtempSync, writeFileSync } from "node:fs";
+ * import { loadWorkflow } from "@autokestra/engine";
+ *
+ * const path = `${mkdtempSync("/tmp/demo-")}/demo.yaml`;
+ * const tasks = "[{ id: say, type: core/console.log, inputs: { message: hello } }]";
+ * writeFileSync(path, `{ apiVersion: v1, id: demo, tasks: ${tasks} }`);
+ * const { workflow } = await loadWorkflow(path);
+ * console.log(workflow.id, workflow.tasks.length); // demo 1
+ * ```
  */
 export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
   return parseWorkflow(await readSource(path), path);
 }
 
-/** @throws AutokestraError `WORKFLOW_NOT_FOUND`, `WORKFLOW_INVALID` for what is no text */
+/** @throws AutokestraError `WORKFLOW_NOT_FOUND`, or `WORKFLOW_INVALID` if the file is not UTF-8 */
 export async function readSource(path: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   try {
-    // One byte more than may be there: a file of any size, or without end, is not read any further.
+    // One byte more than allowed shows that a file is too large, without reading the rest of it.
     for await (const chunk of createReadStream(path, { end: MAX_BYTES })) chunks.push(chunk);
   } catch (error) {
     const code = errorCode(error) || "unknown error";
@@ -64,10 +82,23 @@ export async function readSource(path: string): Promise<string> {
 }
 
 /**
- * Checks a workflow: YAML, shape, graph, references against what is declared.
+ * Parses a workflow and checks everything that needs neither actions nor secrets: the YAML, the keys, the graph of
+ * tasks, and references against declarations. Use {@link checkWorkflow} to find everything else that is wrong with a
+ * file.
  *
- * @param path for messages only
+ * @param source YAML or JSON, at most 1 MiB
+ * @param path the path to name in messages; nothing is read from it
  * @throws WorkflowError with all problems found
+ * @example
+ * ```ts
+ * import { parseWorkflow, WorkflowError } from "@autokestra/engine";
+ *
+ * try {
+ *   parseWorkflow("{ apiVersion: v1, id: demo, taks: [] }", "demo.yaml");
+ * } catch (error) {
+ *   if (error instanceof WorkflowError) console.log(error.format()); // the problems, with their places in the file
+ * }
+ * ```
  */
 export function parseWorkflow(source: string, path: string): ParsedWorkflow {
   const { parsed, problems } = readWorkflow(source, path);
@@ -77,14 +108,14 @@ export function parseWorkflow(source: string, path: string): ParsedWorkflow {
   throw new WorkflowError(path, source, [first ?? invalidWorkflow("The workflow cannot be read"), ...others]);
 }
 
-/** A workflow as far as it can be read, and what is wrong with it. */
+/** The readable part of a workflow, and what is wrong with the rest. */
 interface ReadWorkflow {
-  /** Without the parts that do not have the shape of one; null where nothing is left. */
+  /** The workflow without its invalid parts; null if nothing is left. */
   readonly parsed: ParsedWorkflow | null;
   readonly problems: readonly WorkflowProblem[];
 }
 
-/** Finds everything that is wrong with a workflow, as far as that takes neither an action nor a secret. */
+/** Finds everything that is wrong with a workflow, except what needs actions or secrets to be known. */
 export function readWorkflow(source: string, path: string): ReadWorkflow {
   const document = parseYaml(source, invalidWorkflow);
   if (document.problems.length > 0) return { parsed: null, problems: document.problems };
@@ -145,7 +176,7 @@ function brokenDeclarations(issues: readonly z.core.$ZodIssue[]): ReadonlySet<st
 export const NO_TYPE = "no/type.given";
 
 /**
- * The data of a workflow without what its schema refuses, so that a check finds in one go what is wrong with the rest. A task keeps its
+ * Removes what the schema refuses, so that one check finds everything that is wrong with the rest. Tasks keep their
  * index.
  */
 function repair(data: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
@@ -181,7 +212,7 @@ function remove(data: unknown, path: readonly PropertyKey[]): void {
   const [key, ...rest] = path;
   if (key === undefined || typeof data !== "object" || data === null) return;
   if (rest.length > 0) remove(Reflect.get(data, key), rest);
-  // The others in a list keep their index.
+  // Not deleted, so that the other items of the list keep their index.
   else if (Array.isArray(data)) Reflect.set(data, key, undefined);
   else Reflect.deleteProperty(data, key);
 }

@@ -6,7 +6,7 @@ declare module "@autokestra/secrets-core" {
     WORKFLOW_NOT_FOUND: object;
     WORKFLOW_INVALID: object;
     WORKFLOW_DISABLED: object;
-    /** `missing` is the name of an input that has no value. */
+    /** `missing` is the name of an input without a value. */
     INPUT_INVALID: { readonly missing?: string };
   }
 }
@@ -28,7 +28,7 @@ export type Problem = FileProblem<ErrorCode | FindingCode>;
 /** A problem that stops a run. */
 export type WorkflowProblem = FatalProblem;
 
-/** Something wrong with the file itself, or its shape. */
+/** Creates a problem of the file itself, or of its keys and values. */
 export function invalidWorkflow(message: string, position?: Position, hint?: string): WorkflowProblem {
   return { code: "WORKFLOW_INVALID", message, position, hint };
 }

@@ -14,12 +14,12 @@ import type { WorkflowProblem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";
 import type { Workflow } from "./workflow.ts";
 
-/** A `{{ … }}` in the inputs of a task: a reference, or text that is none. */
+/** A `{{ … }}` in the inputs of a task: a reference, or an invalid one. */
 export interface ReferenceUse {
   readonly task: string;
   readonly path: YamlPath;
   readonly result: { readonly reference: Reference } | { readonly problem: string };
-  /** The reference is the whole string, so that it keeps its type. */
+  /** Whether the reference is the whole string, so that its value keeps its type. */
   readonly whole: boolean;
   readonly mark: Mark;
 }
@@ -52,14 +52,14 @@ function inTemplate(task: string, template: Template, path: YamlPath): Reference
   });
 }
 
-/** Where each `{{` stands, and the how many-th it is. */
+/** The offset of each `{{`, and its number from 0. */
 function offsets(text: string): Map<number, number> {
   const found = new Map<number, number>();
   for (let at = text.indexOf("{{"); at !== -1; at = text.indexOf("{{", at + 2)) found.set(at, found.size);
   return found;
 }
 
-/** Checks every name that the workflow declares and every reference it makes, as far as that takes no value. */
+/** Checks every name and every reference of a workflow, as far as no value is needed. */
 export function checkReferences(
   workflow: Workflow,
   graph: TaskGraph,
@@ -74,7 +74,7 @@ export function checkReferences(
     ...Object.entries(workflow.inputs).flatMap(([name, input]) => {
       const text = JSON.stringify(input.default) ?? "";
       if (!text.includes("{{")) return [];
-      const error = new AutokestraError("REFERENCE_INVALID", "A reference may stand only in the inputs of a task");
+      const error = new AutokestraError("REFERENCE_INVALID", "References are allowed only in the inputs of a task");
       return [toProblem(error, document.locate(["inputs", name, "default"]))];
     }),
     ...references
@@ -82,7 +82,7 @@ export function checkReferences(
         const error = useError(workflow, graph, use);
         return error === null ? [] : [{ error, use }];
       })
-      // To find a place takes longer than to find a problem, and no more than these are shown.
+      // Finding a place takes longer than finding a problem, and no more than these are shown.
       .map(({ error, use: { path, mark } }, index) =>
         toProblem(error, index < MAX_PROBLEMS ? document.locate(path, mark) : undefined),
       ),

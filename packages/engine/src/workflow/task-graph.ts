@@ -1,21 +1,21 @@
 import { DepGraph, DepGraphCycleError } from "dependency-graph";
 import type { Task } from "./workflow.ts";
 
-/** A problem of the graph, at a task. */
+/** A problem of the graph. */
 interface GraphProblem {
   readonly message: string;
-  /** Index of the task. */
+  /** The index of the task that has it. */
   readonly task: number;
 }
 
-/** Which task comes after which. */
+/** The order of the tasks. */
 export interface TaskGraph {
   readonly problems: readonly GraphProblem[];
-  /** All tasks that have succeeded before this one starts, near and far. Empty where the graph has problems. */
+  /** All tasks that this one needs, directly or indirectly. Empty if the graph has problems. */
   before(id: string): ReadonlySet<string>;
 }
 
-/** Builds the graph of `needs`: every task once, every need a task, no circle. */
+/** Builds the graph of `needs` and finds duplicate ids, unknown needs and cycles. */
 export function createTaskGraph(tasks: readonly Task[]): TaskGraph {
   const graph = new DepGraph<number>();
   const problems: GraphProblem[] = [];
@@ -26,7 +26,7 @@ export function createTaskGraph(tasks: readonly Task[]): TaskGraph {
   for (const [index, { id, needs }] of tasks.entries()) {
     for (const need of needs) {
       if (graph.hasNode(need)) graph.addDependency(id, need);
-      else problems.push({ message: `Task '${id}' needs '${need}', which is no task`, task: index });
+      else problems.push({ message: `Task '${id}' needs '${need}', which is not a task`, task: index });
     }
   }
   const cycle = findCycle(graph);

@@ -2,84 +2,90 @@ import { isIdentifier } from "@autokestra/secrets-core";
 import { Cron } from "croner";
 import { z } from "zod";
 
-/** A workflow, as its file says it. */
+/** A workflow as its file declares it, with defaults filled in. */
 export interface Workflow {
   readonly apiVersion: "v1";
   readonly id: string;
-  /** A workflow that is not enabled does not run. Default true. */
+  /** Whether the workflow may run. Default: true. */
   readonly enabled: boolean;
-  /** The only secrets it may use. Default none. */
+  /** The names of the only secrets it may use. Default: none. */
   readonly secrets: readonly string[];
+  /** The inputs that a run takes, by name. Default: none. */
   readonly inputs: Readonly<Record<string, InputDeclaration>>;
   readonly trigger?: Trigger;
-  /** For the whole run. Default: no limit. */
+  /** The limit for the whole run, in seconds, at most 86 400. Default: no limit. */
   readonly timeoutSeconds?: number;
   readonly tasks: readonly Task[];
 }
 
+/** The type of an input: how its text is read. */
 export type InputType = "string" | "number" | "boolean" | "json";
 
-/** An input of the workflow, given by `--input`. Without a default it is required. */
+/** An input of a workflow. Without a default it is required. */
 export interface InputDeclaration {
   readonly type: InputType;
   readonly default?: unknown;
-  /** Its value is masked like that of a secret. It has no default. Default false. */
+  /** Whether its value is masked like a secret; it then has no default. Default: false. */
   readonly secret?: boolean;
 }
 
-/** Kept, and not acted on yet. */
+/** When the workflow should run. It is checked and kept, but nothing acts on it yet. */
 export interface Trigger {
   readonly type: "cron";
-  /** Five fields, or a nickname such as `@daily`. */
+  /** A cron expression of five fields, or a nickname such as `@daily`. */
   readonly cron: string;
-  /** Such as `Europe/Berlin`. Default: the time zone of the machine. */
+  /** The name of a time zone, such as `Europe/Berlin`. Default: the time zone of the machine. */
   readonly timeZone?: string;
-  /** What to do about runs that were due while nobody was there. Default: `skip`. */
+  /** What to do about runs that were due while no scheduler was running. Default: `skip`. */
   readonly missed?: "skip" | "once";
-  /** What to do while the run before goes on. Default: `skip`. */
+  /** What to do while the previous run is still going on. Default: `skip`. */
   readonly overlap?: "skip" | "allow";
 }
 
-/** One step. */
+/** One task of a workflow. */
 export interface Task {
   readonly id: string;
-  /** `namespace/plugin.action`, such as `core/http.request`. */
+  /** The action to call: `namespace/plugin.action`, such as `core/http.request`. */
   readonly type: string;
-  /** Tasks that must have succeeded before. Default none. */
+  /** The ids of tasks that must succeed before. Default: none. */
   readonly needs: readonly string[];
-  /** What the action gets, after references are resolved. */
+  /** What the action gets, with references that are resolved right before each attempt. Default: none. */
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** Default: no second try. */
+  /** When to try again. Default: never. */
   readonly retry?: Retry;
-  /** What in its output is secret: paths such as `body.access_token` or `body.items.*.token`. Default none. */
+  /** Paths of secret values in its output, such as `body.access_token` or `body.items.*.token`. Default: none. */
   readonly secretOutputs?: readonly string[];
-  /** For one attempt. Default: 300. */
+  /** The limit for one attempt, in seconds, at most 86 400. Default: 300. */
   readonly timeoutSeconds?: number;
 }
 
+/** When a failed task is tried again. */
 export interface Retry {
-  /** How many more attempts after the first. */
+  /** The maximum number of attempts after the first, at most 100. */
   readonly max: number;
-  /** The pause before the second attempt; it doubles from there, with jitter, up to a minute. Default 1. */
+  /** The pause before the second attempt, in seconds. It doubles each time, with jitter, up to a minute. Default: 1. */
   readonly backoffSeconds: number;
-  /** What is tried again. Default: all but statuses that another attempt does not change. Never inputs that do not fit. */
+  /**
+   * What is retried. Default: everything except HTTP statuses that another attempt cannot change. Invalid inputs are
+   * never retried.
+   */
   readonly on?: readonly RetryReason[];
 }
 
-/** An HTTP status, the end of the time for one attempt, no connection or a broken one, or any other error. */
+/** An HTTP status, a timeout of the attempt, a missing or broken connection, or any other error. */
 export type RetryReason = number | "timeout" | "network" | "error";
 
 const timeZoneError = {
   error: "must be the name of a time zone, such as Europe/Berlin",
   params: {
-    // Only where one is not known: to list them takes longer than to read a workflow.
+    // A getter, because listing the time zones takes longer than reading a workflow.
     get known() {
       return Intl.supportedValuesOf("timeZone");
     },
   },
 };
 
-const identifier = z.string().refine(isIdentifier, "use letters, digits, underscore and hyphen");
+const identifier = z.string().refine(isIdentifier, "must consist of letters, digits, underscores and hyphens");
 const seconds = z.number().positive().max(86_400);
 
 const retryReason = z.union([z.int().min(300).max(599), z.enum(["timeout", "network", "error"])], {
@@ -94,7 +100,7 @@ const schemas = {
       secret: z.boolean().exactOptional(),
     })
     .refine((input) => !(input.secret === true && "default" in input), {
-      error: "is secret and has a default: a secret does not belong into a workflow file",
+      error: "is secret and has a default: a secret does not belong in a workflow file",
     }),
   trigger: z.strictObject({
     type: z.literal("cron"),
@@ -128,7 +134,7 @@ const workflow = z.strictObject({
   apiVersion: z.literal("v1"),
   id: identifier,
   enabled: z.boolean().default(true),
-  // That each is a name is checked later, with the message that names deserve.
+  // The names are checked later, with the error that invalid names have everywhere.
   secrets: z.array(z.string()).default([]),
   inputs: z.record(identifier, schemas.input).default({}),
   trigger: schemas.trigger.exactOptional(),
@@ -149,7 +155,7 @@ function isCron(text: string): boolean {
 
 function isTimeZone(text: string): boolean {
   try {
-    // An offset such as +02:00 is a time zone to Intl, and knows no summer time.
+    // Intl also accepts offsets such as +02:00, which have no daylight saving time.
     return (
       new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "" && /^[A-Za-z]/.test(text)
     );
@@ -158,7 +164,7 @@ function isTimeZone(text: string): boolean {
   }
 }
 
-/** The keys that may stand in the object at this path, or none where any may. */
+/** The keys that the object at this path may have; empty if any key is allowed. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   const [first, second, third] = path;
   if (first === undefined) return Object.keys(workflow.shape);
@@ -169,10 +175,10 @@ export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   return [];
 }
 
-/** Stands for every key of an object and every item of a list. */
+/** Stands for every key of an object and every item of a list in a path. */
 export const EVERY = "*";
 
-/** True for keys, positions in lists and `*`, with dots between them: `body.items.*.token`. */
+/** True for keys, list positions and `*`, separated by dots: `body.items.*.token`. */
 function isOutputPath(path: string): boolean {
   return path.split(".").every((segment) => segment === EVERY || isIdentifier(segment));
 }

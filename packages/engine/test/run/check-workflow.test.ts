@@ -119,7 +119,7 @@ tasks:
       "3 Missing secrets: GONE",
       "4 The default of input 'n' must be a number",
       "5 'trigger.cron' must be a cron expression of five fields, such as \"0 6 * * MON-FRI\"",
-      "7 Task 'a' needs 'nobody', which is no task",
+      "7 Task 'a' needs 'nobody', which is not a task",
       "9 'tasks.0.timeoutSeconds' must be a number",
       "11 Task 'a' has an invalid input: unknown key 'uri'",
       "12 There is no action 'core/none.log'",

@@ -111,6 +111,6 @@ describe("KM4: secret inputs", () => {
   it("have no default", () => {
     const parse = () => workflowOf("{ s: { type: string, secret: true, default: x } }");
     expect(parse).toThrow(WorkflowError);
-    expect(parse).toThrow("'inputs.s' is secret and has a default: a secret does not belong into a workflow file");
+    expect(parse).toThrow("'inputs.s' is secret and has a default: a secret does not belong in a workflow file");
   });
 });

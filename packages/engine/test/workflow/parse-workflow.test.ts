@@ -108,9 +108,23 @@ tasks:
     [
       "a negative timeout",
       `${withInputs("{}")}    timeoutSeconds: -1\n`,
-      "'tasks.0.timeoutSeconds' must be at least 0",
+      "'tasks.0.timeoutSeconds' must be more than 0",
       undefined,
       "8:21",
+    ],
+    [
+      "a negative number of attempts",
+      `${withInputs("{}")}    retry: { max: -1 }\n`,
+      "'tasks.0.retry.max' must be at least 0",
+      undefined,
+      "8:19",
+    ],
+    [
+      "a bad id",
+      withInputs("{}").replace("id: w", "id: w w"),
+      "'id' must consist of letters, digits, underscores and hyphens",
+      undefined,
+      "2:5",
     ],
     ["a list", "- a", "The workflow must be a map", undefined, "1:1"],
     ["nothing", "", "The workflow must be a map", undefined, undefined],
@@ -122,16 +136,16 @@ tasks:
   });
 
   it.each([
-    ["duplicate keys", "apiVersion: v1\nid: a\nid: b\ntasks: []", "The key 'id' stands here twice"],
+    ["duplicate keys", "apiVersion: v1\nid: a\nid: b\ntasks: []", "The key 'id' occurs twice"],
     ["merge keys", withInputs("{ a: &x { b: 1 }, c: { <<: *x } }"), "Merge keys (<<) are not supported"],
     ["custom tags", withInputs("{ a: !env HOME }"), "Invalid YAML: Unresolved tag: !env"],
-    ["a cyclic alias", withInputs("&x { a: *x }"), "An alias may not stand inside what another alias stands for"],
+    ["a cyclic alias", withInputs("&x { a: *x }"), "Aliases inside aliases are not supported"],
     [
       "aliases of aliases",
       withInputs("{ a: &a [x, x], b: &b [*a, *a], c: [*b, *b] }"),
-      "An alias may not stand inside what another alias stands for",
+      "Aliases inside aliases are not supported",
     ],
-    ["an unknown alias", withInputs("{ a: *x }"), "There is nothing that the alias x stands for"],
+    ["an unknown alias", withInputs("{ a: *x }"), "There is no anchor for the alias x"],
     ["__proto__", withInputs("{ __proto__: { x: 1 } }"), "The key __proto__ is reserved"],
     ["constructor", withInputs("{ constructor: x }"), "The key constructor is reserved"],
     [
@@ -143,7 +157,7 @@ tasks:
     [
       "a reference in a key",
       withInputs('{ "{{ secrets.TOKEN }}": x }'),
-      "A reference may stand in values only, not in keys",
+      "References are allowed in values only, not in keys",
     ],
     ["101 levels", withInputs("[".repeat(101) + "]".repeat(101)), "The file is nested more than 100 levels deep"],
     ["20 000 levels", withInputs("[".repeat(20_000) + "]".repeat(20_000)), "The file is nested too deeply"],
@@ -161,7 +175,7 @@ tasks:
     const levels = ["a: &a [x,x,x,x,x,x,x,x,x]"];
     for (const [from, to] of ["ab", "bc", "cd", "de", "ef", "fg", "gh", "hi"])
       levels.push(`${to}: &${to} [${`*${from},`.repeat(9)}]`);
-    expect(failure(levels.join("\n")).message).toMatch("An alias may not stand inside");
+    expect(failure(levels.join("\n")).message).toMatch("Aliases inside aliases");
   });
 
   it.each([
@@ -238,10 +252,10 @@ tasks:
 `;
     expect(failure(source).problems.map(({ message, position }) => `${position?.line} ${message}`)).toEqual([
       "8 Task id 'b' is used twice",
-      "7 Task 'b' needs 'gone', which is no task",
+      "7 Task 'b' needs 'gone', which is not a task",
       "6 Tasks wait for each other in a circle: a -> b -> a",
       "3 Invalid secret name 'MY KEY': use letters, digits, underscore and hyphen",
-      "4 A reference may stand only in the inputs of a task",
+      "4 References are allowed only in the inputs of a task",
       "6 Secret 'NO' not declared in workflow",
     ]);
   });
