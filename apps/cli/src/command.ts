@@ -39,17 +39,17 @@ export interface OptionSettings {
 
 /** One command, as its file in `commands/` describes it. Its path and summary are in the table of `commands.ts`. */
 export interface CommandDefinition<Args extends readonly unknown[] = readonly unknown[]> {
-  /** Adds its arguments and options. The parser is handed in: a command may be told of two. */
+  /** Adds its arguments and options. The parser is passed in, so that no command loads commander. */
   declare(parser: Parser): Parser;
-  /** What its help ends with. */
+  /** Two examples, which end its help. */
   readonly examples: readonly string[];
-  /** Its product is what it prints: if that cannot be written, the command has failed. All others go on without it. */
+  /** Whether printing is its purpose: such a command fails if its output cannot be written, while others go on. */
   readonly prints?: boolean;
-  /** Does the work. Returns the exit code, where it is not always 0. */
+  /** Does the work. Returns the exit code, if it is not always 0. */
   run(context: CommandContext, ...args: Args): Promise<number | undefined> | Promise<void>;
 }
 
-/** Describes a command. `run` gets the arguments in their order, and then the options. */
+/** Defines a command. `run` gets the arguments in their order, and then the options. */
 export function defineCommand<Args extends readonly unknown[]>(definition: CommandDefinition<Args>): CommandDefinition {
   // Commander passes arguments without types.
   return definition;
@@ -58,12 +58,34 @@ export function defineCommand<Args extends readonly unknown[]>(definition: Comma
 /** The description of the argument that most commands have. */
 export const SECRET_NAME = "name of the secret";
 
+/** What `secrets set` and `secrets edit` both change besides the value. */
+export interface MetadataOptions {
+  readonly description?: string;
+  readonly tag?: readonly string[];
+  readonly expiresAt?: string;
+  readonly publicField?: readonly string[];
+  readonly maskField?: readonly string[];
+}
+
+/** Adds {@link MetadataOptions}. The parameters say what differs between the two commands. */
+export function addMetadataOptions(
+  parser: Parser,
+  { description, tag, expiresAt }: Readonly<Record<"description" | "tag" | "expiresAt", string>>,
+): Parser {
+  return parser
+    .option("--description <text>", `purpose of the secret${description}`)
+    .option("--tag <tag>", `${tag}; may be repeated`, collect)
+    .option("--expires-at <when>", `expiry: a date, a time with an offset, 90d, \`in 2 weeks\`${expiresAt}`)
+    .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
+    .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect);
+}
+
 /** Appends the value of an option that may be given more than once. */
 export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
 
-/** `--type`, in any case and with any separator: `APIKey`, `api_key`. */
+/** Creates `--type`, which takes types in any case and with any separator: `APIKey`, `api_key`. */
 export function typeOption(parser: Parser, description: string): OptionSettings {
   return parser
     .createOption("--type <type>", description)
@@ -78,7 +100,7 @@ export function typeOption(parser: Parser, description: string): OptionSettings 
     });
 }
 
-/** An option with a few possible values. A refused value is not repeated. */
+/** Creates an option with a few possible values. A refused value is not repeated, because it may be a secret. */
 export function choiceOption(
   parser: Parser,
   flags: string,
@@ -95,7 +117,7 @@ export function choiceOption(
     });
 }
 
-/** The value of an option that is a whole number. */
+/** Parses the value of an option as a whole number. */
 export function parseWholeNumber(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new AutokestraError("USAGE", `${option} takes a whole number of at most 9 digits`);

@@ -1,25 +1,26 @@
 import type { CommandDefinition } from "./command.ts";
 
-/** One command, or a group of them. */
+/** A command or a group of commands. */
 interface Named {
-  /** As it is typed behind the program, such as `secrets set`. */
+  /** The words that name it, such as `secrets set`. */
   readonly path: string;
-  /** Other words for the last one. */
+  /** Other words for the last one, which other tools use. */
   readonly aliases?: readonly string[];
-  /** What it does, for the help. */
+  /** What it does, for the help. Begins with a verb. */
   readonly summary: string;
 }
 
 export interface CommandEntry extends Named {
-  /** Loads its file. */
+  /** Loads the file of the command. */
   load(): Promise<{ readonly command: CommandDefinition }>;
 }
 
 /** A global option. */
 interface GlobalOption {
   readonly flags: string;
+  /** A noun, with defaults and environment variables in brackets at the end. */
   readonly description: string;
-  /** The values that it takes, where they are few. */
+  /** The values that it takes, if they are few. */
   readonly choices?: readonly string[];
 }
 
@@ -34,7 +35,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   },
   {
     flags: "--storage-backend <driver>",
-    description: "kind of store [WORKFLOW_SECRETS_STORAGE_BACKEND, auto]",
+    description: "driver of the store [WORKFLOW_SECRETS_STORAGE_BACKEND, auto]",
     choices: ["auto", "sqlite", "file"],
   },
   {
@@ -42,7 +43,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     description:
       "path of the key file, tried alone [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
   },
-  { flags: "--runs-path <file>", description: "path of the run history [runs.db in the same .workflow]" },
+  { flags: "--runs-path <file>", description: "path of the run history [runs.db beside the folder of the secrets]" },
   {
     flags: "--config <file>",
     description: "path of the configuration [AUTOKESTRA_CONFIG, the nearest autokestra.config.yaml]",
@@ -56,7 +57,7 @@ export const GROUPS: readonly Named[] = [
   { path: "config", summary: "Check the configuration" },
 ];
 
-/** Every command, in the order of the help. What a command takes and does is in its file. */
+/** Every command, in the order of the help. Arguments, options and work of a command are in its file. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "run",
@@ -77,7 +78,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "doctor",
-    summary: "Examine key, store and every record, and print one line each",
+    summary: "Diagnose key, store and every record, and print one line each",
     load: () => import("./commands/doctor.ts"),
   },
   {
@@ -88,14 +89,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "runs show",
-    summary: "Print the events of a run as `run` has printed them",
+    summary: "Print the events of a run as `run` printed them",
     load: () => import("./commands/runs-show.ts"),
   },
   {
     path: "secrets set",
     aliases: ["add", "put", "create"],
     summary:
-      "Store a value: a new secret, or the next version of one. Without VALUE it is asked for, or read from standard input",
+      "Store a secret, or the next version of one. Without <value>, the value is asked for or read from standard input",
     load: () => import("./commands/secrets-set.ts"),
   },
   {
@@ -113,23 +114,24 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "secrets describe",
     aliases: ["info", "inspect"],
-    summary: "Show everything about a secret but its hidden values: metadata, versions, fields, public values",
+    summary: "Show everything about a secret except its hidden values: metadata, versions, fields, public values",
     load: () => import("./commands/secrets-describe.ts"),
   },
   {
     path: "secrets explain",
-    summary: "Show where a run would take the value of a secret from, and what each source answers; never the value",
+    summary: "Show where a run would take a secret from, and what each source answers, without its value",
     load: () => import("./commands/secrets-explain.ts"),
   },
   {
     path: "secrets edit",
-    summary: "Change what is said about a secret; its value and version stay. Reads no input and asks nothing",
+    summary:
+      "Change description, tags, expiry or public fields of a secret; value and version stay. Reads no input and asks nothing",
     load: () => import("./commands/secrets-edit.ts"),
   },
   {
     path: "secrets rename",
     aliases: ["mv"],
-    summary: "Give a secret another name; id and versions stay",
+    summary: "Rename a secret; id and versions stay",
     load: () => import("./commands/secrets-rename.ts"),
   },
   {
@@ -141,7 +143,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "secrets restore",
     aliases: ["undelete"],
-    summary: "Put a deleted secret back into use: the one of that name that was deleted last",
+    summary: "Restore a deleted secret: the last one deleted under that name",
     load: () => import("./commands/secrets-restore.ts"),
   },
   {
@@ -153,7 +155,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "secrets rollback",
     summary:
-      "Make the value of an older version the newest one; name, type, tags, expiry and fields stay as they are today",
+      "Store the value of an older version as the newest one; name, type, tags, expiry and public fields stay as they are",
     load: () => import("./commands/secrets-rollback.ts"),
   },
   {
@@ -164,22 +166,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "secrets rotate-key",
     aliases: ["rotate"],
-    summary: "Replace the master key; the one before is kept under its fingerprint",
+    summary: "Replace the master key; the old one is kept under its fingerprint",
     load: () => import("./commands/secrets-rotate-key.ts"),
   },
   {
     path: "secrets migrate",
-    summary: "Move all secrets with their versions into a store of another kind; the old one is kept",
+    summary: "Move all secrets with their versions to another driver; the old store is kept",
     load: () => import("./commands/secrets-migrate.ts"),
   },
   {
     path: "secrets backup",
-    summary: "Write a copy of the store, still encrypted, while others use it",
+    summary: "Write an encrypted copy of the store, even while others use it",
     load: () => import("./commands/secrets-backup.ts"),
   },
   {
     path: "secrets restore-backup",
-    summary: "Replace all secrets by those of a backup, once every record in it has opened; the old store is kept",
+    summary: "Replace all secrets with those of a backup, after decrypting every record in it; the old store is kept",
     load: () => import("./commands/secrets-restore-backup.ts"),
   },
   {
@@ -207,8 +209,8 @@ export const COMMANDS: readonly CommandEntry[] = [
 ];
 
 /**
- * The commands that a command line can be about: the one that it names, which alone is loaded then; none for `--version`; or all of
- * them, where it names none or anything stands before the name that only commander understands.
+ * Finds the commands to load for a command line: the one that it names, none for `--version`, or all of them if it
+ * names none or if only commander understands what stands before the name.
  */
 export function commandsFor(args: readonly string[]): readonly CommandEntry[] {
   if (args.length === 1 && isVersion(args[0])) return [];
@@ -232,7 +234,7 @@ function isNamed({ path, aliases = [] }: Named, group: Named | undefined, word: 
   return words.join(" ") === (group?.path ?? "") && (last === word || aliases.includes(word));
 }
 
-/** The arguments that are no global options, up to the first option that is none either. */
+/** The arguments that are not global options, up to the first option that is not a global one. */
 function* wordsOf(args: readonly string[]): Generator<string> {
   const rest = args.values();
   for (const arg of rest) {

@@ -1,15 +1,18 @@
 import type { Problem } from "@autokestra/engine";
 import { type ErrorCode, type ErrorDetails, quoteText } from "@autokestra/secrets-core";
 
-/** What follows from the data of an error and from what the library says. A method, so that those of all codes are of one type. */
+/**
+ * Writes a hint from the details of an error and the hint of the library. A method, so that those of all codes have one
+ * type.
+ */
 interface Writer<Code extends ErrorCode> {
   write(details: Partial<ErrorDetails[Code]>, given: string | undefined): string | undefined;
 }
 
-/** What to do about an error. */
+/** A hint, or a function that writes it. */
 type Hint<Code extends ErrorCode> = string | Writer<Code>["write"];
 
-/** A hint for every command, or one for each command that needs another. */
+/** A hint for every command, or one for each command that needs its own. */
 type Hints = {
   readonly [Code in ErrorCode]?: Hint<Code> | { readonly [command: string]: Hint<Code> };
 };
@@ -17,11 +20,11 @@ type Hints = {
 const NAME_KEY =
   "`--key-file FILE` or AUTOKESTRA_SECRET_KEY_FILE names the key file; `autokestra keys list` shows the keys that are here.";
 
-const RESUME = " Where a rotation was interrupted, run it again with the same --new-key-file.";
+const RESUME = " After an interrupted rotation, run it again with the same --new-key-file.";
 
 const RESTORE = "`autokestra secrets restore-backup FILE` restores a backup.";
 
-/** What to do next, with the names of commands and options. Libraries do not know these. */
+/** What to do next, with the names of commands and options, which libraries do not know. */
 const HINTS: Hints = {
   KEY_WRONG: { "secrets rotate-key": NAME_KEY + RESUME, default: NAME_KEY },
   KEY_MISSING: {
@@ -74,7 +77,7 @@ const HINTS: Hints = {
   },
 };
 
-/** What to do about words that no command takes like that. */
+/** Hints for wrong use of the command line. */
 export const USE_HINTS = {
   help: "`--help` shows how it is used.",
   options: "`--help` shows the options. A value that begins with '-' goes to standard input.",
@@ -91,15 +94,15 @@ export const USE_HINTS = {
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };
 
-/** Which command has failed. */
+/** The command that failed. */
 export interface Invocation {
-  /** Such as `secrets set`: some hints are for one command. */
+  /** The path of the command, such as `secrets set`, because some hints are for one command. */
   readonly command: string;
-  /** What was typed behind the program. */
+  /** The arguments of the program. */
   readonly args: readonly string[];
 }
 
-/** What a person can do about an error: what the library says, and which command or option does it. */
+/** The hint for an error: what the library says, and the command or option for it. */
 export function hintFor(
   { code, hint, details = {} }: Pick<Problem, "code" | "hint" | "details">,
   { command, args }: Invocation,
@@ -111,7 +114,7 @@ export function hintFor(
   return [hint, blind, text].filter((part) => part !== undefined).join(" ") || undefined;
 }
 
-/** The hint of a code for a command. Its details are those of the code: whoever throws it says so. */
+/** The hint of a code for a command. The cast is safe, because errors have the details of their code. */
 function ownHint(code: Problem["code"], command: string): string | Writer<ErrorCode>["write"] | undefined {
   const known = (HINTS as Readonly<Record<string, Hint<never> | Readonly<Record<string, Hint<never>>>>>)[code];
   return typeof known === "object" ? (known[command] ?? known["default"]) : known;

@@ -184,7 +184,7 @@ describe("secrets rename", () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
       stdout: "",
-      stderr: "Secret 'A' is now 'B'. Workflows that name 'A' must be changed\n",
+      stderr: "Secret 'A' is now 'B'. Change workflows that use 'A'\n",
     });
     const renamed = await described("B");
     expect(renamed).toMatchObject({ id, version: 2, revision: 3 });

@@ -61,7 +61,7 @@ describe("secrets rotate-key", () => {
     const after = await fingerprintOf();
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
     expect(stderr).toBe(
-      `Master key ${before} no longer opens these secrets; ${after} does, in ${JSON.stringify(keyFile)}\nThe key before is kept, as backups from before need it: \`autokestra keys list\` shows where\n`,
+      `Master key ${before} no longer opens these secrets; ${after} does, in ${JSON.stringify(keyFile)}\nThe old key is kept, because older backups need it: \`autokestra keys list\` shows where\n`,
     );
     expect(after).not.toBe(before);
     expect(await get(".", "A")).toBe(`${VALUE} A`);

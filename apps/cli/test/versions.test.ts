@@ -179,14 +179,14 @@ describe("the store", () => {
     const backup = await box.ak(["secrets", "backup", "backup.db"]);
     expect(backup).toEqual({
       ...ok,
-      stderr: `The store was copied to "${file}", sealed. It opens only with the master key, which is not in it\n`,
+      stderr: `The store was copied to "${file}", still encrypted. It opens only with the master key, which is not in it\n`,
     });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file).includes("value of A")).toBe(false);
     expect((await box.ak(["secrets", "backup", "backup.db"])).code).toBe(1);
     await set("A", "another value");
     const restored = await box.ak(["secrets", "restore-backup", "backup.db"]);
-    expect(restored.stderr).toMatch(/^Restored: 1 secret, 1 version\. What was there before is kept: \S+\.backup\n$/);
+    expect(restored.stderr).toMatch(/^Restored: 1 secret, 1 version\. The old store is kept: \S+\.backup\n$/);
     expect(await get("A")).toBe("value of A");
     expect(existsSync(file)).toBe(true);
     expect((await box.ak(["secrets", "restore-backup", "none"])).code).toBe(2);

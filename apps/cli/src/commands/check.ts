@@ -10,7 +10,7 @@ import { withEngine } from "../secrets.ts";
 interface CheckOptions {
   /** `--no-env` makes it false. */
   readonly env: boolean;
-  /** Warnings fail too. */
+  /** Makes warnings fail, too. */
   readonly strict?: boolean;
   readonly offline?: boolean;
   readonly explain?: boolean;
@@ -20,10 +20,10 @@ export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .argument("<file...>", "paths of workflow files")
-      .option("--no-env", "no declared secrets from environment variables")
-      .option("--strict", "exit code 1 for warnings too")
-      .option("--offline", "no provider is asked")
-      .option("--explain", "where each declared secret comes from, and what each source answers"),
+      .option("--no-env", "no secrets from environment variables")
+      .option("--strict", "exit code 1 for warnings, too")
+      .option("--offline", "no calls to providers")
+      .option("--explain", "source of each declared secret, and the answers of all sources"),
   examples: ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"],
   prints: true,
   run: check,
@@ -61,7 +61,7 @@ function toJson({ path, problems, secrets }: WorkflowReport): object {
   return { file: path, problems, ...(secrets !== undefined && { secrets: secrets.map(explanationToJson) }) };
 }
 
-/** @param width of the terminal; undefined where there is none */
+/** @param width the width of the terminal; undefined if there is none */
 function formatReport(report: WorkflowReport, width: number | undefined): string {
   const [errors, warnings] = [count(report, "error"), count(report, "warning")];
   const verdict = errors === 0 ? "ok" : plural(errors, "problem");

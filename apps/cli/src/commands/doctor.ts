@@ -14,13 +14,13 @@ export const command: CommandDefinition = defineCommand({
   run: doctor,
 });
 
-/** Says how store and key are, one line each. Returns the exit code. */
+/** Diagnoses key and store and prints one line for each finding. Returns the exit code. */
 async function doctor({ terminal, place }: CommandContext): Promise<number> {
   const manager = await openSecretsManager({ ...place, create: false });
   try {
     const found = await withProgress(
       terminal,
-      "Opening every record",
+      "Decrypting every record",
       async ({ onProgress }) => await diagnose(manager, onProgress),
     );
     const findings = found.map((finding) => ({ ...finding, hint: hintOf(finding) }));
@@ -32,12 +32,12 @@ async function doctor({ terminal, place }: CommandContext): Promise<number> {
   }
 }
 
-/** What the library says, and which command does it. */
+/** Adds the command that helps to the hint of the library. */
 function hintOf({ code, hint }: Finding): string | null {
   return code === null ? hint : (hintFor({ code, hint: hint ?? undefined }, { command: "doctor", args: [] }) ?? null);
 }
 
-/** That of the gravest failure, as if it were the error of a command. */
+/** The exit code of the gravest failure, the same as for the error of a command. */
 function exitCodeOf(findings: readonly Finding[]): number {
   return Math.max(EXIT.done, ...findings.flatMap(({ code }) => (code === null ? [] : [EXIT_CODES[code]])));
 }

@@ -9,7 +9,7 @@ export const command: CommandDefinition = defineCommand({
   run: exportFile,
 });
 
-/** Prints a workflow and what it needs: as YAML that still runs, or as one JSON object. */
+/** Prints a workflow and the secrets it needs, as YAML that still runs or as one JSON object. */
 async function exportFile(context: CommandContext, file: string): Promise<void> {
   const { terminal } = context;
   const { exportWorkflow, loadWorkflow } = await import("../workflows.ts");

@@ -12,7 +12,7 @@ export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .argument("<fingerprint>", "fingerprint of the key: 16 hexadecimal digits")
-      .requiredOption("--to <file>", "path of the new key file; never one that is there already"),
+      .requiredOption("--to <file>", "path of the new key file, which must not exist yet"),
   examples: [
     "autokestra keys export 1f2e3d4c5b6a7988 --to /media/usb/autokestra.key",
     "autokestra keys export 1f2e3d4c5b6a7988 --to ./copy.key --json",
@@ -36,6 +36,6 @@ async function exportMasterKey(
   await exportKey({ keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile }, fingerprint, file);
   if (terminal.json) return terminal.write(`${JSON.stringify({ fingerprint, path: file })}\n`);
   terminal.note(
-    `Key ${fingerprint} was written to ${quotePath(file)}. Whoever reads that file can open what the key opens`,
+    `Key ${fingerprint} was written to ${quotePath(file)}. Anyone who can read that file can decrypt everything under this key`,
   );
 }

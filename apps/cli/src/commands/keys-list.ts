@@ -5,7 +5,7 @@ import { printTable } from "../output/table.ts";
 
 const HEADER = ["FINGERPRINT", "KIND", "STATE", "PATHS", "STORES", "BACKUPS"];
 
-/** A key as `--json` prints it. `kind` is null for a key that known stores or backups need and that is not here. */
+/** A key as `--json` prints it. `kind` is null for a key that known stores or backups need and that was not found. */
 interface ShownKey {
   readonly fingerprint: string | null;
   readonly kind: "bytes" | "passphrase" | null;
@@ -37,7 +37,7 @@ async function listMasterKeys({ terminal, place }: CommandContext): Promise<void
   if (terminal.json) terminal.write(`${JSON.stringify(shown)}\n`);
   else if (shown.length === 0) terminal.note("No keys found");
   else {
-    // People read one path a line.
+    // People read one path per line.
     const separator = terminal.outputIsTty ? "\n" : ", ";
     const rows = shown.map((key) => toRow(key, separator));
     await printTable(terminal, HEADER, rows);
@@ -64,7 +64,7 @@ function toRow(key: ShownKey, separator: string): string[] {
   ];
 }
 
-/** On one line, without quotes around it. */
+/** Escapes a path, without quotes around it. */
 function showPath(path: string): string {
   return quotePath(path).slice(1, -1);
 }

@@ -20,8 +20,8 @@ export const command: CommandDefinition = defineCommand({
     parser
       .argument("<file>", "path of the workflow file")
       .option("--input <k=v>", "input of the workflow; may be repeated", collect)
-      .option("--no-env", "no declared secrets from environment variables")
-      .option("--fail-on-leak", "exit code 1 if anything had to be masked"),
+      .option("--no-env", "no secrets from environment variables")
+      .option("--fail-on-leak", "exit code 1 if a declared secret had to be masked"),
   examples: ["autokestra run deploy.yaml", "autokestra run deploy.yaml --input environment=staging --json"],
   run: run,
 });
@@ -36,7 +36,7 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
   warnOfShownInputs(context.terminal, workflow.workflow, given);
   ignoreStreamErrors();
   const sink = createLiveRunPrinter(context.terminal);
-  // A plugin may go on printing after the run: its values are masked until the process ends.
+  // A plugin may still print after the run, so values stay masked until the process ends.
   const maskProcessOutput = {
     as: context.terminal.json ? ("log" as const) : ("text" as const),
     keepSeconds: Infinity,
@@ -54,7 +54,7 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
   );
   if (signalExit !== null) return signalExit;
   const { status, masked } = result;
-  // Not what became secret in the run: that was to be expected there.
+  // Values that became secret during the run are expected in its output.
   const leaked = Object.keys(masked).filter((name) => workflow.workflow.secrets.includes(name));
   if (options.failOnLeak && leaked.length > 0) {
     const message = `The run would have shown these secrets, which were masked: ${leaked.join(", ")}`;
@@ -63,7 +63,7 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
   return status === "success" ? EXIT.done : EXIT.failed;
 }
 
-/** Asks for a secret input where a person sits; otherwise there is nobody to ask. */
+/** Returns a function that asks for a secret input; undefined without a terminal. */
 function asker({ inputIsTty }: Terminal): ((name: string) => Promise<string>) | undefined {
   if (!inputIsTty) return undefined;
   return async (name) => {

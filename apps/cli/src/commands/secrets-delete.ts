@@ -13,7 +13,7 @@ import { withSecrets } from "../secrets.ts";
 
 interface DeleteOptions {
   readonly force?: boolean;
-  /** The same. */
+  /** An alias of `force` that other programs use. */
   readonly yes?: boolean;
   readonly purge?: boolean;
 }
@@ -22,9 +22,9 @@ export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .argument("<name>", SECRET_NAME)
-      .option("--purge", "removal for good of everything of that name: all versions, also of deleted secrets")
-      .option("-f, --force", "no question")
-      .addOption(parser.createOption("-y, --yes", "no question, as other programs call it").hideHelp()),
+      .option("--purge", "permanent removal of all secrets of that name, deleted ones included, with all versions")
+      .option("-f, --force", "no confirmation")
+      .addOption(parser.createOption("-y, --yes", "no confirmation; the same as --force").hideHelp()),
   examples: ["autokestra secrets delete GITHUB_TOKEN", "autokestra secrets delete GITHUB_TOKEN --purge --force"],
   run: deleteSecret,
 });
@@ -55,14 +55,14 @@ async function deleteSecret(
   });
 }
 
-/** Null where nothing has the name. */
+/** The question to ask; null if nothing has the name. */
 async function question(secrets: SecretService, name: SecretName, purge: boolean): Promise<string | null> {
   try {
     const found = await secrets.list({ name, state: purge ? "all" : "active" });
     if (found.length === 0) return null;
     return purge ? purgeQuestion(name, found) : `Delete secret '${name}'?`;
   } catch (error) {
-    // What is damaged cannot be counted, but removed.
+    // Damaged secrets cannot be counted, but they can be removed.
     if (!purge || !hasCode(error, "STORE_CORRUPT")) throw error;
     return `Remove everything named '${name}' with all versions for good?`;
   }

@@ -13,7 +13,7 @@ export const command: CommandDefinition = defineCommand({
   run: describeSecret,
 });
 
-/** Shows everything about a secret but its hidden values: lines and tables for people, tab-separated for pipes, or JSON. */
+/** Shows a secret without its hidden values: lines and tables for people, tab-separated for pipes, or JSON. */
 async function describeSecret(context: CommandContext, nameText: string): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
@@ -85,7 +85,7 @@ function showValue(value: FieldValue | undefined): string {
   return oneLine(typeof value === "object" ? value.join(" ") : String(value ?? ""));
 }
 
-/** On one line, with nothing in it that a terminal would act on. */
+/** Escapes everything that a terminal would act on, on one line. */
 function oneLine(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`);
 }

@@ -7,10 +7,12 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import {
+  addMetadataOptions,
   type CommandContext,
   type CommandDefinition,
   collect,
   defineCommand,
+  type MetadataOptions,
   parseWholeNumber,
   SECRET_NAME,
 } from "../command.ts";
@@ -18,32 +20,22 @@ import { USE_HINTS } from "../hints.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { expiredWarning, parseExpiry, withSecrets } from "../secrets.ts";
 
-interface EditOptions {
-  readonly description?: string;
-  readonly tag?: readonly string[];
+interface EditOptions extends MetadataOptions {
   readonly untag?: readonly string[];
-  readonly expiresAt?: string;
-  readonly publicField?: readonly string[];
-  readonly maskField?: readonly string[];
   readonly secretField?: readonly string[];
   readonly ifRevision?: string;
 }
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
-    parser
-      .argument("<name>", SECRET_NAME)
-      .option("--description <text>", "what the secret is for; an empty text removes it")
-      .option("--tag <tag>", "tag to add; may be repeated", collect)
+    addMetadataOptions(parser.argument("<name>", SECRET_NAME), {
+      description: "; an empty text removes it",
+      tag: "tag to add",
+      expiresAt: ", seconds since 1970, or `never`",
+    })
       .option("--untag <tag>", "tag to remove; may be repeated", collect)
-      .option(
-        "--expires-at <when>",
-        "expiry: a date, a time with an offset, 90d, `in 2 weeks`, seconds since 1970, or `never`",
-      )
-      .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
-      .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
-      .option("--secret-field <field>", "field that is as secret as its type says again; may be repeated", collect)
-      .option("--if-revision <n>", "revision that must be stored now"),
+      .option("--secret-field <field>", "field that is as secret as its type makes it; may be repeated", collect)
+      .option("--if-revision <n>", "revision that must be the current one"),
   examples: [
     "autokestra secrets edit GITHUB_TOKEN --tag production --untag test",
     "autokestra secrets edit DB --expires-at never --public-field username",
@@ -51,7 +43,7 @@ export const command: CommandDefinition = defineCommand({
   run: editSecret,
 });
 
-/** Changes what is said about a secret. Reads no input and asks nothing. */
+/** Changes a secret without its value. Reads no input and asks nothing. */
 async function editSecret(context: CommandContext, nameText: string, options: EditOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
@@ -68,7 +60,7 @@ async function editSecret(context: CommandContext, nameText: string, options: Ed
   else terminal.note(`Secret '${name}' changed (version ${metadata.version}, revision ${metadata.revision})`);
 }
 
-/** The names of fields, where one is given that only an import can have brought. */
+/** The names of the fields, if an option gives one that only an import can have created. */
 async function importedNames(
   secrets: SecretService,
   name: SecretName,

@@ -19,7 +19,7 @@ export const command: CommandDefinition = defineCommand({
     parser
       .argument("<name>", SECRET_NAME)
       .option("--field <field>", "name of the only field to print")
-      .option("--at-version <n>", "older version to read"),
+      .option("--at-version <n>", "version to read, instead of the newest one"),
   examples: ["autokestra secrets get GITHUB_TOKEN", "autokestra secrets get DB --field password --at-version 2"],
   prints: true,
   run: getSecret,

@@ -21,36 +21,38 @@ interface ImportOptions {
   readonly file: string;
   readonly fernetKey?: string;
   readonly dryRun?: boolean;
-  readonly onConflict: OnConflict;
+  readonly onConflict?: OnConflict;
   readonly rename?: boolean;
   readonly skipEmpty?: boolean;
 }
 
-/** How many refused entries are shown: a file full of them is one mistake. `--json` has all. */
+/**
+ * The maximum number of refused entries to show, because a file full of them has one mistake. `--json` has all of them.
+ */
 const MAX_SHOWN = 50;
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .addOption(
-        choiceOption(parser, "--from <source>", "kind of file", [
+        choiceOption(parser, "--from <source>", "format of the file", [
           "dotenv",
           "json",
           "fernet-sqlite",
         ]).makeOptionMandatory(),
       )
       .requiredOption("--file <file>", "path of the file to read; - is standard input")
-      .option("--fernet-key <file>", "path of a file with the Fernet keys, one per line")
-      .option("--dry-run", "only a report of what would be done")
+      .option("--fernet-key <file>", "path of the file with the Fernet keys, one per line")
+      .option("--dry-run", "report of what would be imported, without importing it")
       .addOption(
-        choiceOption(parser, "--on-conflict <what>", "what to do with a name that is stored with another value", [
+        choiceOption(parser, "--on-conflict <what>", "action for a name that is stored with another value [fail]", [
           "fail",
           "skip",
           "overwrite",
-        ]).default("fail"),
+        ]),
       )
-      .option("--rename", "the proposed name where a name is refused")
-      .option("--skip-empty", "what has an empty value is left out"),
+      .option("--rename", "proposed names instead of refused ones")
+      .option("--skip-empty", "no secrets with an empty value"),
   examples: [
     "autokestra secrets import --from dotenv --file .env --dry-run",
     "autokestra secrets import --from json --file secrets.json --on-conflict overwrite",
@@ -58,10 +60,10 @@ export const command: CommandDefinition = defineCommand({
   run: importFile,
 });
 
-/** Brings secrets over from elsewhere: all or nothing. Returns the exit code. */
+/** Imports all secrets of a file or none. Returns the exit code. */
 async function importFile(context: CommandContext, options: ImportOptions): Promise<number> {
   const { terminal } = context;
-  const { dryRun = false, rename = false, skipEmpty = false, onConflict } = options;
+  const { dryRun = false, rename = false, skipEmpty = false, onConflict = "fail" } = options;
   const entries = await readEntries(options);
   const outcome = await withSecrets(context, !dryRun, async (secrets) => {
     return await importSecrets(secrets, entries, { dryRun, rename, skipEmpty, onConflict });
@@ -87,7 +89,7 @@ async function readInput(file: string): Promise<string> {
   return file === "-" ? await readSourceText(process.stdin, "Standard input") : await readTextFile(file);
 }
 
-/** Its hints are of names and values, not of what was typed. */
+/** Without arguments, because the hints are about the entries of the file. */
 const INVOCATION = { command: "secrets import", args: [] };
 
 function printOutcome(terminal: Terminal, outcome: ImportOutcome): void {
@@ -102,7 +104,7 @@ function printOutcome(terminal: Terminal, outcome: ImportOutcome): void {
   for (const { name, line, message } of outcome.warnings) terminal.warn(`warning: ${place(name, line)}: ${message}`);
 }
 
-/** A name as the source has it, behind its line. */
+/** The name as the source has it, after its line. */
 function place(name: string, line: number | undefined): string {
   const shown = quoteText(name);
   return line === undefined || name === `line ${line}` ? shown : `line ${line}: ${shown}`;

@@ -32,7 +32,7 @@ interface ListOptions {
 }
 
 const HEADER = ["NAME", "TYPE", "VERSION", "UPDATED", "EXPIRES", "TAGS", "DESCRIPTION"];
-/** Only of deleted secrets: their names may not be unique. */
+/** With ids, because the names of deleted secrets may not be unique. */
 const DELETED_HEADER = [...HEADER, "DELETED", "ID"];
 
 export const command: CommandDefinition = defineCommand({
@@ -41,11 +41,11 @@ export const command: CommandDefinition = defineCommand({
       .addOption(typeOption(parser, "type of the secrets"))
       .option("--tag <tag>", "tag that the secrets have; may be repeated", collect)
       .option("--prefix <text>", "beginning of the names")
-      .option("--expires-before <when>", "moment before which the secrets expire, such as 2027-01-31 or 90d")
+      .option("--expires-before <when>", "time before which the secrets expire, such as 2027-01-31 or 90d")
       .option("--deleted", "deleted secrets that can be restored, with their ids")
       .option("--limit <n>", "maximum number of secrets")
       .option("--after <name>", "name to start after (the last one of the previous page)")
-      .option("--after-id <id>", "with --after: id to start after, where several deleted secrets have that name"),
+      .option("--after-id <id>", "id to start after, if several deleted secrets have the name of --after"),
   examples: [
     "autokestra secrets list --tag production --expires-before 2027-01-31",
     "autokestra secrets list --deleted --json",

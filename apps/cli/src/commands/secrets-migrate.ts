@@ -9,13 +9,13 @@ interface MigrateOptions {
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser.addOption(
-      choiceOption(parser, "--to <driver>", "kind of the new store", ["sqlite", "file"]).makeOptionMandatory(),
+      choiceOption(parser, "--to <driver>", "driver of the new store", ["sqlite", "file"]).makeOptionMandatory(),
     ),
   examples: ["autokestra secrets migrate --to file", "autokestra secrets migrate --to sqlite --json"],
   run: migrate,
 });
 
-/** Moves all secrets into another kind of store. */
+/** Moves all secrets to another driver. */
 async function migrate({ terminal, place }: CommandContext, { to }: MigrateOptions): Promise<void> {
   const report = await migrateStore(place, to);
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);

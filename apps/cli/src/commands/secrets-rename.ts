@@ -4,7 +4,8 @@ import { parseNameArgument } from "../rejected-input.ts";
 import { withSecrets } from "../secrets.ts";
 
 export const command: CommandDefinition = defineCommand({
-  declare: (parser) => parser.argument("<from>", "name that the secret has").argument("<to>", "name that it gets"),
+  declare: (parser) =>
+    parser.argument("<from>", "current name of the secret").argument("<to>", "new name of the secret"),
   examples: ["autokestra secrets rename TOKN TOKEN", "autokestra secrets rename DB DB_OLD --json"],
   run: renameSecret,
 });
@@ -16,5 +17,5 @@ async function renameSecret(context: CommandContext, fromText: string, toText: s
   const to = parseNameArgument(toText);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.rename(from, to));
   if (terminal.json) return terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
-  terminal.note(`Secret '${from}' is now '${to}'. Workflows that name '${from}' must be changed`);
+  terminal.note(`Secret '${from}' is now '${to}'. Change workflows that use '${from}'`);
 }

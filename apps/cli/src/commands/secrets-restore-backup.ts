@@ -12,20 +12,20 @@ export const command: CommandDefinition = defineCommand({
   run: restoreFromBackup,
 });
 
-/** Puts a backup in the place of the store. */
+/** Replaces the store with a backup. */
 async function restoreFromBackup({ terminal, place }: CommandContext, file: string): Promise<void> {
   const report = await withProgress(
     terminal,
-    "Opening every record",
+    "Decrypting every record",
     async ({ onProgress, onNotice }) => await restoreBackup({ ...place, onNotice }, file, onProgress),
   );
   if (terminal.json) return terminal.write(`${JSON.stringify(report)}\n`);
   const { secrets, versions, kept, tookKeys } = report;
-  const before = kept === null ? "" : `. What was there before is kept: ${kept}`;
+  const before = kept === null ? "" : `. The old store is kept: ${kept}`;
   terminal.note(`Restored: ${plural(secrets, "secret")}, ${plural(versions, "version")}${before}`);
   if (tookKeys) {
     terminal.note(
-      "note: there was no store here that opens, so its keys are those of the backup now: it needs the master key of that time",
+      "note: no store here could be opened, so the keys are now those of the backup: it needs the master key of that time",
     );
   }
 }

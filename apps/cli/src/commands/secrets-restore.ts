@@ -17,7 +17,7 @@ export const command: CommandDefinition = defineCommand({
   run: restoreSecret,
 });
 
-/** Puts a deleted secret back into use. */
+/** Restores a deleted secret. */
 async function restoreSecret(context: CommandContext, nameText: string, { id }: RestoreOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);

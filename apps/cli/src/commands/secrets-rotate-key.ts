@@ -15,9 +15,9 @@ interface RotateKeyOptions {
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
-      .option("--new-key-file <file>", "path of the new key file; made if it is not there")
+      .option("--new-key-file <file>", "path of the new key file; a missing one is created")
       .option("--all-stores", "rotation of every known store under the same key")
-      .option("--data-key", "a new data key too, with every secret encrypted again"),
+      .option("--data-key", "new data key as well, which encrypts every secret again"),
   examples: [
     "autokestra secrets rotate-key --data-key",
     "autokestra secrets rotate-key --new-key-file ~/keys/project.key --all-stores",
@@ -26,8 +26,8 @@ export const command: CommandDefinition = defineCommand({
 });
 
 /**
- * Replaces the master key; with --data-key encrypts every secret again. A signal ends it between two steps, and the report then says
- * how to go on. Returns the exit code.
+ * Replaces the master key and, with --data-key, encrypts every secret again. A signal ends it between two steps, and
+ * the report then says how to continue. Returns the exit code.
  */
 async function rotateKey({ terminal, place }: CommandContext, options: RotateKeyOptions): Promise<number> {
   const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
@@ -46,7 +46,7 @@ async function rotateKey({ terminal, place }: CommandContext, options: RotateKey
   return signalExit ?? EXIT.done;
 }
 
-/** @param isEnded somebody has to know where it stands, even with --quiet */
+/** @param isEnded whether a signal ended the rotation; the report is then printed even with --quiet */
 function printDone(terminal: Terminal, lines: readonly string[], isEnded: boolean): void {
   for (const line of lines) {
     if (isEnded) terminal.warn(line);
@@ -67,12 +67,12 @@ function describeDone(report: RotateReport, { newKeyFile }: RotateKeyOptions): s
       secrets === null || state === "destroyed" ? [] : [`data key ${id} (${state}): ${plural(secrets, "secret")}`],
     ),
     newKeyFile === undefined
-      ? "The key before is kept, as backups from before need it: `autokestra keys list` shows where"
-      : `Name it with --key-file ${file} from now on. The key before stays where it was: backups from before need it`,
+      ? "The old key is kept, because older backups need it: `autokestra keys list` shows where"
+      : `Name it with --key-file ${file} from now on. The old key stays where it was, because older backups need it`,
   ];
 }
 
-/** What a rotation that was interrupted has left to do. */
+/** Describes what an interrupted rotation has left to do. */
 function describeRest({ isComplete }: RotateReport): string {
   if (isComplete) return "interrupted, after the last step: nothing is left to do";
   return "interrupted before the last step: no secret is lost, and all of them open. Run the same command again to finish";

@@ -11,10 +11,12 @@ import {
   secrecyOf,
 } from "@autokestra/secrets-core";
 import {
+  addMetadataOptions,
   type CommandContext,
   type CommandDefinition,
   collect,
   defineCommand,
+  type MetadataOptions,
   parseWholeNumber,
   SECRET_NAME,
   typeOption,
@@ -25,46 +27,39 @@ import { describeEnds, describeParts, describeSize } from "../output/value-shape
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
 import { expiredWarning, parseExpiry, withSecrets } from "../secrets.ts";
 
-interface SetOptions {
+interface SetOptions extends MetadataOptions {
   readonly type?: SecretType;
   readonly fromFile?: string;
   readonly field?: readonly string[];
-  readonly description?: string;
-  readonly tag?: readonly string[];
-  readonly expiresAt?: string;
   readonly keepExpiry?: boolean;
-  readonly publicField?: readonly string[];
-  readonly maskField?: readonly string[];
   readonly ifVersion?: string;
 }
 
-/** What is stored, once its value was checked. */
+/** What is stored, after its value was checked. */
 interface CheckedInput extends SecretInput {
   readonly fields: SecretFields;
 }
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
-    parser
-      .argument("<name>", SECRET_NAME)
-      .argument(
-        "[value]",
-        "value, or - for standard input; visible in the process list and the shell history, better left out",
-      )
-      .addOption(typeOption(parser, "type of the secret"))
-      .option("--from-file <file>", "path of a file with the value, or - for standard input")
-      .option(
-        "--field <k=v>",
-        "one field; k=@FILE reads a file, k=- standard input, k=@@text is a text that begins with @; may be repeated",
-        collect,
-      )
-      .option("--description <text>", "what the secret is for")
-      .option("--tag <tag>", "tag, instead of those that are stored; may be repeated", collect)
-      .option("--expires-at <when>", "expiry: a date, a time with an offset, 90d, `in 2 weeks`, or seconds since 1970")
-      .option("--keep-expiry", "the expiry that is stored, for the new value too")
-      .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
-      .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
-      .option("--if-version <n>", "version that must be stored now; 0: none"),
+    addMetadataOptions(
+      parser
+        .argument("<name>", SECRET_NAME)
+        .argument(
+          "[value]",
+          "value, or - for standard input; visible in the process list and the shell history, better left out",
+        )
+        .addOption(typeOption(parser, "type of the secret"))
+        .option("--from-file <file>", "path of a file with the value, or - for standard input")
+        .option(
+          "--field <k=v>",
+          "field; k=@<file> reads a file, k=- standard input, k=@@<text> is text that begins with @; may be repeated",
+          collect,
+        ),
+      { description: "", tag: "tag, instead of the stored ones", expiresAt: ", or seconds since 1970" },
+    )
+      .option("--keep-expiry", "current expiry for the new value as well")
+      .option("--if-version <n>", "version that must be the current one; 0 for a secret that must not exist"),
   examples: [
     "pass show github | autokestra secrets set GITHUB_TOKEN --expires-at 2027-01-31",
     "autokestra secrets set DB --type basicAuth --field username=ada --field password=-",
@@ -84,7 +79,7 @@ async function setSecret(
   if (options.keepExpiry && options.expiresAt !== undefined) {
     throw new AutokestraError("USAGE", "Give either --expires-at or --keep-expiry");
   }
-  // First the value: whoever types it keeps nobody else waiting, and one that is refused leaves no store behind.
+  // The value comes first: typing it keeps no other process waiting, and a refused value leaves no store behind.
   const input = await readInput(context, name, value, options);
   await withSecrets(context, true, async (secrets) => {
     const before = await secrets.find(name);
@@ -103,7 +98,7 @@ async function readInput(
   const expiresAt = parseExpiry(name, options.expiresAt);
   const publicFields = parseFieldNames("--public-field", options.publicField);
   const maskFields = parseFieldNames("--mask-field", options.maskField);
-  // A new value does not change the type of a secret, unless the person says so.
+  // A new value keeps the type of the secret, unless --type changes it.
   const type = options.type ?? (await storedType(context, name)) ?? (field === undefined ? "apiKey" : "custom");
   const canAsk = context.terminal.inputIsTty;
   const given = await readFields({ name, type, value, fromFile, field, publicFields, maskFields, canAsk });
@@ -145,7 +140,7 @@ function report({ terminal }: CommandContext, input: CheckedInput, { before, met
   else terminal.note(`Secret '${name}' stored (${type}, version ${version}): ${describeShape(input.fields)}`);
 }
 
-/** Programs show parts of a structured value alone: says which of them are masked then, too. */
+/** Says which parts of a structured value are masked on their own, because programs show such parts alone. */
 function notePartsOf(terminal: Terminal, input: CheckedInput): void {
   const masked = maskedFields(input);
   for (const [field, text] of textsOf(input.fields)) {
@@ -155,7 +150,7 @@ function notePartsOf(terminal: Terminal, input: CheckedInput): void {
   }
 }
 
-/** `1 line, 27 characters`; with the names of the fields where there are several. */
+/** `1 line, 27 characters`; with the names of the fields if there are several. */
 function describeShape(fields: SecretFields): string {
   const texts = textsOf(fields);
   return texts
@@ -163,7 +158,7 @@ function describeShape(fields: SecretFields): string {
     .join("; ");
 }
 
-/** Fields that hold one text. */
+/** Every field as one text. */
 function textsOf(fields: SecretFields): readonly (readonly [string, string])[] {
   return Object.entries(fields).map(([name, value]) => [
     name,
@@ -171,7 +166,7 @@ function textsOf(fields: SecretFields): readonly (readonly [string, string])[] {
   ]);
 }
 
-/** Fields that are to be masked and cannot be. */
+/** Fields that should be masked and cannot be. */
 function unmaskableFields(input: CheckedInput): readonly string[] {
   const masked = maskedFields(input);
   return findUnmaskable(input.fields).filter((field) => masked.has(field));
