@@ -7,7 +7,7 @@ import { hintFor, type Invocation, USE_HINTS } from "./hints.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { hideArguments } from "./rejected-input.ts";
 
-/** Errors about a name that a person has typed. */
+/** Errors about a name that a person typed. */
 const NAME_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "NAME_INVALID",
   "SECRET_NOT_FOUND",
@@ -18,7 +18,7 @@ const NAME_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "VERSION_NOT_FOUND",
 ]);
 
-/** Tells what went wrong, on standard error. Returns the exit code. */
+/** Prints an error to standard error. Returns the exit code. */
 export function printError(
   error: unknown,
   terminal: Terminal,
@@ -41,7 +41,7 @@ export function printError(
   return EXIT_CODES[code];
 }
 
-/** By what it has: with its class, every command would load what reads workflows. */
+/** Checks properties, because with the class every command would load the engine. */
 function isWorkflowError(error: AutokestraError): error is WorkflowError {
   return "problems" in error && "format" in error;
 }
@@ -50,7 +50,7 @@ function format(message: string, hint: string | null): string {
   return hint === null ? `error: ${message}` : `error: ${message}\nhint: ${hint}`;
 }
 
-/** The message of an error that nobody expected may hold anything: it is not shown. */
+/** Prints an unexpected error without its message, which may contain anything. */
 function printInternal(error: unknown, terminal: Terminal): number {
   const refusal = systemRefusal(error);
   const name = error instanceof Error ? error.name : typeof error;
@@ -65,14 +65,14 @@ function printInternal(error: unknown, terminal: Terminal): number {
   return EXIT.failed;
 }
 
-/** What the operating system calls an error, such as `too many open files (EMFILE)`; null where it is none of the system's. */
+/** Describes an error of the operating system, such as `too many open files (EMFILE)`; null for other errors. */
 export function systemRefusal(error: unknown): string | null {
   const errno = error instanceof Error && "errno" in error ? Number(error.errno) : Number.NaN;
   const known = getSystemErrorMap().get(errno);
   return known === undefined ? null : `${known[1]} (${known[0]})`;
 }
 
-/** Only the places: the first lines of a stack repeat the message. */
+/** Prints only the places, because the first lines of a stack repeat the message. */
 function printTrace(error: unknown, terminal: Terminal): void {
   if (process.env["AUTOKESTRA_DEBUG"] !== "1" || !(error instanceof Error)) return;
   const places = error.stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
@@ -80,8 +80,8 @@ function printTrace(error: unknown, terminal: Terminal): void {
 }
 
 /**
- * What commander says of wrong arguments, as an error of ours. Its texts quote the argument, which may be a value: a private key
- * begins with hyphens too, and a token looks like a command. Only plain words, and what it proposes instead, are repeated.
+ * Converts an error of commander. Its message quotes the argument, which may be a value: a private key begins with
+ * hyphens, too, and a token can look like a command. Only plain words and the proposal of commander are repeated.
  */
 export function usageError(error: CommanderError, program: Command): AutokestraError {
   if (program.opts()["version"] === true) return misplacedVersion();
@@ -110,12 +110,12 @@ export function usageError(error: CommanderError, program: Command): AutokestraE
   }
 }
 
-/** Whoever means the version of a secret must not get that of the program, and success, instead. */
+/** For people who mean the version of a secret: they must not get that of the program, and success, instead. */
 export function misplacedVersion(): AutokestraError {
   return usage("--version is about autokestra itself, not about a command", USE_HINTS.versionOfSecret);
 }
 
-/** Where a word is a command: people leave out `secrets`. */
+/** Finds the groups that have a command of this name, because people leave out `secrets`. */
 function proposeCommand(program: Command, word: string): string | undefined {
   const groups = program.commands.filter((group) =>
     group.commands.some((command) => command.name() === word || command.aliases().includes(word)),

@@ -1,12 +1,11 @@
 import type { ErrorCode } from "@autokestra/secrets-core";
 
-/** What the command's exit code says. */
+/** The exit codes of the command. */
 export const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, integrity: 4, invalid: 5, interrupted: 130 } as const;
 
 /** The exit codes of a command that a signal has ended. */
 const SIGNAL_EXITS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-/** The exit code of every error. */
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
     /** The command line itself is wrong. */
@@ -15,6 +14,7 @@ declare module "@autokestra/secrets-core" {
   }
 }
 
+/** The exit code of every error. */
 export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   NAME_INVALID: EXIT.invalid,
   VALUE_EMPTY: EXIT.invalid,
@@ -56,50 +56,50 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
 
 type EndingSignal = keyof typeof SIGNAL_EXITS;
 
-/** What work has come to. */
+/** How work ended. */
 interface Outcome<T> {
   readonly result: T;
-  /** The exit code of the signal that has ended it early; null where none came. */
+  /** The exit code of the signal that ended it early; null if there was none. */
   readonly signalExit: number | null;
 }
 
 const NAMES = Object.keys(SIGNAL_EXITS) as EndingSignal[];
 
-/** What is told to end by the first signal. */
+/** Aborted by the first signal. */
 const working = new Set<AbortController>();
 
 let isListening = false;
 let signalExit: number | null = null;
 
-/** From now on Ctrl-C and other signals end the process with their exit code, unless {@link untilSignal} is at work. */
+/** Makes Ctrl-C and other signals end the process with their exit code, except during {@link untilSignal}. */
 export function exitOnSignals(): void {
   if (isListening) return;
   isListening = true;
   for (const name of NAMES) process.on(name, end);
-  // Where nobody listens, Node opens its debugger at this signal, on a port that every program of the machine can reach.
+  // Without a listener, Node opens its debugger at this signal, on a port that every program on the machine can reach.
   process.on("SIGUSR1", () => undefined);
 }
 
-/** Signals end the process again as the system does it. */
+/** Restores the default handling of signals. */
 export function leaveSignals(): void {
   isListening = false;
   for (const name of NAMES) process.off(name, end);
 }
 
-/** The exit code of work that has failed: that of the signal, where one has ended it. */
+/** The exit code of failed work: that of the signal if one ended it. */
 export function signalExitOr(code: number): number {
   return signalExit ?? code;
 }
 
-/** A signal has come. */
+/** Tells whether a signal has come. */
 export function isEndedBySignal(): boolean {
   return signalExit !== null;
 }
 
 /**
- * Runs work that Ctrl-C and other signals end between two steps. A second signal ends the process at once.
+ * Runs work that Ctrl-C and other signals can end between two steps. A second signal ends the process at once.
  *
- * @param work is told by the signal that it shall end
+ * @param work ends early when its signal is aborted
  */
 export async function untilSignal<T>(work: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
   exitOnSignals();

@@ -6,16 +6,16 @@ import { EXIT, exitOnSignals, signalExitOr } from "./exit.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
 import { readPlain } from "./plain-command-line.ts";
 
-/** How the system says that nobody reads a pipe or a socket any more. */
+/** The error codes for a pipe or a socket whose reader has closed it. */
 const READER_LEFT = new Set(["EPIPE", "ECONNRESET"]);
 
-/** Runs one command, and waits until what it printed is written. Returns its exit code. */
+/** Runs one command and waits until its output is written. Returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   exitOnSignals();
   const state: ProgramState = { exitCode: EXIT.done, help: "", command: "", prints: true };
   const line = await readCommandLine(args, state);
   tellLostOutput(line.context().terminal, state);
-  // What nobody has caught is told like every other error: Node would print all that it holds.
+  // Node would print everything that an uncaught error contains.
   process.on("uncaughtException", (error) => process.exit(printError(error, line.context().terminal)));
   const exitCode = await runLine(line, args, state);
   return await finishOutput(line.context().terminal, state, exitCode);
@@ -40,7 +40,7 @@ async function runLine(line: CommandLine, args: readonly string[], state: Progra
   }
 }
 
-/** Tells, once, when the output of a command that works cannot be written. The work goes on. */
+/** Warns once when the output of a command cannot be written and its work goes on. */
 function tellLostOutput(terminal: Terminal, state: ProgramState): void {
   standardOutput().onFailure = (error) => {
     if (state.prints) return;
@@ -49,8 +49,8 @@ function tellLostOutput(terminal: Terminal, state: ProgramState): void {
 }
 
 /**
- * Waits until all output is written, for as long as the reader needs. Returns the exit code: output trouble decides only over a
- * command whose product is what it prints.
+ * Waits until all output is written, as long as the reader needs. Returns the exit code: failed output changes only
+ * that of commands whose purpose is printing.
  */
 async function finishOutput(terminal: Terminal, { prints }: ProgramState, exitCode: number): Promise<number> {
   await standardOutput().drained();

@@ -38,7 +38,7 @@ export async function createCommandLine(
   };
 }
 
-/** The command line with some of the commands, which it loads. */
+/** Creates the command line with some of the commands, and loads these. */
 export async function createProgram(entries: readonly CommandEntry[], state: ProgramState): Promise<Command> {
   const program = new Command("autokestra")
     .description("Run workflows whose secrets stay secret.")
@@ -71,7 +71,7 @@ function addCommand(program: Command, { path, aliases = [], summary }: CommandEn
   return command;
 }
 
-/** The group of a command, made where it is the first one in it. */
+/** The group of a command, created with its first command. */
 function groupOf(program: Command, path: string): Command {
   const group = GROUPS.find((candidate) => candidate.path === path);
   if (group === undefined) return program;

@@ -10,18 +10,18 @@ import {
 } from "@autokestra/secrets-core";
 import { USE_HINTS } from "./hints.ts";
 
-/** The longest part of a refused word that is repeated, in characters. */
+/** The longest part of a refused word to repeat, in characters. */
 const SHOWN_LENGTH = 40;
 
-/** So many letters and digits in a row, with both among them, are hardly a word that was meant as one. */
+/** Eight or more characters with letters and digits among them are hardly a word. */
 const MIXED_RUN = /(?=[A-Za-z0-9_+/-]*\d)(?=[A-Za-z0-9_+/-]*[A-Za-z])[A-Za-z0-9_+/-]{8,}/;
 
-/** What stands for text that is not repeated. */
+/** Replaces text that is not repeated. */
 const HIDDEN = "…";
 
 /**
- * What a message may repeat of input that is refused: the text up to `=`, at most 40 characters, and nothing that looks like a value.
- * Every command goes through here, because people paste values where names belong.
+ * Returns what a message may repeat of refused input: the text up to `=`, at most 40 characters, and nothing that looks
+ * like a value. Every command uses it, because people paste values where names belong.
  */
 export function shownInput(text: string): string {
   const [name = ""] = text.split("=", 1);
@@ -29,16 +29,16 @@ export function shownInput(text: string): string {
   return name === text ? quoteText(name) : `${quoteText(name)}=${HIDDEN}`;
 }
 
-/** What may be repeated of a path: all of it, unless what is not there looks like a value. */
+/** Returns what may be repeated of a path: all of it, unless its missing part looks like a value. */
 export function shownPath(path: string): string {
   return isHidden(path, false) ? HIDDEN : path;
 }
 
 /**
- * A message without those arguments of the command line that look like values. A library names the path or the name that it was
- * given; only the command knows that a person has typed it.
+ * Removes arguments that look like values from a message. A library names the path or the name that it was given; only
+ * the command knows that a person typed it.
  *
- * @param areNames the message is about names, which may have numbers in them
+ * @param areNames whether the message is about names, which may contain numbers
  */
 export function hideArguments(message: string, args: readonly string[], areNames = false): string {
   return args.flatMap(valuesIn).reduce((shown, text) => {
@@ -52,35 +52,35 @@ export function hideArguments(message: string, args: readonly string[], areNames
   }, message);
 }
 
-/** What an argument gives: `VALUE` where it is `--name=VALUE`. */
+/** The value in an argument: `VALUE` in `--name=VALUE`. */
 function valuesIn(argument: string): string[] {
   if (!argument.startsWith("--")) return [argument];
   const at = argument.indexOf("=");
   return at === -1 ? [] : [argument.slice(at + 1)];
 }
 
-/** Whether a text looks like a value, as far as it is not the path of something that is there. */
+/** Tells whether a text looks like a value, without the part of it that is an existing path. */
 function isHidden(text: string, isName: boolean): boolean {
   if (looksLikeValue(text.slice(existingPart(text).length))) return true;
   return !isName && !/[/.]/.test(text) && changes(text.replace(/[_-]/g, "")) >= 2 && !existsSync(text);
 }
 
-/** The folders at the beginning of a path that are there. */
+/** The existing part of a path. */
 function existingPart(path: string): string {
   if (existsSync(path)) return path;
   const parent = dirname(path);
   return parent === path || parent === "." ? "" : existingPart(parent);
 }
 
-/** Replaces a text in each form in which a message may quote it. */
+/** Replaces a text in every form in which a message may quote it. */
 function replaceForms(message: string, text: string, hidden: string): string {
   const forms = [text, normalize(text), quoteText(text), JSON.stringify(text).slice(1, -1)];
   return forms.reduce((shown, form) => (form.length < 3 ? shown : shown.replaceAll(form, hidden)), message);
 }
 
 /**
- * True for what nobody calls a name: the token of a service, a URL, several lines, a sentence, random letters and digits. Names such as
- * `GITHUB_TOKEN_2` are none.
+ * True for text that is hardly a name: the token of a service, a URL, several lines, a sentence, random letters and
+ * digits. False for names such as `GITHUB_TOKEN_2`.
  */
 function looksLikeValue(text: string): boolean {
   return (
@@ -92,19 +92,19 @@ function looksLikeValue(text: string): boolean {
   );
 }
 
-/** A run of letters and digits that changes between them more often than words with a number do. */
+/** True for letters and digits that alternate more often than in words with a number. */
 function isRandom(run: string): boolean {
   if (run.length < 8) return false;
   return changes(run) >= 3 || (run.length >= 12 && changes(run) >= 2 && /[a-z]/.test(run) && /[A-Z]/.test(run));
 }
 
-/** How often letters and digits change in a run of them. */
+/** How often letters and digits alternate. */
 function changes(run: string): number {
   return run.match(/[A-Za-z](?=\d)|\d(?=[A-Za-z])/g)?.length ?? 0;
 }
 
 /**
- * Checks a secret's name that was typed as an argument. A refused one is repeated only as far as {@link shownInput} goes.
+ * Checks the name of a secret that was typed as an argument. A refused name is shown as {@link shownInput} allows.
  *
  * @throws AutokestraError `NAME_INVALID`
  */
@@ -122,7 +122,7 @@ export function parseNameArgument(text: string): SecretName {
 /**
  * Checks field names that were given to an option.
  *
- * @param known the names that the secret has: imported ones can be of any form
+ * @param known the fields of the secret, because imported ones can have any name
  * @throws AutokestraError `USAGE`
  */
 export function parseFieldNames(

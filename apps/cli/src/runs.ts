@@ -12,7 +12,7 @@ import { plural, quoteText } from "@autokestra/secrets-core";
 import type { CommandContext } from "./command.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
 
-/** Opens the run history for as long as `use` takes. */
+/** Opens the run history while `use` runs. */
 export async function withRunHistory<T>(
   { runsPath, place }: CommandContext,
   use: (history: RunHistory) => T | Promise<T>,
@@ -32,10 +32,10 @@ const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
   error: "red",
 };
 
-/** How much of a run is held for a reader that does not take it, in bytes. */
+/** The maximum amount of output to hold for a slow reader, in bytes. */
 const HELD_BYTES = 64 * 1024 * 1024;
 
-/** Writes the events of a run: one JSON object a line, or `HH:MM:SS.mmm LEVEL task message` for people. */
+/** Prints the events of a run: one JSON object per line, or `HH:MM:SS.mmm LEVEL task message` for people. */
 export function createRunPrinter(terminal: Terminal): RunSink {
   if (terminal.json) return (event) => terminal.write(`${eventToJson(event)}\n`);
   return (event) => {
@@ -46,8 +46,8 @@ export function createRunPrinter(terminal: Terminal): RunSink {
 }
 
 /**
- * The printer of a run that is going on. Where its reader takes nothing, lines are left out, and one says how many; the last line
- * never is.
+ * Creates the printer for a running workflow. If nobody reads the output, lines are left out, and one line says how
+ * many. The last line is always printed.
  */
 export function createLiveRunPrinter(terminal: Terminal): RunSink {
   let leftOut = 0;
@@ -63,7 +63,7 @@ export function createLiveRunPrinter(terminal: Terminal): RunSink {
   });
   return (event) => {
     const isLast = event.event === "run.finished";
-    // Once it is full, half of it must be read first: one gap, not thousands.
+    // After a gap, half of the buffer must be read first, so that there is one gap and not thousands.
     if (leftOut > 0 && (isLast || terminal.unread() <= HELD_BYTES / 2)) {
       printAlways(describeGap(event, leftOut, terminal.json));
       leftOut = 0;
@@ -74,8 +74,8 @@ export function createLiveRunPrinter(terminal: Terminal): RunSink {
 }
 
 /**
- * Writes what plugins print themselves, masked, through the queues of the command: a reader that takes nothing holds up no task. What
- * would be too much to hold is left out; that is said once.
+ * Writes the masked output of plugins through the queues of the command, so that a slow reader delays no task. Output
+ * beyond the maximum is left out, with one warning.
  */
 export function createPrintWriter(terminal: Terminal): (stream: "stdout" | "stderr", bytes: Uint8Array) => void {
   let isTold = false;
@@ -111,7 +111,7 @@ function describe(event: RunEvent): string {
   return `run ${how} in ${event.durationMs} ms${masked.length > 0 ? `; masked: ${masked.join(", ")}` : ""}`;
 }
 
-/** Further lines are marked, and control characters shown, so that no message can pass for another record. */
+/** Marks continuation lines and escapes control characters, so that no message can look like another record. */
 function oneRecord(message: string): string {
   return message
     .replace(/\r?\n$/, "")
@@ -124,7 +124,7 @@ function oneRecord(message: string): string {
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23" });
 
-/** HH:MM:SS.mmm of the person's own clock. */
+/** Formats a time as HH:MM:SS.mmm in the local time zone. */
 function localTime(time: string): string {
   const date = new Date(time);
   return `${CLOCK.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;

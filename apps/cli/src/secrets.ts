@@ -1,4 +1,5 @@
-import { type Engine, nearestName } from "@autokestra/engine";
+import { nearestName } from "@autokestra/config/yaml";
+import type { Engine } from "@autokestra/engine";
 import { createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
@@ -11,15 +12,15 @@ import {
 } from "@autokestra/secrets-core";
 import type { CommandContext } from "./command.ts";
 
-/** Takes the master key out of the environment, so that nothing that a command loads or starts can read it there. */
+/** Removes the master key from the environment, so that nothing that a command loads or starts can read it. */
 export function takeKey(): void {
   createMasterKeyProvider();
 }
 
 /**
- * Opens the secrets for as long as `use` takes.
+ * Opens the secrets while `use` runs.
  *
- * @param create make a store where there is none; without, an absent store reads as empty
+ * @param create creates a missing store; otherwise a missing store reads as empty
  */
 export async function withSecrets<T>(
   { place, terminal }: CommandContext,
@@ -33,7 +34,7 @@ export async function withSecrets<T>(
 }
 
 /**
- * Opens secrets and run history, to run or check workflows, for as long as `use` takes.
+ * Opens secrets and run history while `use` runs, to run or check workflows.
  *
  * @param environment whether secrets that nothing else has are taken from the environment. Default: what the configuration says
  */
@@ -48,7 +49,7 @@ export async function withEngine<T>(
   return await whileOpen(engine, async () => await use(engine));
 }
 
-/** Closes what was opened once the work is done, and tells of names that are not there what can be known here. */
+/** Closes what was opened when the work is done, and adds hints to errors about names that were not found. */
 async function whileOpen<T>(
   { secrets, location, close }: Pick<Engine, "secrets" | "location" | "close">,
   work: () => Promise<T>,
@@ -62,11 +63,11 @@ async function whileOpen<T>(
   }
 }
 
-/** An error about a name that is not there, with what can be known here: a name that was probably meant, and the folder. */
+/** Adds to an error about a name that was not found: the name that was probably meant, and the folder. */
 async function withPlace(error: AutokestraError, secrets: SecretService, folder: string): Promise<AutokestraError> {
   if (!hasCode(error, "SECRET_NOT_FOUND", "SECRETS_MISSING")) return error;
   const { code, message, details } = error;
-  // What a source says of several names is in the hint.
+  // For several names, the hint already has what the source knows.
   const [name] = code === "SECRET_NOT_FOUND" ? (details.names ?? []) : [];
   const nearest = name === undefined ? null : nearestName(name, await namesOf(secrets));
   const didYouMean = nearest === null ? undefined : `Did you mean '${nearest}'?`;
@@ -78,13 +79,17 @@ async function namesOf(secrets: SecretService): Promise<readonly string[]> {
   return (await secrets.list()).map(({ name }) => name);
 }
 
-/** `--expires-at`. Null is `never`. @throws AutokestraError `VALUE_INVALID` */
+/**
+ * Parses `--expires-at`. Null stands for `never`.
+ *
+ * @throws AutokestraError `VALUE_INVALID`
+ */
 export function parseExpiry(name: SecretName, text: string | undefined): Timestamp | null | undefined {
   if (text === undefined) return undefined;
   return text === "never" ? null : checkExpiry(name, text, () => new Date().toISOString());
 }
 
-/** What to say of a moment of expiry that is past; null where it is not. */
+/** The warning for an expiry in the past; null otherwise. */
 export function expiredWarning(name: SecretName, expiresAt: Timestamp | null): string | null {
   if (expiresAt === null || expiresAt > new Date().toISOString()) return null;
   return `warning: '${name}' has expired already, at ${expiresAt}`;

@@ -1,6 +1,6 @@
 /**
- * What reads, checks and runs workflows. Imported where a workflow is at hand, and not before: it is larger than all the rest, and the
- * help loads every command.
+ * Reads, checks and runs workflows. Import it dynamically, when there is a workflow: it is larger than everything else,
+ * and the help loads every command.
  *
  * @module
  */

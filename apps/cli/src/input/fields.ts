@@ -19,27 +19,27 @@ interface FieldSources {
   /** From the command line. */
   readonly value: string | undefined;
   readonly fromFile: string | undefined;
-  /** `k=v`, `k=@FILE`, `k=-` or `k=@@text`, each. */
+  /** Each one is `k=v`, `k=@FILE`, `k=-` or `k=@@text`. */
   readonly field: readonly string[] | undefined;
   readonly publicFields: readonly string[] | undefined;
   readonly maskFields: readonly string[] | undefined;
-  /** A person sits at standard input. */
+  /** Whether standard input is a terminal. */
   readonly canAsk: boolean;
 }
 
 interface ReadFields {
   readonly fields: Record<string, string>;
-  /** Names of fields that are masked and whose value stood on the command line. */
+  /** The names of masked fields whose value was on the command line. */
   readonly shown: readonly string[];
 }
 
-/** Where one field comes from: `-` is standard input, or the keyboard where a person sits there. */
+/** Where a field comes from. `-` is standard input; at a terminal, the person is asked. */
 type Source =
   | { readonly from: "text"; readonly text: string }
   | { readonly from: "file"; readonly path: string; readonly what: string }
   | { readonly from: "-" };
 
-/** Gathers the fields of a secret from wherever the person gives them. */
+/** Reads the fields of a secret from the command line, files, standard input or the keyboard. */
 export async function readFields(sources: FieldSources): Promise<ReadFields> {
   const given = withMissing(chooseSources(sources), sources);
   const awaited = [...given.keys()].filter((name) => given.get(name)?.from === "-");
@@ -53,7 +53,7 @@ export async function readFields(sources: FieldSources): Promise<ReadFields> {
   return { fields, shown: [...given.keys()].filter(isMasked) };
 }
 
-/** A person is asked for what is missing; otherwise standard input is the value where no other is given. */
+/** Adds missing fields: a person is asked for them; without a terminal, standard input is the only value. */
 function withMissing(given: ReadonlyMap<string, Source>, { type, field, canAsk }: FieldSources): Map<string, Source> {
   const isWhole = given.size > 0 && (!canAsk || field === undefined || type === "custom");
   if (isWhole) return new Map(given);
@@ -61,7 +61,7 @@ function withMissing(given: ReadonlyMap<string, Source>, { type, field, canAsk }
   return new Map([...given, ...names.map((name): [string, Source] => [name, { from: "-" }])]);
 }
 
-/** VALUE, --from-file or --field: one of these ways. */
+/** Accepts only one of VALUE, --from-file and --field. */
 function chooseSources({ type, value, fromFile, field }: FieldSources): Map<string, Source> {
   if ([value, fromFile, field].filter((source) => source !== undefined).length > 1) {
     throw usage("Give the value in one way: VALUE, --from-file or --field");
@@ -78,7 +78,7 @@ function parseFieldOptions(options: readonly string[]): Map<string, Source> {
   for (const option of options) {
     const at = option.indexOf("=");
     const name = at === -1 ? "" : option.slice(0, at);
-    // The text is not repeated: whoever forgets `k=` has written only the value.
+    // The text is not repeated: without `k=`, it is the value.
     if (!isIdentifier(name)) throw usage("--field takes NAME=VALUE, NAME=@FILE or NAME=-");
     if (sources.has(name)) throw usage(`--field ${name} is given twice`);
     sources.set(name, parseSource(option.slice(at + 1)));
@@ -90,18 +90,18 @@ function parseSource(text: string): Source {
   if (text === "-") return { from: "-" };
   if (text.startsWith("@@")) return { from: "text", text: text.slice(1) };
   if (!text.startsWith("@")) return { from: "text", text };
-  // Whoever has a value that begins with @ has named no file: it is not repeated.
+  // The path is not repeated: it may be a value that begins with @.
   return { from: "file", path: text.slice(1), what: "The file that a --field names" };
 }
 
-/** The field that takes a single value. */
+/** The field of a type with a single field. */
 function singleField(type: SecretType): string {
   const [only, ...others] = fieldsToGive(type);
   if (only !== undefined && others.length === 0) return only;
   throw usage(`A ${type} secret has several fields`, USE_HINTS.eachField(fieldsToGive(type)));
 }
 
-/** What a field is called where a person is asked for it. */
+/** The names of fields in prompts. */
 const LABELS: Readonly<Record<string, string>> = {
   value: "Value",
   username: "User name",

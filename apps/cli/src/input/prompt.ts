@@ -6,25 +6,25 @@ import { isTerminal, standardError } from "../output/terminal.ts";
 import { describeSize } from "../output/value-shape.ts";
 import { TypedText } from "./typed-text.ts";
 
-/** How long nothing must follow a line break that was typed, or that came together with other text, in milliseconds. */
+/** How long to wait for more input after a line break, typed alone or pasted with other text, in milliseconds. */
 const QUIET_MS = { typed: 50, pasted: 300 } as const;
 
 const DEFAULT_COLUMNS = 80;
 
-/** The room that a text has behind its prompt, at least. */
+/** The minimum room for the text after its prompt, in columns. */
 const TEXT_COLUMNS = 8;
 
 export interface Question {
-  /** Without the colon behind it. */
+  /** The prompt, without a colon at the end. */
   readonly message: string;
-  /** What is typed can be seen. */
+  /** Whether the typed text is shown. */
   readonly isShown: boolean;
 }
 
 /**
- * Asks for values, one after another. Only where standard input is a terminal. Ctrl-C and Ctrl-D end the process.
+ * Asks for values, one after another. Standard input must be a terminal. Ctrl-C and Ctrl-D end the process.
  *
- * @throws AutokestraError `VALUE_INVALID` where several lines were pasted, and the person did not mean them
+ * @throws AutokestraError `VALUE_INVALID` if several lines were pasted and not confirmed
  */
 export async function ask(questions: readonly Question[]): Promise<readonly string[]> {
   return await withKeyboard(async (keyboard) => {
@@ -38,13 +38,13 @@ export async function ask(questions: readonly Question[]): Promise<readonly stri
   });
 }
 
-/** Asks for one value, which is not shown. */
+/** Asks for one value, without showing it. */
 export async function askSecret(message: string): Promise<string> {
   const [answer = ""] = await ask([{ message, isShown: false }]);
   return answer;
 }
 
-/** Asks yes or no; Enter is no. */
+/** Asks a yes-or-no question. Enter means no. */
 export async function confirmOrExit(message: string): Promise<boolean> {
   const answer = await withKeyboard(
     async (keyboard) => await readAnswer(keyboard, { message: `${message} (y/N)`, isShown: true }),
@@ -52,7 +52,9 @@ export async function confirmOrExit(message: string): Promise<boolean> {
   return isYes(answer);
 }
 
-/** What was pasted is taken whole or not at all. Only an answer counts: the line break behind a paste is none. */
+/**
+ * Asks whether to take all pasted lines. It asks again after an empty answer, which may be a line break of the paste.
+ */
 async function confirmLines(keyboard: Keyboard, text: string): Promise<void> {
   const message = `${describeSize(text)} were pasted. Take them as one value? (y/n)`;
   let answer = "";
@@ -74,7 +76,7 @@ async function readAnswer(keyboard: Keyboard, { message, isShown }: Question): P
     const chunk = await keyboard.next(typed.isUnsettled ? quietMs : undefined);
     if (chunk === null) {
       if (typed.settle()) break;
-      // Only more text can finish it.
+      // The text needs more input.
       quietMs = QUIET_MS.pasted;
       const more = await keyboard.next();
       typed.feed(more ?? "");
@@ -89,9 +91,9 @@ async function readAnswer(keyboard: Keyboard, { message, isShown }: Question): P
 }
 
 /**
- * Draws one line again and again, with what fits of the end of the text. Without control sequences: a dumb terminal has none.
+ * Creates a function that redraws one line with the end of the text. It uses no control sequences, for dumb terminals.
  *
- * @param isShown there will be text behind the prompt
+ * @param isShown whether text is shown after the prompt
  */
 function createLine(prompt: string, isShown: boolean): (text: string) => void {
   const columns = process.stderr.columns || DEFAULT_COLUMNS;
@@ -119,24 +121,24 @@ function endThatFits(text: string, columns: number): string {
   return end;
 }
 
-/** Terminals that know these say where a paste begins and ends. */
+/** Turns marking of pastes on and off, in terminals that support it. */
 const MARK_PASTES = "\u001b[?2004h";
 const LEAVE_PASTES = "\u001b[?2004l";
 
-/** What is sent where nothing comes any more: Ctrl-D. */
+/** Ctrl-D, which stands for the end of the input. */
 const END = "\u0004";
 
-/** Standard input, key by key and without echo, for as long as somebody is asked. */
+/** Standard input, key by key and without echo. */
 interface Keyboard {
   /**
-   * What was typed since the last time.
+   * Returns what was typed since the last call.
    *
-   * @param quietMs null after so many milliseconds without anything. Default: waits
+   * @param quietMs how long to wait before returning null, in milliseconds. Default: no limit
    */
   next(quietMs?: number): Promise<string | null>;
 }
 
-/** Opens the keyboard while `use` takes. However that ends, or the process does, the terminal is as it was before. */
+/** Opens the keyboard while `use` runs. The terminal is restored afterwards, also if the process ends. */
 async function withKeyboard<T>(use: (keyboard: Keyboard) => Promise<T>): Promise<T> {
   const input = process.stdin;
   const marksPastes = isTerminal(2) && process.env["TERM"] !== "dumb";
@@ -150,7 +152,7 @@ async function withKeyboard<T>(use: (keyboard: Keyboard) => Promise<T>): Promise
   };
   const closeAtExit = (): void => {
     close();
-    // What is printed next does not continue the question.
+    // Later output must not continue the line of the question.
     standardError().write("\n");
   };
   process.on("exit", closeAtExit);
@@ -166,7 +168,7 @@ async function withKeyboard<T>(use: (keyboard: Keyboard) => Promise<T>): Promise
 }
 
 class Keys implements Keyboard {
-  /** Characters come in parts. */
+  /** Characters can be divided between chunks. */
   readonly #decoder = new StringDecoder("utf8");
   #typed = "";
   #wake: () => void = () => undefined;
@@ -193,7 +195,7 @@ class Keys implements Keyboard {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      // What came while the process had no turn is read before the last step.
+      // With setImmediate, input that arrived while the process was busy is read first.
       if (quietMs !== undefined) timer = setTimeout(() => setImmediate(resolve), quietMs);
     });
     clearTimeout(timer);

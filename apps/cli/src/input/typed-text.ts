@@ -2,9 +2,9 @@ const ESCAPE = "\u001b";
 const PASTE_START = `${ESCAPE}[200~`;
 const PASTE_END = `${ESCAPE}[201~`;
 
-/** A key that sends more than one character, such as an arrow: nothing of it belongs to the text. */
+/** A key that sends several characters, such as an arrow. They do not belong to the text. */
 const ESCAPE_SEQUENCE = new RegExp(`^${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|O[ -~])`);
-/** The beginning of one. */
+/** The beginning of such a sequence. */
 const ESCAPE_BEGINNING = new RegExp(`^${ESCAPE}(?:\\[[0-?]*[ -/]*|O)?$`);
 
 /** Ctrl-C, Ctrl-D, Ctrl-\. */
@@ -13,21 +13,21 @@ const INTERRUPTS = new Set(["\u0003", "\u0004", "\u001c"]);
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * What is typed or pasted at a prompt, from the characters that a terminal in raw mode sends. A line break ends the text only where
- * nothing follows it: what a paste brings is never cut, whether the terminal marks pastes or not.
+ * Collects the text typed or pasted at a prompt from the characters of a terminal in raw mode. A line break ends the
+ * text only if nothing follows it, so that a paste is never cut, whether the terminal marks pastes or not.
  */
 export class TypedText {
   isInterrupted = false;
   #text = "";
-  /** A line break was the last that came. */
+  /** Whether a line break came last. */
   #isEntered = false;
   #lastWasReturn = false;
-  /** What was pasted so far; null outside of a marked paste. */
+  /** The text pasted so far; null outside of a marked paste. */
   #paste: string | null = null;
-  /** The beginning of a key that sends more. */
+  /** The beginning of an escape sequence. */
   #pending = "";
 
-  /** Everything, less one line break at the end. */
+  /** The text without one line break at its end. */
   get value(): string {
     return this.#text.replace(/\n$/, "");
   }
@@ -36,22 +36,22 @@ export class TypedText {
     return this.value.includes("\n");
   }
 
-  /** Something may still come that belongs to what came last; once it has not, {@link settle}. */
+  /** Whether more input may belong to the last one. If none comes for a while, call {@link settle}. */
   get isUnsettled(): boolean {
     return this.#paste === null && (this.#isEntered || this.hasLines || this.#pending !== "");
   }
 
-  /** Nothing has followed for a while. Returns whether the text is finished. */
+  /** Called when nothing followed for a while. Returns whether the text is finished. */
   settle(): boolean {
-    // A single Escape stays without effect; what is typed next belongs to the text.
+    // A single Escape has no effect; what is typed next belongs to the text.
     this.#pending = "";
-    // A key in PEM form is pasted line by line where the terminal is slow and does not mark pastes.
+    // A slow terminal that does not mark pastes sends a PEM key line by line.
     if (/^\s*-----BEGIN [^\n]*-----/.test(this.#text) && !/-----END [^\n]*-----/.test(this.#text)) return false;
     return this.#isEntered || this.hasLines;
   }
 
   feed(chunk: string): void {
-    // Where a paste never ends, Ctrl-C still does.
+    // Ctrl-C and Ctrl-D also end a paste that never ends.
     if (chunk === "\u0003" || chunk === "\u0004") this.isInterrupted = true;
     let rest = this.#pending + chunk;
     this.#pending = "";
@@ -62,7 +62,7 @@ export class TypedText {
 
   #takePaste(before: string, rest: string): string {
     const all = before + rest;
-    // The mark may come in two parts: it is looked for in both together.
+    // The end mark may be divided between two chunks.
     const end = all.indexOf(PASTE_END, Math.max(0, before.length - PASTE_END.length));
     if (end === -1) {
       this.#paste = all;
@@ -73,7 +73,7 @@ export class TypedText {
     return all.slice(end + PASTE_END.length);
   }
 
-  /** Takes the first key. Returns what is left. */
+  /** Takes the first key. Returns the rest. */
   #takeKey(text: string): string {
     if (text.startsWith(ESCAPE)) return this.#takeEscape(text);
     const [key = ""] = text;
@@ -117,7 +117,7 @@ export class TypedText {
   }
 }
 
-/** Less what a person sees as its last character. */
+/** Removes what a person sees as the last character. */
 function withoutLast(text: string): string {
   const last = [...graphemes.segment(text.slice(-64))].at(-1)?.segment ?? "";
   return text.slice(0, text.length - last.length);

@@ -3,19 +3,19 @@ import { isTerminal, standardError, type Terminal } from "./terminal.ts";
 const WIDTH = 30;
 const CLEAR_LINE = "\r\u001b[K";
 
-/** Told how much of how much is done. */
+/** Reports how much of the total is done. */
 type Progress = (done: number, total: number) => void;
 
-/** What long work tells while it runs. */
+/** What long work reports while it runs. */
 interface Reporter {
   readonly onProgress: Progress;
-  /** A note, above the bar. */
+  /** Prints a note above the bar. */
   readonly onNotice: (text: string) => void;
 }
 
 /**
- * Runs `work` with a progress bar where a person watches standard error, and without one elsewhere. Standard input stays as it is, so
- * that Ctrl-C still interrupts.
+ * Runs `work` with a progress bar if standard error is a terminal. Standard input is left untouched, so that Ctrl-C
+ * still interrupts.
  */
 export async function withProgress<T>(
   terminal: Terminal,

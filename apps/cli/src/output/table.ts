@@ -1,11 +1,11 @@
 import type { Terminal } from "./terminal.ts";
 
-/** Between two columns. */
+/** The space between two columns. */
 const GAP = "  ";
 const ELLIPSIS = "…";
-/** No column becomes narrower: less says nothing. */
+/** The minimum width of a column that is cut. */
 const MIN_WIDTH = 4;
-/** Below this, a time of day costs more than it says. */
+/** In narrower terminals, tables that do not fit show dates without the time of day. */
 const NARROW = 110;
 const TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}\.\d{3}Z$/;
 
@@ -18,10 +18,10 @@ export async function printTable(terminal: Terminal, header: Row, rows: readonly
 }
 
 /**
- * A table that no terminal wraps: what does not fit is cut, the widest columns first. Times are in UTC, to the minute, or to the
- * day where the terminal is narrow. A cell may have several lines.
+ * Draws a table that no terminal wraps: what does not fit is cut, the widest columns first. Times are in UTC, to the
+ * minute, or to the day in a narrow terminal. A cell may have several lines.
  *
- * @param room columns of the terminal. Default: as many as it takes
+ * @param room the width of the terminal, in columns. Default: no limit
  */
 export async function drawTable(
   header: Row,
@@ -58,7 +58,7 @@ function shortenTimes(row: Row, form: string): Row {
   return row.map((cell) => cell.replace(TIME, form));
 }
 
-/** Takes from the widest column, one by one, until all fit or none can give more. */
+/** Narrows the widest column, one by one, until all fit or all have the minimum width. */
 function shrink(widths: readonly number[], room: number): readonly number[] {
   const shrunk = [...widths];
   while (sum(shrunk) > room) {

@@ -2,7 +2,7 @@ import { type BigIntStats, constants, fstatSync, openSync, writeSync } from "nod
 import { errorCode } from "@autokestra/secrets-core";
 import { isEndedBySignal, leaveSignals } from "../exit.ts";
 
-/** What every command is told about how to talk. */
+/** How a command prints. */
 interface TerminalOptions {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -11,17 +11,17 @@ interface TerminalOptions {
 
 /** Standard input, output and error of the command. */
 export interface Terminal extends TerminalOptions {
-  /** A person sits in front of standard output. */
+  /** Whether standard output is a terminal. */
   readonly outputIsTty: boolean;
-  /** A person can be asked. */
+  /** Whether standard input is a terminal, so that a person can be asked. */
   readonly inputIsTty: boolean;
-  /** Data, on standard output, as it is. Does not wait for the reader. */
+  /** Writes data to standard output, unchanged. It does not wait for the reader. */
   write(text: string): void;
-  /** Bytes of data that the reader has not taken yet. */
+  /** The number of bytes that the reader has not taken yet. */
   unread(): number;
-  /** A line for people, on standard error; not with --quiet. */
+  /** Writes a line for people to standard error, except with --quiet. */
   note(text: string): void;
-  /** A line on standard error, always. */
+  /** Writes a line to standard error, also with --quiet. */
   warn(text: string): void;
 }
 
@@ -45,28 +45,28 @@ export function createTerminal(options: TerminalOptions): Terminal {
   };
 }
 
-/** How much is written before other work gets its turn, in bytes. */
+/** The amount to write before other work gets its turn, in bytes. */
 const TURN_BYTES = 1 << 20;
 
-/** /dev/null, where output goes that nobody wants. See `mem(4)`. */
+/** The device number of /dev/null, a character device that is not a terminal. See `mem(4)`. */
 const NULL_DEVICE = process.platform === "linux" ? 0x103n : null;
 
-/** How long the reader is left alone before the next try, in milliseconds; twice as long each time, up to the second. */
+/** The first and the longest wait before the next try to write, in milliseconds. It doubles each time. */
 const WAITS_MS = [1, 32] as const;
 
 /**
- * Standard output or standard error. Writing never waits: what the reader has not taken yet is held in memory, so that a slow reader
- * or a stopped terminal holds up no timer and no task.
+ * Standard output or standard error. Writing never waits: unread bytes are held in memory, so that a slow reader or a
+ * stopped terminal delays no timer and no task.
  */
 interface Output {
-  /** Bytes that are not written yet. */
+  /** The number of bytes that are not written yet. */
   readonly unread: number;
-  /** Why nothing can be written any more, such as a reader that has gone; null while it can. */
+  /** Why writing failed, such as a closed pipe; null while it works. */
   readonly failure: Error | null;
-  /** Is told once when writing fails. What is written afterwards is dropped. */
+  /** Called once when writing fails. Later output is dropped. */
   onFailure: (error: Error) => void;
   write(data: string | Uint8Array): void;
-  /** Resolves once all is written, or cannot be. */
+  /** Resolves when everything is written or writing has failed. */
   drained(): Promise<void>;
 }
 
@@ -79,13 +79,15 @@ export function standardOutput(): Output {
   return output;
 }
 
-/** The one queue of standard error; that of standard output where both are the same pipe or terminal, which keeps lines whole. */
+/**
+ * The one queue of standard error. It is that of standard output if both are the same file, which keeps lines whole.
+ */
 export function standardError(): Output {
   errors ??= isSameFile(1, 2) ? standardOutput() : createOutput(2);
   return errors;
 }
 
-/** @param descriptor is written to as it is where it is a file; a pipe or a terminal without blocking */
+/** @param descriptor a file is written to directly, a pipe or a terminal without blocking */
 function createOutput(descriptor: number): Output {
   const queue = new WriteQueue(withoutBlocking(descriptor));
   process.on("exit", () => queue.end());
@@ -98,7 +100,7 @@ class WriteQueue implements Output {
   onFailure: (error: Error) => void = () => undefined;
   readonly #descriptor: number;
   #chunks: Buffer[] = [];
-  /** The chunk that is written next, and where in it. */
+  /** The next chunk to write, and the offset in it. */
   #next = 0;
   #offset = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -123,7 +125,7 @@ class WriteQueue implements Output {
     if (this.unread > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The process ends and no timer will run again: the reader is waited for here. After a signal nobody is waited for. */
+  /** Called when the process ends and no timer runs any longer. Waits for the reader, except after a signal. */
   end(): void {
     this.#isEnding = true;
     this.#writeSome();
@@ -142,7 +144,7 @@ class WriteQueue implements Output {
     this.#timer = setTimeout(() => this.#writeNow(), this.#wait);
   }
 
-  /** Writes what is taken at once, up to one turn. Returns whether anything was. */
+  /** Writes what the reader takes at once, up to one turn. Returns whether it took anything. */
   #writeSome(): boolean {
     const before = this.unread;
     try {
@@ -164,7 +166,7 @@ class WriteQueue implements Output {
     chunk.fill(0);
     this.#next += 1;
     this.#offset = 0;
-    // Not one by one: that would move the whole list each time.
+    // Removed in blocks, because each removal moves the whole list.
     if (this.#next >= 1024 && this.#next * 2 > this.#chunks.length) {
       this.#chunks.splice(0, this.#next);
       this.#next = 0;
@@ -187,8 +189,8 @@ class WriteQueue implements Output {
 }
 
 /**
- * A descriptor of the same pipe or terminal that says EAGAIN instead of waiting. One of its own where the system gives one: other
- * processes share the one that was inherited.
+ * Returns a descriptor of the same pipe or terminal that fails with EAGAIN instead of waiting. If possible it is opened
+ * anew, because other processes share the inherited one.
  */
 function withoutBlocking(descriptor: number): number {
   try {
@@ -202,7 +204,10 @@ function withoutBlocking(descriptor: number): number {
   }
 }
 
-/** Whether a person may sit there. The module that knows brings the network with it: it is loaded only for what may be a terminal. */
+/**
+ * Tells whether a descriptor is a terminal. `node:tty` loads the network modules, so it is loaded only for character
+ * devices.
+ */
 export function isTerminal(descriptor: number): boolean {
   try {
     const stats = statOf(descriptor);
@@ -215,8 +220,8 @@ export function isTerminal(descriptor: number): boolean {
 }
 
 /**
- * With bigint: the plain form leaves its numbers where `realpathSync` of Node 20 looks next, which then takes a symbolic link that it
- * has met before for a pipe, and finds no package behind it.
+ * Uses bigint, because the plain form writes to a buffer that `realpathSync` of Node 20 reads next. It would then take
+ * a known symbolic link for a pipe and not find the package behind it.
  */
 function statOf(descriptor: number): BigIntStats {
   return fstatSync(descriptor, { bigint: true });
@@ -231,7 +236,7 @@ function isSameFile(one: number, other: number): boolean {
   }
 }
 
-/** What plugins print with the streams of Node is not ours: that nobody reads it ends nothing. */
+/** Ignores errors of the streams of Node, to which only plugins write: a closed pipe must not end the run. */
 export function ignoreStreamErrors(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }

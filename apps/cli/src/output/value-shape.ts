@@ -1,14 +1,14 @@
 import { maskedParts } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core";
 
-/** `30 lines, 1 704 characters`: what a person can compare with what was meant. */
+/** `30 lines, 1 704 characters`: lets a person see whether the value is complete. */
 export function describeSize(text: string): string {
   const lines = text.split(/\r\n|\r|\n/).length;
   const pairs = text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0;
   return `${count(lines, "line")}, ${count(text.length - pairs, "character")}`;
 }
 
-/** White space at the ends of a value, which nobody sees: `begins with a space`; null where there is none. */
+/** Describes invisible white space at the ends of a value: `begins with a space`; null if there is none. */
 export function describeEnds(text: string): string | null {
   const [first] = /^\s/.exec(text) ?? [];
   const [last] = /\s$/.exec(text) ?? [];
@@ -19,7 +19,9 @@ export function describeEnds(text: string): string | null {
   return parts.length === 0 ? null : parts.join(" and ");
 }
 
-/** What of a structured value is masked on its own: `1 password, 2 query values`; null where the value has no such parts. */
+/**
+ * Describes the parts of a value that are masked on their own: `1 password, 2 query values`; null if there are none.
+ */
 export function describeParts(text: string): string | null {
   const parts = maskedParts(text).map((part) => count(part.count, part.kind));
   return parts.length === 0 ? null : parts.join(", ");
@@ -31,7 +33,7 @@ function nameOf(space: string): string {
   return space === "\n" || space === "\r" ? "a line break" : "white space";
 }
 
-/** With spaces between the thousands. */
+/** Counts with spaces between the thousands. */
 function count(n: number, noun: string): string {
   return plural(n, noun).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
 }
