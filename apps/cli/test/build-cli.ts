@@ -24,6 +24,12 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
   const bundle = await rolldown({ ...config, cwd: app });
   const { output } = await bundle.write({ ...config.output, dir: folder });
   await bundle.close();
+  const process = await rolldown({
+    input: { "command-process": join(app, "test", "command-process.ts") },
+    platform: "node",
+  });
+  await process.write({ dir: join(folder, "process"), format: "cjs", entryFileNames: "[name].cjs" });
+  await process.close();
   provide(
     "libraries",
     Object.fromEntries(output.flatMap((file) => (file.type === "chunk" ? [librariesOf(file)] : []))),

@@ -1,8 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { inject } from "vitest";
+import { dirname, join } from "node:path";
+import { afterAll, inject } from "vitest";
+import type { CommandCall } from "./command-process.ts";
 
 /** The built command. */
 export const CLI: string = inject("cli");
@@ -29,9 +31,9 @@ export interface Sandbox {
   readonly folder: string;
   /** The key folder. */
   readonly keys: string;
-  /** Runs the command. */
+  /** Runs the command, after the one before it has ended, in a process that has run others: what is asked of a process needs `start`. */
   ak(args: readonly string[], options?: CliOptions): Promise<CliResult>;
-  /** Starts the command. */
+  /** Starts the command in a process of its own. */
   start(
     args: readonly string[],
     options?: CliOptions,
@@ -45,16 +47,15 @@ export function createSandbox(): Sandbox {
   const box: Sandbox = {
     folder,
     keys: join(folder, "home", ".autokestra"),
-    async ak(args, options) {
-      return await box.start(args, options).ended;
+    async ak(args, { input = "", ...options } = {}) {
+      const place = placeOf(folder, options);
+      // Options of Node are for its start.
+      if (place.env["NODE_OPTIONS"] !== undefined) return await box.start(args, { input, ...options }).ended;
+      return await commands.run(args, input, place);
     },
-    start(args, { input = "", env = {}, cli = CLI, project = "." } = {}) {
-      const cwd = join(folder, project);
-      mkdirSync(cwd, { recursive: true });
-      const child = spawn(process.execPath, [cli, ...args], {
-        cwd,
-        env: { PATH: process.env["PATH"], HOME: join(folder, "home"), ...env },
-      });
+    start(args, { input = "", ...options } = {}) {
+      const { cli, cwd, env } = placeOf(folder, options);
+      const child = spawn(process.execPath, [cli, ...args], { cwd, env });
       child.stdin.on("error", () => undefined);
       child.stdin.end(input);
       const code = new Promise<number | null>((resolve) => child.on("close", resolve));
@@ -65,6 +66,66 @@ export function createSandbox(): Sandbox {
   };
   return box;
 }
+
+type Place = Pick<CommandCall, "cli" | "cwd" | "env">;
+
+/** Where the command runs, which is made if it is not there. */
+function placeOf(folder: string, { env = {}, cli = CLI, project = "." }: CliOptions): Place {
+  const cwd = join(folder, project);
+  mkdirSync(cwd, { recursive: true });
+  return { cli, cwd, env: { PATH: process.env["PATH"], HOME: join(folder, "home"), ...env } };
+}
+
+/** One process for all commands of a test file; after a command that has ended it, another one. */
+class CommandProcess {
+  readonly #folder = mkdtempSync(join(tmpdir(), "autokestra-streams-"));
+  #child: ChildProcess | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  async run(args: readonly string[], input: string | Buffer, place: Place): Promise<CliResult> {
+    const result = this.#last.then(async () => await this.#run(args, input, place));
+    this.#last = result;
+    return await result;
+  }
+
+  async #run(args: readonly string[], input: string | Buffer, place: Place): Promise<CliResult> {
+    const files = ["stdin", "stdout", "stderr"].map((name) => join(this.#folder, name));
+    for (const [descriptor, file] of files.entries()) writeFileSync(file, descriptor === 0 ? input : "");
+    const code = await this.#call({ ...place, args, files });
+    const [, stdout = "", stderr = ""] = files.map((file) => readFileSync(file, "utf8"));
+    return { code, stdout, stderr };
+  }
+
+  async #call(call: CommandCall): Promise<number | null> {
+    this.#child ??= fork(join(dirname(CLI), "process", "command-process.cjs"), {
+      env: {},
+      execArgv: [],
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+    const child = this.#child;
+    child.send(call);
+    const stop = new AbortController();
+    const exited = once(child, "exit", stop).then(([code]) => {
+      this.#child = undefined;
+      return code;
+    });
+    const answered = once(child, "message", stop).then(([code]) => code);
+    try {
+      return await Promise.race([answered, exited]);
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async remove(): Promise<void> {
+    if (this.#child?.kill("SIGKILL")) await once(this.#child, "exit");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+const commands = new CommandProcess();
+
+afterAll(async () => await commands.remove());
 
 async function text(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = [];
