@@ -1,5 +1,5 @@
 // Tests run in a home and a temporary folder of their own; what they change elsewhere, or leave in these two, is found here.
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { mustRun, toolEnvironment } from "./run.mjs";
@@ -49,15 +49,31 @@ function accountHome() {
 }
 
 /**
+ * A folder in memory, where nothing waits for a disk; the temporary folder of the system where there is none, or too little of it.
+ *
+ * @param {string} [folder]
+ * @param {number} [bytes] What must be free. Default: more than all files of the unit tests have at once.
+ */
+export function fastFolder(folder = "/dev/shm", bytes = 2 ** 30) {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= bytes ? folder : tmpdir();
+  } catch {
+    return tmpdir();
+  }
+}
+
+/**
  * Runs tests in a private home and temporary folder, and finds what they have changed outside of these, or left in them.
  *
  * @template T
  * @param {(environment: NodeJS.ProcessEnv) => T | Promise<T>} work Runs the tests in this environment, to their end.
  * @param {Outside} [outside] Default: this machine.
+ * @param {string} [parent] Where home and temporary folder are made. Default: the temporary folder of the system.
  * @returns {Promise<{ result: T, problems: string[] }>} Each problem names one place, and what has become of it.
  */
-export async function runInside(work, outside = thisMachine()) {
-  const folder = mkdtempSync(join(tmpdir(), "autokestra-inside-"));
+export async function runInside(work, outside = thisMachine(), parent = tmpdir()) {
+  const folder = mkdtempSync(join(parent, "autokestra-inside-"));
   const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
   // As /tmp: some tests act as another user.
   chmodSync(folder, 0o755);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { countTests, NONE, summaryOf } from "./count-tests.mjs";
-import { runInside } from "./outside.mjs";
+import { fastFolder, runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
 import { outputOf, runBeside } from "./run.mjs";
 
@@ -69,7 +69,8 @@ async function runInOrder(parts) {
  */
 async function runUnitTests(report) {
   const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { result: outcome, problems } = await runInside(async (env) => await runBeside("vitest", args, { env }));
+  const work = async (/** @type {NodeJS.ProcessEnv} */ env) => await runBeside("vitest", args, { env });
+  const { result: outcome, problems } = await runInside(work, undefined, fastFolder());
   const { passed, failed } = readCounts(report);
   const ok = outcome.ok && passed > 0 && failed === 0 && problems.length === 0;
   const said = outcome.ok && passed > 0 && failed === 0 ? "" : outcome.stdout;

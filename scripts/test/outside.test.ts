@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Outside, runInside } from "../outside.mjs";
+import { fastFolder, type Outside, runInside } from "../outside.mjs";
 import { mustRun } from "../run.mjs";
 
 /** A machine of its own: nothing here touches the real one. */
@@ -57,6 +57,15 @@ async function problemsOf(work: (place: (path: string) => string, env: NodeJS.Pr
 }
 
 describe("T1: runInside", () => {
+  it("works in a folder in memory where there is one with room, else in that of the system", async () => {
+    expect(fastFolder(machine, 1)).toBe(machine);
+    for (const folder of [fastFolder(machine, Infinity), fastFolder(join(machine, "none"))]) {
+      expect(folder).toBe(tmpdir());
+    }
+    const { result } = await runInside((env) => env["TMPDIR"], outside, machine);
+    expect(dirname(dirname(String(result)))).toBe(machine);
+  });
+
   it("gives back what the tests give back, and finds nothing where nothing has changed", async () => {
     expect(await runInside(() => "the result", outside)).toEqual({ result: "the result", problems: [] });
   });
