@@ -30,6 +30,7 @@ function fromIndex(index: string): string {
 }
 
 const LIVING = "entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND entry.deleted_at IS NULL";
+const IS_SAME = "(row.is_current = 1 AND row.name = entry.name AND row.id = entry.id)";
 const CURRENT = "entry.id = ? AND entry.is_current = 1";
 
 /** All that a store asks of its database, but lists. */
@@ -163,6 +164,9 @@ function prepareWrites(database: Database): Pick<Statements, Writes> {
   };
 }
 
+/** A row counts as current only under the name and the id of its entry: a damaged name must not be listed. */
+const LISTED = ROWS.metadataColumns.map((column) => (column === "is_current" ? IS_SAME : `row.${column}`)).join(", ");
+
 /** A question for the metadata of current versions, in the order of their names and ids. */
 interface ListQuery {
   readonly sql: string;
@@ -195,7 +199,7 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   if (tags.length > 0) conditions.push(HAS_TAGS);
   const own = { name, type, expiresBefore, deletedSince, tags: JSON.stringify(tags), limit };
   return {
-    sql: `${selectRows(ROWS.metadataColumns, index)} WHERE ${conditions.join(" AND ")}
+    sql: `SELECT ${LISTED} ${fromIndex(index)} WHERE ${conditions.join(" AND ")}
       ORDER BY entry.name, entry.id LIMIT @limit`,
     parameters: { ...own, to: prefix + BEHIND, ...start.parameters },
   };

@@ -94,6 +94,20 @@ it.each(LAYOUTS)(
   },
 );
 
+it("a name that is damaged in its row, and not in the index, is not listed under another", async () => {
+  const bytes = await sampleBytes();
+  const name = Buffer.from("SECRET_39");
+  let refused = 0;
+  for (let at = bytes.indexOf(name); at !== -1; at = bytes.indexOf(name, at + 1)) {
+    const copy = Buffer.from(bytes);
+    copy.write("SECRET_3:", at);
+    const { lies, refusals } = await liesOf(copy);
+    expect({ at, lies }).toEqual({ at, lies: [] });
+    refused += refusals > 0 ? 1 : 0;
+  }
+  expect(refused).toBeGreaterThan(3);
+});
+
 it.each(LAYOUTS)(
   "a flipped byte never makes a name of layout %i absent, and never gives the record of another",
   async (_, make) => {
