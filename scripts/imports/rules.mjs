@@ -17,6 +17,7 @@ export const rules = {
 const picture = {
   "secrets-core": [],
   "secrets-masker": [],
+  "test-kit": [],
   "private-files": ["secrets-core"],
   sqlite: ["secrets-core", "private-files"],
   "secrets-crypto": ["secrets-core", "private-files"],

@@ -40,6 +40,7 @@ const violations: Record<string, string[]> = {
     "3 packages/secrets-resolver/src/index.ts:4 uses crypto.subtle",
   ],
   neighbour: ["4 packages/secrets-resolver/src/index.ts:2 imports @autokestra/secrets-masker"],
+  "src-imports-test-kit": ["4 packages/secrets-resolver/src/index.ts:1 imports @autokestra/test-kit"],
   "neighbour-required": ["4 packages/secrets-resolver/src/index.ts:1 imports @autokestra/secrets-masker"],
   "neighbour-declared": ["4 packages/secrets-resolver/package.json:8 imports @autokestra/secrets-masker"],
   "plugin-imports-core": ["4 packages/plugins-core/src/index.ts:1 imports @autokestra/secrets-core"],

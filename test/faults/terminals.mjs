@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ak, CLI, environment, inFolder } from "./support/sandbox.mjs";
 
 const NODES = (process.env["FAULTS_NODES"] ?? process.execPath).split(":");
-const DRIVER = resolve("apps/cli/test/in_terminal.py");
+const DRIVER = resolve("packages/test-kit/src/in_terminal.py");
 const PEM = `-----BEGIN KEY-----\n${`${"A".repeat(63)}/\n`.repeat(28)}-----END KEY-----`;
 const TYPED = PEM.replaceAll("\n", "\r");
 

@@ -1,8 +1,8 @@
 import { copyFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { listen } from "@autokestra/test-kit";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
@@ -45,9 +45,8 @@ it("runs hello.yaml as it says", async () => {
 
 it("runs quickstart.yaml against a server that sends everything back", async () => {
   const server = createServer((request, response) => response.end(JSON.stringify(request.headers)));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const { code, stdout } = await box.ak(["run", "quickstart.yaml", "--input", `url=http://127.0.0.1:${port}/`]);
+  const url = await listen(server);
+  const { code, stdout } = await box.ak(["run", "quickstart.yaml", "--input", `url=${url}/`]);
   server.close();
   expect(code).toBe(0);
   expect(stdout).toContain('"x-api-key":"***SECRET***"');

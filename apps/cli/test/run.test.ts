@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
@@ -21,8 +21,7 @@ beforeAll(async () => {
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify({ headers: request.headers, decoded: Buffer.from(BASIC, "base64").toString() }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/echo`;
+  url = `${await listen(server)}/echo`;
   box = createSandbox();
   await box.ak(["secrets", "set", "TOKEN"], { input: TOKEN });
   await box.ak(
@@ -193,8 +192,7 @@ describe("run", () => {
     const { spawn } = await import("node:child_process");
     const { CLI } = await import("./run-cli.ts");
     const hanging = createServer(() => undefined);
-    await new Promise<void>((resolve) => hanging.listen(0, "127.0.0.1", resolve));
-    write(workflow("x").replace(url, `http://127.0.0.1:${(hanging.address() as AddressInfo).port}/`));
+    write(workflow("x").replace(url, await listen(hanging)));
     const child = spawn(process.execPath, [CLI, "run", "w.yaml"], {
       cwd: box.folder,
       env: { HOME: join(box.folder, "home") },

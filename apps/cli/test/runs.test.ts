@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import { listen } from "@autokestra/test-kit";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
@@ -32,11 +33,7 @@ afterEach(() => {
 /** Starts a run whose only task goes on until the run is ended. */
 async function startWaitingRun(): Promise<ChildProcess> {
   server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = address !== null && typeof address === "object" ? address.port : 0;
-  const task = `{ id: a, type: core/http.get, inputs: { url: "http://127.0.0.1:${port}/" } }`;
+  const task = `{ id: a, type: core/http.get, inputs: { url: "${await listen(server)}" } }`;
   writeFileSync(join(box.folder, "wait.yaml"), `{ apiVersion: v1, id: wait, tasks: [${task}] }`);
   const env = { PATH: process.env["PATH"], HOME: join(box.folder, "home") };
   const asked = once(server, "request");

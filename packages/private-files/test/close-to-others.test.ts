@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it, vi } from "vitest";
 import { restrictToOwner } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 // Root may change every mode: only so is a file not ours, whoever runs this.
 vi.mock(import("node:fs"), async (original) => {

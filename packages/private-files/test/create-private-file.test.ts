@@ -1,9 +1,8 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { bundleScript, modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { buildInPrivateFolder, createPrivateFile, sweepDeadTemporaryFiles, sweepTemporaryFiles } from "../src/index.ts";
-import { bundleScript, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 it.each(["000", "002", "022", "077", "277"])("file and folders are 0600 and 0700 under umask %s", async (umask) => {
   const folder = temporaryFolder();

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { withLockFile } from "../src/index.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 const UUID = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11";
 

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { fstatSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { fileIdentity, withOpenFile } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 it("work reads the file that was opened, whatever has its name by now", () => {
   const folder = temporaryFolder();

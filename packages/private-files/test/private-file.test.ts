@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { checkPrivateFile, withOpenFile } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 function privateFile(): string {
   const path = join(temporaryFolder(), "file");

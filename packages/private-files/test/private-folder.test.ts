@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { makePrivateFolder, preparePrivateFolder } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 describe("makePrivateFolder", () => {
   it("says whether there was one, and leaves it as it is", () => {

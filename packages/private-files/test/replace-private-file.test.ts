@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { replacePrivateFile, sweepDeadTemporaryFiles, sweepTemporaryFiles } from "../src/index.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
 
 const yes = () => true;
 

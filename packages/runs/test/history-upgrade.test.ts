@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "@autokestra/sqlite";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunEvent, type RunHistory } from "../src/index.ts";
@@ -64,7 +64,7 @@ let path: string;
 const open: RunHistory[] = [];
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  folder = temporaryFolder();
   path = join(folder, "runs.db");
   writeFileSync(path, "", { mode: 0o600 });
   const database = openDatabase(path);
@@ -76,7 +76,6 @@ beforeEach(() => {
 
 afterEach(async () => {
   for (const history of open.splice(0)) await history.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function addRun(database: Database, run: number, events: readonly RunEvent[]): void {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bundle } from "../../sqlite/test/child.ts";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
@@ -16,7 +16,7 @@ let history: RunHistory;
 const failures: string[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  folder = temporaryFolder();
   path = join(folder, "runs.db");
   failures.length = 0;
   // There is one already: a file that is not there cannot be locked.
@@ -28,7 +28,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await history.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function recorder(of = history): RunSink {

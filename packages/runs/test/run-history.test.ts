@@ -4,7 +4,6 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,8 +11,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
@@ -24,13 +23,12 @@ let path: string;
 const open: RunHistory[] = [];
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  folder = temporaryFolder();
   path = join(folder, "below", "runs.db");
 });
 
 afterEach(async () => {
   for (const history of open.splice(0)) await history.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 async function openHistory(place = path): Promise<RunHistory> {

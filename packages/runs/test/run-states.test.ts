@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunStatus } from "../src/index.ts";
@@ -14,7 +15,7 @@ let history: RunHistory;
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "runs-"));
+  folder = temporaryFolder();
   path = join(folder, "runs.db");
   history = await openRunHistory({ path });
 });
@@ -22,7 +23,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
   await history.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function record(...events: Parameters<ReturnType<RunHistory["recorder"]>>[0][]): void {

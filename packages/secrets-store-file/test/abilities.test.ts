@@ -1,9 +1,9 @@
 import { copyFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { bulkInsertContract, exclusiveLockContract, fileBackupContract } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 import { writeVersion1 } from "./version-1.ts";
 
 /** An empty store that waits for others only briefly. */

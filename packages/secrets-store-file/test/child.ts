@@ -1,8 +1,6 @@
 import { type ChildProcess, execFile } from "node:child_process";
 import { createRequire } from "node:module";
-import { bundleScript } from "../../private-files/test/child.ts";
-
-export { run } from "../../private-files/test/child.ts";
+import { bundleScript } from "@autokestra/test-kit";
 
 /** Compiles a file of test/ for a process of its own. Returns the path of the bundle. */
 export async function bundle(name: string): Promise<string> {

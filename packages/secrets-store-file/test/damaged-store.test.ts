@@ -2,9 +2,9 @@ import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 const A = parseSecretName("A");
 const ID_A = sampleSecret("A").metadata.id;

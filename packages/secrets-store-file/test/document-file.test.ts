@@ -1,8 +1,8 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createDocumentFile } from "../src/document-file.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 const documentOf = (header: string) => `{"format":2,"header":"${header}","secrets":[],"anchors":[]}`;
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { withFileLock } from "../src/file-lock.ts";
 import { openFileStore } from "../src/index.ts";
-import { bundle, run, runAndKill } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle, runAndKill } from "./child.ts";
 
 it("a lock that is held is an error that names the store, and readers do not care", async () => {
   const path = join(temporaryFolder(), "secrets.json");

@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret, secretStoreContract } from "@autokestra/secrets-core/testing";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 import { writeVersion1 } from "./version-1.ts";
 
 const A = parseSecretName("A");

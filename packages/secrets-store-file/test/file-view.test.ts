@@ -12,10 +12,10 @@ import {
 import { join } from "node:path";
 import { replacePrivateFile } from "@autokestra/private-files";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { withFileView } from "../src/document-file.ts";
 import { openFileStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 it.each([
   ["a symbolic link", "a symbolic link", (path: string) => symlinkSync("elsewhere", path)],

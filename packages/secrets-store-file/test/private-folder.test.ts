@@ -1,10 +1,10 @@
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 
 /** Makes the first write into a store at this path. */
 async function write(path: string): Promise<void> {

@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { array, assert, constant, dictionary, oneof, property, string } from "fast-check";
 import { expect, it } from "vitest";
 import { EMPTY_DOCUMENT, formatDocument, parseDocument } from "../src/document.ts";
 import { openFileStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 it("what is written is read, whatever the header and the names", () => {
   const header = oneof(constant(null), string({ unit: "binary" }));

@@ -16,10 +16,10 @@ import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type EncryptedSecret, parseSecretName, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openFileStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 import { VERSION_1_FILE, version1Store } from "./version-1.ts";
 
 const NOW = "2026-02-01T00:00:00.000Z";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EncryptedSecret } from "@autokestra/secrets-core";
 import type { Version1Content } from "@autokestra/secrets-core/testing";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { temporaryFolder } from "@autokestra/test-kit";
 
 /** What version 1 has written: see the README beside it. */
 export const VERSION_1_FILE: string = fileURLToPath(new URL("fixtures/v1/secrets.json", import.meta.url));

@@ -1,11 +1,11 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 
 async function sampleStore() {
   const folder = temporaryFolder();

@@ -1,6 +1,5 @@
+import { run } from "@autokestra/test-kit";
 import * as sqlite from "../../sqlite/test/child.ts";
-
-export { run } from "../../sqlite/test/child.ts";
 
 /**
  * Compiles a file of test/ for a process of its own.
@@ -15,5 +14,5 @@ export async function bundle(name: string, better?: string): Promise<string> {
 export async function runWithoutSqlite(name: string, ...args: string[]): Promise<string> {
   const script = await sqlite.bundle(new URL(name, import.meta.url), sqlite.NOWHERE);
   const [file = script, ...more] = [...sqlite.WITHOUT_BUILT_IN, script, ...args];
-  return await sqlite.run(file, more);
+  return await run(file, more);
 }

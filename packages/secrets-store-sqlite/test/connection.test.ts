@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import type { SqliteLibrary } from "@autokestra/sqlite";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { library } from "../../sqlite/test/open-database.ts";
 import { openConnection } from "../src/connection.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { runWithoutSqlite } from "./child.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 const PAGE = 4096;
 

@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 import { makeVersion1 } from "./version-1-database.ts";
 
 const DELETED = "2026-02-01T00:00:00.000Z";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { run, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { usableLibraries } from "../../sqlite/test/child.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 
 /** Counts in one secret. */
 async function counters(): Promise<{ library: string; script: string }[]> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type SecretMetadata, selectSecrets } from "@autokestra/secrets-core";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import {
   array,
   assert,
@@ -15,7 +16,6 @@ import {
 } from "fast-check";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 const years = ["2027-01-01T00:00:00.000Z", "2028-01-01T00:00:00.000Z"];
 /** Many of them are those of deleted secrets, too. */

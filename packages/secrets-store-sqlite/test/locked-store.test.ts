@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A store, and another connection that keeps the write lock. */
 async function lockedStore(busyTimeoutMs: number) {

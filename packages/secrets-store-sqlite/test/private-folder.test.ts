@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 
 it.each(["000", "002", "022", "077"])("what is made has the modes 0600 and 0700 under umask %s", async (umask) => {
   const path = join(temporaryFolder(), "a", "b", "secrets.db");

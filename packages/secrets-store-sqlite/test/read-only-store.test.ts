@@ -1,10 +1,10 @@
 import { chmodSync, chownSync, copyFileSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { run, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 import { makeVersion1 } from "./version-1-database.ts";
 
 /** A store with versions 1 and 2 of A. */

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { assert, asyncProperty } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anyEncryptedSecret } from "../../secrets-core/test/any-encrypted-secret.ts";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
 import { ROWS, toEncryptedSecret, toRow, type VersionRow } from "../src/rows.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 it("what is written comes back, to the byte", async () => {
   const store = await openSqliteStore(join(temporaryFolder(), "secrets.db"));

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
+import { run, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { contentOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
+import { contentOf } from "./folder-content.ts";
 
 const hash = (folder: string) => createHash("sha256").update(contentOf(folder)).digest("hex");
 

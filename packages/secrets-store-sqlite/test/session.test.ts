@@ -2,12 +2,12 @@ import { existsSync, linkSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
+import { run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { library, openDatabase } from "../../sqlite/test/open-database.ts";
 import { openConnection } from "../src/connection.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 
 const A = parseSecretName("A");
 

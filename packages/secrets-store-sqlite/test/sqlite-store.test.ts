@@ -10,9 +10,10 @@ import {
   sampleSecret,
   secretStoreContract,
 } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { contentOf, temporaryFolder } from "./temporary-folder.ts";
+import { contentOf } from "./folder-content.ts";
 import { makeVersion1 } from "./version-1-database.ts";
 
 secretStoreContract({

@@ -2,9 +2,9 @@ import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, symlinkSync, writ
 import { join } from "node:path";
 import { createPrivateFile } from "@autokestra/private-files";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { openSqliteStore } from "../src/index.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 it.each(["", "-wal", "-shm"])(
   "a symbolic link in the place of secrets.db%s is refused and not followed",

@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { type EncryptedSecret, parseSecretName } from "@autokestra/secrets-core";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import type { Database } from "@autokestra/sqlite";
+import { modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
 import { openDatabase, openUnsafe } from "../../sqlite/test/open-database.ts";
 import { openSqliteStore } from "../src/index.ts";
-import { bundle, run } from "./child.ts";
-import { modeOf, temporaryFolder } from "./temporary-folder.ts";
+import { bundle } from "./child.ts";
 import { insertVersion1, makeVersion1 } from "./version-1-database.ts";
 
 const DELETED = "2026-02-01T00:00:00.000Z";

@@ -1,7 +1,7 @@
-import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { diagnose, openSecretsManager, type SecretsOptions } from "../src/index.ts";
 
@@ -9,7 +9,7 @@ let root: string;
 let options: SecretsOptions & { keyFile: string };
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-doctor-"));
+  root = temporaryFolder();
   options = {
     env: { HOME: join(root, "home") },
     storagePath: join(root, "secrets"),
@@ -19,10 +19,6 @@ beforeEach(async () => {
   for (const name of ["A", "B", "C"])
     await secrets.set({ name, type: "apiKey", fields: { value: `value of ${name}` } });
   await secrets.close();
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 async function examine(more: Partial<SecretsOptions> = {}): Promise<string[]> {

@@ -1,8 +1,8 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { rotateOpened } from "../src/rotate.ts";
 import { inEveryOrder } from "./interleaving.ts";
@@ -10,12 +10,8 @@ import { inEveryOrder } from "./interleaving.ts";
 let root: string;
 let options: SecretsOptions;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-orders-"));
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+beforeEach(() => {
+  root = temporaryFolder();
 });
 
 async function use<T>(work: (installation: SecretsManager) => Promise<T>): Promise<T> {

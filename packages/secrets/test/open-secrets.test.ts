@@ -1,8 +1,8 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecretInput, SecretService } from "@autokestra/secrets-core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openSecrets, type SecretsOptions } from "../src/index.ts";
 
@@ -10,13 +10,9 @@ const VALUE = "canary-7f3a9c1e5b8d";
 let root: string;
 let options: SecretsOptions & { storagePath: string };
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-engine-"));
+beforeEach(() => {
+  root = temporaryFolder();
   options = { env: { HOME: join(root, "home") }, storagePath: join(root, "secrets") };
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 function key(name: string, value = VALUE): SecretInput {

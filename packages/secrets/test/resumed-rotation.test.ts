@@ -1,8 +1,8 @@
-import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   openSecretsManager,
   type RotateOptions,
@@ -15,12 +15,8 @@ const PASSPHRASE = "correct horse battery staple";
 
 let root: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-resumed-"));
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+beforeEach(() => {
+  root = temporaryFolder();
 });
 
 const keyFolder = () => join(root, "home", ".autokestra");

@@ -1,22 +1,18 @@
-import { chmod, copyFile, cp, link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, copyFile, cp, link, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { prepareKey } from "@autokestra/secrets-crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 
 let root: string;
 let options: SecretsOptions & { keyFile: string };
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-rotate-"));
+beforeEach(() => {
+  root = temporaryFolder();
   const home = join(root, "home");
   options = { env: { HOME: home }, storagePath: join(root, "secrets"), keyFile: join(root, "keys", "secret.key") };
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 async function use<T>(

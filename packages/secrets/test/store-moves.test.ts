@@ -1,7 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import {
   backUpStore,
@@ -18,14 +18,10 @@ let root: string;
 let folder: string;
 let options: SecretsOptions;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "autokestra-moves-"));
+beforeEach(() => {
+  root = temporaryFolder();
   folder = join(root, "secrets");
   options = { env: { HOME: join(root, "home") }, storagePath: folder };
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 /** Three secrets: one with three versions, one with one, one that is deleted. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { modeOf, temporaryFolder } from "../../private-files/test/temporary-folder.ts";
 import { backupDatabase } from "../src/index.ts";
 import { openDatabase } from "./open-database.ts";
 

@@ -1,8 +1,6 @@
 import { createRequire } from "node:module";
-import { bundleScript, run } from "../../private-files/test/child.ts";
+import { bundleScript, run } from "@autokestra/test-kit";
 import { library } from "./open-database.ts";
-
-export { run } from "../../private-files/test/child.ts";
 
 /** A better-sqlite3 that is not there. */
 export const NOWHERE = "/nowhere/better-sqlite3/index.js";

@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { temporaryFolder } from "../../private-files/test/temporary-folder.ts";
 import { emptyDatabase, inMemory } from "../src/index.ts";
 import { resultCodeName } from "../src/result-codes.ts";
 import { library, openDatabase } from "./open-database.ts";

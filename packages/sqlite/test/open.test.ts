@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core";
+import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { modeOf, temporaryFolder } from "../../private-files/test/temporary-folder.ts";
 import {
   type Database,
   findDatabaseFiles,

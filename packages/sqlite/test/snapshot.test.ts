@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { temporaryFolder } from "../../private-files/test/temporary-folder.ts";
 import { openSnapshot } from "../src/index.ts";
 import { library, openDatabase } from "./open-database.ts";
 

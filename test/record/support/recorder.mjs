@@ -9,7 +9,7 @@ import { createNormaliser } from "./normalise.mjs";
 const RESTRICTED = process.geteuid?.() === 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
 
 /** Runs a program in a pseudo-terminal; the tests of the command use it too. */
-const IN_TERMINAL = resolve("apps/cli/test/in_terminal.py");
+const IN_TERMINAL = resolve("packages/test-kit/src/in_terminal.py");
 
 /**
  * @typedef {object} CallOptions

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
 import { createMasker } from "@autokestra/secrets-masker";
+import { listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maskCutText } from "../../src/run/redacting-sink.ts";
 import { logged, tryRun } from "./try-run.ts";
@@ -40,8 +40,7 @@ describe("KP1: a value of another secret where an excerpt of a response is cut",
       response.writeHead(404, { "content-type": "text/plain" });
       response.end(`${"~".repeat(Number(before))}${FORMS[Number(form)]?.[1]}${"~".repeat(200)}`);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    place = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    place = await listen(server);
   });
   afterAll(() => void server.close());
 

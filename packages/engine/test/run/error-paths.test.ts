@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { defineAction, TaskError, z } from "@autokestra/plugin-sdk";
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
+import { listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseWorkflow, runWorkflow, WorkflowError } from "../../src/index.ts";
 import { tryRun } from "./try-run.ts";
@@ -51,8 +51,7 @@ beforeAll(async () => {
     if (how === "charset") response.writeHead(200, { "content-type": `text/plain; charset=${T}` });
     response.end(`${request.url} ${JSON.stringify(request.headers)} ${T} ${"x".repeat(300)}`);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  place = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  place = await listen(server);
 });
 afterAll(() => {
   server.closeAllConnections();

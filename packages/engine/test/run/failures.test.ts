@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { defineAction, PluginInputError, TaskError, z } from "@autokestra/plugin-sdk";
 import type { RunEvent } from "@autokestra/runs";
+import { listen } from "@autokestra/test-kit";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { planNextAttempt } from "../../src/run/task-attempt.ts";
 import { describeThrown } from "../../src/run/task-failure.ts";
@@ -307,9 +307,8 @@ describe("KP2: retry.on", () => {
       requests += 1;
       response.writeHead(requests < 3 ? 404 : 200).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const task = `  - { id: a, type: core/http.get, inputs: { url: "http://127.0.0.1:${port}" }, retry: { max: 3, backoffSeconds: 0, on: [404] } }\n`;
+    const url = await listen(server);
+    const task = `  - { id: a, type: core/http.get, inputs: { url: "${url}" }, retry: { max: 3, backoffSeconds: 0, on: [404] } }\n`;
     const { finished } = await tryRun(task);
     server.close();
     expect([finished.status, requests]).toEqual(["success", 3]);

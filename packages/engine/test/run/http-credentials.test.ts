@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { logged, tryRun } from "./try-run.ts";
 
@@ -18,8 +18,7 @@ beforeAll(async () => {
     response.setHeader("set-cookie", [`sid=${SESSION}; Path=/; HttpOnly`]);
     response.end(JSON.stringify({ access_token: TOKEN, token_type: "Bearer", echo: request.headers.authorization }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  url = `${await listen(server)}/`;
 });
 afterAll(() => server.close());
 

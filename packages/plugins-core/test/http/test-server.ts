@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { listen as listenHere } from "@autokestra/test-kit";
 import { onTestFinished } from "vitest";
 
 export interface ReceivedRequest {
@@ -49,11 +49,10 @@ export async function listen(server: Server): Promise<Omit<TestServer, "received
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const origin = await listenHere(server);
   onTestFinished(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, sockets };
+  return { origin, sockets };
 }

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { makeKey, makeToken } from "../../../secrets-crypto/test/fernet/make-token.ts";
 import { openDatabase } from "../../../sqlite/test/open-database.ts";
 import { type ImportEntry, importedApiKey } from "../../src/import/entries.ts";
@@ -22,14 +22,10 @@ let database: string;
 let keyFile: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "autokestra-fernet-"));
+  folder = temporaryFolder();
   database = join(folder, "old.db");
   keyFile = join(folder, "old.key");
   await writeFile(keyFile, KEY);
-});
-
-afterEach(async () => {
-  await rm(folder, { recursive: true });
 });
 
 /** Runs SQL on the old store, with the file as it is left by the program that it belongs to. */

@@ -1,19 +1,15 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { beforeEach, describe, expect, it } from "vitest";
 import { readTextFile } from "../../src/import/text-file.ts";
 
 let folder: string;
 let file: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "autokestra-import-"));
+beforeEach(() => {
+  folder = temporaryFolder();
   file = join(folder, "file");
-});
-
-afterEach(async () => {
-  await rm(folder, { recursive: true });
 });
 
 describe("readTextFile", () => {

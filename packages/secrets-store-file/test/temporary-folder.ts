@@ -1,1 +1,0 @@
-export { modeOf, temporaryFolder } from "../../private-files/test/temporary-folder.ts";
