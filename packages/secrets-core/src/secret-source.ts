@@ -155,8 +155,11 @@ export interface SecretScope {
    */
   lookup(reference: Reference & { readonly root: "secrets" }): Promise<unknown>;
 
-  /** Drops all values at once, and gives back the credentials that were made for it, which takes 5 s at most. */
-  close(): Promise<void>;
+  /**
+   * Drops all values at once, and gives back the credentials that were made for it. Waits 5 s at most, and no longer once the signal is
+   * aborted.
+   */
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 export interface ScopeOptions {

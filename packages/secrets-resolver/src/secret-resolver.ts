@@ -137,13 +137,13 @@ function createScope(searches: readonly Search[], resolution: Resolution): Secre
       return secret.fields[wanted];
     },
 
-    async close() {
+    async close(signal) {
       secrets.clear();
-      await closeAll(leases);
+      await closeAll(leases, signal);
     },
   };
 }
 
-async function closeAll(leases: readonly RunLeases[]): Promise<void> {
-  await Promise.all(leases.map(async (each) => await each.close()));
+async function closeAll(leases: readonly RunLeases[], signal?: AbortSignal): Promise<void> {
+  await Promise.all(leases.map(async (each) => await each.close(signal)));
 }

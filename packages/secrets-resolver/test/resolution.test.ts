@@ -232,8 +232,8 @@ describe("credentials of a run", () => {
         calls.push(`create ${name} ${lease}`);
         return await Promise.resolve(answer);
       },
-      async close() {
-        calls.push("close");
+      async close(signal) {
+        calls.push(signal?.aborted === true ? "close at once" : "close");
         await Promise.resolve();
       },
     };
@@ -263,6 +263,13 @@ describe("credentials of a run", () => {
     expect(scope.secrets).toEqual([]);
     await closed;
     expect(calls).toEqual(["open 60", "create A creds/a", "create B creds/a", "close"]);
+  });
+
+  it("are given back without a wait where nobody wants to wait", async () => {
+    const { calls, resolver } = leasing();
+    const scope = await resolver.openScope(["A"], options);
+    await scope.close(AbortSignal.abort());
+    expect(calls.at(-1)).toBe("close at once");
   });
 
   it("are given back where the scope cannot be opened", async () => {

@@ -57,15 +57,7 @@ export function secretProviderContract({ it, expect, open, stored, missing }: Pr
     expect("reason" in answer && /\S \S.*\.$/.test(answer.reason ?? "")).toBe(true);
   });
 
-  for (const path of [
-    "..",
-    `${missing}/../${stored.path}`,
-    `${stored.path}?x=1#y`,
-    `${stored.path}%2f..`,
-    "\0",
-    "ä b",
-    "",
-  ]) {
+  for (const path of elsewhere(stored.path, missing)) {
     test(`gives nothing for the path ${JSON.stringify(path)}`, async (provider) => {
       expect(["notFound", "malformed", "denied"]).toContain((await look(provider, path)).status);
     });
@@ -102,6 +94,11 @@ export function secretProviderContract({ it, expect, open, stored, missing }: Pr
   test("can be closed twice", async (provider) => {
     await provider.close();
   });
+}
+
+/** Paths that must not lead to what is stored. */
+function elsewhere(stored: string, missing: string): readonly string[] {
+  return ["..", `${missing}/../${stored}`, `${stored}?x=1#y`, `${stored}%2f..`, "\0", "ä b", ""];
 }
 
 function soon(): CallLimits {
