@@ -3,11 +3,6 @@ import { type NotFound, quoteText, type SourceFailure } from "@autokestra/secret
 /** Every answer but a value. */
 export type Failure = NotFound | SourceFailure;
 
-/** Tells a failure from a response, whose status is a number. */
-export function isFailure(result: { readonly status: string | number }): result is Failure {
-  return typeof result.status === "string" && result.status !== "found";
-}
-
 /** @param reason a sentence */
 export function notFound(reason: string): NotFound {
   return { status: "notFound", reason };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { decodeText, denied, type Failure, isFailure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
+export { decodeText, denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 export {
   configurationSchema,
   defineProvider,
