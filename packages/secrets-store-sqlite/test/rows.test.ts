@@ -92,8 +92,8 @@ it("a column that holds another type than its own is damage, which names the sec
   expect(toEncryptedSecret(row, "secrets.db")).toEqual(secret);
   const first = ROWS.metadataColumns.length;
   for (const [index, wrong] of [1, "2", 3, "nonce", "tag", "ciphertext"].entries()) {
-    const damaged = row.with(first + index, wrong) as unknown as VersionRow;
-    expect(() => toEncryptedSecret(damaged, "secrets.db")).toThrow("Secret 'A' is damaged in \"secrets.db\"");
+    const changed = row.with(first + index, wrong) as unknown as VersionRow;
+    expect(() => toEncryptedSecret(changed, "secrets.db")).toThrow("Secret 'A' is damaged in \"secrets.db\"");
   }
   const short = row.slice(0, -1) as unknown as VersionRow;
   expect(() => toEncryptedSecret(short, "secrets.db")).toThrow("is damaged");
