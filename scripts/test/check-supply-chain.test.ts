@@ -35,8 +35,10 @@ blockExoticSubdeps: true
 strictDepBuilds: true
 trustPolicy: no-downgrade
 onlyBuiltDependencies:
+  - "@scope/quoted"
   - better-sqlite3
   - esbuild
+  - turbo
 `;
 
 it("finds all settings", () => {
@@ -55,6 +57,14 @@ it.each([
 
 it.each<[string, Record<string, string>, boolean]>([
   ["an allowed script", { "better-sqlite3": '{"scripts":{"install":"x"}}', zod: "{}" }, true],
+  ["an allowed script in a scope", { "@scope/quoted": '{"scripts":{"postinstall":"x"}}' }, true],
+  [
+    "more than three scripts",
+    Object.fromEntries(
+      ["@scope/quoted", "better-sqlite3", "esbuild", "turbo"].map((name) => [name, '{"scripts":{"install":"x"}}']),
+    ),
+    false,
+  ],
   ["no package at all", {}, false],
   ["a script that is not allowed", { left: '{"scripts":{"postinstall":"x"}}' }, false],
   ["a script in a scope", { "@left/pad": '{"scripts":{"preinstall":"x"}}' }, false],
