@@ -1,7 +1,19 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
+import { availableServers } from "./scripts/servers/installation.mjs";
 
-const conditions = ["@autokestra/source", "node", "import", "default"];
+// Without "import": Node.js would take it for require() too, and pg's parts would not fit together.
+const conditions = ["@autokestra/source", "node", "default"];
+
+/** These read /proc or write to /dev/full. */
+const onLinux = ["packages/runs/test/run-states.test.ts", "apps/cli/test/output.test.ts", "apps/cli/test/runs.test.ts"];
+
+/** A test file names the real servers that it needs: `leases.openbao.postgres.test.ts`. It runs where they are installed. */
+const servers = availableServers();
+const serverTests = `*.{${servers.map(({ name }) => name).join(",")}}.test.ts`;
+const notInstalled = servers.filter(({ installed }) => !installed).map(({ name }) => `**/*.${name}.*`);
+
+const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...(process.platform === "linux" ? [] : onLinux)];
 
 /** Everything that keeps something in SQLite, once more on `node:sqlite`: where Node.js has one that is used. */
 const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map((name) => ({
@@ -9,6 +21,7 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
   test: {
     name,
     include: ["packages/{sqlite,secrets-store-sqlite,runs,secrets}/test/**/*.test.ts"],
+    exclude,
     setupFiles: ["packages/sqlite/test/use-built-in.ts"],
   },
 }));
@@ -19,10 +32,6 @@ const shared =
 
 /** This puts another module in the place of one of ours. */
 const alone = ["packages/secrets-crypto/test/key-source/master-key.test.ts"];
-
-/** These read /proc or write to /dev/full. */
-const onLinux = ["packages/runs/test/run-states.test.ts", "apps/cli/test/output.test.ts", "apps/cli/test/runs.test.ts"];
-const exclude = [...configDefaults.exclude, ...(process.platform === "linux" ? [] : onLinux)];
 
 export default defineConfig({
   resolve: { conditions },
@@ -52,6 +61,14 @@ export default defineConfig({
           include: [`packages/@(${shared})/test/**/*.test.ts`],
           exclude: [...exclude, ...alone],
           isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: ["packages/*/test", "scripts/test"].map((folder) => `${folder}/**/${serverTests}`),
+          exclude: [...configDefaults.exclude, ...notInstalled],
         },
       },
       {

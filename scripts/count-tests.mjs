@@ -37,13 +37,15 @@ export function countTests({ success, numPassedTests, numFailedTests, testResult
 }
 
 /**
- * The summary of `npm test`: the skipped tests by name, and the counts as its last line.
+ * The summary of `npm test`: the servers whose tests were not run, the skipped tests by name, and the counts as its last line.
  *
  * @param {Counts} counts
+ * @param {readonly Pick<import("./servers/installation.mjs").Server, "title" | "install">[]} missing Servers that are not installed.
  * @returns {string[]} Lines.
  */
-export function summaryOf({ passed, failed, skipped }) {
+export function summaryOf({ passed, failed, skipped }, missing) {
   return [
+    ...missing.map(({ title, install }) => `not run  what needs ${title}, which is not installed: ${install}`),
     ...skipped.map((name) => `skipped  ${name}`),
     `${passed} passed, ${failed} failed, ${skipped.length} skipped`,
   ];

@@ -38,8 +38,10 @@ describe("T2: countTests", () => {
 });
 
 describe("summaryOf", () => {
-  it("names what was skipped before it counts", () => {
-    expect(summaryOf({ passed: 2, failed: 1, skipped: [nameOf("skipped"), nameOf("todo")] })).toEqual([
+  it("names what was not run and what was skipped before it counts", () => {
+    const missing = [{ title: "OpenBao", install: "pnpm servers install" }];
+    expect(summaryOf({ passed: 2, failed: 1, skipped: [nameOf("skipped"), nameOf("todo")] }, missing)).toEqual([
+      "not run  what needs OpenBao, which is not installed: pnpm servers install",
       "skipped  packages/a/test/a.test.ts > a store > is skipped",
       "skipped  packages/a/test/a.test.ts > a store > is todo",
       "2 passed, 1 failed, 2 skipped",
@@ -47,6 +49,6 @@ describe("summaryOf", () => {
   });
 
   it("says 0 skipped where there is nothing to name", () => {
-    expect(summaryOf(NONE)).toEqual(["0 passed, 0 failed, 0 skipped"]);
+    expect(summaryOf(NONE, [])).toEqual(["0 passed, 0 failed, 0 skipped"]);
   });
 });

