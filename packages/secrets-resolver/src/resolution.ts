@@ -87,7 +87,11 @@ export async function search(name: SecretName, resolution: Resolution): Promise<
     if (answer.status === "found") {
       return { name, found: { source: source.id, secret: answer.secret }, asked: [...asked, entry], failure: null };
     }
-    asked.push({ ...entry, reason: answer.reason, ...("restorableUntil" in answer && { restorableUntil: answer.restorableUntil }) });
+    asked.push({
+      ...entry,
+      reason: answer.reason,
+      ...("restorableUntil" in answer && { restorableUntil: answer.restorableUntil }),
+    });
     if (answer.status === "notFound") {
       if (source === bound && binding?.fallback !== undefined) {
         queue.push(sourceOf(binding.fallback, name, resolution.sources));
