@@ -38,6 +38,14 @@ export interface ProviderCapabilities {
   readonly leases: boolean;
 }
 
+/** What a provider says of our login. */
+export interface ProviderStatus {
+  /** As whom it knows us. Default: it does not say. */
+  readonly account?: string | undefined;
+  /** When the login ends by itself. Default: never, or it does not say. */
+  readonly expiresAt?: Timestamp | undefined;
+}
+
 /** Secrets that somebody else keeps: Vault, a cloud, a folder, a program. */
 export interface ExternalSecretProvider {
   /** As it is configured: `vault`, `vault-eu`. */
@@ -54,7 +62,7 @@ export interface ExternalSecretProvider {
   /** For providers that make credentials. */
   readonly leases?: ProviderLeases | undefined;
   /** Whether it can be reached and takes our login; asks for no secret. */
-  check(limits: CallLimits): Promise<SecretAnswer<null>>;
+  check(limits: CallLimits): Promise<SecretAnswer<ProviderStatus>>;
   /** Ends its connections and gives back its login. */
   close(): Promise<void>;
 }

@@ -43,6 +43,7 @@ export type {
   ProviderCapabilities,
   ProviderLeases,
   ProviderRequest,
+  ProviderStatus,
 } from "./external-provider.ts";
 export {
   type FieldSecrecy,

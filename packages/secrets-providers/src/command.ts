@@ -67,7 +67,7 @@ export function createCommandProvider(options: CommandProviderOptions): External
       return { status: "found", secret: { value: format === "text" ? text : text.replace(/\r?\n$/, "") } };
     },
     /** There is nothing that could be asked without the name of a secret. */
-    check: async () => ({ status: "found", secret: null }),
+    check: async () => ({ status: "found", secret: {} }),
     close: async () => undefined,
   };
 }

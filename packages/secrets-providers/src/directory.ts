@@ -47,7 +47,7 @@ export function createDirectoryProvider({
     async check() {
       return await answerFor(folder, async (place) => {
         await readdir(place);
-        return { status: "found", secret: null };
+        return { status: "found", secret: {} };
       });
     },
     close: async () => undefined,

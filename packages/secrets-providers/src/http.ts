@@ -66,7 +66,7 @@ export function createHttpProvider(options: HttpProviderOptions): ExternalSecret
     /** There is nothing that could be asked without the name of a secret. */
     async check() {
       const token = hasToken ? await readToken(options, env) : null;
-      return token !== null && "status" in token ? token : { status: "found", secret: null };
+      return token !== null && "status" in token ? token : { status: "found", secret: {} };
     },
     close: async () => await client.close(),
   };

@@ -10,6 +10,7 @@ import type {
   SecretBinding,
   SecretName,
   SourceAnswer,
+  SourceFailure,
 } from "@autokestra/secrets-core";
 import { withinLimits } from "./limits.ts";
 
@@ -36,6 +37,8 @@ interface Held {
   lease: Lease;
   /** Null for the login. */
   readonly path: string | null;
+  /** How long it was given the last time, in milliseconds. */
+  length: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -45,7 +48,7 @@ interface Holding extends RunLeasesOptions {
   /** Calls that make credentials and are on their way. */
   readonly creating: Set<Promise<unknown>>;
   /** Why something could not be given back. */
-  readonly reasons: Map<Held, string>;
+  readonly failures: Map<Held, SourceFailure>;
   closed: boolean;
 }
 
@@ -55,7 +58,7 @@ interface Holding extends RunLeasesOptions {
  */
 export function openRunLeases(leases: ProviderLeases, options: RunLeasesOptions): RunLeases {
   const { timeoutMs, toSecret } = options;
-  const holding: Holding = { ...options, held: new Set(), creating: new Set(), reasons: new Map(), closed: false };
+  const holding: Holding = { ...options, held: new Set(), creating: new Set(), failures: new Map(), closed: false };
   let opening: Promise<SecretAnswer<LeaseSession>> | null = null;
 
   async function open(): Promise<SecretAnswer<LeaseSession>> {
@@ -90,7 +93,7 @@ export function openRunLeases(leases: ProviderLeases, options: RunLeasesOptions)
         return { status: "found", secret: null };
       });
       for (const item of holding.held) {
-        tell(holding, "revocationFailed", item, holding.reasons.get(item) ?? "no answer in time");
+        tell(holding, "revocationFailed", item, holding.failures.get(item)?.reason ?? "no answer in time");
       }
       holding.held.clear();
     },
@@ -102,7 +105,7 @@ function tell({ source, onEvent }: Holding, type: LeaseEvent["type"], { path, le
 }
 
 function hold(holding: Holding, session: LeaseSession, lease: Lease, path: string | null): void {
-  const item: Held = { lease, path, timer: undefined };
+  const item: Held = { lease, path, length: timeLeft(lease), timer: undefined };
   holding.held.add(item);
   renewLater(holding, session, item);
   if (path !== null) tell(holding, "created", item);
@@ -121,7 +124,7 @@ async function make(
 }
 
 function renewLater(holding: Holding, session: LeaseSession, item: Held): void {
-  const left = Date.parse(item.lease.expiresAt) - Date.now();
+  const left = timeLeft(item.lease);
   if (holding.closed || left <= 0) return;
   const ms = Math.min(Math.max((left * 2) / 3, MIN_PAUSE_MS), MAX_TIMER_MS);
   item.timer = setTimeout(() => void renew(holding, session, item), ms).unref();
@@ -141,8 +144,10 @@ async function renew(holding: Holding, session: LeaseSession, item: Held): Promi
     return;
   }
   item.lease = answer.secret;
-  // A second is lost on the way; where more is missing, no longer time is allowed.
-  const isCut = Date.parse(item.lease.expiresAt) < Date.now() + seconds * 1000 - 1000;
+  const left = timeLeft(item.lease);
+  // Some are never given as much as was asked for, but for ever: only what shrinks ends. A second is lost on the way.
+  const isCut = left < Math.min(seconds * 1000, item.length) - 1000;
+  item.length = left;
   tell(holding, isCut ? "ending" : "renewed", item);
   if (!isCut) renewLater(holding, session, item);
 }
@@ -153,18 +158,23 @@ async function revokeAll(holding: Holding, session: LeaseSession, limits: CallLi
   await Promise.all(credentials.map(async (item) => await revoke(holding, session, item, limits)));
   const login = items.find(({ path }) => path === null);
   if (login === undefined) return;
-  // Last, because it takes along what could not be revoked by itself.
+  // Last, because it takes along what we may not revoke by itself. What failed in another way may fail there too, unseen.
   await revoke(holding, session, login, limits);
-  if (!holding.held.has(login)) for (const item of holding.held) giveBack(holding, item);
+  if (holding.held.has(login)) return;
+  for (const item of holding.held) if (holding.failures.get(item)?.status === "denied") giveBack(holding, item);
 }
 
 async function revoke(holding: Holding, session: LeaseSession, item: Held, limits: CallLimits): Promise<void> {
   const answer = await session.revoke(item.lease, limits);
   if (answer.status === "found" || answer.status === "notFound") giveBack(holding, item);
-  else holding.reasons.set(item, answer.reason);
+  else holding.failures.set(item, answer);
 }
 
 function giveBack(holding: Holding, item: Held): void {
   holding.held.delete(item);
   tell(holding, "revoked", item);
+}
+
+function timeLeft({ expiresAt }: Lease): number {
+  return Date.parse(expiresAt) - Date.now();
 }

@@ -14,6 +14,8 @@ export interface LoginToken {
 export interface LoginOptions {
   /** Asks for a token, or reads it. Called again when the last one ends or is refused, so that files are read again. */
   readonly logIn: (limits: CallLimits) => Promise<LoginToken | Failure>;
+  /** Whether a token was revoked before its end, where a 403 says that as well as it says that a permission is missing. Default: never */
+  readonly hasEnded?: ((token: string, limits: CallLimits) => Promise<boolean>) | undefined;
   /** How long one login may take, in milliseconds. Default: 5000 */
   readonly timeoutMs?: number | undefined;
   /** Default: `Date.now` */
@@ -42,7 +44,7 @@ interface Held extends LoginToken {
 }
 
 /** One login for all calls of a provider: at most one at a time. */
-export function createLogin({ logIn, timeoutMs = 5000, now = Date.now }: LoginOptions): Login {
+export function createLogin({ logIn, hasEnded, timeoutMs = 5000, now = Date.now }: LoginOptions): Login {
   let held: Held | null = null;
   let refused: { readonly failure: Failure; readonly until: number } | null = null;
   let running: Promise<Held | Failure> | null = null;
@@ -81,15 +83,18 @@ export function createLogin({ logIn, timeoutMs = 5000, now = Date.now }: LoginOp
     return "reason" in renewed && held !== null && now() < (held.endsAt ?? Number.POSITIVE_INFINITY) ? held : renewed;
   }
 
+  async function isOver(used: Held, status: HttpResponse["status"] | string, limits: CallLimits): Promise<boolean> {
+    if (status !== 403) return status === 401;
+    return mayHaveEnded(used, now()) || (await hasEnded?.(used.token, limits)) === true;
+  }
+
   return {
     async use(limits, call) {
       const before = held;
       const first = await token(limits.signal);
       if (!("token" in first)) return first;
       const response = await call(first.token);
-      const isOld =
-        first === before && (response.status === 401 || (response.status === 403 && mayHaveEnded(first, now())));
-      if (!isOld) return response;
+      if (first !== before || !(await isOver(first, response.status, limits))) return response;
       if (held === first) {
         if (now() < nextAttemptAt) return response;
         nextAttemptAt = now() + REFUSED_MS;

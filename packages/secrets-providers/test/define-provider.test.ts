@@ -17,7 +17,7 @@ const notes = defineProvider({
     type: "notes",
     capabilities: { versions: false, leases: false },
     lookup: async ({ path }) => await Promise.resolve({ status: "found", secret: { value: `${text} ${path}` } }),
-    check: async () => await Promise.resolve({ status: "found", secret: null }),
+    check: async () => await Promise.resolve({ status: "found", secret: {} }),
     close: async () => await Promise.resolve(),
   }),
 });

@@ -64,7 +64,7 @@ function fixture(more: Partial<LeaseSession> = {}, opened?: SecretAnswer<LeaseSe
         return await Promise.resolve(opened ?? { status: "found", secret: session });
       },
     },
-    check: async () => await Promise.resolve(OK),
+    check: async () => await Promise.resolve({ status: "found", secret: {} }),
     close: async () => await Promise.resolve(),
   });
   const leases = source.leases?.open(100, (event) => events.push(event));
@@ -133,6 +133,19 @@ describe("credentials of a run", () => {
     expect(calls).toContain("revoke lease-1");
   });
 
+  it("are renewed for ever where they are given less than asked, but always as much", async () => {
+    const renew = async ({ id }: Lease) =>
+      await Promise.resolve({ status: "found", secret: { id, expiresAt: at(Date.now() / 1000 + 30) } } as const);
+    const { leases, told } = fixture({ login: { id: "login", expiresAt: at(30) }, renew });
+    await leases.create(DB, BINDING);
+    await vi.advanceTimersByTimeAsync(66_000);
+    expect(told().slice(1)).toEqual(["renewed  50", "renewed  70", "renewed  90"]);
+    await vi.advanceTimersByTimeAsync(1000);
+    // These had 100 s before.
+    expect(told().at(-1)).toBe("ending creds/a 96.666");
+    await leases.close();
+  });
+
   it("are tried to be renewed again until they have ended", async () => {
     const { leases, told } = fixture({ login: null, renew: async () => await Promise.resolve(unavailable("503")) });
     await leases.create(DB, BINDING);
@@ -152,6 +165,14 @@ describe("credentials of a run", () => {
     await leases.create(DB, BINDING);
     await leases.close();
     expect(told().slice(1)).toEqual(["revoked  600", "revoked creds/a 100"]);
+  });
+
+  it("are told where revoking them failed, also where the login was revoked", async () => {
+    const revoke = async ({ id }: Lease) => await Promise.resolve(id === "login" ? OK : unavailable("500"));
+    const { leases, told } = fixture({ revoke });
+    await leases.create(DB, BINDING);
+    await leases.close();
+    expect(told().slice(1)).toEqual(["revoked  600", "revocationFailed creds/a 100 500"]);
   });
 
   it("are told where they could not be given back, with their end", async () => {

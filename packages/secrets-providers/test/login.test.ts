@@ -45,6 +45,31 @@ describe("createLogin", () => {
     expect([tokens, logins(), login.current()]).toEqual([["t1", "t1", "t1"], 1, "t1"]);
   });
 
+  it("asks after a 403 whether the token was revoked, and logs in anew only then", async () => {
+    let revoked = "none";
+    const asked: string[] = [];
+    const answers = [
+      { token: "t1", endsAt: 9e12 },
+      { token: "t2", endsAt: 9e12 },
+    ];
+    const login = createLogin({
+      logIn: async () => await Promise.resolve(answers.shift() ?? denied("no more")),
+      hasEnded: async (token) => {
+        asked.push(token);
+        return await Promise.resolve(token === revoked);
+      },
+    });
+    const use = async (refused: string) =>
+      await login.use(limits(), async (token) => await Promise.resolve(responseOf(token === refused ? 403 : 200)));
+    expect((await use("t1")).status).toBe(403);
+    // It was made for this call: nobody can have revoked it.
+    expect(asked).toEqual([]);
+    expect((await use("t1")).status).toBe(403);
+    revoked = "t1";
+    expect((await use("t1")).status).toBe(200);
+    expect([asked, login.current()]).toEqual([["t1", "t1"], "t2"]);
+  });
+
   it("renews a token before it ends, and keeps it where that fails as long as it lasts", async () => {
     const end = 1_000_000 + 600_000;
     const { clock, use, tokens, logins } = fixture({ token: "t1", endsAt: end }, unavailable("down"), { token: "t2" });

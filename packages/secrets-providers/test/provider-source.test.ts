@@ -35,7 +35,7 @@ function fixture(
       asked.push(request);
       return await answer(request, signal);
     },
-    check: async () => await Promise.resolve({ status: "found", secret: null }),
+    check: async () => await Promise.resolve({ status: "found", secret: {} }),
     close: async () => await Promise.resolve(),
     ...more,
   };
