@@ -6,6 +6,7 @@ export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefin
   command: async () => (await import("./command.ts")).commandProvider,
   directory: async () => (await import("./directory.ts")).directoryProvider,
   http: async () => (await import("./http.ts")).httpProvider,
+  vault: async () => (await import("./vault.ts")).vaultProvider,
 };
 
 /**

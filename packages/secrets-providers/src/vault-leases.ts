@@ -1,0 +1,140 @@
+import {
+  type CallLimits,
+  type Lease,
+  type LeaseSession,
+  type ProviderLeases,
+  type SecretAnswer,
+  z,
+} from "@autokestra/secrets-core";
+import { denied, malformed, quoteLong } from "./answers.ts";
+import type { HttpResponse } from "./exchange.ts";
+import { encodePath, readJson } from "./http-call.ts";
+import { readDone, secondsSchema, trimSlashes, type VaultClient, vaultFailure } from "./vault-client.ts";
+import { LOOK_UP_SELF, readSelf, renewToken, revokeToken, type VaultLogin, type VaultToken } from "./vault-login.ts";
+
+/** Credentials that Vault makes, such as those of its database engine. */
+export function createVaultLeases(client: VaultClient, login: VaultLogin): ProviderLeases {
+  return {
+    async canCreate(path, limits) {
+      const json = { paths: [trimSlashes(path)] };
+      const response = await login.use(limits, async (token) => {
+        return await client.send({ call: "capabilities", path: "sys/capabilities-self", token, json }, limits);
+      });
+      return "headers" in response ? readCapabilities(response, path) : response;
+    },
+
+    async open(limits) {
+      const token = await login.logIn(limits);
+      if (!("token" in token)) return token;
+      return { status: "found", secret: createSession(client, await withEnd(client, token, limits)) };
+    },
+  };
+}
+
+const capabilitiesSchema = z.object({ data: z.object({ capabilities: z.array(z.string()) }) });
+
+function readCapabilities(response: HttpResponse, path: string): SecretAnswer<null> {
+  if (response.status !== 200) return vaultFailure(response, "update on sys/capabilities-self");
+  const json = readJson(response, capabilitiesSchema);
+  if (!("value" in json)) return json;
+  const { capabilities } = json.value.data;
+  if (capabilities.includes("read") || capabilities.includes("root")) return { status: "found", secret: null };
+  return denied(
+    `the token may not read ${quoteLong(path)}`,
+    "Add that path to its policies, with the capability read.",
+  );
+}
+
+/** When a token ends that somebody else has made is asked once. It may be used also where that is not answered. */
+async function withEnd(client: VaultClient, token: VaultToken, limits: CallLimits): Promise<VaultToken> {
+  if (token.accessor !== null) return token;
+  const response = await client.send({ ...LOOK_UP_SELF, token: token.token }, limits);
+  const self = "headers" in response ? readSelf(response) : response;
+  if (self.status !== "found") return token;
+  const { expiresAt, isRenewable } = self.secret;
+  return { ...token, isRenewable, endsAt: expiresAt === undefined ? undefined : Date.parse(expiresAt) };
+}
+
+const leaseSchema = z.object({ lease_id: z.string(), lease_duration: secondsSchema, renewable: z.boolean() });
+const credentialsSchema = leaseSchema.extend({ data: z.record(z.string(), z.unknown()) });
+
+/** What is made in a session ends with its token: that one is never replaced. */
+function createSession(client: VaultClient, first: VaultToken): LeaseSession {
+  let token = first;
+  const login = first.accessor === null ? null : { id: first.accessor, expiresAt: toTimestamp(first.endsAt) };
+
+  function leaseOf(id: string, sentAt: number, seconds: number): Lease {
+    const end = sentAt + seconds * 1000;
+    // Our own login is renewed beside it.
+    return { id, expiresAt: toTimestamp(login === null ? Math.min(end, token.endsAt ?? end) : end) };
+  }
+
+  /** A token that is not ours is renewed where it would end too early. That never takes any of its time away. */
+  async function keepToken(seconds: number, limits: CallLimits): Promise<void> {
+    const isShort = token.endsAt !== undefined && token.endsAt < Date.now() + seconds * 1000;
+    if (login !== null || !isShort || !token.isRenewable) return;
+    const renewed = await renewToken(client, token, seconds, limits);
+    if ("token" in renewed) token = renewed;
+  }
+
+  async function renewLease(id: string, seconds: number, limits: CallLimits): Promise<SecretAnswer<Lease>> {
+    const sentAt = Date.now();
+    const json = { lease_id: id, increment: seconds };
+    const request = { call: "renew", path: "sys/leases/renew", method: "PUT", token: token.token, json } as const;
+    const response = await client.send(request, limits);
+    if (!("headers" in response)) return response;
+    if (response.status !== 200) return vaultFailure(response, "update on sys/leases/renew");
+    const answer = readJson(response, leaseSchema);
+    if (!("value" in answer)) return answer;
+    return { status: "found", secret: leaseOf(id, sentAt, answer.value.lease_duration) };
+  }
+
+  return {
+    login,
+
+    async create(path, seconds, limits) {
+      await keepToken(seconds, limits);
+      const sentAt = Date.now();
+      const place = encodePath(trimSlashes(path));
+      const request = { call: "lease", path: place, token: token.token, repeatable: false };
+      const response = await client.send(request, limits);
+      if (!("headers" in response)) return response;
+      if (response.status === 400) return malformed(`${response.asked}: 400`, "Check that there is such a role.");
+      if (response.status !== 200) return vaultFailure(response, `read on ${quoteLong(path)}`);
+      const json = readJson(response, credentialsSchema);
+      if (!("value" in json)) return json;
+      const { lease_id: id, lease_duration: given, renewable, data: value } = json.value;
+      if (id === "") {
+        const hint = "A secret that is only read is bound by its path, not as a lease.";
+        return malformed(`${response.asked}: nothing was made that could be given back`, hint);
+      }
+      // Where nobody gives it back, because the process was killed, it must not last for long.
+      const shorter = renewable && given > seconds ? await renewLease(id, seconds, limits) : null;
+      const lease = shorter?.status === "found" ? shorter.secret : leaseOf(id, sentAt, given);
+      return { status: "found", secret: { value, lease } };
+    },
+
+    async renew({ id }, seconds, limits) {
+      await keepToken(seconds, limits);
+      if (id !== login?.id) return await renewLease(id, seconds, limits);
+      const renewed = await renewToken(client, token, seconds, limits);
+      if (!("token" in renewed)) return renewed;
+      token = renewed;
+      return { status: "found", secret: { id, expiresAt: toTimestamp(token.endsAt) } };
+    },
+
+    async revoke({ id }, limits) {
+      if (id === login?.id) return await revokeToken(client, token.token, limits);
+      // Without `sync` it is only noted, and what then goes wrong is told to nobody.
+      const json = { lease_id: id, sync: true };
+      const request = { call: "revoke", path: "sys/leases/revoke", method: "PUT", token: token.token, json } as const;
+      const response = await client.send(request, limits);
+      return "headers" in response ? readDone(response, "update on sys/leases/revoke") : response;
+    },
+  };
+}
+
+/** A login that does not end by itself has the last moment that there is. */
+function toTimestamp(endsAt: number | undefined): string {
+  return endsAt === undefined ? "9999-12-31T23:59:59.999Z" : new Date(endsAt).toISOString();
+}

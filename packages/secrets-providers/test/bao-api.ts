@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import type { CallLimits } from "@autokestra/secrets-core";
+
+/** What a test sets up on the server, as the root. */
+export function createBaoApi({ address, token }: { readonly address: string; readonly token: string }, namespace = "") {
+  return async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${address}/v1/${path}`, {
+      method,
+      headers: { "x-vault-token": token, ...(namespace !== "" && { "x-vault-namespace": namespace }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    const json = text === "" ? {} : JSON.parse(text);
+    return json.auth ?? json.data ?? {};
+  };
+}
+
+/** The policies in the documentation, in their order. */
+export function documentedPolicies(): string[] {
+  const text = readFileSync(new URL("../../../docs/providers/vault.md", import.meta.url), "utf8");
+  return [...text.matchAll(/```hcl\n(.*?)```/gs)].map(([, policy = ""]) => policy);
+}
+
+export const soon = (): CallLimits => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });
