@@ -5,7 +5,7 @@
 // K4-2: one store that is used by two machines, each with a key folder of its own.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { importKey } from "../../packages/secrets-crypto/dist/index.js";
+import { importKey } from "../../packages/secrets-crypto/dist/internal.js";
 import {
   checkFinished,
   endAtRandom,

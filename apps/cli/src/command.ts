@@ -1,5 +1,6 @@
 import type { Config } from "@autokestra/config";
-import { AutokestraError, parseSecretType, SECRET_TYPES, suggestSecretType } from "@autokestra/secrets-core";
+import { AutokestraError, SECRET_TYPES } from "@autokestra/secrets-core";
+import { parseSecretType, suggestSecretType } from "@autokestra/secrets-core/internal";
 import type { Terminal } from "./output/terminal.ts";
 
 /** What a command works with. */

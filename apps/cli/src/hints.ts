@@ -1,5 +1,6 @@
 import type { Problem } from "@autokestra/engine";
-import { type ErrorCode, type ErrorDetails, quoteText } from "@autokestra/secrets-core";
+import type { ErrorCode, ErrorDetails } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 
 /**
  * Writes a hint from the details of an error and the hint of the library. A method, so that those of all codes have one

@@ -1,4 +1,4 @@
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import type { CommandLine, ProgramState } from "./command-line.ts";
 import { commandsFor } from "./commands.ts";
 import { printError, systemRefusal } from "./errors.ts";

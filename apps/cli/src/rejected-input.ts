@@ -1,13 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, normalize } from "node:path";
-import {
-  AutokestraError,
-  holdsToken,
-  isIdentifier,
-  parseSecretName,
-  quoteText,
-  type SecretName,
-} from "@autokestra/secrets-core";
+import { AutokestraError, parseSecretName, type SecretName } from "@autokestra/secrets-core";
+import { holdsToken, isIdentifier, quoteText } from "@autokestra/secrets-core/internal";
 import { USE_HINTS } from "./hints.ts";
 
 /** The longest part of a refused word to repeat, in characters. */

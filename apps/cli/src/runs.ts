@@ -7,8 +7,8 @@ import {
   type RunHistory,
   type RunSink,
 } from "@autokestra/runs";
-import { runsFile } from "@autokestra/secrets";
-import { plural, quoteText } from "@autokestra/secrets-core";
+import { runsFile } from "@autokestra/secrets/internal";
+import { plural, quoteText } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
 

@@ -3,13 +3,12 @@ import type { Engine } from "@autokestra/engine";
 import { createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
-  checkExpiry,
   hasCode,
-  quotePath,
   type SecretName,
   type SecretService,
   type Timestamp,
 } from "@autokestra/secrets-core";
+import { checkExpiry, quotePath } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
 
 /** Removes the master key from the environment, so that nothing that a command loads or starts can read it. */

@@ -4,4 +4,5 @@
  *
  * @module
  */
-export { checkProviders, collectInputs, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";
+export { checkProviders, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";
+export { collectInputs } from "@autokestra/engine/internal";

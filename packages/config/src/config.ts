@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
-import { isIdentifier, isReserved, SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
+import { SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
+import { isIdentifier, isReserved } from "@autokestra/secrets-core/internal";
 import { z } from "zod";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, FileError, type Position } from "./problem.ts";

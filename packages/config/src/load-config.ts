@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { checkFolder, trustedFolders } from "@autokestra/private-files";
-import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 import type { Config } from "./config.ts";
 
 /** The variable that may name the file. */

@@ -1,4 +1,5 @@
-import { AutokestraError, type ErrorCode, holdsToken } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
+import { holdsToken } from "@autokestra/secrets-core/internal";
 import measure from "fast-string-truncated-width";
 
 /** `error`: the file cannot be used. `warning`: it can, and should be mended. `note`: it cannot be known yet. */

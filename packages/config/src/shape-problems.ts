@@ -1,4 +1,4 @@
-import { quoteText } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import type { z } from "zod";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, MAX_PROBLEMS } from "./problem.ts";

@@ -1,5 +1,5 @@
-import { quoteText } from "@autokestra/secrets-core";
 import { keepsValue } from "@autokestra/secrets-core/exact-json";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import {
   type Document,
   isAlias,

@@ -1,4 +1,4 @@
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { describe, expect, it } from "vitest";
 import { type Config, configJsonSchema, parseConfig } from "../src/index.ts";
 import { FileError } from "../src/yaml.ts";

@@ -7,14 +7,14 @@
 
 export { nearestName, type Position, type Severity } from "@autokestra/config/yaml";
 export { corePlugins } from "@autokestra/plugins-core";
-export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
+
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
 export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
-export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
+
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
-export { createStoreSource, findUnmaskable } from "./run/sources.ts";
+export { createStoreSource } from "./run/sources.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type FindingCode, type Problem, WorkflowError } from "./workflow/problem.ts";

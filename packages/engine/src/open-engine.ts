@@ -1,7 +1,8 @@
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
-import { type Location, openSecretsManager, runsFile, type SecretsOptions } from "@autokestra/secrets";
+import { type Location, openSecretsManager, type SecretsOptions } from "@autokestra/secrets";
+import { runsFile } from "@autokestra/secrets/internal";
 import type { AutokestraError, Explanation, ExternalSecretProvider, SecretService } from "@autokestra/secrets-core";
 import type { CallReport } from "@autokestra/secrets-providers";
 import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";

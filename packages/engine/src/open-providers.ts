@@ -4,12 +4,11 @@ import type { Config, ProviderConfig } from "@autokestra/config";
 import {
   AutokestraError,
   type ExternalSecretProvider,
-  errorCode,
-  quoteText,
   type RunLeases,
   type SecretSource,
   type SourceFailure,
 } from "@autokestra/secrets-core";
+import { errorCode, quoteText } from "@autokestra/secrets-core/internal";
 import {
   type CallReport,
   configurationSchema,

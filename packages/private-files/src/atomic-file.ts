@@ -1,6 +1,6 @@
 import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
 import {
   sweepTemporaryFiles,

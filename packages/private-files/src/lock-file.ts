@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { createLockFile } from "./atomic-file.ts";
 import { isRunning, temporaryPath } from "./temporary-file.ts";
 

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, constants, fstatSync, lstatSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { AutokestraError, errorCode, MAX_SECRET_LENGTH, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, MAX_SECRET_LENGTH, quotePath } from "@autokestra/secrets-core/internal";
 
 /**
  * Checks that only its owner can read an open file, that the owner is this user or root, and that not everybody can put

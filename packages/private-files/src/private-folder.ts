@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { quotePath } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import type { Refuse } from "./private-file.ts";
 import { exposed, OTHERS, restrictToOwner, STICKY } from "./private-file.ts";
 import { syncFolder } from "./temporary-file.ts";

@@ -1,6 +1,6 @@
 import { closeSync, fchmodSync, fsyncSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 
 /** The process, and something random. */
 const SUFFIX = /^\.(\d+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;

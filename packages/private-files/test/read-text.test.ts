@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { MAX_SECRET_LENGTH } from "@autokestra/secrets-core";
+import { MAX_SECRET_LENGTH } from "@autokestra/secrets-core/internal";
 import { describe, expect, it } from "vitest";
 import { readText } from "../src/index.ts";
 

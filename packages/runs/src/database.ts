@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { createPrivateFile, makePrivateFolder, sweepTemporaryFiles } from "@autokestra/private-files";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import {
   type Database,
   type DatabaseFiles,

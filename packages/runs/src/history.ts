@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { AutokestraError, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
 import type { RunEvent, RunSink } from "./events.ts";
 import { createRecorder, MAX_PAUSE_MS, type RecorderContext } from "./recorder.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 
 /** Identifies the process that runs a workflow, so that other processes can tell later whether it is still alive. */
 export interface RunProcess {

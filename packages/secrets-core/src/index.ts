@@ -5,9 +5,7 @@
  * @module
  */
 
-/** The schema library, so that the packages around core need none of their own. */
-export { z } from "zod";
-export { checkExpiry, type DatedInput, expiryInFields } from "./check-input.ts";
+export { type DatedInput, expiryInFields } from "./check-input.ts";
 export { createSecretService } from "./create-secret-service.ts";
 export {
   AutokestraError,
@@ -15,23 +13,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   type ErrorOf,
-  errorCode,
-  fieldNotFound,
   hasCode,
-  integrityFailed,
-  plural,
-  quotePath,
-  quoteText,
-  secretCorrupt,
-  secretDeleted,
-  secretNotDeclared,
-  secretNotFound,
-  secretsMissing,
-  storeClosed,
-  storeCorrupt,
-  storeTooNew,
-  storeUnavailable,
-  versionNotFound,
 } from "./errors.ts";
 export type {
   CallLimits,
@@ -45,32 +27,10 @@ export type {
   ProviderRequest,
   ProviderStatus,
 } from "./external-provider.ts";
-export {
-  type FieldSecrecy,
-  type FlagChange,
-  parsePayload,
-  type SecretPayload,
-  secrecyOf,
-  toCurrentPayload,
-} from "./field-secrecy.ts";
+export type { FieldSecrecy, FlagChange } from "./field-secrecy.ts";
 export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
-export {
-  checkEncryptedSecret,
-  copyMetadata,
-  createMetadataReader,
-  descriptionProblem,
-  fieldNames,
-  isMetadata,
-  isUuid,
-  METADATA_FIELDS,
-  type MetadataField,
-  type MetadataFields,
-  type MetadataReader,
-  metadataToJson,
-  readEncryptedSecret,
-  tagProblem,
-} from "./metadata.ts";
+export { metadataToJson } from "./metadata.ts";
 export type { EncryptedSecret, Envelope, FieldFlags, Secret, SecretInput, SecretMetadata } from "./secret.ts";
 export type {
   EncryptedBatch,
@@ -80,12 +40,11 @@ export type {
   UnencryptedSecret,
 } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
-export { IDENTIFIER, isIdentifier, isReserved, parseSecretName, type SecretName } from "./secret-name.ts";
+export { parseSecretName, type SecretName } from "./secret-name.ts";
 export {
   type DeleteOptions,
   type EditOptions,
   type GetOptions,
-  MAX_SECRET_LENGTH,
   RETENTION_DAYS,
   type RestoreOptions,
   type SecretDescription,
@@ -115,57 +74,25 @@ export type {
   SourceLeases,
   SourcePolicy,
 } from "./secret-source.ts";
-export {
-  type Anchor,
-  type BulkInsert,
-  DEFAULT_MAX_VERSIONS,
-  type ExclusiveLock,
-  type ExpectedSecret,
-  type FileBackup,
-  type IdPage,
-  type PutOptions,
-  type ReencryptedSecret,
-  requireAbilities,
-  type SecretFilter,
-  type SecretRewrite,
-  type SecretStore,
-  type SecretWrite,
-  type StoreAbilities,
-  type StoreLayout,
+export type {
+  Anchor,
+  BulkInsert,
+  ExclusiveLock,
+  ExpectedSecret,
+  FileBackup,
+  IdPage,
+  PutOptions,
+  ReencryptedSecret,
+  SecretFilter,
+  SecretRewrite,
+  SecretStore,
+  SecretWrite,
+  StoreAbilities,
+  StoreLayout,
 } from "./secret-store.ts";
+export { parseFields, SECRET_TYPES, type SecretFields, type SecretType } from "./secret-type.ts";
+
 export {
-  type FieldValue,
-  fieldsToGive,
-  parseFields,
-  parseSecretType,
-  primaryField,
-  SECRET_TYPES,
-  type SecretFields,
-  type SecretType,
-  suggestSecretType,
-} from "./secret-type.ts";
-export {
-  type CheckedWrite,
-  checkAnchor,
-  checkHeader,
-  checkRewrite,
-  checkVersions,
-  checkWrites,
-  compareSecrets,
-  dataKeyInUse,
-  isReencryptable,
-  layoutTooOld,
-  passesFilter,
-  type StoredSecrets,
-  type StoredState,
-  secretExists,
-  selectSecrets,
-  spreadCurrent,
-} from "./store-rules.ts";
-export {
-  formatReference,
-  holdsToken,
-  parseReference,
   parseTemplate,
   type Reference,
   type ReferenceResult,
@@ -173,4 +100,4 @@ export {
   type TemplatePart,
   type TemplateProblem,
 } from "./template.ts";
-export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES, type Timestamp } from "./time.ts";
+export type { Timestamp } from "./time.ts";

@@ -13,7 +13,8 @@ import {
 } from "fast-check";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { isIdentifier, isMetadata, parseTimestamp, SECRET_TYPES } from "../src/index.ts";
+import { SECRET_TYPES } from "../src/index.ts";
+import { isIdentifier, isMetadata, parseTimestamp } from "../src/internal.ts";
 import { sampleSecret } from "../src/testing/index.ts";
 
 const { metadata } = sampleSecret("A", { tags: ["ci"], description: "for CI" });

@@ -13,7 +13,8 @@ import {
 } from "fast-check";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { isIdentifier, parseFields, parseTimestamp, SECRET_TYPES, type SecretType } from "../src/index.ts";
+import { parseFields, SECRET_TYPES, type SecretType } from "../src/index.ts";
+import { isIdentifier, parseTimestamp } from "../src/internal.ts";
 
 const text = z.string().min(1);
 const moment = z.union([z.string(), z.number()]).transform((input, context) => {

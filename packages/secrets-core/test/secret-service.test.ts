@@ -4,13 +4,13 @@ import {
   createMemoryStore,
   createSecretService,
   type EncryptedSecret,
-  MAX_SECRET_LENGTH,
   parseSecretName,
   type SecretEncryption,
   type SecretInput,
   type SecretMetadata,
   type SecretService,
 } from "../src/index.ts";
+import { MAX_SECRET_LENGTH } from "../src/internal.ts";
 
 /** Turns the text around, unit by unit: enough to see that the store never gets it as it is. The mac is what it covers. */
 function createReversal(): SecretEncryption {

@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  fieldsToGive,
-  parseFields,
-  parseSecretType,
-  primaryField,
-  type SecretType,
-  suggestSecretType,
-} from "../src/index.ts";
+import { parseFields, type SecretType } from "../src/index.ts";
+import { fieldsToGive, parseSecretType, primaryField, suggestSecretType } from "../src/internal.ts";
 
 describe("parseFields", () => {
   it.each<[SecretType, object, object?]>([

@@ -1,6 +1,7 @@
 import { assert, property } from "fast-check";
 import { expect, it } from "vitest";
-import { checkEncryptedSecret, type EncryptedSecret } from "../src/index.ts";
+import type { EncryptedSecret } from "../src/index.ts";
+import { checkEncryptedSecret } from "../src/internal.ts";
 import { sampleSecret } from "../src/testing/index.ts";
 import { anyEncryptedSecret } from "./any-encrypted-secret.ts";
 

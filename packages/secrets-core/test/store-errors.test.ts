@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { secretCorrupt, storeCorrupt, storeTooNew, storeUnavailable } from "../src/index.ts";
+import { secretCorrupt, storeCorrupt, storeTooNew, storeUnavailable } from "../src/internal.ts";
 
 const PATH = "/srv/with 'quotes' and\nlines/secrets.db";
 const SHOWN = JSON.stringify(PATH);

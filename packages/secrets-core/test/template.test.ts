@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatReference, parseReference, parseTemplate } from "../src/index.ts";
+import { parseTemplate } from "../src/index.ts";
+import { formatReference, parseReference } from "../src/internal.ts";
 
 /** A template as one line: text in quotes, references bare, problems as messages. */
 function show(source: string): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMoment, parseTimestamp } from "../src/index.ts";
+import { parseMoment, parseTimestamp } from "../src/internal.ts";
 
 describe("parseTimestamp", () => {
   it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { holdsToken } from "../src/index.ts";
+import { holdsToken } from "../src/internal.ts";
 
 describe("holdsToken", () => {
   it.each([

@@ -1,4 +1,4 @@
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 
 /** Texts, numbers (encoded as their digits), and null for a field without a value. */
 type Fields = readonly (string | number | null)[];

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
-import { AutokestraError, isTimestamp, isUuid, z } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { isTimestamp, isUuid, z } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { type RecordFormat, WRAPPED_BYTES } from "./data-key.ts";
 import { base64Bytes, encodeFields, isBase64 } from "./encode-fields.ts";

@@ -1,6 +1,7 @@
 import { createHash, hkdfSync, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { AutokestraError, type Stretching, z } from "@autokestra/secrets-core";
+import { AutokestraError, type Stretching } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import { base64Bytes, isBase64 } from "./encode-fields.ts";
 import { hasKeys, isWholeNumber } from "./plain-json.ts";

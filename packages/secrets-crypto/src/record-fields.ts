@@ -1,11 +1,6 @@
 import { createHash, createHmac, hkdfSync } from "node:crypto";
-import {
-  type Envelope,
-  fieldNames,
-  METADATA_FIELDS,
-  type RecordIdentity,
-  type SecretMetadata,
-} from "@autokestra/secrets-core";
+import type { Envelope, RecordIdentity, SecretMetadata } from "@autokestra/secrets-core";
+import { fieldNames, METADATA_FIELDS } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import type { RecordFormat } from "./data-key.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";

@@ -1,12 +1,11 @@
 import {
   AutokestraError,
   type EncryptedSecret,
-  integrityFailed,
   type Plaintext,
-  quoteText,
   type SecretEncryption,
   type UnencryptedSecret,
 } from "@autokestra/secrets-core";
+import { integrityFailed, quoteText } from "@autokestra/secrets-core/internal";
 import { decryptBytes, type EncryptedBytes, encryptBytes } from "./aes-gcm.ts";
 import { RECORD_FORMAT } from "./data-key.ts";
 import type { KeyManager } from "./key-manager.ts";

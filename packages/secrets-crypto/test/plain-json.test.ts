@@ -1,4 +1,4 @@
-import type { z } from "@autokestra/secrets-core";
+import type { z } from "@autokestra/secrets-core/internal";
 import { assert, constantFrom, integer, jsonValue, nat, oneof, property, string } from "fast-check";
 import { expect, it } from "vitest";
 import { headerSchema, isPlainHeader } from "../src/header.ts";

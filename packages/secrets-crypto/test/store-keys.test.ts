@@ -1,7 +1,8 @@
 import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
-import { createKeyManager, createSecretEncryption, type KeyManager, MAX_ENCRYPTIONS } from "../src/index.ts";
+import { createKeyManager, createSecretEncryption, type KeyManager } from "../src/index.ts";
+import { MAX_ENCRYPTIONS } from "../src/internal.ts";
 import { makeHeaderV1, type RawHeader, withMac } from "./by-hand.ts";
 import { KeyPlace, testKey } from "./test-keys.ts";
 

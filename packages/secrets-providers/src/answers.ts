@@ -1,4 +1,5 @@
-import { type NotFound, quoteText, type SourceFailure } from "@autokestra/secrets-core";
+import type { NotFound, SourceFailure } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 
 /** Every answer but a value. */
 export type Failure = NotFound | SourceFailure;

@@ -4,7 +4,8 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { AutokestraError, type ExternalSecretProvider, errorCode, z } from "@autokestra/secrets-core";
+import { AutokestraError, type ExternalSecretProvider } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { decodeText, denied, type Failure, malformed, meaning, quoteLong, timedOut, unavailable } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 

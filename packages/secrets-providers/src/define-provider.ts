@@ -1,10 +1,5 @@
-import {
-  AutokestraError,
-  type ExternalSecretProvider,
-  quoteText,
-  type SecretSource,
-  z,
-} from "@autokestra/secrets-core";
+import { AutokestraError, type ExternalSecretProvider, type SecretSource } from "@autokestra/secrets-core";
+import { quoteText, z } from "@autokestra/secrets-core/internal";
 import type { CallReport } from "./http-call.ts";
 import { createProviderSource, type TextCipher } from "./provider-source.ts";
 

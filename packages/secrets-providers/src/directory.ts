@@ -6,7 +6,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ExternalSecretProvider, errorCode, type SecretAnswer, z } from "@autokestra/secrets-core";
+import type { ExternalSecretProvider, SecretAnswer } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { decodeText, denied, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 

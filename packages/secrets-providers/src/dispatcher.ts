@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
-import { AutokestraError, errorCode, type SourceFailure, z } from "@autokestra/secrets-core";
+import { AutokestraError, type SourceFailure } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { denied } from "./answers.ts";
 

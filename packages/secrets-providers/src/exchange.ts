@@ -1,7 +1,8 @@
 import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { type CallLimits, errorCode, type SourceFailure } from "@autokestra/secrets-core";
+import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { type Dispatcher, errors } from "undici";
 import { decodeText, denied, malformed, quoteLong, timedOut, unavailable } from "./answers.ts";
 import { type Connections, PROXY_FAILED } from "./dispatcher.ts";

@@ -1,5 +1,6 @@
-import type { CallLimits, SourceFailure, z } from "@autokestra/secrets-core";
+import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
 import { parseJson } from "@autokestra/secrets-core/exact-json";
+import type { z } from "@autokestra/secrets-core/internal";
 import { DelegateBackoff, handleWhenResult, retry } from "cockatiel";
 import { denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 import { type ConnectionOptions, createConnections } from "./dispatcher.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { AutokestraError, type ExternalSecretProvider, type ProviderAnswer, z } from "@autokestra/secrets-core";
+import { AutokestraError, type ExternalSecretProvider, type ProviderAnswer } from "@autokestra/secrets-core";
 import { formatJson, isLosslessNumber } from "@autokestra/secrets-core/exact-json";
+import { z } from "@autokestra/secrets-core/internal";
 import { type Failure, malformed, meaning, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { type CallLimits, errorCode, type SourceFailure, z } from "@autokestra/secrets-core";
+import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { untilAborted, withinLimits } from "./limits.ts";

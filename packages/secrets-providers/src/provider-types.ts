@@ -1,4 +1,5 @@
-import { AutokestraError, quoteText, z } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quoteText, z } from "@autokestra/secrets-core/internal";
 import type { ProviderDefinition } from "./define-provider.ts";
 
 /** The types that come along. Each is loaded when it is used. */

@@ -3,13 +3,13 @@ import {
   hasCode,
   type ProvidedSecret,
   parseFields,
-  quoteText,
   type SecretBinding,
   type SecretName,
   type SecretType,
   type SourceAnswer,
 } from "@autokestra/secrets-core";
 import { formatJson, isLosslessNumber, parseJson } from "@autokestra/secrets-core/exact-json";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { malformed, notFound } from "./answers.ts";
 
 /** How a value becomes a secret. */

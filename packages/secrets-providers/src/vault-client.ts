@@ -1,4 +1,5 @@
-import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure, z } from "@autokestra/secrets-core";
+import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { type Failure, malformed } from "./answers.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, type HttpOptions, readJson } from "./http-call.ts";

@@ -1,11 +1,5 @@
-import {
-  type CallLimits,
-  type Lease,
-  type LeaseSession,
-  type ProviderLeases,
-  type SecretAnswer,
-  z,
-} from "@autokestra/secrets-core";
+import type { CallLimits, Lease, LeaseSession, ProviderLeases, SecretAnswer } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { denied, malformed, quoteLong } from "./answers.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { encodePath, readJson } from "./http-call.ts";

@@ -1,13 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import {
-  type CallLimits,
-  type ProviderStatus,
-  parseTimestamp,
-  type SecretAnswer,
-  type SourceFailure,
-  z,
-} from "@autokestra/secrets-core";
+import type { CallLimits, ProviderStatus, SecretAnswer, SourceFailure } from "@autokestra/secrets-core";
+import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, quoteLong } from "./answers.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { encodePath, readJson } from "./http-call.ts";

@@ -3,13 +3,8 @@
  *
  * @module
  */
-import {
-  AutokestraError,
-  type ExternalSecretProvider,
-  type ProviderAnswer,
-  parseTimestamp,
-  z,
-} from "@autokestra/secrets-core";
+import { AutokestraError, type ExternalSecretProvider, type ProviderAnswer } from "@autokestra/secrets-core";
+import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import { malformed, notFound, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";

@@ -1,4 +1,4 @@
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { describe, expect, it } from "vitest";
 import {
   type CallReport,

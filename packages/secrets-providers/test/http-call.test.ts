@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   type CallReport,

@@ -1,13 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readText } from "@autokestra/private-files";
-import {
-  AutokestraError,
-  errorCode,
-  quoteText,
-  type SecretName,
-  type SecretSource,
-  type SourceAnswer,
-} from "@autokestra/secrets-core";
+import { AutokestraError, type SecretName, type SecretSource, type SourceAnswer } from "@autokestra/secrets-core";
+import { errorCode, quoteText } from "@autokestra/secrets-core/internal";
 
 const RESERVED_PREFIXES = [
   "AUTOKESTRA_",

@@ -4,7 +4,6 @@ import {
   AutokestraError,
   type ErrorDetails,
   type FoundSecret,
-  quoteText,
   type RunLeases,
   type ScopeOptions,
   type SecretAnswer,
@@ -14,6 +13,7 @@ import {
   type SourceFailure,
   type SourceFallback,
 } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 
 /** The sources, and which names are bound to one of them. */
 export interface Sources {

@@ -1,11 +1,5 @@
-import {
-  AutokestraError,
-  formatReference,
-  parseTemplate,
-  quoteText,
-  type Reference,
-  type Template,
-} from "@autokestra/secrets-core";
+import { AutokestraError, parseTemplate, type Reference, type Template } from "@autokestra/secrets-core";
+import { formatReference, quoteText } from "@autokestra/secrets-core/internal";
 
 /** Inputs nested deeper than this are refused: no workflow needs it, and a cycle has no end. */
 export const MAX_DEPTH = 100;

@@ -1,8 +1,6 @@
 import {
   type AskedSource,
-  fieldNotFound,
   parseSecretName,
-  primaryField,
   type ResolvedSecret,
   type RunLeases,
   type SecretBinding,
@@ -10,9 +8,8 @@ import {
   type SecretScope,
   type SecretSource,
   type SourceFallback,
-  secretNotDeclared,
-  secretsMissing,
 } from "@autokestra/secrets-core";
+import { fieldNotFound, primaryField, secretNotDeclared, secretsMissing } from "@autokestra/secrets-core/internal";
 import { beginResolution, type Resolution, type Search, search } from "./resolution.ts";
 
 export interface ResolverOptions {

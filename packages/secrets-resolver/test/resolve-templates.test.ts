@@ -1,4 +1,5 @@
-import { formatReference, type Reference } from "@autokestra/secrets-core";
+import type { Reference } from "@autokestra/secrets-core";
+import { formatReference } from "@autokestra/secrets-core/internal";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseTemplates, resolveTemplates } from "../src/index.ts";

@@ -1,4 +1,5 @@
-import { integrityFailed, parseSecretName, type Secret, secretDeleted, secretNotFound } from "@autokestra/secrets-core";
+import { parseSecretName, type Secret } from "@autokestra/secrets-core";
+import { integrityFailed, secretDeleted, secretNotFound } from "@autokestra/secrets-core/internal";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { describe, expect, it } from "vitest";
 import { createStoreSource } from "../src/index.ts";

@@ -1,18 +1,20 @@
+import type {
+  EncryptedSecret,
+  ReencryptedSecret,
+  SecretMetadata,
+  SecretRewrite,
+  SecretWrite,
+  StoreLayout,
+  Timestamp,
+} from "@autokestra/secrets-core";
 import {
   checkEncryptedSecret,
   checkRewrite,
   checkVersions,
   checkWrites,
-  type EncryptedSecret,
-  type ReencryptedSecret,
-  type SecretMetadata,
-  type SecretRewrite,
-  type SecretWrite,
-  type StoreLayout,
   secretCorrupt,
   secretExists,
-  type Timestamp,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 import { type Entry, isDeleted, nameOf, type SecretsDocument, type StoredDocument } from "./document.ts";
 import {
   addVersion,

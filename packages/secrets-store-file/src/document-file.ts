@@ -8,7 +8,8 @@ import {
   sweepTemporaryFiles,
   withOpenFile,
 } from "@autokestra/private-files";
-import { type AutokestraError, storeUnavailable } from "@autokestra/secrets-core";
+import type { AutokestraError } from "@autokestra/secrets-core";
+import { storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
   EMPTY_DOCUMENT,
   formatDocument,

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { type Anchor, type StoreLayout, storeCorrupt, storeTooNew, z } from "@autokestra/secrets-core";
+import type { Anchor, StoreLayout } from "@autokestra/secrets-core";
+import { storeCorrupt, storeTooNew, z } from "@autokestra/secrets-core/internal";
 
 /** The newest format. */
 const FORMAT = 2;

@@ -1,15 +1,11 @@
+import type { EncryptedSecret, Envelope, SecretMetadata, SecretRewrite, StoreLayout } from "@autokestra/secrets-core";
 import {
   copyMetadata,
-  type EncryptedSecret,
-  type Envelope,
   fieldNames,
   isMetadata,
   METADATA_FIELDS,
   readEncryptedSecret,
-  type SecretMetadata,
-  type SecretRewrite,
-  type StoreLayout,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 import { asObject, type Entry } from "./document.ts";
 
 /**

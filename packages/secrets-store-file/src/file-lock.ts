@@ -1,7 +1,8 @@
 import { mkdir, rmdir, rmdirSync, stat, utimes } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { systemReason } from "@autokestra/private-files";
-import { AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { lock } from "proper-lockfile";
 
 // Node ignores this signal, and a write past a size limit is an error (EFBIG). But proper-lockfile listens to every signal, and

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { createPrivateFile, sweepTemporaryFiles } from "@autokestra/private-files";
+import type { SecretFilter, SecretMetadata, SecretStore, StoreAbilities, StoreLayout } from "@autokestra/secrets-core";
 import {
   checkAnchor,
   checkHeader,
@@ -7,14 +8,9 @@ import {
   dataKeyInUse,
   layoutTooOld,
   passesFilter,
-  type SecretFilter,
-  type SecretMetadata,
-  type SecretStore,
-  type StoreAbilities,
-  type StoreLayout,
   storeClosed,
   storeUnavailable,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 import {
   deleteSecret,
   insertSecrets,

@@ -1,13 +1,8 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { createPrivateFile, preparePrivateFolder, sweepTemporaryFiles } from "@autokestra/private-files";
-import {
-  type AutokestraError,
-  quotePath,
-  type StoreLayout,
-  storeCorrupt,
-  storeUnavailable,
-} from "@autokestra/secrets-core";
+import type { AutokestraError, StoreLayout } from "@autokestra/secrets-core";
+import { quotePath, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
   emptyDatabase,
   findDatabaseFiles,

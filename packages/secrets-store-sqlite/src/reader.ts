@@ -1,16 +1,13 @@
-import {
-  type Anchor,
-  type AutokestraError,
-  compareSecrets,
-  type EncryptedSecret,
-  type IdPage,
-  passesFilter,
-  type SecretFilter,
-  type SecretMetadata,
-  type SecretName,
-  type StoredState,
-  storeCorrupt,
+import type {
+  Anchor,
+  AutokestraError,
+  EncryptedSecret,
+  IdPage,
+  SecretFilter,
+  SecretMetadata,
+  SecretName,
 } from "@autokestra/secrets-core";
+import { compareSecrets, passesFilter, type StoredState, storeCorrupt } from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
 import { createListQuery, type Statements } from "./statements.ts";

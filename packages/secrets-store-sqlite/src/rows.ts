@@ -1,14 +1,13 @@
+import type { EncryptedSecret, SecretMetadata } from "@autokestra/secrets-core";
 import {
-  type EncryptedSecret,
   fieldNames,
   isMetadata,
   METADATA_FIELDS,
   type MetadataField,
   type MetadataFields,
-  type SecretMetadata,
   type StoredState,
   secretCorrupt,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 
 /** The columns that tell which state of which secret a row holds, and the fields of metadata that some of them are. */
 const STATE = [

@@ -1,4 +1,5 @@
-import { type StoreLayout, storeCorrupt, storeTooNew } from "@autokestra/secrets-core";
+import type { StoreLayout } from "@autokestra/secrets-core";
+import { storeCorrupt, storeTooNew } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
 import { ROWS } from "./rows.ts";
 

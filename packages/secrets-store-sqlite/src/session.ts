@@ -1,4 +1,5 @@
-import { type AutokestraError, storeClosed, storeUnavailable } from "@autokestra/secrets-core";
+import type { AutokestraError } from "@autokestra/secrets-core";
+import { storeClosed, storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
   after,
   isBusy,

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { DEFAULT_MAX_VERSIONS, type SecretStore, type StoreAbilities } from "@autokestra/secrets-core";
+import type { SecretStore, StoreAbilities } from "@autokestra/secrets-core";
+import { DEFAULT_MAX_VERSIONS } from "@autokestra/secrets-core/internal";
 import { backupDatabase, readSqliteFacts, type SqliteFacts } from "@autokestra/sqlite";
 import type { SecretReader } from "./reader.ts";
 import { openSession } from "./session.ts";

@@ -1,5 +1,6 @@
 import { keepBackup } from "@autokestra/private-files";
-import { type EncryptedSecret, hasCode, layoutTooOld } from "@autokestra/secrets-core";
+import { type EncryptedSecret, hasCode } from "@autokestra/secrets-core";
+import { layoutTooOld } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
 import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
 import { createSecretReader, damagedIndex, type SecretReader } from "./reader.ts";

@@ -1,5 +1,12 @@
+import type {
+  Anchor,
+  EncryptedSecret,
+  ReencryptedSecret,
+  SecretRewrite,
+  SecretWrite,
+  Timestamp,
+} from "@autokestra/secrets-core";
 import {
-  type Anchor,
   checkAnchor,
   checkEncryptedSecret,
   checkHeader,
@@ -7,15 +14,10 @@ import {
   checkVersions,
   checkWrites,
   dataKeyInUse,
-  type EncryptedSecret,
   isReencryptable,
-  type ReencryptedSecret,
-  type SecretRewrite,
-  type SecretWrite,
   type StoredSecrets,
   secretExists,
-  type Timestamp,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 import { damagedIndex, type SecretReader } from "./reader.ts";
 import { toRow } from "./rows.ts";
 import type { Statements } from "./statements.ts";

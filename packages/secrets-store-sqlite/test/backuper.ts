@@ -1,4 +1,4 @@
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { openSqliteStore } from "../src/index.ts";
 
 /** Backs a store up under so many names, one after the other, and prints which of them were free. */

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, parseSecretName } from "@autokestra/secrets-core";
+import { parseSecretName } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";

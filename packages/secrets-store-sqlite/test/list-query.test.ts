@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type SecretMetadata, selectSecrets } from "@autokestra/secrets-core";
+import type { SecretMetadata } from "@autokestra/secrets-core";
+import { selectSecrets } from "@autokestra/secrets-core/internal";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { temporaryFolder } from "@autokestra/test-kit";
 import {

@@ -1,10 +1,10 @@
+import type { SecretMetadata } from "@autokestra/secrets-core";
 import {
   createMetadataReader,
   fieldNames,
   METADATA_FIELDS,
   type MetadataFields,
-  type SecretMetadata,
-} from "@autokestra/secrets-core";
+} from "@autokestra/secrets-core/internal";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { expect, it } from "vitest";
 import { library } from "../../sqlite/test/open-database.ts";

@@ -1,15 +1,9 @@
 import { fstatSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { systemReason, withOpenFile } from "@autokestra/private-files";
-import {
-  AutokestraError,
-  errorCode,
-  hasCode,
-  quotePath,
-  requireAbilities,
-  type SecretStore,
-} from "@autokestra/secrets-core";
-import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto";
+import { AutokestraError, hasCode, type SecretStore } from "@autokestra/secrets-core";
+import { errorCode, quotePath, requireAbilities } from "@autokestra/secrets-core/internal";
+import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto/internal";
 import { type FolderDriver, folderDrivers } from "./drivers.ts";
 import { storeLocation } from "./folders.ts";
 import type { Location } from "./location.ts";

@@ -4,9 +4,9 @@ import {
   hasCode,
   type ReencryptedSecret,
   type SecretEncryption,
-  toCurrentPayload,
   type UnencryptedSecret,
 } from "@autokestra/secrets-core";
+import { toCurrentPayload } from "@autokestra/secrets-core/internal";
 import type { KeyManager } from "@autokestra/secrets-crypto";
 import { countSecrets, idPages, type KeyedStore } from "./records.ts";
 

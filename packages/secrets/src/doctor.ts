@@ -1,7 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { AutokestraError, type ErrorCode, plural, quotePath } from "@autokestra/secrets-core";
-import { KEY_VARIABLE, type Keyring, openKnownStores } from "@autokestra/secrets-crypto";
+import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
+import { plural, quotePath } from "@autokestra/secrets-core/internal";
+import { KEY_VARIABLE, type Keyring } from "@autokestra/secrets-crypto";
+import { openKnownStores } from "@autokestra/secrets-crypto/internal";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readDriverRecord } from "./driver-record.ts";
 import { folderDrivers } from "./drivers.ts";

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createPrivateFile, replacePrivateFile, withOpenFile } from "@autokestra/private-files";
-import { AutokestraError, type ErrorDetails, quotePath, storeUnavailable } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorDetails } from "@autokestra/secrets-core";
+import { quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { type FolderDriver, folderDrivers, isThere, oneOf, toStoreError } from "./drivers.ts";
 
 /** What a folder of secrets remembers of its store. */

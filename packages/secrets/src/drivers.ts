@@ -1,7 +1,8 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { systemReason } from "@autokestra/private-files";
-import { AutokestraError, errorCode, type SecretStore, storeUnavailable } from "@autokestra/secrets-core";
+import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
+import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 
 /** Keeps the secrets of a folder in one file there. */
 export interface FolderDriver {

@@ -3,25 +3,30 @@
  *
  * @module
  */
-export { readText } from "@autokestra/private-files";
+
+export { createMasterKeyProvider, KEY_VARIABLE } from "@autokestra/secrets-crypto";
 export {
-  createMasterKeyProvider,
   exportKey,
   type ImportedKey,
   importKey,
-  KEY_VARIABLE,
   type KeyList,
   type ListedKey,
   listKeys,
   type MissingKey,
-} from "@autokestra/secrets-crypto";
+} from "@autokestra/secrets-crypto/internal";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
-export { type PlaceDefaults, type PlaceOptions, runsFile, storeFolder } from "./folders.ts";
-export * from "./import/index.ts";
+export type { PlaceDefaults, PlaceOptions } from "./folders.ts";
+export { readDotenv } from "./import/dotenv.ts";
+export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./import/entries.ts";
+export { type FernetDatabasePaths, readFernetDatabase } from "./import/fernet-database.ts";
+export type { ImportReport, OnConflict } from "./import/import-secrets.ts";
+export { type ImportOutcome, type ImportSecretsOptions, importSecrets } from "./import/import-secrets.ts";
+export { readJson } from "./import/json.ts";
+
 export { type Location, locationText } from "./location.ts";
-export { keyOptions, openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
+export { openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 export { type MigrationReport, migrateStore } from "./migrate.ts";
-export { type OpenedStore, openStore, type StoreOptions } from "./open-store.ts";
+export type { StoreOptions } from "./open-store.ts";
 export { type RestoreReport, restoreBackup } from "./restore.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./rotate.ts";

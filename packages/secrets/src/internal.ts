@@ -3,4 +3,10 @@
  *
  * @module
  */
-export { takeKeyVariable } from "@autokestra/secrets-crypto";
+
+export { readText } from "@autokestra/private-files";
+export { takeKeyVariable } from "@autokestra/secrets-crypto/internal";
+export { runsFile, storeFolder } from "./folders.ts";
+export { readSourceText, readTextFile } from "./import/text-file.ts";
+export { keyOptions } from "./manager.ts";
+export { type OpenedStore, openStore } from "./open-store.ts";

@@ -13,11 +13,9 @@ import {
   createMasterKeyProvider,
   createSecretEncryption,
   type KeyManager,
-  keyFilePath,
-  keyFolderOf,
   type MasterKeyOptions,
-  openKnownStores,
 } from "@autokestra/secrets-crypto";
+import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-crypto/internal";
 import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { requireAbilities } from "@autokestra/secrets-core";
+import { requireAbilities } from "@autokestra/secrets-core/internal";
 import { type FolderDriver, parseDriver } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { openSecretsManager, type SecretsOptions } from "./manager.ts";

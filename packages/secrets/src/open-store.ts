@@ -1,13 +1,8 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { createPrivateFile, makePrivateFolder, sweepDeadTemporaryFiles } from "@autokestra/private-files";
-import {
-  type AutokestraError,
-  createMemoryStore,
-  quotePath,
-  type SecretStore,
-  storeUnavailable,
-} from "@autokestra/secrets-core";
+import { type AutokestraError, createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
+import { quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
   existingDriver,
   readDriverRecord,

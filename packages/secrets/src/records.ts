@@ -4,10 +4,10 @@ import {
   type BulkInsert,
   type EncryptedSecret,
   hasCode,
-  requireAbilities,
   type SecretEncryption,
   type SecretStore,
 } from "@autokestra/secrets-core";
+import { requireAbilities } from "@autokestra/secrets-core/internal";
 import type { Keyring } from "@autokestra/secrets-crypto";
 import type { FolderDriver } from "./drivers.ts";
 

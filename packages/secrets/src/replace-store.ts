@@ -1,7 +1,7 @@
 import { closeSync, linkSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateFolder, moveFile, sweepDeadTemporaryFiles, temporaryPath } from "@autokestra/private-files";
-import { errorCode, storeUnavailable } from "@autokestra/secrets-core";
+import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { readDriverRecord, recordOf, rememberDriver, writeDriverRecord } from "./driver-record.ts";
 import { type FolderDriver, toStoreError } from "./drivers.ts";
 

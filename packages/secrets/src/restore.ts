@@ -1,22 +1,9 @@
 import { join, resolve } from "node:path";
 import { createPrivateFile, makePrivateFolder } from "@autokestra/private-files";
-import {
-  AutokestraError,
-  type EncryptedSecret,
-  hasCode,
-  requireAbilities,
-  type SecretStore,
-  toCurrentPayload,
-} from "@autokestra/secrets-core";
-import {
-  createKeyManager,
-  createSecretEncryption,
-  type KeyManager,
-  type Keyring,
-  keyFilePath,
-  keyFolderOf,
-  openKnownStores,
-} from "@autokestra/secrets-crypto";
+import { AutokestraError, type EncryptedSecret, hasCode, type SecretStore } from "@autokestra/secrets-core";
+import { requireAbilities, toCurrentPayload } from "@autokestra/secrets-core/internal";
+import { createKeyManager, createSecretEncryption, type KeyManager, type Keyring } from "@autokestra/secrets-crypto";
+import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-crypto/internal";
 import { BACKUP_HINT, backupUnusable, driverOfBackup, openBackup, readBackup, refusal } from "./back-up.ts";
 import { storedDriver } from "./driver-record.ts";
 import type { FolderDriver } from "./drivers.ts";

@@ -1,17 +1,17 @@
-import { AutokestraError, hasCode, type MasterKey, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode, type MasterKey } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
+import { KEY_VARIABLE, type StoreMemory } from "@autokestra/secrets-crypto";
 import {
   findPreparedKeys,
   fingerprintOfKey,
-  KEY_VARIABLE,
   keyFilePath,
   keyFolderOf,
   openKnownStores,
   parseHeader,
   prepareKey,
   readNewKeyFile,
-  type StoreMemory,
   stretchingOf,
-} from "@autokestra/secrets-crypto";
+} from "@autokestra/secrets-crypto/internal";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
 import { storeLocation } from "./folders.ts";
 import { type Location, locationText } from "./location.ts";

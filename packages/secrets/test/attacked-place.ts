@@ -8,8 +8,8 @@ import {
   type SecretInput,
   type SecretService,
   type SecretStore,
-  toCurrentPayload,
 } from "@autokestra/secrets-core";
+import { toCurrentPayload } from "@autokestra/secrets-core/internal";
 import { expect } from "vitest";
 import { openSecretsManager, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { editStored, readStored, type StoredContent, type StoredSecret } from "./stored-content.ts";

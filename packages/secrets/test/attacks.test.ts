@@ -4,7 +4,8 @@ import { createMemoryStore, createSecretService, type SecretService } from "@aut
 import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { replaceDataKey } from "../src/data-key.ts";
-import { backUpStore, diagnose, keyOptions, migrateStore, restoreBackup, rotateKeys } from "../src/index.ts";
+import { backUpStore, diagnose, migrateStore, restoreBackup, rotateKeys } from "../src/index.ts";
+import { keyOptions } from "../src/internal.ts";
 import { verifyRecords } from "../src/records.ts";
 import {
   apiKey,

@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMemoryStore, requireAbilities, type SecretStore } from "@autokestra/secrets-core";
+import { createMemoryStore, type SecretStore } from "@autokestra/secrets-core";
+import { requireAbilities } from "@autokestra/secrets-core/internal";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { driverOfBackup } from "../src/back-up.ts";

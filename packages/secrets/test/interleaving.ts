@@ -1,7 +1,8 @@
 import type { SecretStore } from "@autokestra/secrets-core";
 import { createSecretService } from "@autokestra/secrets-core";
 import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
-import { keyOptions, openStore, type SecretsManager, type SecretsOptions } from "../src/index.ts";
+import type { SecretsManager, SecretsOptions } from "../src/index.ts";
+import { keyOptions, openStore } from "../src/internal.ts";
 
 /** What is called before each call of a store, with the name of the method. */
 type BeforeCall = (method: string) => Promise<void>;

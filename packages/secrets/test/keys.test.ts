@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { prepareKey } from "@autokestra/secrets-crypto";
+import { prepareKey } from "@autokestra/secrets-crypto/internal";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   backUpStore,

@@ -1,6 +1,6 @@
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto";
+import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import {

@@ -1,7 +1,7 @@
 import { chmod, copyFile, cp, link, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { prepareKey } from "@autokestra/secrets-crypto";
+import { prepareKey } from "@autokestra/secrets-crypto/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { buildInPrivateFolder, fileIdentity, sweepTemporaryFiles } from "@autokestra/private-files";
-import { storeUnavailable } from "@autokestra/secrets-core";
+import { storeUnavailable } from "@autokestra/secrets-core/internal";
 import type { Database } from "./database.ts";
 import { toStoreError } from "./errors.ts";
 

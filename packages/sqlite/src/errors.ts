@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { systemReason, temporaryPath } from "@autokestra/private-files";
-import { AutokestraError, errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core/internal";
 
 /** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
 const DAMAGE: Readonly<Record<string, string>> = {

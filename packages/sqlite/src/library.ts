@@ -1,4 +1,5 @@
-import { AutokestraError, errorCode } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { loadBetterSqlite } from "./better-sqlite3.ts";
 import type { SqliteLibrary } from "./database.ts";
 import { toStoreError } from "./errors.ts";

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 
 export interface RetryOptions {
   /** When to stop, as `performance.now()` counts. Asked after each attempt, so it may change meanwhile. */

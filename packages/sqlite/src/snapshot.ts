@@ -1,5 +1,6 @@
 import { lstatSync, readFileSync } from "node:fs";
-import { type AutokestraError, errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core";
+import type { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { type Database, inMemory, type SqliteLibrary } from "./database.ts";
 import { openFailureReason, READ_ONLY } from "./errors.ts";
 

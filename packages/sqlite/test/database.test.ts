@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import { emptyDatabase, inMemory } from "../src/index.ts";

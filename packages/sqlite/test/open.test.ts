@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { modeOf, temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
 import {

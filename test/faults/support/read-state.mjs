@@ -1,5 +1,5 @@
 import { diagnose, openSecretsManager } from "../../../packages/secrets/dist/index.js";
-import { parsePayload } from "../../../packages/secrets-core/dist/index.js";
+import { parsePayload } from "../../../packages/secrets-core/dist/internal.js";
 
 /** @import { SecretsManager, SecretsOptions } from "../../../packages/secrets/dist/index.js" */
 /** @import { Entry, State } from "./model.mjs" */

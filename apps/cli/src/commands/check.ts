@@ -1,5 +1,5 @@
 import type { Severity, WorkflowReport } from "@autokestra/engine";
-import { plural } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { describeExplanation, explanationToJson } from "../explanation.ts";

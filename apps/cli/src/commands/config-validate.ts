@@ -1,4 +1,5 @@
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 
 export const command: CommandDefinition = defineCommand({

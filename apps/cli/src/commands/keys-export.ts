@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { exportKey } from "@autokestra/secrets";
-import { AutokestraError, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { USE_HINTS } from "../hints.ts";
 

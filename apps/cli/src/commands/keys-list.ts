@@ -1,5 +1,5 @@
 import { listKeys } from "@autokestra/secrets";
-import { quotePath } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { printTable } from "../output/table.ts";
 

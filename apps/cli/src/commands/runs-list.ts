@@ -1,5 +1,5 @@
 import type { RunFilter, RunSummary } from "@autokestra/runs";
-import { quoteText } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, parseWholeNumber } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import { withRunHistory } from "../runs.ts";

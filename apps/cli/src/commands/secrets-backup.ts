@@ -1,5 +1,5 @@
 import { backUpStore } from "@autokestra/secrets";
-import { quotePath } from "@autokestra/secrets-core";
+import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 
 export const command: CommandDefinition = defineCommand({

@@ -1,11 +1,11 @@
 import {
   AutokestraError,
   hasCode,
-  plural,
   type SecretMetadata,
   type SecretName,
   type SecretService,
 } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { USE_HINTS } from "../hints.ts";
 import { parseNameArgument } from "../rejected-input.ts";

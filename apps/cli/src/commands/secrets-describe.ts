@@ -1,5 +1,6 @@
-import type { FieldSecrecy, FieldValue, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
+import type { FieldSecrecy, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
 import { metadataToJson } from "@autokestra/secrets-core";
+import type { FieldValue } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";

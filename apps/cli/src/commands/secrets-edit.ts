@@ -1,11 +1,11 @@
 import {
   AutokestraError,
-  isIdentifier,
   metadataToJson,
   type SecretEdit,
   type SecretName,
   type SecretService,
 } from "@autokestra/secrets-core";
+import { isIdentifier } from "@autokestra/secrets-core/internal";
 import {
   addMetadataOptions,
   type CommandContext,

@@ -1,4 +1,4 @@
-import { fieldNotFound, primaryField } from "@autokestra/secrets-core";
+import { fieldNotFound, primaryField } from "@autokestra/secrets-core/internal";
 import {
   type CommandContext,
   type CommandDefinition,

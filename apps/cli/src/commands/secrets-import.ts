@@ -6,10 +6,10 @@ import {
   readDotenv,
   readFernetDatabase,
   readJson,
-  readSourceText,
-  readTextFile,
 } from "@autokestra/secrets";
-import { AutokestraError, quoteText } from "@autokestra/secrets-core";
+import { readSourceText, readTextFile } from "@autokestra/secrets/internal";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { hintFor, USE_HINTS } from "../hints.ts";

@@ -1,13 +1,11 @@
 import {
   AutokestraError,
   metadataToJson,
-  parseMoment,
-  quotePath,
   type SecretFilter,
   type SecretMetadata,
   type SecretType,
-  TIME_EXAMPLES,
 } from "@autokestra/secrets-core";
+import { parseMoment, quotePath, TIME_EXAMPLES } from "@autokestra/secrets-core/internal";
 import {
   type CommandContext,
   type CommandDefinition,

@@ -1,5 +1,5 @@
 import { migrateStore } from "@autokestra/secrets";
-import { plural } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 
 interface MigrateOptions {

@@ -1,5 +1,5 @@
 import { restoreBackup } from "@autokestra/secrets";
-import { plural } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { withProgress } from "../output/progress-bar.ts";
 

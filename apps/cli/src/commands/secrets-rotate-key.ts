@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type RotateReport, rotateKeys } from "@autokestra/secrets";
-import { plural, quotePath } from "@autokestra/secrets-core";
+import { plural, quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT, untilSignal } from "../exit.ts";
 import { withProgress } from "../output/progress-bar.ts";

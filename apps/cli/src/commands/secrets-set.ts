@@ -1,4 +1,4 @@
-import { findUnmaskable } from "@autokestra/engine";
+import { findUnmaskable } from "@autokestra/engine/internal";
 import {
   AutokestraError,
   metadataToJson,
@@ -8,8 +8,8 @@ import {
   type SecretMetadata,
   type SecretName,
   type SecretType,
-  secrecyOf,
 } from "@autokestra/secrets-core";
+import { secrecyOf } from "@autokestra/secrets-core/internal";
 import {
   addMetadataOptions,
   type CommandContext,

@@ -1,15 +1,7 @@
 import { createReadStream } from "node:fs";
-import { readText } from "@autokestra/secrets";
-import {
-  AutokestraError,
-  errorCode,
-  fieldsToGive,
-  isIdentifier,
-  quoteText,
-  type SecretName,
-  type SecretType,
-  secrecyOf,
-} from "@autokestra/secrets-core";
+import { readText } from "@autokestra/secrets/internal";
+import { AutokestraError, type SecretName, type SecretType } from "@autokestra/secrets-core";
+import { errorCode, fieldsToGive, isIdentifier, quoteText, secrecyOf } from "@autokestra/secrets-core/internal";
 import { USE_HINTS } from "../hints.ts";
 import type { Question } from "./prompt.ts";
 

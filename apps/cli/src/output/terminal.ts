@@ -1,5 +1,5 @@
 import { type BigIntStats, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { errorCode } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { isEndedBySignal, leaveSignals } from "../exit.ts";
 
 /** How a command prints. */

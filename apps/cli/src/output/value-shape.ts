@@ -1,5 +1,5 @@
-import { maskedParts } from "@autokestra/engine";
-import { plural } from "@autokestra/secrets-core";
+import { maskedParts } from "@autokestra/engine/internal";
+import { plural } from "@autokestra/secrets-core/internal";
 
 /** `30 lines, 1 704 characters`: lets a person see whether the value is complete. */
 export function describeSize(text: string): string {

@@ -1,12 +1,7 @@
 import { formatProblem } from "@autokestra/config/yaml";
 import { corePlugins } from "@autokestra/plugins-core";
-import {
-  AutokestraError,
-  type ErrorCode,
-  type Explanation,
-  isIdentifier,
-  type SecretScope,
-} from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorCode, type Explanation, type SecretScope } from "@autokestra/secrets-core";
+import { isIdentifier } from "@autokestra/secrets-core/internal";
 import { createSecretResolver, type ResolverOptions } from "@autokestra/secrets-resolver";
 import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";

@@ -1,6 +1,7 @@
 import { didYouMean } from "@autokestra/config/yaml";
-import { AutokestraError, type ErrorDetails, parseSecretName, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError, type ErrorDetails, parseSecretName } from "@autokestra/secrets-core";
 import { keepsValue, parseJson } from "@autokestra/secrets-core/exact-json";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
 import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
@@ -24,7 +25,8 @@ export interface SecretInputSources {
  * @example
  * ```ts
  * import { mkdtempSync, writeFileSync } from "node:fs";
- * import { collectInputs, parseWorkflow } from "@autokestra/engine";
+ * import { parseWorkflow } from "@autokestra/engine";
+import { collectInputs } from "@autokestra/engine/internal";
  *
  * const file = `${mkdtempSync("/tmp/demo-")}/password`;
  * writeFileSync(file, "c0rrect-horse");

@@ -1,10 +1,5 @@
-import {
-  type FieldValue,
-  type MaskCount,
-  type ResolvedSecret,
-  type SecretFields,
-  secrecyOf,
-} from "@autokestra/secrets-core";
+import type { MaskCount, ResolvedSecret, SecretFields } from "@autokestra/secrets-core";
+import { type FieldValue, secrecyOf } from "@autokestra/secrets-core/internal";
 import { EVERY } from "../workflow/workflow.ts";
 
 /** A value to mask, and its name in reports. */

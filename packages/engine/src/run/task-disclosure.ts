@@ -1,6 +1,6 @@
 import type { MaskFunction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
-import { plural } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import type { Task } from "../workflow/workflow.ts";
 import type { RunMasks } from "./masks.ts";
 import type { RunOutput } from "./process-output.ts";

@@ -1,5 +1,6 @@
 import type { Mark, YamlPath } from "@autokestra/config/yaml";
-import { holdsToken, parseTemplate, type Reference } from "@autokestra/secrets-core";
+import { parseTemplate, type Reference } from "@autokestra/secrets-core";
+import { holdsToken } from "@autokestra/secrets-core/internal";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { FindingCode, Problem } from "./problem.ts";
 

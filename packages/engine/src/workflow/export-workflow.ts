@@ -1,4 +1,4 @@
-import { formatReference } from "@autokestra/secrets-core";
+import { formatReference } from "@autokestra/secrets-core/internal";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { Workflow } from "./workflow.ts";
 

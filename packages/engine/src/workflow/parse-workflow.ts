@@ -9,7 +9,8 @@ import {
   shapeProblems,
   type YamlPath,
 } from "@autokestra/config/yaml";
-import { AutokestraError, errorCode, quoteText } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, quoteText } from "@autokestra/secrets-core/internal";
 import { parseTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
 import type { z } from "zod";
 import { checkDefaults, lostNumbers } from "./check-values.ts";

@@ -3,12 +3,11 @@ import { MAX_PROBLEMS } from "@autokestra/config/yaml";
 import {
   AutokestraError,
   type ErrorCode,
-  formatReference,
   parseSecretName,
   type Reference,
-  secretNotDeclared,
   type Template,
 } from "@autokestra/secrets-core";
+import { formatReference, secretNotDeclared } from "@autokestra/secrets-core/internal";
 import { type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
 import type { WorkflowProblem } from "./problem.ts";
 import type { TaskGraph } from "./task-graph.ts";

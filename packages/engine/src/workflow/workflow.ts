@@ -1,4 +1,4 @@
-import { isIdentifier } from "@autokestra/secrets-core";
+import { isIdentifier } from "@autokestra/secrets-core/internal";
 import { Cron } from "croner";
 import { z } from "zod";
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineAction, z } from "@autokestra/plugin-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { collectInputs, parseWorkflow, WorkflowError } from "../../src/index.ts";
+import { parseWorkflow, WorkflowError } from "../../src/index.ts";
+import { collectInputs } from "../../src/internal.ts";
 import { logged, tryRun, warned } from "./try-run.ts";
 
 const MASK = "***SECRET***";

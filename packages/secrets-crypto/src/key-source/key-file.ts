@@ -13,7 +13,8 @@ import {
   systemReason,
   withOpenFile,
 } from "@autokestra/private-files";
-import { AutokestraError, errorCode, type MasterKey } from "@autokestra/secrets-core";
+import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "../aes-gcm.ts";
 import { isMountedPrivately, readMountInfo } from "./mounted-key.ts";
 

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { isTimestamp, isUuid, z } from "@autokestra/secrets-core";
+import { isTimestamp, isUuid, z } from "@autokestra/secrets-core/internal";
 import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
 

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { MasterKey, Stretching } from "@autokestra/secrets-core";
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { base64Bytes } from "../encode-fields.ts";
 import { fingerprintOf, PBKDF2_ITERATIONS, stretch } from "../key-derivation.ts";
 import type { KeyContent } from "./key-file.ts";

@@ -10,7 +10,8 @@ import {
   temporaryPath,
   withLockFile,
 } from "@autokestra/private-files";
-import { AutokestraError, errorCode, type MasterKey, type Stretching } from "@autokestra/secrets-core";
+import { AutokestraError, type MasterKey, type Stretching } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "../aes-gcm.ts";
 import { fingerprintOf } from "../key-derivation.ts";
 import { createKeyFile, keyFileError, type ReadKeyOptions, readKeyFile, refuseKey } from "./key-file.ts";

@@ -9,7 +9,7 @@ import {
   withLockFile,
   withOpenFile,
 } from "@autokestra/private-files";
-import { z } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 
 /** autokestra does not write larger files. */
 const MAX_BYTES = 4 * 1024 * 1024;

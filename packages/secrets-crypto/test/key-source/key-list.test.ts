@@ -1,14 +1,8 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import {
-  exportKey,
-  importKey,
-  KEY_VARIABLE,
-  listKeys,
-  type MasterKeyOptions,
-  openKnownStores,
-} from "../../src/index.ts";
+import { KEY_VARIABLE, type MasterKeyOptions } from "../../src/index.ts";
+import { exportKey, importKey, listKeys, openKnownStores } from "../../src/internal.ts";
 import { FINGERPRINT, HEX, SECOND, stateOf, THIRD, temporaryFolder, writeKey } from "./key-folder.ts";
 
 const PASSPHRASE = "correct horse battery staple";

@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openKnownStores } from "../../src/index.ts";
+import { openKnownStores } from "../../src/internal.ts";
 import { FINGERPRINT, SECOND, stateOf, THIRD, temporaryFolder, writeKey } from "./key-folder.ts";
 
 const STORE = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11";

@@ -2,14 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  createMasterKeyProvider,
-  defaultKeyFolder,
-  KEY_FILE_VARIABLE,
-  KEY_VARIABLE,
-  keyFilePath,
-  type MasterKeyOptions,
-} from "../../src/index.ts";
+import { createMasterKeyProvider, KEY_FILE_VARIABLE, KEY_VARIABLE, type MasterKeyOptions } from "../../src/index.ts";
+import { defaultKeyFolder, keyFilePath } from "../../src/internal.ts";
 import { FINGERPRINT, fingerprintOfKey, HEX, namesOf, SECOND, stateOf, THIRD, writeKey } from "./key-folder.ts";
 
 let keyFolder: string;

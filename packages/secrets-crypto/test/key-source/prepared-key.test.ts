@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createMasterKeyProvider, findPreparedKeys, keepKey, prepareKey, readNewKeyFile } from "../../src/index.ts";
+import { createMasterKeyProvider } from "../../src/index.ts";
+import { findPreparedKeys, keepKey, prepareKey, readNewKeyFile } from "../../src/internal.ts";
 import { fingerprintOf } from "../../src/key-derivation.ts";
 import {
   FINGERPRINT,

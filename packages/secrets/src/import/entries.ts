@@ -1,13 +1,13 @@
 import {
   AutokestraError,
   type ErrorCode,
-  isIdentifier,
   parseFields,
   parseSecretName,
   type SecretFields,
   type SecretInput,
   type Timestamp,
 } from "@autokestra/secrets-core";
+import { isIdentifier } from "@autokestra/secrets-core/internal";
 
 /** A secret as a foreign source holds it, name and fields unchecked. What the source does not say is undefined, a time null. */
 export interface ImportedSecret extends SecretInput {

@@ -1,13 +1,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import {
-  AutokestraError,
-  descriptionProblem,
-  errorCode,
-  parseTimestamp,
-  quotePath,
-  type Timestamp,
-} from "@autokestra/secrets-core";
+import { AutokestraError, type Timestamp } from "@autokestra/secrets-core";
+import { descriptionProblem, errorCode, parseTimestamp, quotePath } from "@autokestra/secrets-core/internal";
 import { createFernet, type Fernet } from "@autokestra/secrets-crypto/fernet";
 import type { Database } from "@autokestra/sqlite";
 import { type ImportEntry, importedApiKey } from "./entries.ts";

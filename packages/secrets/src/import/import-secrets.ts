@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { isBefore, parseMoment, type SecretMetadata, type SecretService } from "@autokestra/secrets-core";
+import type { SecretMetadata, SecretService } from "@autokestra/secrets-core";
+import { isBefore, parseMoment } from "@autokestra/secrets-core/internal";
 import {
   type CheckedSecret,
   type CheckOptions,

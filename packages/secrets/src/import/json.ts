@@ -1,15 +1,13 @@
+import { AutokestraError, SECRET_TYPES, type SecretType } from "@autokestra/secrets-core";
+import { parseJson } from "@autokestra/secrets-core/exact-json";
 import {
-  AutokestraError,
   descriptionProblem,
   parseMoment,
   parseSecretType,
   quoteText,
-  SECRET_TYPES,
-  type SecretType,
   suggestSecretType,
   tagProblem,
-} from "@autokestra/secrets-core";
-import { parseJson } from "@autokestra/secrets-core/exact-json";
+} from "@autokestra/secrets-core/internal";
 import { isLosslessNumber, stringify } from "lossless-json";
 import { z } from "zod";
 import { type ImportEntry, importedApiKey } from "./entries.ts";

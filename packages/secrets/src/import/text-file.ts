@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readBytes } from "@autokestra/private-files";
-import { AutokestraError, errorCode, quotePath } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 
 /**
  * Reads a file of text, as {@link readSourceText} does.

@@ -1,4 +1,4 @@
-import { isIdentifier } from "@autokestra/secrets-core";
+import { isIdentifier } from "@autokestra/secrets-core/internal";
 import { describe, expect, it } from "vitest";
 import { proposeNames } from "../../src/import/entries.ts";
 

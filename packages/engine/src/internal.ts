@@ -1,0 +1,8 @@
+/**
+ * What only autokestra's own packages share: no promise is made about it.
+ *
+ * @module
+ */
+export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
+export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
+export { findUnmaskable } from "./run/sources.ts";

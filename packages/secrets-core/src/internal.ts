@@ -1,0 +1,66 @@
+/**
+ * What only autokestra's own packages share: no promise is made about it.
+ *
+ * @module
+ */
+/** The schema library, so that the packages around core need none of their own. */
+export { z } from "zod";
+export { checkExpiry } from "./check-input.ts";
+export {
+  errorCode,
+  fieldNotFound,
+  integrityFailed,
+  plural,
+  quotePath,
+  quoteText,
+  secretCorrupt,
+  secretDeleted,
+  secretNotDeclared,
+  secretNotFound,
+  secretsMissing,
+  storeClosed,
+  storeCorrupt,
+  storeTooNew,
+  storeUnavailable,
+  versionNotFound,
+} from "./errors.ts";
+export { parsePayload, type SecretPayload, secrecyOf, toCurrentPayload } from "./field-secrecy.ts";
+export {
+  checkEncryptedSecret,
+  copyMetadata,
+  createMetadataReader,
+  descriptionProblem,
+  fieldNames,
+  isMetadata,
+  isUuid,
+  METADATA_FIELDS,
+  type MetadataField,
+  type MetadataFields,
+  type MetadataReader,
+  readEncryptedSecret,
+  tagProblem,
+} from "./metadata.ts";
+export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
+export { MAX_SECRET_LENGTH } from "./secret-service.ts";
+export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
+export { type FieldValue, fieldsToGive, parseSecretType, primaryField, suggestSecretType } from "./secret-type.ts";
+export {
+  type CheckedWrite,
+  checkAnchor,
+  checkHeader,
+  checkRewrite,
+  checkVersions,
+  checkWrites,
+  compareSecrets,
+  dataKeyInUse,
+  isReencryptable,
+  layoutTooOld,
+  passesFilter,
+  type StoredSecrets,
+  type StoredState,
+  secretExists,
+  selectSecrets,
+  spreadCurrent,
+} from "./store-rules.ts";
+export { formatReference, holdsToken, parseReference } from "./template.ts";
+export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";

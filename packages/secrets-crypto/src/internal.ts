@@ -1,0 +1,30 @@
+/**
+ * What only autokestra's own packages share: no promise is made about it.
+ *
+ * @module
+ */
+export { parseHeader } from "./header.ts";
+export { stretchingOf } from "./key-derivation.ts";
+export { MAX_ENCRYPTIONS } from "./key-manager.ts";
+export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
+export {
+  exportKey,
+  type ImportedKey,
+  importKey,
+  type KeyList,
+  type KeyUse,
+  type ListedKey,
+  listKeys,
+  type MissingKey,
+} from "./key-source/key-list.ts";
+export { type KnownBackup, type KnownStore, type KnownStores, openKnownStores } from "./key-source/known-stores.ts";
+export { fingerprintOfKey } from "./key-source/master-key.ts";
+export { keyFilePath, keyFolderOf, takeKeyVariable } from "./key-source/master-key-provider.ts";
+export {
+  findPreparedKeys,
+  keepKey,
+  type NewKeyFileOptions,
+  type PreparedKey,
+  prepareKey,
+  readNewKeyFile,
+} from "./key-source/prepared-key.ts";
