@@ -1,12 +1,12 @@
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
-import { type Location, openSecretsManager, type SecretsOptions } from "@autokestra/secrets";
+import { type Finding, type Location, openSecretsManager, type SecretsOptions } from "@autokestra/secrets";
 import { runsFile } from "@autokestra/secrets/internal";
 import type { AutokestraError, Explanation, ExternalSecretProvider, SecretService } from "@autokestra/secrets-core";
 import type { CallReport } from "@autokestra/secrets-providers";
 import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";
-import { type ConfiguredSources, openProviders } from "./open-providers.ts";
+import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
 import { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
@@ -45,6 +45,11 @@ export interface Engine {
   readonly history: RunHistory;
   /** The providers of the configuration. */
   readonly providers: readonly ExternalSecretProvider[];
+  /**
+   * Asks each provider whether it can be reached and accepts its login, for at most 5 seconds. No provider is asked for a
+   * secret.
+   */
+  diagnoseProviders(): Promise<readonly Finding[]>;
   /** Asks each source for a name as a run would, and reports where its value would come from, never the value. */
   explain(name: string, signal?: AbortSignal): Promise<Explanation>;
   /**
@@ -108,11 +113,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       location,
       history,
       providers,
+      diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
       check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, ...(plugins && { plugins }) }),
       async run(workflow, { sink, onUnrecorded, ...runOptions } = {}) {
         const record = history.recorder((error) => onUnrecorded?.(error));
         return await runWorkflow(workflow, {
+          placeholder: config?.placeholder,
           ...runOptions,
           ...where,
           plugins,

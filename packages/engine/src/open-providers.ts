@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import type { Config, ProviderConfig } from "@autokestra/config";
+import type { Finding } from "@autokestra/secrets";
 import {
   AutokestraError,
   type ExternalSecretProvider,
@@ -85,6 +86,37 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
     providers: opened.map(({ provider }) => provider),
   };
 }
+
+/** Tells whether a provider can be reached and accepts its login. */
+export async function diagnoseProvider(provider: ExternalSecretProvider): Promise<Finding> {
+  const answer = await withinTime(provider);
+  const name = `${provider.id} (${provider.type})`;
+  if (answer.status !== "found") {
+    const { status, reason = "not found" } = answer;
+    const hint = ("hint" in answer ? answer.hint : undefined) ?? null;
+    return {
+      status: "failure",
+      subject: "provider",
+      code: "SOURCE_FAILED",
+      message: `${name}: ${status}: ${reason}`,
+      hint,
+    };
+  }
+  const { account, expiresAt } = answer.secret;
+  const known = account === undefined ? "" : `, logged in as ${quoteText(account)}`;
+  const end = expiresAt === undefined ? "" : `; the login ends at ${expiresAt}`;
+  return { status: "ok", subject: "provider", code: null, message: `${name}: reachable${known}${end}`, hint: null };
+}
+
+async function withinTime(provider: ExternalSecretProvider): ReturnType<ExternalSecretProvider["check"]> {
+  const signal = AbortSignal.timeout(DIAGNOSIS_MS);
+  const over = new Promise<SourceFailure>((resolve) => {
+    signal.addEventListener("abort", () => resolve({ status: "unavailable", reason: "no answer in time" }));
+  });
+  return await Promise.race([provider.check({ signal, deadline: Date.now() + DIAGNOSIS_MS }), over]);
+}
+
+const DIAGNOSIS_MS = 5000;
 
 /** One provider of a configuration. */
 interface DefinedProvider {

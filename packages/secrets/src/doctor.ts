@@ -16,7 +16,7 @@ const RESTORE = "Set it again, or go back to a backup.";
 /** One line of a diagnosis. */
 export interface Finding {
   readonly status: "ok" | "warning" | "failure";
-  readonly subject: "store" | "key" | "header" | "records";
+  readonly subject: "store" | "key" | "header" | "records" | "provider";
   /** What kind of failure it is, as of an error; null where it is none. */
   readonly code: ErrorCode | null;
   readonly message: string;

@@ -4,6 +4,7 @@ import { EXIT, EXIT_CODES } from "../exit.ts";
 import { hintFor } from "../hints.ts";
 import { withProgress } from "../output/progress-bar.ts";
 import { hideArguments } from "../rejected-input.ts";
+import { withEngine } from "../secrets.ts";
 
 const MARKS: Readonly<Record<Finding["status"], string>> = { ok: "ok      ", warning: "warning ", failure: "FAILURE " };
 
@@ -15,7 +16,8 @@ export const command: CommandDefinition = defineCommand({
 });
 
 /** Diagnoses key and store and prints one line for each finding. Returns the exit code. */
-async function doctor({ terminal, place }: CommandContext): Promise<number> {
+async function doctor(context: CommandContext): Promise<number> {
+  const { terminal, place } = context;
   const manager = await openSecretsManager({ ...place, create: false });
   try {
     const found = await withProgress(
@@ -23,13 +25,22 @@ async function doctor({ terminal, place }: CommandContext): Promise<number> {
       "Decrypting every record",
       async ({ onProgress }) => await diagnose(manager, onProgress),
     );
-    const findings = found.map((finding) => ({ ...finding, hint: hintOf(finding) }));
+    const findings = [...found, ...(await diagnoseProviders(context))].map((finding) => ({
+      ...finding,
+      hint: hintOf(finding),
+    }));
     const text = terminal.json ? `${JSON.stringify(findings)}\n` : findings.map(format).join("");
     terminal.write(hideArguments(text, [place.keyFile ?? "", place.storagePath ?? ""]));
     return exitCodeOf(findings);
   } finally {
     await manager.secrets.close();
   }
+}
+
+/** Checks the providers of the configuration. Loads nothing if there are none. */
+async function diagnoseProviders(context: CommandContext): Promise<readonly Finding[]> {
+  if (Object.keys(context.place.defaults?.providers ?? {}).length === 0) return [];
+  return await withEngine(context, undefined, async (engine) => await engine.diagnoseProviders());
 }
 
 /** Adds the command that helps to the hint of the library. */

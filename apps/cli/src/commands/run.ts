@@ -1,4 +1,5 @@
 import type { Workflow } from "@autokestra/engine";
+import type { LogEvent, RunEvent, RunSink } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
 import { printError } from "../errors.ts";
@@ -26,6 +27,13 @@ export const command: CommandDefinition = defineCommand({
   run: run,
 });
 
+/** Whether a source of secrets was replaced by another one. */
+function isFallback(event: RunEvent): event is LogEvent {
+  if (event.event !== "run.warning") return false;
+  const { data } = event;
+  return typeof data === "object" && data !== null && "fallback" in data;
+}
+
 /** Runs a workflow. Returns the exit code. */
 async function run(context: CommandContext, file: string, options: RunOptions): Promise<number> {
   const given = parseInputs(options.input ?? []);
@@ -35,7 +43,12 @@ async function run(context: CommandContext, file: string, options: RunOptions): 
   const inputs = await collectInputs(workflow.workflow, given, { env, ask: asker(context.terminal) });
   warnOfShownInputs(context.terminal, workflow.workflow, given);
   ignoreStreamErrors();
-  const sink = createLiveRunPrinter(context.terminal);
+  const print = createLiveRunPrinter(context.terminal);
+  const sink: RunSink = (event) => {
+    print(event);
+    // Shown even if nobody reads the log: the run uses another value than the one that was meant.
+    if (isFallback(event)) context.terminal.warn(`warning: ${event.message}`);
+  };
   // A plugin may still print after the run, so values stay masked until the process ends.
   const maskProcessOutput = {
     as: context.terminal.json ? ("log" as const) : ("text" as const),

@@ -12,9 +12,12 @@ export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue
   report(): Record<string, MaskCount>;
 }
 
-/** @param output the printed output of the run; null if it is not masked */
-export function createRunMasks(output: RunOutput | null): RunMasks {
-  const masker = createMasker();
+/**
+ * @param output the printed output of the run; null if it is not masked
+ * @param placeholder what is shown for a secret. Default: `***SECRET***`
+ */
+export function createRunMasks(output: RunOutput | null, placeholder?: string): RunMasks {
+  const masker = createMasker([], { placeholder });
   const told = new Set<string>();
   return {
     ...masker,

@@ -35,6 +35,8 @@ export interface RunOutputOptions {
   readonly keepSeconds: number;
   /** Whether standard output is reserved for events: other text then goes to standard error. */
   readonly reservesStdout: boolean;
+  /** What is shown for a secret. If several runs are open, that of the first one is used. Default: `***SECRET***` */
+  readonly placeholder?: string | undefined;
   /** Writes masked bytes. If several runs have a writer, the latest is used. Default: the streams themselves. */
   readonly write?: ((stream: PrintStream, bytes: Uint8Array) => void) | undefined;
 }
@@ -58,7 +60,7 @@ export function openRunOutput(options: RunOutputOptions): RunOutput {
   return shared.open(options);
 }
 
-interface OpenRun extends Pick<RunOutputOptions, "reservesStdout" | "write"> {
+interface OpenRun extends Pick<RunOutputOptions, "placeholder" | "reservesStdout" | "write"> {
   readonly id: string;
   readonly values: MaskedValue[];
   isRunning: boolean;
@@ -105,10 +107,11 @@ class ProcessOutput {
     return this.#intercept(name);
   }
 
-  open({ keepSeconds, reservesStdout, write }: RunOutputOptions): RunOutput {
+  open({ keepSeconds, placeholder, reservesStdout, write }: RunOutputOptions): RunOutput {
     this.#streams = { stdout: this.#interceptAgain("stdout"), stderr: this.#interceptAgain("stderr") };
     this.#count += 1;
-    const run: OpenRun = { id: `${this.#count}/`, values: [], reservesStdout, write, isRunning: true, counts: {} };
+    const id = `${this.#count}/`;
+    const run: OpenRun = { id, values: [], placeholder, reservesStdout, write, isRunning: true, counts: {} };
     this.#runs.add(run);
     return {
       add: (values) => {
@@ -143,7 +146,11 @@ class ProcessOutput {
   }
 
   #currentMasker(): Masker {
-    this.#masker ??= createMasker([...this.#runs].flatMap((run) => run.values));
+    const runs = [...this.#runs];
+    this.#masker ??= createMasker(
+      runs.flatMap(({ values }) => values),
+      { placeholder: runs[0]?.placeholder },
+    );
     return this.#masker;
   }
 

@@ -38,6 +38,8 @@ export interface RunOptions {
    * for 60 seconds after it. Set it to false in programs that mask these streams themselves. Default: true.
    */
   readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
+  /** What is shown for a secret. Default: `***SECRET***` */
+  readonly placeholder?: string | undefined;
 }
 
 /** How printed output is masked. */
@@ -102,8 +104,8 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     plugins,
     given: options.inputs,
   });
-  const output = maskProcessOutput(options.maskProcessOutput);
-  const masks = createRunMasks(output);
+  const output = maskProcessOutput(options);
+  const masks = createRunMasks(output, options.placeholder);
   try {
     masks.add(secretValues(scope.secrets));
     masks.add(secretInputValues(parsed.workflow, inputs));
@@ -149,8 +151,8 @@ function createLeaseEvents(): LeaseEvents {
 }
 
 /** Null where what the process prints is left alone. */
-function maskProcessOutput(options: RunOptions["maskProcessOutput"] = true): RunOutput | null {
+function maskProcessOutput({ maskProcessOutput: options = true, placeholder }: RunOptions): RunOutput | null {
   if (options === false) return null;
   const { as = "text", keepSeconds = 60, write } = options === true ? {} : options;
-  return openRunOutput({ keepSeconds, reservesStdout: as === "log", write });
+  return openRunOutput({ keepSeconds, placeholder, reservesStdout: as === "log", write });
 }
