@@ -7,14 +7,14 @@ const requireBeside = createRequire(__filename);
 
 /** What makes a schema, of zod and of `z.iso`. What is missing here is built at once: that is slow, not wrong. */
 const FACTORIES = new Set(
-  "array boolean custom datetime discriminatedUnion enum instanceof int literal null number object record strictObject string tuple union unknown url uuid".split(
+  "array boolean custom datetime discriminatedUnion enum instanceof int literal looseObject null number object record strictObject string tuple union unknown url uuid".split(
     " ",
   ),
 );
 
 /** What makes a schema of one. */
 const BUILDERS = new Set(
-  "catch default exactOptional extend max meta min nonnegative nullable optional pipe positive readonly refine regex rest transform".split(
+  "catch default describe exactOptional extend max meta min nonnegative nullable optional pipe positive readonly refine regex rest transform".split(
     " ",
   ),
 );

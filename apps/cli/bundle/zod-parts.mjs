@@ -9,6 +9,7 @@ export {
   int,
   iso,
   literal,
+  looseObject,
   NEVER,
   null,
   number,
@@ -23,4 +24,5 @@ export {
   url,
   uuid,
   ZodError,
+  ZodObject,
 } from "zod/v4";

@@ -11,8 +11,9 @@ const NOT_A_NOUN =
 const DEFAULT = /default|\b[A-Z]+_[A-Z_]+\b/;
 
 const loaded = await Promise.all(
-  COMMANDS.map(async ({ path, summary, load }) => {
-    const { command } = await load();
+  COMMANDS.map(async (entry) => {
+    const { path, summary } = entry;
+    const { command } = await entry.load();
     const parser = new Command(path);
     command.declare(parser);
     const options = parser.options.map(({ flags, description, defaultValue }) => ({

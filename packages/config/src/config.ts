@@ -17,25 +17,25 @@ declare module "@autokestra/secrets-core" {
 export { MAX_BYTES } from "./yaml-document.ts";
 
 /** A name or an id, as references and files of the project have them. */
-const identifier = z
+const nameSchema = z
   .string()
   .refine(
     (text) => isIdentifier(text) && !isReserved(text),
     "must be a name of letters, digits, underscore and hyphen",
   );
 
-const path = z.string().min(1);
+const pathSchema = z.string().min(1);
 
-const storage = z.strictObject({
-  path: path.describe("Folder of the secrets, relative to the folder of this file").exactOptional(),
+const storageSchema = z.strictObject({
+  path: pathSchema.describe("Folder of the secrets, relative to the folder of this file").exactOptional(),
   backend: z.enum(["auto", "sqlite", "file"]).describe("Kind of store. Default: auto").exactOptional(),
 });
 
-const runs = z.strictObject({
-  path: path.describe("File of the run history, relative to the folder of this file").exactOptional(),
+const runsSchema = z.strictObject({
+  path: pathSchema.describe("File of the run history, relative to the folder of this file").exactOptional(),
 });
 
-const masking = z.strictObject({
+const maskingSchema = z.strictObject({
   placeholder: z
     .string()
     .min(1)
@@ -45,22 +45,22 @@ const masking = z.strictObject({
 });
 
 /** The options of its own are checked by its type. */
-const provider = z.looseObject({
+const providerSchema = z.looseObject({
   type: z.string().min(1).describe("Type of the provider: vault, aws-secrets-manager, http, …"),
 });
 
-function providersOf<Schema extends z.ZodType>(schema: Schema): z.ZodRecord<typeof identifier, Schema> {
-  return z.record(identifier, schema).describe("Where secrets are kept besides the store, by name");
+function providersOf<Schema extends z.ZodType>(schema: Schema): z.ZodRecord<typeof nameSchema, Schema> {
+  return z.record(nameSchema, schema).describe("Where secrets are kept besides the store, by name");
 }
 
-const binding = z.strictObject({
-  provider: identifier.describe("Name of the provider that has it, or `environment`"),
-  path: path.describe("Where the provider has it. Default: the name of the secret").exactOptional(),
-  id: path.describe("The same as `path`, for providers that speak of ids").exactOptional(),
-  variable: path.describe("The environment variable, with the provider `environment`").exactOptional(),
-  lease: path.describe("What credentials are made from for each run").exactOptional(),
+const bindingSchema = z.strictObject({
+  provider: nameSchema.describe("Name of the provider that has it, or `environment`"),
+  path: pathSchema.describe("Where the provider has it. Default: the name of the secret").exactOptional(),
+  id: pathSchema.describe("The same as `path`, for providers that speak of ids").exactOptional(),
+  variable: pathSchema.describe("The environment variable, with the provider `environment`").exactOptional(),
+  lease: pathSchema.describe("What credentials are made from for each run").exactOptional(),
   version: z
-    .union([path, z.int().nonnegative()])
+    .union([pathSchema, z.int().nonnegative()])
     .transform(String)
     .describe("Version of the value. Default: the newest one")
     .exactOptional(),
@@ -69,25 +69,28 @@ const binding = z.strictObject({
     .describe("Type of the secret. Default: custom for an object, apiKey for a text")
     .exactOptional(),
   format: z.enum(["json", "text"]).describe("text: the value as it stands, byte for byte").exactOptional(),
-  field: path.describe("The one field of the value that is taken").exactOptional(),
-  fields: z.record(z.string(), path).describe("The field of the value for each field of the type").exactOptional(),
+  field: pathSchema.describe("The one field of the value that is taken").exactOptional(),
+  fields: z
+    .record(z.string(), pathSchema)
+    .describe("The field of the value for each field of the type")
+    .exactOptional(),
   fallback: z.literal("store").describe("Take it from the store where the provider does not have it").exactOptional(),
 });
 
-const file = z.strictObject({
-  storage: storage.exactOptional(),
-  keyFile: path.describe("Key file, relative to the folder of this file").exactOptional(),
+const fileSchema = z.strictObject({
+  storage: storageSchema.exactOptional(),
+  keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
   maxVersions: z.int().min(1).describe("How many versions of a secret are kept. Default: 10").exactOptional(),
-  runs: runs.exactOptional(),
-  masking: masking.exactOptional(),
+  runs: runsSchema.exactOptional(),
+  masking: maskingSchema.exactOptional(),
   env: z.boolean().describe("Take secrets that nothing else has from the environment. Default: true").exactOptional(),
-  providers: providersOf(provider).exactOptional(),
+  providers: providersOf(providerSchema).exactOptional(),
   providerPackages: z
-    .array(path)
+    .array(pathSchema)
     .describe("Packages that define types of providers. Their code runs in this process and sees secrets")
     .exactOptional(),
   sources: z
-    .array(identifier)
+    .array(nameSchema)
     .describe("Order in which sources are asked for a name. Default: providers that have a `path`, store, environment")
     .exactOptional(),
   resolveTimeoutSeconds: z
@@ -96,10 +99,10 @@ const file = z.strictObject({
     .max(600)
     .describe("How long it may take to find all secrets of a run. Default: 10")
     .exactOptional(),
-  secrets: z.record(identifier, binding).describe("Secrets that are taken from one place").exactOptional(),
+  secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are taken from one place").exactOptional(),
 });
 
-type ConfigFile = z.output<typeof file>;
+type ConfigFile = z.output<typeof fileSchema>;
 
 /** Keys that get a meaning with later versions: what they ask for must not be ignored in silence. */
 const RESERVED_KEYS = new Set(["http", "plugins", "server"]);
@@ -156,7 +159,7 @@ export function parseConfig(source: string, path: string): Config {
   fail(document.respelled.map(({ position }) => invalid("This would read differently as text", position, QUOTES)));
   const data = document.data ?? {};
   fail(reservedKeys(data, document));
-  const result = file.safeParse(data, { reportInput: true });
+  const result = fileSchema.safeParse(data, { reportInput: true });
   fail(shapeProblems(result.error?.issues ?? [], document, SHAPE));
   // Never without data here.
   const config: ConfigFile = result.data ?? {};
@@ -166,8 +169,7 @@ export function parseConfig(source: string, path: string): Config {
     checkProvider(name, options) {
       const issues = options.safeParse(config.providers?.[name], { reportInput: true }).error?.issues ?? [];
       const inFile = issues.map((issue) => ({ ...issue, path: ["providers", name, ...issue.path] }));
-      const knownKeys = () => Object.keys(options.shape);
-      fail(shapeProblems(inFile, document, { ...SHAPE, knownKeys }));
+      fail(shapeProblems(inFile, document, { ...SHAPE, knownKeys: () => Object.keys(options.shape) }));
     },
   };
 }
@@ -205,11 +207,11 @@ function invalid(message: string, position?: Position, hint?: string): FatalProb
 }
 
 function knownKeys([first, , third]: YamlPath): readonly string[] {
-  if (first === undefined) return Object.keys(file.shape);
-  if (first === "storage") return Object.keys(storage.shape);
-  if (first === "runs") return Object.keys(runs.shape);
-  if (first === "masking") return Object.keys(masking.shape);
-  return first === "secrets" && third === undefined ? Object.keys(binding.shape) : [];
+  if (first === undefined) return Object.keys(fileSchema.shape);
+  if (first === "storage") return Object.keys(storageSchema.shape);
+  if (first === "runs") return Object.keys(runsSchema.shape);
+  if (first === "masking") return Object.keys(maskingSchema.shape);
+  return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }
 
 function reservedKeys(data: unknown, document: YamlDocument): FatalProblem[] {
@@ -275,7 +277,7 @@ function conflicts(bound: Binding): (readonly [string, keyof Binding])[] {
  * @param providers the schemas of all options of the known types of providers; every other type may have any options
  */
 export function configJsonSchema(providers: readonly z.ZodObject[] = []): object {
-  const known = providers.length === 0 ? provider : z.union(providers);
-  const whole = file.extend({ providers: providersOf(known).exactOptional() });
+  const known = providers.length === 0 ? providerSchema : z.union(providers);
+  const whole = fileSchema.extend({ providers: providersOf(known).exactOptional() });
   return z.toJSONSchema(whole, { io: "input", unrepresentable: "any" });
 }

@@ -17,6 +17,7 @@ import {
   type OpenedProvider,
   openProvider,
   type ProviderDefinition,
+  withinLimits,
 } from "@autokestra/secrets-providers";
 import {
   createSecretResolver,
@@ -89,7 +90,7 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
 
 /** Tells whether a provider can be reached and accepts its login. */
 export async function diagnoseProvider(provider: ExternalSecretProvider): Promise<Finding> {
-  const answer = await withinTime(provider);
+  const answer = await withinLimits(DIAGNOSIS_MS, undefined, async (limits) => await provider.check(limits));
   const name = `${provider.id} (${provider.type})`;
   if (answer.status !== "found") {
     const { status, reason = "not found" } = answer;
@@ -106,14 +107,6 @@ export async function diagnoseProvider(provider: ExternalSecretProvider): Promis
   const known = account === undefined ? "" : `, logged in as ${quoteText(account)}`;
   const end = expiresAt === undefined ? "" : `; the login ends at ${expiresAt}`;
   return { status: "ok", subject: "provider", code: null, message: `${name}: reachable${known}${end}`, hint: null };
-}
-
-async function withinTime(provider: ExternalSecretProvider): ReturnType<ExternalSecretProvider["check"]> {
-  const signal = AbortSignal.timeout(DIAGNOSIS_MS);
-  const over = new Promise<SourceFailure>((resolve) => {
-    signal.addEventListener("abort", () => resolve({ status: "unavailable", reason: "no answer in time" }));
-  });
-  return await Promise.race([provider.check({ signal, deadline: Date.now() + DIAGNOSIS_MS }), over]);
 }
 
 const DIAGNOSIS_MS = 5000;

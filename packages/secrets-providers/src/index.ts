@@ -24,6 +24,7 @@ export {
   type HttpOptions,
   readJson,
 } from "./http-call.ts";
+export { withinLimits } from "./limits.ts";
 export {
   createLogin,
   type Login,
