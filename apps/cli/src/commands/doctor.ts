@@ -54,6 +54,6 @@ function exitCodeOf(findings: readonly Finding[]): number {
 }
 
 function format({ status, subject, message, hint }: Finding): string {
-  const line = `${MARKS[status]}${subject.padEnd(8)}${message}\n`;
+  const line = `${MARKS[status]}${subject.padEnd(7)} ${message}\n`;
   return hint === null ? line : `${line}${" ".repeat(16)}${hint}\n`;
 }
