@@ -152,13 +152,15 @@ export interface Config {
  */
 export function parseConfig(source: string, path: string): Config {
   const document = parseYaml(source, invalid);
-  const fail = ([first, ...others]: readonly FatalProblem[]) => {
-    if (first !== undefined) throw new FileError(path, source, [first, ...others]);
+  const fail = ([first, ...others]: readonly FatalProblem[], shown: string | null = source) => {
+    if (first !== undefined) throw new FileError(path, shown, [first, ...others]);
   };
   fail(document.problems);
   fail(document.respelled.map(({ position }) => invalid("This would read differently as text", position, QUOTES)));
   const data = document.data ?? {};
   fail(reservedKeys(data, document));
+  // No line of a file with a secret in it is shown, whatever else is wrong with it.
+  fail(literalSecrets(data, document), null);
   const result = fileSchema.safeParse(data, { reportInput: true });
   fail(shapeProblems(result.error?.issues ?? [], document, SHAPE));
   // Never without data here.
@@ -232,6 +234,17 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
     ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
       at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
     ),
+    ...Object.entries(providers).flatMap(([name, { onUnavailable }]) =>
+      onUnavailable === "stale"
+        ? [
+            at(
+              "An earlier value ('stale') can be used with serve only",
+              ["providers", name, "onUnavailable"],
+              "Use fallback or fail.",
+            ),
+          ]
+        : [],
+    ),
     ...sources.flatMap((name, index) => {
       if (!known.includes(name)) return at(`There is no source '${name}'`, ["sources", index], didYouMean(name, known));
       return sources.indexOf(name) < index ? at(`The source '${name}' stands here twice`, ["sources", index]) : [];
@@ -245,6 +258,29 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
       return conflicts(bound).map(([message, key]) => problem(message, key));
     }),
   ];
+}
+
+/** Options that hold a secret, whatever the type of the provider. */
+const SECRET_OPTION =
+  /^(?:token|jwt|password|passphrase|secret|secret-?id|client-?secret|secret-?access-?key|api-?key|x-api-key|private-?key|authorization|cookie|x-vault-token)$/i;
+
+const WHERE_SECRETS_ARE =
+  'Name a variable or a file (tokenEnv, tokenFile), or a secret of the store: "{{ secrets.NAME }}".';
+
+/** Secrets that are written out. A reference to one is none. */
+function literalSecrets(data: unknown, document: YamlDocument): FatalProblem[] {
+  const providers = typeof data === "object" && data !== null && "providers" in data ? data.providers : undefined;
+  return literalPaths(providers, ["providers"]).map((path) =>
+    invalid(`'${path.join(".")}' must not stand in this file`, document.locate(path), WHERE_SECRETS_ARE),
+  );
+}
+
+function literalPaths(options: unknown, path: YamlPath): YamlPath[] {
+  if (typeof options !== "object" || options === null) return [];
+  return Object.entries(options).flatMap(([key, value]: [string, unknown]) => {
+    const isLiteral = typeof value === "string" && !value.includes("{{") && SECRET_OPTION.test(key);
+    return isLiteral ? [[...path, key]] : literalPaths(value, [...path, key]);
+  });
 }
 
 type Binding = NonNullable<ConfigFile["secrets"]>[string];

@@ -29,10 +29,10 @@ export class FileError<Found extends Problem = FatalProblem> extends AutokestraE
   readonly problems: readonly (FatalProblem | Found)[];
   /** The file, for messages. */
   readonly path: string;
-  readonly #source: string;
+  readonly #source: string | null;
   readonly #count: number;
 
-  constructor(path: string, source: string, problems: readonly [FatalProblem, ...(FatalProblem | Found)[]]) {
+  constructor(path: string, source: string | null, problems: readonly [FatalProblem, ...(FatalProblem | Found)[]]) {
     const [{ code, message, hint }] = problems;
     super(code, message, { hint });
     this.path = path;
