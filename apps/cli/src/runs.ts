@@ -1,12 +1,5 @@
 import { styleText } from "node:util";
-import {
-  eventToJson,
-  type LogLevel,
-  openRunHistory,
-  type RunEvent,
-  type RunHistory,
-  type RunSink,
-} from "@autokestra/runs";
+import { type LogLevel, openRunHistory, type RunEvent, type RunHistory, type RunSink } from "@autokestra/runs";
 import { runsFile } from "@autokestra/secrets/internal";
 import { plural, quoteText } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
@@ -37,7 +30,7 @@ const HELD_BYTES = 64 * 1024 * 1024;
 
 /** Prints the events of a run: one JSON object per line, or `HH:MM:SS.mmm LEVEL task message` for people. */
 export function createRunPrinter(terminal: Terminal): RunSink {
-  if (terminal.json) return (event) => terminal.write(`${eventToJson(event)}\n`);
+  if (terminal.json) return (event) => terminal.write(`${JSON.stringify(event)}\n`);
   return (event) => {
     const isNote = event.event !== "task.log" && event.level === "info";
     if (terminal.quiet && isNote) return;
@@ -102,13 +95,33 @@ function formatEvent(event: RunEvent, color: boolean): string {
 
 function describe(event: RunEvent): string {
   if (event.event !== "run.finished") {
-    // What is data of a run, its message says for people.
     const { event: kind, message, data } = event;
+    if (kind === "run.started") return message + describeSources(data);
+    // What is data of a run, its message says for people.
     return data === undefined || kind.startsWith("run.") ? message : `${message} ${JSON.stringify(data)}`;
   }
   const masked = Object.entries(event.masked).map(([name, { count }]) => `${name} ${count}x`);
   const how = event.status === "success" ? "succeeded" : event.status;
   return `run ${how} in ${event.durationMs} ms${masked.length > 0 ? `; masked: ${masked.join(", ")}` : ""}`;
+}
+
+/** Where the secrets of a run come from. */
+function describeSources(data: unknown): string {
+  const secrets = isObject(data) && isObject(data["secrets"]) ? Object.entries(data["secrets"]) : [];
+  const sources = secrets.flatMap(([name, from]) => {
+    if (!isObject(from)) return [];
+    const { source, version, staleSeconds } = from;
+    const notes = [
+      ...(version === undefined ? [] : [`version ${version}`]),
+      ...(staleSeconds === undefined ? [] : [`${staleSeconds} s old`]),
+    ];
+    return `${name} from ${source}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
+  });
+  return sources.length === 0 ? "" : `; secrets: ${sources.join(", ")}`;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** Marks continuation lines and escapes control characters, so that no message can look like another record. */

@@ -10,6 +10,7 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
+  "apps/cli/src/compile-cache.ts": "compiled code of the command itself",
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/run.ts": "that an action has failed after its run, without what it says",

@@ -58,11 +58,12 @@ function describe(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       return `must be ${issue.values.map(String).join(" or ")}`;
     case "too_small":
-      return issue.message.startsWith("needs") ? issue.message : `must be at least ${issue.minimum}`;
+      if (issue.message.startsWith("needs")) return issue.message;
+      return `must be ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
     case "too_big":
       return `must be at most ${issue.maximum}`;
     case "invalid_key":
-      return "has a name with other characters than letters, digits, underscore and hyphen";
+      return "has a name with characters other than letters, digits, underscores and hyphens";
     default:
       return issue.message;
   }

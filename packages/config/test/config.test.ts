@@ -77,7 +77,7 @@ secrets:
   it.each([
     ["providerz: {}", "Unknown key 'providerz'", "Did you mean 'providers'?", 1],
     ["storage: { pat: x }", "Unknown key 'pat' in 'storage'", "Did you mean 'path'?", 1],
-    ["a: 1\na: 2", "The key 'a' stands here twice", undefined, 2],
+    ["a: 1\na: 2", "The key 'a' occurs twice", undefined, 2],
     ["maxVersions: many", "'maxVersions' must be a number", undefined, 1],
     ["maxVersions: 0", "'maxVersions' must be at least 1", undefined, 1],
     ["maxVersions: 1e1", "This would read differently as text", "Put it in quotes.", 1],
@@ -142,7 +142,7 @@ secrets:
     ],
     [
       "secrets: { 'a b': { provider: store } }",
-      "'secrets.a b' has a name with other characters than letters, digits, underscore and hyphen",
+      "'secrets.a b' has a name with characters other than letters, digits, underscores and hyphens",
       undefined,
       1,
     ],

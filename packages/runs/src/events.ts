@@ -23,8 +23,6 @@ export interface LogEvent extends EventBase {
     | "task.retried"
     | "task.finished";
   readonly task?: string | undefined;
-  /** The id of the workflow; only of the first event. */
-  readonly workflow?: string | undefined;
   readonly message: string;
   readonly data?: unknown;
 }
@@ -71,14 +69,6 @@ export interface RunFinished extends EventBase {
 
 /** Anything that happens in a run. */
 export type RunEvent = LogEvent | RunFinished;
-
-/** An event as the lines of a run have it: what `runs show` prints, and what is recorded. */
-export function eventToJson(event: RunEvent): string {
-  if (event.event === "run.finished") return JSON.stringify(event);
-  // Programs have it from the record of the run.
-  const { workflow: _, ...line } = event;
-  return JSON.stringify(line);
-}
 
 /** A function that gets the events of runs, in their order. Every event is masked before. */
 export type RunSink = (event: RunEvent) => void;

@@ -3,16 +3,15 @@
  *
  * @module
  */
-export {
-  type CancelledBy,
-  eventToJson,
-  type LogEvent,
-  type LogLevel,
-  type RunEvent,
-  type RunFinished,
-  type RunSink,
-  type TaskErrorInfo,
-  type TaskResult,
+export type {
+  CancelledBy,
+  LogEvent,
+  LogLevel,
+  RunEvent,
+  RunFinished,
+  RunSink,
+  TaskErrorInfo,
+  TaskResult,
 } from "./events.ts";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./records.ts";

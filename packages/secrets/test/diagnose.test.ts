@@ -77,7 +77,7 @@ describe("diagnose", () => {
       /^failure key: The master key from .*other\.key \([0-9a-f]{16}\)/,
     );
     expect((await examine({ keyFile: join(root, "gone") })).at(-1)).toMatch(
-      /^failure key: There are secrets here, but no/,
+      /^failure key: There are secrets here, but their master key was not found/,
     );
     await chmod(options.keyFile, 0o644);
     expect((await examine()).at(-1)).toMatch(/^failure key: The key file .* can be read by others$/);

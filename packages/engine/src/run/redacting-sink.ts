@@ -39,10 +39,9 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
 
   /** Copies the event, because an action can change its data before it is shown. */
   function maskEvent(event: LogEvent): LogEvent {
-    const { message, workflow, data } = event;
+    const { message, data } = event;
     return {
       ...event,
-      ...(workflow !== undefined && { workflow: masks.mask(workflow) }),
       message: maskCutText(message, masks, SHORTEST_BEGINNING),
       ...(data !== undefined && { data: masks.maskValue(data) }),
     };

@@ -43,16 +43,15 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "workflow" | "data"> = {},
+    more: Pick<LogEvent, "task" | "data"> = {},
   ): void {
-    const { task, workflow, data } = more;
+    const { task, data } = more;
     sink.log({
       time: new Date().toISOString(),
       level,
       event,
       execution,
       ...(task === undefined ? {} : { task }),
-      ...(workflow === undefined ? {} : { workflow }),
       message,
       ...(data === undefined ? {} : { data }),
     });
@@ -60,9 +59,8 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
 
   return {
     started(workflow, secrets) {
-      if (secrets.length === 0) return log("run.started", "info", `workflow ${workflow}`, { workflow });
-      const message = `workflow ${workflow}; secrets: ${secrets.map(describeSource).join(", ")}`;
-      log("run.started", "info", message, { workflow, data: { secrets: sourcesOf(secrets) } });
+      const data = secrets.length === 0 ? {} : { data: { secrets: sourcesOf(secrets) } };
+      log("run.started", "info", `workflow ${workflow}`, data);
     },
     fallback: ({ source, status, reason, names }) =>
       log(
@@ -103,14 +101,6 @@ const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {
   denied: "refused",
   malformed: "gave no answer that can be read",
 };
-
-function describeSource({ name, source, version, staleSeconds }: ResolvedSecret): string {
-  const notes = [
-    ...(version === undefined ? [] : [`version ${version}`]),
-    ...(staleSeconds === undefined ? [] : [`${staleSeconds} s old`]),
-  ];
-  return `${name} from ${source}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
-}
 
 /** Where each secret comes from, for those who look back; never a value. */
 function sourcesOf(secrets: readonly ResolvedSecret[]): Readonly<Record<string, object>> {
