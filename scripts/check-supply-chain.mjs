@@ -35,17 +35,23 @@ export function checkSupplyChain(root) {
 }
 
 /**
- * N1: at most three installed packages run code when they are installed, and all are allowed to.
+ * N1: at most three installed packages run code when they are installed, and all are allowed to. What pnpm is told to ignore does not run.
  *
  * @param {string} store
  * @param {string} settings
  * @returns {Fault}
  */
 export function checkInstallScripts(store, settings) {
-  const [, list = ""] = /^onlyBuiltDependencies:\n((?: +- .*\n?)*)/m.exec(settings) ?? [];
-  const allowed = new Set(list.split("\n").map((line) => line.replace(/^ *- "?|"$/g, "")));
+  /** @param {string} name */
+  const listed = (name) => {
+    const [, list = ""] = new RegExp(`^${name}:\\n((?: +- .*\\n?)*)`, "m").exec(settings) ?? [];
+    return new Set(list.split("\n").map((line) => line.replace(/^ *- "?|"$/g, "")));
+  };
+  const allowed = listed("onlyBuiltDependencies");
+  const ignored = listed("ignoredBuiltDependencies");
   const installed = readInstalled(store);
-  const running = new Set(installed.filter(runsAtInstall).map(({ name }) => name));
+  const scripted = installed.filter(runsAtInstall).map(({ name }) => name);
+  const running = new Set(scripted.filter((name) => !ignored.has(name)));
   const names = [...running].toSorted().join(", ") || "none";
   return {
     id: "N1",

@@ -39,6 +39,8 @@ onlyBuiltDependencies:
   - better-sqlite3
   - esbuild
   - turbo
+ignoredBuiltDependencies:
+  - protobufjs
 `;
 
 it("finds all settings", () => {
@@ -65,6 +67,7 @@ it.each<[string, Record<string, string>, boolean]>([
     ),
     false,
   ],
+  ["a script that is not run", { protobufjs: '{"scripts":{"postinstall":"x"}}' }, true],
   ["no package at all", {}, false],
   ["a script that is not allowed", { left: '{"scripts":{"postinstall":"x"}}' }, false],
   ["a script in a scope", { "@left/pad": '{"scripts":{"preinstall":"x"}}' }, false],

@@ -121,5 +121,5 @@ async function readAll(file: FileHandle): Promise<Buffer> {
 export const directoryProvider: ProviderDefinition = defineProvider({
   type: "directory",
   options: z.strictObject({ folder: z.string() }),
-  create: (options, context) => createDirectoryProvider({ ...options, ...context }),
+  create: (options, context) => createDirectoryProvider({ ...context, ...options }),
 });

@@ -28,7 +28,10 @@ export interface Login {
    * Makes a call with the token, after a login where there is none. Where the call is refused because the token has run out, logs in
    * once more and repeats it.
    */
-  use(limits: CallLimits, call: (token: string) => Promise<HttpResponse | Failure>): Promise<HttpResponse | Failure>;
+  use<Answer extends { readonly status: number | string } = HttpResponse>(
+    limits: CallLimits,
+    call: (token: string) => Promise<Answer | Failure>,
+  ): Promise<Answer | Failure>;
   /** The token of now, for giving it back; null where there is none. */
   current(): string | null;
 }
