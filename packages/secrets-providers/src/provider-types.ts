@@ -7,6 +7,7 @@ export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefin
   "aws-secrets-manager": async () => (await import("./aws-secrets-manager.ts")).awsSecretsManagerProvider,
   command: async () => (await import("./command.ts")).commandProvider,
   directory: async () => (await import("./directory.ts")).directoryProvider,
+  "gcp-secret-manager": async () => (await import("./gcp-secret-manager.ts")).gcpSecretManagerProvider,
   http: async () => (await import("./http.ts")).httpProvider,
   vault: async () => (await import("./vault.ts")).vaultProvider,
 };
