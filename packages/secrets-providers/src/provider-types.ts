@@ -5,6 +5,7 @@ import type { ProviderDefinition } from "./define-provider.ts";
 /** The types that come along. Each is loaded when it is used. */
 export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefinition>>> = {
   "aws-secrets-manager": async () => (await import("./aws-secrets-manager.ts")).awsSecretsManagerProvider,
+  "azure-key-vault": async () => (await import("./azure-key-vault.ts")).azureKeyVaultProvider,
   command: async () => (await import("./command.ts")).commandProvider,
   directory: async () => (await import("./directory.ts")).directoryProvider,
   "gcp-secret-manager": async () => (await import("./gcp-secret-manager.ts")).gcpSecretManagerProvider,
