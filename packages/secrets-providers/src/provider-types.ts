@@ -8,8 +8,12 @@ export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefin
   "azure-key-vault": async () => (await import("./azure-key-vault.ts")).azureKeyVaultProvider,
   command: async () => (await import("./command.ts")).commandProvider,
   directory: async () => (await import("./directory.ts")).directoryProvider,
+  doppler: async () => (await import("./doppler.ts")).dopplerProvider,
   "gcp-secret-manager": async () => (await import("./gcp-secret-manager.ts")).gcpSecretManagerProvider,
   http: async () => (await import("./http.ts")).httpProvider,
+  infisical: async () => (await import("./infisical.ts")).infisicalProvider,
+  kubernetes: async () => (await import("./kubernetes.ts")).kubernetesProvider,
+  "onepassword-connect": async () => (await import("./onepassword-connect.ts")).onePasswordConnectProvider,
   vault: async () => (await import("./vault.ts")).vaultProvider,
 };
 

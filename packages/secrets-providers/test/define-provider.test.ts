@@ -91,7 +91,7 @@ describe("findProvider", () => {
     await expect(findProvider(type, { x: { a: { type, options: {}, create: 1 } } })).rejects.toMatchObject({
       code: "OPTION_INVALID",
       message: `There is no provider of type '${type}'`,
-      hint: expect.stringMatching(/command, directory, .*http/),
+      hint: `Types: ${Object.keys(PROVIDER_TYPES).toSorted().join(", ")}.`,
     });
   });
 });
