@@ -10,11 +10,10 @@ import {
   type ProviderAnswer,
   type ProviderRequest,
   type ProviderStatus,
-  parseTimestamp,
   type SecretAnswer,
   type SourceFailure,
-  z,
 } from "@autokestra/secrets-core";
+import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import type * as Sdk from "@aws-sdk/client-secrets-manager";
 import { bulkhead } from "cockatiel";
 import { decodeText, denied, type Failure, malformed, notFound, quoteLong, timedOut, unavailable } from "./answers.ts";

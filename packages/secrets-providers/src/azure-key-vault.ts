@@ -3,14 +3,8 @@
  *
  * @module
  */
-import {
-  type CallLimits,
-  type ExternalSecretProvider,
-  errorCode,
-  type ProviderAnswer,
-  parseTimestamp,
-  z,
-} from "@autokestra/secrets-core";
+import type { CallLimits, ExternalSecretProvider, ProviderAnswer } from "@autokestra/secrets-core";
+import { errorCode, parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import type * as AzureIdentity from "@azure/identity";
 import { denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";

@@ -7,10 +7,9 @@ import {
   AutokestraError,
   type CallLimits,
   type ExternalSecretProvider,
-  errorCode,
   type ProviderAnswer,
-  z,
 } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import type * as GoogleAuthLibrary from "google-auth-library";
 import { decodeText, denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";

@@ -8,8 +8,8 @@ import {
   type CallLimits,
   type ExternalSecretProvider,
   type ProviderAnswer,
-  z,
 } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";

@@ -6,14 +6,8 @@
 import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
-import {
-  type CallLimits,
-  type ExternalSecretProvider,
-  errorCode,
-  type ProviderAnswer,
-  type SourceFailure,
-  z,
-} from "@autokestra/secrets-core";
+import type { CallLimits, ExternalSecretProvider, ProviderAnswer, SourceFailure } from "@autokestra/secrets-core";
+import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { decodeText, type Failure, malformed, notFound, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";

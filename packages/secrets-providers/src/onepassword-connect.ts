@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type CallLimits, type ExternalSecretProvider, type ProviderAnswer, z } from "@autokestra/secrets-core";
+import type { CallLimits, ExternalSecretProvider, ProviderAnswer } from "@autokestra/secrets-core";
+import { z } from "@autokestra/secrets-core/internal";
 import { type Failure, malformed, notFound, quoteLong } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";

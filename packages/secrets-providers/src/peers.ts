@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { errorCode, type SourceFailure } from "@autokestra/secrets-core";
+import type { SourceFailure } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import { malformed } from "./answers.ts";
 
 /** Where an optional npm package is loaded from. Both name it literally, so that the checks of imports see it. */
