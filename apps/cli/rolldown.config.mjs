@@ -21,8 +21,14 @@ export const bundle = defineConfig({
   platform: "node",
   // For groups of chunks that do not draw in what they import.
   preserveEntrySignatures: "allow-extension",
-  // Never asked: it would look for what better-sqlite3.cjs has found.
-  external: ["bindings"],
+  external: [
+    // Never asked: it would look for what better-sqlite3.cjs has found.
+    "bindings",
+    // Installed by those who use them.
+    "@aws-sdk/client-secrets-manager",
+    "@azure/identity",
+    "google-auth-library",
+  ],
   resolve: {
     conditionNames: ["@autokestra/source", "node", "import", "default"],
     alias: {
@@ -56,6 +62,19 @@ export const bundle = defineConfig({
       includeDependenciesRecursively: false,
       groups: [
         { name: "sqlite", test: /\/packages\/(?:sqlite|secrets-store-sqlite)\//, priority: 1 },
+        // What providers have in common must not be loaded where none is asked.
+        {
+          name: "providers",
+          test: /\/packages\/secrets-providers\/|\/node_modules\/(?:cockatiel|undici)\//,
+          minShareCount: 2,
+          priority: 1,
+        },
+        {
+          name: "exact-json",
+          test: /\/exact-json\.ts$|\/node_modules\/lossless-json\//,
+          minShareCount: 2,
+          priority: 1,
+        },
         { name: "shared", minShareCount: 8 },
       ],
     },

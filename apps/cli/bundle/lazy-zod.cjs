@@ -7,7 +7,7 @@ const requireBeside = createRequire(__filename);
 
 /** What makes a schema, of zod and of `z.iso`. What is missing here is built at once: that is slow, not wrong. */
 const FACTORIES = new Set(
-  "array boolean custom datetime discriminatedUnion enum instanceof int literal looseObject null number object record strictObject string tuple union unknown url uuid".split(
+  "array base64 boolean custom datetime discriminatedUnion enum instanceof int literal looseObject null number object record strictObject string tuple union unknown url uuid".split(
     " ",
   ),
 );

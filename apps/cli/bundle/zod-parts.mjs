@@ -1,6 +1,7 @@
 // What of zod is in the bundle: all that our packages use of it as values.
 export {
   array,
+  base64,
   boolean,
   custom,
   discriminatedUnion,

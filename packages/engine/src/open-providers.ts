@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config, ProviderConfig } from "@autokestra/config";
 import type { Finding } from "@autokestra/secrets";
@@ -69,7 +70,7 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
   const { store, environment, variables } = options;
   const definitions = await findDefinitions(config);
   const opened = definitions.map(({ id, configuration, definition }) => {
-    const context = { id, env: options.env, onCall: options.onCall };
+    const context = { id, env: options.env, folder: dirname(config.path), onCall: options.onCall };
     return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), store);
   });
   const own = [store, ...(environment === null ? [] : [environment])];
