@@ -104,6 +104,8 @@ export function createRecorder(root, driver) {
   /** Records which files there are, and their modes. */
   function files() {
     const lines = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      // What is kept of compiled code has other names under another Node, and in another checkout.
+      .filter((name) => !/(?:^|\/)\.cache(?:\/|$)/.test(name))
       .filter((path) => path !== ".git")
       .map((path) => `${normalise(path)} ${(lstatSync(join(folder, path)).mode & 0o7777).toString(8)}\n`);
     entries.push(`$ find\n${lines.toSorted().join("")}`);

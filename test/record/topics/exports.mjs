@@ -23,7 +23,8 @@ export async function record({ part, names }) {
 /** @returns {Entries} */
 function findEntries() {
   const entries = readWorkspace(repository).flatMap(({ folder, manifest }) =>
-    Object.entries(manifest.exports ?? {}).map(([entry, target]) => {
+    // Nobody installs what is private.
+    Object.entries(manifest.private === true ? {} : (manifest.exports ?? {})).map(([entry, target]) => {
       const { types, default: code } = /** @type {{ types: string, default: string }} */ (target);
       const root = join(repository, folder);
       return /** @type {const} */ ([join(manifest.name, entry), { types: join(root, types), code: join(root, code) }]);
