@@ -112,10 +112,10 @@ function describeSources(data: unknown): string {
     if (!isObject(from)) return [];
     const { source, version, staleSeconds } = from;
     const notes = [
-      ...(version === undefined ? [] : [`version ${version}`]),
-      ...(staleSeconds === undefined ? [] : [`${staleSeconds} s old`]),
+      ...(typeof version === "string" ? [`version ${version}`] : []),
+      ...(typeof staleSeconds === "number" ? [`${staleSeconds} s old`] : []),
     ];
-    return `${name} from ${source}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
+    return `${name} from ${String(source)}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
   });
   return sources.length === 0 ? "" : `; secrets: ${sources.join(", ")}`;
 }

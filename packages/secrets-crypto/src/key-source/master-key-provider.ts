@@ -85,12 +85,10 @@ function namedFile({ keyFile }: MasterKeyOptions): GivenFile | null {
 }
 
 /** The file that counts where the variable with the key is not set either. */
-function fileWithoutName({ env = process.env, defaultKeyFile }: MasterKeyOptions): GivenFile | null {
+function fileWithoutName({ env = process.env, defaultKeyFile: configured }: MasterKeyOptions): GivenFile | null {
   const path = env[KEY_FILE_VARIABLE] ?? "";
   if (path !== "") return { path: resolve(path), label: KEY_FILE_VARIABLE };
-  return defaultKeyFile === undefined
-    ? null
-    : { path: resolve(defaultKeyFile), label: "the key file that is configured" };
+  return configured === undefined ? null : { path: resolve(configured), label: "the key file that is configured" };
 }
 
 /**
