@@ -3,6 +3,8 @@ import { mustRun } from "../run.mjs";
 /** What a package may hold (FAULTS N4). Everything else is a key, a database or a test until someone says why not. */
 const WELCOME = [
   /^(package\.json|README\.md|LICENSE)$/,
+  // JSON Schema, for editors.
+  /^schema\.json$/,
   /^dist\/[\w./-]+\.(c?js|d\.ts)(\.map)?$/,
   /^src\/[\w./-]+\.ts$/,
   /^src\/[\w./-]+\/README\.md$/,

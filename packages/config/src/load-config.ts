@@ -43,10 +43,12 @@ export function findConfig({ env = process.env, path }: ConfigOptions = {}): str
  * @throws AutokestraError `CONFIG_NOT_FOUND` where a file that is named is not there; `CONFIG_INVALID` where others can write to it, it
  * cannot be read, or it says what it must not (then a `FileError` with all problems)
  * @example
+ * ```ts
  * import { loadConfig } from "@autokestra/config";
  *
  * const config = await loadConfig();
  * console.log(config === null ? "no configuration" : Object.keys(config.providers));
+ * ```
  */
 export async function loadConfig(options: ConfigOptions = {}): Promise<Config | null> {
   const path = findConfig(options);

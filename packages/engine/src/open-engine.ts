@@ -78,7 +78,7 @@ export interface Engine {
  * @throws AutokestraError the same as `openSecrets` of `@autokestra/secrets`, such as `KEY_WRONG` and
  * `STORE_UNAVAILABLE`
  * @example
- * ```ts
+ * ```ts no-run
  * import { mkdtempSync } from "node:fs";
  * import { openEngine, parseWorkflow } from "@autokestra/engine";
  *

@@ -84,23 +84,6 @@ export function createKdf(stretching: Stretching | null): Kdf {
  * PBKDF2 iterations. Pass it to `MasterKey.bytes`. Null if the master key is 32 bytes already.
  *
  * @param kdf the key derivation in a header
- *
- * @example
- * ```ts
- * import {
- *   createKeyManager,
- *   createMasterKeyProvider,
- *   createMemoryStore,
- *   parseHeader,
- *   stretchingOf,
- * } from "@autokestra/secrets-crypto";
- *
- * const env = { AUTOKESTRA_SECRET_KEY: "correct horse battery staple" };
- * const keys = createKeyManager(createMemoryStore(), createMasterKeyProvider({ env, keyFolder: null }));
- * const { text } = await keys.forEncrypt(1);
- * console.log(stretchingOf(parseHeader(text).header.kdf)?.iterations); // prints 600000
- * keys.close();
- * ```
  */
 export function stretchingOf(kdf: Kdf): Stretching | null {
   return kdf.name === "hkdf-sha256" ? null : { salt: kdf.passphraseSalt, iterations: kdf.iterations };

@@ -27,7 +27,17 @@ const MAX_BYTES = 4 * 1024 * 1024;
  *
  * @throws AutokestraError `OPTION_INVALID`
  * @example
- * const provider = createCommandProvider({ command: ["pass", "show", "{name}"], variables: ["HOME"], exitCodes: { 1: "notFound" } });
+ * ```ts
+ * import { createCommandProvider } from "@autokestra/secrets-providers/command";
+ *
+ * const provider = createCommandProvider({ command: ["echo", "the value of {name}"] });
+ * const answer = await provider.lookup(
+ *   { path: "DB", format: "json" },
+ *   { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 },
+ * );
+ * console.log(answer.status); // prints found
+ * await provider.close();
+ * ```
  */
 export function createCommandProvider(options: CommandProviderOptions): ExternalSecretProvider {
   const { id = "command", env = process.env, command, variables = [], exitCodes = {} } = options;

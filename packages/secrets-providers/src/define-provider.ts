@@ -30,11 +30,28 @@ export interface ProviderDefinition {
  * Defines a type of provider.
  *
  * @example
- * export const notesProvider = defineProvider({
+ * ```ts
+ * import { defineProvider } from "@autokestra/secrets-providers";
+ * import { z } from "zod";
+ *
+ * const notes = new Map([["DB", "from my notes"]]);
+ * const notesProvider = defineProvider({
  *   type: "notes",
- *   options: z.strictObject({ folder: z.string() }),
- *   create: ({ folder }, { id }) => createNotesProvider({ id, folder }),
+ *   options: z.strictObject({}),
+ *   create: (_, { id }) => ({
+ *     id,
+ *     type: "notes",
+ *     capabilities: { versions: false, leases: false },
+ *     async lookup({ path }) {
+ *       const value = notes.get(path);
+ *       return value === undefined ? { status: "notFound" } : { status: "found", secret: { value } };
+ *     },
+ *     check: async () => ({ status: "found", secret: {} }),
+ *     close: async () => undefined,
+ *   }),
  * });
+ * console.log(notesProvider.type); // prints notes
+ * ```
  */
 export function defineProvider<Schema extends z.ZodObject>(definition: {
   readonly type: string;

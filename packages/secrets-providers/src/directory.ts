@@ -25,7 +25,11 @@ const MAX_FIELDS = 1000;
  * Takes secrets from a folder. A file is a value, without one newline at its end; a folder is a secret whose fields are its files.
  *
  * @example
+ * ```ts no-run
+ * import { createDirectoryProvider } from "@autokestra/secrets-providers/directory";
+ *
  * const provider = createDirectoryProvider({ folder: "/run/secrets" });
+ * ```
  */
 export function createDirectoryProvider({
   id = "directory",

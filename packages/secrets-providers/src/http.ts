@@ -32,7 +32,12 @@ export interface HttpProviderOptions
  *
  * @throws AutokestraError `OPTION_INVALID`
  * @example
- * const provider = createHttpProvider({ url: "https://config.example/secrets/{name}", tokenEnv: "CONFIG_TOKEN", pointer: "/value" });
+ * ```ts no-run
+ * import { createHttpProvider } from "@autokestra/secrets-providers/http";
+ *
+ * const url = "https://config.example/secrets/{name}";
+ * const provider = createHttpProvider({ url, tokenEnv: "CONFIG_TOKEN", pointer: "/value" });
+ * ```
  */
 export function createHttpProvider(options: HttpProviderOptions): ExternalSecretProvider {
   const { id = "http", env = process.env, onCall, headers = {}, pointer, statuses = {} } = options;

@@ -42,10 +42,14 @@ const CLOSE_MS = 5000;
  *
  * @throws AutokestraError `OPTION_INVALID`
  * @example
+ * ```ts no-run
+ * import { createVaultProvider } from "@autokestra/secrets-providers/vault";
+ *
  * const provider = createVaultProvider({
  *   address: "https://vault.example:8200",
  *   auth: { method: "approle", roleId: "6fc1…", secretIdFile: "/run/secrets/secret-id" },
  * });
+ * ```
  */
 export function createVaultProvider(options: VaultProviderOptions): ExternalSecretProvider {
   const { id = "vault", env = process.env, onCall, auth = { method: "token" }, version: engine = 2 } = options;
