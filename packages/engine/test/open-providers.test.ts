@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseConfig } from "@autokestra/config";
+import { listen } from "@autokestra/test-kit";
+import { afterAll, describe, expect, it } from "vitest";
+import { type Engine, openEngine } from "../src/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "autokestra-providers-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** A package of somebody else, with a zod of its own. */
+const NOTES = `import { z } from ${JSON.stringify(import.meta.resolve("zod"))};
+export const notes = {
+  type: "notes",
+  options: z.strictObject({ type: z.literal("notes").optional(), prefix: z.string() }),
+  create: ({ prefix }, { id }) => ({
+    id,
+    type: "notes",
+    capabilities: { versions: false, leases: false },
+    lookup: async ({ path }) => ({ status: "found", secret: { value: prefix + path } }),
+    check: async () => ({ status: "found", secret: { account: "me" } }),
+    close: async () => undefined,
+  }),
+};
+`;
+writeFileSync(join(folder, "notes.mjs"), NOTES);
+
+let count = 0;
+
+async function open(source: string): Promise<Engine> {
+  count += 1;
+  return await openEngine({
+    config: parseConfig(source, join(folder, "autokestra.config.yaml")),
+    storagePath: join(folder, `secrets-${count}`),
+    runsPath: join(folder, `runs-${count}.db`),
+    keyFolder: null,
+    keepInEnvironment: true,
+    create: true,
+    env: { AUTOKESTRA_SECRET_KEY: "0123456789abcdef".repeat(4), NAMED: "from-a-variable", A: "not this one" },
+  });
+}
+
+async function sourceOf(engine: Engine, name: string): Promise<string | null> {
+  return (await engine.explain(name)).source;
+}
+
+describe("packages of providers", () => {
+  it("are found from the folder of the configuration", async () => {
+    const engine = await open(
+      'providerPackages: ["./notes.mjs"]\nproviders: { mine: { type: notes, prefix: p-, path: "{name}" } }\n',
+    );
+    expect(await sourceOf(engine, "A")).toBe("mine");
+    expect(await engine.diagnoseProviders()).toMatchObject([
+      { status: "ok", message: "mine (notes): reachable, logged in as me" },
+    ]);
+    await engine.close();
+  });
+
+  it("are named where they cannot be loaded", async () => {
+    await expect(open('providerPackages: ["@acme/none"]\n')).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+      message: "The package '@acme/none' of providers cannot be loaded (MODULE_NOT_FOUND)",
+    });
+  });
+});
+
+describe("sources", () => {
+  it("come in the order of the configuration, and without the environment where it says so", async () => {
+    const engine = await open("env: false\nsecrets: { B: { provider: environment, variable: NAMED } }\n");
+    expect([await sourceOf(engine, "A"), await sourceOf(engine, "B")]).toEqual([null, "environment"]);
+    await engine.secrets.set({ name: "A", type: "apiKey", fields: { value: "stored" } });
+    expect(await sourceOf(engine, "A")).toBe("store");
+    await engine.close();
+    const reversed = await open("sources: [environment, store]\n");
+    await reversed.secrets.set({ name: "A", type: "apiKey", fields: { value: "stored" } });
+    expect(await sourceOf(reversed, "A")).toBe("environment");
+    await reversed.close();
+  });
+});
+
+describe("a secret of the store in the options of a provider", async () => {
+  const seen: unknown[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end("value");
+  });
+  const address = await listen(server);
+  afterAll(() => void server.close());
+  const config = `providers: { web: { type: http, url: "${address}/{name}", token: "{{ secrets.WEB }}", path: "{name}" } }\n`;
+
+  it("is read when the provider is asked, and again as long as it is not there", async () => {
+    const engine = await open(config);
+    const { asked, source } = await engine.explain("X");
+    expect(source).toBeNull();
+    expect(asked).toMatchObject([{ source: "web", status: "denied", reason: expect.stringContaining("WEB") }]);
+    await engine.secrets.set({ name: "WEB", type: "apiKey", fields: { value: "t0ken" } });
+    expect(await sourceOf(engine, "X")).toBe("web");
+    expect(seen).toEqual(["Bearer t0ken"]);
+    await engine.close();
+  });
+});
