@@ -20,17 +20,13 @@ export function describeExplanation({ name, source, binding, asked }: Explanatio
   return `${name}: ${outcome}${bound}\n${lines.join("")}`;
 }
 
-/** The same for programs. */
+/** The same for programs: JSON leaves out what is undefined. */
 export function explanationToJson({ name, source, binding, asked }: Explanation): object {
-  return {
-    name,
-    source,
-    ...(binding !== undefined && { binding }),
-    asked: asked.map(({ source: id, status, reason, milliseconds }) => ({
-      source: id,
-      status,
-      ...(reason !== undefined && { reason }),
-      milliseconds: Math.round(milliseconds),
-    })),
-  };
+  const answers = asked.map(({ source: id, status, reason, milliseconds }) => ({
+    source: id,
+    status,
+    reason,
+    milliseconds: Math.round(milliseconds),
+  }));
+  return { name, source, binding, asked: answers };
 }

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ProviderRequest } from "@autokestra/secrets-core";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   type AwsSecretsManagerProviderOptions,
@@ -16,8 +15,8 @@ import {
   type SoundAnswer,
   secretProviderContract,
   startTestServer,
-  type TestServer,
 } from "../src/testing/index.ts";
+import { createAnsweringServers, lookIn } from "./answering-servers.ts";
 import { soon } from "./soon.ts";
 import { ARN, awsError, createAwsStub, VERSION } from "./stubs/aws-secrets-manager.ts";
 
@@ -120,21 +119,16 @@ describe("faults, with a role", () => {
 });
 
 describe("against a server that answers as it is told", () => {
-  const servers: TestServer[] = [];
-  afterEach(async () => {
-    for (const server of servers.splice(0)) await server.close();
-  });
+  const servers = createAnsweringServers(stub);
 
   async function start(
     answers: (request: SeenRequest) => SoundAnswer | null,
     options: Partial<AwsSecretsManagerProviderOptions> = {},
   ) {
-    const server = await startTestServer((request) => answers(request) ?? stub(request));
-    servers.push(server);
+    const server = await servers.start(answers);
     const calls: CallReport[] = [];
     const provider = open(server.address, { onCall: (call) => calls.push(call), ...options });
-    const look = async (request: Partial<ProviderRequest> = {}) =>
-      await provider.lookup({ path: "db", format: "json", ...request }, soon());
+    const look = lookIn(provider);
     const lookMany = async (...paths: readonly string[]) =>
       await provider.lookupMany?.(
         paths.map((path) => ({ path, format: "json" as const })),

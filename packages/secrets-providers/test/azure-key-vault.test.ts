@@ -17,8 +17,8 @@ import {
   secretProviderContract,
   startFaultServer,
   startTestServer,
-  type TestServer,
 } from "../src/testing/index.ts";
+import { createAnsweringServers, lookIn } from "./answering-servers.ts";
 import { soon } from "./soon.ts";
 import { azureError, CLIENT_ID, CLIENT_SECRET, createAzureStub, TENANT, TOKEN } from "./stubs/azure-key-vault.ts";
 
@@ -51,22 +51,19 @@ const open = (address: string, options: Partial<AzureKeyVaultProviderOptions> = 
     ...options,
   });
 
-const servers: TestServer[] = [];
-afterEach(async () => {
+const servers = createAnsweringServers(stub);
+afterEach(() => {
   vi.unstubAllEnvs();
   vi.doUnmock("@azure/identity");
-  for (const server of servers.splice(0)) await server.close();
 });
 
 async function start(
   answers: (request: SeenRequest) => SoundAnswer | null,
   options: Partial<AzureKeyVaultProviderOptions> = {},
 ) {
-  const server = await startTestServer((request) => answers(request) ?? stub(request));
-  servers.push(server);
+  const server = await servers.start(answers);
   const provider = open(server.address, options);
-  const look = async (request: Partial<ProviderRequest> = {}) =>
-    await provider.lookup({ path: "db", format: "json", ...request }, soon());
+  const look = lookIn(provider);
   return { server, provider, look };
 }
 
@@ -101,7 +98,7 @@ describe("Azure's own client, against the stub", () => {
   async function judge<Result>(run: (client: SecretClient) => Promise<Result>): Promise<Result> {
     // It sends tokens over TLS alone. This fault is a sound server, whose certificate nobody knows.
     const server = await startFaultServer("self-signed TLS", stub);
-    servers.push(server);
+    servers.add(server);
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
     const getToken = async () => await Promise.resolve({ token: TOKEN, expiresOnTimestamp: Date.now() + 3_600_000 });
     const client = new SecretClient(
@@ -254,7 +251,7 @@ describe("logins with a client secret", () => {
     ["in a file", { clientSecretFile: secretFile }],
   ])("%s", async (_, secret) => {
     const server = await startTestServer(stub);
-    servers.push(server);
+    servers.add(server);
     const auth = {
       method: "clientSecret",
       tenantId: TENANT,

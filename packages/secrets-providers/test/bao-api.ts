@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import type { CallLimits } from "@autokestra/secrets-core";
 
 /** What a test sets up on the server, as the root. */
 export function createBaoApi({ address, token }: { readonly address: string; readonly token: string }, namespace = "") {
@@ -21,5 +20,3 @@ export function documentedPolicies(): string[] {
   const text = readFileSync(new URL("../../../docs/providers/vault.md", import.meta.url), "utf8");
   return [...text.matchAll(/```hcl\n(.*?)```/gs)].map(([, policy = ""]) => policy);
 }
-
-export const soon = (): CallLimits => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });

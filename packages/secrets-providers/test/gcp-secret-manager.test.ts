@@ -18,8 +18,8 @@ import {
   type SoundAnswer,
   secretProviderContract,
   startTestServer,
-  type TestServer,
 } from "../src/testing/index.ts";
+import { createAnsweringServers, lookIn } from "./answering-servers.ts";
 import { soon } from "./soon.ts";
 import { createGcpStub, googleError, PROJECT, TOKEN } from "./stubs/gcp-secret-manager.ts";
 
@@ -44,22 +44,19 @@ const open = (address: string, options: Partial<GcpSecretManagerProviderOptions>
     ...options,
   });
 
-const servers: TestServer[] = [];
-afterEach(async () => {
+const servers = createAnsweringServers(stub);
+afterEach(() => {
   vi.unstubAllEnvs();
   vi.doUnmock("google-auth-library");
-  for (const server of servers.splice(0)) await server.close();
 });
 
 async function start(
   answers: (request: SeenRequest) => SoundAnswer | null,
   options: Partial<GcpSecretManagerProviderOptions> = {},
 ) {
-  const server = await startTestServer((request) => answers(request) ?? stub(request));
-  servers.push(server);
+  const server = await servers.start(answers);
   const provider = open(server.address, options);
-  const look = async (request: Partial<ProviderRequest> = {}) =>
-    await provider.lookup({ path: "db", format: "json", ...request }, soon());
+  const look = lookIn(provider);
   return { server, provider, look };
 }
 
@@ -281,7 +278,7 @@ describe("logins with Google's library", () => {
     ["is refused", { status: 400, body: { error: "invalid_grant", error_description: "canary" } }, "denied"],
   ])("go through the real library, where the token %s", async (_, token, status) => {
     const server = await startTestServer((request) => (request.path === "/token" ? token : stub(request)));
-    servers.push(server);
+    servers.add(server);
     const provider = open(server.address, { auth: { method: "default", keyFile: keyFile(server.address) } });
     const answers = await Promise.all(
       ["db", "empty"].map(async (path) => await provider.lookup({ path, format: "json" }, soon())),

@@ -6,7 +6,8 @@ import { startOpenBao, startPostgres } from "../../../scripts/servers.mjs";
 import type { CallReport } from "../src/http-call.ts";
 import { createProviderSource } from "../src/index.ts";
 import { createVaultProvider, type VaultProviderOptions } from "../src/vault.ts";
-import { createBaoApi, documentedPolicies, soon } from "./bao-api.ts";
+import { createBaoApi, documentedPolicies } from "./bao-api.ts";
+import { soon } from "./soon.ts";
 
 const bao = await startOpenBao();
 const postgres = await startPostgres();

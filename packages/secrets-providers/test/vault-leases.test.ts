@@ -2,7 +2,7 @@ import type { LeaseSession, ProvidedSecret, SecretAnswer } from "@autokestra/sec
 import { afterEach, describe, expect, it } from "vitest";
 import { type SeenRequest, type SoundAnswer, startTestServer, type TestServer } from "../src/testing/index.ts";
 import { createVaultProvider, type VaultProviderOptions } from "../src/vault.ts";
-import { soon } from "./bao-api.ts";
+import { soon } from "./soon.ts";
 
 const TOKEN = "canary-token-1c5f";
 const DATA = { username: "u", password: "canary-value" };

@@ -9,7 +9,8 @@ import { startOpenBao } from "../../../scripts/servers.mjs";
 import type { CallReport } from "../src/http-call.ts";
 import { secretProviderContract } from "../src/testing/index.ts";
 import { createVaultProvider, type VaultProviderOptions } from "../src/vault.ts";
-import { createBaoApi, documentedPolicies, soon } from "./bao-api.ts";
+import { createBaoApi, documentedPolicies } from "./bao-api.ts";
+import { soon } from "./soon.ts";
 
 const bao = await startOpenBao();
 const folder = mkdtempSync(join(tmpdir(), "autokestra-vault-"));

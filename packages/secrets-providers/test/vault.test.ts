@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ProviderRequest } from "@autokestra/secrets-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CallReport } from "../src/http-call.ts";
 import { openProvider } from "../src/index.ts";
@@ -11,10 +10,10 @@ import {
   type SoundAnswer,
   secretProviderContract,
   startTestServer,
-  type TestServer,
 } from "../src/testing/index.ts";
 import { createVaultProvider, type VaultProviderOptions, vaultProvider } from "../src/vault.ts";
-import { soon } from "./bao-api.ts";
+import { createAnsweringServers, lookIn } from "./answering-servers.ts";
+import { soon } from "./soon.ts";
 
 const TOKEN = "canary-token-1c5f";
 const SECRET_ID = "canary-secret-id-83";
@@ -80,22 +79,19 @@ describe("faults", () => {
 
 /** A server that answers what each test wants, and a provider that asks it. */
 describe("against a server that answers as it is told", () => {
-  const servers: TestServer[] = [];
-  afterEach(async () => {
+  const servers = createAnsweringServers(answer);
+  afterEach(() => {
     vi.useRealTimers();
-    for (const server of servers.splice(0)) await server.close();
   });
 
   async function start(
     answers: (request: SeenRequest) => SoundAnswer | null,
     options: Partial<VaultProviderOptions> = {},
   ) {
-    const server = await startTestServer((request) => answers(request) ?? answer(request));
-    servers.push(server);
+    const server = await servers.start(answers);
     const calls: CallReport[] = [];
     const provider = open(server.address, { onCall: (call) => calls.push(call), ...options });
-    const look = async (request: Partial<ProviderRequest> = {}) =>
-      await provider.lookup({ path: "db", format: "json", ...request }, soon());
+    const look = lookIn(provider);
     const paths = () => server.requests.map(({ method, path }) => `${method} ${path}`);
     return { server, provider, look, paths, calls };
   }
