@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "@autokestra/config";
-import { listen } from "@autokestra/test-kit";
+import { listen, temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Engine, openEngine } from "../src/index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "autokestra-providers-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 /** A package of somebody else, with a zod of its own. */
 const NOTES = `import { z } from ${JSON.stringify(import.meta.resolve("zod"))};
 export const notes = {

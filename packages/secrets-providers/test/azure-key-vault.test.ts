@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderRequest } from "@autokestra/secrets-core";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import {
@@ -34,8 +34,7 @@ const stub = createAzureStub({
   future: [{ value: "later", version: OLD, attributes: { nbf: 32503680000 } }],
   past: [{ value: "now", version: OLD, attributes: { nbf: 1 } }],
 });
-const folder = mkdtempSync(join(tmpdir(), "autokestra-azure-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 
 const open = (address: string, options: Partial<AzureKeyVaultProviderOptions> = {}) =>
   createAzureKeyVaultProvider({

@@ -1,13 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, describe, expect, it } from "vitest";
 import { type CommandProviderOptions, createCommandProvider } from "../src/command.ts";
 import { createProviderSource } from "../src/index.ts";
 import { secretProviderContract } from "../src/testing/index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "command-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 
 /** Node runs the script; `{name}` is its first argument. */
 function provider(script: string, options: Partial<CommandProviderOptions> = {}) {

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, connect, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createHttpClient, type HttpClient, type HttpOptions } from "../src/index.ts";
 import { selfSigned, startTestServer } from "../src/testing/index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tls-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

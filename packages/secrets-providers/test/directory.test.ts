@@ -1,13 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, describe, expect, it } from "vitest";
 import { createDirectoryProvider } from "../src/directory.ts";
 import { secretProviderContract } from "../src/testing/index.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "secrets-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 
 writeFileSync(join(folder, "token"), "value\n");
 mkdirSync(join(folder, "db", "..2026"), { recursive: true });

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderRequest } from "@autokestra/secrets-core";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { SecretManagerServiceClient } from "@google-cloud/secret-manager";
 import { OAuth2Client } from "google-auth-library";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
@@ -31,8 +31,7 @@ const stub = createGcpStub({
   image: [{ value: Buffer.from([0xff, 0xfe]) }],
   empty: [{ value: "" }],
 });
-const folder = mkdtempSync(join(tmpdir(), "autokestra-gcp-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 
 const hostOf = (address: string) => address.replace(/^https?:\/\//, "");
 const open = (address: string, options: Partial<GcpSecretManagerProviderOptions> = {}) =>

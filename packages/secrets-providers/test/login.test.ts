@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   createLogin,
   denied,
@@ -187,8 +187,7 @@ describe("createLogin", () => {
 });
 
 describe("readToken", () => {
-  const folder = mkdtempSync(join(tmpdir(), "token-"));
-  const file = join(folder, "token");
+  const file = join(temporaryFolder(afterAll), "token");
 
   it.each([
     ["as it is", { token: "t" }, "t"],

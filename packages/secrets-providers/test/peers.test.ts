@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, expect, it } from "vitest";
 import { loadPeer } from "../src/peers.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "autokestra-peers-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder(afterAll);
 const place = join(folder, "node_modules", "some-peer");
 mkdirSync(place, { recursive: true });
 writeFileSync(join(place, "index.js"), "exports.from = 'folder';");

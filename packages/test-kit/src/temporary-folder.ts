@@ -3,10 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A new folder with mode 0700, removed after the test. */
-export function temporaryFolder(): string {
+/**
+ * A new folder with mode 0700, removed after the test.
+ *
+ * @param after When it is removed: `afterAll` for a folder that the tests of a file or a group share.
+ */
+export function temporaryFolder(after: (remove: () => void) => void = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
