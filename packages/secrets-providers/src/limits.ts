@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure } from "@autokestra/secrets-core";
 import { malformed, timedOut } from "./answers.ts";
 
@@ -17,6 +18,8 @@ export async function withinLimits<Secret>(
 ): Promise<SecretAnswer<Secret>> {
   if (outer?.aborted === true) return timedOut("its time was used up before");
   const controller = new AbortController();
+  // A call that asks for many names makes many requests, and each of them listens.
+  setMaxListeners(0, controller.signal);
   const timers: NodeJS.Timeout[] = [];
   let end = (): void => undefined;
   const over = new Promise<SecretAnswer<Secret>>((resolve) => {

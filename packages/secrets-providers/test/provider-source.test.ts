@@ -202,6 +202,23 @@ describe("several at once", () => {
     expect(batches.length).toBe(1);
   });
 
+  it("makes as many requests as it needs for one call, without a warning of Node", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    const { sourceOf } = fixture(() => found("one"), {
+      async lookupMany(requests, { signal }) {
+        for (let request = 0; request < 20; request++) signal.addEventListener("abort", () => undefined);
+        return await Promise.resolve(requests.map(() => found("v")));
+      },
+    });
+    const source = sourceOf({ path: "{name}" });
+    await Promise.all(names.map(async (name) => await source.lookup(name)));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", warn);
+    expect(warnings).toEqual([]);
+  });
+
   it("gives one answer to all where the call fails, and to those that were left out", async () => {
     const failing = batching(async () => await Promise.reject(new Error("canary")));
     const all = await Promise.all(names.map(async (name) => await failing.sourceOf({ path: "{name}" }).lookup(name)));
