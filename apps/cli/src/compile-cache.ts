@@ -36,27 +36,24 @@ function isOurs(folder: string, forbidden: number): boolean {
 
 /**
  * A `.cjs` file in the folder `code` is run from what was kept of it, with the functions that were called: the compile cache that Node
- * has since version 22 keeps none of those. The checksum in front is of the source and of what follows: V8 looks at neither, and what a
- * loss of power has left of a file would crash it.
+ * has since version 22 keeps none of those.
  */
 function keepScripts(folder: string, code: string): void {
   const { createRequire, Module } = process.getBuiltinModule("node:module");
   const { Script } = process.getBuiltinModule("node:vm");
-  const { crc32 } = process.getBuiltinModule("node:zlib");
   const { extensions } = createRequire(join(code, "any.cjs"));
   const load = extensions[".js"];
   // Two copies of the command do not take turns in replacing what the other one has kept.
-  const suffix = `.${process.version}-${process.arch}-${crc32(code).toString(16)}`;
+  const suffix = `.${process.version}-${process.arch}${code.replaceAll(/\W+/g, "-").slice(-MAX_SUFFIX_LENGTH)}`;
   const writes: (() => void)[] = [];
 
   function run(module: NodeJS.Module, file: string): void {
     const bytes = readFileSync(file);
     const source = Module.wrap(bytes.toString("utf8"));
-    const sum = (data: Uint8Array) => crc32(data, crc32(bytes)).toString(16).padStart(SUM_LENGTH, "0");
     const kept = join(folder, `${basename(file)}${suffix}`);
-    const cachedData = readKept(kept, sum);
+    const cachedData = readKept(kept, bytes);
     const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
-    if (script.cachedDataRejected !== false) writes.push(() => writeKept(kept, script.createCachedData(), sum));
+    if (script.cachedDataRejected !== false) writes.push(() => writeKept(kept, bytes, script.createCachedData()));
     script.runInThisContext().call(module.exports, module.exports, module.require.bind(module), module, file, code);
   }
 
@@ -67,23 +64,24 @@ function keepScripts(folder: string, code: string): void {
   });
 }
 
-const SUM_LENGTH = 8;
+const MAX_SUFFIX_LENGTH = 100;
 
-function readKept(path: string, sum: (data: Uint8Array) => string): Buffer | undefined {
+/** What was kept of this source, which stands in front of it: V8 compares no more than the length. */
+function readKept(path: string, source: Buffer): Buffer | undefined {
   try {
     const bytes = readFileSync(path);
-    const data = bytes.subarray(SUM_LENGTH);
-    return sum(data) === bytes.toString("latin1", 0, SUM_LENGTH) ? data : undefined;
+    return source.equals(bytes.subarray(0, source.length)) ? bytes.subarray(source.length) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function writeKept(path: string, data: Uint8Array, sum: (data: Uint8Array) => string): void {
+/** On the disk before it has its name: what a loss of power leaves of a file would crash V8, which does not check it. */
+function writeKept(path: string, source: Buffer, data: Uint8Array): void {
   try {
-    const draft = `${path}.${process.pid}`;
-    writeFileSync(draft, Buffer.concat([Buffer.from(sum(data), "latin1"), data]), { mode: 0o600 });
-    renameSync(draft, path);
+    const temporary = `${path}.${process.pid}`;
+    writeFileSync(temporary, Buffer.concat([source, data]), { mode: 0o600, flush: true });
+    renameSync(temporary, path);
   } catch {
     // The next start tries again.
   }

@@ -1,5 +1,12 @@
 import { styleText } from "node:util";
-import { type LogLevel, openRunHistory, type RunEvent, type RunHistory, type RunSink } from "@autokestra/runs";
+import {
+  type LogEvent,
+  type LogLevel,
+  openRunHistory,
+  type RecordedEvent,
+  type RunHistory,
+  toJson,
+} from "@autokestra/runs";
 import { runsFile } from "@autokestra/secrets/internal";
 import { plural, quoteText } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
@@ -29,8 +36,8 @@ const COLORS: Readonly<Record<LogLevel, Parameters<typeof styleText>[0]>> = {
 const HELD_BYTES = 64 * 1024 * 1024;
 
 /** Prints the events of a run: one JSON object per line, or `HH:MM:SS.mmm LEVEL task message` for people. */
-export function createRunPrinter(terminal: Terminal): RunSink {
-  if (terminal.json) return (event) => terminal.write(`${JSON.stringify(event)}\n`);
+export function createRunPrinter(terminal: Terminal): (event: RecordedEvent) => void {
+  if (terminal.json) return (event) => terminal.write(`${toJson(event)}\n`);
   return (event) => {
     const isNote = event.event !== "task.log" && event.level === "info";
     if (terminal.quiet && isNote) return;
@@ -42,7 +49,7 @@ export function createRunPrinter(terminal: Terminal): RunSink {
  * Creates the printer for a running workflow. If nobody reads the output, lines are left out, and one line says how
  * many. The last line is always printed.
  */
-export function createLiveRunPrinter(terminal: Terminal): RunSink {
+export function createLiveRunPrinter(terminal: Terminal): (event: RecordedEvent) => void {
   let leftOut = 0;
   const printAlways = createRunPrinter(terminal);
   const print = createRunPrinter({
@@ -80,20 +87,20 @@ export function createPrintWriter(terminal: Terminal): (stream: "stdout" | "stde
   };
 }
 
-function describeGap({ time, execution }: RunEvent, lines: number, json: boolean): RunEvent {
+function describeGap({ time, execution }: RecordedEvent, lines: number, json: boolean): LogEvent {
   const message = `${plural(lines, "line")} left out here, because nothing read the output; \`autokestra runs show ${execution}\` prints all of them`;
   const data = json ? { data: { linesLeftOut: lines } } : {};
   return { time, level: "warn", event: "run.warning", execution, message, ...data };
 }
 
-function formatEvent(event: RunEvent, color: boolean): string {
+function formatEvent(event: RecordedEvent, color: boolean): string {
   const level = event.level.toUpperCase().padEnd(5);
   const shownLevel = color ? styleText(COLORS[event.level], level, { validateStream: false }) : level;
   const task = "task" in event && event.task !== undefined ? quoteText(event.task) : "-";
   return `${localTime(event.time)} ${shownLevel} ${task} ${oneRecord(describe(event))}`;
 }
 
-function describe(event: RunEvent): string {
+function describe(event: RecordedEvent): string {
   if (event.event !== "run.finished") {
     const { event: kind, message, data } = event;
     if (kind === "run.started") return message + describeSources(data);

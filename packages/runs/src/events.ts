@@ -12,16 +12,18 @@ interface EventBase {
   readonly execution: string;
 }
 
+/** The first event of a run. */
+export interface RunStarted extends EventBase {
+  readonly event: "run.started";
+  /** The id of the workflow. Only here: what is recorded or printed has it in the message. */
+  readonly workflow: string;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
 /** Something that happened in a run. */
 export interface LogEvent extends EventBase {
-  readonly event:
-    | "run.started"
-    | "run.warning"
-    | "run.lease"
-    | "task.started"
-    | "task.log"
-    | "task.retried"
-    | "task.finished";
+  readonly event: "run.warning" | "run.lease" | "task.started" | "task.log" | "task.retried" | "task.finished";
   readonly task?: string | undefined;
   readonly message: string;
   readonly data?: unknown;
@@ -68,7 +70,15 @@ export interface RunFinished extends EventBase {
 }
 
 /** Anything that happens in a run. */
-export type RunEvent = LogEvent | RunFinished;
+export type RunEvent = RunStarted | LogEvent | RunFinished;
+
+/** An event as it is recorded and printed. */
+export type RecordedEvent = Omit<RunStarted, "workflow"> | LogEvent | RunFinished;
+
+/** The one line of JSON that records and prints an event. */
+export function toJson(event: RecordedEvent): string {
+  return JSON.stringify(event.event === "run.started" ? { ...event, workflow: undefined } : event);
+}
 
 /** A function that gets the events of runs, in their order. Every event is masked before. */
 export type RunSink = (event: RunEvent) => void;

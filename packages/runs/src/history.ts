@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
-import type { RunEvent, RunSink } from "./events.ts";
+import type { RecordedEvent, RunSink } from "./events.ts";
 import { createRecorder, MAX_PAUSE_MS, type RecorderContext } from "./recorder.ts";
 import { listRuns, type RunFilter, type RunSummary, readEvents } from "./records.ts";
 
@@ -51,7 +51,7 @@ export interface RunHistory {
    * @param execution the id of the run
    * @throws AutokestraError `RUN_NOT_FOUND`, or `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
    */
-  events(execution: string): Promise<readonly RunEvent[]>;
+  events(execution: string): Promise<readonly RecordedEvent[]>;
 
   /**
    * Closes the file. Events that wait for a lock get 5 seconds; a recorder that still cannot write them calls its
@@ -75,7 +75,7 @@ export interface RunHistory {
  * const history = await openRunHistory({ path: `${mkdtempSync("/tmp/demo-")}/runs.db` });
  * const record = history.recorder((error) => console.warn(error.message));
  * const run = { execution: crypto.randomUUID(), level: "info", time: new Date().toISOString() } as const;
- * record({ ...run, event: "run.started", message: "workflow demo" });
+ * record({ ...run, event: "run.started", workflow: "demo", message: "workflow demo" });
  * record({ ...run, event: "run.finished", status: "success", durationMs: 12, tasks: {}, masked: {} });
  *
  * const [newest] = await history.list({ workflow: "demo", limit: 1 });

@@ -3,15 +3,18 @@
  *
  * @module
  */
-export type {
-  CancelledBy,
-  LogEvent,
-  LogLevel,
-  RunEvent,
-  RunFinished,
-  RunSink,
-  TaskErrorInfo,
-  TaskResult,
+export {
+  type CancelledBy,
+  type LogEvent,
+  type LogLevel,
+  type RecordedEvent,
+  type RunEvent,
+  type RunFinished,
+  type RunSink,
+  type RunStarted,
+  type TaskErrorInfo,
+  type TaskResult,
+  toJson,
 } from "./events.ts";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./records.ts";

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type Database, isBusy, retryWhileBusy } from "@autokestra/sqlite";
-import type { RunEvent, RunFinished, RunSink } from "./events.ts";
+import { type RunEvent, type RunFinished, type RunSink, toJson } from "./events.ts";
 import { thisProcess } from "./process.ts";
 import { trimRuns } from "./records.ts";
 
@@ -113,7 +113,7 @@ function createRunWriter(database: Database, first: RunEvent): RunWriter {
   function write(batch: readonly BufferedEvent[]): void {
     if (written === 0) {
       const { pid, startTime, host, bootId } = thisProcess();
-      begin.run(runId, workflowOf(first), first.time, pid, startTime, host, bootId);
+      begin.run(runId, first.event === "run.started" ? first.workflow : "", first.time, pid, startTime, host, bootId);
       trimRuns(database);
     }
     for (const [index, { json, finished }] of batch.entries()) {
@@ -126,11 +126,6 @@ function createRunWriter(database: Database, first: RunEvent): RunWriter {
     database.immediate(() => write(batch));
     written += batch.length;
   };
-}
-
-/** The id of the workflow. It is taken from the message, because there it is masked. */
-function workflowOf(event: RunEvent): string {
-  return event.event === "run.started" ? event.message.replace(/^workflow /, "") : "";
 }
 
 function finishedColumns({ status, cancelledBy, time, durationMs, masked }: RunFinished): (string | number | null)[] {
@@ -184,7 +179,7 @@ function createEventBuffer(): EventBuffer {
 
 function toBuffered(event: RunEvent): BufferedEvent {
   return {
-    json: JSON.stringify(event),
+    json: toJson(event),
     lines: event.event === "task.log" ? 1 : 0,
     finished: event.event === "run.finished" ? event : null,
   };

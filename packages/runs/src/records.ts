@@ -1,7 +1,7 @@
 import type { MaskCount } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
-import type { CancelledBy, RunEvent } from "./events.ts";
+import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
 import { readableTables } from "./schema.ts";
 
@@ -75,7 +75,7 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
 }
 
 /** Reads all events of a run, in their order; none if there is no such run. */
-export function readEvents(database: Database, runId: string): readonly RunEvent[] {
+export function readEvents(database: Database, runId: string): readonly RecordedEvent[] {
   const events = database.transaction(() => {
     const { events: table } = readableTables(database);
     return database.prepare(`SELECT event FROM ${table} WHERE run_id = ? ORDER BY position`).pluck().all(runId);
@@ -190,8 +190,8 @@ function parseSummary(row: unknown): RunSummary {
  *
  * @throws ZodError if the row is damaged
  */
-function parseEvent(text: unknown): RunEvent {
+function parseEvent(text: unknown): RecordedEvent {
   const value = json.parse(text);
   storedEvent.parse(value);
-  return value as RunEvent;
+  return value as RecordedEvent;
 }

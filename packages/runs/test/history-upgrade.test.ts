@@ -5,8 +5,8 @@ import type { Database } from "@autokestra/sqlite";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
-import { openRunHistory, type RunEvent, type RunHistory } from "../src/index.ts";
-import { finished, id, logged, numberOf, started } from "./run-events.ts";
+import { openRunHistory, type RecordedEvent, type RunHistory } from "../src/index.ts";
+import { finished, id, logged, numberOf, recordedStart, started } from "./run-events.ts";
 
 /** The schema of version 1. */
 const VERSION_1 = `
@@ -53,10 +53,10 @@ const STATEMENTS_OF_VERSION_1: readonly [string, ...unknown[]][] = [
   ["SELECT event FROM events WHERE execution = ? ORDER BY position", id(2)],
 ];
 
-const EVENTS: readonly RunEvent[][] = [
-  [started(3, "a"), logged(3, "one"), finished(3, "success")],
-  [started(1, "b"), finished(1, "failed")],
-  [started(2, "b"), logged(2, "cut off")],
+const EVENTS: readonly RecordedEvent[][] = [
+  [recordedStart(3, "a"), logged(3, "one"), finished(3, "success")],
+  [recordedStart(1, "b"), finished(1, "failed")],
+  [recordedStart(2, "b"), logged(2, "cut off")],
 ];
 
 let folder: string;
@@ -78,7 +78,7 @@ afterEach(async () => {
   for (const history of open.splice(0)) await history.close();
 });
 
-function addRun(database: Database, run: number, events: readonly RunEvent[]): void {
+function addRun(database: Database, run: number, events: readonly RecordedEvent[]): void {
   const [first, last] = [events[0], events.at(-1)];
   if (first === undefined || last === undefined) return;
   const end = last.event === "run.finished" ? last : null;

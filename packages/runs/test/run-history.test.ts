@@ -16,7 +16,7 @@ import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
-import { finished, id, numberOf, started } from "./run-events.ts";
+import { finished, id, logged, numberOf, started } from "./run-events.ts";
 
 let folder: string;
 let path: string;
@@ -100,7 +100,7 @@ describe("a run history", () => {
     const records = histories.map(recorder);
     for (const [run, record] of records.entries()) record(started(run));
     for (let turn = 0; turn < 20; turn++) {
-      for (const [run, record] of records.entries()) record({ ...started(run), event: "task.log" });
+      for (const [run, record] of records.entries()) record(logged(run, "line"));
     }
     for (const run of records.keys()) expect(await histories[run]?.events(id(run))).toHaveLength(21);
   });

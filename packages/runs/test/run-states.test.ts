@@ -7,7 +7,7 @@ import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunFilter, type RunHistory, type RunStatus } from "../src/index.ts";
-import { finished, id, logged, numberOf, started } from "./run-events.ts";
+import { finished, id, logged, numberOf, recordedStart, started } from "./run-events.ts";
 
 let folder: string;
 let path: string;
@@ -162,7 +162,7 @@ describe("trimming", () => {
     expect([runs.length, runs[0], runs.at(-2), runs.at(-1)]).toEqual([1001, 1001, 2, 0]);
     sink(logged(0, "still here"));
     sink(finished(0, "success"));
-    expect(await history.events(id(0))).toEqual([started(0), logged(0, "still here"), finished(0, "success")]);
+    expect(await history.events(id(0))).toEqual([recordedStart(0), logged(0, "still here"), finished(0, "success")]);
     recordNewer(1002, 1);
     expect([(await kept()).length, (await kept()).at(-1)]).toEqual([1000, 3]);
   });
@@ -187,7 +187,9 @@ describe("trimming", () => {
     expect(await kept()).toHaveLength(1000);
     record(started(1000));
     expect((await kept()).at(-1)).toBe(isKept ? 0 : 1);
-    expect(await history.events(id(0)).catch(({ code }) => code)).toEqual(isKept ? [started(0)] : "RUN_NOT_FOUND");
+    expect(await history.events(id(0)).catch(({ code }) => code)).toEqual(
+      isKept ? [recordedStart(0)] : "RUN_NOT_FOUND",
+    );
   });
 
   it("keeps 1 000 older runs of other hosts, and no more", async () => {

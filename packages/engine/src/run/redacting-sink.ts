@@ -1,10 +1,11 @@
-import type { LogEvent, RunFinished, RunSink, TaskErrorInfo } from "@autokestra/runs";
+import type { LogEvent, RunFinished, RunSink, RunStarted, TaskErrorInfo } from "@autokestra/runs";
 import type { Masker } from "@autokestra/secrets-masker";
 import type { RunMasks } from "./masks.ts";
 import { toJson } from "./to-json.ts";
 
 /** The only way out of a run. Every event passes the masker before it gets to the sink of the program. */
 export interface RedactingSink {
+  start(event: RunStarted): void;
   log(event: LogEvent): void;
   /** Holds what this task logs from now on, because not all of its secrets are known yet. */
   hold(task: string): void;
@@ -38,7 +39,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
   const holders = new Map<string, HeldOutput>();
 
   /** Copies the event, because an action can change its data before it is shown. */
-  function maskEvent(event: LogEvent): LogEvent {
+  function maskEvent<Event extends LogEvent | RunStarted>(event: Event): Event {
     const { message, data } = event;
     return {
       ...event,
@@ -52,7 +53,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     return toJson(masked, (bytes) => masks.maskBytes(bytes));
   }
 
-  function withJson(event: LogEvent): LogEvent {
+  function withJson<Event extends LogEvent | RunStarted>(event: Event): Event {
     return event.data === undefined ? event : { ...event, data: maskedJson(event.data) };
   }
 
@@ -62,7 +63,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
   }
 
   /** @param event masked */
-  function emit(event: LogEvent): void {
+  function emit(event: LogEvent | RunStarted): void {
     if (!open) return;
     try {
       sink(withJson(event));
@@ -80,6 +81,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
   }
 
   return {
+    start: (event) => emit(maskEvent({ ...event, workflow: masks.mask(event.workflow) })),
     log(event) {
       const masked = maskEvent(event);
       const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;

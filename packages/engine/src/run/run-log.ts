@@ -59,8 +59,15 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
 
   return {
     started(workflow, secrets) {
-      const data = secrets.length === 0 ? {} : { data: { secrets: sourcesOf(secrets) } };
-      log("run.started", "info", `workflow ${workflow}`, data);
+      sink.start({
+        time: new Date().toISOString(),
+        level: "info",
+        event: "run.started",
+        execution,
+        workflow,
+        message: `workflow ${workflow}`,
+        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets) } }),
+      });
     },
     fallback: ({ source, status, reason, names }) =>
       log(
