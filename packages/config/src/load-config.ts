@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { checkFolder, trustedFolders } from "@autokestra/private-files";
+import { checkFolder, isThere, trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 import type { Config } from "./config.ts";
@@ -105,8 +105,4 @@ function unreadable(path: string, error: unknown): AutokestraError {
 
 function refuse(path: string, problem: string, hint?: string): AutokestraError {
   return new AutokestraError("CONFIG_INVALID", `The configuration ${quotePath(path)} ${problem}`, { hint });
-}
-
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

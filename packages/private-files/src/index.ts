@@ -11,6 +11,7 @@ export {
   checkFolder,
   checkPrivateFile,
   fileIdentity,
+  isThere,
   OTHERS,
   readBytes,
   readText,

@@ -3,6 +3,11 @@ import { dirname } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, MAX_SECRET_LENGTH, quotePath } from "@autokestra/secrets-core/internal";
 
+/** Whether something has this name, even a link that leads nowhere. */
+export function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 /**
  * Checks that only its owner can read an open file, that the owner is this user or root, and that not everybody can put
  * another in its place.

@@ -1,8 +1,8 @@
-import { chmodSync, chownSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { checkPrivateFile, withOpenFile } from "../src/index.ts";
+import { checkPrivateFile, isThere, withOpenFile } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
 
 function privateFile(): string {
@@ -48,4 +48,10 @@ it("a folder that everybody can write to is refused, unless it is sticky, as /tm
   );
   chmodSync(dirname(path), 0o1777);
   expect(() => check(path)).not.toThrow();
+});
+
+it("what has a name is there, even a link that leads nowhere", () => {
+  const path = privateFile();
+  symlinkSync("nowhere", `${path}-link`);
+  expect([path, `${path}-link`, `${path}-other`].map(isThere)).toEqual([true, true, false]);
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createPrivateFile, replacePrivateFile, withOpenFile } from "@autokestra/private-files";
 import { AutokestraError, type ErrorDetails } from "@autokestra/secrets-core";
 import { quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
-import { type FolderDriver, folderDrivers, isThere, oneOf, toStoreError } from "./drivers.ts";
+import { type FolderDriver, folderDrivers, hasEntry, oneOf, toStoreError } from "./drivers.ts";
 
 /** What a folder of secrets remembers of its store. */
 export interface DriverRecord {
@@ -43,7 +43,7 @@ function driverOf(folder: string, record: DriverRecord | null): FolderDriver | n
   if (record === null) return folderDrivers().find((driver) => driver.exists(folder)) ?? null;
   const { driver, next, kept } = record;
   // Once the old file has its other name, the new store counts.
-  const isMoved = next !== null && kept !== null && !driver.exists(folder) && isThere(join(folder, kept));
+  const isMoved = next !== null && kept !== null && !driver.exists(folder) && hasEntry(join(folder, kept));
   return isMoved ? next : driver;
 }
 

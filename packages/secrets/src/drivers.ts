@@ -1,6 +1,5 @@
-import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { systemReason } from "@autokestra/private-files";
+import { isThere, systemReason } from "@autokestra/private-files";
 import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 
@@ -64,7 +63,7 @@ const SQLITE: FolderDriver = {
   exists(folder) {
     const path = join(folder, SQLITE.file);
     // A WAL without its database is what is left of a store.
-    return isThere(path) || isThere(`${path}-wal`);
+    return hasEntry(path) || hasEntry(`${path}-wal`);
   },
   recognizes: (content) => content.subarray(0, 16).toString("latin1") === "SQLite format 3\0",
   async unsuitableReason(path) {
@@ -88,7 +87,7 @@ const FILE: FolderDriver = {
     const { openFileStore } = await import("@autokestra/secrets-store-file");
     return await openFileStore(path, { create });
   },
-  exists: (folder) => isThere(join(folder, FILE.file)),
+  exists: (folder) => hasEntry(join(folder, FILE.file)),
   // Whatever no other driver recognizes: opening it says what is wrong with it.
   recognizes: () => true,
 };
@@ -134,9 +133,9 @@ export function driverOfUrl({ protocol }: URL): UrlDriver {
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen
  */
-export function isThere(path: string): boolean {
+export function hasEntry(path: string): boolean {
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    return isThere(path);
   } catch (error) {
     throw toStoreError(error, path);
   }

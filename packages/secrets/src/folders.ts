@@ -1,6 +1,5 @@
-import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { trustedFolders } from "@autokestra/private-files";
+import { isThere, trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { hasStore } from "./driver-record.ts";
 import { driverOfUrl } from "./drivers.ts";
@@ -73,8 +72,4 @@ export function runsFile(options: PlaceOptions = {}): string {
   }
   const nearest = trustedFolders(options.env).find((folder) => isThere(join(folder, NAME, "runs.db")));
   return join(nearest ?? process.cwd(), NAME, "runs.db");
-}
-
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
