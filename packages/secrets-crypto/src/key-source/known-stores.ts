@@ -184,8 +184,11 @@ function newest<T>(entries: readonly T[]): readonly T[] {
   return entries.slice(-MAX_ENTRIES);
 }
 
-/** Resolves links, also in a path that does not exist yet. */
+const URL_START = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** Resolves links, also in a path that does not exist yet. A store can be at a URL, too: that one stays as it is. */
 function realPath(path: string): string {
+  if (URL_START.test(path)) return path;
   const absolute = resolve(path);
   try {
     return realpathSync(absolute);

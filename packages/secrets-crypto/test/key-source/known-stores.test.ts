@@ -167,6 +167,12 @@ describe("a list that cannot be trusted counts as empty, is told, and is left al
     expect(stateOf(keyFolder).slice(1)).toEqual(before);
   });
 
+  it("a URL as it is", async () => {
+    const url = "postgresql://db.example/secrets";
+    await openKnownStores(keyFolder).memoryOf(url).remember(state(1, FINGERPRINT));
+    expect(openKnownStores(keyFolder).list()).toMatchObject([{ path: url }]);
+  });
+
   it("no problem where all is well", async () => {
     await remembered(state(1, FINGERPRINT));
     expect([openKnownStores(keyFolder).problem(), JSON.parse(readFileSync(file, "utf8")).stores.length]).toEqual([
