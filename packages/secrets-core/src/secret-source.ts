@@ -157,7 +157,7 @@ export interface SecretScope {
 
   /**
    * Drops all values at once, and gives back the credentials that were made for it. Waits 5 s at most, and no longer once the signal is
-   * aborted.
+   * aborted. Closing it again does nothing more.
    */
   close(signal?: AbortSignal): Promise<void>;
 }

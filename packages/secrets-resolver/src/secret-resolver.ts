@@ -118,6 +118,7 @@ function createScope(searches: readonly Search[], resolution: Resolution): Secre
   const secrets = new Map(resolved.map((secret) => [secret.name, secret]));
   const leases = [...resolution.leases.values()];
   const fallbacks: readonly SourceFallback[] = [...resolution.fallbacks.values()];
+  let closing: Promise<void> | null = null;
   return {
     fallbacks,
     get secrets() {
@@ -136,7 +137,8 @@ function createScope(searches: readonly Search[], resolution: Resolution): Secre
 
     async close(signal) {
       secrets.clear();
-      await closeAll(leases, signal);
+      closing ??= closeAll(leases, signal);
+      await closing;
     },
   };
 }

@@ -262,6 +262,7 @@ describe("credentials of a run", () => {
     const closed = scope.close();
     expect(scope.secrets).toEqual([]);
     await closed;
+    await scope.close();
     expect(calls).toEqual(["open 60", "create A creds/a", "create B creds/a", "close"]);
   });
 
