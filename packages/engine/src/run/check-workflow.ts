@@ -1,6 +1,14 @@
 import { formatProblem } from "@autokestra/config/yaml";
 import { corePlugins } from "@autokestra/plugins-core";
-import { AutokestraError, type ErrorCode, type Explanation, type SecretScope } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  type ErrorCode,
+  type Explanation,
+  type SecretAnswer,
+  type SecretScope,
+  type SecretSource,
+  type SourceAnswer,
+} from "@autokestra/secrets-core";
 import { isIdentifier } from "@autokestra/secrets-core/internal";
 import { createSecretResolver, type ResolverOptions } from "@autokestra/secrets-resolver";
 import { checkAdvice } from "../workflow/advice.ts";
@@ -66,11 +74,49 @@ export async function checkWorkflow(path: string, options: CheckOptions): Promis
     return report(path, "", [toProblem(error)]);
   }
   const { parsed, problems } = readWorkflow(source, path);
-  const others = parsed === null ? [] : await checkParsed(parsed, options);
-  const found = report(path, source, [...problems, ...others]);
-  return options.explain === true
-    ? { ...found, secrets: await explainAll(parsed?.workflow.secrets ?? [], options) }
-    : found;
+  // What is said of the sources, and what is found with their values, are two questions: each source hears them once.
+  const asked = options.explain === true ? askOnce(options) : options;
+  const secrets = options.explain === true ? await explainAll(parsed?.workflow.secrets ?? [], asked) : undefined;
+  const others = parsed === null ? [] : await checkParsed(parsed, asked);
+  return { ...report(path, source, [...problems, ...others]), secrets };
+}
+
+/** The same sources, which remember what they have answered. */
+function askOnce(options: CheckOptions): CheckOptions {
+  const { sources, resolution = {} } = options;
+  const { boundOnly = [] } = resolution;
+  return {
+    ...options,
+    sources: sources.map(rememberAnswers),
+    resolution: { ...resolution, boundOnly: boundOnly.map(rememberAnswers) },
+  };
+}
+
+function rememberAnswers(source: SecretSource): SecretSource {
+  const { id, policy, leases } = source;
+  const answers = new Map<string, Promise<SourceAnswer>>();
+  const capabilities = new Map<string, Promise<SecretAnswer<null>>>();
+  return {
+    id,
+    policy,
+    lookup: async (name, options) =>
+      await once(answers, `${name} ${options?.binding === undefined}`, async () => await source.lookup(name, options)),
+    leases: leases && {
+      ...leases,
+      canCreate: async (binding, signal) =>
+        await once(capabilities, binding.lease ?? "", async () => await leases.canCreate(binding, signal)),
+    },
+  };
+}
+
+async function once<Answer>(
+  answers: Map<string, Promise<Answer>>,
+  key: string,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const answer = answers.get(key) ?? ask();
+  answers.set(key, answer);
+  return await answer;
 }
 
 async function explainAll(

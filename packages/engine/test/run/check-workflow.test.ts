@@ -199,6 +199,48 @@ tasks:
   });
 });
 
+it("explain asks each source once, and says the same as a check", async () => {
+  const path = join(folder, "w.yaml");
+  writeFileSync(path, say("'{{ secrets.A }}'", "secrets: [A, B, C, D]\n"));
+  const asked: string[] = [];
+  const source = (id: string, ...names: readonly string[]): SecretSource => ({
+    id,
+    async lookup(name) {
+      asked.push(`${id} ${name}`);
+      const secret = { type: "apiKey", fields: { value: "v" }, expiresAt: null } as const;
+      return await Promise.resolve(names.includes(name) ? { status: "found", secret } : { status: "notFound" });
+    },
+  });
+  const vault: SecretSource = {
+    ...source("vault"),
+    leases: {
+      async canCreate({ lease }) {
+        asked.push(`vault may ${lease}`);
+        return await Promise.resolve({ status: "found", secret: null });
+      },
+      open: () => {
+        throw new Error("a check makes no credentials");
+      },
+    },
+  };
+  const options = {
+    sources: [source("first", "A"), source("second", "B")],
+    resolution: {
+      bindings: { C: { source: "third" }, D: { source: "vault", lease: "creds/d" } },
+      boundOnly: [source("third"), vault],
+    },
+  };
+  const { problems, secrets } = await checkWorkflow(path, { ...options, explain: true });
+  const once = ["first A", "first B", "second B", "third C", "vault may creds/d"];
+  expect(asked.splice(0).toSorted()).toEqual(once);
+  expect(secrets).toMatchObject([{ source: "first" }, { source: "second" }, { source: null }, { source: "vault" }]);
+  const plain = await checkWorkflow(path, options);
+  expect(asked.toSorted()).toEqual(once);
+  expect(problems[0]).toMatchObject({ code: "SECRETS_MISSING", details: { names: ["C"] } });
+  expect(plain).toMatchObject({ problems });
+  expect(plain.secrets).toBeUndefined();
+});
+
 describe("KP10: two plugins", () => {
   const action = defineAction({ input: z.strictObject({}), run: () => undefined });
   const mail = definePlugin({ name: "acme/mail", actions: { send: action } });
