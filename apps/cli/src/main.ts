@@ -17,8 +17,33 @@ export async function main(args: readonly string[]): Promise<number> {
   tellLostOutput(line.context().terminal, state);
   // Node would print everything that an uncaught error contains.
   process.on("uncaughtException", (error) => process.exit(printError(error, line.context().terminal)));
+  const leave = tellStall(line);
   const exitCode = await runLine(line, args, state);
-  return await finishOutput(line.context().terminal, state, exitCode);
+  const code = await finishOutput(line.context().terminal, state, exitCode);
+  leave();
+  return code;
+}
+
+/**
+ * Says so where the process has nothing left to wait for in the middle of a command: Node then ends it without a word.
+ *
+ * @returns to be called when the command has ended
+ */
+function tellStall(line: CommandLine): () => void {
+  let isStalled = false;
+  const stall = () => {
+    // Somebody else may know how to go on.
+    isStalled = true;
+  };
+  const tell = () => {
+    if (isStalled) printError(new Stall(), line.context().terminal);
+  };
+  process.on("beforeExit", stall).on("exit", tell);
+  return () => process.off("beforeExit", stall).off("exit", tell);
+}
+
+class Stall extends Error {
+  override readonly name = "there was nothing left to wait for";
 }
 
 async function readCommandLine(args: readonly string[], state: ProgramState): Promise<CommandLine> {

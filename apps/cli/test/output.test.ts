@@ -225,4 +225,13 @@ describe("K23: what nobody has caught", () => {
     expect(stderr).toMatch(/error: Internal error/);
     expect(stderr).not.toContain("canary");
   });
+
+  it("is told, too, where a command waits for what can no longer come", async () => {
+    const code = `import { Readable } from "node:stream";
+      Object.defineProperty(process, "stdin", { value: new Readable({ read() {} }) });`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
+    const { code: exit, stderr } = await box.start(["secrets", "set", "A"], { env }).ended;
+    expect(exit).toBe(1);
+    expect(stderr).toContain("error: Internal error (there was nothing left to wait for)");
+  });
 });
