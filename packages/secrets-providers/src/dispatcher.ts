@@ -1,9 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
-import { isIP } from "node:net";
+import { isIP, Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import { AutokestraError, type SourceFailure } from "@autokestra/secrets-core";
 import { errorCode, z } from "@autokestra/secrets-core/internal";
-import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { denied } from "./answers.ts";
 
 /** How a provider's server is reached. */
@@ -52,13 +52,14 @@ export function createConnections(options: ConnectionOptions): Connections {
   const files = { ca: options.caFile, cert: options.certFile, key: options.keyFile };
   let current: { readonly state: string; readonly dispatcher: Dispatcher } | null = null;
   let last: Promise<Dispatcher | SourceFailure> | null = null;
+  const opening = new Set<Socket>();
 
   async function refresh(): Promise<Dispatcher | SourceFailure> {
     try {
       const state = await stateOf(Object.values(files));
       if (current?.state === state) return current.dispatcher;
       const [ca, cert, key] = await Promise.all([read(files.ca), read(files.cert), read(files.key)]);
-      const dispatcher = openDispatcher(proxy, { ca, cert, key });
+      const dispatcher = openDispatcher(proxy, { ca, cert, key }, opening);
       // What was sent on the old connections is still answered there.
       current?.dispatcher.close().catch(() => undefined);
       current = { state, dispatcher };
@@ -78,6 +79,8 @@ export function createConnections(options: ConnectionOptions): Connections {
     },
     async close() {
       await current?.dispatcher.destroy();
+      // undici leaves those alone: they would keep the process alive until their time is over.
+      for (const socket of opening) socket.destroy();
     },
   };
 }
@@ -130,17 +133,37 @@ interface TlsFiles {
 /** How long a connection may take to open. The time of a call ends before. */
 const CONNECT_MS = 10_000;
 
-function openDispatcher(proxy: ReturnType<typeof findProxy>, { ca, cert, key }: TlsFiles): Dispatcher {
+function openDispatcher(
+  proxy: ReturnType<typeof findProxy>,
+  { ca, cert, key }: TlsFiles,
+  opening: Set<Socket>,
+): Dispatcher {
   // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED must not turn it off.
   const tls = { rejectUnauthorized: true, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   // Throws where a key does not belong to its certificate: a connection would say so much later.
   createSecureContext(tls);
-  const options = { connect: { ...tls, timeout: CONNECT_MS }, headersTimeout: 0, bodyTimeout: 0 };
+  const connect = trackConnections(buildConnector({ ...tls, timeout: CONNECT_MS }), opening);
+  const options = { connect, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy === null) return new Agent(options);
   const { uri, noProxy } = proxy;
   const through = { requestTls: { ...tls, timeout: CONNECT_MS }, proxyTls: { rejectUnauthorized: true } };
   const proxies = { httpProxy: uri, httpsProxy: uri, noProxy, clientFactory: openProxyClient };
   return new EnvHttpProxyAgent({ ...options, ...through, ...proxies });
+}
+
+/** Notes the connections that are not open yet. */
+function trackConnections(connector: buildConnector.connector, opening: Set<Socket>): buildConnector.connector {
+  return (options, callback) => {
+    // What it returns is missing in its type.
+    const socket: unknown = Reflect.apply(connector, undefined, [
+      options,
+      (...answer: Parameters<buildConnector.Callback>) => {
+        if (socket instanceof Socket) opening.delete(socket);
+        callback(...answer);
+      },
+    ]);
+    if (socket instanceof Socket) opening.add(socket);
+  };
 }
 
 /** The code of an error of the proxy. */

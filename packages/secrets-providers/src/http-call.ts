@@ -1,7 +1,7 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
 import { parseJson } from "@autokestra/secrets-core/exact-json";
 import type { z } from "@autokestra/secrets-core/internal";
-import { DelegateBackoff, handleWhenResult, retry } from "cockatiel";
 import { denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
 import { type ConnectionOptions, createConnections } from "./dispatcher.ts";
 import { CHECK_ADDRESS, describe, type Exchanged, exchange, type HttpRequest, type HttpResponse } from "./exchange.ts";
@@ -71,17 +71,13 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       if (!isPlainPath(request.path)) {
         return malformed(`${describe(request, connections.address)}: a part of the path is '.' or '..'`);
       }
-      // How long to wait was found with the attempt: it also decides whether there is time for another one.
-      const pause = (outcome: unknown) => (outcome as Attempt).pauseMs;
-      const policy = retry(
-        handleWhenResult((outcome) => pause(outcome) !== null),
-        {
-          maxAttempts: MAX_ATTEMPTS - 1,
-          backoff: new DelegateBackoff(({ result }) => ("value" in result ? (pause(result.value) ?? 0) : 0)),
-        },
-      ).dangerouslyUnref();
-      const once = async (retries: number) => await attempt(request, limits, retries);
-      return (await policy.execute(async ({ attempt: retries }) => await once(retries), limits.signal)).result;
+      for (let attempts = 0; ; attempts += 1) {
+        const { result, pauseMs } = await attempt(request, limits, attempts);
+        if (pauseMs === null || attempts === MAX_ATTEMPTS - 1) return result;
+        // The timer keeps the process alive: nothing else may do that while nothing is sent.
+        const isOver = await pause(pauseMs, false, { signal: limits.signal }).catch(() => true);
+        if (isOver) return result;
+      }
     },
     close: async () => await connections.close(),
   };

@@ -15,7 +15,6 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
-import { withinLimits } from "./limits.ts";
 import { createLogin, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface InfisicalProviderOptions
@@ -37,9 +36,6 @@ export interface InfisicalProviderOptions
   /** The file that holds it; a newline at its end does not count. */
   readonly clientSecretFile?: string | undefined;
 }
-
-/** How long it may take to give the login back. */
-const CLOSE_MS = 5000;
 
 /**
  * Takes secrets from one environment of a project in Infisical. A path is the name of a secret, with its folders: `apps/DB`.
@@ -66,7 +62,15 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   }
   const address = options.address ?? "https://app.infisical.com";
   const client = createHttpClient({ ...options, address, provider: id, env, onCall });
-  const login = createLogin({ logIn: async (limits) => await logIn(client, options, env, limits) });
+  const login = createLogin({
+    logIn: async (limits) => await logIn(client, options, env, limits),
+    async giveBack({ token: accessToken }, limits) {
+      // Somebody else has made it.
+      if (clientId === undefined) return;
+      const path = "/api/v1/auth/token/revoke";
+      await client.send({ call: "logout", path, json: { accessToken }, repeatable: false }, limits);
+    },
+  });
   /** The version of the API: 4 once a server has shown that it has no 3. */
   let known: 3 | 4 = 3;
 
@@ -119,14 +123,7 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
     },
 
     async close() {
-      const accessToken = clientId === undefined ? null : login.current();
-      if (accessToken !== null) {
-        const request = { call: "logout", path: "/api/v1/auth/token/revoke", json: { accessToken } };
-        await withinLimits(CLOSE_MS, undefined, async (limits) => {
-          await client.send(request, limits);
-          return { status: "found", secret: null };
-        });
-      }
+      await login.close();
       await client.close();
     },
   };

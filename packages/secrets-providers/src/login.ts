@@ -12,9 +12,11 @@ export interface LoginToken {
   readonly endsAt?: number | undefined;
 }
 
-export interface LoginOptions {
+export interface LoginOptions<Token extends LoginToken = LoginToken> {
   /** Asks for a token, or reads it. Called again when the last one ends or is refused, so that files are read again. */
-  readonly logIn: (limits: CallLimits) => Promise<LoginToken | Failure>;
+  readonly logIn: (limits: CallLimits) => Promise<Token | Failure>;
+  /** Ends a token that was made here: the last one when the login is closed, and one that a newer one replaces. Default: they end by themselves */
+  readonly giveBack?: ((token: Token, limits: CallLimits) => Promise<unknown>) | undefined;
   /** Whether a token was revoked before its end, where a 403 says that as well as it says that a permission is missing. Default: never */
   readonly hasEnded?: ((token: string, limits: CallLimits) => Promise<boolean>) | undefined;
   /** How long one login may take, in milliseconds. Default: 5000 */
@@ -32,46 +34,59 @@ export interface Login {
     limits: CallLimits,
     call: (token: string) => Promise<Answer | Failure>,
   ): Promise<Answer | Failure>;
-  /** The token of now, for giving it back; null where there is none. */
-  current(): string | null;
+  /** Gives the token back, and waits 3 s at most for all that are being given back. */
+  close(): Promise<void>;
 }
 
 /** A refused login is not tried again for so long: a wrong token must not use up a rate limit, nor lock an account. */
 const REFUSED_MS = 30_000;
 /** A token is replaced when less than this, or a third of its life, is left. */
 const RENEW_BEFORE_MS = 60_000;
+/** How long it may take to give a token back: a server that has kept a lookup waiting does the same with this. */
+const GIVE_BACK_MS = 3000;
 
 const LATE = "no login in time";
 
-interface Held extends LoginToken {
+interface Held<Token> {
+  readonly token: Token;
   readonly since: number;
+  /** Calls that are being made with it. */
+  calls: number;
 }
 
 /** One login for all calls of a provider: at most one at a time. */
-export function createLogin({ logIn, hasEnded, timeoutMs = 5000, now = Date.now }: LoginOptions): Login {
-  let held: Held | null = null;
+export function createLogin<Token extends LoginToken = LoginToken>(options: LoginOptions<Token>): Login {
+  const { logIn, giveBack, hasEnded, timeoutMs = 5000, now = Date.now } = options;
+  let held: Held<Token> | null = null;
   let refused: { readonly failure: Failure; readonly until: number } | null = null;
-  let running: Promise<Held | Failure> | null = null;
+  let running: Promise<Held<Token> | Failure> | null = null;
   /** A new login after a refused call did not help: there is none before this. */
   let nextAttemptAt = 0;
+  /** Tokens that a newer one has replaced, and that are still in use. */
+  const replaced = new Set<Held<Token>>();
+  const returning = new Set<Promise<unknown>>();
 
   /** Has a time limit of its own: whoever began it may give up while others still wait. */
-  function start(): Promise<Held | Failure> {
+  function start(): Promise<Held<Token> | Failure> {
     running ??= attempt().finally(() => {
       running = null;
     });
     return running;
   }
 
-  async function attempt(): Promise<Held | Failure> {
+  async function attempt(): Promise<Held<Token> | Failure> {
     if (refused !== null && now() < refused.until) return refused.failure;
-    const answer = await withinLimits<LoginToken>(timeoutMs, undefined, async (limits) => {
+    const answer = await withinLimits<Token>(timeoutMs, undefined, async (limits) => {
       const result = await logIn(limits);
       return "token" in result ? { status: "found", secret: result } : result;
     });
     if (answer.status === "found") {
       refused = null;
-      held = { ...answer.secret, since: now() };
+      const last = held;
+      held = { token: answer.secret, since: now(), calls: 0 };
+      // One that was prolonged is still the same.
+      if (last !== null && last.token.token !== held.token.token) replaced.add(last);
+      returnReplaced();
       return held;
     }
     // A path of the login that is not there says nothing about a secret.
@@ -80,24 +95,54 @@ export function createLogin({ logIn, hasEnded, timeoutMs = 5000, now = Date.now 
     return failure;
   }
 
-  async function token(signal: AbortSignal): Promise<Held | Failure> {
+  function returnReplaced(): void {
+    for (const item of replaced) {
+      if (item.calls > 0) continue;
+      replaced.delete(item);
+      returnToken(item);
+    }
+  }
+
+  function returnToken({ token }: Held<Token>): void {
+    if (giveBack === undefined) return;
+    const ending = withinLimits(GIVE_BACK_MS, undefined, async (limits) => {
+      await giveBack(token, limits);
+      return { status: "found", secret: null };
+    });
+    returning.add(ending);
+    void ending.finally(() => returning.delete(ending));
+  }
+
+  async function current(signal: AbortSignal): Promise<Held<Token> | Failure> {
     if (held !== null && !isEnding(held, now())) return held;
     const renewed = await untilAborted(start(), signal, LATE);
     // While the last token lasts, a renewal that fails is no reason to fail.
-    return "reason" in renewed && held !== null && now() < (held.endsAt ?? Number.POSITIVE_INFINITY) ? held : renewed;
+    return "reason" in renewed && held !== null && now() < (held.token.endsAt ?? Number.POSITIVE_INFINITY)
+      ? held
+      : renewed;
   }
 
-  async function isOver(used: Held, status: HttpResponse["status"] | string, limits: CallLimits): Promise<boolean> {
+  async function isOver({ token }: Held<Token>, status: number | string, limits: CallLimits): Promise<boolean> {
     if (status !== 403) return status === 401;
-    return mayHaveEnded(used, now()) || (await hasEnded?.(used.token, limits)) === true;
+    return mayHaveEnded(token, now()) || (await hasEnded?.(token.token, limits)) === true;
+  }
+
+  async function callWith<Answer>(item: Held<Token>, call: (token: string) => Promise<Answer>): Promise<Answer> {
+    item.calls += 1;
+    try {
+      return await call(item.token.token);
+    } finally {
+      item.calls -= 1;
+      returnReplaced();
+    }
   }
 
   return {
     async use(limits, call) {
       const before = held;
-      const first = await token(limits.signal);
+      const first = await current(limits.signal);
       if (!("token" in first)) return first;
-      const response = await call(first.token);
+      const response = await callWith(first, call);
       if (first !== before || !(await isOver(first, response.status, limits))) return response;
       if (held === first) {
         if (now() < nextAttemptAt) return response;
@@ -106,18 +151,23 @@ export function createLogin({ logIn, hasEnded, timeoutMs = 5000, now = Date.now 
       }
       const second = held ?? (await untilAborted(start(), limits.signal, LATE));
       if (!("token" in second)) return second;
-      return second.token === first.token ? response : await call(second.token);
+      return second.token.token === first.token.token ? response : await callWith(second, call);
     },
-    current: () => held?.token ?? null,
+    async close() {
+      if (giveBack !== undefined) await running;
+      if (held !== null) returnToken(held);
+      held = null;
+      await Promise.all(returning);
+    },
   };
 }
 
-function isEnding({ since, endsAt }: Held, now: number): boolean {
+function isEnding({ since, token: { endsAt } }: Held<LoginToken>, now: number): boolean {
   return endsAt !== undefined && endsAt - now < Math.min(RENEW_BEFORE_MS, (endsAt - since) / 3);
 }
 
 /** A token whose end is not known comes from a file or a variable: to read it again costs nothing. */
-function mayHaveEnded({ endsAt }: Held, now: number): boolean {
+function mayHaveEnded({ endsAt }: LoginToken, now: number): boolean {
   return endsAt === undefined || now >= endsAt;
 }
 

@@ -118,7 +118,7 @@ function createSession(client: VaultClient, first: VaultToken): LeaseSession {
     },
 
     async revoke({ id }, limits) {
-      if (id === login?.id) return await revokeToken(client, token.token, limits);
+      if (id === login?.id) return await revokeToken(client, token.token, true, limits);
       // Without `sync` it is only noted, and what then goes wrong is told to nobody.
       const json = { lease_id: id, sync: true };
       const request = { call: "revoke", path: "sys/leases/revoke", method: "PUT", token: token.token, json } as const;

@@ -76,11 +76,9 @@ export interface VaultToken extends LoginToken {
   readonly accessor: string | null;
 }
 
-export interface VaultLogin extends Pick<Login, "use"> {
+export interface VaultLogin extends Login {
   /** A login of its own, shared with nobody. */
   logIn(limits: CallLimits): Promise<VaultToken | Failure>;
-  /** Ends the shared login, if it was made here. */
-  giveBack(limits: CallLimits): Promise<SecretAnswer<null>>;
 }
 
 /** Logs in to Vault. A login is renewed before there is a new one, because a secret id may be good for one use alone. */
@@ -99,11 +97,14 @@ export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: Node
     return "token" in renewed && (renewed.endsAt ?? Number.POSITIVE_INFINITY) > endsAt + 1000 ? renewed : null;
   }
 
-  const shared = createLogin({
+  const shared = createLogin<VaultToken>({
     async logIn(limits) {
       const token = (await prolong(limits)) ?? (await logIn(limits));
       if ("token" in token) last = token;
       return token;
+    },
+    async giveBack({ token, accessor }, limits) {
+      if (accessor !== null) await revokeToken(client, token, false, limits);
     },
     // A token that somebody has revoked may not even ask who it is.
     async hasEnded(token, limits) {
@@ -111,16 +112,7 @@ export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: Node
     },
   });
 
-  return {
-    use: async (limits, call) => await shared.use(limits, call),
-    logIn,
-    async giveBack(limits) {
-      const token = last;
-      last = null;
-      if (token === null || token.accessor === null) return { status: "found", secret: null };
-      return await revokeToken(client, token.token, limits);
-    },
-  };
+  return { ...shared, logIn };
 }
 
 async function readGivenToken(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<VaultToken | SourceFailure> {
@@ -218,8 +210,15 @@ export async function renewToken(
   return "token" in renewed ? { ...renewed, token, accessor } : renewed;
 }
 
-export async function revokeToken(client: VaultClient, token: string, limits: CallLimits): Promise<SecretAnswer<null>> {
-  const response = await client.send({ call: "revoke", path: "auth/token/revoke-self", method: "POST", token }, limits);
+/** @param repeatable whether it is tried again: for what has made credentials. A login that only reads ends by itself. */
+export async function revokeToken(
+  client: VaultClient,
+  token: string,
+  repeatable: boolean,
+  limits: CallLimits,
+): Promise<SecretAnswer<null>> {
+  const request = { call: "revoke", path: "auth/token/revoke-self", method: "POST", token, repeatable } as const;
+  const response = await client.send(request, limits);
   return "headers" in response ? readDone(response, "update on auth/token/revoke-self") : response;
 }
 

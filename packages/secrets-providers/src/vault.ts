@@ -10,7 +10,6 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { encodePath, readJson } from "./http-call.ts";
-import { withinLimits } from "./limits.ts";
 import { createVaultClient, trimSlashes, vaultFailure } from "./vault-client.ts";
 import { createVaultLeases } from "./vault-leases.ts";
 import { createVaultLogin, LOOK_UP_SELF, readSelf, type VaultAuth, vaultAuthSchema } from "./vault-login.ts";
@@ -33,9 +32,6 @@ export interface VaultProviderOptions extends Omit<ConnectionOptions, "address" 
   /** Default: a token that somebody else has made */
   readonly auth?: VaultAuth | undefined;
 }
-
-/** How long it may take to give the login back. */
-const CLOSE_MS = 5000;
 
 /**
  * Takes secrets from HashiCorp Vault or OpenBao.
@@ -103,7 +99,7 @@ export function createVaultProvider(options: VaultProviderOptions): ExternalSecr
     },
 
     async close() {
-      await withinLimits(CLOSE_MS, undefined, async (limits) => await login.giveBack(limits));
+      await login.close();
       await client.close();
     },
   };

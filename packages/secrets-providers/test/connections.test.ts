@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, connect, type Server } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { temporaryFolder } from "@autokestra/test-kit";
@@ -58,6 +58,20 @@ async function get(client: HttpClient) {
     { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 },
   );
 }
+
+it("V1: a connection that does not open ends when the provider is closed", async () => {
+  const server = createTcpServer();
+  const ended = new Promise<void>((resolve) => {
+    server.on("connection", (socket) => socket.resume().once("close", () => resolve()));
+  });
+  const client = clientOf(`https://127.0.0.1:${await portOf(server)}`);
+  const limits = { signal: AbortSignal.timeout(100), deadline: Date.now() + 100 };
+  expect(await client.send({ call: "read", path: "/a" }, limits)).toMatchObject({ timedOut: true });
+  const start = performance.now();
+  await client.close();
+  await ended;
+  expect(performance.now() - start).toBeLessThan(2000);
+});
 
 describe("V5: certificates", () => {
   it("trusts the authority of caFile", async () => {

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { z } from "@autokestra/secrets-core/internal";
+import { bundleScript, run } from "@autokestra/test-kit";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   type CallReport,
@@ -294,6 +295,13 @@ describe("connections", () => {
       clientOf(address);
     },
   );
+
+  it("keeps a process alive between two attempts", async () => {
+    const server = await start((attempt) => ({ status: attempt < 2 ? 503 : 200, body: "value" }));
+    const script = await bundleScript(new URL("asking-once.ts", import.meta.url));
+    expect(await run(script, [server.address])).toBe("found");
+    expect(server.requests.length).toBe(3);
+  });
 
   it("takes plain http elsewhere only where it is allowed", () => {
     clientOf("http://vault.example", { allowHttp: true });

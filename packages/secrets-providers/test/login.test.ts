@@ -26,23 +26,29 @@ function fixture(...answers: (LoginToken | Failure)[]) {
   const clock = { now: 1_000_000 };
   let logins = 0;
   const logIn = async () => await Promise.resolve(answers[logins++] ?? denied("no more"));
-  const login = createLogin({ logIn, now: () => clock.now });
+  const returned: string[] = [];
+  const giveBack = async ({ token }: LoginToken) => await Promise.resolve(void returned.push(token));
+  const login = createLogin({ logIn, giveBack, now: () => clock.now });
   const tokens: string[] = [];
   const use = async (status: (token: string) => number = () => 200) =>
     await login.use(limits(), async (token) => {
       tokens.push(token);
       return await Promise.resolve(responseOf(status(token)));
     });
-  return { clock, use, tokens, login, logins: () => logins };
+  return { clock, use, tokens, login, returned, logins: () => logins };
 }
 
 describe("createLogin", () => {
   it("logs in once for all calls", async () => {
-    const { use, tokens, logins, login } = fixture({ token: "t1" });
-    expect(login.current()).toBe(null);
+    const { use, tokens, logins, login, returned } = fixture({ token: "t1" });
+    await login.close();
+    expect(returned).toEqual([]);
     const responses = await Promise.all([use(), use(), use()]);
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect([tokens, logins(), login.current()]).toEqual([["t1", "t1", "t1"], 1, "t1"]);
+    expect([tokens, logins()]).toEqual([["t1", "t1", "t1"], 1]);
+    await login.close();
+    await login.close();
+    expect(returned).toEqual(["t1"]);
   });
 
   it("asks after a 403 whether the token was revoked, and logs in anew only then", async () => {
@@ -67,7 +73,7 @@ describe("createLogin", () => {
     expect((await use("t1")).status).toBe(403);
     revoked = "t1";
     expect((await use("t1")).status).toBe(200);
-    expect([asked, login.current()]).toEqual([["t1", "t1"], "t2"]);
+    expect([asked, answers]).toEqual([["t1", "t1"], []]);
   });
 
   it("renews a token before it ends, and keeps it where that fails as long as it lasts", async () => {
@@ -166,7 +172,7 @@ describe("createLogin", () => {
   it("ends for whoever gives up, and goes on for the others", async () => {
     let finish = (): void => undefined;
     const login = createLogin({
-      logIn: async () => await new Promise((resolve) => (finish = () => resolve({ token: "t" }))),
+      logIn: async () => await new Promise<LoginToken>((resolve) => (finish = () => resolve({ token: "t" }))),
     });
     const call = async () => await Promise.resolve(responseOf(200));
     const aborted = new AbortController();
@@ -177,6 +183,51 @@ describe("createLogin", () => {
     expect(await login.use(limits(AbortSignal.abort()), call)).toMatchObject({ timedOut: true });
     finish();
     expect((await second).status).toBe(200);
+  });
+
+  it("gives back a token that another replaces, once no call is made with it", async () => {
+    const end = 1_000_000 + 600_000;
+    const { clock, use, login, returned } = fixture({ token: "t1", endsAt: end }, { token: "t2" });
+    await use();
+    let finish = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (finish = resolve));
+    const slow = login.use(limits(), async () => {
+      await answered;
+      return responseOf(200);
+    });
+    clock.now = end - 1000;
+    await use();
+    expect(returned).toEqual([]);
+    finish();
+    await slow;
+    await login.close();
+    expect(returned).toEqual(["t1", "t2"]);
+  });
+
+  it("gives back no token that was prolonged, and waits for a login that is on its way", async () => {
+    const end = 1_000_000 + 600_000;
+    const { clock, use, login, returned } = fixture({ token: "t1", endsAt: end }, { token: "t1" });
+    await use();
+    clock.now = end - 1000;
+    await use();
+    expect(returned).toEqual([]);
+    await login.close();
+    expect(returned).toEqual(["t1"]);
+    const late = fixture({ token: "t2" });
+    const first = late.use();
+    await late.login.close();
+    expect(late.returned).toEqual(["t2"]);
+    await first;
+  });
+
+  it("is closed also where tokens cannot be given back", async () => {
+    const giveBack = async () => await Promise.reject(new Error("no"));
+    const login = createLogin({ logIn: async () => await Promise.resolve({ token: "t" }), giveBack });
+    await login.use(limits(), async () => await Promise.resolve(responseOf(200)));
+    await login.close();
+    const silent = createLogin({ logIn: async () => await Promise.resolve({ token: "t" }) });
+    await silent.use(limits(), async () => await Promise.resolve(responseOf(200)));
+    await silent.close();
   });
 
   it("takes at most its own time", async () => {
