@@ -36,7 +36,7 @@ export interface KeyManager {
    *
    * @throws AutokestraError `STORE_UNAVAILABLE` if the store has no header yet
    */
-  current(): Promise<Keyring>;
+  keyring(): Promise<Keyring>;
   /**
    * Returns one keyring under which this many records may be encrypted. Creates the header and the master key of a new
    * store, and upgrades a header of format 1, also for a count of 0.
@@ -114,7 +114,7 @@ class StoreKeyManager implements KeyManager {
     this.#reader = new HeaderReader(store, provider, options);
   }
 
-  async current(): Promise<Keyring> {
+  async keyring(): Promise<Keyring> {
     return await this.#exclusive(async () => await this.#readExisting());
   }
 
@@ -124,17 +124,17 @@ class StoreKeyManager implements KeyManager {
 
   async forDecrypt(keyId: string): Promise<Keyring> {
     if (!this.#closed && this.#latest?.find(keyId)) return this.#latest;
-    return await this.current();
+    return await this.keyring();
   }
 
   async forVerify(serviceKeyId: string | null): Promise<Keyring> {
     if (!this.#closed && serviceKeyId !== null && this.#latest?.hasServiceKey(serviceKeyId)) return this.#latest;
-    return await this.current();
+    return await this.keyring();
   }
 
   async rotateMasterKey(next: MasterKey): Promise<Keyring> {
     // First, so that nothing is derived for a store that does not exist.
-    await this.current();
+    await this.keyring();
     const { kdf, keys } = await deriveNewKeys(next);
     try {
       return await this.#exclusive(

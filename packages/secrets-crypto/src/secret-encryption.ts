@@ -72,7 +72,7 @@ const SECRET_UNITS: number = TURN_UNITS / 256;
  * ```
  */
 export function createSecretEncryption(
-  keys: Pick<KeyManager, "current" | "forEncrypt" | "forDecrypt" | "forVerify" | "close">,
+  keys: Pick<KeyManager, "keyring" | "forEncrypt" | "forDecrypt" | "forVerify" | "close">,
 ): SecretEncryption {
   const recordAad = createRecordAad();
 
@@ -128,7 +128,7 @@ export function createSecretEncryption(
     },
 
     async refresh() {
-      await keys.current();
+      await keys.keyring();
     },
 
     close() {

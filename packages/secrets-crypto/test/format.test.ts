@@ -149,9 +149,9 @@ describe("a ciphertext that opens under two keys", () => {
       { id: ids[1], bytes: key2, format: 2 as const },
     ] as const;
     const find = (keyId: string) => dataKeys.find(({ id }) => id === keyId) ?? null;
-    const keyring = { ...(await keys.current()), active: dataKeys[0], find };
+    const keyring = { ...(await keys.keyring()), active: dataKeys[0], find };
     const encryption = createSecretEncryption({
-      current: async () => keyring,
+      keyring: async () => keyring,
       forEncrypt: async () => keyring,
       forDecrypt: async () => keyring,
       forVerify: async () => keyring,

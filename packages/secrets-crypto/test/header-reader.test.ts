@@ -9,7 +9,7 @@ import { createTwo, createTwoUsed, spied, storeV1 } from "./two-processes.ts";
 describe("reading", () => {
   it("asks for the master key once, however many ask for the keys at once", async () => {
     const { one, place } = await createTwoUsed();
-    const rings = await Promise.all([one.current(), one.forDecrypt("00000000"), one.forVerify(null), one.current()]);
+    const rings = await Promise.all([one.keyring(), one.forDecrypt("00000000"), one.forVerify(null), one.keyring()]);
     expect([place.searches, place.wanted.at(-1)]).toEqual([1, rings[0]?.fingerprint]);
     expect(new Set(rings).size).toBe(1);
   });
@@ -27,7 +27,7 @@ describe("reading", () => {
       [store, new KeyPlace(1)],
     ] as const) {
       const keys = createKeyManager(spy(kind), place);
-      const reads = [() => keys.current(), () => keys.forDecrypt("00000000"), () => keys.forVerify("00000000")];
+      const reads = [() => keys.keyring(), () => keys.forDecrypt("00000000"), () => keys.forVerify("00000000")];
       await Promise.allSettled(reads.map(async (read) => await read()));
     }
     expect(calls.filter((method) => ["writeHeader", "upgrade"].includes(method))).toEqual([]);
@@ -36,7 +36,7 @@ describe("reading", () => {
 
   it("says of an empty store that nothing was stored in it", async () => {
     const { one } = createTwo();
-    for (const attempt of [one.current(), one.addDataKey(), one.rotateMasterKey(testKey(2)), one.nextEpoch()]) {
+    for (const attempt of [one.keyring(), one.addDataKey(), one.rotateMasterKey(testKey(2)), one.nextEpoch()]) {
       await expect(attempt).rejects.toMatchObject({
         code: "STORE_UNAVAILABLE",
         message: "The secret store has no keys yet: nothing was stored in it",
@@ -53,12 +53,12 @@ describe("reading", () => {
       await two.forEncrypt(1);
       await putSecret(store, sampleSecret("FIRST"));
     });
-    expect((await createKeyManager(slow, place).current()).text).toBe(await store.readHeader());
+    expect((await createKeyManager(slow, place).keyring()).text).toBe(await store.readHeader());
   });
 
   it("finds keys that another process has made, without asking for the master key again", async () => {
     const { place, one, two } = await createTwoUsed();
-    await one.current();
+    await one.keyring();
     const { active } = await two.addDataKey();
     expect((await one.forDecrypt(active.id)).find(active.id)?.bytes.equals(active.bytes)).toBe(true);
     expect(place.searches).toBe(2);
@@ -76,7 +76,7 @@ describe("reading", () => {
         return await store.layout();
       },
     };
-    expect((await createKeyManager(slow, place).current()).header.format).toBe(2);
+    expect((await createKeyManager(slow, place).keyring()).header.format).toBe(2);
   });
 });
 
@@ -86,9 +86,9 @@ describe("the search for the master key", () => {
     const place = new KeyPlace(7, "correct horse battery staple", 1);
     const notices: string[] = [];
     const keys = createKeyManager(store, place, { onNotice: (text) => notices.push(text) });
-    const { source, fingerprint } = await keys.current();
+    const { source, fingerprint } = await keys.keyring();
     await createKeyManager(store, new KeyPlace(1)).nextEpoch();
-    await keys.current();
+    await keys.keyring();
     expect(source).toBe("KEY 1");
     expect(notices).toEqual([
       `the secrets were opened with the key ${fingerprint} from KEY 1, found beside the default`,
@@ -98,15 +98,15 @@ describe("the search for the master key", () => {
   it("tells nothing of the default key", async () => {
     const { store } = await createTwoUsed();
     const notices: string[] = [];
-    await createKeyManager(store, new KeyPlace(1, 7), { onNotice: (text) => notices.push(text) }).current();
+    await createKeyManager(store, new KeyPlace(1, 7), { onNotice: (text) => notices.push(text) }).keyring();
     expect(notices).toEqual([]);
   });
 
   it("names every key that was tried, and every place that was looked at", async () => {
     const { store, one } = await createTwoUsed();
-    const { fingerprint } = await one.current();
+    const { fingerprint } = await one.keyring();
     const place = new KeyPlace(7, 8, "correct horse battery staple");
-    await expect(createKeyManager(store, place).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, place).keyring()).rejects.toMatchObject({
       code: "KEY_WRONG",
       message: expect.stringMatching(
         new RegExp(
@@ -119,8 +119,8 @@ describe("the search for the master key", () => {
 
   it("names every place where there is no key", async () => {
     const { store, one } = await createTwoUsed();
-    const { fingerprint } = await one.current();
-    await expect(createKeyManager(store, new KeyPlace()).current()).rejects.toMatchObject({
+    const { fingerprint } = await one.keyring();
+    await expect(createKeyManager(store, new KeyPlace()).keyring()).rejects.toMatchObject({
       code: "KEY_MISSING",
       message: `There are secrets here, but their master key was not found: ${fingerprint}`,
       hint: expect.stringMatching(/Looked at: VARIABLE \(not set\); \/typo \(no such file\)\.$/),
@@ -129,7 +129,7 @@ describe("the search for the master key", () => {
 
   it("looks again where a rotation has changed the header, and puts the key in place only then", async () => {
     const { store, place, one } = await createTwoUsed();
-    await one.current();
+    await one.keyring();
     await one.rotateMasterKey(testKey(2));
     class LatePlace extends KeyPlace {
       override async search(): ReturnType<KeyPlace["search"]> {
@@ -138,14 +138,14 @@ describe("the search for the master key", () => {
         return found;
       }
     }
-    expect((await createKeyManager(store, new LatePlace(1)).current()).source).toBe("KEY 2");
+    expect((await createKeyManager(store, new LatePlace(1)).keyring()).source).toBe("KEY 2");
     expect(place.searches).toBe(1);
   });
 
   it("gives up after three looks where the header stays, and goes on where it changes", async () => {
     const { store, one } = await createTwoUsed();
     const wrong = new KeyPlace(7);
-    await expect(createKeyManager(store, wrong).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    await expect(createKeyManager(store, wrong).keyring()).rejects.toMatchObject({ code: "KEY_WRONG" });
     expect(wrong.searches).toBe(3);
     let searches = 0;
     class Rotating extends KeyPlace {
@@ -155,7 +155,7 @@ describe("the search for the master key", () => {
         return await super.search();
       }
     }
-    expect((await createKeyManager(store, new Rotating(7)).current()).source).toBe("KEY 7");
+    expect((await createKeyManager(store, new Rotating(7)).keyring()).source).toBe("KEY 7");
     // The header that the fifth rotation has written is read before the sixth search.
     expect(searches).toBe(6);
   });
@@ -165,7 +165,7 @@ describe("the search for the master key", () => {
     const place = new KeyPlace();
     place.keys = [testKey(0x41, "A"), testKey("hunter2 hunter2 hunter2", "B")];
     const error = await createKeyManager(store, place)
-      .current()
+      .keyring()
       .catch((reason: unknown) => reason);
     const text = JSON.stringify([error, String(error), error instanceof Error ? error.stack : ""]);
     for (const part of ["hunter2", "41414141", "AAAA", "QUFB"]) expect(text).not.toContain(part);

@@ -10,7 +10,7 @@ const PASSPHRASE = "correct horse battery staple";
 const FIVE = Buffer.alloc(32, 5);
 
 async function openKeyring(store: SecretStore, place: KeyPlace): Promise<Keyring> {
-  return await createKeyManager(store, place).current();
+  return await createKeyManager(store, place).keyring();
 }
 
 async function createStore(key: number | string = 5): Promise<SecretStore> {
@@ -79,7 +79,7 @@ describe("the keys of a header", () => {
     await putSecret(store, sampleSecret("A"));
     const place = new KeyPlace();
     const keys = createKeyManager(store, place);
-    for (const attempt of [keys.current(), keys.forEncrypt(1)]) {
+    for (const attempt of [keys.keyring(), keys.forEncrypt(1)]) {
       await expect(attempt).rejects.toMatchObject({ code: "STORE_CORRUPT" });
     }
     expect({ made: place.made, header: await store.readHeader() }).toEqual({ made: 0, header: null });
@@ -249,7 +249,7 @@ describe("a header that was changed", () => {
       await keys.addDataKey();
       await keys.nextEpoch();
       await editHeader(store, edit);
-      await expect(keys.current(), name).rejects.toMatchObject({ code });
+      await expect(keys.keyring(), name).rejects.toMatchObject({ code });
     }
   });
 

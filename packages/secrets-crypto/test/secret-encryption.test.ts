@@ -26,7 +26,7 @@ function createKeys(store: SecretStore = createMemoryStore()): KeyManager {
 /** An encryption that always has this keyring, whatever a record asks for. */
 function encryptionWith(keyring: Keyring): SecretEncryption {
   return createSecretEncryption({
-    current: async () => keyring,
+    keyring: async () => keyring,
     forEncrypt: async () => keyring,
     forDecrypt: async () => keyring,
     forVerify: async () => keyring,
@@ -216,7 +216,7 @@ describe("a batch", () => {
     const sealing = writer.encrypt(batch(4200));
     for (let rotation = 0; rotation < 3; rotation++) {
       await other.addDataKey();
-      await own.current();
+      await own.keyring();
     }
     const { secrets, header } = await sealing;
     const { dataKeys }: RawHeader = JSON.parse(header ?? "");
@@ -232,7 +232,7 @@ describe("a batch", () => {
     const writer = createSecretEncryption(own);
     const inputs = batch(4200);
     const overtaken = await writer.encrypt(inputs);
-    const old = await other.current();
+    const old = await other.keyring();
     await other.addDataKey();
     await other.destroyDataKeys([old.header.dataKeys[0]?.id ?? ""]);
     const put = async ({ secrets, header }: typeof overtaken) =>

@@ -50,7 +50,7 @@ describe("encrypting", () => {
 
   it("continues with a new data key long before one has encrypted too often", async () => {
     const { store, place, one } = await createTwoUsed();
-    const first = await one.current();
+    const first = await one.keyring();
     const full = first.change((header) => ({
       ...header,
       dataKeys: header.dataKeys.map((key) => ({ ...key, seals: MAX_ENCRYPTIONS - 10 })),
@@ -73,7 +73,7 @@ describe("encrypting", () => {
     const { store, one, two } = await createTwoUsed();
     await one.forEncrypt(1);
     await two.addDataKey();
-    await one.current();
+    await one.keyring();
     await one.forEncrypt(1);
     expect(await activeSeals(store)).toBe(4096);
   });
@@ -102,7 +102,7 @@ describe("the upgrade from format 1", () => {
   it("keeps the keys that follow from the master key, begins with epoch 1 and knows the fingerprint", async () => {
     const { store, header } = storeV1();
     const { one, place } = createTwo(store);
-    const { fingerprint } = await one.current();
+    const { fingerprint } = await one.keyring();
     const ring = await one.forEncrypt(5000);
     expect(ring.header).toMatchObject({ epoch: 1, fingerprint, keyCheck: header.keyCheck, kdf: header.kdf });
     expect(ring.header.dataKeys.map(({ wrapped }) => wrapped)[0]).toBe(header.dataKeys[0]?.wrapped);
@@ -158,56 +158,56 @@ describe("the upgrade from format 1", () => {
     const { kdf } = (await createKeyManager(store, place).forEncrypt(1)).header;
     const { name, salt, iterations } = header.kdf;
     expect(kdf).toEqual({ name, salt, passphraseSalt: salt, iterations });
-    expect((await createKeyManager(store, place).current()).epoch).toBe(1);
+    expect((await createKeyManager(store, place).keyring()).epoch).toBe(1);
   });
 });
 
 describe("rotating", () => {
   it("puts another master key in place: the new one opens everything, the old one nothing", async () => {
     const { store, place, one, two } = await createTwoUsed();
-    const before = await one.current();
-    await two.current();
+    const before = await one.keyring();
+    await two.keyring();
     const after = await one.rotateMasterKey(testKey(2));
     expect(after.active.bytes.equals(before.active.bytes)).toBe(true);
     expect(after.header.storeId).toBe(before.header.storeId);
     expect(after.header.kdf.salt).not.toBe(before.header.kdf.salt);
     expect([before.epoch, after.epoch, after.source]).toEqual([1, 2, "KEY 2"]);
     const secret = { ...sampleSecret("A"), mac: before.authenticate(sampleSecret("A")) };
-    await expect(createKeyManager(store, new KeyPlace(1)).current()).rejects.toMatchObject({ code: "KEY_WRONG" });
-    const again = await createKeyManager(store, new KeyPlace(2)).current();
+    await expect(createKeyManager(store, new KeyPlace(1)).keyring()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    const again = await createKeyManager(store, new KeyPlace(2)).keyring();
     expect([again.active.bytes.equals(before.active.bytes), again.checkMac(secret, secret.mac)]).toEqual([true, true]);
     // A process that is still open takes the new key from where the old one was, and fails where it is not.
-    await expect(two.current()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    await expect(two.keyring()).rejects.toMatchObject({ code: "KEY_WRONG" });
     place.keys = [testKey(2)];
-    expect((await two.current()).text).toBe(after.text);
+    expect((await two.keyring()).text).toBe(after.text);
   });
 
   it("goes from a key to a passphrase and back", async () => {
     const { store, one } = await createTwoUsed();
     await one.rotateMasterKey(testKey("correct horse battery staple"));
     const two = createKeyManager(store, new KeyPlace("correct horse battery staple"));
-    expect((await two.current()).header.kdf.name).toBe("pbkdf2-hmac-sha256");
+    expect((await two.keyring()).header.kdf.name).toBe("pbkdf2-hmac-sha256");
     await two.rotateMasterKey(testKey(3));
-    expect((await createKeyManager(store, new KeyPlace(3)).current()).header.kdf.name).toBe("hkdf-sha256");
+    expect((await createKeyManager(store, new KeyPlace(3)).keyring()).header.kdf.name).toBe("hkdf-sha256");
   });
 
   it("leaves the service keys alone where the data key is new", async () => {
     const { one } = await createTwoUsed();
-    const before = await one.current();
+    const before = await one.keyring();
     const after = await one.addDataKey();
     expect(after.header.serviceKeys).toEqual(before.header.serviceKeys);
   });
 
   it("begins one epoch with a whole rotation of the data key: when it destroys those that an older header would bring back", async () => {
     const { one } = await createTwoUsed();
-    const { active: old, epoch } = await one.current();
+    const { active: old, epoch } = await one.keyring();
     const { active } = await one.addDataKey();
     await one.forEncrypt(50_000);
     await one.destroyDataKeys([active.id, "0badcafe"]);
-    expect((await one.current()).epoch).toBe(epoch);
+    expect((await one.keyring()).epoch).toBe(epoch);
     await one.destroyDataKeys([old.id]);
     await one.destroyDataKeys([old.id]);
-    expect((await one.current()).epoch).toBe(epoch + 1);
+    expect((await one.keyring()).epoch).toBe(epoch + 1);
     expect((await one.nextEpoch()).epoch).toBe(epoch + 2);
   });
 
@@ -224,7 +224,7 @@ describe("rotating", () => {
 
   it("destroys data keys, but never the active one", async () => {
     const { one } = await createTwoUsed();
-    const { active: old } = await one.current();
+    const { active: old } = await one.keyring();
     const { active } = await one.addDataKey();
     const after = await one.destroyDataKeys([old.id, active.id, "00000000"]);
     expect(after.find(old.id)).toBe(null);
@@ -237,18 +237,18 @@ describe("rotating", () => {
 
   it("destroys no data key that a record names", async () => {
     const { store, one } = await createTwoUsed();
-    const { active: old, text } = await one.current();
+    const { active: old, text } = await one.keyring();
     const secret = sampleSecret("A");
     await putSecret(store, { ...secret, envelope: { ...secret.envelope, keyId: old.id } });
     await one.addDataKey();
     await expect(one.destroyDataKeys([old.id])).rejects.toMatchObject({ code: "DATA_KEY_IN_USE" });
-    expect((await one.current()).find(old.id)).not.toBe(null);
+    expect((await one.keyring()).find(old.id)).not.toBe(null);
     expect(await store.readHeader()).not.toBe(text);
   });
 
   it("cannot be undone by a header that was put back, to which the kept key still belongs", async () => {
     const { store, place, one } = await createTwoUsed();
-    const { text } = await one.current();
+    const { text } = await one.keyring();
     const after = await one.rotateMasterKey(testKey(2));
     await store.writeHeader(text, after.text);
     const { storeId } = after.header;
@@ -258,11 +258,11 @@ describe("rotating", () => {
       forget: async () => undefined,
       remember: async () => undefined,
     };
-    await expect(createKeyManager(store, place, { memory }).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, place, { memory }).keyring()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
     place.isGiven = true;
-    expect((await createKeyManager(store, place, { memory }).current()).epoch).toBe(1);
+    expect((await createKeyManager(store, place, { memory }).keyring()).epoch).toBe(1);
   });
 });
 
@@ -274,7 +274,7 @@ describe("closing", () => {
     one.close();
     for (const { bytes } of actives) expect(bytes.equals(Buffer.alloc(32))).toBe(true);
     expect(() => rotated.active).toThrow();
-    for (const use of [one.current(), one.forEncrypt(1), one.forDecrypt(actives[0]?.id ?? ""), one.addDataKey()]) {
+    for (const use of [one.keyring(), one.forEncrypt(1), one.forDecrypt(actives[0]?.id ?? ""), one.addDataKey()]) {
       await expect(use).rejects.toMatchObject({ code: "KEY_MISSING" });
     }
   });
@@ -287,7 +287,7 @@ describe("closing", () => {
       plaintext: "{}" as never,
     }));
     const sealing = encryption.encrypt(secrets);
-    await one.current().catch(() => undefined);
+    await one.keyring().catch(() => undefined);
     one.close();
     await expect(sealing).rejects.toMatchObject({ code: "KEY_MISSING" });
   });
@@ -296,7 +296,7 @@ describe("closing", () => {
     const { store } = await createTwoUsed();
     const place = new KeyPlace(1);
     const keys = createKeyManager(store, place);
-    const opening = keys.current();
+    const opening = keys.keyring();
     keys.close();
     await expect(opening.then((ring) => ring.active)).rejects.toMatchObject({ code: "KEY_MISSING" });
   });

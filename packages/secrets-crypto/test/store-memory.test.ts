@@ -54,7 +54,7 @@ it("is told of each header that was written, and of none that was read", async (
   expect(memory.told.map(({ epoch }) => epoch)).toEqual([1, 1, 2, 3]);
   expect(memory.told.at(-1)?.fingerprint).toBe(next);
   const reader = createKeyManager(store, new KeyPlace(2), { memory });
-  await reader.current();
+  await reader.keyring();
   await reader.forEncrypt(0);
   expect(memory.told).toHaveLength(4);
 });
@@ -71,7 +71,7 @@ describe("a key that was only found opens no", () => {
     const { store, memory, old } = await createRotated();
     await putBack(store, old);
     const known = memory.known;
-    const error = createKeyManager(store, new KeyPlace(1), { memory }).current();
+    const error = createKeyManager(store, new KeyPlace(1), { memory }).keyring();
     await expect(error).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
       message: expect.stringContaining(`2026-03-04T05:06:07.890Z with the key ${known?.fingerprint}`),
@@ -88,7 +88,7 @@ describe("a key that was only found opens no", () => {
     await createKeyManager(createMemoryStore({ layout: 1, header }), new KeyPlace(1), { memory }).forEncrypt(0);
     const again = createMemoryStore({ layout: 1, header });
     const keys = createKeyManager(again, new KeyPlace(1), { memory });
-    await expect(keys.current()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
+    await expect(keys.keyring()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
     await expect(keys.forEncrypt(0)).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
   });
 
@@ -97,7 +97,7 @@ describe("a key that was only found opens no", () => {
     await putBack(store, old);
     const thief = createKeyManager(store, new KeyPlace(1));
     for (let epoch = 1; epoch < 5; epoch++) await thief.nextEpoch();
-    await expect(createKeyManager(store, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
+    await expect(createKeyManager(store, new KeyPlace(1), { memory }).keyring()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
   });
@@ -106,7 +106,7 @@ describe("a key that was only found opens no", () => {
     const { memory } = await createRotated();
     const other = createMemoryStore();
     await createKeyManager(other, new KeyPlace(1)).forEncrypt(1);
-    await expect(createKeyManager(other, new KeyPlace(1), { memory }).current()).rejects.toMatchObject({
+    await expect(createKeyManager(other, new KeyPlace(1), { memory }).keyring()).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
     });
   });
@@ -118,7 +118,7 @@ describe("a key that was only found opens no", () => {
     const { text } = await keys.forEncrypt(1);
     await keys.nextEpoch();
     await putBack(store, text);
-    await expect(keys.current()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
+    await expect(keys.keyring()).rejects.toMatchObject({ code: "STORE_ROLLED_BACK" });
   });
 });
 
@@ -128,12 +128,12 @@ describe("a key opens all the same", () => {
     await putBack(store, old);
     const place = new KeyPlace(1);
     place.isGiven = true;
-    expect((await createKeyManager(store, place, { memory }).current()).text).toBe(old);
+    expect((await createKeyManager(store, place, { memory }).keyring()).text).toBe(old);
   });
 
   it("where nothing is known of the path", async () => {
     const { store } = await createRotated();
-    expect((await createKeyManager(store, new KeyPlace(2), { memory: new TestMemory() }).current()).epoch).toBe(2);
+    expect((await createKeyManager(store, new KeyPlace(2), { memory: new TestMemory() }).keyring()).epoch).toBe(2);
   });
 
   it("where another store was made at the path, and the process died before that was remembered", async () => {
@@ -152,7 +152,7 @@ describe("a key opens all the same", () => {
   it("where the store has come back to it by a rotation", async () => {
     const { store, memory, keys } = await createRotated();
     await keys.rotateMasterKey(testKey(1));
-    expect((await createKeyManager(store, new KeyPlace(1), { memory }).current()).epoch).toBe(3);
+    expect((await createKeyManager(store, new KeyPlace(1), { memory }).keyring()).epoch).toBe(3);
   });
 
   it("where a rotation is remembered between the looks at the header and at the memory", async () => {
@@ -170,6 +170,6 @@ describe("a key opens all the same", () => {
         return await memory.recall();
       },
     };
-    expect((await createKeyManager(store, new KeyPlace(1), { memory: slow }).current()).epoch).toBe(2);
+    expect((await createKeyManager(store, new KeyPlace(1), { memory: slow }).keyring()).epoch).toBe(2);
   });
 });

@@ -38,7 +38,7 @@ export async function replaceDataKey(
     if (!(await reencryptAll(keyed, active.id, options))) return null;
     const counts = await countByKey(keyed);
     if ([...counts.keys()].some((id) => id !== active.id)) continue;
-    const { header } = await keys.current();
+    const { header } = await keys.keyring();
     const unused = header.dataKeys.filter(({ id, state }) => state === "decrypt-only" && !counts.has(id));
     try {
       await keys.destroyDataKeys(unused.map(({ id }) => id));

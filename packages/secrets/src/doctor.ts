@@ -48,7 +48,7 @@ export async function diagnose(installation: SecretsManager, onProgress?: OnVeri
   if (header === null && secrets === 0) {
     return [...findings, ok("key", "none needed yet: it is made with the first secret")];
   }
-  const keyring = await attempt("key", async () => await keys.current());
+  const keyring = await attempt("key", async () => await keys.keyring());
   if ("status" in keyring) return [...findings, keyring];
   const examination = await attempt(
     "records",

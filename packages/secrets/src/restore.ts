@@ -93,7 +93,7 @@ export async function restoreBackup(
 async function openForRestore(options: SecretsOptions, store: SecretStore): Promise<OpenedBackup> {
   const open = async (from: SecretsOptions): Promise<OpenedBackup> => {
     const keys = createKeyManager(store, createProvider(from));
-    if (!(await isEmptyStore(store))) await keys.current();
+    if (!(await isEmptyStore(store))) await keys.keyring();
     return { store, keys, encryption: createSecretEncryption(keys) };
   };
   try {
@@ -131,7 +131,7 @@ async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "br
 
 async function verifyBackup(source: string, backup: OpenedBackup, onVerified: OnVerified | undefined): Promise<void> {
   if (await isEmptyStore(backup.store)) return;
-  const { problems } = await verifyRecords(backup, await backup.keys.current(), onVerified);
+  const { problems } = await verifyRecords(backup, await backup.keys.keyring(), onVerified);
   const [first] = problems;
   if (first === undefined) return;
   throw new AutokestraError("INTEGRITY_FAILED", `${refusal(source)}: ${first}`, { hint: BACKUP_HINT });

@@ -62,13 +62,13 @@ export async function rotateKeys(options: SecretsOptions, rotation: RotateOption
   try {
     return await rotateOpened(options, opened, rotation);
   } finally {
-    await opened.installation.secrets.close();
+    await opened.manager.secrets.close();
   }
 }
 
 /** A store to rotate. */
 interface OpenedForRotation {
-  readonly installation: SecretsManager;
+  readonly manager: SecretsManager;
   /** Only the new key file opens it: a rotation to it was ended after it had changed the store. */
   readonly isResumed: boolean;
 }
@@ -79,16 +79,16 @@ export async function rotateOpened(
   opened: OpenedForRotation,
   rotation: RotateOptions,
 ): Promise<RotateReport> {
-  const { installation } = opened;
+  const { manager } = opened;
   const { newKeyFile, dataKey = false } = rotation;
   const { isDone, ...master } =
     newKeyFile === undefined
-      ? await replaceKeyFile(options, installation, rotation)
+      ? await replaceKeyFile(options, manager, rotation)
       : await changeKeyFile(options, opened, newKeyFile, rotation);
-  const counts = dataKey && isDone ? await replaceDataKey(installation, rotation) : null;
-  const { header, fingerprint, epoch } = await installation.keys.current();
+  const counts = dataKey && isDone ? await replaceDataKey(manager, rotation) : null;
+  const { header, fingerprint, epoch } = await manager.keys.keyring();
   // An earlier call may have been killed before it had done this.
-  await memoryOf(installation).remember({ storeId: header.storeId, epoch, fingerprint });
+  await memoryOf(manager).remember({ storeId: header.storeId, epoch, fingerprint });
   return {
     ...master,
     after: fingerprint,
@@ -107,15 +107,15 @@ interface MasterReport extends Pick<RotateReport, "before" | "keyFile" | "otherS
 }
 
 async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOptions): Promise<OpenedForRotation> {
-  const installation = await openExisting(options);
+  const manager = await openExisting(options);
   try {
-    await installation.keys.current();
-    return { installation, isResumed: false };
+    await manager.keys.keyring();
+    return { manager, isResumed: false };
   } catch (error) {
-    await installation.secrets.close();
+    await manager.secrets.close();
     if (newKeyFile === undefined || !hasCode(error, "KEY_WRONG", "KEY_MISSING", "STORE_ROLLED_BACK")) throw error;
     const resumed = await openExisting({ ...options, keyFile: newKeyFile });
-    const opened = { installation: resumed, isResumed: true };
+    const opened = { manager: resumed, isResumed: true };
     if (await isUnder(opened, options, newKeyFile)) return opened;
     await resumed.secrets.close();
     throw error;
@@ -125,7 +125,7 @@ async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOp
 /** Whether the new key file opens the store, and the key that was named without success is one that the store has left for it. */
 async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKeyFile: string): Promise<boolean> {
   try {
-    await opened.installation.keys.current();
+    await opened.manager.keys.keyring();
   } catch {
     // The error of the key that was named counts.
     return false;
@@ -134,9 +134,9 @@ async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKe
 }
 
 async function openExisting(options: SecretsOptions): Promise<SecretsManager> {
-  const installation = await openSecretsManager({ ...options, create: false });
-  if (installation.driver !== null) return installation;
-  await installation.secrets.close();
+  const manager = await openSecretsManager({ ...options, create: false });
+  if (manager.driver !== null) return manager;
+  await manager.secrets.close();
   throw noStoreYet(storeLocation(options));
 }
 
@@ -146,7 +146,7 @@ async function replaceKeyFile(
   { keys, provider, location, keyFolder }: SecretsManager,
   { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
-  const { source, fingerprint } = await keys.current();
+  const { source, fingerprint } = await keys.keyring();
   const keyFile = keyFilePath(keyOptions(options));
   if (source === KEY_VARIABLE || keyFile === null) throw noKeyFile(source);
   const { isGiven, first } = await provider.search();
@@ -161,7 +161,7 @@ async function replaceKeyFile(
   const rotated = allStores ? await rotateOthers(options, others, prepared.key, signal) : [];
   const isDone = !allStores || rotated.length === others.length;
   // Until now the new key lies beside the old one, where it is looked for; the stores that are left need the old one in its place.
-  if (isDone) await prepared.promote(async () => (await keys.current()).fingerprint === prepared.fingerprint);
+  if (isDone) await prepared.promote(async () => (await keys.keyring()).fingerprint === prepared.fingerprint);
   return {
     before: left === undefined ? fingerprint : before,
     keyFile: isDone ? keyFile : prepared.key.source,
@@ -177,8 +177,8 @@ async function changeKeyFile(
   keyFile: string,
   { allStores = false, signal }: RotateOptions,
 ): Promise<MasterReport> {
-  const { keys, location, keyFolder } = opened.installation;
-  const { fingerprint, source, header } = await keys.current();
+  const { keys, location, keyFolder } = opened.manager;
+  const { fingerprint, source, header } = await keys.keyring();
   keepApart(keyFile, location);
   if (signal?.aborted) return nothingDone(fingerprint, source);
   const inUse = { fingerprint, stretching: stretchingOf(header.kdf) };
@@ -198,19 +198,19 @@ async function changeKeyFile(
  */
 async function findReplacedKey(
   options: SecretsOptions,
-  { installation, isResumed }: OpenedForRotation,
+  { manager, isResumed }: OpenedForRotation,
   keyFile: string,
 ): Promise<string | null> {
-  const { fingerprint, source } = await installation.keys.current();
+  const { fingerprint, source } = await manager.keys.keyring();
   const isSource = realOrSame(keyFile) === realOrSame(source);
   const { first, isGiven } = await createProvider(options).search();
   const isBeside = !isGiven && source !== first?.source;
   if (!isSource && (isResumed || !isBeside)) return null;
-  const known = await memoryOf(installation).recall();
+  const known = await memoryOf(manager).recall();
   // What is remembered under another key is from before the earlier call.
   const isOutdated = known !== null && known.fingerprint !== fingerprint;
   const last = isOutdated ? known.fingerprint : (known?.left.at(-1) ?? null);
-  const named = first === null ? null : await fingerprintOfKey(first, installation.keyFolder);
+  const named = first === null ? null : await fingerprintOfKey(first, manager.keyFolder);
   if (known === null) return isResumed || isBeside ? (named ?? fingerprint) : null;
   if (!isResumed) return last;
   return named === null || isOutdated || known.left.includes(named) ? (named ?? last) : null;

@@ -45,12 +45,12 @@ export async function copyPlace(from: Place, to: Place): Promise<void> {
   await cp(from.root, to.root, { recursive: true });
 }
 
-export async function use<T>(options: SecretsOptions, work: (installation: SecretsManager) => Promise<T>): Promise<T> {
-  const installation = await openSecretsManager(options);
+export async function use<T>(options: SecretsOptions, work: (manager: SecretsManager) => Promise<T>): Promise<T> {
+  const manager = await openSecretsManager(options);
   try {
-    return await work(installation);
+    return await work(manager);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
@@ -91,9 +91,9 @@ async function putWithPolicy(
  * Fills a store: A and B with three versions each, A with a policy; SEALED was deleted with the key, and UNSEALED without it.
  */
 export async function fillPlace({ options }: Place, backend: string): Promise<void> {
-  await use({ ...options, backend }, async (installation) => {
-    const { secrets, store } = installation;
-    await putWithPolicy(installation, "A");
+  await use({ ...options, backend }, async (manager) => {
+    const { secrets, store } = manager;
+    await putWithPolicy(manager, "A");
     for (const value of ["a2", "a3"]) await secrets.set({ ...apiKey("A", value), expiresAt: "2099-01-01" });
     for (const value of ["b1", "b2", "b3"]) await secrets.set(apiKey("B", value));
     await secrets.set(apiKey("SEALED", "sealed"));

@@ -255,7 +255,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
 
     it("no work on the whole store makes it good, and a backup heals it", async () => {
       const { name } = attack(edit);
-      const findings = await use(place.options, async (installation) => await diagnose(installation));
+      const findings = await use(place.options, async (manager) => await diagnose(manager));
       const failures = findings.filter(({ status }) => status === "failure");
       expect(failures).not.toEqual([]);
       for (const { message, hint } of failures) {
@@ -291,7 +291,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       });
       expect(storedText(place.folder, forged.current.id)).toBe(JSON.stringify(forged));
       await expectRefusal(rotateKeys(place.options, { dataKey: true }), "rotateKeys", ...CODES);
-      const findings = await use(place.options, async (installation) => await diagnose(installation));
+      const findings = await use(place.options, async (manager) => await diagnose(manager));
       expect(findings.map(({ status }) => status)).toContain("failure");
       const bad = join(place.root, "bad.backup");
       await backUpStore(place.options, bad);
@@ -342,9 +342,9 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       expect(named(readStored(place.folder), "A").older.at(-1)).toEqual(older);
       await expectRefusal(rotateKeys(place.options, { dataKey: true }), "rotateKeys", "INTEGRITY_FAILED");
       await migrateStore(place.options, other);
-      await use(place.options, async (installation) => {
-        await expectRefusal(installation.secrets.get("A", { atVersion: 1 }), "get", "INTEGRITY_FAILED");
-        const failures = (await diagnose(installation)).filter(({ status }) => status === "failure");
+      await use(place.options, async (manager) => {
+        await expectRefusal(manager.secrets.get("A", { atVersion: 1 }), "get", "INTEGRITY_FAILED");
+        const failures = (await diagnose(manager)).filter(({ status }) => status === "failure");
         expect(failures.map(({ message }) => message)).toEqual(["'A', version 1, was changed since it was encrypted"]);
       });
       const bad = join(place.root, "bad.backup");
@@ -488,10 +488,10 @@ describe("in SQLite alone", () => {
     sql(place.folder, "DELETE FROM secret_versions WHERE name = 'A' AND is_current = 1");
     await expectRefusal(rotateKeys(place.options, { dataKey: true }), "rotateKeys", "STORE_CORRUPT");
     await expectRefusal(migrateStore(place.options, "file"), "migrateStore", "STORE_CORRUPT");
-    await use(place.options, async (installation) => {
-      const failures = (await diagnose(installation)).filter(({ status }) => status === "failure");
+    await use(place.options, async (manager) => {
+      const failures = (await diagnose(manager)).filter(({ status }) => status === "failure");
       expect(failures).toHaveLength(1);
-      await installation.secrets.delete("A", { purge: true });
+      await manager.secrets.delete("A", { purge: true });
     });
     expect(await rotateKeys(place.options, { dataKey: true })).toMatchObject({ isComplete: true });
   });
@@ -527,7 +527,7 @@ describe.each([...FORGERIES, ...DAMAGES])("in a store in memory, a secret with %
     const name = (await store.find(id))?.metadata.name ?? "";
     const history = await store.versions(id);
     await expectNoReliance(secrets, name);
-    const { problems } = await verifyRecords({ store, encryption }, await keys.current());
+    const { problems } = await verifyRecords({ store, encryption }, await keys.keyring());
     expect(problems.join()).toContain(`'${name}'`);
     await expectRefusal(replaceDataKey({ store, encryption, keys }, {}), "replaceDataKey", "INTEGRITY_FAILED");
     expect(await store.versions(id)).toEqual(history);

@@ -21,7 +21,7 @@ beforeEach(async () => {
   await secrets.close();
 });
 
-async function examine(more: Partial<SecretsOptions> = {}): Promise<string[]> {
+async function diagnoseLines(more: Partial<SecretsOptions> = {}): Promise<string[]> {
   const installation = await openSecretsManager({ ...options, create: false, ...more });
   try {
     return (await diagnose(installation)).map(({ status, subject, message }) => `${status} ${subject}: ${message}`);
@@ -38,7 +38,7 @@ function sql(statement: string): void {
 
 describe("diagnose", () => {
   it("finds a healthy installation in order", async () => {
-    expect(await examine()).toEqual([
+    expect(await diagnoseLines()).toEqual([
       expect.stringMatching(/^ok store: sqlite in .*, 3 secrets$/),
       expect.stringMatching(
         /^ok store: SQLite 3\.\d+\.\d+ \((better-sqlite3|node:sqlite)\), journal_mode wal, synchronous 2, secure_delete on$/,
@@ -52,7 +52,7 @@ describe("diagnose", () => {
   });
 
   it("needs no key where there is nothing yet", async () => {
-    expect(await examine({ storagePath: join(root, "none") })).toEqual([
+    expect(await diagnoseLines({ storagePath: join(root, "none") })).toEqual([
       `ok store: none yet in ${join(root, "none")}`,
       "ok key: none needed yet: it is made with the first secret",
     ]);
@@ -62,7 +62,7 @@ describe("diagnose", () => {
     sql(
       "UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'; UPDATE secret_versions SET key_id = '00000000' WHERE name = 'C'",
     );
-    const lines = await examine();
+    const lines = await diagnoseLines();
     expect(lines.slice(4)).toEqual([
       "failure records: 'A' is not as it was written last: its metadata, or which version is current",
       "failure records: 'A', version 1, was changed since it was encrypted",
@@ -73,14 +73,14 @@ describe("diagnose", () => {
   it("says so where the key is wrong, missing, or open to others", async () => {
     const other = join(root, "other.key");
     await writeFile(other, `${"ab".repeat(31)}cd`, { mode: 0o600 });
-    expect((await examine({ keyFile: other })).at(-1)).toMatch(
+    expect((await diagnoseLines({ keyFile: other })).at(-1)).toMatch(
       /^failure key: The master key from .*other\.key \([0-9a-f]{16}\)/,
     );
-    expect((await examine({ keyFile: join(root, "gone") })).at(-1)).toMatch(
+    expect((await diagnoseLines({ keyFile: join(root, "gone") })).at(-1)).toMatch(
       /^failure key: There are secrets here, but their master key was not found/,
     );
     await chmod(options.keyFile, 0o644);
-    expect((await examine()).at(-1)).toMatch(/^failure key: The key file .* can be read by others$/);
+    expect((await diagnoseLines()).at(-1)).toMatch(/^failure key: The key file .* can be read by others$/);
   });
 
   it("K21: has the code of an error for each failure, so that the key being unavailable is told from a bad one", async () => {
@@ -109,20 +109,20 @@ describe("diagnose", () => {
     const { secrets } = await openSecretsManager({ ...options, ...place });
     await secrets.set({ name: "A", type: "apiKey", fields: { value: "v-1" } });
     await secrets.close();
-    const lines = await examine(place);
+    const lines = await diagnoseLines(place);
     expect(lines[2]).toMatch(/^ok key: .* from AUTOKESTRA_SECRET_KEY, pbkdf2-hmac-sha256, 600000 iterations$/);
     expect(lines[3]).toMatch(/^warning key: The key is in the environment/);
   });
 
   it("says so where the header was changed", async () => {
     sql("UPDATE store_header SET text = json_set(text, '$.dataKeys[0].seals', 0)");
-    expect((await examine()).at(-1)).toBe(
+    expect((await diagnoseLines()).at(-1)).toBe(
       "failure key: The header of the secret store was changed by someone without its key",
     );
   });
 
   it("says so where the store cannot be read", async () => {
     await writeFile(join(root, "secrets", "secrets.db"), "not a database");
-    await expect(examine()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+    await expect(diagnoseLines()).rejects.toMatchObject({ code: "STORE_CORRUPT" });
   });
 });

@@ -14,12 +14,12 @@ beforeEach(() => {
   root = temporaryFolder();
 });
 
-async function use<T>(work: (installation: SecretsManager) => Promise<T>): Promise<T> {
-  const installation = await openSecretsManager(options);
+async function use<T>(work: (manager: SecretsManager) => Promise<T>): Promise<T> {
+  const manager = await openSecretsManager(options);
   try {
-    return await work(installation);
+    return await work(manager);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
@@ -41,7 +41,7 @@ async function state(): Promise<string> {
 
 /** What the doctor finds fault with. */
 async function faults(): Promise<readonly string[]> {
-  const findings = await use(async (installation) => await diagnose(installation));
+  const findings = await use(async (manager) => await diagnose(manager));
   return findings.filter(({ status }) => status === "failure").map(({ message }) => message);
 }
 
@@ -120,13 +120,13 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
       const orders = await inEveryOrder(options, {
         reset,
         step,
-        work: async (installation) =>
-          await rotateOpened(options, { installation, isResumed: false }, { dataKey: true }),
+        work: async (manager) =>
+          await rotateOpened(options, { manager, isResumed: false }, { dataKey: true }),
         other: async () => await use(async ({ secrets }) => await operation(secrets)),
         check: async () => {
           expect(inOrder(await state())).toBe(inOrder(expected));
           expect(await faults()).toEqual([]);
-          const { dataKeys } = await use(async ({ keys }) => (await keys.current()).header);
+          const { dataKeys } = await use(async ({ keys }) => (await keys.keyring()).header);
           expect(dataKeys.filter((dataKey) => dataKey.state === "decrypt-only")).toEqual([]);
         },
       });
@@ -145,8 +145,8 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
     await inEveryOrder(options, {
       reset,
       step,
-      work: async (installation) =>
-        await endsWell(rotateOpened(options, { installation, isResumed: false }, { dataKey: true })),
+      work: async (manager) =>
+        await endsWell(rotateOpened(options, { manager, isResumed: false }, { dataKey: true })),
       other: async () => await endsWell(rotate()),
       check: async () => {
         expect(inOrder(await state())).toBe(FILLED);

@@ -31,12 +31,12 @@ function withVariable(name: string, value: string): SecretsOptions {
   return place({ env: { HOME: join(root, "home"), [name]: value } });
 }
 
-async function use<T>(options: SecretsOptions, work: (installation: SecretsManager) => Promise<T>): Promise<T> {
-  const installation = await openSecretsManager(options);
+async function use<T>(options: SecretsOptions, work: (manager: SecretsManager) => Promise<T>): Promise<T> {
+  const manager = await openSecretsManager(options);
   try {
-    return await work(installation);
+    return await work(manager);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
@@ -49,7 +49,7 @@ async function read(options: SecretsOptions): Promise<unknown> {
 }
 
 async function fingerprintOf(options: SecretsOptions): Promise<string> {
-  return await use(options, async ({ keys }) => (await keys.current()).fingerprint);
+  return await use(options, async ({ keys }) => (await keys.keyring()).fingerprint);
 }
 
 /** What a rotation to the file has done until it was killed. */
@@ -59,7 +59,7 @@ async function rotateUntil(
   newKeyFile: string,
 ): Promise<void> {
   await use(options, async ({ keys }) => {
-    const { fingerprint } = await keys.current();
+    const { fingerprint } = await keys.keyring();
     const { key } = await readNewKeyFile(newKeyFile, {
       inUse: { fingerprint, stretching: null },
       keyFolder: keyFolder(),

@@ -16,14 +16,14 @@ beforeEach(() => {
 });
 
 async function use<T>(
-  work: (installation: SecretsManager) => Promise<T>,
+  work: (manager: SecretsManager) => Promise<T>,
   more: Partial<SecretsOptions> = {},
 ): Promise<T> {
-  const installation = await openSecretsManager({ ...options, ...more });
+  const manager = await openSecretsManager({ ...options, ...more });
   try {
-    return await work(installation);
+    return await work(manager);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
@@ -111,7 +111,7 @@ describe.each(["sqlite", "file"])("rotateKeys with %s", (backend) => {
         expect((await writer.secrets.get(`N${write}`)).fields["value"]).toBe(`new-${write}`);
       }
     });
-    const findings = await use(async (installation) => await diagnose(installation));
+    const findings = await use(async (manager) => await diagnose(manager));
     expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
   });
 
@@ -278,7 +278,7 @@ describe("rotateKeys", () => {
       const keyFile = join(root, "home", ".autokestra", "secret.key");
       // Killed between header and key file.
       const { before } = await use(async ({ keys }) => {
-        const prepared = await prepareKey(keyFile, (await keys.current()).fingerprint);
+        const prepared = await prepareKey(keyFile, (await keys.keyring()).fingerprint);
         await keys.rotateMasterKey(prepared.key);
         return { before: prepared.fingerprint };
       }, one);

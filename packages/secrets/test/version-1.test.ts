@@ -58,7 +58,7 @@ async function values(from: SecretsOptions = options): Promise<Record<string, un
 }
 
 async function failures(from: SecretsOptions = options): Promise<readonly string[]> {
-  const findings = await use({ ...from, create: false }, async (installation) => await diagnose(installation));
+  const findings = await use({ ...from, create: false }, async (manager) => await diagnose(manager));
   return findings.filter(({ status }) => status === "failure").map(({ message }) => message);
 }
 

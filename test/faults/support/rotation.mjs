@@ -145,7 +145,7 @@ function countWrong({ backend }, { status, signal, stderr }, figures) {
 /** Counts a rotation that has left an older data key. @param {Project} project @param {Figures} figures @param {string} [keyFile] */
 export async function checkFinished(project, figures, keyFile) {
   const { keys, secrets } = await openSecretsManager({ ...place(project), keyFile });
-  const { header, fingerprint } = await keys.current();
+  const { header, fingerprint } = await keys.keyring();
   await secrets.close();
   if (header.dataKeys.some(({ state }) => state === "decrypt-only")) figures.unfinished += 1;
   return fingerprint;

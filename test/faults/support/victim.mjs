@@ -68,7 +68,7 @@ export async function createVictim(root, backend, { name, first = false, ...comm
   /** @param {string} keyFile */
   async function opensWith(keyFile) {
     const { keys, secrets } = await openSecretsManager({ ...place, keyFile, create: false });
-    const opens = await keys.current().then(
+    const opens = await keys.keyring().then(
       () => true,
       () => false,
     );
