@@ -28,7 +28,7 @@ export interface Connection extends PlacedDatabase {
   /** Runs `work` with the lock of the database, in one transaction. */
   readonly write: <T>(work: (writer: SecretWriter) => T) => T;
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
-  readonly obstacle: AutokestraError | null;
+  readonly readOnlyReason: AutokestraError | null;
   readonly close: () => void;
 }
 
@@ -84,7 +84,7 @@ function openStore(library: SqliteLibrary, path: string): Connection {
   try {
     readLayout(database, path);
     database.pragma("journal_mode = WAL");
-    return connect(library, path, { database, isInPlace, obstacle: null });
+    return connect(library, path, { database, isInPlace, readOnlyReason: null });
   } catch (error) {
     database.close();
     throw error;
@@ -100,7 +100,7 @@ interface Layout2 {
 function connect(
   library: SqliteLibrary,
   path: string,
-  { database, isInPlace, obstacle }: Pick<Connection, "database" | "isInPlace" | "obstacle">,
+  { database, isInPlace, readOnlyReason }: Pick<Connection, "database" | "isInPlace" | "readOnlyReason">,
 ): Connection {
   const version1 = createVersion1Reader(library, database, path);
   let layout2: Layout2 | null = null;
@@ -137,7 +137,7 @@ function connect(
 
   // What is not laid out as it says is found out when it is opened.
   useLayout2();
-  return { database, layout: () => (useLayout2() === null ? 1 : 2), reader, write, isInPlace, obstacle, close };
+  return { database, layout: () => (useLayout2() === null ? 1 : 2), reader, write, isInPlace, readOnlyReason, close };
 }
 
 /** The errors of a store at a path. */

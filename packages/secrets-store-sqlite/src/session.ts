@@ -121,13 +121,13 @@ function keepOpen(library: SqliteLibrary, path: string, create: boolean): Opened
   return {
     current: () => connection,
     readable() {
-      const { obstacle, isInPlace } = use();
-      if (obstacle !== null && !isInPlace()) reopen();
+      const { readOnlyReason, isInPlace } = use();
+      if (readOnlyReason !== null && !isInPlace()) reopen();
       return connection;
     },
     writable() {
-      if (use().obstacle !== null) reopen();
-      if (connection.obstacle !== null) throw connection.obstacle;
+      if (use().readOnlyReason !== null) reopen();
+      if (connection.readOnlyReason !== null) throw connection.readOnlyReason;
       return connection;
     },
     close() {

@@ -10,11 +10,11 @@ export interface Snapshot {
   /** False once the file is no longer what was copied. */
   readonly isInPlace: () => boolean;
   /** Why the database itself cannot be opened. */
-  readonly obstacle: AutokestraError;
+  readonly readOnlyReason: AutokestraError;
 }
 
 /** Codes for: its `-shm`, without which SQLite opens no database in WAL mode, cannot be made here. */
-const OBSTACLES = /^SQLITE_(CANTOPEN|FULL|IOERR_SHM|READONLY)/;
+const READ_ONLY_CODES = /^SQLITE_(CANTOPEN|FULL|IOERR_SHM|READONLY)/;
 
 /**
  * Reads a database in a folder that cannot be written to, or on a full disk.
@@ -31,7 +31,7 @@ export function openSnapshot(
   check: (database: Database) => void,
 ): Snapshot | null {
   const code = errorCode(error);
-  if (!OBSTACLES.test(code)) return null;
+  if (!READ_ONLY_CODES.test(code)) return null;
   const before = stateOf(path);
   if (before === null) throw onlyInCompanion(path);
   const bytes = readFileSync(path);
@@ -40,7 +40,7 @@ export function openSnapshot(
     check(database);
     const isInPlace = () => stateOf(path) === before;
     if (!isInPlace()) throw storeUnavailable(path, "it was changed at this very moment", "Try again.");
-    return { database, isInPlace, obstacle: storeUnavailable(path, openFailureReason(error, path)) };
+    return { database, isInPlace, readOnlyReason: storeUnavailable(path, openFailureReason(error, path)) };
   } catch (failure) {
     database.close();
     throw failure;

@@ -21,7 +21,7 @@ function failure(code: string): Error {
 it("a copy in memory is in place until the file is written to", () => {
   const path = sampleDatabase();
   const snapshot = openSnapshot(library, path, failure("SQLITE_CANTOPEN"), () => undefined);
-  expect(snapshot?.obstacle).toMatchObject({
+  expect(snapshot?.readOnlyReason).toMatchObject({
     code: "STORE_UNAVAILABLE",
     message: expect.stringMatching(/it cannot be opened \(SQLITE_CANTOPEN\)$/),
   });
@@ -46,7 +46,7 @@ it("what the check throws is thrown", () => {
 
 it("a full disk is called that, not read-only", () => {
   const snapshot = openSnapshot(library, sampleDatabase(), failure("SQLITE_IOERR_SHMSIZE"), () => undefined);
-  expect(snapshot?.obstacle.message).toMatch(
+  expect(snapshot?.readOnlyReason.message).toMatch(
     /: no space left, or a limit of file sizes is reached \(SQLITE_IOERR_SHMSIZE\)$/,
   );
   snapshot?.database.close();
