@@ -48,9 +48,9 @@ const HINTS: Hints = {
   },
   INTEGRITY_FAILED: { doctor: RESTORE },
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
-  SECRETS_MISSING: ({ restorable = [] }) => {
+  SECRETS_MISSING: ({ retained = [] }) => {
     const set = "`autokestra secrets set NAME` stores one.";
-    return restorable.length > 0 ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}` : set;
+    return retained.length > 0 ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}` : set;
   },
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",

@@ -5,30 +5,34 @@ import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { parseFields, type SecretFields } from "./secret-type.ts";
 import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 
-/** One of many inputs, which may come from elsewhere with times of its own. */
+/** One secret of many that are written together. An imported one can bring its own times. */
 export interface DatedInput extends SecretInput {
-  /** Write only if this is the stored version; 0 means "only if there is none". */
+  /** Write only if the stored secret has this version; 0: only if the name does not exist. Default: always write. */
   readonly ifVersion?: number | undefined;
-  /** Write only if what is stored, if anything is, has this type. Default: false. */
+  /** Do not change the type of a stored secret: fail instead. Default: false. */
   readonly keepType?: boolean | undefined;
-  /** Kept where the secret is new. Default: now. */
+  /** Used only for a new secret. Default: now. */
   readonly createdAt?: Timestamp | null | undefined;
   /** Default: now. */
   readonly updatedAt?: Timestamp | null | undefined;
-  /** The number of the record where it was imported from. Kept where the secret is new. Default: none. */
+  /** The number of the record in the source that it was imported from. Used only for a new secret. Default: none. */
   readonly importedId?: number | null | undefined;
-  /** Its fields have the names that they have elsewhere, as `parseFields` tells. Default: false. */
+  /** Accept field names that no reference can spell: see `keepsNames` of `parseFields`. Default: false. */
   readonly keepsFieldNames?: boolean | undefined;
 }
 
-/** What an input says once it is checked; only id and version are still open. */
+/** A checked input. Only its id and its version are not known yet. */
 export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fields" | "keepsFieldNames"> {
   readonly name: SecretName;
   readonly fields: SecretFields;
   readonly expiresAt: Timestamp | null;
 }
 
-/** @throws AutokestraError `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
+/**
+ * Checks and normalises an input.
+ *
+ * @throws AutokestraError `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID`
+ */
 export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput {
   const name = parseSecretName(input.name);
   const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames);
@@ -39,16 +43,20 @@ export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput 
   return { ...input, name, fields, tags: unique, expiresAt };
 }
 
-/** @throws AutokestraError `VALUE_INVALID` */
+/**
+ * Checks the description and the tags.
+ *
+ * @throws AutokestraError `VALUE_INVALID`
+ */
 export function checkTexts(name: SecretName, { description, tags }: Pick<SecretInput, "description" | "tags">): void {
   if (typeof description === "string") refuse(name, "description", descriptionProblem(description));
   for (const tag of tags ?? []) refuse(name, `tag '${quoteText(tag)}'`, tagProblem(tag));
 }
 
 /**
- * Reads when a secret expires, as people write it.
+ * Reads an expiry as people write it: see `parseMoment`.
  *
- * @param now gives the moment that `90d` counts from
+ * @param now returns the time that a duration such as `90d` counts from
  * @throws AutokestraError `VALUE_INVALID`
  */
 export function checkExpiry(name: SecretName, input: string | number, now: () => Timestamp): Timestamp {
@@ -63,12 +71,12 @@ function refuse(name: string, what: string, problem: string | null): void {
   if (problem !== null) throw new AutokestraError("VALUE_INVALID", `Secret '${name}': ${what} ${problem}`);
 }
 
-/** The expiry that a bearerToken or an oauth secret has in a field; null for all others. */
+/** Returns the expiry in the field `expiresAt` of a bearerToken or an oauth secret; null if it has no such field. */
 export function expiryInFields(type: SecretInput["type"], fields: SecretFields): Timestamp | null {
   return typeof fields["expiresAt"] === "string" && type !== "custom" ? fields["expiresAt"] : null;
 }
 
-/** A bearerToken and an oauth secret can say when they expire in a field; the metadata must then say the same. */
+/** Metadata and the field `expiresAt` of a bearerToken or an oauth secret must agree. */
 function readExpiry(
   name: SecretName,
   input: SecretInput,

@@ -9,9 +9,45 @@ import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
 
 /**
- * Composes secrets by name out of a store and an encryption.
+ * Creates the service that reads and writes secrets by name: it validates them, encrypts them and keeps them in a
+ * store. `openSecretsManager` of `@autokestra/secrets` finds store and key as the command line does; use this function
+ * to combine a store and an encryption of your own.
  *
- * @param options its `store` and `encryption` are closed with the service
+ * @param options the service closes `store` and `encryption` when it is closed
+ *
+ * @example
+ * ```ts
+ * import { createMemoryStore, createSecretService, type Plaintext, type SecretEncryption } from "@autokestra/secrets-core";
+ *
+ * // A stand-in that encrypts nothing. A real one comes from `createSecretEncryption` of @autokestra/secrets-crypto.
+ * const encryption: SecretEncryption = {
+ *   encrypt: async (secrets) => ({
+ *     header: null,
+ *     secrets: secrets.map(({ metadata, plaintext }) => {
+ *       const ciphertext = new TextEncoder().encode(plaintext);
+ *       const [nonce, tag] = [new Uint8Array(12), new Uint8Array(16)];
+ *       return { metadata, envelope: { format: 2, keyId: "00000000", nonce, ciphertext, tag }, mac: "" };
+ *     }),
+ *   }),
+ *   decrypt: async (_, { ciphertext }) => new TextDecoder().decode(ciphertext) as Plaintext,
+ *   authenticate: async (secrets) => ({ secrets, header: null }),
+ *   verify: async () => undefined,
+ *   refresh: async () => undefined,
+ *   close: () => undefined,
+ * };
+ *
+ * const secrets = createSecretService({
+ *   store: createMemoryStore(),
+ *   encryption,
+ *   now: () => new Date().toISOString(),
+ *   newId: () => crypto.randomUUID(),
+ * });
+ * await secrets.set({ name: "GITHUB_TOKEN", type: "apiKey", fields: { value: "ghp_example" }, tags: ["ci"] });
+ * const { version } = await secrets.set({ name: "GITHUB_TOKEN", type: "apiKey", fields: { value: "ghp_next" } });
+ * console.log(version, (await secrets.get("GITHUB_TOKEN")).fields); // prints 2 { value: 'ghp_next' }
+ * console.log((await secrets.list({ tags: ["ci"] })).map(({ name }) => name)); // prints [ 'GITHUB_TOKEN' ]
+ * await secrets.close();
+ * ```
  */
 export function createSecretService(options: SecretServiceOptions): SecretService {
   const { store, encryption } = options;
@@ -19,9 +55,9 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const writer = createSecretWriter(options);
   const changes = createSecretChanges(options, reader);
 
-  /** Also what is damaged: ids need no metadata. */
+  /** Also removes damaged records, because ids are found without metadata. */
   async function purge(name: SecretName): Promise<number> {
-    // All of them in one transaction: a process that is killed leaves none of a name half purged.
+    // One transaction, so that a process that is killed leaves no name half purged.
     const ids = await store.ids({ name });
     if (!(await store.purge(...ids))) throw secretNotFound(name);
     return ids.length;
@@ -99,7 +135,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
         throw new AutokestraError("OPTION_INVALID", "The limit of a list must be a whole number from 0 on");
       }
-      return await store.list(state === "active" ? filter : { ...filter, deletedSince: reader.retentionStart() });
+      return await store.list(state === "active" ? filter : { ...filter, retentionStart: reader.retentionStart() });
     },
 
     async delete(text, { purge: isFinal = false } = {}) {
@@ -122,9 +158,9 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 }
 
 /**
- * The value of an older version as it is written today.
+ * Returns the value of an older version as a new version of the secret.
  *
- * @throws AutokestraError `VALUE_INVALID` where it is of another type
+ * @throws AutokestraError `VALUE_INVALID` if the older version has another type
  */
 function rolledBack({ metadata, fields }: DecryptedSecret, today: SecretMetadata): ValidInput {
   const { name, type, expiresAt } = today;
@@ -143,8 +179,7 @@ function written([metadata]: readonly SecretMetadata[]): SecretMetadata {
 function checkNames(inputs: readonly ValidInput[]): readonly ValidInput[] {
   const seen = new Set<SecretName>();
   for (const { name } of inputs) {
-    if (seen.has(name))
-      throw new AutokestraError("VALUE_INVALID", `Secret '${name}' stands twice among what is to be written`);
+    if (seen.has(name)) throw new AutokestraError("VALUE_INVALID", `Secret '${name}' is given more than once`);
     seen.add(name);
   }
   return inputs;

@@ -1,29 +1,29 @@
-/** Names that are not there. */
+/** The names of the secrets that the error is about. */
 interface Names {
   readonly names: readonly string[];
 }
 
-/** Nothing beside the message. */
+/** No data besides the message. */
 type None = object;
 
 /**
- * Every way autokestra can say no, with what is known of it as data: for applications that say what to do about it in their own words.
- * A package adds the codes that it owns to this interface.
+ * Every error code with its data, for applications that tell people in their own words what to do. A package adds its
+ * own codes to this interface.
  */
 export interface ErrorDetails {
   NAME_INVALID: None;
   VALUE_EMPTY: None;
   VALUE_INVALID: None;
-  /** An option of a function that is none of the possible ones. */
+  /** An option has a value that is not allowed. */
   OPTION_INVALID: None;
   REFERENCE_INVALID: None;
   SECRET_NOT_FOUND: Names;
   SECRET_EXISTS: None;
-  /** `until` is when it can no longer be restored, ISO 8601. */
+  /** `until`: the secret can be restored until then. ISO 8601. */
   SECRET_DELETED: Names & { readonly until: string };
   SECRET_NOT_DECLARED: None;
-  /** `restorable` are those of the names that were deleted and can be restored. */
-  SECRETS_MISSING: Names & { readonly restorable: readonly string[] };
+  /** `retained`: the names that were deleted and can still be restored. */
+  SECRETS_MISSING: Names & { readonly retained: readonly string[] };
   FIELD_NOT_FOUND: None;
   VERSION_CONFLICT: None;
   VERSION_NOT_FOUND: None;
@@ -35,7 +35,7 @@ export interface ErrorDetails {
   KEY_UNAVAILABLE: None;
   DATA_KEY_IN_USE: None;
   INTEGRITY_FAILED: None;
-  /** `driver` is the one that was asked for. */
+  /** `driver`: the requested one. */
   STORE_UNAVAILABLE: {
     readonly reason?: "no store yet" | "another driver" | "two stores" | "no such ability";
     readonly driver?: string;
@@ -43,29 +43,43 @@ export interface ErrorDetails {
   STORE_CORRUPT: { readonly reason?: "store not found" | "secret damaged" };
   STORE_TOO_NEW: None;
   STORE_ROLLED_BACK: None;
-  /** `source` is the id of the one that failed. */
+  /** `source`: the id of the source that failed. */
   SOURCE_FAILED: Names & { readonly source: string; readonly status: "unavailable" | "denied" | "malformed" };
 }
 
-/** The codes of all packages that are imported. */
+/** The codes of all packages that the program imports. */
 export type ErrorCode = keyof ErrorDetails;
 
 export interface AutokestraErrorOptions {
-  /** What the reader can do about it, as one sentence. Libraries name no command and no option of a command. */
+  /** What to do about it, as one sentence. Libraries name no command and no option of a command. Default: nothing. */
   readonly hint?: string | undefined;
-  /** What is known of it as data: those of its code in {@link ErrorDetails}. Default: nothing. */
+  /** The data of its code in {@link ErrorDetails}. Default: none. */
   readonly details?: object | undefined;
 }
 
 /**
- * The one error class of autokestra. `message` says what happened and to which name, `hint` what to do next. Neither ever
- * holds a value or a key, and there is no `cause`: an error of a library can carry both.
+ * The error class of autokestra. `code` tells the errors apart, `message` says what happened and to which secret,
+ * `hint` what to do next. None of them contains a value or a key. There is no `cause`, because an error of a library
+ * can contain both.
+ *
+ * @example
+ * ```ts
+ * import { hasCode, parseSecretName } from "@autokestra/secrets-core";
+ *
+ * try {
+ *   parseSecretName("DB PASSWORD");
+ * } catch (error) {
+ *   if (!hasCode(error, "NAME_INVALID")) throw error;
+ *   console.log(error.message);
+ *   // prints Invalid secret name 'DB PASSWORD': use letters, digits, underscore and hyphen
+ * }
+ * ```
  */
 export class AutokestraError extends Error {
   override readonly name = "AutokestraError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** {@link hasCode} tells the type. */
+  /** The data of the code. {@link hasCode} narrows its type. */
   readonly details: object;
 
   constructor(code: ErrorCode, message: string, options: AutokestraErrorOptions = {}) {
@@ -76,23 +90,23 @@ export class AutokestraError extends Error {
   }
 }
 
-/** An error of a code that is known. */
+/** An error with a known code. */
 export type ErrorOf<Code extends ErrorCode> = AutokestraError & {
   readonly code: Code;
   readonly details: Partial<ErrorDetails[Code]>;
 };
 
-/** True for an error of ours with one of these codes. */
+/** Tells whether a caught value is an {@link AutokestraError} with one of these codes. */
 export function hasCode<Code extends ErrorCode>(error: unknown, ...codes: readonly Code[]): error is ErrorOf<Code> {
   return error instanceof AutokestraError && codes.some((code) => code === error.code);
 }
 
-/** The code of an error of the file system or of a library, such as `ENOENT`; empty where it has none. */
+/** Returns the code of an error of Node or of a library, such as `ENOENT`; an empty string if it has none. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Text from outside, fit for one line of a message: control and invisible characters escaped, cut at 80 characters. */
+/** Makes text from outside fit for one line of a message: escapes control and invisible characters, cuts it at 80. */
 export function quoteText(text: string): string {
   const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
     const hex = character.codePointAt(0)?.toString(16) ?? "";
@@ -111,7 +125,7 @@ export function secretNotFound(name: string): AutokestraError {
 /**
  * `Secret 'NAME' is deleted`
  *
- * @param until when it can no longer be restored, ISO 8601
+ * @param until the secret can be restored until then, ISO 8601
  */
 export function secretDeleted(name: string, until: string): AutokestraError {
   return new AutokestraError("SECRET_DELETED", `Secret '${quoteText(name)}' is deleted`, {
@@ -127,7 +141,7 @@ export function versionNotFound(name: string, version: number, versions: readonl
     "VERSION_NOT_FOUND",
     `Secret '${quoteText(name)}' has no version ${version} (versions: ${kept})`,
     {
-      hint: "Only the newest versions are kept: WORKFLOW_SECRETS_KEEP_VERSIONS says how many, 10 unless told.",
+      hint: "Only the newest versions are kept: WORKFLOW_SECRETS_KEEP_VERSIONS says how many (default: 10).",
     },
   );
 }
@@ -139,23 +153,23 @@ export function secretNotDeclared(name: string): AutokestraError {
   });
 }
 
-/** So many sentences about missing secrets: a long list of names is one mistake. */
+/** The maximum number of reasons in one hint: many missing secrets usually have one cause. */
 const SHOWN_REASONS = 6;
 
 /**
  * `Missing secrets: A, B`
  *
- * @param reasons what the sources know of them: that one is deleted, where it was looked for
- * @param restorable those of the names that were deleted and can be restored
+ * @param reasons what the sources say about them, as sentences: that one is deleted, where they were looked for
+ * @param retained the names that were deleted and can still be restored
  */
 export function secretsMissing(
   names: readonly string[],
   reasons: readonly string[] = [],
-  restorable: readonly string[] = [],
+  retained: readonly string[] = [],
 ): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
     hint: reasons.slice(0, SHOWN_REASONS).join(" ") || undefined,
-    details: { names, restorable } satisfies ErrorDetails["SECRETS_MISSING"],
+    details: { names, retained } satisfies ErrorDetails["SECRETS_MISSING"],
   });
 }
 
@@ -168,14 +182,14 @@ export function fieldNotFound(field: string, name: string, fields: readonly stri
   );
 }
 
-/** A record that does not open although the key is right, or whose metadata are not what was written last. */
+/** A record that cannot be decrypted although the key is right, or whose metadata are not authentic. */
 export function integrityFailed(name: string): AutokestraError {
   return new AutokestraError("INTEGRITY_FAILED", `Secret '${quoteText(name)}' cannot be opened`, {
     hint: "Its record was changed outside of autokestra. Restore it from a backup, or remove it for good and set it again.",
   });
 }
 
-/** A store that cannot be reached: locked, no space, no permission, not private. */
+/** A store that cannot be used: locked, no space, no permission, not private. */
 export function storeUnavailable(
   path: string,
   problem: string,
@@ -188,12 +202,12 @@ export function storeUnavailable(
   });
 }
 
-/** What every method of a closed store throws. */
+/** Every method of a closed store throws it. */
 export function storeClosed(): AutokestraError {
   return new AutokestraError("STORE_UNAVAILABLE", "The secret store is closed");
 }
 
-/** A store whose content is not what a store writes. */
+/** A store whose content no store has written. */
 export function storeCorrupt(path: string, reason: string): AutokestraError {
   return new AutokestraError("STORE_CORRUPT", `Secret store ${quotePath(path)} cannot be read: ${reason}`, {
     hint: "Restore it from a backup, or move it away to begin with an empty store.",
@@ -203,7 +217,7 @@ export function storeCorrupt(path: string, reason: string): AutokestraError {
 /**
  * A store that a newer version of autokestra has written.
  *
- * @param layout what `found` and `newest` count
+ * @param layout whether `found` and `newest` number formats or schemas
  */
 export function storeTooNew(path: string, layout: "format" | "schema", found: number, newest: number): AutokestraError {
   return new AutokestraError("STORE_TOO_NEW", `Secret store ${quotePath(path)} has ${layout} ${found}`, {
@@ -211,7 +225,7 @@ export function storeTooNew(path: string, layout: "format" | "schema", found: nu
   });
 }
 
-/** One secret whose record is not what a store writes. */
+/** One secret whose record no store has written. */
 export function secretCorrupt(path: string, name: string): AutokestraError {
   return new AutokestraError("STORE_CORRUPT", `Secret '${quoteText(name)}' is damaged in ${quotePath(path)}`, {
     hint: "Restore the store from a backup, or remove the secret for good and set it again.",
@@ -219,7 +233,7 @@ export function secretCorrupt(path: string, name: string): AutokestraError {
   });
 }
 
-/** The whole path, on one line. */
+/** Quotes a path on one line, uncut. */
 export function quotePath(path: string): string {
   return JSON.stringify(path);
 }

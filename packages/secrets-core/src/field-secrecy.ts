@@ -3,24 +3,29 @@ import type { FieldFlags } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 
-/** How a field is treated. What is neither public nor masked is hidden, but masked only inside credentials (`user:password`). */
+/**
+ * How a field is treated. A field that is neither public nor masked is hidden, but masked only inside credentials
+ * (`user:password`).
+ */
 export interface FieldSecrecy {
   readonly name: string;
   /** Encrypted like all fields, but shown by `describe` and never masked. */
   readonly public: boolean;
-  /** Masked wherever it stands. */
+  /** Masked wherever it appears. */
   readonly masked: boolean;
 }
 
-/** A change of flags. */
+/** A change of how fields are treated. Default of each list: none. */
 export interface FlagChange {
+  /** Fields to make public. */
   readonly publicFields?: readonly string[] | undefined;
+  /** Fields to mask as whole words. */
   readonly maskFields?: readonly string[] | undefined;
-  /** Fields that are again as secret as their type says. */
+  /** Fields to treat as their type says again. */
   readonly secretFields?: readonly string[] | undefined;
 }
 
-/** Fields that are public by their type. */
+/** Fields that are public in every secret of the type. */
 const PUBLIC: Readonly<Record<SecretType, readonly string[]>> = {
   apiKey: [],
   basicAuth: [],
@@ -29,7 +34,7 @@ const PUBLIC: Readonly<Record<SecretType, readonly string[]>> = {
   custom: [],
 };
 
-/** Fields that name somebody: ordinary words, which would be masked everywhere. */
+/** Fields that name a user. They are often ordinary words, which would be masked everywhere. */
 const IDENTIFIERS: Readonly<Record<SecretType, readonly string[]>> = {
   apiKey: [],
   basicAuth: ["username"],
@@ -39,7 +44,7 @@ const IDENTIFIERS: Readonly<Record<SecretType, readonly string[]>> = {
 };
 
 /**
- * How each field of a secret is treated, by its type and its flags.
+ * Returns how each field of a secret is treated, according to its type and its flags.
  *
  * @param flags default: none
  */
@@ -57,9 +62,9 @@ export function secrecyOf(
 }
 
 /**
- * The flags after a change. Flags of fields that the secret does not have are dropped.
+ * Returns the flags after a change. Drops flags of fields that the secret does not have.
  *
- * @throws AutokestraError `FIELD_NOT_FOUND`; `VALUE_INVALID` where a field is secret by its type and is to become public
+ * @throws AutokestraError `FIELD_NOT_FOUND`; `VALUE_INVALID` if the type does not allow a field to be public
  */
 export function changeFlags(
   name: string,
@@ -98,7 +103,9 @@ function contradiction(name: string, field: string): AutokestraError {
   return new AutokestraError("VALUE_INVALID", message, { hint: "Name it once." });
 }
 
-/** What is encrypted of a secret: its values, and which of them are not as secret as their type says. */
+/**
+ * The part of a secret that is encrypted: its values, and which of them are treated differently than their type says.
+ */
 export interface SecretPayload {
   readonly fields: SecretFields;
   readonly flags: FieldFlags;
@@ -106,15 +113,16 @@ export interface SecretPayload {
 
 export const NO_FLAGS: FieldFlags = { public: [], masked: [] };
 
-/** The text that is encrypted in envelopes of format 2. */
+/** Returns the plaintext of an envelope of format 2. */
 export function formatPayload({ fields, flags }: SecretPayload): Plaintext {
   return JSON.stringify({ fields, public: flags.public, masked: flags.masked }) as Plaintext;
 }
 
 /**
- * Reads what was encrypted. Its form was checked before it was encrypted: who could change it could also have encrypted anything.
+ * Parses a decrypted plaintext. Its structure is not checked again: it was checked before it was encrypted, and it is
+ * authentic.
  *
- * @param format of the envelope: in format 1 the text is the fields alone
+ * @param format the format of the envelope; in format 1 the plaintext holds the fields only
  * @throws AutokestraError `INTEGRITY_FAILED`
  */
 export function parsePayload(name: string, format: number, plaintext: Plaintext): SecretPayload {
@@ -123,13 +131,13 @@ export function parsePayload(name: string, format: number, plaintext: Plaintext)
     if (format === 1) return { fields: json, flags: NO_FLAGS };
     return { fields: json.fields, flags: { public: json.public, masked: json.masked } };
   } catch {
-    // An error of JSON.parse quotes what it has read.
+    // The error of JSON.parse quotes the plaintext.
     throw integrityFailed(name);
   }
 }
 
 /**
- * What was encrypted, as the text that is encrypted today: for whoever encrypts a record again without a look at its values.
+ * Converts a decrypted plaintext to format 2, for encrypting a record again.
  *
  * @throws AutokestraError `INTEGRITY_FAILED`
  */

@@ -1,6 +1,6 @@
 /**
- * The nouns of autokestra: secret types, the reference grammar, errors, and the interfaces that every other package
- * implements. No input or output happens here.
+ * The nouns of autokestra: secret types, the reference grammar, errors, and the interfaces that the other packages
+ * implement. It does no input or output.
  *
  * @module
  */

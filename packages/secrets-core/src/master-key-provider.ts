@@ -5,59 +5,66 @@ export interface Stretching {
   readonly iterations: number;
 }
 
-/** A master key as a provider found it. */
+/** A master key that a provider has found. */
 export interface MasterKey {
-  /** Where it came from, for messages: the name of a variable or a path. */
+  /** Where it comes from, for messages: the name of a variable, or a path. */
   readonly source: string;
-  /** 32 random bytes, or a passphrase that has to be stretched. */
+  /** 32 random bytes, or a passphrase that must be stretched. */
   readonly kind: "bytes" | "passphrase";
 
   /**
-   * The 32 bytes of the key, in a copy that the caller overwrites. A passphrase is stretched once for the same parameters,
-   * however often they are asked for.
+   * Returns the 32 bytes of the key in a copy, which the caller overwrites after use. Stretches a passphrase only once
+   * for the same parameters.
    *
-   * @param stretching null where the key is 32 bytes already
-   * @returns null where the key is of the other kind
+   * @param stretching the parameters for a passphrase; null for a key of 32 bytes
+   * @returns null if the key is of the other kind
    */
   bytes(stretching: Stretching | null): Promise<Uint8Array | null>;
 
-  /** The parameters for the header of a new store: null for 32 bytes; for a passphrase those of this machine, drawn on first use. */
+  /** Returns the stretching parameters for a new store, with a new salt; null for a key of 32 bytes. */
   stretchingForNewStore(): Promise<Stretching | null>;
 }
 
-/** One look for the key of a store. */
+/** One search for the key of a store. */
 export interface KeySearch {
-  /** The person has named the key. Then `keys` has it and what a rotation has left beside its file, and nothing else. */
+  /**
+   * True if the person has named the key. Then `keys` has only that one and those that a rotation left beside its file.
+   */
   readonly isGiven: boolean;
-  /** Every place that is looked at, in order, and what is there: `AUTOKESTRA_SECRET_KEY (not set)`. For messages. */
+  /** Every place that is searched, in order, with what is there: `AUTOKESTRA_SECRET_KEY (not set)`. For messages. */
   readonly places: readonly string[];
-  /** The key that new stores get; null where there is none. */
+  /** The key for a new store; null if there is none. */
   readonly first: MasterKey | null;
 
   /**
-   * The keys to try, one after the other, the first one included.
+   * Returns the keys to try, in order, including `first`.
    *
-   * @param fingerprint of the key that is looked for; null where the header is too old to tell
+   * @param fingerprint the fingerprint of the wanted key; null if the header does not say
    */
   keys(fingerprint: string | null): AsyncIterable<MasterKey>;
 
   /**
-   * Where the key folder has a key that is none of `keys`; null where it has none. For messages only: it is never tried.
+   * Returns where the key folder has the wanted key if `keys` does not include it; null otherwise. For messages only:
+   * such a key is never tried.
    *
-   * @param fingerprint of the key that is looked for
+   * @param fingerprint the fingerprint of the wanted key
    */
   elsewhere(fingerprint: string): Promise<string | null>;
 }
 
-/** Where master keys come from: one that the person names, else the key folder, else a new one. */
+/** Finds master keys: the one that the person names, else those in the key folder. Creates one for a new store. */
 export interface MasterKeyProvider {
-  /** @throws AutokestraError `KEY_INVALID` (not a key), `KEY_UNREADABLE` (permissions, owner, links), for the named or default key */
+  /**
+   * Looks for keys.
+   *
+   * @throws AutokestraError `KEY_INVALID` (not a key), `KEY_UNREADABLE` (permissions, owner, links)
+   */
   search(): Promise<KeySearch>;
 
   /**
-   * Makes a new key where there is none, or returns the one that another process made at the same moment.
+   * Creates a key, or returns the one that another process has created at the same moment.
    *
-   * @throws AutokestraError `KEY_UNREADABLE`; `KEY_UNAVAILABLE` where the system refuses (no space, read-only)
+   * @throws AutokestraError `KEY_UNREADABLE`; `KEY_UNAVAILABLE` if the system refuses (no space, read-only)
    */
   generate(): Promise<MasterKey>;
 }

@@ -16,17 +16,30 @@ import {
 } from "./store-rules.ts";
 import { isBefore } from "./time.ts";
 
-/** What a memory store begins with: for tests. */
+/** The initial content of a memory store, for tests. */
 export interface MemoryStoreOptions {
   /** Default: 2. */
   readonly layout?: StoreLayout | undefined;
   /** Default: none. */
   readonly header?: string | null | undefined;
-  /** Versions of any secrets, those of one secret in their order. In layout 1 macs are left out, and revisions are versions. */
+  /**
+   * Versions of any number of secrets, those of one secret from the oldest to the newest. In layout 1 their macs are
+   * dropped, and their revisions become their versions. Default: none.
+   */
   readonly secrets?: readonly EncryptedSecret[] | undefined;
 }
 
-/** A store that ends with the process: for tests, and for reading where no store was ever made. */
+/**
+ * Creates a store in memory, which is lost when the process ends. Use it in tests of a service or a source.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryStore } from "@autokestra/secrets-core";
+ *
+ * const store = createMemoryStore({ header: "header" });
+ * console.log(await store.readHeader(), await store.list()); // prints header []
+ * ```
+ */
 export function createMemoryStore({ layout = 2, header = null, secrets = [] }: MemoryStoreOptions = {}): SecretStore {
   const content: Content = {
     layout,
@@ -235,7 +248,7 @@ function createRemovals(content: Content): Pick<SecretStore, "delete" | "purge" 
   };
 }
 
-/** @param secrets those of one id in the order of their versions */
+/** @param secrets those of one id from the oldest to the newest */
 function group(secrets: readonly EncryptedSecret[]): Map<string, readonly EncryptedSecret[]> {
   const byId = new Map<string, readonly EncryptedSecret[]>();
   for (const secret of secrets) {
@@ -245,7 +258,7 @@ function group(secrets: readonly EncryptedSecret[]): Map<string, readonly Encryp
   return byId;
 }
 
-/** As layout 1 has it. */
+/** Returns the secret as layout 1 stores it. */
 function withoutMac({ metadata, envelope }: EncryptedSecret): EncryptedSecret {
   return { metadata: { ...metadata, revision: metadata.version, importedId: null, policy: null }, envelope, mac: null };
 }

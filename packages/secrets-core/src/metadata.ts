@@ -4,34 +4,34 @@ import { isIdentifier, parseSecretName } from "./secret-name.ts";
 import { isSecretType } from "./secret-type.ts";
 import { isTimestamp } from "./time.ts";
 
-/** What is to be known of a field of the metadata, wherever they are kept, shown or authenticated. */
+/** A field of the metadata: how it is stored, shown and authenticated. */
 export interface MetadataField {
-  /** What it holds: `texts` are a list of them. */
+  /** The type of its value; `texts` is a list of texts. */
   readonly kind: "text" | "number" | "texts";
   readonly isNullable: boolean;
-  /** Kept with each version, or once for the whole secret with its current version. */
+  /** Stored with every version, or only with the current version for the whole secret. */
   readonly keptWith: "every version" | "current version";
-  /** The formats of records whose ciphertext is bound to it (AAD). */
+  /** The formats of envelopes whose ciphertext is bound to it (AAD). */
   readonly aad: readonly (1 | 2)[];
-  /** True where the MAC of the secret covers it. */
+  /** True if the MAC of the secret covers it. */
   readonly isInMac: boolean;
-  /** Whether it is there in JSON: not at all, always, or where it is not null. */
+  /** When JSON shows it; `if set`: when it is not null. */
   readonly json: "never" | "always" | "if set";
-  /** What it is in records of layout 1, where that does not have it: a value, or the name of the field that it is taken from. */
+  /** Its value in layout 1, if that has no such field: a value, or the name of the field it equals. */
   readonly inLayout1?: { readonly value: null } | { readonly sameAs: keyof SecretMetadata };
-  /** True for what may be kept: of a list, for each text of it. Null is not asked about. */
+  /** Tells whether a value may be stored; for `texts`, whether one text may. Never called with null. */
   readonly isValid: (value: unknown) => boolean;
 }
 
-/** Fields by name. Their order is that of JSON, of the MAC, and of columns. */
+/** Fields by name. JSON, the MAC and columns have them in this order. */
 export type MetadataFields<Name extends string = string> = Readonly<Record<Name, MetadataField>>;
 
 const PER_VERSION = { isNullable: false, keptWith: "every version", aad: [], isInMac: true, json: "always" } as const;
 const PER_SECRET = { isNullable: true, keptWith: "current version", aad: [], isInMac: true, json: "never" } as const;
 
 /**
- * The fields of the metadata: columns, checks, JSON, AAD and MAC follow from this table. One more is a member of `SecretMetadata`, a
- * row here, and a migration of the stores that have columns.
+ * The fields of the metadata. Columns, checks, JSON, AAD and MAC follow from this table. A new field needs a member of
+ * `SecretMetadata`, a row here, and a migration of the stores that have columns.
  */
 export const METADATA_FIELDS: MetadataFields<keyof SecretMetadata> = {
   id: { ...PER_VERSION, kind: "text", aad: [1, 2], isValid: isUuid },
@@ -60,7 +60,7 @@ export const METADATA_FIELDS: MetadataFields<keyof SecretMetadata> = {
   policy: { ...PER_SECRET, kind: "text", aad: [2], inLayout1: { value: null }, isValid: isText },
 };
 
-/** The names of the fields that pass. */
+/** Returns the names of the fields that pass. */
 export function fieldNames<Name extends string>(
   fields: MetadataFields<Name>,
   passes: (field: MetadataField) => boolean = () => true,
@@ -68,15 +68,15 @@ export function fieldNames<Name extends string>(
   return (Object.keys(fields) as Name[]).filter((name) => passes(fields[name]));
 }
 
-/** Checks and copies metadata, and prints them, by a table of their fields. */
+/** Checks, copies and prints metadata according to a table of fields. */
 export interface MetadataReader<Metadata> {
-  /** True for metadata that may be kept. */
+  /** Tells whether metadata may be stored. */
   readonly isValid: (metadata: unknown) => metadata is Metadata;
-  /** The fields that are missing, or hold what may not be kept: `version`, `tags.1`. */
+  /** Returns the fields that are not set, or have a value that may not be stored: `version`, `tags.1`. */
   readonly invalid: (metadata: object) => readonly string[];
-  /** A copy without what does not belong there. */
+  /** Returns a copy that has only the fields of the table. */
   readonly copy: (metadata: Metadata) => Metadata;
-  /** What `--json` and the API show. */
+  /** Returns the metadata as JSON shows them. */
   readonly toJson: (metadata: Metadata) => object;
 }
 
@@ -93,7 +93,7 @@ export function createMetadataReader<Metadata extends object>(
     return kind === "texts" ? Array.isArray(value) && value.every(isValid) : isValid(value);
   }
 
-  /** Where a field is wrong: `tags.1` for the second text of a list. */
+  /** Returns the path of an invalid value: `tags.1` for the second text of a list. */
   function pathOf({ name, isValid }: (typeof rows)[number], value: unknown): string {
     return Array.isArray(value) ? `${name}.${value.findIndex((item) => !isValid(item))}` : name;
   }
@@ -122,26 +122,29 @@ export function createMetadataReader<Metadata extends object>(
 
 const reader = createMetadataReader<SecretMetadata>(METADATA_FIELDS);
 
-/** True for metadata that may be kept. */
+/** Tells whether metadata may be stored. */
 export function isMetadata(metadata: unknown): metadata is SecretMetadata {
   return reader.isValid(metadata);
 }
 
-/** A copy without what does not belong there. */
+/** Returns a copy that has only the fields of {@link METADATA_FIELDS}. */
 export function copyMetadata(metadata: SecretMetadata): SecretMetadata {
   return reader.copy(metadata);
 }
 
-/** Metadata as JSON shows them: these keys, in this order, null where there is nothing; `deletedAt` only of a deleted secret. */
+/**
+ * Returns metadata as the command line and the API show them in JSON: in a fixed order, with `deletedAt` only for a
+ * deleted secret, and without what is internal.
+ */
 export function metadataToJson(metadata: SecretMetadata): object {
   return reader.toJson(metadata);
 }
 
 /**
- * Checks an encrypted secret that a store is asked to keep, or has kept: types alone do not stop a record made of parsed JSON.
+ * Checks an encrypted secret before it is stored. TypeScript's types do not protect a store from parsed JSON.
  *
- * @returns a copy without what does not belong there
- * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the fields that are wrong, never what they hold
+ * @returns a copy that has only known fields
+ * @throws AutokestraError `NAME_INVALID`; `VALUE_INVALID`, which names the invalid fields but not their values
  */
 export function checkEncryptedSecret(secret: EncryptedSecret): EncryptedSecret {
   const wrong = invalidParts(secret);
@@ -155,7 +158,9 @@ export function checkEncryptedSecret(secret: EncryptedSecret): EncryptedSecret {
   });
 }
 
-/** An encrypted secret as a store reads it back; null for anything else. */
+/**
+ * Returns an encrypted secret as a store has read it, in a copy that has only known fields; null if it is not valid.
+ */
 export function readEncryptedSecret(secret: {
   readonly metadata: unknown;
   readonly envelope: unknown;
@@ -166,7 +171,7 @@ export function readEncryptedSecret(secret: {
 
 const isBytes = (value: unknown) => value instanceof Uint8Array;
 
-/** Lengths are the cipher's to judge, and whether a mac is right that of the encryption. */
+/** Lengths are checked by the cipher, and the mac by the encryption. */
 const ENVELOPE: Readonly<Record<keyof Envelope, (value: unknown) => boolean>> = {
   format: (format) => format === 0 || isPositive(format),
   keyId: isText,
@@ -194,12 +199,12 @@ function copyEncrypted({ metadata, envelope, mac }: EncryptedSecret): EncryptedS
   return { metadata: copyMetadata(metadata), envelope: { format, keyId, nonce, ciphertext, tag }, mac };
 }
 
-/** What is wrong with a description: a clause that goes on from it; null where nothing is. */
+/** Returns what is wrong with a description, as the end of a sentence (`must be text`); null if it is valid. */
 export function descriptionProblem(text: unknown): string | null {
   return lineProblem(text) ?? (String(text).length > 1000 ? "must have at most 1000 characters" : null);
 }
 
-/** The same of a tag. */
+/** Returns what is wrong with a tag, as {@link descriptionProblem}. */
 export function tagProblem(text: unknown): string | null {
   const problem = lineProblem(text);
   if (problem !== null) return problem;
@@ -207,7 +212,7 @@ export function tagProblem(text: unknown): string | null {
   return String(text).length > 100 ? "must have at most 100 characters" : null;
 }
 
-/** Nearly all lines are ASCII, where a look at Unicode takes ten times as long. */
+/** Nearly all lines are ASCII, and the check for Unicode takes ten times as long. */
 function lineProblem(text: unknown): string | null {
   if (!isText(text)) return "must be text";
   const isLine = /^[ -~]*$/.test(text) || /^[^\p{C}\p{Zl}\p{Zp}]*$/u.test(text);
@@ -222,7 +227,7 @@ function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
-/** True for a UUID as RFC 9562, section 4, has it, or its nil or max in lower case. */
+/** Tells whether a value is a UUID of RFC 9562, section 4, or its nil or max UUID in lower case. */
 export function isUuid(value: unknown): value is string {
   return isText(value) && UUID.test(value);
 }

@@ -10,7 +10,7 @@ import type { SecretFields } from "./secret-type.ts";
 import { retryWhileKeysChange, retryWhileOthersWrite } from "./secret-writer.ts";
 import type { Timestamp } from "./time.ts";
 
-/** Changes secrets in place: the version stays, the revision grows. */
+/** Changes secrets in place: the version stays the same, the revision grows. */
 export interface SecretChanges {
   edit(name: SecretName, change: SecretEdit, options: EditOptions): Promise<SecretMetadata>;
   rename(from: SecretName, to: SecretName): Promise<SecretMetadata>;
@@ -21,7 +21,7 @@ export interface SecretChanges {
 export function createSecretChanges(options: SecretServiceOptions, reader: SecretReader): SecretChanges {
   const { store, encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = options;
 
-  /** Encrypts versions of one secret again, the current one first, and puts them in place of those that were decrypted. */
+  /** Encrypts versions of one secret again, the current one first, and replaces those that were decrypted. */
   async function replace(
     decrypted: readonly DecryptedSecret[],
     next: readonly UnencryptedSecret[],
@@ -35,7 +35,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
     });
   }
 
-  /** Marks a whole secret as deleted, or as not deleted: no value is bound to that. */
+  /** Marks a whole secret as deleted, or as not deleted. No value is bound to this mark, so none is encrypted again. */
   async function mark(
     { metadata, envelope, mac }: EncryptedSecret,
     deletedAt: Timestamp | null,
@@ -49,7 +49,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
     });
   }
 
-  /** @returns false where there is no key of this store, or where the metadata are not authentic: nothing may make those good */
+  /** @returns false if there is no key, or if the metadata are not authentic: those must not get a valid mac */
   async function markDeleted(current: EncryptedSecret): Promise<boolean> {
     try {
       await encryption.verify(current);
@@ -90,7 +90,7 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
     },
 
     async delete(name) {
-      // First: once it is deleted, nothing may say that it is not.
+      // First, because an error after the deletion would say that nothing was deleted.
       await store.purgeDeleted(reader.retentionStart());
       await retryWhileOthersWrite(async () => {
         const current = await reader.current(name);
@@ -115,7 +115,11 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   };
 }
 
-/** The current version with its metadata changed. @throws AutokestraError `VALUE_INVALID`, `FIELD_NOT_FOUND` */
+/**
+ * Returns the current version with its metadata changed.
+ *
+ * @throws AutokestraError `VALUE_INVALID`, `FIELD_NOT_FOUND`
+ */
 function editSecret(
   { metadata, fields, flags }: DecryptedSecret,
   change: SecretEdit,
@@ -145,7 +149,7 @@ function readExpiry(name: SecretName, expiresAt: string | number | null, now: ()
   return expiresAt === null ? null : checkExpiry(name, expiresAt, now);
 }
 
-/** The same fields; one that says when the secret expires says the same as its metadata. */
+/** Returns the fields, in which an `expiresAt` agrees with the metadata. */
 export function withExpiry(
   type: SecretMetadata["type"],
   fields: SecretFields,
@@ -167,7 +171,7 @@ function currentOf([current]: readonly EncryptedSecret[]): SecretMetadata {
   return current.metadata;
 }
 
-/** The caller starts again with what is there now. */
+/** The caller retries with what is stored now. */
 function changedMeanwhile(name: SecretName): AutokestraError {
   return new AutokestraError("VERSION_CONFLICT", `Secret '${name}' was changed by someone else`);
 }

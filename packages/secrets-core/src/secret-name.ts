@@ -2,20 +2,20 @@ import { AutokestraError, quoteText } from "./errors.ts";
 
 declare const nameBrand: unique symbol;
 
-/** A name that has passed {@link parseSecretName}. */
+/** A valid name of a secret. {@link parseSecretName} makes one of a string. */
 export type SecretName = string & { readonly [nameBrand]: "SecretName" };
 
-/** Letters, digits, underscore and hyphen, 1 to 255 of them: the form of secret names, fields, inputs and task ids. */
+/** What names of secrets, fields, inputs and tasks match: 1 to 255 letters, digits, underscores and hyphens. */
 export const IDENTIFIER: RegExp = /^[A-Za-z0-9_-]{1,255}$/;
 
 const RESERVED = new Set(["__proto__", "prototype", "constructor"]);
 
-/** True for a string of the form of {@link IDENTIFIER} that is not a reserved word of JavaScript objects. */
+/** Tells whether a text matches {@link IDENTIFIER} and is not reserved. */
 export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text) && !isReserved(text);
 }
 
-/** True for a word that JavaScript objects have a use for: no name or field, wherever it comes from. */
+/** Tells whether JavaScript objects give the word a meaning, so that it cannot be a name: `__proto__` and the like. */
 export function isReserved(text: string): boolean {
   return RESERVED.has(text);
 }
@@ -25,9 +25,18 @@ function isSecretName(text: string): text is SecretName {
 }
 
 /**
- * Checks a secret's name.
+ * Checks the name of a secret: 1 to 255 letters, digits, underscores and hyphens. Use it for names from outside that go
+ * to a `SecretStore` or a `SecretSource`; a `SecretService` checks names itself.
  *
  * @throws AutokestraError `NAME_INVALID`
+ *
+ * @example
+ * ```ts
+ * import { parseSecretName, type SecretName } from "@autokestra/secrets-core";
+ *
+ * const name: SecretName = parseSecretName("DB_PASSWORD");
+ * console.log(name); // prints DB_PASSWORD
+ * ```
  */
 export function parseSecretName(text: string): SecretName {
   if (!isSecretName(text)) throw invalidName(text);

@@ -6,47 +6,50 @@ import type { SecretName } from "./secret-name.ts";
 import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 
-/** How often a secret is read again because somebody has encrypted it again in between. */
+/** The maximum number of reads of a secret that another process keeps encrypting again. */
 const ATTEMPTS = 1000;
 
-/** A decrypted version, and what it was decrypted from. */
+/** A decrypted version with its encrypted record. */
 export interface DecryptedSecret extends Secret {
   readonly encrypted: EncryptedSecret;
   /** The current version of the same secret. */
   readonly current: EncryptedSecret;
 }
 
-/** Reads secrets that are not deleted, authenticated, against whoever encrypts them again at the same time. */
+/** Reads and authenticates secrets, also while another process encrypts them again. */
 export interface SecretReader {
-  /** What was deleted before this moment can no longer be restored. */
+  /** Returns the start of the retention: a secret that was deleted before it can no longer be restored. */
   retentionStart(): Timestamp;
-  /** The current version, without a look at its mac. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
+  /** Returns the current version, not yet verified. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
   current(name: SecretName): Promise<EncryptedSecret>;
-  /** All versions, the newest first. @throws as `current` */
+  /** Returns all versions, the newest first, not yet verified. @throws as `current` */
   versions(name: SecretName): Promise<readonly EncryptedSecret[]>;
-  /** Deleted secrets of this name that can be restored, the one that was deleted last first. */
+  /** Returns the deleted secrets of this name that can be restored, the last deleted one first. */
   deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
-  /** The decrypted current version, or another one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
+  /** Decrypts one version. Default: the current one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
   decrypt(name: SecretName, version?: number): Promise<DecryptedSecret>;
-  /** The decrypted current version; null where the name is free. @throws AutokestraError `INTEGRITY_FAILED` */
+  /** Decrypts the current version; null if the name does not exist. @throws AutokestraError `INTEGRITY_FAILED` */
   decryptIfFound(name: SecretName): Promise<DecryptedSecret | null>;
-  /** All versions, the newest first, each decrypted. @throws as `decrypt` */
+  /** Decrypts all versions, the newest first. @throws as `decrypt` */
   decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]>;
-  /** The authenticated current version of a deleted secret; null where there is none of this id. @throws AutokestraError `INTEGRITY_FAILED` */
+  /**
+   * Returns the verified current version of a deleted secret; null if not found.
+   *
+   * @throws AutokestraError `INTEGRITY_FAILED`
+   */
   findDeleted(id: string): Promise<EncryptedSecret | null>;
 }
 
 export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
   const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
 
-  /** The current version, decrypted; null where there is none. */
   async function decryptCurrent(current: EncryptedSecret | null): Promise<DecryptedSecret | null> {
     if (current === null) return null;
     await encryption.verify(current);
     return toDecrypted(current, current, await encryption.decrypt(current.metadata, current.envelope));
   }
 
-  /** Decrypts some of the versions, which are picked once the current one has been verified. */
+  /** Decrypts the versions that `pick` returns, after the current one was verified. */
   async function decryptVersions(
     versions: readonly EncryptedSecret[],
     pick: () => readonly EncryptedSecret[],
@@ -62,7 +65,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
   }
 
   async function deleted(name: SecretName): Promise<readonly SecretMetadata[]> {
-    const found = await store.list({ state: "deleted", name, deletedSince: retentionStart() });
+    const found = await store.list({ state: "deleted", name, retentionStart: retentionStart() });
     return found.toSorted((a, b) => ((a.deletedAt ?? "") < (b.deletedAt ?? "") ? 1 : -1));
   }
 
@@ -84,7 +87,7 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
       const versions = await store.versions(metadata.id);
       const [newest] = versions;
       if (newest?.metadata.name === name && newest.metadata.deletedAt === null) return versions;
-      // Renamed, deleted or purged between the two looks.
+      // Renamed, deleted or purged between the two reads.
       if (attempt === ATTEMPTS) throw secretNotFound(name);
     }
   }
@@ -133,8 +136,8 @@ function toDecrypted(encrypted: EncryptedSecret, current: EncryptedSecret, plain
 }
 
 /**
- * Reads and decrypts, once more where that fails and it was encrypted again meanwhile: a rotation of the data key destroys the key under
- * which a record was read.
+ * Reads and decrypts. If that fails and the record has changed in the meantime, tries again: a rotation destroys the
+ * data key of a record that was read before it.
  */
 async function whileChanging<Found extends EncryptedSecret | readonly EncryptedSecret[] | null, Decrypted>(
   read: () => Promise<Found>,
@@ -153,7 +156,7 @@ async function whileChanging<Found extends EncryptedSecret | readonly EncryptedS
   }
 }
 
-/** Tells whether two looks have found the same. */
+/** Returns a text that differs if two reads have found different records. */
 function stampsOf(found: EncryptedSecret | readonly EncryptedSecret[] | null): string {
   return found === null ? "" : [found].flat().map(stampOf).join("\n");
 }

@@ -6,67 +6,67 @@ import type { SecretFilter, SecretStore } from "./secret-store.ts";
 import type { SecretFields } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
-/** The largest secret: 16 MiB of its fields written as JSON. */
+/** The maximum length of a secret: 16 MiB, with its fields as JSON. */
 export const MAX_SECRET_LENGTH: number = 16 * 1024 * 1024;
 
-/** How many days a deleted secret can be restored. */
+/** The number of days in which a deleted secret can be restored. */
 export const RETENTION_DAYS = 30;
 
 export interface SecretServiceOptions {
   readonly store: SecretStore;
   readonly encryption: SecretEncryption;
-  /** The time now. */
+  /** Returns the current time. */
   readonly now: () => Timestamp;
-  /** A new random UUID. */
+  /** Returns a new random UUID. */
   readonly newId: () => string;
-  /** How many versions of a secret are kept, the current one included. Default: 10. */
+  /** The maximum number of versions of a secret, including the current one. Default: 10. */
   readonly maxVersions?: number | undefined;
   /**
-   * Whether the person has named the key. Where nobody has, a key that was found and is another one counts as none for what needs
-   * no key. Default: named.
+   * Tells whether the person has named the key. `delete` needs no key: it fails with a wrong key only if that was
+   * named. Default: it was named.
    */
   readonly isKeyGiven?: (() => Promise<boolean>) | undefined;
 }
 
 export interface WriteOptions {
-  /** Write only if this is the stored version; 0 means "only if there is none". */
+  /** Write only if the stored secret has this version; 0: only if the name does not exist. Default: always write. */
   readonly ifVersion?: number | undefined;
-  /** Write only if what is stored, if anything is, has the type of the new value: for callers that have not been told to change it. */
+  /** Do not change the type of a stored secret: fail instead. Default: false. */
   readonly keepType?: boolean | undefined;
 }
 
 export interface GetOptions {
-  /** An older version. Default: the current one. */
+  /** The version to read. Default: the current one. */
   readonly atVersion?: number | undefined;
 }
 
-/** A change of metadata. What is undefined stays as it is. */
+/** A change of metadata. A field that is undefined stays as it is. */
 export interface SecretEdit extends FlagChange {
   /** Null removes it. */
   readonly description?: string | null | undefined;
   /** Tags to add. */
   readonly addTags?: readonly string[] | undefined;
   readonly removeTags?: readonly string[] | undefined;
-  /** A moment, as `parseMoment` reads it; null removes it. */
+  /** The new expiry as people write it: `2027-01-31`, `90d`. Null removes it. */
   readonly expiresAt?: string | number | null | undefined;
 }
 
 export interface EditOptions {
-  /** Change only if this is the stored revision. */
+  /** Change only if the stored secret has this revision. Default: always. */
   readonly ifRevision?: number | undefined;
 }
 
 export interface DeleteOptions {
-  /** Remove everything of this name for good, including deleted secrets and all versions. Default: false. */
+  /** Remove everything with this name for good, including deleted secrets and all versions. Default: false. */
   readonly purge?: boolean | undefined;
 }
 
 export interface RestoreOptions {
-  /** Which deleted secret of this name. Default: the one that was deleted last. */
+  /** The id of the deleted secret. Default: the last deleted one of the name. */
   readonly id?: string | undefined;
 }
 
-/** Everything about a secret but its hidden values. */
+/** Everything about a secret except its hidden values. */
 export interface SecretDescription {
   readonly metadata: SecretMetadata;
   readonly fields: readonly FieldSecrecy[];
@@ -77,62 +77,86 @@ export interface SecretDescription {
 }
 
 /**
- * Secrets, by name: validate, encrypt, store, and back. All methods throw AutokestraError; besides the codes named there, those
- * of {@link SecretStore} and {@link SecretEncryption}. Whatever opens a value, or writes on the basis of what is stored, first
- * checks that the stored metadata are authentic (`INTEGRITY_FAILED`).
+ * Reads and writes secrets by name. `openSecrets` of `@autokestra/secrets` opens one as the command line does;
+ * `createSecretService` creates one from a store and an encryption.
+ *
+ * The methods throw AutokestraError with the codes named below, and with those of {@link SecretStore} and
+ * {@link SecretEncryption}. A method that decrypts a value, or changes a stored secret, first verifies the metadata
+ * (`INTEGRITY_FAILED`).
  */
 export interface SecretService {
-  /** Stores a new secret. A deleted one of the same name stays deleted. @throws `SECRET_EXISTS`, `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
+  /**
+   * Stores a new secret. A deleted one of the same name stays deleted.
+   *
+   * @throws AutokestraError `SECRET_EXISTS`, `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID`
+   */
   create(input: SecretInput): Promise<SecretMetadata>;
   /**
-   * Adds a version to a secret that has exactly the version that the caller knows: nobody's change is overwritten unseen.
+   * Adds a version to a secret that still has the version that the caller has read, so that no change is lost.
    *
-   * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_CONFLICT`, … as `create`
+   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_CONFLICT`, … as `create`
    */
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
-  /** Creates a secret or adds a version. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
+  /**
+   * Creates a secret, or adds a version to it.
+   *
+   * @throws AutokestraError `VERSION_CONFLICT` with `options`, … as `create`
+   */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
-  /** Creates or updates many: all or none. @throws as `set`; `VALUE_INVALID` where a name stands twice */
+  /** Creates or updates all secrets or none. @throws as `set`; `VALUE_INVALID` if a name is given twice */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
-  /** @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
+  /**
+   * Returns a secret with its values.
+   *
+   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_NOT_FOUND`, `INTEGRITY_FAILED`
+   */
   get(name: string, options?: GetOptions): Promise<Secret>;
-  /** Metadata of a secret that is not deleted, without a key; null where there is none. */
+  /** Returns the metadata of a secret, without a key and so not verified; null if it is not found or deleted. */
   find(name: string): Promise<SecretMetadata | null>;
-  /** Opens a secret and tells all but its hidden values. @throws as `get` */
+  /** Decrypts a secret and returns everything except its hidden values. @throws as `get` */
   describe(name: string): Promise<SecretDescription>;
-  /** Metadata of the versions that are kept, the newest first, without a key. @throws `SECRET_NOT_FOUND`, `SECRET_DELETED` */
+  /**
+   * Returns the metadata of all versions that are kept, the newest first, without a key and so not verified.
+   *
+   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`
+   */
   versions(name: string): Promise<readonly SecretMetadata[]>;
   /**
-   * Makes a new version of an older value. Name, type, description, tags, expiry and the secrecy of fields stay as they are today.
+   * Adds a version with the value of an older one. Name, type, description, tags, expiry and which fields are public or
+   * masked stay as they are now.
    *
-   * @throws as `get` and `update`; `VALUE_INVALID` where the older value is of another type
+   * @throws as `get` and `update`; `VALUE_INVALID` if the older version has another type
    */
   rollback(name: string, toVersion: number): Promise<SecretMetadata>;
   /**
-   * Changes metadata without a new version. Older versions keep their own.
+   * Changes metadata without adding a version. Older versions keep their metadata.
    *
-   * @throws `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
+   * @throws AutokestraError `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
    */
   edit(name: string, change: SecretEdit, options?: EditOptions): Promise<SecretMetadata>;
-  /** Gives a secret another name; id and versions stay. @throws `SECRET_EXISTS`, … as `get` */
+  /** Gives a secret another name and keeps its id and versions. @throws AutokestraError `SECRET_EXISTS`, … as `get` */
   rename(from: string, to: string): Promise<SecretMetadata>;
   /**
-   * Metadata of all secrets that pass the filter, without a key and so not yet authenticated. Deleted ones are listed only while
-   * they can be restored.
+   * Returns the metadata of all secrets that pass the filter, without a key and so not verified. Lists deleted secrets
+   * only while they can be restored.
    *
-   * @throws `OPTION_INVALID`
+   * @throws AutokestraError `OPTION_INVALID`
    */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
   /**
-   * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too; one that
-   * the person has named must be the right one.
+   * Deletes a secret, and purges all secrets that were deleted more than {@link RETENTION_DAYS} days ago. It needs no
+   * key, but a key that the person has named must be the right one.
    *
-   * @returns how many secrets: with `purge` also those of the name that were deleted before, and damaged ones
-   * @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `KEY_WRONG`
+   * @returns the number of secrets; with `purge` it includes earlier deleted ones of the name, and damaged ones
+   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`, `KEY_WRONG`
    */
   delete(name: string, options?: DeleteOptions): Promise<number>;
-  /** Brings a deleted secret back. @throws `SECRET_NOT_FOUND`, `SECRET_EXISTS` where the name is taken, `INTEGRITY_FAILED` */
+  /**
+   * Restores a deleted secret.
+   *
+   * @throws AutokestraError `SECRET_NOT_FOUND`; `SECRET_EXISTS` if the name is taken; `INTEGRITY_FAILED`
+   */
   restore(name: string, options?: RestoreOptions): Promise<SecretMetadata>;
-  /** Closes the store and wipes the keys. */
+  /** Closes the store and overwrites the keys. */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { SecretFields, SecretType } from "./secret-type.ts";
 import type { Reference } from "./template.ts";
 import type { Timestamp } from "./time.ts";
 
-/** Of the WHATWG, in all that runs JavaScript: core has the types of no platform. */
+/** A standard of the WHATWG that every runtime has. Core includes the types of no platform. */
 declare global {
   interface AbortSignal {
     readonly aborted: boolean;
@@ -16,195 +16,228 @@ export interface FoundSecret {
   readonly type: SecretType;
   readonly fields: SecretFields;
   readonly expiresAt: SecretMetadata["expiresAt"];
-  /** Which fields are not as secret as their type says. Default: none. */
+  /** The fields that are treated differently than their type says. Default: none. */
   readonly flags?: FieldFlags | undefined;
-  /** As its source counts versions. Default: not known. */
+  /** The version, as the source writes it. Default: not known. */
   readonly version?: string | undefined;
-  /** How old the value is, where its source is unavailable and a value of before is used. Default: it is of now. */
+  /**
+   * The age of a cached value that is used because the source is unavailable, in seconds. Default: the value is fresh.
+   */
   readonly staleSeconds?: number | undefined;
 }
 
-/** It is not there. */
+/** The source does not have the secret. */
 export interface NotFound {
   readonly status: "notFound";
-  /** What is known of it all the same, as a sentence: that it is deleted, where it was looked for. */
+  /** What else is known, as a sentence: that it is deleted, where it was looked for. Default: nothing. */
   readonly reason?: string | undefined;
-  /** It was deleted, and can be restored until then. */
-  readonly restorableUntil?: Timestamp | undefined;
+  /** When it is deleted: it can be restored until then. Default: it is not deleted. */
+  readonly retainedUntil?: Timestamp | undefined;
 }
 
-/** The source could not tell: an outage, a refusal, or an answer that is not what was promised. */
+/** The source could not answer: an outage, a refusal, or a response that makes no sense. */
 export interface SourceFailure {
   readonly status: "unavailable" | "denied" | "malformed";
-  /** A clause that holds no value and no token. */
+  /** What happened, as a clause. It contains no value and no token. */
   readonly reason: string;
-  /** What to do about it, as one sentence. */
+  /** What to do about it, as one sentence. Default: nothing. */
   readonly hint?: string | undefined;
-  /** The source used up its time. Default: false. */
+  /** True if the time limit was reached. Default: false. */
   readonly timedOut?: boolean | undefined;
 }
 
-/** What a source or a provider can answer. */
+/** The answer of a source or a provider. */
 export type SecretAnswer<Secret> = { readonly status: "found"; readonly secret: Secret } | NotFound | SourceFailure;
 
-/** What a source can answer. */
+/** The answer of a source. */
 export type SourceAnswer = SecretAnswer<FoundSecret>;
 
-/** Where the value of one name is, whatever the order of the sources. */
+/** Binds a name to one source. The order of the sources then does not matter for this name. */
 export interface SecretBinding {
-  /** The id of the source that is asked. */
+  /** The id of the source. */
   readonly source: string;
-  /** Where it is there: a path, or an id. Default: the name. */
+  /** The path or the id of the secret in the source. Default: the name. */
   readonly path?: string | undefined;
-  /** Default: the newest one. */
+  /** The version to read. Default: the newest one. */
   readonly version?: string | undefined;
-  /** The one field that is taken, as a value of its own. Default: all of it. */
+  /** The only field to use, as a value of its own. Default: all fields. */
   readonly field?: string | undefined;
   /** The field of the source for each field of the type. Default: they have the same names. */
   readonly fields?: Readonly<Record<string, string>> | undefined;
   /** Default: `custom` for an object, `apiKey` for a text. */
   readonly type?: SecretType | undefined;
-  /** `text`: as it stands, byte for byte. Default: that of the source. */
+  /** `text`: use the value unchanged. Default: the format of the source. */
   readonly format?: "json" | "text" | undefined;
-  /** The path of credentials that are made for one run. Default: none. */
+  /** The path of credentials that are created for one run. Default: none. */
   readonly lease?: string | undefined;
-  /** The id of the source that is asked where this one does not have it. Default: none; then it is missing. */
+  /** The id of the source to ask if this one does not have the secret. Default: none. */
   readonly fallback?: string | undefined;
 }
 
-/** What a lookup needs beside the name. */
+/** Options of a lookup. */
 export interface LookupOptions {
-  /** Ends the lookup, which then answers `unavailable`. Default: nothing does. */
+  /** Aborts the lookup, which then answers `unavailable`. Default: none. */
   readonly signal?: AbortSignal | undefined;
-  /** Default: the name is bound to nothing. */
+  /** Default: the name is not bound. */
   readonly binding?: SecretBinding | undefined;
 }
 
-/** How an outside source may be replaced by another. */
+/** What happens if an external source fails. */
 export interface SourcePolicy {
   /** `fallback`: the next source is asked. `fail`: the resolution ends. */
   readonly onUnavailable: "fallback" | "fail";
   readonly onDenied: "fallback" | "fail";
 }
 
-/** "What is the value of NAME?" */
+/**
+ * Answers the question: what is the value of NAME? `createSecretResolver` of `@autokestra/secrets-resolver` asks
+ * sources in their order.
+ *
+ * @example
+ * ```ts
+ * import { parseSecretName, type SecretSource } from "@autokestra/secrets-core";
+ *
+ * const tokens = new Map([["DEMO_TOKEN", "demo-token"]]);
+ * const source: SecretSource = {
+ *   id: "demo",
+ *   async lookup(name) {
+ *     const value = tokens.get(name);
+ *     if (value === undefined) return { status: "notFound" };
+ *     return { status: "found", secret: { type: "apiKey", fields: { value }, expiresAt: null } };
+ *   },
+ * };
+ * console.log((await source.lookup(parseSecretName("DEMO_TOKEN"))).status); // prints found
+ * ```
+ */
 export interface SecretSource {
-  /** `store`, `environment`, …: for messages. */
+  /** The name of the source in messages, such as `store` or `environment`. */
   readonly id: string;
-  /** For sources outside of this machine. Default: it is local, and all that it does not answer ends the resolution. */
+  /** For external sources. Default: the source is local, and every failure ends the resolution. */
   readonly policy?: SourcePolicy | undefined;
-  /** `reason` in the answer holds no value and no token. May throw an AutokestraError, which ends the resolution. */
+  /**
+   * Looks up one secret. The reason of an answer contains no value and no token. An AutokestraError that it throws ends
+   * the resolution.
+   */
   lookup(name: SecretName, options?: LookupOptions): Promise<SourceAnswer>;
-  /** For sources that make credentials. Default: it makes none. */
+  /** Creates credentials for one run. Default: not supported. */
   readonly leases?: SourceLeases | undefined;
 }
 
-/** Credentials that a source makes for one run. */
+/** Creates credentials that last for one run. */
 export interface SourceLeases {
-  /** Whether it could make them; makes none. */
+  /** Checks whether it could create these credentials, without creating them. */
   canCreate(binding: SecretBinding, signal?: AbortSignal): Promise<SecretAnswer<null>>;
-  /** @param seconds how long credentials last unless they are renewed */
+  /**
+   * Begins the credentials of one run.
+   *
+   * @param seconds how long credentials last unless they are renewed
+   */
   open(seconds: number, onEvent: (event: LeaseEvent) => void): RunLeases;
 }
 
-/** The credentials that one source has made for one run. */
+/** The credentials that one source creates for one run. */
 export interface RunLeases {
-  /** @param binding names what they are made from as its `lease` */
+  /**
+   * Creates credentials.
+   *
+   * @param binding its `lease` is the path of the credentials
+   */
   create(name: SecretName, binding: SecretBinding, signal?: AbortSignal): Promise<SourceAnswer>;
-  /** Gives all of them back. Waits 5 s at most, and no longer once the signal is aborted. */
+  /** Revokes all of them. Waits up to 5 s, or until the signal is aborted. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** What happens to credentials that were made for a run. Holds no value. */
+/** Something that has happened to the credentials of a run. Contains no value. */
 export interface LeaseEvent {
   readonly type: "created" | "renewed" | "renewalFailed" | "ending" | "revoked" | "revocationFailed";
-  /** The id of the source that made them. */
+  /** The id of the source that created them. */
   readonly source: string;
-  /** What they were made from; null for the login. */
+  /** The path of the credentials; null for the login. */
   readonly path: string | null;
-  /** When they end by themselves. */
+  /** When they expire. */
   readonly expiresAt: Timestamp;
   readonly reason?: string | undefined;
 }
 
-/** A declared secret and where its value came from. */
+/** A declared secret with its value and its source. */
 export interface ResolvedSecret extends FoundSecret {
   readonly name: SecretName;
   /** The id of the {@link SecretSource} that had it. */
   readonly source: string;
 }
 
-/** A source that was asked, failed, and was replaced by another. */
+/** A source that failed, so that the next one was asked instead. */
 export interface SourceFallback extends Pick<SourceFailure, "status" | "reason"> {
   readonly source: string;
   readonly names: readonly SecretName[];
 }
 
-/** The secrets of one execution: those it declares, all of them, and nothing else. */
+/** The secrets of one run: exactly those that its workflow declares. */
 export interface SecretScope {
-  /** Every declared secret, in the order of the declaration. */
+  /** All declared secrets, in the order of their declaration. */
   readonly secrets: readonly ResolvedSecret[];
 
-  /** Sources that failed and were replaced by others: for people to know, and for the record of the run. */
+  /** The sources that failed and were replaced by others. */
   readonly fallbacks: readonly SourceFallback[];
 
   /**
-   * The value of one reference: the field, or the primary value, or the object of all fields.
+   * Returns the value of a reference: of its field, or else the single value of the secret, or else all fields as an
+   * object.
    *
    * @throws AutokestraError `SECRET_NOT_DECLARED`, `FIELD_NOT_FOUND`
    */
   lookup(reference: Reference & { readonly root: "secrets" }): Promise<unknown>;
 
   /**
-   * Drops all values at once, and gives back the credentials that were made for it. Waits 5 s at most, and no longer once the signal is
-   * aborted. Closing it again does nothing more.
+   * Drops all values immediately, then revokes the credentials that were created for the run. Waits up to 5 s, or until
+   * the signal is aborted. Closing it again does nothing more.
    */
   close(signal?: AbortSignal): Promise<void>;
 }
 
 export interface ScopeOptions {
-  /** Ends the resolution. Default: nothing does. */
+  /** Aborts the resolution. Default: none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Credentials that are bound to a lease are made for this scope, and given back when it is closed. Default: none are made; it is
-   * asked whether they could be, and they are not among the secrets.
+   * Create the credentials of bindings with a `lease`, and revoke them when the scope is closed. Default: create none;
+   * the sources are only asked whether they could, and these names are not among the secrets of the scope.
    */
   readonly leases?: { readonly seconds: number; readonly onEvent: (event: LeaseEvent) => void } | undefined;
 }
 
-/** What one source has answered, for people who ask where a value comes from. */
+/** The answer of one source, for people who want to know where a value comes from. */
 export interface AskedSource {
   readonly source: string;
   readonly status: SourceAnswer["status"];
   readonly reason?: string | undefined;
-  /** It was deleted there, and can be restored until then. */
-  readonly restorableUntil?: Timestamp | undefined;
+  /** When it is deleted there: it can be restored until then. */
+  readonly retainedUntil?: Timestamp | undefined;
   readonly milliseconds: number;
 }
 
-/** Where the value of a name would come from; never the value. */
+/** Where the value of a name would come from. Never contains the value. */
 export interface Explanation {
   readonly name: SecretName;
-  /** Default: it is bound to nothing. */
+  /** Default: the name is not bound. */
   readonly binding?: SecretBinding | undefined;
-  /** The sources that were asked, in their order. */
+  /** The sources that were asked, in order. */
   readonly asked: readonly AskedSource[];
-  /** The id of the source that it would be taken from, or null where a run would not start. */
+  /** The id of the source that would be used; null if a run would not start. */
   readonly source: string | null;
 }
 
-/** References -> values, within a declared scope. */
+/** Finds the secrets that a workflow declares. `createSecretResolver` of `@autokestra/secrets-resolver` creates one. */
 export interface SecretResolver {
   /**
-   * Finds every declared secret, before anything runs.
+   * Finds all declared secrets, before anything runs. Close the scope at the end of the run.
    *
-   * @throws AutokestraError `NAME_INVALID`; `SECRETS_MISSING` with all missing names; `SOURCE_FAILED` where a source is
-   * unavailable, denies, or answers nonsense
+   * @throws AutokestraError `NAME_INVALID`; `SECRETS_MISSING` with all names that were not found; `SOURCE_FAILED` if a
+   * source is unavailable, denies access or gives a malformed answer
    */
   openScope(declared: readonly string[], options?: ScopeOptions): Promise<SecretScope>;
 
   /**
-   * Asks for one name as a run would, and says what each source has answered. Makes no credentials.
+   * Looks up one name as a run would, and returns what each source has answered. Creates no credentials.
    *
    * @throws AutokestraError `NAME_INVALID`, and what a source throws
    */

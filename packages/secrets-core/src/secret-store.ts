@@ -4,242 +4,257 @@ import type { SecretName } from "./secret-name.ts";
 import type { SecretType } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
-/** Which secrets `list` returns; all conditions must hold. */
+/** The secrets that `list` returns: those that meet all conditions. Default: all that are not deleted. */
 export interface SecretFilter {
   readonly type?: SecretType | undefined;
-  /** Every one of these tags. */
+  /** The secret must have all of these tags. */
   readonly tags?: readonly string[] | undefined;
   /** The whole name. */
   readonly name?: string | undefined;
-  /** What the name begins with. */
+  /** The beginning of the name. */
   readonly prefix?: string | undefined;
   /** Only those that expire before this moment. */
   readonly expiresBefore?: Timestamp | undefined;
-  /** Default: active. */
+  /** Default: `active`, those that are not deleted. */
   readonly state?: "active" | "deleted" | "all" | undefined;
-  /** Of the deleted ones only those that were deleted at this moment or later. */
-  readonly deletedSince?: Timestamp | undefined;
+  /** Leave out secrets that were deleted before this moment. Default: none. */
+  readonly retentionStart?: Timestamp | undefined;
   /** Start after this name (the last one of the previous page). */
   readonly after?: string | undefined;
-  /** With `after`: of the secrets of that name, start after this id instead of leaving all of them out. */
+  /**
+   * With `after`: include the secrets of that name whose id comes after this one. Default: include none of that name.
+   */
   readonly afterId?: string | undefined;
-  /** The maximum number of results, a whole number from 0 on. Default: all. */
+  /** The maximum number of results, 0 or more. Default: no maximum. */
   readonly limit?: number | undefined;
 }
 
-/** A page of ids in their order. */
+/** A page of ids. */
 export interface IdPage {
-  /** Only secrets of this name, including deleted ones. Default: all. */
+  /** Only secrets of this name, including deleted ones. Default: all secrets. */
   readonly name?: string | undefined;
   /** Start after this id (the last one of the previous page). */
   readonly after?: string | undefined;
-  /** The maximum number of results. Default: all. */
+  /** The maximum number of results. Default: no maximum. */
   readonly limit?: number | undefined;
 }
 
-/** What must be stored for a change to be made. */
+/** The secret that must be stored for a change to be made. */
 export interface ExpectedSecret {
   readonly id: string;
   readonly revision: number;
 }
 
-/** One version to add, and what must be there now. */
+/** One version to add, and the secret that it follows. */
 export interface SecretWrite {
   readonly secret: EncryptedSecret;
-  /** Null: no secret that is not deleted may have the name. Else: the secret that has it must be this one. */
+  /** The secret that must have the name now; null if the name must not exist. Deleted secrets do not count. */
   readonly expected: ExpectedSecret | null;
 }
 
-/** How many versions of a secret are kept by default. */
+/** The default maximum number of versions of a secret. */
 export const DEFAULT_MAX_VERSIONS = 10;
 
 export interface PutOptions {
-  /** How many versions stay, the new one included: 1 or more. Default: {@link DEFAULT_MAX_VERSIONS}. */
+  /** The maximum number of versions, including the new one: 1 or more. Default: 10. */
   readonly maxVersions?: number | undefined;
 }
 
 /** A change of a whole secret in place. */
 export interface SecretRewrite {
-  /** The versions to replace, each by its version number; the first one is the current one and is always there. */
+  /** The new versions, which replace those with the same version numbers. The first one is the current version. */
   readonly versions: readonly EncryptedSecret[];
-  /** The nonces that these versions have now, in the same order: a version that was encrypted again meanwhile has another one. */
+  /**
+   * The stored nonces of these versions, in the same order. A version that was encrypted again has a different nonce.
+   */
   readonly nonces: readonly Uint8Array[];
-  /** The revision that the secret has now. */
+  /** The stored revision of the secret. */
   readonly revision: number;
 }
 
 /** A version that was encrypted again. */
 export interface ReencryptedSecret {
   readonly secret: EncryptedSecret;
-  /** The nonce that it had. */
+  /** The nonce that it had before. */
   readonly nonce: Uint8Array;
 }
 
-/** A fact that must not go back and changes too often for the header: the head of a log, an epoch of tokens. */
+/** A fact that must never go back and changes too often for the header, such as the head of a log. */
 export interface Anchor {
   readonly name: string;
-  /** Only ever grows. */
+  /** Never decreases. */
   readonly counter: number;
   readonly text: string;
   readonly mac: string;
 }
 
-/** How what is stored is laid out: 1 until this version of autokestra has written to it. */
+/** How a store keeps its content: 1 if only version 1 of autokestra has written to it. */
 export type StoreLayout = 1 | 2;
 
 /**
- * Keeps encrypted secrets with their older versions, and the store's header. A store never sees a plaintext or a key.
+ * Keeps encrypted secrets with their older versions, and the header of their keys. A store never sees a plaintext or a
+ * key. Implement it to keep secrets elsewhere; `secretStoreContract` of `@autokestra/secrets-core/testing` tests an
+ * implementation.
  *
- * A name belongs to at most one secret that is not deleted; deleted ones are found by their id. Each method is a transaction:
- * it does all or nothing, whatever other processes do at the same moment and wherever this one is killed. What a promise has
- * resolved is on the disk. Every method may throw an AutokestraError with `STORE_UNAVAILABLE` (locked, no space, no permission,
- * closed), `STORE_CORRUPT` (what is there is not what a store writes) or `STORE_TOO_NEW` (written by a newer version). A store
- * that cannot read never answers "not found".
+ * At most one secret with a name is not deleted; deleted ones are found by id. Each method is a transaction: it changes
+ * everything or nothing, also if other processes write at the same time or this one is killed. When its promise
+ * resolves, the change is on the disk. Every method may throw an AutokestraError with `STORE_UNAVAILABLE` (locked, no
+ * space, no permission, closed), `STORE_CORRUPT` (no store has written this) or `STORE_TOO_NEW` (a newer version has
+ * written it). A store that cannot read never answers "not found".
  *
- * A store in layout 1 reads as one in layout 2 whose secrets have no mac and whose revision is their version. Of the methods
- * that write it has `upgrade`, `delete`, `purge` and `purgeDeleted`; the others throw `STORE_UNAVAILABLE`.
+ * A store in layout 1 reads like one in layout 2 whose secrets have no mac and whose revisions are their versions. Of
+ * the methods that write, it supports `upgrade`, `delete`, `purge` and `purgeDeleted`; the others throw
+ * `STORE_UNAVAILABLE`.
  */
 export interface SecretStore extends Partial<StoreAbilities> {
-  /** The name of its driver, such as `sqlite`: for messages. */
+  /** The name of its driver in messages, such as `sqlite`. */
   readonly driver: string;
 
-  /** How it is laid out at this moment. Reading never changes it. */
+  /** Returns the layout of the stored content. Reading never changes it. */
   layout(): Promise<StoreLayout>;
 
   /**
-   * Brings layout 1 to layout 2, with a new header and a mac for every secret. What was there is kept beside it, as
-   * `<file>.v1.backup`, mode 0600.
+   * Converts layout 1 to layout 2, with a new header and a mac for every secret. Keeps the old content beside it, as
+   * `<file>.v1.backup` with mode 0600.
    *
-   * @param expected the header that must be there (null: none)
-   * @param authenticate gives the mac of a current version; synchronous, as it is called in the transaction
-   * @returns false, and changes nothing, where the header is another one by now or the layout is 2 already
+   * @param expected the stored header; null if there must be none
+   * @param authenticate returns the mac of a current version; synchronous, because it is called in the transaction
+   * @returns false if the header has changed or the layout is 2 already; nothing is changed then
    */
   upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): Promise<boolean>;
 
-  /** The header: one text that the encryption writes and reads; null where none was written yet. */
+  /** Returns the header, a text that the encryption writes and reads; null if none was written yet. */
   readHeader(): Promise<string | null>;
 
   /**
-   * Replaces the header if it still is `expected` (null: there must be none).
+   * Replaces the header.
    *
-   * @param unusedKeys ids of data keys that the new header gives up: no version may name one of them
-   * @returns false, and changes nothing, where the header is another one by now
+   * @param expected the stored header; null if there must be none
+   * @param unusedKeys ids of data keys that the new header no longer has: no version may be encrypted under them
+   * @returns false if the header has changed; nothing is changed then
    * @throws AutokestraError `DATA_KEY_IN_USE`; nothing is changed then
    */
   writeHeader(header: string, expected: string | null, unusedKeys?: readonly string[]): Promise<boolean>;
 
-  /** The current version of the secret with exactly this name that is not deleted; null where there is none. */
+  /** Returns the current version of the secret with this name that is not deleted; null if not found. */
   get(name: SecretName): Promise<EncryptedSecret | null>;
 
-  /** The current version of the secret with this id, deleted or not; null where there is none. */
+  /** Returns the current version of the secret with this id, also of a deleted one; null if not found. */
   find(id: string): Promise<EncryptedSecret | null>;
 
-  /** All kept versions of the secret with this id, deleted or not, the newest first; empty where there is none. */
+  /** Returns all versions of the secret with this id, also of a deleted one, the newest first; empty if not found. */
   versions(id: string): Promise<readonly EncryptedSecret[]>;
 
   /**
-   * Ids of all secrets, including deleted ones, in their order (by UTF-16 unit). Looks at nothing else: a damaged record hides
-   * no other.
+   * Returns the ids of all secrets, including deleted ones, ordered by UTF-16 code unit. Reads nothing else, so that a
+   * damaged record does not hide the others.
    */
   ids(page?: IdPage): Promise<readonly string[]>;
 
-  /** Metadata of current versions, ordered by name (by UTF-16 unit: A before a), then by id. Needs no key. */
+  /** Returns the metadata of current versions, ordered by name, then by id, by UTF-16 code unit (`A` before `a`). */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
 
   /**
-   * Compare and set: adds a version to each of these secrets, or to none. Versions that are too many are removed for good. No name
-   * stands twice in `writes`.
+   * Adds a version to each of these secrets, or to none, if they are stored as expected (compare and set). Removes the
+   * oldest versions beyond the maximum for good.
    *
-   * @param header the header that the secrets were encrypted under: it must still be the stored one (null: there must be none)
-   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not an encrypted secret), `SECRET_EXISTS` (the name is taken),
-   * `VERSION_CONFLICT` (not found, deleted, another id or another revision), `HEADER_CHANGED`; nothing is changed then
+   * @param writes each name at most once
+   * @param header the header that the secrets were encrypted under, which must be the stored one; null if there must be
+   * none
+   * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not an encrypted secret), `SECRET_EXISTS` (the name is
+   * taken), `VERSION_CONFLICT` (not found, deleted, another id or another revision), `HEADER_CHANGED`; nothing is
+   * changed then
    */
   put(writes: readonly SecretWrite[], header: string | null, options?: PutOptions): Promise<void>;
 
   /**
-   * Compare and set: replaces versions of one secret in place, metadata and envelopes, or none of them. Also deletes, restores
-   * and renames it, as the new metadata say.
+   * Replaces the metadata and envelopes of versions of one secret, all or none, if they are stored as expected (compare
+   * and set). Also deletes, restores or renames the secret, as the new metadata say.
    *
-   * @param header as with {@link SecretStore.put}
+   * @param header as in {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS` (another secret has the new name),
-   * `VERSION_CONFLICT` (not found, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is changed then
+   * `VERSION_CONFLICT` (not found, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is
+   * changed then
    */
   rewrite(change: SecretRewrite, header: string | null): Promise<void>;
 
   /**
-   * Gives versions the envelopes and macs that they have been encrypted again with; revisions and all other metadata stay as they
-   * are. A version that has another nonce by now, or is not found, is left as it is, and so is a current version of another revision.
+   * Replaces the envelopes and macs of versions that were encrypted again. Keeps their metadata. Skips a version that
+   * is not found or has another nonce by now, and a current version with another revision.
    *
-   * @param header as with {@link SecretStore.put}
+   * @param header as in {@link SecretStore.put}
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `HEADER_CHANGED`; nothing is changed then
    */
   reencrypt(secrets: readonly ReencryptedSecret[], header: string | null): Promise<void>;
 
   /**
-   * Marks a secret as deleted at this moment, without its key: revision and mac stay as they are.
+   * Marks a secret as deleted without a key, so that revision and mac stay as they are.
    *
-   * @returns false where there is none with this id, or it is deleted already
+   * @returns false if it is not found, or deleted already
    */
   delete(id: string, deletedAt: Timestamp): Promise<boolean>;
 
-  /** Removes secrets with all their versions for good, deleted before or not. @returns false where there was none of them */
+  /** Removes secrets with all their versions for good, deleted or not. @returns false if none of them was found */
   purge(...ids: readonly string[]): Promise<boolean>;
 
-  /** Removes for good what was deleted before this moment. @returns how many secrets these were */
+  /** Removes the secrets that were deleted before this moment for good. @returns their number */
   purgeDeleted(before: Timestamp): Promise<number>;
 
-  /** The anchor of this name; null where there is none. */
+  /** Returns the anchor of this name; null if not found. */
   readAnchor(name: string): Promise<Anchor | null>;
 
-  /** All anchors, ordered by name: for copying a store. */
+  /** Returns all anchors, ordered by name. Use it to copy a store. */
   anchors(): Promise<readonly Anchor[]>;
 
   /**
-   * Replaces the anchor of this name if its counter still is `expected` (null: there must be none).
+   * Replaces the anchor of this name.
    *
-   * @returns false, and changes nothing, where it is another one by now
+   * @param expected the stored counter; null if there must be no such anchor
+   * @returns false if the anchor has changed; nothing is changed then
    */
   writeAnchor(anchor: Anchor, expected: number | null): Promise<boolean>;
 
-  /** Lets go of files and locks. Safe to call twice; every other method throws `STORE_UNAVAILABLE` afterwards. */
+  /** Releases files and locks. Safe to call twice. All other methods throw `STORE_UNAVAILABLE` afterwards. */
   close(): Promise<void>;
 }
 
-/** Takes in whole secrets at once: what a store needs to be filled from another one. */
+/** The ability of a store to be filled from another one. */
 export interface BulkInsert {
   /**
-   * Fills a store that nobody else knows yet with whole secrets, each with its versions, the oldest first. The last one says what
-   * is true of the whole secret: whether it is deleted, its revision, its mac.
+   * Inserts whole secrets into a new store that no other process uses yet.
    *
+   * @param secrets the versions of each secret, the oldest first; the last one says whether the secret is deleted, and
+   * has its revision and mac
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID` (not of one secret, or not in order), `SECRET_EXISTS`
    */
   bulkInsert(secrets: readonly (readonly EncryptedSecret[])[]): Promise<void>;
 }
 
-/** Keeps other processes out: what a store needs to be moved or replaced. */
+/** The ability of a store to be moved or replaced. */
 export interface ExclusiveLock {
   /**
-   * Does `work` while no other process can write. The store can be read through this opening, and must be closed afterwards. A store
-   * that is a file has all that was written in this one file meanwhile: it can be copied, renamed and replaced.
+   * Runs `work` while no other process can write. During that time this object can read the store, and a store that is
+   * a file is complete in this one file, which can be copied, renamed and replaced. Close the store afterwards.
    *
-   * @param work gets a last look: false where somebody could write all the same, as a process can be stopped for longer than its
-   * lock lasts
-   * @throws AutokestraError `STORE_UNAVAILABLE` where another process has it in use, even if idle; or what `work` throws
+   * @param work calls `isUnchanged` last: it returns false if another process may have written after all, because this
+   * one was stopped for longer than its lock lasts
+   * @throws AutokestraError `STORE_UNAVAILABLE` if another process uses the store, even an idle one; what `work` throws
    */
   exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
 }
 
-/** Copies itself into a file: what a store needs to be backed up. */
+/** The ability of a store to be backed up into a file. */
 export interface FileBackup {
   /**
-   * Writes a consistent copy, still encrypted, in the same layout, 0600 from its first byte on, while others read and write.
+   * Writes a consistent, encrypted copy in the same layout, while other processes read and write. The file has mode
+   * 0600 from its first byte on.
    *
-   * @throws AutokestraError `STORE_UNAVAILABLE` where there is something of this name already
+   * @throws AutokestraError `STORE_UNAVAILABLE` if the path exists already
    */
   backup(path: string): Promise<void>;
 }
 
-/** What a store may be able to do beside keeping secrets. A store that is one file has all abilities. */
+/** What a store can do besides keeping secrets. A store that is one file has all abilities. */
 export interface StoreAbilities extends BulkInsert, ExclusiveLock, FileBackup {}
 
 const CANNOT: Readonly<Record<keyof StoreAbilities, string>> = {
@@ -249,9 +264,9 @@ const CANNOT: Readonly<Record<keyof StoreAbilities, string>> = {
 };
 
 /**
- * The same store, once it is known to have abilities.
+ * Checks that a store has these abilities, and returns it with a type that says so.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where it lacks one
+ * @throws AutokestraError `STORE_UNAVAILABLE` if it lacks one
  */
 export function requireAbilities<Ability extends keyof StoreAbilities>(
   store: SecretStore,

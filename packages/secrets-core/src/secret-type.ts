@@ -2,29 +2,29 @@ import { AutokestraError, quoteText } from "./errors.ts";
 import { isIdentifier, isReserved } from "./secret-name.ts";
 import { parseMoment, parseTimestamp, type Timestamp } from "./time.ts";
 
-/** The five kinds of secret. */
+/** The type of a secret, which decides its fields. */
 export type SecretType = "apiKey" | "basicAuth" | "bearerToken" | "oauth" | "custom";
 
 /** One value of a secret. Only `oauth.scopes` is a list. */
 export type FieldValue = string | number | boolean | readonly string[];
 
-/** All values of a secret, by field name. This is plaintext. */
+/** All values of a secret by field name, in plaintext. */
 export type SecretFields = Readonly<Record<string, FieldValue>>;
 
 export const SECRET_TYPES: readonly SecretType[] = ["apiKey", "basicAuth", "bearerToken", "oauth", "custom"];
 
-/** True for the name of a type exactly as it is stored. */
+/** Tells whether a value is the exact name of a type. */
 export function isSecretType(value: unknown): value is SecretType {
   return typeof value === "string" && Object.hasOwn(FIELDS, value);
 }
 
-/** Reads the name of a type in any case and with any separator: `APIKey`, `api_key`. Returns null for none. */
+/** Reads the name of a type in any case and with any separators: `APIKey`, `api_key`. Returns null if there is none. */
 export function parseSecretType(text: string): SecretType | null {
   const wanted = lettersOf(text);
   return SECRET_TYPES.find((type) => lettersOf(type) === wanted) ?? null;
 }
 
-/** The type that a mistyped name probably means: the one that begins alike. */
+/** Returns the type that a mistyped name probably means: the one with the same first three letters, or null. */
 export function suggestSecretType(text: string): SecretType | null {
   const beginning = lettersOf(text).slice(0, 3);
   return SECRET_TYPES.find((type) => beginning.length === 3 && lettersOf(type).startsWith(beginning)) ?? null;
@@ -34,7 +34,7 @@ function lettersOf(text: string): string {
   return text.replace(/[^A-Za-z0-9]/g, "").toLowerCase();
 }
 
-/** What a field holds: text of one character or more, a time, a URL, or a list of texts (also as one text with separators). */
+/** What a field accepts: text that is not empty, a time, a URL, or a list of texts (or one text with separators). */
 type FieldForm = "text" | "time" | "url" | "list";
 
 interface FieldRule {
@@ -43,7 +43,7 @@ interface FieldRule {
   readonly isRequired: boolean;
 }
 
-/** The fields of each type, in the order in which they are stored. `custom` takes any. */
+/** The fields of each type, in the order in which they are stored. `custom` accepts any fields. */
 const FIELDS: Readonly<Record<SecretType, readonly FieldRule[]>> = {
   apiKey: [required("value")],
   basicAuth: [required("username"), required("password")],
@@ -68,18 +68,18 @@ function optional(name: string, form: FieldForm): FieldRule {
   return { name, form, isRequired: false };
 }
 
-/** The names of the fields that a secret of this type must have; none for `custom`. */
+/** Returns the required fields of a type; none for `custom`. */
 function requiredFields(type: SecretType): readonly string[] {
   return FIELDS[type].filter(({ isRequired }) => isRequired).map(({ name }) => name);
 }
 
-/** Of the WHATWG, in all that runs JavaScript: core has the types of no platform. */
+/** A standard of the WHATWG that every runtime has. Core includes the types of no platform. */
 declare const URL: { canParse(text: string): boolean };
 
 const EMPTY = "Secret value cannot be empty";
 const WRONG_TYPE = "is not of the right type";
 
-/** What a field is stored as, or what is wrong with it. */
+/** The stored value of a field, or what is wrong with the input. */
 type ReadField = { readonly value: FieldValue } | { readonly problem: string };
 
 type FieldReader = (input: unknown) => ReadField;
@@ -107,7 +107,7 @@ function readText(input: unknown): ReadField {
   return typeof input === "string" ? { value: input } : { problem: WRONG_TYPE };
 }
 
-/** A field of a custom secret. */
+/** Reads a field of a custom secret. */
 function readScalar(input: unknown): ReadField {
   return isNumber(input) || typeof input === "boolean" ? { value: input } : readText(input);
 }
@@ -116,21 +116,39 @@ function isNumber(input: unknown): input is number {
   return typeof input === "number" && Number.isFinite(input);
 }
 
-/** What was read, and all that is wrong. */
+/** The fields that were read, and everything that is wrong with the others. */
 interface ReadFields {
   readonly fields: Record<string, FieldValue>;
-  /** Clauses of a sentence; {@link EMPTY} for each empty value. */
+  /** Clauses for a message; {@link EMPTY} for each empty value. */
   readonly problems: string[];
 }
 
 /**
- * Checks the fields of a secret against its type. Times come back as ISO 8601 UTC, `scopes` as a list.
+ * Checks the fields of a secret against its type, and returns them as they are stored: times as ISO 8601 in UTC,
+ * `scopes` as a list. A `SecretService` calls it for every input; call it yourself for values that do not go into a
+ * store.
  *
- * @param name for the message only
- * @param now gives the moment that an `expiresAt` such as `90d` counts from. Default: such times are refused
- * @param keepsNames true where fields of a custom secret keep any name, because it comes from elsewhere: one that no reference can spell
- * is reached through the whole secret. Default: false
- * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; it names the fields that are wrong, never their values
+ * @param name used only in messages
+ * @param fields an object with the value of each field
+ * @param now returns the time that an `expiresAt` such as `90d` counts from. Default: such times are refused
+ * @param keepsNames accept any field name in a custom secret. No reference can spell an unusual one, so such a field is
+ * available only through the whole secret. Default: false
+ * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; the message names the invalid fields, never their values
+ *
+ * @example
+ * ```ts
+ * import { hasCode, parseFields } from "@autokestra/secrets-core";
+ *
+ * const token = parseFields("CI", "bearerToken", { token: "demo-token", expiresAt: "2027-01-31" });
+ * console.log(token["expiresAt"]); // prints 2027-01-31T00:00:00.000Z
+ *
+ * try {
+ *   parseFields("DB", "basicAuth", { username: "ada" });
+ * } catch (error) {
+ *   if (!hasCode(error, "VALUE_INVALID")) throw error;
+ *   console.log(error.message); // prints Invalid basicAuth secret 'DB': field password is missing
+ * }
+ * ```
  */
 export function parseFields(
   name: string,
@@ -189,7 +207,7 @@ function isObject(input: unknown): input is Readonly<Record<string, unknown>> {
   return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
-/** A time of expiry that is the same tomorrow. */
+/** Makes a relative time such as `90d` absolute. */
 function fromNow(expiresAt: unknown, now: (() => Timestamp) | undefined): unknown {
   return typeof expiresAt === "string" && now !== undefined ? (parseMoment(expiresAt, now) ?? expiresAt) : expiresAt;
 }
@@ -201,14 +219,14 @@ function describeType(type: SecretType): string {
   return `Type ${type} needs ${requiredFields(type).join(" and ")}${more}.`;
 }
 
-/** The fields that a person gives for a new secret of this type: those it must have; of a custom one, `value`. */
+/** Returns the fields that a person is asked for: the required ones; `value` for a custom secret. */
 export function fieldsToGive(type: SecretType): readonly string[] {
   return type === "custom" ? ["value"] : requiredFields(type);
 }
 
 /**
- * The field that `{{ secrets.NAME }}` stands for, or null where a secret of this type has no single value.
- * apiKey: value, bearerToken: token, custom with exactly one field: that field.
+ * Returns the field that `{{ secrets.NAME }}` refers to: `value` of an apiKey, `token` of a bearerToken, the only field
+ * of a custom secret. Null if the secret has no single value.
  */
 export function primaryField(type: SecretType, fieldNames: readonly string[]): string | null {
   if (type === "apiKey") return "value";

@@ -8,23 +8,23 @@ import type { DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
 
-/** How often a write starts again because another process has written the same name, or changed the keys, in between. */
+/** The maximum number of attempts of a write that conflicts with other processes. */
 const ATTEMPTS = 1000;
 
-/** One version to write, and what it follows. */
+/** One version to write, and the secret that it follows. */
 interface NextVersion extends UnencryptedSecret {
   readonly expected: ExpectedSecret | null;
 }
 
-/** Adds versions to secrets, all or none, against whoever writes at the same time. */
+/** Adds versions to secrets, to all or none, also while other processes write. */
 export interface SecretWriter {
-  /** Adds the version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
+  /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
   write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
-   * Adds a version to whatever is there, again where somebody else was faster.
+   * Adds a version after the stored one, and tries again after a conflict.
    *
-   * @param read what has a name now
-   * @throws AutokestraError `VERSION_CONFLICT` where an input says which version it expects
+   * @param read returns the stored secret of a name
+   * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
    */
   overwrite(
     inputs: readonly ValidInput[],
@@ -35,7 +35,7 @@ export interface SecretWriter {
 export function createSecretWriter(options: SecretServiceOptions): SecretWriter {
   const { store, encryption, now, newId, maxVersions } = options;
 
-  /** The version after `decrypted`; the store refuses it where that is no longer the current one. */
+  /** Returns the version after `decrypted`. The store refuses it if that is no longer the current version. */
   function nextVersion(input: ValidInput, decrypted: DecryptedSecret | null): NextVersion {
     const current = decrypted?.current.metadata ?? null;
     const time = now();
@@ -61,7 +61,6 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     return { metadata, plaintext, expected };
   }
 
-  /** Writes all or none, again if the keys were changed by another process in between. */
   async function write(
     inputs: readonly ValidInput[],
     currents: readonly (DecryptedSecret | null)[],
@@ -88,7 +87,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   };
 }
 
-/** Does `attempt`, again after the keys were changed by another process in between. */
+/** Repeats an attempt that failed because another process has changed the keys. */
 export async function retryWhileKeysChange<T>(
   encryption: SecretServiceOptions["encryption"],
   attempt: () => Promise<T>,
@@ -104,9 +103,9 @@ export async function retryWhileKeysChange<T>(
 }
 
 /**
- * Prepares a change and makes it, both again where somebody else has changed the same secret in between.
+ * Prepares a change and makes it. Repeats both after a conflict with another process.
  *
- * @param prepare reads what is there; what it throws is final
+ * @param prepare reads what is stored; its errors are not retried
  */
 export async function retryWhileOthersWrite<T>(prepare: () => Promise<() => Promise<T>>): Promise<T> {
   for (let count = 1; ; count++) {
@@ -119,7 +118,7 @@ export async function retryWhileOthersWrite<T>(prepare: () => Promise<() => Prom
   }
 }
 
-/** A new value of the same type keeps the flags; lists that are given replace them. */
+/** A new value of the same type keeps the flags. Lists that are given replace them. */
 function nextFlags(
   { name, type, fields, publicFields, maskFields }: ValidInput,
   decrypted: DecryptedSecret | null,
@@ -137,13 +136,13 @@ function checkExpected({ name, type, ifVersion, keepType }: ValidInput, current:
     const is = current === null ? "does not exist" : `has version ${current.version}`;
     const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
     throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Read it again, then write with the version it has now; 0 is for a name that nothing has.",
+      hint: "Read it again, then write with its current version, or with 0 if it does not exist.",
     });
   }
   if (keepType && current !== null && current.type !== type) {
     const message = `Secret '${name}' is of type ${current.type}, not ${type}; nothing was written`;
     throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Somebody has changed it meanwhile. Give the fields of that type, or name the type to change it.",
+      hint: "Someone else has changed its type. Give the fields of that type, or name the type to change it.",
     });
   }
 }

@@ -2,54 +2,54 @@ import type { SecretName } from "./secret-name.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
-/** A secret on the way in: plaintext and what the person says about it. */
+/** A secret to store: its values in plaintext, and what is known about it. */
 export interface SecretInput {
   readonly name: string;
   readonly type: SecretType;
-  /** The values, checked against the type. */
+  /** The values by field name. The type decides the fields: see `parseFields`. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Undefined keeps what is stored, null removes it. */
+  /** Null removes the stored one. Default: keep it. */
   readonly description?: string | null | undefined;
-  /** Undefined keeps what is stored, an empty list removes all. */
+  /** An empty list removes the stored ones. Default: keep them. */
   readonly tags?: readonly string[] | undefined;
-  /** A moment, as `parseMoment` reads it. A new value without it has no expiry, unless `keepExpiry` is set. */
+  /** When the new value expires, as people write it: `2027-01-31`, `90d`, seconds since 1970. Default: never. */
   readonly expiresAt?: string | number | null | undefined;
-  /** Keep the expiry that is stored where `expiresAt` is undefined. Default: false. */
+  /** Keep the stored expiry if `expiresAt` is undefined. Default: false. */
   readonly keepExpiry?: boolean | undefined;
-  /** Fields to make public: encrypted, but not masked and shown by `describe`. */
+  /** Fields to make public: encrypted, but shown by `describe` and not masked. Default: as stored. */
   readonly publicFields?: readonly string[] | undefined;
-  /** Fields to mask as whole words although their type does not ask for it, such as a user name. */
+  /** Fields to mask as whole words although their type does not require it, such as a user name. Default: as stored. */
   readonly maskFields?: readonly string[] | undefined;
 }
 
-/** What may be shown of one version of a secret: never a value. */
+/** What is known about one version of a secret and may be shown. Contains no value. */
 export interface SecretMetadata {
-  /** UUID, the same in all versions. */
+  /** A UUID, the same in all versions. */
   readonly id: string;
   readonly name: SecretName;
   readonly type: SecretType;
   readonly description: string | null;
   readonly tags: readonly string[];
-  /** Counts the values: 1, 2, 3, … */
+  /** The number of the value: 1, 2, 3, … */
   readonly version: number;
-  /** Counts every change of the whole secret, of its value or its metadata: 1, 2, 3, … */
+  /** Counts all changes of the secret, of its value and of its metadata: 1, 2, 3, … */
   readonly revision: number;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
   readonly expiresAt: Timestamp | null;
-  /** When the whole secret was deleted; null while it is not. */
+  /** When the secret was deleted; null if it is not. */
   readonly deletedAt: Timestamp | null;
-  /** The number that the record had where it was imported from; null for all others. */
+  /** The number of the record in the source that it was imported from; null if it was not imported. */
   readonly importedId: number | null;
-  /** Who may use the whole secret, as canonical JSON; null where everybody who may read it may use it. */
+  /** Who may use the secret, as canonical JSON; null: everyone who can read it. */
   readonly policy: string | null;
 }
 
-/** Encrypted bytes, and all it takes to decrypt them except the key. */
+/** Encrypted bytes with everything that is needed to decrypt them, except the key. */
 export interface Envelope {
-  /** The format of this envelope: 2, or 1 where an earlier version of autokestra has written it. */
+  /** 2, or 1 if version 1 of autokestra has written it. */
   readonly format: number;
-  /** Which data key encrypted it: 8 lower-case hexadecimal digits. */
+  /** The id of its data key: 8 lower-case hexadecimal digits. */
   readonly keyId: string;
   /** 12 bytes. */
   readonly nonce: Uint8Array;
@@ -58,26 +58,27 @@ export interface Envelope {
   readonly tag: Uint8Array;
 }
 
-/** What a store keeps. */
+/** One version of a secret as a store keeps it. */
 export interface EncryptedSecret {
   readonly metadata: SecretMetadata;
   readonly envelope: Envelope;
   /**
-   * Authenticates the metadata of the whole secret and which version is current: `keyId:base64`. Null in older versions, and in
-   * a store that no later version than the first has written to.
+   * Authenticates the metadata of the whole secret, and which version is the current one: `keyId:base64`. Null in older
+   * versions, and in layout 1.
    */
   readonly mac: string | null;
 }
 
-/** An opened secret: metadata and plaintext. */
+/** A decrypted secret. */
 export interface Secret {
   readonly metadata: SecretMetadata;
+  /** The values by field name, in plaintext. */
   readonly fields: SecretFields;
-  /** Fields that were made public, or masked as words, against the rule of the type. */
+  /** The fields that are treated differently than the type says. */
   readonly flags: FieldFlags;
 }
 
-/** Which fields of a secret differ from what their type says about secrecy. */
+/** The fields of a secret that are treated differently than its type says. */
 export interface FieldFlags {
   /** Encrypted, but neither masked nor hidden. */
   readonly public: readonly string[];

@@ -5,27 +5,27 @@ import type { SecretName } from "./secret-name.ts";
 import type { Anchor, ReencryptedSecret, SecretFilter, SecretRewrite, SecretWrite } from "./secret-store.ts";
 import { isBefore } from "./time.ts";
 
-/** Which state of a secret is stored. */
+/** The state of a stored secret. */
 export type StoredState = Pick<SecretMetadata, "id" | "version" | "revision">;
 
-/** What the rules for writing ask of a store. */
+/** What the rules for writing need to know about a store. */
 export interface StoredSecrets {
-  /** The secret of this name that is not deleted. */
+  /** Returns the secret of this name that is not deleted; null if not found. */
   readonly living: (name: SecretName) => StoredState | null;
-  /** True where there is a secret with this id, deleted or not. */
+  /** Tells whether a secret has this id, deleted or not. */
   readonly has: (id: string) => boolean;
 }
 
-/** A write that may be made. */
+/** A write that is allowed. */
 export interface CheckedWrite {
   readonly secret: EncryptedSecret;
-  /** True where the secret is a new one, false where this is its next version. */
+  /** True for a new secret, false for the next version of one. */
   readonly isNew: boolean;
 }
 
-/** True where the filter lets this secret through; `limit` is left to the caller. For stores that filter in memory. */
+/** Tells whether a secret passes the filter, ignoring `limit`. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", deletedSince } = filter;
+  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", retentionStart } = filter;
   return (
     (type === undefined || metadata.type === type) &&
     tags.every((tag) => metadata.tags.includes(tag)) &&
@@ -33,7 +33,7 @@ export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}
     metadata.name.startsWith(prefix) &&
     (expiresBefore === undefined || isBefore(metadata.expiresAt, expiresBefore)) &&
     (state === "all" || (metadata.deletedAt !== null) === (state === "deleted")) &&
-    (deletedSince === undefined || !isBefore(metadata.deletedAt, deletedSince)) &&
+    (retentionStart === undefined || !isBefore(metadata.deletedAt, retentionStart)) &&
     isOnPage(metadata, filter)
   );
 }
@@ -43,13 +43,13 @@ function isOnPage({ name, id }: SecretMetadata, { after, afterId }: SecretFilter
   return name === after && afterId !== undefined && id > afterId;
 }
 
-/** What `list` makes of all secrets, in memory. */
+/** Returns what `list` returns. For stores that filter in memory. */
 export function selectSecrets(all: readonly SecretMetadata[], filter: SecretFilter = {}): readonly SecretMetadata[] {
   const passing = all.filter((metadata) => passesFilter(metadata, filter)).sort(compareSecrets);
   return passing.slice(0, filter.limit);
 }
 
-/** Orders metadata by name, then by id, both by UTF-16 unit, as `list` promises. */
+/** Compares by name, then by id, both by UTF-16 code unit: the order of `list`. */
 export function compareSecrets(a: SecretMetadata, b: SecretMetadata): number {
   return compareTexts(a.name, b.name) || compareTexts(a.id, b.id);
 }
@@ -60,8 +60,8 @@ function compareTexts(a: string, b: string): number {
 }
 
 /**
- * All versions of a secret as `versions` gives them: what is true of the whole secret stands with the current one alone, and its
- * mac belongs to no other.
+ * Returns the versions of a secret as `SecretStore.versions` does: older ones get the metadata of the whole secret from
+ * the current one, and no mac.
  *
  * @param versions the newest first
  */
@@ -77,8 +77,8 @@ export function spreadCurrent(versions: readonly EncryptedSecret[]): readonly En
 }
 
 /**
- * The rule of `SecretStore.put` for its writes, but for their header: are these encrypted secrets, and may they follow the stored
- * ones?
+ * Checks the writes of `SecretStore.put`, but not their header: that they are encrypted secrets, and that they may
+ * follow the stored ones.
  *
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
@@ -112,11 +112,11 @@ function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): C
 }
 
 /**
- * The rule of `SecretStore.rewrite`, but for its header.
+ * Checks the change of `SecretStore.rewrite`, but not its header.
  *
- * @param versionsOf gives all versions that are stored of a secret, the newest first
- * @param living finds the id of the secret of a name that is not deleted
- * @returns what takes the place of these versions, the current one first
+ * @param versionsOf returns all stored versions of a secret, the newest first
+ * @param living returns the id of the secret of a name that is not deleted
+ * @returns what replaces these versions, the current one first
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
 export function checkRewrite(
@@ -157,10 +157,10 @@ export function checkRewrite(
 }
 
 /**
- * The rule of `SecretStore.reencrypt` for one version. A mac is of one revision: where the secret has another one by now, its current
- * version keeps what it has.
+ * Tells whether `SecretStore.reencrypt` replaces a version. A mac is valid for one revision, so the current version
+ * must still have that revision.
  *
- * @param current the current version of the same secret, maybe `stored` itself
+ * @param current the current version of the same secret, which can be `stored` itself
  */
 export function isReencryptable(
   stored: EncryptedSecret,
@@ -178,7 +178,7 @@ function isSameNonce(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * The rule of `SecretStore.put`, `rewrite` and `reencrypt` for their header.
+ * Checks the header of `SecretStore.put`, `rewrite` and `reencrypt`.
  *
  * @throws AutokestraError `HEADER_CHANGED`
  */
@@ -190,10 +190,10 @@ export function checkHeader(stored: string | null, expected: string | null): voi
 }
 
 /**
- * The rule of `SecretStore.bulkInsert` for the versions of one secret.
+ * Checks the versions of one secret for `SecretStore.bulkInsert`.
  *
  * @param versions the oldest first
- * @returns the same, the newest first, each as `versions` gives it
+ * @returns the newest first, each as `SecretStore.versions` returns it
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`
  */
 export function checkVersions(versions: readonly EncryptedSecret[]): readonly EncryptedSecret[] {
@@ -205,7 +205,7 @@ export function checkVersions(versions: readonly EncryptedSecret[]): readonly En
   return spreadCurrent(checked.toReversed());
 }
 
-/** True for versions of one secret, the oldest first. */
+/** Tells whether these are versions of one secret, the oldest first. */
 function isOneSecret(versions: readonly EncryptedSecret[]): boolean {
   return versions.every(({ metadata }, index) => {
     const before = versions[index - 1]?.metadata;
@@ -215,7 +215,7 @@ function isOneSecret(versions: readonly EncryptedSecret[]): boolean {
 }
 
 /**
- * The rule of `SecretStore.writeAnchor`.
+ * Checks the anchor of `SecretStore.writeAnchor`.
  *
  * @throws AutokestraError `VALUE_INVALID`
  */
@@ -225,14 +225,14 @@ export function checkAnchor({ name, counter, text, mac }: Anchor, expected: numb
   throw new AutokestraError("VALUE_INVALID", "Invalid anchor: its counter must be a greater whole number");
 }
 
-/** A name, or an id, that another secret has. */
+/** Another secret has the name or the id. */
 export function secretExists(name: string, how: string): AutokestraError {
   return new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, ${how}`, {
     hint: "Replace its value, or take another name.",
   });
 }
 
-/** Data keys that the header may not give up. */
+/** A header may not drop these data keys. */
 export function dataKeyInUse(keyIds: readonly string[]): AutokestraError {
   return new AutokestraError(
     "DATA_KEY_IN_USE",
@@ -243,9 +243,9 @@ export function dataKeyInUse(keyIds: readonly string[]): AutokestraError {
   );
 }
 
-/** What a store in layout 1 throws where only layout 2 can be written. */
+/** A store in layout 1 throws it from methods that need layout 2. */
 export function layoutTooOld(): AutokestraError {
-  return new AutokestraError("STORE_UNAVAILABLE", "The secret store is still laid out as version 1 has made it", {
+  return new AutokestraError("STORE_UNAVAILABLE", "The secret store still has the layout of version 1", {
     hint: "It must be upgraded before anything else is written to it.",
   });
 }

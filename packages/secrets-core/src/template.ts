@@ -1,30 +1,44 @@
 import { quoteText } from "./errors.ts";
 import { isIdentifier, type SecretName } from "./secret-name.ts";
 
-/** A piece of a string: text as it stands, or a reference. */
+/** A part of a template: literal text, or a reference. `start` and `end` count UTF-16 code units. */
 export type TemplatePart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "reference"; readonly reference: Reference; readonly start: number; readonly end: number };
 
-/** Something between braces that is no reference. `start` and `end` count UTF-16 units. */
+/** Text between braces that is not a reference. `start` and `end` count UTF-16 code units. */
 export interface TemplateProblem {
   readonly message: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** A string, taken apart. */
+/** A parsed string. */
 export interface Template {
   readonly source: string;
   readonly parts: readonly TemplatePart[];
-  /** Empty where the string is well-formed. */
+  /** Empty if the string is well-formed. */
   readonly problems: readonly TemplateProblem[];
 }
 
 /**
- * Takes a string apart into text and references, in one pass. `\{{` is a literal `{{`, `\\{{` a backslash and a reference: of the
- * backslashes before `{{` each pair stands for one. An unclosed `{{` is a problem, not
- * text: a typing error must not print a reference where a value was meant.
+ * Parses a string into text and references such as `{{ secrets.DB.password }}`. A backslash escapes: `\{{` is a literal
+ * `{{`, and `\\{{` a backslash before a reference. An unclosed `{{` is a problem and not text, so that a typing error
+ * does not print a reference instead of a value. Never throws.
+ *
+ * @example
+ * ```ts
+ * import { parseTemplate } from "@autokestra/secrets-core";
+ *
+ * const { parts } = parseTemplate("Bearer {{ secrets.GITHUB_TOKEN }}");
+ * const names = parts.flatMap((part) =>
+ *   part.kind === "reference" && part.reference.root === "secrets" ? [part.reference.name] : [],
+ * );
+ * console.log(names); // prints [ 'GITHUB_TOKEN' ]
+ *
+ * const [problem] = parseTemplate("Bearer {{ secret.GITHUB_TOKEN }}").problems;
+ * console.log(problem?.start, problem?.message.slice(0, 40)); // prints 7 Unknown reference 'secret.GITHUB_TOKEN':
+ * ```
  */
 export function parseTemplate(source: string): Template {
   const parts: TemplatePart[] = [];
@@ -63,21 +77,21 @@ export function parseTemplate(source: string): Template {
   return { source, parts, problems };
 }
 
-/** How many backslashes stand directly before `end`, not before `start`. */
+/** Counts the backslashes directly before `end`, from `start` on. */
 function countBackslashes(source: string, start: number, end: number): number {
   let at = end;
   while (at > start && source[at - 1] === "\\") at -= 1;
   return end - at;
 }
 
-/** What stands between `{{` and `}}`. */
+/** What is written between `{{` and `}}`. */
 export type Reference =
   | { readonly root: "secrets"; readonly name: SecretName; readonly field: string | null }
   | { readonly root: "inputs"; readonly name: string }
   | { readonly root: "tasks"; readonly id: string; readonly path: readonly string[] }
   | { readonly root: "execution" | "workflow" };
 
-/** A reference, or why the text is none. */
+/** A reference, or why the text is not one. */
 export type ReferenceResult =
   | { readonly ok: true; readonly reference: Reference }
   | { readonly ok: false; readonly problem: string };
@@ -93,10 +107,9 @@ const FORMS = {
 };
 
 /**
- * Reads the inside of `{{ … }}`: a root and a path, nothing more. There are no expressions, so there is nothing to escape
- * from.
+ * Parses the text between `{{` and `}}`: a root and a path. There are no expressions, so no value can become code.
  *
- * @param inside the text between the braces, with or without spaces around
+ * @param inside the text between the braces, with or without spaces around it
  */
 export function parseReference(inside: string): ReferenceResult {
   const path = trimSpaces(inside);
@@ -112,7 +125,7 @@ export function parseReference(inside: string): ReferenceResult {
   return { ok: false, problem: `Malformed reference '${quoteText(path)}': expected ${FORMS[root]}` };
 }
 
-/** Spaces, tabs and line ends, no others. A regular expression for the end would try at every space. */
+/** Removes spaces, tabs and line ends. A regular expression would take quadratic time for many spaces. */
 function trimSpaces(text: string): string {
   let start = 0;
   let end = text.length;
@@ -141,7 +154,7 @@ function readPath(root: keyof typeof FORMS, path: readonly string[]): Reference 
   }
 }
 
-/** The reference as one would write it, without braces: `secrets.DB.username`. */
+/** Returns a reference as it is written, without braces: `secrets.DB.username`. */
 export function formatReference(reference: Reference): string {
   switch (reference.root) {
     case "secrets":
@@ -155,7 +168,7 @@ export function formatReference(reference: Reference): string {
   }
 }
 
-/** How the tokens of well-known services begin. Nobody gives such a name to anything else, however little follows. */
+/** The prefixes of tokens of well-known services. Nothing else begins like this, so any text may follow. */
 const PREFIXES = [
   "[sr]k_(?:live|test)_",
   "gh[pousr]_|github_pat_|gl(?:pat|dt|rt)-",
@@ -163,7 +176,7 @@ const PREFIXES = [
   "sk-(?:ant|proj)-|hv[sb]\\.|dop_v1_|shp(?:at|ss)_|whsec_|AGE-SECRET-KEY-",
 ];
 
-/** Beginnings that other words have too: they count only with so much behind them. */
+/** Prefixes that other words have too, with the minimum length of a token. */
 const PATTERNS = [
   "(?:AKIA|ASIA)[0-9A-Z]{12,}",
   "AIza[\\w-]{30,}",
@@ -178,7 +191,7 @@ const PATTERNS = [
 
 const TOKEN = new RegExp(`(?<![A-Za-z0-9])(?:(?:${PREFIXES.join("|")})\\w|${PATTERNS.join("|")})`);
 
-/** True where a text holds what begins like a token of a well-known service, such as `ghp_…` or `AKIA…`. */
+/** Tells whether a text contains what looks like a token of a well-known service, such as `ghp_…` or `AKIA…`. */
 export function holdsToken(text: string): boolean {
   return TOKEN.test(text);
 }

@@ -1,18 +1,18 @@
-/** A moment as ISO 8601 in UTC with milliseconds, `2026-11-22T12:00:00.000Z`: the only form in which autokestra keeps times. */
+/** A time as autokestra stores it: ISO 8601 in UTC with milliseconds, `2026-11-22T12:00:00.000Z`. */
 export type Timestamp = string;
 
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2}))?$/i;
 
-/** From here on a number counts milliseconds, below it seconds: as seconds it would be the year 5138, as milliseconds 1973. */
+/** The smallest number that counts milliseconds. Smaller ones count seconds: this many reach the year 5138. */
 const FIRST_MILLISECONDS = 1e11;
 
-/** How people write a moment, for messages. */
+/** Examples of times as people write them, for messages. */
 export const TIME_EXAMPLES = "2027-01-31, 2027-01-31T12:00:00Z, 90d, `in 2 weeks`, or seconds since 1970";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** Milliseconds of one, or the calendar's months. */
+/** Units of time with their length in milliseconds or in months of the calendar. */
 const UNITS: readonly { readonly names: RegExp; readonly length: number; readonly months?: number }[] = [
   { names: /^(?:s|secs?|seconds?)$/, length: 1000 },
   { names: /^(?:m|mins?|minutes?)$/, length: MINUTE },
@@ -24,8 +24,9 @@ const UNITS: readonly { readonly names: RegExp; readonly length: number; readonl
 ];
 
 /**
- * Reads ISO 8601 (a date, which begins at 00:00 UTC, or a date and time with an offset), or the time since 1970 as a number or as
- * digits: below 10^11 in seconds, from there on in milliseconds. Returns null for anything else, also for days that no calendar has.
+ * Parses a time: ISO 8601 (a date, which means 00:00 UTC, or a date and time with an offset), or a number or digits
+ * that count the time since 1970, in seconds below 10^11 and in milliseconds otherwise. Returns null for anything else,
+ * including days that do not exist.
  */
 export function parseTimestamp(input: string | number): Timestamp | null {
   if (typeof input === "string" && ISO_8601.test(input)) {
@@ -38,7 +39,9 @@ export function parseTimestamp(input: string | number): Timestamp | null {
   return toTimestamp(new Date(number < FIRST_MILLISECONDS ? number * 1000 : number));
 }
 
-/** True for a moment in the one form in which autokestra keeps times. Those of days that every year has are known at once. */
+/**
+ * Tells whether a value is a {@link Timestamp}. The regular expression is the fast way, for days that every year has.
+ */
 export function isTimestamp(value: unknown): value is Timestamp {
   return typeof value === "string" && (TIMESTAMP.test(value) || parseTimestamp(value) === value);
 }
@@ -47,10 +50,10 @@ const TIMESTAMP =
   /^\d{4}-(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\d|30)|(?:0[13578]|1[02])-31|02-(?:0[1-9]|1\d|2[0-8]))T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 /**
- * Reads a moment as people write it: all that {@link parseTimestamp} reads, or the time until then: `90d`, `12 hours`, `1y 6mo`,
- * `in 2 weeks`. Months and years are those of the calendar.
+ * Parses a time as people write it: everything that {@link parseTimestamp} accepts, or a duration such as `90d`,
+ * `12 hours`, `1y 6mo` or `in 2 weeks`. Months and years are those of the calendar. Returns null for anything else.
  *
- * @param now gives the moment that `in 2 weeks` counts from
+ * @param now returns the time that a duration counts from
  */
 export function parseMoment(input: string | number, now: () => Timestamp): Timestamp | null {
   const text = typeof input === "string" ? input.trim() : input;
@@ -68,25 +71,25 @@ export function parseMoment(input: string | number, now: () => Timestamp): Times
   return toTimestamp(moment);
 }
 
-/** A month after January 31st is the last day of February. */
+/** One month after January 31st is the last day of February. */
 function addMonths(moment: Date, months: number): void {
   const day = moment.getUTCDate();
   moment.setUTCMonth(moment.getUTCMonth() + months);
   if (moment.getUTCDate() !== day) moment.setUTCDate(0);
 }
 
-/** Null for a year of more than four digits, which is written in another form. */
+/** Returns null for a year of more than four digits, which ISO 8601 writes differently. */
 function toTimestamp(moment: Date): Timestamp | null {
   const text = moment.toJSON();
   return text?.length === 24 ? text : null;
 }
 
-/** True where there is such a moment, and it comes before the other. */
+/** Tells whether a time is set and comes before another. */
 export function isBefore(moment: Timestamp | null, limit: Timestamp): boolean {
   return moment !== null && moment < limit;
 }
 
-/** The moment so many days after another, or before it. */
+/** Returns the time a number of days after another; before it if the number is negative. */
 export function daysAfter(moment: Timestamp, days: number): Timestamp {
   return new Date(Date.parse(moment) + days * DAY).toISOString();
 }

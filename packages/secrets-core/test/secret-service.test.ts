@@ -197,7 +197,7 @@ describe("SecretService", () => {
     const service = createService();
     await expect(service.setAll([key("a"), key("b", { name: "B" }), key("c")])).rejects.toMatchObject({
       code: "VALUE_INVALID",
-      message: "Secret 'KEY' stands twice among what is to be written",
+      message: "Secret 'KEY' is given more than once",
     });
     expect(await service.list()).toEqual([]);
   });

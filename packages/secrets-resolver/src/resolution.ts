@@ -90,7 +90,7 @@ export async function search(name: SecretName, resolution: Resolution): Promise<
     asked.push({
       ...entry,
       reason: answer.reason,
-      ...("restorableUntil" in answer && { restorableUntil: answer.restorableUntil }),
+      ...("retainedUntil" in answer && { retainedUntil: answer.retainedUntil }),
     });
     if (answer.status === "notFound") {
       if (source === bound && binding?.fallback !== undefined) {

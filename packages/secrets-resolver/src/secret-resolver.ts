@@ -101,14 +101,14 @@ async function findAll(searches: readonly Promise<Search>[], resolution: Resolut
     throw secretsMissing(
       missing.map(({ name }) => name),
       known,
-      missing.flatMap(({ name, asked }) => (asked.some(isRestorable) ? [name] : [])),
+      missing.flatMap(({ name, asked }) => (asked.some(isRetained) ? [name] : [])),
     );
   }
   return results;
 }
 
-function isRestorable({ restorableUntil }: AskedSource): boolean {
-  return restorableUntil !== undefined;
+function isRetained({ retainedUntil }: AskedSource): boolean {
+  return retainedUntil !== undefined;
 }
 
 function createScope(searches: readonly Search[], resolution: Resolution): SecretScope {

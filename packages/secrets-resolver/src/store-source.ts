@@ -13,7 +13,7 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
         if (hasCode(error, "SECRET_NOT_FOUND")) return { status: "notFound" };
         if (!hasCode(error, "SECRET_DELETED")) throw error;
         const { message, hint, details } = error;
-        return { status: "notFound", reason: `${message}. ${hint}`, restorableUntil: details.until };
+        return { status: "notFound", reason: `${message}. ${hint}`, retainedUntil: details.until };
       }
     },
   };

@@ -48,13 +48,13 @@ describe("createSecretResolver", () => {
     const deleted = {
       status: "notFound",
       reason: "A is deleted.",
-      restorableUntil: "2030-01-01T00:00:00.000Z",
+      retainedUntil: "2030-01-01T00:00:00.000Z",
     } as const;
     const one = sourceOf("one", { A: deleted, B: deleted });
     const two = sourceOf("two", { B: found("b"), C: { status: "notFound", reason: "C was not set." } });
     await expect(createSecretResolver([one, two]).openScope(["A", "B", "C"])).rejects.toMatchObject({
       hint: "A is deleted. C was not set.",
-      details: { names: ["A", "C"], restorable: ["A"] },
+      details: { names: ["A", "C"], retained: ["A"] },
     });
   });
 

@@ -26,7 +26,7 @@ describe("createStoreSource", () => {
     expect(await deleted.lookup(A)).toEqual({
       status: "notFound",
       reason: "Secret 'A' is deleted. It can be restored until 2026-03-01T00:00:00.000Z.",
-      restorableUntil: "2026-03-01T00:00:00.000Z",
+      retainedUntil: "2026-03-01T00:00:00.000Z",
     });
     const broken = createStoreSource({ get: async () => await Promise.reject(integrityFailed("A")) });
     await expect(broken.lookup(A)).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });

@@ -183,7 +183,7 @@ const HAS_TAGS = `NOT EXISTS (
 
 /** Only the conditions that are asked for stand in a query, or SQLite could not go along the index that fits. */
 export function createListQuery(filter: SecretFilter = {}): ListQuery {
-  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", deletedSince, limit = -1 } = filter;
+  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", retentionStart, limit = -1 } = filter;
   const start = startOf(filter);
   const index = chooseIndex(filter);
   const conditions = ["entry.namespace = ''", "entry.is_current = 1", ...start.conditions];
@@ -195,9 +195,9 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   }
   if (state === "active") conditions.push("row.deleted_at IS NULL");
   if (state === "deleted") conditions.push("entry.deleted_at IS NOT NULL");
-  if (deletedSince !== undefined) conditions.push("(row.deleted_at IS NULL OR row.deleted_at >= @deletedSince)");
+  if (retentionStart !== undefined) conditions.push("(row.deleted_at IS NULL OR row.deleted_at >= @retentionStart)");
   if (tags.length > 0) conditions.push(HAS_TAGS);
-  const own = { name, type, expiresBefore, deletedSince, tags: JSON.stringify(tags), limit };
+  const own = { name, type, expiresBefore, retentionStart, tags: JSON.stringify(tags), limit };
   return {
     sql: `SELECT ${LISTED} ${fromIndex(index)} WHERE ${conditions.join(" AND ")}
       ORDER BY entry.name, entry.id LIMIT @limit`,

@@ -46,7 +46,7 @@ const filter = record(
     state: constantFrom("active" as const, "deleted" as const, "all" as const),
     after: stringMatching(/^[-_AZaz09%\x7f\0é]{0,3}$/u),
     afterId: anyId,
-    deletedSince: constantFrom(...years),
+    retentionStart: constantFrom(...years),
     limit: constantFrom(0, 1, 2, 100),
   },
   { requiredKeys: [] },

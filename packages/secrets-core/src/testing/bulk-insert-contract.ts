@@ -21,7 +21,7 @@ import { sampleId, sampleSecret } from "./sample-secret.ts";
 
 type Store = SecretStore & BulkInsert;
 
-/** Registers one test per promise of {@link BulkInsert}, beside those of `secretStoreContract`. */
+/** Registers one test for each promise of {@link BulkInsert}, in addition to those of `secretStoreContract`. */
 export function bulkInsertContract(options: AbilityContractOptions<Store>): void {
   const { expect } = options;
   const test = abilityTest(options);

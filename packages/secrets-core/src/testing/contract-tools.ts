@@ -8,22 +8,22 @@ export type Expect = (actual: unknown) => { toBe(expected: unknown): void; toEqu
   readonly rejects: { toMatchObject(expected: object): Promise<void> };
 };
 
-/** A store, and how to open the same place again (null: it does not outlive `close`). */
+/** A store, and how to open the same one again; null if it does not outlive `close`. */
 export interface OpenedStore<Store = SecretStore> {
   readonly store: Store;
   readonly reopen: (() => Promise<Store>) | null;
 }
 
-/** How the contract of an ability makes its stores. */
+/** Options of the contract of an ability. */
 export interface AbilityContractOptions<Store extends SecretStore> {
   /** `it` of vitest, jest or node:test. */
   readonly it: (name: string, run: () => Promise<void>) => void;
   readonly expect: Expect;
-  /** An empty store in a place of its own, which waits for other openings only briefly. */
+  /** Opens a new empty store, which waits only briefly for other processes. */
   readonly open: () => Promise<OpenedStore<Store>>;
 }
 
-/** Registers tests that each get an empty store, which is closed afterwards. */
+/** Registers a test that gets an empty store, which is closed afterwards. */
 export function abilityTest<Store extends SecretStore>({ it, open }: AbilityContractOptions<Store>) {
   return (name: string, run: (store: Store, reopen: OpenedStore<Store>["reopen"]) => Promise<void>): void => {
     it(name, async () => {
@@ -37,9 +37,9 @@ export function abilityTest<Store extends SecretStore>({ it, open }: AbilityCont
   };
 }
 
-/** What a part of the contract registers its tests with. */
+/** What a part of the contract needs to register its tests. */
 export interface ContractTools {
-  /** Runs it with an empty store, and closes that. */
+  /** Runs it with an empty store, which is closed afterwards. */
   readonly test: (name: string, run: (store: SecretStore) => Promise<void>) => void;
   readonly expect: Expect;
 }
@@ -49,13 +49,13 @@ export const B: SecretName = parseSecretName("B");
 export const C: SecretName = parseSecretName("C");
 export const ID_A: string = sampleId("A");
 export const ID_B: string = sampleId("B");
-/** Ids before and behind all of those that names have. */
+/** Ids that come before and after all those of {@link sampleId}. */
 export const LEAST_ID = "00000000-0000-4000-a000-000000000000";
 export const OTHER_ID = "ffffffff-4067-41e9-8bad-9b1deb4d3b7d";
 export const DELETED = "2026-02-01T00:00:00.000Z";
 export const LATER = "2026-03-01T00:00:00.000Z";
 
-/** The code of the error, or null where there is none. */
+/** Returns the code of the error, or null if there is none. */
 export async function refusal(attempt: Promise<unknown>): Promise<unknown> {
   return await attempt.then(
     () => null,
@@ -63,12 +63,12 @@ export async function refusal(attempt: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Names and versions of a list, `A1 B2`. */
+/** Returns names and versions of a list as `A1 B2`. */
 export function short(secrets: readonly SecretMetadata[]): string {
   return secrets.map(({ name, version }) => name + version).join(" ");
 }
 
-/** Versions 1 to `count` of A, one after the other. */
+/** Puts versions 1 to `count` of A, one after the other. */
 export async function putVersions(store: SecretStore, count: number, maxVersions?: number): Promise<void> {
   for (let version = 1; version <= count; version++) {
     const expected = version === 1 ? null : { id: ID_A, revision: version - 1 };
@@ -78,30 +78,32 @@ export async function putVersions(store: SecretStore, count: number, maxVersions
   }
 }
 
-/** The versions of A. */
+/** Returns the version numbers of A. */
 export async function versionsOf(store: SecretStore): Promise<readonly number[]> {
   return (await store.versions(ID_A)).map(({ metadata }) => metadata.version);
 }
 
-/** A sample as `versions` gives it where it is an older version: what is true of the whole secret is that of the current one. */
+/**
+ * Returns a sample as `versions` returns an older version, with the metadata of the whole secret from the current one.
+ */
 export function older(secret: EncryptedSecret, current: EncryptedSecret): EncryptedSecret {
   const { revision, deletedAt, importedId, policy } = current.metadata;
   return { ...secret, metadata: { ...secret.metadata, revision, deletedAt, importedId, policy }, mac: null };
 }
 
-/** Versions of A as `versions` gives them, the newest first. */
+/** Returns versions of A as `versions` returns them, the newest first. */
 export function versionsOfA(versions: readonly number[], changes: Partial<SecretMetadata> = {}): EncryptedSecret[] {
   const samples = versions.map((version) => sampleSecret("A", { version, ...changes }));
   const [current] = samples;
   return samples.map((one) => (current === undefined || one === current ? one : older(one, current)));
 }
 
-/** The bytes of another encryption of a version of A. */
+/** Returns an envelope with other bytes, as another encryption of a version of A. */
 export function again(version: number): Envelope {
   return sampleSecret(`again${version}`).envelope;
 }
 
-/** All that a store tells. */
+/** Returns everything that a store returns, except its anchors. */
 export async function contentOf(store: SecretStore): Promise<unknown> {
   const versions = [];
   for (const id of await store.ids()) versions.push(await store.versions(id));
@@ -109,9 +111,9 @@ export async function contentOf(store: SecretStore): Promise<unknown> {
 }
 
 /**
- * Puts one secret under whatever header the store has.
+ * Puts one secret under the header that the store has.
  *
- * @param expected the secret that it follows, such as the metadata of the version before; null: it is a new one
+ * @param expected the secret that it follows, such as the metadata of the previous version. Default: null, a new secret
  */
 export async function putSecret(
   store: SecretStore,
@@ -124,14 +126,14 @@ export async function putSecret(
 /** A store that is one file. */
 export type FileStore = SecretStore & StoreAbilities;
 
-/** How the contract of store files makes its stores and files. */
+/** Options of the contract of stores that are files. */
 export interface StoreFileOptions {
   /** `it` of vitest, jest or node:test. */
   readonly it: (name: string, run: () => Promise<void>) => void;
   readonly expect: Expect;
-  /** A path where there is nothing, in a folder of its own that is there. Another one with each call. */
+  /** Returns a new path in a new folder each time. */
   readonly newPath: () => string;
-  /** Opens the store at a path, and waits for other openings only briefly. */
+  /** Opens the store at a path, which waits only briefly for other processes. */
   readonly open: (path: string, options: { readonly create: boolean }) => Promise<FileStore>;
   /** `copyFile` of node:fs/promises. */
   readonly copy: (from: string, to: string) => Promise<void>;
@@ -139,24 +141,24 @@ export interface StoreFileOptions {
   readonly move: (from: string, to: string) => Promise<void>;
 }
 
-/** What the tests of store files share. */
+/** What the tests of stores that are files share. */
 export interface FileTools extends StoreFileOptions {
-  /** Runs it with an empty store, and closes that. */
+  /** Runs it with an empty store, which is closed afterwards. */
   readonly test: (name: string, run: (store: FileStore, path: string) => Promise<void>) => void;
-  /** Does some work with the store at a path, which is opened for it. */
+  /** Opens the store at a path, runs `work` with it and closes it. */
   readonly opened: <T>(path: string, work: (store: FileStore) => Promise<T>, create?: boolean) => Promise<T>;
 }
 
 export const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
 
-/** All that a store tells, anchors too. */
+/** Returns everything that a store returns, including its anchors. */
 export async function wholeContentOf(store: SecretStore): Promise<unknown> {
   return { anchors: await store.anchors(), content: await contentOf(store) };
 }
 
 const ANCHOR = { name: "audit", counter: 7, text: "text", mac: "mac" };
 
-/** Some secrets with older versions, one of them deleted, under a header, and an anchor. */
+/** Fills a store with a header, some secrets with older versions, a deleted one, and an anchor. */
 export async function fill(store: SecretStore): Promise<void> {
   await store.writeHeader("one", null);
   for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name, { tags: ["x", name] }));

@@ -12,7 +12,7 @@ import { sampleSecret } from "./sample-secret.ts";
 
 type Store = SecretStore & ExclusiveLock;
 
-/** Registers one test per promise of {@link ExclusiveLock}, beside those of `secretStoreContract`. */
+/** Registers one test for each promise of {@link ExclusiveLock}, in addition to those of `secretStoreContract`. */
 export function exclusiveLockContract(options: AbilityContractOptions<Store>): void {
   const { expect } = options;
   const test = abilityTest(options);

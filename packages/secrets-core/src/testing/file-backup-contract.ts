@@ -14,13 +14,13 @@ import { sampleId, sampleSecret } from "./sample-secret.ts";
 import { upgradeFileContract, type Version1Content } from "./upgrade-contract.ts";
 
 export interface FileBackupContractOptions extends StoreFileOptions {
-  /** Makes a store in layout 1 at a path. Without it the tests of layout 1 are left out. */
+  /** Creates a store in layout 1 at a path. Default: skip the tests of layout 1. */
   readonly makeVersion1?: ((path: string, content: Version1Content) => Promise<void>) | undefined;
 }
 
 /**
- * Registers one test per promise of {@link FileBackup}, and of what the other abilities mean for a store that is one file. Beside
- * `secretStoreContract`, `bulkInsertContract` and `exclusiveLockContract`:
+ * Registers one test for each promise of {@link FileBackup}, and for what the other abilities mean for a store that is
+ * one file. Use it together with `secretStoreContract`, `bulkInsertContract` and `exclusiveLockContract`:
  *
  * ```ts
  * import { copyFile, rename } from "node:fs/promises";

@@ -1,7 +1,7 @@
 import { A, type ContractTools, DELETED, ID_A, putVersions, refusal } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
-/** Which header a store keeps, and what must have been encrypted under it. */
+/** Tests how a store keeps its header, and that it refuses secrets of another header. */
 export function headerContract({ test, expect }: ContractTools): void {
   test("put refuses what was encrypted under another header", async (store) => {
     const changed = { code: "HEADER_CHANGED" };
@@ -46,7 +46,7 @@ export function headerContract({ test, expect }: ContractTools): void {
   });
 }
 
-/** What a store keeps that must not go back. */
+/** Tests anchors, which must never go back. */
 export function anchorContract({ test, expect }: ContractTools): void {
   const anchor = (counter: number, name = "audit") => ({
     name,

@@ -1,5 +1,5 @@
 /**
- * For authors of stores: what every {@link SecretStore} must do, and what its abilities promise, as tests.
+ * For authors of stores: tests of what every `SecretStore` must do, and of what its abilities promise.
  *
  * @module
  */

@@ -13,7 +13,7 @@ import {
 } from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
-/** What a store lists, by filter and by page. */
+/** Tests what a store lists, by filter and by page. */
 export function listContract(tools: ContractTools): void {
   filterContract(tools);
   pageContract(tools);
@@ -97,7 +97,7 @@ function pageContract({ test, expect }: ContractTools): void {
     expect(await ids({ after: "A", afterId: LEAST_ID, prefix: "B" })).toEqual([ID_B]);
     expect(await ids({ after: "A", afterId: LEAST_ID, name: "A", state: "deleted" })).toEqual([ID_A, OTHER_ID]);
     expect(await ids({ after: "A", afterId: LEAST_ID, type: "apiKey", limit: 1 })).toEqual([ID_A]);
-    expect(await ids({ name: "A", state: "deleted", deletedSince: LATER })).toEqual([ID_A]);
+    expect(await ids({ name: "A", state: "deleted", retentionStart: LATER })).toEqual([ID_A]);
     expect(await ids({ name: "A", state: "active" })).toEqual([]);
   });
 

@@ -23,7 +23,7 @@ function reencrypted(version: number, changes: Partial<SecretMetadata> = {}): Re
   return { secret: { ...sample, envelope, mac: `c0ffee00:again${version}` }, nonce: sample.envelope.nonce };
 }
 
-/** What `reencrypted` leaves of a version: its metadata as they are, its mac where it is current. */
+/** Returns a version after `reencrypted`: its metadata are unchanged, and it has a mac if it is the current one. */
 function afterwards(version: number, current: EncryptedSecret): EncryptedSecret {
   const { envelope, mac } = reencrypted(version).secret;
   const { metadata } = sampleSecret("A", { version });
@@ -32,7 +32,7 @@ function afterwards(version: number, current: EncryptedSecret): EncryptedSecret 
     : older({ metadata, envelope, mac }, current);
 }
 
-/** Versions that are encrypted again. */
+/** Tests how versions are encrypted again. */
 export function reencryptContract({ test, expect }: ContractTools): void {
   test("reencrypt replaces the envelopes of the versions that are there, and the mac of the current one", async (store) => {
     await putVersions(store, 2);

@@ -36,7 +36,7 @@ function rewritten(
   };
 }
 
-/** Changes of whole secrets in place. */
+/** Tests changes of whole secrets in place. */
 export function rewriteContract(tools: ContractTools): void {
   editContract(tools);
   restoreContract(tools);

@@ -2,8 +2,9 @@ import type { EncryptedSecret, SecretMetadata } from "../secret.ts";
 import { parseSecretName } from "../secret-name.ts";
 
 /**
- * An encrypted secret with made-up bytes: enough for a store, which never decrypts one. Each name has an id of its own, the revision is
- * the version, and every name, version and revision has its own bytes and its own mac.
+ * Returns an encrypted secret with made-up bytes, which is enough for a store because it never decrypts. Different
+ * names have different ids, and each name, version and revision has different bytes and another mac. The revision is
+ * the version.
  */
 export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}): EncryptedSecret {
   const { version = 1, revision = version } = changes;
@@ -31,7 +32,7 @@ export function sampleSecret(name: string, changes: Partial<SecretMetadata> = {}
   };
 }
 
-/** The id that {@link sampleSecret} gives a secret of this name. */
+/** Returns the id that {@link sampleSecret} gives a secret of this name. */
 export function sampleId(name: string): string {
   const [a, b, c] = [hashOf(name), hashOf(`${name} `), hashOf(`${name}  `)].map(hex);
   return `${a}-${b?.slice(0, 4)}-4${b?.slice(5)}-a${c?.slice(1, 4)}-${c?.slice(4)}${a}`;
@@ -41,7 +42,7 @@ function hex(number: number): string {
   return number.toString(16).padStart(8, "0");
 }
 
-/** 32 bits of FNV-1a. */
+/** Returns 32 bits of FNV-1a. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {

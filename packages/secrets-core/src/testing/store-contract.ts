@@ -25,14 +25,14 @@ export interface StoreContractOptions {
   /** `it` of vitest, jest or node:test. */
   readonly it: (name: string, run: () => Promise<void>) => void;
   readonly expect: Expect;
-  /** An empty store in a place of its own. */
+  /** Opens a new empty store. */
   readonly open: () => Promise<OpenedStore>;
-  /** A store in layout 1 in a place of its own. Without it the tests of layout 1 are left out: for kinds of store that never had one. */
+  /** Opens a new store in layout 1. Default: skip the tests of layout 1, for drivers that never had it. */
   readonly openVersion1?: ((content: Version1Content) => Promise<OpenedStore>) | undefined;
 }
 
 /**
- * Registers one test per promise of {@link SecretStore}. A store's test file is this call:
+ * Registers one test for each promise of {@link SecretStore}. The test file of a store is one call:
  *
  * ```ts
  * import { expect, it } from "vitest";

@@ -22,10 +22,12 @@ import {
 } from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
-/** What a store of version 1 holds. */
+/** The content of a store of version 1. */
 export interface Version1Content {
   readonly header: string | null;
-  /** Versions of any secrets, those of one secret in their order. Their revisions and macs are not in the store. */
+  /**
+   * Versions of secrets, those of one secret from the oldest to the newest. Their revisions and macs are not stored.
+   */
   readonly secrets: readonly EncryptedSecret[];
 }
 
@@ -55,7 +57,7 @@ function authenticate({ metadata: { id, version, revision, deletedAt }, envelope
   return JSON.stringify([id, version, revision, deletedAt, [...envelope.nonce], mac]);
 }
 
-/** The versions of a secret as they are read, the newest first. */
+/** Returns the versions of a secret as a store returns them, the newest first. */
 function versionsOf(id: string, layout: 1 | 2): readonly EncryptedSecret[] {
   const stored = SECRETS.filter(({ metadata }) => metadata.id === id).toReversed();
   const [newest] = stored;
@@ -70,7 +72,7 @@ interface Version1Tools extends ContractTools {
   readonly openVersion1: UpgradeTools["openVersion1"];
 }
 
-/** Stores of version 1: how they are read, and how they become stores of today. */
+/** Tests how stores of version 1 are read and upgraded. */
 export function upgradeContract({ it, expect, openVersion1 }: UpgradeTools): void {
   const test: ContractTools["test"] = (name, run) => {
     it(name, async () => {
@@ -206,7 +208,7 @@ function upgradeFails({ test, expect }: Version1Tools): void {
 }
 
 function upgradersContract({ it, expect, openVersion1 }: Version1Tools): void {
-  it("an upgrade is seen by whoever has the store open, and outlives closing", async () => {
+  it("an upgrade is seen by other openings of the store, and outlives closing", async () => {
     const { store, reopen } = await openVersion1({ header: "one", secrets: SECRETS });
     if (reopen === null) return await store.close();
     const [reader, writer] = [await reopen(), await reopen()];
@@ -255,7 +257,7 @@ const mac = () => "c0ffee00:mac";
 
 type Make = (path: string, content: Version1Content) => Promise<void>;
 
-/** What stays of layout 1 in files. */
+/** Tests which files of layout 1 remain after an upgrade. */
 export function upgradeFileContract(tools: FileTools, make: Make): void {
   keptContract(tools, make);
   notUpgradedContract(tools, make);

@@ -16,7 +16,7 @@ import {
 } from "./contract-tools.ts";
 import { sampleId, sampleSecret } from "./sample-secret.ts";
 
-/** What a store keeps of versions, and of what was deleted. */
+/** Tests what a store keeps of older versions and deleted secrets. */
 export function versionsContract(tools: ContractTools): void {
   allVersionsContract(tools);
   deleteContract(tools);
@@ -82,9 +82,9 @@ function deleteContract({ test, expect }: ContractTools): void {
     expect(short(await store.list())).toBe("B1");
     expect(short(await store.list({ state: "deleted" }))).toBe("A2");
     expect(short(await store.list({ state: "all" }))).toBe("A2 B1");
-    expect(short(await store.list({ state: "all", deletedSince: LATER }))).toBe("B1");
-    expect(short(await store.list({ state: "deleted", deletedSince: LATER }))).toBe("");
-    expect(short(await store.list({ state: "deleted", deletedSince: DELETED }))).toBe("A2");
+    expect(short(await store.list({ state: "all", retentionStart: LATER }))).toBe("B1");
+    expect(short(await store.list({ state: "deleted", retentionStart: LATER }))).toBe("");
+    expect(short(await store.list({ state: "deleted", retentionStart: DELETED }))).toBe("A2");
     expect(await store.get(A)).toBe(null);
     const { metadata, envelope, mac } = sampleSecret("A", { version: 2 });
     expect(await store.find(ID_A)).toEqual({ metadata: { ...metadata, deletedAt: DELETED }, envelope, mac });
