@@ -70,7 +70,7 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
   const { store, environment, variables } = options;
   const definitions = await findDefinitions(config);
   const opened = definitions.map(({ id, configuration, definition }) => {
-    const context = { id, env: options.env, folder: dirname(config.path), onCall: options.onCall };
+    const context = { id, env: options.env, configFolder: dirname(config.path), onCall: options.onCall };
     return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), store);
   });
   const own = [store, ...(environment === null ? [] : [environment])];

@@ -53,7 +53,7 @@ export interface AwsSecretsManagerProviderOptions
  * ```
  */
 export function createAwsSecretsManagerProvider(options: AwsSecretsManagerProviderOptions): ExternalSecretProvider {
-  const { id = "aws-secrets-manager", folder } = options;
+  const { id = "aws-secrets-manager", configFolder } = options;
   const connections = createRequestHandler({ ...options, id });
   let opened: Promise<OpenedSdk | SourceFailure> | null = null;
   let canBatch = true;
@@ -61,7 +61,7 @@ export function createAwsSecretsManagerProvider(options: AwsSecretsManagerProvid
 
   /** Loaded with the first call: it takes time. */
   async function openSdk(): Promise<OpenedSdk | SourceFailure> {
-    const sdk = await loadPeer("@aws-sdk/client-secrets-manager", folder, {
+    const sdk = await loadPeer("@aws-sdk/client-secrets-manager", configFolder, {
       besideUs: async () => await import("@aws-sdk/client-secrets-manager"),
       fromFolder: (require) => require("@aws-sdk/client-secrets-manager") as typeof Sdk,
     });

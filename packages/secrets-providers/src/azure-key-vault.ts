@@ -171,7 +171,13 @@ function createSession(
   options: AzureKeyVaultProviderOptions & { readonly id: string },
   env: NodeJS.ProcessEnv,
 ): Session {
-  const { id, auth = { method: "default" }, scope = "https://vault.azure.net/.default", onCall, folder } = options;
+  const {
+    id,
+    auth = { method: "default" },
+    scope = "https://vault.azure.net/.default",
+    onCall,
+    configFolder,
+  } = options;
   const { caFile, allowHttp } = options;
   if (auth.method === "token") return { logIn: async () => await readToken(auth, env), close: async () => undefined };
   if (auth.method === "clientSecret") {
@@ -185,7 +191,7 @@ function createSession(
   let credential: AzureIdentity.TokenCredential | null = null;
   return {
     async logIn(limits) {
-      const library = await loadPeer("@azure/identity", folder, {
+      const library = await loadPeer("@azure/identity", configFolder, {
         besideUs: async () => await import("@azure/identity"),
         fromFolder: (require) => require("@azure/identity") as typeof AzureIdentity,
       });

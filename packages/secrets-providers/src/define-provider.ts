@@ -8,8 +8,8 @@ export interface ProviderContext {
   /** As it is configured: `vault`, `vault-eu`. */
   readonly id: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The folder of the configuration: optional npm packages are looked for there too. Default: beside this package alone. */
-  readonly folder?: string | undefined;
+  /** Where the configuration is: optional npm packages are looked for there too. Default: beside this package alone. */
+  readonly configFolder?: string | undefined;
   /** Called for each call that was made, for counters. Default: nobody counts. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
   /** Encrypts what is kept for `onUnavailable: stale`. Default: nothing is kept. */

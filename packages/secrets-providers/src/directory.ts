@@ -125,5 +125,5 @@ async function readAll(file: FileHandle): Promise<Buffer> {
 export const directoryProvider: ProviderDefinition = defineProvider({
   type: "directory",
   options: z.strictObject({ folder: z.string() }),
-  create: (options, context) => createDirectoryProvider({ ...context, ...options }),
+  create: (options, context) => createDirectoryProvider({ ...options, ...context }),
 });

@@ -208,7 +208,7 @@ interface Session {
 }
 
 function createSession(
-  { auth, folder }: GcpSecretManagerProviderOptions,
+  { auth, configFolder }: GcpSecretManagerProviderOptions,
   env: NodeJS.ProcessEnv,
   metadata: HttpClient,
 ): Session {
@@ -216,7 +216,7 @@ function createSession(
   let quotaProject: string | undefined;
 
   async function logInByLibrary(keyFile: string | undefined, limits: CallLimits): Promise<LoginToken | Failure> {
-    const library = await loadPeer(LIBRARY, folder, {
+    const library = await loadPeer(LIBRARY, configFolder, {
       besideUs: async () => await import("google-auth-library"),
       fromFolder: (require) => require("google-auth-library") as typeof GoogleAuthLibrary,
     });

@@ -393,7 +393,7 @@ describe("logins with Azure's library", () => {
       join(place, "index.js"),
       `exports.DefaultAzureCredential = class { async getToken() { return ${token}; } };`,
     );
-    const other = open(server.address, { auth: undefined, folder });
+    const other = open(server.address, { auth: undefined, configFolder: folder });
     expect((await other.lookup({ path: "db", format: "json" }, soon())).status).toBe("found");
     await other.close();
   });

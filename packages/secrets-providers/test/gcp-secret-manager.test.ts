@@ -373,7 +373,7 @@ describe("logins with Google's library", () => {
       join(place, "index.js"),
       `exports.GoogleAuth = class { async getClient() { return { credentials: {}, getAccessToken: async () => ({ token: ${JSON.stringify(TOKEN)} }) }; } };`,
     );
-    const { provider, look } = await start(() => null, { auth: { method: "default" }, folder });
+    const { provider, look } = await start(() => null, { auth: { method: "default" }, configFolder: folder });
     expect((await look()).status).toBe("found");
     await provider.close();
   });
