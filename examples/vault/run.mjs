@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "@autokestra/config";
 import { corePlugins, loadWorkflow, openEngine } from "@autokestra/engine";
-import { createPostgresPlugin } from "./postgres-plugin.mjs";
+import { createPostgresPlugin, tryLogin } from "./postgres-plugin.mjs";
 
 /** @param {string} name */
 const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -16,7 +16,9 @@ const {
   DATABASE_PORT: port = "5432",
   DATABASE_NAME: database = "postgres",
 } = process.env;
-const postgres = createPostgresPlugin({ host, port: Number(port), database });
+/** @type {import("pg").ClientConfig[]} */
+const logins = [];
+const postgres = createPostgresPlugin({ host, port: Number(port), database }, (login) => logins.push(login));
 const place = mkdtempSync(join(tmpdir(), "autokestra-example-"));
 const engine = await openEngine({
   config: await loadConfig({ path: beside("autokestra.config.yaml") }),
@@ -32,3 +34,4 @@ try {
 } finally {
   await engine.close();
 }
+for (const login of logins) console.log(`the same user after the run: ${await tryLogin(login)}`);
