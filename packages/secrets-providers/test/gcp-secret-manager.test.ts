@@ -91,9 +91,13 @@ describe("faults", () => {
 });
 
 describe("Google's own client, against the stub", () => {
-  async function judge<Result>(run: (client: SecretManagerServiceClient) => Promise<Result>): Promise<Result> {
-    const { server } = await start(() => null);
-    const authClient = new OAuth2Client();
+  async function judge<Result>(
+    run: (client: SecretManagerServiceClient) => Promise<Result>,
+    answers: (request: SeenRequest) => SoundAnswer | null = () => null,
+  ): Promise<Result> {
+    const { server } = await start(answers);
+    // A status is no failure of the login: the client itself is to read what an error says.
+    const authClient = new OAuth2Client({ transporterOptions: { validateStatus: () => true } });
     authClient.setCredentials({ access_token: TOKEN, expiry_date: Date.now() + 3_600_000 });
     const [apiEndpoint = "", port = ""] = hostOf(server.address).split(":");
     const client = new SecretManagerServiceClient({
@@ -112,7 +116,7 @@ describe("Google's own client, against the stub", () => {
     }
   }
   const access = (version: string) => async (client: SecretManagerServiceClient) =>
-    await client.accessSecretVersion({ name: `projects/${PROJECT}/secrets/${version}` });
+    await client.accessSecretVersion({ name: `projects/${PROJECT}/secrets/${version}` }, { retry: null });
 
   it("reads a version, with the checksum that it has", async () => {
     const [{ name, payload }] = await judge(access("db/versions/latest"));
@@ -121,13 +125,24 @@ describe("Google's own client, against the stub", () => {
     expect(Number(payload?.dataCrc32c)).toBe(crc32c(Buffer.from(VALUE)));
   });
 
-  it.each<[string, number]>([
-    ["none/versions/latest", 404],
-    ["db/versions/7", 404],
-    ["disabled/versions/latest", 400],
-    ["destroyed/versions/1", 400],
-  ])("is refused %s", async (version, code) => {
-    await expect(judge(access(version))).rejects.toMatchObject({ code });
+  it.each<[string, object]>([
+    ["none/versions/latest", { code: 5, message: expect.stringMatching(/not found/) }],
+    ["db/versions/7", { code: 5 }],
+    ["disabled/versions/latest", { code: 9, message: expect.stringMatching(/is in DISABLED state/) }],
+    ["destroyed/versions/1", { code: 9 }],
+  ])("is refused %s", async (version, error) => {
+    await expect(judge(access(version))).rejects.toMatchObject(error);
+  });
+
+  it.each<[number, string, string, number]>([
+    [404, "NOT_FOUND", "RESOURCE_NOT_FOUND", 5],
+    [403, "PERMISSION_DENIED", "IAM_PERMISSION_DENIED", 7],
+    [403, "PERMISSION_DENIED", "SERVICE_DISABLED", 7],
+    [401, "UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED", 16],
+    [429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", 8],
+  ])("takes the %i of the stub for %s", async (status, name, reason, code) => {
+    const asked = judge(access("db/versions/latest"), () => googleError(status, name, "said", reason));
+    await expect(asked).rejects.toMatchObject({ code, message: expect.stringContaining("said"), reason });
   });
 });
 
