@@ -83,6 +83,7 @@ const isLogin = ({ path }: SeenRequest) => path.endsWith("/token");
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     open: (address, onCall) => open(address, { onCall }),
     answer: stub,

@@ -40,6 +40,7 @@ describe("the contract", async () => {
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     open: (address, onCall) => open(address, { onCall }),
     answer,

@@ -76,6 +76,7 @@ const isLogin = ({ path }: SeenRequest) => path.startsWith("/computeMetadata/");
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     // Its metadata server speaks no TLS.
     open: (address, onCall) =>

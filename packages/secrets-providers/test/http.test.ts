@@ -28,6 +28,7 @@ describe("the contract", async () => {
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     open: (address, onCall) =>
       createHttpProvider({ url: `${address}/v1/{name}`, token: TOKEN, pointer: "/data", onCall }),

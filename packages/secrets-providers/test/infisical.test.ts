@@ -48,6 +48,7 @@ describe.each([[[3, 4]], [[3]], [[4]]] as [(3 | 4)[]][])(
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     open: (address, onCall) => open(address, { onCall }),
     answer,

@@ -80,6 +80,7 @@ describe.each(["Deployment", VAULT])("the contract, with the vault %s", async (v
 describe("faults", () => {
   providerFaultContract({
     it,
+    itConcurrently: it.concurrent,
     expect,
     open: (address, onCall) => open(address, { onCall }),
     answer,
