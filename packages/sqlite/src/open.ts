@@ -1,5 +1,5 @@
-import { lstatSync, type Stats } from "node:fs";
-import { fileIdentity, OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
+import { type BigIntStats, lstatSync, type Stats } from "node:fs";
+import { OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
 import type { Database, SqliteLibrary } from "./database.ts";
 import { READ_ONLY } from "./errors.ts";
 
@@ -40,6 +40,11 @@ function companionsFirst(path: string): readonly string[] {
   return [`${path}-wal`, `${path}-shm`, path];
 }
 
+/** Numbers would round what some file systems count beyond 2^53; as text, these would take a tenth of the time of a write. */
+function lookAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
 /** An open database in a file. */
 export interface PlacedDatabase {
   readonly database: Database;
@@ -59,8 +64,11 @@ export function openInPlace(
   pragmas: readonly string[],
   refuse: Refuse,
 ): PlacedDatabase {
-  const identity = fileIdentity(path);
-  const isInPlace = () => fileIdentity(path) === identity;
+  const opened = lookAt(path);
+  const isInPlace = () => {
+    const found = lookAt(path);
+    return found?.ino === opened?.ino && found?.dev === opened?.dev;
+  };
   const database = library.open(path, { mode: "rw" });
   try {
     for (const pragma of pragmas) database.pragma(pragma);
