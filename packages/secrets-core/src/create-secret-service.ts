@@ -55,6 +55,10 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const writer = createSecretWriter(options);
   const changes = createSecretChanges(options, reader);
 
+  async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
+    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name));
+  }
+
   /** Also removes damaged records, because ids are found without metadata. */
   async function purge(name: SecretName): Promise<number> {
     // One transaction, so that a process that is killed leaves no name half purged.
@@ -74,15 +78,12 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await service.set(input, { ifVersion });
     },
 
-    async set(input, { ifVersion, keepType } = {}) {
-      return written(await service.setAll([{ ...input, ifVersion, keepType }]));
+    async set(input, expected = {}) {
+      return written(await overwrite([checkInput(input, options.now, expected)]));
     },
 
     async setAll(inputs) {
-      return await writer.overwrite(
-        checkNames(inputs.map((input) => checkInput(input, options.now))),
-        async (name) => await reader.decryptIfFound(name),
-      );
+      return await overwrite(checkNames(inputs.map((input) => checkInput(input, options.now))));
     },
 
     async get(name, { atVersion } = {}) {

@@ -79,7 +79,8 @@ export function createSecretEncryption(
   function encryptOne(keyring: Keyring, { metadata, plaintext }: UnencryptedSecret): EncryptedSecret {
     const { active, header } = keyring;
     const aad = recordAad(RECORD_FORMAT, header.storeId, active.id, metadata);
-    const envelope = { format: RECORD_FORMAT, keyId: active.id, ...encryptText(active.bytes, aad, plaintext) };
+    const { nonce, ciphertext, tag } = encryptText(active.bytes, aad, plaintext);
+    const envelope = { format: RECORD_FORMAT, keyId: active.id, nonce, ciphertext, tag };
     return { metadata, envelope, mac: keyring.authenticate({ metadata, envelope }) };
   }
 
