@@ -145,4 +145,21 @@ describe("the masked text is that of the slow reference", () => {
       { numRuns: LONG ? 500 : 50 },
     );
   });
+
+  it("for each of 2000 patterns, half of which are added late", () => {
+    const all = Array.from({ length: 2000 }, (_, index) => ({
+      text: `${index * 7919}-${index * 104_729}`.padStart(20, "pattern "),
+      before: "",
+      after: "",
+      wholeWord: false,
+      name: "ONE",
+    }));
+    const rules = rulesFor(all.slice(0, 1000));
+    maskText(rules, "the filter is built by now, for those that are there");
+    for (const { name, ...pattern } of all.slice(1000)) rules.matcher.add(pattern, { name, variant: "value" });
+    const text = all.map((pattern) => pattern.text).join(" ");
+    expect(maskText(rules, text)).toBe(all.map(() => PLACEHOLDER).join(" "));
+    expect(decode(maskBytes(rules, encode(text)))).toBe(all.map(() => PLACEHOLDER).join(" "));
+    expect(countsOf(rules)).toEqual({ ONE: 4000 });
+  });
 });

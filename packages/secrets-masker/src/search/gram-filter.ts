@@ -1,15 +1,15 @@
 import { findLong, findShort, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
 import {
+  addPlace,
   type ByteSpan,
   chooseWindow,
   countGrams,
   createTables,
   type GramTables,
-  hasSlot,
+  hasBits,
   isFull,
   lookUp,
   slotFor,
-  takeSlot,
 } from "./gram-tables.ts";
 import type { Haystack } from "./haystack.ts";
 import type { Alphabet, PatternKind, PatternStore } from "./pattern-store.ts";
@@ -36,7 +36,6 @@ export class GramFilter {
   #shortest = Infinity;
   /** The largest distance from the beginning of a pattern to the end of its window. */
   reach = 0;
-  #placeCount = 0;
   /**
    * The places that the last search has to verify: room for all places of each lane, and the number of places in each.
    */
@@ -68,11 +67,11 @@ export class GramFilter {
       return;
     }
     for (; known < this.#ids.length; known++) {
-      if (isFull(tables.places, this.#placeCount + tables.grams) || isFull(tables.windows, known)) {
+      if (isFull(tables.windows, known)) {
         this.#build();
         return;
       }
-      const taken = (hash: number) => (hasSlot(tables, hash) ? 4 : 0);
+      const taken = (hash: number) => (hasBits(tables, hash) ? 4 : 0);
       this.#enter(tables, known, chooseWindow(store.view, this.#span(known), tables, taken));
     }
   }
@@ -105,13 +104,13 @@ export class GramFilter {
     }
     for (let at = first + 4 * room * grams; at <= last; at += grams) {
       const hash = at <= lastInFours ? gramHash(low, at, gram) : lastGramHash(low, at, gram);
-      if (hasSlot(tables, hash)) this.#verifyAt(tables, haystack, at, hash, verifier);
+      if (hasBits(tables, hash)) this.#verifyAt(tables, haystack, at, hash, verifier);
     }
   }
 
-  /** Lists the places whose gram has a taken slot, in four lanes of `room` places each. */
+  /** Lists the places whose gram has its bits set, in four lanes of `room` places each. */
   #listCandidates(tables: GramTables, low: DataView, first: number, room: number): void {
-    const { gram, grams, slots, shift } = tables;
+    const { gram, grams, words, shift } = tables;
     const lane = room * grams;
     const end = first + lane;
     if (this.#candidates.length < 4 * room) this.#candidates = new Int32Array(4 * room);
@@ -119,17 +118,17 @@ export class GramFilter {
     for (let at = first; at < end; at += grams) {
       at =
         gram.far === 0
-          ? findShort(slots, low, at, end, grams, lane, shift, gram.mask)
-          : findLong(slots, low, at, end, grams, lane, shift, gram.far);
+          ? findShort(words, low, at, end, grams, lane, shift, gram.factor)
+          : findLong(words, low, at, end, grams, lane, shift, gram.far);
       if (at < end) this.#add(tables, low, at, room);
     }
   }
 
-  /** Adds this place of each of the four lanes whose gram has a taken slot. */
+  /** Adds this place of each of the four lanes whose gram has its bits set. */
   #add(tables: GramTables, low: DataView, first: number, room: number): void {
     for (let lane = 0; lane < LANES; lane++) {
       const at = first + lane * room * tables.grams;
-      if (!hasSlot(tables, gramHash(low, at, tables.gram))) continue;
+      if (!hasBits(tables, gramHash(low, at, tables.gram))) continue;
       const count = this.#counts[lane] ?? 0;
       this.#candidates[lane * room + count] = at;
       this.#counts[lane] = count + 1;
@@ -143,7 +142,7 @@ export class GramFilter {
     const { gram, grams, places } = tables;
     for (let at = 0; at <= text.length - gram.length; at += grams) {
       const hash = textGramHash(text, at, gram);
-      if (hasSlot(tables, hash) && lookUp(places, hash) !== 0) return true;
+      if (hasBits(tables, hash) && lookUp(places, hash) !== 0) return true;
     }
     return false;
   }
@@ -172,7 +171,6 @@ export class GramFilter {
     const tables = createTables(this.#ids.length, this.#shortest);
     this.#tables = tables;
     this.reach = 0;
-    this.#placeCount = 0;
     // Each pattern is put before those with the same window, so in the end the longest comes first.
     this.#ids.sort((a, b) => this.#store.length(a, this.#alphabet) - this.#store.length(b, this.#alphabet));
     const spans = this.#ids.map((_, entry) => this.#span(entry));
@@ -184,15 +182,11 @@ export class GramFilter {
   }
 
   #enter(tables: GramTables, entry: number, offset: number): void {
-    const { gram, grams, places, windows, window, next, offsets } = tables;
+    const { gram, grams, windows, window, next, offsets } = tables;
     const start = this.#span(entry).start + offset;
     for (let place = 0; place < grams; place++) {
       const hash = gramHash(this.#store.view, start + place, gram);
-      takeSlot(tables, hash);
-      const slot = slotFor(places, hash);
-      if (places[slot + 1] === 0) this.#placeCount += 1;
-      places[slot] = hash;
-      places[slot + 1] = (places[slot + 1] ?? 0) | (1 << place);
+      addPlace(tables, hash, place);
     }
     const hash = windowHash(this.#store.view, start, window);
     const slot = slotFor(windows, hash);

@@ -7,12 +7,14 @@ export interface GramTables {
   readonly grams: number;
   /** The number of bytes in a window. */
   readonly window: number;
-  /** One bit for each slot: may a gram with this slot be in a window? */
-  readonly slots: Uint8Array;
-  /** How far a hash is shifted to the right to give its slot. */
-  readonly shift: number;
+  /** Two bits of one word for each gram: may a window have it? */
+  words: Int32Array;
+  /** How far a hash is shifted to the right to give its word. */
+  shift: number;
   /** By the hash of a gram: one bit for each place that it has in any window. */
-  readonly places: HashTable;
+  places: HashTable;
+  /** The number of grams in {@link places}. */
+  placeCount: number;
   /** By the hash of a window: the first entry with this window, plus 1. */
   readonly windows: HashTable;
   /** By entry: the next entry with the same window, plus 1. */
@@ -36,17 +38,15 @@ const MAX_GRAMS = 29;
 export function createTables(count: number, shortest: number): GramTables {
   const window = Math.min(shortest, count <= FEW ? 32 : count <= MANY ? 24 : 16);
   const length = gramLength(window, count);
-  const grams = Math.min(MAX_GRAMS, window - length + 1);
-  const entries = count * grams;
   const windows = createHashTable(count);
-  const bits = slotBits(entries);
   return {
     gram: gramShape(length),
-    grams,
+    grams: Math.min(MAX_GRAMS, window - length + 1),
     window,
-    slots: new Uint8Array(2 ** (bits - 3)),
-    shift: 32 - bits,
-    places: createHashTable(entries),
+    words: new Int32Array(2 ** (MIN_BITS - 5)),
+    shift: BITS_IN_HASH - MIN_BITS,
+    places: createHashTable(0),
+    placeCount: 0,
     windows,
     next: new Int32Array(capacity(windows) + 1),
     offsets: new Uint8Array(capacity(windows) + 1),
@@ -61,20 +61,54 @@ function gramLength(window: number, count: number): number {
   return count <= MOST ? 5 : 6;
 }
 
-/** Enough slots that few grams are found by chance, within the size of the cache, but at least 16 for each gram. */
-function slotBits(entries: number): number {
-  const inCache = Math.min(21, Math.ceil(Math.log2(64 * entries)));
-  return Math.min(24, Math.max(18, inCache, Math.ceil(Math.log2(16 * entries))));
+/** Enough bits that few grams are found by chance, in words that fit into the cache. The limits are powers of 2. */
+const BITS_FOR_GRAM = 32;
+const MIN_BITS = 18;
+const MAX_BITS = 24;
+
+/** Those of a hash, and those of a word that it chooses. */
+const BITS_IN_HASH = 32 + 5;
+
+/** Does a window perhaps have this gram? */
+export function hasBits({ words, shift }: GramTables, hash: number): boolean {
+  const word = words[hash >>> shift] ?? 0;
+  return ((word >>> (hash >>> 3)) & (word >>> (hash >>> 8)) & 1) !== 0;
 }
 
-export function hasSlot({ slots, shift }: GramTables, hash: number): boolean {
-  const slot = hash >>> shift;
-  return (((slots[slot >>> 3] ?? 0) >>> (slot & 7)) & 1) !== 0;
+function setBits({ words, shift }: GramTables, hash: number): void {
+  const word = hash >>> shift;
+  words[word] = (words[word] ?? 0) | (1 << (hash >>> 3)) | (1 << (hash >>> 8));
 }
 
-export function takeSlot({ slots, shift }: GramTables, hash: number): void {
-  const slot = hash >>> shift;
-  slots[slot >>> 3] = (slots[slot >>> 3] ?? 0) | (1 << (slot & 7));
+/** Remembers that a window has the gram with this hash at this place. */
+export function addPlace(tables: GramTables, hash: number, place: number): void {
+  if (isFull(tables.places, tables.placeCount + 1)) growPlaces(tables);
+  const { places } = tables;
+  const slot = slotFor(places, hash);
+  if (places[slot + 1] === 0) tables.placeCount += 1;
+  places[slot] = hash;
+  places[slot + 1] = (places[slot + 1] ?? 0) | (1 << place);
+  setBits(tables, hash);
+}
+
+/** Doubles the hash table, and the words if they have too few bits for so many grams. */
+function growPlaces(tables: GramTables): void {
+  const old = tables.places;
+  tables.places = new Int32Array(2 * old.length);
+  const bits = Math.min(MAX_BITS, Math.ceil(Math.log2(BITS_FOR_GRAM * capacity(tables.places))));
+  if (bits > BITS_IN_HASH - tables.shift) {
+    tables.words = new Int32Array(2 ** (bits - 5));
+    tables.shift = BITS_IN_HASH - bits;
+  }
+  for (let slot = 0; slot < old.length; slot += 2) {
+    const places = old[slot + 1] ?? 0;
+    if (places === 0) continue;
+    const hash = old[slot] ?? 0;
+    const to = slotFor(tables.places, hash);
+    tables.places[to] = hash;
+    tables.places[to + 1] = places;
+    setBits(tables, hash);
+  }
 }
 
 function createHashTable(count: number): HashTable {
