@@ -19,17 +19,26 @@ tasks:
 let box: Sandbox;
 let server: Server;
 let address: string;
-/** What the provider's server answers. */
-let answer: { status: number; body: string };
+interface Answer {
+  status: number;
+  body: string;
+}
+
+/** What the provider's server answers, whatever it is asked. */
+let answer: Answer;
+/** The same by what it is asked. */
+let respond: (path: string) => Answer | Promise<Answer>;
 const requests: string[] = [];
 
 beforeEach(async () => {
   box = createSandbox();
   answer = { status: 200, body: OUTSIDE };
+  respond = () => answer;
   requests.length = 0;
-  server = createServer((request, response) => {
-    requests.push(`${request.url} ${request.headers.authorization}`);
-    response.writeHead(answer.status).end(answer.body);
+  server = createServer(async ({ url = "", headers }, response) => {
+    requests.push(`${url} ${headers.authorization}`);
+    const { status, body } = await respond(url);
+    response.writeHead(status).end(body);
   });
   address = await listen(server);
   writeFileSync(join(box.folder, "deploy.yaml"), WORKFLOW);
@@ -192,16 +201,71 @@ describe("provider failure with and without local fallback", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("There is a value of that name in store, which was not used.");
   });
+});
 
-  it("stops no workflow that does not ask it", async () => {
-    answer.status = 403;
-    configure("", "");
+describe("least privilege", () => {
+  beforeEach(storeLocally);
+
+  function declare(...names: readonly string[]): void {
+    const message = names.map((name) => `{{ secrets.${name} }}`).join(" and ");
+    const task = `{ id: say, type: core/console.log, inputs: { message: "${message}" } }`;
     writeFileSync(
-      join(box.folder, "autokestra.config.yaml"),
-      `providers: { web: { type: http, url: "${address}/v1/{name}", tokenEnv: PROVIDER_TOKEN } }\nsecrets: { OTHER: { provider: web } }\n`,
+      join(box.folder, "deploy.yaml"),
+      `apiVersion: v1\nid: deploy\nsecrets: [${names}]\ntasks: [${task}]\n`,
     );
-    await storeLocally();
-    expect(await ak("run deploy.yaml")).toMatchObject({ code: 0 });
-    expect(requests).toEqual([]);
+  }
+  /** @param more of the provider; @param bindings of names */
+  function configureToken(more: string, bindings: string): void {
+    // The token may read one secret, and nothing else.
+    respond = (path) => (path === "/v1/apps/api" ? { status: 200, body: OUTSIDE } : { status: 403, body: "" });
+    const provider = `type: http, url: "${address}/v1/{name}", tokenEnv: PROVIDER_TOKEN${more}`;
+    const text = `providers: { web: { ${provider} } }\nsecrets: { ${bindings} }\n`;
+    writeFileSync(join(box.folder, "autokestra.config.yaml"), text);
+  }
+
+  it.each([
+    ["its name is bound there", "", "API_KEY: { provider: web, path: apps/api }"],
+    [
+      "all unbound names are looked for there",
+      ', path: "{name}"',
+      "API_KEY: { provider: web, path: apps/api }, DB_PASSWORD: { provider: store }",
+    ],
+  ])("a provider that answers 403 for every name but one gives that one: %s", async (_, more, bindings) => {
+    configureToken(more, bindings);
+    declare("API_KEY", "DB_PASSWORD");
+    const { code, stdout } = await ak("run deploy.yaml");
+    expect(code).toBe(0);
+    expect(stdout).toContain("secrets: API_KEY from web, DB_PASSWORD from store (version 1)");
+    expect(stdout).toContain("***SECRET*** and ***SECRET***");
+    expect(requests).toEqual([`/v1/apps/api Bearer ${TOKEN}`]);
+  });
+
+  it.each([
+    ["names are bound there", "", "OTHER: { provider: web }"],
+    ["unbound names are looked for there", ', path: "{name}"', "DB_PASSWORD: { provider: store }"],
+  ])(
+    "a provider that answers 403 for every name but one stops no workflow that does not ask it: %s",
+    async (_, more, bindings) => {
+      configureToken(more, bindings);
+      declare("DB_PASSWORD");
+      expect(await ak("run deploy.yaml")).toMatchObject({ code: 0 });
+      expect(requests).toEqual([]);
+    },
+  );
+
+  it("a hanging first source leaves the second its time", async () => {
+    respond = async (path) => {
+      if (path.startsWith("/first")) return await new Promise(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return { status: 200, body: OUTSIDE };
+    };
+    const provider = (name: string) =>
+      `{ type: http, url: "${address}/${name}/{name}", path: "{name}", timeoutSeconds: 1 }`;
+    const text = `providers: { first: ${provider("first")}, second: ${provider("second")} }\nresolveTimeoutSeconds: 2\n`;
+    writeFileSync(join(box.folder, "autokestra.config.yaml"), text);
+    const { code, stdout, stderr } = await ak("run deploy.yaml");
+    expect(code).toBe(0);
+    expect(stdout).toContain("secrets: DB_PASSWORD from second");
+    expect(stderr).toContain("because first is not available");
   });
 });

@@ -114,6 +114,14 @@ secrets:
       1,
     ],
     ["secrets: { A: { provider: store, type: basicAuth } }", "'type' has no effect with 'store'", undefined, 1],
+    ["secrets: { A: { provider: store, fields: { a: b } } }", "'fields' has no effect with 'store'", undefined, 1],
+    [
+      "secrets: { A: { provider: environment, format: text } }",
+      "'format' has no effect with 'environment'",
+      undefined,
+      1,
+    ],
+    ["secrets: { A: { provider: environment, type: oauth } }", "'type' has no effect with 'environment'", undefined, 1],
     [
       "secrets: { A: { provider: v, lease: a, path: b } }\nproviders: { v: { type: http } }",
       "'lease' excludes 'path'",
