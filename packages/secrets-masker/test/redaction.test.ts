@@ -162,4 +162,16 @@ describe("the masked text is that of the slow reference", () => {
     expect(decode(maskBytes(rules, encode(text)))).toBe(all.map(() => PLACEHOLDER).join(" "));
     expect(countsOf(rules)).toEqual({ ONE: 4000 });
   });
+
+  it("for a pattern inside a longer one that gets a neighbour once the filter is built", () => {
+    const inner = { text: "abcdefghijklmnop", before: "", after: "", wholeWord: false, name: "ONE" };
+    const outer = { ...inner, text: "abcdefghijklmnopqrst" };
+    const rules = rulesFor([inner, outer]);
+    expect(maskText(rules, `<${outer.text}>`)).toBe(`<${PLACEHOLDER}>`);
+    const { name: _, ...again } = { ...inner, before: "<" };
+    rules.matcher.add(again, { name: "ONE", variant: "value" });
+    expect(maskText(rules, `<${outer.text}>`)).toBe(
+      referenceMask(`<${outer.text}>`, [outer, { ...inner, before: "<" }], PLACEHOLDER).text,
+    );
+  });
 });

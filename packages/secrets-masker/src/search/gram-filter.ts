@@ -147,22 +147,22 @@ export class GramFilter {
     return false;
   }
 
-  #verifyAt(
-    { places, windows, window, next, offsets }: GramTables,
-    { low, base }: Haystack,
-    at: number,
-    hash: number,
-    verifier: Verifier,
-  ): void {
+  #verifyAt(tables: GramTables, { low, base }: Haystack, at: number, hash: number, verifier: Verifier): void {
+    const { gram, places, windows, window, next, nextApart, offsets, lengths } = tables;
+    const { from, end } = verifier.range;
     let bits = lookUp(places, hash);
     while (bits !== 0) {
       const bit = 31 - Math.clz32(bits);
       bits ^= 1 << bit;
       const start = base + at - bit;
-      if (start < verifier.range.from || start + window > verifier.range.end) continue;
+      if (start < from || start + window > end) continue;
+      // In a text that repeats the middle of windows, most places have no beginning of one.
+      if (bit > 0 && (lookUp(places, gramHash(low, start - base, gram)) & 1) === 0) continue;
       let entry = lookUp(windows, windowHash(low, start - base, window));
-      for (; entry !== 0; entry = next[entry - 1] ?? 0) {
-        verifier.verify(this.#ids[entry - 1] ?? 0, start - (offsets[entry - 1] ?? 0));
+      while (entry !== 0) {
+        const index = entry - 1;
+        const skipsShorter = verifier.verify(this.#ids[index] ?? 0, start - (offsets[index] ?? 0), lengths[index] ?? 0);
+        entry = (skipsShorter ? nextApart[index] : next[index]) ?? 0;
       }
     }
   }
@@ -182,8 +182,9 @@ export class GramFilter {
   }
 
   #enter(tables: GramTables, entry: number, offset: number): void {
-    const { gram, grams, windows, window, next, offsets } = tables;
-    const start = this.#span(entry).start + offset;
+    const { gram, grams, windows, window, next, offsets, lengths } = tables;
+    const span = this.#span(entry);
+    const start = span.start + offset;
     for (let place = 0; place < grams; place++) {
       const hash = gramHash(this.#store.view, start + place, gram);
       addPlace(tables, hash, place);
@@ -194,6 +195,18 @@ export class GramFilter {
     windows[slot] = hash;
     windows[slot + 1] = entry + 1;
     offsets[entry] = offset;
+    lengths[entry] = span.length;
+    tables.nextApart[entry] = this.#nextApart(tables, entry);
     this.reach = Math.max(this.reach, offset + window);
+  }
+
+  /** Returns the next entry with the same window, plus 1, that still counts where this one is there. */
+  #nextApart({ next, nextApart, offsets, lengths }: GramTables, entry: number): number {
+    const isWithin = (other: number) =>
+      offsets[other] === offsets[entry] &&
+      this.#store.isWithin(this.#ids[other] ?? 0, lengths[other] ?? 0, lengths[entry] ?? 0);
+    let other = next[entry] ?? 0;
+    while (other !== 0 && isWithin(other - 1)) other = nextApart[other - 1] ?? 0;
+    return other;
   }
 }

@@ -19,8 +19,12 @@ export interface GramTables {
   readonly windows: HashTable;
   /** By entry: the next entry with the same window, plus 1. */
   readonly next: Int32Array;
+  /** The same, but one that still counts where this one is there: it does not just begin with it. */
+  readonly nextApart: Int32Array;
   /** By entry: where in its pattern the window begins. */
   readonly offsets: Uint8Array;
+  /** By entry: the length of its pattern. */
+  readonly lengths: Int32Array;
 }
 
 /** Pairs of a hash and a number, which is 0 in an empty slot. The length is a power of 2. */
@@ -49,7 +53,9 @@ export function createTables(count: number, shortest: number): GramTables {
     placeCount: 0,
     windows,
     next: new Int32Array(capacity(windows) + 1),
+    nextApart: new Int32Array(capacity(windows) + 1),
     offsets: new Uint8Array(capacity(windows) + 1),
+    lengths: new Int32Array(capacity(windows) + 1),
   };
 }
 

@@ -21,10 +21,12 @@ export class Matcher {
 
   /** Adds a text to look for, of at least 4 units. A text that is already known gets one more owner. */
   add(pattern: PatternText, owner: Owner): void {
-    const { hasShort } = this.store;
+    const { hasShort, neighbourChanges } = this.store;
     this.store.add(pattern, owner);
-    // The first short pattern changes which filter the others belong to.
-    if (this.store.hasShort !== hasShort) this.#inBytes = this.#inUnits = null;
+    // The first short pattern changes which filter the others belong to; neighbours, which of them can be skipped.
+    if (this.store.hasShort !== hasShort || this.store.neighbourChanges !== neighbourChanges) {
+      this.#inBytes = this.#inUnits = null;
+    }
     for (const unit of pattern.before) this.#unitsBefore.add(unit.charCodeAt(0));
   }
 

@@ -31,6 +31,8 @@ export class PatternStore {
   size = 0;
   isAscii = true;
   hasShort = false;
+  /** Increases whenever a known pattern gets more neighbours. */
+  neighbourChanges = 0;
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   readonly before: string[] = [];
@@ -55,8 +57,8 @@ export class PatternStore {
       this.owners.push(this.#singleOwner(owner));
       return;
     }
-    this.before[known] = union(this.before[known] ?? "", before);
-    this.after[known] = union(this.after[known] ?? "", after);
+    this.#addNeighbours(this.before, known, before);
+    this.#addNeighbours(this.after, known, after);
     const owners = this.owners[known] ?? [];
     if (owners.every(({ name }) => name !== owner.name)) this.owners[known] = [...owners, owner];
   }
@@ -84,6 +86,11 @@ export class PatternStore {
 
   kindOf(id: number, alphabet: Alphabet): PatternKind {
     return this.hasShort && this.length(id, alphabet) < LONG ? "short" : "long";
+  }
+
+  /** Does a match that ends there change nothing, as it begins with a longer one that ends at `outerEnd`? */
+  isWithin(id: number, end: number, outerEnd: number): boolean {
+    return this.before[id] === "" && (this.after[id] === "" ? end : end + 1) < outerEnd;
   }
 
   /** Does a match depend on what follows it? */
@@ -123,6 +130,14 @@ export class PatternStore {
   wipe(): void {
     this.bytes.fill(0);
     this.#byText.fill(0);
+  }
+
+  #addNeighbours(lists: string[], id: number, more: string): void {
+    const units = lists[id] ?? "";
+    const all = union(units, more);
+    if (all === units) return;
+    lists[id] = all;
+    this.neighbourChanges += 1;
   }
 
   #append(text: string): void {

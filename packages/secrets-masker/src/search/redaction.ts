@@ -13,7 +13,9 @@ export interface Span {
 interface Run {
   end: number;
   isSecret: boolean;
-  readonly names: Set<string>;
+  /** The names that have been counted for it. A set only from the second one on, because most runs have one. */
+  name: string | null;
+  moreNames: Set<string> | null;
 }
 
 /** The number of units that are searched at a time, because matches are collected in a list. */
@@ -26,7 +28,7 @@ export class Redaction {
   /** Placeholders that have already been written cover the text up to here. */
   written = 0;
   readonly #tally: Tally;
-  #run: Run = { end: 0, isSecret: false, names: new Set() };
+  #run: Run = { end: 0, isSecret: false, name: null, moreNames: null };
   /** The end of the last placeholder that was already in the text. */
   #opaqueEnd = 0;
   #spans: Span[] = [];
@@ -59,12 +61,8 @@ export class Redaction {
       this.#opaqueEnd = at + placeholders.length;
       matches.push({ textStart: at, start: at, end: this.#opaqueEnd, owners: [], rank: -1 });
     }
-    const isInOrder = matches.every((one, index) => {
-      const before = matches[index - 1];
-      return before === undefined || compareMatches(before, one) <= 0;
-    });
-    // They nearly always are, and sorting would take longer than everything else here.
-    if (!isInOrder) matches.sort(compareMatches);
+    // They nearly always are in order, and sorting would take longer than everything else here.
+    if (!isInOrder(matches)) matches.sort(compareMatches);
     for (const match of matches) this.#visit(match);
   }
 
@@ -96,12 +94,26 @@ export class Redaction {
       if (span === undefined) this.written = end;
       else span.end = end;
     } else {
-      this.#run = { end, isSecret, names: new Set() };
+      this.#run = { end, isSecret, name: null, moreNames: null };
       this.#spans.push({ start, end });
     }
-    for (const owner of owners) {
-      this.#tally.add(owner, !this.#run.names.has(owner.name));
-      this.#run.names.add(owner.name);
-    }
+    for (const owner of owners) this.#tally.add(owner, isNewName(this.#run, owner.name));
   }
+}
+
+function isInOrder(matches: readonly Match[]): boolean {
+  let [before] = matches;
+  for (const match of matches) {
+    if (before !== undefined && compareMatches(before, match) > 0) return false;
+    before = match;
+  }
+  return true;
+}
+
+/** Remembers the name. Returns whether it is the first time. */
+function isNewName(run: Run, name: string): boolean {
+  if (run.name === name || run.moreNames?.has(name) === true) return false;
+  if (run.name === null) run.name = name;
+  else run.moreNames = (run.moreNames ?? new Set()).add(name);
+  return true;
 }

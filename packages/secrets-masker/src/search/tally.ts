@@ -24,8 +24,11 @@ export function createTally(): Tally {
   const counts = new Map<string, { count: number; readonly variants: Set<string> }>();
   return {
     add({ name, variant }, isNew) {
-      const entry = counts.get(name) ?? { count: 0, variants: new Set() };
-      counts.set(name, entry);
+      let entry = counts.get(name);
+      if (entry === undefined) {
+        entry = { count: 0, variants: new Set() };
+        counts.set(name, entry);
+      }
       if (isNew) entry.count += 1;
       entry.variants.add(variant);
     },

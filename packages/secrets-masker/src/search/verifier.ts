@@ -18,6 +18,9 @@ interface SearchRange {
   readonly end: number;
 }
 
+/** A place behind all others. Not `Infinity`, so that V8 keeps it as an integer. */
+const UNBOUNDED = 2 ** 31 - 1;
+
 /** Compares patterns with a text, at places that come from left to right. */
 export class Verifier {
   readonly range: SearchRange;
@@ -35,25 +38,29 @@ export class Verifier {
     this.#visitor = visitor;
   }
 
-  /** Tells the visitor if the pattern is there. */
-  verify(id: number, start: number): void {
-    if (start < this.range.from || start >= this.range.to) return;
+  /** Tells the visitor if the pattern, which has this length, is there. Returns whether shorter ones can be skipped. */
+  verify(id: number, start: number, length: number): boolean {
+    const end = start + length;
+    if (this.#isCovered(id, start, end)) return true;
+    if (start < this.range.from || start >= this.range.to) return false;
     const haystack = this.#haystack;
     const visitor = this.#visitor;
-    const length = this.#store.length(id, haystack.alphabet);
-    const end = start + length;
-    if (this.#isCovered(id, start, end)) return;
     const isCutOff = end > haystack.length;
-    if (isCutOff && !visitor.wantsCutOff) return;
-    if (!haystack.hasPattern(this.#store, id, start, isCutOff ? haystack.length - start : length)) return;
-    if (end >= haystack.length && visitor.wantsCutOff && visitor.cutOff(id, start)) this.#cover(start, Infinity);
-    else if (!isCutOff && visitor.match(id, start)) this.#cover(start, end);
+    if (isCutOff && !visitor.wantsCutOff) return false;
+    if (!haystack.hasPattern(this.#store, id, start, isCutOff ? haystack.length - start : length)) return false;
+    if (end >= haystack.length && visitor.wantsCutOff && visitor.cutOff(id, start)) {
+      this.#cover(start, UNBOUNDED);
+      return false;
+    }
+    if (isCutOff || !visitor.match(id, start)) return false;
+    this.#cover(start, end);
+    return true;
   }
 
   /** A match within another one changes nothing, with or without the neighbours that belong to it. */
   #isCovered(id: number, start: number, end: number): boolean {
     if (start !== this.#coverStart) return start > this.#coverStart && end < this.#coverEnd;
-    return this.#coverEnd !== Infinity && end + 1 < this.#coverEnd && this.#store.before[id] === "";
+    return this.#coverEnd !== UNBOUNDED && this.#store.isWithin(id, end, this.#coverEnd);
   }
 
   #cover(start: number, end: number): void {
