@@ -25,7 +25,7 @@ try {
   say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);
   say(`imported ${importExports(consumer, tarballs)} exports`);
   const compilers = findCompilers(folder);
-  const samples = runSamples(folder, tarballs, compilers);
+  const samples = runSamples(folder, consumer, tarballs, compilers);
   say(
     `checked ${samples.checked} samples of READMEs and docstrings with ${compilers.length} compilers, and ran ${samples.run}`,
   );

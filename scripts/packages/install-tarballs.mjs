@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mustRun } from "../run.mjs";
 import { readJson, readWorkspace, repository } from "../workspace.mjs";
@@ -24,22 +24,74 @@ export function installTarballs(folder, tarballs) {
 }
 
 /**
- * Installs one package as its user would, with nothing beside it but what it needs itself. What is optional is left out, and so is
- * better-sqlite3, unless the package is about SQLite or its sample needs it.
+ * Gives one package a folder of its own, with nothing beside it but what it needs itself: what its user would get. All of that is taken
+ * from the install of all packages. What is optional is left out, and so is better-sqlite3, unless the package is about SQLite or its
+ * sample needs it.
  *
- * @param {string} folder Empty, and outside of the workspace.
+ * @param {string} folder Empty, and on the disk of `consumer`: the files are linked.
  * @param {string} name
- * @param {readonly import("./pack.mjs").Tarball[]} tarballs
+ * @param {string} consumer Where npm has installed all packages.
  */
-export function installAlone(folder, name, tarballs) {
-  const files = Object.fromEntries(tarballs.map(({ path, manifest }) => [manifest.name, `file:${path}`]));
-  const { [name]: own, ...overrides } = files;
-  const manifest = { name: "consumer", private: true, type: "module", dependencies: { [name]: own }, overrides };
-  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  const withSqlite = /(sqlite|\/runs)$/.test(name);
-  const omit = withSqlite ? [] : ["--omit=optional"];
-  mustRun("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", ...omit], { cwd: folder });
-  if (withSqlite) copyBinary(folder);
+export function installAlone(folder, name, consumer) {
+  const { packages } = readJson(join(consumer, "package-lock.json"));
+  for (const path of findNeeded(packages, name, /(sqlite|\/runs)$/.test(name)))
+    linkFiles(join(consumer, path), join(folder, path));
+}
+
+/**
+ * @typedef {object} LockedPackage
+ * @property {Record<string, string>} [dependencies]
+ * @property {Record<string, string>} [optionalDependencies]
+ * @property {Record<string, string>} [peerDependencies]
+ * @property {Record<string, { optional?: boolean }>} [peerDependenciesMeta]
+ *
+ * @param {Readonly<Record<string, LockedPackage>>} packages Of a package-lock.json, by path.
+ * @param {string} name
+ * @param {boolean} withOptional
+ */
+function findNeeded(packages, name, withOptional) {
+  const needed = new Set([`node_modules/${name}`]);
+  // What is added on the way is visited too.
+  for (const path of needed) {
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta = {} } = packages[path] ?? {};
+    const peers = Object.keys(peerDependencies ?? {}).filter((peer) => peerDependenciesMeta[peer]?.optional !== true);
+    for (const other of [...Object.keys(dependencies ?? {}), ...peers]) {
+      const found = findPackage(packages, path, other);
+      if (found === undefined) throw new Error(`${path} needs ${other}, which npm has not installed`);
+      needed.add(found);
+    }
+    for (const other of withOptional ? Object.keys(optionalDependencies ?? {}) : []) {
+      const found = findPackage(packages, path, other);
+      // It may be for another platform.
+      if (found !== undefined) needed.add(found);
+    }
+  }
+  return needed;
+}
+
+/**
+ * Where an import of a package leads, as Node.js looks for it: beside the importer, then further and further up.
+ *
+ * @param {Readonly<Record<string, unknown>>} packages
+ * @param {string} importer
+ * @param {string} name
+ */
+function findPackage(packages, importer, name) {
+  for (let folder = `${importer}/`; ; folder = folder.slice(0, folder.lastIndexOf("node_modules/"))) {
+    const path = `${folder}node_modules/${name}`;
+    if (packages[path] !== undefined) return path;
+    if (folder === "") return undefined;
+  }
+}
+
+/** All files of a package, without the packages inside it. @param {string} from @param {string} to */
+function linkFiles(from, to) {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (!entry.isDirectory()) linkSync(source, target);
+    else if (entry.name !== "node_modules") linkFiles(source, target);
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../run.mjs";
 import { repository } from "../workspace.mjs";
@@ -31,49 +31,63 @@ const CHECK = ["--strict", "--module", "nodenext", "--target", "es2023", "--lib"
 const FOREIGN = /from "vitest"/;
 
 /**
- * Checks the samples of each package that can be imported, in an install of that package alone. Returns how many there
+ * Checks the samples of each package that can be imported, where that package is installed alone. Returns how many there
  * are, and how many of them were run.
  *
  * @param {string} folder
+ * @param {string} consumer Where all packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
  * @param {readonly string[]} compilers Paths of `tsc`; the last one's output is run.
  */
-export function runSamples(folder, tarballs, compilers) {
+export function runSamples(folder, consumer, tarballs, compilers) {
   const libraries = tarballs.filter(({ manifest }) => manifest.exports !== undefined);
-  const samples = libraries.flatMap(({ manifest }) => {
-    const place = join(folder, `alone-${manifest.name.replace(/.*\//, "")}`);
-    mkdirSync(place);
-    installAlone(place, manifest.name, tarballs);
-    return checkSamples(place, manifest.name, compilers);
+  const installs = libraries.map(({ manifest: { name } }) => {
+    const place = join(folder, `alone-${name.replace(/.*\//, "")}`);
+    installAlone(place, name, consumer);
+    return { place, name };
   });
+  const samples = checkSamples(folder, installs, compilers);
   return { checked: samples.length, run: samples.filter(({ isRun }) => isRun).length };
 }
 
 /**
- * Type-checks the samples of the README and the examples of the docstrings of an installed package with every compiler.
- * Runs the first sample and all examples that are not marked `no-run`, and compares what they print with what the
+ * Type-checks the samples of the READMEs and the examples of the docstrings of installed packages: all at once, with every compiler.
+ * Runs the first sample of each README and all examples that are not marked `no-run`, and compares what they print with what the
  * documentation says. Throws an Error that names the sample.
  *
- * @param {string} place The folder in which the package is installed.
- * @param {string} name
+ * @param {string} folder In which all of them are installed.
+ * @param {readonly { place: string, name: string }[]} installs Packages, and the folder in which each is installed.
  * @param {readonly string[]} compilers
  * @returns {readonly Sample[]}
  */
-export function checkSamples(place, name, compilers) {
-  const root = join(place, "node_modules", name);
+export function checkSamples(folder, installs, compilers) {
+  const samples = installs.flatMap(({ place, name }) =>
+    readSamples(join(place, "node_modules", name), name).map((sample) => ({ place, package: name, ...sample })),
+  );
+  const files = samples.map(({ place, name, code }) => {
+    const file = join(place, `${name}.mts`);
+    writeFileSync(file, code);
+    return file;
+  });
+  const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
+  for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: folder });
+  for (const sample of samples) if (sample.isRun) runSample(sample.place, sample.package, sample);
+  return samples;
+}
+
+/**
+ * @param {string} root Of an installed package.
+ * @param {string} name
+ * @returns {readonly Sample[]}
+ */
+function readSamples(root, name) {
   const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) =>
     file.endsWith(".ts"),
   );
-  const samples = [
+  return [
     ...readmeSamples(name, readFileSync(join(root, "README.md"), "utf8")),
     ...sources.toSorted().flatMap((file) => examplesOf(`src/${file}`, readFileSync(join(root, "src", file), "utf8"))),
   ];
-  const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
-  for (const sample of samples) writeFileSync(join(place, `${sample.name}.mts`), sample.code);
-  const files = samples.map((sample) => `${sample.name}.mts`);
-  for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: place });
-  for (const sample of samples.filter(({ isRun }) => isRun)) runSample(place, name, sample);
-  return samples;
 }
 
 /**
