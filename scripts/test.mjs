@@ -8,19 +8,20 @@ import { fastFolder, runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
 import { outputOf, runBeside } from "./run.mjs";
 import { availableServers } from "./servers/installation.mjs";
+import { readJson, repository } from "./workspace.mjs";
 
 /**
  * @typedef {import("./run.mjs").Outcome} Outcome
- * @typedef {readonly [name: string, ...command: string[]]} Part One call of pnpm; all but the first are scripts of package.json.
+ * @typedef {readonly [name: string, ...command: string[]]} Part
  */
 
-/** What the others need. @type {readonly Part[]} */
+/** What the others need, as calls of pnpm. @type {readonly Part[]} */
 export const preparation = [
   ["install", "install", "--frozen-lockfile"],
   ["build", "build"],
 ];
 
-/** What runs beside the unit tests. @type {readonly Part[]} */
+/** What runs beside the unit tests: scripts of package.json. @type {readonly (readonly [name: string, script: string])[]} */
 const checks = [
   ["format", "lint:format"],
   ["lint", "lint"],
@@ -38,8 +39,8 @@ const checks = [
  */
 async function runAll(report) {
   const start = performance.now();
-  const isPrepared = await runInOrder(preparation);
-  const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks)]) : [];
+  const isPrepared = await runInOrder(preparation.map(([name, ...command]) => [name, "npx", ...npxPnpm, ...command]));
+  const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks.map(scriptOf))]) : [];
   const counts = readCounts(report);
   const missing = availableServers().filter(({ installed }) => !installed);
   const isComplete = missing.length === 0 || process.env["CI"] !== "true";
@@ -53,14 +54,24 @@ async function runAll(report) {
 }
 
 /**
+ * A script of package.json without npx and pnpm, which take seconds to start.
+ *
+ * @param {readonly [name: string, script: string]} check
+ * @returns {Part}
+ */
+function scriptOf([name, script]) {
+  return [name, "sh", "-c", readJson(join(repository, "package.json")).scripts[script]];
+}
+
+/**
  * Runs parts one after the other, up to the first that fails.
  *
  * @param {readonly Part[]} parts
  * @returns {Promise<boolean>} Whether all have passed.
  */
 async function runInOrder(parts) {
-  for (const [name, ...command] of parts) {
-    if (!tell(name, await runBeside("npx", [...npxPnpm, ...command]))) return false;
+  for (const [name, command = "", ...args] of parts) {
+    if (!tell(name, await runBeside(command, args))) return false;
   }
   return true;
 }
