@@ -134,6 +134,15 @@ export async function expectRefusal(attempt: Promise<unknown>, what: string, ...
   expect(outcome, what).toMatchObject({ code: expect.toBeOneOf(codes), hint: expect.stringMatching(/\w/) });
 }
 
+/**
+ * What is tried on a store of this kind: every other attack in SQLite and the rest in the file store. As `npm run faults` does it, all of
+ * them in both.
+ */
+export function attacksOn<T>(backend: string, attacks: readonly T[]): T[] {
+  const isLong = process.env["LONG_TESTS"] === "true";
+  return attacks.filter((_, index) => isLong || (index % 2 === 0) === (backend === "sqlite"));
+}
+
 /** A call of the service, with its name. */
 export type NamedCall = readonly [string, (secrets: SecretService) => Promise<unknown>];
 
