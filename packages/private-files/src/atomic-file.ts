@@ -12,30 +12,43 @@ import {
 } from "./temporary-file.ts";
 
 /**
- * Creates a file with mode 0600 in a folder that is there. It appears under its name only when it is whole, and no process
- * ever reads half of it; of many that create it at once, one does. File and name are on the disk when this returns, also where
- * the file is that of another.
+ * Creates a file with mode 0600, completely or not at all: it gets its name only when it is complete, so no process
+ * reads half of it. If several processes create it at once, one succeeds. File and name are on the disk when it
+ * returns, even if it returns false. Use {@link replacePrivateFile} to change the file later.
  *
- * @returns false, and changes nothing, where there is something of this name already
+ * @param path the path of the file; its folder must exist
+ * @returns false if the path exists already; nothing is changed then
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync, readFileSync, statSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { createPrivateFile } from "@autokestra/private-files";
+ *
+ * const path = join(mkdtempSync(join(tmpdir(), "demo-")), "token");
+ * console.log(createPrivateFile(path, "s3cret"), createPrivateFile(path, "another")); // prints true false
+ * console.log(readFileSync(path, "utf8"), (statSync(path).mode & 0o777).toString(8)); // prints s3cret 600
+ * ```
  */
 export function createPrivateFile(path: string, content: string | Uint8Array): boolean {
   return publishNew(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path)));
 }
 
 /**
- * Creates a file as {@link createPrivateFile} does, for a lock. It ends with the power anyway, so nothing waits for the disk: after a
- * loss of power it can be there without content.
+ * Creates a lock file as {@link createPrivateFile} does, but does not wait for the disk, because a lock does not
+ * outlive a power failure anyway. After one, the file can be empty.
  */
 export function createLockFile(path: string, content: string): boolean {
   return isLinked(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path), false));
 }
 
 /**
- * Creates a file as {@link createPrivateFile} does, by a library that makes the file itself and knows nothing of modes. What it
- * makes, journals included, lies in a folder that only this user can enter, until the file is whole, has mode 0600 and is on the disk.
+ * Creates a file as {@link createPrivateFile} does, for a library that writes the file itself and ignores modes, such
+ * as SQLite. The library writes it, and its journals, in a temporary folder that only this user can enter.
  *
- * @param build makes the file of this name; no other process removes it meanwhile
- * @returns false, and changes nothing, where there is something of this name already
+ * @param build writes the file at the path that it gets
+ * @returns false if the path exists already; nothing is changed then
  */
 export function buildInPrivateFolder(path: string, build: (file: string) => void): boolean {
   return publishNew(path, () => linkBuilt(path, build));
@@ -56,7 +69,7 @@ function linkBuilt(path: string, build: (file: string) => void): void {
   }
 }
 
-/** Runs `link`, which gives a new file this name unless there is something of this name. */
+/** Runs `link`, which gives a new file this name unless the name is taken. */
 function publishNew(path: string, link: () => void): boolean {
   const created = isLinked(path, link);
   syncFolder(dirname(path));
@@ -68,19 +81,31 @@ function isLinked(path: string, link: () => void): boolean {
     link();
     return true;
   } catch (error) {
-    // What counts is the file of another process, whatever the error; it may be gone again by now.
+    // Whatever the error is: if the path exists now, another process has created it. It may be removed again by now.
     if (errorCode(error) !== "EEXIST" && fileIdentity(path) === null) throw error;
     return false;
   }
 }
 
 /**
- * Puts a new file with mode 0600 in the place of the one that is there, if any; readers see the old or the new one, whole.
- * File and name are on the disk when this returns. To be called with a lock held: it removes the temporary files of all
+ * Replaces a file by a new one with mode 0600, completely or not at all: readers see the whole old or new file. File
+ * and name are on the disk when it returns. Call it while holding a lock, because it removes the temporary files of all
  * other processes.
  *
- * @param isCurrent the last look before the replacement
- * @returns false, and changes nothing, where `isCurrent` says no or the temporary file was swept: the lock was lost
+ * @param isCurrent called last before the replacement: returns false if the lock was lost
+ * @returns false if the lock was lost; nothing is changed then
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync, readFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { replacePrivateFile, withLockFile } from "@autokestra/private-files";
+ *
+ * const path = join(mkdtempSync(join(tmpdir(), "demo-")), "state.json");
+ * await withLockFile(path, 1000, async (isHeld) => replacePrivateFile(path, '{"runs":1}', isHeld));
+ * console.log(readFileSync(path, "utf8")); // prints {"runs":1}
+ * ```
  */
 export function replacePrivateFile(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
   sweepTemporaryFilesOfOthers(path);
@@ -92,30 +117,32 @@ export function replacePrivateFile(path: string, content: string | Uint8Array, i
 function publish(path: string, content: string | Uint8Array, isCurrent: () => boolean): boolean {
   try {
     return withTemporaryFile(path, content, (temporary) => {
-      // Nothing in between: the less comes between them, the less a lost lock can do.
+      // The check comes directly before the change, so that a lost lock does as little harm as possible.
       if (!isCurrent()) return false;
       renameSync(temporary, path);
       return true;
     });
   } catch (error) {
-    // Whoever took the lock has swept the temporary file.
+    // The process that took the lock has removed the temporary file.
     if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
 }
 
-/** Gives a file another name in the same folder, replacing what has it. The change is on the disk when this returns. */
+/** Renames a file in its folder, and replaces a file of that name. The change is on the disk when it returns. */
 export function moveFile(from: string, to: string): void {
   renameSync(from, to);
   syncFolder(dirname(to));
 }
 
 /**
- * Keeps what a file holds before it gets another layout, as `secrets.db.v1.backup` beside it with mode 0600, on the disk. A name
- * that something else has gets a number: `secrets.db.v1.2.backup`. What an upgrade that was killed has left counts as kept.
+ * Keeps a copy of a file before it gets another layout, as `secrets.db.v1.backup` beside it, with mode 0600 and on the
+ * disk. If the name is taken, it gets a number: `secrets.db.v1.2.backup`. The copy of an upgrade that was killed is
+ * used again.
  *
- * @param path the file, whose lock is held
- * @param layout the version that it has
+ * @param path the path of the file, whose lock the caller holds
+ * @param layout the current layout of the file
+ * @param content the current content of the file
  */
 export function keepBackup(path: string, layout: number, content: Uint8Array): void {
   for (let count = 1; ; count++) {
@@ -136,7 +163,7 @@ function isPrivateCopy(path: string, content: Uint8Array): boolean {
       },
     );
   } catch {
-    // A link, a folder, a file of somebody else: not ours.
+    // A link, a folder or the file of another user.
     return false;
   }
 }

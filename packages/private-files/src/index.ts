@@ -1,5 +1,5 @@
 /**
- * Files and folders that only their owner can read.
+ * Writes, reads and checks files and folders that only their owner can read.
  *
  * @module
  */

@@ -4,20 +4,37 @@ import { errorCode } from "@autokestra/secrets-core/internal";
 import { createLockFile } from "./atomic-file.ts";
 import { isRunning, temporaryPath } from "./temporary-file.ts";
 
-/** Nobody works so long with a lock held: an older one belongs to a process that was stopped, or whose number is in use again. */
+/**
+ * The age after which a lock is taken over, in milliseconds. No work takes this long, so its process was stopped, or
+ * has ended and another one has its number.
+ */
 const STALE_MS = 10_000;
 
-/** Longest pause between two attempts, in milliseconds. */
+/** The longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 20;
 
 /**
- * Runs `work` while no other process, and no other caller in this one, holds the lock file `path`.lock. The lock of a process that
- * no longer runs is taken over. A process that was stopped for 10 s loses its lock, so `work` asks `isHeld` right before it changes
- * something.
+ * Runs `work` while no other process, and no other caller in this one, holds the lock file `path`.lock. Takes over the
+ * lock of a process that no longer runs. A process that was stopped for 10 s loses its lock, so call `isHeld` directly
+ * before each change.
  *
- * @param waitMs how long to wait for the lock
- * @returns what `work` returns; null where the lock was not free in time
- * @throws what `work` throws, or an error of the file system where no lock file can be made
+ * @param waitMs how long to wait for the lock, in milliseconds
+ * @returns what `work` returns; null if the lock was not free in time
+ * @throws what `work` throws; an error of the file system if the lock file cannot be created
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { withLockFile } from "@autokestra/private-files";
+ *
+ * const path = join(mkdtempSync(join(tmpdir(), "demo-")), "state.json");
+ * const outcome = await withLockFile(path, 1000, async () => {
+ *   return await withLockFile(path, 0, async () => "a second one"); // the lock is taken
+ * });
+ * console.log(outcome); // prints null
+ * ```
  */
 export async function withLockFile<T>(
   path: string,
@@ -52,13 +69,13 @@ function removeStale(lock: string): void {
   const owner = ownerOf(lock);
   const madeAt = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
   if (owner === null || madeAt === undefined) return;
-  // A lock is never seen half written: an empty one was left by a loss of power.
+  // A lock file is created completely, so an empty one was left by a power failure.
   const isOwned = owner !== "" && isRunning(Number.parseInt(owner, 10));
   if (isOwned && Date.now() - madeAt < STALE_MS) return;
   const aside = temporaryPath(lock);
   try {
     renameSync(lock, aside);
-    // Another process may have taken the lock over in between: it gets its own back.
+    // Another process may have taken the lock over in the meantime. It gets its lock back.
     if (ownerOf(aside) !== owner) linkSync(aside, lock);
   } catch (error) {
     if (errorCode(error) !== "ENOENT" && errorCode(error) !== "EEXIST") throw error;

@@ -9,12 +9,13 @@ export function isThere(path: string): boolean {
 }
 
 /**
- * Checks that only its owner can read an open file, that the owner is this user or root, and that not everybody can put
- * another in its place.
+ * Checks that an open file can be read only by its owner, that the owner is this user or root, and that not everyone
+ * can replace it.
  *
- * @param path the file's, for its folder and the hints
- * @throws what `refuse` makes of `can be read by others`, `belongs to another user` or `lies in a folder that everybody can
- * write to`, with the command to run
+ * @param descriptor the open file: see {@link withOpenFile}
+ * @param path its path, for its folder and for hints
+ * @throws what `refuse` returns for `can be read by others`, `belongs to another user` or `lies in a folder that
+ * everybody can write to`, with the command to run as hint
  */
 export function checkPrivateFile(descriptor: number, path: string, refuse: Refuse): void {
   const { mode, uid } = fstatSync(descriptor);
@@ -25,9 +26,10 @@ export function checkPrivateFile(descriptor: number, path: string, refuse: Refus
 }
 
 /**
- * Checks that not everybody can replace the files in a folder. In a sticky one, such as /tmp, only the owner of a file can.
+ * Checks that not everyone can replace the files in a folder. In a sticky one, such as /tmp, only the owner of a file
+ * can.
  *
- * @throws what `refuse` makes of `lies in a folder that everybody can write to`
+ * @throws what `refuse` returns for `lies in a folder that everybody can write to`
  */
 export function checkFolder(folder: string, refuse: Refuse): void {
   const { mode } = statSync(folder);
@@ -36,12 +38,38 @@ export function checkFolder(folder: string, refuse: Refuse): void {
 }
 
 /**
- * Opens a file for reading, following no link and waiting for no pipe, and closes it after `work`. What `work` finds out about
- * the descriptor is true of what it reads from it: nothing can be put in its place in between.
+ * Opens a file for reading, without following a link or waiting for a pipe, and closes it after `work`. Check and read
+ * the descriptor and not the path, so that the file cannot be replaced in between.
  *
- * @param work gets null where there is no file; not to be asynchronous, the file would be closed too early
- * @throws what `refuse` makes of `is a symbolic link` or `is not a regular file`, an error of the file system, or what `work`
- * throws
+ * @param work gets null if there is no file. It must be synchronous, because the file is closed when it returns
+ * @throws what `refuse` returns for `is a symbolic link` or `is not a regular file`; an error of the file system; what
+ * `work` throws
+ *
+ * @example
+ * ```ts
+ * import { chmodSync, mkdtempSync, readFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { checkPrivateFile, createPrivateFile, withOpenFile } from "@autokestra/private-files";
+ *
+ * const path = join(mkdtempSync(join(tmpdir(), "demo-")), "token");
+ * createPrivateFile(path, "s3cret");
+ * const refuse = (problem: string) => new Error(`The token file ${problem}`);
+ * const readToken = () =>
+ *   withOpenFile(path, refuse, (file) => {
+ *     if (file === null) return null;
+ *     checkPrivateFile(file, path, refuse);
+ *     return readFileSync(file, "utf8");
+ *   });
+ * console.log(readToken()); // prints s3cret
+ *
+ * chmodSync(path, 0o644);
+ * try {
+ *   readToken();
+ * } catch (error) {
+ *   if (error instanceof Error) console.log(error.message); // prints The token file can be read by others
+ * }
+ * ```
  */
 export function withOpenFile<T>(path: string, refuse: Refuse, work: (descriptor: number | null) => T): T {
   const descriptor = openFile(path, refuse);
@@ -55,7 +83,7 @@ export function withOpenFile<T>(path: string, refuse: Refuse, work: (descriptor:
 }
 
 function openFile(path: string, refuse: Refuse): number | null {
-  // O_NONBLOCK: to open a named pipe must not wait for its other end.
+  // O_NONBLOCK, because opening a named pipe would otherwise wait for its other end.
   const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   try {
     return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -67,9 +95,9 @@ function openFile(path: string, refuse: Refuse): number | null {
 }
 
 /**
- * Takes a file or folder away from group and others.
+ * Removes the permissions of group and others from a file or folder.
  *
- * @throws what `refuse` makes of `other users can reach "/srv/secrets"`, where it is not ours to change
+ * @throws what `refuse` returns for `other users can reach "/srv/secrets"`, if the mode cannot be changed
  */
 export function restrictToOwner(place: string, mode: "600" | "700", refuse: Refuse): void {
   try {
@@ -80,26 +108,26 @@ export function restrictToOwner(place: string, mode: "600" | "700", refuse: Refu
   }
 }
 
-/** The error for a place that stays open to others. */
+/** Returns the error for a path that stays open to others. */
 export function exposed(place: string, hint: string, refuse: Refuse): Error {
   return refuse(`other users can reach ${quotePath(place)}`, hint);
 }
 
-/** Permission bits of group and others. */
+/** The permission bits of group and others. */
 export const OTHERS = 0o077;
 
-/** In a folder with this bit only the owner of a file can remove or replace it, as in /tmp. */
+/** In a folder with this bit, such as /tmp, only the owner of a file can remove or replace it. */
 export const STICKY = 0o1000;
 
 /**
- * Tells whether two looks have seen the same file. That of an open file is safe from being given to another; that of a path
- * is its own where it is a link.
+ * Returns the device and inode of a file, to compare whether a path still leads to the same file. The identity of an
+ * open file is not given to another one while it is open. Does not follow a link.
  *
  * @param place a path or a descriptor
- * @returns null where there is no such file
+ * @returns null if the path does not exist
  */
 export function fileIdentity(place: string | number): string | null {
-  // Numbers would round what some file systems count beyond 2^53.
+  // BigInt, because some file systems have inodes beyond 2^53.
   const options = { bigint: true } as const;
   const stat =
     typeof place === "number" ? fstatSync(place, options) : lstatSync(place, { ...options, throwIfNoEntry: false });
@@ -107,19 +135,19 @@ export function fileIdentity(place: string | number): string | null {
 }
 
 /**
- * Makes the error that is thrown for a place that is not private enough. Which class and code it has is the caller's to say.
+ * Returns the error for a file or folder that is not private enough. The caller decides its class and code.
  *
- * @param problem what is wrong, in the words that each function tells; never what a file holds
+ * @param problem what is wrong, in the words that each function documents; contains nothing of the file
  * @param hint what to do about it
  */
 export type Refuse = (problem: string, hint?: string) => Error;
 
 /**
- * Reads a value from a file or from standard input: UTF-8, at most 16 MiB, less one newline at the end. A byte order mark
- * stays.
+ * Reads a value from a stream, such as a file or standard input: UTF-8, at most 16 MiB. Removes one newline at the end,
+ * and keeps a byte order mark.
  *
- * @param source where the bytes are from, for the message
- * @throws AutokestraError `VALUE_INVALID` where there are more bytes, or bytes that are not UTF-8
+ * @param source what the bytes are, as the subject of a message
+ * @throws AutokestraError `VALUE_INVALID` for more bytes, or for bytes that are not UTF-8
  */
 export async function readText(bytes: AsyncIterable<Uint8Array>, source: string): Promise<string> {
   const all = await readBytes(bytes, source);
@@ -133,10 +161,10 @@ export async function readText(bytes: AsyncIterable<Uint8Array>, source: string)
 }
 
 /**
- * Reads at most 16 MiB.
+ * Reads at most 16 MiB from a stream.
  *
- * @param source where the bytes are from, for the message
- * @throws AutokestraError `VALUE_INVALID` where there are more
+ * @param source what the bytes are, as the subject of a message
+ * @throws AutokestraError `VALUE_INVALID` for more bytes
  */
 export async function readBytes(bytes: AsyncIterable<Uint8Array>, source: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

@@ -6,12 +6,12 @@ import { exposed, OTHERS, restrictToOwner, STICKY } from "./private-file.ts";
 import { syncFolder } from "./temporary-file.ts";
 
 /**
- * Makes a folder, and those above it, with mode 0700. Their names are on the disk when it returns.
+ * Creates a folder and its missing parents with mode 0700. Their names are on the disk when it returns.
  *
- * @returns false, and changes nothing, where it is there already
+ * @returns false if it exists already; nothing is changed then
  */
 export function makePrivateFolder(folder: string): boolean {
-  // Resolved: mkdir returns the first folder it has made in the spelling it was given.
+  // Resolved, because mkdir returns the first folder that it has created as it was spelled.
   const last = resolve(folder);
   const first = mkdirSync(last, { recursive: true, mode: 0o700 });
   if (first === undefined) return false;
@@ -20,11 +20,11 @@ export function makePrivateFolder(folder: string): boolean {
 }
 
 /**
- * Makes sure that the folder of a store exists and that nobody else can enter it. A folder that others can enter is closed to
- * them if it is empty or holds the store already; any other may be in use for something else, as /tmp is.
+ * Makes sure that the folder of a store exists and that only its owner can enter it. Closes a folder to others only if
+ * it is empty or has the store already, because others may need any other folder, such as /tmp.
  *
- * @param path the file of the store
- * @throws what `refuse` makes of `other users can reach "/srv"` and the command to run
+ * @param path the path of the file of the store
+ * @throws what `refuse` returns for `other users can reach "/srv"`, with the command to run as hint
  */
 export function preparePrivateFolder(path: string, refuse: Refuse): void {
   const folder = dirname(path);

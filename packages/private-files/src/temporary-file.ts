@@ -2,19 +2,20 @@ import { closeSync, fchmodSync, fsyncSync, openSync, readdirSync, rmSync, writeF
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 
-/** The process, and something random. */
+/** The suffix of a temporary file: the number of its process, and a UUID. */
 const SUFFIX = /^\.(\d+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;
 
-/** A name beside `path` for what is being made, which tells whose it is. */
+/** Returns a new path for a temporary file or folder beside `path`, which names this process. */
 export function temporaryPath(path: string): string {
   return `${path}.${process.pid}-${crypto.randomUUID()}.draft`;
 }
 
 /**
- * Writes a file beside `path` for `publish` to give it that name. It is whole, on the disk and has mode 0600 by then, whatever
- * the umask; if it still has its own name afterwards, it is removed.
+ * Writes a temporary file beside `path`, and calls `publish` to give it that name. The file is then complete, on the
+ * disk and has mode 0600, whatever the umask. Removes it if it still has its temporary name afterwards.
  *
- * @param outlastsPower false: it may be lost, or be empty, after a loss of power, and is not put on the disk
+ * @param outlastsPower false: do not wait for the disk. The file can be lost or empty after a power failure. Default:
+ * true
  */
 export function withTemporaryFile<T>(
   path: string,
@@ -42,13 +43,13 @@ function writeNewFile(path: string, content: string | Uint8Array, isSynced: bool
   }
 }
 
-/** Removes the temporary files of `path`, files and folders, whose processes no longer run. A living one keeps its own. */
+/** Removes the temporary files and folders of `path` whose processes no longer run. */
 export function sweepTemporaryFiles(path: string): void {
   sweep(dirname(path), (name, owner) => name === basename(path) && !isRunning(owner));
 }
 
 /**
- * Removes every temporary file of `path`, those of living processes too. Call it only with the lock held that is needed for replacing the
+ * Removes all temporary files of `path`, also those of running processes. Call it only while holding the lock of the
  * file: a process that has lost the lock must not find its temporary file.
  */
 export function sweepTemporaryFilesOfOthers(path: string): void {
@@ -56,8 +57,8 @@ export function sweepTemporaryFilesOfOthers(path: string): void {
 }
 
 /**
- * Removes temporary files of any name whose processes no longer run, files and folders. In another container the same number can be that of
- * another process: a living process there fails without harm, and can try again.
+ * Removes all temporary files and folders in a folder whose processes no longer run. A process in another container can
+ * lose its file, because the numbers of processes differ there: it fails without harm, and can try again.
  */
 export function sweepDeadTemporaryFiles(folder: string): void {
   sweep(folder, (_, owner) => !isRunning(owner));
@@ -73,7 +74,7 @@ function sweep(folder: string, isSwept: (name: string, owner: number) => boolean
   }
 }
 
-/** Whether there is a process of this number, be it of another user. */
+/** Tells whether a process with this number runs, also as another user. */
 export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -82,7 +83,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Puts the names in a folder on the disk: the fsync of a file does not. */
+/** Puts the names in a folder on the disk, which syncing a file does not. */
 export function syncFolder(folder: string): void {
   syncFile(folder);
 }

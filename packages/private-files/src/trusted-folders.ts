@@ -3,10 +3,10 @@ import { userInfo } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
 /**
- * The home folder: `HOME`, or that of the account where `HOME` is empty or relative, so that nothing of a person ends up in the working
- * directory.
+ * Returns the home folder: `HOME`, or that of the account if `HOME` is empty or relative, so that private files do not
+ * end up in the working directory.
  *
- * @returns null where the account has none either
+ * @returns null if the account has none either
  */
 export function homeFolder(env: NodeJS.ProcessEnv = process.env): string | null {
   const home = env["HOME"] ?? "";
@@ -19,16 +19,15 @@ function accountHome(): string {
   try {
     return userInfo().homedir;
   } catch {
-    // A container may run under a number that no account has.
+    // A container can run as a user without an account.
     return "";
   }
 }
 
 /**
- * The working directory, then the folders above it in which only this user and root can have put anything, in the order in which
- * something that belongs to a project is searched there. The search ends with the root of a repository; the home folder, the root
- * of the file system, a folder of another owner and one in which everybody may write, such as `/tmp`, are not searched, nor is what
- * is above them.
+ * Returns the folders in which the files of a project are searched: the working directory, then its parents up to the
+ * root of the repository. Ends before the home folder, the root of the file system, a folder of another user, and one
+ * to which everyone can write, such as `/tmp`, because others can put files there.
  */
 export function trustedFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   const start = process.cwd();
@@ -42,14 +41,14 @@ export function trustedFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   return folders;
 }
 
-/** Nothing above this folder belongs to it. */
+/** Tells whether the search ends with this folder. */
 function isEnd(folder: string, home: string | null): boolean {
   return (
     folder === home || isForeign(folder) || lstatSync(join(folder, ".git"), { throwIfNoEntry: false }) !== undefined
   );
 }
 
-/** A folder in which others can put things, or that cannot be seen. */
+/** Tells whether others can put files into a folder, or it cannot be read. */
 function isForeign(folder: string): boolean {
   try {
     const { uid, mode } = statSync(folder);

@@ -19,7 +19,10 @@ it.each([
 
 it.each([
   ["is another by now", () => false],
-  ["can no longer be replaced, as its draft was swept", (path: string) => replacePrivateFile(path, "theirs", yes)],
+  [
+    "can no longer be replaced, as its temporary file was swept",
+    (path: string) => replacePrivateFile(path, "theirs", yes),
+  ],
 ])("a file that %s is left alone", (_, look) => {
   const folder = temporaryFolder();
   const path = join(folder, "file");
@@ -28,7 +31,7 @@ it.each([
   expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["theirs", ["file"]]);
 });
 
-it("an error of the last look is passed on, and the draft is gone", () => {
+it("an error of the last look is passed on, and the temporary file is removed", () => {
   const folder = temporaryFolder();
   const fail = () => {
     throw new RangeError("broken");
@@ -37,23 +40,23 @@ it("an error of the last look is passed on, and the draft is gone", () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("the drafts of killed processes are swept, and nothing else is", () => {
+it("the temporary files of killed processes are swept, and nothing else is", () => {
   const folder = temporaryFolder();
   const path = join(folder, "store.json");
-  const draft = `${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
+  const temporary = `${path}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`;
   const kept = [
     "store.json.1.draft",
     "store.json.backup",
     "store.json.old.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft",
   ];
   for (const name of kept) writeFileSync(join(folder, name), "kept");
-  writeFileSync(draft, "half");
+  writeFileSync(temporary, "half");
   expect(replacePrivateFile(path, "new", yes)).toBe(true);
-  expect(existsSync(draft)).toBe(false);
+  expect(existsSync(temporary)).toBe(false);
   expect(readdirSync(folder)).toEqual(["store.json", ...kept]);
 });
 
-it("K18: sweepTemporaryFiles leaves the drafts of living processes", () => {
+it("K18: sweepTemporaryFiles leaves the temporary files of running processes", () => {
   const folder = temporaryFolder();
   const random = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft";
   const kept = [`file.1-${random}`, `file.${process.pid}-${random}`, `other.999999999-${random}`];
@@ -62,7 +65,7 @@ it("K18: sweepTemporaryFiles leaves the drafts of living processes", () => {
   expect(readdirSync(folder).sort()).toEqual(kept.sort());
 });
 
-it("drafts of processes that no longer run are swept whatever their name, folders too, and nothing else is", () => {
+it("temporary files of processes that no longer run are swept whatever their name, folders too, and nothing else is", () => {
   const folder = temporaryFolder();
   const random = "5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft";
   const kept = [`a.${process.pid}-${random}`, `b.${random}`, "c.draft", `d.999999999-${random}.old`, "e"];
