@@ -27,7 +27,7 @@ import {
   upgradeEntry,
 } from "./entries.ts";
 
-/** What `SecretStore.upgrade` makes of a document of format 1. A damaged secret stays one, without a mac. */
+/** Returns a document of format 1 after `SecretStore.upgrade`. A damaged secret stays damaged and gets no mac. */
 export function upgradeDocument(
   { entries }: SecretsDocument,
   header: string,
@@ -41,9 +41,10 @@ export function upgradeDocument(
 }
 
 /**
- * What `SecretStore.put` makes of a document.
+ * Returns a document after `SecretStore.put`.
  *
- * @throws AutokestraError as `checkWrites`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ * @param path the path of the file, for messages
+ * @throws AutokestraError as `checkWrites`; `STORE_CORRUPT` for a damaged secret
  */
 export function putSecrets(
   document: StoredDocument,
@@ -66,9 +67,10 @@ export function putSecrets(
 }
 
 /**
- * What `SecretStore.rewrite` makes of a document.
+ * Returns a document after `SecretStore.rewrite`.
  *
- * @throws AutokestraError as `checkRewrite`; `STORE_CORRUPT` for a secret that is damaged in the file at `path`
+ * @param path the path of the file, for messages
+ * @throws AutokestraError as `checkRewrite`; `STORE_CORRUPT` for a damaged secret
  */
 export function rewriteSecret(document: StoredDocument, change: SecretRewrite, path: string): SecretsDocument {
   const { entries, active } = document;
@@ -83,7 +85,7 @@ export function rewriteSecret(document: StoredDocument, change: SecretRewrite, p
   return { ...document, entries: new Map([...entries, [id, readable(next, name, path)]]) };
 }
 
-/** What `SecretStore.reencrypt` makes of a document; null where it has none of these versions. */
+/** Returns a document after `SecretStore.reencrypt`; null if it has none of these versions. */
 export function reencryptSecrets(
   document: SecretsDocument,
   secrets: readonly ReencryptedSecret[],
@@ -99,14 +101,14 @@ export function reencryptSecrets(
   return changed.size === 0 ? null : { ...document, entries: new Map([...document.entries, ...changed]) };
 }
 
-/** What `SecretStore.delete` makes of a document; null where there is nothing to delete. */
+/** Returns a document after `SecretStore.delete`; null if there is nothing to delete. */
 export function deleteSecret(document: SecretsDocument, id: string, deletedAt: Timestamp): SecretsDocument | null {
   const entry = document.entries.get(id);
   if (entry === undefined || isDeleted(entry)) return null;
   return { ...document, entries: new Map([...document.entries, [id, { ...entry, deletedAt }]]) };
 }
 
-/** The document without some secrets; null where it has none of them. */
+/** Returns a document without some secrets; null if it has none of them. */
 export function purgeSecrets(
   document: SecretsDocument,
   isPurged: (id: string, entry: Entry) => boolean,
@@ -115,14 +117,14 @@ export function purgeSecrets(
   return rest.size === document.entries.size ? null : { ...document, entries: rest };
 }
 
-/** Whether it was deleted before a moment. Of a damaged entry this is not known. */
+/** Tells whether an entry was deleted before a time. False for a damaged entry. */
 export function wasDeletedBefore(entry: Entry, before: Timestamp, layout: StoreLayout): boolean {
   if (!isDeleted(entry)) return false;
   return (parseEntryMetadata(entry, layout)?.deletedAt ?? before) < before;
 }
 
 /**
- * What `SecretStore.bulkInsert` makes of a document.
+ * Returns a document after `SecretStore.bulkInsert`.
  *
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`
  */
@@ -144,7 +146,7 @@ export function insertSecrets(
   return { ...document, entries };
 }
 
-/** A damaged secret is an error, not one that is not found. */
+/** Throws for a damaged secret, which must not count as not found. */
 export function readable<T>(parsed: T | null, name: string, path: string): T {
   if (parsed === null) throw secretCorrupt(path, name);
   return parsed;

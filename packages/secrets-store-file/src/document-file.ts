@@ -19,47 +19,47 @@ import {
 } from "./document.ts";
 import { attempt, withFileLock } from "./file-lock.ts";
 
-/** How often an update starts again because its lock was lost. */
+/** The maximum number of attempts of an update that loses its lock. */
 const ATTEMPTS = 10;
 
-/** Makes one document of another. */
+/** Returns a changed document, or null to leave it as it is. */
 export type DocumentChange = (document: StoredDocument) => SecretsDocument | null;
 
 /** A document on the disk. All methods throw AutokestraError with a `STORE_*` code. */
 export interface DocumentFile {
-  /** Makes the file with an empty document, and its folder, where there is none. */
+  /** Creates the file with an empty document, and its folder, if they do not exist. */
   create(): Promise<void>;
 
-  /** The document as it is now. Takes no lock: a file is replaced whole. */
+  /** Reads the document. Needs no lock, because the file is always replaced as a whole. */
   read(): Promise<StoredDocument>;
 
   /**
-   * Replaces the document by what `change` makes of it, one update after the other over all processes. A file that gets another
-   * layout is kept as a backup.
+   * Replaces the document, one update after the other over all processes. Keeps the old file as a backup if its layout
+   * changes.
    *
-   * @param change null leaves the document as it is; may throw; may be called again with a newer document
-   * @returns false where `change` has returned null
+   * @param change returns the new document. It may throw, and it may be called again with a newer document
+   * @returns false if `change` has returned null
    */
   update(change: DocumentChange): Promise<boolean>;
 
-  /** Does `work` after all updates that were begun, and while no other process updates. There are no updates after it. */
+  /** Runs `work` after all pending updates, and while no other process updates. No update is possible afterwards. */
   exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
 
-  /** Ends when all updates that were begun have ended. */
+  /** Waits for all pending updates. */
   close(): Promise<void>;
 }
 
-/** @param lockTimeoutMs how long an update waits for other processes */
+/** @param lockTimeoutMs how long an update waits for other processes, in milliseconds */
 export function createDocumentFile(path: string, lockTimeoutMs: number): DocumentFile {
   let last: Promise<unknown> = Promise.resolve();
   let wasSeen = false;
   let isGivenAway = false;
-  /** To parse is most of the work of reading. */
+  /** Parsing is most of the work of reading. */
   let cached: { readonly stamp: string; readonly document: StoredDocument } | null = null;
 
   const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
 
-  /** A store that is not found is not an empty one: whoever has moved it has its secrets. */
+  /** A store that was moved or removed must not become an empty one. */
   function notFound(): AutokestraError {
     return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
   }
@@ -74,7 +74,7 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     return document;
   }
 
-  /** In one process updates wait here, in order, and not for the lock, which is taken by chance. */
+  /** Runs the updates of this process in order, because the lock does not keep an order. */
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (isGivenAway) throw refuse("it is being moved or replaced");
     const turn = last.then(work);
@@ -86,14 +86,14 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
     if (fileIdentity(path) === null) throw notFound();
   }
 
-  /** The folder as it must be, and the lock. */
+  /** Runs `work` in a private folder and with the lock. */
   async function locked<T>(work: () => Promise<T>): Promise<T> {
     await attempt(path, () => {
       checkThere();
       preparePrivateFolder(path, refuse);
     });
     return await withFileLock(path, lockTimeoutMs, async () => {
-      // Whoever had the lock before may have moved it.
+      // The process that had the lock before may have moved the file.
       await attempt(path, checkThere);
       return await work();
     });
@@ -148,22 +148,24 @@ export function createDocumentFile(path: string, lockTimeoutMs: number): Documen
   };
 }
 
-/** Some file systems count the time of a change in steps of 2 seconds, and all in steps of some milliseconds. */
+/** The coarsest resolution of the time of a change in a file system, in milliseconds. */
 const TIME_STEP = 2000;
 
-/** A file as it is at one moment. */
+/** A file at one moment. */
 interface FileView {
-  /** What it holds; null where there is no file. */
+  /** Returns its content; null if there is no file. */
   readonly read: () => Uint8Array | null;
-  /** As long as a file has the same stamp it holds the same. Null where there is no file, or where a stamp cannot tell yet. */
+  /**
+   * Two views with the same stamp have the same content. Null if there is no file, or if it has changed too recently.
+   */
   readonly stamp: string | null;
-  /** True while the path still leads to this very file, or still to none. */
+  /** Returns true while the path still leads to the same file, or still to none. */
   readonly isCurrent: () => boolean;
 }
 
 /**
- * Opens the file for `work`, following no link. It stays open until `work` is done: its inode is not used again before, and
- * so `isCurrent` cannot mistake a new file for the old one.
+ * Opens the file for `work`, without following a link. It stays open until `work` has ended, so that its inode is not
+ * used again and `isCurrent` cannot mistake a new file for the old one.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE` (a link, a folder, …), an error of the file system, or what `work` throws
  */
@@ -174,7 +176,7 @@ export function withFileView<T>(path: string, work: (view: FileView) => T): T {
     let content: Uint8Array | null = null;
     return work({
       read: () => {
-        // A descriptor gives what it holds only once.
+        // A descriptor can be read only once.
         content ??= descriptor === null ? null : readFileSync(descriptor);
         return content;
       },
@@ -185,8 +187,8 @@ export function withFileView<T>(path: string, work: (view: FileView) => T): T {
 }
 
 /**
- * A file that is replaced gets another time of change even if it gets the same inode. One that is changed in place, twice
- * within a step of the clock, does not: until that step is over there is no stamp.
+ * Returns the stamp of a file; null if it has changed within the last step of the clock, because it could change again
+ * without getting another time.
  */
 function stampOf(descriptor: number): string | null {
   const stat = fstatSync(descriptor, { bigint: true });
@@ -194,7 +196,7 @@ function stampOf(descriptor: number): string | null {
   return isSettled ? formatState(stat) : null;
 }
 
-/** The same for as long as nobody changes or replaces the file; null where there is none. */
+/** Returns a text that changes when the file is changed or replaced; null if there is no file. */
 function stateOf(path: string): string | null {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? null : formatState(stat);

@@ -5,23 +5,23 @@ import { storeCorrupt, storeTooNew, z } from "@autokestra/secrets-core/internal"
 /** The newest format. */
 const FORMAT = 2;
 
-/** What the file of a store says. */
+/** The content of the file of a store. */
 export interface SecretsDocument {
   /** The format of the file. */
   readonly layout: StoreLayout;
   readonly header: string | null;
   /**
-   * One entry per id, as it was read: a damaged one must neither hide the others nor be lost when they are written. One that has
-   * lost its id goes by its name.
+   * The entries by id, as they were read: a damaged one does not hide the others, and is not lost when they are
+   * written. An entry without an id has its name instead.
    */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** By name, as they were read. None in format 1. */
+  /** The anchors by name, as they were read. None in format 1. */
   readonly anchors: ReadonlyMap<string, Entry>;
 }
 
 /** A document with an index. */
 export interface StoredDocument extends SecretsDocument {
-  /** From the name to the id of each secret that is not deleted. */
+  /** The ids by name of all secrets that are not deleted. */
   readonly active: ReadonlyMap<string, string>;
 }
 
@@ -33,7 +33,7 @@ type Item = readonly [id: string, entry: Entry];
 export const EMPTY_DOCUMENT: SecretsDocument = { layout: 2, header: null, entries: new Map(), anchors: new Map() };
 
 /**
- * The document, with its entries in the order of their names, and of their ids where several have one name.
+ * Parses a document, with its entries ordered by name, then by id.
  *
  * @throws AutokestraError `STORE_CORRUPT`, `STORE_TOO_NEW`
  */
@@ -53,7 +53,9 @@ export function parseDocument(bytes: Uint8Array, path: string): StoredDocument {
   return { layout: format, header, entries, anchors: indexAnchors(anchors, path), active: indexActive(entries, path) };
 }
 
-/** Sorted by name, and one field of a secret a line: whatever changes in one secret is one hunk in a diff. */
+/**
+ * Formats a document, ordered by name and with one field on each line, so that a changed secret is one hunk in a diff.
+ */
 export function formatDocument({ layout, header, entries, anchors }: SecretsDocument): string {
   const secrets = [...entries].sort(byNameAndId).map(([, entry]) => formatEntryLines(entry));
   const parts = [`"format": ${layout}`, `"header": ${JSON.stringify(header)}`, `"secrets": ${formatList(secrets)}`];
@@ -74,7 +76,7 @@ function formatEntryLines(entry: Entry): string {
 }
 
 function parseObject(bytes: Uint8Array): Entry | null {
-  // A decoder would put U+FFFD in the place of bytes that are no text, and change what is stored.
+  // A decoder would replace invalid bytes by U+FFFD, and the next write would store that.
   if (!isUtf8(bytes)) return null;
   try {
     return asObject(JSON.parse(Buffer.from(bytes).toString()));
@@ -117,24 +119,24 @@ function indexAnchors(anchors: readonly unknown[], path: string): ReadonlyMap<st
   return index;
 }
 
-/** True where the whole secret is deleted. */
+/** Tells whether a secret is deleted. */
 export function isDeleted(entry: Entry): boolean {
   return typeof entry["deletedAt"] === "string";
 }
 
-/** The name of an entry, which is a text in every document that was read. */
+/** Returns the name of an entry. The parser has checked that it is a text. */
 export function nameOf(entry: Entry): string {
   return String(entry["name"]);
 }
 
-/** By UTF-16 unit. No id stands twice. */
+/** Compares by UTF-16 code unit. All ids differ. */
 function byNameAndId([idA, a]: Item, [idB, b]: Item): number {
   const [nameA, nameB] = [nameOf(a), nameOf(b)];
   if (nameA !== nameB) return nameA < nameB ? -1 : 1;
   return idA < idB ? -1 : 1;
 }
 
-/** The same value if it is a JSON object, else null. */
+/** Returns the value if it is a JSON object, else null. */
 export function asObject(value: unknown): Entry | null {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as Entry) : null;
@@ -152,9 +154,10 @@ const anchorSchema: z.ZodType<Anchor> = z.object({
 });
 
 /**
- * The anchor of this name; null where there is none.
+ * Returns the anchor of this name; null if not found.
  *
- * @throws AutokestraError `STORE_CORRUPT` for one that is damaged in the file at `path`
+ * @param path the path of the file, for messages
+ * @throws AutokestraError `STORE_CORRUPT` for a damaged anchor
  */
 export function anchorOf({ anchors }: SecretsDocument, name: string, path: string): Anchor | null {
   const entry = anchors.get(name);
@@ -164,7 +167,7 @@ export function anchorOf({ anchors }: SecretsDocument, name: string, path: strin
   return data;
 }
 
-/** The document with this anchor in place of the one of its name. */
+/** Returns the document with this anchor instead of the one of the same name. */
 export function replaceAnchor(document: SecretsDocument, { name, counter, text, mac }: Anchor): SecretsDocument {
   const entry = { ...document.anchors.get(name), name, counter, text, mac };
   return { ...document, anchors: new Map([...document.anchors, [name, entry]]) };

@@ -9,9 +9,9 @@ import {
 import { asObject, type Entry } from "./document.ts";
 
 /**
- * A secret as the file keeps it: the metadata of its current version, its mac, its envelope with the bytes in base64 (RFC 4648,
- * section 4), and in `older` what each version before has of its own, the newest first. What changes an entry takes it as it was
- * read: of what this version does not know, or what is damaged, nothing is lost.
+ * Returns the entry of a secret: the metadata of its current version, its mac, its envelope with the bytes in base64
+ * (RFC 4648, section 4), and in `older` the own fields of each older version, the newest first. Functions that change
+ * an entry keep everything else in it, also what is damaged or unknown.
  */
 export function createEntry(secret: EncryptedSecret, older: readonly EncryptedSecret[] = []): Entry {
   return { ...formatVersion(secret), older: older.map((one) => ownFields(formatVersion(one))) };
@@ -21,20 +21,20 @@ function formatVersion({ metadata, mac, envelope }: EncryptedSecret): Entry {
   return { ...metadata, mac, envelope: formatEnvelope(envelope) };
 }
 
-/** The same in all versions, or kept with the current one alone. */
+/** The fields that are the same in all versions, or kept only with the current one. */
 const OF_ALL_VERSIONS: readonly string[] = [
   "id",
   "name",
   ...fieldNames(METADATA_FIELDS, ({ keptWith }) => keptWith === "current version"),
 ];
 
-/** What is of one version alone. */
+/** Returns the fields that belong to one version. */
 function ownFields(entry: Entry): Entry {
   const shared = [...OF_ALL_VERSIONS, "mac", "older"];
   return Object.fromEntries(Object.entries(entry).filter(([field]) => !shared.includes(field)));
 }
 
-/** The entry with one more version and at most `maxVersions`, or null where its older versions are damaged. */
+/** Returns the entry with one more version and at most `maxVersions`; null if its older versions are damaged. */
 export function addVersion(entry: Entry, secret: EncryptedSecret, maxVersions: number): Entry | null {
   const { older } = entry;
   if (!Array.isArray(older)) return null;
@@ -42,8 +42,8 @@ export function addVersion(entry: Entry, secret: EncryptedSecret, maxVersions: n
 }
 
 /**
- * The entry with other versions in the place of those of the same numbers; the first one is the current one. Null where the
- * older versions that are to be replaced are damaged.
+ * Returns the entry with some versions replaced by those with the same numbers; the first one is the current one. Null
+ * if older versions that must be replaced are damaged.
  */
 export function replaceVersions(entry: Entry, [current, ...others]: SecretRewrite["versions"]): Entry | null {
   const replaced = current === undefined ? entry : { ...entry, ...formatVersion(current) };
@@ -61,8 +61,8 @@ export function replaceVersions(entry: Entry, [current, ...others]: SecretRewrit
 }
 
 /**
- * The entry with another envelope in this version, and with another mac if it is the current one. The same entry where it has no
- * such version, where that has another nonce, or where a mac would be that of another revision.
+ * Returns the entry with a new envelope for this version, and a new mac if it is the current one. Returns the same
+ * entry if it has no such version, if that has another nonce, or if the mac is for another revision.
  */
 export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: EncryptedSecret, nonce: Uint8Array): Entry {
   const { older } = entry;
@@ -79,14 +79,14 @@ export function replaceEnvelope(entry: Entry, { metadata, envelope, mac }: Encry
   }
 }
 
-/** True where any version is encrypted with this data key, even if it is damaged otherwise. */
+/** Tells whether any version is encrypted with this data key, even if it is damaged. */
 export function isEncryptedWith(entry: Entry, keyId: string): boolean {
   const { older } = entry;
   const versions: readonly unknown[] = [entry, ...(Array.isArray(older) ? older : [])];
   return versions.some((version) => asObject(asObject(version)?.["envelope"])?.["keyId"] === keyId);
 }
 
-/** An entry of format 1 as one of format 2, with the metadata that format 1 does not have. */
+/** Returns an entry of format 1 with the metadata that format 2 adds. */
 export function upgradeEntry(entry: Entry, mac: string | null): Entry {
   const added = Object.entries(METADATA_FIELDS).flatMap(([name, { inLayout1 }]) => {
     if (inLayout1 === undefined) return [];
@@ -95,20 +95,20 @@ export function upgradeEntry(entry: Entry, mac: string | null): Entry {
   return { ...entry, ...Object.fromEntries(added), mac };
 }
 
-/** The current version, or null where it is not what {@link createEntry} writes. */
+/** Returns the current version; null if it is damaged. */
 export function parseEntry(entry: Entry, layout: StoreLayout = 2): EncryptedSecret | null {
   const { mac = null, envelope, ...metadata } = inFormat2(entry, layout);
   return readEncryptedSecret({ metadata, envelope: parseEnvelope(envelope), mac });
 }
 
-/** All versions, the newest first, or null where one of them is damaged. */
+/** Returns all versions, the newest first; null if one of them is damaged. */
 export function parseVersions(entry: Entry, layout: StoreLayout = 2): readonly EncryptedSecret[] | null {
   if (!Array.isArray(entry["older"])) return null;
   const versions = parseEach(inFormat2(entry, layout));
   return versions.every((version) => version !== null) ? versions : null;
 }
 
-/** All versions that are not damaged, the newest first, or null where the current one is. */
+/** Returns all versions that are not damaged, the newest first; null if the current one is. */
 export function parseSoundVersions(entry: Entry): readonly EncryptedSecret[] | null {
   const [current = null, ...older] = parseEach(entry);
   return current === null ? null : [current, ...older.filter((version) => version !== null)];
@@ -120,7 +120,7 @@ function parseEach({ older, ...current }: Entry): readonly (EncryptedSecret | nu
   return [current, ...versions].map((one) => parseEntry(one));
 }
 
-/** The metadata, or null where they are not what {@link createEntry} writes. The envelope may be damaged. */
+/** Returns the metadata; null if they are damaged. The envelope may be damaged. */
 export function parseEntryMetadata(entry: Entry, layout: StoreLayout = 2): SecretMetadata | null {
   const metadata = inFormat2(entry, layout);
   return isMetadata(metadata) ? copyMetadata(metadata) : null;
@@ -143,7 +143,7 @@ function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
-/** Undefined for anything but canonical base64: Node skips what it does not know, and other text would read the same. */
+/** Returns undefined for anything except canonical base64, because Node ignores other characters. */
 function fromBase64(text: unknown): Uint8Array | undefined {
   if (typeof text !== "string") return undefined;
   const bytes = Buffer.from(text, "base64");

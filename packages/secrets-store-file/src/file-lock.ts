@@ -5,19 +5,19 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { lock } from "proper-lockfile";
 
-// Node ignores this signal, and a write past a size limit is an error (EFBIG). But proper-lockfile listens to every signal, and
-// ends the process where nobody else does.
+// Node ignores this signal, so that a write past a size limit is an error (EFBIG). But proper-lockfile ends the process with
+// every signal that has no other listener.
 process.on("SIGXFSZ", () => undefined);
 
-/** Longest pause between two attempts, in milliseconds. */
+/** The longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE = 20;
 
 const OPTIONS = {
-  // Shorter than the usual wait, so that the lock of a killed process is an annoyance and not an error. A process that was
-  // only stopped for so long loses its lock; it notices before it writes.
+  // In milliseconds. Shorter than the default timeout, so that the lock of a killed process only delays the next one. A
+  // process that was stopped for longer loses its lock, and notices that before it writes.
   stale: 3000,
   onCompromised: () => undefined,
-  // There may be no file to resolve yet.
+  // The file may not exist yet.
   realpath: false,
   fs: {
     mkdir: (path: string, done: (error: Error | null) => void) => mkdir(path, 0o700, done),
@@ -29,29 +29,29 @@ const OPTIONS = {
 };
 
 /**
- * Does `work` while no other process, and no other opening of the store in this one, holds the lock `path`.lock.
+ * Runs `work` while no other process, and no other opening of the store in this one, holds the lock `path`.lock.
  *
- * @param timeoutMs how long to wait for the lock
- * @throws AutokestraError `STORE_UNAVAILABLE` where the time is over or no lock can be made, or what `work` throws
+ * @param timeoutMs how long to wait for the lock, in milliseconds
+ * @throws AutokestraError `STORE_UNAVAILABLE` if the lock is not free in time or cannot be made; what `work` throws
  */
 export async function withFileLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   const release = await attempt(path, async () => await acquire(path, timeoutMs));
   try {
     return await work();
   } finally {
-    // The work is done or has failed, and its own outcome counts: a lock that stays behind goes stale.
+    // The outcome of `work` counts. A lock that cannot be removed becomes stale.
     await release().catch(() => undefined);
   }
 }
 
-/** Asks at random moments: proper-lockfile itself backs off, and whoever has waited longest would ask least often. */
+/** Tries at random moments. The back-off of proper-lockfile would let those that wait longest try least often. */
 async function acquire(path: string, timeoutMs: number): Promise<() => Promise<void>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
       return await lock(path, OPTIONS);
     } catch (error) {
-      // ENOENT: another process took the lock for stale before it was complete.
+      // ENOENT: another process has taken the lock for stale before it was complete.
       const code = errorCode(error);
       if (code !== "ELOCKED" && code !== "ENOENT") throw error;
       if (!(performance.now() < deadline)) throw code === "ELOCKED" ? locked(path) : error;
@@ -65,7 +65,7 @@ function locked(path: string): Error {
   return storeUnavailable(path, "another process keeps it locked", hint);
 }
 
-/** Does `work`, and throws what it throws as {@link toStoreError} makes it. */
+/** Runs `work`, and converts its errors with {@link toStoreError}. */
 export async function attempt<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -74,7 +74,7 @@ export async function attempt<T>(path: string, work: () => T | Promise<T>): Prom
   }
 }
 
-/** The error to throw for one of the file system: path, reason and code. An AutokestraError stays as it is. */
+/** Converts an error of the file system into one with path, reason and code. Returns an AutokestraError unchanged. */
 export function toStoreError(error: unknown, path: string): AutokestraError {
   if (error instanceof AutokestraError) return error;
   const reason = systemReason(error);

@@ -1,5 +1,5 @@
 /**
- * Encrypted secrets in one JSON file.
+ * Keeps encrypted secrets in one JSON file.
  *
  * @module
  */

@@ -30,17 +30,33 @@ import { attempt } from "./file-lock.ts";
 export interface FileStoreOptions {
   /** How long to wait for other processes, in milliseconds. Default: 5000. */
   readonly lockTimeoutMs?: number | undefined;
-  /** Make the store where there is none. Default: true. */
+  /** Create the store if it does not exist. If false, that is `STORE_UNAVAILABLE`. Default: true. */
   readonly create?: boolean | undefined;
 }
 
 /**
- * Opens a store of encrypted secrets in one JSON file, and makes it where there is none: the file with mode 0600, its folder with
- * 0700, also under umask 000. Looser modes are tightened before a write. Any number of processes may use it at once: readers
- * never wait, writers wait for each other. A file that is not found any more is an error from then on, never an empty store.
+ * Opens a store of encrypted secrets in one JSON file, and creates it if it does not exist: the file with mode 0600 and
+ * its folder with 0700, whatever the umask. Looser modes are tightened before a write. Use it if SQLite cannot be used,
+ * or to keep secrets in git. Any number of processes may use it at the same time: readers never wait, writers wait for
+ * each other. If the file is removed, that is an error and never an empty store. Close it at the end.
  *
- * @param path the file; a symbolic link is refused
+ * @param path the path of the file; a symbolic link is refused
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { parseSecretName } from "@autokestra/secrets-core";
+ * import { sampleSecret } from "@autokestra/secrets-core/testing"; // an encrypted secret with made-up bytes
+ * import { openFileStore } from "@autokestra/secrets-store-file";
+ *
+ * const store = await openFileStore(join(mkdtempSync(join(tmpdir(), "demo-")), "secrets.json"));
+ * await store.put([{ secret: sampleSecret("TOKEN"), expected: null }], await store.readHeader());
+ * console.log((await store.get(parseSecretName("TOKEN")))?.metadata.version); // prints 1
+ * await store.close();
+ * ```
  */
 export async function openFileStore(
   path: string,
@@ -50,7 +66,7 @@ export async function openFileStore(
   const file = resolve(path);
   const document = createDocumentFile(file, lockTimeoutMs);
   if (create) await document.create();
-  // What cannot be read is said now, not at the first secret.
+  // So that an unreadable store fails now, and not with the first secret.
   await document.read();
   let open = true;
 
@@ -77,7 +93,7 @@ export async function openFileStore(
 type FileStore = SecretStore & StoreAbilities;
 type Methods<Name extends keyof FileStore> = Pick<FileStore, Name>;
 
-/** @param use gives the file, as long as the store is open */
+/** @param use returns the file while the store is open, and throws afterwards */
 function createReader(
   use: () => DocumentFile,
   file: string,
@@ -109,7 +125,7 @@ function createReader(
     },
     async ids({ name, after = "", limit } = {}) {
       const { entries } = await use().read();
-      // A damaged one too: who asks for it is told.
+      // Includes damaged secrets. Reading one of them is an error.
       const wanted = [...entries].filter(([id, entry]) => id > after && (name === undefined || nameOf(entry) === name));
       const ids = wanted.map(([id]) => id).sort();
       return ids.slice(0, limit);
@@ -137,7 +153,7 @@ function createReader(
       const copy = resolve(path);
       const content = formatDocument(await use().read());
       await attempt(copy, () => {
-        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "there is something of this name already");
+        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it exists already");
         sweepTemporaryFiles(copy);
       });
     },
@@ -146,7 +162,7 @@ function createReader(
 
 type Parse<T> = (entry: Entry, layout: StoreLayout) => T | null;
 
-/** Whether a filter may let it through, as far as this can be seen without its metadata, which may be damaged. */
+/** Tells whether an entry can pass the filter, judging only by name and id, because its metadata can be damaged. */
 function isAskedFor(
   id: string,
   name: string,
@@ -156,12 +172,12 @@ function isAskedFor(
   return after === undefined || name > after || (name === after && afterId !== undefined && id > afterId);
 }
 
-/** For what often has nothing to do: without the lock then, also where nobody can write. */
+/** Updates a document only if there is something to change. Otherwise it needs no lock and no permission to write. */
 async function updateIfNeeded(document: DocumentFile, change: DocumentChange): Promise<boolean> {
   return change(await document.read()) !== null && (await document.update(change));
 }
 
-/** @param use gives the file, as long as the store is open */
+/** @param use returns the file while the store is open, and throws afterwards */
 function createWriter(
   use: () => DocumentFile,
   file: string,
@@ -169,7 +185,7 @@ function createWriter(
   return {
     async upgrade(header, expected, authenticate) {
       const isOld = (current: StoredDocument) => current.layout === 1 && current.header === expected;
-      // Without the lock where there is nothing to do.
+      // First without the lock, because there is often nothing to do.
       if (!isOld(await use().read())) return false;
       return await use().update((current) => (isOld(current) ? upgradeDocument(current, header, authenticate) : null));
     },
@@ -221,7 +237,7 @@ function createWriter(
   };
 }
 
-/** What also writes to layout 1, and leaves it at that. */
+/** Creates the methods that also write to layout 1, without upgrading it. */
 function createRemover(use: () => DocumentFile): Methods<"delete" | "purge" | "purgeDeleted"> {
   return {
     async delete(id, deletedAt) {

@@ -213,7 +213,7 @@ describe("backup", () => {
     expect(readFileSync(copy)).toEqual(readFileSync(join(folder, "secrets.json")));
     await expect(store.backup(copy)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
-      message: `Secret store "${copy}" cannot be used: there is something of this name already`,
+      message: `Secret store "${copy}" cannot be used: it exists already`,
     });
     const nowhere = join(folder, "none", "copy");
     await expect(store.backup(nowhere)).rejects.toMatchObject({

@@ -19,23 +19,24 @@ import { prepareStatements } from "./statements.ts";
 import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
-/** An open database and what may be asked of it. */
+/** An open database. */
 export interface Connection extends PlacedDatabase {
-  /** How it is laid out at this moment. */
+  /** Returns the current layout. */
   readonly layout: () => StoreLayout;
-  /** Reads what is there at this moment, whatever its layout. */
+  /** Returns a reader of the current content, in either layout. */
   readonly reader: () => SecretReader;
-  /** Runs `work` with the lock of the database, in one transaction. */
+  /** Runs `work` in one transaction, with the lock of the database. */
   readonly write: <T>(work: (writer: SecretWriter) => T) => T;
-  /** Why this is a copy in memory, for reading only; null where it is the database itself. */
+  /** Why this is only a copy in memory for reading; null if it is the database itself. */
   readonly readOnlyReason: AutokestraError | null;
   readonly close: () => void;
 }
 
 /**
- * Opens the database at an absolute path, and makes it first where there is none.
+ * Opens a database.
  *
- * @param create false: there must be one
+ * @param path an absolute path
+ * @param create create the database if it does not exist
  * @throws AutokestraError, or an error of SQLite or the file system; nothing stays open then
  */
 export function openConnection(library: SqliteLibrary, path: string, create: boolean): Connection {
@@ -56,7 +57,7 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
     refuse(`${quotePath(file)} is ${kind}`, "Give the path of the file itself."),
   );
   restrictDatabaseFiles(path, refuse);
-  // SQLite would take an empty file for a new database, and no secret in it would be found.
+  // SQLite would take an empty file for a new database, and then no secret would be found.
   if (database?.size === 0) throw storeCorrupt(path, "it is empty");
   if (database === undefined) {
     if (wal !== undefined) throw storeCorrupt(path, "it was not found, only its WAL is left");
@@ -66,11 +67,11 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
   try {
     sweepTemporaryFiles(path);
   } catch {
-    // In a folder that can only be read; they are in nobody's way.
+    // The folder is read-only. Temporary files do no harm.
   }
 }
 
-/** With NORMAL, which better-sqlite3 is built with, a commit in WAL mode is not synced. */
+/** `synchronous`, because better-sqlite3 defaults to NORMAL, which does not sync a commit in WAL mode. */
 const PRAGMAS = [
   "trusted_schema = OFF",
   "cell_size_check = ON",
@@ -91,7 +92,7 @@ function openStore(library: SqliteLibrary, path: string): Connection {
   }
 }
 
-/** What may be asked of a database in layout 2. */
+/** Reads and writes a database in layout 2. */
 interface Layout2 {
   readonly reader: SecretReader;
   readonly writer: SecretWriter;
@@ -118,12 +119,12 @@ function connect(
   function reader(): SecretReader {
     const current = useLayout2();
     if (current !== null) return current.reader;
-    // Null where another process has upgraded it at this very moment.
+    // Null if another process has upgraded the database at this moment.
     return version1.reader() ?? reader();
   }
 
   function write<T>(work: (writer: SecretWriter) => T): T {
-    // Immediate: a read in a deferred transaction cannot become a write where another process has written in between.
+    // Immediate, because a deferred transaction that has read cannot write after another process has written.
     return database.immediate(() => {
       if (!isInPlace()) throw movedOrRemoved(refuseAt(path));
       return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
@@ -135,7 +136,7 @@ function connect(
     database.close();
   }
 
-  // What is not laid out as it says is found out when it is opened.
+  // Prepares the statements, so that wrong tables are noticed when the store is opened.
   useLayout2();
   return { database, layout: () => (useLayout2() === null ? 1 : 2), reader, write, isInPlace, readOnlyReason, close };
 }

@@ -1,5 +1,5 @@
 /**
- * Encrypted secrets in one SQLite database.
+ * Keeps encrypted secrets in one SQLite database.
  *
  * @module
  */

@@ -12,14 +12,14 @@ import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
 import { createListQuery, type Statements } from "./statements.ts";
 
-/** Reads of one database. What the docstrings of SecretStore promise, but synchronous; errors are those of SQLite, too. */
+/** The synchronous reads of `SecretStore` in one database. Also throws errors of SQLite. */
 export interface SecretReader {
   header(): string | null;
   get(name: SecretName): EncryptedSecret | null;
-  /** The state of what `get` finds, whatever its other columns hold. */
+  /** Returns the state of the secret that `get` returns, also if its other columns are damaged. */
   living(name: SecretName): StoredState | null;
   find(id: string): EncryptedSecret | null;
-  /** The row of what `find` finds, whatever its other columns hold. */
+  /** Returns the row of the secret that `find` returns, also if its other columns are damaged. */
   row(id: string): StateRow | null;
   versions(id: string): readonly EncryptedSecret[];
   ids(page?: IdPage): readonly string[];
@@ -29,16 +29,16 @@ export interface SecretReader {
 }
 
 /**
- * Two indexes have every name, and two every id. What one of them misses counts as not found only if it is not in the other either, and what
- * one of them finds must be what was asked for: an index can be damaged.
+ * Creates a reader that notices damaged indexes. Every name and every id is in two indexes: a secret is not found only
+ * if both agree, and a row that is found must have the requested name or id.
  *
- * @param path of the database, for messages
+ * @param path the path of the database, for messages
  */
 export function createSecretReader(database: Database, statements: Statements, path: string): SecretReader {
   const { hasLiving, hasVersion } = statements;
   const list = createLister(database, path);
 
-  /** In one snapshot: between two of them another process can have written it. */
+  /** In one transaction, because another process could write between two. */
   function lookAgain<Row>(statement: Lookup<Row>, other: Lookup<number>, key: string): Row | null {
     return database.transaction(() => {
       const row = statement.get(key);
@@ -131,7 +131,7 @@ function createLister(database: Database, path: string): SecretReader["list"] {
   };
 }
 
-/** Two ways to the same rows that do not lead to the same. */
+/** Two indexes of the same rows disagree. */
 export function damagedIndex(path: string): AutokestraError {
   return storeCorrupt(path, "its index is damaged");
 }

@@ -9,7 +9,7 @@ import {
   secretCorrupt,
 } from "@autokestra/secrets-core/internal";
 
-/** The columns that tell which state of which secret a row holds, and the fields of metadata that some of them are. */
+/** The columns that identify a secret and its state, and the fields of metadata that some of them hold. */
 const STATE = [
   { column: "namespace", definition: "TEXT NOT NULL DEFAULT ''" },
   { field: "name" },
@@ -23,7 +23,7 @@ const STATE = [
 /** What a column can hold. */
 export type ColumnValue = string | number | null | Uint8Array;
 
-/** The state of a secret as SQLite keeps it. The rules of its columns keep other types out. */
+/** The state of a secret as SQLite returns it. The constraints of the columns guarantee these types. */
 export type StateRow = readonly [
   namespace: string,
   name: string,
@@ -35,13 +35,13 @@ export type StateRow = readonly [
 ];
 
 /**
- * The metadata of one version as SQLite keeps them, or a whole version: the values of {@link RowFormat.metadataColumns} or of all
- * columns. What they hold is checked on the way out, not trusted. Rows are arrays: both ways, SQLite takes longer over names than over
- * values.
+ * One version as SQLite returns it, whole or only its metadata: the values of all columns or of {@link
+ * RowFormat.metadataColumns}. The values are checked after reading. Rows are arrays, because named values cost more
+ * than the values themselves.
  */
 export type VersionRow = readonly [...StateRow, ...ColumnValue[]];
 
-/** The columns of its envelope, and of the mac of the whole secret: the last ones of a row. */
+/** The last columns of a row: the mac of the whole secret, and the envelope of the version. */
 const ENVELOPE = [
   "mac TEXT CHECK (is_current OR mac IS NULL)",
   "format INTEGER NOT NULL",
@@ -51,29 +51,33 @@ const ENVELOPE = [
   "ciphertext BLOB NOT NULL",
 ] as const;
 
-/** All secrets are in the one namespace that has no name. */
+/** The namespace of all secrets. */
 const NAMESPACE = "";
 
-/** How the rows of one table of metadata fields look. */
+/** The format of rows that follows from a table of metadata fields. */
 export interface RowFormat<Metadata> {
   /** The columns of the metadata. */
   readonly metadataColumns: readonly string[];
   /** All columns: those of the metadata, then those of the envelope. */
   readonly columns: readonly string[];
-  /** The same with their definitions, for CREATE TABLE. */
+  /** All columns with their definitions, for CREATE TABLE. */
   readonly definitions: readonly string[];
-  /** The columns that are NULL in rows that are not of the current version. */
+  /** The columns that are NULL except in the row of the current version. */
   readonly ofCurrent: readonly string[];
-  /** The values of a row, of the current version of a secret or of an older one. */
+  /** Returns the values of the metadata columns of a row. */
   readonly toValues: (metadata: Metadata, isCurrent: boolean) => readonly ColumnValue[];
-  /** @param current the metadata of the current version where this is an older one */
+  /**
+   * Returns the metadata of a row.
+   *
+   * @param current for an older version: the metadata of the current one
+   */
   readonly toMetadata: (row: VersionRow, current?: Metadata) => object;
 }
 
-/** What fields of metadata hold. */
+/** The types of metadata fields. */
 type Fields<Metadata> = { readonly [Name in keyof Metadata]: string | number | null | readonly string[] };
 
-/** @param fields one column follows from each: its name, its type, its rules, and what is read from it */
+/** @param fields each becomes a column, with its name, type, constraints and conversion */
 export function createRowFormat<Metadata extends Fields<Metadata>>(
   fields: MetadataFields<keyof Metadata & string>,
 ): RowFormat<Metadata> {
@@ -118,7 +122,7 @@ export function createRowFormat<Metadata extends Fields<Metadata>>(
   };
 }
 
-/** `created_at` for `createdAt`. */
+/** Returns the name of a column: `created_at` for `createdAt`. */
 function columnOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
@@ -129,21 +133,23 @@ function definitionOf(column: string, { kind, isNullable, keptWith }: MetadataFi
   return `${type} CHECK (${isNullable ? `is_current OR ${column} IS NULL` : `is_current = (${column} IS NOT NULL)`})`;
 }
 
-/** The rows of today. */
+/** The format of the rows of layout 2. */
 export const ROWS: RowFormat<SecretMetadata> = createRowFormat<SecretMetadata>(METADATA_FIELDS);
 
 /** The columns of a {@link StateRow}. */
 export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.length);
 
-/** The row of the current version of a secret, or of an older one. */
+/** Returns the row of a version. */
 export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): readonly ColumnValue[] {
   const { format, keyId, nonce, tag, ciphertext } = envelope;
   return [...ROWS.toValues(metadata, isCurrent), isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
 }
 
 /**
- * @param current the metadata of the current version where this is an older one
- * @throws AutokestraError `STORE_CORRUPT`, naming the secret
+ * Returns the version in a row.
+ *
+ * @param current for an older version: the metadata of the current one
+ * @throws AutokestraError `STORE_CORRUPT`; the message names the secret
  */
 export function toEncryptedSecret(row: VersionRow, path: string, current?: SecretMetadata): EncryptedSecret {
   const [mac, format, keyId, nonce, tag, ciphertext] = row.slice(ROWS.metadataColumns.length);
@@ -167,23 +173,23 @@ function isBytes(value: Cell): value is Uint8Array {
   return value instanceof Uint8Array;
 }
 
-/** The state in the row of a current version. @throws AutokestraError `STORE_CORRUPT`, naming the secret */
+/** Returns the state in the row of a current version. @throws AutokestraError `STORE_CORRUPT`; it names the secret */
 export function toState(row: StateRow, path: string): StoredState {
   const [namespace, name, , , version, revision, id] = row;
   if (namespace !== NAMESPACE || revision === null) throw secretCorrupt(path, name);
   return { id, version, revision };
 }
 
-/** See {@link toEncryptedSecret}. */
+/** Returns the metadata in a row, as {@link toEncryptedSecret}. */
 export function toMetadata(row: VersionRow, path: string, current?: SecretMetadata): SecretMetadata {
   const [namespace, name] = row;
   const metadata = ROWS.toMetadata(row, current);
-  // One of another namespace would be missed by its name, and would come unasked by its id.
+  // A secret in another namespace would be found by its id, but not by its name.
   if (namespace !== NAMESPACE || !isMetadata(metadata)) throw secretCorrupt(path, name);
   return metadata;
 }
 
-/** The same bytes without the methods of a Buffer, which is what better-sqlite3 returns. */
+/** Returns a plain Uint8Array of the same bytes, because better-sqlite3 returns a Buffer. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

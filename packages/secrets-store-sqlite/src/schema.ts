@@ -7,8 +7,9 @@ import { ROWS } from "./rows.ts";
 const APPLICATION_ID = 0x616b7374;
 
 /**
- * Today's tables, layout 2, which is the database's `user_version`. `secret_versions` has a row per version, of namespace '' as long
- * as there is one alone. Each index but the first three has the names in order: a page of a list is a piece of one of them.
+ * The tables of layout 2, the `user_version` of the database. `secret_versions` has one row for each version; the
+ * namespace is always ''. All indexes except the first three are ordered by name, so that a page of a list is a range
+ * of one of them.
  */
 const TABLES = `
   CREATE TABLE store_header (
@@ -41,16 +42,16 @@ const INDEXES = `
     WHERE is_current = 1 AND deleted_at IS NOT NULL;
 `;
 
-/** A secret store in an empty database. */
+/** Makes a secret store of an empty database. */
 export function createSchema(database: Database): void {
   database.pragma(`application_id = ${APPLICATION_ID}`);
   createTables(database, "");
 }
 
 /**
- * Makes the tables of layout 2 in a database that is a secret store.
+ * Creates the tables of layout 2 in a database that is a secret store.
  *
- * @param fill SQL that runs before there are indexes: they are made ten times as fast afterwards
+ * @param fill SQL that runs before the indexes are created, which then takes a tenth of the time
  */
 export function createTables(database: Database, fill: string): void {
   database.exec(TABLES);
@@ -60,7 +61,7 @@ export function createTables(database: Database, fill: string): void {
 }
 
 /**
- * How a database is laid out at this moment; writes nothing.
+ * Returns the layout of a database. Writes nothing.
  *
  * @throws AutokestraError `STORE_TOO_NEW`, `STORE_CORRUPT`
  */

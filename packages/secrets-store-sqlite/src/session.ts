@@ -15,33 +15,33 @@ import {
 import { type Connection, openConnection, refuseAt } from "./connection.ts";
 import type { SecretWriter } from "./writer.ts";
 
-/** How long a process counts on meeting others again, in milliseconds. */
+/** How long a process is polite to other writers after a conflict, in milliseconds. */
 const POLITE_MS = 1000;
 
-/** Keeps a database open, waits for other processes, and throws nothing but AutokestraError. */
+/** Keeps a database open and waits for other processes. Throws only AutokestraError. */
 export interface Session {
   readonly read: <T>(work: (connection: Connection) => T) => Promise<T>;
   readonly write: <T>(work: (writer: SecretWriter) => T) => Promise<T>;
-  /** Old ciphertexts stay in the WAL until it is cut. Where others still read it, the next cut will do. */
+  /** Removes old ciphertexts from the WAL. While other processes still read it, it is left to the next call. */
   readonly truncateWal: () => void;
   /** See ExclusiveLock. */
   readonly exclusively: <T>(work: (isUnchanged: () => boolean) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 }
 
-/** An open database that is opened anew where it must be. */
+/** An open database, which is opened again when needed. */
 interface Opened {
   readonly current: () => Connection;
-  /** A copy in memory is good as long as the file is what was copied. */
+  /** Returns the connection, or a new one if it is a copy in memory and the file has changed since. */
   readonly readable: () => Connection;
-  /** The database itself: what kept it from being opened can be gone by now. */
+  /** Returns a connection to the file itself. Tries again to open one if the last time it could only be copied. */
   readonly writable: () => Connection;
   readonly close: () => void;
 }
 
 /**
- * @param path absolute
- * @param create false: there must be a database
+ * @param path an absolute path
+ * @param create create the database if it does not exist
  */
 export async function openSession(path: string, busyTimeoutMs: number, create: boolean): Promise<Session> {
   const library = await loadSqlite();
@@ -56,7 +56,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     }
   }
 
-  /** Who has met others lets them go first: the gap between two writes of one process is too short for them. */
+  /** After a conflict, waits a little before each write, because the gap between two writes is too short for others. */
   async function write<T>(work: (writer: SecretWriter) => T): Promise<T> {
     if (performance.now() - lastBusy < POLITE_MS) await pause();
     return await attempt(() => {
@@ -82,7 +82,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
       try {
         return work(opened.readable());
       } catch (error) {
-        // What makes waiting possible costs as much as half of a query: it is for those that have to wait.
+        // Only now, because being able to wait costs as much as half a query.
         if (!isBusy(error)) throw toStoreError(error, path);
       }
       return await attempt(() => work(opened.readable()));

@@ -2,7 +2,7 @@ import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type ColumnValue, ROWS, STATE_COLUMNS, type StateRow, type VersionRow } from "./rows.ts";
 
-/** Which version, its new envelope, and the mac that it has where it is the current one of this revision. */
+/** A version with its new envelope, and with its mac as the current version of this revision. */
 interface ReencryptedRow {
   readonly id: string;
   readonly version: number;
@@ -17,8 +17,9 @@ interface ReencryptedRow {
 }
 
 /**
- * The rows that an index points to. A join, for otherwise SQLite takes a name that is in the index from there: what a damaged
- * index points to would come under the name that was asked for. Where it points to nothing, all columns are NULL.
+ * Selects the rows that an index points to. It is a join, because otherwise SQLite reads the name from the index, and a
+ * wrong row of a damaged index would appear under the requested name. If an entry points to no row, all columns are
+ * NULL.
  */
 function selectRows(columns: readonly string[], index: string): string {
   const names = columns.map((column) => `row.${column}`);
@@ -33,55 +34,58 @@ const LIVING = "entry.namespace = '' AND entry.name = ? AND entry.is_current = 1
 const IS_SAME = "(row.is_current = 1 AND row.name = entry.name AND row.id = entry.id)";
 const CURRENT = "entry.id = ? AND entry.is_current = 1";
 
-/** All that a store asks of its database, but lists. */
+/** All statements of a store except those of lists. */
 export interface Statements {
   readonly readHeader: Statement<[], string>;
   readonly insertHeader: Statement<[string]>;
-  /** The new header, then the one that must be there. */
+  /** Parameters: the new header, the stored one. */
   readonly replaceHeader: Statement<[string, string]>;
-  /** Which of these data keys, a JSON array, any version names. Looks at every version. */
+  /** Returns those of a JSON array of data keys that any version names. Reads every version. */
   readonly usedKeys: Statement<[string], string>;
-  /** The current version of the secret of a name that is not deleted. */
+  /** Returns the current version of the secret with a name that is not deleted. */
   readonly living: Statement<[string], VersionRow>;
   readonly livingState: Statement<[string], StateRow>;
-  /** 1 where the index of names that lists go by has such a secret. */
+  /** Returns 1 if the index of lists has such a secret. */
   readonly hasLiving: Statement<[string], number>;
-  /** The current version of the secret with an id. */
+  /** Returns the current version of the secret with an id. */
   readonly current: Statement<[string], VersionRow>;
   readonly currentState: Statement<[string], StateRow>;
-  /** All versions of the secret with an id, the newest first. */
+  /** Returns all versions of the secret with an id, the newest first. */
   readonly versions: Statement<[string], VersionRow>;
-  /** 1 where the index of current versions has the id. */
+  /** Returns 1 if the index of current versions has the id. */
   readonly hasCurrent: Statement<[string], number>;
-  /** 1 where the index of all versions has the id. */
+  /** Returns 1 if the index of all versions has the id. */
   readonly hasVersion: Statement<[string], number>;
-  /** Ids after one, and how many; -1 for all. Of all versions: a secret without a current one is damaged, and must be found. */
+  /**
+   * Returns ids. Parameters: the id to start after, the limit or -1. Reads all versions, because a damaged secret can
+   * have no current one.
+   */
   readonly ids: Statement<[string, number], string>;
-  /** The same of a name, after the id. Looks at every version. */
+  /** Returns the ids of a name. Parameters: the id to start after, the name, the limit or -1. Reads every version. */
   readonly idsOfName: Statement<[string, string, number], string>;
-  /** Ids of what was deleted before a moment. */
+  /** Returns the ids of secrets that were deleted before a time. */
   readonly deletedBefore: Statement<[string], string>;
   readonly insert: Statement<[readonly ColumnValue[]]>;
-  /** The current version is an older one from now on. */
+  /** Makes the current version an older one. */
   readonly retire: Statement<[string]>;
-  /** An id, the same again, and how many versions may stay. */
+  /** Removes the oldest versions. Parameters: the id, the id again, the maximum number of versions. */
   readonly trim: Statement<[string, string, number]>;
-  /** An id and a version. */
+  /** Parameters: the id, the version. */
   readonly remove: Statement<[string, number]>;
   readonly reencrypt: Statement<[ReencryptedRow]>;
-  /** When it was deleted, then the id. */
+  /** Parameters: the time, the id. */
   readonly setDeleted: Statement<[string, string]>;
-  /** The mac of the current version, then the id. */
+  /** Sets the mac of the current version. Parameters: the mac, the id. */
   readonly setMac: Statement<[string, string]>;
   readonly purge: Statement<[string]>;
   readonly anchor: Statement<[string], Anchor>;
   readonly anchors: Statement<[], Anchor>;
   readonly insertAnchor: Statement<[Anchor]>;
-  /** Replaces the one with this counter. */
+  /** Replaces the anchor if it has the expected counter. */
   readonly replaceAnchor: Statement<[Anchor & { readonly expected: number }]>;
 }
 
-/** The statements that change something. */
+/** The statements that write. */
 type Writes =
   | "insertHeader"
   | "replaceHeader"
@@ -164,24 +168,24 @@ function prepareWrites(database: Database): Pick<Statements, Writes> {
   };
 }
 
-/** A row counts as current only under the name and the id of its entry: a damaged name must not be listed. */
+/** A row counts as current only if its name and id are those of the index entry, so that no damaged name is listed. */
 const LISTED = ROWS.metadataColumns.map((column) => (column === "is_current" ? IS_SAME : `row.${column}`)).join(", ");
 
-/** A question for the metadata of current versions, in the order of their names and ids. */
+/** A query for the metadata of current versions, ordered by name and id. */
 interface ListQuery {
   readonly sql: string;
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** Behind every name that begins with this: names have no character of this rank. */
+/** Comes after every character of a name, so that a prefix with it comes after all names with the prefix. */
 const BEHIND = "\x7f";
 
-/** No wanted tag is missing from the secret's own. */
+/** The secret has all wanted tags. */
 const HAS_TAGS = `NOT EXISTS (
   SELECT 1 FROM json_each(@tags) AS wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(row.tags))
 )`;
 
-/** Only the conditions that are asked for stand in a query, or SQLite could not go along the index that fits. */
+/** Creates the query of a list. It has only the conditions of the filter, so that SQLite can use the best index. */
 export function createListQuery(filter: SecretFilter = {}): ListQuery {
   const { type, tags = [], name, prefix = "", expiresBefore, state = "active", retentionStart, limit = -1 } = filter;
   const start = startOf(filter);
@@ -205,7 +209,7 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   };
 }
 
-/** Where an index is entered: at one place, the greater one of what the page and the prefix ask for. */
+/** Returns where to start in the index: at the greater one of the page and the prefix. */
 function startOf({ prefix = "", after, afterId }: SecretFilter): {
   conditions: readonly string[];
   parameters: Readonly<Record<string, string>>;
@@ -221,7 +225,7 @@ function from(condition: string, parameters: Readonly<Record<string, string>>) {
   return { conditions: [condition], parameters };
 }
 
-/** The index with the fewest names to pass over. */
+/** Returns the index with the fewest entries to skip. */
 function chooseIndex({ type, expiresBefore, state }: SecretFilter): string {
   if (state === "deleted") return "deleted_by_name";
   if (expiresBefore !== undefined) return "current_by_expiry";

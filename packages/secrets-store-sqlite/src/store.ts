@@ -7,22 +7,41 @@ import { openSession } from "./session.ts";
 import type { SecretWriter } from "./writer.ts";
 
 export interface SqliteStoreOptions {
-  /** How long to wait for other processes, in milliseconds; 5000 unless told. */
+  /** How long to wait for other processes, in milliseconds. Default: 5000. */
   readonly busyTimeoutMs?: number | undefined;
-  /** False: a store that is not there is `STORE_UNAVAILABLE`. True unless told. */
+  /** Create the store if it does not exist. If false, that is `STORE_UNAVAILABLE`. Default: true. */
   readonly create?: boolean | undefined;
 }
 
-/** A store in one SQLite database. */
+/**
+ * A store in one SQLite database. `facts` returns its version, its settings and whether it is sound, for a diagnosis.
+ */
 export type SqliteStore = SecretStore & StoreAbilities & { facts(): Promise<SqliteFacts> };
 
 /**
- * Opens a store of encrypted secrets in one SQLite database, and makes it where there is none: the file with mode 0600, its
- * folder with 0700, also under umask 000. Looser modes are tightened first. Any number of processes may use it at once.
+ * Opens a store of encrypted secrets in one SQLite database, and creates it if it does not exist: the file with mode
+ * 0600 and its folder with 0700, whatever the umask. Looser modes are tightened first. Any number of processes may use
+ * it at the same time. Close it at the end.
  *
- * @param path the database file; a symbolic link is refused
- * @throws AutokestraError `STORE_UNAVAILABLE` (`isSqliteMissing` tells a missing library from a store in trouble),
- * `STORE_CORRUPT`, `STORE_TOO_NEW`
+ * @param path the path of the database file; a symbolic link is refused
+ * @throws AutokestraError `STORE_UNAVAILABLE` (`isSqliteMissing` of `@autokestra/sqlite` tells whether SQLite is not
+ * installed), `STORE_CORRUPT`, `STORE_TOO_NEW`
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { parseSecretName } from "@autokestra/secrets-core";
+ * import { sampleSecret } from "@autokestra/secrets-core/testing"; // an encrypted secret with made-up bytes
+ * import { openSqliteStore } from "@autokestra/secrets-store-sqlite";
+ *
+ * const store = await openSqliteStore(join(mkdtempSync(join(tmpdir(), "demo-")), "secrets.db"));
+ * await store.put([{ secret: sampleSecret("TOKEN"), expected: null }], await store.readHeader());
+ * console.log((await store.get(parseSecretName("TOKEN")))?.metadata.version); // prints 1
+ * console.log((await store.facts()).journalMode); // prints wal
+ * await store.close();
+ * ```
  */
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
   const { busyTimeoutMs = 5000, create = true } = options;
@@ -30,7 +49,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
   const { write, truncateWal } = session;
   const read = <T>(work: (reader: SecretReader) => T) => session.read(({ reader }) => work(reader()));
 
-  /** What was there is removed from the disk, too, where `work` has removed anything. */
+  /** If `work` has removed anything, also removes it from the WAL. */
   async function erase<T extends boolean | number>(work: (writer: SecretWriter) => T): Promise<T> {
     const removed = await write(work);
     if (removed) truncateWal();

@@ -8,13 +8,13 @@ import { createTables, readLayout } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
-/** What version 1 has of a version, in its table `secrets`; the other columns of today stand for what it does not know. */
+/** The columns of the table `secrets` of layout 1. The other columns of layout 2 get their defaults. */
 const COLUMNS = `name, is_current, deleted_at, version, id, type, description, tags, created_at, updated_at, expires_at,
   format, key_id, nonce, tag, ciphertext`;
 
-/** Moves everything from the tables of layout 1 into those of layout 2, without a mac. In a transaction. */
+/** Moves everything from the tables of layout 1 into those of layout 2, without macs. Call it in a transaction. */
 function moveRows(database: Database, path: string): void {
-  // An index of version 1 that misses a row must not hide it, nor one that points elsewhere.
+  // A damaged index of layout 1 could hide rows.
   if (database.pragma("integrity_check(1)") !== "ok") throw damagedIndex(path);
   createTables(
     database,
@@ -26,22 +26,22 @@ function moveRows(database: Database, path: string): void {
   );
 }
 
-/** Reads a database in layout 1 through a copy in memory, in layout 2: there is one way to read rows. */
+/** Reads a database in layout 1 through an upgraded copy in memory, so that there is only one way to read rows. */
 export interface Version1Reader {
-  /** Null where the database has another layout by now. */
+  /** Returns null if the database has another layout by now. */
   reader(): SecretReader | null;
   close(): void;
 }
 
 interface Copy {
-  /** What the database was when it was copied. */
+  /** The state of the database when it was copied. */
   readonly state: string | undefined;
   readonly database: Database;
   readonly reader: SecretReader;
 }
 
 export function createVersion1Reader(library: SqliteLibrary, database: Database, path: string): Version1Reader {
-  /** Counts what this connection and others write. */
+  /** Changes with every write of this connection and of others. */
   const state = database.prepare<[], string>("SELECT total_changes() || ':' || data_version FROM pragma_data_version");
   state.pluck();
   let copied: Copy | null = null;
@@ -77,7 +77,7 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
   };
 }
 
-/** Null for a secret that is damaged. */
+/** Returns null for a damaged secret. */
 function findSound(reader: SecretReader, id: string): EncryptedSecret | null {
   try {
     return reader.find(id);
@@ -87,7 +87,7 @@ function findSound(reader: SecretReader, id: string): EncryptedSecret | null {
   }
 }
 
-/** What may be written to a database in layout 1. */
+/** Creates the writer of a database in layout 1, which can only delete, purge and upgrade. */
 export function createVersion1Writer(database: Database, path: string): SecretWriter {
   const readHeader = () => database.prepare<[], string>("SELECT text FROM header").pluck().get() ?? null;
   const refuse = () => {
@@ -105,7 +105,7 @@ export function createVersion1Writer(database: Database, path: string): SecretWr
       createSecretWriter(statements, reader, path).writeHeader(header, expected, []);
       for (const id of reader.ids()) {
         const secret = findSound(reader, id);
-        // A damaged secret stays one, without a mac: it keeps nobody from writing others.
+        // A damaged secret stays damaged and gets no mac, so that it does not prevent the upgrade.
         if (secret !== null) statements.setMac.run(authenticate(secret), id);
       }
       keepBackup(path, 1, before);

@@ -23,8 +23,8 @@ import { toRow } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 /**
- * Writes of one database, for whoever has its lock: what the docstrings of SecretStore promise, but synchronous, and all or
- * nothing as far as the transaction around it.
+ * The synchronous writes of `SecretStore` in one database. The caller holds the lock, and the transaction that makes
+ * them atomic.
  */
 export interface SecretWriter {
   upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): boolean;
@@ -39,18 +39,18 @@ export interface SecretWriter {
   insert(versions: readonly EncryptedSecret[]): void;
 }
 
-/** Today's statements and reader of one database. */
+/** The statements and the reader of one database in layout 2. */
 interface Tools {
   readonly statements: Statements;
   readonly reader: SecretReader;
-  /** Of the database, for messages. */
+  /** The path of the database, for messages. */
   readonly path: string;
 }
 
 /**
- * Of a database in layout 2.
+ * Creates the writer of a database in layout 2.
  *
- * @param path of the database, for messages
+ * @param path the path of the database, for messages
  */
 export function createSecretWriter(statements: Statements, reader: SecretReader, path: string): SecretWriter {
   const tools = { statements, reader, path };
@@ -131,7 +131,7 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
 function createRemovals({ statements, reader, path }: Tools): Pick<SecretWriter, "delete" | "purge" | "purgeDeleted"> {
   function purge(id: string): boolean {
     const { changes } = statements.purge.run(id);
-    // By one index it is not found: by the other one, too?
+    // One index no longer has it. If the other one does, an index is damaged.
     const isLeft = statements.hasCurrent.get(id) !== undefined || statements.hasVersion.get(id) !== undefined;
     if (isLeft) throw damagedIndex(path);
     return changes > 0;

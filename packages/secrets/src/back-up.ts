@@ -11,16 +11,19 @@ import { keyOptions, type SecretsOptions } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
 
 export interface BackupReport {
+  /** The absolute path of the backup. */
   readonly file: string;
   /** The name of the driver of the store. */
   readonly backend: string;
 }
 
 /**
- * Writes a copy of the store as it is at one moment, while others read and write: encrypted, mode 0600. The master key is not in it.
+ * Backs up the store into a file: an encrypted, consistent copy with mode 0600, made while other processes read and
+ * write. It does not contain the master key. {@link restoreBackup} restores it.
  *
- * @param file a path where there is nothing yet
- * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already, a store that cannot be copied into a file), `STORE_CORRUPT`
+ * @param file the path of the new file, outside of the folder of the secrets
+ * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, the file exists, the driver has no backups),
+ * `STORE_CORRUPT`, `OPTION_INVALID`
  */
 export async function backUpStore(options: SecretsOptions, file: string): Promise<BackupReport> {
   const found = await findStore(options);
@@ -36,7 +39,7 @@ export async function backUpStore(options: SecretsOptions, file: string): Promis
   }
 }
 
-/** Notes which key the backup needs, as far as its header says so: the backup of a damaged store is one, too. */
+/** Records which key the backup needs. The header can be unreadable, because a damaged store can be backed up too. */
 async function remember(options: SecretsOptions, path: string, header: string | null): Promise<void> {
   const fingerprint = header === null ? null : fingerprintIn(header);
   if (fingerprint === null) return;
@@ -53,7 +56,7 @@ function fingerprintIn(header: string): string | null {
   }
 }
 
-/** A name that something else of this installation has, or will have, is none for a backup. */
+/** Refuses a path that the store, its files or the key has, or can have later. */
 function checkTarget(path: string, location: Location, keyFile: string | null): void {
   const isBesideStore = location.kind === "folder" && dirname(path) === location.path;
   if (!isBesideStore && (keyFile === null || path !== resolve(keyFile))) return;
@@ -62,13 +65,13 @@ function checkTarget(path: string, location: Location, keyFile: string | null): 
   });
 }
 
-/** In bytes: it is read whole. */
+/** The maximum size of a backup in bytes, because it is read into memory. */
 const MAX_SIZE = 1024 * 1024 * 1024;
 
 export const BACKUP_HINT =
-  "Nothing was changed. A backup is a copy that was made of a store, and needs the master key of its time.";
+  "Nothing was changed. Use a file that a backup has written, and the master key that the store had then.";
 
-/** Reads a file that may be a backup. @throws AutokestraError `STORE_CORRUPT`, `OPTION_INVALID` where there is none */
+/** Reads a file that may be a backup. @throws AutokestraError `STORE_CORRUPT`; `OPTION_INVALID` if there is no file */
 export function readBackup(path: string): Buffer {
   const refuse = (problem: string) => backupUnusable(path, problem);
   try {
@@ -87,23 +90,23 @@ export function readBackup(path: string): Buffer {
   throw new AutokestraError("OPTION_INVALID", `There is no file ${quotePath(path)}`);
 }
 
-/** The driver of the store that a backup is a copy of. */
+/** Returns the driver of the store that was backed up. */
 export function driverOfBackup(source: string, content: Buffer): FolderDriver {
   const found = folderDrivers().find((driver) => driver.recognizes(content));
-  if (found === undefined) throw backupUnusable(source, "is no backup of a store");
+  if (found === undefined) throw backupUnusable(source, "is not a backup of a store");
   return found;
 }
 
 /**
  * Opens a copy of a backup.
  *
- * @param source where the backup itself is, for messages
+ * @param source the path of the backup itself, for messages
  */
 export async function openBackup(driver: FolderDriver, path: string, source: string): Promise<SecretStore> {
   try {
     return await driver.open(path, false);
   } catch (error) {
-    throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is no backup of a store, or is damaged") : error;
+    throw hasCode(error, "STORE_CORRUPT") ? backupUnusable(source, "is not a backup of a store, or is damaged") : error;
   }
 }
 

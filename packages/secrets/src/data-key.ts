@@ -10,22 +10,22 @@ import { toCurrentPayload } from "@autokestra/secrets-core/internal";
 import type { KeyManager } from "@autokestra/secrets-crypto";
 import { countSecrets, idPages, type KeyedStore } from "./records.ts";
 
-/** Encrypted again and written together; so many are lost work, not lost secrets, where a rotation is killed. */
+/** The number of secrets that are encrypted again and written together. A rotation that is killed repeats one batch. */
 const BATCH = 100;
 
 export interface ReplaceDataKeyOptions {
-  /** Told how many of all secrets are encrypted under the new data key. */
+  /** Called with the number of secrets that are encrypted under the new data key, and their total. Default: nothing. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Ends it between two steps: what is done is done, and running it again finishes it. */
+  /** Stops the rotation between two steps. Calling it again finishes it. Default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a new data key, goes over all versions until none is left under an older one, then destroys the older ones. Others may
- * read and write meanwhile.
+ * Creates a new data key, encrypts all versions again until none is left under an older key, then destroys the older
+ * keys. Other processes may read and write in the meantime.
  *
- * @returns how many secrets have a version under each data key; null where the signal has ended it
- * @throws AutokestraError `HEADER_CHANGED` where another rotation has begun; `INTEGRITY_FAILED`, `STORE_*`
+ * @returns the number of secrets with a version under each data key; null if the signal has stopped it
+ * @throws AutokestraError `HEADER_CHANGED` if another rotation has begun; `INTEGRITY_FAILED`, `STORE_*`
  */
 export async function replaceDataKey(
   keyed: KeyedStore & { readonly keys: KeyManager },
@@ -44,13 +44,13 @@ export async function replaceDataKey(
       await keys.destroyDataKeys(unused.map(({ id }) => id));
       return counts;
     } catch (error) {
-      // Between the count and here somebody has brought a version back that is encrypted under one of them.
+      // Since the count, another process has written a version that is encrypted under one of them.
       if (!hasCode(error, "DATA_KEY_IN_USE")) throw error;
     }
   }
 }
 
-/** @returns false where the signal has ended it */
+/** @returns false if the signal has stopped it */
 async function reencryptAll(
   keyed: KeyedStore,
   keyId: string,
@@ -103,7 +103,10 @@ async function readOld(keyed: KeyedStore, ids: readonly string[], keyId: string)
   return old;
 }
 
-/** Decrypts what is under an older key, once more where it was encrypted again meanwhile. Nothing that was changed from outside is made good. */
+/**
+ * Decrypts the versions under older keys, and tries again if they have changed in the meantime. Verifies them first, so
+ * that a forged record does not get a valid mac.
+ */
 async function decryptOld(
   { store, encryption }: KeyedStore,
   id: string,
@@ -134,7 +137,7 @@ async function decryptVersion(
   return { unencrypted: { metadata, plaintext: current }, nonce: envelope.nonce };
 }
 
-/** How many secrets have a version under each data key. */
+/** Counts the secrets with a version under each data key. */
 async function countByKey({ store }: KeyedStore): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for await (const ids of idPages(store)) {

@@ -9,7 +9,7 @@ import { readDriverRecord } from "./driver-record.ts";
 import { folderDrivers } from "./drivers.ts";
 import { type Location, locationText } from "./location.ts";
 import { realOrSame, type SecretsManager } from "./manager.ts";
-import { countSecrets, type Examination, type OnVerified, verifyRecords } from "./records.ts";
+import { countSecrets, type OnVerified, type VerifiedRecords, verifyRecords } from "./records.ts";
 
 const RESTORE = "Set it again, or go back to a backup.";
 
@@ -17,32 +17,48 @@ const RESTORE = "Set it again, or go back to a backup.";
 export interface Finding {
   readonly status: "ok" | "warning" | "failure";
   readonly subject: "store" | "key" | "header" | "records" | "provider";
-  /** What kind of failure it is, as of an error; null where it is none. */
+  /** The error code of a failure; null for all others. */
   readonly code: ErrorCode | null;
   readonly message: string;
-  /** What mends it. */
+  /** What to do about it; null if nothing. */
   readonly hint: string | null;
 }
 
 /**
- * Examines an installation: store, key, header, and whether every record opens. What is broken becomes a line, and hides
- * nothing else.
+ * Diagnoses secrets: checks the store, the key and the header, and decrypts every version of every secret. A problem
+ * becomes a finding and does not stop the diagnosis.
  *
- * @param onProgress told how many records were tried
+ * @param onProgress called with the number of secrets that were verified, and their total
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { diagnose, openSecretsManager } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const options = { storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") };
+ * const manager = await openSecretsManager(options);
+ * await manager.secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
+ * const findings = await diagnose(manager);
+ * console.log(findings.at(-1)?.message); // prints 1 secret, 1 version: all open
+ * await manager.secrets.close();
+ * ```
  */
-export async function diagnose(installation: SecretsManager, onProgress?: OnVerified): Promise<readonly Finding[]> {
-  const { store, keys, encryption } = installation;
+export async function diagnose(manager: SecretsManager, onProgress?: OnVerified): Promise<readonly Finding[]> {
+  const { store, keys, encryption } = manager;
   const state = await attempt("store", async () => ({
     secrets: await countSecrets(store),
     header: await store.readHeader(),
-    settings: await describeSettings(installation),
+    settings: await describeSettings(manager),
   }));
   if ("status" in state) return [state];
   const { secrets, header, settings } = state.value;
   const findings = [
-    describePlace(installation, secrets),
-    ...describeLeftOvers(installation),
-    ...describeConflicts(installation),
+    describeStore(manager, secrets),
+    ...describeLeftOvers(manager),
+    ...describeConflicts(manager),
     ...settings,
   ];
   if (header === null && secrets === 0) {
@@ -50,13 +66,13 @@ export async function diagnose(installation: SecretsManager, onProgress?: OnVeri
   }
   const keyring = await attempt("key", async () => await keys.keyring());
   if ("status" in keyring) return [...findings, keyring];
-  const examination = await attempt(
+  const verified = await attempt(
     "records",
     async () => await verifyRecords({ store, encryption }, keyring.value, onProgress),
   );
-  const records = "status" in examination ? [examination] : describeRecords(examination.value);
-  const places = await describeKnownPlaces(installation, keyring.value);
-  return [...findings, ...describeKeys(keyring.value), ...places, ...records];
+  const records = "status" in verified ? [verified] : describeRecords(verified.value);
+  const copies = await describeKnownStores(manager, keyring.value);
+  return [...findings, ...describeKeys(keyring.value), ...copies, ...records];
 }
 
 async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): Promise<{ value: T } | Finding> {
@@ -86,20 +102,20 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
   ];
 }
 
-function describeRecords({ secrets, versions, problems }: Examination): Finding[] {
+function describeRecords({ secrets, versions, problems }: VerifiedRecords): Finding[] {
   if (problems.length === 0)
     return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
   return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 
-function describePlace({ driver, location }: SecretsManager, secrets: number): Finding {
+function describeStore({ driver, location }: SecretsManager, secrets: number): Finding {
   const place = locationText(location);
   return ok("store", driver === null ? `none yet in ${place}` : `${driver} in ${place}, ${plural(secrets, "secret")}`);
 }
 
-/** The settings that make SQLite keep what it has acknowledged, and forget what was deleted. */
+/** Describes the settings by which SQLite keeps what it has acknowledged, and erases what was deleted. */
 async function describeSettings({ store, driver, location }: SecretsManager): Promise<Finding[]> {
-  if (driver !== "sqlite") return describeStandIn(location);
+  if (driver !== "sqlite") return describeFallback(location);
   const { OLDEST_SAFE_VERSION, isSafeVersion } = await import("@autokestra/sqlite");
   const facts = await (store as SqliteStore).facts();
   const { library, version, journalMode, synchronous, secureDelete, isSound } = facts;
@@ -115,8 +131,8 @@ async function describeSettings({ store, driver, location }: SecretsManager): Pr
   ];
 }
 
-/** The file store was taken because SQLite could not be used then. */
-function describeStandIn(location: Location): Finding[] {
+/** Warns of a file store that was only made because SQLite could not be used. */
+function describeFallback(location: Location): Finding[] {
   if (location.kind !== "folder" || readDriverRecord(location.path)?.isFallback !== true) return [];
   const message = "SQLite could not be used when this store was made: the file store stands in for it";
   const hint =
@@ -127,7 +143,7 @@ function describeStandIn(location: Location): Finding[] {
 /** Names that programs which synchronise folders give to the second of two changed copies. */
 const CONFLICT_FILE = /^secrets.*(conflict|\(\d+\)| \d+\.(db|json)$)/i;
 
-/** Copies of the store that a synchronised folder has made: somebody else has written to another one. */
+/** Warns of conflict copies in a synchronised folder. */
 function describeConflicts({ location }: SecretsManager): Finding[] {
   if (location.kind !== "folder") return [];
   const folder = location.path;
@@ -147,8 +163,8 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** What the key folder remembers of this and other stores. */
-async function describeKnownPlaces({ location, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
+/** Warns of other stores with the same id, and of damage to the list of known stores. */
+async function describeKnownStores({ location, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
   const known = openKnownStores(keyFolder);
   const own = realOrSame(locationText(location));
   const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
@@ -164,7 +180,7 @@ async function describeKnownPlaces({ location, keyFolder }: SecretsManager, { he
   ];
 }
 
-/** Stores that are not the one that counts: a migration was killed after its last moment. */
+/** Warns of an old store that is still there because a migration was killed after the new one had replaced it. */
 function describeLeftOvers({ driver: current, location }: SecretsManager): Finding[] {
   if (location.kind !== "folder" || current === null) return [];
   const folder = location.path;

@@ -5,24 +5,24 @@ import { AutokestraError, type ErrorDetails } from "@autokestra/secrets-core";
 import { quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { type FolderDriver, folderDrivers, hasEntry, oneOf, toStoreError } from "./drivers.ts";
 
-/** What a folder of secrets remembers of its store. */
+/** What a folder of secrets records about its store. */
 export interface DriverRecord {
   readonly driver: FolderDriver;
-  /** It was taken because the driver that is preferred could not be used. */
+  /** True if the preferred driver could not be used. */
   readonly isFallback: boolean;
-  /** The driver of the store that takes its place: whole already. */
+  /** During a migration: the driver of the new store, which is complete. Null otherwise. */
   readonly next: FolderDriver | null;
-  /** The name that the old store's file then has: only once there is one, the next store counts. */
+  /** During a migration: the new name of the old file. As soon as a file has it, the new store counts. */
   readonly kept: string | null;
 }
 
-/** The record of a store that stays. */
+/** Returns the record of a store that is not being migrated. */
 export function recordOf(driver: FolderDriver): DriverRecord {
   return { driver, isFallback: false, next: null, kept: null };
 }
 
 /**
- * The driver of the store that a folder has or had, even a damaged or removed one; null where there never was one.
+ * Returns the driver of the store of a folder, even of a damaged or removed one; null if there never was one.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE`
  */
@@ -30,7 +30,9 @@ export function storedDriver(folder: string): FolderDriver | null {
   return driverOf(folder, readDriverRecord(folder));
 }
 
-/** Whether a folder has a store or remembers one. What cannot be seen counts as one: it must not be passed over. */
+/**
+ * Tells whether a folder has a store or a record of one. A folder that cannot be read counts as one: it is not skipped.
+ */
 export function hasStore(folder: string): boolean {
   try {
     return storedDriver(folder) !== null;
@@ -42,16 +44,16 @@ export function hasStore(folder: string): boolean {
 function driverOf(folder: string, record: DriverRecord | null): FolderDriver | null {
   if (record === null) return folderDrivers().find((driver) => driver.exists(folder)) ?? null;
   const { driver, next, kept } = record;
-  // Once the old file has its other name, the new store counts.
+  // As soon as the old file has its new name, the new store counts.
   const isMoved = next !== null && kept !== null && !driver.exists(folder) && hasEntry(join(folder, kept));
   return isMoved ? next : driver;
 }
 
 /**
- * The same, of a store whose file is there.
+ * Returns the driver of the store of a folder, whose file must exist; null if there never was a store.
  *
- * @param asked the driver that a person wants, or `auto`
- * @throws AutokestraError `STORE_UNAVAILABLE`; `STORE_CORRUPT` where the store is not there any more
+ * @param asked the requested driver, or `auto`
+ * @throws AutokestraError `STORE_UNAVAILABLE`; `STORE_CORRUPT` if the store was removed
  */
 export function existingDriver(folder: string, asked: FolderDriver | "auto"): FolderDriver | null {
   const record = readDriverRecord(folder);
@@ -75,7 +77,7 @@ export function existingDriver(folder: string, asked: FolderDriver | "auto"): Fo
 
 type Line = Omit<DriverRecord, "kept">;
 
-/** What the first line of a record can be; a second one is the name that is kept. */
+/** Returns all possible first lines of a record. A second line is the name in `kept`. */
 function firstLines(): ReadonlyMap<string, Line> {
   const drivers = folderDrivers();
   const [preferred] = drivers;
@@ -95,7 +97,7 @@ function firstLines(): ReadonlyMap<string, Line> {
   return new Map(lines);
 }
 
-/** Beside the store, so that no second one is ever made. */
+/** The record is beside the store, so that no second store is ever made. */
 function recordPath(folder: string): string {
   return join(folder, "backend");
 }
@@ -128,15 +130,15 @@ function readText(path: string, folder: string, refuse: (problem: string) => Err
   }
 }
 
-/** Remembers the store of a folder that remembers none yet. What another process has written first counts. */
+/** Writes the record of a folder that has none yet. If another process was faster, its record counts. */
 export function rememberDriver(folder: string, record: DriverRecord): void {
   createPrivateFile(recordPath(folder), format(record));
 }
 
 /**
- * Replaces what the folder remembers.
+ * Replaces the record of a folder.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where somebody removes what is being written
+ * @throws AutokestraError `STORE_UNAVAILABLE` if another process removes the temporary file
  */
 export function writeDriverRecord(folder: string, record: DriverRecord): void {
   if (replacePrivateFile(recordPath(folder), format(record), () => true)) return;

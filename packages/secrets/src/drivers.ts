@@ -6,45 +6,47 @@ import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 /** Keeps the secrets of a folder in one file there. */
 export interface FolderDriver {
   readonly kind: "folder";
-  /** What a person asks for, and what the folder remembers. */
+  /** The name that people use, and that the folder records. */
   readonly name: string;
   /** The name of its file. */
   readonly file: string;
-  /** How names of files go on that it leaves beside its file: of another store, they would be read as changes to this one. */
+  /**
+   * The suffixes of files that it leaves beside its file. Those of another store would be read as changes to this one.
+   */
   readonly companions: readonly string[];
   /**
-   * Opens the store whose file has this path.
+   * Opens the store at the path of its file.
    *
-   * @param create make it if there is none
+   * @param create create it if it does not exist
    * @throws AutokestraError `STORE_*`
    */
   open(path: string, create: boolean): Promise<SecretStore>;
   /**
-   * Whether a folder has such a store, or what is left of one.
+   * Tells whether a folder has a store of this driver, or a remainder of one.
    *
-   * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen: it must not count as "nothing there"
+   * @throws AutokestraError `STORE_UNAVAILABLE` if the folder cannot be read, which must not count as "no store"
    */
   exists(folder: string): boolean;
-  /** Whether a file with this content is a store of this driver. The first driver that recognizes it opens it. */
+  /** Tells whether a file with this content is a store of this driver. The first driver that recognizes it opens it. */
   recognizes(content: Buffer): boolean;
   /**
-   * Why a store at this path could not keep its secrets, as the beginning of a sentence; null if it can. A driver without this method
-   * can be used everywhere.
+   * Returns why a store cannot be used at this path, as the beginning of a sentence; null if it can. Default: it can be
+   * used everywhere.
    *
-   * @param path in a folder that is removed afterwards
+   * @param path a path in a temporary folder on the same file system
    */
   unsuitableReason?(path: string): Promise<string | null>;
 }
 
-/** Keeps secrets where a URL says. */
+/** Keeps secrets at a URL. */
 export interface UrlDriver {
   readonly kind: "url";
   readonly name: string;
-  /** The protocols of the URLs that it takes, such as `postgres:`. */
+  /** The protocols of its URLs, such as `postgres:`. */
   readonly protocols: readonly string[];
-  /** See {@link FolderDriver.open}. */
+  /** Opens the store at a URL. See {@link FolderDriver.open}. */
   open(url: URL, create: boolean): Promise<SecretStore>;
-  /** Whether there is a store. @throws AutokestraError `STORE_UNAVAILABLE` */
+  /** Tells whether there is a store. @throws AutokestraError `STORE_UNAVAILABLE` */
   exists(url: URL): Promise<boolean>;
 }
 
@@ -62,7 +64,7 @@ const SQLITE: FolderDriver = {
   },
   exists(folder) {
     const path = join(folder, SQLITE.file);
-    // A WAL without its database is what is left of a store.
+    // A WAL without its database is the remainder of a store.
     return hasEntry(path) || hasEntry(`${path}-wal`);
   },
   recognizes: (content) => content.subarray(0, 16).toString("latin1") === "SQLite format 3\0",
@@ -88,14 +90,14 @@ const FILE: FolderDriver = {
     return await openFileStore(path, { create });
   },
   exists: (folder) => hasEntry(join(folder, FILE.file)),
-  // Whatever no other driver recognizes: opening it says what is wrong with it.
+  // Everything that no other driver recognizes: opening it then says what is wrong.
   recognizes: () => true,
 };
 
-/** All drivers. A folder for which none is asked gets the first one that can be used there. */
+/** All drivers, in the order of preference. */
 export const DRIVERS: readonly Driver[] = [SQLITE, FILE];
 
-/** Those that keep the secrets of a folder, in the order of preference. */
+/** Returns the drivers that keep secrets in a folder, in the order of preference. */
 export function folderDrivers(): readonly FolderDriver[] {
   return DRIVERS.filter((driver) => driver.kind === "folder");
 }
@@ -115,7 +117,7 @@ export function oneOf(names: readonly string[]): string {
   return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
 
-/** @throws AutokestraError `OPTION_INVALID` where no driver takes such a URL */
+/** @throws AutokestraError `OPTION_INVALID` if no driver supports the protocol of the URL */
 export function driverOfUrl({ protocol }: URL): UrlDriver {
   const found = DRIVERS.find((driver) => driver.kind === "url" && driver.protocols.includes(protocol));
   if (found?.kind === "url") return found;
@@ -129,9 +131,9 @@ export function driverOfUrl({ protocol }: URL): UrlDriver {
 }
 
 /**
- * Whether something has this name, even a link that leads nowhere.
+ * Tells whether a path exists, even as a dangling link.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where that cannot be seen
+ * @throws AutokestraError `STORE_UNAVAILABLE` if that cannot be found out
  */
 export function hasEntry(path: string): boolean {
   try {
@@ -141,7 +143,7 @@ export function hasEntry(path: string): boolean {
   }
 }
 
-/** The error to throw for one of the file system: place and reason. Any other error stays as it is. */
+/** Converts an error of the file system into one that names path and reason. Returns any other error unchanged. */
 export function toStoreError(error: unknown, place: string): unknown {
   const reason = systemReason(error);
   return reason === null ? error : storeUnavailable(place, `${reason} (${errorCode(error)})`);

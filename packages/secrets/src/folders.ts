@@ -7,22 +7,24 @@ import { type Location, locationText, parseLocation } from "./location.ts";
 
 const NAME = ".workflow";
 
-/** Where secrets and runs are looked for. */
-export interface PlaceOptions {
-  /** Where `WORKFLOW_SECRETS_STORAGE_PATH` and HOME are looked for. Default: `process.env`. */
+/** Where the secrets and the run history are. */
+export interface LocationOptions {
+  /** The environment, whose variables replace defaults. Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The folder of the secrets, or the URL of a store for which there is a driver. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else that of
-   * `defaults`, else the nearest `.workflow/secrets` that has a store, from the working directory up to the root of the repository; in
-   * the working directory where there is none.
+   * The folder of the secrets, or the URL of a store. Default: `WORKFLOW_SECRETS_STORAGE_PATH`, else that of
+   * `defaults`, else the nearest `.workflow/secrets` with a store between the working directory and the root of the
+   * repository, else the one in the working directory.
    */
   readonly storagePath?: string | undefined;
-  /** What counts where neither an option nor a variable says anything, such as a configuration file. Default: nothing. */
-  readonly defaults?: PlaceDefaults | undefined;
+  /**
+   * Values for options that neither the caller nor the environment sets, as from a configuration file. Default: none.
+   */
+  readonly defaults?: OptionDefaults | undefined;
 }
 
-/** Values of options that a variable of the environment can replace. Paths are absolute. */
-export interface PlaceDefaults {
+/** Values of options that the environment can override. Paths are absolute. */
+export interface OptionDefaults {
   readonly storagePath?: string | undefined;
   readonly backend?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -31,22 +33,22 @@ export interface PlaceDefaults {
 }
 
 /**
- * Where the secrets are. A path that is given is taken as it is.
+ * Returns where the secrets are. A given path is used unchanged.
  *
- * @throws AutokestraError `OPTION_INVALID` for a URL that no driver takes
+ * @throws AutokestraError `OPTION_INVALID` for a URL without a driver
  */
-export function storeLocation(options: PlaceOptions = {}): Location {
+export function storeLocation(options: LocationOptions = {}): Location {
   const location = chosenLocation(options);
   if (location.kind === "url") driverOfUrl(location.url);
   return location;
 }
 
 /**
- * The folder of the secrets, absolute.
+ * Returns the absolute path of the folder of the secrets.
  *
- * @throws AutokestraError `OPTION_INVALID` where they are in none
+ * @throws AutokestraError `OPTION_INVALID` if they are not in a folder
  */
-export function storeFolder(options: PlaceOptions = {}): string {
+export function storeFolder(options: LocationOptions = {}): string {
   const location = storeLocation(options);
   if (location.kind === "folder") return location.path;
   throw new AutokestraError("OPTION_INVALID", `The secrets at ${locationText(location)} are not in a folder`, {
@@ -54,7 +56,7 @@ export function storeFolder(options: PlaceOptions = {}): string {
   });
 }
 
-function chosenLocation(options: PlaceOptions): Location {
+function chosenLocation(options: LocationOptions): Location {
   const { env = process.env, storagePath = env["WORKFLOW_SECRETS_STORAGE_PATH"], defaults } = options;
   const given = storagePath || defaults?.storagePath;
   if (given !== undefined && given !== "") return parseLocation(given);
@@ -62,8 +64,11 @@ function chosenLocation(options: PlaceOptions): Location {
   return { kind: "folder", path: join(nearest ?? process.cwd(), NAME, "secrets") };
 }
 
-/** The file of the run history: in the `.workflow` folder that the secrets are in, else in the nearest one that has a history. */
-export function runsFile(options: PlaceOptions = {}): string {
+/**
+ * Returns the file of the run history: in the `.workflow` folder of the secrets, else in the nearest one with a
+ * history.
+ */
+export function runsFile(options: LocationOptions = {}): string {
   const { defaults } = options;
   if (defaults?.runsPath !== undefined) return defaults.runsPath;
   const secrets = chosenLocation(options);

@@ -1,5 +1,6 @@
 /**
- * Opens the secrets of a place, and does with them what concerns all of them: keys, rotation, backups, moves, imports, diagnosis.
+ * Opens the secrets of a folder, and manages all of them together: keys, rotation, backups, migration, imports,
+ * diagnosis.
  *
  * @module
  */
@@ -16,7 +17,7 @@ export {
 } from "@autokestra/secrets-crypto/internal";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
-export type { PlaceDefaults, PlaceOptions } from "./folders.ts";
+export type { LocationOptions, OptionDefaults } from "./folders.ts";
 export { readDotenv } from "./import/dotenv.ts";
 export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./import/entries.ts";
 export { type FernetDatabasePaths, readFernetDatabase } from "./import/fernet-database.ts";

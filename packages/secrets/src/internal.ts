@@ -1,5 +1,5 @@
 /**
- * What only autokestra's own packages share: no promise is made about it.
+ * What only autokestra's own packages share. It may change in any release.
  *
  * @module
  */

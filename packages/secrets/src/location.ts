@@ -10,14 +10,14 @@ export type Location =
     }
   | {
       readonly kind: "url";
-      /** May hold a password: {@link locationText} is what a person may see of it. */
+      /** May contain a password: show it with {@link locationText}. */
       readonly url: URL;
     };
 
 /**
- * Reads what a person gives as the location of a store.
+ * Parses the location of a store: a path or a URL.
  *
- * @throws AutokestraError `OPTION_INVALID` for what begins like a URL and is none; the text is not in the message
+ * @throws AutokestraError `OPTION_INVALID` for an invalid URL, which the message does not quote
  */
 export function parseLocation(text: string): Location {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { kind: "folder", path: resolve(text) };
@@ -27,7 +27,7 @@ export function parseLocation(text: string): Location {
   });
 }
 
-/** A location as messages name it: of a URL nothing that can be a password. */
+/** Returns a location as messages name it: a URL without user, password and query. */
 export function locationText(location: Location): string {
   if (location.kind === "folder") return location.path;
   const { protocol, host, pathname } = location.url;

@@ -20,42 +20,68 @@ import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
 export interface SecretsOptions extends StoreOptions {
-  /** The key file that the person names: tried alone. Default: what the environment names, else that of `defaults`, else the key folder. */
+  /**
+   * The path of the key file, which is the only key that is tried. Default: the key or key file of the environment,
+   * else that of `defaults`, else the keys in the key folder.
+   */
   readonly keyFile?: string | undefined;
-  /** Where keys are kept and looked for. Default: `.autokestra` in the home folder; null: nowhere. */
+  /** The folder of the keys. Default: `.autokestra` in the home folder; null: none. */
   readonly keyFolder?: string | null | undefined;
-  /** Leave the master key in the environment. Default false: it is taken out of it. */
+  /** Leave the master key in the environment. Default: false, it is removed from `env`. */
   readonly keepInEnvironment?: boolean | undefined;
-  /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else that of `defaults`, else 10. */
+  /**
+   * The maximum number of versions of a secret. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else that of `defaults`,
+   * else 10.
+   */
   readonly maxVersions?: number | undefined;
 }
 
-/** The secrets of one place with everything under them: what rotating, importing and examining need. */
+/** The secrets of one folder or URL, with their store and their keys. {@link openSecretsManager} opens it. */
 export interface SecretsManager {
   readonly store: SecretStore;
   /** Where the store is. */
   readonly location: Location;
-  /** The name of the driver of the store; null where there is none yet. */
+  /** The name of the driver of the store; null if there is no store yet. */
   readonly driver: string | null;
-  /** Where keys are kept and looked for; null where there is no such folder. */
+  /** The folder of the keys; null if there is none. */
   readonly keyFolder: string | null;
   readonly provider: MasterKeyProvider;
   readonly keys: KeyManager;
   readonly encryption: SecretEncryption;
+  /** Reads and writes secrets by name. Closing it closes everything. */
   readonly secrets: SecretService;
 }
 
 /**
- * Opens the secrets of a place: picks the store and the key. The key is looked for when it is first needed, and made then if there
- * are no secrets yet. Close its `secrets`, which closes all.
+ * Opens the secrets of a folder together with their store and keys, as the command line does. The store is created with
+ * the first secret. The key is looked for when it is first needed; for a new store a key is created. Close `secrets` at
+ * the end.
  *
- * @throws AutokestraError `STORE_*`, `OPTION_INVALID` for a driver that there is not; `KEY_UNREADABLE` for a key file that lies in the
- * secrets folder
+ * @param options where store and key are, each with its own default
+ * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver; `KEY_UNREADABLE` for a key file inside the
+ * folder of the secrets
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { openSecretsManager } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const options = { storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") };
+ * const { secrets, keys } = await openSecretsManager(options);
+ *
+ * await secrets.set({ name: "DB", type: "basicAuth", fields: { username: "app", password: "pa55word" } });
+ * console.log((await secrets.get("DB")).fields["password"]); // prints pa55word
+ * console.log((await keys.keyring()).header.dataKeys.length, "data key"); // prints 1 data key
+ * await secrets.close();
+ * ```
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
   const maxVersions = options.maxVersions ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
-  // Before anything else: the key leaves the environment.
+  // First, because it removes the key from the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);
   const keyFolder = keyFolderOf(keyOptions(options));
@@ -74,13 +100,13 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
   return { store, location, driver, keyFolder, provider, keys, encryption, secrets };
 }
 
-/** What decides where the master key comes from. */
+/** Returns the options that decide where the master key comes from. */
 export function keyOptions(options: SecretsOptions): MasterKeyOptions {
   const { env, keyFile, keyFolder, keepInEnvironment, onNotice, defaults } = options;
   return { env, keyFile, defaultKeyFile: defaults?.keyFile, keyFolder, keepInEnvironment, onNotice };
 }
 
-/** The source of master keys, which tells when it has made one. */
+/** Creates the provider of master keys, which gives a notice when it has created one. */
 export function createProvider(options: SecretsOptions): MasterKeyProvider {
   const provider = createMasterKeyProvider(keyOptions(options));
   return {
@@ -93,7 +119,7 @@ export function createProvider(options: SecretsOptions): MasterKeyProvider {
   };
 }
 
-/** The same source of keys, but without a key file inside the secrets folder. */
+/** Returns the provider, which refuses a key file inside the folder of the secrets. */
 function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location: Location): MasterKeyProvider {
   async function check(): Promise<void> {
     if (keyFile !== null) keepApart(keyFile, location);
@@ -110,16 +136,19 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location
   };
 }
 
-/** How many versions of a secret are kept. */
 function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number | undefined {
   if (text === "") return undefined;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new AutokestraError("OPTION_INVALID", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
-    hint: "It says how many versions of each secret are kept; without it 10.",
+    hint: "It sets how many versions of each secret are kept (default: 10).",
   });
 }
 
-/** A copy of the secrets folder must not be a copy of its key. @throws AutokestraError `KEY_UNREADABLE` */
+/**
+ * Refuses a key file inside the folder of the secrets: a copy of the folder would contain the key.
+ *
+ * @throws AutokestraError `KEY_UNREADABLE`
+ */
 export function keepApart(keyFile: string, location: Location): void {
   if (location.kind !== "folder") return;
   const folder = location.path;
@@ -127,25 +156,42 @@ export function keepApart(keyFile: string, location: Location): void {
   const key = resolve(realOrSame(dirname(keyFile)), "key");
   if (!key.startsWith(secrets + sep)) return;
   throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
-    hint: "Whoever copies that folder has both. Move the key elsewhere and name it there.",
+    hint: "A copy of that folder would have both. Move the key elsewhere, and name its new path.",
   });
 }
 
-/** The path without links, as far as it exists. */
+/** Resolves the links of a path, as far as it exists. */
 export function realOrSame(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    // Not made yet: the folder around it may be a link.
+    // It does not exist yet, but its folder can be a link.
     const parent = dirname(resolve(path));
     return parent === resolve(path) ? parent : join(realOrSame(parent), basename(path));
   }
 }
 
 /**
- * Opens the secrets of an installation. Close what you get.
+ * Opens the secrets of a folder for reading and writing by name. Use {@link openSecretsManager} if you also need the
+ * store or the keys. Close the result at the end.
  *
  * @throws as {@link openSecretsManager}
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { openSecrets } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const secrets = await openSecrets({ storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") });
+ * await secrets.create({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" }, expiresAt: "90d" });
+ * await secrets.edit("TOKEN", { description: "deploys the site", addTags: ["ci"] });
+ * const [token] = await secrets.list({ tags: ["ci"] });
+ * console.log(token?.name, token?.description); // prints TOKEN deploys the site
+ * await secrets.close();
+ * ```
  */
 export async function openSecrets(options: SecretsOptions = {}): Promise<SecretService> {
   return (await openSecretsManager(options)).secrets;

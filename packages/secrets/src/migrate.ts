@@ -8,20 +8,22 @@ import { buildStore, copyStore, type StoreCount } from "./records.ts";
 import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 
 export interface MigrationReport extends StoreCount {
-  /** The names of the drivers. */
+  /** The name of the previous driver. */
   readonly from: string;
+  /** The name of the new driver. */
   readonly to: string;
-  /** Where the old store is kept; null where it had this driver already and nothing was done. */
+  /** The path under which the old store is kept; null if it had this driver already and nothing was done. */
   readonly kept: string | null;
 }
 
 /**
- * Moves all secrets with their versions into a store of another driver: all or nothing, encrypted as they are, so that no key is
- * needed; only a store that an earlier version of autokestra has written is first upgraded, which needs its key. The old store is
- * kept under another name. No other process may have it open.
+ * Moves all secrets with their versions into a store of another driver: all of them or none. They stay encrypted, so no
+ * key is needed, except to upgrade a store of layout 1 first. The old store is kept under another name. No other
+ * process may have it open.
  *
- * @param to `sqlite` or `file`
- * @throws AutokestraError `OPTION_INVALID`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
+ * @param to the name of the new driver: `sqlite` or `file`
+ * @throws AutokestraError `OPTION_INVALID`, `STORE_UNAVAILABLE` (no store, in use), `STORE_CORRUPT`; `KEY_*` for an
+ * upgrade
  */
 export async function migrateStore(options: SecretsOptions, to: string): Promise<MigrationReport> {
   const next = parseDriver(to);
@@ -42,7 +44,7 @@ export async function migrateStore(options: SecretsOptions, to: string): Promise
   }
 }
 
-/** The store that is there, in today's layout if it is to be moved. */
+/** Opens the existing store. Upgrades it to the current layout if it has another driver. */
 async function findUpgraded(folder: string, options: SecretsOptions, next: FolderDriver): Promise<FolderStore> {
   const found = await findInFolder(folder, options, "any");
   if (found === null) throw noStoreYet({ kind: "folder", path: folder });

@@ -12,48 +12,53 @@ import {
   writeDriverRecord,
 } from "./driver-record.ts";
 import { type Driver, driverOfUrl, type FolderDriver, folderDrivers, parseDriver, toStoreError } from "./drivers.ts";
-import { type PlaceOptions, storeLocation } from "./folders.ts";
+import { type LocationOptions, storeLocation } from "./folders.ts";
 import { type Location, locationText } from "./location.ts";
 import { withTemporaryFolder } from "./replace-store.ts";
 
-export interface StoreOptions extends PlaceOptions {
-  /** Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else that of `defaults`, else `auto`: SQLite, or the file store where SQLite cannot be loaded or used. */
+export interface StoreOptions extends LocationOptions {
+  /**
+   * The driver of the store: `sqlite`, `file` or `auto`, which means SQLite, or the file store if SQLite cannot be
+   * used. Default: `WORKFLOW_SECRETS_STORAGE_BACKEND`, else that of `defaults`, else `auto`.
+   */
   readonly backend?: string | undefined;
   /**
-   * Make a store where there is none, with the first secret that is written. Default true. A store that was not made reads as
-   * empty.
+   * Create a missing store together with its first secret. Until then, or if false, it reads as empty. Default: true.
    */
   readonly create?: boolean | undefined;
-  /** Told what people should know: that a key was made or found elsewhere, that the file store stands in for SQLite. */
+  /**
+   * Called with what people should know: that a key was created, or that the file store is used instead of SQLite.
+   * Default: nothing.
+   */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 export interface OpenedStore {
   readonly store: SecretStore;
   readonly location: Location;
-  /** The name of its driver, such as `sqlite`; null where there is no store yet. */
+  /** The name of its driver, such as `sqlite`; null if there is no store yet. */
   readonly driver: string | null;
 }
 
-/** A store that is there. */
+/** An existing store. */
 export interface FoundStore {
   readonly location: Location;
   readonly driver: Driver;
   readonly store: SecretStore;
 }
 
-/** A store that is there, in a folder. */
+/** An existing store in a folder. */
 export interface FolderStore {
   readonly folder: string;
   readonly driver: FolderDriver;
   readonly store: SecretStore;
-  /** The driver was taken because the one that is preferred cannot be used there. */
+  /** True if the preferred driver cannot be used there. */
   readonly isFallback?: boolean;
 }
 
 /**
- * Opens the store of an installation. A store that was there and cannot be opened is an error: never an empty store, and never
- * a second one beside it. The folder remembers which one it has.
+ * Opens the store. If it existed and cannot be opened, that is an error: it never opens an empty store or a second one
+ * instead. The folder records which driver it has.
  *
  * @throws AutokestraError `STORE_UNAVAILABLE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, `OPTION_INVALID`
  */
@@ -86,10 +91,10 @@ function emptyStore(create: boolean, make: () => Promise<SecretStore>): SecretSt
 }
 
 /**
- * Opens the store that is there; null where there never was one.
+ * Opens the existing store; null if there never was one.
  *
- * @param kind `any`: the driver that is asked for only decides between two stores of which a folder remembers none
- * @throws as {@link openStore}; `STORE_CORRUPT` also where it is not there any more
+ * @param kind `any`: ignore the requested driver, unless a folder has two stores and no record of which one counts
+ * @throws as {@link openStore}; `STORE_CORRUPT` also if the store was removed
  */
 export async function findStore(options: StoreOptions, kind: "asked" | "any" = "asked"): Promise<FoundStore | null> {
   const location = storeLocation(options);
@@ -104,7 +109,7 @@ async function findAtUrl(url: URL): Promise<Pick<FoundStore, "driver" | "store">
 }
 
 /**
- * Opens the store that a folder has; null where there never was one.
+ * Opens the existing store of a folder; null if there never was one.
  *
  * @throws as {@link findStore}
  */
@@ -123,20 +128,20 @@ export async function findInFolder(
   try {
     return { folder, driver, store: await driver.open(join(folder, driver.file), false) };
   } catch (error) {
-    // Moved to another driver at this very moment.
+    // Another process has migrated it at this moment.
     if (storedDriver(folder) !== driver) return await findInFolder(folder, options, kind);
     throw error;
   }
 }
 
-/** The driver that a person wants. @throws AutokestraError `OPTION_INVALID` */
+/** Returns the driver that the person wants. @throws AutokestraError `OPTION_INVALID` */
 export function requestedDriver({ env = process.env, backend, defaults }: StoreOptions): FolderDriver | "auto" {
   const asked = backend ?? (env["WORKFLOW_SECRETS_STORAGE_BACKEND"] || (defaults?.backend ?? "auto"));
   return asked === "auto" ? asked : parseDriver(asked);
 }
 
 /**
- * Makes the store of a folder that has none.
+ * Creates the store of a folder that has none.
  *
  * @throws as {@link openStore}
  */
@@ -153,11 +158,11 @@ export async function makeStore(folder: string, options: StoreOptions): Promise<
 
 interface PickedDriver {
   readonly driver: FolderDriver;
-  /** Why the one that is preferred cannot be used; null where this is it. */
+  /** Why the preferred driver cannot be used; null if this is the preferred one. */
   readonly unsuitable: string | null;
 }
 
-/** The first driver that can be used in a folder, or whose store has just been made there. */
+/** Returns the first driver that can be used in a folder, or whose store another process has just made there. */
 async function pickDriver(folder: string): Promise<PickedDriver> {
   const reasons: string[] = [];
   for (const driver of folderDrivers()) {
@@ -180,10 +185,10 @@ async function unsuitableReason(driver: FolderDriver, folder: string): Promise<s
 }
 
 /**
- * What a folder of secrets has beside its store.
+ * Writes what a folder of secrets has besides its store: a `.gitignore` and the record of its driver.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE`, also where another process has made a store of another driver at the same moment; the
- * store is closed then
+ * @throws AutokestraError `STORE_UNAVAILABLE`, also if another process has made a store of another driver at the same
+ * moment; the store is closed then
  */
 async function completeFolder({ folder, driver, store, isFallback = false }: FolderStore): Promise<void> {
   try {
@@ -193,7 +198,7 @@ async function completeFolder({ folder, driver, store, isFallback = false }: Fol
     sweepDeadTemporaryFiles(folder);
     const record = readDriverRecord(folder);
     if (record === null) rememberDriver(folder, { ...recordOf(driver), isFallback });
-    // A migration was killed after its last moment: nothing is left to do but to say so.
+    // A migration was killed after the new store had replaced the old one. Only the record is left to write.
     else if (record.next === driver) writeDriverRecord(folder, recordOf(driver));
     const existing = existingDriver(folder, "auto");
     if (existing !== null && existing !== driver) {
@@ -206,14 +211,14 @@ async function completeFolder({ folder, driver, store, isFallback = false }: Fol
 }
 
 /**
- * A store that reads as empty and is made when its header is written, which comes before everything else that is written. What
- * fails before leaves nothing behind.
+ * Creates a store that reads as empty and is made on disk when its header is written, which is always the first write.
+ * A command that fails before leaves no store behind.
  */
 function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
   let store = createMemoryStore();
   let isMade = false;
   let closed = false;
-  /** One at a time: two headers at once would make two stores. */
+  /** Serialises the writes of headers: two at once would make two stores. */
   let making: Promise<void> = Promise.resolve();
 
   async function makeOnce(): Promise<void> {
@@ -255,7 +260,7 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
   };
 }
 
-/** The error where a store is needed that was made before. */
+/** A function that needs an existing store throws it. */
 export function noStoreYet(location: Location): AutokestraError {
   return storeUnavailable(locationText(location), "there is none yet", "It is made with the first secret.", {
     reason: "no store yet",

@@ -11,19 +11,19 @@ import { requireAbilities } from "@autokestra/secrets-core/internal";
 import type { Keyring } from "@autokestra/secrets-crypto";
 import type { FolderDriver } from "./drivers.ts";
 
-/** What there is in a store. */
+/** The number of records in a store. */
 export interface StoreCount {
-  /** Deleted ones too. */
+  /** The number of secrets, including deleted ones. */
   readonly secrets: number;
-  /** All versions of all of them. */
+  /** The number of versions of all secrets. */
   readonly versions: number;
 }
 
 /**
- * Makes a store and fills it; afterwards all of it is in its one file.
+ * Creates and fills a store, and closes it so that its one file is complete.
  *
- * @param path where there is nothing yet
- * @throws AutokestraError `STORE_UNAVAILABLE` where stores of this driver cannot be filled; what `fill` throws
+ * @param path the path of the new file
+ * @throws AutokestraError `STORE_UNAVAILABLE` if stores of this driver cannot be filled; what `fill` throws
  */
 export async function buildStore<T>(
   driver: FolderDriver,
@@ -42,9 +42,9 @@ export async function buildStore<T>(
 }
 
 /**
- * Copies header, secrets with their versions, and anchors into a new store. To be called while nobody writes.
+ * Copies header, anchors and all versions of all secrets into a new store. Call it while no process writes.
  *
- * @param from in layout 2
+ * @param from a store in layout 2
  */
 export async function copyStore(from: SecretStore, to: SecretStore & BulkInsert): Promise<StoreCount> {
   await copyHeader(from, to);
@@ -59,7 +59,11 @@ export async function copyStore(from: SecretStore, to: SecretStore & BulkInsert)
   return count;
 }
 
-/** What no store takes is in none that only autokestra has written to. @throws AutokestraError `STORE_CORRUPT` */
+/**
+ * Inserts secrets. If the new store refuses one, the old store was changed by another program.
+ *
+ * @throws AutokestraError `STORE_CORRUPT`
+ */
 async function insert(to: BulkInsert, secrets: readonly (readonly EncryptedSecret[])[]): Promise<void> {
   try {
     await to.bulkInsert(secrets);
@@ -71,19 +75,20 @@ async function insert(to: BulkInsert, secrets: readonly (readonly EncryptedSecre
   }
 }
 
-/** Copies what is not a secret: the header and the anchors. */
+/** Copies the header and the anchors. */
 export async function copyHeader(from: SecretStore, to: SecretStore): Promise<void> {
   const header = await from.readHeader();
   if (header !== null && !(await to.writeHeader(header, null))) throw new TypeError("the store is not a new one");
   for (const anchor of await from.anchors()) await to.writeAnchor(anchor, null);
 }
 
-/** So many are looked at together: what comes and goes meanwhile is met or not. */
+/** The number of ids that are read at a time. */
 const PAGE = 1000;
 
 /**
- * The ids of all secrets in a store, including deleted ones, page by page in their order. Between two pages timers get their turn:
- * the lock of a file store is lost where it is not renewed.
+ * Returns the ids of all secrets, including deleted ones, page by page. A secret that is added or removed in the
+ * meantime may or may not be among them. Timers run between two pages, because the lock of a file store must be
+ * renewed.
  */
 export async function* idPages(store: SecretStore): AsyncGenerator<readonly string[]> {
   let after: string | undefined;
@@ -96,47 +101,47 @@ export async function* idPages(store: SecretStore): AsyncGenerator<readonly stri
   }
 }
 
-/** True for a store that nothing was ever encrypted in. */
+/** Tells whether nothing was ever stored. */
 export async function isEmptyStore(store: SecretStore): Promise<boolean> {
   return (await store.readHeader()) === null && (await store.ids({ limit: 1 })).length === 0;
 }
 
-/** How many secrets there are, including deleted ones. */
+/** Returns the number of secrets, including deleted ones. */
 export async function countSecrets(store: SecretStore): Promise<number> {
   let count = 0;
   for await (const ids of idPages(store)) count += ids.length;
   return count;
 }
 
-/** What was found out about the records of a store. */
-export interface Examination extends StoreCount {
-  /** One sentence for each record that does not open, ordered by name. */
+/** The result of verifying the records of a store. */
+export interface VerifiedRecords extends StoreCount {
+  /** One sentence for each record with a problem, ordered by name. */
   readonly problems: readonly string[];
 }
 
-/** Told how many secrets were tried, of how many. */
+/** Called with the number of secrets that were verified, and their total. */
 export type OnVerified = (done: number, total: number) => void;
 
-/** A store and what opens it. */
+/** A store with its encryption. */
 export interface KeyedStore {
   readonly store: SecretStore;
   readonly encryption: SecretEncryption;
 }
 
 /**
- * Opens every version of every secret, including deleted ones, and checks the metadata of each. What is broken becomes a
- * sentence, and hides nothing else. Here, and only here, a missing key and a changed record are told apart.
+ * Decrypts every version of every secret, including deleted ones, and verifies the metadata. A problem becomes a
+ * sentence and does not stop the verification. Only this function tells a data key that is not found from a changed
+ * record.
  */
 export async function verifyRecords(
   { store, encryption }: KeyedStore,
   keyring: Keyring,
   onVerified: OnVerified = () => undefined,
-): Promise<Examination> {
+): Promise<VerifiedRecords> {
   const total = await countSecrets(store);
   const problems: string[] = [];
   const count = { secrets: 0, versions: 0 };
 
-  /** Null where it opens. */
   async function problemOf({ metadata, envelope }: EncryptedSecret): Promise<string | null> {
     const what = `'${metadata.name}', version ${metadata.version},`;
     if (keyring.find(envelope.keyId) === null) {
@@ -146,7 +151,7 @@ export async function verifyRecords(
     return opens ? null : `${what} was changed since it was encrypted`;
   }
 
-  async function examine(id: string): Promise<void> {
+  async function verifySecret(id: string): Promise<void> {
     try {
       const versions = await store.versions(id);
       const [current] = versions;
@@ -168,7 +173,7 @@ export async function verifyRecords(
 
   for await (const ids of idPages(store)) {
     for (const id of ids) {
-      await examine(id);
+      await verifySecret(id);
       count.secrets += 1;
       onVerified(count.secrets, total);
     }

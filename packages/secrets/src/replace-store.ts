@@ -5,27 +5,27 @@ import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { readDriverRecord, recordOf, rememberDriver, writeDriverRecord } from "./driver-record.ts";
 import { type FolderDriver, toStoreError } from "./drivers.ts";
 
-/** A store to put in the place of another one. */
+/** How to replace the store of a folder. */
 interface Replacement {
   readonly folder: string;
-  /** The driver of the store that is there, even a damaged or removed one. */
+  /** The driver of the existing store, even of a damaged or removed one. */
   readonly current: FolderDriver;
   readonly next: FolderDriver;
-  /** The file of the new store, whole: it is moved. */
+  /** The file of the new, complete store. It is moved. */
   readonly path: string;
-  /** The last look at the store that is there: false where somebody has written to it. */
+  /** Called last: returns false if another process has written to the existing store. */
   readonly isUnchanged: () => boolean;
-  /** Keep the store that is there under another name; without, it is lost. */
+  /** Keep the existing store under another name instead of losing it. */
   readonly keep: boolean;
 }
 
 /**
- * Puts a store in the place of another one. Killed at any moment, the one or the other counts, whole. To be called while nobody
- * else can write to the store that is there.
+ * Replaces the store of a folder. If the process is killed, either the old or the new store counts, and it is complete.
+ * Call it while no other process can write to the existing store.
  *
- * @returns the path under which the old store is kept; null where there is nothing to keep
- * @throws AutokestraError `STORE_UNAVAILABLE` where it was written to all the same; an error of the file system. Nothing is changed
- * then
+ * @returns the path under which the old store is kept; null if there is nothing to keep
+ * @throws AutokestraError `STORE_UNAVAILABLE` if another process has written to the store after all; an error of the
+ * file system. Nothing is changed then
  */
 export function replaceStore({ folder, current, next, path, isUnchanged, keep }: Replacement): string | null {
   const old = join(folder, current.file);
@@ -38,7 +38,7 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
   }
 
   if (readDriverRecord(folder) === null) rememberDriver(folder, recordOf(current));
-  // Beside a damaged database or none; one that is whole has none of these, or empty ones.
+  // Only a damaged or removed database has these files; beside a complete one they do not exist or are empty.
   for (const companion of next.companions) {
     ifThere(() => keepCompanion(`${place}${companion}`, `${keptPath}${companion}`));
   }
@@ -57,19 +57,22 @@ export function replaceStore({ folder, current, next, path, isUnchanged, keep }:
     rmSync(place, { force: true });
     throw error;
   }
-  // This is the moment: from here on the new store counts, also for who finds the record as it is now.
+  // The decisive step: after it the new store counts, also for a process that reads the record as it is now.
   const isKept = ifThere(() => moveFile(old, keptPath));
   writeDriverRecord(folder, recordOf(next));
   return isKept ? keptPath : null;
 }
 
-/** What SQLite is done with is removed: it has a zero in front, or nothing. See https://sqlite.org/fileformat.html#the_rollback_journal */
+/**
+ * Removes a companion that SQLite no longer needs, which is empty or begins with a zero, and keeps any other. See
+ * https://sqlite.org/fileformat.html#the_rollback_journal
+ */
 function keepCompanion(from: string, to: string): void {
   if (firstByte(from) === 0) rmSync(from);
   else renameSync(from, to);
 }
 
-/** Zero for an empty file. A WAL can be of any size. */
+/** Returns 0 for an empty file. Reads no more, because a WAL can have any size. */
 function firstByte(path: string): number {
   const byte = new Uint8Array(1);
   const file = openSync(path, "r");
@@ -81,7 +84,7 @@ function firstByte(path: string): number {
   return byte[0] ?? 0;
 }
 
-/** @returns false where the file that `work` is about is not there */
+/** @returns false if the file of `work` does not exist */
 function ifThere(work: () => void): boolean {
   try {
     work();
@@ -93,8 +96,8 @@ function ifThere(work: () => void): boolean {
 }
 
 /**
- * Lets `work` build a store in a folder of its own inside the folder of a store, and removes that folder afterwards; those of
- * processes that were killed, too.
+ * Runs `work` with a new temporary folder inside the folder of a store, and removes it afterwards. Also removes those
+ * that killed processes have left.
  *
  * @throws what `work` throws; AutokestraError `STORE_UNAVAILABLE` for an error of the file system
  */

@@ -26,33 +26,33 @@ import { replaceStore, withTemporaryFolder } from "./replace-store.ts";
 export interface RestoreReport extends StoreCount {
   /** The name of the driver of the store. */
   readonly backend: string;
-  /** Where the store that was there is kept; null where there was none. */
+  /** The path under which the previous store is kept; null if there was none. */
   readonly kept: string | null;
-  /** Also the keys are those of the backup now, as there was no store that opens. */
+  /** True if the keys of the backup were taken over too, because there was no store that could be opened. */
   readonly tookKeys: boolean;
 }
 
-/** A backup, and the keys that open it. */
+/** A backup with the keys that open it. */
 interface OpenedBackup extends KeyedStore {
   readonly keys: KeyManager;
 }
 
-/** What a restoration builds in place of the store that is there. */
+/** The store that a restoration has built to replace the existing one. */
 interface Rebuilt extends StoreCount {
-  /** Null where nothing was ever encrypted. */
+  /** Null if nothing was ever encrypted. */
   readonly keyring: Keyring | null;
 }
 
 /**
- * Replaces the secrets that are there by those of a backup, once every version in it has opened. Only records are taken over,
- * encrypted again under the keys of the store that is there, so that its rotations stand. The keys of the backup count only where there
- * is no store, or none that opens. The store keeps its driver; what was there, even if damaged, is kept under another name. No other
- * process may have it open, which is made sure of where it is not damaged.
+ * Replaces the secrets by those of a backup, after every version in it was decrypted. The secrets are encrypted again
+ * under the keys of the existing store, so that its rotations are not undone. The keys of the backup are used only if
+ * there is no store, or none that can be opened. The driver stays the same. The previous store is kept under another
+ * name, even a damaged one. No other process may have the store open.
  *
- * @param file what `backUpStore` has written, with any driver
- * @param onVerified told how many secrets of the backup were tried
- * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` where the backup does not open; `STORE_UNAVAILABLE`; nothing
- * is changed then
+ * @param file a file that {@link backUpStore} has written, with any driver
+ * @param onVerified called with the number of secrets of the backup that were verified, and their total
+ * @throws AutokestraError `STORE_CORRUPT`, `INTEGRITY_FAILED`, `KEY_*` if the backup cannot be opened;
+ * `STORE_UNAVAILABLE`; nothing is changed then
  */
 export async function restoreBackup(
   options: SecretsOptions,
@@ -86,9 +86,9 @@ export async function restoreBackup(
 }
 
 /**
- * Opens the keys of a backup: with the key that was named, else with what its fingerprint finds in the key folder. No other key is
- * tried for the backup where the one that was named does not open the store that is there, or where there is none: its keys
- * would be those of the backup.
+ * Opens the keys of a backup with the named key, else with the key of its fingerprint in the key folder. The key folder
+ * is searched only if the named key opens the existing store: otherwise the restored store would get keys that the
+ * named key does not open.
  */
 async function openForRestore(options: SecretsOptions, store: SecretStore): Promise<OpenedBackup> {
   const open = async (from: SecretsOptions): Promise<OpenedBackup> => {
@@ -112,7 +112,7 @@ async function openForRestore(options: SecretsOptions, store: SecretStore): Prom
   }
 }
 
-/** Brings the store that is there to today's layout. */
+/** Upgrades the existing store to the current layout, and tells whether it opens. */
 async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "broken"> {
   try {
     const { store, keys, secrets } = await openSecretsManager({ ...options, create: false });
@@ -139,7 +139,7 @@ async function verifyBackup(source: string, backup: OpenedBackup, onVerified: On
 
 interface Target {
   readonly driver: FolderDriver;
-  /** Where the new store is built. */
+  /** The path at which the new store is built. */
   readonly path: string;
 }
 
@@ -163,7 +163,7 @@ async function putInPlace(
   }
 
   if (found === null) {
-    // Nobody can use a store that is damaged or not found, so nobody writes to it.
+    // No process can write to a store that is damaged or not found.
     const rebuilt = await copyBackup(backup, target);
     await memory.forget();
     return await finish(rebuilt, replaceStore({ ...replacement, isUnchanged: () => true, keep: true }), true);
@@ -183,7 +183,7 @@ async function putInPlace(
   }
 }
 
-/** The store that is there; an empty one where there is none, so that it can be locked; null where it is damaged or not found. */
+/** Opens the existing store, or a new one, so that it can be locked; null if it is damaged or was removed. */
 async function takeStore(folder: string, options: SecretsOptions, driver: FolderDriver): Promise<FolderStore | null> {
   try {
     return (
@@ -195,16 +195,16 @@ async function takeStore(folder: string, options: SecretsOptions, driver: Folder
   }
 }
 
-/** Takes the backup over as it is, with its keys, in today's layout. */
+/** Copies the backup with its keys, in the current layout. */
 async function copyBackup({ store, keys }: OpenedBackup, { driver, path }: Target): Promise<Rebuilt> {
   const isEmpty = await isEmptyStore(store);
-  // The copy of the backup that is upgraded here is nobody else's.
+  // This upgrades only our temporary copy of the backup.
   const keyring = isEmpty ? null : await keys.forEncrypt(0);
   const count = await buildStore(driver, path, async (built) => await copyStore(store, built));
   return { ...count, keyring };
 }
 
-/** Encrypts all records of the backup again under the keys of the store that is there, and begins the next epoch. */
+/** Encrypts all records of the backup again under the keys of the existing store, and begins the next epoch. */
 async function reencrypt(
   options: SecretsOptions,
   backup: OpenedBackup,
@@ -235,7 +235,7 @@ async function reencrypt(
   });
 }
 
-/** All versions of a secret of the backup, the oldest first, as a change of what is there. */
+/** Decrypts all versions of a secret of the backup, the oldest first, with the revision after the existing one. */
 async function decryptAll(id: string, { store, encryption }: OpenedBackup, current: KeyedStore) {
   const versions = (await store.versions(id)).toReversed();
   const revision = await revisionOf(id, current);
@@ -247,7 +247,9 @@ async function decryptAll(id: string, { store, encryption }: OpenedBackup, curre
   );
 }
 
-/** The revision of a secret; 0 where there is none, and where it is damaged or forged: then the backup is what heals it. */
+/**
+ * Returns the stored revision of a secret; 0 if it is not found, damaged or forged, because the backup then repairs it.
+ */
 async function revisionOf(id: string, { store, encryption }: KeyedStore): Promise<number> {
   try {
     const current = await store.find(id);

@@ -27,35 +27,56 @@ import {
 import { findStore, noStoreYet } from "./open-store.ts";
 
 export interface RotateOptions extends ReplaceDataKeyOptions {
-  /** The new master key: a key file, made if it is not there. Default: a new key in place of the one in the key file. */
+  /** The path of the new key file, which is created if needed. Default: replace the key in the current key file. */
   readonly newKeyFile?: string | undefined;
-  /** Rotate every store that this machine knows under the same key, too. Default false. */
+  /** Also rotate all other stores that this machine knows under the same key. Default: false. */
   readonly allStores?: boolean | undefined;
-  /** Make a new data key too, and encrypt every secret again under it. Default false. */
+  /** Also create a new data key, and encrypt all secrets again under it. Default: false. */
   readonly dataKey?: boolean | undefined;
 }
 
 export interface RotateReport {
-  /** Fingerprints of the master key before and now; the same where a signal has ended it before anything was changed. */
+  /** The fingerprints of the master key before and after; equal if the signal came before anything was changed. */
   readonly before: string;
   readonly after: string;
-  /** Where the master key is now. */
+  /** The path of the key file with the master key. */
   readonly keyFile: string;
-  /** Folders of other stores that were rotated too. */
+  /** The folders of the other stores that were rotated too. */
   readonly otherStores: readonly string[];
-  /** False where the signal has ended it before everything was done. */
+  /** False if the signal came before everything was done. */
   readonly isComplete: boolean;
-  /** How many secrets are encrypted under which data key; null without `dataKey`, when nobody has looked at them. */
+  /** The data keys, with the number of secrets that are encrypted under each; null without `dataKey`. */
   readonly dataKeys: readonly { readonly id: string; readonly state: string; readonly secrets: number | null }[];
 }
 
 /**
- * Replaces the master key: the data keys are wrapped anew, so it takes the same time for any number of secrets. The key before is
- * kept beside the file it was in, under its fingerprint. With `dataKey` every version of every secret is encrypted again too, in
- * batches, while others read and write. Killed at any moment it loses nothing; running it again finishes it.
+ * Replaces the master key. It only wraps the data keys again, so it takes the same time for any number of secrets. The
+ * previous key is kept beside its file, under its fingerprint. With `dataKey`, all versions of all secrets are
+ * encrypted again too, in batches, while other processes read and write. If it is killed, nothing is lost; call it
+ * again to finish.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where there is no store; `OPTION_INVALID` where the key in use is no file and none is named, where
- * other stores need the file that would be replaced, or where the new key is the one in use; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
+ * @param options which secrets to rotate
+ * @param rotation how to rotate them. Default: a new master key in the same key file
+ * @throws AutokestraError `STORE_UNAVAILABLE` if there is no store; `OPTION_INVALID` if the current key is not in a
+ * file and no new file is given, if other stores need the file that would be replaced, or if the new key is the current
+ * one; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { openSecrets, rotateKeys } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const options = { storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") };
+ * const secrets = await openSecrets(options);
+ * await secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
+ * await secrets.close();
+ *
+ * const { isComplete, dataKeys } = await rotateKeys(options, { dataKey: true });
+ * console.log(isComplete, dataKeys.find(({ state }) => state === "active")?.secrets); // prints true 1
+ * ```
  */
 export async function rotateKeys(options: SecretsOptions, rotation: RotateOptions = {}): Promise<RotateReport> {
   const opened = await openForRotation(options, rotation);
@@ -69,11 +90,11 @@ export async function rotateKeys(options: SecretsOptions, rotation: RotateOption
 /** A store to rotate. */
 interface OpenedForRotation {
   readonly manager: SecretsManager;
-  /** Only the new key file opens it: a rotation to it was ended after it had changed the store. */
+  /** True if only the new key file opens it: an earlier rotation was stopped after it had changed the store. */
   readonly isResumed: boolean;
 }
 
-/** Does what {@link rotateKeys} promises with a store that is open. */
+/** Rotates an open store, as {@link rotateKeys} describes. */
 export async function rotateOpened(
   options: SecretsOptions,
   opened: OpenedForRotation,
@@ -87,7 +108,7 @@ export async function rotateOpened(
       : await changeKeyFile(options, opened, newKeyFile, rotation);
   const counts = dataKey && isDone ? await replaceDataKey(manager, rotation) : null;
   const { header, fingerprint, epoch } = await manager.keys.keyring();
-  // An earlier call may have been killed before it had done this.
+  // Also if nothing has changed: an earlier call may have been killed before this line.
   await memoryOf(manager).remember({ storeId: header.storeId, epoch, fingerprint });
   return {
     ...master,
@@ -101,7 +122,7 @@ export async function rotateOpened(
   };
 }
 
-/** What the step of the master key has come to. */
+/** The result of replacing the master key. */
 interface MasterReport extends Pick<RotateReport, "before" | "keyFile" | "otherStores"> {
   readonly isDone: boolean;
 }
@@ -122,12 +143,14 @@ async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOp
   }
 }
 
-/** Whether the new key file opens the store, and the key that was named without success is one that the store has left for it. */
+/**
+ * Tells whether the new key file opens the store, and the named key, which does not, is the one that it has replaced.
+ */
 async function isUnder(opened: OpenedForRotation, options: SecretsOptions, newKeyFile: string): Promise<boolean> {
   try {
     await opened.manager.keys.keyring();
   } catch {
-    // The error of the key that was named counts.
+    // The caller throws the error of the named key.
     return false;
   }
   return (await findReplacedKey(options, opened, newKeyFile)) !== null;
@@ -140,7 +163,7 @@ async function openExisting(options: SecretsOptions): Promise<SecretsManager> {
   throw noStoreYet(storeLocation(options));
 }
 
-/** Puts a new key in place of the one in the key file. */
+/** Replaces the key in the key file. */
 async function replaceKeyFile(
   options: SecretsOptions,
   { keys, provider, location, keyFolder }: SecretsManager,
@@ -151,7 +174,7 @@ async function replaceKeyFile(
   if (source === KEY_VARIABLE || keyFile === null) throw noKeyFile(source);
   const { isGiven, first } = await provider.search();
   const before = (first === null ? null : await fingerprintOfKey(first, keyFolder)) ?? fingerprint;
-  // What a rotation has left that was killed before it put its key in place.
+  // The key that a rotation has left because it was killed before it replaced the key file.
   const left = (await findPreparedKeys(keyFile, before)).find((prepared) => prepared.fingerprint === fingerprint);
   const others = isGiven || allStores ? await otherStores(options, location, left ? before : fingerprint) : [];
   if (isGiven && others.length > 0 && !allStores) throw neededByOthers(keyFile, others);
@@ -160,7 +183,7 @@ async function replaceKeyFile(
   if (left === undefined) await keys.rotateMasterKey(prepared.key);
   const rotated = allStores ? await rotateOthers(options, others, prepared.key, signal) : [];
   const isDone = !allStores || rotated.length === others.length;
-  // Until now the new key lies beside the old one, where it is looked for; the stores that are left need the old one in its place.
+  // Until now the new key is beside the old one, where it is found. Stores that are not rotated yet need the old key file.
   if (isDone) await prepared.promote(async () => (await keys.keyring()).fingerprint === prepared.fingerprint);
   return {
     before: left === undefined ? fingerprint : before,
@@ -170,7 +193,7 @@ async function replaceKeyFile(
   };
 }
 
-/** Goes over to the key of another file; the one before stays where it is. */
+/** Changes to the key of another file. The previous key file stays as it is. */
 async function changeKeyFile(
   options: SecretsOptions,
   opened: OpenedForRotation,
@@ -183,7 +206,7 @@ async function changeKeyFile(
   if (signal?.aborted) return nothingDone(fingerprint, source);
   const inUse = { fingerprint, stretching: stretchingOf(header.kdf) };
   const { key, isInUse } = await readNewKeyFile(keyFile, { inUse, keyFolder });
-  // The key before says which other stores are still to be rotated.
+  // The previous key identifies the other stores that are not rotated yet.
   const before = isInUse ? await findReplacedKey(options, opened, keyFile) : fingerprint;
   if (before === null) throw alreadyInUse(keyFile);
   const others = allStores ? await otherStores(options, location, before) : [];
@@ -193,8 +216,8 @@ async function changeKeyFile(
 }
 
 /**
- * The key that an earlier call has replaced by the one in the new key file, whether it was ended or came to its end; null where
- * the person has only named the key in use, or a copy of it.
+ * Returns the fingerprint of the key that an earlier call has replaced by the one in the new key file; null if there
+ * was no such call, and the person has only named the current key or a copy of it.
  */
 async function findReplacedKey(
   options: SecretsOptions,
@@ -207,7 +230,7 @@ async function findReplacedKey(
   const isBeside = !isGiven && source !== first?.source;
   if (!isSource && (isResumed || !isBeside)) return null;
   const known = await memoryOf(manager).recall();
-  // What is remembered under another key is from before the earlier call.
+  // A memory under another key is older than the earlier call.
   const isOutdated = known !== null && known.fingerprint !== fingerprint;
   const last = isOutdated ? known.fingerprint : (known?.left.at(-1) ?? null);
   const named = first === null ? null : await fingerprintOfKey(first, manager.keyFolder);
@@ -224,7 +247,7 @@ function nothingDone(fingerprint: string, source: string): MasterReport {
   return { before: fingerprint, keyFile: source, otherStores: [], isDone: false };
 }
 
-/** Folders of the other stores that this machine knows under this master key. */
+/** Returns the folders of the other stores that this machine knows under this master key. */
 async function otherStores(
   options: SecretsOptions,
   location: Location,
@@ -242,7 +265,7 @@ async function otherStores(
   return used.flat();
 }
 
-/** The fingerprint in the header of a store; null where there is none. A store that cannot be read is an error: it may be needed. */
+/** Returns the fingerprint in the header of a store; null if there is none. A store that cannot be read is an error. */
 async function readFingerprint(options: SecretsOptions): Promise<string | null> {
   const found = await findStore({ ...options, env: {} }, "any");
   if (found === null) return null;
@@ -254,7 +277,7 @@ async function readFingerprint(options: SecretsOptions): Promise<string | null> 
   }
 }
 
-/** @returns the folders of those that were rotated before the signal came */
+/** @returns the folders of the stores that were rotated before the signal came */
 async function rotateOthers(
   options: SecretsOptions,
   folders: readonly string[],

@@ -22,11 +22,11 @@ beforeEach(async () => {
 });
 
 async function diagnoseLines(more: Partial<SecretsOptions> = {}): Promise<string[]> {
-  const installation = await openSecretsManager({ ...options, create: false, ...more });
+  const manager = await openSecretsManager({ ...options, create: false, ...more });
   try {
-    return (await diagnose(installation)).map(({ status, subject, message }) => `${status} ${subject}: ${message}`);
+    return (await diagnose(manager)).map(({ status, subject, message }) => `${status} ${subject}: ${message}`);
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
@@ -85,11 +85,11 @@ describe("diagnose", () => {
 
   it("K21: has the code of an error for each failure, so that the key being unavailable is told from a bad one", async () => {
     const codes = async (more: Partial<SecretsOptions> = {}) => {
-      const installation = await openSecretsManager({ ...options, create: false, ...more });
+      const manager = await openSecretsManager({ ...options, create: false, ...more });
       try {
-        return (await diagnose(installation)).flatMap(({ code }) => code ?? []);
+        return (await diagnose(manager)).flatMap(({ code }) => code ?? []);
       } finally {
-        await installation.secrets.close();
+        await manager.secrets.close();
       }
     };
     expect(await codes()).toEqual([]);

@@ -141,7 +141,7 @@ async function expectRefused(options: SecretsOptions, code: string): Promise<voi
     for (const [what, open] of OPENING) await expectRefusal(open(secrets), what, code);
   });
   await expectRefusal(rotateKeys(options, { dataKey: true }), "rotateKeys", code);
-  const findings = await use(options, async (installation) => await diagnose(installation));
+  const findings = await use(options, async (manager) => await diagnose(manager));
   expect(findings.at(-1)).toMatchObject({ status: "failure", subject: "key", hint: expect.any(String) });
 }
 

@@ -55,7 +55,7 @@ export async function inEveryOrder(
     step = 1,
   }: {
     readonly reset: () => Promise<void>;
-    readonly work: (installation: SecretsManager) => Promise<unknown>;
+    readonly work: (manager: SecretsManager) => Promise<unknown>;
     readonly other: () => Promise<unknown>;
     readonly check: (order: number) => Promise<void>;
     /** Before which methods it may be held. Default: all. */
@@ -68,7 +68,7 @@ export async function inEveryOrder(
     await reset();
     let calls = 0;
     let isDone = false;
-    const installation = await openHeld(options, async (method) => {
+    const manager = await openHeld(options, async (method) => {
       if (!isHeld(method)) return;
       calls += 1;
       if (calls !== order) return;
@@ -76,9 +76,9 @@ export async function inEveryOrder(
       isDone = true;
     });
     try {
-      await work(installation);
+      await work(manager);
     } finally {
-      await installation.secrets.close();
+      await manager.secrets.close();
     }
     if (!isDone) return order - step;
     await check(order);

@@ -122,8 +122,7 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
       const orders = await inEveryOrder(options, {
         reset,
         step,
-        work: async (manager) =>
-          await rotateOpened(options, { manager, isResumed: false }, { dataKey: true }),
+        work: async (manager) => await rotateOpened(options, { manager, isResumed: false }, { dataKey: true }),
         other: async () => await use(async ({ secrets }) => await operation(secrets)),
         check: async () => {
           expect(inOrder(await state())).toBe(inOrder(expected));
@@ -147,8 +146,7 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
     await inEveryOrder(options, {
       reset,
       step,
-      work: async (manager) =>
-        await endsWell(rotateOpened(options, { manager, isResumed: false }, { dataKey: true })),
+      work: async (manager) => await endsWell(rotateOpened(options, { manager, isResumed: false }, { dataKey: true })),
       other: async () => await endsWell(rotate()),
       check: async () => {
         expect(inOrder(await state())).toBe(FILLED);

@@ -15,10 +15,7 @@ beforeEach(() => {
   options = { env: { HOME: home }, storagePath: join(root, "secrets"), keyFile: join(root, "keys", "secret.key") };
 });
 
-async function use<T>(
-  work: (manager: SecretsManager) => Promise<T>,
-  more: Partial<SecretsOptions> = {},
-): Promise<T> {
+async function use<T>(work: (manager: SecretsManager) => Promise<T>, more: Partial<SecretsOptions> = {}): Promise<T> {
   const manager = await openSecretsManager({ ...options, ...more });
   try {
     return await work(manager);

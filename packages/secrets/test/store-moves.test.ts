@@ -271,17 +271,15 @@ describe("a folder of secrets", () => {
     await writeFile(join(folder, "secrets.json"), await readFile(join(root, "other", "secrets.json")), { mode: 0o600 });
     await kill();
     expect(await everything()).toEqual(before);
-    const installation = await openSecretsManager(options);
-    expect(installation.store.driver).toBe(counting);
-    const leftOver = (await diagnose(installation))
-      .filter(({ status }) => status !== "ok")
-      .map(({ message }) => message);
+    const manager = await openSecretsManager(options);
+    expect(manager.store.driver).toBe(counting);
+    const leftOver = (await diagnose(manager)).filter(({ status }) => status !== "ok").map(({ message }) => message);
     expect(leftOver).toEqual([
       ...(counting === "sqlite" ? [`${join(folder, "secrets.json")} is not in use: a migration has left it`] : []),
       // From the backup, above.
       expect.stringContaining("is a copy of this store, with the same id and keys"),
     ]);
-    await installation.secrets.close();
+    await manager.secrets.close();
     await migrateStore(options, counting === "sqlite" ? "file" : "sqlite");
     expect(await everything()).toEqual(before);
   });

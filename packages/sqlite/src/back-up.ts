@@ -5,14 +5,14 @@ import type { Database } from "./database.ts";
 import { toStoreError } from "./errors.ts";
 
 /**
- * Writes a consistent copy without free pages, 0600, while others read and write.
+ * Writes a consistent copy of a database without free pages, with mode 0600, while other processes read and write.
  *
- * @param target an absolute path
- * @throws AutokestraError `STORE_UNAVAILABLE`, with the path of the copy; an error of SQLite where the database is damaged
+ * @param target the absolute path of the new file
+ * @throws AutokestraError `STORE_UNAVAILABLE` with the path of the copy; an error of SQLite if the database is damaged
  */
 export function backupDatabase(database: Database, target: string): void {
   if (fileIdentity(target) !== null || !writeCopy(database, target)) {
-    throw storeUnavailable(target, "there is something of this name already", "Give the name of a new file.");
+    throw storeUnavailable(target, "it exists already", "Give the name of a new file.");
   }
   sweepTemporaryFiles(target);
 }
@@ -20,7 +20,7 @@ export function backupDatabase(database: Database, target: string): void {
 function writeCopy(database: Database, target: string): boolean {
   try {
     return buildInPrivateFolder(target, (file) => {
-      // VACUUM fills an empty file and leaves its mode alone, and its journal takes that mode.
+      // VACUUM fills an empty file and keeps its mode, which its journal gets too.
       closeSync(openSync(file, "wx", 0o600));
       database.prepare("VACUUM INTO ?").run(file);
     });

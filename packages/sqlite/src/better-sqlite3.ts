@@ -4,11 +4,11 @@ import type { Database, OpenOptions, SqliteLibrary } from "./database.ts";
 /**
  * Loads better-sqlite3 with its native part.
  *
- * @throws an error of Node or of `bindings` where it is not installed or does not run here
+ * @throws an error of Node or of `bindings` if it is not installed or does not run here
  */
 export async function loadBetterSqlite(): Promise<SqliteLibrary> {
   const { default: Library } = await import("better-sqlite3");
-  // Only a connection loads the native part.
+  // Opens a connection, because only that loads the native part.
   new Library(":memory:").close();
   return {
     name: "better-sqlite3",
@@ -21,7 +21,7 @@ export async function loadBetterSqlite(): Promise<SqliteLibrary> {
   };
 }
 
-/** The one interface over a connection of better-sqlite3. */
+/** Adapts a connection of better-sqlite3 to {@link Database}. */
 export function adaptBetterSqlite(database: BetterSqlite.Database): Database {
   const transaction = database.transaction((work: () => unknown) => work());
   return {

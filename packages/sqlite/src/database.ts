@@ -1,4 +1,4 @@
-/** A library that has SQLite, behind one interface: everything else in autokestra knows no other. */
+/** A SQLite library behind one interface. `loadSqlite` returns it. */
 export interface SqliteLibrary {
   readonly name: "better-sqlite3" | "node:sqlite";
 
@@ -9,22 +9,22 @@ export interface SqliteLibrary {
    */
   open(path: string, options: OpenOptions): Database;
 
-  /** A database in memory: an empty one, or a copy of what a file holds. */
+  /** Opens a database in memory, with the content of a file. Default: an empty one. */
   openInMemory(bytes?: Uint8Array): Database;
 }
 
 export interface OpenOptions {
-  /** To read only, to read and write, or to create the file, too, where there is none. */
+  /** `ro`: read; `rw`: read and write; `rwc`: also create the file if it does not exist. */
   readonly mode: "ro" | "rw" | "rwc";
-  /** How long SQLite itself waits for a lock, in milliseconds. It blocks the event loop. Default: 0. */
+  /** How long SQLite itself waits for a lock, in milliseconds, which blocks the event loop. Default: 0. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** An open database. What its methods throw has the name of SQLite's result code as its `code`. */
+/** An open database. The errors of its methods have the name of the result code of SQLite as `code`. */
 export interface Database {
   readonly library: SqliteLibrary["name"];
 
-  /** Runs one SQL statement or several, without results. */
+  /** Runs one or more SQL statements without results. */
   exec(sql: string): void;
 
   prepare<Parameters extends unknown[] = unknown[], Row = unknown>(sql: string): Statement<Parameters, Row>;
@@ -32,32 +32,32 @@ export interface Database {
   /**
    * Runs `PRAGMA text`.
    *
-   * @returns the first column of the first row; undefined where there is none
+   * @returns the first column of the first row; undefined if there is no row
    */
   pragma(text: string): unknown;
 
-  /** Runs `work` in a transaction, or in a savepoint where there is one already: what it throws undoes it. */
+  /** Runs `work` in a transaction, or in a savepoint of the current one. An error rolls it back. */
   transaction<T>(work: () => T): T;
 
-  /** The same with the write lock from the beginning. */
+  /** Runs `work` in a transaction that takes the write lock at the beginning. */
   immediate<T>(work: () => T): T;
 
-  /** The bytes of the file, with what is in the WAL. */
+  /** Returns the bytes of the database, including the content of the WAL. */
   serialize(): Uint8Array;
 
-  /** Closes it. May be called again. */
+  /** Closes the database. Safe to call twice. */
   close(): void;
 }
 
 /**
- * A prepared statement. Its parameters are values in their order, one array of them, or one object of named ones. All must be given:
- * not every library says so where one is missing. `undefined` is NULL, and names that the statement does not have are ignored. An
- * INTEGER beyond 2^53 comes as the nearest number.
+ * A prepared statement. Its parameters are values in order, one array, or one object with names. Give all of them,
+ * because not every library reports a missing one. `undefined` is NULL, and unknown names are ignored. An INTEGER
+ * beyond 2^53 becomes the nearest number.
  */
 export interface Statement<Parameters extends unknown[] = unknown[], Row = unknown> {
-  /** Rows are their first column from now on. */
+  /** Returns only the first column of rows from now on. */
   pluck(): this;
-  /** Rows are arrays from now on, instead of objects. */
+  /** Returns rows as arrays instead of objects from now on. */
   raw(): this;
   get(...parameters: Parameters): Row | undefined;
   all(...parameters: Parameters): Row[];
@@ -65,14 +65,15 @@ export interface Statement<Parameters extends unknown[] = unknown[], Row = unkno
   run(...parameters: Parameters): { readonly changes: number };
 }
 
-/** A database in memory with what a file holds. The bytes are changed. */
+/** Opens a database in memory with the content of a file. Changes the bytes. */
 export function inMemory(library: SqliteLibrary, bytes: Uint8Array): Database {
-  // The header of a file says WAL (2), which no database in memory can have: https://sqlite.org/fileformat.html#file_format_version_numbers
+  // The header of the file says WAL (2), which a database in memory cannot have. See
+  // https://sqlite.org/fileformat.html#file_format_version_numbers
   bytes.fill(1, 18, 20);
   return library.openInMemory(bytes);
 }
 
-/** The bytes of a database with this schema and no rows: a file that is made from them is never seen half made. */
+/** Returns the bytes of a database with a schema and no rows, so that its file can be created in one step. */
 export function emptyDatabase(library: SqliteLibrary, createSchema: (database: Database) => void): Uint8Array {
   const database = library.openInMemory();
   try {
@@ -83,17 +84,17 @@ export function emptyDatabase(library: SqliteLibrary, createSchema: (database: D
   }
 }
 
-/** What `doctor` tells of a database. */
+/** What a diagnosis reports about a database. */
 export interface SqliteFacts {
   readonly library: SqliteLibrary["name"];
-  /** Of SQLite, such as `3.53.2`. */
+  /** The version of SQLite, such as `3.53.2`. */
   readonly version: string;
-  /** `wal`; `memory` where the file can only be read. */
+  /** `wal`, or `memory` if the file can only be read. */
   readonly journalMode: string;
   /** 2 is FULL. See https://sqlite.org/pragma.html#pragma_synchronous */
   readonly synchronous: number;
   readonly secureDelete: boolean;
-  /** False where a look at every page, row and index finds damage. Takes as long as reading the whole file. */
+  /** False if any page, row or index is damaged. Finding out takes as long as reading the whole file. */
   readonly isSound: boolean;
 }
 
@@ -112,7 +113,7 @@ export function sqliteVersion(database: Database): string {
   return String(database.prepare("SELECT sqlite_version()").pluck().get());
 }
 
-/** Older ones can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
+/** Older versions can damage a database in WAL mode: https://sqlite.org/wal.html#walresetbug */
 export const OLDEST_SAFE_VERSION = "3.51.3";
 
 export function isSafeVersion(version: string): boolean {

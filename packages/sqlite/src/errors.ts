@@ -3,7 +3,7 @@ import { systemReason, temporaryPath } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core/internal";
 
-/** Primary result codes that say something about the content of the file. See https://sqlite.org/rescode.html */
+/** The primary result codes that mean a damaged file. See https://sqlite.org/rescode.html */
 const DAMAGE: Readonly<Record<string, string>> = {
   SQLITE_CONSTRAINT: "it breaks its own rules",
   SQLITE_CORRUPT: "it is damaged",
@@ -14,7 +14,7 @@ const DAMAGE: Readonly<Record<string, string>> = {
 
 export const READ_ONLY = "it is read-only";
 
-/** Result codes, primary ones unless one says more, about its surroundings. */
+/** The result codes that mean a problem around the file. */
 const TROUBLE: Readonly<Record<string, string>> = {
   SQLITE_BUSY: "another process keeps it locked",
   SQLITE_CANTOPEN: "it cannot be opened",
@@ -28,8 +28,8 @@ const TROUBLE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error to throw for one of SQLite or the file system: the path and the code, and nothing else of it, because a message
- * of a library can quote what it was given. An AutokestraError stays as it is.
+ * Converts an error of SQLite or the file system into one with path and code. Leaves out its message, which can quote
+ * values. Returns an AutokestraError unchanged.
  */
 export function toStoreError(error: unknown, path: string): AutokestraError {
   if (error instanceof AutokestraError) return error;
@@ -37,7 +37,7 @@ export function toStoreError(error: unknown, path: string): AutokestraError {
   return toError(path, sqliteReason(error));
 }
 
-/** What an error of SQLite or the file system says, with its code: `disk is full (SQLITE_FULL)`. */
+/** Returns what an error of SQLite or the file system means, with its code: `disk is full (SQLITE_FULL)`. */
 export function sqliteReason(error: unknown): string {
   const code = errorCode(error);
   const primary = primaryCode(error);
@@ -50,8 +50,8 @@ function primaryCode(error: unknown): string {
 }
 
 /**
- * Why a database that is there cannot be opened or written, with a code: `disk is full (SQLITE_FULL)`. Where SQLite only says that
- * it cannot open a file, it mostly is its `-shm` that cannot be made: the system says why.
+ * Returns why an existing database cannot be opened or written, with a code: `disk is full (SQLITE_FULL)`. If SQLite
+ * cannot open a file, it usually cannot create its `-shm`, so this tries to create a file to find the reason.
  */
 export function openFailureReason(error: unknown, path: string): string {
   if (errorCode(error) !== "SQLITE_CANTOPEN") return sqliteReason(error);

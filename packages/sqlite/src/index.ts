@@ -1,5 +1,6 @@
 /**
- * A private SQLite database: which library opens it, what to do while it is locked, how to read, copy and diagnose it.
+ * Opens, waits for, copies and diagnoses a SQLite database that only its owner can read, with better-sqlite3 or
+ * node:sqlite.
  *
  * @module
  */

@@ -5,7 +5,7 @@ import type { SqliteLibrary } from "./database.ts";
 import { toStoreError } from "./errors.ts";
 import { loadNodeSqlite } from "./node-sqlite.ts";
 
-/** Codes of Node that say that the library is not there, whatever state the store is in. */
+/** The codes of Node that mean that the library cannot be loaded. */
 const MISSING: Readonly<Record<string, string>> = {
   ERR_DLOPEN_FAILED: "the native part of better-sqlite3 does not run here",
   ERR_MODULE_NOT_FOUND: "better-sqlite3 is not installed",
@@ -15,35 +15,48 @@ const MISSING: Readonly<Record<string, string>> = {
 class SqliteMissingError extends AutokestraError {}
 
 /**
- * True where a database was not opened because there is no SQLite here: better-sqlite3 is not installed or does not run, and
- * Node.js has none built in that is new enough. So nothing is known about the database itself: no file was read or made then.
+ * Tells whether a database was not opened because SQLite cannot be loaded: better-sqlite3 is not installed or does not
+ * run, and Node.js has no SQLite that is new enough. Then no file was read or created.
  */
 export function isSqliteMissing(error: unknown): boolean {
   return error instanceof SqliteMissingError;
 }
 
-/** One for the whole process: two that have the same file open lose each other's locks. */
+/** The library of the whole process: two libraries with the same file open lose each other's locks. */
 let chosen: SqliteLibrary | null = null;
 let isBuiltInOnly = false;
 
-/** For tests: passes over better-sqlite3. To be called before anything loads SQLite. */
+/** For tests: skips better-sqlite3. Call it before anything loads SQLite. */
 export function useBuiltInOnly(): void {
   if (chosen !== null) throw new Error(`${chosen.name} is already in use`);
   isBuiltInOnly = true;
 }
 
 /**
- * Loads SQLite: better-sqlite3, or where that is not installed or does not run the `node:sqlite` of Node.js 24.16 and later. The
- * choice stands for as long as the process lives.
+ * Loads SQLite: better-sqlite3 if it is installed and runs, else the `node:sqlite` of Node.js 24.16 and later. All
+ * calls in a process return the same library. Importing this package loads neither of them.
  *
- * Not a static import: this package must load where SQLite does not.
+ * @throws AutokestraError `STORE_UNAVAILABLE`; {@link isSqliteMissing} tells whether there is no library
  *
- * @throws AutokestraError `STORE_UNAVAILABLE`, and {@link isSqliteMissing} tells whether there is none
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { after, loadSqlite, retryWhileBusy } from "@autokestra/sqlite";
+ *
+ * const library = await loadSqlite();
+ * const database = library.open(join(mkdtempSync(join(tmpdir(), "demo-")), "notes.db"), { mode: "rwc" });
+ * await retryWhileBusy(() => database.exec("CREATE TABLE notes (text TEXT)"), { giveUpAt: after(5000) });
+ * database.prepare("INSERT INTO notes (text) VALUES (@text)").run({ text: "rotate the keys" });
+ * console.log(database.prepare("SELECT text FROM notes").pluck().all()); // prints [ 'rotate the keys' ]
+ * database.close();
+ * ```
  */
 export async function loadSqlite(): Promise<SqliteLibrary> {
   if (chosen !== null) return chosen;
   const library = isBuiltInOnly ? builtIn("better-sqlite3 is passed over") : await betterOrBuiltIn();
-  // Another call can have been faster.
+  // A concurrent call can have been faster.
   chosen ??= library;
   return chosen;
 }
@@ -60,7 +73,7 @@ async function betterOrBuiltIn(): Promise<SqliteLibrary> {
   }
 }
 
-/** @param reason why it is not better-sqlite3 */
+/** @param reason why better-sqlite3 is not used */
 function builtIn(reason: string): SqliteLibrary {
   const library = loadNodeSqlite();
   if (library !== null) return library;
@@ -73,12 +86,12 @@ function missingReason(error: unknown): string | null {
   const code = errorCode(error);
   const reason = MISSING[code];
   if (reason !== undefined) return `${reason} (${code})`;
-  // `bindings`, which looks for the native part, has no code for "not found": it lists where it has looked.
+  // The error of `bindings`, which searches the native part, has no code. It lists the paths that were tried.
   const hasLooked = error instanceof Error && "tries" in error;
   return hasLooked ? "the native part of better-sqlite3 was never built or downloaded" : null;
 }
 
-/** What SQLite says of a file system that has no locks or no shared memory, as some of networks and containers. */
+/** The result codes for a file system without locks or shared memory, as on some networks and in some containers. */
 const UNSUITABLE: readonly string[] = [
   "SQLITE_BUSY",
   "SQLITE_IOERR_CHECKRESERVEDLOCK",
@@ -93,12 +106,12 @@ const UNSUITABLE: readonly string[] = [
 ];
 
 /**
- * Tries whether SQLite can make and lock a database on a file system, before a store is made there.
+ * Tries whether SQLite can create and lock a database on a file system, before a store is made there.
  *
- * @param path of a file that is not there, in a folder that nobody else uses
- * @returns why it cannot; null where it can
- * @throws AutokestraError `STORE_UNAVAILABLE` where SQLite is missing (`isSqliteMissing` tells), or where what is wrong has
- * nothing to do with databases: a full disk, no permission
+ * @param path the path of a new file in a temporary folder
+ * @returns why it cannot; null if it can
+ * @throws AutokestraError `STORE_UNAVAILABLE` if SQLite cannot be loaded ({@link isSqliteMissing}), or for a problem
+ * that is not about databases, such as a full disk or a missing permission
  */
 export async function unsuitableReason(path: string): Promise<string | null> {
   const library = await loadSqlite();

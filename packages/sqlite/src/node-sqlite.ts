@@ -9,14 +9,14 @@ import {
 } from "./database.ts";
 import { resultCodeName } from "./result-codes.ts";
 
-/** What is used of `node:sqlite`; the types of the oldest Node that we support do not know it. */
+/** The used part of `node:sqlite`, which the types of the oldest supported Node do not have. */
 interface NodeSqlite {
   readonly DatabaseSync: new (path: string, options?: DatabaseSyncOptions) => DatabaseSync;
 }
 
 interface DatabaseSyncOptions {
   readonly timeout?: number;
-  /** No SQL may damage the file on purpose. */
+  /** Forbids SQL that could damage the file. */
   readonly defensive?: boolean;
 }
 
@@ -40,9 +40,9 @@ interface StatementSync {
 }
 
 /**
- * Loads the SQLite that Node.js has built in.
+ * Loads the SQLite that is built into Node.js.
  *
- * @returns null where there is none that can do what we need and is new enough: Node.js before 24.16
+ * @returns null for Node.js before 24.16, whose SQLite is too old or lacks functions
  */
 export function loadNodeSqlite(): SqliteLibrary | null {
   const module = withoutWarning(importNodeSqlite);
@@ -56,7 +56,7 @@ export function loadNodeSqlite(): SqliteLibrary | null {
       withNames(() => open(`${pathToFileURL(path).href}?mode=${mode}`, timeoutMs)),
     openInMemory: (bytes) =>
       withNames(() => {
-        // A constructor that is given bytes takes them for the name of a file.
+        // Opened empty first, because the constructor would take the bytes for the name of a file.
         const database = new DatabaseSync(":memory:", { defensive: true });
         if (bytes !== undefined) database.deserialize(bytes);
         return adaptNodeSqlite(database);
@@ -69,7 +69,7 @@ export function importNodeSqlite(): NodeSqlite | undefined {
   return process.getBuiltinModule?.("node:sqlite") as NodeSqlite | undefined;
 }
 
-/** Runs `work` without the warning of Node.js that `node:sqlite` is experimental: nobody has asked for it by that name. */
+/** Runs `work` without the warning of Node.js that `node:sqlite` is experimental, which would not help the user. */
 function withoutWarning<T>(work: () => T): T {
   const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
@@ -83,7 +83,7 @@ function withoutWarning<T>(work: () => T): T {
   }
 }
 
-/** Of what runs, which is not what Node.js was compiled for where a system brings its own SQLite. */
+/** Asks the library itself, because a system can replace the SQLite that Node.js was compiled with. */
 function isSafe(library: SqliteLibrary): boolean {
   const database = library.openInMemory();
   try {
@@ -93,7 +93,7 @@ function isSafe(library: SqliteLibrary): boolean {
   }
 }
 
-/** The one interface over a connection of `node:sqlite`. */
+/** Adapts a connection of `node:sqlite` to {@link Database}. */
 export function adaptNodeSqlite(database: DatabaseSync): Database {
   let isOpen = true;
 
@@ -112,7 +112,7 @@ export function adaptNodeSqlite(database: DatabaseSync): Database {
       withNames(() => database.exec(end));
       return result;
     } catch (error) {
-      // SQLite itself has undone it after some errors, such as a full disk.
+      // After some errors, such as a full disk, SQLite itself has rolled back.
       if (database.isTransaction) database.exec(undo);
       throw error;
     }
@@ -179,7 +179,7 @@ class NodeStatement<Parameters extends unknown[], Row> implements Statement<Para
     return this;
   }
 
-  /** Node.js refuses to give a number that is not exact. */
+  /** Node.js refuses to return a number that is not exact. */
   #read<T>(work: () => T): T {
     try {
       return work();
@@ -206,7 +206,7 @@ function toNumber(value: unknown): unknown {
   return typeof value === "bigint" ? Number(value) : value;
 }
 
-/** Parameters as Node.js takes them: an array is spread, and nothing is undefined. */
+/** Converts parameters for Node.js: spreads an array, and replaces undefined by null. */
 function toBindable(parameters: readonly unknown[]): readonly unknown[] {
   const [first] = parameters;
   if (Array.isArray(first)) return first.map(toValue);
@@ -230,7 +230,7 @@ function withNames<T>(work: () => T): T {
   }
 }
 
-/** Gives an error of SQLite the name of its result code: Node.js has the same code for all of them, and a number. */
+/** Sets the code of an error to the name of its result code, because Node.js has one code for all errors of SQLite. */
 function named(error: unknown): unknown {
   if (!(error instanceof Error && "errcode" in error && typeof error.errcode === "number")) return error;
   return Object.assign(error, { code: resultCodeName(error.errcode) });

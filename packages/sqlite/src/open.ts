@@ -3,23 +3,23 @@ import { OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files"
 import type { Database, SqliteLibrary } from "./database.ts";
 import { READ_ONLY } from "./errors.ts";
 
-/** The files of a database that are there. */
+/** The existing files of a database. */
 export interface DatabaseFiles {
   readonly database: Stats | undefined;
   readonly wal: Stats | undefined;
 }
 
 /**
- * Looks for the files of a database before SQLite opens them. By path, in a folder that nobody else can enter: to open and close a
- * file here would drop the locks of every connection of this process (https://sqlite.org/howtocorrupt.html, 2.2).
+ * Finds the files of a database before SQLite opens them. Looks at the paths only, because opening and closing a file
+ * would drop the locks of all connections of this process (https://sqlite.org/howtocorrupt.html, 2.2).
  *
- * @param irregular the error for a file that is a link or none at all
+ * @param irregular returns the error for a link, or for something that is not a regular file
  */
 export function findDatabaseFiles(
   path: string,
   irregular: (file: string, kind: "a symbolic link" | "not a regular file") => Error,
 ): DatabaseFiles {
-  // The WAL before the database: another process may be making both at this moment, in the other order.
+  // The WAL before the database, because another process that is creating them does it in the other order.
   const [wal, , database] = companionsFirst(path).map((file) => {
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat === undefined || stat.isFile()) return stat;
@@ -28,7 +28,7 @@ export function findDatabaseFiles(
   return { database, wal };
 }
 
-/** Closes the files of a database to other users. @throws what `refuse` makes where one is not ours to change */
+/** Closes the files of a database to other users. @throws what `refuse` returns if a mode cannot be changed */
 export function restrictDatabaseFiles(path: string, refuse: Refuse): void {
   for (const file of companionsFirst(path)) {
     const stat = lstatSync(file, { throwIfNoEntry: false });
@@ -48,15 +48,15 @@ function lookAt(path: string): BigIntStats | undefined {
 /** An open database in a file. */
 export interface PlacedDatabase {
   readonly database: Database;
-  /** False once the file was moved or removed: SQLite itself would go on writing into a file without a name. */
+  /** Returns false if the file was moved or removed, because SQLite would go on writing into a file without a name. */
   readonly isInPlace: () => boolean;
 }
 
 /**
- * Opens the database in a file that is there, to read and to write. SQLite waits for no lock: that is the job of `retryWhileBusy`.
+ * Opens the database in an existing file for reading and writing. SQLite does not wait for locks: use `retryWhileBusy`.
  *
- * @param pragmas what SQLite forgets with each connection
- * @throws what `refuse` makes of `it was moved or removed`, or an error of SQLite; nothing stays open then
+ * @param pragmas the settings of the connection
+ * @throws what `refuse` returns for `it was moved or removed`; an error of SQLite; nothing stays open then
  */
 export function openInPlace(
   library: SqliteLibrary,
@@ -72,7 +72,7 @@ export function openInPlace(
   const database = library.open(path, { mode: "rw" });
   try {
     for (const pragma of pragmas) database.pragma(pragma);
-    // The first look into the file. Who has looked keeps others from replacing it, so its name is certain from here on.
+    // This reads the file, which keeps others from replacing it. So its identity is certain from here on.
     database.pragma("schema_version");
     if (!isInPlace()) throw movedOrRemoved(refuse);
     return { database, isInPlace };
@@ -82,25 +82,26 @@ export function openInPlace(
   }
 }
 
-/** The error for a database whose file is no longer under its name. */
+/** Returns the error for a database whose file was moved or removed. */
 export function movedOrRemoved(refuse: Refuse): Error {
   return refuse("it was moved or removed");
 }
 
-/** Brings the content of the WAL into the database and cuts it: what was removed stays there until then. */
+/** Moves the content of the WAL into the database and truncates it. Until then, removed content stays in the WAL. */
 export function truncateWal(database: Database): void {
   try {
     database.pragma("wal_checkpoint(TRUNCATE)");
   } catch {
-    // What was written is safe in the WAL: this is no reason to call it failed. Where others still read it, the next cut will do.
+    // Not a failure: what was written is safe in the WAL. While other processes read it, it is left to the next call.
   }
 }
 
 /**
- * Locks everybody else out until the connection is closed, and brings the content of the WAL into the database.
+ * Locks other processes out until the connection is closed, and moves the content of the WAL into the database.
  *
- * @param check throws where something else is wrong: the others are let in again then
- * @throws what `refuse` makes where the database can only be read; an error of SQLite while others have it open
+ * @param check throws to release the lock again
+ * @throws what `refuse` returns if the database can only be read; what `check` throws; an error of SQLite while other
+ * processes have it open
  */
 export function lockWhole(database: Database, refuse: Refuse, check: () => void): void {
   database.pragma("locking_mode = EXCLUSIVE");

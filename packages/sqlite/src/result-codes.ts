@@ -1,5 +1,5 @@
 /**
- * The names of SQLite's result codes, without `SQLITE_`: the primary one, then its extended ones in their order. See
+ * The names of the result codes of SQLite without `SQLITE_`: each primary one, then its extended ones in order. See
  * https://sqlite.org/rescode.html
  */
 const NAMES: Readonly<Record<number, readonly string[]>> = {
@@ -85,7 +85,7 @@ const NAMES: Readonly<Record<number, readonly string[]>> = {
   28: ["WARNING", "AUTOINDEX"],
 };
 
-/** The name of a result code, such as `SQLITE_IOERR_SHMSIZE`; that of the primary one where it has none of its own. */
+/** Returns the name of a result code, such as `SQLITE_IOERR_SHMSIZE`, or of its primary code if it is unknown. */
 export function resultCodeName(code: number): string {
   const [primary = String(code & 0xff), ...kinds] = NAMES[code & 0xff] ?? [];
   const kind = kinds[(code >> 8) - 1] ?? "";

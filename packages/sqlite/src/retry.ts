@@ -2,17 +2,17 @@ import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core/internal";
 
 export interface RetryOptions {
-  /** When to stop, as `performance.now()` counts. Asked after each attempt, so it may change meanwhile. */
+  /** Returns when to give up, on the clock of `performance.now()`. Called after each attempt, so it can change. */
   readonly giveUpAt: () => number;
   /** The longest pause between two attempts, in milliseconds. Default: 5. */
   readonly maxPauseMs?: number | undefined;
 }
 
 /**
- * Runs `attempt` again while another connection has the database locked. SQLite's own waiting blocks the event loop, and it backs
- * off: whoever has waited longest then asks least often, and starves. Here everybody asks at random moments.
+ * Repeats an attempt while another connection has the database locked. Waiting in SQLite would block the event loop,
+ * and its back-off lets those that wait longest try least often. This tries at random moments.
  *
- * @throws the error of the last attempt, or what else `attempt` throws
+ * @throws the error of the last attempt; any other error of `attempt`
  */
 export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs }: RetryOptions): Promise<T> {
   for (;;) {
@@ -25,7 +25,9 @@ export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs
   }
 }
 
-/** So many milliseconds after the first look, for {@link RetryOptions.giveUpAt}: who meets nobody asks no clock. */
+/**
+ * Returns a {@link RetryOptions.giveUpAt} that counts from its first call, so that the first attempt needs no clock.
+ */
 export function after(milliseconds: number): () => number {
   let end: number | null = null;
   return () => {
@@ -34,12 +36,12 @@ export function after(milliseconds: number): () => number {
   };
 }
 
-/** Waits for a random moment. */
+/** Waits for a random time, in milliseconds up to the maximum. */
 export async function pause(maxPauseMs = 5): Promise<void> {
   await setTimeout(Math.random() * maxPauseMs);
 }
 
-/** `SQLITE_BUSY` with all its kinds, or `SQLITE_PROTOCOL`: others were faster at each of SQLite's own attempts. */
+/** Tells whether an error means that others have the database locked: any `SQLITE_BUSY`, or `SQLITE_PROTOCOL`. */
 export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|PROTOCOL)/.test(errorCode(error));
 }

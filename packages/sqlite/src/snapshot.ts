@@ -7,22 +7,23 @@ import { openFailureReason, READ_ONLY } from "./errors.ts";
 /** A copy of a database in memory, for reading. */
 export interface Snapshot {
   readonly database: Database;
-  /** False once the file is no longer what was copied. */
+  /** Returns false if the file has changed since it was copied. */
   readonly isInPlace: () => boolean;
   /** Why the database itself cannot be opened. */
   readonly readOnlyReason: AutokestraError;
 }
 
-/** Codes for: its `-shm`, without which SQLite opens no database in WAL mode, cannot be made here. */
+/** The codes if SQLite cannot create the `-shm` that a database in WAL mode needs. */
 const READ_ONLY_CODES = /^SQLITE_(CANTOPEN|FULL|IOERR_SHM|READONLY)/;
 
 /**
- * Reads a database in a folder that cannot be written to, or on a full disk.
+ * Copies a database into memory, to read it in a read-only folder or on a full disk.
  *
- * @param error why SQLite did not open it
- * @param check looks at the copy, and throws where it is not what it should be
- * @returns null where that has another reason
- * @throws AutokestraError `STORE_UNAVAILABLE` where its last changes are not in the file itself; an error of the file system
+ * @param error the error of SQLite when it opened the database
+ * @param check checks the copy, and throws if it is not valid
+ * @returns null if the error has another reason
+ * @throws AutokestraError `STORE_UNAVAILABLE` if the last changes are not in the file itself; an error of the file
+ * system
  */
 export function openSnapshot(
   library: SqliteLibrary,
@@ -47,7 +48,7 @@ export function openSnapshot(
   }
 }
 
-/** Tells whether anything was written between two looks; null where the file is not all there is. */
+/** Returns a text that changes with every write; null if the WAL or the journal has content. */
 function stateOf(path: string): string | null {
   if (sizeOf(`${path}-wal`) > 0 || sizeOf(`${path}-journal`) > 0) return null;
   const { ino, size, mtimeNs } = lstatSync(path, { bigint: true });

@@ -36,7 +36,7 @@ it.each([
   expect(() => backupDatabase(database, target)).toThrow(
     expect.objectContaining({
       code: "STORE_UNAVAILABLE",
-      message: `Secret store "${target}" cannot be used: there is something of this name already`,
+      message: `Secret store "${target}" cannot be used: it exists already`,
     }),
   );
   expect([readdirSync(join(target, "..")), existsSync(join(target, "../elsewhere"))]).toEqual([["copy.db"], false]);
@@ -51,7 +51,7 @@ it("a folder that is not there is named", () => {
   database.close();
 });
 
-it("the draft of a process that was killed is swept by the next one of this name", () => {
+it("the temporary file of a process that was killed is swept by the next one of this name", () => {
   const { database, target } = sample();
   writeFileSync(`${target}.999999999-5c0ff0d4-7f2f-4f3a-9d7e-0a8f5f5f4a11.draft`, "half");
   backupDatabase(database, target);

@@ -5,30 +5,30 @@ import { parsePayload } from "../../../packages/secrets-core/dist/internal.js";
 /** @import { Entry, State } from "./model.mjs" */
 
 /**
- * What an installation holds, read by a fresh opening: deleted secrets and all versions too.
+ * What a manager holds, read by a fresh opening: deleted secrets and all versions too.
  *
  * @param {SecretsOptions} place
  * @returns {Promise<State>}
  * @throws where anything is damaged, or the doctor finds a failure
  */
 export async function readState(place) {
-  const installation = await openSecretsManager({ ...place, create: false });
+  const manager = await openSecretsManager({ ...place, create: false });
   try {
-    const findings = await diagnose(installation);
+    const findings = await diagnose(manager);
     const failures = findings.filter(({ status }) => status === "failure");
     if (failures.length > 0) throw new Error(failures.map(({ message }) => message).join("; "));
-    const ids = await installation.store.ids();
+    const ids = await manager.store.ids();
     const secrets = [];
-    for (const id of ids) secrets.push(await readEntry(installation, id));
-    const listed = (await installation.store.list({ state: "all" })).map(({ id }) => id).toSorted();
+    for (const id of ids) secrets.push(await readEntry(manager, id));
+    const listed = (await manager.store.list({ state: "all" })).map(({ id }) => id).toSorted();
     if (listed.join() !== ids.join()) throw new Error("list and ids disagree");
-    return { backend: installation.store.driver, secrets };
+    return { backend: manager.store.driver, secrets };
   } finally {
-    await installation.secrets.close();
+    await manager.secrets.close();
   }
 }
 
-/** @param {SecretsManager} installation @param {string} id @returns {Promise<Entry>} */
+/** @param {SecretsManager} manager @param {string} id @returns {Promise<Entry>} */
 async function readEntry({ store, encryption }, id) {
   const current = await store.find(id);
   if (current === null) throw new Error(`there is an id without a secret: ${id}`);

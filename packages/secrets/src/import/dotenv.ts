@@ -1,18 +1,28 @@
 import { closingQuote } from "@autokestra/secrets-core/exact-json";
 import { type ImportEntry, importedApiKey, isFailure } from "./entries.ts";
 
-/** A name with what separates it from its value. A colon counts where a blank follows, as in YAML. */
+/** A name and its separator. A colon separates only before white space, as in YAML. */
 const ASSIGNMENT = /[ \t]*(?:export[ \t]+)?([\w.-]+)(?:[ \t]*=|(:)(?=\s|$))[ \t]*/y;
 const EMPTY_OR_COMMENT = /^\s*(?:#|$)/;
 
 const COLON = "the colon is read as `=`; only some readers do";
 
 /**
- * Reads a `.env` file; each variable is an apiKey. What all known readers agree on is taken. Where they differ, the value keeps all
- * its characters and the entry has a warning, or the line is a failure that says how to write it. The rules are in docs/secrets.md.
+ * Reads a `.env` file for {@link importSecrets}; each variable becomes an apiKey. Programs read these files
+ * differently. Where they do, the value keeps all its characters and the entry gets a warning, or the line fails with a
+ * reason that says how to write it. docs/secrets.md has the rules.
  *
- * @param source a byte order mark at its beginning is no part of it
+ * @param source the text of the file, with or without a byte order mark
  * @returns an entry for each variable and for each line that cannot be read, in the order of the file
+ *
+ * @example
+ * ```ts
+ * import { readDotenv } from "@autokestra/secrets";
+ *
+ * const [token, broken] = readDotenv("TOKEN=s3cret-t0ken\nnot a variable\n");
+ * if (token !== undefined && "fields" in token) console.log(token.fields); // prints { value: 's3cret-t0ken' }
+ * if (broken !== undefined && "reason" in broken) console.log(broken.name); // prints line 2
+ * ```
  */
 export function readDotenv(source: string): ImportEntry[] {
   const text = source.replace(/^\ufeff/, "");
@@ -20,7 +30,7 @@ export function readDotenv(source: string): ImportEntry[] {
   for (let at = 0, line = 1; at < text.length; ) {
     const entry = readLine(text, at, line);
     if ("entry" in entry) add(entries, entry.entry);
-    // Behind a quote that is not closed, nobody knows what is a value.
+    // After an unclosed quote, it is unknown where the next value begins.
     if (entry.end === null) break;
     line += countLines(text, at, entry.end);
     at = entry.end;
@@ -30,7 +40,7 @@ export function readDotenv(source: string): ImportEntry[] {
 
 interface ReadLine {
   readonly entry?: ImportEntry;
-  /** Where the next line begins; null where that cannot be known. */
+  /** Where the next line begins; null if that is unknown. */
   readonly end: number | null;
 }
 
@@ -41,7 +51,7 @@ function readLine(text: string, at: number, line: number): ReadLine {
   const match = ASSIGNMENT.exec(text);
   const [, name, colon] = match ?? [];
   if (name === undefined) {
-    // The line may be a part of a value: none of it is repeated.
+    // The line may be a part of a value, so the reason does not quote it.
     const reason = "it is not NAME=VALUE: put a value of several lines in quotes";
     return { entry: { name: `line ${line}`, reason, line }, end };
   }
@@ -54,7 +64,7 @@ function readLine(text: string, at: number, line: number): ReadLine {
   return { entry: importedApiKey(name, read.value, { line, warnings }), end: read.end };
 }
 
-/** The last one of two variables with one name counts, as everywhere. A line that is refused stays refused. */
+/** The last of several variables with one name counts, as everywhere. A line that fails is kept. */
 function add(entries: Map<string, ImportEntry>, entry: ImportEntry): void {
   if (isFailure(entry)) {
     entries.set(`line ${entry.line}`, entry);
@@ -70,12 +80,12 @@ function countLines(text: string, from: number, to: number): number {
   return text.slice(from, to).split("\n").length - 1;
 }
 
-/** A value of a `.env` file, or why it is refused. No text of ours repeats any of it. */
+/** A value of a `.env` file, or why it is refused. A problem never quotes the value. */
 type DotenvValue = ReadValue | { readonly problem: string };
 
 interface ReadValue {
   readonly value: string;
-  /** Where other readers make something else of it. */
+  /** How other programs read it differently. */
   readonly warnings: readonly string[];
   /** Where the next line begins. */
   readonly end: number;
@@ -83,7 +93,7 @@ interface ReadValue {
 
 const NO_ESCAPE = "its last character is a quote that other readers take for an escaped one";
 
-/** Between double quotes. Readers agree on the first two only. */
+/** The escapes between double quotes. All programs agree only on the first two. */
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["n", "\n"],
   ["r", "\r"],
@@ -97,10 +107,10 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 const EXPANSION = /\$[\w{($]/;
 const EXPANDED = "`$` is kept as it stands; some readers expand it";
 
-/** A line on which a value of its own begins with the quote that would close the one before. */
+/** A line whose quote opens a new value, although it could close the previous one. */
 const OPENS_QUOTE = /^\s*(?:export\s+)?[\w.-]+\s*[=:]\s*$/;
 
-/** What stands in an unquoted value and is kept, and who reads it differently. */
+/** What is kept in an unquoted value although some programs read it differently. */
 const KEPT: readonly (readonly [RegExp, string])[] = [
   [/#/, "`#` is a part of the value; some readers cut it off there"],
   [EXPANSION, EXPANDED],
@@ -110,9 +120,9 @@ const KEPT: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Reads the value that begins at `at`, after the blanks behind `=`.
+ * Reads the value that begins at `at`.
  *
- * @param text the whole file: a value in quotes may have several lines
+ * @param text the whole file, because a value in quotes can have several lines
  */
 function readDotenvValue(text: string, at: number): DotenvValue {
   const first = text[at];
@@ -121,7 +131,7 @@ function readDotenvValue(text: string, at: number): DotenvValue {
   return result;
 }
 
-/** Where the line that `at` is in ends: at its line feed, or at the end of the text. */
+/** Returns the position of the next line feed, or the end of the text. */
 function lineEnd(text: string, at: number): number {
   const end = text.indexOf("\n", at);
   return end === -1 ? text.length : end;
@@ -134,7 +144,7 @@ function readUnquoted(text: string, at: number): DotenvValue {
   if (/^`[^`]*$/.test(raw))
     return { problem: "the backtick is never closed: put the value in single or double quotes" };
   if (/^-----BEGIN (?!.*-----END )/.test(raw)) return { problem: "put a value of several lines in quotes" };
-  // A `#` right behind `=` may be a value, such as a colour.
+  // A `#` right after `=` can be a value, such as a colour.
   const comment = raw.startsWith("#") && text[at - 1] !== "=" ? 0 : raw.search(/[ \t]#/);
   const value = trimBlanks(comment === -1 ? raw : raw.slice(0, comment));
   const cut = comment === -1 ? [] : ["the comment behind the value is left out: put the value in quotes if it has `#`"];
@@ -162,7 +172,7 @@ function readQuoted(text: string, at: number, quote: '"' | "'"): DotenvValue {
   return { value: read.value, warnings: [...read.warnings, ...carriageReturn], end: end + 1 };
 }
 
-/** Characters stand for themselves between single quotes. */
+/** Between single quotes there are no escapes. */
 function readSingle(inside: string): Pick<ReadValue, "value" | "warnings"> {
   const doubled = inside.includes("\\\\") ? ["`\\\\` is kept; some readers make `\\` of it"] : [];
   return { value: inside, warnings: inside.endsWith("\\") ? [NO_ESCAPE] : doubled };

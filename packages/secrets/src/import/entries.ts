@@ -9,46 +9,48 @@ import {
 } from "@autokestra/secrets-core";
 import { isIdentifier } from "@autokestra/secrets-core/internal";
 
-/** A secret as a foreign source holds it, name and fields unchecked. What the source does not say is undefined, a time null. */
+/** A secret of another program, not yet checked. What the source does not say is undefined, or null for a time. */
 export interface ImportedSecret extends SecretInput {
   readonly createdAt: Timestamp | null;
   readonly updatedAt: Timestamp | null;
   /** The number of the record in the source. */
   readonly importedId?: number | undefined;
-  /** The line of the file on which it begins, counted from 1. */
+  /** The line of the file on which it begins, from 1. */
   readonly line?: number | undefined;
-  /** What a person should look at, because other programs read the source differently. Never a value. */
+  /** What a person should check, because other programs read the source differently. Contains no value. */
   readonly warnings?: readonly string[] | undefined;
 }
 
-/** An entry that is not imported, and why. The reason never holds a value. */
+/** An entry that cannot be imported. The reason contains no value. */
 export interface ImportFailure {
-  /** The name as the source has it, so quote it before it is shown; or the place (`entry 3`, `line 7`) of what has none. */
+  /**
+   * The name in the source, which must be quoted before it is shown; `entry 3` or `line 7` for an entry without a name.
+   */
   readonly name: string;
   readonly reason: string;
-  /** The line of the file, counted from 1. */
+  /** The line of the file, from 1. */
   readonly line?: number | undefined;
-  /** Where an error of ours is the reason. */
+  /** The code, if the reason is an AutokestraError. */
   readonly code?: ErrorCode | undefined;
 }
 
-/** What a person should look at in an entry that is imported, or left out. Never a value. */
+/** What a person should check about an entry that is imported or skipped. Contains no value. */
 export interface ImportWarning {
-  /** The name as the source has it, so quote it before it is shown. */
+  /** The name in the source, which must be quoted before it is shown. */
   readonly name: string;
-  /** The line of the file, counted from 1, where the source has lines. */
+  /** The line of the file, from 1. */
   readonly line?: number | undefined;
   readonly message: string;
 }
 
-/** What a reader makes of one entry of its source. */
+/** One entry of a source, or why it cannot be imported. */
 export type ImportEntry = ImportedSecret | ImportFailure;
 
 export function isFailure(entry: ImportEntry): entry is ImportFailure {
   return "reason" in entry;
 }
 
-/** A name and a value of a source that knows no types and no times. */
+/** Returns a secret of a source that has only names and values. */
 export function importedApiKey(
   name: string,
   value: string,
@@ -57,7 +59,7 @@ export function importedApiKey(
   return { name, type: "apiKey", fields: { value }, createdAt: null, updatedAt: null, ...place };
 }
 
-/** An imported secret whose name and fields are good. */
+/** An imported secret whose name and fields are valid. */
 export interface CheckedSecret extends ImportedSecret {
   readonly fields: SecretFields;
 }
@@ -66,18 +68,18 @@ interface CheckedEntries {
   /** By the name in the source. */
   readonly secrets: ReadonlyMap<string, CheckedSecret>;
   readonly failed: readonly ImportFailure[];
-  /** Without a value, and left out. */
+  /** Entries without a value, which are skipped. */
   readonly empty: readonly ImportedSecret[];
 }
 
 export interface CheckOptions {
-  /** Take the proposed name where a name is refused; otherwise it fails, and the reason has the proposal. */
+  /** Use the proposed name for an invalid one. If false, the entry fails and its reason has the proposal. */
   readonly rename: boolean;
-  /** Leave out what has an empty value; otherwise it fails. */
+  /** Skip entries with an empty value. If false, they fail. */
   readonly skipEmpty: boolean;
 }
 
-/** Checks names and fields as `set` does, but for the names of fields: those are kept. */
+/** Checks names and values as `SecretService.set` does, but accepts any field names of custom secrets. */
 export function checkEntries(entries: readonly ImportEntry[], { rename, skipEmpty }: CheckOptions): CheckedEntries {
   const names = entries.flatMap((entry) => (isFailure(entry) ? [] : [entry.name]));
   const proposals = proposeNames(names);
@@ -117,15 +119,15 @@ function checkSecret(
 const MAX_LENGTH = 255;
 
 /**
- * Proposes a name for each one that is no secret's name: `my key!` -> `my_key`. No two proposals are equal, and none is equal to
- * a name that is good already; a number tells them apart (`my_key_2`). The same names give the same proposals again.
+ * Proposes a valid name for each invalid one: `my key!` -> `my_key`. All proposals differ from each other and from the
+ * valid names, by a number if needed (`my_key_2`). The same names always get the same proposals.
  *
- * @returns by the name that it is for
+ * @returns the proposals by invalid name
  */
 export function proposeNames(names: readonly string[]): ReadonlyMap<string, string> {
   const taken = new Set(names.filter(isIdentifier));
   const proposals = new Map<string, string>();
-  /** Where counting goes on: thousands of names can come to the same. */
+  /** The last number of each proposal, because thousands of names can have the same one. */
   const numbers = new Map<string, number>();
   for (const name of names) {
     if (isIdentifier(name) || proposals.has(name)) continue;
@@ -143,7 +145,7 @@ export function proposeNames(names: readonly string[]): ReadonlyMap<string, stri
   }
 }
 
-/** Letters lose their accents; each run of what a name cannot have becomes one `_`, and none at the ends. */
+/** Removes accents, and replaces each run of invalid characters by one `_`, except at the ends. */
 function toBase(name: string): string {
   const words = name
     .normalize("NFKD")

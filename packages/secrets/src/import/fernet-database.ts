@@ -10,15 +10,16 @@ import { fileUnreadable, readTextFile } from "./text-file.ts";
 export interface FernetDatabasePaths {
   /** A SQLite file with a table `secrets(id, name, description, encrypted_value, created_at, updated_at)`. */
   readonly database: string;
-  /** One Fernet key or several, one a line. */
+  /** A file with one or more Fernet keys, one on each line. */
   readonly keyFile: string;
 }
 
 /**
- * Reads and decrypts the secrets of a Fernet store, each an apiKey. A description becomes one line; a time that SQLite would not
- * understand is left out. Fernet does not bind a value to its name: values that somebody has swapped in the file come swapped.
+ * Reads and decrypts the secrets of a Fernet store for {@link importSecrets}; each becomes an apiKey. A description
+ * becomes one line, and a time that SQLite would not understand is dropped. Fernet does not bind a value to its name,
+ * so values that were swapped in the file are imported swapped.
  *
- * @returns an entry for each row, in the order of the ids; one that cannot be read says why
+ * @returns an entry for each row, in the order of their ids
  * @throws AutokestraError `OPTION_INVALID`, `KEY_INVALID`, `VALUE_INVALID`, `SOURCE_FAILED`, `STORE_UNAVAILABLE`
  */
 export async function readFernetDatabase(paths: FernetDatabasePaths): Promise<ImportEntry[]> {
@@ -50,13 +51,13 @@ function readRow(row: FernetRow, fernet: Fernet): ImportEntry {
   }
 }
 
-/** The id in `row 7`; undefined where it is no whole number. */
+/** Returns the id in `row 7`; undefined if it is not a whole number. */
 function numberOf(rowName: string): number | undefined {
   const digits = /^row (\d{1,15})$/.exec(rowName)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Line breaks and other characters that a description must not have become a space. */
+/** Replaces line breaks and other characters that a description must not have by a space. */
 function toOneLine(text: string): string {
   return text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
 }
@@ -81,7 +82,7 @@ const SELECT_ROWS = `
     CAST(encrypted_value AS TEXT) AS token, CAST(created_at AS TEXT) AS createdAt, CAST(updated_at AS TEXT) AS updatedAt
   FROM main.secrets ORDER BY id`;
 
-/** The columns that are stored: those of a view or a generated one could be of any size, or have no end. */
+/** Finds stored columns only. A view or a generated column could return any amount of data. */
 const SELECT_COLUMNS = `
   SELECT columns.name FROM pragma_table_list('secrets') AS tables, pragma_table_xinfo(tables.name) AS columns
   WHERE tables.schema = 'main' AND tables.type = 'table' AND columns.hidden = 0`;
@@ -89,19 +90,19 @@ const SELECT_COLUMNS = `
 const COLUMNS = ["id", "name", "description", "encrypted_value", "created_at", "updated_at"];
 
 /**
- * Reads all rows of a SQLite file with a table `secrets(id, name, description, encrypted_value, created_at, updated_at)`. Nothing
- * is written to it, and the program that it belongs to may be running; SQLite leaves an empty `-wal` and a `-shm` beside a file in
- * WAL mode.
+ * Reads all rows of a SQLite file with a table `secrets(id, name, description, encrypted_value, created_at,
+ * updated_at)`. It does not change the file, and the program that owns it may be running. SQLite leaves an empty `-wal`
+ * and a `-shm` beside a file in WAL mode.
  *
- * @throws AutokestraError `OPTION_INVALID` (no such file), `VALUE_INVALID` (another layout, damaged, over 16 MiB), `SOURCE_FAILED` with
- * SQLite's code, `STORE_UNAVAILABLE` where there is no SQLite
+ * @throws AutokestraError `OPTION_INVALID` (no such file), `VALUE_INVALID` (another layout, damaged, over 16 MiB),
+ * `SOURCE_FAILED` with the code of SQLite, `STORE_UNAVAILABLE` if SQLite cannot be loaded
  */
 async function readFernetRows(path: string): Promise<FernetRow[]> {
   await checkIsFile(path);
   const { loadSqlite } = await import("@autokestra/sqlite");
   const sqlite = await loadSqlite();
   try {
-    // Resolved, because SQLite gives names such as :memory: a meaning of their own.
+    // An absolute path, because SQLite gives names such as :memory: a special meaning.
     const database = sqlite.open(resolve(path), { mode: "ro", timeoutMs: 5000 });
     try {
       checkDatabase(database, path);
@@ -132,7 +133,7 @@ function checkDatabase(database: Database, path: string): void {
   const missing = COLUMNS.filter((column) => !columns.includes(column));
   if (columns.length === 0) throw unfit(path, "has no table `secrets`");
   if (missing.length > 0) throw unfit(path, `has a table \`secrets\` without ${missing.join(", ")}`);
-  // A damaged tree can leave out rows without a word.
+  // A damaged B-tree can omit rows without an error.
   if (database.pragma("quick_check('secrets')") !== "ok") throw unfit(path, "is damaged");
 }
 
@@ -144,10 +145,10 @@ function unfit(path: string, what: string): AutokestraError {
 }
 
 /**
- * Reads a time as SQLite and its users write it: `2026-11-22 12:00:00`, also with a fraction, `T` or an offset. Without an
- * offset it is UTC, as https://sqlite.org/lang_datefunc.html has it.
+ * Parses a time as SQLite writes it: `2026-11-22 12:00:00`, also with a fraction, `T` or an offset. Without an offset
+ * it is UTC, as in https://sqlite.org/lang_datefunc.html.
  *
- * @returns null for anything else; a bare number could be days, seconds or milliseconds
+ * @returns null for anything else, also for a number, which could count days, seconds or milliseconds
  */
 export function parseSqliteTime(text: string): Timestamp | null {
   if (!/^\d{4}-/.test(text)) return null;

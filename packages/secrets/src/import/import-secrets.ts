@@ -12,23 +12,42 @@ import {
 } from "./entries.ts";
 
 export interface ImportSecretsOptions extends Pick<ImportOptions, "onConflict" | "rename"> {
-  /** Leave out what has an empty value, with a warning. Default: it fails. */
+  /** Skip entries with an empty value, with a warning. Default: false, they fail. */
   readonly skipEmpty?: boolean | undefined;
-  /** Only say what would be done. */
+  /** Only report what would be done. */
   readonly dryRun: boolean;
 }
 
-/** What an import did, or would do. */
+/** What an import has done, or would do. */
 export interface ImportOutcome extends ImportReport {
-  /** Names that our rules refuse, and what they became. */
+  /** The names that were invalid, with their new names. */
   readonly renamed: readonly { readonly from: string; readonly to: string }[];
 }
 
 /**
- * Writes what a source has: all of it in one step, or nothing where anything failed. Importing twice changes nothing.
+ * Imports all entries of a source in one step, or none if one of them fails. Importing again changes nothing. The
+ * problems of entries are in the outcome.
  *
- * @throws AutokestraError `VERSION_CONFLICT` where somebody else writes one of the names at the same time, or an error of the
- * store or the key; what is wrong with an entry is in the outcome
+ * @param entries what {@link readDotenv}, {@link readJson} or {@link readFernetDatabase} returns
+ * @throws AutokestraError `VERSION_CONFLICT` if another process writes one of the names at the same time; an error of
+ * the store or of the key
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { importSecrets, openSecrets, readDotenv } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const secrets = await openSecrets({ storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") });
+ * const entries = readDotenv("TOKEN=s3cret-t0ken\nDB_URL='postgres://app:pa55word@db/app'\n");
+ *
+ * const options = { onConflict: "fail", rename: false, dryRun: false } as const;
+ * console.log((await importSecrets(secrets, entries, options)).imported); // prints 2
+ * console.log((await importSecrets(secrets, entries, options)).skipped); // prints 2
+ * await secrets.close();
+ * ```
  */
 export async function importSecrets(
   secrets: SecretService,
@@ -43,7 +62,7 @@ export async function importSecrets(
     isStored: async ({ name, fields }) => isDeepStrictEqual((await secrets.get(name)).fields, fields),
   });
   if (!dryRun && plan.writes.length > 0) {
-    // The plan holds as long as nobody else writes: each name must have the version that it had then, or none.
+    // The plan is valid only if no other process has written since: each name must still have the version it had.
     await secrets.setAll(
       plan.writes.map((secret) => ({
         ...secret,
@@ -55,22 +74,22 @@ export async function importSecrets(
   return { ...reportImport(plan), renamed: plan.renamed };
 }
 
-/** What to do with a name that is stored already with another value. */
+/** What to do with a name that already exists with another value. */
 export type OnConflict = "fail" | "skip" | "overwrite";
 
 export interface ImportOptions extends CheckOptions {
   readonly onConflict: OnConflict;
-  /** Tells whether exactly these fields are stored under this name. Asked only where the stored type is the same. */
+  /** Tells whether exactly these fields are stored under the name. Called only if the stored type is the same. */
   readonly isStored: (secret: CheckedSecret) => Promise<boolean>;
 }
 
 /** What an import will do. */
 export interface ImportPlan {
-  /** How many entries the source has. */
+  /** The number of entries in the source. */
   readonly total: number;
-  /** What to write, in the order of the source; nothing where anything failed. */
+  /** The secrets to write, in the order of the source; none if anything failed. */
   readonly writes: readonly CheckedSecret[];
-  /** The names, in the store, of what stays as it is, and those in the source of what is left out because it is empty. */
+  /** The names of stored secrets that stay as they are, and of entries without a value. */
   readonly skipped: readonly string[];
   readonly failed: readonly ImportFailure[];
   readonly warnings: readonly ImportWarning[];
@@ -78,11 +97,11 @@ export interface ImportPlan {
 }
 
 /**
- * Decides what an import writes: all of it, or nothing. What is stored already with equal type and fields is skipped whatever
- * `onConflict` says, so that importing twice changes nothing; its description, tags and times are not compared.
+ * Decides what an import writes: everything or nothing. Skips a secret that is stored with the same type and fields, so
+ * that importing again changes nothing; description, tags and times are not compared.
  *
- * @param existing what is stored and not deleted, by name
- * @throws whatever `isStored` throws
+ * @param existing the stored secrets that are not deleted, by name
+ * @throws what `isStored` throws
  */
 export async function planImport(
   entries: readonly ImportEntry[],
@@ -124,7 +143,7 @@ function warningsOf(entry: ImportEntry): ImportWarning[] {
   return warnings.map((message) => ({ name, line, message }));
 }
 
-/** What an import has done, in figures; never a value. Where anything failed, nothing was imported. */
+/** What an import has done. If anything failed, nothing was imported. Contains no value. */
 export interface ImportReport {
   readonly total: number;
   readonly imported: number;
@@ -133,7 +152,7 @@ export interface ImportReport {
   readonly warnings: readonly ImportWarning[];
 }
 
-/** The report of a plan that was carried out, or would be. */
+/** Returns the report of a plan. */
 export function reportImport({ total, writes, skipped, failed, warnings }: ImportPlan): ImportReport {
   return { total, imported: writes.length, skipped: skipped.length, failed, warnings };
 }

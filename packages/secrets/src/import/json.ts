@@ -18,7 +18,7 @@ const KEPT = "is kept as the text that stands in the file: as a number it would 
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What parseFields would drop must not go unnoticed. */
+/** `parseFields` would silently drop a field `__proto__`. */
 const fieldsSchema = z
   .custom<Fields>(isObject, "must be an object")
   .refine((fields) => !Object.hasOwn(fields, "__proto__"), "must not have a field __proto__");
@@ -56,11 +56,11 @@ const entrySchema = z.strictObject({
 });
 
 /**
- * Reads JSON in one of two shapes: an object `{"NAME": "value"}`, each an apiKey (a number, true and false count as their text), or
- * an array of `{name, type, fields, description?, tags?, expiresAt?}`. A number that would be written differently as a number, such
- * as 1.0, is kept as the text that stands there, with a warning.
+ * Reads JSON for {@link importSecrets}: an object `{"NAME": "value"}`, whose values become apiKeys (numbers, true and
+ * false as text), or an array of `{name, type, fields, description?, tags?, expiresAt?}`. A number that JavaScript
+ * would write differently, such as 1.0, is kept as text, with a warning.
  *
- * @throws AutokestraError `VALUE_INVALID` where the text is not JSON, has a key twice, or is neither object nor array
+ * @throws AutokestraError `VALUE_INVALID` if the text is not JSON, has a duplicate key, or is neither object nor array
  */
 export function readJson(text: string): ImportEntry[] {
   const result = parseJson(text);
@@ -84,7 +84,9 @@ function readEntry(entry: unknown, index: number): ImportEntry {
   return { name: named, reason: result.error.issues.map(describeIssue).join("; ") };
 }
 
-/** Numbers become text where a type has only texts, or where they would be written differently; what is nested becomes JSON. */
+/**
+ * Numbers become text if the type has only texts or JavaScript would write them differently. Nested values become JSON.
+ */
 function readFields(
   type: SecretType,
   fields: Fields,

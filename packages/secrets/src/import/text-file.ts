@@ -4,9 +4,9 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 
 /**
- * Reads a file of text, as {@link readSourceText} does.
+ * Reads a text file, as {@link readSourceText} does.
  *
- * @throws AutokestraError `OPTION_INVALID` where it cannot be read; `VALUE_INVALID`
+ * @throws AutokestraError `OPTION_INVALID` if the file cannot be read; `VALUE_INVALID`
  */
 export async function readTextFile(path: string): Promise<string> {
   try {
@@ -17,17 +17,17 @@ export async function readTextFile(path: string): Promise<string> {
 }
 
 /**
- * Reads text to import: UTF-8, or UTF-16 with a byte order mark as Windows writes it; at most 16 MiB. The mark is not a part of the
- * text, and neither is one newline at the end.
+ * Decodes text to import: UTF-8, or UTF-16 with a byte order mark as Windows writes it; at most 16 MiB. Removes the
+ * mark and one newline at the end.
  *
- * @param source where the bytes are from, for the message
- * @throws AutokestraError `VALUE_INVALID` where there are more bytes, or bytes in another encoding; it names the line
+ * @param source what the bytes are, as the subject of a message
+ * @throws AutokestraError `VALUE_INVALID` for more bytes or another encoding; the message names the line
  */
 export async function readSourceText(bytes: AsyncIterable<Uint8Array>, source: string): Promise<string> {
   return decode(await readBytes(bytes, source), source).replace(/\r?\n$/, "");
 }
 
-/** The error for a file that cannot be opened or read, whatever its content. */
+/** A file cannot be opened or read. */
 export function fileUnreadable(path: string, error: unknown): AutokestraError {
   const code = errorCode(error) || "unknown error";
   return new AutokestraError("OPTION_INVALID", `The file ${quotePath(path)} cannot be read (${code})`);
@@ -42,7 +42,7 @@ function decode(bytes: Buffer, source: string): string {
   throw new AutokestraError("VALUE_INVALID", `${source} ${what}${line}`, { hint: "Save it as UTF-8." });
 }
 
-/** `utf-16` stands for one without a byte order mark, which every second byte of plain text gives away. */
+/** Returns `utf-16` for text without a byte order mark, which is recognised by its zero bytes. */
 function encodingOf(bytes: Buffer): "utf-8" | "utf-16le" | "utf-16be" | "utf-16" {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return "utf-16le";
