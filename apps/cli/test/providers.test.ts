@@ -75,7 +75,7 @@ describe("configure external provider", () => {
 
   it.each([
     ["a mistyped option", ", ulr: x", "Unknown key 'ulr' in 'providers.web'", "Did you mean 'url'?"],
-    ["a token in the file", `, token: ${TOKEN}`, "'providers.web.token' must not stand in this file", "tokenEnv"],
+    ["a token in the file", `, token: ${TOKEN}`, "'providers.web.token' must not be in this file", "tokenEnv"],
     [
       "a stale value",
       ", onUnavailable: stale",

@@ -16,7 +16,7 @@ declare module "@autokestra/secrets-core" {
 
 export { MAX_BYTES } from "./yaml-document.ts";
 
-/** A name or an id, as references and files of the project have them. */
+/** A name as in references. */
 const nameSchema = z
   .string()
   .refine(
@@ -28,7 +28,7 @@ const pathSchema = z.string().min(1);
 
 const storageSchema = z.strictObject({
   path: pathSchema.describe("Folder of the secrets, relative to the folder of this file").exactOptional(),
-  backend: z.enum(["auto", "sqlite", "file"]).describe("Kind of store. Default: auto").exactOptional(),
+  backend: z.enum(["auto", "sqlite", "file"]).describe("Driver of the store. Default: auto").exactOptional(),
 });
 
 const runsSchema = z.strictObject({
@@ -40,25 +40,25 @@ const maskingSchema = z.strictObject({
     .string()
     .min(1)
     .max(100)
-    .describe("What is shown in place of a secret. Default: ***SECRET***")
+    .describe("Text that is shown instead of a secret. Default: ***SECRET***")
     .exactOptional(),
 });
 
-/** The options of its own are checked by its type. */
+/** The type of the provider checks the other options. */
 const providerSchema = z.looseObject({
   type: z.string().min(1).describe("Type of the provider: vault, aws-secrets-manager, http, …"),
 });
 
 function providersOf<Schema extends z.ZodType>(schema: Schema): z.ZodRecord<typeof nameSchema, Schema> {
-  return z.record(nameSchema, schema).describe("Where secrets are kept besides the store, by name");
+  return z.record(nameSchema, schema).describe("Providers of secrets besides the store, by name");
 }
 
 const bindingSchema = z.strictObject({
-  provider: nameSchema.describe("Name of the provider that has it, or `environment`"),
-  path: pathSchema.describe("Where the provider has it. Default: the name of the secret").exactOptional(),
-  id: pathSchema.describe("The same as `path`, for providers that speak of ids").exactOptional(),
+  provider: nameSchema.describe("Name of the provider that has the secret, or `environment`"),
+  path: pathSchema.describe("Path of the secret in the provider. Default: its name").exactOptional(),
+  id: pathSchema.describe("The same as `path`, for providers that use ids").exactOptional(),
   variable: pathSchema.describe("The environment variable, with the provider `environment`").exactOptional(),
-  lease: pathSchema.describe("What credentials are made from for each run").exactOptional(),
+  lease: pathSchema.describe("Path of credentials that are created for each run").exactOptional(),
   version: z
     .union([pathSchema, z.int().nonnegative()])
     .transform(String)
@@ -68,22 +68,25 @@ const bindingSchema = z.strictObject({
     .enum(SECRET_TYPES)
     .describe("Type of the secret. Default: custom for an object, apiKey for a text")
     .exactOptional(),
-  format: z.enum(["json", "text"]).describe("text: the value as it stands, byte for byte").exactOptional(),
-  field: pathSchema.describe("The one field of the value that is taken").exactOptional(),
+  format: z.enum(["json", "text"]).describe("text: use the value unchanged, byte for byte").exactOptional(),
+  field: pathSchema.describe("The only field of the value to use").exactOptional(),
   fields: z
     .record(z.string(), pathSchema)
     .describe("The field of the value for each field of the type")
     .exactOptional(),
-  fallback: z.literal("store").describe("Take it from the store where the provider does not have it").exactOptional(),
+  fallback: z.literal("store").describe("Take it from the store if the provider does not have it").exactOptional(),
 });
 
 const fileSchema = z.strictObject({
   storage: storageSchema.exactOptional(),
   keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
-  maxVersions: z.int().min(1).describe("How many versions of a secret are kept. Default: 10").exactOptional(),
+  maxVersions: z.int().min(1).describe("Maximum number of versions of a secret. Default: 10").exactOptional(),
   runs: runsSchema.exactOptional(),
   masking: maskingSchema.exactOptional(),
-  env: z.boolean().describe("Take secrets that nothing else has from the environment. Default: true").exactOptional(),
+  env: z
+    .boolean()
+    .describe("Take secrets from the environment if no other source has them. Default: true")
+    .exactOptional(),
   providers: providersOf(providerSchema).exactOptional(),
   providerPackages: z
     .array(pathSchema)
@@ -91,34 +94,34 @@ const fileSchema = z.strictObject({
     .exactOptional(),
   sources: z
     .array(nameSchema)
-    .describe("Order in which sources are asked for a name. Default: providers that have a `path`, store, environment")
+    .describe("Order in which sources are asked for a name. Default: providers with a `path`, store, environment")
     .exactOptional(),
   resolveTimeoutSeconds: z
     .number()
     .positive()
     .max(600)
-    .describe("How long it may take to find all secrets of a run. Default: 10")
+    .describe("Time limit to find all secrets of a run. Default: 10")
     .exactOptional(),
-  secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are taken from one place").exactOptional(),
+  secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are bound to one source").exactOptional(),
 });
 
 type ConfigFile = z.output<typeof fileSchema>;
 
-/** Keys that get a meaning with later versions: what they ask for must not be ignored in silence. */
+/** Keys that later versions will use. They are refused, so that they are not silently ignored. */
 const RESERVED_KEYS = new Set(["http", "plugins", "server"]);
 
-/** Sources that need no configuration. */
+/** The sources that need no configuration. */
 const OWN_SOURCES = ["store", "environment"];
 
-/** The configuration of one provider, as it is written; `type` says what the rest means. */
+/** The configuration of one provider, as it is written. Its `type` decides the other options. */
 export interface ProviderConfig {
   readonly type: string;
   readonly [option: string]: unknown;
 }
 
-/** What a configuration says. Paths are absolute. What it does not say is undefined, unless a default is named. */
+/** A configuration. Paths are absolute. A key that is not set is undefined, if it has no default here. */
 export interface Config {
-  /** Of the file. */
+  /** The path of the file. */
   readonly path: string;
   readonly storagePath: string | undefined;
   readonly backend: "auto" | "sqlite" | "file" | undefined;
@@ -127,28 +130,36 @@ export interface Config {
   readonly runsPath: string | undefined;
   readonly placeholder: string | undefined;
   readonly environment: boolean | undefined;
-  /** By name. Default: none. */
+  /** The providers by name. Default: none. */
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   /** Default: none. */
   readonly providerPackages: readonly string[];
   readonly sources: readonly string[] | undefined;
   readonly resolveTimeoutSeconds: number | undefined;
-  /** By the name of the secret. Default: none. */
+  /** The bindings by name of the secret. Default: none. */
   readonly bindings: Readonly<Record<string, SecretBinding>>;
   /**
-   * Throws what the type of a provider says about its options, with their places in the file.
+   * Checks the options of a provider against the schema of its type. Problems have their places in the file.
    *
-   * @param options the schema of all options of a provider of this type
+   * @param options the schema of all options of the type
    * @throws FileError `CONFIG_INVALID`
    */
   checkProvider(name: string, options: z.ZodObject): void;
 }
 
 /**
- * Reads a configuration from its text.
+ * Parses the text of a configuration. Use {@link loadConfig} to read a file.
  *
- * @param path of the file, absolute: for messages, and what relative paths in it begin at
- * @throws FileError `CONFIG_INVALID` with all problems found
+ * @param path the absolute path of the file, for messages and for relative paths in it
+ * @throws FileError `CONFIG_INVALID` with all problems
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from "@autokestra/config";
+ *
+ * const config = parseConfig("storage: { path: secrets }\nmaxVersions: 3\n", "/srv/app/autokestra.config.yaml");
+ * console.log(config.storagePath, config.maxVersions); // prints /srv/app/secrets 3
+ * ```
  */
 export function parseConfig(source: string, path: string): Config {
   const document = parseYaml(source, invalid);
@@ -159,11 +170,10 @@ export function parseConfig(source: string, path: string): Config {
   fail(document.respelled.map(({ position }) => invalid("This would read differently as text", position, QUOTES)));
   const data = document.data ?? {};
   fail(reservedKeys(data, document));
-  // No line of a file with a secret in it is shown, whatever else is wrong with it.
+  // Without the source: no line of a file that contains a secret is shown.
   fail(literalSecrets(data, document), null);
   const result = fileSchema.safeParse(data, { reportInput: true });
   fail(shapeProblems(result.error?.issues ?? [], document, SHAPE));
-  // Never without data here.
   const config: ConfigFile = result.data ?? {};
   fail(checkNames(config, document));
   return {
@@ -225,7 +235,7 @@ function reservedKeys(data: unknown, document: YamlDocument): FatalProblem[] {
     );
 }
 
-/** Names that refer to something, and keys that exclude each other. */
+/** Checks names that refer to something, and keys that exclude each other. */
 function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] {
   const { providers = {}, sources = [], secrets = {} } = config;
   const known = [...Object.keys(providers), ...OWN_SOURCES];
@@ -247,7 +257,7 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
     ),
     ...sources.flatMap((name, index) => {
       if (!known.includes(name)) return at(`There is no source '${name}'`, ["sources", index], didYouMean(name, known));
-      return sources.indexOf(name) < index ? at(`The source '${name}' stands here twice`, ["sources", index]) : [];
+      return sources.indexOf(name) < index ? at(`The source '${name}' is listed twice`, ["sources", index]) : [];
     }),
     ...Object.entries(secrets).flatMap(([name, bound]) => {
       const problem = (message: string, key: keyof typeof bound, hint?: string) =>
@@ -260,18 +270,18 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
   ];
 }
 
-/** Options that hold a secret, whatever the type of the provider. */
+/** The names of options that hold a secret in any type of provider. */
 const SECRET_OPTION =
   /^(?:token|jwt|password|passphrase|secret|secret-?id|client-?secret|secret-?access-?key|api-?key|x-api-key|private-?key|authorization|cookie|x-vault-token)$/i;
 
 const WHERE_SECRETS_ARE =
   'Name a variable or a file (tokenEnv, tokenFile), or a secret of the store: "{{ secrets.NAME }}".';
 
-/** Secrets that are written out. A reference to one is none. */
+/** Finds secrets that are written in the file, unlike references to secrets. */
 function literalSecrets(data: unknown, document: YamlDocument): FatalProblem[] {
   const providers = typeof data === "object" && data !== null && "providers" in data ? data.providers : undefined;
   return literalPaths(providers, ["providers"]).map((path) =>
-    invalid(`'${path.join(".")}' must not stand in this file`, document.locate(path), WHERE_SECRETS_ARE),
+    invalid(`'${path.join(".")}' must not be in this file`, document.locate(path), WHERE_SECRETS_ARE),
   );
 }
 
@@ -285,7 +295,7 @@ function literalPaths(options: unknown, path: YamlPath): YamlPath[] {
 
 type Binding = NonNullable<ConfigFile["secrets"]>[string];
 
-/** What only providers understand. */
+/** The keys of a binding that have an effect only with providers. */
 const VALUE_KEYS = ["path", "id", "lease", "version", "type", "format", "field", "fields"] as const;
 
 const PLACES = ["path", "id", "variable", "lease"] as const;
@@ -297,7 +307,7 @@ function conflicts(bound: Binding): (readonly [string, keyof Binding])[] {
   if (variable !== undefined && provider !== "environment") {
     found.push(["'variable' is for the provider 'environment'", "variable"]);
   }
-  if (variable === "AUTOKESTRA_SECRET_KEY") found.push(["The master key is no secret of a workflow", "variable"]);
+  if (variable === "AUTOKESTRA_SECRET_KEY") found.push(["The master key cannot be a secret of a workflow", "variable"]);
   if (OWN_SOURCES.includes(provider)) {
     const useless = VALUE_KEYS.filter((key) => bound[key] !== undefined);
     found.push(...useless.map((key) => [`'${key}' has no effect with '${provider}'`, key] as const));
@@ -308,9 +318,9 @@ function conflicts(bound: Binding): (readonly [string, keyof Binding])[] {
 }
 
 /**
- * The JSON Schema of the file, for editors.
+ * Returns the JSON Schema of the file, for editors.
  *
- * @param providers the schemas of all options of the known types of providers; every other type may have any options
+ * @param providers the schemas of all options of the known types of providers. Default: none, which allows any options
  */
 export function configJsonSchema(providers: readonly z.ZodObject[] = []): object {
   const known = providers.length === 0 ? providerSchema : z.union(providers);

@@ -5,24 +5,24 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 import type { Config } from "./config.ts";
 
-/** The variable that may name the file. */
+/** The variable for the path of the file. */
 export const CONFIG_VARIABLE = "AUTOKESTRA_CONFIG";
 
 const FILES = ["autokestra.config.yaml", "autokestra.config.yml", "autokestra.config.json"];
 
 export interface ConfigOptions {
-  /** Where `AUTOKESTRA_CONFIG` and `HOME` are looked for. Default: `process.env` */
+  /** The environment with `AUTOKESTRA_CONFIG` and `HOME`. Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** The path of the file. Default: `AUTOKESTRA_CONFIG`, else the nearest file of the project. */
   readonly path?: string | undefined;
 }
 
 /**
- * Finds the configuration: the file that is named, or the nearest `autokestra.config.yaml` (`.yml`, `.json`) from the working directory
- * up to the root of the repository, in folders that only this user can have put it into.
+ * Finds the configuration: the named file, or the nearest `autokestra.config.yaml` (`.yml`, `.json`) from the working
+ * directory up to the root of the repository. Only searches folders to which no other user can write.
  *
- * @returns an absolute path; null where there is none
- * @throws AutokestraError `CONFIG_INVALID` where a folder has two
+ * @returns an absolute path; null if there is none
+ * @throws AutokestraError `CONFIG_INVALID` if a folder has two
  */
 export function findConfig({ env = process.env, path }: ConfigOptions = {}): string | null {
   const given = path ?? env[CONFIG_VARIABLE];
@@ -37,28 +37,35 @@ export function findConfig({ env = process.env, path }: ConfigOptions = {}): str
 }
 
 /**
- * Finds and reads the configuration.
+ * Finds and reads `autokestra.config.yaml`. Refuses a file that others can write to or that belongs to another user,
+ * because it names programs and servers that get secrets.
  *
- * @returns null where there is none
- * @throws AutokestraError `CONFIG_NOT_FOUND` where a file that is named is not there; `CONFIG_INVALID` where others can write to it, it
- * cannot be read, or it says what it must not (then a `FileError` with all problems)
+ * @returns null if there is no configuration
+ * @throws AutokestraError `CONFIG_NOT_FOUND` if a named file does not exist; `CONFIG_INVALID` if others can write to
+ * the file, if it cannot be read, or if its content is invalid (then a `FileError` with all problems)
+ *
  * @example
  * ```ts
+ * import { mkdtempSync, writeFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
  * import { loadConfig } from "@autokestra/config";
  *
- * const config = await loadConfig();
- * console.log(config === null ? "no configuration" : Object.keys(config.providers));
+ * const path = join(mkdtempSync(join(tmpdir(), "demo-")), "autokestra.config.yaml");
+ * writeFileSync(path, "maxVersions: 3\nproviders: { mounted: { type: directory, folder: /run/secrets } }\n");
+ * const config = await loadConfig({ path });
+ * console.log(config?.maxVersions, Object.keys(config?.providers ?? {})); // prints 3 [ 'mounted' ]
  * ```
  */
 export async function loadConfig(options: ConfigOptions = {}): Promise<Config | null> {
   const path = findConfig(options);
   if (path === null) return null;
-  // Where there is no configuration, nothing that reads YAML is loaded.
+  // Loaded only now, because most commands find no configuration.
   const { MAX_BYTES, parseConfig } = await import("./config.ts");
   return parseConfig(readConfig(path, MAX_BYTES), path);
 }
 
-/** Names programs and servers that get secrets: who can write it can take these. */
+/** Reads the file, after checking that only this user can have written it. */
 function readConfig(path: string, maxBytes: number): string {
   const descriptor = openConfig(path);
   try {
@@ -70,7 +77,7 @@ function readConfig(path: string, maxBytes: number): string {
       throw refuse(path, "belongs to another user", `Make it yours: chown ${me} ${quotePath(path)}`);
     if ((mode & 0o022) !== 0) throw refuse(path, "can be written by others", `Run: chmod go-w ${quotePath(path)}`);
     checkFolder(dirname(path), (problem, hint) => refuse(path, problem, hint));
-    // One byte more than may be there is refused by the reader of YAML.
+    // Reads one byte more than the maximum, which the parser refuses.
     const bytes = Buffer.alloc(maxBytes + 1);
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, readAll(descriptor, bytes)));
   } catch (error) {
@@ -83,7 +90,7 @@ function readConfig(path: string, maxBytes: number): string {
 
 function openConfig(path: string): number {
   try {
-    // To open a named pipe must not wait for its other end.
+    // O_NONBLOCK, because opening a named pipe would otherwise wait for its other end.
     return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw unreadable(path, error);

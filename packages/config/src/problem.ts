@@ -2,32 +2,32 @@ import { AutokestraError, type ErrorCode } from "@autokestra/secrets-core";
 import { holdsToken } from "@autokestra/secrets-core/internal";
 import measure from "fast-string-truncated-width";
 
-/** `error`: the file cannot be used. `warning`: it can, and should be mended. `note`: it cannot be known yet. */
+/** `error`: the file cannot be used. `warning`: it can, but should be fixed. `note`: that cannot be known yet. */
 export type Severity = "error" | "warning" | "note";
 
-/** Something wrong with a file, and where. */
+/** Something that is wrong with a file. */
 export interface Problem<Code extends string = string> {
   readonly code: Code;
   /** Default: `error`. */
   readonly severity?: Severity | undefined;
   readonly message: string;
   readonly hint?: string | undefined;
-  /** What is known as data: those of its code in `ErrorDetails`. */
+  /** The data of its code in `ErrorDetails`. Default: none. */
   readonly details?: object | undefined;
-  /** Absent where the problem is not at one place in the file. */
+  /** Where it is. Default: at no particular place. */
   readonly position?: Position | undefined;
 }
 
-/** A problem because of which a file cannot be used. */
+/** A problem that prevents the use of a file. */
 export type FatalProblem = Problem<ErrorCode>;
 
-/** So many are told at a time: a file full of them is one mistake. */
+/** The maximum number of problems that are reported, because many problems usually have one cause. */
 export const MAX_PROBLEMS = 20;
 
 /** A file that cannot be used. `code`, `message` and `hint` are those of the first problem. */
 export class FileError<Found extends Problem = FatalProblem> extends AutokestraError {
   readonly problems: readonly (FatalProblem | Found)[];
-  /** The file, for messages. */
+  /** The path of the file, for messages. */
   readonly path: string;
   readonly #source: string | null;
   readonly #count: number;
@@ -42,9 +42,9 @@ export class FileError<Found extends Problem = FatalProblem> extends AutokestraE
   }
 
   /**
-   * All problems for people: each with its code frame, and its hint below.
+   * Formats all problems for people, each with its code frame and its hint.
    *
-   * @param width of the terminal, in columns. Default: 100
+   * @param width the width of the terminal in columns. Default: 100
    */
   format(width?: number): string {
     const more = this.#count > MAX_PROBLEMS ? [`… and ${this.#count - MAX_PROBLEMS} more`] : [];
@@ -55,9 +55,9 @@ export class FileError<Found extends Problem = FatalProblem> extends AutokestraE
 }
 
 /**
- * A problem for people: what is wrong, the place, what to do.
+ * Formats a problem for people: what is wrong, where, and what to do.
  *
- * @param source null: its line is not to be shown
+ * @param source the text of the file; null to show no line of it
  */
 export function formatProblem(problem: Problem, path: string, source: string | null, width?: number): string {
   const { severity = "error", message, position, hint } = problem;
@@ -67,22 +67,22 @@ export function formatProblem(problem: Problem, path: string, source: string | n
   return lines.join("\n");
 }
 
-/** A place in a file, counted from 1 in UTF-16 units. `length` is what a code frame underlines. */
+/** A place in a file. `line` and `column` count from 1, in UTF-16 code units. A code frame underlines `length`. */
 export interface Position {
   readonly line: number;
   readonly column: number;
   readonly length: number;
 }
 
-/** Longer than any place that is meant: a file may be one endless reference. */
+/** The maximum length that is underlined, because a file can be one endless reference. */
 const MAX_PLACE = 400;
 
 /**
- * The line of a place, with the place underlined. A line that is longer than the terminal is cut around the place, never in it; one
- * with a token in it is not shown.
+ * Formats the line of a place, with the place underlined. Cuts a long line around the place. Does not show a line that
+ * contains a token.
  *
- * @param source null: the line is not to be shown
- * @param width of the terminal, in columns. Default: 100
+ * @param source the text of the file; null to show no line of it
+ * @param width the width of the terminal in columns. Default: 100
  */
 export function codeFrame(
   path: string,
@@ -106,10 +106,10 @@ export function codeFrame(
   ].join("\n");
 }
 
-/** Which part of a line is shown: the place in its middle, as far as the line goes on both sides. */
+/** Returns the part of a line to show, with the place in its middle if possible. */
 function cut(text: string, start: number, end: number, room: number): readonly [number, number] {
   if (text.length <= room && widthOf(text) <= room) return [0, text.length];
-  // One column for each mark of what is cut off.
+  // Minus one column for each ellipsis.
   const fits = (from: number, to: number) => widthOf(text.slice(from, to)) <= room - 2;
   let [from, to] = [start, end];
   for (let grows = true; grows; ) {
@@ -121,12 +121,12 @@ function cut(text: string, start: number, end: number, room: number): readonly [
   return [from, to];
 }
 
-/** Of the character that begins there, in UTF-16 units. */
+/** Returns the length of the character at an index, in UTF-16 code units. */
 function sizeAt(text: string, index: number): number {
   return (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
 }
 
-/** The same length, with nothing in it that a terminal would act on. */
+/** Replaces characters that control a terminal. Keeps the length. */
 function printable(text: string): string {
   return text.replace(/\t/g, " ").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => "\ufffd".repeat(character.length));
 }

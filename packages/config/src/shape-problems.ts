@@ -4,16 +4,18 @@ import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, MAX_PROBLEMS } from "./problem.ts";
 import { type Invalid, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
-/** What a kind of file is like. */
+/** What the problems of a type of file need. */
 export interface FileShape {
-  /** What it is called at the beginning of a sentence: `The workflow`. */
+  /** The subject of messages, such as `The workflow`. */
   readonly subject: string;
   readonly invalid: Invalid;
-  /** The keys that the map at this path can have; none where it can have any. */
+  /** Returns the keys that the map at a path can have; none if it can have any. */
   readonly knownKeys: (path: YamlPath) => readonly string[];
 }
 
-/** Says for people what a schema does not accept. Unknown keys come first: a mistyped one is why another is missing. */
+/**
+ * Converts the issues of a schema into problems. Unknown keys come first, because a mistyped key causes a missing one.
+ */
 export function shapeProblems(
   issues: readonly z.core.$ZodIssue[],
   document: YamlDocument,
@@ -29,7 +31,7 @@ function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument, shape: Fi
   const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key, index) => {
-      // To find a place takes as long as the file: those behind are counted, and never shown.
+      // Without a position, because finding one takes long and these problems are counted but not shown.
       if (index >= MAX_PROBLEMS) return invalid(`Unknown key '${quoteText(key)}'`);
       const hint = didYouMean(key, knownKeys(path));
       return invalid(`Unknown key '${quoteText(key)}'${inside(path)}`, document.locate([...path, key]), hint);
@@ -39,7 +41,7 @@ function shapeProblem(issue: z.core.$ZodIssue, document: YamlDocument, shape: Fi
   return [invalid(`${where} ${describe(issue)}`, document.locate(path), hintOf(issue))];
 }
 
-/** What the value could have been. */
+/** Returns a hint about what the value could be. */
 function hintOf(issue: z.core.$ZodIssue): string | undefined {
   const known = issue.code === "custom" ? issue.params?.["known"] : issue.code === "invalid_value" ? issue.values : [];
   if (typeof issue.input === "string" && Array.isArray(known) && known.length > 1) {

@@ -38,10 +38,10 @@ export interface YamlDocument {
   locate(path: YamlPath, mark?: Mark): Position | undefined;
 }
 
-/** Makes a problem of a file: its code is that of the kind of file. */
+/** Creates a problem with the code of a type of file. */
 export type Invalid = (message: string, position?: Position, hint?: string) => FatalProblem;
 
-/** Reads YAML 1.2 (JSON is a part of it). Duplicate keys, merge keys, tags and aliases inside aliases are problems. */
+/** Parses YAML 1.2, which includes JSON. Duplicate keys, merge keys, tags and aliases inside aliases are problems. */
 export function parseYaml(source: string, invalid: Invalid): YamlDocument {
   if (Buffer.byteLength(source) > MAX_BYTES) return unread(invalid("The file is larger than 1 MiB"));
   const lines = new LineCounter();
@@ -113,7 +113,7 @@ function offsets(text: string, mark: string): number[] {
 const MAX_DEPTH = 100;
 /** The hint for a value that would read differently as text. */
 export const QUOTES = "Put it in quotes.";
-/** The maximum number of values, with every alias counted as what it stands for. */
+/** The maximum number of values, with the values of an alias counted each time. */
 const MAX_NODES = 100_000;
 const RESERVED_KEYS = new Set(["__proto__", "prototype", "constructor"]);
 
@@ -130,7 +130,7 @@ interface CheckedNodes {
   readonly respelled: readonly RespelledValue[];
 }
 
-/** Refuses what the parser accepts and none of our files needs. Stops at the first. */
+/** Refuses what the parser accepts and no file of ours needs. Stops at the first problem. */
 function checkYamlNodes(
   document: Document.Parsed,
   position: (start: number, end: number) => Position,

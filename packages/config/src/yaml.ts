@@ -1,5 +1,5 @@
 /**
- * Reads files that people write: YAML with the place of every value, and problems with the line that they are in.
+ * Reads YAML that people write, with the position of every value, and formats problems with the lines they are in.
  *
  * @module
  */

@@ -100,7 +100,7 @@ secrets:
       1,
     ],
     ["sources: [stor]", "There is no source 'stor'", "Did you mean 'store'?", 1],
-    ["sources: [store, store]", "The source 'store' stands here twice", undefined, 1],
+    ["sources: [store, store]", "The source 'store' is listed twice", undefined, 1],
     [
       "secrets: { A: { provider: valt } }\nproviders: { vault: { type: vault } }",
       "There is no provider 'valt'",
@@ -131,7 +131,7 @@ secrets:
     ["secrets: { A: { provider: store, variable: X } }", "'variable' is for the provider 'environment'", undefined, 1],
     [
       "secrets: { A: { provider: environment, variable: AUTOKESTRA_SECRET_KEY } }",
-      "The master key is no secret of a workflow",
+      "The master key cannot be a secret of a workflow",
       undefined,
       1,
     ],

@@ -22,16 +22,27 @@ const MASTER_KEY = "AUTOKESTRA_SECRET_KEY";
 
 const RESERVED_NAMES = new Set("PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "));
 
-/** True for variables that belong to the system or to the engine: a workflow must not read them as secrets. */
+/** Tells whether a variable belongs to the system, the engine or a provider, so that a workflow must not read it. */
 export function isReservedVariable(name: string): boolean {
   return RESERVED_NAMES.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
 /**
- * Takes a secret from the variable of its name, or from the file that NAME_FILE names. It is an apiKey. An empty variable
- * counts as not found, as in GitHub Actions. A name that is bound to a variable is taken from that one.
+ * Creates the source that takes the secret NAME from the environment: from the variable NAME, or from the file whose
+ * path is in NAME_FILE. The secret is an apiKey. An empty variable counts as not found, as in GitHub Actions. A binding
+ * can name another variable as its `path`.
  *
- * @param env default `process.env`
+ * @param env default: `process.env`
+ *
+ * @example
+ * ```ts
+ * import { parseSecretName } from "@autokestra/secrets-core";
+ * import { createEnvironmentSource } from "@autokestra/secrets-resolver";
+ *
+ * const source = createEnvironmentSource({ GITHUB_TOKEN: "ghp_example", HOME: "/home/ada" });
+ * console.log((await source.lookup(parseSecretName("GITHUB_TOKEN"))).status); // prints found
+ * console.log((await source.lookup(parseSecretName("HOME"))).status); // prints notFound
+ * ```
  */
 export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): SecretSource {
   return {
@@ -48,13 +59,13 @@ export function createEnvironmentSource(env: NodeJS.ProcessEnv = process.env): S
   };
 }
 
-/** A variable that a person has named may have any name but that of the master key. */
+/** A bound variable can have any name except that of the master key. */
 function boundVariable(env: NodeJS.ProcessEnv, name: string): SourceAnswer {
   const value = name === MASTER_KEY ? undefined : variable(env, name);
   return value ? found(value) : { status: "notFound", reason: `The environment has no variable ${quoteText(name)}.` };
 }
 
-/** Why a variable is not taken, be it set or not. */
+/** Returns why a reserved variable is not used. */
 function reservedHint(env: NodeJS.ProcessEnv, name: SecretName): string {
   const prefix = RESERVED_PREFIXES.find((start) => name.startsWith(start));
   const why =
@@ -63,7 +74,7 @@ function reservedHint(env: NodeJS.ProcessEnv, name: SecretName): string {
   return `${what} never taken as a secret: ${why}.`;
 }
 
-/** An environment that a program made has the names of Object.prototype too. */
+/** Reads own properties only, because an environment can be any object. */
 function variable(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return Object.hasOwn(env, name) ? env[name] : undefined;
 }

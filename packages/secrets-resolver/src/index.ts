@@ -1,5 +1,5 @@
 /**
- * Declared secrets and references -> values.
+ * Finds the secrets that a workflow declares, and replaces references by their values.
  *
  * @module
  */

@@ -15,33 +15,33 @@ import {
 } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 
-/** The sources, and which names are bound to one of them. */
+/** The sources, and the names that are bound to one of them. */
 export interface Sources {
-  /** Asked in this order for names that are bound to nothing. */
+  /** The sources that are asked in this order for names that are not bound. */
   readonly ordered: readonly SecretSource[];
-  /** Those that are asked for nothing but what is bound to them. */
+  /** The sources that are asked only for names that are bound to them. */
   readonly others: readonly SecretSource[];
   readonly bindings: ReadonlyMap<string, SecretBinding>;
 }
 
-/** One pass over some names: within one time, and without a source whose time was used up once. */
+/** The lookup of some names with one time limit. A source that has timed out once is not waited for again. */
 export interface Resolution {
   readonly sources: Sources;
-  /** One for each source: aborted when its time is over. */
+  /** A controller for each source, which is aborted when its time has passed. */
   readonly signals: ReadonlyMap<SecretSource, AbortController>;
-  /** Sources that were replaced by others. */
+  /** The sources that failed and were replaced by others. */
   readonly fallbacks: Map<SecretSource, SourceFallback>;
   readonly leaseOptions: ScopeOptions["leases"];
-  /** The credentials that were made. */
+  /** The credentials that were created. */
   readonly leases: Map<SecretSource, RunLeases>;
-  /** Ends what still goes on. */
+  /** Aborts all pending lookups. */
   end(): void;
 }
 
-/** @param timeoutMs the time of outside sources, all names together */
+/** @param timeoutMs the time limit of external sources for all names together, in milliseconds */
 export function beginResolution(sources: Sources, { signal, leases }: ScopeOptions, timeoutMs: number): Resolution {
   const signals = new Map(everySource(sources).map((source) => [source, new AbortController()]));
-  // Every name may listen.
+  // Each name adds a listener, and Node warns from 11 on.
   for (const controller of signals.values()) setMaxListeners(0, controller.signal);
   const abort = () => {
     for (const controller of signals.values()) controller.abort();
@@ -63,17 +63,17 @@ export function beginResolution(sources: Sources, { signal, leases }: ScopeOptio
   };
 }
 
-/** What was found of one name, and how. */
+/** The result of looking up one name. */
 export interface Search {
   readonly name: SecretName;
-  /** Null where no source has it. The secret is null where it would be made for a run. */
+  /** Null if no source has it. The secret is null for credentials that a run would create. */
   readonly found: { readonly source: string; readonly secret: FoundSecret | null } | null;
   readonly asked: readonly AskedSource[];
-  /** Why the search ended before all were asked. */
+  /** Why the search stopped before all sources were asked; null if it did not. */
   readonly failure: AutokestraError | null;
 }
 
-/** Asks one source after the other. @throws AutokestraError `OPTION_INVALID`, and what a source throws */
+/** Asks the sources one after the other. @throws AutokestraError `OPTION_INVALID`, and what a source throws */
 export async function search(name: SecretName, resolution: Resolution): Promise<Search> {
   const { ordered, bindings } = resolution.sources;
   const binding = bindings.get(name);
@@ -97,7 +97,7 @@ export async function search(name: SecretName, resolution: Resolution): Promise<
         queue.push(sourceOf(binding.fallback, name, resolution.sources));
       }
     } else if (mayBeReplaced(source, answer)) {
-      // What is bound to a provider is in no other one.
+      // No other provider has a secret that is bound to this one.
       if (source === bound) queue.push(...localOf(resolution.sources));
       addFallback(source, answer, name, resolution);
     } else {
@@ -114,7 +114,7 @@ async function ask(
   resolution: Resolution,
 ): Promise<SecretAnswer<FoundSecret | null>> {
   const answer = await lookUp(source, name, binding, resolution);
-  // Whoever else waits for this source has waited as long; who comes later is told at once.
+  // The other names have waited for this source as long, and later ones must not wait at all.
   if ("timedOut" in answer && answer.timedOut === true) resolution.signals.get(source)?.abort();
   return answer;
 }
@@ -138,7 +138,7 @@ function everySource({ ordered, others }: Sources): SecretSource[] {
   return [...ordered, ...others];
 }
 
-/** The sources of this machine. */
+/** Returns the local sources. */
 function localOf({ ordered }: Sources): SecretSource[] {
   return ordered.filter(({ policy }) => policy === undefined);
 }
@@ -147,9 +147,13 @@ function sourceOf(id: string, name: SecretName, sources: Sources): SecretSource 
   const all = everySource(sources);
   const source = all.find((candidate) => candidate.id === id);
   if (source !== undefined) return source;
-  throw new AutokestraError("OPTION_INVALID", `Secret '${name}' is bound to '${quoteText(id)}', which is no source`, {
-    hint: `Sources: ${all.map((each) => quoteText(each.id)).join(", ")}.`,
-  });
+  throw new AutokestraError(
+    "OPTION_INVALID",
+    `Secret '${name}' is bound to '${quoteText(id)}', which is not a source`,
+    {
+      hint: `Sources: ${all.map((each) => quoteText(each.id)).join(", ")}.`,
+    },
+  );
 }
 
 function mayBeReplaced({ policy }: SecretSource, { status }: SourceFailure): boolean {

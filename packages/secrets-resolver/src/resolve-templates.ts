@@ -1,24 +1,34 @@
 import { AutokestraError, parseTemplate, type Reference, type Template } from "@autokestra/secrets-core";
 import { formatReference, quoteText } from "@autokestra/secrets-core/internal";
 
-/** Inputs nested deeper than this are refused: no workflow needs it, and a cycle has no end. */
+/** The maximum depth of nested inputs. It also stops at cycles. */
 export const MAX_DEPTH = 100;
 
-/** A value whose texts were taken apart: {@link parseTemplates} makes it, {@link resolveTemplates} puts values in. */
+/** A value whose texts are parsed templates. {@link parseTemplates} makes it, {@link resolveTemplates} resolves it. */
 export type TemplateTree =
   | { readonly kind: "template"; readonly template: Template }
   | { readonly kind: "list"; readonly items: readonly TemplateTree[] }
   | { readonly kind: "object"; readonly entries: readonly (readonly [key: string, value: TemplateTree])[] }
   | { readonly kind: "value"; readonly value: unknown };
 
-/** Gives the value of a reference. */
+/** Returns the value of a reference. */
 export type Lookup = (reference: Reference) => Promise<unknown>;
 
 /**
- * Takes every text of a value apart into text and references, in nested objects and arrays too; keys stay as they are. What is
- * wrong inside a text is kept as a problem of its template.
+ * Parses all texts of a value as templates, also in nested objects and arrays, but not keys. A problem in a text is
+ * kept in its template. Parse the inputs of a task once, and resolve them with {@link resolveTemplates} when they are
+ * needed.
  *
- * @throws AutokestraError `REFERENCE_INVALID` for more than {@link MAX_DEPTH} levels
+ * @throws AutokestraError `REFERENCE_INVALID` for more than 100 levels
+ *
+ * @example
+ * ```ts
+ * import { parseTemplates, resolveTemplates } from "@autokestra/secrets-resolver";
+ *
+ * const tree = parseTemplates({ url: "https://{{ inputs.HOST }}/", retries: 3 });
+ * const resolved = await resolveTemplates(tree, async ({ root }) => (root === "inputs" ? "api.example" : null));
+ * console.log(resolved); // prints { url: 'https://api.example/', retries: 3 }
+ * ```
  */
 export function parseTemplates(value: unknown, depth = 0): TemplateTree {
   if (typeof value === "string") return { kind: "template", template: parseTemplate(value) };
@@ -32,9 +42,11 @@ export function parseTemplates(value: unknown, depth = 0): TemplateTree {
 }
 
 /**
- * Replaces every reference by its value. The result of a lookup is never looked at again, so a secret that reads `{{ … }}` stays as
- * it is.
+ * Replaces all references by their values. A text that consists of one reference becomes the value itself, with its
+ * type; inside a longer text, the value becomes text. A value is not parsed again, so `{{ … }}` in a secret stays as it
+ * is.
  *
+ * @param lookup returns the value of a reference
  * @throws AutokestraError `REFERENCE_INVALID`, and what `lookup` throws
  */
 export async function resolveTemplates(tree: TemplateTree, lookup: Lookup): Promise<unknown> {
@@ -54,7 +66,7 @@ export async function resolveTemplates(tree: TemplateTree, lookup: Lookup): Prom
   }
 }
 
-/** The reference that a template consists of, which keeps its type; null where there is more or something else. */
+/** Returns the reference if a template consists only of one; null otherwise. */
 export function wholeReference({ parts, problems }: Template): Reference | null {
   const [only, ...others] = parts;
   return only?.kind === "reference" && others.length === 0 && problems.length === 0 ? only.reference : null;
@@ -72,9 +84,9 @@ async function resolveTemplate(template: Template, lookup: Lookup): Promise<unkn
 }
 
 /**
- * A value as it stands inside a longer text: objects and lists as JSON.
+ * Converts a value for the inside of a longer text: objects and lists become JSON.
  *
- * @throws AutokestraError `REFERENCE_INVALID` for a secret with several fields and none named
+ * @throws AutokestraError `REFERENCE_INVALID` for a secret with several fields if the reference names none
  */
 export function toText(reference: Reference, value: unknown): string {
   if (typeof value === "string") return value;

@@ -13,20 +13,41 @@ import { fieldNotFound, primaryField, secretNotDeclared, secretsMissing } from "
 import { beginResolution, type Resolution, type Search, search } from "./resolution.ts";
 
 export interface ResolverOptions {
-  /** The names that are bound to one source, whatever the order. Default: none are. */
+  /** The names that are bound to one source. Default: none. */
   readonly bindings?: Readonly<Record<string, SecretBinding>> | undefined;
-  /** Sources that are asked for nothing but what is bound to them. Default: none. */
+  /** More sources, which are asked only for names that are bound to them. Default: none. */
   readonly boundOnly?: readonly SecretSource[] | undefined;
-  /** How long outside sources may take for all names together. Default: 10 */
+  /** The time limit of external sources for all names together, in seconds. Default: 10. */
   readonly timeoutSeconds?: number | undefined;
 }
 
 /**
- * Resolves secrets within a declared scope. Each name is looked up once per scope, in the order of the sources; the first that
- * has it wins. What is bound to one source is looked for there.
+ * Creates the resolver of the secrets that a workflow declares. It looks up each name once for each run, in the order
+ * of the sources, and uses the first source that has it. A bound name is looked up only in its source.
  *
- * A local source that cannot answer ends the resolution. An outside one is replaced by the next where its policy says so, and
- * that is told in `fallbacks`.
+ * If a source fails, the run does not start, because the next source could have another value. Only an external source
+ * whose policy allows it is replaced by the next one, and the scope lists that in `fallbacks`.
+ *
+ * @param sources the sources in their order, such as those of {@link createStoreSource} and {@link
+ * createEnvironmentSource}
+ *
+ * @example
+ * ```ts
+ * import { hasCode } from "@autokestra/secrets-core";
+ * import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";
+ *
+ * const resolver = createSecretResolver([createEnvironmentSource({ API_KEY: "k-123" })]);
+ * const scope = await resolver.openScope(["API_KEY"]);
+ * console.log(scope.secrets.map(({ name, source }) => `${name} from ${source}`)); // prints [ 'API_KEY from environment' ]
+ * await scope.close();
+ *
+ * try {
+ *   await resolver.openScope(["API_KEY", "DB"]);
+ * } catch (error) {
+ *   if (!hasCode(error, "SECRETS_MISSING")) throw error;
+ *   console.log(error.details.names); // prints [ 'DB' ]
+ * }
+ * ```
  */
 export function createSecretResolver(
   sources: readonly SecretSource[],
@@ -67,9 +88,9 @@ export function createSecretResolver(
 }
 
 /**
- * Waits for all, also where one has failed: credentials may still be made for another.
+ * Waits for all searches even if one has failed, because another one may still create credentials.
  *
- * @throws AutokestraError the first failure, `SECRETS_MISSING`
+ * @throws the first failure; AutokestraError `SECRETS_MISSING`
  */
 async function findAll(searches: readonly Promise<Search>[], resolution: Resolution): Promise<readonly Search[]> {
   const failures: unknown[] = [];

@@ -1,6 +1,24 @@
 import { hasCode, type SecretService, type SecretSource } from "@autokestra/secrets-core";
 
-/** Takes secrets from a store. What is wrong there (wrong key, changed record, broken store) is thrown as it is. */
+/**
+ * Creates the source that takes secrets from a store. Its errors, such as a wrong key or a changed record, are thrown
+ * and end the resolution.
+ *
+ * @param secrets a `SecretService`, such as that of `openSecrets` of `@autokestra/secrets`
+ *
+ * @example
+ * ```ts
+ * import { AutokestraError, parseSecretName, type SecretService } from "@autokestra/secrets-core";
+ * import { createStoreSource } from "@autokestra/secrets-resolver";
+ *
+ * const secrets: Pick<SecretService, "get"> = {
+ *   async get(name) {
+ *     throw new AutokestraError("SECRET_NOT_FOUND", `Secret '${name}' not found`);
+ *   },
+ * };
+ * console.log(await createStoreSource(secrets).lookup(parseSecretName("TOKEN"))); // prints { status: 'notFound' }
+ * ```
+ */
 export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSource {
   return {
     id: "store",

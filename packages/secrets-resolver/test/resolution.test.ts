@@ -160,7 +160,7 @@ describe("a bound name", () => {
     "V8: is bound only to a source that is there: %o",
     async (binding) => {
       expect(await used(sources(NONE).all, bind(binding))).toBe(
-        "OPTION_INVALID; Secret 'A' is bound to 'gcp', which is no source; Sources: vault, aws, store, environment.",
+        "OPTION_INVALID; Secret 'A' is bound to 'gcp', which is not a source; Sources: vault, aws, store, environment.",
       );
     },
   );
