@@ -1,4 +1,4 @@
-// What the file store costs as it grows, against a raw replacement of the same bytes. After `pnpm build`; README.md explains.
+// Measures the file store as it grows, against replacing the same bytes. Run `pnpm build` first. README.md explains it.
 import { cpus } from "node:os";
 import { measureFileStore } from "./file-store/measure-file-store.mjs";
 import { printTable } from "./print-table.mjs";

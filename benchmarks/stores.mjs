@@ -1,5 +1,5 @@
-// What reading, writing and listing cost in the SQLite store, against better-sqlite3 doing the same. After `pnpm build`;
-// README.md explains.
+// Measures reading, writing and listing in the SQLite store against better-sqlite3. Run `pnpm build` first. README.md
+// explains the figures.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
 try {
   console.log(`This machine: ${cpus().length} cores, Node ${process.versions.node}`);
   const { getting, listing } = await measureReading(folder, SIZES);
-  printTable("Get a secret by name and open it: µs CPU, and ratios of the time of raw to ours", getting);
+  printTable("Get and decrypt a secret by name: µs CPU, and ratios of the time of raw to ours", getting);
   printTable("List a page of 50: µs CPU, and ratios to the first page of the smallest store", listing);
   printTable("Write one secret: µs CPU, and ratios of the time of raw to ours", await measureWriting(folder));
   printTable("Four processes that write for three seconds", await measureWriters(folder));

@@ -3,11 +3,11 @@ import { createSecretService, parseSecretName } from "../../packages/secrets-cor
 import { createKeyManager, createSecretEncryption } from "../../packages/secrets-crypto/dist/index.js";
 import { openSqliteStore } from "../../packages/secrets-store-sqlite/dist/index.js";
 
-/** How many secrets are loaded at once. */
+/** The number of secrets that are inserted at a time. */
 const BATCH = 5000;
 
 /**
- * A store of so many sealed secrets of 256 bytes, each of one version, and the service over it.
+ * Opens a store with a number of encrypted secrets of 256 bytes, each with one version, and its service.
  *
  * @param {string} path @param {number} size @param {number} [maxVersions]
  */
@@ -18,8 +18,8 @@ export async function openSecretsManager(path, size, maxVersions) {
   const secrets = createSecretService({ store, encryption, now, newId: () => crypto.randomUUID(), maxVersions });
   for (let from = 0; from < size; from += BATCH) {
     const names = Array.from({ length: Math.min(BATCH, size - from) }, (_, index) => nameOf(from + index));
-    const { secrets: sealed } = await encryption.encrypt(names.map(sample));
-    await store.bulkInsert(sealed.map((secret) => [secret]));
+    const { secrets: encrypted } = await encryption.encrypt(names.map(sample));
+    await store.bulkInsert(encrypted.map((secret) => [secret]));
   }
   return { store, encryption, secrets };
 }

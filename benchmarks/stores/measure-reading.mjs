@@ -13,25 +13,25 @@ const GOALS = { composite: 0.85, sum: 0.65, lastPage: 1.3 };
  */
 export async function measureReading(folder, sizes) {
   const getting = [
-    ["secrets", "read", "open", "read + open", "ours", "composite/ours", "goal", "", "sum/ours", "goal", ""],
+    ["secrets", "read", "decrypt", "read + decrypt", "ours", "composite/ours", "goal", "", "sum/ours", "goal", ""],
   ];
   const listing = [["secrets", "raw first", "ours first", "ours last", "last/first", "goal", "", "to smallest"]];
   let smallest = Number.NaN;
   for (const size of sizes) {
     const times = await measureSize(join(folder, `read-${size}`), size);
-    const { read = 0, open = 0, composite = 0, get = 0, rawPage = 0, firstPage = 0, lastPage = 0 } = times;
+    const { read = 0, decrypt = 0, composite = 0, get = 0, rawPage = 0, firstPage = 0, lastPage = 0 } = times;
     if (size === sizes[0]) smallest = firstPage;
-    const sum = (read + open) / get;
+    const sum = (read + decrypt) / get;
     getting.push([
       String(size),
-      ...[read, open, composite, get].map((time) => time.toFixed(1)),
-      ...judge(composite / get, GOALS.composite, composite / get >= GOALS.composite),
-      ...judge(sum, GOALS.sum, sum >= GOALS.sum),
+      ...[read, decrypt, composite, get].map((time) => time.toFixed(1)),
+      ...compareToGoal(composite / get, GOALS.composite, composite / get >= GOALS.composite),
+      ...compareToGoal(sum, GOALS.sum, sum >= GOALS.sum),
     ]);
     listing.push([
       String(size),
       ...[rawPage, firstPage, lastPage].map((time) => time.toFixed(0)),
-      ...judge(lastPage / firstPage, GOALS.lastPage, lastPage / firstPage <= GOALS.lastPage),
+      ...compareToGoal(lastPage / firstPage, GOALS.lastPage, lastPage / firstPage <= GOALS.lastPage),
       (firstPage / smallest).toFixed(2),
     ]);
   }
@@ -39,7 +39,7 @@ export async function measureReading(folder, sizes) {
 }
 
 /** @param {number} ratio @param {number} goal @param {boolean} isMet */
-function judge(ratio, goal, isMet) {
+function compareToGoal(ratio, goal, isMet) {
   return [ratio.toFixed(2), goal.toFixed(2), isMet ? "met" : "missed"];
 }
 
@@ -48,7 +48,7 @@ async function measureSize(folder, size) {
   mkdirSync(folder, { mode: 0o700 });
   const raw = openRawStore(join(folder, "raw.db"), size);
   const { store, secrets } = await openSecretsManager(join(folder, "secrets.db"), size);
-  // A walk through all names in no order that a cache could like.
+  // Visits all names in an order that no cache can use.
   const step = size > 10 ? Math.floor(size * 0.618) : 1;
   let at = 0;
   const next = () => {
@@ -59,7 +59,7 @@ async function measureSize(folder, size) {
   const times = await measure(
     {
       read: () => raw.read(next()),
-      open: () => raw.open(),
+      decrypt: () => raw.decrypt(),
       composite: () => raw.get(next()),
       get: () => secrets.get(next()),
     },

@@ -28,8 +28,8 @@ async function measureKeeping(folder, maxVersions) {
   const { store, encryption, secrets } = await openSecretsManager(join(folder, "put.db"), SIZE);
   const { secrets: setting } = await openSecretsManager(join(folder, "set.db"), SIZE, maxVersions);
   const { secrets: samples, header } = await encryption.encrypt([sample(nameOf(0))]);
-  const [sealed] = samples;
-  if (sealed === undefined) throw new TypeError("nothing was sealed");
+  const [encrypted] = samples;
+  if (encrypted === undefined) throw new TypeError("nothing was encrypted");
   await store.backup(join(folder, "raw-put.db"));
   await store.backup(join(folder, "raw-set.db"));
   const upserting = openRawStore(join(folder, "upsert.db"), SIZE);
@@ -39,7 +39,7 @@ async function measureKeeping(folder, maxVersions) {
   const next = createWalk();
   const metadata = new Map((await store.list()).map((one) => [one.name, one]));
   const rawRows = new Map([...metadata].map(([name, one]) => [name, toRow(one)]));
-  const raw = { ...sealed.envelope, mac: sealed.mac };
+  const raw = { ...encrypted.envelope, mac: encrypted.mac };
   let version = 1;
   const times = await measure(
     {
@@ -54,7 +54,7 @@ async function measureKeeping(folder, maxVersions) {
       async put() {
         const stored = of(metadata, next());
         const row = { ...stored, version: stored.version + 1, revision: stored.revision + 1 };
-        await store.put([{ secret: { ...sealed, metadata: row }, expected: stored }], header, { maxVersions });
+        await store.put([{ secret: { ...encrypted, metadata: row }, expected: stored }], header, { maxVersions });
         metadata.set(row.name, row);
       },
       rawSet: () => rawSetting.set(next(), FIELDS.value),
@@ -81,7 +81,7 @@ function of(map, name) {
   return found;
 }
 
-/** All names, one after the other, in no order that a page of the database could like. */
+/** Visits all names in an order that no page of the database can use. */
 function createWalk() {
   let at = 0;
   return () => {

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEq
 import { createRequire } from "node:module";
 import { nameOf, PLAINTEXT } from "./installation.mjs";
 
-/** @typedef {{ nonce: Buffer, tag: Buffer, ciphertext: Buffer, mac: string }} Sealed */
+/** @typedef {{ nonce: Buffer, tag: Buffer, ciphertext: Buffer, mac: string }} Encrypted */
 /** @typedef {import("../../packages/secrets-core/dist/index.js").SecretMetadata} SecretMetadata */
 /** @typedef {Record<"id" | "name" | "type" | "tags" | "created_at" | "updated_at", string> & Record<"description" | "expires_at" | "deleted_at" | "policy", string | null> & Record<"version" | "revision", number> & { imported_id: number | null }} Row */
 
@@ -18,7 +18,7 @@ const METADATA_COLUMNS =
 const COLUMNS = `${METADATA_COLUMNS}, mac, format, key_id, nonce, tag, ciphertext`;
 
 /**
- * What one would write by hand: one table with a row per secret, WAL with synchronous = FULL, statements prepared once. No
+ * What one would write by hand: one table with one row for each secret, WAL with synchronous = FULL, statements prepared once. No
  * versions, no checks, no promises.
  *
  * @param {string} path @param {number} size
@@ -44,7 +44,7 @@ export function openRawStore(path, size) {
   const page = database.prepare(`
     SELECT ${METADATA_COLUMNS} FROM secrets WHERE name > ? ORDER BY name LIMIT 50`);
 
-  /** @param {Row} row @param {Sealed} sealed */
+  /** @param {Row} row @param {Encrypted} encrypted */
   function put(row, { nonce, tag, ciphertext, mac }) {
     const { id, name, type, description, tags, version, revision, created_at, updated_at, expires_at, ...rest } = row;
     const metadata = [id, name, type, description, tags, version, revision, created_at, updated_at, expires_at];
@@ -55,20 +55,20 @@ export function openRawStore(path, size) {
   database.transaction(() => {
     for (let index = 0; index < size; index++) {
       const row = rowOf(nameOf(index), 1);
-      put(row, seal(key, macKey, row, PLAINTEXT));
+      put(row, encrypt(key, macKey, row, PLAINTEXT));
     }
   })();
-  const sample = { ...rowOf(nameOf(0), 1), ...seal(key, macKey, rowOf(nameOf(0), 1), PLAINTEXT) };
+  const sample = { ...rowOf(nameOf(0), 1), ...encrypt(key, macKey, rowOf(nameOf(0), 1), PLAINTEXT) };
   return {
     database,
-    /** Writes a record that was sealed before. @param {string} name @param {number} version */
+    /** Writes a record that was encrypted before. @param {string} name @param {number} version */
     put: (name, version) => put(rowOf(name, version), sample),
     /** @param {string} name */
     read: (name) => select.get(name),
-    /** Reading, checking the MAC and opening in one function. @param {string} name */
-    get: (name) => open(key, macKey, /** @type {Row & Sealed} */ (select.get(name))),
+    /** Reads, verifies and decrypts in one function. @param {string} name */
+    get: (name) => decrypt(key, macKey, /** @type {Row & Encrypted} */ (select.get(name))),
     /** The same without reading. */
-    open: () => open(key, macKey, sample),
+    decrypt: () => decrypt(key, macKey, sample),
     /** @param {string} after */
     page: (after) => page.all(after),
   };
@@ -91,8 +91,8 @@ function rowOf(name, version) {
   };
 }
 
-/** @param {Buffer} key @param {Buffer} macKey @param {Row} row @param {string} payload @returns {Sealed} */
-export function seal(key, macKey, row, payload) {
+/** @param {Buffer} key @param {Buffer} macKey @param {Row} row @param {string} payload @returns {Encrypted} */
+export function encrypt(key, macKey, row, payload) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   cipher.setAAD(Buffer.from(identityOf(row)));
@@ -116,8 +116,8 @@ function authenticate(macKey, row, nonce) {
     .digest("base64");
 }
 
-/** @param {Buffer} key @param {Buffer} macKey @param {Row & Sealed} row */
-export function open(key, macKey, row) {
+/** @param {Buffer} key @param {Buffer} macKey @param {Row & Encrypted} row */
+export function decrypt(key, macKey, row) {
   const { nonce, tag, ciphertext, mac } = row;
   if (!timingSafeEqual(Buffer.from(authenticate(macKey, row, nonce)), Buffer.from(mac))) {
     throw new Error("the MAC is wrong");

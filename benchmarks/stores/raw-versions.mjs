@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync } from "node:fs";
-import { Database, open, seal } from "./raw-store.mjs";
+import { Database, decrypt, encrypt } from "./raw-store.mjs";
 
 /** @typedef {import("./raw-store.mjs").Row} Row */
-/** @typedef {import("./raw-store.mjs").Sealed} Sealed */
+/** @typedef {import("./raw-store.mjs").Encrypted} Encrypted */
 
 const METADATA_COLUMNS =
   "id, name, type, description, tags, version, revision, created_at, updated_at, expires_at, deleted_at, imported_id, policy";
-const SEALED_COLUMNS = "mac, format, key_id, nonce, tag, ciphertext";
+const ENCRYPTED_COLUMNS = "mac, format, key_id, nonce, tag, ciphertext";
 
 /**
  * The statements of one `put`, written out by hand, over a file that the store has made: the header, the current version, which
@@ -27,26 +27,26 @@ export function openRawVersions(path, maxVersions) {
   const header = database.prepare("SELECT text FROM store_header").pluck();
   const living = "FROM secret_versions WHERE namespace = '' AND name = ? AND is_current = 1 AND deleted_at IS NULL";
   const current = database.prepare(`SELECT id, revision ${living}`);
-  const select = database.prepare(`SELECT ${METADATA_COLUMNS}, ${SEALED_COLUMNS} ${living}`);
+  const select = database.prepare(`SELECT ${METADATA_COLUMNS}, ${ENCRYPTED_COLUMNS} ${living}`);
   const retire = database.prepare(`
     UPDATE secret_versions
     SET is_current = 0, revision = NULL, deleted_at = NULL, imported_id = NULL, policy = NULL, mac = NULL
     WHERE id = ? AND is_current = 1`);
   const insert = database.prepare(`
-    INSERT INTO secret_versions (is_current, ${METADATA_COLUMNS}, ${SEALED_COLUMNS})
-    VALUES (1, ${`${METADATA_COLUMNS}, ${SEALED_COLUMNS}`.replaceAll(/\w+/g, "?")})`);
+    INSERT INTO secret_versions (is_current, ${METADATA_COLUMNS}, ${ENCRYPTED_COLUMNS})
+    VALUES (1, ${`${METADATA_COLUMNS}, ${ENCRYPTED_COLUMNS}`.replaceAll(/\w+/g, "?")})`);
   const trim = database.prepare(`
     DELETE FROM secret_versions INDEXED BY versions_by_id WHERE id = ? AND is_current = 0
       AND version <= (SELECT version FROM secret_versions WHERE id = ? ORDER BY version DESC LIMIT 1 OFFSET ?)`);
 
   const put = database.transaction(
-    /** @param {Row} row @param {Sealed} sealed @param {number} expected the revision that is there */
+    /** @param {Row} row @param {Encrypted} encrypted @param {number} expected the stored revision */
     (row, { nonce, tag, ciphertext, mac }, expected) => {
       const { id, name, type, description, tags, version, revision, created_at, updated_at, expires_at } = row;
       if (lstatSync(path, { bigint: true }).ino !== inode) throw new Error("it was moved");
       header.get();
       const stored = /** @type {{ id: string, revision: number }} */ (current.get(name));
-      if (stored.id !== id || stored.revision !== expected) throw new Error("somebody has written in between");
+      if (stored.id !== id || stored.revision !== expected) throw new Error("another process has written in between");
       retire.run(id);
       const own = [id, name, type, description, tags, version, revision, created_at, updated_at, expires_at];
       insert.run(...own, row.deleted_at, row.imported_id, row.policy, mac, 2, "0badcafe", nonce, tag, ciphertext);
@@ -56,16 +56,16 @@ export function openRawVersions(path, maxVersions) {
 
   /** One more version, of which the flags are those of the version before. @param {string} name @param {string} value */
   function set(name, value) {
-    const before = /** @type {Row & Sealed} */ (select.get(name));
-    const { public: publicFields, masked } = open(key, macKey, before);
+    const before = /** @type {Row & Encrypted} */ (select.get(name));
+    const { public: publicFields, masked } = decrypt(key, macKey, before);
     const time = new Date().toISOString();
     const { version, revision } = before;
     const row = { ...before, version: version + 1, revision: revision + 1, updated_at: time };
     const payload = JSON.stringify({ fields: { value }, public: publicFields, masked });
-    put(row, seal(key, macKey, row, payload), revision);
+    put(row, encrypt(key, macKey, row, payload), revision);
   }
 
-  /** Seals what the store has sealed anew, under the keys of this one. @param {string} payload */
+  /** Encrypts all records of the store again, under the keys of this one. @param {string} payload */
   function encryptAll(payload) {
     const change = database.prepare(
       "UPDATE secret_versions SET mac = ?, nonce = ?, tag = ?, ciphertext = ? WHERE id = ?",
@@ -73,7 +73,7 @@ export function openRawVersions(path, maxVersions) {
     const rows = /** @type {Row[]} */ (database.prepare(`SELECT ${METADATA_COLUMNS} FROM secret_versions`).all());
     database.transaction(() => {
       for (const row of rows) {
-        const { mac, nonce, tag, ciphertext } = seal(key, macKey, row, payload);
+        const { mac, nonce, tag, ciphertext } = encrypt(key, macKey, row, payload);
         change.run(mac, nonce, tag, ciphertext, row.id);
       }
     })();

@@ -3,10 +3,10 @@ import { createMemoryStore, parseSecretName } from "../../packages/secrets-core/
 import { createKeyManager, createSecretEncryption } from "../../packages/secrets-crypto/dist/index.js";
 import { measure } from "../measure.mjs";
 
-/** @typedef {"seal" | "open" | "verify"} Verb */
+/** @typedef {"encrypt" | "decrypt" | "verify"} Verb */
 
 /** @type {Readonly<Record<Verb, number>>} */
-const GOALS = { seal: 0.9, open: 0.82, verify: 0.5 };
+const GOALS = { encrypt: 0.9, decrypt: 0.82, verify: 0.5 };
 
 const record = {
   id: "1b671a64-40d5-491e-99b0-da01ff1f3341",
@@ -29,7 +29,7 @@ export async function measureEncryption() {
   const rows = [["", "raw", "raw promised", "ours", "promised/ours", "goal", "", "raw/ours"]];
   for (const size of [32, 256, 4096]) {
     const times = await measure(await createWays(size));
-    for (const verb of /** @type {Verb[]} */ (["seal", "open", "verify"])) rows.push(toRow(verb, size, times));
+    for (const verb of /** @type {Verb[]} */ (["encrypt", "decrypt", "verify"])) rows.push(toRow(verb, size, times));
   }
   return rows;
 }
@@ -46,8 +46,8 @@ function toRow(verb, size, times) {
 }
 
 /**
- * Raw works on bytes that are there already, of the same lengths. "Promised" is raw with the interface of a SecretEncryption:
- * text in, text out, and a promise. Sealing makes the MAC of the record too.
+ * Raw works on existing bytes of the same lengths. "Promised" is raw with the interface of a SecretEncryption:
+ * text in, text out, with a promise. Encrypting includes the MAC of the record.
  *
  * @param {number} size
  */
@@ -63,17 +63,17 @@ async function createWays(size) {
   const batch = [{ metadata: record, plaintext: text }];
   const { secrets } = await encryption.encrypt(batch);
   const [secret] = secrets;
-  if (secret === undefined) throw new Error("nothing was sealed");
-  const sealed = seal(active.bytes, aad, fields, plaintext);
+  if (secret === undefined) throw new Error("nothing was encrypted");
+  const encrypted = encrypt(active.bytes, aad, fields, plaintext);
   return {
-    "seal raw": () => seal(active.bytes, aad, fields, plaintext),
-    "seal promised": async () => seal(active.bytes, aad, fields, Buffer.from(text)),
-    "seal ours": () => encryption.encrypt(batch),
-    "open raw": () => open(active.bytes, aad, sealed),
-    "open promised": async () => open(active.bytes, aad, sealed).toString("utf8"),
-    "open ours": () => encryption.decrypt(record, secret.envelope),
-    "verify raw": () => timingSafeEqual(authenticate(active.bytes, fields), sealed.mac),
-    "verify promised": async () => timingSafeEqual(authenticate(active.bytes, fields), sealed.mac),
+    "encrypt raw": () => encrypt(active.bytes, aad, fields, plaintext),
+    "encrypt promised": async () => encrypt(active.bytes, aad, fields, Buffer.from(text)),
+    "encrypt ours": () => encryption.encrypt(batch),
+    "decrypt raw": () => decrypt(active.bytes, aad, encrypted),
+    "decrypt promised": async () => decrypt(active.bytes, aad, encrypted).toString("utf8"),
+    "decrypt ours": () => encryption.decrypt(record, secret.envelope),
+    "verify raw": () => timingSafeEqual(authenticate(active.bytes, fields), encrypted.mac),
+    "verify promised": async () => timingSafeEqual(authenticate(active.bytes, fields), encrypted.mac),
     "verify ours": () => encryption.verify(secret),
   };
 }
@@ -114,7 +114,7 @@ function lengthOf(fields) {
 }
 
 /** @param {Buffer} key @param {Buffer} aad @param {Buffer} fields @param {Buffer} plaintext */
-function seal(key, aad, fields, plaintext) {
+function encrypt(key, aad, fields, plaintext) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   cipher.setAAD(aad);
@@ -128,8 +128,8 @@ function authenticate(key, fields) {
   return createHmac("sha256", key).update(fields).digest();
 }
 
-/** @param {Buffer} key @param {Buffer} aad @param {{ nonce: Buffer, ciphertext: Buffer, tag: Buffer }} sealed */
-function open(key, aad, { nonce, ciphertext, tag }) {
+/** @param {Buffer} key @param {Buffer} aad @param {{ nonce: Buffer, ciphertext: Buffer, tag: Buffer }} encrypted */
+function decrypt(key, aad, { nonce, ciphertext, tag }) {
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   decipher.setAAD(aad);
   decipher.setAuthTag(tag);
