@@ -1,7 +1,7 @@
 import type { NotFound, SourceFailure } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 
-/** Every answer but a value. */
+/** All answers except a value. */
 export type Failure = NotFound | SourceFailure;
 
 /** @param reason a sentence */
@@ -25,17 +25,17 @@ export function timedOut(reason: string): SourceFailure {
   return { status: "unavailable", reason, timedOut: true };
 }
 
-/** What a server or a program means by a status of its own. @param reason a clause */
+/** Returns the answer for a status that a server or a program uses in its own way. @param reason a clause */
 export function meaning(status: Failure["status"], reason: string, hint?: string): Failure {
   return status === "notFound" ? notFound(`${reason}.`) : { status, reason, hint };
 }
 
-/** Text from outside for a message, such as a path: on one line, cut only where nobody would read on. */
+/** Makes longer text from outside, such as a path, fit for one line of a message. Cuts it at 160 characters. */
 export function quoteLong(text: string): string {
   return text.length <= 80 ? quoteText(text) : `${quoteText(text.slice(0, 80))}${quoteText(text.slice(80, 160))}`;
 }
 
-/** UTF-8 as it stands, or null where it is none. */
+/** Decodes UTF-8 without changing anything. Returns null if it is not valid. */
 export function decodeText(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -1,5 +1,5 @@
 /**
- * Secrets from Azure Key Vault.
+ * Takes secrets from Azure Key Vault.
  *
  * @module
  */
@@ -15,11 +15,14 @@ import { untilAborted } from "./limits.ts";
 import { createLogin, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
 import { loadPeer } from "./peers.ts";
 
-/** How we log in. Files and variables are read again at each login. */
+/** How to log in. Files and variables are read again for each login. */
 export type AzureAuth =
-  /** As Azure's own tools do: environment, workload and managed identities, `az login`; needs the npm package `@azure/identity`. */
+  /**
+   * As the tools of Azure do (environment, workload and managed identities, `az login`), with the npm package
+   * `@azure/identity`.
+   */
   | { readonly method: "default"; readonly tenantId?: string | undefined }
-  /** An application with a client secret. */
+  /** As an application with a client secret. */
   | {
       readonly method: "clientSecret";
       readonly tenantId: string;
@@ -27,27 +30,28 @@ export type AzureAuth =
       readonly clientSecret?: string | undefined;
       readonly clientSecretEnv?: string | undefined;
       readonly clientSecretFile?: string | undefined;
-      /** Default: `https://login.microsoftonline.com` */
+      /** Default: `https://login.microsoftonline.com`. */
       readonly authority?: string | undefined;
     }
-  /** A token that somebody else has made. */
+  /** With an existing token. */
   | ({ readonly method: "token" } & TokenOptions);
 
 export interface AzureKeyVaultProviderOptions extends Omit<ConnectionOptions, "env">, Partial<ProviderContext> {
-  /** `https://my-vault.vault.azure.net` */
+  /** The address of the vault, such as `https://my-vault.vault.azure.net`. */
   readonly address: string;
-  /** Default: `https://vault.azure.net/.default` */
+  /** The scope of the token. Default: `https://vault.azure.net/.default`. */
   readonly scope?: string | undefined;
-  /** Default: `default` */
+  /** How to log in. Default: with `@azure/identity`. */
   readonly auth?: AzureAuth | undefined;
 }
 
 const API_VERSION = "7.4";
 
 /**
- * Takes secrets from Azure Key Vault.
+ * Creates a provider for a vault of Azure Key Vault. A path is the name of a secret.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts no-run
  * import { createAzureKeyVaultProvider } from "@autokestra/secrets-providers/azure-key-vault";
@@ -89,7 +93,7 @@ export function createAzureKeyVaultProvider(options: AzureKeyVaultProviderOption
       return "headers" in response ? readSecret(response) : response;
     },
 
-    /** A permission that is missing says that we are known. */
+    /** A missing permission still means that the login is accepted. */
     async check(limits) {
       const response = await get("check", "/secrets", limits, { maxresults: "1" });
       if (!("headers" in response)) return response;
@@ -136,7 +140,7 @@ const errorSchema = z.object({
   error: z.object({ code: z.string(), innererror: z.object({ code: z.string() }).nullish() }),
 });
 
-/** The most exact of its codes, if it is a word. */
+/** Returns the most specific error code of the response, if it is a word. */
 function codeOf(response: HttpResponse): string | undefined {
   const json = readJson(response, errorSchema);
   if (!("value" in json)) return undefined;
@@ -252,7 +256,10 @@ function failureOfLogin(response: HttpResponse): Failure {
   return denied(`${response.asked}: 400${code === undefined ? "" : ` ${code}`}`, hint);
 }
 
-/** Of its errors only name, status and code are used: their messages can hold what was sent. */
+/**
+ * Converts an error of `@azure/identity`. Uses only name, status and code, because the message can contain what was
+ * sent.
+ */
 function failureOfLibrary(error: unknown): Failure {
   const status: unknown = error instanceof Error ? Reflect.get(error, "statusCode") : undefined;
   const asked = "the login to Azure";

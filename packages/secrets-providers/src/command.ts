@@ -1,5 +1,5 @@
 /**
- * Secrets from a program that prints them.
+ * Takes secrets from a program that prints them.
  *
  * @module
  */
@@ -10,22 +10,27 @@ import { decodeText, denied, type Failure, malformed, meaning, quoteLong, timedO
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 
 export interface CommandProviderOptions extends Partial<ProviderContext> {
-  /** The program and its arguments, such as `["pass", "show", "{name}"]`; `{name}` is the path that is asked for. No shell reads it. */
+  /**
+   * The program and its arguments, such as `["pass", "show", "{name}"]`; `{name}` is the requested path. No shell is
+   * used.
+   */
   readonly command: readonly string[];
-  /** The names of the environment variables that the program gets, beside `PATH`. Default: none. */
+  /** The names of the environment variables that the program gets, besides `PATH`. Default: none. */
   readonly variables?: readonly string[] | undefined;
-  /** What its exit codes mean. Default: 0 is success, and all others are malformed. */
+  /** The meaning of exit codes other than 0. Default: `malformed`. */
   readonly exitCodes?: Readonly<Record<string, Failure["status"]>> | undefined;
 }
 
-/** The largest output that is read. */
+/** The maximum size of the output, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Takes secrets from a program: what it prints is the value, without one newline at its end. What it writes to its standard error is
- * dropped, because it can quote the value.
+ * Creates a provider that runs a program for each secret. The value is what the program prints, without one newline at
+ * the end. Its standard error is dropped, because it can quote the value. It is killed after its time limit (default:
+ * 10 s).
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts
  * import { createCommandProvider } from "@autokestra/secrets-providers/command";
@@ -77,7 +82,7 @@ export function createCommandProvider(options: CommandProviderOptions): External
       if (text === null) return malformed(`${quoteLong(program)} has printed what is not UTF-8 text`);
       return { status: "found", secret: { value: format === "text" ? text : text.replace(/\r?\n$/, "") } };
     },
-    /** There is nothing that could be asked without the name of a secret. */
+    /** Without the name of a secret there is nothing to check. */
     check: async () => ({ status: "found", secret: {} }),
     close: async () => undefined,
   };
@@ -91,7 +96,7 @@ async function run(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Said> {
-  // In a group of its own, so that what it has started ends with it.
+  // In its own process group, so that its child processes are killed with it.
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "ignore"], detached: true });
   const end = () => endGroup(child);
   signal.addEventListener("abort", end, { once: true });
@@ -123,7 +128,7 @@ function endGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }
 

@@ -3,31 +3,33 @@ import { quoteText, z } from "@autokestra/secrets-core/internal";
 import type { CallReport } from "./http-call.ts";
 import { createProviderSource, type TextCipher } from "./provider-source.ts";
 
-/** What a provider gets beside its own options. */
+/** What a provider gets besides its own options. */
 export interface ProviderContext {
-  /** As it is configured: `vault`, `vault-eu`. */
+  /** The name of the provider in the configuration, such as `vault-eu`. */
   readonly id: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Where the configuration is: optional npm packages are looked for there too. Default: beside this package alone. */
+  /**
+   * The folder of the configuration, from which optional npm packages can be loaded. Default: only beside this package.
+   */
   readonly configFolder?: string | undefined;
-  /** Called for each call that was made, for counters. Default: nobody counts. */
+  /** Called after each call to the provider, for counters. Default: nothing. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** Encrypts what is kept for `onUnavailable: stale`. Default: nothing is kept. */
+  /** Encrypts the values that are kept for `onUnavailable: stale`. Default: none are kept. */
   readonly cipher?: TextCipher | undefined;
 }
 
-/** A type of provider: what it is called, how it is configured, and how one is made. */
+/** A type of provider. {@link defineProvider} makes one. */
 export interface ProviderDefinition {
-  /** What `type` says in a configuration. */
+  /** The `type` in a configuration. */
   readonly type: string;
-  /** Its own options, as they are configured. */
+  /** The schema of its own options. */
   readonly options: z.ZodObject;
-  /** @throws AutokestraError `OPTION_INVALID` */
+  /** Creates a provider. Connects to nothing yet. @throws AutokestraError `OPTION_INVALID` */
   create(options: unknown, context: ProviderContext): ExternalSecretProvider;
 }
 
 /**
- * Defines a type of provider.
+ * Defines a type of provider, which a configuration can use if the package that exports it is in `providerPackages`.
  *
  * @example
  * ```ts
@@ -55,9 +57,9 @@ export interface ProviderDefinition {
  */
 export function defineProvider<Schema extends z.ZodObject>(definition: {
   readonly type: string;
-  /** A strict object, so that a mistyped option is not taken for none. */
+  /** The schema of its options: a strict object, so that a mistyped option is an error. */
   readonly options: Schema;
-  /** Connects to nothing yet. */
+  /** Creates a provider. It must not connect to anything yet. */
   readonly create: (options: z.output<Schema>, context: ProviderContext) => ExternalSecretProvider;
 }): ProviderDefinition {
   const { type, options, create } = definition;
@@ -68,7 +70,7 @@ export function defineProvider<Schema extends z.ZodObject>(definition: {
   };
 }
 
-/** How a provider serves as a source, as it is configured beside its own options. */
+/** The options of `createProviderSource`, which every provider has besides its own. */
 const sourceOptions = z.strictObject({
   path: z.string().exactOptional(),
   format: z.enum(["json", "text"]).exactOptional(),
@@ -78,23 +80,23 @@ const sourceOptions = z.strictObject({
   timeoutSeconds: z.number().positive().max(60).exactOptional(),
 });
 
-/** All that a configuration says of a provider of this type: for checks of whole files, and for JSON Schema. */
+/** Returns the schema of all options of a type in a configuration, for checking files and for JSON Schema. */
 export function configurationSchema({ type, options }: ProviderDefinition): z.ZodObject {
   return z.strictObject({ type: z.literal(type), ...sourceOptions.shape, ...options.shape });
 }
 
-/** A provider that is configured, and the source that it serves as. */
+/** A configured provider with its source. */
 export interface OpenedProvider {
   readonly provider: ExternalSecretProvider;
   readonly source: SecretSource;
-  /** True where names that are bound to nothing are looked for there. */
+  /** True if names that are not bound are looked up there too. */
   readonly hasPath: boolean;
 }
 
 /**
- * Makes a provider as it is configured. Connects to nothing yet.
+ * Creates a provider and its source from a configuration. Connects to nothing yet.
  *
- * @param configuration what {@link configurationSchema} describes
+ * @param configuration the options that {@link configurationSchema} describes
  * @throws AutokestraError `OPTION_INVALID`
  */
 export function openProvider(

@@ -1,5 +1,5 @@
 /**
- * Secrets from a folder: one file for each, as Docker and Kubernetes mount them.
+ * Takes secrets from a folder with one file for each, as Docker and Kubernetes mount them.
  *
  * @module
  */
@@ -12,23 +12,34 @@ import { decodeText, denied, malformed, notFound, quoteLong, unavailable } from 
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 
 export interface DirectoryProviderOptions extends Partial<ProviderContext> {
-  /** `/run/secrets` */
+  /** The path of the folder, such as `/run/secrets`. */
   readonly folder: string;
 }
 
-/** The largest file that is read. */
+/** The maximum size of a file, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
-/** So many fields at most: what has more is no secret. */
+/** The maximum number of fields, because a folder with more is not a secret. */
 const MAX_FIELDS = 1000;
 
 /**
- * Takes secrets from a folder. A file is a value, without one newline at its end; a folder is a secret whose fields are its files.
+ * Creates a provider that reads files, such as mounted secrets of Docker and Kubernetes. A file is a value, without one
+ * newline at its end; a folder is a secret whose fields are its files.
  *
  * @example
- * ```ts no-run
+ * ```ts
+ * import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
  * import { createDirectoryProvider } from "@autokestra/secrets-providers/directory";
  *
- * const provider = createDirectoryProvider({ folder: "/run/secrets" });
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * mkdirSync(join(folder, "db"));
+ * writeFileSync(join(folder, "db", "password"), "pa55word\n");
+ *
+ * const provider = createDirectoryProvider({ folder });
+ * const limits = { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 };
+ * const answer = await provider.lookup({ path: "db", format: "json" }, limits);
+ * if (answer.status === "found") console.log(answer.secret.value); // prints { password: 'pa55word' }
  * ```
  */
 export function createDirectoryProvider({
@@ -70,7 +81,7 @@ export function createDirectoryProvider({
       if (error instanceof Unusable) return malformed(`${where} ${error.message}`);
       if (code === "EACCES" || code === "EPERM") return denied(`${where} may not be read (${code})`);
       const isMissing = code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
-      // A folder that is not mounted says nothing about what is in it.
+      // If the folder is not mounted, it is not known whether it has the secret.
       if (isMissing && (await isFolder(folder))) return notFound(`There is no ${where}.`);
       return unavailable(
         `${where} cannot be read (${code || "unknown error"})`,
@@ -80,7 +91,7 @@ export function createDirectoryProvider({
   }
 }
 
-/** What is there and is no secret. */
+/** A file or folder that exists but cannot be a secret. */
 class Unusable extends Error {}
 
 async function isFolder(path: string): Promise<boolean> {
@@ -90,7 +101,7 @@ async function isFolder(path: string): Promise<boolean> {
   );
 }
 
-/** The files of a folder; what begins with a dot is Kubernetes' own. */
+/** Reads the files of a folder as fields. Names that begin with a dot belong to Kubernetes. */
 async function readFields(folder: string): Promise<Readonly<Record<string, string>>> {
   const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
   if (names.length > MAX_FIELDS) throw new Unusable(`holds more than ${MAX_FIELDS} files`);
@@ -99,7 +110,7 @@ async function readFields(folder: string): Promise<Readonly<Record<string, strin
 }
 
 async function readValue(path: string, isExact: boolean): Promise<string> {
-  // A pipe that nobody writes to must not hang the open.
+  // O_NONBLOCK, because opening a pipe would otherwise wait for a writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const text = decodeText(await readAll(file));

@@ -6,22 +6,27 @@ import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { denied } from "./answers.ts";
 
-/** How a provider's server is reached. */
+/** How to connect to the server of a provider. */
 export interface ConnectionOptions {
-  /** `https://vault.example:8200`, with a path where the API does not begin at the root. */
+  /** The address, such as `https://vault.example:8200`, with a path if the API does not begin at the root. */
   readonly address: string;
-  /** The certificates that are trusted, as PEM, instead of those of the system. Read again when it changes. */
+  /** A PEM file with the certificates to trust. It is read again when it changes. Default: those of the system. */
   readonly caFile?: string | undefined;
-  /** Our own certificate and its key, as PEM, for servers that ask for one. Read again when they change. */
+  /**
+   * A PEM file with our own certificate, for servers that require one. It is read again when it changes. Default: none.
+   */
   readonly certFile?: string | undefined;
+  /** A PEM file with the key of `certFile`. */
   readonly keyFile?: string | undefined;
-  /** Speak plain http with other machines too: whoever is in between reads every secret. Default: false. */
+  /** Allow plain http to other machines, although anyone in between can read the secrets. Default: false. */
   readonly allowHttp?: boolean | undefined;
-  /** For `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Default: `process.env`. */
+  /** The environment with `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Default: `process.env`. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
-/** {@link ConnectionOptions} as they are configured; a server whose address is not fixed adds `address: z.string()`. */
+/**
+ * The schema of {@link ConnectionOptions} in a configuration. Add `address: z.string()` if the address is not fixed.
+ */
 export const connectionShape: {
   caFile: z.ZodExactOptional<z.ZodString>;
   certFile: z.ZodExactOptional<z.ZodString>;
@@ -34,7 +39,7 @@ export const connectionShape: {
   allowHttp: z.boolean().exactOptional(),
 };
 
-/** Connections to one server: kept open between calls, made anew when a TLS file changes. */
+/** The connections to one server. They stay open between calls, and are replaced when a TLS file changes. */
 export interface Connections {
   readonly address: URL;
   get(): Promise<Dispatcher | SourceFailure>;
@@ -42,7 +47,7 @@ export interface Connections {
 }
 
 /**
- * Checks how a server is to be reached. Connects to nothing yet.
+ * Checks the options of a connection. Connects to nothing yet.
  *
  * @throws AutokestraError `OPTION_INVALID`
  */
@@ -60,7 +65,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       if (current?.state === state) return current.dispatcher;
       const [ca, cert, key] = await Promise.all([read(files.ca), read(files.cert), read(files.key)]);
       const dispatcher = openDispatcher(proxy, { ca, cert, key }, opening);
-      // What was sent on the old connections is still answered there.
+      // Pending requests on the old connections are still answered.
       current?.dispatcher.close().catch(() => undefined);
       current = { state, dispatcher };
       return dispatcher;
@@ -73,7 +78,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   return {
     address,
     async get() {
-      // One after the other: of two that open connections at once, one would be closed before it is used.
+      // One after the other, because otherwise a dispatcher could be closed before it is used.
       last = last === null ? refresh() : last.then(refresh);
       return await last;
     },
@@ -89,7 +94,7 @@ function parseAddress({ address, allowHttp = false }: ConnectionOptions): URL {
   const url = URL.canParse(address) ? new URL(address) : null;
   const problem = url === null ? "is not a URL" : addressProblem(url, allowHttp);
   if (url === null || problem !== null) {
-    // The address is not quoted: what is wrong with it can be a password in it.
+    // The message does not quote the address, because it can contain a password.
     throw new AutokestraError("OPTION_INVALID", `The address of the provider ${problem}`, {
       hint: "Write it like https://vault.example:8200. Plain http is for this machine alone, unless allowHttp is true.",
     });
@@ -110,7 +115,7 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || (isIP(hostname) === 4 && hostname.startsWith("127."));
 }
 
-/** The proxy for an address, and for whom it is not used. What goes to this machine never leaves it. */
+/** Returns the proxy for an address. Requests to this machine never use one. */
 function findProxy(address: URL, env: NodeJS.ProcessEnv): { readonly uri: string; readonly noProxy: string } | null {
   const variable = (name: string) => env[name.toLowerCase()] || env[name] || "";
   const name = address.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
@@ -130,7 +135,7 @@ interface TlsFiles {
   readonly key: Buffer | undefined;
 }
 
-/** How long a connection may take to open. The time of a call ends before. */
+/** The time limit for opening a connection, in milliseconds. The limit of a call is usually shorter. */
 const CONNECT_MS = 10_000;
 
 function openDispatcher(
@@ -138,9 +143,9 @@ function openDispatcher(
   { ca, cert, key }: TlsFiles,
   opening: Set<Socket>,
 ): Dispatcher {
-  // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED must not turn it off.
+  // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
   const tls = { rejectUnauthorized: true, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-  // Throws where a key does not belong to its certificate: a connection would say so much later.
+  // Throws now if the key does not belong to the certificate; a connection would fail much later.
   createSecureContext(tls);
   const connect = trackConnections(buildConnector({ ...tls, timeout: CONNECT_MS }), opening);
   const options = { connect, headersTimeout: 0, bodyTimeout: 0 };
@@ -169,7 +174,10 @@ function trackConnections(connector: buildConnector.connector, opening: Set<Sock
 /** The code of an error of the proxy. */
 export const PROXY_FAILED = "ERR_PROXY";
 
-/** undici tries a connection again, without end and without a pause, that a proxy has cut: it knows that by the code of the error. */
+/**
+ * Changes the code of the error of a connection that the proxy has closed, because undici would retry it endlessly and
+ * without a pause.
+ */
 function openProxyClient(origin: URL, options: object): Dispatcher {
   const client = new Pool(origin, options);
   const connect = client.connect.bind(client);

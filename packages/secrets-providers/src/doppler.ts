@@ -1,5 +1,5 @@
 /**
- * Secrets from Doppler.
+ * Takes secrets from Doppler.
  *
  * @module
  */
@@ -21,19 +21,20 @@ export interface DopplerProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
     TokenOptions,
     Partial<ProviderContext> {
-  /** Default: `https://api.doppler.com` */
+  /** Default: `https://api.doppler.com`. */
   readonly address?: string | undefined;
-  /** Default: the one that the token belongs to, which only a service token does */
+  /** The project. Default: that of the service token. */
   readonly project?: string | undefined;
-  /** `prd`. Goes with `project`. */
+  /** The config, such as `prd`. Give it together with `project`. */
   readonly config?: string | undefined;
 }
 
 /**
- * Takes secrets from one config of Doppler. A path is the name of a secret; several names are asked for in one call. With a `cipher`, an
- * answer is kept, encrypted, and is not transferred again as long as it is the same.
+ * Creates a provider for one config of Doppler. A path is the name of a secret; several names are looked up in one
+ * call. With a `cipher`, it keeps answers encrypted, and does not transfer them again while they are unchanged.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts
  * import { createDopplerProvider } from "@autokestra/secrets-providers/doppler";
@@ -122,20 +123,20 @@ export function createDopplerProvider(options: DopplerProviderOptions): External
   };
 }
 
-/** An answer of before, for the case that it is still the same. */
+/** An earlier answer, which is used again if it is unchanged. */
 interface Kept {
   readonly etag: string;
-  /** Encrypted. */
+  /** The encrypted answer. */
   readonly text: string;
 }
 
 type Download = { readonly value: Readonly<Record<string, unknown>> } | Failure;
 
-/** So many answers are kept at most. */
+/** The maximum number of answers that are kept. */
 const MAX_KEPT = 100;
-/** So many names go into one address. */
+/** The maximum number of names in one request. */
 const MAX_NAMES = 100;
-/** Names go into a list with commas. */
+/** What a name must match, because names are sent in a list with commas. */
 const NAME = /^\w+$/;
 
 function readDownload(response: HttpResponse): Download {
@@ -155,7 +156,7 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 function dopplerFailure(response: HttpResponse): Failure {
-  // A config that is not there says nothing about what is in it; a secret that is not there is no 404.
+  // A 404 means that the config does not exist, which says nothing about a secret. A missing secret is not a 404.
   if (response.status === 404 && "value" in readJson(response, z.object({ success: z.literal(false) }))) {
     return malformed(`${response.asked}: 404, there is no such project or config`, "Check project and config.");
   }

@@ -8,25 +8,25 @@ import { decodeText, denied, malformed, quoteLong, timedOut, unavailable } from 
 import { type Connections, PROXY_FAILED } from "./dispatcher.ts";
 import { untilAborted } from "./limits.ts";
 
-/** The largest answer that is read, decompressed. */
+/** The maximum size of a decompressed response, in bytes. */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 export interface HttpRequest {
-  /** For counters: `read`, `login`, … */
+  /** The type of the call for counters, such as `read` or `login`. */
   readonly call: string;
   /** Default: `GET`, or `POST` with a body. */
   readonly method?: Dispatcher.HttpMethod | undefined;
-  /** From the address on. Parts that come from people go through {@link encodePath}. */
+  /** The path after the address. Encode parts that people write with `encodePath`. */
   readonly path: string;
   readonly query?: URLSearchParams | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Sent as JSON. */
+  /** A body that is sent as JSON. */
   readonly json?: unknown;
-  /** Sent as it is, with a content-type header of your own. */
+  /** A body that is sent unchanged. Set its content-type header yourself. */
   readonly body?: string | undefined;
-  /** False for what must not happen twice, such as making credentials. Default: true. */
+  /** False for a request that must not be sent twice, such as creating credentials. Default: true. */
   readonly repeatable?: boolean | undefined;
-  /** Other responses than 429 and 5xx that another attempt can end differently. */
+  /** Tells whether another response than 429 and 5xx should be retried. Default: none. */
   readonly isThrottled?: ((response: HttpResponse) => boolean) | undefined;
 }
 
@@ -34,14 +34,14 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** What was asked, for messages: `GET https://vault.example/v1/secret/data/db`. */
+  /** The request as messages name it: `GET https://vault.example/v1/secret/data/db`. */
   readonly asked: string;
 }
 
-/** What became of one request. */
+/** The outcome of one request. */
 export interface Exchanged {
   readonly result: HttpResponse | SourceFailure;
-  /** The status of HTTP, or `timeout`, `network`, `certificate`, `invalid`: for counters. */
+  /** The HTTP status, or `timeout`, `network`, `certificate`, `invalid`, for counters. */
   readonly status: string;
 }
 
@@ -51,7 +51,7 @@ export async function exchange(request: HttpRequest, connections: Connections, l
   try {
     const dispatcher = await connections.get();
     if ("reason" in dispatcher) return { result: dispatcher, status: "certificate" };
-    // A request that waits for its connection does not mind its signal.
+    // Because a request that waits for its connection ignores its signal.
     const outcome = await untilAborted(
       receive(request, asked, connections.address, dispatcher, limits),
       limits.signal,
@@ -110,12 +110,12 @@ function methodOf({ method, json, body }: HttpRequest): Dispatcher.HttpMethod {
   return method ?? (json === undefined && body === undefined ? "GET" : "POST");
 }
 
-/** `GET https://vault.example/v1/a`: without a query, which can hold anything. */
+/** Returns `GET https://vault.example/v1/a`, without the query, which can contain secrets. */
 export function describe(request: HttpRequest, address: URL): string {
   return `${methodOf(request)} ${address.origin}${quoteLong(address.pathname.replace(/\/$/, "") + request.path)}`;
 }
 
-/** The body, or null where it is too large. */
+/** Reads the body. Returns null if it is too large. */
 async function readBody({ body, headers }: Dispatcher.ResponseData): Promise<Buffer | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -131,7 +131,7 @@ async function readBody({ body, headers }: Dispatcher.ResponseData): Promise<Buf
     await (decompress === undefined ? pipeline(body, collect) : pipeline(body, decompress(), collect));
     return Buffer.concat(chunks);
   } catch (error) {
-    // Which of the streams fails first is not known.
+    // Checked by the length, because any of the streams can fail first.
     if (length > MAX_RESPONSE_BYTES) return null;
     throw error;
   }
@@ -167,7 +167,7 @@ const NETWORK_REASONS: ReadonlyMap<string, string> = new Map([
 const CERTIFICATE =
   /^(CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|PATH_LENGTH|ERROR_IN_CERT|ERR_TLS_CERT|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA))/;
 
-/** Puts an error into words of ours. Of a foreign error only its code is used, which quotes nothing. */
+/** Converts an error. Uses only its code, because its message can quote values. */
 function toFailure(asked: string, error: unknown): Exchanged {
   const code = errorCode(error);
   if (CERTIFICATE.test(code)) {

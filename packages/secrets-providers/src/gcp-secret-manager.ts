@@ -1,5 +1,5 @@
 /**
- * Secrets from Google Secret Manager.
+ * Takes secrets from Google Secret Manager.
  *
  * @module
  */
@@ -20,29 +20,29 @@ import { untilAborted } from "./limits.ts";
 import { createLogin, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
 import { loadPeer } from "./peers.ts";
 
-/** How we log in. */
+/** How to log in. */
 export type GcpAuth =
-  /** As Google's own tools do; needs the npm package `google-auth-library`. */
+  /** As the tools of Google do, with the npm package `google-auth-library`. */
   | {
       readonly method: "default";
-      /** The key of a service account. Default: what the environment says. */
+      /** The path of the key file of a service account. Default: that of the environment. */
       readonly keyFile?: string | undefined;
     }
-  /** As the service account of the machine, asked from its metadata server. */
+  /** As the service account of the machine, with a token of its metadata server. */
   | { readonly method: "metadata" }
-  /** A token that somebody else has made. */
+  /** With an existing token. */
   | ({ readonly method: "token" } & TokenOptions);
 
 export interface GcpSecretManagerProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
     Partial<ProviderContext> {
-  /** Default: `GOOGLE_CLOUD_PROJECT` */
+  /** The project. Default: `GOOGLE_CLOUD_PROJECT`. */
   readonly project?: string | undefined;
-  /** `europe-west3`, for secrets that are kept in one region alone. Default: those that are in all */
+  /** The region of regional secrets, such as `europe-west3`. Default: none, for global secrets. */
   readonly location?: string | undefined;
-  /** Default: the server of Google, of the location if there is one */
+  /** The address of the API. Default: that of Google, for the location if it is set. */
   readonly address?: string | undefined;
-  /** Default: `default` where `google-auth-library` is installed, else `metadata` */
+  /** How to log in. Default: with `google-auth-library` if it is installed, else with the metadata server. */
   readonly auth?: GcpAuth | undefined;
 }
 
@@ -50,9 +50,11 @@ const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 const LIBRARY = "google-auth-library";
 
 /**
- * Takes secrets from Google Secret Manager.
+ * Creates a provider for Google Secret Manager. A path is the name of a secret. Values are checked against their
+ * checksum.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts no-run
  * import { createGcpSecretManagerProvider } from "@autokestra/secrets-providers/gcp-secret-manager";
@@ -104,7 +106,7 @@ export function createGcpSecretManagerProvider(options: GcpSecretManagerProvider
       return "headers" in response ? readAccessed(response) : response;
     },
 
-    /** A permission that is missing says that we are known. */
+    /** A missing permission still means that the login is accepted. */
     async check(limits) {
       const projectPlace = ["projects", project];
       const query = new URLSearchParams({ pageSize: "1" });
@@ -129,7 +131,7 @@ function readAccessed(response: HttpResponse): ProviderAnswer {
   if (response.status !== 200) return failureOfGoogle(response);
   const json = readJson(response, accessedSchema);
   if (!("value" in json)) return json;
-  // An empty value is left out.
+  // The API omits an empty value.
   const { data = "", dataCrc32c } = json.value.payload;
   const bytes = Buffer.from(data, "base64");
   if (dataCrc32c !== undefined && Number(dataCrc32c) !== crc32c(bytes)) {
@@ -144,7 +146,7 @@ function readAccessed(response: HttpResponse): ProviderAnswer {
   return { status: "found", secret: { value, version } };
 }
 
-/** CRC-32 as Castagnoli has it, which node:zlib does not. */
+/** CRC-32C (Castagnoli), which node:zlib does not have. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {
@@ -179,7 +181,7 @@ function readError(response: HttpResponse): GoogleError {
   };
 }
 
-/** The API's own word, if it is one. */
+/** Returns the status word of the API, if it is a word. */
 function codeOf(text: string | undefined): string | undefined {
   return text !== undefined && /^[A-Z][A-Z_]{0,60}$/.test(text) ? text : undefined;
 }
@@ -203,7 +205,7 @@ function failureOfGoogle(response: HttpResponse): Failure {
 
 interface Session {
   logIn(limits: CallLimits): Promise<LoginToken | Failure>;
-  /** What goes along with the token. */
+  /** Headers that are sent with the token. */
   headers(): Readonly<Record<string, string>>;
 }
 
@@ -226,7 +228,7 @@ function createSession(
     google ??= new GoogleAuth({ scopes: [SCOPE], ...(keyFile !== undefined && { keyFilename: keyFile }) });
     const found = await untilAborted(tokenOf(google), limits.signal, "Google: no login in time");
     if ("quotaProject" in found) quotaProject = found.quotaProject;
-    // A key file is read again with the next login.
+    // So that the next login reads the key file again.
     else google = null;
     return found;
   }
@@ -255,7 +257,7 @@ async function tokenOf(google: GoogleAuthLibrary.GoogleAuth): Promise<GoogleToke
   }
 }
 
-/** Of its errors only status and code are used: their messages can hold what was sent. */
+/** Converts an error of the library. Uses only status and code, because the message can contain what was sent. */
 function failureOfLibrary(error: unknown): Failure {
   const response: unknown = error instanceof Error ? Reflect.get(error, "response") : undefined;
   const status: unknown =
@@ -276,7 +278,7 @@ const CHECK_LOGIN = "Set GOOGLE_APPLICATION_CREDENTIALS, or configure auth with 
 
 function createMetadataClient(provider: string, env: NodeJS.ProcessEnv, onCall: ProviderContext["onCall"]): HttpClient {
   const address = `http://${env["GCE_METADATA_HOST"] || "metadata.google.internal"}`;
-  // It is a part of this machine, and never behind a proxy.
+  // The metadata server is part of this machine, and never behind a proxy.
   return createHttpClient({ address, allowHttp: true, provider, env: {}, onCall });
 }
 

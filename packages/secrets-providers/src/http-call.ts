@@ -7,16 +7,16 @@ import { type ConnectionOptions, createConnections } from "./dispatcher.ts";
 import { CHECK_ADDRESS, describe, type Exchanged, exchange, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 const MAX_ATTEMPTS = 3;
-/** The longest pause before the second attempt; twice that before the third. */
+/** The longest pause before the second attempt, in milliseconds. It doubles before the third. */
 const FIRST_PAUSE_MS = 200;
 
-/** One call to a provider, as it ended: for counters. */
+/** One call to a provider, for counters. */
 export interface CallReport {
   /** The id of the provider. */
   readonly provider: string;
-  /** What was asked: `read`, `login`, … */
+  /** The type of the call, such as `read` or `login`. */
   readonly call: string;
-  /** The status of HTTP, or `timeout`, `network`, `certificate`, `invalid`. */
+  /** The HTTP status, or `timeout`, `network`, `certificate`, `invalid`. */
   readonly status: string;
   readonly milliseconds: number;
 }
@@ -24,30 +24,30 @@ export interface CallReport {
 export interface HttpOptions extends ConnectionOptions {
   /** The id of the provider. */
   readonly provider: string;
-  /** Default: nobody counts. */
+  /** Called after each attempt, for counters. Default: nothing. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** Draws the pauses, from 0 to 1. Default: `Math.random`. */
+  /** Returns a number from 0 to 1 for the length of a pause. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 export interface HttpClient {
   /**
-   * Sends a request, and again where that can help, at most three times. Every status is a response, but for redirects: they are not
-   * followed, because that would carry the token elsewhere.
+   * Sends a request up to three times. Returns a response for every status except redirects, which are not followed,
+   * because the other server would get the token.
    */
   send(request: HttpRequest, limits: CallLimits): Promise<HttpResponse | SourceFailure>;
   close(): Promise<void>;
 }
 
-/** What became of one attempt. */
+/** The outcome of one attempt. */
 interface Attempt extends Exchanged {
-  /** How long to wait before the next one, or null where none can help. */
+  /** The pause before the next attempt, in milliseconds; null if another attempt is useless. */
   readonly pauseMs: number | null;
 }
 
 /**
- * How providers speak HTTP: within a deadline, with retries, limits and classified failures. No message holds a token, a query, or
- * anything of a body.
+ * Creates the HTTP client of a provider. It keeps deadlines and size limits, retries, and classifies failures. No
+ * message contains a token, a query or anything of a body.
  *
  * @throws AutokestraError `OPTION_INVALID`
  */
@@ -74,7 +74,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       for (let attempts = 0; ; attempts += 1) {
         const { result, pauseMs } = await attempt(request, limits, attempts);
         if (pauseMs === null || attempts === MAX_ATTEMPTS - 1) return result;
-        // The timer keeps the process alive: nothing else may do that while nothing is sent.
+        // This timer keeps the process alive: during the pause, nothing else may do so.
         const isOver = await pause(pauseMs, false, { signal: limits.signal }).catch(() => true);
         if (isOver) return result;
       }
@@ -84,8 +84,8 @@ export function createHttpClient(options: HttpOptions): HttpClient {
 }
 
 /**
- * A path whose parts are kept apart by slashes, each part encoded: what a person writes there cannot reach another resource.
- * Parts that are `.` or `..` are refused when it is sent.
+ * Encodes the parts of a path between its slashes, so that a path that people write cannot lead to another resource.
+ * The client refuses parts that are `.` or `..`.
  */
 export function encodePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
@@ -100,22 +100,22 @@ function canHelp({ repeatable = true, isThrottled }: HttpRequest, { result, stat
   return repeatable && status === "network";
 }
 
-/** 429 says that nothing was done. */
+/** After 429 any request can be repeated, because nothing was done. */
 function isRetryable(status: number, repeatable: boolean): boolean {
   return status === 429 || (repeatable && status >= 500 && status !== 501 && status !== 505);
 }
 
-/** How long the server asks to wait: seconds, or a date. */
+/** Returns the time in `Retry-After`, which is a number of seconds or a date, in milliseconds. */
 function retryAfterMs({ headers }: HttpResponse): number {
   const value = String(headers["retry-after"] ?? "");
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? 0 : ms;
 }
 
-/** What a response that is not the wanted one means, by its status. */
+/** Returns what a response other than the wanted one means, according to its status. */
 export function failureOf(
   { status, asked }: HttpResponse,
-  /** `code`: what the API itself calls it. `hint`: what to do about it, as one sentence. */
+  /** `code`: the error code of the API. `hint`: what to do about it, as one sentence. */
   { code, hint }: { readonly code?: string | undefined; readonly hint?: string | undefined } = {},
 ): Failure {
   const reason = `${asked}: ${status}${code === undefined ? "" : ` ${quoteLong(code)}`}`;
@@ -126,8 +126,8 @@ export function failureOf(
 }
 
 /**
- * The JSON of a response, in the shape that the API promises. A number that would lose digits is a `LosslessNumber`; `toSecret`
- * makes a text of it.
+ * Parses the JSON of a response and checks it against a schema. A number that would lose digits becomes a
+ * `LosslessNumber`, which `toSecret` converts to text.
  */
 export function readJson<Value>(
   { text, asked }: HttpResponse,
@@ -137,7 +137,7 @@ export function readJson<Value>(
   if ("problem" in json) return malformed(`${asked}: the answer ${json.problem}`, CHECK_ADDRESS);
   const result = schema.safeParse(json.value);
   if (result.success) return { value: result.data };
-  // Only where: a message of the schema can quote what is there.
+  // Only the paths, because a message of the schema can quote values.
   const places = result.error.issues.map(({ path }) => path.join(".") || "its top").join(", ");
   return malformed(`${asked}: the answer does not have the promised shape (${quoteLong(places)})`, CHECK_ADDRESS);
 }

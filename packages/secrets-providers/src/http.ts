@@ -1,5 +1,5 @@
 /**
- * Secrets from any server that answers GET with a value.
+ * Takes secrets from any server that answers GET with a value.
  *
  * @module
  */
@@ -17,26 +17,37 @@ export interface HttpProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
     TokenOptions,
     Partial<ProviderContext> {
-  /** `https://config.example/secrets/{name}?env=prod`; `{name}` is the path that is asked for, encoded. */
+  /** The URL, such as `https://config.example/secrets/{name}?env=prod`; `{name}` is the requested path, encoded. */
   readonly url: string;
-  /** Sent with every request. A token, if there is one, goes into `Authorization: Bearer` unless that header is here. */
+  /**
+   * Headers of every request. A token is sent as `Authorization: Bearer`, unless that header is set here. Default:
+   * none.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Where the value is in the JSON of the answer, as a JSON pointer: `/data/value`. Default: the answer is the value. */
+  /**
+   * A JSON pointer (RFC 6901) to the value in the response, such as `/data/value`. Default: the response is the value.
+   */
   readonly pointer?: string | undefined;
-  /** What statuses mean that this server uses in a way of its own. */
+  /** The meaning of statuses that the server uses in its own way. Default: none. */
   readonly statuses?: Readonly<Record<string, Failure["status"]>> | undefined;
 }
 
 /**
- * Takes secrets from any server that answers GET with a value.
+ * Creates a provider for a server that answers GET with a value, or with JSON that contains it. Use it for services
+ * that have no provider of their own.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts no-run
  * import { createHttpProvider } from "@autokestra/secrets-providers/http";
  *
  * const url = "https://config.example/secrets/{name}";
  * const provider = createHttpProvider({ url, tokenEnv: "CONFIG_TOKEN", pointer: "/value" });
+ * const limits = { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 };
+ * const answer = await provider.lookup({ path: "db-password", format: "text" }, limits);
+ * if (answer.status !== "found") console.log(answer.status, answer.reason);
+ * await provider.close();
  * ```
  */
 export function createHttpProvider(options: HttpProviderOptions): ExternalSecretProvider {
@@ -69,7 +80,7 @@ export function createHttpProvider(options: HttpProviderOptions): ExternalSecret
       if (own !== undefined) return meaning(own, `${response.asked}: ${response.status}`);
       return response.status === 200 ? readValue(response, pointer) : failureOf(response);
     },
-    /** There is nothing that could be asked without the name of a secret. */
+    /** Without the name of a secret there is nothing to ask, so only the token is checked. */
     async check() {
       const token = hasToken ? await readToken(options, env) : null;
       return token !== null && "status" in token ? token : { status: "found", secret: {} };
@@ -78,7 +89,7 @@ export function createHttpProvider(options: HttpProviderOptions): ExternalSecret
   };
 }
 
-/** Takes a URL apart before a placeholder can be encoded, or change where it leads. */
+/** Splits the URL before `{name}` is replaced, so that a name cannot change the address. */
 function readTemplate(url: string): Pick<HttpRequest, "path"> & { address: string; query: [string, string][] } {
   const [, address = "", path = "", query = ""] = /^(https?:\/\/[^/?#{}]+)([^?#]*)\??([^#]*)$/.exec(url) ?? [];
   if (address === "" || !url.includes("{name}")) {
@@ -105,7 +116,7 @@ function readValue(response: HttpResponse, pointer: string | undefined): Provide
   return { status: "found", secret: { value: isObject(value) ? value : (formatJson(value) ?? "") } };
 }
 
-/** RFC 6901. */
+/** Follows a JSON pointer: RFC 6901. */
 function followPointer(document: unknown, pointer: string): unknown {
   const parts = pointer
     .split("/")

@@ -1,6 +1,7 @@
 /**
- * Secrets that somebody else keeps. Each type of provider is an entry of its own, such as `@autokestra/secrets-providers/http`; here is what
- * they are made with, and how a configuration finds them.
+ * Takes secrets from elsewhere: Vault, clouds, servers, folders, programs. Each type of provider has its own entry,
+ * such as `@autokestra/secrets-providers/http`; this one has what they are built with, and how a configuration finds
+ * them.
  *
  * @module
  */

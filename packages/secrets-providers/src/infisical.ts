@@ -1,5 +1,5 @@
 /**
- * Secrets from Infisical.
+ * Takes secrets from Infisical.
  *
  * @module
  */
@@ -21,26 +21,28 @@ export interface InfisicalProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
     TokenOptions,
     Partial<ProviderContext> {
-  /** Default: `https://app.infisical.com`; for the cloud of the EU it is `https://eu.infisical.com` */
+  /** Default: `https://app.infisical.com`. The cloud in the EU is `https://eu.infisical.com`. */
   readonly address?: string | undefined;
   readonly projectId: string;
-  /** Its slug: `prod`. */
+  /** The slug of the environment, such as `prod`. */
   readonly environment: string;
-  /** Where paths begin. Default: `/` */
+  /** The folder that paths are relative to. Default: `/`. */
   readonly folder?: string | undefined;
-  /** Of universal auth, with a client secret. Default: a token that somebody else has made */
+  /** The client id of universal auth, with a client secret. Default: none, for an existing token. */
   readonly clientId?: string | undefined;
   readonly clientSecret?: string | undefined;
-  /** The name of the environment variable that holds it. */
+  /** The name of the environment variable with the client secret. */
   readonly clientSecretEnv?: string | undefined;
-  /** The file that holds it; a newline at its end does not count. */
+  /** The path of the file with the client secret. One newline at its end is removed. */
   readonly clientSecretFile?: string | undefined;
 }
 
 /**
- * Takes secrets from one environment of a project in Infisical. A path is the name of a secret, with its folders: `apps/DB`.
+ * Creates a provider for one environment of a project in Infisical. A path is the name of a secret with its folders,
+ * such as `apps/DB`.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts
  * import { createInfisicalProvider } from "@autokestra/secrets-providers/infisical";
@@ -65,13 +67,13 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   const login = createLogin({
     logIn: async (limits) => await logIn(client, options, env, limits),
     async giveBack({ token: accessToken }, limits) {
-      // Somebody else has made it.
+      // A token that was configured is not ours to revoke.
       if (clientId === undefined) return;
       const path = "/api/v1/auth/token/revoke";
       await client.send({ call: "logout", path, json: { accessToken }, repeatable: false }, limits);
     },
   });
-  /** The version of the API: 4 once a server has shown that it has no 3. */
+  /** The version of the API. It becomes 4 if the server has no version 3. */
   let known: 3 | 4 = 3;
 
   async function read(api: 3 | 4, query: Readonly<Record<string, string>>, name: string, limits: CallLimits) {
@@ -107,7 +109,7 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
       const version3 = known === 3 ? await read(3, query, name, limits) : null;
       if (version3 !== null && !("headers" in version3 && isUnknownRoute(version3))) return readSecret(version3);
       const version4 = await read(4, query, name, limits);
-      // What has neither is no Infisical, or not for now: that is no reason to remember it.
+      // A server with neither version is not Infisical, or not at the moment. So that is not remembered.
       if ("headers" in version4 && !isUnknownRoute(version4)) known = 4;
       return readSecret(version4);
     },
@@ -129,13 +131,13 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   };
 }
 
-/** The value itself, with what it refers to, and also where it comes from another folder. */
+/** Requests the value with its references expanded, also if it is imported from another folder. */
 const WHOLE = { type: "shared", viewSecretValue: "true", expandSecretReferences: "true", include_imports: "true" };
 
 const loginSchema = z.object({
-  // A header can hold nothing else.
+  // Only these characters can be sent in a header.
   accessToken: z.string().regex(/^[\x21-\x7e]+$/),
-  /** 0: it does not end. */
+  /** In seconds. 0: it does not expire. */
   expiresIn: z.number(),
 });
 
@@ -169,7 +171,7 @@ const secretSchema = z.object({
   secret: z.object({
     secretValue: z.string(),
     version: z.number(),
-    /** True where a mask stands for the value. */
+    /** True if the answer has a mask instead of the value. */
     secretValueHidden: z.boolean().optional(),
   }),
 });
@@ -188,7 +190,7 @@ function readSecret(response: HttpResponse | Failure): ProviderAnswer {
 
 const errorSchema = z.object({ reqId: z.string(), error: z.string(), message: z.unknown() });
 
-/** A 404 of Infisical itself has the id of the request, one of a route that is not there has none. */
+/** A 404 of Infisical itself has a request id. The 404 of a route that does not exist has none. */
 function isUnknownRoute(response: HttpResponse): boolean {
   return response.status === 404 && !("value" in readJson(response, errorSchema));
 }
@@ -203,7 +205,7 @@ function infisicalFailure(response: HttpResponse): Failure {
   const json = readJson(response, errorSchema);
   if (!("value" in json)) return failureOf(response, { hint: HINTS[response.status] });
   const { error: code, message } = json.value;
-  // A project that is not there says nothing about what is in it.
+  // A project that does not exist says nothing about a secret.
   if (response.status === 404 && typeof message === "string" && /^project\b/i.test(message)) {
     return malformed(`${response.asked}: 404, there is no such project`, "Check projectId.");
   }

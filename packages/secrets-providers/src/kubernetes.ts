@@ -1,5 +1,5 @@
 /**
- * Secrets of a Kubernetes cluster.
+ * Takes secrets from a Kubernetes cluster.
  *
  * @module
  */
@@ -19,21 +19,26 @@ export interface KubernetesProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
     TokenOptions,
     Partial<ProviderContext> {
-  /** Default: the cluster that this process runs in, with the token and the CA of its service account */
+  /**
+   * The address of the cluster. Default: the one in which this process runs, with the token and CA of its service
+   * account.
+   */
   readonly address?: string | undefined;
-  /** Default: that of the service account */
+  /** Default: that of the service account. */
   readonly namespace?: string | undefined;
-  /** The folder of the service account. Default: `/var/run/secrets/kubernetes.io/serviceaccount` */
+  /** The folder of the service account. Default: `/var/run/secrets/kubernetes.io/serviceaccount`. */
   readonly serviceAccount?: string | undefined;
 }
 
-/** The cluster gives a new token before the last one ends: the file is read again as often as this. */
+/** How often the token file is read again, because the cluster replaces the token before it expires. */
 const TOKEN_MS = 60_000;
 
 /**
- * Takes Secrets of one namespace of a Kubernetes cluster. A path is the name of a Secret; its keys are the fields of the secret.
+ * Creates a provider for the Secrets of one namespace of a Kubernetes cluster. A path is the name of a Secret; its keys
+ * are the fields of the secret.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts
  * import { createKubernetesProvider } from "@autokestra/secrets-providers/kubernetes";
@@ -51,7 +56,7 @@ export function createKubernetesProvider(options: KubernetesProviderOptions): Ex
   const { id = "kubernetes", env = process.env, onCall, namespace } = options;
   const { serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount" } = options;
   const { token, tokenEnv, tokenFile, certFile } = options;
-  // The token of the service account is for its own cluster alone.
+  // The token of the service account must be sent only to its own cluster.
   const isInside = options.address === undefined;
   const address = options.address ?? addressInside(env);
   const caFile = options.caFile ?? (isInside ? join(serviceAccount, "ca.crt") : undefined);
@@ -97,7 +102,7 @@ export function createKubernetesProvider(options: KubernetesProviderOptions): Ex
       const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
       const response = await send({ call: "check", path, json }, limits);
       if (!("headers" in response)) return response;
-      // Kubernetes before 1.28 has no such review. It says so to those alone whom it knows.
+      // Kubernetes before 1.28 has no such review, but says so only after it has accepted the login.
       if (response.status === 404 && reasonOf(response) === "NotFound") return { status: "found", secret: {} };
       if (response.status !== 201) return kubernetesFailure(response);
       const review = readJson(response, reviewSchema);
@@ -109,14 +114,14 @@ export function createKubernetesProvider(options: KubernetesProviderOptions): Ex
   };
 }
 
-/** As the cluster tells each pod. */
+/** Returns the address of the cluster, which is in the environment of each pod. */
 function addressInside(env: NodeJS.ProcessEnv): string {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = env;
   if (!host) return "https://kubernetes.default.svc";
   return `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-/** A DNS subdomain: what other names of Kubernetes' own API cannot be reached with. */
+/** A DNS subdomain, so that a path cannot lead to another resource of the API. */
 const NAME = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
 async function readNamespace(serviceAccount: string): Promise<{ readonly value: string } | SourceFailure> {
@@ -144,10 +149,10 @@ function readSecret(response: HttpResponse): ProviderAnswer {
   const { data, metadata } = json.value;
   if (metadata.deletionTimestamp !== undefined) return notFound(`${response.asked}: it is being deleted.`);
   const entries = Object.entries(data ?? {}).map(([key, text]) => ({ key, text, bytes: Buffer.from(text, "base64") }));
-  // What is no base64 is skipped by Node without a word.
+  // Node ignores characters that are not base64.
   const odd = entries.find(({ text, bytes }) => bytes.toString("base64") !== text);
   if (odd !== undefined) return malformed(`${response.asked}: the key ${quoteLong(odd.key)} is not base64`);
-  // A keystore beside a certificate must not keep anybody from the certificate.
+  // Skips binary fields, so that a keystore does not make the other fields unusable.
   const fields = entries.flatMap(({ key, bytes }) => {
     const value = decodeText(bytes);
     return value === null ? [] : [[key, value] as const];
@@ -164,7 +169,7 @@ const HINTS: Readonly<Record<number, string>> = {
 
 const statusSchema = z.object({ kind: z.literal("Status"), reason: z.string() });
 
-/** What Kubernetes itself calls it. */
+/** Returns the reason that Kubernetes gives, if it is a word. */
 function reasonOf(response: HttpResponse): string | undefined {
   const json = readJson(response, statusSchema);
   return "value" in json ? json.value.reason : undefined;

@@ -17,44 +17,44 @@ import { withinLimits } from "./limits.ts";
 export interface RunLeasesOptions {
   /** The id of the source, for events. */
   readonly source: string;
-  /** How long credentials last unless they are renewed. */
+  /** How long credentials last unless they are renewed, in seconds. */
   readonly seconds: number;
   readonly onEvent: (event: LeaseEvent) => void;
-  /** How long each call may take. */
+  /** The time limit of each call, in milliseconds. */
   readonly timeoutMs: number;
   readonly toSecret: (name: SecretName, binding: SecretBinding, secret: ProvidedSecret) => SourceAnswer;
 }
 
-/** All of them are given back in this time, or left to their end. */
+/** The time limit for revoking all credentials, in milliseconds. The rest is left to expire. */
 const CLOSE_MS = 5000;
-/** A renewal that fails is not tried again at once. */
+/** The shortest pause before a renewal, in milliseconds. */
 const MIN_PAUSE_MS = 1000;
-/** The longest time that a timer can have. */
+/** The longest timer of Node, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Credentials, or the login that has made them. */
+/** Credentials, or the login that has created them. */
 interface Held {
   lease: Lease;
   /** Null for the login. */
   readonly path: string | null;
-  /** How long it was given the last time, in milliseconds. */
+  /** The duration that it got last, in milliseconds. */
   length: number;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** What one run has, and how it came by it. */
+/** The state of the credentials of one run. */
 interface Holding extends RunLeasesOptions {
   readonly held: Set<Held>;
-  /** Calls that make credentials and are on their way. */
+  /** Pending calls that create credentials. */
   readonly creating: Set<Promise<unknown>>;
-  /** Why something could not be given back. */
+  /** Why something could not be revoked. */
   readonly failures: Map<Held, SourceFailure>;
   closed: boolean;
 }
 
 /**
- * The credentials of one run. Logs in for the first of them, because credentials end with the login that has made them; renews each
- * after two thirds of its time; gives all back at the end.
+ * Manages the credentials of one run. Logs in before the first of them, because credentials end with the login that has
+ * created them. Renews each after two thirds of its time, and revokes all of them at the end.
  */
 export function openRunLeases(leases: ProviderLeases, options: RunLeasesOptions): RunLeases {
   const { timeoutMs, toSecret } = options;
@@ -111,7 +111,7 @@ function hold(holding: Holding, session: LeaseSession, lease: Lease, path: strin
   if (path !== null) tell(holding, "created", item);
 }
 
-/** What was made is held also where nobody waits for it any longer: it is to be given back. */
+/** Keeps what was created even if the caller no longer waits for it, because it must be revoked. */
 async function make(
   holding: Holding,
   session: LeaseSession,
@@ -145,7 +145,8 @@ async function renew(holding: Holding, session: LeaseSession, item: Held): Promi
   }
   item.lease = answer.secret;
   const left = timeLeft(item.lease);
-  // Some are never given as much as was asked for, but for ever: only what shrinks ends. A second is lost on the way.
+  // Some get less time than requested at each renewal, but can be renewed forever. Only a shrinking duration means the end;
+  // one second is the tolerance for the time of the call.
   const isCut = left < Math.min(seconds * 1000, item.length) - 1000;
   item.length = left;
   tell(holding, isCut ? "ending" : "renewed", item);
@@ -158,7 +159,7 @@ async function revokeAll(holding: Holding, session: LeaseSession, limits: CallLi
   await Promise.all(credentials.map(async (item) => await revoke(holding, session, item, limits)));
   const login = items.find(({ path }) => path === null);
   if (login === undefined) return;
-  // Last, because it takes along what we may not revoke by itself. What failed in another way may fail there too, unseen.
+  // Last, because it also ends credentials that we are not allowed to revoke. Other failures may remain, unnoticed.
   await revoke(holding, session, login, limits);
   if (holding.held.has(login)) return;
   for (const item of holding.held) if (holding.failures.get(item)?.status === "denied") giveBack(holding, item);

@@ -2,14 +2,16 @@ import { setMaxListeners } from "node:events";
 import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure } from "@autokestra/secrets-core";
 import { malformed, timedOut } from "./answers.ts";
 
-/** A provider whose time is over may still say what it was waiting for. */
+/** After its time limit, a provider has this time to answer what it was waiting for, in milliseconds. */
 const LAST_WORD_MS = 50;
 
 /**
- * Runs one call with a deadline. Answers when it is over, or when `outer` is aborted, whether or not the call minds its signal.
+ * Runs a call with a time limit. Returns an answer when the time has passed or `outer` is aborted, even if the call
+ * ignores its signal.
  *
- * @param ms how long it may take
- * @throws AutokestraError that the call throws; whatever else it throws can quote a value, and is answered as malformed
+ * @param ms the time limit in milliseconds
+ * @param outer aborts the call earlier
+ * @throws an AutokestraError of the call. Other errors can quote a value, so they become the answer `malformed`
  */
 export async function withinLimits<Secret>(
   ms: number,
@@ -18,7 +20,7 @@ export async function withinLimits<Secret>(
 ): Promise<SecretAnswer<Secret>> {
   if (outer?.aborted === true) return timedOut("its time was used up before");
   const controller = new AbortController();
-  // A call that asks for many names makes many requests, and each of them listens.
+  // Each request of a call adds a listener, and Node warns from 11 on.
   setMaxListeners(0, controller.signal);
   const timers: NodeJS.Timeout[] = [];
   let end = (): void => undefined;
@@ -42,9 +44,9 @@ export async function withinLimits<Secret>(
 }
 
 /**
- * Waits for a promise as long as there is time.
+ * Waits for a promise until a signal is aborted.
  *
- * @param reason what to answer when it is over
+ * @param reason the reason of the answer if it is aborted
  */
 export async function untilAborted<Result>(
   promise: Promise<Result>,

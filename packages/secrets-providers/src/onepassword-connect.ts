@@ -1,5 +1,5 @@
 /**
- * Secrets from 1Password, through a Connect server.
+ * Takes secrets from 1Password, through a Connect server.
  *
  * @module
  */
@@ -16,15 +16,16 @@ export interface OnePasswordConnectProviderOptions
   extends Omit<ConnectionOptions, "env">,
     TokenOptions,
     Partial<ProviderContext> {
-  /** The title of the vault, or its id, which saves a call for each secret. */
+  /** The title of the vault, or its id, which saves one call for each secret. */
   readonly vault: string;
 }
 
 /**
- * Takes secrets from a 1Password Connect server. A path is the title of an item, or its id. The fields of the item are the fields of the
- * secret, by label; where a label is used more than once, it is `section.label`.
+ * Creates a provider for a 1Password Connect server. A path is the title or the id of an item. The fields of the secret
+ * are those of the item, by label, or by `section.label` if several have the same label.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts
  * import { createOnePasswordConnectProvider } from "@autokestra/secrets-providers/onepassword-connect";
@@ -82,13 +83,13 @@ export function createOnePasswordConnectProvider(options: OnePasswordConnectProv
   }
 }
 
-/** What 1Password itself takes for an id. */
+/** The form of an id of 1Password. */
 const ID = /^[a-z0-9]{26}$/;
 
 type Found<Value> = { readonly value: Value } | Failure;
 type Get = <Value>(request: HttpRequest, schema: z.ZodType<Value>) => Promise<Found<Value>>;
 
-/** A filter of SCIM, whose texts are those of JSON. */
+/** Returns a SCIM filter. Its texts are written as in JSON. */
 function withTitle(title: string): URLSearchParams {
   return new URLSearchParams({ filter: `title eq ${JSON.stringify(title)}` });
 }
@@ -113,7 +114,7 @@ const itemsSchema = z.array(z.object({ id: z.string(), title: z.string(), state:
 async function findItem(get: Get, items: string, title: string): Promise<Found<string>> {
   const found = await get({ call: "find item", path: items, query: withTitle(title) }, itemsSchema);
   if (!("value" in found)) return found;
-  // The server may take upper and lower case for the same, and what looks like a filter in a title for one.
+  // Compared again, because the server may ignore case, or interpret a title as a part of the filter.
   const same = found.value.filter((item) => item.title === title);
   const [first, ...others] = same.some(({ state }) => !state) ? same.filter(({ state }) => !state) : same;
   if (first === undefined) return notFound(`There is no item ${quoteLong(title)} in the vault.`);
@@ -123,7 +124,7 @@ async function findItem(get: Get, items: string, title: string): Promise<Found<s
 
 const itemSchema = z.object({
   version: z.number().optional(),
-  /** Only of what is archived or deleted. */
+  /** Set only if it is archived or deleted. */
   state: z.string().nullish(),
   sections: z.array(z.object({ id: z.string(), label: z.string().optional() })).optional(),
   fields: z
@@ -143,7 +144,7 @@ type Item = z.output<typeof itemSchema>;
 function readItem(item: Item, path: string): ProviderAnswer {
   const what = `the item ${quoteLong(path)}`;
   if (item.state) return notFound(`The item ${quoteLong(path)} is ${quoteLong(item.state.toLowerCase())}.`);
-  // A field that nobody has filled in has no value, or an empty one.
+  // An unused field has no value or an empty one.
   const fields = nameFields(item).filter(([, value]) => value);
   const names = fields.map(([name]) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -157,7 +158,7 @@ function readItem(item: Item, path: string): ProviderAnswer {
   };
 }
 
-/** By label; by section and label where others have the same label. */
+/** Returns the name of a field: its label, or section and label if others have the same label. */
 function nameFields({ fields = [], sections = [] }: Item): [name: string, value: string | undefined][] {
   const labels = fields.map(({ id, label }) => label || id);
   const titles = new Map(sections.map(({ id, label }) => [id, label || id]));
@@ -176,7 +177,7 @@ const HINTS: Readonly<Record<number, string>> = {
 
 function connectFailure(response: HttpResponse): Failure {
   const json = readJson(response, z.object({ message: z.string() }));
-  // A vault that is not there says nothing about what is in it.
+  // A vault that does not exist says nothing about a secret.
   if (response.status === 404 && "value" in json && /^vault\b/i.test(json.value.message)) {
     return malformed(`${response.asked}: 404, there is no such vault`, CHECK_VAULT);
   }

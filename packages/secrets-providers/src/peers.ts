@@ -4,17 +4,17 @@ import type { SourceFailure } from "@autokestra/secrets-core";
 import { errorCode } from "@autokestra/secrets-core/internal";
 import { malformed } from "./answers.ts";
 
-/** Where an optional npm package is loaded from. Both name it literally, so that the checks of imports see it. */
+/** The two ways to load an optional npm package. Both name it literally, so that the checks of imports find it. */
 export interface PeerLoaders<Module> {
   readonly besideUs: () => Promise<Module>;
   readonly fromFolder: (require: NodeJS.Require) => Module;
 }
 
 /**
- * Loads an npm package that only some need: beside us, else from the folder of the configuration, so that a global installation of ours can use
- * what a project has installed.
+ * Loads an optional npm package: from beside this package, else from the folder of the configuration, so that a
+ * globally installed command can use what a project has installed.
  *
- * @param name as it is installed
+ * @param name the name of the package
  */
 export async function loadPeer<Module extends object>(
   name: string,

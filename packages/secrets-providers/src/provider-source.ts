@@ -16,40 +16,61 @@ import { openRunLeases } from "./leases.ts";
 import { withinLimits } from "./limits.ts";
 import { toSecret, type ValueOptions } from "./value.ts";
 
-/** How a provider serves as a source of secrets. */
+/** How a provider is used as a source of secrets. */
 export interface ProviderSourceOptions {
-  /** Where a name is looked for that is bound to nothing, such as `apps/{name}`. Default: only bound names are asked there. */
+  /** The path of names that are not bound, such as `apps/{name}`. Default: none, only bound names are looked up. */
   readonly path?: string | undefined;
-  /** Whether a JSON object becomes the fields of a secret. Default: `json` */
+  /** `json`: a JSON object becomes the fields of a secret. `text`: a value stays unchanged. Default: `json`. */
   readonly format?: "json" | "text" | undefined;
-  /** `stale`: a value of before is used, if `cipher` is given; else it is `fail`. Default: `fallback` */
+  /**
+   * What to do if the provider is unavailable. `fallback`: ask the next source. `fail`: end the resolution. `stale`:
+   * use an earlier value, if there is a `cipher`, else end the resolution. Default: `fallback`.
+   */
   readonly onUnavailable?: "fallback" | "fail" | "stale" | undefined;
-  /** How old a value may be that is used because there is no newer one. Default: 300 */
+  /** The maximum age of an earlier value, in seconds. Default: 300. */
   readonly maxStaleSeconds?: number | undefined;
-  /** Encrypts the values that are kept for `stale`: for processes that live long. Default: none are kept. */
+  /** Encrypts the values that are kept for `stale`, in long-lived processes. Default: none are kept. */
   readonly cipher?: TextCipher | undefined;
-  /** Default: `fail` */
+  /** What to do if the provider denies access. Default: `fail`. */
   readonly onDenied?: "fallback" | "fail" | undefined;
-  /** How long one name may take. Default: what the provider says, else 5 */
+  /** The time limit of one lookup, in seconds. Default: that of the provider, else 5. */
   readonly timeoutSeconds?: number | undefined;
-  /** Called for each lookup, and with it for each answer: for counters. Default: nobody counts. */
+  /** Called after each lookup, for counters. Default: nothing. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** Default: `Date.now` */
+  /** Returns the current time in milliseconds. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
-/** Text that nobody can read who does not have the key of this process. */
+/** Encrypts text with a key that only this process has. */
 export interface TextCipher {
   encrypt(text: string): Promise<string>;
   decrypt(text: string): Promise<string>;
 }
 
-/** So many calls at once to one provider. */
+/** The maximum number of concurrent calls to one provider. */
 const MAX_CALLS = 8;
-/** What a provider does not have is not asked for again for so long. */
+/** How long a secret that was not found is not looked up again, in milliseconds. */
 const NOT_FOUND_MS = 10_000;
 
-/** Asks a provider for secrets: with a time limit, at most 8 calls at once, several names in one call where it can do that. */
+/**
+ * Creates a source that takes secrets from a provider. It keeps a time limit, makes up to 8 calls at once, and looks up
+ * several names in one call if the provider can do that. Close the provider at the end.
+ *
+ * @param provider such as that of `createVaultProvider`
+ *
+ * @example
+ * ```ts
+ * import { parseSecretName } from "@autokestra/secrets-core";
+ * import { createProviderSource } from "@autokestra/secrets-providers";
+ * import { createCommandProvider } from "@autokestra/secrets-providers/command";
+ *
+ * const provider = createCommandProvider({ command: ["printf", '{"user":"app","password":"%s"}', "{name}"] });
+ * const source = createProviderSource(provider, { path: "{name}", timeoutSeconds: 2 });
+ * const answer = await source.lookup(parseSecretName("DB"));
+ * if (answer.status === "found") console.log(answer.secret.fields); // prints { user: 'app', password: 'DB' }
+ * await provider.close();
+ * ```
+ */
 export function createProviderSource(
   provider: ExternalSecretProvider,
   options: ProviderSourceOptions = {},
@@ -111,13 +132,13 @@ function valueOptions(binding: SecretBinding | undefined, usual: "json" | "text"
 
 type Ask = (request: ProviderRequest, signal: AbortSignal | undefined) => Promise<ProviderAnswer>;
 
-/** The calls of one moment, for the same run. */
+/** Requests of the same moment and run, which are sent in one call. */
 interface Batch {
   readonly requests: ProviderRequest[];
   readonly answers: Promise<readonly ProviderAnswer[]>;
 }
 
-/** At most {@link MAX_CALLS} at once, each with its own time from the moment it begins. */
+/** Limits concurrent calls to {@link MAX_CALLS}. The time limit of a call counts from its start. */
 function createAsk(provider: ExternalSecretProvider, ms: number): Ask {
   const slots = bulkhead(MAX_CALLS, Number.POSITIVE_INFINITY);
   const batches = new Map<AbortSignal | undefined, Batch>();
@@ -136,7 +157,7 @@ function createAsk(provider: ExternalSecretProvider, ms: number): Ask {
     requests: readonly ProviderRequest[],
     signal: AbortSignal | undefined,
   ): Promise<readonly ProviderAnswer[]> {
-    // Whoever asks in the same moment comes along.
+    // Waits for the other requests of this moment.
     await new Promise((resolve) => setImmediate(resolve));
     batches.delete(signal);
     const [only, ...others] = requests;
@@ -177,7 +198,7 @@ function rememberNotFound(ask: Ask, now: () => number): Ask {
   };
 }
 
-/** Keeps what was found, and gives it where nothing can be found for now. */
+/** Keeps found values, and returns them while the provider is unavailable. */
 function createStaleValues(
   { onUnavailable, maxStaleSeconds = 300, cipher }: ProviderSourceOptions,
   now: () => number,
@@ -189,7 +210,7 @@ function createStaleValues(
     const before = kept.get(key);
     if (answer.status === "found")
       kept.set(key, { at: now(), text: await cipher.encrypt(JSON.stringify(answer.secret)) });
-    // Whatever else it says is the truth of now.
+    // Any other answer is current, so the earlier value is no longer valid.
     else if (answer.status !== "unavailable") kept.delete(key);
     if (answer.status !== "unavailable" || before === undefined) return answer;
     const secret: FoundSecret = JSON.parse(await cipher.decrypt(before.text));

@@ -2,7 +2,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText, z } from "@autokestra/secrets-core/internal";
 import type { ProviderDefinition } from "./define-provider.ts";
 
-/** The types that come along. Each is loaded when it is used. */
+/** The built-in types. Each is loaded when it is used. */
 export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefinition>>> = {
   "aws-secrets-manager": async () => (await import("./aws-secrets-manager.ts")).awsSecretsManagerProvider,
   "azure-key-vault": async () => (await import("./azure-key-vault.ts")).azureKeyVaultProvider,
@@ -18,9 +18,9 @@ export const PROVIDER_TYPES: Readonly<Record<string, () => Promise<ProviderDefin
 };
 
 /**
- * Finds the definition of a type: among those that come along, else in the packages of others.
+ * Finds the definition of a type of provider: a built-in one, else one in other packages.
  *
- * @param packages the modules of provider packages, by name
+ * @param packages the modules of provider packages by name. Default: none
  * @throws AutokestraError `OPTION_INVALID`
  */
 export async function findProvider(
@@ -38,7 +38,7 @@ export async function findProvider(
   });
 }
 
-/** What a module exports that was made with {@link defineProvider}. */
+/** Returns the exports of a module that `defineProvider` has made. */
 function definitionsIn(module: unknown): ProviderDefinition[] {
   return typeof module === "object" && module !== null ? Object.values(module).filter(isDefinition) : [];
 }

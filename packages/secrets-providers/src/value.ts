@@ -12,7 +12,7 @@ import { formatJson, isLosslessNumber, parseJson } from "@autokestra/secrets-cor
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { malformed, notFound } from "./answers.ts";
 
-/** How a value becomes a secret. */
+/** How to convert a value into a secret. */
 export type ValueOptions = Pick<SecretBinding, "field" | "fields" | "type"> & {
   readonly format: NonNullable<SecretBinding["format"]>;
 };
@@ -20,8 +20,9 @@ export type ValueOptions = Pick<SecretBinding, "field" | "fields" | "type"> & {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Makes a secret of what a provider has given. A JSON object is a `custom` secret, or one of the type that is asked for, with its
- * fields; any other text is an `apiKey`. As `text` it stays as it is, byte for byte.
+ * Converts the value of a provider into a secret. A JSON object becomes a `custom` secret, or one of the requested
+ * type, with its fields; any other text becomes an `apiKey`. With the format `text`, the value stays unchanged, byte
+ * for byte.
  */
 export function toSecret(name: SecretName, provided: ProvidedSecret, options: ValueOptions): SourceAnswer {
   const { field, fields, type, format } = options;
@@ -36,7 +37,7 @@ export function toSecret(name: SecretName, provided: ProvidedSecret, options: Va
   return checked(name, provided, type ?? (typeof value === "string" ? "apiKey" : "custom"), value);
 }
 
-/** A text, or the object that it stands for; null for an object that has a key twice. */
+/** Returns a text, or the object that it contains; null for an object with a duplicate key. */
 function readValue(value: string | Fields, format: ValueOptions["format"]): string | Fields | null {
   if (typeof value !== "string") return format === "json" ? value : (formatJson(value) ?? "");
   if (format === "text" || !value.trimStart().startsWith("{")) return value;
@@ -45,7 +46,7 @@ function readValue(value: string | Fields, format: ValueOptions["format"]): stri
   return json.duplicateKey === undefined ? value : null;
 }
 
-/** What is taken of an object: one field, some under other names, or all. */
+/** Returns the requested part of an object: one field, some fields under other names, or all. */
 function pick(whole: Fields, { field, fields, format }: ValueOptions): string | Fields | null {
   if (field !== undefined) {
     const value = whole[field];
@@ -69,10 +70,10 @@ function checked(name: SecretName, provided: ProvidedSecret, type: SecretType, v
   }
 }
 
-/** The field that a text is, by type. */
+/** The field for a single text, by type. Default: `value`. */
 const SINGLE_FIELD: Partial<Readonly<Record<SecretType, string>>> = { bearerToken: "token" };
 
-/** Numbers become texts where a type has only texts, or where they would lose digits; what is nested becomes JSON. */
+/** Numbers become text if the type has only texts, or if they would lose digits. Nested values become JSON. */
 function toFieldValue(key: string, item: unknown, type: SecretType): unknown {
   if (isLosslessNumber(item)) return item.value;
   const isNested = typeof item === "object" && item !== null;

@@ -4,15 +4,17 @@ import { type Failure, malformed } from "./answers.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, type HttpOptions, readJson } from "./http-call.ts";
 
-/** A call to Vault; its path begins below `/v1/`, without a slash. */
+/** A request to Vault. Its path is relative to `/v1/`. */
 interface VaultRequest extends Omit<HttpRequest, "headers"> {
   readonly token?: string | undefined;
-  /** For what there is only once, whatever the namespace. Default: false */
+  /** True for an endpoint that exists only in the root namespace. Default: false. */
   readonly isGlobal?: boolean | undefined;
 }
 
 export interface VaultClient {
-  /** A mount or a namespace that is not there is `malformed`: it says nothing about a secret. Every other status is a response. */
+  /**
+   * Sends a request. A mount or namespace that does not exist is `malformed`, because it says nothing about a secret.
+   */
   send(request: VaultRequest, limits: CallLimits): Promise<HttpResponse | SourceFailure>;
   close: HttpClient["close"];
 }
@@ -33,7 +35,7 @@ export function createVaultClient(options: HttpOptions & { readonly namespace: s
   return {
     async send({ token, isGlobal = false, ...request }, limits) {
       const headers = {
-        // Without it, an agent in between may refuse.
+        // A Vault agent can be configured to require it.
         "x-vault-request": "true",
         ...(namespace !== "" && !isGlobal && { "x-vault-namespace": namespace }),
         ...(token !== undefined && { "x-vault-token": token }),
@@ -65,25 +67,25 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /**
- * What a response means that is not the wanted one.
+ * Returns what a response other than the wanted one means.
  *
- * @param need what a policy must allow for it: `read on "secret/data/db"`
+ * @param need what a policy must allow: `read on "secret/data/db"`
  */
 export function vaultFailure(response: HttpResponse, need: string): Failure {
   const refused = `The token is wrong or has run out, or its policies lack ${need}.`;
   return failureOf(response, { hint: response.status === 403 ? refused : HINTS[response.status] });
 }
 
-/** Of calls that answer with nothing. */
+/** Returns the answer of a call without a result. */
 export function readDone(response: HttpResponse, need: string): SecretAnswer<null> {
   const isSuccess = response.status === 200 || response.status === 204;
   return isSuccess ? { status: "found", secret: null } : vaultFailure(response, need);
 }
 
-/** A number of seconds; nothing lasts for more than 300 years. */
+/** A number of seconds, up to about 300 years. */
 export const secondsSchema: z.ZodNumber = z.number().min(0).max(1e10);
 
-/** `secret/` is `secret`. */
+/** Removes slashes at both ends: `secret/` becomes `secret`. */
 export function trimSlashes(path: string): string {
   return path.replace(/^\/+|\/+$/g, "");
 }

@@ -6,7 +6,7 @@ import { encodePath, readJson } from "./http-call.ts";
 import { readDone, secondsSchema, trimSlashes, type VaultClient, vaultFailure } from "./vault-client.ts";
 import { LOOK_UP_SELF, readSelf, renewToken, revokeToken, type VaultLogin, type VaultToken } from "./vault-login.ts";
 
-/** Credentials that Vault makes, such as those of its database engine. */
+/** Creates credentials with Vault, such as those of its database engine. */
 export function createVaultLeases(client: VaultClient, login: VaultLogin): ProviderLeases {
   return {
     async canCreate(path, limits) {
@@ -39,7 +39,7 @@ function readCapabilities(response: HttpResponse, path: string): SecretAnswer<nu
   );
 }
 
-/** When a token ends that somebody else has made is asked once. It may be used also where that is not answered. */
+/** Looks up once when an existing token expires. Uses the token even if that fails. */
 async function withEnd(client: VaultClient, token: VaultToken, limits: CallLimits): Promise<VaultToken> {
   if (token.accessor !== null) return token;
   const response = await client.send({ ...LOOK_UP_SELF, token: token.token }, limits);
@@ -52,18 +52,18 @@ async function withEnd(client: VaultClient, token: VaultToken, limits: CallLimit
 const leaseSchema = z.object({ lease_id: z.string(), lease_duration: secondsSchema, renewable: z.boolean() });
 const credentialsSchema = leaseSchema.extend({ data: z.record(z.string(), z.unknown()) });
 
-/** What is made in a session ends with its token: that one is never replaced. */
+/** Credentials end with the token that has created them, so the token of a session is never replaced. */
 function createSession(client: VaultClient, first: VaultToken): LeaseSession {
   let token = first;
   const login = first.accessor === null ? null : { id: first.accessor, expiresAt: toTimestamp(first.endsAt) };
 
   function leaseOf(id: string, sentAt: number, seconds: number): Lease {
     const end = sentAt + seconds * 1000;
-    // Our own login is renewed beside it.
+    // Our own login is renewed separately, so only an existing token limits the lease.
     return { id, expiresAt: toTimestamp(login === null ? Math.min(end, token.endsAt ?? end) : end) };
   }
 
-  /** A token that is not ours is renewed where it would end too early. That never takes any of its time away. */
+  /** Renews an existing token that would expire too early, which never shortens its time. */
   async function keepToken(seconds: number, limits: CallLimits): Promise<void> {
     const isShort = token.endsAt !== undefined && token.endsAt < Date.now() + seconds * 1000;
     if (login !== null || !isShort || !token.isRenewable) return;
@@ -102,7 +102,7 @@ function createSession(client: VaultClient, first: VaultToken): LeaseSession {
         const hint = "A secret that is only read is bound by its path, not as a lease.";
         return malformed(`${response.asked}: nothing was made that could be given back`, hint);
       }
-      // Where nobody gives it back, because the process was killed, it must not last for long.
+      // Shortens the lease, so that it soon expires if the process is killed and cannot revoke it.
       const shorter = renewable && given > seconds ? await renewLease(id, seconds, limits) : null;
       const lease = shorter?.status === "found" ? shorter.secret : leaseOf(id, sentAt, given);
       return { status: "found", secret: { value, lease } };
@@ -119,7 +119,7 @@ function createSession(client: VaultClient, first: VaultToken): LeaseSession {
 
     async revoke({ id }, limits) {
       if (id === login?.id) return await revokeToken(client, token.token, true, limits);
-      // Without `sync` it is only noted, and what then goes wrong is told to nobody.
+      // Without `sync`, Vault would revoke it later, and not report a failure.
       const json = { lease_id: id, sync: true };
       const request = { call: "revoke", path: "sys/leases/revoke", method: "PUT", token: token.token, json } as const;
       const response = await client.send(request, limits);
@@ -128,7 +128,7 @@ function createSession(client: VaultClient, first: VaultToken): LeaseSession {
   };
 }
 
-/** A login that does not end by itself has the last moment that there is. */
+/** Returns the last possible time for a login that does not expire. */
 function toTimestamp(endsAt: number | undefined): string {
   return endsAt === undefined ? "9999-12-31T23:59:59.999Z" : new Date(endsAt).toISOString();
 }

@@ -8,42 +8,46 @@ import { encodePath, readJson } from "./http-call.ts";
 import { createLogin, type Login, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
 import { readDone, secondsSchema, trimSlashes, type VaultClient, vaultFailure } from "./vault-client.ts";
 
-/** How we log in. Files and variables are read again at each login. */
+/** How to log in. Files and variables are read again for each login. */
 export type VaultAuth =
-  /** A token that somebody else has made. Default: `BAO_TOKEN`, else `VAULT_TOKEN`, else the file `~/.vault-token`. */
+  /** With an existing token. Default: `BAO_TOKEN`, else `VAULT_TOKEN`, else the file `~/.vault-token`. */
   | ({ readonly method: "token" } & TokenOptions)
   | {
       readonly method: "approle";
       readonly roleId: string;
-      /** Default: the role asks for none. */
+      /** Default: none, for a role that does not require one. */
       readonly secretId?: string | undefined;
+      /** The name of the variable with the secret id. */
       readonly secretIdEnv?: string | undefined;
+      /** The path of the file with the secret id. */
       readonly secretIdFile?: string | undefined;
-      /** Default: `approle` */
+      /** Default: `approle`. */
       readonly mount?: string | undefined;
     }
   | {
       readonly method: "kubernetes";
       readonly role: string;
-      /** Default: the token of the pod's service account. */
+      /** The path of the file with the token. Default: that of the service account of the pod. */
       readonly jwtFile?: string | undefined;
-      /** Default: `kubernetes` */
+      /** Default: `kubernetes`. */
       readonly mount?: string | undefined;
     }
   | {
       readonly method: "jwt";
-      /** Default: the one that the mount has as its default. */
+      /** Default: the default role of the mount. */
       readonly role?: string | undefined;
       readonly jwt?: string | undefined;
+      /** The name of the variable with the token. */
       readonly jwtEnv?: string | undefined;
+      /** The path of the file with the token. */
       readonly jwtFile?: string | undefined;
-      /** Default: `jwt` */
+      /** Default: `jwt`. */
       readonly mount?: string | undefined;
     };
 
 const text = z.string().min(1);
 
-/** {@link VaultAuth} as it is configured. */
+/** The schema of {@link VaultAuth} in a configuration. */
 export const vaultAuthSchema: z.ZodType<VaultAuth> = z.discriminatedUnion("method", [
   z.strictObject({ method: z.literal("token"), ...tokenShape }),
   z.strictObject({
@@ -72,16 +76,18 @@ export const vaultAuthSchema: z.ZodType<VaultAuth> = z.discriminatedUnion("metho
 
 export interface VaultToken extends LoginToken {
   readonly isRenewable: boolean;
-  /** How it is called by those who may not know it; null where it is not ours to give back. */
+  /** The accessor of the token, which identifies it without revealing it; null if the token is not ours to revoke. */
   readonly accessor: string | null;
 }
 
 export interface VaultLogin extends Login {
-  /** A login of its own, shared with nobody. */
+  /** Logs in separately, for one run. */
   logIn(limits: CallLimits): Promise<VaultToken | Failure>;
 }
 
-/** Logs in to Vault. A login is renewed before there is a new one, because a secret id may be good for one use alone. */
+/**
+ * Logs in to Vault. Renews a login instead of logging in again if possible, because a secret id can be valid only once.
+ */
 export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: NodeJS.ProcessEnv): VaultLogin {
   let last: VaultToken | null = null;
 
@@ -89,7 +95,7 @@ export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: Node
     return auth.method === "token" ? await readGivenToken(auth, env) : await sendCredentials(client, auth, env, limits);
   }
 
-  /** Null where that does not make it last longer. */
+  /** Returns null if the token cannot be renewed, or does not last longer afterwards. */
   async function prolong(limits: CallLimits): Promise<VaultToken | null> {
     const { endsAt, isRenewable } = last ?? {};
     if (last === null || endsAt === undefined || isRenewable !== true || Date.now() >= endsAt) return null;
@@ -106,7 +112,7 @@ export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: Node
     async giveBack({ token, accessor }, limits) {
       if (accessor !== null) await revokeToken(client, token, false, limits);
     },
-    // A token that somebody has revoked may not even ask who it is.
+    // A revoked token cannot even look up itself.
     async hasEnded(token, limits) {
       return (await client.send({ ...LOOK_UP_SELF, token }, limits)).status === 403;
     },
@@ -128,7 +134,7 @@ async function readGivenToken(options: TokenOptions, env: NodeJS.ProcessEnv): Pr
 
 type OwnAuth = Exclude<VaultAuth, { method: "token" }>;
 
-/** What a method sends. */
+/** Reads the credentials of a method. */
 async function credentialsOf(
   auth: OwnAuth,
   env: NodeJS.ProcessEnv,
@@ -166,7 +172,7 @@ async function sendCredentials(
   const response = await client.send({ call: "login", path, json: credentials.json }, limits);
   if (!("headers" in response)) return response;
   const { status, asked } = response;
-  // Vault says 400 of a wrong role or secret id, and 403 of a mount that is not there.
+  // Vault answers 400 for a wrong role or secret id, and 403 for a mount that does not exist.
   if (status === 400 || status === 401 || status === 403) return denied(`${asked}: ${status}`, HINTS[auth.method]);
   return status === 200 ? readLogin(response, sentAt) : vaultFailure(response, "nothing");
 }
@@ -186,15 +192,15 @@ function readLogin(response: HttpResponse, sentAt: number): VaultToken | Failure
   const { client_token: token, accessor, lease_duration: seconds, renewable } = json.value.auth;
   return {
     token,
-    // No time is none that ends.
+    // A duration of 0 means that the token does not expire.
     endsAt: seconds === 0 ? undefined : sentAt + seconds * 1000,
     isRenewable: renewable,
-    // A batch token has none, and cannot be revoked.
+    // A batch token has no accessor, and cannot be revoked.
     accessor: accessor === "" ? null : accessor,
   };
 }
 
-/** The token with its new end; a failure where it is not prolonged. */
+/** Renews a token. Returns it with its new expiry. */
 export async function renewToken(
   client: VaultClient,
   { token, accessor }: VaultToken,
@@ -233,7 +239,7 @@ const selfSchema = z.object({
 
 export const LOOK_UP_SELF = { call: "check", path: "auth/token/lookup-self" } as const;
 
-/** As whom a token speaks, and when it runs out. */
+/** Returns the account of a token, and when it expires. */
 export function readSelf(response: HttpResponse): SecretAnswer<ProviderStatus & Pick<VaultToken, "isRenewable">> {
   if (response.status !== 200) return vaultFailure(response, "read on auth/token/lookup-self");
   const json = readJson(response, selfSchema);

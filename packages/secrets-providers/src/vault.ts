@@ -1,5 +1,5 @@
 /**
- * Secrets from HashiCorp Vault and OpenBao: of their key-value engines, and credentials that are made for one run.
+ * Takes secrets from HashiCorp Vault and OpenBao: from key-value engines, and credentials that are created for one run.
  *
  * @module
  */
@@ -17,34 +17,40 @@ import { createVaultLogin, LOOK_UP_SELF, readSelf, type VaultAuth, vaultAuthSche
 export type { VaultAuth } from "./vault-login.ts";
 
 /**
- * Where an option is not given, the environment is asked, first for `BAO_…`, then for `VAULT_…`: `ADDR`, `NAMESPACE`, `CACERT`, `TOKEN` and
- * `CLIENT_TIMEOUT`.
+ * How to reach Vault. Defaults come from the variables `BAO_…` and `VAULT_…` of the environment: `ADDR`, `NAMESPACE`,
+ * `CACERT`, `TOKEN` and `CLIENT_TIMEOUT`.
  */
 export interface VaultProviderOptions extends Omit<ConnectionOptions, "address" | "env">, Partial<ProviderContext> {
-  /** `https://vault.example:8200` */
+  /** The address, such as `https://vault.example:8200`. Default: `BAO_ADDR` or `VAULT_ADDR`. */
   readonly address?: string | undefined;
-  /** `team-a`. Default: the root namespace */
+  /** The namespace, such as `team-a`. Default: `BAO_NAMESPACE` or `VAULT_NAMESPACE`, else the root namespace. */
   readonly namespace?: string | undefined;
-  /** Where the key-value engine is mounted. Default: `secret` */
+  /** The path at which the key-value engine is mounted. Default: `secret`. */
   readonly mount?: string | undefined;
-  /** Of the key-value engine. Default: 2 */
+  /** The version of the key-value engine. Default: 2. */
   readonly version?: 1 | 2 | undefined;
-  /** Default: a token that somebody else has made */
+  /** How to log in. Default: with an existing token. */
   readonly auth?: VaultAuth | undefined;
 }
 
 /**
- * Takes secrets from HashiCorp Vault or OpenBao.
+ * Creates a provider for HashiCorp Vault or OpenBao. A path is that of a secret below the mount. It logs in when it is
+ * first used, and revokes its login when it is closed. Make a source of it with `createProviderSource`.
  *
  * @throws AutokestraError `OPTION_INVALID`
+ *
  * @example
  * ```ts no-run
+ * import { createProviderSource } from "@autokestra/secrets-providers";
  * import { createVaultProvider } from "@autokestra/secrets-providers/vault";
  *
  * const provider = createVaultProvider({
  *   address: "https://vault.example:8200",
  *   auth: { method: "approle", roleId: "6fc1…", secretIdFile: "/run/secrets/secret-id" },
  * });
+ * const source = createProviderSource(provider, { path: "apps/{name}" });
+ * console.log(source.id); // the source goes to `createSecretResolver` of @autokestra/secrets-resolver
+ * await provider.close();
  * ```
  */
 export function createVaultProvider(options: VaultProviderOptions): ExternalSecretProvider {
@@ -113,7 +119,7 @@ const versionedSchema = z.object({
   }),
 });
 
-/** A version that is deleted or destroyed is a 404 with its metadata; one that never existed is a 404 without. */
+/** For a deleted or destroyed version, Vault answers 404 with its metadata; for one that never existed, 404 without. */
 function readVersioned(response: HttpResponse, need: string): ProviderAnswer {
   if (response.status !== 200 && response.status !== 404) return vaultFailure(response, need);
   const json = readJson(response, versionedSchema);
@@ -124,7 +130,7 @@ function readVersioned(response: HttpResponse, need: string): ProviderAnswer {
     const end = destroyed ? "is destroyed" : `was deleted at ${quoteLong(deletedAt)}`;
     return notFound(`${response.asked}: version ${version} ${end}.`);
   }
-  // That time can be in the future.
+  // A deletion time in the future is the expiry.
   return { status: "found", secret: { value, version: String(version), expiresAt: parseTimestamp(deletedAt) } };
 }
 
@@ -146,7 +152,7 @@ function readUnversioned(response: HttpResponse, need: string): ProviderAnswer {
   return "value" in json ? { status: "found", secret: { value: json.value.data } } : json;
 }
 
-/** A number of seconds, or as Go writes it: `30s`, `1m30s`. A minute is the most that a source may take. */
+/** Parses a number of seconds or a duration of Go, such as `1m30s`. The result is between 1 and 60 seconds. */
 function readTimeout(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?$/.exec(text);

@@ -4,14 +4,14 @@ import { createProviderSource } from "../provider-source.ts";
 import { CANARY, type Fault, type SeenRequest, type SoundAnswer, startFaultServer } from "./fault-server.ts";
 import type { Expect, It } from "./provider-contract.ts";
 
-/** What became of one lookup from a server that does something wrong. */
+/** The outcome of one lookup from a server with a fault. */
 export interface FaultFigures {
   readonly fault: Fault;
   readonly stage: "login" | "read";
   readonly status: string;
   readonly seconds: number;
   readonly requests: number;
-  /** How much more memory the process had at its peak. */
+  /** The growth of the memory of the process at its peak, in bytes. */
   readonly megabytes: number;
 }
 
@@ -22,26 +22,29 @@ export interface FaultContractOptions {
    */
   readonly itConcurrently?: It | undefined;
   readonly expect: Expect;
-  /** A provider that asks this address, with tokens that are {@link FaultContractOptions.canaries}. */
+  /** Creates a provider for an address, with tokens that are {@link FaultContractOptions.canaries}. */
   readonly open: (
     address: string,
     onCall: (call: CallReport) => void,
   ) => ExternalSecretProvider | Promise<ExternalSecretProvider>;
-  /** What a sound server answers, so that the provider finds a value. */
+  /** The answer of a server without faults, so that the provider finds a value. */
   readonly answer: (request: SeenRequest) => SoundAnswer | Promise<SoundAnswer>;
   /** The path of that value. */
   readonly path: string;
-  /** Texts that no answer may repeat: tokens, passwords, the value. */
+  /** Texts that no answer may contain: tokens, passwords, the value. */
   readonly canaries: readonly string[];
-  /** Tells the requests of a login: then both login and read meet each fault. Default: there is no login. */
+  /**
+   * Tells whether a request is one of a login. Then each fault is tested for login and read. Default: there is no
+   * login.
+   */
   readonly isLogin?: ((request: SeenRequest) => boolean) | undefined;
-  /** How long a lookup may take. Default: 2 */
+  /** The time limit of a lookup, in seconds. Default: 2. */
   readonly timeoutSeconds?: number | undefined;
-  /** Gets the figures of each fault. Default: nobody does. */
+  /** Called with the outcome of each fault. Default: nothing. */
   readonly onFigures?: ((figures: FaultFigures) => void) | undefined;
 }
 
-/** What a lookup answers, by what is wrong with the server. */
+/** The expected answer of a lookup for each fault of the server. */
 const EXPECTED: Readonly<Record<Fault, string>> = {
   "hang at connect": "unavailable",
   "hang at headers": "unavailable",
@@ -72,14 +75,14 @@ const MAX_REQUESTS = 6;
 const MAX_MEGABYTES = 100;
 
 /**
- * Registers one test per thing that a server can do wrong: that the answer is the right one, in time, with few requests, with little
- * memory, and without any text that is secret.
+ * Registers one test for each fault of a server: the answer must be the right one, in time, with few requests and
+ * little memory, and contain no secret text.
  */
 export function providerFaultContract(options: FaultContractOptions): void {
   const { it, itConcurrently = it, isLogin } = options;
   const faults = Object.keys(EXPECTED) as Fault[];
   for (const fault of faults) {
-    // No request is made over a connection that is refused: its stage makes no difference.
+    // A refused connection has no requests, so login and read do not differ.
     const isEarly = fault === "hang at connect" || fault === "self-signed TLS";
     const stages = isLogin === undefined || isEarly ? (["read"] as const) : (["login", "read"] as const);
     const register = SILENT.has(fault) ? itConcurrently : it;
@@ -100,7 +103,7 @@ async function check(fault: Fault, stage: FaultFigures["stage"], options: FaultC
     const seconds = (performance.now() - start) / 1000;
     const megabytes = memory.stop();
     onFigures?.({ fault, stage, status: given.status, seconds, requests: server.requests.length, megabytes });
-    // A login that is not there says nothing about a secret.
+    // A login that does not exist says nothing about a secret.
     expect(given.status).toBe(stage === "login" && fault === "404" ? "malformed" : EXPECTED[fault]);
     expect(seconds).toBeLessThanOrEqual(timeoutSeconds + 1);
     expect(server.requests.length).toBeLessThanOrEqual(MAX_REQUESTS);

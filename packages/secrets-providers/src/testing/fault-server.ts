@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 
-/** What a server can do wrong. */
+/** A fault of a server. */
 export type Fault =
   | "hang at connect"
   | "hang at headers"
@@ -26,27 +26,27 @@ export type Fault =
   | "self-signed TLS"
   | "redirect";
 
-/** A request as a server has seen it. */
+/** A request that a server has received. */
 export interface SeenRequest {
   readonly method: string;
-  /** As it came, not decoded. */
+  /** The path as it was sent, not decoded. */
   readonly path: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
 }
 
-/** What a sound server answers. */
+/** The answer of a server without faults. */
 export interface SoundAnswer {
   /** Default: 200 */
   readonly status?: number | undefined;
   /** Default: `content-type: application/json` */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** What is no text is sent as JSON. */
+  /** A value that is not a text is sent as JSON. */
   readonly body: unknown;
 }
 
 export interface TestServer {
-  /** `http://127.0.0.1:PORT`, or https where the fault is one of TLS. */
+  /** `http://127.0.0.1:PORT`, or https for a fault of TLS. */
   readonly address: string;
   readonly requests: readonly SeenRequest[];
   close(): Promise<void>;
@@ -54,15 +54,15 @@ export interface TestServer {
 
 type Answer = (request: SeenRequest) => SoundAnswer | Promise<SoundAnswer>;
 
-/** A server on this machine that answers as it is told, and keeps what it was asked. */
+/** Starts a server on this machine that answers as configured, and keeps the requests. */
 export async function startTestServer(answer: Answer): Promise<TestServer> {
   return await startServer(answer, null, () => true);
 }
 
 /**
- * A server that does one thing wrong.
+ * Starts a server with one fault.
  *
- * @param answer what it would answer otherwise: to requests that `applies` does not take
+ * @param answer the answer to requests without the fault: those for which `applies` returns false
  */
 export async function startFaultServer(
   fault: Fault,
@@ -70,7 +70,7 @@ export async function startFaultServer(
   applies: (request: SeenRequest) => boolean = () => true,
 ): Promise<TestServer> {
   if (fault !== "hang at connect") return await startServer(answer, fault, applies);
-  // It takes the connection, and never says a word of TLS.
+  // Accepts the connection, but never answers the TLS handshake.
   const server = createTcpServer();
   return { ...(await listen(server, "https")), requests: [] };
 }
@@ -113,7 +113,7 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 type Misbehaviour = (response: ServerResponse, answer: SoundAnswer) => void | Promise<void>;
 
-/** What is wrong with the connection has no row. */
+/** The responses of faults. Faults of the connection have none. */
 const FAULTS: Partial<Readonly<Record<Fault, Misbehaviour>>> = {
   "hang at headers": () => undefined,
   "hang in the body": (response, answer) => {
@@ -142,7 +142,7 @@ const FAULTS: Partial<Readonly<Record<Fault, Misbehaviour>>> = {
   },
   "gzip bomb of 1 GB": async (response) => {
     response.writeHead(200, { ...JSON_TYPE, "content-encoding": "gzip" });
-    // It is given up by the other side, which is no error here.
+    // The client closes the connection, which is not an error here.
     await pipeline(zeros, createGzip({ level: 1 }), response).catch(() => undefined);
   },
   redirect: (response) => {
@@ -151,7 +151,7 @@ const FAULTS: Partial<Readonly<Record<Fault, Misbehaviour>>> = {
   },
 };
 
-/** Stands in every answer that is an error: no message may repeat it. */
+/** A text in every error response, which no message may contain. */
 export const CANARY = "canary-in-a-body-7f3a9c";
 
 async function* zeros(): AsyncGenerator<Buffer> {
@@ -179,10 +179,10 @@ async function listen(server: Server, scheme: "http" | "https"): Promise<Pick<Te
 }
 
 /**
- * A certificate that nobody has signed but itself, made by the `openssl` of this machine.
+ * Creates a self-signed certificate with the `openssl` of this machine.
  *
- * @param names for whom it is. Default: this machine
- * @param days how long it is valid. Default: 2; it has expired where that is negative
+ * @param names the names of the certificate. Default: this machine
+ * @param days how long it is valid, in days; negative for an expired one. Default: 2
  */
 export function selfSigned(
   names = "DNS:localhost,IP:127.0.0.1",

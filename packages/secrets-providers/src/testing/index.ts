@@ -1,5 +1,5 @@
 /**
- * For authors of providers: what every provider must do, as tests, and servers that do what they are told.
+ * For authors of providers: tests of what every provider must do, and servers that answer as configured, with faults.
  *
  * @module
  */

@@ -3,7 +3,7 @@ import type { CallLimits, ExternalSecretProvider, ProvidedSecret, ProviderAnswer
 /** `it` of vitest, jest or node:test. */
 export type It = (name: string, run: () => Promise<void>, timeout?: number) => void;
 
-/** The part of vitest's and jest's `expect` that is used. */
+/** The part of `expect` (vitest, jest) that the contract uses. */
 export type Expect = (
   value: unknown,
   message?: string,
@@ -17,16 +17,16 @@ export type Expect = (
 export interface ProviderContractOptions {
   readonly it: It;
   readonly expect: Expect;
-  /** A provider whose server, folder or program has what `stored` says. */
+  /** Creates a provider whose server, folder or program has the secret `stored`. */
   readonly open: () => ExternalSecretProvider | Promise<ExternalSecretProvider>;
-  /** The path of a secret that is there, and what it holds. */
+  /** The path and the value of a secret that exists. */
   readonly stored: { readonly path: string; readonly value: ProvidedSecret["value"] };
-  /** The path of one that is not. */
+  /** The path of a secret that does not exist. */
   readonly missing: string;
 }
 
 /**
- * Registers one test per promise of {@link ExternalSecretProvider}. A provider's test file is this call:
+ * Registers one test for each promise of {@link ExternalSecretProvider}. The test file of a provider is one call:
  *
  * ```ts
  * import { expect, it } from "vitest";
@@ -96,7 +96,7 @@ export function secretProviderContract({ it, expect, open, stored, missing }: Pr
   });
 }
 
-/** Paths that must not lead to what is stored. */
+/** Paths that must not lead to the stored secret. */
 function elsewhere(stored: string, missing: string): readonly string[] {
   return ["..", `${missing}/../${stored}`, `${stored}?x=1#y`, `${stored}%2f..`, "\0", "ä b", ""];
 }
