@@ -2,9 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { findCircles } from "./imports/find-circles.mjs";
 import { followPath } from "./imports/follow-path.mjs";
-import { judgeImport, ruleOf } from "./imports/judge-import.mjs";
 import { lineAt, readPackage } from "./imports/read-package.mjs";
 import { allowedImports, core, crypto, rules } from "./imports/rules.mjs";
+import { findViolation, ruleOf } from "./imports/violation.mjs";
 import { readWorkspace, repository } from "./workspace.mjs";
 
 /**
@@ -57,7 +57,7 @@ function checkReading({ name, folder, modules }) {
 }
 
 /**
- * What package.json declares is judged like an import: a reader takes it for one.
+ * Checks what package.json declares like an import, because readers take it for one.
  *
  * @param {PackageSources} member
  * @param {ReadonlyMap<string, PackageSources>} packages
@@ -66,10 +66,10 @@ function checkReading({ name, folder, modules }) {
 function checkManifest(member, packages) {
   const { dependencies, optionalDependencies, peerDependencies } = member.manifest;
   return Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).flatMap((name) => {
-    const verdict = judgeImport(member, name, packages);
-    if (verdict === null) return [];
+    const violation = findViolation(member, name, packages);
+    if (violation === null) return [];
     return [
-      { rule: verdict[0], file: `${member.folder}/package.json`, line: lineOfKey(member, name), what: verdict[1] },
+      { rule: violation[0], file: `${member.folder}/package.json`, line: lineOfKey(member, name), what: violation[1] },
     ];
   });
 }
@@ -90,7 +90,7 @@ function checkImports(root, member, packages) {
     const edges = [];
     for (const { specifier, line } of imports) {
       const isPath = specifier !== null && /^\.\.?(\/|$)/.test(specifier);
-      const found = isPath ? followPath(root, member, file, specifier) : judgeImport(member, specifier, packages);
+      const found = isPath ? followPath(root, member, file, specifier) : findViolation(member, specifier, packages);
       if (typeof found === "string") edges.push({ to: found, line });
       else if (found !== null) violations.push({ rule: found[0], file, line, what: found[1] });
     }

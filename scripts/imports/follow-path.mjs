@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
-import { ruleOf } from "./judge-import.mjs";
 import { moduleName } from "./read-package.mjs";
+import { ruleOf } from "./violation.mjs";
 
 /**
  * Follows a relative import inside its package: the module it leads to, null for a file that is no module, or the rule it breaks.
@@ -10,7 +10,7 @@ import { moduleName } from "./read-package.mjs";
  * @param {import("./read-package.mjs").PackageSources} member
  * @param {string} from The file that imports.
  * @param {string} specifier
- * @returns {string | null | import("./judge-import.mjs").Verdict}
+ * @returns {string | null | import("./violation.mjs").Violation}
  */
 export function followPath(root, member, from, specifier) {
   const path = posix.join(posix.dirname(from), specifier);

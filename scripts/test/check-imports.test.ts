@@ -56,7 +56,7 @@ const violations: Record<string, string[]> = {
   "deep-by-path": [
     "4 packages/secrets-resolver/src/index.ts:1 imports ../../secrets-core/src/time.ts, a file inside another package",
   ],
-  computed: ["4 packages/secrets-resolver/src/index.ts:2 imports a module by a computed name, which nobody can check"],
+  computed: ["4 packages/secrets-resolver/src/index.ts:2 imports a module by a computed name, which cannot be checked"],
   stranger: ["4 packages/secrets-cache/package.json:1 @autokestra/secrets-cache is not in the picture"],
   "app-imports-store": ["5 apps/cli/src/main.ts:1 imports @autokestra/secrets-store-file"],
   "app-bin-imports-crypto-package": ["5 apps/cli/bin/autokestra.mjs:2 imports @autokestra/secrets-crypto"],
@@ -96,13 +96,13 @@ function check(...layers: string[]): ReturnType<typeof checkWorkspace> & { lines
   return { ...result, lines };
 }
 
-it("finds nothing in a clean house, and has read it", () => {
+it("finds nothing in clean packages, and has read them", () => {
   const { packages, modules, lines } = check("clean");
   expect(lines).toEqual([]);
   expect({ packages, modules }).toEqual({ packages: 10, modules: 14 });
 });
 
-it("is red in an empty house", () => {
+it("is red without packages", () => {
   expect(check("empty").lines).toEqual(["0 pnpm-workspace.yaml:1 leads to no package"]);
 });
 

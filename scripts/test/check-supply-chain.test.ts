@@ -71,7 +71,7 @@ it.each<[string, Record<string, string>, boolean]>([
   ["no package at all", {}, false],
   ["a script that is not allowed", { left: '{"scripts":{"postinstall":"x"}}' }, false],
   ["a script in a scope", { "@left/pad": '{"scripts":{"preinstall":"x"}}' }, false],
-])("judges a store with %s", (_, packages, expected) => {
+])("checks a store with %s", (_, packages, expected) => {
   const store = mkdtempSync(join(tmpdir(), "store-"));
   try {
     for (const [name, manifest] of Object.entries(packages)) {

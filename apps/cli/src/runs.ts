@@ -87,10 +87,10 @@ export function createPrintWriter(terminal: Terminal): (stream: "stdout" | "stde
   };
 }
 
-function describeGap({ time, execution }: RecordedEvent, lines: number, json: boolean): LogEvent {
-  const message = `${plural(lines, "line")} left out here, because nothing read the output; \`autokestra runs show ${execution}\` prints all of them`;
+function describeGap({ time, execution: runId }: RecordedEvent, lines: number, json: boolean): LogEvent {
+  const message = `${plural(lines, "line")} left out here, because nothing read the output; \`autokestra runs show ${runId}\` prints all of them`;
   const data = json ? { data: { linesLeftOut: lines } } : {};
-  return { time, level: "warn", event: "run.warning", execution, message, ...data };
+  return { time, level: "warn", event: "run.warning", execution: runId, message, ...data };
 }
 
 function formatEvent(event: RecordedEvent, color: boolean): string {

@@ -48,10 +48,10 @@ export interface RunHistory {
   /**
    * Returns all events of a run, in their order.
    *
-   * @param execution the id of the run
+   * @param runId the id of the run
    * @throws AutokestraError `RUN_NOT_FOUND`, or `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
    */
-  events(execution: string): Promise<readonly RecordedEvent[]>;
+  events(runId: string): Promise<readonly RecordedEvent[]>;
 
   /**
    * Closes the file. Events that wait for a lock get 5 seconds; a recorder that still cannot write them calls its
@@ -111,9 +111,9 @@ export async function openRunHistory({ path }: RunHistoryOptions): Promise<RunHi
     recorder: (onFailure) =>
       createRecorder(context, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten))),
     list: async (filter = {}) => await read((database) => listRuns(database, filter)),
-    async events(execution) {
-      const events = await read((database) => readEvents(database, execution));
-      if (events.length === 0) throw runNotFound(execution);
+    async events(runId) {
+      const events = await read((database) => readEvents(database, runId));
+      if (events.length === 0) throw runNotFound(runId);
       return events;
     },
     async close() {
@@ -134,6 +134,6 @@ function toAbsolute(path: string): string {
 }
 
 /** `Run 'ID' not found` */
-function runNotFound(execution: string): AutokestraError {
-  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(execution)}' not found`);
+function runNotFound(runId: string): AutokestraError {
+  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(runId)}' not found`);
 }

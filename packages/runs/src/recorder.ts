@@ -192,7 +192,7 @@ function countCharacters(events: readonly BufferedEvent[]): number {
 /**
  * Drops log lines of at least `characters`. A warning replaces the first one and counts the lines of earlier warnings.
  */
-function dropOldestLines(events: readonly BufferedEvent[], characters: number, execution: string): BufferedEvent[] {
+function dropOldestLines(events: readonly BufferedEvent[], characters: number, runId: string): BufferedEvent[] {
   const kept: BufferedEvent[] = [];
   let place = 0;
   let dropped = 0;
@@ -207,6 +207,12 @@ function dropOldestLines(events: readonly BufferedEvent[], characters: number, e
   }
   if (dropped === 0) return kept;
   const message = `${dropped} log lines were not recorded: the run history was locked`;
-  const warning = { time: new Date().toISOString(), level: "warn", event: "run.warning", execution, message } as const;
+  const warning = {
+    time: new Date().toISOString(),
+    level: "warn",
+    event: "run.warning",
+    execution: runId,
+    message,
+  } as const;
   return kept.toSpliced(place, 0, { ...toBuffered(warning), lines: dropped });
 }

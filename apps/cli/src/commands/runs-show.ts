@@ -12,7 +12,7 @@ export const command: CommandDefinition = defineCommand({
 });
 
 /** Prints the events of a run as `run` prints them. */
-async function showRun(context: CommandContext, execution: string): Promise<void> {
-  const events = await withRunHistory(context, (history) => history.events(execution));
+async function showRun(context: CommandContext, runId: string): Promise<void> {
+  const events = await withRunHistory(context, (history) => history.events(runId));
   events.forEach(createRunPrinter(context.terminal));
 }

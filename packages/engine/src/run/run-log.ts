@@ -35,8 +35,8 @@ export interface RunLog {
   finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
 }
 
-/** @param execution the id of the run */
-export function createRunLog(execution: string, sink: RedactingSink): RunLog {
+/** @param runId the id of the run */
+export function createRunLog(runId: string, sink: RedactingSink): RunLog {
   const began = performance.now();
 
   function log(
@@ -50,7 +50,7 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
       time: new Date().toISOString(),
       level,
       event,
-      execution,
+      execution: runId,
       ...(task === undefined ? {} : { task }),
       message,
       ...(data === undefined ? {} : { data }),
@@ -63,7 +63,7 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
         time: new Date().toISOString(),
         level: "info",
         event: "run.started",
-        execution,
+        execution: runId,
         workflow,
         message: `workflow ${workflow}`,
         ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets) } }),
@@ -94,7 +94,7 @@ export function createRunLog(execution: string, sink: RedactingSink): RunLog {
         time: new Date().toISOString(),
         level: outcome.status === "success" ? "info" : "error",
         event: "run.finished",
-        execution,
+        execution: runId,
         ...outcome,
         durationMs: Math.round(performance.now() - began),
         tasks,

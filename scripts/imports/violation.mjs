@@ -4,11 +4,11 @@ import { allowedImports, core, crypto, engine, masker, scope } from "./rules.mjs
 /**
  * @typedef {import("./read-package.mjs").PackageSources} PackageSources
  * @typedef {import("./rules.mjs").Rule} Rule
- * @typedef {readonly [rule: Rule, what: string]} Verdict
+ * @typedef {readonly [rule: Rule, what: string]} Violation
  */
 
 /**
- * The rule that says what a package may import.
+ * Returns the number of the rule about the imports of a package.
  *
  * @param {PackageSources} member
  * @returns {Rule}
@@ -20,27 +20,27 @@ export function ruleOf({ name, folder }) {
 }
 
 /**
- * Judges the import of a package or built-in module; null where it is allowed.
+ * Returns what is wrong with the import of a package or built-in module; null if it is allowed.
  *
  * @param {PackageSources} member The package that imports.
  * @param {string | null} specifier Never a relative one.
  * @param {ReadonlyMap<string, PackageSources>} packages
- * @returns {Verdict | null}
+ * @returns {Violation | null}
  */
-export function judgeImport(member, specifier, packages) {
+export function findViolation(member, specifier, packages) {
   const rule = ruleOf(member);
   if (specifier === null) {
-    return member.name === engine ? null : [rule, "imports a module by a computed name, which nobody can check"];
+    return member.name === engine ? null : [rule, "imports a module by a computed name, which cannot be checked"];
   }
   const says = `imports ${specifier}`;
   if (member.name === masker) return [rule, says];
   if (member.name === core && !["zod", "lossless-json"].includes(packageName(specifier))) return [rule, says];
-  // Some of a newer Node are not built into the one that runs this.
+  // `node:` too, because a newer Node can have more built-in modules than this one.
   if (isBuiltin(specifier) || specifier.startsWith("node:"))
     return isCrypto(specifier) && member.name !== crypto ? [3, says] : null;
   if (specifier.startsWith(scope)) {
-    const verdict = judgeNeighbour(member, specifier, packages);
-    if (verdict !== null) return [rule, verdict];
+    const violation = findNeighbourViolation(member, specifier, packages);
+    if (violation !== null) return [rule, violation];
   }
   return isDeclared(member, specifier) ? null : [rule, `${says}, which its package.json does not declare`];
 }
@@ -50,18 +50,18 @@ export function judgeImport(member, specifier, packages) {
  * @param {string} specifier
  * @param {ReadonlyMap<string, PackageSources>} packages
  */
-function judgeNeighbour(member, specifier, packages) {
+function findNeighbourViolation(member, specifier, packages) {
   const name = packageName(specifier);
   if (!allowedImports.get(member.name)?.includes(name)) return `imports ${specifier}`;
   const neighbour = packages.get(name);
-  if (neighbour === undefined) return `imports ${specifier}, which is no package of this workspace`;
+  if (neighbour === undefined) return `imports ${specifier}, which is not a package of this workspace`;
   const subpath = `.${specifier.slice(name.length)}`;
   return subpath in (neighbour.manifest.exports ?? {}) ? null : `imports ${specifier}, a file inside another package`;
 }
 
 /**
- * An app may be a bundle: then it carries what it imports, and declares it for development only. Whether it runs without, the
- * packaging checks tell.
+ * An app can be a bundle, which contains what it imports and declares it only for development. The packaging checks test
+ * whether it runs without them.
  *
  * @param {PackageSources} member
  * @param {string} specifier
