@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { isThere, trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
+import type { AuditSettings } from "./access/audit-settings.ts";
 import { hasStore } from "./driver-record.ts";
 import { driverOfUrl } from "./drivers.ts";
 import { type Location, locationText, parseLocation } from "./location.ts";
@@ -30,6 +31,7 @@ export interface OptionDefaults {
   readonly keyFile?: string | undefined;
   readonly maxVersions?: number | undefined;
   readonly runsPath?: string | undefined;
+  readonly audit?: AuditSettings | undefined;
 }
 
 /**

@@ -29,6 +29,8 @@ export {
   type AuditReport,
   type AuditState,
 } from "./access/audit-event.ts";
+export type { AuditSettings, AuditSinkSettings } from "./access/audit-settings.ts";
+export type { AuditContext } from "./access/audited-service.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";

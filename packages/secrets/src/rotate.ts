@@ -12,6 +12,7 @@ import {
   readNewKeyFile,
   stretchingOf,
 } from "@autokestra/secrets-crypto/internal";
+import { recordOperation } from "./access/recorded-operation.ts";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
 import { storeLocation } from "./folders.ts";
 import { type Location, locationText } from "./location.ts";
@@ -79,12 +80,14 @@ export interface RotateReport {
  * ```
  */
 export async function rotateKeys(options: SecretsOptions, rotation: RotateOptions = {}): Promise<RotateReport> {
-  const opened = await openForRotation(options, rotation);
-  try {
-    return await rotateOpened(options, opened, rotation);
-  } finally {
-    await opened.manager.secrets.close();
-  }
+  return await recordOperation(options, "keys.rotate", async () => {
+    const opened = await openForRotation(options, rotation);
+    try {
+      return await rotateOpened(options, opened, rotation);
+    } finally {
+      await opened.manager.secrets.close();
+    }
+  });
 }
 
 /** A store to rotate. */
