@@ -44,6 +44,37 @@ const maskingSchema = z.strictObject({
     .exactOptional(),
 });
 
+const ON_OFF = z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]);
+
+const requiredSchema = z
+  .boolean()
+  .describe("Values are given out only once it has the record. Default: false")
+  .exactOptional();
+
+const sinkSchema = z.union(
+  [
+    z.strictObject({
+      syslog: z
+        .string()
+        .regex(/^(?:tcp|tls):\/\/[^/]+:\d+$/, "must be tcp://host:port or tls://host:port")
+        .describe("Server of RFC 5424 messages: tcp://host:port or tls://host:port"),
+      ca: pathSchema.describe("Certificates that are trusted, relative to the folder of this file").exactOptional(),
+      required: requiredSchema,
+    }),
+    z.strictObject({
+      command: z.array(z.string()).min(1).describe("Program with its arguments; gets one JSON object a line"),
+      required: requiredSchema,
+    }),
+  ],
+  "must have `syslog` or `command`",
+);
+
+const auditSchema = z.strictObject({
+  on: ON_OFF.describe("Record what is read and changed. Default: true").exactOptional(),
+  keepDays: z.int().min(1).max(36_500).describe("How many days records are kept. Default: 400").exactOptional(),
+  sink: sinkSchema.describe("Where records go besides the log").exactOptional(),
+});
+
 /** The type of the provider checks the other options. */
 const providerSchema = z.looseObject({
   type: z.string().min(1).describe("Type of the provider: vault, aws-secrets-manager, http, …"),
@@ -83,6 +114,10 @@ const fileSchema = z.strictObject({
   maxVersions: z.int().min(1).describe("Maximum number of versions of a secret. Default: 10").exactOptional(),
   runs: runsSchema.exactOptional(),
   masking: maskingSchema.exactOptional(),
+  audit: z
+    .union([ON_OFF, auditSchema], "must be on, off or its settings")
+    .describe("Audit log: on, off, or its settings. Default: off")
+    .exactOptional(),
   env: z
     .boolean()
     .describe("Take secrets from the environment if no other source has them. Default: true")
@@ -119,6 +154,16 @@ export interface ProviderConfig {
   readonly [option: string]: unknown;
 }
 
+/** The settings of the audit log. */
+export interface AuditConfig {
+  readonly on: boolean;
+  readonly keepDays: number | undefined;
+  readonly sink:
+    | { readonly syslog: string; readonly ca?: string | undefined; readonly required?: boolean | undefined }
+    | { readonly command: readonly string[]; readonly required?: boolean | undefined }
+    | undefined;
+}
+
 /** A configuration. Paths are absolute. A key that is not set is undefined, if it has no default here. */
 export interface Config {
   /** The path of the file. */
@@ -130,6 +175,8 @@ export interface Config {
   readonly runsPath: string | undefined;
   readonly placeholder: string | undefined;
   readonly environment: boolean | undefined;
+  /** The settings of the audit log. Undefined if the file does not mention it. */
+  readonly audit: AuditConfig | undefined;
   /** The providers by name. Default: none. */
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   /** Default: none. */
@@ -199,6 +246,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     runsPath: absolute(runs?.path),
     placeholder: masking?.placeholder,
     environment: config.env,
+    audit: toAudit(config.audit, absolute),
     providers,
     providerPackages,
     sources: config.sources,
@@ -212,6 +260,17 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
   };
 }
 
+function toAudit(
+  audit: ConfigFile["audit"],
+  absolute: (relative: string | undefined) => string | undefined,
+): AuditConfig | undefined {
+  if (audit === undefined) return undefined;
+  if (typeof audit === "boolean") return { on: audit, keepDays: undefined, sink: undefined };
+  const { on = true, keepDays, sink } = audit;
+  const isSyslog = sink !== undefined && "syslog" in sink;
+  return { on, keepDays, sink: isSyslog ? { ...sink, ca: absolute(sink.ca) } : sink };
+}
+
 const SHAPE: FileShape = { subject: "The configuration", invalid, knownKeys };
 
 function invalid(message: string, position?: Position, hint?: string): FatalProblem {
@@ -222,6 +281,7 @@ function knownKeys([first, , third]: YamlPath): readonly string[] {
   if (first === undefined) return Object.keys(fileSchema.shape);
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
+  if (first === "audit") return Object.keys(auditSchema.shape);
   if (first === "masking") return Object.keys(maskingSchema.shape);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }

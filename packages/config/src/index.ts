@@ -3,5 +3,5 @@
  *
  * @module
  */
-export { type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
+export { type AuditConfig, type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
 export { CONFIG_VARIABLE, type ConfigOptions, findConfig, loadConfig } from "./load-config.ts";
