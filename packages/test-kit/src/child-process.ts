@@ -27,7 +27,7 @@ export async function bundleScript(script: URL, external: Readonly<Record<string
     ],
   });
   const file = join(temporaryFolder(), "bundle.mjs");
-  await compiled.write({ file });
+  await compiled.write({ file, codeSplitting: false });
   await compiled.close();
   return file;
 }

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import { bundleScript, run } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openAuditLog } from "../../src/access/audit-log.ts";
 import { type AuditEvent, openSecretsManager, rotateKeys } from "../../src/index.ts";
@@ -202,6 +204,21 @@ describe("the audit log", () => {
       expect((await store.readAnchor("audit"))?.counter).toBe(100);
     });
     expect(await place.verify()).toMatchObject({ anchoredAt: 101, records: 101, problem: null });
+  });
+});
+
+describe("a log of several processes", () => {
+  it("is one chain, with a record of each of them", async () => {
+    await place.set("A");
+    const library = createRequire(new URL("../../../sqlite/package.json", import.meta.url)).resolve("better-sqlite3");
+    const writer = await bundleScript(new URL("audit-writer.ts", import.meta.url), { "better-sqlite3": library });
+    const { storagePath, env } = place.options;
+    const ids = ["one", "two", "three"];
+    const ended = ids.map(async (id) => await run(writer, [storagePath, env?.["HOME"] ?? "", id, "40"]));
+    expect(await Promise.all(ended)).toEqual(["done", "done", "done"]);
+    const records = await place.records();
+    for (const id of ids) expect(records.filter(({ actor }) => actor.id === id)).toHaveLength(40);
+    expect(await place.verify()).toMatchObject({ records: 122, uncovered: 0, anchoredAt: 122, problem: null });
   });
 });
 

@@ -1,0 +1,179 @@
+// W13 and kill -9: the audit log. Processes that read and change secrets are killed at random moments: the chain verifies, and nothing
+// was given out that the log does not know of. Where the log is full, read-only, removed or moved, no value is given out; lists work.
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
+import { fullDisk, noInodes, readOnly } from "./support/disk-faults.mjs";
+import { fill, keyed, placeOf, run, VALUE } from "./support/installation.mjs";
+import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { createRandom, SEED } from "./support/random.mjs";
+import { inFolder, NODE } from "./support/sandbox.mjs";
+
+const KILLS = process.argv.includes("--short") ? 20 : 300;
+/** A fresh place now and then: making the store, the log and its first anchor is killed, too. */
+const KILLS_PER_PLACE = 10;
+/** How long a victim lives at most, from its start, in milliseconds. */
+const LONGEST = 1200;
+
+/** @param {string} folder @template T @param {(audit: import("../../packages/secrets/dist/index.js").AuditLog) => Promise<T>} use */
+async function withLog(folder, use) {
+  const { secrets, audit } = await openSecretsManager({
+    storagePath: placeOf(folder),
+    env: keyed(folder),
+    audit: true,
+  });
+  try {
+    if (audit === null) throw new Error("the audit log is off");
+    return await use(audit);
+  } finally {
+    await secrets.close();
+  }
+}
+
+/** Starts a victim and kills it. @param {string} folder @param {string} id @param {number} milliseconds */
+async function killVictim(folder, id, milliseconds) {
+  const [command = "", ...args] = [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let told = "";
+  child.stdout.on("data", (chunk) => {
+    told += chunk;
+  });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+  await ended;
+  clearTimeout(timer);
+  const lines = told.split("\n");
+  return {
+    id,
+    reads: lines.filter((line) => line === "read").length,
+    sets: lines.filter((line) => line === "set").length,
+  };
+}
+
+async function measureKills() {
+  const random = createRandom(SEED);
+  const figures = { kills: 0, given: 0, acks: 0, records: 0, unrecorded: 0, broken: 0 };
+  while (figures.kills < KILLS) {
+    await inFolder(async (folder) => {
+      for (let round = 0; round < KILLS_PER_PLACE / 2; round++) {
+        // Two at once: their records are in one chain.
+        const victims = ["a", "b"].map((name) => killVictim(folder, `${round}${name}`, random() * LONGEST));
+        for (const { id, reads, sets } of await Promise.all(victims)) {
+          figures.kills++;
+          figures.given += reads;
+          figures.acks += sets;
+          const known = await withLog(folder, async (audit) => {
+            const counts = { read: 0, set: 0 };
+            for await (const { action, outcome } of audit.records({ actor: id })) {
+              if (outcome === "done" && (action === "read" || action === "set")) counts[action]++;
+            }
+            return counts;
+          });
+          if (known.read < reads || known.set < sets) figures.unrecorded++;
+        }
+        const { problem, records } = await withLog(folder, async (audit) => await audit.verify());
+        figures.records += records;
+        if (problem !== null) {
+          console.log(`record ${problem.seq}: ${problem.reason}`);
+          figures.broken++;
+        }
+      }
+    });
+  }
+  const { kills, given, acks, unrecorded, broken } = figures;
+  const figure = `${kills} kills, ${given} values given out, ${acks} changes acknowledged: ${unrecorded} without a record, ${broken} broken chains; seed ${SEED}`;
+  return { id: "W13-kill", figure, pass: given > 0 && acks > 0 && unrecorded + broken === 0 };
+}
+
+/** @typedef {{ name: string, begin: (folder: string) => Promise<() => unknown> | (() => unknown) }} Trouble */
+
+/** @type {readonly Trouble[]} */
+const TROUBLES = [
+  { name: "full", begin: async (folder) => await fullDisk(0).begin(folder, "sqlite") },
+  { name: "without inodes", begin: async (folder) => await noInodes.begin(folder, "sqlite") },
+  { name: "read-only", begin: async (folder) => await readOnly.begin(folder, "sqlite") },
+  { name: "removed", begin: (folder) => moved(folder, null) },
+  { name: "a folder in its place", begin: (folder) => moved(folder, (path) => mkdirSync(path)) },
+  { name: "another file in its place", begin: (folder) => moved(folder, (path) => writeFileSync(path, "x")) },
+];
+
+/** Takes the log away. @param {string} folder @param {((path: string) => void) | null} replace */
+function moved(folder, replace) {
+  const path = join(placeOf(folder), "access.db");
+  renameSync(path, `${path}.away`);
+  replace?.(path);
+  return () => {
+    rmSync(path, { recursive: true, force: true });
+    renameSync(`${path}.away`, path);
+  };
+}
+
+async function measureTroubles() {
+  /** @type {string[]} */
+  const problems = [];
+  let tried = 0;
+  let served = 0;
+  for (const { name, begin } of TROUBLES) {
+    await onDiskOfItsOwn(async (folder) => {
+      const env = { ...keyed(folder), AUTOKESTRA_AUDIT: "on" };
+      await fill(folder, "sqlite");
+      await run(folder, ["secrets", "get", "A"], { env });
+      const end = await begin(folder);
+      for (const line of ["secrets get A", "secrets get A --json", "secrets describe A", "run w.yaml"]) {
+        writeFileSync(join(folder, "w.yaml"), WORKFLOW);
+        const { status, stdout, stderr } = await run(folder, line.split(" "), { env });
+        tried++;
+        if (stdout.includes(VALUE)) served++;
+        if (status !== 1 || !/audit/.test(stderr)) problems.push(`${name}: ${line}: exit ${status}: ${stderr}`);
+      }
+      const list = await run(folder, ["secrets", "list"], { env });
+      if (list.status !== 0 || !list.stdout.startsWith("A")) problems.push(`${name}: list: ${list.stderr}`);
+      await end();
+      const after = await run(folder, ["secrets", "get", "A"], { env });
+      if (after.status !== 0) problems.push(`${name}: afterwards: ${after.stderr}`);
+      const verified = await run(folder, ["audit", "verify"], { env });
+      if (verified.status !== 0) problems.push(`${name}: ${verified.stdout}${verified.stderr}`);
+      problems.push(...looseFiles(folder).map((file) => `${name}: ${file}`));
+    });
+  }
+  for (const problem of problems) console.log(problem);
+  const figure = `${TROUBLES.length} troubles, ${tried} reads: ${served} served, ${problems.length} problems`;
+  return { id: "W13", figure, pass: served + problems.length === 0 };
+}
+
+const WORKFLOW =
+  "{ apiVersion: v1, id: w, secrets: [A], tasks: [{ id: t, type: core/console.log, inputs: { message: '{{ secrets.A }}' } }] }";
+
+/** Files of the log that others can read, or that hold a value. @param {string} folder */
+function looseFiles(folder) {
+  const files = readdirSync(placeOf(folder)).filter((name) => name.startsWith("access.db"));
+  return files.filter((name) => {
+    const path = join(placeOf(folder), name);
+    return (statSync(path).mode & 0o077) !== 0 || readFileSync(path).includes(VALUE.slice(0, 20));
+  });
+}
+
+/** @param {(folder: string) => Promise<void>} work */
+async function onDiskOfItsOwn(work) {
+  await inFolder(async (folder) => {
+    const disk = join(folder, ".workflow");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,nr_inodes=60,mode=0700", "tmpfs", disk]);
+    try {
+      await work(folder);
+    } finally {
+      execFileSync("umount", ["--lazy", disk]);
+    }
+  });
+}
+
+async function rows() {
+  const canMount = HAS_OWN_MOUNTS && spawnSync("mount", ["--version"]).error === undefined;
+  const troubles = canMount
+    ? await measureTroubles()
+    : { id: "W13", figure: "not run", missing: "mount, unshare as root" };
+  return [await measureKills(), troubles];
+}
+
+if (!runWithOwnMounts()) console.log(JSON.stringify(await rows()));
