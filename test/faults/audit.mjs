@@ -13,8 +13,8 @@ import { inFolder, NODE } from "./support/sandbox.mjs";
 const KILLS = process.argv.includes("--short") ? 20 : 300;
 /** A fresh place now and then: making the store, the log and its first anchor is killed, too. */
 const KILLS_PER_PLACE = 10;
-/** How long a victim lives at most, from its start, in milliseconds. */
-const LONGEST = 1200;
+/** How long a victim lives at most once it has told something, in milliseconds. One in four is killed before it may have. */
+const LONGEST = 800;
 
 /** @param {string} folder @template T @param {(audit: import("../../packages/secrets/dist/index.js").AuditLog) => Promise<T>} use */
 async function withLog(folder, use) {
@@ -31,18 +31,18 @@ async function withLog(folder, use) {
   }
 }
 
-/** Starts a victim and kills it. @param {string} folder @param {string} id @param {number} milliseconds */
-async function killVictim(folder, id, milliseconds) {
+/** Starts a victim and kills it. @param {string} folder @param {string} id @param {import("./support/random.mjs").Random} random */
+async function killVictim(folder, id, random) {
   const [command = "", ...args] = [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = () => void setTimeout(() => child.kill("SIGKILL"), random() * LONGEST);
+  if (random() < 0.25) kill();
+  else child.stdout.once("data", kill);
   let told = "";
   child.stdout.on("data", (chunk) => {
     told += chunk;
   });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
-  await ended;
-  clearTimeout(timer);
+  await new Promise((resolve) => child.on("close", resolve));
   const lines = told.split("\n");
   return {
     id,
@@ -58,7 +58,7 @@ async function measureKills() {
     await inFolder(async (folder) => {
       for (let round = 0; round < KILLS_PER_PLACE / 2; round++) {
         // Two at once: their records are in one chain.
-        const victims = ["a", "b"].map((name) => killVictim(folder, `${round}${name}`, random() * LONGEST));
+        const victims = ["a", "b"].map((name) => killVictim(folder, `${round}${name}`, random));
         for (const { id, reads, sets } of await Promise.all(victims)) {
           figures.kills++;
           figures.given += reads;
