@@ -22,6 +22,13 @@ const REPLACED = [
   [new RegExp(`(?<= {2})${NOW}`, "g"), "YYYY-MM-DD"],
   [/(?<= {2})\d{4}-\d\d-…/g, "YYYY-MM-…"],
   [/\b[0-9a-f]{8}-[0-9a-f-]*…/g, "<id>…"],
+  // Records of the audit log.
+  [/(?<=^\d+\t<time>\t)[^\t]+(?=\t)/gm, "<user>"],
+  [/(?<="kind":"user","id":)"[^"]*"/g, '"<user>"'],
+  [/(?<=,user,)[^,]*(?=,)/g, "<user>"],
+  [/"prev":"[0-9a-f]{64}","mac":"[^"]*"/g, '"prev":"<hash>","mac":"<mac>"'],
+  [/(?<=,)[0-9a-f]{64}(?=,)/g, "<hash>"],
+  [/(?<=<hash>,)[0-9a-f]{8}:[^,\r\n]+/g, "<mac>"],
   [/"durationMs":\d+/g, '"durationMs":<ms>'],
   [/(?<=\t<time>\t)\d+(?=\t)/g, "<ms>"],
   [/\b\d+(?= ms\b)/g, "<ms>"],

@@ -78,6 +78,7 @@ export class StoreAuditLog implements AuditLog {
   readonly #sink: AuditSink | null;
   readonly #options: AuditLogOptions;
   readonly #now: () => string;
+  #hasTriedKeys = false;
   /** The log was seen to have its end. */
   #isReady = false;
   /** The log has an anchor in the store, as every one that has an HMAC. */
@@ -111,12 +112,6 @@ export class StoreAuditLog implements AuditLog {
       throw auditUnavailable(error);
     }
     this.#anchorSoon();
-  }
-
-  /** Opens the keys before a record that is to have an HMAC. Without them it has none: why they do not open is told by what needs them. */
-  async openKeys(): Promise<void> {
-    const { keys } = this.#options;
-    if (keys.opened() === null) await keys.current().catch(() => undefined);
   }
 
   async *records(filter: AuditFilter = {}): AsyncIterable<AuditRecord> {
@@ -216,12 +211,12 @@ export class StoreAuditLog implements AuditLog {
    * Before the first record of this process: the log must have all that the store remembers of it, and the store must remember it before
    * the first HMAC, so that a missing anchor shows too.
    *
-   * @returns the keys for HMACs, where they were opened
+   * @returns the keys for HMACs, where they can be opened
    */
   async #prepare(): Promise<Keyring | null> {
-    const { keys, store } = this.#options;
-    const keyring = keys.opened();
+    const keyring = await this.#findKeyring();
     if (this.#isReady && (this.#isAnchored || keyring === null)) return keyring;
+    const { store } = this.#options;
     const anchor = await store.readAnchor(ANCHOR);
     const head = await this.#access.read(headOf);
     if (anchor !== null && anchor.counter > head.seq) throw endRemoved(head.seq, anchor.counter);
@@ -232,6 +227,14 @@ export class StoreAuditLog implements AuditLog {
     this.#isReady = true;
     this.#isAnchored = keyring !== null;
     return keyring;
+  }
+
+  /** Without keys records have no HMAC: why they do not open is told by what needs them. */
+  async #findKeyring(): Promise<Keyring | null> {
+    const { keys } = this.#options;
+    if (keys.opened() === null && !this.#hasTriedKeys) await keys.current().catch(() => undefined);
+    this.#hasTriedKeys = true;
+    return keys.opened();
   }
 
   #anchorSoon(): void {

@@ -43,8 +43,7 @@ async function openLog(options: SecretsOptions) {
   const { thisUser } = await import("./audited-secrets.ts");
   const actor: AuditActor = options.actor ?? thisUser();
   try {
-    const { secrets, keys, audit } = await openSecretsManager({ ...options, create: false, onNotice: undefined });
-    await keys.current().catch(() => undefined);
+    const { secrets, audit } = await openSecretsManager({ ...options, create: false, onNotice: undefined });
     if (audit !== null) return { log: audit, actor, close: async () => await secrets.close() };
   } catch (error) {
     // What is done may be what repairs it.

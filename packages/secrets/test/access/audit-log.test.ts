@@ -115,7 +115,7 @@ describe("the audit log", () => {
     await expect(place.secrets(async (secrets) => await secrets.get("A"), wrong)).rejects.toMatchObject({
       code: "KEY_WRONG",
     });
-    await place.secrets(async (secrets) => await secrets.delete("A"), { env: { HOME: join(place.root, "nobody") } });
+    await place.secrets(async (secrets) => await secrets.delete("A"), place.withoutKey());
     const macs = (await place.records()).slice(2).map(({ outcome, mac }) => [outcome, mac]);
     expect(macs).toEqual([
       ["KEY_WRONG", null],
@@ -329,7 +329,7 @@ describe("attacks on the audit log", () => {
 
   it("a record without an HMAC that was changed is named, with those that it may be", async () => {
     await place.set("A");
-    await place.use(async ({ audit }) => await audit.record(EVENT, EVENT, EVENT));
+    await place.use(async ({ audit }) => await audit.record(EVENT, EVENT, EVENT), place.withoutKey());
     await place.secrets(async (secrets) => await secrets.get("A"));
     await place.attack((database) => database.exec("UPDATE audit SET actor_id = 'mallory' WHERE seq = 4"));
     expect((await place.verify()).problem).toMatchObject({ seq: 3, until: 5 });
@@ -337,7 +337,7 @@ describe("attacks on the audit log", () => {
 
   it("what is put in at the very end, without a key, cannot be told, and is counted", async () => {
     await tenReads();
-    await place.use(async ({ audit }) => await audit.record(EVENT));
+    await place.use(async ({ audit }) => await audit.record(EVENT), place.withoutKey());
     expect(await place.verify()).toMatchObject({ uncovered: 1, problem: null });
   });
 });

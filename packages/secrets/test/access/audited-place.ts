@@ -43,6 +43,11 @@ export class AuditedPlace {
     return await this.use(async ({ audit }) => await collect(audit.records()));
   }
 
+  /** Options of somebody who has no key. */
+  withoutKey(): Partial<SecretsOptions> {
+    return { env: { HOME: join(this.root, "nobody") } };
+  }
+
   /** `action outcome NAME` of each record. */
   async told(): Promise<readonly string[]> {
     return (await this.records()).map(({ action, outcome, secret: about }) =>
