@@ -339,7 +339,7 @@ describe("the MAC of fields", () => {
     const store = await createStore();
     const keys = createKeyManager(store, new KeyPlace(5));
     expect(keys.opened()).toBe(null);
-    const keyring = await keys.current();
+    const keyring = await keys.keyring();
     expect(keys.opened()).toBe(keyring);
     const mac = keyring.authenticateFields("audit", ["a", 1, null]);
     const rotated = await keys.rotateMasterKey(testKey(7));
@@ -371,7 +371,7 @@ describe("the MAC of fields", () => {
       createMemoryStore({ layout: 1, header: JSON.stringify(makeHeaderV1(FIVE)) }),
       new KeyPlace(5),
     );
-    const keyring = await keys.current();
+    const keyring = await keys.keyring();
     expect(keys.opened()).toBe(null);
     expect(() => keyring.authenticateFields("audit", ["a"])).toThrow("format 1");
   });

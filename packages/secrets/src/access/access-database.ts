@@ -104,7 +104,7 @@ export async function openAccessDatabase(folder: string): Promise<AccessDatabase
   /** The database itself: what kept it from being opened may be gone by now. */
   function forWrite(): OpenDatabase {
     if (isClosed) throw unavailable(path, "it is closed");
-    if (opened !== null && opened.obstacle === null) {
+    if (opened !== null && opened.readOnlyReason === null) {
       if (!opened.isInPlace()) throw unavailable(path, "it was moved or removed");
       return opened;
     }
@@ -174,7 +174,7 @@ async function loadLibrary(path: string): Promise<SqliteLibrary> {
 /** A database that is open. */
 interface OpenDatabase extends PlacedDatabase {
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
-  readonly obstacle: string | null;
+  readonly readOnlyReason: string | null;
 }
 
 function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
@@ -186,7 +186,7 @@ function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
   try {
     checkSchema(placed.database, path);
     placed.database.pragma("journal_mode = WAL");
-    return { ...placed, obstacle: null };
+    return { ...placed, readOnlyReason: null };
   } catch (error) {
     placed.database.close();
     throw error;
@@ -203,14 +203,14 @@ function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
   if (!isThere(path)) {
     const database = library.openInMemory();
     createSchema(database);
-    return { database, isInPlace: () => !isThere(path), obstacle: "it is not there yet" };
+    return { database, isInPlace: () => !isThere(path), readOnlyReason: "it is not there yet" };
   }
   try {
     return openForWrite(library, path);
   } catch (error) {
     const snapshot = openSnapshot(library, path, error, (database) => checkSchema(database, path));
     if (snapshot === null) throw error;
-    return { ...snapshot, obstacle: snapshot.obstacle.message };
+    return { ...snapshot, readOnlyReason: snapshot.readOnlyReason.message };
   }
 }
 

@@ -52,7 +52,7 @@ export interface AuditLogOptions {
   /** The folder of the store, absolute. */
   readonly folder: string;
   readonly store: Pick<SecretStore, "readAnchor" | "writeAnchor">;
-  readonly keys: Pick<KeyManager, "opened" | "current">;
+  readonly keys: Pick<KeyManager, "opened" | "keyring">;
   readonly settings?: AuditSettings | undefined;
   /** Told once of the first record that the second sink did not take. */
   readonly onNotice?: ((text: string) => void) | undefined;
@@ -147,7 +147,7 @@ export class StoreAuditLog implements AuditLog {
     const anchor = await this.#options.store.readAnchor(ANCHOR);
     const until = await this.#access.read((database) => lastRow(database)?.seq ?? 0);
     if (until === 0 && anchor === null) return NO_RECORDS;
-    const keyring = await this.#options.keys.current();
+    const keyring = await this.#options.keys.keyring();
     const head = anchor === null ? null : { seq: anchor.counter, hash: anchor.text };
     const isChanged = head !== null && !keyring.checkFields("audit", anchorFields(head), anchor?.mac ?? "");
     const verifier = new ChainVerifier(keyring, isChanged ? null : head);
@@ -165,7 +165,7 @@ export class StoreAuditLog implements AuditLog {
   }
 
   async prune(before: string): Promise<number> {
-    const keyring = await this.#options.keys.current();
+    const keyring = await this.#options.keys.keyring();
     await this.#prepare();
     const removed = await this.#access.write((database) => prune(database, before, this.#now, keyring)).catch(refuse);
     if (removed > 0) {
@@ -177,7 +177,7 @@ export class StoreAuditLog implements AuditLog {
 
   async restart(): Promise<number> {
     const { keys, store } = this.#options;
-    const keyring = await keys.current();
+    const keyring = await keys.keyring();
     const anchor = await store.readAnchor(ANCHOR);
     const lost = await this.#access
       .write((database) => {
@@ -232,7 +232,7 @@ export class StoreAuditLog implements AuditLog {
   /** Without keys records have no HMAC: why they do not open is told by what needs them. */
   async #findKeyring(): Promise<Keyring | null> {
     const { keys } = this.#options;
-    if (keys.opened() === null && !this.#hasTriedKeys) await keys.current().catch(() => undefined);
+    if (keys.opened() === null && !this.#hasTriedKeys) await keys.keyring().catch(() => undefined);
     this.#hasTriedKeys = true;
     return keys.opened();
   }

@@ -96,7 +96,7 @@ describe("the example of docs/FORMAT.md", () => {
       generate: async () => key,
     };
     const store = createMemoryStore({ layout: 2, header: JSON.stringify(header) });
-    const keyring = await createKeyManager(store, provider).current();
+    const keyring = await createKeyManager(store, provider).keyring();
     // Of a whole record, place and HMAC are made anew.
     const changed = { ...second, prev: "", mac: "" };
     expect(chainRow(first, { seq: 1, prev: GENESIS }, null)).toEqual(first);

@@ -456,7 +456,7 @@ describe("where the log is off", () => {
 
 it("knows a log by its folder alone", async () => {
   const store = { readAnchor: async () => null, writeAnchor: async () => true };
-  const keys = { opened: () => null, current: async () => await Promise.reject(new Error("no key")) };
+  const keys = { opened: () => null, keyring: async () => await Promise.reject(new Error("no key")) };
   const log = await openAuditLog({ folder: join(place.root, "secrets"), store, keys });
   await log.record();
   await log.close();
