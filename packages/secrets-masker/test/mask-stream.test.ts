@@ -132,6 +132,15 @@ describe("bytes", () => {
     expect(Buffer.from(chunk).toString()).not.toContain("sesam");
   });
 
+  it.each([false, true])("a chunk that other threads can write to is masked; owned: %s", (ownsChunks) => {
+    const stream = createMasker([SECRET]).stream({ ownsChunks });
+    const text = `a ${SECRET} b`;
+    const chunk = new Uint8Array(new SharedArrayBuffer(text.length));
+    chunk.set(Buffer.from(text));
+    expect(Buffer.from(stream.push(chunk)).toString()).toBe(`a ${P} b`);
+    expect(Buffer.from(chunk).toString().startsWith(`a ${SECRET} b`)).toBe(!ownsChunks);
+  });
+
   it("a value that is added is found behind a character that went out, and shares bits with it", () => {
     const text = btoa(`u:${SECRET}`);
     const masker = createMasker();

@@ -18,7 +18,7 @@ export function maskBytes(rules: MaskRules, bytes: Uint8Array, target?: Uint8Arr
 }
 
 /** Returns the bytes from `from` to `to` with a placeholder instead of each span. The last span may end after `to`. */
-function replaceSpans(
+export function replaceSpans(
   bytes: Uint8Array,
   spans: readonly Span[],
   placeholder: Uint8Array,
@@ -33,16 +33,18 @@ function replaceSpans(
   const copy = fits ? asUint8Array(target).subarray(0, size) : allocateToFill(size);
   let at = from;
   let length = 0;
-  const write = (part: Uint8Array) => {
-    copy.set(part, length);
-    length += part.length;
+  const copyUntil = (end: number) => {
+    copy.set(bytes.subarray(at, end), length);
+    length += end - at;
   };
   for (const { start, end } of spans) {
-    write(bytes.subarray(at, start));
-    write(placeholder);
+    copyUntil(start);
+    // A loop takes a third of the time of `set`, for so few bytes.
+    for (let index = 0; index < placeholder.length; index++) copy[length + index] = placeholder[index] ?? 0;
+    length += placeholder.length;
     at = end;
   }
-  write(bytes.subarray(at, outputEnd));
+  copyUntil(outputEnd);
   return copy;
 }
 

@@ -3,7 +3,7 @@ import { allocateToFill, assertBytes, ByteHaystack } from "../search/haystack.ts
 import { Redaction } from "../search/redaction.ts";
 import { type MaskRules, StreamSearch } from "../search/search.ts";
 import { LOOK_BEHIND } from "../search/word-boundary.ts";
-import { replaceInPlace } from "./mask-bytes.ts";
+import { replaceInPlace, replaceSpans } from "./mask-bytes.ts";
 
 /**
  * Masks bytes that arrive in chunks. The output does not depend on how the input was cut. The stream holds back only
@@ -72,23 +72,24 @@ class StreamPart {
     const whole = this.#withKept(chunk);
     const haystack = new ByteHaystack(whole, this.#before);
     const { bytes } = haystack;
-    const search = new StreamSearch(this.#rules, haystack, "open");
-    this.#redaction.advance(search, search.firstHead(this.#redaction.visited));
+    const search = new StreamSearch(this.#rules, haystack, "open", this.#redaction.visited);
+    this.#redaction.advance(search, bytes.length);
     const { visited } = this.#redaction;
     const end = this.#rules.matcher.mayExtend(bytes[visited - 1] ?? -1) ? visited - 1 : visited;
     const keptFrom = Math.min(end, search.plain?.sequenceAround(visited) ?? end);
     const kept = bytes.slice(keptFrom);
     const before = lastBytes(this.#before, bytes.subarray(0, keptFrom));
-    const output = this.#release(bytes, end);
+    const output = this.#release(bytes, end, whole !== chunk || this.#ownsChunks);
     this.#keep(kept, before, keptFrom);
     return stale === NONE ? output : concat(stale, output);
   }
 
   flush(): Uint8Array {
     const stale = this.#dropStale();
-    const search = new StreamSearch(this.#rules, new ByteHaystack(this.#kept, this.#before), "cut off");
-    this.#redaction.visit(search.findLast(this.#redaction.visited), search.placeholders, this.#kept.length);
-    return concat(stale, this.#release(this.#kept, this.#kept.length));
+    const { visited } = this.#redaction;
+    const search = new StreamSearch(this.#rules, new ByteHaystack(this.#kept, this.#before), "cut off", visited);
+    this.#redaction.visit(search.findLast(), search.placeholders, this.#kept.length);
+    return concat(stale, this.#release(this.#kept, this.#kept.length, true));
   }
 
   /** A placeholder replaces bytes that were held back because of values that have been forgotten since. */
@@ -101,19 +102,19 @@ class StreamPart {
     return placeholder.bytes.slice();
   }
 
-  /** Returns the bytes to search next, in an array that nothing else reads. */
+  /** Returns the bytes to search next: the very chunk if nothing was kept and nobody can write to it meanwhile. */
   #withKept(chunk: Uint8Array): Uint8Array {
-    if (this.#kept.length > 0) return concat(this.#kept, chunk);
-    // This takes half as long as allocating an array and copying into it.
-    return this.#ownsChunks ? chunk : new Uint8Array(chunk);
+    const isShared = !(chunk.buffer instanceof ArrayBuffer);
+    return this.#kept.length > 0 || (isShared && !this.#ownsChunks) ? concat(this.#kept, chunk) : chunk;
   }
 
-  /** Releases the bytes up to `end`, in the same array: to copy them would take as long as to search them. */
-  #release(bytes: Uint8Array, end: number): Uint8Array {
+  /** Releases the bytes up to `end`: in the same array if it is ours, because to copy takes as long as to search. */
+  #release(bytes: Uint8Array, end: number, isOurs: boolean): Uint8Array {
     const from = Math.max(this.#released, this.#redaction.written);
     // A span begins before that if a value was added after the byte that shares bits with it had been released.
     const spans = this.#redaction.takeSpans().map((span) => ({ start: Math.max(from, span.start), end: span.end }));
-    const output = replaceInPlace(bytes, spans, this.#rules.placeholder.bytes, from, end);
+    const replace = isOurs ? replaceInPlace : replaceSpans;
+    const output = replace(bytes, spans, this.#rules.placeholder.bytes, from, end);
     this.#released = Math.max(this.#released, end, this.#redaction.written);
     return output;
   }

@@ -33,8 +33,9 @@ export function encodeText(text: string): EncodedText {
   return { text, units, bytes: new TextEncoder().encode(text) };
 }
 
-/** JavaScript may pass anything. `instanceof` would reject a Uint8Array of another realm. */
+/** JavaScript may pass anything. `instanceof` alone would reject a Uint8Array of another realm. */
 export function assertBytes(value: unknown): asserts value is Uint8Array {
+  if (value instanceof Uint8Array) return;
   if (Object.prototype.toString.call(value) !== "[object Uint8Array]") throw new TypeError("A Uint8Array is needed");
 }
 

@@ -106,7 +106,7 @@ export class PatternStore {
     if (count > 0 && this.view.getUint8(own + count - 1) !== text.getUint8(start + count - 1)) return false;
     let index = 0;
     for (; index <= count - 4; index += 4) {
-      if (this.view.getInt32(own + index) !== text.getInt32(start + index)) return false;
+      if (this.view.getInt32(own + index, true) !== text.getInt32(start + index, true)) return false;
     }
     for (; index < count; index++) {
       if (this.view.getUint8(own + index) !== text.getUint8(start + index)) return false;

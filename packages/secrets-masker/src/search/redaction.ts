@@ -39,10 +39,13 @@ export class Redaction {
 
   /** Visits all matches that begin before `limit` and before the first match that more text can change. */
   advance(search: Search, limit: number): void {
-    while (this.visited < Math.min(limit, search.undecidedFrom)) {
-      const to = Math.min(limit, this.visited + BLOCK);
+    let end = limit;
+    while (this.visited < end) {
+      const to = Math.min(end, this.visited + BLOCK);
       const found = search.find(this.visited, to);
-      this.visit(found, search.placeholders, Math.min(to, search.undecidedFrom));
+      // Only now, when the text is in the cache.
+      end = Math.min(end, search.undecidedFrom);
+      this.visit(found, search.placeholders, Math.min(to, end));
     }
   }
 

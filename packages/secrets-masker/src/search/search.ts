@@ -66,21 +66,37 @@ export class Search {
   }
 }
 
-/** A search in bytes that may be a part of a stream. */
+/** A search in bytes that may be a part of a stream, from one place on. */
 export class StreamSearch extends Search {
-  /** Returns the first place from `from` on that only more text can make a match, or the length of the text. */
-  firstHead(from: number): number {
-    const heads = this.collectors.map((collector) => {
-      const canGoOn = (start: number, wholeWord: boolean) => collector.canGoOn(start, wholeWord);
-      const head = this.matcher.firstHead(collector.text, collector.fromRaw(from), collector.isNextOpen, canGoOn);
-      return head === null ? this.text.length : collector.toRaw(head);
-    });
-    return Math.min(this.placeholders.firstHead(from), this.plain?.undecidedFrom ?? Infinity, ...heads);
+  readonly #from: number;
+  #head: number | null = null;
+
+  constructor(rules: MaskRules, text: Haystack, end: TextEnd, from: number) {
+    super(rules, text, end);
+    this.#from = from;
   }
 
-  /** Returns the matches from `from` to the end, including those that the end cuts off. */
-  findLast(from: number): readonly Match[] {
-    for (const collector of this.collectors) this.matcher.findHeads(collector.text, collector.fromRaw(from), collector);
-    return this.find(from, this.text.length);
+  /** The first place that only more text can make a match, or the length of the text. */
+  override get undecidedFrom(): number {
+    this.#head ??= this.#firstHead();
+    return Math.min(this.#head, super.undecidedFrom);
+  }
+
+  #firstHead(): number {
+    const heads = this.collectors.map((collector) => {
+      const canGoOn = (start: number, wholeWord: boolean) => collector.canGoOn(start, wholeWord);
+      const from = collector.fromRaw(this.#from);
+      const head = this.matcher.firstHead(collector.text, from, collector.isNextOpen, canGoOn);
+      return head === null ? this.text.length : collector.toRaw(head);
+    });
+    return Math.min(this.placeholders.firstHead(this.#from), this.plain?.undecidedFrom ?? Infinity, ...heads);
+  }
+
+  /** Returns the matches up to the end, including those that the end cuts off. */
+  findLast(): readonly Match[] {
+    for (const collector of this.collectors) {
+      this.matcher.findHeads(collector.text, collector.fromRaw(this.#from), collector);
+    }
+    return this.find(this.#from, this.text.length);
   }
 }
