@@ -1,4 +1,4 @@
-import { findLong, findShort, gramHash, lastGramHash, textGramHash, windowHash } from "./gram.ts";
+import { findLong, findShort, gramHash, lastGramHash, lowPair, textGramHash, windowHash } from "./gram.ts";
 import {
   addPlace,
   type ByteSpan,
@@ -7,8 +7,10 @@ import {
   createTables,
   type GramTables,
   hasBits,
+  hasPair,
   isFull,
   lookUp,
+  setPair,
   slotFor,
 } from "./gram-tables.ts";
 import type { Haystack } from "./haystack.ts";
@@ -141,6 +143,7 @@ export class GramFilter {
     if (tables === null) return false;
     const { gram, grams, places } = tables;
     for (let at = 0; at <= text.length - gram.length; at += grams) {
+      if (!hasPair(tables, lowPair(text, at))) continue;
       const hash = textGramHash(text, at, gram);
       if (hasBits(tables, hash) && lookUp(places, hash) !== 0) return true;
     }
@@ -188,6 +191,7 @@ export class GramFilter {
     for (let place = 0; place < grams; place++) {
       const hash = gramHash(this.#store.view, start + place, gram);
       addPlace(tables, hash, place);
+      setPair(tables, this.#store.view.getUint16(start + place, true));
     }
     const hash = windowHash(this.#store.view, start, window);
     const slot = slotFor(windows, hash);

@@ -11,6 +11,8 @@ export interface GramTables {
   words: Int32Array;
   /** How far a hash is shifted to the right to give its word. */
   shift: number;
+  /** One bit for the first two bytes of each gram: enough where reading the others costs more than another table. */
+  readonly pairs: Int32Array;
   /** By the hash of a gram: one bit for each place that it has in any window. */
   places: HashTable;
   /** The number of grams in {@link places}. */
@@ -49,6 +51,7 @@ export function createTables(count: number, shortest: number): GramTables {
     window,
     words: new Int32Array(2 ** (MIN_BITS - 5)),
     shift: BITS_IN_HASH - MIN_BITS,
+    pairs: new Int32Array(PAIRS / 32),
     places: createHashTable(0),
     placeCount: 0,
     windows,
@@ -84,6 +87,17 @@ export function hasBits({ words, shift }: GramTables, hash: number): boolean {
 function setBits({ words, shift }: GramTables, hash: number): void {
   const word = hash >>> shift;
   words[word] = (words[word] ?? 0) | (1 << (hash >>> 3)) | (1 << (hash >>> 8));
+}
+
+const PAIRS = 65_536;
+
+/** Does a gram begin with these two bytes? */
+export function hasPair({ pairs }: GramTables, pair: number): boolean {
+  return (((pairs[pair >>> 5] ?? 0) >>> pair) & 1) !== 0;
+}
+
+export function setPair({ pairs }: GramTables, pair: number): void {
+  pairs[pair >>> 5] = (pairs[pair >>> 5] ?? 0) | (1 << pair);
 }
 
 /** Remembers that a window has the gram with this hash at this place. */

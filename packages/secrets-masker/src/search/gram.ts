@@ -35,12 +35,12 @@ export function textGramHash(text: string, at: number, { factor, far }: GramShap
 }
 
 function lowBytes(text: string, at: number): number {
-  return (
-    (text.charCodeAt(at) & 0xff) |
-    ((text.charCodeAt(at + 1) & 0xff) << 8) |
-    ((text.charCodeAt(at + 2) & 0xff) << 16) |
-    ((text.charCodeAt(at + 3) & 0xff) << 24)
-  );
+  return lowPair(text, at) | (lowPair(text, at + 2) << 16);
+}
+
+/** The low bytes of two units of a text. */
+export function lowPair(text: string, at: number): number {
+  return (text.charCodeAt(at) & 0xff) | ((text.charCodeAt(at + 1) & 0xff) << 8);
 }
 
 /** The hash of this many bytes, at least 4. */
