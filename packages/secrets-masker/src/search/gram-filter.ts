@@ -98,8 +98,9 @@ export class GramFilter {
     const room = (Math.floor((lastInFours - first) / grams) + 1) >> 2;
     this.#listCandidates(tables, low, first, room);
     // From left to right, so that what lies within a match need not be compared.
-    for (const [lane, count] of this.#counts.entries()) {
-      for (let index = lane * room; index < lane * room + count; index++) {
+    for (let lane = 0; lane < LANES; lane++) {
+      const laneEnd = lane * room + (this.#counts[lane] ?? 0);
+      for (let index = lane * room; index < laneEnd; index++) {
         const at = this.#candidates[index] ?? 0;
         this.#verifyAt(tables, haystack, at, gramHash(low, at, gram), verifier);
       }

@@ -72,7 +72,7 @@ function gramLength(window: number, count: number): number {
 
 /** Enough bits that few grams are found by chance, in words that fit into the cache. The limits are powers of 2. */
 const BITS_FOR_GRAM = 32;
-const MIN_BITS = 18;
+const MIN_BITS = 17;
 const MAX_BITS = 24;
 
 /** Those of a hash, and those of a word that it chooses. */

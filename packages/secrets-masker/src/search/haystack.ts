@@ -54,15 +54,22 @@ export class ByteHaystack implements Haystack {
   readonly base = 0;
   readonly length: number;
   readonly low: DataView;
-  readonly bytes: Uint8Array;
+  readonly #given: Uint8Array;
+  #bytes: Uint8Array | null = null;
   readonly #before: Uint8Array;
 
   /** @param before the end of what comes before the text; it has positions below 0 */
   constructor(bytes: Uint8Array, before: Uint8Array = noBytes) {
     this.#before = before;
-    this.bytes = asUint8Array(bytes);
+    this.#given = bytes;
     this.length = bytes.length;
     this.low = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Never a Buffer. Most texts have nothing to mask, and do not need it. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= asUint8Array(this.#given);
+    return this.#bytes;
   }
 
   load(): void {
@@ -70,7 +77,7 @@ export class ByteHaystack implements Haystack {
   }
 
   unitAt(index: number): number {
-    return (index < 0 ? this.#before.at(index) : this.bytes[index]) ?? -1;
+    return (index < 0 ? this.#before.at(index) : this.#given[index]) ?? -1;
   }
 
   before(end: number, count: number): string {
@@ -83,7 +90,7 @@ export class ByteHaystack implements Haystack {
   }
 
   indexOf({ bytes }: EncodedText, from: number): number {
-    return findBytes(this.bytes, bytes, from);
+    return findBytes(this.#given, bytes, from);
   }
 
   without(starts: readonly number[], ends: readonly number[]): ByteHaystack {
@@ -188,8 +195,10 @@ function writeLowBytes(text: string, target: Uint8Array): void {
 
 /** Returns the first place from `from` on where these bytes are, or -1. `wanted` must not be empty. */
 function findBytes(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
-  if (NodeBuffer !== undefined) return NodeBuffer.prototype.indexOf.call(bytes, wanted, from);
   const [first = 0] = wanted;
+  if (NodeBuffer !== undefined) {
+    return NodeBuffer.prototype.indexOf.call(bytes, wanted.length === 1 ? first : wanted, from);
+  }
   for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
     if (wanted.every((byte, index) => bytes[at + index] === byte)) return at;
   }
