@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { configDefaults, defineConfig } from "vitest/config";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
 import { availableServers } from "./scripts/servers/installation.mjs";
@@ -27,17 +26,15 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
   },
 }));
 
-/** Packages that keep nothing in the process, so that their test files can share a worker: each worker loads modules once. */
-const shared =
-  "plugin-sdk|plugins-core|runs|secrets|secrets-core|secrets-crypto|secrets-masker|secrets-resolver|secrets-store-file|secrets-store-sqlite";
-
-/** All others. By name: `!(secrets)` of a glob is not `secrets-providers` either. */
-const isolated = readdirSync(new URL("packages", import.meta.url))
-  .filter((name) => !shared.split("|").includes(name))
-  .map((name) => `packages/${name}/test/**/*.test.ts`);
-
-/** This puts another module in the place of one of ours. */
-const alone = ["packages/secrets-crypto/test/key-source/master-key.test.ts"];
+/**
+ * These put another module in the place of one of ours or of others, or need a library that has not been loaded. All other tests of
+ * packages leave nothing in the process: their files share a worker, which loads modules once.
+ */
+const alone = [
+  "packages/private-files/test/close-to-others.test.ts",
+  "packages/secrets-crypto/test/key-source/master-key.test.ts",
+  "packages/secrets-providers/test/{aws-secrets-manager,azure-key-vault,gcp-secret-manager,peers}.test.ts",
+];
 
 export default defineConfig({
   resolve: { conditions },
@@ -46,6 +43,8 @@ export default defineConfig({
     pool: "threads",
     // Vitest keeps one core for itself: on two, that would be one worker.
     maxWorkers: "100%",
+    // What runs concurrently within a file waits for others.
+    maxConcurrency: 20,
     restoreMocks: true,
     // Only what hangs ends here: a busy machine may take its time.
     testTimeout: 120_000,
@@ -56,17 +55,17 @@ export default defineConfig({
         extends: true,
         test: {
           name: "packages",
-          include: [...isolated, "scripts/test/**/*.test.ts", ...alone],
-          exclude,
+          include: ["packages/*/test/**/*.test.ts"],
+          exclude: [...exclude, ...alone],
+          isolate: false,
         },
       },
       {
         extends: true,
         test: {
-          name: "shared",
-          include: [`packages/@(${shared})/test/**/*.test.ts`],
-          exclude: [...exclude, ...alone],
-          isolate: false,
+          name: "alone",
+          include: [...alone, "scripts/test/**/*.test.ts"],
+          exclude,
         },
       },
       {
