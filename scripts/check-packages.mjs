@@ -19,7 +19,7 @@ try {
   const tarballs = packPackages(tarballFolder);
   say(`packed ${tarballs.length} packages`);
   for (const tarball of tarballs) {
-    const checks = checkTarball(tarball);
+    const checks = await checkTarball(tarball);
     say(`${tarball.manifest.name}: ${tarball.files.length} files (${checks.join(", ")})`);
   }
   say(`npm installed them as ${installTarballs(consumer, tarballs)} packages`);

@@ -1,4 +1,7 @@
-import { mustRun } from "../run.mjs";
+import { readFileSync } from "node:fs";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 
 /** What a package may hold (FAULTS N4). Everything else is a key, a database or a test until someone says why not. */
 const WELCOME = [
@@ -41,21 +44,41 @@ function checkMaps(files) {
 }
 
 /**
- * Checks one tarball: its files, its manifest, and publint and the types where it can be imported. Throws an Error that says what is
- * wrong; returns the names of the checks.
+ * Checks one tarball: its files, its manifest, and with publint and attw how it is imported. Throws an Error that says what is wrong;
+ * returns the names of the checks.
  *
  * @param {import("./pack.mjs").Tarball} tarball
- * @returns {string[]}
+ * @returns {Promise<string[]>}
  */
-export function checkTarball({ path, files, manifest }) {
+export async function checkTarball({ path, files, manifest }) {
   const problems = [...checkFiles(files), ...checkManifest(manifest)];
+  // A command is not imported but run, by `try-command.mjs`; publint takes texts with the word "import" in its CommonJS for modules.
+  const isImported = manifest.exports !== undefined;
+  if (isImported) problems.push(...(await checkImports(readFileSync(path))));
   if (problems.length > 0) throw new Error(`${manifest.name}\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
-  // Both judge how a package is imported. A command is run instead, by `try-command.mjs`; publint takes texts with the word "import" in
-  // its CommonJS for modules.
-  if (manifest.exports === undefined) return ["files"];
-  mustRun("publint", [path, "--strict"]);
-  mustRun("attw", [path, "--profile", "esm-only", "--no-color"]);
-  return ["files", "publint", "attw"];
+  return isImported ? ["files", "publint", "attw"] : ["files"];
+}
+
+/**
+ * What publint and attw find wrong with a package of modules. In one process for all packages: their commands take seconds to start.
+ *
+ * @param {Uint8Array<ArrayBuffer>} tarball
+ * @returns {Promise<string[]>}
+ */
+async function checkImports(tarball) {
+  const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(tarball).buffer }, strict: true });
+  const errors = messages.filter(({ type }) => type === "error");
+  const analysis = await checkPackage(createPackageFromTarballData(tarball));
+  if (!analysis.types) return ["attw: it has no types"];
+  // Modules alone: nobody who uses require() or the resolution of Node 10 is promised anything.
+  const others = ["node10", "node16-cjs"];
+  const wrong = analysis.problems.filter(
+    (problem) => !("resolutionKind" in problem) || !others.includes(problem.resolutionKind),
+  );
+  return [
+    ...errors.map((message) => `publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`),
+    ...wrong.map((problem) => `attw: ${JSON.stringify(problem)}`),
+  ];
 }
 
 /** @param {import("../workspace.mjs").Manifest} manifest */
