@@ -1,5 +1,5 @@
-// K2, K34, M5, M7: the unit tests that try fewer orders, cuts, inputs and processes than there are, here with all of them; the short form
-// is the same.
+// C5, D16, D21, K2, K34, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, inputs and processes than there are, here with all
+// of them; the short form is the same.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +8,11 @@ import { outputOf, run, toolEnvironment } from "../../scripts/run.mjs";
 
 const TESTS = [
   ["K2, K34", "packages/secrets/test/interleavings"],
-  ["attacks", "packages/secrets/test/attacks"],
-  ["headers", "packages/secrets/test/header-attacks"],
-  ["files", "packages/private-files/test/create-private-file"],
-  ["schema", "packages/secrets-store-sqlite/test/schema"],
-  ["large", "packages/engine/test/workflow/parse-workflow"],
+  ["C5, D16", "packages/secrets/test/attacks"],
+  ["D16", "packages/secrets/test/header-attacks"],
+  ["D21", "packages/private-files/test/create-private-file"],
+  ["D21", "packages/secrets-store-sqlite/test/schema"],
+  ["R1-R17", "packages/engine/test/workflow/parse-workflow"],
   ["M5, M7", "packages/secrets-masker/"],
 ];
 
