@@ -36,7 +36,7 @@ export function preparePrivateFolder(path: string, refuse: Refuse): void {
   const entries = readdirSync(folder);
   if (entries.length > 0 && !entries.includes(basename(path))) {
     const close = `\`chmod 700 ${quotePath(folder)}\``;
-    throw exposed(folder, `${own}, or run ${close} if nobody else needs this one.`, refuse);
+    throw exposed(folder, `${own}, or run ${close} if no one else needs this one.`, refuse);
   }
   restrictToOwner(folder, "700", refuse);
 }

@@ -53,7 +53,7 @@ describe("preparePrivateFolder, where others can enter the folder", () => {
     [
       "holds other things",
       0o755,
-      /^Give the store a folder of its own, or run `chmod 700 "\/.*"` if nobody else needs/,
+      /^Give the store a folder of its own, or run `chmod 700 "\/.*"` if no one else needs/,
     ],
     ["is shared, as /tmp is", 0o1777, /^Give the store a folder of its own\.$/],
   ])("refuses it where it %s, and leaves it as it is", (_, mode, hint) => {

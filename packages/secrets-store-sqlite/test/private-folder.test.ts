@@ -35,7 +35,7 @@ it("a folder that others can enter and that holds other things is refused before
   await expect(openSqliteStore(path)).rejects.toMatchObject({
     code: "STORE_UNAVAILABLE",
     message: `Secret store "${path}" cannot be used: other users can reach "${folder}"`,
-    hint: `Give the store a folder of its own, or run \`chmod 700 "${folder}"\` if nobody else needs this one.`,
+    hint: `Give the store a folder of its own, or run \`chmod 700 "${folder}"\` if no one else needs this one.`,
   });
   expect(readdirSync(folder)).toEqual(["something"]);
 });

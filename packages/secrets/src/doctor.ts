@@ -176,7 +176,7 @@ async function describeKnownStores({ location, keyFolder }: SecretsManager, { he
         "A change of one is not in the other. Rotate the keys of both with a new data key, or remove one.",
       ),
     ),
-    ...(problem === null ? [] : [warning(problem, "It is made anew when it is written next. No key depends on it.")]),
+    ...(problem === null ? [] : [warning(problem, "It is created again with the next write. No key depends on it.")]),
   ];
 }
 

@@ -62,7 +62,7 @@ export function existingDriver(folder: string, asked: FolderDriver | "auto"): Fo
   if (!stored.exists(folder)) {
     const message = `The secrets in ${quotePath(folder)} were not found: there is no ${stored.file}`;
     throw new AutokestraError("STORE_CORRUPT", message, {
-      hint: "Put a backup in its place. To begin anew, remove the file `backend` there.",
+      hint: "Put a backup in its place. To start over, remove the file `backend` there.",
       details: { reason: "store not found" } satisfies ErrorDetails["STORE_CORRUPT"],
     });
   }
@@ -103,9 +103,9 @@ function recordPath(folder: string): string {
 }
 
 /**
- * Reads what the folder remembers; null where it remembers nothing.
+ * Reads the record of a folder; null if it has none.
  *
- * @throws AutokestraError `STORE_UNAVAILABLE` where it cannot be read, or says what we do not know
+ * @throws AutokestraError `STORE_UNAVAILABLE` if it cannot be read, or names an unknown driver
  */
 export function readDriverRecord(folder: string): DriverRecord | null {
   const path = recordPath(folder);

@@ -33,7 +33,7 @@ export function exclusiveLockContract(options: AbilityContractOptions<Store>): v
     expect(await store.exclusively(async () => await contentOf(store))).toEqual(content);
   });
 
-  test("exclusively lets nobody else write, nor be exclusive", async (store, reopen) => {
+  test("exclusively lets no other opening write or be exclusive", async (store, reopen) => {
     await putSecret(store, sampleSecret("A"));
     await store.exclusively(async () => {
       const write = async (other: SecretStore) => await putSecret(other, sampleSecret("B"));
@@ -56,7 +56,7 @@ export function exclusiveLockContract(options: AbilityContractOptions<Store>): v
     await opened(reopen, async (other) => await putSecret(other, sampleSecret("A")));
   });
 
-  test("a store that another opening has may not be had exclusively, or nobody writes meanwhile", async (store, reopen) => {
+  test("while another opening exists, exclusively is refused or no other opening can write", async (store, reopen) => {
     await opened(reopen, async (other) => {
       const write = async () => await putSecret(other, sampleSecret("A"));
       const enter = store.exclusively(async () => await expect(write()).rejects.toMatchObject(UNAVAILABLE));
@@ -68,7 +68,7 @@ export function exclusiveLockContract(options: AbilityContractOptions<Store>): v
     });
   });
 
-  test("a closed store is locked by nobody", async (store) => {
+  test("a closed store cannot be locked", async (store) => {
     await store.close();
     await expect(store.exclusively(async () => undefined)).rejects.toMatchObject(UNAVAILABLE);
   });

@@ -20,7 +20,7 @@ import {
 } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
-/** These versions of A, the newest first, encrypted anew under the next revision. */
+/** Returns these versions of A, the newest first, encrypted again under the next revision. */
 function rewritten(
   versions: readonly number[],
   revision: number,
@@ -179,7 +179,7 @@ function refusalContract(tools: ContractTools): void {
     expect(await refusal(store.rewrite(rewritten([1], 1), "one"))).toBe(null);
   });
 
-  test("rewrite refuses what is no change of one secret", async (store) => {
+  test("rewrite refuses what is not a change of one secret", async (store) => {
     await putVersions(store, 2);
     const { versions, nonces, revision } = rewritten([2, 1], 2);
     const [current, former] = versions as [EncryptedSecret, EncryptedSecret];

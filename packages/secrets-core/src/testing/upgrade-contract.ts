@@ -225,7 +225,7 @@ function upgradersContract({ it, expect, openVersion1 }: Version1Tools): void {
     await again.close();
   });
 
-  it("what somebody else deletes in a store of version 1 is seen at once", async () => {
+  it("what another opening deletes in a store of version 1 is seen immediately", async () => {
     const { store, reopen } = await openVersion1({ header: "one", secrets: SECRETS });
     if (reopen === null) return await store.close();
     const other = await reopen();

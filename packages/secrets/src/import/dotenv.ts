@@ -71,7 +71,7 @@ function add(entries: Map<string, ImportEntry>, entry: ImportEntry): void {
     return;
   }
   const earlier = entries.get(entry.name);
-  const twice = earlier === undefined ? [] : [`it stands on line ${earlier.line} too; the last one counts`];
+  const twice = earlier === undefined ? [] : [`it is also on line ${earlier.line}; the last one counts`];
   entries.delete(entry.name);
   entries.set(entry.name, { ...entry, warnings: [...(entry.warnings ?? []), ...twice] });
 }
@@ -105,7 +105,7 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 
 /** `${X}`, `$X`, `$(command)`, `$$`. */
 const EXPANSION = /\$[\w{($]/;
-const EXPANDED = "`$` is kept as it stands; some readers expand it";
+const EXPANDED = "`$` is kept; some readers expand it";
 
 /** A line whose quote opens a new value, although it could close the previous one. */
 const OPENS_QUOTE = /^\s*(?:export\s+)?[\w.-]+\s*[=:]\s*$/;
@@ -115,7 +115,7 @@ const KEPT: readonly (readonly [RegExp, string])[] = [
   [/#/, "`#` is a part of the value; some readers cut it off there"],
   [EXPANSION, EXPANDED],
   [/^`/, "the backticks are a part of the value; some readers take them for quotes"],
-  [/\\/, "`\\` is kept as it stands; some readers take it for an escape"],
+  [/\\/, "`\\` is kept; some readers take it for an escape"],
   [/^\s|\s$|[\v\f\u0085\u2028\u2029]/, "unusual white space is kept; some readers remove it, or end the value there"],
 ];
 
@@ -140,7 +140,7 @@ function lineEnd(text: string, at: number): number {
 function readUnquoted(text: string, at: number): DotenvValue {
   const end = lineEnd(text, at);
   const raw = text.slice(at, end).replace(/\r$/, "");
-  if (raw.includes("\r")) return { problem: "a carriage return stands inside the line: end lines with LF or CRLF" };
+  if (raw.includes("\r")) return { problem: "there is a carriage return inside the line: end lines with LF or CRLF" };
   if (/^`[^`]*$/.test(raw))
     return { problem: "the backtick is never closed: put the value in single or double quotes" };
   if (/^-----BEGIN (?!.*-----END )/.test(raw)) return { problem: "put a value of several lines in quotes" };

@@ -14,7 +14,7 @@ import { type ImportEntry, importedApiKey } from "./entries.ts";
 
 const HINT = 'Write {"NAME": "value"}, or [{"name": "NAME", "type": "basicAuth", "fields": {"username": …}}].';
 
-const KEPT = "is kept as the text that stands in the file: as a number it would be written differently";
+const KEPT = "is kept as text, because the number would be written differently";
 
 type Fields = Readonly<Record<string, unknown>>;
 

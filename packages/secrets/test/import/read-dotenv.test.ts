@@ -115,7 +115,7 @@ describe("readDotenv", () => {
       ["B", 2],
       ["A", 3],
     ]);
-    expect(warningsOf(entries)).toEqual(["it stands on line 1 too; the last one counts"]);
+    expect(warningsOf(entries)).toEqual(["it is also on line 1; the last one counts"]);
   });
 
   it("KD1: counts the lines of values in quotes", () => {

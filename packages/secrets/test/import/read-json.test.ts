@@ -25,7 +25,7 @@ describe("readJson with an object", () => {
   it.each(["1.0", "1.10", "1e3", "12345678901234567890", "1e400", "-0", "0.10000000000000000001"])(
     "KD2: keeps the text of %s, with a note",
     (number) => {
-      const message = "it is kept as the text that stands in the file: as a number it would be written differently";
+      const message = "it is kept as text, because the number would be written differently";
       expect(readJson(`{"V": ${number}}`)).toEqual([importedApiKey("V", number, { warnings: [message] })]);
       const entry = { name: "T", createdAt: null, updatedAt: null };
       const warnings = [message.replace("it is", "field v is")];
