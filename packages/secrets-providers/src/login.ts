@@ -5,44 +5,53 @@ import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { untilAborted, withinLimits } from "./limits.ts";
 
-/** What a login has given. */
+/** The token of a login. */
 export interface LoginToken {
   readonly token: string;
-  /** When it ends, in milliseconds since 1970. Default: not known. */
+  /** When it expires, in milliseconds since 1970. Default: not known. */
   readonly endsAt?: number | undefined;
 }
 
 export interface LoginOptions<Token extends LoginToken = LoginToken> {
-  /** Asks for a token, or reads it. Called again when the last one ends or is refused, so that files are read again. */
+  /** Requests or reads a token. Called again when the last one expires or is refused, so that files are read again. */
   readonly logIn: (limits: CallLimits) => Promise<Token | Failure>;
-  /** Ends a token that was made here: the last one when the login is closed, and one that a newer one replaces. Default: they end by themselves */
+  /**
+   * Revokes a token that was made here: the last one when the login is closed, and one that a newer one replaces.
+   * Default: tokens expire by themselves.
+   */
   readonly giveBack?: ((token: Token, limits: CallLimits) => Promise<unknown>) | undefined;
-  /** Whether a token was revoked before its end, where a 403 says that as well as it says that a permission is missing. Default: never */
+  /**
+   * Tells after a 403 whether the token was revoked, for servers that also answer 403 if a permission is missing.
+   * Default: it was not.
+   */
   readonly hasEnded?: ((token: string, limits: CallLimits) => Promise<boolean>) | undefined;
-  /** How long one login may take, in milliseconds. Default: 5000 */
+  /** The time limit of one login, in milliseconds. Default: 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Default: `Date.now` */
+  /** Returns the current time in milliseconds. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
 export interface Login {
   /**
-   * Makes a call with the token, after a login where there is none. Where the call is refused because the token has run out, logs in
-   * once more and repeats it.
+   * Makes a call with the token, after logging in if there is none. If the call is refused because the token has
+   * expired, logs in again and repeats it.
    */
   use<Answer extends { readonly status: number | string } = HttpResponse>(
     limits: CallLimits,
     call: (token: string) => Promise<Answer | Failure>,
   ): Promise<Answer | Failure>;
-  /** Gives the token back, and waits 3 s at most for all that are being given back. */
+  /** Revokes the token, and waits up to 3 s for all tokens that are being revoked. */
   close(): Promise<void>;
 }
 
-/** A refused login is not tried again for so long: a wrong token must not use up a rate limit, nor lock an account. */
+/**
+ * The pause after a refused login, in milliseconds, so that a wrong token does not use up a rate limit or lock an
+ * account.
+ */
 const REFUSED_MS = 30_000;
-/** A token is replaced when less than this, or a third of its life, is left. */
+/** A token is replaced when less than this time, in milliseconds, or less than a third of its life is left. */
 const RENEW_BEFORE_MS = 60_000;
-/** How long it may take to give a token back: a server that has kept a lookup waiting does the same with this. */
+/** The time limit for revoking a token, in milliseconds: a server that hangs does so here too. */
 const GIVE_BACK_MS = 3000;
 
 const LATE = "no login in time";
@@ -54,19 +63,19 @@ interface Held<Token> {
   calls: number;
 }
 
-/** One login for all calls of a provider: at most one at a time. */
+/** Shares one login among all calls of a provider. Only one login is made at a time. */
 export function createLogin<Token extends LoginToken = LoginToken>(options: LoginOptions<Token>): Login {
   const { logIn, giveBack, hasEnded, timeoutMs = 5000, now = Date.now } = options;
   let held: Held<Token> | null = null;
   let refused: { readonly failure: Failure; readonly until: number } | null = null;
   let running: Promise<Held<Token> | Failure> | null = null;
-  /** A new login after a refused call did not help: there is none before this. */
+  /** The earliest time of the next login after a refused call. */
   let nextAttemptAt = 0;
   /** Tokens that a newer one has replaced, and that are still in use. */
   const replaced = new Set<Held<Token>>();
   const returning = new Set<Promise<unknown>>();
 
-  /** Has a time limit of its own: whoever began it may give up while others still wait. */
+  /** Has its own time limit, because the call that has started it can give up while others still wait. */
   function start(): Promise<Held<Token> | Failure> {
     running ??= attempt().finally(() => {
       running = null;
@@ -89,7 +98,7 @@ export function createLogin<Token extends LoginToken = LoginToken>(options: Logi
       returnReplaced();
       return held;
     }
-    // A path of the login that is not there says nothing about a secret.
+    // A missing path of the login says nothing about a secret.
     const failure = answer.status === "notFound" ? malformed(answer.reason ?? "the login was not found") : answer;
     if (failure.status !== "unavailable") refused = { failure, until: now() + REFUSED_MS };
     return failure;
@@ -116,13 +125,13 @@ export function createLogin<Token extends LoginToken = LoginToken>(options: Logi
   async function current(signal: AbortSignal): Promise<Held<Token> | Failure> {
     if (held !== null && !isEnding(held, now())) return held;
     const renewed = await untilAborted(start(), signal, LATE);
-    // While the last token lasts, a renewal that fails is no reason to fail.
+    // While the last token is valid, a failed renewal does not matter.
     return "reason" in renewed && held !== null && now() < (held.token.endsAt ?? Number.POSITIVE_INFINITY)
       ? held
       : renewed;
   }
 
-  async function isOver({ token }: Held<Token>, status: number | string, limits: CallLimits): Promise<boolean> {
+  async function isRejected({ token }: Held<Token>, status: number | string, limits: CallLimits): Promise<boolean> {
     if (status !== 403) return status === 401;
     return mayHaveEnded(token, now()) || (await hasEnded?.(token.token, limits)) === true;
   }
@@ -143,7 +152,7 @@ export function createLogin<Token extends LoginToken = LoginToken>(options: Logi
       const first = await current(limits.signal);
       if (!("token" in first)) return first;
       const response = await callWith(first, call);
-      if (first !== before || !(await isOver(first, response.status, limits))) return response;
+      if (first !== before || !(await isRejected(first, response.status, limits))) return response;
       if (held === first) {
         if (now() < nextAttemptAt) return response;
         nextAttemptAt = now() + REFUSED_MS;
@@ -166,21 +175,21 @@ function isEnding({ since, token: { endsAt } }: Held<LoginToken>, now: number): 
   return endsAt !== undefined && endsAt - now < Math.min(RENEW_BEFORE_MS, (endsAt - since) / 3);
 }
 
-/** A token whose end is not known comes from a file or a variable: to read it again costs nothing. */
+/** A token without a known expiry comes from a file or a variable, and reading it again costs nothing. */
 function mayHaveEnded({ endsAt }: LoginToken, now: number): boolean {
   return endsAt === undefined || now >= endsAt;
 }
 
-/** A token that somebody else has made. */
+/** Where an existing token comes from. */
 export interface TokenOptions {
   readonly token?: string | undefined;
-  /** The name of the environment variable that holds it. */
+  /** The name of the environment variable with the token. */
   readonly tokenEnv?: string | undefined;
-  /** The file that holds it; a newline at its end does not count. */
+  /** The path of the file with the token. One newline at its end is removed. */
   readonly tokenFile?: string | undefined;
 }
 
-/** {@link TokenOptions} as they are configured. */
+/** The schema of {@link TokenOptions} in a configuration. */
 export const tokenShape: {
   token: z.ZodExactOptional<z.ZodString>;
   tokenEnv: z.ZodExactOptional<z.ZodString>;
@@ -191,7 +200,7 @@ export const tokenShape: {
   tokenFile: z.string().exactOptional(),
 };
 
-/** Reads a token where it is, at the moment; as the `logIn` of {@link createLogin}. */
+/** Reads an existing token. Use it as the `logIn` of {@link createLogin}. */
 export async function readToken(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<LoginToken | SourceFailure> {
   const { token, tokenEnv, tokenFile } = options;
   if (tokenFile !== undefined) return await readTokenFile(tokenFile);
@@ -209,7 +218,7 @@ async function readTokenFile(path: string): Promise<LoginToken | SourceFailure> 
   }
 }
 
-/** A header can hold nothing else; the error of a library would quote it. */
+/** Checks that a token can be sent in a header. Otherwise the error of a library would quote it. */
 function checkToken(token: string, what: string): LoginToken | SourceFailure {
   return /^[\x21-\x7e]+$/.test(token) ? { token } : denied(`${what} is empty, or holds a space or a line break`);
 }
