@@ -84,10 +84,10 @@ export function createAzureKeyVaultProvider(options: AzureKeyVaultProviderOption
     async lookup({ path, version }, limits) {
       if (!/^[0-9a-zA-Z-]{1,127}$/.test(path)) {
         const hint = "Names there have letters, digits and - only: bind the name to the one that it has there.";
-        return malformed(`${quoteLong(path)} is no name of a secret in Key Vault`, hint);
+        return malformed(`${quoteLong(path)} is not a name of a secret in Key Vault`, hint);
       }
       if (version !== undefined && !/^[0-9a-zA-Z]{1,64}$/.test(version)) {
-        return malformed(`${quoteLong(version)} is no version`, "Versions have 32 hexadecimal digits.");
+        return malformed(`${quoteLong(version)} is not a version`, "Versions have 32 hexadecimal digits.");
       }
       const response = await get("read", `/secrets/${path}${version === undefined ? "" : `/${version}`}`, limits);
       return "headers" in response ? readSecret(response) : response;

@@ -53,7 +53,7 @@ export function createDirectoryProvider({
     async lookup({ path, format }) {
       const parts = path.split("/");
       if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("\0"))) {
-        return malformed(`${quoteLong(path)} is no path inside of the folder`);
+        return malformed(`${quoteLong(path)} is not a path inside the folder`);
       }
       return await answerFor(join(folder, ...parts), async (place) => {
         const value = (await isFolder(place)) ? await readFields(place) : await readValue(place, format === "text");

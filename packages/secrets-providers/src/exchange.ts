@@ -172,7 +172,7 @@ function toFailure(asked: string, error: unknown): Exchanged {
   const code = errorCode(error);
   if (CERTIFICATE.test(code)) {
     const hint =
-      "Somebody else may be answering. Name the authority that signed the certificate in caFile if it is not a public one.";
+      "Another server may be answering. Name the authority that signed the certificate in caFile if it is not a public one.";
     return { result: denied(`${asked}: the certificate is not trusted (${code})`, hint), status: "certificate" };
   }
   if (error instanceof errors.HTTPParserError || /^(UND_ERR_HEADERS_OVERFLOW$|Z_|ERR__ERROR)/.test(code)) {

@@ -97,10 +97,10 @@ export function createGcpSecretManagerProvider(options: GcpSecretManagerProvider
 
     async lookup({ path, version = "latest" }, limits) {
       if (!/^[\w-]{1,255}$/.test(path)) {
-        return malformed(`${quoteLong(path)} is no name of a secret`, "Names have letters, digits, - and _ only.");
+        return malformed(`${quoteLong(path)} is not a name of a secret`, "Names have letters, digits, - and _ only.");
       }
       if (!/^[\w-]{1,63}$/.test(version)) {
-        return malformed(`${quoteLong(version)} is no version`, "Versions are numbers, latest, or an alias.");
+        return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, latest, or an alias.");
       }
       const response = await get("read", [...place, "secrets", path, "versions", version], limits);
       return "headers" in response ? readAccessed(response) : response;

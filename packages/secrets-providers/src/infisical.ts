@@ -98,10 +98,10 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
     async lookup({ path, version }, limits) {
       const parts = path.split("/");
       if (parts.some((part) => part === "" || part === "." || part === "..")) {
-        return malformed(`${quoteLong(path)} is no path of a secret`, "Write it like NAME, or folder/NAME.");
+        return malformed(`${quoteLong(path)} is not a path of a secret`, "Write it like NAME, or folder/NAME.");
       }
       if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
-        return malformed(`${quoteLong(version)} is no version`, "Versions are numbers, from 1 on.");
+        return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
       }
       const name = parts.pop() ?? "";
       const secretPath = `/${[...folder.split("/"), ...parts].filter((part) => part !== "").join("/")}`;

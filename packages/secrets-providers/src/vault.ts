@@ -74,10 +74,13 @@ export function createVaultProvider(options: VaultProviderOptions): ExternalSecr
 
     async lookup({ path, version }, limits) {
       if (path.split("/").includes("")) {
-        return malformed(`${quoteLong(path)} is no path of a secret`, "It has no slash at its ends, and none twice.");
+        return malformed(
+          `${quoteLong(path)} is not a path of a secret`,
+          "It has no slash at its ends, and no double slash.",
+        );
       }
       if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
-        return malformed(`${quoteLong(version)} is no version`, "Versions are numbers, from 1 on.");
+        return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
       }
       const place = engine === 2 ? `${mount}/data/${path}` : `${mount}/${path}`;
       const query = new URLSearchParams(version === undefined ? {} : { version });

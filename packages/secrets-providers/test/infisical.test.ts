@@ -102,8 +102,8 @@ describe("createInfisicalProvider", () => {
   it.each<[string, string, Partial<InfisicalProviderOptions>, string | undefined, string, string]>([
     ["that never existed", "NONE", {}, undefined, "notFound", "404 NotFound. Check environment and folder too."],
     ["of a version that never existed", "DB", {}, "3", "notFound", "404 NotFound"],
-    ["of a version that is no number", "DB", {}, "latest", "malformed", "latest is no version"],
-    ["outside of its folder", "../DB", { folder: "apps" }, undefined, "malformed", "../DB is no path of a secret"],
+    ["of a version that is no number", "DB", {}, "latest", "malformed", "latest is not a version"],
+    ["outside of its folder", "../DB", { folder: "apps" }, undefined, "malformed", "../DB is not a path of a secret"],
     ["whose value is hidden", "HIDDEN", {}, undefined, "denied", "the value is hidden"],
     [
       "of an environment that may not be seen",

@@ -75,7 +75,7 @@ export function secretProviderContract({ it, expect, open, stored, missing }: Pr
     expect(answers.map(({ status }) => status)).toEqual(["notFound", "found", "notFound"]);
   });
 
-  test("ends when nobody waits any longer", async (provider) => {
+  test("ends when the caller no longer waits", async (provider) => {
     const answer = provider.lookup(
       { path: stored.path, format: "json" },
       { signal: AbortSignal.abort(), deadline: Date.now() },
