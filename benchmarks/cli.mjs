@@ -1,11 +1,11 @@
-// How long commands take from start to end, beside an empty program. After `pnpm build`; README.md explains. Node is the one that it is
-// started with.
+// Measures commands from start to end, against an empty program, with the current Node. Run `pnpm build` first. README.md
+// explains the figures.
 import { cpus } from "node:os";
 import { preparePrograms } from "./cli/programs.mjs";
 import { measure } from "./measure.mjs";
 import { printTable } from "./print-table.mjs";
 
-/** How many times as long as the empty program. */
+/** The maximum time divided by that of the empty program. */
 const GOAL = Number(process.versions.node.split(".", 1)[0]) < 22 ? 2.2 : 1.8;
 
 const { ways, notes, remove } = preparePrograms();

@@ -1,4 +1,4 @@
-// What a read by key costs with each library that has SQLite, behind our one interface. After `pnpm build`.
+// Measures a read by key with each SQLite library, behind our interface. Run `pnpm build` first.
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /** @typedef {import("./measure-sets.mjs").SetResult} SetResult */
 /** @typedef {import("./measure-builds.mjs").BuildResult} BuildResult */
-/** @typedef {[goal: string, bound: string, reached: number, isMet: boolean]} Judged */
+/** @typedef {[goal: string, bound: string, reached: number, isMet: boolean]} CheckedGoal */
 
 /**
  * The goals that the design was chosen for, as ratios of one run.
@@ -8,8 +8,8 @@
  * @param {{ sets: readonly SetResult[], lines: Record<string, number>, builds: readonly BuildResult[], hard: Record<string, number> }} results
  * @returns {string[][]}
  */
-export function judgeGoals({ sets, lines, builds, hard }) {
-  /** @type {Judged[]} */
+export function checkGoals({ sets, lines, builds, hard }) {
+  /** @type {CheckedGoal[]} */
   const goals = [
     ...[
       [10, 0.4],
@@ -75,12 +75,12 @@ function worst(sets, one, other) {
   return Math.min(...sets.map(({ rates }) => (rates[one] ?? Number.NaN) / (rates[other] ?? Number.NaN)));
 }
 
-/** @param {string} goal @param {number} floor @param {number | undefined} reached @returns {Judged[]} Nothing where it was not measured. */
+/** @param {string} goal @param {number} floor @param {number | undefined} reached @returns {CheckedGoal[]} Nothing where it was not measured. */
 function atLeast(goal, floor, reached = Number.NaN) {
   return Number.isNaN(reached) ? [] : [[goal, `>= ${floor}`, reached, reached >= floor]];
 }
 
-/** @param {string} goal @param {number} most @param {number | undefined} reached @returns {Judged[]} */
+/** @param {string} goal @param {number} most @param {number | undefined} reached @returns {CheckedGoal[]} */
 function atMost(goal, most, reached = Number.NaN) {
   return Number.isNaN(reached) ? [] : [[goal, `<= ${most}`, reached, reached <= most]];
 }
