@@ -33,6 +33,7 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
 const alone = [
   "packages/private-files/test/close-to-others.test.ts",
   "packages/secrets-crypto/test/key-source/master-key.test.ts",
+  "packages/secrets/test/access/without-sqlite.test.ts",
   "packages/secrets-providers/test/{aws-secrets-manager,azure-key-vault,gcp-secret-manager,peers}.test.ts",
 ];
 

@@ -50,7 +50,7 @@ export const COLUMNS: readonly (keyof AuditRow)[] = [
 export const GENESIS: string = "0".repeat(64);
 
 /** The canonical form of a record: what its HMAC covers, and with the HMAC what the next record names the hash of. docs/FORMAT.md. */
-export function signedFields(row: Omit<AuditRow, "mac">): Fields {
+function signedFields(row: Omit<AuditRow, "mac">): Fields {
   return ["autokestra audit record", 1, ...COLUMNS.filter((name) => name !== "mac").map((name) => row[name])];
 }
 

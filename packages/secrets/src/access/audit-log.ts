@@ -46,7 +46,7 @@ const INSERT = `INSERT INTO audit (${NAMES}) VALUES (${COLUMNS.map((name) => `@$
 const LAST = `SELECT ${NAMES} FROM audit ORDER BY seq DESC LIMIT 1`;
 
 /** Who writes what nobody has asked for. */
-export const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
+const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
 
 export interface AuditLogOptions {
   /** The folder of the store, absolute. */

@@ -134,7 +134,7 @@ function field(fields: object): readonly string[] {
 }
 
 /** Records what one caller does. */
-export interface AuditRecorder {
+interface AuditRecorder {
   /** @param tell what the record says of what was read */
   read<T>(
     action: AuditAction,
@@ -154,7 +154,7 @@ export interface AuditRecorder {
   ): Promise<T>;
 }
 
-export function createRecorder(log: StoreAuditLog, context: AuditContext): AuditRecorder {
+function createRecorder(log: StoreAuditLog, context: AuditContext): AuditRecorder {
   const event = (action: AuditAction, outcome: AuditOutcome, secret: AuditedSecret | null): AuditEvent => ({
     ...context,
     action,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bundleScript, run } from "@autokestra/test-kit";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openAuditLog } from "../../src/access/audit-log.ts";
 import { type AuditEvent, openSecretsManager, rotateKeys } from "../../src/index.ts";
 import { AuditedPlace, collect, secret, VALUE } from "./audited-place.ts";
@@ -192,6 +192,38 @@ describe("the audit log", () => {
     expect(record?.secret?.name).toBe("a\nb");
     await place.set("A");
     expect(await place.verify()).toMatchObject({ problem: null });
+  });
+
+  it("lies beside a file store, too", async () => {
+    const file = { backend: "file" };
+    await place.secrets(async (secrets) => await secrets.set(secret("A")), file);
+    await place.secrets(async (secrets) => await secrets.get("A"), file);
+    expect(await place.verify()).toMatchObject({ records: 3, anchoredAt: 3, problem: null });
+    expect(readdirSync(place.options.storagePath)).toContain("secrets.json");
+  });
+
+  it("is anchored after 10 seconds", async () => {
+    await place.set("A");
+    await place.use(async ({ secrets, store }) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      onTestFinished(() => void vi.useRealTimers());
+      await secrets.get("A");
+      await vi.advanceTimersByTimeAsync(9900);
+      expect((await store.readAnchor("audit"))?.counter).toBe(2);
+      await vi.advanceTimersByTimeAsync(200);
+      vi.useRealTimers();
+      await expect.poll(async () => (await store.readAnchor("audit"))?.counter).toBe(3);
+    });
+  });
+
+  it("goes on where the store cannot be told of its end, and tells it later", async () => {
+    await place.set("A");
+    await place.use(async ({ secrets, store }) => {
+      const write = vi.spyOn(store, "writeAnchor").mockRejectedValueOnce(new Error("the disk is full"));
+      for (let count = 0; count < 120; count++) await secrets.get("A");
+      expect(write).toHaveBeenCalled();
+    });
+    expect(await place.verify()).toMatchObject({ records: 122, anchoredAt: 122, problem: null });
   });
 
   it("is anchored every 100 records, and at the end", async () => {
