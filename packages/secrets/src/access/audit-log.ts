@@ -1,32 +1,19 @@
 import { setImmediate } from "node:timers/promises";
-import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode, type SecretStore } from "@autokestra/secrets-core";
 import { plural } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
-import type { Database } from "@autokestra/sqlite";
 import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
 import {
-  type AuditContent,
   type AuditHead,
   type AuditRow,
   anchorFields,
   ChainVerifier,
-  COLUMNS,
   chainRow,
-  formatHead,
-  GENESIS,
-  hashOf,
   toContent,
   toRecord,
 } from "./audit-chain.ts";
-import type {
-  AuditActor,
-  AuditEvent,
-  AuditFilter,
-  AuditLog,
-  AuditRecord,
-  AuditReport,
-  AuditState,
-} from "./audit-event.ts";
+import type { AuditEvent, AuditFilter, AuditLog, AuditRecord, AuditReport, AuditState } from "./audit-event.ts";
+import { append, headOf, insert, lastRow, MAX_PRUNED, NAMES, prune, SYSTEM, toWhere } from "./audit-rows.ts";
 import { type AuditSettings, DEFAULT_KEEP_DAYS } from "./audit-settings.ts";
 import type { AuditSink } from "./audit-sink.ts";
 
@@ -40,13 +27,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How many rows are read, or removed, before the rest of the process gets a turn. */
 const STEP = 1000;
-
-const NAMES = COLUMNS.join(", ");
-const INSERT = `INSERT INTO audit (${NAMES}) VALUES (${COLUMNS.map((name) => `@${name}`).join(", ")})`;
-const LAST = `SELECT ${NAMES} FROM audit ORDER BY seq DESC LIMIT 1`;
-
-/** Who writes what nobody has asked for. */
-const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
 
 export interface AuditLogOptions {
   /** The folder of the store, absolute. */
@@ -101,15 +81,15 @@ export class StoreAuditLog implements AuditLog {
     const contents = events.map((event) => toContent(event, this.#now));
     try {
       const keyring = await this.#prepare();
-      const rows = await this.#access.write((database) =>
-        contents.map((content) => append(database, content, keyring)),
-      );
+      const rows = await this.#access
+        .write((database) => contents.map((content) => append(database, content, keyring)))
+        .catch(refuse);
       this.#recorded += rows.length;
       this.#unanchored += rows.length;
       await this.#sink?.send(rows.map(toRecord));
     } catch (error) {
       this.#failed += events.length;
-      throw auditUnavailable(error);
+      throw error;
     }
     this.#anchorSoon();
   }
@@ -218,7 +198,7 @@ export class StoreAuditLog implements AuditLog {
     if (this.#isReady && (this.#isAnchored || keyring === null)) return keyring;
     const { store } = this.#options;
     const anchor = await store.readAnchor(ANCHOR);
-    const head = await this.#access.read(headOf);
+    const head = await this.#access.read(headOf).catch(refuse);
     if (anchor !== null && anchor.counter > head.seq) throw endRemoved(head.seq, anchor.counter);
     if (anchor === null && keyring !== null) {
       // False where another process was faster.
@@ -309,46 +289,6 @@ const NO_RECORDS: AuditReport = {
   problem: null,
 };
 
-function append(database: Database, content: AuditContent, keyring: Keyring | null): AuditRow {
-  const { seq, hash } = headOf(database);
-  const row = chainRow(content, { seq: seq + 1, prev: hash }, keyring);
-  insert(database, row);
-  return row;
-}
-
-function insert(database: Database, row: AuditRow): void {
-  database.prepare<[AuditRow]>(INSERT).run(row);
-}
-
-function lastRow(database: Database): AuditRow | undefined {
-  return database.prepare<[], AuditRow>(LAST).get();
-}
-
-/** Where the log ends; before its first record at 0. */
-function headOf(database: Database): AuditHead {
-  const row = lastRow(database);
-  return row === undefined ? { seq: 0, hash: GENESIS } : { seq: row.seq, hash: hashOf(row) };
-}
-
-/** The maximum number of records that are removed in one transaction. */
-const MAX_PRUNED = 10_000;
-
-/** Removes records from the front: none behind one that stays, whatever the clock has done in between. */
-function prune(database: Database, before: string, now: () => string, keyring: Keyring): number {
-  const kept = database
-    .prepare<[string], number | null>("SELECT min(seq) FROM audit WHERE time >= ?")
-    .pluck()
-    .get(before);
-  const first = database.prepare<[], number | null>("SELECT min(seq) FROM audit").pluck().get() ?? null;
-  if (first === null) return 0;
-  const end = Math.min(kept ?? headOf(database).seq + 1, first + MAX_PRUNED);
-  const row = database.prepare<[number], AuditRow>(`SELECT ${NAMES} FROM audit WHERE seq = ?`).get(end - 1);
-  if (row === undefined) return 0;
-  const source = formatHead({ seq: row.seq, hash: hashOf(row) });
-  append(database, toContent({ actor: SYSTEM, action: "audit.prune", outcome: "done", source }, now), keyring);
-  return database.prepare<[number]>("DELETE FROM audit WHERE seq < ?").run(end).changes;
-}
-
 function toAnchor(head: AuditHead, keyring: Keyring): Parameters<SecretStore["writeAnchor"]>[0] {
   return {
     name: ANCHOR,
@@ -358,27 +298,10 @@ function toAnchor(head: AuditHead, keyring: Keyring): Parameters<SecretStore["wr
   };
 }
 
-function toWhere(filter: AuditFilter): { readonly where: string; readonly values: Readonly<Record<string, string>> } {
-  const { secret, actor, action, execution, since } = filter;
-  const given = Object.entries({
-    secret_name: secret,
-    actor_id: actor,
-    action,
-    execution,
-    time: since,
-  }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  const conditions = given.map(([name]) => `${name} ${name === "time" ? ">=" : "="} @${name}`);
-  return { where: `WHERE ${["seq > @after", ...conditions].join(" AND ")}`, values: Object.fromEntries(given) };
-}
-
-/** @throws AutokestraError `AUDIT_UNAVAILABLE` */
+/** @throws AutokestraError `AUDIT_UNAVAILABLE` for one of the database */
 function refuse(error: unknown): never {
-  throw auditUnavailable(error);
-}
-
-function auditUnavailable(error: unknown): unknown {
-  if (!(error instanceof AutokestraError) || error.code === "AUDIT_UNAVAILABLE") return error;
-  return new AutokestraError("AUDIT_UNAVAILABLE", `The audit log cannot be written: ${error.message}`, {
+  if (!hasCode(error, "ACCESS_UNAVAILABLE")) throw error;
+  throw new AutokestraError("AUDIT_UNAVAILABLE", `The audit log cannot be written: ${error.message}`, {
     hint: error.hint ?? "Nothing is given out that the log would not know of. Lists still work.",
   });
 }

@@ -165,7 +165,7 @@ function createRecorder(log: StoreAuditLog, context: AuditContext): AuditRecorde
 
   /** Where the failure cannot be recorded either, the caller still hears of the first one: nothing was given out. */
   async function fail(action: AuditAction, secrets: readonly (AuditedSecret | null)[], error: unknown): Promise<void> {
-    const code = error instanceof AutokestraError ? error.code : "STORE_UNAVAILABLE";
+    const code = error instanceof AutokestraError ? error.code : "failed";
     await log.record(...secrets.map((secret) => event(action, code, secret))).catch(() => undefined);
   }
 

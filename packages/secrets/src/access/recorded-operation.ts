@@ -22,7 +22,7 @@ export async function recordOperation<T>(
   try {
     result = await work();
   } catch (error) {
-    const code = error instanceof AutokestraError ? error.code : "STORE_UNAVAILABLE";
+    const code = error instanceof AutokestraError ? error.code : "failed";
     await record(options, action, code).catch(() => undefined);
     throw error;
   }

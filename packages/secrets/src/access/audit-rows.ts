@@ -1,0 +1,80 @@
+import type { Keyring } from "@autokestra/secrets-crypto";
+import type { Database } from "@autokestra/sqlite";
+import {
+  type AuditContent,
+  type AuditHead,
+  type AuditRow,
+  COLUMNS,
+  chainRow,
+  formatHead,
+  GENESIS,
+  hashOf,
+  toContent,
+} from "./audit-chain.ts";
+import type { AuditActor, AuditFilter } from "./audit-event.ts";
+
+/** The columns, for SQL. */
+export const NAMES: string = COLUMNS.join(", ");
+const INSERT = `INSERT INTO audit (${NAMES}) VALUES (${COLUMNS.map((name) => `@${name}`).join(", ")})`;
+const LAST = `SELECT ${NAMES} FROM audit ORDER BY seq DESC LIMIT 1`;
+
+/** Who writes what nobody has asked for. */
+export const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
+
+/** Writes the next record. */
+export function append(database: Database, content: AuditContent, keyring: Keyring | null): AuditRow {
+  const { seq, hash } = headOf(database);
+  const row = chainRow(content, { seq: seq + 1, prev: hash }, keyring);
+  insert(database, row);
+  return row;
+}
+
+export function insert(database: Database, row: AuditRow): void {
+  database.prepare<[AuditRow]>(INSERT).run(row);
+}
+
+export function lastRow(database: Database): AuditRow | undefined {
+  return database.prepare<[], AuditRow>(LAST).get();
+}
+
+/** Where the log ends; before its first record at 0. */
+export function headOf(database: Database): AuditHead {
+  const row = lastRow(database);
+  return row === undefined ? { seq: 0, hash: GENESIS } : { seq: row.seq, hash: hashOf(row) };
+}
+
+/** The maximum number of records that are removed in one transaction. */
+export const MAX_PRUNED = 10_000;
+
+/** Removes records from the front: none behind one that stays, whatever the clock has done in between. */
+export function prune(database: Database, before: string, now: () => string, keyring: Keyring): number {
+  const kept = database
+    .prepare<[string], number>("SELECT seq FROM audit WHERE time >= ? ORDER BY seq LIMIT 1")
+    .pluck()
+    .get(before);
+  const first = database.prepare<[], number | null>("SELECT min(seq) FROM audit").pluck().get() ?? null;
+  if (first === null) return 0;
+  const end = Math.min(kept ?? headOf(database).seq + 1, first + MAX_PRUNED);
+  const row = database.prepare<[number], AuditRow>(`SELECT ${NAMES} FROM audit WHERE seq = ?`).get(end - 1);
+  if (row === undefined) return 0;
+  const source = formatHead({ seq: row.seq, hash: hashOf(row) });
+  append(database, toContent({ actor: SYSTEM, action: "audit.prune", outcome: "done", source }, now), keyring);
+  return database.prepare<[number]>("DELETE FROM audit WHERE seq < ?").run(end).changes;
+}
+
+/** The condition of a filter, and what its parameters are; `@after` comes from the caller. */
+export function toWhere(filter: AuditFilter): {
+  readonly where: string;
+  readonly values: Readonly<Record<string, string>>;
+} {
+  const { secret, actor, action, execution, since } = filter;
+  const given = Object.entries({
+    secret_name: secret,
+    actor_id: actor,
+    action,
+    execution,
+    time: since,
+  }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  const conditions = given.map(([name]) => `${name} ${name === "time" ? ">=" : "="} @${name}`);
+  return { where: `WHERE ${["seq > @after", ...conditions].join(" AND ")}`, values: Object.fromEntries(given) };
+}
