@@ -37,7 +37,7 @@ export async function tryLogin(login) {
     await client.connect();
     return "works";
   } catch (error) {
-    return `refused (${error instanceof pg.DatabaseError ? error.code : error})`;
+    return `refused (${error instanceof pg.DatabaseError ? error.code : String(error)})`;
   } finally {
     await client.end();
   }

@@ -253,7 +253,7 @@ async function tryNames() {
       const config = { ...configOf(type, known?.options(server.address) ?? {}), secrets };
       writeFileSync(join(folder, "autokestra.config.yaml"), JSON.stringify(config));
       const tasks = "tasks: [{ id: say, type: core/console.log, inputs: { message: hello } }]";
-      writeFileSync(join(folder, "w.yaml"), `apiVersion: v1\nid: w\nsecrets: [${names}]\n${tasks}\n`);
+      writeFileSync(join(folder, "w.yaml"), `apiVersion: v1\nid: w\nsecrets: [${names.join()}]\n${tasks}\n`);
       const env = { ...environment(folder), PROVIDER_TOKEN: TOKEN };
       return await measure(folder, ["check", "w.yaml", "--explain", "--json"], { env });
     });

@@ -35,10 +35,9 @@ beforeEach(async () => {
   answer = { status: 200, body: OUTSIDE };
   respond = () => answer;
   requests.length = 0;
-  server = createServer(async ({ url = "", headers }, response) => {
+  server = createServer(({ url = "", headers }, response) => {
     requests.push(`${url} ${headers.authorization}`);
-    const { status, body } = await respond(url);
-    response.writeHead(status).end(body);
+    void Promise.resolve(respond(url)).then(({ status, body }) => response.writeHead(status).end(body));
   });
   address = await listen(server);
   writeFileSync(join(box.folder, "deploy.yaml"), WORKFLOW);
@@ -211,7 +210,7 @@ describe("least privilege", () => {
     const task = `{ id: say, type: core/console.log, inputs: { message: "${message}" } }`;
     writeFileSync(
       join(box.folder, "deploy.yaml"),
-      `apiVersion: v1\nid: deploy\nsecrets: [${names}]\ntasks: [${task}]\n`,
+      `apiVersion: v1\nid: deploy\nsecrets: [${names.join()}]\ntasks: [${task}]\n`,
     );
   }
   /** @param more of the provider; @param bindings of names */

@@ -9,7 +9,7 @@ import { REMOTE, TOKEN } from "./provider-types.mjs";
 import { everythingIn, inFolder } from "./sandbox.mjs";
 
 /** What the store has under the name that the provider is asked for. */
-export const LOCAL = "canary-local-77d0";
+const LOCAL = "canary-local-77d0";
 export const CANARIES = [TOKEN, REMOTE, LOCAL, CANARY];
 
 const WORKFLOW = `apiVersion: v1
