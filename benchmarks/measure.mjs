@@ -10,15 +10,15 @@ const collect = runInNewContext("gc");
  * Absolute figures differ from machine to machine; their ratios are what counts.
  *
  * @param {Readonly<Record<string, () => unknown>>} ways Each does the work once; may be async.
- * @param {{ rounds?: number, operations?: number, clock?: "cpu" | "wall" }} [options] `operations`: how often a way is called
- * in a round. `clock`: "wall" for what waits for the disk.
+ * @param {{ rounds?: number, operations?: number, warmUp?: number, clock?: "cpu" | "wall" }} [options] `operations`: how often a
+ * way is called in a round. `warmUp`: how many rounds are not counted, in which V8 optimises. `clock`: "wall" for what waits for
+ * the disk.
  * @returns {Promise<Record<string, number>>} Microseconds per operation.
  */
-export async function measure(ways, { rounds = 31, operations = 3000, clock = "cpu" } = {}) {
+export async function measure(ways, { rounds = 31, operations = 3000, warmUp = 3, clock = "cpu" } = {}) {
   const entries = Object.entries(ways);
   const samples = Object.fromEntries(entries.map(([name]) => [name, /** @type {number[]} */ ([])]));
-  // The first rounds only warm up.
-  for (let round = -3; round < rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     for (const [name, work] of rotate(entries, Math.abs(round))) {
       const time = await measureRound(work, operations, clock);
       if (round >= 0) samples[name]?.push(time);

@@ -44,11 +44,11 @@ async function measureKeeping(folder, maxVersions) {
   const times = await measure(
     {
       upsert: () => upserting.put(next(), ++version),
-      rawPut() {
+      async rawPut() {
         const stored = of(rawRows, next());
         const { revision } = stored;
         const row = { ...stored, version: stored.version + 1, revision: revision + 1 };
-        rawPutting.put(row, raw, revision);
+        await rawPutting.put(row, raw, revision);
         rawRows.set(row.name, row);
       },
       async put() {
@@ -60,7 +60,7 @@ async function measureKeeping(folder, maxVersions) {
       rawSet: () => rawSetting.set(next(), FIELDS.value),
       set: () => setting.set({ name: next(), type: "apiKey", fields: FIELDS }),
     },
-    { rounds: 21, operations: 200 },
+    { rounds: 21, operations: 200, warmUp: 15 },
   );
   await secrets.close();
   await setting.close();
