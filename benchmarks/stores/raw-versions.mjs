@@ -72,12 +72,12 @@ export function openRawVersions(path, maxVersions) {
     const isRight = NAME.test(name) && typeof value === "string" && value !== "" && value.isWellFormed();
     if (!isRight || value.length > MAX_LENGTH) throw new TypeError("this cannot be kept");
     const before = /** @type {Row & Encrypted} */ (select.get(name));
-    const { public: publicFields, masked } = open(key, macKey, before);
+    const { public: publicFields, masked } = decrypt(key, macKey, before);
     const time = new Date().toISOString();
     const { version, revision } = before;
     const row = { ...before, version: version + 1, revision: revision + 1, updated_at: time };
     const payload = JSON.stringify({ fields: { value }, public: publicFields, masked });
-    write(row, seal(key, macKey, row, payload), revision);
+    write(row, encrypt(key, macKey, row, payload), revision);
   }
 
   /** Encrypts all records of the store again, under the keys of this one. @param {string} payload */
