@@ -5,11 +5,11 @@ import { openSqliteStore } from "../../packages/secrets-store-sqlite/dist/index.
 const [path = "", name = "", seconds = ""] = process.argv.slice(2);
 const store = await openSqliteStore(path);
 const { metadata, envelope, mac } = sampleSecret(name);
-const sealed = { envelope: { ...envelope, ciphertext: new Uint8Array(256) }, mac };
+const encrypted = { envelope: { ...envelope, ciphertext: new Uint8Array(256) }, mac };
 const end = performance.now() + Number(seconds) * 1000;
 let [written, errors] = [0, 0];
 while (performance.now() < end) {
-  const secret = { ...sealed, metadata: { ...metadata, version: written + 1, revision: written + 1 } };
+  const secret = { ...encrypted, metadata: { ...metadata, version: written + 1, revision: written + 1 } };
   const expected = written === 0 ? null : { id: metadata.id, revision: written };
   try {
     await store.put([{ secret, expected }], null);
