@@ -31,7 +31,7 @@ export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fie
 /** @throws AutokestraError `NAME_INVALID`, `VALUE_EMPTY`, `VALUE_INVALID` */
 export function checkInput(input: DatedInput, now: () => Timestamp): ValidInput {
   const name = parseSecretName(input.name);
-  const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames);
+  const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames, input.allowEmpty);
   const { description, tags } = input;
   checkTexts(name, { description, tags });
   const unique = tags === undefined ? undefined : [...new Set(tags)];

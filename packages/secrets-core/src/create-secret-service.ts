@@ -6,7 +6,9 @@ import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
+import type { SecretFilter } from "./secret-store.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
+import { passesFilter } from "./store-rules.ts";
 
 /**
  * Composes secrets by name out of a store and an encryption.
@@ -20,11 +22,21 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const changes = createSecretChanges(options, reader);
 
   /** Also what is damaged: ids need no metadata. */
-  async function purge(name: SecretName): Promise<number> {
+  async function purge(name: SecretName, only: string | undefined): Promise<number> {
     // All of them in one transaction: a process that is killed leaves none of a name half purged.
-    const ids = await store.ids({ name });
+    const ids = (await store.ids({ name })).filter((id) => only === undefined || id === only);
     if (!(await store.purge(...ids))) throw secretNotFound(name);
     return ids.length;
+  }
+
+  /** @throws AutokestraError `OPTION_INVALID` */
+  function checkFilter(filter: SecretFilter = {}): SecretFilter {
+    for (const [what, count] of Object.entries({ limit: filter.limit, skip: filter.skip })) {
+      if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
+        throw new AutokestraError("OPTION_INVALID", `The ${what} of a list must be a whole number from 0 on`);
+      }
+    }
+    return (filter.state ?? "active") === "active" ? filter : { ...filter, deletedSince: reader.retentionStart() };
   }
 
   const service: SecretService = {
@@ -94,18 +106,23 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.rename(parseSecretName(from), parseSecretName(to));
     },
 
-    async list(filter = {}) {
-      const { limit, state = "active" } = filter;
-      if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-        throw new AutokestraError("OPTION_INVALID", "The limit of a list must be a whole number from 0 on");
-      }
-      return await store.list(state === "active" ? filter : { ...filter, deletedSince: reader.retentionStart() });
+    list: async (filter) => await store.list(checkFilter(filter)),
+
+    async listVerified(filter) {
+      const found = await Promise.all(
+        (await store.list(checkFilter(filter))).map(async ({ id }) => await reader.findVerified(id)),
+      );
+      return found.flatMap((secret) =>
+        secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
+      );
     },
 
-    async delete(text, { purge: isFinal = false } = {}) {
+    count: async (filter) => await store.count(checkFilter(filter)),
+
+    async delete(text, { purge: isFinal = false, id } = {}) {
       const name = parseSecretName(text);
-      if (isFinal) return await purge(name);
-      await changes.delete(name);
+      if (isFinal) return await purge(name, id);
+      await changes.delete(name, id);
       return 1;
     },
 

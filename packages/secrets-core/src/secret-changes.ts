@@ -14,7 +14,7 @@ import type { Timestamp } from "./time.ts";
 export interface SecretChanges {
   edit(name: SecretName, change: SecretEdit, options: EditOptions): Promise<SecretMetadata>;
   rename(from: SecretName, to: SecretName): Promise<SecretMetadata>;
-  delete(name: SecretName): Promise<void>;
+  delete(name: SecretName, id: string | undefined): Promise<void>;
   restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
 }
 
@@ -89,11 +89,12 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
       });
     },
 
-    async delete(name) {
+    async delete(name, id) {
       // First: once it is deleted, nothing may say that it is not.
       await store.purgeDeleted(reader.retentionStart());
       await retryWhileOthersWrite(async () => {
         const current = await reader.current(name);
+        if (id !== undefined && current.metadata.id !== id) throw secretNotFound(name);
         return async () => {
           if (await markDeleted(current)) return;
           if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);

@@ -32,6 +32,8 @@ export interface SecretReader {
   decryptIfFound(name: SecretName): Promise<DecryptedSecret | null>;
   /** All versions, the newest first, each decrypted. @throws as `decrypt` */
   decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]>;
+  /** The authenticated current version, living or deleted; null where there is none of this id, or where it is not authentic. */
+  findVerified(id: string): Promise<EncryptedSecret | null>;
   /** The authenticated current version of a deleted secret; null where there is none of this id. @throws AutokestraError `INTEGRITY_FAILED` */
   findDeleted(id: string): Promise<EncryptedSecret | null>;
 }
@@ -89,6 +91,16 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     }
   }
 
+  async function findAuthenticated(id: string): Promise<EncryptedSecret | null> {
+    return await whileChanging(
+      () => store.find(id),
+      async (found) => {
+        if (found !== null) await encryption.verify(found);
+        return found;
+      },
+    );
+  }
+
   return {
     retentionStart,
     current: currentOf,
@@ -114,15 +126,15 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
         (found) => decryptVersions(found, () => found),
       );
     },
-    async findDeleted(id) {
-      return await whileChanging(
-        () => store.find(id),
-        async (found) => {
-          if (found !== null) await encryption.verify(found);
-          return found;
-        },
-      );
+    async findVerified(id) {
+      try {
+        return await findAuthenticated(id);
+      } catch (error) {
+        if (hasCode(error, "INTEGRITY_FAILED")) return null;
+        throw error;
+      }
     },
+    findDeleted: findAuthenticated,
   };
 }
 

@@ -59,6 +59,10 @@ export interface EditOptions {
 export interface DeleteOptions {
   /** Remove everything of this name for good, including deleted secrets and all versions. Default: false. */
   readonly purge?: boolean | undefined;
+  /**
+   * Only this secret, living or deleted. Without `purge` it must be the living one of the name. Default: whatever has the name.
+   */
+  readonly id?: string | undefined;
 }
 
 export interface RestoreOptions {
@@ -123,6 +127,15 @@ export interface SecretService {
    * @throws `OPTION_INVALID`
    */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+  /**
+   * The same, authenticated, without secrets whose metadata are not authentic: for readers who may see a secret because of its name
+   * or its tags.
+   *
+   * @throws `OPTION_INVALID`, `KEY_*`
+   */
+  listVerified(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+  /** How many secrets pass the filter, on whatever page of the list they are. @throws `OPTION_INVALID` */
+  count(filter?: SecretFilter): Promise<number>;
   /**
    * Deletes a secret, and removes for good what was deleted longer ago than {@link RETENTION_DAYS}. Works without a key, too; one that
    * the person has named must be the right one.

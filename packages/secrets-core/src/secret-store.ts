@@ -13,6 +13,13 @@ export interface SecretFilter {
   readonly name?: string | undefined;
   /** What the name begins with. */
   readonly prefix?: string | undefined;
+  readonly id?: string | undefined;
+  /** The number that the record had where it was imported from. */
+  readonly importedId?: number | undefined;
+  /** One of these is what the name begins with: for readers who may not see all secrets. An empty list lets none through. */
+  readonly anyPrefix?: readonly string[] | undefined;
+  /** At least one of these tags, for the same readers. An empty list lets none through. */
+  readonly anyTag?: readonly string[] | undefined;
   /** Only those that expire before this moment. */
   readonly expiresBefore?: Timestamp | undefined;
   /** Default: active. */
@@ -23,6 +30,8 @@ export interface SecretFilter {
   readonly after?: string | undefined;
   /** With `after`: of the secrets of that name, start after this id instead of leaving all of them out. */
   readonly afterId?: string | undefined;
+  /** How many results to leave out at the beginning, a whole number from 0 on. Default: 0. */
+  readonly skip?: number | undefined;
   /** The maximum number of results, a whole number from 0 on. Default: all. */
   readonly limit?: number | undefined;
 }
@@ -145,6 +154,9 @@ export interface SecretStore extends Partial<StoreAbilities> {
 
   /** Metadata of current versions, ordered by name (by UTF-16 unit: A before a), then by id. Needs no key. */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+
+  /** How many secrets pass the filter, on whatever page of a list they are. */
+  count(filter?: SecretFilter): Promise<number>;
 
   /**
    * Compare and set: adds a version to each of these secrets, or to none. Versions that are too many are removed for good. No name

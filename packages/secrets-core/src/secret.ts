@@ -14,6 +14,8 @@ export interface SecretInput {
   readonly tags?: readonly string[] | undefined;
   /** A moment, as `parseMoment` reads it. A new value without it has no expiry, unless `keepExpiry` is set. */
   readonly expiresAt?: string | number | null | undefined;
+  /** Accept an empty password of a basicAuth secret. Default: false. */
+  readonly allowEmpty?: boolean | undefined;
   /** Keep the expiry that is stored where `expiresAt` is undefined. Default: false. */
   readonly keepExpiry?: boolean | undefined;
   /** Fields to make public: encrypted, but not masked and shown by `describe`. */

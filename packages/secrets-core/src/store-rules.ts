@@ -25,12 +25,17 @@ export interface CheckedWrite {
 
 /** True where the filter lets this secret through; `limit` is left to the caller. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", deletedSince } = filter;
+  const { type, tags = [], name, prefix = "", id, importedId, anyPrefix, anyTag } = filter;
+  const { expiresBefore, state = "active", deletedSince } = filter;
   return (
     (type === undefined || metadata.type === type) &&
     tags.every((tag) => metadata.tags.includes(tag)) &&
     (name === undefined || metadata.name === name) &&
     metadata.name.startsWith(prefix) &&
+    (id === undefined || metadata.id === id) &&
+    (importedId === undefined || metadata.importedId === importedId) &&
+    (anyPrefix === undefined || anyPrefix.some((one) => metadata.name.startsWith(one))) &&
+    (anyTag === undefined || anyTag.some((tag) => metadata.tags.includes(tag))) &&
     (expiresBefore === undefined || isBefore(metadata.expiresAt, expiresBefore)) &&
     (state === "all" || (metadata.deletedAt !== null) === (state === "deleted")) &&
     (deletedSince === undefined || !isBefore(metadata.deletedAt, deletedSince)) &&
@@ -46,7 +51,13 @@ function isOnPage({ name, id }: SecretMetadata, { after, afterId }: SecretFilter
 /** What `list` makes of all secrets, in memory. */
 export function selectSecrets(all: readonly SecretMetadata[], filter: SecretFilter = {}): readonly SecretMetadata[] {
   const passing = all.filter((metadata) => passesFilter(metadata, filter)).sort(compareSecrets);
-  return passing.slice(0, filter.limit);
+  const { skip = 0, limit = passing.length } = filter;
+  return passing.slice(skip, skip + limit);
+}
+
+/** The same filter for all pages of its list. */
+export function onAllPages(filter: SecretFilter = {}): SecretFilter {
+  return { ...filter, after: undefined, afterId: undefined, skip: undefined, limit: undefined };
 }
 
 /** Orders metadata by name, then by id, both by UTF-16 unit, as `list` promises. */

@@ -432,6 +432,26 @@ describe("SecretService", () => {
       expect(JSON.stringify(await get(parseSecretName("KEY")))).toBe(before);
     });
 
+    it("are left out where names and tags say what may be seen", async () => {
+      const store = createMemoryStore();
+      const service = createService(store);
+      await service.create(key("v1", { tags: ["seen"] }));
+      await service.create(key("v1", { name: "OTHER", tags: ["seen"] }));
+      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["KEY", "OTHER"]);
+      expect(await service.listVerified({ anyTag: ["unseen"] })).toEqual([]);
+      const find = store.find.bind(store);
+      store.find = async (id) => {
+        const found = await find(id);
+        return found?.metadata.name === "KEY" ? { ...found, mac: "forged" } : found;
+      };
+      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["OTHER"]);
+      expect(await service.count({ anyTag: ["seen"] })).toBe(2);
+      store.find = async () => {
+        throw new AutokestraError("STORE_UNAVAILABLE", "locked");
+      };
+      await expect(service.listVerified()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    });
+
     it("do not keep a secret from being deleted, and stay wrong", async () => {
       const store = createMemoryStore();
       const service = createService(store);
@@ -530,6 +550,18 @@ describe("SecretService", () => {
       await service.set(key("x", { name: "OTHER" }));
       await service.delete("KEY", { purge: true });
       expect((await store.list({ state: "all" })).map(({ name }) => name)).toEqual(["OTHER"]);
+    });
+
+    it("is purged alone, or deleted, by its id", async () => {
+      const { service, store } = await withDeleted();
+      const first = (await service.list({ state: "deleted" }))[0]?.id ?? "";
+      const { id } = await service.set(key("v2"));
+      await expect(service.delete("KEY", { id: first })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      await expect(service.delete("OTHER", { id, purge: true })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      expect(await service.delete("KEY", { id: first, purge: true })).toBe(1);
+      expect((await store.list({ state: "all" })).map((one) => one.id)).toEqual([id]);
+      expect(await service.delete("KEY", { id })).toBe(1);
+      expect(await service.list()).toEqual([]);
     });
 
     it("is gone for good after a purge", async () => {
