@@ -43,6 +43,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   STORE_ROLLED_BACK: EXIT.integrity,
   SOURCE_FAILED: EXIT.failed,
   HISTORY_UNAVAILABLE: EXIT.failed,
+  ACCESS_UNAVAILABLE: EXIT.failed,
+  AUDIT_UNAVAILABLE: EXIT.failed,
   RUN_NOT_FOUND: EXIT.notFound,
   CONFIG_NOT_FOUND: EXIT.notFound,
   CONFIG_INVALID: EXIT.invalid,

@@ -1,7 +1,7 @@
 import { z } from "@autokestra/secrets-core/internal";
 
 /** Texts, numbers (encoded as their digits), and null for a field without a value. */
-type Fields = readonly (string | number | null)[];
+export type Fields = readonly (string | number | null)[];
 
 /** The length that means null. No text is that long. */
 const NULL_LENGTH = 0xffffffff;

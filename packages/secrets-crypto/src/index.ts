@@ -22,4 +22,5 @@ export {
 } from "./key-source/master-key-provider.ts";
 
 export type { Keyring } from "./keyring.ts";
+export type { MacPurpose } from "./record-fields.ts";
 export { createSecretEncryption } from "./secret-encryption.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { Fields } from "./encode-fields.ts";
 export { parseHeader } from "./header.ts";
 export { stretchingOf } from "./key-derivation.ts";
 export { MAX_ENCRYPTIONS } from "./key-manager.ts";
@@ -28,3 +29,4 @@ export {
   prepareKey,
   readNewKeyFile,
 } from "./key-source/prepared-key.ts";
+export { hashFields } from "./record-fields.ts";

@@ -46,6 +46,11 @@ export interface KeyManager {
   forDecrypt(keyId: string): Promise<Keyring>;
   /** Returns a keyring with this service key if there is one, or the current one. Null: the record has no MAC. */
   forVerify(serviceKeyId: string | null): Promise<Keyring>;
+  /**
+   * Returns the keyring that was opened last; null if none was yet, or if the store has format 1. Looks for no key and reads
+   * nothing.
+   */
+  opened(): Keyring | null;
   /** Wraps all keys under another master key. The previous one no longer opens the store. */
   rotateMasterKey(next: MasterKey): Promise<Keyring>;
   /** Creates a new active data key. The previous one still decrypts its records. */
@@ -130,6 +135,10 @@ class StoreKeyManager implements KeyManager {
   async forVerify(serviceKeyId: string | null): Promise<Keyring> {
     if (!this.#closed && serviceKeyId !== null && this.#latest?.hasServiceKey(serviceKeyId)) return this.#latest;
     return await this.current();
+  }
+
+  opened(): Keyring | null {
+    return this.#closed || this.#latest === null || this.#latest.header.format === 1 ? null : this.#latest;
   }
 
   async rotateMasterKey(next: MasterKey): Promise<Keyring> {

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { AutokestraError, type MasterKey } from "@autokestra/secrets-core";
 import { createKeyWrapper, type DataKey, type KeyWrapper, type ServiceKey } from "./data-key.ts";
+import type { Fields } from "./encode-fields.ts";
 import { formatHeader, HEADER_FORMAT, parseHeader, type ReadHeader, type StoreHeader, verifyHeader } from "./header.ts";
 import { type HeaderEdit, newDataKey, newServiceKey } from "./header-edits.ts";
 import { createKdf, type DerivedKeys, deriveKeys, equalBytes, type Kdf } from "./key-derivation.ts";
-import { type CurrentRecord, deriveMacKey, macOf } from "./record-fields.ts";
+import { type CurrentRecord, deriveMacKey, type MacPurpose, macOf, macOfFields } from "./record-fields.ts";
 
 /** The opened keys of one header. */
 export interface Keyring {
@@ -37,6 +38,13 @@ export interface Keyring {
    * @throws as `active`
    */
   checkMac(record: CurrentRecord, mac: string | null): boolean;
+  /**
+   * Returns the MAC of a list of fields that belong together, under a key for this purpose alone: `keyId:base64`. It stays
+   * valid through every rotation. Not for a header of format 1. @throws as `active`
+   */
+  authenticateFields(purpose: MacPurpose, fields: Fields): string;
+  /** Tells whether this is the MAC of the fields. False for a service key that the keyring does not have. @throws as `active` */
+  checkFields(purpose: MacPurpose, fields: Fields, mac: string): boolean;
   /** Returns the keyring of a later header under the same master key; null if the master key is another one. */
   follow(text: string): Keyring | null;
   /** Returns the keyring of an edited header under the same master key. The caller writes the header to the store. */
@@ -117,6 +125,16 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
   const wrapper = createKeyWrapper(keys.keyEncryptionKey, storeId);
   const { dataKeys, serviceKeys, active, authenticator } = unwrapKeys(header, wrapper);
   let closed = false;
+  /** Derived when they are first used. */
+  const macKeys = new Map<string, Buffer>();
+
+  function macKeyFor(purpose: MacPurpose, { id, bytes }: ServiceKey): Buffer {
+    const known = macKeys.get(`${purpose} ${id}`);
+    if (known !== undefined) return known;
+    const macKey = deriveMacKey(bytes, storeId, purpose);
+    macKeys.set(`${purpose} ${id}`, macKey);
+    return macKey;
+  }
 
   function whileOpen<T>(value: T): T {
     if (closed) throw keysClosed();
@@ -144,6 +162,16 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
       const key = whileOpen(serviceKeys).find(({ id }) => mac?.startsWith(`${id}:`));
       return key !== undefined && mac !== null && isMacOf(key, record, mac);
     },
+    authenticateFields(purpose, fields) {
+      if (authenticator === null) throw new Error("a header of format 1 authenticates nothing");
+      const key = whileOpen(authenticator);
+      return `${key.id}:${macOfFields(macKeyFor(purpose, key), fields)}`;
+    },
+    checkFields(purpose, fields, mac) {
+      const key = whileOpen(serviceKeys).find(({ id }) => mac.startsWith(`${id}:`));
+      if (key === undefined) return false;
+      return equalBytes(Buffer.from(mac), Buffer.from(`${key.id}:${macOfFields(macKeyFor(purpose, key), fields)}`));
+    },
     follow(later) {
       const read = parseHeader(later);
       const isSame = read.header.keyCheck === header.keyCheck && read.header.storeId === storeId;
@@ -156,6 +184,7 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
       closed = true;
       for (const { bytes } of [...dataKeys, ...serviceKeys]) bytes.fill(0);
       for (const { macKey } of serviceKeys) macKey.fill(0);
+      for (const macKey of macKeys.values()) macKey.fill(0);
       wipeDerived(keys);
     },
   };
@@ -181,7 +210,7 @@ function unwrapKeys(
   const serviceKeys = header.serviceKeys.flatMap(({ id, wrapped }) => {
     if (wrapped === null) return [];
     const key = wrapper.unwrapServiceKey(id, wrapped) ?? tampered();
-    return [{ ...key, macKey: deriveMacKey(key.bytes, header.storeId) }];
+    return [{ ...key, macKey: deriveMacKey(key.bytes, header.storeId, "record") }];
   });
   const activeId = header.dataKeys.find(({ state }) => state === "active")?.id;
   const serviceId = header.serviceKeys.find(({ state }) => state === "active")?.id;

@@ -3,7 +3,7 @@ import type { Envelope, RecordIdentity, SecretMetadata } from "@autokestra/secre
 import { fieldNames, METADATA_FIELDS } from "@autokestra/secrets-core/internal";
 import { KEY_BYTES } from "./aes-gcm.ts";
 import type { RecordFormat } from "./data-key.ts";
-import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
+import { createFieldEncoder, encodeFields, type Fields } from "./encode-fields.ts";
 
 /** The only namespace has no name. */
 const NAMESPACE = null;
@@ -48,9 +48,12 @@ export interface CurrentRecord {
   readonly envelope: Pick<Envelope, "nonce">;
 }
 
-/** Derives the key of the MACs of one store from a service key: HKDF-SHA256 (RFC 5869), no salt. */
-export function deriveMacKey(serviceKey: Uint8Array, storeId: string): Buffer {
-  const info = encodeFields(["autokestra record mac", 2, storeId, NAMESPACE]);
+/** What a MAC is for. One for one purpose says nothing about another. */
+export type MacPurpose = "record" | "audit" | "token";
+
+/** Derives the key of the MACs of one store and purpose from a service key: HKDF-SHA256 (RFC 5869), no salt. */
+export function deriveMacKey(serviceKey: Uint8Array, storeId: string, purpose: MacPurpose): Buffer {
+  const info = encodeFields([`autokestra ${purpose} mac`, 2, storeId, NAMESPACE]);
   return Buffer.from(hkdfSync("sha256", serviceKey, Buffer.alloc(0), info, KEY_BYTES));
 }
 
@@ -74,6 +77,16 @@ export function macOf(key: Uint8Array, { metadata, envelope }: CurrentRecord, de
     else fields.push(field === "deletedAt" ? deletedAt : metadata[field]);
   }
   return createHmac("sha256", key).update(encodeRecord(fields)).digest("base64");
+}
+
+/** Computes the MAC of a list of fields: HMAC-SHA256 (RFC 2104). @returns base64 */
+export function macOfFields(key: Uint8Array, fields: Fields): string {
+  return createHmac("sha256", key).update(encodeFields(fields)).digest("base64");
+}
+
+/** Returns the SHA-256 of a list of fields, as hexadecimal digits. */
+export function hashFields(fields: Fields): string {
+  return createHash("sha256").update(encodeFields(fields)).digest("hex");
 }
 
 const encodeRecord = createFieldEncoder(["autokestra record", 2]);

@@ -333,3 +333,46 @@ describe("a header of format 1", () => {
     await expect(openKeyring(store, new KeyPlace(5))).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
   });
 });
+
+describe("the MAC of fields", () => {
+  it("is for one purpose and one list, and survives every rotation", async () => {
+    const store = await createStore();
+    const keys = createKeyManager(store, new KeyPlace(5));
+    expect(keys.opened()).toBe(null);
+    const keyring = await keys.current();
+    expect(keys.opened()).toBe(keyring);
+    const mac = keyring.authenticateFields("audit", ["a", 1, null]);
+    const rotated = await keys.rotateMasterKey(testKey(7));
+    await keys.addDataKey();
+    expect(mac).toMatch(/^[0-9a-f]{8}:[A-Za-z0-9+/]{43}=$/);
+    for (const later of [keyring, rotated, await openKeyring(store, new KeyPlace(7))]) {
+      expect(later.checkFields("audit", ["a", 1, null], mac)).toBe(true);
+      expect(later.checkFields("token", ["a", 1, null], mac)).toBe(false);
+      expect(later.checkFields("audit", ["a1", null], mac)).toBe(false);
+      expect(later.checkFields("audit", ["a", 1, null], `00000000${mac.slice(8)}`)).toBe(false);
+      expect(later.checkFields("audit", ["a", 1, null], "")).toBe(false);
+    }
+    keys.close();
+    expect(keys.opened()).toBe(null);
+    expect(() => rotated.checkFields("audit", [], mac)).toThrow("closed");
+    expect(() => rotated.authenticateFields("audit", [])).toThrow("closed");
+  });
+
+  it("of another store is another one", async () => {
+    const [one, other] = [
+      await openKeyring(await createStore(), new KeyPlace(5)),
+      await openKeyring(await createStore(), new KeyPlace(5)),
+    ];
+    expect(other.checkFields("audit", ["a"], one.authenticateFields("audit", ["a"]))).toBe(false);
+  });
+
+  it("is not made in format 1", async () => {
+    const keys = createKeyManager(
+      createMemoryStore({ layout: 1, header: JSON.stringify(makeHeaderV1(FIVE)) }),
+      new KeyPlace(5),
+    );
+    const keyring = await keys.current();
+    expect(keys.opened()).toBe(null);
+    expect(() => keyring.authenticateFields("audit", ["a"])).toThrow("format 1");
+  });
+});

@@ -14,6 +14,20 @@ export {
   listKeys,
   type MissingKey,
 } from "@autokestra/secrets-crypto/internal";
+export {
+  AUDIT_ACTIONS,
+  type AuditAction,
+  type AuditActor,
+  type AuditEvent,
+  type AuditedSecret,
+  type AuditFilter,
+  type AuditLog,
+  type AuditOutcome,
+  type AuditProblem,
+  type AuditRecord,
+  type AuditReport,
+  type AuditState,
+} from "./access/audit-event.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { PlaceDefaults, PlaceOptions } from "./folders.ts";

@@ -1,0 +1,191 @@
+import type { ErrorCode } from "@autokestra/secrets-core";
+
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    /** The audit log cannot be written: nothing is given out that it would not know of. */
+    AUDIT_UNAVAILABLE: object;
+  }
+}
+
+/** Everything that can be done, or attempted, and is recorded. `refused`: an attempt that named no action, such as a wrong token. */
+export const AUDIT_ACTIONS = [
+  "read",
+  "describe",
+  "list",
+  "create",
+  "update",
+  "set",
+  "edit",
+  "rename",
+  "delete",
+  "purge",
+  "restore",
+  "rollback",
+  "import",
+  "backup",
+  "restore-backup",
+  "migrate",
+  "refused",
+  "keys.rotate",
+  "keys.import",
+  "keys.export",
+  "tokens.create",
+  "tokens.revoke",
+  "tokens.use",
+  "run.start",
+  "run.resolve",
+  "run.end",
+  "run.cancel",
+  "audit.read",
+  "audit.prune",
+  "audit.restart",
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** Who did something. */
+export interface AuditActor {
+  /** `user`: of this machine; `token` and `jwt`: of the HTTP API; `trigger`: a schedule or a webhook; `anonymous`: nobody known. */
+  readonly kind: "user" | "token" | "jwt" | "trigger" | "anonymous" | "system";
+  /** A user name, the id of a token, the subject of a JWT. Null where none is known. */
+  readonly id: string | null;
+  /** Of the network. Null on this machine. */
+  readonly address: string | null;
+}
+
+/** Which secret it was done to. Only names and numbers: never a value or a description. */
+export interface AuditedSecret {
+  readonly name: string | null;
+  readonly id?: string | null | undefined;
+  /** As its source counts. */
+  readonly version?: string | number | null | undefined;
+  /** The names of the fields whose values were given out. */
+  readonly fields?: readonly string[] | undefined;
+}
+
+/**
+ * How it went: `intent` before a change, `done` after it and before a value is given out, `refused` where it was not allowed, or the
+ * code of the error.
+ */
+export type AuditOutcome = "intent" | "done" | "refused" | ErrorCode;
+
+/** What is recorded. */
+export interface AuditEvent {
+  /** ISO 8601 UTC. Default: now. */
+  readonly time?: string | undefined;
+  readonly actor: AuditActor;
+  readonly action: AuditAction;
+  /** Default: none. */
+  readonly secret?: AuditedSecret | null | undefined;
+  readonly outcome: AuditOutcome;
+  /** Where a value came from: `store`, `environment`, the id of a provider. Default: null. */
+  readonly source?: string | null | undefined;
+  /** The id of the request. Default: null. */
+  readonly requestId?: string | null | undefined;
+  /** The id of the run. Default: null. */
+  readonly execution?: string | null | undefined;
+}
+
+/** A record as it is stored and shown. */
+export interface AuditRecord {
+  /** Counts records, from 1. */
+  readonly seq: number;
+  readonly time: string;
+  readonly actor: AuditActor;
+  readonly action: string;
+  readonly secret: {
+    readonly name: string | null;
+    readonly id: string | null;
+    readonly version: string | null;
+    readonly fields: readonly string[];
+  } | null;
+  readonly outcome: string;
+  readonly source: string | null;
+  readonly requestId: string | null;
+  readonly execution: string | null;
+  /** SHA-256 of the record before, hexadecimal. */
+  readonly prev: string;
+  /** HMAC of the record: id of the service key, colon, base64. Null where there was no key. */
+  readonly mac: string | null;
+}
+
+/** Which records are wanted. */
+export interface AuditFilter {
+  /** The name of a secret. */
+  readonly secret?: string | undefined;
+  /** The id of an actor. */
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly execution?: string | undefined;
+  /** Records of this time and later, ISO 8601 UTC. */
+  readonly since?: string | undefined;
+  /** Start after this record. */
+  readonly after?: number | undefined;
+  /** The maximum number of records. Default: all. */
+  readonly limit?: number | undefined;
+  /** The last ones that pass, still in their order. Default: false, the first ones. */
+  readonly newest?: boolean | undefined;
+}
+
+/** The first place where the log is not what was written. */
+export interface AuditProblem {
+  /** The record that is wrong; where that cannot be told, the first of those that may be. */
+  readonly seq: number;
+  /** The last of those that may be wrong. */
+  readonly until: number;
+  /** What is wrong, as a clause. */
+  readonly reason: string;
+}
+
+/** What a look at the whole log has found. */
+export interface AuditReport {
+  /** How many records there are. */
+  readonly records: number;
+  /** The first and the last one; null in an empty log. */
+  readonly first: number | null;
+  readonly last: number | null;
+  /** How many have an HMAC. */
+  readonly authenticated: number;
+  /** How many at the end are covered by no HMAC: whether one of them was put in cannot be told. */
+  readonly uncovered: number;
+  /** The record that the store remembers; null where it remembers none. */
+  readonly anchoredAt: number | null;
+  /** Records that are known to be lost: the log was begun again after its end was removed. */
+  readonly lost: number;
+  /** Null where everything is as it was written. */
+  readonly problem: AuditProblem | null;
+}
+
+/**
+ * The audit log of a store. Other processes can write the same log at the same time.
+ *
+ * Methods that write throw AutokestraError `AUDIT_UNAVAILABLE`, those that read `ACCESS_UNAVAILABLE`.
+ */
+export interface AuditLog {
+  /** Writes one record: on the disk once this resolves. @throws `AUDIT_UNAVAILABLE` */
+  record(event: AuditEvent): Promise<void>;
+  /** The records that pass the filter, in their order, read in steps. */
+  records(filter?: AuditFilter): AsyncIterable<AuditRecord>;
+  /** Checks every record, the chain of them, and that it has not lost its end. Needs the key. @throws `KEY_*` */
+  verify(): Promise<AuditReport>;
+  /**
+   * Removes records from the front that are older, and leaves a signed record of that. Needs the key.
+   *
+   * @param before ISO 8601 UTC
+   * @returns how many
+   */
+  prune(before: string): Promise<number>;
+  /** How the log is doing, for metrics. */
+  state(): AuditState;
+  /** Anchors what was written, waits for the second sink, and closes. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Figures of this process. */
+export interface AuditState {
+  readonly recorded: number;
+  /** Records that could not be written. */
+  readonly failed: number;
+  /** Records that the second sink did not take. */
+  readonly sinkFailed: number;
+}
