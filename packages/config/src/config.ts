@@ -77,6 +77,42 @@ const bindingSchema = z.strictObject({
   fallback: z.literal("store").describe("Take it from the store where the provider does not have it").exactOptional(),
 });
 
+const countSchema = z.int().min(1).max(1_000_000);
+
+const jwtSchema = z.strictObject({
+  issuer: z.string().min(1).describe("Who signs the tokens: their `iss`"),
+  audience: z.string().min(1).describe("Whom they are for: their `aud`"),
+  jwksUri: z
+    .url({ protocol: /^https?$/ })
+    .describe("Where the public keys are")
+    .exactOptional(),
+  jwksFile: pathSchema.describe("File with the public keys, relative to the folder of this file").exactOptional(),
+  rolesClaim: z.string().min(1).describe("Claim with the role, or a list of roles. Default: roles").exactOptional(),
+  prefixesClaim: z.string().min(1).describe("Claim that narrows to beginnings of names").exactOptional(),
+  tagsClaim: z.string().min(1).describe("Claim that narrows to tags").exactOptional(),
+});
+
+const serverSchema = z.strictObject({
+  host: z.string().min(1).describe("Address to listen on. Default: 127.0.0.1").exactOptional(),
+  port: z.int().min(0).max(65_535).describe("Port to listen on. Default: 8000").exactOptional(),
+  tlsCert: pathSchema.describe("File of the certificate, relative to the folder of this file").exactOptional(),
+  tlsKey: pathSchema.describe("File of its private key, relative to the folder of this file").exactOptional(),
+  behindProxy: z
+    .array(z.string().min(1))
+    .describe("Addresses of proxies, as CIDR: only they are served")
+    .exactOptional(),
+  hosts: z.array(z.string().min(1)).describe("Names under which the server is reached, besides `host`").exactOptional(),
+  corsOrigin: z.array(z.string().min(1)).describe("Origins whose pages may call the server").exactOptional(),
+  log: z.boolean().describe("Write a line for each request to standard error. Default: true").exactOptional(),
+  requestsPerMinute: countSchema.describe("Requests of one token a minute. Default: 6000").exactOptional(),
+  refusedPerMinute: countSchema.describe("Refused attempts of one address a minute. Default: 30").exactOptional(),
+  roles: z
+    .record(nameSchema, z.array(z.string().min(1)))
+    .describe("Roles besides the built-in ones: the permissions of each")
+    .exactOptional(),
+  jwt: jwtSchema.describe("Signed tokens of an identity provider").exactOptional(),
+});
+
 const fileSchema = z.strictObject({
   storage: storageSchema.exactOptional(),
   keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
@@ -100,12 +136,13 @@ const fileSchema = z.strictObject({
     .describe("How long it may take to find all secrets of a run. Default: 10")
     .exactOptional(),
   secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are taken from one place").exactOptional(),
+  server: serverSchema.describe("The HTTP API").exactOptional(),
 });
 
 type ConfigFile = z.output<typeof fileSchema>;
 
 /** Keys that get a meaning with later versions: what they ask for must not be ignored in silence. */
-const RESERVED_KEYS = new Set(["http", "plugins", "server"]);
+const RESERVED_KEYS = new Set(["http", "plugins"]);
 
 /** Sources that need no configuration. */
 const OWN_SOURCES = ["store", "environment"];
@@ -114,6 +151,35 @@ const OWN_SOURCES = ["store", "environment"];
 export interface ProviderConfig {
   readonly type: string;
   readonly [option: string]: unknown;
+}
+
+/** Signed tokens that the server takes. Either `jwksUri` or `jwksFile` says where their public keys are. */
+export interface JwtConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUri?: string;
+  readonly jwksFile?: string;
+  /** The claims that say what somebody may do and see. Defaults: `roles`, and none. */
+  readonly rolesClaim?: string;
+  readonly prefixesClaim?: string;
+  readonly tagsClaim?: string;
+}
+
+/** What is said of the server. Paths are absolute. What is not said is undefined. */
+export interface ServerConfig {
+  readonly host?: string;
+  readonly port?: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly behindProxy?: readonly string[];
+  readonly hosts?: readonly string[];
+  readonly corsOrigin?: readonly string[];
+  readonly log?: boolean;
+  readonly requestsPerMinute?: number;
+  readonly refusedPerMinute?: number;
+  /** The permissions of each role; whether there are such permissions is not checked here. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
+  readonly jwt?: JwtConfig;
 }
 
 /** What a configuration says. Paths are absolute. What it does not say is undefined, unless a default is named. */
@@ -135,6 +201,7 @@ export interface Config {
   readonly resolveTimeoutSeconds: number | undefined;
   /** By the name of the secret. Default: none. */
   readonly bindings: Readonly<Record<string, SecretBinding>>;
+  readonly server: ServerConfig;
   /**
    * Throws what the type of a provider says about its options, with their places in the file.
    *
@@ -177,7 +244,7 @@ export function parseConfig(source: string, path: string): Config {
 }
 
 function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider"> {
-  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {} } = config;
+  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {}, server = {} } = config;
   const absolute = (relative: string | undefined) =>
     relative === undefined ? undefined : resolve(dirname(path), relative);
   return {
@@ -199,6 +266,20 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
         { ...rest, source: provider, path: place ?? id ?? variable },
       ]),
     ),
+    server: withAbsolutePaths(server, absolute),
+  };
+}
+
+function withAbsolutePaths(
+  server: ServerConfig,
+  absolute: (relative: string | undefined) => string | undefined,
+): ServerConfig {
+  const { tlsCert, tlsKey, jwt } = server;
+  return {
+    ...server,
+    ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
+    ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
+    ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
   };
 }
 
@@ -208,11 +289,12 @@ function invalid(message: string, position?: Position, hint?: string): FatalProb
   return { code: "CONFIG_INVALID", message, position, hint };
 }
 
-function knownKeys([first, , third]: YamlPath): readonly string[] {
+function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === undefined) return Object.keys(fileSchema.shape);
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
   if (first === "masking") return Object.keys(maskingSchema.shape);
+  if (first === "server") return Object.keys(second === "jwt" ? jwtSchema.shape : serverSchema.shape);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }
 
@@ -230,7 +312,14 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
   const { providers = {}, sources = [], secrets = {} } = config;
   const known = [...Object.keys(providers), ...OWN_SOURCES];
   const at = (message: string, path: YamlPath, hint?: string) => invalid(message, document.locate(path), hint);
+  const { jwt, tlsCert, tlsKey } = config.server ?? {};
   return [
+    ...(jwt !== undefined && (jwt.jwksUri === undefined) === (jwt.jwksFile === undefined)
+      ? [at("'jwt' needs either 'jwksUri' or 'jwksFile'", ["server", "jwt"])]
+      : []),
+    ...((tlsCert === undefined) === (tlsKey === undefined)
+      ? []
+      : [at("'tlsCert' and 'tlsKey' go together", ["server", tlsCert === undefined ? "tlsKey" : "tlsCert"])]),
     ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
       at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
     ),

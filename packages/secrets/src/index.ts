@@ -28,6 +28,25 @@ export {
   type AuditReport,
   type AuditState,
 } from "./access/audit-event.ts";
+export {
+  isNarrowed,
+  isVisible,
+  PERMISSIONS,
+  type Permission,
+  ROLES,
+  type Roles,
+  type Visibility,
+  visibleOnly,
+} from "./access/permissions.ts";
+export {
+  type CreatedToken,
+  createTokens,
+  type ListedToken,
+  type NewToken,
+  type TokenMetadata,
+  type Tokens,
+  type TokensOptions,
+} from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { PlaceDefaults, PlaceOptions } from "./folders.ts";
