@@ -54,6 +54,7 @@ export const GROUPS: readonly Named[] = [
   { path: "runs", summary: "List and show past runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
+  { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
   { path: "config", summary: "Check the configuration" },
 ];
 
@@ -199,6 +200,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     path: "keys import",
     summary: "Copy a master key into the key folder, where the stores that need it find it",
     load: () => import("./commands/keys-import.ts"),
+  },
+  {
+    path: "tokens create",
+    aliases: ["add", "new"],
+    summary: "Make a token of the HTTP API and print it, once",
+    load: () => import("./commands/tokens-create.ts"),
+  },
+  {
+    path: "tokens list",
+    aliases: ["ls"],
+    summary: "List the tokens of the HTTP API, and whether each is authentic",
+    load: () => import("./commands/tokens-list.ts"),
+  },
+  {
+    path: "tokens revoke",
+    aliases: ["rm", "delete"],
+    summary: "Revoke a token of the HTTP API for good",
+    load: () => import("./commands/tokens-revoke.ts"),
   },
   {
     path: "config validate",

@@ -44,6 +44,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SOURCE_FAILED: EXIT.failed,
   HISTORY_UNAVAILABLE: EXIT.failed,
   ACCESS_UNAVAILABLE: EXIT.failed,
+  TOKEN_EXISTS: EXIT.failed,
+  TOKEN_NOT_FOUND: EXIT.notFound,
   AUDIT_UNAVAILABLE: EXIT.failed,
   RUN_NOT_FOUND: EXIT.notFound,
   CONFIG_NOT_FOUND: EXIT.notFound,
