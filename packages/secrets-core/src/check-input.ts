@@ -9,6 +9,9 @@ import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 export interface DatedInput extends SecretInput {
   /** Write only if this is the stored version; 0 means "only if there is none". */
   readonly ifVersion?: number | undefined;
+  /** Write only if this is the secret of the name, in this revision. */
+  readonly ifId?: string | undefined;
+  readonly ifRevision?: number | undefined;
   /** Write only if what is stored, if anything is, has this type. Default: false. */
   readonly keepType?: boolean | undefined;
   /** Kept where the secret is new. Default: now. */

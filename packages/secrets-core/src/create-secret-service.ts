@@ -4,7 +4,7 @@ import { secrecyOf } from "./field-secrecy.ts";
 import type { SecretMetadata } from "./secret.ts";
 import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
-import { createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
+import { checkStored, createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFilter } from "./secret-store.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
@@ -50,8 +50,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await service.set(input, { ifVersion });
     },
 
-    async set(input, { ifVersion, keepType } = {}) {
-      return written(await service.setAll([{ ...input, ifVersion, keepType }]));
+    async set(input, options = {}) {
+      return written(await service.setAll([{ ...input, ...options }]));
     },
 
     async setAll(inputs) {
@@ -88,11 +88,12 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return (await reader.versions(parseSecretName(name))).map(({ metadata }) => metadata);
     },
 
-    async rollback(text, toVersion) {
+    async rollback(text, toVersion, expected = {}) {
       const name = parseSecretName(text);
       return await retryWhileOthersWrite(async () => {
         const older = await reader.decrypt(name, toVersion);
         const current = await reader.decrypt(name);
+        checkStored(current.metadata, expected);
         const next = rolledBack(older, current.metadata);
         return async () => written(await writer.write([next], [current]));
       });
@@ -102,8 +103,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.edit(parseSecretName(name), change, editOptions);
     },
 
-    async rename(from, to) {
-      return await changes.rename(parseSecretName(from), parseSecretName(to));
+    async rename(from, to, expected = {}) {
+      return await changes.rename(parseSecretName(from), parseSecretName(to), expected);
     },
 
     list: async (filter) => await store.list(checkFilter(filter)),

@@ -28,7 +28,15 @@ export interface SecretServiceOptions {
   readonly isKeyGiven?: (() => Promise<boolean>) | undefined;
 }
 
-export interface WriteOptions {
+/** What must be stored under the name for a change to be made. */
+export interface IfStored {
+  /** Only this secret: another one of the same name counts as not found. */
+  readonly ifId?: string | undefined;
+  /** Only in this revision. */
+  readonly ifRevision?: number | undefined;
+}
+
+export interface WriteOptions extends IfStored {
   /** Write only if this is the stored version; 0 means "only if there is none". */
   readonly ifVersion?: number | undefined;
   /** Write only if what is stored, if anything is, has the type of the new value: for callers that have not been told to change it. */
@@ -49,11 +57,6 @@ export interface SecretEdit extends FlagChange {
   readonly removeTags?: readonly string[] | undefined;
   /** A moment, as `parseMoment` reads it; null removes it. */
   readonly expiresAt?: string | number | null | undefined;
-}
-
-export interface EditOptions {
-  /** Change only if this is the stored revision. */
-  readonly ifRevision?: number | undefined;
 }
 
 export interface DeleteOptions {
@@ -111,15 +114,15 @@ export interface SecretService {
    *
    * @throws as `get` and `update`; `VALUE_INVALID` where the older value is of another type
    */
-  rollback(name: string, toVersion: number): Promise<SecretMetadata>;
+  rollback(name: string, toVersion: number, options?: IfStored): Promise<SecretMetadata>;
   /**
    * Changes metadata without a new version. Older versions keep their own.
    *
    * @throws `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
    */
-  edit(name: string, change: SecretEdit, options?: EditOptions): Promise<SecretMetadata>;
+  edit(name: string, change: SecretEdit, options?: IfStored): Promise<SecretMetadata>;
   /** Gives a secret another name; id and versions stay. @throws `SECRET_EXISTS`, … as `get` */
-  rename(from: string, to: string): Promise<SecretMetadata>;
+  rename(from: string, to: string, options?: IfStored): Promise<SecretMetadata>;
   /**
    * Metadata of all secrets that pass the filter, without a key and so not yet authenticated. Deleted ones are listed only while
    * they can be restored.

@@ -564,6 +564,31 @@ describe("SecretService", () => {
       expect(await service.list()).toEqual([]);
     });
 
+    it("is not taken for another one of its name", async () => {
+      const { service } = await withDeleted();
+      const ifId = (await service.list({ state: "deleted" }))[0]?.id ?? "";
+      await expect(service.set(key("v"), { ifId })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      const { id } = await service.set(key("v2"));
+      for (const attempt of [
+        service.set(key("v"), { ifId }),
+        service.edit("KEY", { description: "d" }, { ifId }),
+        service.rename("KEY", "NEW", { ifId }),
+        service.rollback("KEY", 1, { ifId }),
+      ]) {
+        await expect(attempt).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      }
+      for (const attempt of [
+        service.set(key("v"), { ifRevision: 2 }),
+        service.rename("KEY", "NEW", { ifRevision: 2 }),
+        service.rollback("KEY", 1, { ifRevision: 2 }),
+      ]) {
+        await expect(attempt).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
+      }
+      await service.set(key("v3"), { ifId: id, ifRevision: 1 });
+      await service.rollback("KEY", 1, { ifId: id, ifRevision: 2 });
+      expect(await service.rename("KEY", "NEW", { ifId: id, ifRevision: 3 })).toMatchObject({ id, revision: 4 });
+    });
+
     it("is gone for good after a purge", async () => {
       const { service, store } = await withDeleted();
       await service.delete("KEY", { purge: true });
