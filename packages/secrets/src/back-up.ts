@@ -4,6 +4,7 @@ import { systemReason, withOpenFile } from "@autokestra/private-files";
 import { AutokestraError, hasCode, type SecretStore } from "@autokestra/secrets-core";
 import { errorCode, quotePath, requireAbilities } from "@autokestra/secrets-core/internal";
 import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto/internal";
+import { recordOperation } from "./access/recorded-operation.ts";
 import { type FolderDriver, folderDrivers } from "./drivers.ts";
 import { storeLocation } from "./folders.ts";
 import type { Location } from "./location.ts";
@@ -23,6 +24,10 @@ export interface BackupReport {
  * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, something is there already, a store that cannot be copied into a file), `STORE_CORRUPT`
  */
 export async function backUpStore(options: SecretsOptions, file: string): Promise<BackupReport> {
+  return await recordOperation(options, "backup", async () => await backUp(options, file));
+}
+
+async function backUp(options: SecretsOptions, file: string): Promise<BackupReport> {
   const found = await findStore(options);
   if (found === null) throw noStoreYet(storeLocation(options));
   const path = resolve(file);

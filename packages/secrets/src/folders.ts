@@ -2,6 +2,7 @@ import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
+import type { AuditSettings } from "./access/audit-settings.ts";
 import { hasStore } from "./driver-record.ts";
 import { driverOfUrl } from "./drivers.ts";
 import { type Location, locationText, parseLocation } from "./location.ts";
@@ -29,6 +30,7 @@ export interface PlaceDefaults {
   readonly keyFile?: string | undefined;
   readonly maxVersions?: number | undefined;
   readonly runsPath?: string | undefined;
+  readonly audit?: AuditSettings | undefined;
 }
 
 /**

@@ -28,6 +28,8 @@ export {
   type AuditReport,
   type AuditState,
 } from "./access/audit-event.ts";
+export type { AuditSettings, AuditSinkSettings } from "./access/audit-settings.ts";
+export type { AuditContext } from "./access/audited-service.ts";
 export {
   isNarrowed,
   isVisible,

@@ -7,6 +7,7 @@
 export { readText } from "@autokestra/private-files";
 export { takeKeyVariable } from "@autokestra/secrets-crypto/internal";
 export { type AccessDatabase, openAccessDatabase } from "./access/access-database.ts";
+export { recordOperation } from "./access/recorded-operation.ts";
 export { runsFile, storeFolder } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";
 export { keyOptions } from "./manager.ts";

@@ -6,6 +6,7 @@ import {
   type MasterKeyProvider,
   type SecretEncryption,
   type SecretService,
+  type SecretSource,
   type SecretStore,
 } from "@autokestra/secrets-core";
 import {
@@ -16,6 +17,8 @@ import {
   type MasterKeyOptions,
 } from "@autokestra/secrets-crypto";
 import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-crypto/internal";
+import type { AuditActor, AuditLog } from "./access/audit-event.ts";
+import type { AuditContext } from "./access/audited-service.ts";
 import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
@@ -28,6 +31,10 @@ export interface SecretsOptions extends StoreOptions {
   readonly keepInEnvironment?: boolean | undefined;
   /** How many versions of a secret are kept. Default: `WORKFLOW_SECRETS_KEEP_VERSIONS`, else that of `defaults`, else 10. */
   readonly maxVersions?: number | undefined;
+  /** Record what is read and changed. Default: `AUTOKESTRA_AUDIT` (`on`, `off`), else what `defaults` says, else false. */
+  readonly audit?: boolean | undefined;
+  /** Who does what is recorded. Default: the user that this process runs as. */
+  readonly actor?: AuditActor | undefined;
 }
 
 /** The secrets of one place with everything under them: what rotating, importing and examining need. */
@@ -42,7 +49,19 @@ export interface SecretsManager {
   readonly provider: MasterKeyProvider;
   readonly keys: KeyManager;
   readonly encryption: SecretEncryption;
+  /** Where the audit log is on, what it does is recorded as that of the actor. */
   readonly secrets: SecretService;
+  /** Null where it is off. Closed with `secrets`. */
+  readonly audit: AuditLog | null;
+  /** The same secrets for another caller, such as one of many of a server. Not recorded where the audit log is off. */
+  as(context: AuditContext): SecretService;
+  /**
+   * Sources for one run, which record every secret that they give it; reads of the store are recorded as those of the run.
+   * The same sources where the audit log is off.
+   *
+   * @param make makes them of secrets whose reads are not recorded
+   */
+  sourcesFor(context: AuditContext, make: (secrets: SecretService) => readonly SecretSource[]): readonly SecretSource[];
 }
 
 /**
@@ -63,7 +82,7 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
   const apart = apartFrom(provider, keyFilePath(keyOptions(options)), location);
   const keys = createKeyManager(store, apart, { memory, onNotice: options.onNotice });
   const encryption = createSecretEncryption(keys);
-  const secrets = createSecretService({
+  const plain = createSecretService({
     store,
     encryption,
     now: () => new Date().toISOString(),
@@ -71,7 +90,42 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
     maxVersions,
     isKeyGiven: async () => (await provider.search()).isGiven,
   });
-  return { store, location, driver, keyFolder, provider, keys, encryption, secrets };
+  const opened = { store, location, driver, keyFolder, provider, keys, encryption };
+  if (!isAuditOn(options)) {
+    return { ...opened, secrets: plain, audit: null, as: () => plain, sourcesFor: (_, make) => make(plain) };
+  }
+  return { ...opened, ...(await audit(options, { ...opened, secrets: plain })) };
+}
+
+type AuditedPart = Pick<SecretsManager, "secrets" | "audit" | "as" | "sourcesFor">;
+
+/** The audit log is loaded where it is on. */
+async function audit(
+  { actor, defaults, onNotice }: SecretsOptions,
+  opened: Omit<SecretsManager, Exclude<keyof AuditedPart, "secrets">>,
+): Promise<AuditedPart> {
+  try {
+    const { openAuditedSecrets, thisUser } = await import("./access/audited-secrets.ts");
+    const audited = await openAuditedSecrets(opened, defaults?.audit, onNotice);
+    return {
+      secrets: audited.as({ actor: actor ?? thisUser() }),
+      audit: audited.log,
+      as: (context) => audited.as(context),
+      sourcesFor: (context, make) => make(opened.secrets).map((source) => audited.source(source, context)),
+    };
+  } catch (error) {
+    await opened.secrets.close();
+    throw error;
+  }
+}
+
+/** Whether what is read and changed is recorded. @throws AutokestraError `OPTION_INVALID` */
+export function isAuditOn({ audit: given, env = process.env, defaults }: SecretsOptions): boolean {
+  const { AUTOKESTRA_AUDIT: text = "" } = env;
+  if (given !== undefined) return given;
+  if (text === "") return defaults?.audit !== undefined && defaults.audit.on !== false;
+  if (text === "on" || text === "off") return text === "on";
+  throw new AutokestraError("OPTION_INVALID", "AUTOKESTRA_AUDIT is neither on nor off");
 }
 
 /** What decides where the master key comes from. */

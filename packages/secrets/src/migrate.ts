@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { requireAbilities } from "@autokestra/secrets-core/internal";
+import { recordOperation } from "./access/recorded-operation.ts";
 import { type FolderDriver, parseDriver } from "./drivers.ts";
 import { storeFolder } from "./folders.ts";
 import { openSecretsManager, type SecretsOptions } from "./manager.ts";
@@ -24,6 +25,10 @@ export interface MigrationReport extends StoreCount {
  * @throws AutokestraError `OPTION_INVALID`, `STORE_UNAVAILABLE` (none there, in use), `STORE_CORRUPT`; `KEY_*` where it must be upgraded
  */
 export async function migrateStore(options: SecretsOptions, to: string): Promise<MigrationReport> {
+  return await recordOperation(options, "migrate", async () => await migrate(options, to));
+}
+
+async function migrate(options: SecretsOptions, to: string): Promise<MigrationReport> {
   const next = parseDriver(to);
   const { folder, driver: current, store } = await findUpgraded(storeFolder(options), options, next);
   try {

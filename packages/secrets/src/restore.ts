@@ -4,6 +4,7 @@ import { AutokestraError, type EncryptedSecret, hasCode, type SecretStore } from
 import { requireAbilities, toCurrentPayload } from "@autokestra/secrets-core/internal";
 import { createKeyManager, createSecretEncryption, type KeyManager, type Keyring } from "@autokestra/secrets-crypto";
 import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-crypto/internal";
+import { recordOperation } from "./access/recorded-operation.ts";
 import { BACKUP_HINT, backupUnusable, driverOfBackup, openBackup, readBackup, refusal } from "./back-up.ts";
 import { storedDriver } from "./driver-record.ts";
 import type { FolderDriver } from "./drivers.ts";
@@ -59,6 +60,10 @@ export async function restoreBackup(
   file: string,
   onVerified?: OnVerified,
 ): Promise<RestoreReport> {
+  return await recordOperation(options, "restore-backup", async () => await restore(options, file, onVerified));
+}
+
+async function restore(options: SecretsOptions, file: string, onVerified?: OnVerified): Promise<RestoreReport> {
   const folder = storeFolder(options);
   const source = resolve(file);
   const content = readBackup(source);

@@ -12,6 +12,7 @@ import {
   readNewKeyFile,
   stretchingOf,
 } from "@autokestra/secrets-crypto/internal";
+import { recordOperation } from "./access/recorded-operation.ts";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
 import { storeLocation } from "./folders.ts";
 import { type Location, locationText } from "./location.ts";
@@ -58,12 +59,14 @@ export interface RotateReport {
  * other stores need the file that would be replaced, or where the new key is the one in use; `KEY_*`, `STORE_*`, `INTEGRITY_FAILED`
  */
 export async function rotateKeys(options: SecretsOptions, rotation: RotateOptions = {}): Promise<RotateReport> {
-  const opened = await openForRotation(options, rotation);
-  try {
-    return await rotateOpened(options, opened, rotation);
-  } finally {
-    await opened.installation.secrets.close();
-  }
+  return await recordOperation(options, "keys.rotate", async () => {
+    const opened = await openForRotation(options, rotation);
+    try {
+      return await rotateOpened(options, opened, rotation);
+    } finally {
+      await opened.installation.secrets.close();
+    }
+  });
 }
 
 /** A store to rotate. */

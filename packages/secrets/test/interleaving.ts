@@ -34,7 +34,9 @@ export async function openHeld(options: SecretsOptions, before: BeforeCall): Pro
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
   });
-  return { store, location, driver, keyFolder: options.keyFolder ?? null, provider, keys, encryption, secrets };
+  const unaudited = { audit: null, as: () => secrets, sourcesFor: () => [] };
+  const keyFolder = options.keyFolder ?? null;
+  return { store, location, driver, keyFolder, provider, keys, encryption, secrets, ...unaudited };
 }
 
 /**

@@ -1,0 +1,373 @@
+import { setImmediate } from "node:timers/promises";
+import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
+import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
+import type { Database } from "@autokestra/sqlite";
+import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
+import {
+  type AuditContent,
+  type AuditHead,
+  type AuditRow,
+  anchorFields,
+  ChainVerifier,
+  COLUMNS,
+  chainRow,
+  formatHead,
+  GENESIS,
+  hashOf,
+  toContent,
+  toRecord,
+} from "./audit-chain.ts";
+import type { AuditActor, AuditEvent, AuditFilter, AuditLog, AuditRecord } from "./audit-event.ts";
+import { type AuditSettings, DEFAULT_KEEP_DAYS } from "./audit-settings.ts";
+import type { AuditSink } from "./audit-sink.ts";
+
+/** After how many records, or how long after one, the store is told where the log ends. */
+const ANCHOR_RECORDS = 100;
+const ANCHOR_MS = 10_000;
+
+const ANCHOR = "audit";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** How many rows are read, or removed, before the rest of the process gets a turn. */
+const STEP = 1000;
+
+const NAMES = COLUMNS.join(", ");
+const INSERT = `INSERT INTO audit (${NAMES}) VALUES (${COLUMNS.map((name) => `@${name}`).join(", ")})`;
+const LAST = `SELECT ${NAMES} FROM audit ORDER BY seq DESC LIMIT 1`;
+
+/** Who writes what nobody has asked for. */
+export const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
+
+export interface AuditLogOptions {
+  /** The folder of the store, absolute. */
+  readonly folder: string;
+  readonly store: Pick<SecretStore, "readAnchor" | "writeAnchor">;
+  readonly keys: Pick<KeyManager, "opened" | "current">;
+  readonly settings?: AuditSettings | undefined;
+  /** Told once of the first record that the second sink did not take. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** The time now. Default: the clock. */
+  readonly now?: (() => string) | undefined;
+}
+
+/**
+ * Opens the audit log of a store. Nothing is read or made before the first record.
+ *
+ * @throws AutokestraError `ACCESS_UNAVAILABLE` where there is no SQLite
+ */
+export async function openAuditLog(options: AuditLogOptions): Promise<StoreAuditLog> {
+  const { sink: settings } = options.settings ?? {};
+  const access = await openAccessDatabase(options.folder);
+  const sink = settings === undefined ? null : (await import("./audit-sink.ts")).createAuditSink(settings);
+  return new StoreAuditLog(access, sink, options);
+}
+
+/** The audit log of a store, in the database beside it. Use {@link openAuditLog}. */
+export class StoreAuditLog implements AuditLog {
+  readonly #access: AccessDatabase;
+  readonly #sink: AuditSink | null;
+  readonly #options: AuditLogOptions;
+  readonly #now: () => string;
+  /** Where the log began to be written by this process; null before its first record. */
+  #isReady = false;
+  /** The log has an anchor in the store, as every one that has an HMAC. */
+  #isAnchored = false;
+  #unanchored = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #anchoring: Promise<void> = Promise.resolve();
+  #prunedAt = Number.NEGATIVE_INFINITY;
+  #recorded = 0;
+  #failed = 0;
+
+  constructor(access: AccessDatabase, sink: AuditSink | null, options: AuditLogOptions) {
+    this.#access = access;
+    this.#sink = sink;
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date().toISOString());
+  }
+
+  async record(...events: readonly AuditEvent[]): Promise<void> {
+    const contents = events.map((event) => toContent(event, this.#now));
+    try {
+      const keyring = await this.#prepare();
+      const rows = await this.#access.write((database) =>
+        contents.map((content) => append(database, content, keyring)),
+      );
+      this.#recorded += rows.length;
+      this.#unanchored += rows.length;
+      await this.#sink?.send(rows.map(toRecord));
+    } catch (error) {
+      this.#failed += events.length;
+      throw auditUnavailable(error);
+    }
+    this.#anchorSoon();
+  }
+
+  async *records(filter: AuditFilter = {}): AsyncIterable<AuditRecord> {
+    const { where, values } = toWhere(filter);
+    let after = filter.after ?? 0;
+    let left = filter.limit ?? Number.POSITIVE_INFINITY;
+    if (filter.newest === true && filter.limit !== undefined) {
+      const sql = `SELECT seq FROM audit ${where} ORDER BY seq DESC LIMIT 1 OFFSET @skip`;
+      const skip = filter.limit;
+      const before = await this.#access.read((database) =>
+        database
+          .prepare(sql)
+          .pluck()
+          .get({ ...values, after, skip }),
+      );
+      after = Math.max(after, Number(before ?? 0));
+    }
+    const sql = `SELECT ${NAMES} FROM audit ${where} ORDER BY seq LIMIT @limit`;
+    while (left > 0) {
+      const limit = Math.min(STEP, left);
+      const rows = await this.#access.read((database) =>
+        database.prepare<[object], AuditRow>(sql).all({ ...values, after, limit }),
+      );
+      for (const row of rows) yield toRecord(row);
+      if (rows.length < limit) return;
+      left -= rows.length;
+      after = rows.at(-1)?.seq ?? after;
+    }
+  }
+
+  async verify(): ReturnType<AuditLog["verify"]> {
+    const keyring = await this.#options.keys.current();
+    // Before the records: it never is ahead of them.
+    const anchor = await this.#options.store.readAnchor(ANCHOR);
+    const head = anchor === null ? null : { seq: anchor.counter, hash: anchor.text };
+    const isChanged = head !== null && !keyring.checkFields("audit", anchorFields(head), anchor?.mac ?? "");
+    const verifier = new ChainVerifier(keyring, isChanged ? null : head);
+    const until = await this.#access.read((database) => lastRow(database)?.seq ?? 0);
+    let first = await this.#firstSeq();
+    for (let after = 0; after < until; ) {
+      const rows = await this.#rowsAfter(after, until);
+      // Pruned at this moment: what was read first is gone by now.
+      const firstNow = await this.#firstSeq();
+      if (firstNow !== first && (rows[0]?.seq ?? 0) <= firstNow) {
+        first = firstNow;
+        return await this.verify();
+      }
+      for (const row of rows) verifier.add(row);
+      after = rows.at(-1)?.seq ?? until;
+      await setImmediate();
+    }
+    return verifier.report(isChanged);
+  }
+
+  async prune(before: string): Promise<number> {
+    const keyring = await this.#options.keys.current();
+    await this.#prepare();
+    const removed = await this.#access.write((database) => prune(database, before, this.#now, keyring)).catch(refuse);
+    if (removed > 0) {
+      this.#unanchored++;
+      await this.#anchor();
+    }
+    return removed;
+  }
+
+  /**
+   * Goes on with a log whose end was removed: a signed record says how much is lost.
+   *
+   * @returns how many records
+   */
+  async restart(): Promise<number> {
+    const { keys, store } = this.#options;
+    const keyring = await keys.current();
+    const anchor = await store.readAnchor(ANCHOR);
+    const lost = await this.#access
+      .write((database) => {
+        const last = lastRow(database)?.seq ?? 0;
+        if (anchor === null || anchor.counter <= last) return 0;
+        const event = { actor: SYSTEM, action: "audit.restart", outcome: "done" } as const;
+        const at = { seq: anchor.counter + 1, prev: anchor.text };
+        insert(database, chainRow(toContent(event, this.#now), at, keyring));
+        return anchor.counter - last;
+      })
+      .catch(refuse);
+    if (lost > 0) this.#unanchored++;
+    await this.#anchor();
+    return lost;
+  }
+
+  state(): ReturnType<AuditLog["state"]> {
+    return { recorded: this.#recorded, failed: this.#failed, sinkFailed: this.#sink?.failed() ?? 0 };
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#unanchored > 0) await this.#anchor();
+    await this.#sink?.close();
+    const lost = this.#sink?.failed() ?? 0;
+    if (lost > 0) this.#options.onNotice?.(`the second sink of the audit log did not take ${lost} records`);
+    this.#access.close();
+  }
+
+  /**
+   * Before the first record of this process: the log must have all that the store remembers of it, and the store must remember it before
+   * the first HMAC, so that a missing anchor shows too.
+   *
+   * @returns the keys for HMACs, where they were opened
+   */
+  async #prepare(): Promise<Keyring | null> {
+    const { keys, store } = this.#options;
+    const keyring = keys.opened();
+    if (this.#isReady && (this.#isAnchored || keyring === null)) return keyring;
+    const anchor = await store.readAnchor(ANCHOR);
+    const head = await this.#access.read(headOf);
+    if (anchor !== null && anchor.counter > head.seq) throw endRemoved(head.seq, anchor.counter);
+    if (anchor === null && keyring !== null) {
+      // False where another process was faster.
+      await store.writeAnchor(toAnchor(head, keyring), null);
+    }
+    this.#isReady = true;
+    this.#isAnchored = keyring !== null;
+    return keyring;
+  }
+
+  #anchorSoon(): void {
+    if (this.#unanchored >= ANCHOR_RECORDS) void this.#anchor();
+    this.#timer ??= setTimeout(() => void this.#anchor(), ANCHOR_MS).unref();
+  }
+
+  /** One at a time. Where it cannot be done now, the next one does it. */
+  async #anchor(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#unanchored = 0;
+    this.#anchoring = this.#anchoring
+      .then(async () => await this.#writeAnchor())
+      .then(async () => await this.#pruneOld())
+      .catch(() => {
+        this.#unanchored++;
+      });
+    await this.#anchoring;
+  }
+
+  async #writeAnchor(): Promise<void> {
+    const { keys, store } = this.#options;
+    const keyring = keys.opened();
+    if (keyring === null) return;
+    for (;;) {
+      const anchor = await store.readAnchor(ANCHOR);
+      const head = await this.#access.read(headOf);
+      if (anchor !== null && anchor.counter >= head.seq) return;
+      if (await store.writeAnchor(toAnchor(head, keyring), anchor?.counter ?? null)) return;
+    }
+  }
+
+  /** At most once an hour, and not for less than a day: each time leaves a record. */
+  async #pruneOld(): Promise<void> {
+    const keyring = this.#options.keys.opened();
+    if (keyring === null || performance.now() - this.#prunedAt < DAY_MS / 24) return;
+    this.#prunedAt = performance.now();
+    const keepDays = this.#options.settings?.keepDays ?? DEFAULT_KEEP_DAYS;
+    const end = Date.parse(this.#now()) - keepDays * DAY_MS;
+    const oldest = await this.#access.read((database) =>
+      database.prepare<[], string>("SELECT time FROM audit ORDER BY seq LIMIT 1").pluck().get(),
+    );
+    if (oldest === undefined || Date.parse(oldest) > end - DAY_MS) return;
+    const before = new Date(end).toISOString();
+    while ((await this.#access.write((database) => prune(database, before, this.#now, keyring))) === MAX_PRUNED) {
+      await setImmediate();
+    }
+    await this.#writeAnchor();
+  }
+
+  async #rowsAfter(after: number, until: number): Promise<readonly AuditRow[]> {
+    const sql = `SELECT ${NAMES} FROM audit WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${STEP}`;
+    return await this.#access.read((database) => database.prepare<[number, number], AuditRow>(sql).all(after, until));
+  }
+
+  async #firstSeq(): Promise<number> {
+    return await this.#access.read((database) =>
+      Number(database.prepare("SELECT coalesce(min(seq), 0) FROM audit").pluck().get()),
+    );
+  }
+}
+
+function append(database: Database, content: AuditContent, keyring: Keyring | null): AuditRow {
+  const { seq, hash } = headOf(database);
+  const row = chainRow(content, { seq: seq + 1, prev: hash }, keyring);
+  insert(database, row);
+  return row;
+}
+
+function insert(database: Database, row: AuditRow): void {
+  database.prepare<[AuditRow]>(INSERT).run(row);
+}
+
+function lastRow(database: Database): AuditRow | undefined {
+  return database.prepare<[], AuditRow>(LAST).get();
+}
+
+/** Where the log ends; before its first record at 0. */
+function headOf(database: Database): AuditHead {
+  const row = lastRow(database);
+  return row === undefined ? { seq: 0, hash: GENESIS } : { seq: row.seq, hash: hashOf(row) };
+}
+
+/** The maximum number of records that are removed in one transaction. */
+const MAX_PRUNED = 10_000;
+
+/** Removes records from the front: none behind one that stays, whatever the clock has done in between. */
+function prune(database: Database, before: string, now: () => string, keyring: Keyring): number {
+  const kept = database
+    .prepare<[string], number | null>("SELECT min(seq) FROM audit WHERE time >= ?")
+    .pluck()
+    .get(before);
+  const first = database.prepare<[], number | null>("SELECT min(seq) FROM audit").pluck().get() ?? null;
+  if (first === null) return 0;
+  const end = Math.min(kept ?? headOf(database).seq + 1, first + MAX_PRUNED);
+  const row = database.prepare<[number], AuditRow>(`SELECT ${NAMES} FROM audit WHERE seq = ?`).get(end - 1);
+  if (row === undefined) return 0;
+  const source = formatHead({ seq: row.seq, hash: hashOf(row) });
+  append(database, toContent({ actor: SYSTEM, action: "audit.prune", outcome: "done", source }, now), keyring);
+  return database.prepare<[number]>("DELETE FROM audit WHERE seq < ?").run(end).changes;
+}
+
+function toAnchor(head: AuditHead, keyring: Keyring): Parameters<SecretStore["writeAnchor"]>[0] {
+  return {
+    name: ANCHOR,
+    counter: head.seq,
+    text: head.hash,
+    mac: keyring.authenticateFields("audit", anchorFields(head)),
+  };
+}
+
+function toWhere(filter: AuditFilter): { readonly where: string; readonly values: Readonly<Record<string, string>> } {
+  const { secret, actor, action, execution, since } = filter;
+  const given = Object.entries({
+    secret_name: secret,
+    actor_id: actor,
+    action,
+    execution,
+    time: since,
+  }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  const conditions = given.map(([name]) => `${name} ${name === "time" ? ">=" : "="} @${name}`);
+  return { where: `WHERE ${["seq > @after", ...conditions].join(" AND ")}`, values: Object.fromEntries(given) };
+}
+
+/** @throws AutokestraError `AUDIT_UNAVAILABLE` */
+function refuse(error: unknown): never {
+  throw auditUnavailable(error);
+}
+
+function auditUnavailable(error: unknown): unknown {
+  if (!(error instanceof AutokestraError) || error.code === "AUDIT_UNAVAILABLE") return error;
+  return new AutokestraError("AUDIT_UNAVAILABLE", `The audit log cannot be written: ${error.message}`, {
+    hint: error.hint ?? "Nothing is given out that the log would not know of. Lists still work.",
+  });
+}
+
+function endRemoved(last: number, anchored: number): AutokestraError {
+  return new AutokestraError(
+    "AUDIT_UNAVAILABLE",
+    `The audit log has lost its end: it ends at record ${last}, and the store remembers record ${anchored}`,
+    {
+      hint: "Put access.db back where it was removed or replaced. Nothing is given out until then.",
+      details: { reason: "end removed" },
+    },
+  );
+}

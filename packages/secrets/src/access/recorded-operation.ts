@@ -1,0 +1,69 @@
+import { AutokestraError, hasCode } from "@autokestra/secrets-core";
+import { storeLocation } from "../folders.ts";
+import { isAuditOn, openSecretsManager, type SecretsOptions } from "../manager.ts";
+import type { AuditAction, AuditActor } from "./audit-event.ts";
+
+/**
+ * Does something with all secrets of a place, or with their keys. Where the audit log is on, the intent is recorded before and the
+ * outcome after it, with an HMAC where the key can be opened.
+ *
+ * The log is closed meanwhile: moving a store needs it for itself.
+ *
+ * @throws AutokestraError `AUDIT_UNAVAILABLE`, and then nothing was done; what `work` throws
+ */
+export async function recordOperation<T>(
+  options: SecretsOptions,
+  action: AuditAction,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!isAuditOn(options)) return await work();
+  await record(options, action, "intent");
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    const code = error instanceof AutokestraError ? error.code : "STORE_UNAVAILABLE";
+    await record(options, action, code).catch(() => undefined);
+    throw error;
+  }
+  await record(options, action, "done");
+  return result;
+}
+
+async function record(
+  options: SecretsOptions,
+  action: AuditAction,
+  outcome: Parameters<Log["record"]>[0]["outcome"],
+): Promise<void> {
+  const { log, actor, close } = await openLog(options);
+  try {
+    await log.record({ actor, action, outcome });
+  } finally {
+    await close();
+  }
+}
+
+type Log = Awaited<ReturnType<typeof openLog>>["log"];
+
+async function openLog(options: SecretsOptions) {
+  const { thisUser } = await import("./audited-secrets.ts");
+  const actor: AuditActor = options.actor ?? thisUser();
+  try {
+    const { secrets, keys, audit } = await openSecretsManager({ ...options, create: false, onNotice: undefined });
+    await keys.current().catch(() => undefined);
+    if (audit !== null) return { log: audit, actor, close: async () => await secrets.close() };
+  } catch (error) {
+    // What is done may be what repairs it.
+    if (!hasCode(error, "STORE_CORRUPT", "STORE_UNAVAILABLE", "STORE_TOO_NEW")) throw error;
+  }
+  const { openAuditLog } = await import("./audit-log.ts");
+  const location = storeLocation(options);
+  const log = await openAuditLog({ folder: location.kind === "folder" ? location.path : "", ...NO_STORE });
+  return { log, actor, close: async () => await log.close() };
+}
+
+/** For a store that does not open: its records have no HMAC, and the next one that has covers them. */
+const NO_STORE = {
+  store: { readAnchor: async () => null, writeAnchor: async () => false },
+  keys: { opened: () => null, current: async () => await Promise.reject(new Error("the store does not open")) },
+} as const;
