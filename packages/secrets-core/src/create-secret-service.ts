@@ -7,6 +7,7 @@ import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { checkStored, createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFilter } from "./secret-store.ts";
+import { fieldsOfValue } from "./secret-type.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
 import { passesFilter } from "./store-rules.ts";
 
@@ -52,6 +53,18 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async set(input, options = {}) {
       return written(await service.setAll([{ ...input, ...options }]));
+    },
+
+    async setValue(text, value, more = {}, expected = {}) {
+      const name = parseSecretName(text);
+      return await retryWhileOthersWrite(async () => {
+        const current = await reader.decrypt(name);
+        checkStored(current.metadata, expected);
+        const { type } = current.metadata;
+        const fields = fieldsOfValue(name, type, value, current.fields);
+        const next = checkInput({ ...more, name, type, fields }, options.now);
+        return async () => written(await writer.write([next], [current]));
+      });
     },
 
     async setAll(inputs) {

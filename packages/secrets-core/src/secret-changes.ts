@@ -1,7 +1,7 @@
 import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
-import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { checkStored, type DecryptedSecret, type SecretReader } from "./secret-reader.ts";
@@ -138,9 +138,16 @@ function editSecret(
   };
   const payload = {
     fields: withExpiry(type, fields, expiresAt),
-    flags: changeFlags(name, type, fields, flags, change),
+    flags: changeFlags(name, type, fields, keptFlags(flags, change), change),
   };
   return { metadata: edited, plaintext: formatPayload(payload) };
+}
+
+function keptFlags(flags: FieldFlags, { replacesFlags = false, publicFields, maskFields }: SecretEdit): FieldFlags {
+  return {
+    public: replacesFlags && publicFields !== undefined ? [] : flags.public,
+    masked: replacesFlags && maskFields !== undefined ? [] : flags.masked,
+  };
 }
 
 function readExpiry(name: SecretName, expiresAt: string | number | null, now: () => Timestamp): Timestamp | null {

@@ -57,6 +57,8 @@ export interface SecretEdit extends FlagChange {
   readonly removeTags?: readonly string[] | undefined;
   /** A moment, as `parseMoment` reads it; null removes it. */
   readonly expiresAt?: string | number | null | undefined;
+  /** `publicFields` and `maskFields` are all there are, as with a new value, and not additions. Default: false. */
+  readonly replacesFlags?: boolean | undefined;
 }
 
 export interface DeleteOptions {
@@ -99,6 +101,17 @@ export interface SecretService {
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
   /** Creates a secret or adds a version. @throws `VERSION_CONFLICT` with `ifVersion`, … as `create` */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
+  /**
+   * Adds a version whose single value is another one; all other fields stay, and what `more` does not say.
+   *
+   * @throws `VALUE_INVALID` where a secret of this type has no single value, … as `get` and `set`
+   */
+  setValue(
+    name: string,
+    value: string,
+    more?: Omit<SecretInput, "name" | "type" | "fields">,
+    options?: IfStored,
+  ): Promise<SecretMetadata>;
   /** Creates or updates many: all or none. @throws as `set`; `VALUE_INVALID` where a name stands twice */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /** @throws `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
