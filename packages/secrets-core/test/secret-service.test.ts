@@ -76,6 +76,40 @@ const key = (value: string, more: Partial<SecretInput> = {}): SecretInput => ({
 });
 
 describe("SecretService", () => {
+  it("replaces the single value of a secret, and nothing else", async () => {
+    const service = createService();
+    const fields = { token: "t1", expiresAt: "2030-01-01" };
+    await service.create({ name: "T", type: "bearerToken", fields, tags: ["a"] });
+    const { revision, id } = await service.setValue("T", "t2", { keepExpiry: true, description: "d" });
+    const { metadata, ...read } = await service.get("T");
+    expect(read.fields).toEqual({ token: "t2", expiresAt: "2030-01-01T00:00:00.000Z" });
+    expect(metadata).toMatchObject({
+      version: 2,
+      tags: ["a"],
+      description: "d",
+      expiresAt: "2030-01-01T00:00:00.000Z",
+    });
+    await expect(service.setValue("T", "t3", {}, { ifId: id, ifRevision: revision - 1 })).rejects.toMatchObject({
+      code: "VERSION_CONFLICT",
+    });
+    await service.create({ name: "B", type: "basicAuth", fields: { username: "u", password: "p" } });
+    await expect(service.setValue("B", "x")).rejects.toMatchObject({ code: "VALUE_INVALID" });
+    await expect(service.setValue("NONE", "x")).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+  });
+
+  it("replaces flags, or adds to them", async () => {
+    const service = createService();
+    await service.create({ name: "C", type: "custom", fields: { a: "1", b: "2" }, publicFields: ["a"] });
+    const flagsAfter = async (change: Parameters<SecretService["edit"]>[1]) => {
+      await service.edit("C", change);
+      return (await service.get("C")).flags;
+    };
+    expect(await flagsAfter({ publicFields: ["b"] })).toEqual({ public: ["a", "b"], masked: [] });
+    expect(await flagsAfter({ publicFields: ["b"], replacesFlags: true })).toEqual({ public: ["b"], masked: [] });
+    expect(await flagsAfter({ maskFields: ["a"], replacesFlags: true })).toEqual({ public: ["b"], masked: ["a"] });
+    expect(await flagsAfter({ maskFields: [], replacesFlags: true })).toEqual({ public: ["b"], masked: [] });
+  });
+
   it("gives back what it was given, with its metadata", async () => {
     const service = createService();
     const written = await service.create(

@@ -59,6 +59,8 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
     update: async (input, ifVersion) =>
       await change("update", input.name, async () => await secrets.update(input, ifVersion)),
     set: async (input, options) => await change("set", input.name, async () => await secrets.set(input, options)),
+    setValue: async (name, value, more, options) =>
+      await change("set", name, async () => await secrets.setValue(name, value, more, options)),
     setAll: async (inputs) =>
       await recorder.change(
         "set",
