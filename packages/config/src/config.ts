@@ -44,6 +44,37 @@ const maskingSchema = z.strictObject({
     .exactOptional(),
 });
 
+const ON_OFF = z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]);
+
+const requiredSchema = z
+  .boolean()
+  .describe("Values are given out only once it has the record. Default: false")
+  .exactOptional();
+
+const sinkSchema = z.union(
+  [
+    z.strictObject({
+      syslog: z
+        .string()
+        .regex(/^(?:tcp|tls):\/\/[^/]+:\d+$/, "must be tcp://host:port or tls://host:port")
+        .describe("Server of RFC 5424 messages: tcp://host:port or tls://host:port"),
+      ca: pathSchema.describe("Certificates that are trusted, relative to the folder of this file").exactOptional(),
+      required: requiredSchema,
+    }),
+    z.strictObject({
+      command: z.array(z.string()).min(1).describe("Program with its arguments; gets one JSON object a line"),
+      required: requiredSchema,
+    }),
+  ],
+  "must have `syslog` or `command`",
+);
+
+const auditSchema = z.strictObject({
+  on: ON_OFF.describe("Record what is read and changed. Default: true").exactOptional(),
+  keepDays: z.int().min(1).max(36_500).describe("How many days records are kept. Default: 400").exactOptional(),
+  sink: sinkSchema.describe("Where records go besides the log").exactOptional(),
+});
+
 /** The options of its own are checked by its type. */
 const providerSchema = z.looseObject({
   type: z.string().min(1).describe("Type of the provider: vault, aws-secrets-manager, http, …"),
@@ -119,6 +150,10 @@ const fileSchema = z.strictObject({
   maxVersions: z.int().min(1).describe("How many versions of a secret are kept. Default: 10").exactOptional(),
   runs: runsSchema.exactOptional(),
   masking: maskingSchema.exactOptional(),
+  audit: z
+    .union([ON_OFF, auditSchema], "must be on, off or its settings")
+    .describe("Audit log: on, off, or its settings. Default: off")
+    .exactOptional(),
   env: z.boolean().describe("Take secrets that nothing else has from the environment. Default: true").exactOptional(),
   providers: providersOf(providerSchema).exactOptional(),
   providerPackages: z
@@ -182,6 +217,16 @@ export interface ServerConfig {
   readonly jwt?: JwtConfig;
 }
 
+/** What it says of the audit log. */
+export interface AuditConfig {
+  readonly on: boolean;
+  readonly keepDays: number | undefined;
+  readonly sink:
+    | { readonly syslog: string; readonly ca?: string | undefined; readonly required?: boolean | undefined }
+    | { readonly command: readonly string[]; readonly required?: boolean | undefined }
+    | undefined;
+}
+
 /** What a configuration says. Paths are absolute. What it does not say is undefined, unless a default is named. */
 export interface Config {
   /** Of the file. */
@@ -193,6 +238,8 @@ export interface Config {
   readonly runsPath: string | undefined;
   readonly placeholder: string | undefined;
   readonly environment: boolean | undefined;
+  /** Undefined where the audit log is not spoken of. */
+  readonly audit: AuditConfig | undefined;
   /** By name. Default: none. */
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   /** Default: none. */
@@ -256,6 +303,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     runsPath: absolute(runs?.path),
     placeholder: masking?.placeholder,
     environment: config.env,
+    audit: toAudit(config.audit, absolute),
     providers,
     providerPackages,
     sources: config.sources,
@@ -283,6 +331,17 @@ function withAbsolutePaths(
   };
 }
 
+function toAudit(
+  audit: ConfigFile["audit"],
+  absolute: (relative: string | undefined) => string | undefined,
+): AuditConfig | undefined {
+  if (audit === undefined) return undefined;
+  if (typeof audit === "boolean") return { on: audit, keepDays: undefined, sink: undefined };
+  const { on = true, keepDays, sink } = audit;
+  const isSyslog = sink !== undefined && "syslog" in sink;
+  return { on, keepDays, sink: isSyslog ? { ...sink, ca: absolute(sink.ca) } : sink };
+}
+
 const SHAPE: FileShape = { subject: "The configuration", invalid, knownKeys };
 
 function invalid(message: string, position?: Position, hint?: string): FatalProblem {
@@ -293,6 +352,7 @@ function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === undefined) return Object.keys(fileSchema.shape);
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
+  if (first === "audit") return Object.keys(auditSchema.shape);
   if (first === "masking") return Object.keys(maskingSchema.shape);
   if (first === "server") return Object.keys(second === "jwt" ? jwtSchema.shape : serverSchema.shape);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];

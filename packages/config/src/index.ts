@@ -4,6 +4,7 @@
  * @module
  */
 export {
+  type AuditConfig,
   type Config,
   configJsonSchema,
   type JwtConfig,

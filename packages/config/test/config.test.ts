@@ -57,6 +57,7 @@ keyFile: /run/secrets/key
 maxVersions: 3
 runs: { path: ../runs.db }
 masking: { placeholder: "[hidden]" }
+audit: { keepDays: 30, sink: { syslog: "tls://logs.example:6514", ca: ca.pem, required: true } }
 env: false
 providers:
   vault: { type: vault, address: "https://vault.example:8200", path: "apps/{name}" }
@@ -79,6 +80,11 @@ secrets:
       runsPath: "/srv/runs.db",
       placeholder: "[hidden]",
       environment: false,
+      audit: {
+        on: true,
+        keepDays: 30,
+        sink: { syslog: "tls://logs.example:6514", ca: "/srv/app/ca.pem", required: true },
+      },
       providers: { vault: { type: "vault", address: "https://vault.example:8200", path: "apps/{name}" } },
       providerPackages: ["@acme/provider"],
       sources: ["vault", "store"],
@@ -94,6 +100,25 @@ secrets:
   });
 
   it.each([
+    ["on", { on: true, keepDays: undefined, sink: undefined }],
+    ["off", { on: false, keepDays: undefined, sink: undefined }],
+    ["{ on: false, keepDays: 7 }", { on: false, keepDays: 7, sink: undefined }],
+    ["{ sink: { command: [logger, -t, audit] } }", { on: true, sink: { command: ["logger", "-t", "audit"] } }],
+    ['{ sink: { syslog: "tcp://[::1]:601" } }', { on: true, sink: { syslog: "tcp://[::1]:601" } }],
+  ])("turns the audit log on or off: %s", (text, audit) => {
+    expect(parse(`audit: ${text}`).audit).toEqual(audit);
+  });
+
+  it.each([
+    ["audit: yes", "'audit' must be on, off or its settings", undefined, 1],
+    ["audit: { sinc: 1 }", "Unknown key 'sinc' in 'audit'", "Did you mean 'sink'?", 1],
+    ["audit: { keepDays: 0 }", "'audit.keepDays' must be at least 1", undefined, 1],
+    [
+      "audit: { sink: { syslog: 'udp://x:1' } }",
+      "'audit.sink.syslog' must be tcp://host:port or tls://host:port",
+      undefined,
+      1,
+    ],
     ["providerz: {}", "Unknown key 'providerz'", "Did you mean 'providers'?", 1],
     ["storage: { pat: x }", "Unknown key 'pat' in 'storage'", "Did you mean 'path'?", 1],
     ["a: 1\na: 2", "The key 'a' occurs twice", undefined, 2],

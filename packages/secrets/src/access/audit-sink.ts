@@ -81,10 +81,10 @@ export function createAuditSink(settings: AuditSinkSettings): AuditSink {
     failed: () => failed,
     async close() {
       await withTimeout(queue).catch(() => undefined);
-      const open = stream;
+      const last = stream;
       stream = null;
-      if (open !== null)
-        await withTimeout(new Promise<void>((resolve) => open.end(resolve))).catch(() => open.destroy());
+      if (last === null) return;
+      await withTimeout(new Promise<void>((resolve) => last.end(resolve))).catch(() => last.destroy());
     },
   };
 }
