@@ -1,9 +1,24 @@
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
-import { type Finding, type Location, openSecretsManager, type SecretsOptions } from "@autokestra/secrets";
+import {
+  type AuditActor,
+  type AuditLog,
+  type AuditOutcome,
+  type Finding,
+  type Location,
+  openSecretsManager,
+  type SecretsManager,
+  type SecretsOptions,
+} from "@autokestra/secrets";
 import { runsFile } from "@autokestra/secrets/internal";
-import type { AutokestraError, Explanation, ExternalSecretProvider, SecretService } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  type Explanation,
+  type ExternalSecretProvider,
+  type SecretService,
+  type SecretSource,
+} from "@autokestra/secrets-core";
 import type { CallReport } from "@autokestra/secrets-providers";
 import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";
 import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
@@ -35,11 +50,17 @@ export interface EngineRunOptions
   readonly sink?: RunSink | undefined;
   /** Called once when the run can no longer be recorded, which does not stop it. Default: such failures are ignored. */
   readonly onUnrecorded?: ((error: AutokestraError) => void) | undefined;
+  /** Who the audit log says has started it. Default: that of the engine. */
+  readonly actor?: AuditActor | undefined;
+  /** The id of the request that has started it, for the audit log. Default: none. */
+  readonly requestId?: string | undefined;
 }
 
 /** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
 export interface Engine {
   readonly secrets: SecretService;
+  /** Null where the audit log is off. */
+  readonly audit: AuditLog | null;
   /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
@@ -61,7 +82,8 @@ export interface Engine {
   /**
    * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
    *
-   * @throws the same as {@link runWorkflow}
+   * @throws the same as {@link runWorkflow}; `AUDIT_UNAVAILABLE` where the audit log is on and cannot be written: the run has not
+   * started then
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
   /** Waits up to 5 seconds for events that are not recorded yet, then closes the store and wipes the keys. */
@@ -100,35 +122,41 @@ export interface Engine {
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, config = null, plugins, runsPath, keepInEnvironment } = options;
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
-  const { secrets, location } = await openSecretsManager(place);
+  const manager = await openSecretsManager(place);
+  const { secrets, location, audit } = manager;
   const opened: { close(): Promise<void> }[] = [secrets];
   try {
-    const { sources, resolution, providers } = await openSources(secrets, options);
+    const { sources, resolution, providers } = await openSources(manager, options);
     opened.unshift(...providers);
     const history = await openRunHistory({ path: runsPath ?? runsFile(place) });
     opened.unshift(history);
     const where = { sources, resolution };
     return {
       secrets,
+      audit,
       location,
       history,
       providers,
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
       check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, ...(plugins && { plugins }) }),
-      async run(workflow, { sink, onUnrecorded, ...runOptions } = {}) {
+      async run(workflow, { sink, onUnrecorded, actor, requestId, ...runOptions } = {}) {
         const record = history.recorder((error) => onUnrecorded?.(error));
-        return await runWorkflow(workflow, {
-          placeholder: config?.placeholder,
-          ...runOptions,
-          ...where,
-          plugins,
-          keepInEnvironment,
-          sink(event) {
-            record(event);
-            sink?.(event);
-          },
-        });
+        const runId = runOptions.runId ?? crypto.randomUUID();
+        const run = async (recorded: typeof where) =>
+          await runWorkflow(workflow, {
+            placeholder: config?.placeholder,
+            ...runOptions,
+            ...recorded,
+            runId,
+            plugins,
+            keepInEnvironment,
+            sink(event) {
+              record(event);
+              sink?.(event);
+            },
+          });
+        return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, run);
       },
       close: async () => await closeAll(opened),
     };
@@ -138,13 +166,59 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   }
 }
 
+type Where = Pick<ConfiguredSources, "sources" | "resolution">;
+
+interface AuditedRun extends Pick<EngineRunOptions, "actor" | "requestId" | "onUnrecorded"> {
+  readonly manager: SecretsManager;
+  readonly where: Where;
+  readonly runId: string;
+}
+
+/** Where the audit log is on, records the start of a run, every secret that it resolves, and its end. */
+async function auditRun(
+  { manager, where, actor: given, requestId, runId, onUnrecorded }: AuditedRun,
+  { workflow }: ParsedWorkflow,
+  run: (where: Where) => Promise<RunFinished>,
+): Promise<RunFinished> {
+  const { audit } = manager;
+  const actor = given ?? manager.actor;
+  if (audit === null || actor === null) return await run(where);
+  const context = { actor, requestId, execution: runId };
+  const event = { ...context, source: workflow.id };
+  const recorded = (source: SecretSource) => manager.recordSource(source, context);
+  const end = async (outcome: AuditOutcome) =>
+    await audit.record({ ...event, action: "run.end", outcome }).catch((error) => onUnrecorded?.(error));
+  await audit.record({ ...event, action: "run.start", outcome: "intent" });
+  try {
+    const { boundOnly } = where.resolution;
+    const finished = await run({
+      sources: where.sources.map(recorded),
+      resolution: { ...where.resolution, ...(boundOnly && { boundOnly: boundOnly.map(recorded) }) },
+    });
+    await end(finished.status === "success" ? "done" : finished.status);
+    return finished;
+  } catch (error) {
+    await end(error instanceof AutokestraError ? error.code : "failed");
+    throw error;
+  }
+}
+
 /** The store, the environment, and the providers that are configured, in their order. */
-async function openSources(secrets: SecretService, options: EngineOptions): Promise<ConfiguredSources> {
+async function openSources(manager: SecretsManager, options: EngineOptions): Promise<ConfiguredSources> {
   const { config = null, env = process.env, onCall } = options;
-  const store = createStoreSource(secrets);
+  // What a run resolves is recorded as that of the run.
+  const store = createStoreSource(manager.unrecorded);
   const variables = createEnvironmentSource(env);
   const environment = (options.environment ?? config?.environment ?? true) ? variables : null;
-  if (config !== null) return await openProviders(config, { store, environment, variables, env, onCall });
+  if (config !== null)
+    return await openProviders(config, {
+      store,
+      optionStore: createStoreSource(manager.secrets),
+      environment,
+      variables,
+      env,
+      onCall,
+    });
   return { sources: environment === null ? [store] : [store, environment], resolution: {}, providers: [] };
 }
 

@@ -37,8 +37,9 @@ export interface ConfiguredSources {
 }
 
 export interface ProvidersOptions {
-  /** What secrets in options of providers are read from, and one of the sources. */
   readonly store: SecretSource;
+  /** What secrets in options of providers are read from. */
+  readonly optionStore: SecretSource;
   /** Null: nothing is taken from the environment unless it is bound to a variable. */
   readonly environment: SecretSource | null;
   /** The environment for what is bound to a variable. */
@@ -67,11 +68,11 @@ export async function checkProviders(config: Config): Promise<readonly Pick<Exte
  * @throws FileError `CONFIG_INVALID`; AutokestraError `OPTION_INVALID` for a package of providers that cannot be loaded
  */
 export async function openProviders(config: Config, options: ProvidersOptions): Promise<ConfiguredSources> {
-  const { store, environment, variables } = options;
+  const { store, optionStore, environment, variables } = options;
   const definitions = await findDefinitions(config);
   const opened = definitions.map(({ id, configuration, definition }) => {
     const context = { id, env: options.env, folder: dirname(config.path), onCall: options.onCall };
-    return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), store);
+    return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), optionStore);
   });
   const own = [store, ...(environment === null ? [] : [environment])];
   const all = [...opened.map(({ source }) => source), ...own];

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineAction, definePlugin, z } from "@autokestra/plugin-sdk";
 import type { RunEvent } from "@autokestra/runs";
+import type { AuditRecord } from "@autokestra/secrets";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { loadWorkflow, openEngine } from "../src/index.ts";
 
@@ -96,4 +97,67 @@ it("tells where a run cannot be recorded, and runs it all the same", async () =>
   const result = await engine.run(await loadWorkflow(path), { onUnrecorded: ({ code }) => told.push(code) });
   await engine.close();
   expect([result.status, told]).toEqual(["success", ["HISTORY_UNAVAILABLE"]]);
+});
+
+async function audited(work: (engine: Awaited<ReturnType<typeof openEngine>>) => Promise<void>, variables = {}) {
+  const engine = await openEngine({ ...optionsFor(variables), create: true, plugins: [plugin], audit: true });
+  const records: AuditRecord[] = [];
+  try {
+    await work(engine);
+    for await (const record of engine.audit?.records() ?? []) records.push(record);
+  } finally {
+    await engine.close();
+  }
+  return records;
+}
+
+it("records where each secret of a run came from, before the run has it", async () => {
+  const path = writeWorkflow();
+  let execution = "";
+  const actor = { kind: "token", id: "ci", address: "192.0.2.7" } as const;
+  const records = await audited(
+    async (engine) => {
+      await engine.secrets.set({ name: "STORED", type: "apiKey", fields: { value: "from-store" } });
+      ({ execution } = await engine.run(await loadWorkflow(path), { actor, requestId: "r-1" }));
+      await engine.run(await loadWorkflow(path));
+    },
+    // The store has another value of that name: which one counts is recorded.
+    { STORED: "not this one", VARIABLE: "from-variable" },
+  );
+  const ofRun = records.filter((record) => record.execution === execution);
+  expect(ofRun.map(({ action, outcome, source, secret }) => [action, outcome, source, secret])).toEqual([
+    ["run.start", "intent", "flow", null],
+    ["run.resolve", "done", "store", { name: "STORED", id: null, version: "1", fields: ["value"] }],
+    ["run.resolve", "done", "environment", { name: "VARIABLE", id: null, version: null, fields: ["value"] }],
+    ["run.end", "done", "flow", null],
+  ]);
+  expect(new Set(ofRun.map((record) => `${record.actor.id} ${record.requestId}`))).toEqual(new Set(["ci r-1"]));
+  const [own] = records.slice(-1);
+  expect(own).toMatchObject({ actor: { kind: "user", address: null }, requestId: null });
+  expect(JSON.stringify(records)).not.toMatch(/from-store|from-variable|not this one/);
+});
+
+it("records a run that could not start, and starts none that it cannot record", async () => {
+  const path = writeWorkflow();
+  const records = await audited(async (engine) => {
+    await expect(engine.run(await loadWorkflow(path))).rejects.toMatchObject({ code: "SECRETS_MISSING" });
+  });
+  expect(records.map(({ action, outcome }) => [action, outcome])).toEqual([
+    ["run.start", "intent"],
+    ["run.end", "SECRETS_MISSING"],
+  ]);
+  seen.length = 0;
+  await expect(
+    audited(
+      async (engine) => {
+        await engine.secrets.set({ name: "STORED", type: "apiKey", fields: { value: "from-store" } });
+        for (const name of readdirSync(join(folder, ".workflow/secrets"))) {
+          if (name.startsWith("access.db")) rmSync(join(folder, ".workflow/secrets", name));
+        }
+        await engine.run(await loadWorkflow(path));
+      },
+      { VARIABLE: "from-variable" },
+    ),
+  ).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+  expect(seen).toEqual([]);
 });

@@ -56,12 +56,14 @@ export interface SecretsManager {
   /** The same secrets for another caller, such as one of many of a server. Not recorded where the audit log is off. */
   as(context: AuditContext): SecretService;
   /**
-   * Sources for one run, which record every secret that they give it; reads of the store are recorded as those of the run.
-   * The same sources where the audit log is off.
-   *
-   * @param make makes them of secrets whose reads are not recorded
+   * The same source for one run: every secret that it resolves is recorded before the run has it. The source itself where the audit
+   * log is off.
    */
-  sourcesFor(context: AuditContext, make: (secrets: SecretService) => readonly SecretSource[]): readonly SecretSource[];
+  recordSource(source: SecretSource, context: AuditContext): SecretSource;
+  /** The same secrets without records: what a source is made of whose answers are recorded. */
+  readonly unrecorded: SecretService;
+  /** Who does what is recorded without another caller; null where the audit log is off. */
+  readonly actor: AuditActor | null;
 }
 
 /**
@@ -92,26 +94,30 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
   });
   const opened = { store, location, driver, keyFolder, provider, keys, encryption };
   if (!isAuditOn(options)) {
-    return { ...opened, secrets: plain, audit: null, as: () => plain, sourcesFor: (_, make) => make(plain) };
+    const off = { audit: null, actor: null, as: () => plain, recordSource: (source: SecretSource) => source };
+    return { ...opened, ...off, secrets: plain, unrecorded: plain };
   }
   return { ...opened, ...(await audit(options, { ...opened, secrets: plain })) };
 }
 
-type AuditedPart = Pick<SecretsManager, "secrets" | "audit" | "as" | "sourcesFor">;
+type AuditedPart = Pick<SecretsManager, "secrets" | "audit" | "actor" | "as" | "recordSource" | "unrecorded">;
 
 /** The audit log is loaded where it is on. */
 async function audit(
   { actor, defaults, onNotice }: SecretsOptions,
-  opened: Omit<SecretsManager, Exclude<keyof AuditedPart, "secrets">>,
+  opened: Pick<SecretsManager, "secrets" | "store" | "keys" | "location">,
 ): Promise<AuditedPart> {
   try {
     const { openAuditedSecrets, thisUser } = await import("./access/audited-secrets.ts");
     const audited = await openAuditedSecrets(opened, defaults?.audit, onNotice);
+    const known = actor ?? thisUser();
     return {
-      secrets: audited.as({ actor: actor ?? thisUser() }),
+      secrets: audited.as({ actor: known }),
       audit: audited.log,
+      actor: known,
       as: (context) => audited.as(context),
-      sourcesFor: (context, make) => make(opened.secrets).map((source) => audited.source(source, context)),
+      recordSource: (source, context) => audited.source(source, context),
+      unrecorded: opened.secrets,
     };
   } catch (error) {
     await opened.secrets.close();

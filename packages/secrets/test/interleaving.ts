@@ -34,7 +34,13 @@ export async function openHeld(options: SecretsOptions, before: BeforeCall): Pro
     now: () => new Date().toISOString(),
     newId: () => crypto.randomUUID(),
   });
-  const unaudited = { audit: null, as: () => secrets, sourcesFor: () => [] };
+  const unaudited = {
+    audit: null,
+    actor: null,
+    as: () => secrets,
+    recordSource: <Source>(source: Source) => source,
+    unrecorded: secrets,
+  };
   const keyFolder = options.keyFolder ?? null;
   return { store, location, driver, keyFolder, provider, keys, encryption, secrets, ...unaudited };
 }

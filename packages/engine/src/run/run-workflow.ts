@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
   /** What is shown for a secret. Default: `***SECRET***` */
   readonly placeholder?: string | undefined;
+  /** The id of the run, a UUID that no other run has. Default: a new one. */
+  readonly runId?: string | undefined;
 }
 
 /** How printed output is masked. */
@@ -109,10 +111,11 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   try {
     masks.add(secretValues(scope.secrets));
     masks.add(secretInputValues(parsed.workflow, inputs));
-    const { sink, signal, concurrency = 10, maskProcessOutput: printing } = options;
+    const { sink, signal, concurrency = 10, maskProcessOutput: printing, runId = crypto.randomUUID() } = options;
     const logsPrints = typeof printing === "object" && printing.as === "log";
     const { workflow, templates } = parsed;
     const run = new WorkflowRun({
+      id: runId,
       workflow,
       sources: { actions, templates, scope },
       leases,

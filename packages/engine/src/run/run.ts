@@ -21,6 +21,8 @@ export interface LeaseEvents {
 
 /** What a run is made of. */
 interface RunParts {
+  /** The id of the run. */
+  readonly id: string;
   readonly workflow: Workflow;
   readonly sources: TaskSources;
   readonly leases: LeaseEvents;
@@ -54,8 +56,8 @@ export class WorkflowRun implements GuardedRun {
 
   constructor(parts: RunParts) {
     this.#parts = parts;
-    const { workflow, sources, inputs, masks, output, sink, signal } = parts;
-    const execution = { id: crypto.randomUUID(), workflow: workflow.id };
+    const { id, workflow, sources, inputs, masks, output, sink, signal } = parts;
+    const execution = { id, workflow: workflow.id };
     this.#sink = createRedactingSink(masks, (event) =>
       outsideAttempts(() => (output === null ? sink(event) : output.inSink(() => sink(event)))),
     );

@@ -65,9 +65,9 @@ export interface AuditedSecret {
 
 /**
  * How it went: `intent` before a change, `done` after it and before a value is given out, `refused` where it was not allowed, or the
- * code of the error.
+ * code of the error. `failed` and `cancelled` are ends of runs.
  */
-export type AuditOutcome = "intent" | "done" | "refused" | ErrorCode;
+export type AuditOutcome = "intent" | "done" | "refused" | "failed" | "cancelled" | ErrorCode;
 
 /** What is recorded. */
 export interface AuditEvent {
@@ -78,7 +78,7 @@ export interface AuditEvent {
   /** Default: none. */
   readonly secret?: AuditedSecret | null | undefined;
   readonly outcome: AuditOutcome;
-  /** Where a value came from: `store`, `environment`, the id of a provider. Default: null. */
+  /** Where a value came from: `store`, `environment`, the id of a provider. Of a run, the id of its workflow. Default: null. */
   readonly source?: string | null | undefined;
   /** The id of the request. Default: null. */
   readonly requestId?: string | null | undefined;
