@@ -55,6 +55,7 @@ export const GROUPS: readonly Named[] = [
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
+  { path: "audit", summary: "List, check and export the audit log" },
   { path: "config", summary: "Check the configuration" },
 ];
 
@@ -218,6 +219,33 @@ export const COMMANDS: readonly CommandEntry[] = [
     aliases: ["rm", "delete"],
     summary: "Revoke a token of the HTTP API for good",
     load: () => import("./commands/tokens-revoke.ts"),
+  },
+  {
+    path: "audit list",
+    aliases: ["ls"],
+    summary: "List who read or changed which secret, the newest last",
+    load: () => import("./commands/audit-list.ts"),
+  },
+  {
+    path: "audit verify",
+    aliases: ["check"],
+    summary: "Check that no record was changed, removed or put in, and name the first place where one was",
+    load: () => import("./commands/audit-verify.ts"),
+  },
+  {
+    path: "audit stats",
+    summary: "List how often each secret was read, changed and refused, or each actor did so",
+    load: () => import("./commands/audit-stats.ts"),
+  },
+  {
+    path: "audit export",
+    summary: "Print all records, one a line",
+    load: () => import("./commands/audit-export.ts"),
+  },
+  {
+    path: "audit restart",
+    summary: "Write a signed record that the end of the log is lost, so that secrets are given out again",
+    load: () => import("./commands/audit-restart.ts"),
   },
   {
     path: "config validate",

@@ -47,6 +47,10 @@ const HINTS: Hints = {
     },
   },
   INTEGRITY_FAILED: { doctor: RESTORE },
+  AUDIT_UNAVAILABLE: ({ reason }) =>
+    reason === "end removed"
+      ? "`autokestra audit restart` goes on without it, with a signed record of the loss."
+      : undefined,
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
   SECRETS_MISSING: ({ restorable = [] }) => {
     const set = "`autokestra secrets set NAME` stores one.";

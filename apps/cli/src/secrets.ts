@@ -1,6 +1,6 @@
 import { nearestName } from "@autokestra/config/yaml";
 import type { Engine } from "@autokestra/engine";
-import { createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
+import { type AuditLog, createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
   hasCode,
@@ -30,6 +30,22 @@ export async function withSecrets<T>(
   const { secrets, location } = await openSecretsManager({ ...place, create, onNotice });
   const opened = { secrets, location, close: () => secrets.close() };
   return await whileOpen(opened, async () => await use(secrets, locationText(location)));
+}
+
+/** Opens the audit log of the secrets while `use` runs, whether or not it is on. */
+export async function withAuditLog<T>(
+  { place, terminal }: CommandContext,
+  use: (log: AuditLog) => Promise<T>,
+): Promise<T> {
+  const onNotice = (text: string) => terminal.note(`note: ${text}`);
+  const { secrets, audit } = await openSecretsManager({ ...place, create: false, audit: true, onNotice });
+  try {
+    // Never null: it is on.
+    if (audit === null) throw new TypeError("the audit log is off");
+    return await use(audit);
+  } finally {
+    await secrets.close();
+  }
 }
 
 /**

@@ -28,6 +28,7 @@ export {
   type AuditReport,
   type AuditState,
 } from "./access/audit-event.ts";
+export { type AuditStatistics, auditStatistics, CSV_HEADER, toCsv } from "./access/audit-report.ts";
 export type { AuditSettings, AuditSinkSettings } from "./access/audit-settings.ts";
 export type { AuditContext } from "./access/audited-service.ts";
 export {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { exportKey } from "@autokestra/secrets";
+import { recordOperation } from "@autokestra/secrets/internal";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
@@ -34,7 +35,8 @@ async function exportMasterKey(
     });
   }
   const file = resolve(to);
-  await exportKey({ keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile }, fingerprint, file);
+  const options = { keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile };
+  await recordOperation(place, "keys.export", async () => await exportKey(options, fingerprint, file));
   if (terminal.json) return terminal.write(`${JSON.stringify({ fingerprint, path: file })}\n`);
   terminal.note(
     `Key ${fingerprint} was written to ${quotePath(file)}. Anyone who can read that file can decrypt everything under this key`,

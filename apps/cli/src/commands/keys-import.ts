@@ -1,4 +1,5 @@
 import { importKey } from "@autokestra/secrets";
+import { recordOperation } from "@autokestra/secrets/internal";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 
@@ -11,7 +12,8 @@ export const command: CommandDefinition = defineCommand({
 /** Copies a master key into the key folder. */
 async function importMasterKey({ terminal, place }: CommandContext, file: string): Promise<void> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const imported = await importKey({ keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile, onNotice }, file);
+  const options = { keyFile: place.keyFile, defaultKeyFile: place.defaults?.keyFile, onNotice };
+  const imported = await recordOperation(place, "keys.import", async () => await importKey(options, file));
   if (terminal.json) return terminal.write(`${JSON.stringify(imported)}\n`);
   const { fingerprint, path, isNew } = imported;
   terminal.note(`Key ${fingerprint} is ${isNew ? "now" : "already"} in ${quotePath(path)}`);

@@ -3,7 +3,7 @@ import type { ErrorCode } from "@autokestra/secrets-core";
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
     /** The audit log cannot be written: nothing is given out that it would not know of. */
-    AUDIT_UNAVAILABLE: object;
+    AUDIT_UNAVAILABLE: { readonly reason?: "end removed" };
   }
 }
 
@@ -162,8 +162,8 @@ export interface AuditReport {
  * Methods that write throw AutokestraError `AUDIT_UNAVAILABLE`, those that read `ACCESS_UNAVAILABLE`.
  */
 export interface AuditLog {
-  /** Writes one record: on the disk once this resolves. @throws `AUDIT_UNAVAILABLE` */
-  record(event: AuditEvent): Promise<void>;
+  /** Writes one record, or several in one transaction: on the disk once this resolves. @throws `AUDIT_UNAVAILABLE` */
+  record(...events: readonly AuditEvent[]): Promise<void>;
   /** The records that pass the filter, in their order, read in steps. */
   records(filter?: AuditFilter): AsyncIterable<AuditRecord>;
   /** Checks every record, the chain of them, and that it has not lost its end. Needs the key. @throws `KEY_*` */
@@ -175,6 +175,12 @@ export interface AuditLog {
    * @returns how many
    */
   prune(before: string): Promise<number>;
+  /**
+   * Goes on with a log whose end was removed: a signed record says how many records are lost. Needs the key.
+   *
+   * @returns how many; 0 where the log has its end
+   */
+  restart(): Promise<number>;
   /** How the log is doing, for metrics. */
   state(): AuditState;
   /** Anchors what was written, waits for the second sink, and closes. May be called again. */

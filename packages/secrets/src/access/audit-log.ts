@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
+import { plural } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import type { Database } from "@autokestra/sqlite";
 import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
@@ -17,7 +18,15 @@ import {
   toContent,
   toRecord,
 } from "./audit-chain.ts";
-import type { AuditActor, AuditEvent, AuditFilter, AuditLog, AuditRecord } from "./audit-event.ts";
+import type {
+  AuditActor,
+  AuditEvent,
+  AuditFilter,
+  AuditLog,
+  AuditRecord,
+  AuditReport,
+  AuditState,
+} from "./audit-event.ts";
 import { type AuditSettings, DEFAULT_KEEP_DAYS } from "./audit-settings.ts";
 import type { AuditSink } from "./audit-sink.ts";
 
@@ -69,7 +78,7 @@ export class StoreAuditLog implements AuditLog {
   readonly #sink: AuditSink | null;
   readonly #options: AuditLogOptions;
   readonly #now: () => string;
-  /** Where the log began to be written by this process; null before its first record. */
+  /** The log was seen to have its end. */
   #isReady = false;
   /** The log has an anchor in the store, as every one that has an HMAC. */
   #isAnchored = false;
@@ -104,6 +113,12 @@ export class StoreAuditLog implements AuditLog {
     this.#anchorSoon();
   }
 
+  /** Opens the keys before a record that is to have an HMAC. Without them it has none: why they do not open is told by what needs them. */
+  async openKeys(): Promise<void> {
+    const { keys } = this.#options;
+    if (keys.opened() === null) await keys.current().catch(() => undefined);
+  }
+
   async *records(filter: AuditFilter = {}): AsyncIterable<AuditRecord> {
     const { where, values } = toWhere(filter);
     let after = filter.after ?? 0;
@@ -132,23 +147,21 @@ export class StoreAuditLog implements AuditLog {
     }
   }
 
-  async verify(): ReturnType<AuditLog["verify"]> {
-    const keyring = await this.#options.keys.current();
+  async verify(): Promise<AuditReport> {
     // Before the records: it never is ahead of them.
     const anchor = await this.#options.store.readAnchor(ANCHOR);
+    const until = await this.#access.read((database) => lastRow(database)?.seq ?? 0);
+    if (until === 0 && anchor === null) return NO_RECORDS;
+    const keyring = await this.#options.keys.current();
     const head = anchor === null ? null : { seq: anchor.counter, hash: anchor.text };
     const isChanged = head !== null && !keyring.checkFields("audit", anchorFields(head), anchor?.mac ?? "");
     const verifier = new ChainVerifier(keyring, isChanged ? null : head);
-    const until = await this.#access.read((database) => lastRow(database)?.seq ?? 0);
-    let first = await this.#firstSeq();
+    const first = await this.#firstSeq();
     for (let after = 0; after < until; ) {
       const rows = await this.#rowsAfter(after, until);
       // Pruned at this moment: what was read first is gone by now.
       const firstNow = await this.#firstSeq();
-      if (firstNow !== first && (rows[0]?.seq ?? 0) <= firstNow) {
-        first = firstNow;
-        return await this.verify();
-      }
+      if (firstNow !== first && (rows[0]?.seq ?? 0) <= firstNow) return await this.verify();
       for (const row of rows) verifier.add(row);
       after = rows.at(-1)?.seq ?? until;
       await setImmediate();
@@ -167,11 +180,6 @@ export class StoreAuditLog implements AuditLog {
     return removed;
   }
 
-  /**
-   * Goes on with a log whose end was removed: a signed record says how much is lost.
-   *
-   * @returns how many records
-   */
   async restart(): Promise<number> {
     const { keys, store } = this.#options;
     const keyring = await keys.current();
@@ -191,7 +199,7 @@ export class StoreAuditLog implements AuditLog {
     return lost;
   }
 
-  state(): ReturnType<AuditLog["state"]> {
+  state(): AuditState {
     return { recorded: this.#recorded, failed: this.#failed, sinkFailed: this.#sink?.failed() ?? 0 };
   }
 
@@ -200,7 +208,7 @@ export class StoreAuditLog implements AuditLog {
     if (this.#unanchored > 0) await this.#anchor();
     await this.#sink?.close();
     const lost = this.#sink?.failed() ?? 0;
-    if (lost > 0) this.#options.onNotice?.(`the second sink of the audit log did not take ${lost} records`);
+    if (lost > 0) this.#options.onNotice?.(`the second sink of the audit log did not take ${plural(lost, "record")}`);
     this.#access.close();
   }
 
@@ -286,6 +294,17 @@ export class StoreAuditLog implements AuditLog {
     );
   }
 }
+
+const NO_RECORDS: AuditReport = {
+  records: 0,
+  first: null,
+  last: null,
+  authenticated: 0,
+  uncovered: 0,
+  anchoredAt: null,
+  lost: 0,
+  problem: null,
+};
 
 function append(database: Database, content: AuditContent, keyring: Keyring | null): AuditRow {
   const { seq, hash } = headOf(database);

@@ -185,6 +185,8 @@ export function createRecorder(log: StoreAuditLog, context: AuditContext): Audit
       return result;
     },
     async change(action, before, work, tell) {
+      // Deleting is possible without a key.
+      if (action !== "delete" && action !== "purge") await log.openKeys();
       await log.record(...before.map((secret) => event(action, "intent", secret)));
       let result: Awaited<ReturnType<typeof work>>;
       try {

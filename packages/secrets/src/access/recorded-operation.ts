@@ -1,7 +1,7 @@
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { storeLocation } from "../folders.ts";
 import { isAuditOn, openSecretsManager, type SecretsOptions } from "../manager.ts";
-import type { AuditAction, AuditActor } from "./audit-event.ts";
+import type { AuditAction, AuditActor, AuditOutcome } from "./audit-event.ts";
 
 /**
  * Does something with all secrets of a place, or with their keys. Where the audit log is on, the intent is recorded before and the
@@ -30,11 +30,7 @@ export async function recordOperation<T>(
   return result;
 }
 
-async function record(
-  options: SecretsOptions,
-  action: AuditAction,
-  outcome: Parameters<Log["record"]>[0]["outcome"],
-): Promise<void> {
+async function record(options: SecretsOptions, action: AuditAction, outcome: AuditOutcome): Promise<void> {
   const { log, actor, close } = await openLog(options);
   try {
     await log.record({ actor, action, outcome });
@@ -42,8 +38,6 @@ async function record(
     await close();
   }
 }
-
-type Log = Awaited<ReturnType<typeof openLog>>["log"];
 
 async function openLog(options: SecretsOptions) {
   const { thisUser } = await import("./audited-secrets.ts");
