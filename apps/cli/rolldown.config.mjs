@@ -94,7 +94,7 @@ export default defineConfig({
       thirdParty: {
         output: "dist/THIRD_PARTY_NOTICES.txt",
         allow: {
-          test: "(MIT OR ISC OR BSD-2-Clause OR BSD-3-Clause OR BlueOak-1.0.0)",
+          test: "(MIT OR ISC OR BSD-2-Clause OR BSD-3-Clause OR BlueOak-1.0.0 OR Apache-2.0)",
           failOnUnlicensed: true,
           failOnViolation: true,
         },

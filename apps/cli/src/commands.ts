@@ -248,6 +248,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/audit-restart.ts"),
   },
   {
+    path: "serve",
+    summary: "Serve secrets over HTTP, with tokens and an audit log",
+    load: () => import("./commands/serve.ts"),
+  },
+  {
     path: "config validate",
     aliases: ["check"],
     summary: "Check the configuration, and the options of every provider in it. Connects to nothing",

@@ -97,6 +97,7 @@ export const USE_HINTS = {
   whatToEdit:
     "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
   force: "Add --force.",
+  makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
   fernetKey: "Name it with --fernet-key.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };

@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import type { AuditLog } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import cors, { type FastifyCorsOptions } from "@fastify/cors";
-import helmet from "@fastify/helmet";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import fastify, {
   type FastifyInstance,
@@ -42,13 +41,15 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 30_000;
 
-/** The page of the reference needs a style, and nothing else. */
-const CSP = {
-  defaultSrc: ["'none'"],
-  styleSrc: ["'self'"],
-  frameAncestors: ["'none'"],
-  baseUri: ["'none'"],
-  formAction: ["'none'"],
+/** For browsers, with every answer. The page of the reference needs its style, and nothing else. */
+const BROWSER_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
 };
 
 /**
@@ -116,10 +117,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.server.headersTimeout = HEADERS_MS;
   app.decorateRequest("principal", null);
   applyHttpRules(app, onFailure);
-  await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: CSP },
-    strictTransportSecurity: tls !== undefined,
-    referrerPolicy: { policy: "no-referrer" },
+  app.addHook("onSend", async (_, reply) => {
+    reply.headers(BROWSER_HEADERS);
+    if (tls !== undefined) reply.header("strict-transport-security", "max-age=31536000");
   });
   app.addHook("onRequest", checkHost);
   // Before tokens are asked for: browsers send none with the question whether they may ask.
@@ -200,7 +200,10 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
 function logFailure(log: Log, request: FastifyRequest, error: unknown): void {
   const code = error instanceof AutokestraError ? error.code : "INTERNAL";
   const name = error instanceof Error ? error.name : typeof error;
-  const line = { time: new Date().toISOString(), level: "error", requestId: request.id, code, name };
+  // Places, without the first lines, which repeat the message.
+  const places = error instanceof Error ? (error.stack?.match(/^\s+at .*$/gm) ?? []).map((at) => at.trim()) : [];
+  const time = new Date().toISOString();
+  const line = { time, level: "error", requestId: request.id, code, name, places: places.slice(0, 5) };
   log?.write(`${JSON.stringify(line)}\n`);
 }
 

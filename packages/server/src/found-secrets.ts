@@ -9,7 +9,7 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import { isUuid, primaryField, quoteText } from "@autokestra/secrets-core/internal";
-import type { z } from "zod";
+import type { z } from "zod/v4";
 import { forbidden } from "./access-control.ts";
 import type { Principal } from "./principal.ts";
 import type { changeSchema } from "./schemas.ts";

@@ -1,6 +1,6 @@
 import type { Permission } from "@autokestra/secrets";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { z } from "zod";
+import { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { DOCS_STYLE, renderDocs } from "./docs-page.ts";
 import { addRoute } from "./http-rules.ts";

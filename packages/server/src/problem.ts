@@ -104,7 +104,7 @@ function requestInvalid(issues: readonly unknown[], error: object): AutokestraEr
   const context = "validationContext" in error ? String(error.validationContext) : "request";
   const errors = issues.map((issue): RequestProblem => {
     const { instancePath = "", message = "is invalid" } = issue as { instancePath?: string; message?: string };
-    return { path: `${context}${instancePath.replaceAll("/", ".")}`, message };
+    return { path: `${context}${instancePath.replaceAll("/", ".")}`.replace(/\.$/, ""), message };
   });
   const first = errors[0] === undefined ? "it is invalid" : `${errors[0].path}: ${errors[0].message}`;
   return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${first}`, { details: { errors } });

@@ -1,5 +1,6 @@
 import { SECRET_TYPES } from "@autokestra/secrets-core";
-import { z } from "zod";
+// Not "zod": of that, the bundle of the command has schemas that are built when they are used, which no document can be made of.
+import { z } from "zod/v4";
 
 const ID = "UUID of the secret, or the number that it had where it was imported from";
 const EXAMPLE_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341";

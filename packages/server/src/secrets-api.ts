@@ -17,7 +17,7 @@ import {
   TIME_EXAMPLES,
 } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
-import type { z } from "zod";
+import type { z } from "zod/v4";
 import { type AccessOptions, createAccessControl } from "./access-control.ts";
 import { checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
 import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
