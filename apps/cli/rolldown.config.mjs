@@ -75,6 +75,8 @@ export const bundle = defineConfig({
           minShareCount: 2,
           priority: 1,
         },
+        // Commands that print no table do not need it, however many others do.
+        { name: "table", test: /\/output\/table\.ts$|\/fast-string-/, minShareCount: 2, priority: 1 },
         { name: "shared", minShareCount: 8 },
       ],
     },

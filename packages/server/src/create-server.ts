@@ -2,7 +2,6 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { AuditLog } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import cors, { type FastifyCorsOptions } from "@fastify/cors";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import fastify, {
   type FastifyInstance,
@@ -98,6 +97,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     } catch (thrown) {
       refusal = thrown;
     }
+    reply.headers(BROWSER_HEADERS);
     await sendProblem(refusal, request, reply, onFailure);
   }
 
@@ -123,7 +123,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   app.addHook("onRequest", checkHost);
   // Before tokens are asked for: browsers send none with the question whether they may ask.
-  if (corsOrigins.length > 0) await app.register(cors, { ...CORS, origin: [...corsOrigins] });
+  if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
   app.addHook("onRequest", authenticate);
   metrics.watch(app);
   app.addHook("onResponse", async (request, reply) => logRequest(log, request, reply));
@@ -134,12 +134,23 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app;
 }
 
-const CORS: FastifyCorsOptions = {
-  methods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-  allowedHeaders: ["authorization", "content-type", "if-match", "if-none-match"],
-  exposedHeaders: ["etag", "link", "location", "retry-after", "x-request-id", "x-total-count"],
-  maxAge: 600,
-  strictPreflight: false,
+/** Lets pages of these origins call the server (https://fetch.spec.whatwg.org/#http-cors-protocol). */
+function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
+  app.addHook("onRequest", async (request, reply) => {
+    const { origin = "", "access-control-request-method": wanted } = request.headers;
+    reply.header("vary", "Origin");
+    if (!origins.includes(origin)) return undefined;
+    reply.headers({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED_HEADERS });
+    if (request.method !== "OPTIONS" || wanted === undefined) return undefined;
+    return await reply.code(204).headers(PREFLIGHT_HEADERS).send();
+  });
+}
+
+const EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count";
+const PREFLIGHT_HEADERS = {
+  "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE",
+  "access-control-allow-headers": "Authorization, Content-Type, If-Match, If-None-Match",
+  "access-control-max-age": "600",
 };
 
 function isOpen({ url }: FastifyRequest): boolean {

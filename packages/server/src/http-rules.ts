@@ -39,7 +39,8 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
     { parseAs: "buffer", bodyLimit: MAX_BODY_BYTES },
     async (request: FastifyRequest, body: Buffer) => {
       if (!isUtf8(request.headers["content-type"] ?? "")) throw unsupported("The body must be in UTF-8");
-      return parseJsonBody(body);
+      // Many clients name a type with every request.
+      return body.length === 0 ? undefined : parseJsonBody(body);
     },
   );
   app.addHook("preParsing", async (request) => {

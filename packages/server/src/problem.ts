@@ -88,6 +88,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, detai
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["BODY_INVALID", "The body is not as long as its Content-Length"],
   FST_ERR_CTP_EMPTY_JSON_BODY: ["BODY_INVALID", "The body is empty"],
   FST_ERR_BAD_URL: ["REQUEST_INVALID", "The path is not a valid URL"],
+  FST_ERR_MAX_PARAM_LENGTH: ["NOT_FOUND", "There is nothing at this path"],
 };
 
 /** An error of ours for whatever was thrown. */

@@ -1,7 +1,6 @@
 import { createTokens, openSecretsManager, type SecretsManager } from "@autokestra/secrets";
 import { type AccessDatabase, openAccessDatabase, storeFolder } from "@autokestra/secrets/internal";
 import { AutokestraError } from "@autokestra/secrets-core";
-import manifest from "../../package.json" with { type: "json" };
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
@@ -72,6 +71,7 @@ async function start(
   { manager, access }: { readonly manager: SecretsManager; readonly access: AccessDatabase },
 ): Promise<RunningServer> {
   const { createJwtVerifier, rolesOf, startServer } = await import("../server.ts");
+  const { VERSION } = await import("../program.ts");
   const config = place.defaults?.server ?? {};
   const { store, keys, audit } = manager;
   const tokens = createTokens({ ...manager, access });
@@ -100,7 +100,7 @@ async function start(
     log,
     onNotice,
     unauthorizedHint: USE_HINTS.makeToken,
-    version: manifest.version,
+    version: VERSION,
   });
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
