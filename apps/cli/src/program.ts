@@ -13,8 +13,7 @@ import { type CommandEntry, GROUPS } from "./commands.ts";
 import { usageError } from "./errors.ts";
 import { standardOutput } from "./output/terminal.ts";
 
-/** Of autokestra. */
-export const VERSION: string = manifest.version;
+const VERSION = `${manifest.version}\n`;
 
 /** The command line as commander understands it. */
 export async function createCommandLine(
@@ -28,12 +27,12 @@ export async function createCommandLine(
     async run() {
       try {
         await program.parseAsync(args, { from: "user" });
-        if (program.commands.length === 0) standardOutput().write(`${VERSION}\n`);
+        if (program.commands.length === 0) standardOutput().write(VERSION);
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error;
         if (error.exitCode === 0) return;
         if (error.code !== "commander.help") throw usageError(error, program);
-        standardOutput().write(wantsVersion(program) ? `${VERSION}\n` : state.help);
+        standardOutput().write(wantsVersion(program) ? VERSION : state.help);
       }
     },
   };

@@ -32,8 +32,6 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   readonly checks?: readonly ReadinessCheck[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
   readonly log?: { write(line: string): void } | undefined;
-  /** The version that the description names. Default: none. */
-  readonly version?: string | undefined;
 }
 
 /** How long a client may take for its headers, and for a whole request. */
@@ -65,7 +63,7 @@ const BROWSER_HEADERS = {
  * const storagePath = "/srv/app/.workflow/secrets";
  * const manager = await openSecretsManager({ storagePath, audit: true });
  * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
- * const server = await createServer({ secretsFor: manager.as, tokens, audit: manager.audit });
+ * const server = await createServer({ secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
  * await server.listen({ port: 8000 });
  * ```
  */
@@ -80,8 +78,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   async function checkHost(request: FastifyRequest): Promise<void> {
     if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
     const { rawHeaders } = request.raw;
-    const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
-    if (hosts.length !== 1 || !isOurHost(request.host)) throw unknownHost();
+    const given = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
+    if (given.length !== 1 || !isOurHost(request.host)) throw unknownHost();
   }
 
   async function authenticate(request: FastifyRequest): Promise<void> {
@@ -127,9 +125,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.addHook("onRequest", authenticate);
   metrics.watch(app);
   app.addHook("onResponse", async (request, reply) => logRequest(log, request, reply));
-  await app.register(swagger, { openapi: describeApi(options.version), transform: jsonSchemaTransform });
+  await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
   await app.register(async (operations) => addOperations(operations, access, metrics, checks));
-  const api = { ...options, onReveal: metrics.countReveal, onFailure };
+  const api = { ...options, onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome), onFailure };
   await app.register(secretsApi, { ...api, prefix: "/api/secrets" });
   return app;
 }
@@ -158,14 +156,12 @@ function isOpen({ url }: FastifyRequest): boolean {
   return OPEN_PATHS.has(path.replace(/(?<=.)\/$/, ""));
 }
 
-function describeApi(version = "0"): NonNullable<FastifyDynamicSwaggerOptions["openapi"]> {
-  return {
-    openapi: "3.1.0",
-    info: { title: "autokestra", description: "Encrypted secrets for workflow engines", version },
-    components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
-    security: [{ token: [] }],
-  };
-}
+const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
+  openapi: "3.1.0",
+  info: { title: "autokestra", description: "Encrypted secrets for workflow engines", version: "1" },
+  components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  security: [{ token: [] }],
+};
 
 /** What Node.js takes for no HTTP: two lengths, two ways to say the length, no host, headers that are too large. */
 function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {

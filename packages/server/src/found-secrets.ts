@@ -15,13 +15,13 @@ import type { Principal } from "./principal.ts";
 import type { changeSchema } from "./schemas.ts";
 
 /** What is asked to be changed. */
-export type Change = z.output<typeof changeSchema>;
+type Change = z.output<typeof changeSchema>;
 
 /** How often a change begins again because somebody else has changed the same secret. */
 const ATTEMPTS = 5;
 
 /** A value that is given out: what was asked for, and its metadata. */
-export interface Revealed {
+interface Revealed {
   readonly metadata: SecretMetadata;
   readonly fields: SecretFields;
   /** Of the single value; null where there is none, or where it was not asked for. */

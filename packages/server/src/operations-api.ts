@@ -11,7 +11,7 @@ import { problemSchema } from "./schemas.ts";
 export interface ReadinessCheck {
   readonly part: string;
   /** @throws where it does not work */
-  check(): Promise<void>;
+  readonly check: () => Promise<void>;
 }
 
 /** Routes that anybody may call. */

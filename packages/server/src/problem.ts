@@ -20,7 +20,7 @@ declare module "@autokestra/secrets-core" {
 }
 
 /** One thing that is wrong with a request: where, and what. Never what was sent. */
-export interface RequestProblem {
+interface RequestProblem {
   /** `body.name`, `querystring.limit` */
   readonly path: string;
   readonly message: string;

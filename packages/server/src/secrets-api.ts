@@ -57,7 +57,7 @@ interface ApiRoute {
   readonly status?: 200 | 201;
   /** Statuses of refusals, besides those of every route. */
   readonly refusals: readonly number[];
-  handle(call: Call): Promise<unknown>;
+  readonly handle: (call: Call) => Promise<unknown>;
 }
 
 /**
@@ -78,7 +78,7 @@ interface ApiRoute {
  * const manager = await openSecretsManager({ storagePath, audit: true });
  * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
  * const app = fastify();
- * await app.register(secretsApi, { prefix: "/secrets", secretsFor: manager.as, tokens, audit: manager.audit });
+ * await app.register(secretsApi, { prefix: "/secrets", secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
  * await app.listen({ port: 3000 });
  * ```
  */
@@ -112,7 +112,7 @@ export async function secretsApi(app: FastifyInstance, options: SecretsApiOption
 const EVERY_REFUSAL = [401, 403, 429, 500, 503];
 
 function toSchema({ summary, params, query = schemas.noQuerySchema, body, answer, status = 200, refusals }: ApiRoute) {
-  const problems = [...EVERY_REFUSAL, ...refusals].sort().map((code) => [code, problemResponse(code)]);
+  const problems = [...EVERY_REFUSAL, ...refusals].sort((a, b) => a - b).map((code) => [code, problemResponse(code)]);
   return {
     summary,
     tags: ["secrets"],
@@ -154,7 +154,7 @@ function readingRoutes({ onReveal }: SecretsApiOptions): readonly ApiRoute[] {
       params: schemas.idSchema,
       answer: schemas.metadataSchema,
       refusals: [400, 404],
-      handle: async (call) => answerWith(call, await call.found.byId(idOf(call))),
+      handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
     },
     {
       method: "GET",
@@ -164,7 +164,8 @@ function readingRoutes({ onReveal }: SecretsApiOptions): readonly ApiRoute[] {
       params: schemas.nameSchema,
       answer: schemas.metadataSchema,
       refusals: [400, 404],
-      handle: async (call) => answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
+      handle: async (call) =>
+        await answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
     },
     {
       method: "GET",
@@ -228,7 +229,10 @@ function writingRoutes(): readonly ApiRoute[] {
       refusals: [400, 404, 409, 412, 413, 415],
       async handle(call) {
         const change = call.request.body as Body<typeof schemas.changeSchema>;
-        return answerWith(call, await call.found.change(idOf(call), change, call.request.headers["if-match"] ?? null));
+        return await answerWith(
+          call,
+          await call.found.change(idOf(call), change, call.request.headers["if-match"] ?? null),
+        );
       },
     },
     {
@@ -253,7 +257,7 @@ function writingRoutes(): readonly ApiRoute[] {
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
         const { to } = call.request.body as Body<typeof schemas.rollbackSchema>;
-        return answerWith(call, await call.found.rollback(idOf(call), to));
+        return await answerWith(call, await call.found.rollback(idOf(call), to));
       },
     },
     {
@@ -267,7 +271,7 @@ function writingRoutes(): readonly ApiRoute[] {
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
         const { name, id } = await call.found.byId(idOf(call), "deleted");
-        return answerWith(call, await call.secrets.restore(name, { id }));
+        return await answerWith(call, await call.secrets.restore(name, { id }));
       },
     },
   ];
@@ -282,15 +286,15 @@ function idOf(call: Pick<Call, "request">): string {
 }
 
 /** Answers with the metadata of a secret and its ETag, or says that the client has them. */
-function answerWith(
+async function answerWith(
   { request, reply }: Pick<Call, "request" | "reply">,
   metadata: SecretMetadata,
-): object | FastifyReply {
+): Promise<object | FastifyReply> {
   reply.header("etag", etagOf(metadata));
   const known = request.headers["if-none-match"];
   const isKnown =
     known !== undefined && (request.method === "GET" || request.method === "HEAD") && matches(known, metadata);
-  return isKnown ? reply.code(304).send() : metadataToJson(metadata);
+  return isKnown ? await reply.code(304).send() : metadataToJson(metadata);
 }
 
 async function createSecret({ request, reply, principal, secrets }: Call): Promise<object> {

@@ -24,7 +24,13 @@ afterAll(async () => {
 
 async function start(options: Partial<Parameters<typeof startServer>[0]> = {}): Promise<RunningServer> {
   const { manager, tokens } = place;
-  const server = await startServer({ secretsFor: manager.as, tokens, audit: manager.audit, port: 0, ...options });
+  const server = await startServer({
+    secretsFor: (context) => manager.as(context),
+    tokens,
+    audit: manager.audit,
+    port: 0,
+    ...options,
+  });
   running.push(server);
   return server;
 }
@@ -106,7 +112,12 @@ describe("a plain client", () => {
     app.get("/", async () => "theirs");
     app.setErrorHandler(async () => "their error");
     app.post("/echo", async (request) => request.body);
-    await app.register(secretsApi, { prefix: "/vault/secrets", secretsFor: manager.as, tokens, audit: manager.audit });
+    await app.register(secretsApi, {
+      prefix: "/vault/secrets",
+      secretsFor: (context) => manager.as(context),
+      tokens,
+      audit: manager.audit,
+    });
     await app.listen({ port: 0, host: "127.0.0.1" });
     const base = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
     try {

@@ -43,7 +43,7 @@ export async function createServerPlace(options: Partial<ServerOptions> = {}): P
 
   async function serve(others: Partial<ServerOptions> = {}): Promise<FastifyInstance> {
     const app = await createServer({
-      secretsFor: manager.as,
+      secretsFor: (context) => manager.as(context),
       tokens,
       audit: manager.audit,
       log: { write: (line) => void log.push(line) },
@@ -94,7 +94,7 @@ export async function call(
 ): Promise<LightMyRequestResponse> {
   return await app.inject({
     ...options,
-    method: method as NonNullable<InjectOptions["method"]>,
+    method: method as "GET",
     url,
     headers: {
       host: "localhost",

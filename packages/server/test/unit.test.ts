@@ -23,7 +23,7 @@ describe("W7: bodies", () => {
     ['{"x":{"a":1,"b":2,"a":3}}', "the key 'a' stands twice in one object"],
     ['{"__proto__":{"x":1}}', "the key '__proto__' is reserved"],
     ['{"constructor":1}', "the key 'constructor' is reserved"],
-    [`${"[".repeat(100_000)}`, "it is too deep"],
+    ["[".repeat(100_000), "it is too deep"],
     [`${'{"a":'.repeat(17)}1${"}".repeat(17)}`, "it is too deep"],
     ["{", "it is not JSON"],
     ["", "it is not JSON"],
@@ -51,7 +51,7 @@ describe("W7: bodies", () => {
 });
 
 describe("hosts", () => {
-  it.each([...["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", "secrets.example", "10.0.0.5:80"]])(
+  it.each(["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", "secrets.example", "10.0.0.5:80"])(
     "%s is ours",
     (header) => {
       expect(createHostCheck("10.0.0.5", ["Secrets.example"])(header)).toBe(true);
@@ -59,17 +59,20 @@ describe("hosts", () => {
   );
 
   it.each([
-    ...["", "evil.example", "localhost.", "localhost.evil.example", "evil.example:8000", "localhost@evil.example"],
-    ...[
-      "localhost:",
-      "localhost:999999",
-      "127.0.0.1.evil.example",
-      "0.0.0.0",
-      "[::2]",
-      "::1",
-      "local host",
-      "localhost/x",
-    ],
+    "",
+    "evil.example",
+    "localhost.",
+    "localhost.evil.example",
+    "evil.example:8000",
+    "localhost@evil.example",
+    "localhost:",
+    "localhost:999999",
+    "127.0.0.1.evil.example",
+    "0.0.0.0",
+    "[::2]",
+    "::1",
+    "local host",
+    "localhost/x",
   ])("%s is not", (header) => {
     expect(createHostCheck("10.0.0.5", ["secrets.example"])(header)).toBe(false);
   });

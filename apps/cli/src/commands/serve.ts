@@ -71,7 +71,6 @@ async function start(
   { manager, access }: { readonly manager: SecretsManager; readonly access: AccessDatabase },
 ): Promise<RunningServer> {
   const { createJwtVerifier, rolesOf, startServer } = await import("../server.ts");
-  const { VERSION } = await import("../program.ts");
   const config = place.defaults?.server ?? {};
   const { store, keys, audit } = manager;
   const tokens = createTokens({ ...manager, access });
@@ -93,14 +92,13 @@ async function start(
     corsOrigins: options.corsOrigin ?? config.corsOrigin,
     roles: rolesOf(config.roles),
     jwt: config.jwt === undefined ? undefined : await createJwtVerifier(config.jwt),
-    secretsFor: manager.as,
+    secretsFor: (context) => manager.as(context),
     tokens,
     audit,
     checks,
     log,
     onNotice,
     unauthorizedHint: USE_HINTS.makeToken,
-    version: VERSION,
   });
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
