@@ -166,9 +166,7 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
-  function markUsed(token: UsableToken): void {
-    const today = now().slice(0, 10);
-    if (token.lastUsedOn === today) return;
+  function markUsed(token: UsableToken, today: string): void {
     token.lastUsedOn = today;
     const { id } = token.metadata;
     access
@@ -233,10 +231,12 @@ export function createTokens(options: TokensOptions): Tokens {
       const hash = hashApiToken(text);
       const tokens = await usableTokens();
       const found = tokens.get(hex(hash)) ?? NO_TOKEN;
-      const isSame = isSameHash(hash, found.hash);
-      if (isPast(found.metadata.expiresAt, now()) || !isSame) return null;
-      markUsed(found);
-      return found.metadata;
+      const time = now();
+      const today = time.slice(0, 10);
+      const isFirstToday = found.lastUsedOn !== today;
+      const isUsable = isSameHash(hash, found.hash) && !isPast(found.metadata.expiresAt, time);
+      if (isUsable && isFirstToday) markUsed(found, today);
+      return isUsable ? found.metadata : null;
     },
 
     async isAnyUsable() {
