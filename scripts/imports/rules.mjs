@@ -50,7 +50,7 @@ const picture = {
     "plugin-sdk",
     "plugins-core",
   ],
-  cli: ["engine", "config", "secrets", "runs", "secrets-core"],
+  cli: ["server", "engine", "config", "secrets", "runs", "secrets-core"],
   server: ["engine", "config", "secrets", "runs", "secrets-core"],
 };
 

@@ -54,6 +54,7 @@ export const GROUPS: readonly Named[] = [
   { path: "runs", summary: "List and show past runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
+  { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
   { path: "audit", summary: "List, check and export the audit log" },
   { path: "config", summary: "Check the configuration" },
 ];
@@ -202,6 +203,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/keys-import.ts"),
   },
   {
+    path: "tokens create",
+    aliases: ["add", "new"],
+    summary: "Make a token of the HTTP API and print it, once",
+    load: () => import("./commands/tokens-create.ts"),
+  },
+  {
+    path: "tokens list",
+    aliases: ["ls"],
+    summary: "List the tokens of the HTTP API, and whether each is authentic",
+    load: () => import("./commands/tokens-list.ts"),
+  },
+  {
+    path: "tokens revoke",
+    aliases: ["rm", "delete"],
+    summary: "Revoke a token of the HTTP API for good",
+    load: () => import("./commands/tokens-revoke.ts"),
+  },
+  {
     path: "audit list",
     aliases: ["ls"],
     summary: "List who read or changed which secret, the newest last",
@@ -227,6 +246,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     path: "audit restart",
     summary: "Write a signed record that the end of the log is lost, so that secrets are given out again",
     load: () => import("./commands/audit-restart.ts"),
+  },
+  {
+    path: "serve",
+    summary: "Serve secrets over HTTP, with tokens and an audit log",
+    load: () => import("./commands/serve.ts"),
   },
   {
     path: "config validate",

@@ -44,6 +44,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SOURCE_FAILED: EXIT.failed,
   HISTORY_UNAVAILABLE: EXIT.failed,
   ACCESS_UNAVAILABLE: EXIT.failed,
+  TOKEN_EXISTS: EXIT.failed,
+  TOKEN_NOT_FOUND: EXIT.notFound,
   AUDIT_UNAVAILABLE: EXIT.failed,
   RUN_NOT_FOUND: EXIT.notFound,
   CONFIG_NOT_FOUND: EXIT.notFound,
@@ -54,6 +56,19 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   INPUT_INVALID: EXIT.invalid,
   OPTION_INVALID: EXIT.usage,
   USAGE: EXIT.usage,
+  // Of the HTTP API, which tells its clients of them: no command ends with one.
+  BODY_INVALID: EXIT.failed,
+  BODY_TOO_LARGE: EXIT.failed,
+  FORBIDDEN: EXIT.failed,
+  HOST_UNKNOWN: EXIT.failed,
+  INTERNAL: EXIT.failed,
+  MEDIA_TYPE_UNSUPPORTED: EXIT.failed,
+  METHOD_NOT_ALLOWED: EXIT.failed,
+  NOT_FOUND: EXIT.failed,
+  PRECONDITION_FAILED: EXIT.failed,
+  RATE_LIMITED: EXIT.failed,
+  REQUEST_INVALID: EXIT.failed,
+  UNAUTHORIZED: EXIT.failed,
 };
 
 type EndingSignal = keyof typeof SIGNAL_EXITS;

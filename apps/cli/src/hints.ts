@@ -73,6 +73,8 @@ const HINTS: Hints = {
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
   INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
+  TOKEN_NOT_FOUND: "`autokestra tokens list` shows the tokens there are.",
+  TOKEN_EXISTS: "`autokestra tokens revoke NAME` revokes it.",
   RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
   HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another place." : undefined),
   OPTION_INVALID: {
@@ -95,6 +97,7 @@ export const USE_HINTS = {
   whatToEdit:
     "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
   force: "Add --force.",
+  makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
   fernetKey: "Name it with --fernet-key.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };

@@ -42,11 +42,12 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
   return loaded.filter((name) => name !== "lister.cjs");
 }
 
-const CODE = ["command-line.cjs", "errors.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
-const START = [...CODE, "autokestra.cjs"];
+const CODE = ["command-line.cjs", "errors.cjs", "main.cjs", "shared.cjs"];
+/** With what is loaded before compiled code can be looked for. */
+const START = [...CODE, "autokestra.cjs", "rolldown-runtime.cjs"];
 const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
-const MAX_BYTES = 230_000;
+const MAX_BYTES = 232_000;
 
 describe("a command loads what it needs", () => {
   it.each<[string, string, readonly string[]]>([

@@ -108,6 +108,42 @@ const bindingSchema = z.strictObject({
   fallback: z.literal("store").describe("Take it from the store if the provider does not have it").exactOptional(),
 });
 
+const countSchema = z.int().min(1).max(1_000_000);
+
+const jwtSchema = z.strictObject({
+  issuer: z.string().min(1).describe("Who signs the tokens: their `iss`"),
+  audience: z.string().min(1).describe("Whom they are for: their `aud`"),
+  jwksUri: z
+    .url({ protocol: /^https?$/ })
+    .describe("Where the public keys are")
+    .exactOptional(),
+  jwksFile: pathSchema.describe("File with the public keys, relative to the folder of this file").exactOptional(),
+  rolesClaim: z.string().min(1).describe("Claim with the role, or a list of roles. Default: roles").exactOptional(),
+  prefixesClaim: z.string().min(1).describe("Claim that narrows to beginnings of names").exactOptional(),
+  tagsClaim: z.string().min(1).describe("Claim that narrows to tags").exactOptional(),
+});
+
+const serverSchema = z.strictObject({
+  host: z.string().min(1).describe("Address to listen on. Default: 127.0.0.1").exactOptional(),
+  port: z.int().min(0).max(65_535).describe("Port to listen on. Default: 8000").exactOptional(),
+  tlsCert: pathSchema.describe("File of the certificate, relative to the folder of this file").exactOptional(),
+  tlsKey: pathSchema.describe("File of its private key, relative to the folder of this file").exactOptional(),
+  behindProxy: z
+    .array(z.string().min(1))
+    .describe("Addresses of proxies, as CIDR: only they are served")
+    .exactOptional(),
+  hosts: z.array(z.string().min(1)).describe("Names under which the server is reached, besides `host`").exactOptional(),
+  corsOrigin: z.array(z.string().min(1)).describe("Origins whose pages may call the server").exactOptional(),
+  log: z.boolean().describe("Write a line for each request to standard error. Default: true").exactOptional(),
+  requestsPerMinute: countSchema.describe("Requests of one token a minute. Default: 6000").exactOptional(),
+  refusedPerMinute: countSchema.describe("Refused attempts of one address a minute. Default: 30").exactOptional(),
+  roles: z
+    .record(nameSchema, z.array(z.string().min(1)))
+    .describe("Roles besides the built-in ones: the permissions of each")
+    .exactOptional(),
+  jwt: jwtSchema.describe("Signed tokens of an identity provider").exactOptional(),
+});
+
 const fileSchema = z.strictObject({
   storage: storageSchema.exactOptional(),
   keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
@@ -138,12 +174,13 @@ const fileSchema = z.strictObject({
     .describe("Time limit to find all secrets of a run. Default: 10")
     .exactOptional(),
   secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are bound to one source").exactOptional(),
+  server: serverSchema.describe("The HTTP API").exactOptional(),
 });
 
 type ConfigFile = z.output<typeof fileSchema>;
 
 /** Keys that later versions will use. They are refused, so that they are not silently ignored. */
-const RESERVED_KEYS = new Set(["http", "plugins", "server"]);
+const RESERVED_KEYS = new Set(["http", "plugins"]);
 
 /** The sources that need no configuration. */
 const OWN_SOURCES = ["store", "environment"];
@@ -152,6 +189,35 @@ const OWN_SOURCES = ["store", "environment"];
 export interface ProviderConfig {
   readonly type: string;
   readonly [option: string]: unknown;
+}
+
+/** The signed tokens that the server accepts. Either `jwksUri` or `jwksFile` names their public keys. */
+export interface JwtConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUri?: string;
+  readonly jwksFile?: string;
+  /** The claims with the roles and the narrowing of a token. Defaults: `roles`, and none. */
+  readonly rolesClaim?: string;
+  readonly prefixesClaim?: string;
+  readonly tagsClaim?: string;
+}
+
+/** The settings of the server. Paths are absolute. A key that is not set is undefined. */
+export interface ServerConfig {
+  readonly host?: string;
+  readonly port?: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly behindProxy?: readonly string[];
+  readonly hosts?: readonly string[];
+  readonly corsOrigin?: readonly string[];
+  readonly log?: boolean;
+  readonly requestsPerMinute?: number;
+  readonly refusedPerMinute?: number;
+  /** The permissions of each role; whether there are such permissions is not checked here. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
+  readonly jwt?: JwtConfig;
 }
 
 /** The settings of the audit log. */
@@ -185,6 +251,7 @@ export interface Config {
   readonly resolveTimeoutSeconds: number | undefined;
   /** The bindings by name of the secret. Default: none. */
   readonly bindings: Readonly<Record<string, SecretBinding>>;
+  readonly server: ServerConfig;
   /**
    * Checks the options of a provider against the schema of its type. Problems have their places in the file.
    *
@@ -234,7 +301,7 @@ export function parseConfig(source: string, path: string): Config {
 }
 
 function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider"> {
-  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {} } = config;
+  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {}, server = {} } = config;
   const absolute = (relative: string | undefined) =>
     relative === undefined ? undefined : resolve(dirname(path), relative);
   return {
@@ -257,6 +324,20 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
         { ...rest, source: provider, path: place ?? id ?? variable },
       ]),
     ),
+    server: withAbsolutePaths(server, absolute),
+  };
+}
+
+function withAbsolutePaths(
+  server: ServerConfig,
+  absolute: (relative: string | undefined) => string | undefined,
+): ServerConfig {
+  const { tlsCert, tlsKey, jwt } = server;
+  return {
+    ...server,
+    ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
+    ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
+    ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
   };
 }
 
@@ -277,12 +358,13 @@ function invalid(message: string, position?: Position, hint?: string): FatalProb
   return { code: "CONFIG_INVALID", message, position, hint };
 }
 
-function knownKeys([first, , third]: YamlPath): readonly string[] {
+function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === undefined) return Object.keys(fileSchema.shape);
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
   if (first === "audit") return Object.keys(auditSchema.shape);
   if (first === "masking") return Object.keys(maskingSchema.shape);
+  if (first === "server") return Object.keys(second === "jwt" ? jwtSchema.shape : serverSchema.shape);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }
 
@@ -300,7 +382,14 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
   const { providers = {}, sources = [], secrets = {} } = config;
   const known = [...Object.keys(providers), ...OWN_SOURCES];
   const at = (message: string, path: YamlPath, hint?: string) => invalid(message, document.locate(path), hint);
+  const { jwt, tlsCert, tlsKey } = config.server ?? {};
   return [
+    ...(jwt !== undefined && (jwt.jwksUri === undefined) === (jwt.jwksFile === undefined)
+      ? [at("'jwt' needs either 'jwksUri' or 'jwksFile'", ["server", "jwt"])]
+      : []),
+    ...((tlsCert === undefined) === (tlsKey === undefined)
+      ? []
+      : [at("'tlsCert' and 'tlsKey' go together", ["server", tlsCert === undefined ? "tlsKey" : "tlsCert"])]),
     ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
       at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
     ),

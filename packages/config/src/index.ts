@@ -3,5 +3,13 @@
  *
  * @module
  */
-export { type AuditConfig, type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
+export {
+  type AuditConfig,
+  type Config,
+  configJsonSchema,
+  type JwtConfig,
+  type ProviderConfig,
+  parseConfig,
+  type ServerConfig,
+} from "./config.ts";
 export { CONFIG_VARIABLE, type ConfigOptions, findConfig, loadConfig } from "./load-config.ts";

@@ -20,6 +20,24 @@ function failure(work: () => unknown): FileError {
 }
 
 describe("a configuration", () => {
+  it("says how the server is reached and who may use it", () => {
+    const { server } = parse(`
+server:
+  host: 0.0.0.0
+  tlsCert: tls/cert.pem
+  tlsKey: tls/key.pem
+  roles: { deploy: ["secrets:read"] }
+  jwt: { issuer: "https://id.example", audience: autokestra, jwksFile: keys.json }
+`);
+    expect(server).toEqual({
+      host: "0.0.0.0",
+      tlsCert: "/srv/app/tls/cert.pem",
+      tlsKey: "/srv/app/tls/key.pem",
+      roles: { deploy: ["secrets:read"] },
+      jwt: { issuer: "https://id.example", audience: "autokestra", jwksFile: "/srv/app/keys.json" },
+    });
+  });
+
   it("says nothing where it is empty", () => {
     for (const source of ["", "# a comment\n", "{}"]) {
       const { providers, bindings, storagePath, environment } = parse(source);
@@ -71,6 +89,7 @@ secrets:
       providerPackages: ["@acme/provider"],
       sources: ["vault", "store"],
       resolveTimeoutSeconds: 2.5,
+      server: {},
       bindings: {
         DB: { source: "vault", path: "apps/db", type: "basicAuth", fields: { username: "user", password: "pass" } },
         KEY: { source: "vault", path: "prod/signing", version: "3", format: "text", fallback: "store" },
@@ -114,7 +133,9 @@ secrets:
       1,
     ],
     ["- a", "The configuration must be a map", undefined, 1],
-    ["server: {}", "'server' has no effect yet", "Remove it: this version does not act on it.", 1],
+    ["server: { hots: dir }", "Unknown key 'hots' in 'server'", "Did you mean 'hosts'?", 1],
+    ["server: { tlsCert: a }", "'tlsCert' and 'tlsKey' go together", undefined, 1],
+    ["server: { jwt: { issuer: a, audience: b } }", "'jwt' needs either 'jwksUri' or 'jwksFile'", undefined, 1],
     ["http: { privateNetworks: deny }", "'http' has no effect yet", "Remove it: this version does not act on it.", 1],
     ["plugins: []", "'plugins' has no effect yet", "Remove it: this version does not act on it.", 1],
     ["providers:\n  vault: {}", "'providers.vault.type' is missing", undefined, 2],

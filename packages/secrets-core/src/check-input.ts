@@ -9,6 +9,10 @@ import { parseMoment, TIME_EXAMPLES, type Timestamp } from "./time.ts";
 export interface DatedInput extends SecretInput {
   /** Write only if the stored secret has this version; 0: only if the name does not exist. Default: always write. */
   readonly ifVersion?: number | undefined;
+  /** Write only if this is the secret of the name. Default: always. */
+  readonly ifId?: string | undefined;
+  /** Write only if the stored secret has this revision. Default: always. */
+  readonly ifRevision?: number | undefined;
   /** Do not change the type of a stored secret: fail instead. Default: false. */
   readonly keepType?: boolean | undefined;
   /** Used only for a new secret. Default: now. */
@@ -22,7 +26,8 @@ export interface DatedInput extends SecretInput {
 }
 
 /** A checked input. Only its id and its version are not known yet. */
-export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fields" | "keepsFieldNames"> {
+export interface ValidInput
+  extends Omit<DatedInput, "name" | "expiresAt" | "fields" | "keepsFieldNames" | "allowEmpty"> {
   readonly name: SecretName;
   readonly fields: SecretFields;
   readonly expiresAt: Timestamp | null;
@@ -37,10 +42,11 @@ export interface ValidInput extends Omit<DatedInput, "name" | "expiresAt" | "fie
 export function checkInput(
   input: DatedInput,
   now: () => Timestamp,
-  { ifVersion, keepType }: Pick<DatedInput, "ifVersion" | "keepType"> = input,
+  expected: Pick<DatedInput, "ifVersion" | "ifId" | "ifRevision" | "keepType"> = input,
 ): Required<ValidInput> {
+  const { ifVersion, ifId, ifRevision, keepType } = expected;
   const name = parseSecretName(input.name);
-  const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames);
+  const fields = parseFields(name, input.type, input.fields, now, input.keepsFieldNames, input.allowEmpty);
   const { type, description, tags, keepExpiry, publicFields, maskFields, createdAt, updatedAt, importedId } = input;
   checkTexts(name, { description, tags });
   const unique = tags === undefined ? undefined : [...new Set(tags)];
@@ -57,6 +63,8 @@ export function checkInput(
     publicFields,
     maskFields,
     ifVersion,
+    ifId,
+    ifRevision,
     keepType,
     createdAt,
     updatedAt,

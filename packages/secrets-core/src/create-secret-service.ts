@@ -4,9 +4,12 @@ import { secrecyOf } from "./field-secrecy.ts";
 import type { SecretMetadata } from "./secret.ts";
 import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
-import { createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
+import { checkStored, createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
+import type { SecretFilter } from "./secret-store.ts";
+import { fieldsOfValue } from "./secret-type.ts";
 import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
+import { passesFilter } from "./store-rules.ts";
 
 /**
  * Creates the service that reads and writes secrets by name: it validates them, encrypts them and keeps them in a
@@ -60,11 +63,21 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   }
 
   /** Also removes damaged records, because ids are found without metadata. */
-  async function purge(name: SecretName): Promise<number> {
+  async function purge(name: SecretName, only: string | undefined): Promise<number> {
     // One transaction, so that a process that is killed leaves no name half purged.
-    const ids = await store.ids({ name });
+    const ids = (await store.ids({ name })).filter((id) => only === undefined || id === only);
     if (!(await store.purge(...ids))) throw secretNotFound(name);
     return ids.length;
+  }
+
+  /** @throws AutokestraError `OPTION_INVALID` */
+  function checkFilter(filter: SecretFilter = {}): SecretFilter {
+    for (const [what, count] of Object.entries({ limit: filter.limit, skip: filter.skip })) {
+      if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
+        throw new AutokestraError("OPTION_INVALID", `The ${what} of a list must be a whole number from 0 on`);
+      }
+    }
+    return (filter.state ?? "active") === "active" ? filter : { ...filter, retentionStart: reader.retentionStart() };
   }
 
   const service: SecretService = {
@@ -80,6 +93,18 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     async set(input, expected = {}) {
       return written(await overwrite([checkInput(input, options.now, expected)]));
+    },
+
+    async setValue(text, value, more = {}, expected = {}) {
+      const name = parseSecretName(text);
+      return await retryWhileOthersWrite(async () => {
+        const current = await reader.decrypt(name);
+        checkStored(current.metadata, expected);
+        const { type } = current.metadata;
+        const fields = fieldsOfValue(name, type, value, current.fields);
+        const next = checkInput({ ...more, name, type, fields }, options.now);
+        return async () => written(await writer.write([next], [current]));
+      });
     },
 
     async setAll(inputs) {
@@ -113,11 +138,12 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return (await reader.versions(parseSecretName(name))).map(({ metadata }) => metadata);
     },
 
-    async rollback(text, toVersion) {
+    async rollback(text, toVersion, expected = {}) {
       const name = parseSecretName(text);
       return await retryWhileOthersWrite(async () => {
         const older = await reader.decrypt(name, toVersion);
         const current = await reader.decrypt(name);
+        checkStored(current.metadata, expected);
         const next = rolledBack(older, current.metadata);
         return async () => written(await writer.write([next], [current]));
       });
@@ -127,22 +153,27 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.edit(parseSecretName(name), change, editOptions);
     },
 
-    async rename(from, to) {
-      return await changes.rename(parseSecretName(from), parseSecretName(to));
+    async rename(from, to, expected = {}) {
+      return await changes.rename(parseSecretName(from), parseSecretName(to), expected);
     },
 
-    async list(filter = {}) {
-      const { limit, state = "active" } = filter;
-      if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-        throw new AutokestraError("OPTION_INVALID", "The limit of a list must be a whole number from 0 on");
-      }
-      return await store.list(state === "active" ? filter : { ...filter, retentionStart: reader.retentionStart() });
+    list: async (filter) => await store.list(checkFilter(filter)),
+
+    async listVerified(filter) {
+      const found = await Promise.all(
+        (await store.list(checkFilter(filter))).map(async ({ id }) => await reader.findVerified(id)),
+      );
+      return found.flatMap((secret) =>
+        secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
+      );
     },
 
-    async delete(text, { purge: isFinal = false } = {}) {
+    count: async (filter) => await store.count(checkFilter(filter)),
+
+    async delete(text, { purge: isFinal = false, id } = {}) {
       const name = parseSecretName(text);
-      if (isFinal) return await purge(name);
-      await changes.delete(name);
+      if (isFinal) return await purge(name, id);
+      await changes.delete(name, id);
       return 1;
     },
 

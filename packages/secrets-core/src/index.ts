@@ -43,8 +43,8 @@ export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { parseSecretName, type SecretName } from "./secret-name.ts";
 export {
   type DeleteOptions,
-  type EditOptions,
   type GetOptions,
+  type IfStored,
   RETENTION_DAYS,
   type RestoreOptions,
   type SecretDescription,

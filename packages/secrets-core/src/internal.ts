@@ -43,7 +43,14 @@ export {
 export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
 export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
-export { type FieldValue, fieldsToGive, parseSecretType, primaryField, suggestSecretType } from "./secret-type.ts";
+export {
+  type FieldValue,
+  fieldsOfValue,
+  fieldsToGive,
+  parseSecretType,
+  primaryField,
+  suggestSecretType,
+} from "./secret-type.ts";
 export {
   type CheckedWrite,
   checkAnchor,
@@ -55,6 +62,7 @@ export {
   dataKeyInUse,
   isReencryptable,
   layoutTooOld,
+  onAllPages,
   passesFilter,
   type StoredSecrets,
   type StoredState,

@@ -11,6 +11,7 @@ import {
   dataKeyInUse,
   isReencryptable,
   layoutTooOld,
+  onAllPages,
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
@@ -98,7 +99,17 @@ function replaceCurrent({ secrets }: Content, current: EncryptedSecret): void {
   secrets.set(id, spreadCurrent([current, ...older]));
 }
 
-type Reads = "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "readAnchor" | "anchors";
+type Reads =
+  | "layout"
+  | "readHeader"
+  | "get"
+  | "find"
+  | "versions"
+  | "ids"
+  | "list"
+  | "count"
+  | "readAnchor"
+  | "anchors";
 
 function createReads(content: Content): Pick<SecretStore, Reads> {
   return {
@@ -134,6 +145,11 @@ function createReads(content: Content): Pick<SecretStore, Reads> {
       use(content);
       const all = currents(content).map(({ metadata }) => metadata);
       return selectSecrets(all, filter);
+    },
+    async count(filter) {
+      use(content);
+      const all = currents(content).map(({ metadata }) => metadata);
+      return selectSecrets(all, onAllPages(filter)).length;
     },
     async readAnchor(name) {
       use(content);

@@ -1,20 +1,20 @@
 import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
-import type { EncryptedSecret, SecretMetadata } from "./secret.ts";
+import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { DecryptedSecret, SecretReader } from "./secret-reader.ts";
-import type { EditOptions, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
+import { checkStored, type DecryptedSecret, type SecretReader } from "./secret-reader.ts";
+import type { IfStored, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFields } from "./secret-type.ts";
 import { retryWhileKeysChange, retryWhileOthersWrite } from "./secret-writer.ts";
 import type { Timestamp } from "./time.ts";
 
 /** Changes secrets in place: the version stays the same, the revision grows. */
 export interface SecretChanges {
-  edit(name: SecretName, change: SecretEdit, options: EditOptions): Promise<SecretMetadata>;
-  rename(from: SecretName, to: SecretName): Promise<SecretMetadata>;
-  delete(name: SecretName): Promise<void>;
+  edit(name: SecretName, change: SecretEdit, options: IfStored): Promise<SecretMetadata>;
+  rename(from: SecretName, to: SecretName, options: IfStored): Promise<SecretMetadata>;
+  delete(name: SecretName, id: string | undefined): Promise<void>;
   restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
 }
 
@@ -68,18 +68,19 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   }
 
   return {
-    async edit(name, change, { ifRevision }) {
+    async edit(name, change, expected) {
       return await retryWhileOthersWrite(async () => {
         const decrypted = await reader.decrypt(name);
-        checkRevision(decrypted.metadata, ifRevision);
+        checkStored(decrypted.metadata, expected);
         const next = editSecret(decrypted, change, now());
         return async () => await replace([decrypted], [next]);
       });
     },
 
-    async rename(from, to) {
+    async rename(from, to, expected) {
       return await retryWhileOthersWrite(async () => {
         const decrypted = await reader.decryptAll(from);
+        for (const { metadata } of decrypted.slice(0, 1)) checkStored(metadata, expected);
         await checkFree(to);
         const next = decrypted.map(({ metadata, fields, flags }) => ({
           metadata: { ...metadata, name: to, revision: metadata.revision + 1 },
@@ -89,11 +90,12 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
       });
     },
 
-    async delete(name) {
+    async delete(name, id) {
       // First, because an error after the deletion would say that nothing was deleted.
       await store.purgeDeleted(reader.retentionStart());
       await retryWhileOthersWrite(async () => {
         const current = await reader.current(name);
+        if (id !== undefined && current.metadata.id !== id) throw secretNotFound(name);
         return async () => {
           if (await markDeleted(current)) return;
           if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);
@@ -140,9 +142,16 @@ function editSecret(
   };
   const payload = {
     fields: withExpiry(type, fields, expiresAt),
-    flags: changeFlags(name, type, fields, flags, change),
+    flags: changeFlags(name, type, fields, keptFlags(flags, change), change),
   };
   return { metadata: edited, plaintext: formatPayload(payload) };
+}
+
+function keptFlags(flags: FieldFlags, { replacesFlags = false, publicFields, maskFields }: SecretEdit): FieldFlags {
+  return {
+    public: replacesFlags && publicFields !== undefined ? [] : flags.public,
+    masked: replacesFlags && maskFields !== undefined ? [] : flags.masked,
+  };
 }
 
 function readExpiry(name: SecretName, expiresAt: string | number | null, now: () => Timestamp): Timestamp | null {
@@ -158,12 +167,6 @@ export function withExpiry(
   if (expiryInFields(type, fields) === null) return fields;
   const { expiresAt: _, ...rest } = fields;
   return expiresAt === null ? rest : { ...rest, expiresAt };
-}
-
-function checkRevision({ name, revision }: SecretMetadata, ifRevision: number | undefined): void {
-  if (ifRevision === undefined || ifRevision === revision) return;
-  const message = `Secret '${name}' has revision ${revision}, not ${ifRevision}; nothing was changed`;
-  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Look at it again, then change it." });
 }
 
 function currentOf([current]: readonly EncryptedSecret[]): SecretMetadata {

@@ -1,9 +1,9 @@
-import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
+import { AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import { parsePayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, Secret, SecretMetadata } from "./secret.ts";
 import type { Plaintext } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
+import { type IfStored, RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 
 /** The maximum number of reads of a secret that another process keeps encrypting again. */
@@ -32,6 +32,8 @@ export interface SecretReader {
   decryptIfFound(name: SecretName): Promise<DecryptedSecret | null>;
   /** Decrypts all versions, the newest first. @throws as `decrypt` */
   decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]>;
+  /** Returns the verified current version of a secret, deleted or not; null if not found, or if it is not authentic. */
+  findVerified(id: string): Promise<EncryptedSecret | null>;
   /**
    * Returns the verified current version of a deleted secret; null if not found.
    *
@@ -92,6 +94,16 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     }
   }
 
+  async function findAuthenticated(id: string): Promise<EncryptedSecret | null> {
+    return await whileChanging(
+      () => store.find(id),
+      async (found) => {
+        if (found !== null) await encryption.verify(found);
+        return found;
+      },
+    );
+  }
+
   return {
     retentionStart,
     current: currentOf,
@@ -117,15 +129,15 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
         (found) => decryptVersions(found, () => found),
       );
     },
-    async findDeleted(id) {
-      return await whileChanging(
-        () => store.find(id),
-        async (found) => {
-          if (found !== null) await encryption.verify(found);
-          return found;
-        },
-      );
+    async findVerified(id) {
+      try {
+        return await findAuthenticated(id);
+      } catch (error) {
+        if (hasCode(error, "INTEGRITY_FAILED")) return null;
+        throw error;
+      }
     },
+    findDeleted: findAuthenticated,
   };
 }
 
@@ -170,4 +182,12 @@ function pickVersion(name: SecretName, all: readonly EncryptedSecret[], wanted: 
   if (encrypted !== undefined) return encrypted;
   const versions = all.map(({ metadata }) => metadata.version);
   throw versionNotFound(name, wanted, versions);
+}
+
+/** @throws AutokestraError `SECRET_NOT_FOUND`, `VERSION_CONFLICT` */
+export function checkStored({ name, id, revision }: SecretMetadata, { ifId, ifRevision }: IfStored): void {
+  if (ifId !== undefined && ifId !== id) throw secretNotFound(name);
+  if (ifRevision === undefined || ifRevision === revision) return;
+  const message = `Secret '${name}' has revision ${revision}, not ${ifRevision}; nothing was changed`;
+  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Look at it again, then change it." });
 }

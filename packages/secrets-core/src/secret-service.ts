@@ -28,7 +28,15 @@ export interface SecretServiceOptions {
   readonly isKeyGiven?: (() => Promise<boolean>) | undefined;
 }
 
-export interface WriteOptions {
+/** What must be stored under the name for a change to be made. */
+export interface IfStored {
+  /** Change only this secret: another one with the same name counts as not found. Default: any. */
+  readonly ifId?: string | undefined;
+  /** Change only if the stored secret has this revision. Default: always. */
+  readonly ifRevision?: number | undefined;
+}
+
+export interface WriteOptions extends IfStored {
   /** Write only if the stored secret has this version; 0: only if the name does not exist. Default: always write. */
   readonly ifVersion?: number | undefined;
   /** Do not change the type of a stored secret: fail instead. Default: false. */
@@ -49,16 +57,17 @@ export interface SecretEdit extends FlagChange {
   readonly removeTags?: readonly string[] | undefined;
   /** The new expiry as people write it: `2027-01-31`, `90d`. Null removes it. */
   readonly expiresAt?: string | number | null | undefined;
-}
-
-export interface EditOptions {
-  /** Change only if the stored secret has this revision. Default: always. */
-  readonly ifRevision?: number | undefined;
+  /** Replace the flags of all fields by `publicFields` and `maskFields`, as for a new value. Default: false, add them. */
+  readonly replacesFlags?: boolean | undefined;
 }
 
 export interface DeleteOptions {
   /** Remove everything with this name for good, including deleted secrets and all versions. Default: false. */
   readonly purge?: boolean | undefined;
+  /**
+   * Only this secret, living or deleted. Without `purge` it must be the living one of the name. Default: whatever has the name.
+   */
+  readonly id?: string | undefined;
 }
 
 export interface RestoreOptions {
@@ -103,6 +112,17 @@ export interface SecretService {
    * @throws AutokestraError `VERSION_CONFLICT` with `options`, … as `create`
    */
   set(input: SecretInput, options?: WriteOptions): Promise<SecretMetadata>;
+  /**
+   * Adds a version with another single value. It keeps all other fields, and everything that `more` does not give.
+   *
+   * @throws AutokestraError `VALUE_INVALID` if a secret of this type has no single value, … as `get` and `set`
+   */
+  setValue(
+    name: string,
+    value: string,
+    more?: Omit<SecretInput, "name" | "type" | "fields">,
+    options?: IfStored,
+  ): Promise<SecretMetadata>;
   /** Creates or updates all secrets or none. @throws as `set`; `VALUE_INVALID` if a name is given twice */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /**
@@ -127,15 +147,15 @@ export interface SecretService {
    *
    * @throws as `get` and `update`; `VALUE_INVALID` if the older version has another type
    */
-  rollback(name: string, toVersion: number): Promise<SecretMetadata>;
+  rollback(name: string, toVersion: number, options?: IfStored): Promise<SecretMetadata>;
   /**
    * Changes metadata without adding a version. Older versions keep their metadata.
    *
    * @throws AutokestraError `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
    */
-  edit(name: string, change: SecretEdit, options?: EditOptions): Promise<SecretMetadata>;
+  edit(name: string, change: SecretEdit, options?: IfStored): Promise<SecretMetadata>;
   /** Gives a secret another name and keeps its id and versions. @throws AutokestraError `SECRET_EXISTS`, … as `get` */
-  rename(from: string, to: string): Promise<SecretMetadata>;
+  rename(from: string, to: string, options?: IfStored): Promise<SecretMetadata>;
   /**
    * Returns the metadata of all secrets that pass the filter, without a key and so not verified. Lists deleted secrets
    * only while they can be restored.
@@ -143,6 +163,15 @@ export interface SecretService {
    * @throws AutokestraError `OPTION_INVALID`
    */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+  /**
+   * Lists secrets as `list` does, verified, and leaves out those whose metadata is not authentic: for readers who may see
+   * a secret because of its name or its tags.
+   *
+   * @throws AutokestraError `OPTION_INVALID`, `KEY_*`
+   */
+  listVerified(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+  /** Returns the number of secrets that pass the filter, on all pages of a list. @throws AutokestraError `OPTION_INVALID` */
+  count(filter?: SecretFilter): Promise<number>;
   /**
    * Deletes a secret, and purges all secrets that were deleted more than {@link RETENTION_DAYS} days ago. It needs no
    * key, but a key that the person has named must be the right one.

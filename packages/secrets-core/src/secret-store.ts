@@ -13,6 +13,13 @@ export interface SecretFilter {
   readonly name?: string | undefined;
   /** The beginning of the name. */
   readonly prefix?: string | undefined;
+  readonly id?: string | undefined;
+  /** The number that the record had where it was imported from. */
+  readonly importedId?: number | undefined;
+  /** One of these is what the name begins with: for readers who may not see all secrets. An empty list lets none through. */
+  readonly anyPrefix?: readonly string[] | undefined;
+  /** At least one of these tags, for the same readers. An empty list lets none through. */
+  readonly anyTag?: readonly string[] | undefined;
   /** Only those that expire before this moment. */
   readonly expiresBefore?: Timestamp | undefined;
   /** Default: `active`, those that are not deleted. */
@@ -25,6 +32,8 @@ export interface SecretFilter {
    * With `after`: include the secrets of that name whose id comes after this one. Default: include none of that name.
    */
   readonly afterId?: string | undefined;
+  /** The number of results to leave out at the beginning, 0 or more. Default: 0. */
+  readonly skip?: number | undefined;
   /** The maximum number of results, 0 or more. Default: no maximum. */
   readonly limit?: number | undefined;
 }
@@ -153,6 +162,9 @@ export interface SecretStore extends Partial<StoreAbilities> {
 
   /** Returns the metadata of current versions, ordered by name, then by id, by UTF-16 code unit (`A` before `a`). */
   list(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+
+  /** How many secrets pass the filter, on whatever page of a list they are. */
+  count(filter?: SecretFilter): Promise<number>;
 
   /**
    * Adds a version to each of these secrets, or to none, if they are stored as expected (compare and set). Removes the

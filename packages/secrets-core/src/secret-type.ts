@@ -41,12 +41,15 @@ interface FieldRule {
   readonly name: string;
   readonly form: FieldForm;
   readonly isRequired: boolean;
+  /** Empty text is taken where somebody says that it is meant. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** The fields of each type, in the order in which they are stored. `custom` accepts any fields. */
 const FIELDS: Readonly<Record<SecretType, readonly FieldRule[]>> = {
   apiKey: [required("value")],
-  basicAuth: [required("username"), required("password")],
+  // API keys are often user names without a password.
+  basicAuth: [required("username"), { ...required("password"), mayBeEmpty: true }],
   bearerToken: [required("token"), optional("expiresAt", "time")],
   oauth: [
     required("clientId"),
@@ -133,6 +136,7 @@ interface ReadFields {
  * @param now returns the time that an `expiresAt` such as `90d` counts from. Default: such times are refused
  * @param keepsNames accept any field name in a custom secret. No reference can spell an unusual one, so such a field is
  * available only through the whole secret. Default: false
+ * @param allowsEmpty accept an empty password in a basicAuth secret. Default: false
  * @throws AutokestraError `VALUE_EMPTY` or `VALUE_INVALID`; the message names the invalid fields, never their values
  *
  * @example
@@ -156,8 +160,9 @@ export function parseFields(
   fields: unknown,
   now?: () => Timestamp,
   keepsNames = false,
+  allowsEmpty = false,
 ): SecretFields {
-  const read = type === "custom" ? readCustom(fields, keepsNames) : readTyped(type, fields, now);
+  const read = type === "custom" ? readCustom(fields, keepsNames) : readTyped(type, fields, now, allowsEmpty);
   if (read.problems.length === 0) return read.fields;
   if (read.problems.includes(EMPTY)) {
     throw new AutokestraError("VALUE_EMPTY", EMPTY, { hint: `It is for the secret '${quoteText(name)}'.` });
@@ -168,14 +173,20 @@ export function parseFields(
   });
 }
 
-function readTyped(type: SecretType, input: unknown, now: (() => Timestamp) | undefined): ReadFields {
+function readTyped(
+  type: SecretType,
+  input: unknown,
+  now: (() => Timestamp) | undefined,
+  allowsEmpty: boolean,
+): ReadFields {
   if (!isObject(input)) return NOT_AN_OBJECT;
   const read: ReadFields = { fields: {}, problems: [] };
-  for (const { name, form, isRequired } of FIELDS[type]) {
+  for (const { name, form, isRequired, mayBeEmpty = false } of FIELDS[type]) {
     if (!isRequired && !Object.hasOwn(input, name)) continue;
     const given = Object.hasOwn(input, name) ? input[name] : undefined;
     const value = form === "time" ? fromNow(given, now) : given;
-    addField(read, name, value, READERS[form]);
+    if (value === "" && allowsEmpty && mayBeEmpty) read.fields[name] = value;
+    else addField(read, name, value, READERS[form]);
   }
   const unknown = Object.keys(input).filter((field) => FIELDS[type].every(({ name }) => name !== field));
   if (unknown.length > 0) read.problems.push(`unknown field ${unknown.map(quoteText).join(", ")}`);
@@ -233,4 +244,26 @@ export function primaryField(type: SecretType, fieldNames: readonly string[]): s
   if (type === "bearerToken") return "token";
   const [only] = fieldNames;
   return type === "custom" && fieldNames.length === 1 && only !== undefined ? only : null;
+}
+
+/**
+ * The fields of a secret for which a single value is given.
+ *
+ * @param name for the message only
+ * @param current the fields that the secret has now: all but the one that the value is for stay. Null: it is a new one
+ * @throws AutokestraError `VALUE_INVALID` where a secret of this type has no single value
+ */
+export function fieldsOfValue(
+  name: string,
+  type: SecretType,
+  value: string,
+  current: SecretFields | null,
+): SecretFields {
+  const [first, ...others] = fieldsToGive(type);
+  const only = others.length === 0 ? (first ?? null) : null;
+  const field = current === null ? only : primaryField(type, Object.keys(current));
+  if (field !== null) return { ...current, [field]: value };
+  throw new AutokestraError("VALUE_INVALID", `The ${type} secret '${quoteText(name)}' has no single value`, {
+    hint: "Give its fields by their names.",
+  });
 }

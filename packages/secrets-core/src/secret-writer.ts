@@ -1,10 +1,10 @@
 import type { ValidInput } from "./check-input.ts";
-import { AutokestraError, hasCode } from "./errors.ts";
+import { AutokestraError, hasCode, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import type { DecryptedSecret } from "./secret-reader.ts";
+import { checkStored, type DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
 
@@ -131,7 +131,10 @@ function nextFlags(
   return changeFlags(name, type, fields, flags, { publicFields, maskFields });
 }
 
-function checkExpected({ name, type, ifVersion, keepType }: ValidInput, current: SecretMetadata | null): void {
+function checkExpected(input: ValidInput, current: SecretMetadata | null): void {
+  const { name, type, ifVersion, keepType } = input;
+  if (current !== null) checkStored(current, input);
+  else if (input.ifId !== undefined) throw secretNotFound(name);
   if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) {
     const is = current === null ? "does not exist" : `has version ${current.version}`;
     const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;

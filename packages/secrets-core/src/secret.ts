@@ -14,6 +14,8 @@ export interface SecretInput {
   readonly tags?: readonly string[] | undefined;
   /** When the new value expires, as people write it: `2027-01-31`, `90d`, seconds since 1970. Default: never. */
   readonly expiresAt?: string | number | null | undefined;
+  /** Accept an empty password of a basicAuth secret. Default: false. */
+  readonly allowEmpty?: boolean | undefined;
   /** Keep the stored expiry if `expiresAt` is undefined. Default: false. */
   readonly keepExpiry?: boolean | undefined;
   /** Fields to make public: encrypted, but shown by `describe` and not masked. Default: as stored. */

@@ -25,12 +25,17 @@ export interface CheckedWrite {
 
 /** Tells whether a secret passes the filter, ignoring `limit`. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
-  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", retentionStart } = filter;
+  const { type, tags = [], name, prefix = "", id, importedId, anyPrefix, anyTag } = filter;
+  const { expiresBefore, state = "active", retentionStart } = filter;
   return (
     (type === undefined || metadata.type === type) &&
     tags.every((tag) => metadata.tags.includes(tag)) &&
     (name === undefined || metadata.name === name) &&
     metadata.name.startsWith(prefix) &&
+    (id === undefined || metadata.id === id) &&
+    (importedId === undefined || metadata.importedId === importedId) &&
+    (anyPrefix === undefined || anyPrefix.some((one) => metadata.name.startsWith(one))) &&
+    (anyTag === undefined || anyTag.some((tag) => metadata.tags.includes(tag))) &&
     (expiresBefore === undefined || isBefore(metadata.expiresAt, expiresBefore)) &&
     (state === "all" || (metadata.deletedAt !== null) === (state === "deleted")) &&
     (retentionStart === undefined || !isBefore(metadata.deletedAt, retentionStart)) &&
@@ -46,7 +51,13 @@ function isOnPage({ name, id }: SecretMetadata, { after, afterId }: SecretFilter
 /** Returns what `list` returns. For stores that filter in memory. */
 export function selectSecrets(all: readonly SecretMetadata[], filter: SecretFilter = {}): readonly SecretMetadata[] {
   const passing = all.filter((metadata) => passesFilter(metadata, filter)).sort(compareSecrets);
-  return passing.slice(0, filter.limit);
+  const { skip = 0, limit = passing.length } = filter;
+  return passing.slice(skip, skip + limit);
+}
+
+/** The same filter for all pages of its list. */
+export function onAllPages(filter: SecretFilter = {}): SecretFilter {
+  return { ...filter, after: undefined, afterId: undefined, skip: undefined, limit: undefined };
 }
 
 /** Compares by name, then by id, both by UTF-16 code unit: the order of `list`. */

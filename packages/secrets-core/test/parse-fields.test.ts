@@ -13,8 +13,8 @@ import {
 } from "fast-check";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { parseFields, SECRET_TYPES, type SecretType } from "../src/index.ts";
-import { isIdentifier, parseTimestamp } from "../src/internal.ts";
+import { parseFields, SECRET_TYPES, type SecretFields, type SecretType } from "../src/index.ts";
+import { fieldsOfValue, isIdentifier, parseTimestamp } from "../src/internal.ts";
 
 const text = z.string().min(1);
 const moment = z.union([z.string(), z.number()]).transform((input, context) => {
@@ -116,4 +116,30 @@ it("refuses an own field __proto__ beside others instead of dropping it", () => 
   const input: unknown = JSON.parse('{"__proto__": "x", "a": "b"}');
   expect(() => parseFields("N", "custom", input)).toThrow("invalid field name __proto__");
   expect(() => parseFields("N", "custom", input, undefined, true)).toThrow("invalid field name __proto__");
+});
+
+it("takes an empty password only where that is meant, and no other empty field", () => {
+  const parse = (username: string, allowsEmpty: boolean) =>
+    parseFields("N", "basicAuth", { username, password: "" }, undefined, false, allowsEmpty);
+  expect(parse("key", true)).toEqual({ username: "key", password: "" });
+  expect(() => parse("key", false)).toThrow("Secret value cannot be empty");
+  expect(() => parse("", true)).toThrow("Secret value cannot be empty");
+  expect(() => parseFields("N", "apiKey", { value: "" }, undefined, false, true)).toThrow("cannot be empty");
+});
+
+it.each<[SecretType, SecretFields | null, SecretFields | null]>([
+  ["apiKey", null, { value: "v" }],
+  ["bearerToken", null, { token: "v" }],
+  ["custom", null, { value: "v" }],
+  ["basicAuth", null, null],
+  ["oauth", null, null],
+  ["apiKey", { value: "old" }, { value: "v" }],
+  ["bearerToken", { token: "old", expiresAt: "e" }, { token: "v", expiresAt: "e" }],
+  ["custom", { only: "old" }, { only: "v" }],
+  ["custom", { a: "old", b: "old" }, null],
+  ["basicAuth", { username: "u", password: "p" }, null],
+])("a single value of %s, before: %j", (type, current, expected) => {
+  const given = () => fieldsOfValue("N", type, "v", current);
+  if (expected !== null) expect(given()).toEqual(expected);
+  else expect(given).toThrow(`The ${type} secret 'N' has no single value`);
 });

@@ -76,6 +76,40 @@ const key = (value: string, more: Partial<SecretInput> = {}): SecretInput => ({
 });
 
 describe("SecretService", () => {
+  it("replaces the single value of a secret, and nothing else", async () => {
+    const service = createService();
+    const fields = { token: "t1", expiresAt: "2030-01-01" };
+    await service.create({ name: "T", type: "bearerToken", fields, tags: ["a"] });
+    const { revision, id } = await service.setValue("T", "t2", { keepExpiry: true, description: "d" });
+    const { metadata, ...read } = await service.get("T");
+    expect(read.fields).toEqual({ token: "t2", expiresAt: "2030-01-01T00:00:00.000Z" });
+    expect(metadata).toMatchObject({
+      version: 2,
+      tags: ["a"],
+      description: "d",
+      expiresAt: "2030-01-01T00:00:00.000Z",
+    });
+    await expect(service.setValue("T", "t3", {}, { ifId: id, ifRevision: revision - 1 })).rejects.toMatchObject({
+      code: "VERSION_CONFLICT",
+    });
+    await service.create({ name: "B", type: "basicAuth", fields: { username: "u", password: "p" } });
+    await expect(service.setValue("B", "x")).rejects.toMatchObject({ code: "VALUE_INVALID" });
+    await expect(service.setValue("NONE", "x")).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+  });
+
+  it("replaces flags, or adds to them", async () => {
+    const service = createService();
+    await service.create({ name: "C", type: "custom", fields: { a: "1", b: "2" }, publicFields: ["a"] });
+    const flagsAfter = async (change: Parameters<SecretService["edit"]>[1]) => {
+      await service.edit("C", change);
+      return (await service.get("C")).flags;
+    };
+    expect(await flagsAfter({ publicFields: ["b"] })).toEqual({ public: ["a", "b"], masked: [] });
+    expect(await flagsAfter({ publicFields: ["b"], replacesFlags: true })).toEqual({ public: ["b"], masked: [] });
+    expect(await flagsAfter({ maskFields: ["a"], replacesFlags: true })).toEqual({ public: ["b"], masked: ["a"] });
+    expect(await flagsAfter({ maskFields: [], replacesFlags: true })).toEqual({ public: ["b"], masked: [] });
+  });
+
   it("gives back what it was given, with its metadata", async () => {
     const service = createService();
     const written = await service.create(
@@ -432,6 +466,26 @@ describe("SecretService", () => {
       expect(JSON.stringify(await get(parseSecretName("KEY")))).toBe(before);
     });
 
+    it("are left out where names and tags say what may be seen", async () => {
+      const store = createMemoryStore();
+      const service = createService(store);
+      await service.create(key("v1", { tags: ["seen"] }));
+      await service.create(key("v1", { name: "OTHER", tags: ["seen"] }));
+      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["KEY", "OTHER"]);
+      expect(await service.listVerified({ anyTag: ["unseen"] })).toEqual([]);
+      const find = store.find.bind(store);
+      store.find = async (id) => {
+        const found = await find(id);
+        return found?.metadata.name === "KEY" ? { ...found, mac: "forged" } : found;
+      };
+      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["OTHER"]);
+      expect(await service.count({ anyTag: ["seen"] })).toBe(2);
+      store.find = async () => {
+        throw new AutokestraError("STORE_UNAVAILABLE", "locked");
+      };
+      await expect(service.listVerified()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    });
+
     it("do not keep a secret from being deleted, and stay wrong", async () => {
       const store = createMemoryStore();
       const service = createService(store);
@@ -530,6 +584,43 @@ describe("SecretService", () => {
       await service.set(key("x", { name: "OTHER" }));
       await service.delete("KEY", { purge: true });
       expect((await store.list({ state: "all" })).map(({ name }) => name)).toEqual(["OTHER"]);
+    });
+
+    it("is purged alone, or deleted, by its id", async () => {
+      const { service, store } = await withDeleted();
+      const first = (await service.list({ state: "deleted" }))[0]?.id ?? "";
+      const { id } = await service.set(key("v2"));
+      await expect(service.delete("KEY", { id: first })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      await expect(service.delete("OTHER", { id, purge: true })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      expect(await service.delete("KEY", { id: first, purge: true })).toBe(1);
+      expect((await store.list({ state: "all" })).map((one) => one.id)).toEqual([id]);
+      expect(await service.delete("KEY", { id })).toBe(1);
+      expect(await service.list()).toEqual([]);
+    });
+
+    it("is not taken for another one of its name", async () => {
+      const { service } = await withDeleted();
+      const ifId = (await service.list({ state: "deleted" }))[0]?.id ?? "";
+      await expect(service.set(key("v"), { ifId })).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      const { id } = await service.set(key("v2"));
+      for (const attempt of [
+        service.set(key("v"), { ifId }),
+        service.edit("KEY", { description: "d" }, { ifId }),
+        service.rename("KEY", "NEW", { ifId }),
+        service.rollback("KEY", 1, { ifId }),
+      ]) {
+        await expect(attempt).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+      }
+      for (const attempt of [
+        service.set(key("v"), { ifRevision: 2 }),
+        service.rename("KEY", "NEW", { ifRevision: 2 }),
+        service.rollback("KEY", 1, { ifRevision: 2 }),
+      ]) {
+        await expect(attempt).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
+      }
+      await service.set(key("v3"), { ifId: id, ifRevision: 1 });
+      await service.rollback("KEY", 1, { ifId: id, ifRevision: 2 });
+      expect(await service.rename("KEY", "NEW", { ifId: id, ifRevision: 3 })).toMatchObject({ id, revision: 4 });
     });
 
     it("is gone for good after a purge", async () => {

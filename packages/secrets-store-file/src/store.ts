@@ -7,6 +7,7 @@ import {
   DEFAULT_MAX_VERSIONS,
   dataKeyInUse,
   layoutTooOld,
+  onAllPages,
   passesFilter,
   storeClosed,
   storeUnavailable,
@@ -98,11 +99,24 @@ function createReader(
   use: () => DocumentFile,
   file: string,
 ): Methods<
-  "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "readAnchor" | "anchors" | "backup"
+  "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "count" | "readAnchor" | "anchors" | "backup"
 > {
   function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>): T | null {
     const entry = entries.get(id);
     return entry === undefined ? null : readable(parse(entry, layout), nameOf(entry), file);
+  }
+
+  /** Entries are in the order of lists. */
+  async function listed(filter: SecretFilter, atMost: number): Promise<SecretMetadata[]> {
+    const { entries, layout } = await use().read();
+    const found: SecretMetadata[] = [];
+    for (const [id, entry] of entries) {
+      if (found.length >= atMost) break;
+      if (!isAskedFor(id, nameOf(entry), filter)) continue;
+      const metadata = readable(parseEntryMetadata(entry, layout), nameOf(entry), file);
+      if (passesFilter(metadata, filter)) found.push(metadata);
+    }
+    return found;
   }
 
   return {
@@ -131,16 +145,11 @@ function createReader(
       return ids.slice(0, limit);
     },
     async list(filter = {}) {
-      const { entries, layout } = await use().read();
-      const { limit = Number.POSITIVE_INFINITY } = filter;
-      const page: SecretMetadata[] = [];
-      for (const [id, entry] of entries) {
-        if (page.length >= limit) break;
-        if (!isAskedFor(id, nameOf(entry), filter)) continue;
-        const metadata = readable(parseEntryMetadata(entry, layout), nameOf(entry), file);
-        if (passesFilter(metadata, filter)) page.push(metadata);
-      }
-      return page;
+      const { skip = 0, limit = Number.POSITIVE_INFINITY } = filter;
+      return (await listed(filter, skip + limit)).slice(skip);
+    },
+    async count(filter) {
+      return (await listed(onAllPages(filter), Number.POSITIVE_INFINITY)).length;
     },
     async readAnchor(name) {
       return anchorOf(await use().read(), name, file);
@@ -166,9 +175,10 @@ type Parse<T> = (entry: Entry, layout: StoreLayout) => T | null;
 function isAskedFor(
   id: string,
   name: string,
-  { name: only = name, prefix = "", after, afterId }: SecretFilter,
+  { name: only = name, prefix = "", id: onlyId = id, anyPrefix, after, afterId }: SecretFilter,
 ): boolean {
-  if (name !== only || !name.startsWith(prefix)) return false;
+  if (name !== only || id !== onlyId || !name.startsWith(prefix)) return false;
+  if (anyPrefix?.some((one) => name.startsWith(one)) === false) return false;
   return after === undefined || name > after || (name === after && afterId !== undefined && id > afterId);
 }
 

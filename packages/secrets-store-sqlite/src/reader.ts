@@ -10,7 +10,7 @@ import type {
 import { compareSecrets, passesFilter, type StoredState, storeCorrupt } from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
-import { createListQuery, type Statements } from "./statements.ts";
+import { createCountQuery, createListQuery, type Statements } from "./statements.ts";
 
 /** The synchronous reads of `SecretStore` in one database. Also throws errors of SQLite. */
 export interface SecretReader {
@@ -24,6 +24,7 @@ export interface SecretReader {
   versions(id: string): readonly EncryptedSecret[];
   ids(page?: IdPage): readonly string[];
   list(filter?: SecretFilter): readonly SecretMetadata[];
+  count(filter?: SecretFilter): number;
   anchor(name: string): Anchor | null;
   anchors(): readonly Anchor[];
 }
@@ -36,7 +37,7 @@ export interface SecretReader {
  */
 export function createSecretReader(database: Database, statements: Statements, path: string): SecretReader {
   const { hasLiving, hasVersion } = statements;
-  const list = createLister(database, path);
+  const lists = createLister(database, path);
 
   /** In one transaction, because another process could write between two. */
   function lookAgain<Row>(statement: Lookup<Row>, other: Lookup<number>, key: string): Row | null {
@@ -81,7 +82,7 @@ export function createSecretReader(database: Database, statements: Statements, p
     versions: createVersionsReader(database, statements, path),
     ids: ({ name, after = "", limit = -1 } = {}) =>
       name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),
-    list,
+    ...lists,
     anchor: (name) => statements.anchor.get(name) ?? null,
     anchors: () => statements.anchors.all(),
   };
@@ -104,7 +105,7 @@ function createVersionsReader(database: Database, statements: Statements, path: 
 
 type Lookup<Row> = Statement<[string], Row>;
 
-function createLister(database: Database, path: string): SecretReader["list"] {
+function createLister(database: Database, path: string): Pick<SecretReader, "list" | "count"> {
   const prepared = new Map<string, Statement<[object], VersionRow>>();
 
   function prepare(sql: string): Statement<[object], VersionRow> {
@@ -113,7 +114,7 @@ function createLister(database: Database, path: string): SecretReader["list"] {
     return statement;
   }
 
-  return (filter) => {
+  function list(filter?: SecretFilter): readonly SecretMetadata[] {
     const { sql, parameters } = createListQuery(filter);
     const secrets = prepare(sql)
       .all(parameters)
@@ -128,6 +129,15 @@ function createLister(database: Database, path: string): SecretReader["list"] {
     });
     if (!isSound) throw damagedIndex(path);
     return secrets;
+  }
+
+  return {
+    list,
+    count(filter) {
+      const { sql, parameters } = createCountQuery(filter);
+      const [count] = prepare(sql).get(parameters) ?? [];
+      return Number(count);
+    },
   };
 }
 

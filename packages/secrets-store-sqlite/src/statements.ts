@@ -1,4 +1,5 @@
 import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
+import { onAllPages } from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type ColumnValue, ROWS, STATE_COLUMNS, type StateRow, type VersionRow } from "./rows.ts";
 
@@ -185,9 +186,32 @@ const HAS_TAGS = `NOT EXISTS (
   SELECT 1 FROM json_each(@tags) AS wanted WHERE wanted.value NOT IN (SELECT value FROM json_each(row.tags))
 )`;
 
-/** Creates the query of a list. It has only the conditions of the filter, so that SQLite can use the best index. */
+/** Uses the entry of an index, so that the row of a hidden name is not read. */
+const HAS_ANY_PREFIX = `EXISTS (
+  SELECT 1 FROM json_each(@anyPrefix) AS wanted WHERE substr(entry.name, 1, length(wanted.value)) = wanted.value
+)`;
+
+const HAS_ANY_TAG = `EXISTS (
+  SELECT 1 FROM json_each(@anyTag) AS wanted WHERE wanted.value IN (SELECT value FROM json_each(row.tags))
+)`;
+
+/** Creates the query for the number of secrets that pass a filter. */
+export function createCountQuery(filter?: SecretFilter): ListQuery {
+  const { source, parameters } = conditionsOf(onAllPages(filter));
+  return { sql: `SELECT count(*) ${source}`, parameters };
+}
+
 export function createListQuery(filter: SecretFilter = {}): ListQuery {
-  const { type, tags = [], name, prefix = "", expiresBefore, state = "active", retentionStart, limit = -1 } = filter;
+  const { source, parameters } = conditionsOf(filter);
+  const { skip = 0, limit = -1 } = filter;
+  const page = "ORDER BY entry.name, entry.id LIMIT @limit OFFSET @skip";
+  return { sql: `SELECT ${LISTED} ${source} ${page}`, parameters: { ...parameters, skip, limit } };
+}
+
+/** Has only the conditions of the filter, so that SQLite can use the best index. */
+function conditionsOf(filter: SecretFilter): Pick<ListQuery, "parameters"> & { readonly source: string } {
+  const { type, tags = [], name, prefix = "", id, importedId, anyPrefix, anyTag } = filter;
+  const { expiresBefore, state = "active", retentionStart } = filter;
   const start = startOf(filter);
   const index = chooseIndex(filter);
   const conditions = ["entry.namespace = ''", "entry.is_current = 1", ...start.conditions];
@@ -200,13 +224,21 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   if (state === "active") conditions.push("row.deleted_at IS NULL");
   if (state === "deleted") conditions.push("entry.deleted_at IS NOT NULL");
   if (retentionStart !== undefined) conditions.push("(row.deleted_at IS NULL OR row.deleted_at >= @retentionStart)");
+  if (id !== undefined) conditions.push("entry.id = @id");
+  if (importedId !== undefined) conditions.push("row.imported_id = @importedId");
+  if (anyPrefix !== undefined) conditions.push(HAS_ANY_PREFIX);
   if (tags.length > 0) conditions.push(HAS_TAGS);
-  const own = { name, type, expiresBefore, retentionStart, tags: JSON.stringify(tags), limit };
+  if (anyTag !== undefined) conditions.push(HAS_ANY_TAG);
+  const lists = { tags: toJson(tags), anyPrefix: toJson(anyPrefix), anyTag: toJson(anyTag) };
+  const own = { name, type, id, importedId, expiresBefore, retentionStart, ...lists };
   return {
-    sql: `SELECT ${LISTED} ${fromIndex(index)} WHERE ${conditions.join(" AND ")}
-      ORDER BY entry.name, entry.id LIMIT @limit`,
+    source: `${fromIndex(index)} WHERE ${conditions.join(" AND ")}`,
     parameters: { ...own, to: prefix + BEHIND, ...start.parameters },
   };
+}
+
+function toJson(texts: readonly string[] | undefined): string | undefined {
+  return texts === undefined ? undefined : JSON.stringify(texts);
 }
 
 /** Returns where to start in the index: at the greater one of the page and the prefix. */
@@ -226,7 +258,8 @@ function from(condition: string, parameters: Readonly<Record<string, string>>) {
 }
 
 /** Returns the index with the fewest entries to skip. */
-function chooseIndex({ type, expiresBefore, state }: SecretFilter): string {
+function chooseIndex({ type, expiresBefore, state, id }: SecretFilter): string {
+  if (id !== undefined) return "current_by_id";
   if (state === "deleted") return "deleted_by_name";
   if (expiresBefore !== undefined) return "current_by_expiry";
   return type === undefined ? "current_by_name" : "current_by_type";

@@ -68,6 +68,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     versions: (id) => read((reader) => reader.versions(id)),
     ids: (page) => read((reader) => reader.ids(page)),
     list: (filter) => read((reader) => reader.list(filter)),
+    count: (filter) => read((reader) => reader.count(filter)),
     put: (writes, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) =>
       write((writer) => writer.put(writes, header, maxVersions)),
     rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),

@@ -32,6 +32,25 @@ export {
 export { type AuditStatistics, auditStatistics, CSV_HEADER, toCsv } from "./access/audit-report.ts";
 export type { AuditSettings, AuditSinkSettings } from "./access/audit-settings.ts";
 export type { AuditContext } from "./access/audited-service.ts";
+export {
+  isNarrowed,
+  isVisible,
+  PERMISSIONS,
+  type Permission,
+  ROLES,
+  type Roles,
+  type Visibility,
+  visibleOnly,
+} from "./access/permissions.ts";
+export {
+  type CreatedToken,
+  createTokens,
+  type ListedToken,
+  type NewToken,
+  type TokenMetadata,
+  type Tokens,
+  type TokensOptions,
+} from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";

@@ -244,6 +244,7 @@ function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
     versions: (id) => store.versions(id),
     ids: (page) => store.ids(page),
     list: (filter) => store.list(filter),
+    count: (filter) => store.count(filter),
     put: (...args) => store.put(...args),
     rewrite: (...args) => store.rewrite(...args),
     reencrypt: (...args) => store.reencrypt(...args),

@@ -61,6 +61,40 @@ function filterContract({ test, expect }: ContractTools): void {
     expect(short(await store.list({ expiresBefore: "2027-01-01T00:00:00.001Z" }))).toBe("DB_A1");
     expect(short(await store.list({ expiresBefore: "2030-01-01T00:00:00.000Z", prefix: "d" }))).toBe("db_c1");
   });
+
+  test("list filters by ids, and by what a reader may see", async (store) => {
+    await putSecret(store, sampleSecret("DB_A", { tags: ["x"], importedId: 7 }));
+    await putSecret(store, sampleSecret("DB_B", { tags: ["y", 'x","y'] }));
+    await putSecret(store, sampleSecret("WEB"));
+    const id = sampleId("DB_A");
+    expect(short(await store.list({ id }))).toBe("DB_A1");
+    expect(short(await store.list({ id: LEAST_ID }))).toBe("");
+    expect(short(await store.list({ importedId: 7 }))).toBe("DB_A1");
+    expect(short(await store.list({ importedId: 8 }))).toBe("");
+    expect(short(await store.list({ anyPrefix: ["W", "DB_A"] }))).toBe("DB_A1 WEB1");
+    expect(short(await store.list({ anyPrefix: ["DB%", "db"] }))).toBe("");
+    expect(short(await store.list({ anyPrefix: [""] }))).toBe("DB_A1 DB_B1 WEB1");
+    expect(short(await store.list({ anyPrefix: [] }))).toBe("");
+    expect(short(await store.list({ anyTag: ["y", "x"] }))).toBe("DB_A1 DB_B1");
+    expect(short(await store.list({ anyTag: [] }))).toBe("");
+    expect(short(await store.list({ id, anyPrefix: ["DB"], anyTag: ["y"] }))).toBe("");
+    expect(short(await store.list({ name: "DB_B", anyPrefix: ["DB_A"] }))).toBe("");
+    await store.delete(id, DELETED);
+    expect(short(await store.list({ id }))).toBe("");
+    expect(short(await store.list({ id, state: "deleted" }))).toBe("DB_A1");
+    expect(short(await store.list({ importedId: 7, state: "all" }))).toBe("DB_A1");
+  });
+
+  test("count tells how many secrets pass a filter, on all pages", async (store) => {
+    expect(await store.count()).toBe(0);
+    for (const name of ["A", "B", "C"]) await putSecret(store, sampleSecret(name));
+    expect(await store.count()).toBe(3);
+    expect(await store.count({ prefix: "B" })).toBe(1);
+    expect(await store.count({ anyPrefix: ["A", "B"], limit: 1, skip: 1, after: "A", afterId: ID_A })).toBe(2);
+    await store.delete(sampleId("A"), DELETED);
+    expect(await store.count({ state: "deleted" })).toBe(1);
+    expect(await store.count({ state: "all" })).toBe(3);
+  });
 }
 
 function pageContract({ test, expect }: ContractTools): void {
@@ -73,6 +107,9 @@ function pageContract({ test, expect }: ContractTools): void {
     expect(short(await store.list({ limit: 2, after: "H" }))).toBe("J1");
     expect(short(await store.list({ limit: 2, after: "J" }))).toBe("");
     expect(short(await store.list({ limit: 0 }))).toBe("");
+    expect(short(await store.list({ skip: 3 }))).toBe("H1 J1");
+    expect(short(await store.list({ skip: 1, limit: 1, after: "A" }))).toBe("F1");
+    expect(short(await store.list({ skip: 9, limit: 1 }))).toBe("");
     await store.delete(sampleId("F"), DELETED);
     expect(short(await store.list({ limit: 2, after: "B" }))).toBe("H1 J1");
     expect(short(await store.list({ limit: 1, after: "B", prefix: "J" }))).toBe("J1");

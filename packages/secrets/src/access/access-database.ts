@@ -62,9 +62,8 @@ const TABLES = `
     tags           TEXT,
     created_at     TEXT NOT NULL,
     expires_at     TEXT,
-    revoked_at     TEXT,
     last_used_on   TEXT,
-    service_key_id TEXT NOT NULL,
+    epoch          INTEGER NOT NULL,
     mac            TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;

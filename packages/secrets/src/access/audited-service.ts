@@ -59,6 +59,8 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
     update: async (input, ifVersion) =>
       await change("update", input.name, async () => await secrets.update(input, ifVersion)),
     set: async (input, options) => await change("set", input.name, async () => await secrets.set(input, options)),
+    setValue: async (name, value, more, options) =>
+      await change("set", name, async () => await secrets.setValue(name, value, more, options)),
     setAll: async (inputs) =>
       await recorder.change(
         "set",
@@ -66,11 +68,12 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
         async () => await secrets.setAll(inputs),
         (written) => written.map(identityOf),
       ),
-    rollback: async (name, toVersion) =>
-      await change("rollback", name, async () => await secrets.rollback(name, toVersion)),
+    rollback: async (name, toVersion, options) =>
+      await change("rollback", name, async () => await secrets.rollback(name, toVersion, options)),
     edit: async (name, edit, options) =>
       await change("edit", name, async () => await secrets.edit(name, edit, options)),
-    rename: async (from, to) => await change("rename", from, async () => await secrets.rename(from, to)),
+    rename: async (from, to, options) =>
+      await change("rename", from, async () => await secrets.rename(from, to, options)),
     restore: async (name, options) => await change("restore", name, async () => await secrets.restore(name, options)),
     async delete(name, options) {
       const before = await identify(name);

@@ -16,9 +16,7 @@ const count = async (access: Awaited<ReturnType<typeof openAccessDatabase>>) =>
 const addToken = async (access: Awaited<ReturnType<typeof openAccessDatabase>>, id = "a") =>
   await access.write((database) => {
     database
-      .prepare(
-        "INSERT INTO tokens (id, name, role, hash, created_at, service_key_id, mac) VALUES (?, 'n', 'r', ?, 't', 'k', 'm')",
-      )
+      .prepare("INSERT INTO tokens (id, name, role, hash, created_at, epoch, mac) VALUES (?, 'n', 'r', ?, 't', 1, 'm')")
       .run(id, Buffer.from(id));
   });
 

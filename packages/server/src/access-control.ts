@@ -1,0 +1,129 @@
+import type { AuditAction, AuditEvent, AuditLog, Permission, Roles, Tokens } from "@autokestra/secrets";
+import { ROLES } from "@autokestra/secrets";
+import { AutokestraError } from "@autokestra/secrets-core";
+import type { FastifyRequest } from "fastify";
+import type { JwtVerifier } from "./jwt.ts";
+import { actorOf, type Principal, principalOfToken } from "./principal.ts";
+import { addressKey, createRateLimiter } from "./rate-limiter.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who makes the request; null before that is known. */
+    principal: Principal | null;
+  }
+}
+
+export interface AccessOptions {
+  readonly tokens: Pick<Tokens, "find">;
+  /** Signed tokens that are taken, too. Default: none. */
+  readonly jwt?: JwtVerifier | undefined;
+  /** What each role may do. Default: the built-in ones. */
+  readonly roles?: Roles | undefined;
+  /** Where refused attempts are recorded. Default: nowhere. */
+  readonly audit?: Pick<AuditLog, "record"> | null | undefined;
+  /** Origins whose pages may change something. Default: none but our own. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** How many requests one token may make in a minute. Default: 6000. */
+  readonly requestsPerMinute?: number | undefined;
+  /** How many attempts are refused with their reason, of one address or one token, in a minute. Default: 30. */
+  readonly refusedPerMinute?: number | undefined;
+  /** What people are told who have no token. Default: that one is needed. */
+  readonly unauthorizedHint?: string | undefined;
+}
+
+/** Decides who may do what. */
+export interface AccessControl {
+  /** Finds out who makes a request. @throws AutokestraError `UNAUTHORIZED`, `RATE_LIMITED` */
+  authenticate(request: FastifyRequest): Promise<Principal>;
+  /** Checks what the route needs, and where the request comes from. @throws AutokestraError `FORBIDDEN` */
+  authorize(request: FastifyRequest, permission: Permission): Promise<void>;
+}
+
+const MINUTE = 60_000;
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
+/** Methods that change nothing. */
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export function createAccessControl(options: AccessOptions): AccessControl {
+  const { tokens, jwt, roles = ROLES, audit = null, corsOrigins = [], unauthorizedHint } = options;
+  const { requestsPerMinute = 6000, refusedPerMinute = 30 } = options;
+  const requests = createRateLimiter({ limit: requestsPerMinute, windowMs: MINUTE });
+  const refusals = createRateLimiter({ limit: refusedPerMinute, windowMs: MINUTE });
+
+  async function identify(text: string): Promise<Principal | null> {
+    const token = await tokens.find(text);
+    if (token !== null) return principalOfToken(token, roles);
+    return jwt !== undefined && text.split(".").length === 3 ? await jwt(text, roles) : null;
+  }
+
+  /** Whether it can be recorded or not, the attempt is refused. */
+  async function recordRefusal(request: FastifyRequest): Promise<void> {
+    const action: AuditAction = "refused";
+    const actor = actorOf(request.principal, request.ip);
+    const event: AuditEvent = { actor, action, outcome: "refused", requestId: request.id };
+    await audit?.record(event).catch(() => undefined);
+  }
+
+  async function refuse(request: FastifyRequest, key: string, error: () => AutokestraError): Promise<never> {
+    const seconds = refusals.count(key);
+    if (seconds > 0) throw rateLimited(seconds);
+    await recordRefusal(request);
+    throw error();
+  }
+
+  return {
+    async authenticate(request) {
+      if (request.principal !== null) return request.principal;
+      const text = bearerOf(request);
+      const principal = text === null ? null : await identify(text);
+      if (principal === null) {
+        return await refuse(request, addressKey(request.ip), () => unauthorized(unauthorizedHint));
+      }
+      const key = `${principal.kind} ${principal.id}`;
+      const seconds = requests.count(key) || refusals.check(key);
+      if (seconds > 0) throw rateLimited(seconds);
+      request.principal = principal;
+      return principal;
+    },
+
+    async authorize(request, permission) {
+      const principal = request.principal ?? (await this.authenticate(request));
+      const isAllowed = principal.permissions.has(permission);
+      if (isAllowed && (SAFE.has(request.method) || isFromOurOwn(request, corsOrigins))) return;
+      const detail = isAllowed
+        ? "A page of another origin cannot change anything here"
+        : `The token has no permission for this: it needs ${permission}`;
+      await refuse(request, `${principal.kind} ${principal.id}`, () => forbidden(detail));
+    },
+  };
+}
+
+/** The token of a request: from one `Authorization` header, and from nowhere else. */
+function bearerOf(request: FastifyRequest): string | null {
+  const names = request.raw.rawHeaders.filter((_, index) => index % 2 === 0);
+  if (names.filter((name) => name.toLowerCase() === "authorization").length !== 1) return null;
+  return BEARER.exec(request.headers.authorization ?? "")?.[1] ?? null;
+}
+
+/** Browsers say which page makes a request. */
+function isFromOurOwn({ headers, host }: FastifyRequest, corsOrigins: readonly string[]): boolean {
+  const { origin } = headers;
+  if (origin !== undefined && corsOrigins.includes(origin)) return true;
+  if (headers["sec-fetch-site"] === "cross-site") return false;
+  if (origin === undefined) return true;
+  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+}
+
+/** @param detail what the token lacks, or what it may not do */
+export function forbidden(detail: string): AutokestraError {
+  return new AutokestraError("FORBIDDEN", detail);
+}
+
+function unauthorized(hint: string | undefined): AutokestraError {
+  const detail = "A valid token is needed, in one header: Authorization: Bearer TOKEN";
+  return new AutokestraError("UNAUTHORIZED", hint === undefined ? detail : `${detail}. ${hint}`);
+}
+
+function rateLimited(seconds: number): AutokestraError {
+  return new AutokestraError("RATE_LIMITED", "Too many requests", { details: { retryAfterSeconds: seconds } });
+}

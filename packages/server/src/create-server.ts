@@ -1,0 +1,223 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { AuditLog } from "@autokestra/secrets";
+import { AutokestraError } from "@autokestra/secrets-core";
+import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from "fastify";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { createAccessControl } from "./access-control.ts";
+import { createHostCheck, createNetworkCheck } from "./hosts.ts";
+import { applyHttpRules, sendProblem } from "./http-rules.ts";
+import { createMetrics } from "./metrics.ts";
+import { addOperations, OPEN_PATHS, type ReadinessCheck } from "./operations-api.ts";
+import { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
+
+export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
+  /** Where refused attempts are recorded, and whose figures are shown. Default: nowhere. */
+  readonly audit?: Pick<AuditLog, "record" | "state"> | null | undefined;
+  /** The address that the server will listen on: it is one of its names. Default: 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Other names under which the server is reached. Default: none. */
+  readonly hosts?: readonly string[] | undefined;
+  /** Certificate and private key, PEM. Default: plain HTTP. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  /** Addresses of proxies, as CIDR: nobody else is served, and what they say of a client's address counts. Default: none. */
+  readonly behindProxy?: readonly string[] | undefined;
+  /** What must work for the server to be ready. Default: nothing. */
+  readonly checks?: readonly ReadinessCheck[] | undefined;
+  /** Where a line of JSON for each request goes. Default: nowhere. */
+  readonly log?: { write(line: string): void } | undefined;
+}
+
+/** How long a client may take for its headers, and for a whole request. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 30_000;
+
+/** For browsers, with every answer. The page of the reference needs its style, and nothing else. */
+const BROWSER_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+/**
+ * Creates the HTTP server of an installation: the secrets under `/api/secrets`, health, metrics, and the description of it all. Call its
+ * `listen`, and its `close` at the end; what it was given stays open.
+ *
+ * @throws AutokestraError `OPTION_INVALID`
+ * @example
+ * ```ts no-run
+ * import { createTokens, openSecretsManager } from "@autokestra/secrets";
+ * import { openAccessDatabase } from "@autokestra/secrets/internal";
+ * import { createServer } from "@autokestra/server";
+ *
+ * const storagePath = "/srv/app/.workflow/secrets";
+ * const manager = await openSecretsManager({ storagePath, audit: true });
+ * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
+ * const server = await createServer({ secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
+ * await server.listen({ port: 8000 });
+ * ```
+ */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], checks = [], audit, log } = options;
+  const isOurHost = createHostCheck(host, hosts);
+  const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
+  const access = createAccessControl(options);
+  const metrics = createMetrics(audit ? () => audit.state() : null);
+
+  /** First of all, also where a path is none. */
+  async function checkHost(request: FastifyRequest): Promise<void> {
+    if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
+    const { rawHeaders } = request.raw;
+    const given = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
+    if (given.length !== 1 || !isOurHost(request.host)) throw unknownHost();
+  }
+
+  async function authenticate(request: FastifyRequest): Promise<void> {
+    if (!isOpen(request)) await access.authenticate(request);
+  }
+
+  /** Fastify calls no hooks for a path that cannot be decoded. */
+  async function refuseBadUrl(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    let refusal = error;
+    try {
+      await checkHost(request);
+      await access.authenticate(request);
+    } catch (thrown) {
+      refusal = thrown;
+    }
+    reply.headers(BROWSER_HEADERS);
+    await sendProblem(refusal, request, reply, onFailure);
+  }
+
+  const onFailure = (request: FastifyRequest, error: unknown) => logFailure(log, request, error);
+  const app = fastify({
+    ...(tls === undefined ? {} : { https: { ...tls, minVersion: "TLSv1.2" } }),
+    genReqId: () => crypto.randomUUID(),
+    requestIdHeader: false,
+    trustProxy: isProxy === null ? false : (address: string) => isProxy(address),
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: "idle",
+    routerOptions: { maxParamLength: 1000 },
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      void refuseBadUrl(error, request, reply),
+    clientErrorHandler: refuseMalformed,
+  } as FastifyServerOptions) as FastifyInstance;
+  app.server.headersTimeout = HEADERS_MS;
+  app.decorateRequest("principal", null);
+  applyHttpRules(app, onFailure);
+  app.addHook("onSend", async (_, reply) => {
+    reply.headers(BROWSER_HEADERS);
+    if (tls !== undefined) reply.header("strict-transport-security", "max-age=31536000");
+  });
+  app.addHook("onRequest", checkHost);
+  // Before tokens are asked for: browsers send none with the question whether they may ask.
+  if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
+  app.addHook("onRequest", authenticate);
+  metrics.watch(app);
+  app.addHook("onResponse", async (request, reply) => logRequest(log, request, reply));
+  await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
+  await app.register(async (operations) => addOperations(operations, access, metrics, checks));
+  const api = { ...options, onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome), onFailure };
+  await app.register(secretsApi, { ...api, prefix: "/api/secrets" });
+  return app;
+}
+
+/** Lets pages of these origins call the server (https://fetch.spec.whatwg.org/#http-cors-protocol). */
+function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
+  app.addHook("onRequest", async (request, reply) => {
+    const { origin = "", "access-control-request-method": wanted } = request.headers;
+    reply.header("vary", "Origin");
+    if (!origins.includes(origin)) return undefined;
+    reply.headers({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED_HEADERS });
+    if (request.method !== "OPTIONS" || wanted === undefined) return undefined;
+    return await reply.code(204).headers(PREFLIGHT_HEADERS).send();
+  });
+}
+
+const EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count";
+const PREFLIGHT_HEADERS = {
+  "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE",
+  "access-control-allow-headers": "Authorization, Content-Type, If-Match, If-None-Match",
+  "access-control-max-age": "600",
+};
+
+function isOpen({ url }: FastifyRequest): boolean {
+  const [path = ""] = url.split("?", 1);
+  return OPEN_PATHS.has(path.replace(/(?<=.)\/$/, ""));
+}
+
+const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
+  openapi: "3.1.0",
+  info: { title: "autokestra", description: "Encrypted secrets for workflow engines", version: "1" },
+  components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+  security: [{ token: [] }],
+};
+
+/** What Node.js takes for no HTTP: two lengths, two ways to say the length, no host, headers that are too large. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const title = STATUS_CODES[status] ?? "";
+  const problem = {
+    type: "about:blank",
+    title,
+    status,
+    detail: "This is no valid HTTP request",
+    code: "REQUEST_INVALID",
+  };
+  const body = JSON.stringify({ ...problem, requestId: crypto.randomUUID() });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    "Content-Type: application/problem+json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Cache-Control: no-store",
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+type Log = ServerOptions["log"];
+
+/** No path, no query and no header: these can hold what nobody may read later. */
+function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
+  const line = {
+    time: new Date().toISOString(),
+    level: "info",
+    requestId: request.id,
+    token: request.principal?.id ?? null,
+    method: request.method,
+    route: request.routeOptions.url ?? null,
+    status: reply.statusCode,
+    ms: Math.round(reply.elapsedTime * 10) / 10,
+  };
+  log?.write(`${JSON.stringify(line)}\n`);
+}
+
+/** The message of an error can hold anything. */
+function logFailure(log: Log, request: FastifyRequest, error: unknown): void {
+  const code = error instanceof AutokestraError ? error.code : "INTERNAL";
+  const name = error instanceof Error ? error.name : typeof error;
+  // Places, without the first lines, which repeat the message.
+  const places = error instanceof Error ? (error.stack?.match(/^\s+at .*$/gm) ?? []).map((at) => at.trim()) : [];
+  const time = new Date().toISOString();
+  const line = { time, level: "error", requestId: request.id, code, name, places: places.slice(0, 5) };
+  log?.write(`${JSON.stringify(line)}\n`);
+}
+
+function unknownHost(): AutokestraError {
+  return new AutokestraError("HOST_UNKNOWN", "This server is not reached under that name");
+}
+
+function onlyProxies(): AutokestraError {
+  return new AutokestraError("HOST_UNKNOWN", "This server is reached through its proxy only");
+}

@@ -1,0 +1,187 @@
+import { isNarrowed, isVisible, visibleOnly } from "@autokestra/secrets";
+import {
+  AutokestraError,
+  hasCode,
+  type SecretEdit,
+  type SecretFields,
+  type SecretFilter,
+  type SecretMetadata,
+  type SecretService,
+} from "@autokestra/secrets-core";
+import { isUuid, primaryField, quoteText } from "@autokestra/secrets-core/internal";
+import type { z } from "zod/v4";
+import { forbidden } from "./access-control.ts";
+import type { Principal } from "./principal.ts";
+import type { changeSchema } from "./schemas.ts";
+
+/** What is asked to be changed. */
+type Change = z.output<typeof changeSchema>;
+
+/** How often a change begins again because somebody else has changed the same secret. */
+const ATTEMPTS = 5;
+
+/** A value that is given out: what was asked for, and its metadata. */
+interface Revealed {
+  readonly metadata: SecretMetadata;
+  readonly fields: SecretFields;
+  /** Of the single value; null where there is none, or where it was not asked for. */
+  readonly value: SecretFields[string] | null;
+}
+
+/** One caller's secrets, by id: what they may not see is not found, in the same way as what is not there. */
+export interface FoundSecrets {
+  /** @param id UUID, or the number that it had where it was imported from @throws AutokestraError `SECRET_NOT_FOUND` */
+  byId(id: string, state?: SecretFilter["state"]): Promise<SecretMetadata>;
+  byName(name: string): Promise<SecretMetadata>;
+  /** A page, and where it ends in the list of all; null where it is the last one. */
+  page(
+    filter: SecretFilter,
+    limit: number,
+  ): Promise<{ readonly secrets: readonly SecretMetadata[]; readonly last: SecretMetadata | null }>;
+  count(filter: SecretFilter): Promise<number>;
+  reveal(id: string, version: number | undefined, field: string | undefined): Promise<Revealed>;
+  /** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED`, `FORBIDDEN` */
+  change(id: string, change: Change, ifMatch: string | null): Promise<SecretMetadata>;
+  rollback(id: string, to: number): Promise<SecretMetadata>;
+}
+
+export function createFoundSecrets(secrets: SecretService, principal: Principal): FoundSecrets {
+  const visible = visibleOnly(principal);
+
+  /** With the same statement, whether a secret is hidden or not there. What lets a secret be seen must be authentic. */
+  async function list(filter: SecretFilter): Promise<readonly SecretMetadata[]> {
+    const whole = { ...filter, ...visible };
+    return await (isNarrowed(principal) ? secrets.listVerified(whole) : secrets.list(whole));
+  }
+
+  async function one(filter: SecretFilter, asked: string): Promise<SecretMetadata> {
+    const [found, another] = await list({ ...filter, limit: 2 });
+    if (found === undefined || another !== undefined) throw notFound(asked);
+    return found;
+  }
+
+  async function byId(id: string, state: SecretFilter["state"] = "active"): Promise<SecretMetadata> {
+    if (isUuid(id)) return await one({ id, state }, id);
+    if (/^(?:0|[1-9]\d{0,14})$/.test(id)) return await one({ importedId: Number(id), state }, id);
+    throw notFound(id);
+  }
+
+  /** Looks and changes, again where somebody else was faster. */
+  async function whileOthersChange(
+    id: string,
+    ifMatch: string | null,
+    work: (found: SecretMetadata) => Promise<SecretMetadata>,
+  ): Promise<SecretMetadata> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await byId(id);
+      if (ifMatch !== null && !matches(ifMatch, found)) throw preconditionFailed();
+      try {
+        return await work(found);
+      } catch (error) {
+        if (!hasCode(error, "VERSION_CONFLICT")) throw error;
+        if (ifMatch !== null) throw preconditionFailed();
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async function applyChange(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
+    const { name = before.name, tags = before.tags } = change;
+    if (!isVisible(principal, { name: name as SecretMetadata["name"], tags })) throw outOfReach();
+    // Before the value is written: it would stay if only the new name were refused.
+    if (name !== before.name && (await secrets.find(name)) !== null) throw nameTaken(name);
+    const changed = await changeContent(before, change);
+    if (name === before.name) return changed;
+    return await secrets.rename(before.name, name, { ifId: changed.id, ifRevision: changed.revision });
+  }
+
+  async function changeContent(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
+    const { id, revision, name, type } = before;
+    const { value, fields, name: _, ...metadata } = change;
+    const expected = { ifId: id, ifRevision: revision };
+    const more = { ...metadata, keepExpiry: metadata.expiresAt === undefined };
+    if (value !== undefined) return await secrets.setValue(name, value, more, expected);
+    if (fields !== undefined)
+      return await secrets.set({ ...more, name, type, fields }, { ...expected, keepType: true });
+    const { tags, allowEmpty: __, ...edit } = metadata;
+    if (Object.keys(metadata).length === 0) return before;
+    const whole: SecretEdit = { ...edit, replacesFlags: true };
+    return await secrets.edit(
+      name,
+      tags === undefined ? whole : { ...whole, addTags: tags, removeTags: before.tags },
+      expected,
+    );
+  }
+
+  return {
+    byId,
+    byName: async (name) => await one({ name }, name),
+
+    async page(filter, limit) {
+      const whole = { ...filter, ...visible, limit };
+      const all = await secrets.list(whole);
+      const last = all.length === limit ? (all.at(-1) ?? null) : null;
+      return { secrets: isNarrowed(principal) ? await secrets.listVerified(whole) : all, last };
+    },
+
+    count: async (filter) => await secrets.count({ ...filter, ...visible }),
+
+    async reveal(id, version, field) {
+      const found = await byId(id);
+      const { metadata, fields } = await secrets.get(found.name, { atVersion: version });
+      // Renamed, and another one has its name now.
+      if (metadata.id !== found.id) throw notFound(id);
+      if (field !== undefined && !Object.hasOwn(fields, field)) throw fieldNotFound(field, found.name, fields);
+      const given = field === undefined ? fields : { [field]: fields[field] ?? "" };
+      const primary = primaryField(metadata.type, Object.keys(fields));
+      return { metadata, fields: given, value: primary === null ? null : (given[primary] ?? null) };
+    },
+
+    change: async (id, change, ifMatch) =>
+      await whileOthersChange(id, ifMatch, async (found) => await applyChange(found, change)),
+
+    rollback: async (id, to) =>
+      await whileOthersChange(
+        id,
+        null,
+        async ({ name, id: ifId, revision }) => await secrets.rollback(name, to, { ifId, ifRevision: revision }),
+      ),
+  };
+}
+
+/** Checks that somebody could see what they are about to make. @throws AutokestraError `FORBIDDEN` */
+export function checkReach(principal: Principal, name: string, tags: readonly string[]): void {
+  if (!isVisible(principal, { name: name as SecretMetadata["name"], tags })) throw outOfReach();
+}
+
+/** The ETag of a secret: its revision. */
+export function etagOf({ revision }: SecretMetadata): string {
+  return `"${revision}"`;
+}
+
+/** Reads `If-Match` and `If-None-Match`. A weak tag is equal to none of ours. */
+export function matches(header: string, metadata: SecretMetadata): boolean {
+  return header.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etagOf(metadata));
+}
+
+function notFound(asked: string): AutokestraError {
+  return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(asked)}' not found`);
+}
+
+function nameTaken(name: string): AutokestraError {
+  return new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' exists already`);
+}
+
+function fieldNotFound(field: string, name: string, fields: SecretFields): AutokestraError {
+  const known = Object.keys(fields).map(quoteText).join(", ");
+  const message = `Field '${quoteText(field)}' not found in secret '${name}' (fields: ${known})`;
+  return new AutokestraError("FIELD_NOT_FOUND", message);
+}
+
+function preconditionFailed(): AutokestraError {
+  return new AutokestraError("PRECONDITION_FAILED", "The secret has been changed: it has another revision");
+}
+
+function outOfReach(): AutokestraError {
+  return forbidden("The token is narrowed to other names or tags");
+}

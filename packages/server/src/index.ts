@@ -1,0 +1,13 @@
+/**
+ * The HTTP API of secrets: a server, and a plugin for servers of others.
+ *
+ * @module
+ */
+
+export type { AccessOptions } from "./access-control.ts";
+export { createServer, type ServerOptions } from "./create-server.ts";
+export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
+export type { ReadinessCheck } from "./operations-api.ts";
+export type { Principal } from "./principal.ts";
+export { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
+export { type RunningServer, type StartOptions, startServer } from "./start-server.ts";

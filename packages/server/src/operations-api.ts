@@ -1,0 +1,143 @@
+import type { Permission } from "@autokestra/secrets";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod/v4";
+import type { AccessControl } from "./access-control.ts";
+import { DOCS_STYLE, renderDocs } from "./docs-page.ts";
+import { addRoute } from "./http-rules.ts";
+import type { Metrics } from "./metrics.ts";
+import { problemSchema } from "./schemas.ts";
+
+/** A part of the server that must work for it to be ready. */
+export interface ReadinessCheck {
+  readonly part: string;
+  /** @throws where it does not work */
+  readonly check: () => Promise<void>;
+}
+
+/** Routes that anybody may call. */
+export const OPEN_PATHS: ReadonlySet<string> = new Set([
+  "/health/live",
+  "/health/ready",
+  "/openapi.json",
+  "/docs",
+  "/docs/style.css",
+]);
+
+/** How long a check may take. */
+const CHECK_MS = 5000;
+
+const liveSchema = z.object({ status: z.literal("ok") });
+const readySchema = z.object({
+  status: z.enum(["ok", "failed"]),
+  parts: z
+    .array(z.object({ part: z.string(), status: z.enum(["ok", "failed"]) }))
+    .optional()
+    .describe("With a token only"),
+});
+
+/** Adds what operators need: health, metrics, and the description of the API. */
+export function addOperations(
+  app: FastifyInstance,
+  access: AccessControl,
+  metrics: Metrics,
+  checks: readonly ReadinessCheck[],
+): void {
+  const tags = ["operations"];
+  addRoute(app, {
+    method: "GET",
+    url: "/health/live",
+    schema: { summary: "Tell that the server runs. Open", tags, security: [], response: { 200: liveSchema } },
+    handler: async () => ({ status: "ok" }),
+  });
+  addRoute(app, {
+    method: "GET",
+    url: "/health/ready",
+    schema: {
+      summary: "Tell whether the server can do its work; with a token, which part cannot. Open",
+      tags,
+      security: [],
+      response: { 200: readySchema, 503: readySchema },
+    },
+    async handler(request, reply) {
+      const parts = await Promise.all(checks.map(runCheck));
+      const status = parts.every((part) => part.status === "ok") ? "ok" : "failed";
+      reply.code(status === "ok" ? 200 : 503);
+      return (await isKnown(access, request)) ? { status, parts } : { status };
+    },
+  });
+  addRoute(app, {
+    method: "GET",
+    url: "/metrics",
+    onRequest: async (request) => await access.authorize(request, "metrics:read" satisfies Permission),
+    schema: {
+      summary: "Give figures to Prometheus",
+      tags,
+      response: {
+        200: { description: "Text for Prometheus", content: { "text/plain": { schema: z.string() } } },
+        401: { description: "No valid token", content: { "application/problem+json": { schema: problemSchema } } },
+        403: { description: "A problem", content: { "application/problem+json": { schema: problemSchema } } },
+      },
+    },
+    async handler(_, reply) {
+      return await reply
+        .type(metrics.contentType)
+        .serializer(String)
+        .send(await metrics.read());
+    },
+  });
+  addDescription(app);
+}
+
+/** A wrong token counts as none here, and as a refused attempt nowhere: the detail is all that it does not get. */
+async function isKnown(access: AccessControl, request: FastifyRequest): Promise<boolean> {
+  if (request.headers.authorization === undefined) return false;
+  try {
+    await access.authenticate(request);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function runCheck({ part, check }: ReadinessCheck): Promise<{ part: string; status: "ok" | "failed" }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("late")), CHECK_MS);
+  });
+  try {
+    await Promise.race([check(), late]);
+    return { part, status: "ok" };
+  } catch {
+    return { part, status: "failed" };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The description is made once: it does not change while the server runs. */
+function addDescription(app: FastifyInstance): void {
+  let description: object | null = null;
+  let page: string | null = null;
+  const describe = () => (description ??= app.swagger());
+  addRoute(app, {
+    method: "GET",
+    url: "/openapi.json",
+    schema: { hide: true },
+    handler: async () => describe(),
+  });
+  addRoute(app, {
+    method: "GET",
+    url: "/docs",
+    schema: { hide: true },
+    async handler(_, reply) {
+      page ??= renderDocs(describe());
+      return await reply.type("text/html; charset=utf-8").serializer(String).send(page);
+    },
+  });
+  addRoute(app, {
+    method: "GET",
+    url: "/docs/style.css",
+    schema: { hide: true },
+    handler: async (_, reply) => await reply.type("text/css").serializer(String).send(DOCS_STYLE),
+  });
+}

@@ -1,0 +1,24 @@
+import type { AuditActor, Permission, Roles, TokenMetadata, Visibility } from "@autokestra/secrets";
+
+/** Who makes a request, and what they may do and see. */
+export interface Principal extends Visibility {
+  readonly kind: "token" | "jwt";
+  /** The id of the token, or the subject of the JWT. */
+  readonly id: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+/** @param roles a role that is not among them, any more, may do nothing */
+export function principalOfToken({ id, role, prefixes, tags }: TokenMetadata, roles: Roles): Principal {
+  return { kind: "token", id, prefixes, tags, permissions: permissionsOf([role], roles) };
+}
+
+export function permissionsOf(names: readonly string[], roles: Roles): ReadonlySet<Permission> {
+  return new Set(names.flatMap((name) => (Object.hasOwn(roles, name) ? (roles[name] ?? []) : [])));
+}
+
+/** As the audit log names somebody. */
+export function actorOf(principal: Principal | null, address: string): AuditActor {
+  if (principal === null) return { kind: "anonymous", id: null, address };
+  return { kind: principal.kind, id: principal.id, address };
+}

@@ -1,0 +1,62 @@
+export interface RateLimiterOptions {
+  /** How many in a window. */
+  readonly limit: number;
+  readonly windowMs: number;
+  /** How many keys are remembered: the memory is bounded, whatever clients send. Default: 10 000. */
+  readonly maxKeys?: number | undefined;
+  /** Milliseconds that only grow. Default: `performance.now`. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Counts by key, in windows of time. */
+export interface RateLimiter {
+  /** Counts one. @returns how many seconds are left until the next window where the limit is exceeded, else 0 */
+  count(key: string): number;
+  /** The same without counting. */
+  check(key: string): number;
+}
+
+interface Window {
+  readonly endsAt: number;
+  count: number;
+}
+
+/** Creates a counter. Where there are too many keys, the one that began first is forgotten. */
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
+  const { limit, windowMs, maxKeys = 10_000, now = () => performance.now() } = options;
+  const windows = new Map<string, Window>();
+
+  function windowOf(key: string): Window | undefined {
+    const window = windows.get(key);
+    if (window === undefined || window.endsAt > now()) return window;
+    windows.delete(key);
+    return undefined;
+  }
+
+  function secondsLeft(window: Window): number {
+    return Math.max(1, Math.ceil((window.endsAt - now()) / 1000));
+  }
+
+  return {
+    count(key) {
+      let window = windowOf(key);
+      if (window === undefined) {
+        const [oldest] = windows.keys();
+        if (windows.size >= maxKeys && oldest !== undefined) windows.delete(oldest);
+        window = { endsAt: now() + windowMs, count: 0 };
+        windows.set(key, window);
+      }
+      window.count += 1;
+      return window.count > limit ? secondsLeft(window) : 0;
+    },
+    check(key) {
+      const window = windowOf(key);
+      return window !== undefined && window.count >= limit ? secondsLeft(window) : 0;
+    },
+  };
+}
+
+/** The key of an address: of IPv6 the network, which one client has whole. */
+export function addressKey(address: string): string {
+  return address.includes(":") && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address;
+}

@@ -1,0 +1,134 @@
+import { SECRET_TYPES } from "@autokestra/secrets-core";
+// Not "zod": of that, the bundle of the command has schemas that are built when they are used, which no document can be made of.
+import { z } from "zod/v4";
+
+const ID = "UUID of the secret, or the number that it had where it was imported from";
+const EXAMPLE_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341";
+const TIME = "2026-11-30T12:00:00.000Z";
+
+const name = z
+  .string()
+  .max(1000)
+  .describe("Letters, digits, underscore and hyphen, at most 255")
+  .meta({ example: "GITHUB_TOKEN" });
+const value = z.string().describe("The single value of the secret").meta({ example: "s3cret-t0ken" });
+const fields = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+  .describe("The values of the secret, by the fields of its type");
+const description = z
+  .string()
+  .nullable()
+  .describe("What it is for; null for none")
+  .meta({ example: "token of the bot" });
+const tags = z
+  .array(z.string())
+  .max(1000)
+  .describe("Tags, instead of those that it has")
+  .meta({ example: ["ci"] });
+const expiresAt = z
+  .union([z.string(), z.number()])
+  .nullable()
+  .describe("When it expires: a date, a time with an offset, seconds since 1970, or `90d`; null for never");
+const fieldNames = z.array(z.string()).max(1000);
+const publicFields = fieldNames.describe("Fields that are encrypted, but shown and not masked");
+const maskFields = fieldNames.describe("Fields that are masked wherever they appear");
+const allowEmpty = z.boolean().describe("Accept an empty password of a basicAuth secret");
+
+export const newSecretSchema = z
+  .strictObject({
+    name,
+    value: value.optional(),
+    fields: fields.optional(),
+    type: z
+      .string()
+      .max(100)
+      .optional()
+      .describe(`One of ${SECRET_TYPES.join(", ")}. Default: apiKey, with fields custom`),
+    description: description.optional(),
+    tags: tags.optional(),
+    expiresAt: expiresAt.optional(),
+    allowEmpty: allowEmpty.optional(),
+    publicFields: publicFields.optional(),
+    maskFields: maskFields.optional(),
+  })
+  .refine((body) => (body.value === undefined) !== (body.fields === undefined), "give either value or fields");
+
+export const changeSchema = z
+  .strictObject({
+    name: name.optional(),
+    value: value.optional(),
+    fields: fields.optional(),
+    description: description.optional(),
+    tags: tags.optional(),
+    expiresAt: expiresAt.optional(),
+    allowEmpty: allowEmpty.optional(),
+    publicFields: publicFields.optional(),
+    maskFields: maskFields.optional(),
+  })
+  .refine((body) => body.value === undefined || body.fields === undefined, "give either value or fields");
+
+export const metadataSchema = z
+  .object({
+    id: z.uuid().meta({ example: EXAMPLE_ID }),
+    name,
+    type: z.enum(SECRET_TYPES),
+    description,
+    tags: z.array(z.string()),
+    version: z.int().min(1).describe("Counts the values"),
+    createdAt: z.iso.datetime().meta({ example: TIME }),
+    updatedAt: z.iso.datetime().meta({ example: TIME }),
+    expiresAt: z.iso.datetime().nullable(),
+    deletedAt: z.iso.datetime().optional().describe("Only of a deleted secret"),
+  })
+  .describe("What may be shown of a secret: never a value");
+
+export const metadataListSchema = z.array(metadataSchema);
+
+export const revealedSchema = metadataSchema.extend({
+  value: z
+    .union([z.string(), z.number(), z.boolean()])
+    .nullable()
+    .describe("The single value; null where there is none"),
+  fields,
+});
+
+export const messageSchema = z.object({ message: z.string() });
+
+export const problemSchema = z.object({
+  type: z.literal("about:blank"),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe("A sentence for people"),
+  code: z.string().describe("What programs go by").meta({ example: "SECRET_NOT_FOUND" }),
+  requestId: z.uuid(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+
+const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+export const listQuerySchema = z.strictObject({
+  skip: count(0, 1_000_000).optional().describe("How many to leave out at the beginning"),
+  limit: count(1, 1000).default(100).describe("The maximum number of secrets"),
+  type: z.string().max(100).optional(),
+  tag: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe("A tag that the secrets have; may be repeated"),
+  prefix: z.string().max(255).optional().describe("What their names begin with"),
+  expiresBefore: z.string().max(100).optional().describe("A time before which they expire"),
+  state: z.enum(["active", "deleted", "all"]).optional(),
+  cursor: z.string().max(1000).optional().describe("Where the page before ended, from its Link header"),
+});
+
+export const idSchema = z.strictObject({ id: z.string().describe(ID).meta({ example: EXAMPLE_ID }) });
+export const nameSchema = z.strictObject({ name: z.string().meta({ example: "GITHUB_TOKEN" }) });
+export const noQuerySchema = z.strictObject({});
+export const revealQuerySchema = z.strictObject({
+  version: count(1, Number.MAX_SAFE_INTEGER).optional().describe("An older version. Default: the current one"),
+  field: z.string().max(255).optional().describe("The one field that is wanted. Default: all"),
+});
+export const deleteQuerySchema = z.strictObject({
+  purge: z.enum(["true", "false"]).default("false").describe("Remove it for good, with all versions"),
+});
+export const rollbackSchema = z.strictObject({ to: z.int().min(1).describe("The version to store again") });
+export const emptyBodySchema = z.strictObject({}).nullish();

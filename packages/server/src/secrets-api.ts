@@ -1,0 +1,381 @@
+import type { AuditContext, Permission } from "@autokestra/secrets";
+import {
+  AutokestraError,
+  metadataToJson,
+  RETENTION_DAYS,
+  type SecretFilter,
+  type SecretMetadata,
+  type SecretService,
+  type SecretType,
+} from "@autokestra/secrets-core";
+import {
+  fieldsOfValue,
+  isIdentifier,
+  isUuid,
+  parseMoment,
+  parseSecretType,
+  TIME_EXAMPLES,
+} from "@autokestra/secrets-core/internal";
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { z } from "zod/v4";
+import { type AccessOptions, createAccessControl } from "./access-control.ts";
+import { checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
+import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
+import { actorOf, type Principal } from "./principal.ts";
+import * as schemas from "./schemas.ts";
+
+export interface SecretsApiOptions extends AccessOptions {
+  /** The secrets as one caller has them, whose reads and changes are recorded: `as` of a SecretsManager. */
+  readonly secretsFor: (context: AuditContext) => SecretService;
+  /** Told of each attempt to read a value, for counters. Default: nobody is. */
+  readonly onReveal?: ((outcome: "given" | "failed") => void) | undefined;
+  /** Told of failures of the server itself. Default: nobody is. */
+  readonly onFailure?: OnFailure | undefined;
+}
+
+type Body<Schema extends z.ZodType> = z.output<Schema>;
+
+/** What a route works with. */
+interface Call {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly principal: Principal;
+  readonly secrets: SecretService;
+  readonly found: FoundSecrets;
+}
+
+interface ApiRoute {
+  readonly method: HTTPMethods;
+  readonly url: string;
+  readonly permission: Permission;
+  readonly summary: string;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** What it answers with, and the status of success. Default: 200. */
+  readonly answer: z.ZodType;
+  readonly status?: 200 | 201;
+  /** Statuses of refusals, besides those of every route. */
+  readonly refusals: readonly number[];
+  readonly handle: (call: Call) => Promise<unknown>;
+}
+
+/**
+ * The routes of secrets, as a plugin of fastify: for a server of your own. Mount it with a prefix. It brings its own checks of tokens,
+ * its own errors and its own reading of bodies, and changes nothing of the server around it; TLS, the check of the `Host` header and
+ * limits of connections are that server's.
+ *
+ * A server whose `routerOptions.maxParamLength` is below 255 does not find secrets with longer names.
+ *
+ * @example
+ * ```ts no-run
+ * import { createTokens, openSecretsManager } from "@autokestra/secrets";
+ * import { openAccessDatabase } from "@autokestra/secrets/internal";
+ * import { secretsApi } from "@autokestra/server";
+ * import fastify from "fastify";
+ *
+ * const storagePath = "/srv/app/.workflow/secrets";
+ * const manager = await openSecretsManager({ storagePath, audit: true });
+ * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
+ * const app = fastify();
+ * await app.register(secretsApi, { prefix: "/secrets", secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
+ * await app.listen({ port: 3000 });
+ * ```
+ */
+export async function secretsApi(app: FastifyInstance, options: SecretsApiOptions): Promise<void> {
+  const { secretsFor, onFailure } = options;
+  const access = createAccessControl(options);
+  if (!app.hasRequestDecorator("principal")) app.decorateRequest("principal", null);
+  applyHttpRules(app, onFailure);
+  app.addHook("onRequest", async (request) => void (await access.authenticate(request)));
+
+  for (const route of secretRoutes(options)) {
+    const { method, url, permission, handle, status = 200 } = route;
+    addRoute(app, {
+      method,
+      url,
+      // A value in the answer to HEAD would be as good as none, and recorded as given out.
+      exposeHeadRoute: permission !== "secrets:reveal",
+      onRequest: async (request) => await access.authorize(request, permission),
+      schema: toSchema(route),
+      async handler(request, reply) {
+        const principal = await access.authenticate(request);
+        const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
+        const found = createFoundSecrets(secrets, principal);
+        reply.code(status);
+        return await handle({ request, reply, principal, secrets, found });
+      },
+    });
+  }
+}
+
+const EVERY_REFUSAL = [401, 403, 429, 500, 503];
+
+function toSchema({ summary, params, query = schemas.noQuerySchema, body, answer, status = 200, refusals }: ApiRoute) {
+  const problems = [...EVERY_REFUSAL, ...refusals].sort((a, b) => a - b).map((code) => [code, problemResponse(code)]);
+  return {
+    summary,
+    tags: ["secrets"],
+    ...(params && { params }),
+    querystring: query,
+    ...(body && { body }),
+    response: { [status]: answer, ...Object.fromEntries(problems) },
+  };
+}
+
+function problemResponse(code: number): object {
+  return {
+    description: code === 401 ? "No valid token" : "A problem",
+    content: { "application/problem+json": { schema: schemas.problemSchema } },
+  };
+}
+
+function secretRoutes(options: SecretsApiOptions): readonly ApiRoute[] {
+  return [...readingRoutes(options), ...writingRoutes()];
+}
+
+function readingRoutes({ onReveal }: SecretsApiOptions): readonly ApiRoute[] {
+  return [
+    {
+      method: "GET",
+      url: "/",
+      permission: "secrets:read",
+      summary: "List secrets without their values, in the order of their names",
+      query: schemas.listQuerySchema,
+      answer: schemas.metadataListSchema,
+      refusals: [400],
+      handle: listSecrets,
+    },
+    {
+      method: "GET",
+      url: "/:id",
+      permission: "secrets:read",
+      summary: "Show a secret without its value",
+      params: schemas.idSchema,
+      answer: schemas.metadataSchema,
+      refusals: [400, 404],
+      handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
+    },
+    {
+      method: "GET",
+      url: "/name/:name",
+      permission: "secrets:read",
+      summary: "Show the secret of a name without its value",
+      params: schemas.nameSchema,
+      answer: schemas.metadataSchema,
+      refusals: [400, 404],
+      handle: async (call) =>
+        await answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
+    },
+    {
+      method: "GET",
+      url: "/:id/decrypt",
+      permission: "secrets:reveal",
+      summary: "Read the value of a secret. It is recorded before it is sent",
+      params: schemas.idSchema,
+      query: schemas.revealQuerySchema,
+      answer: schemas.revealedSchema,
+      refusals: [400, 404],
+      async handle(call) {
+        const { version, field } = call.request.query as Body<typeof schemas.revealQuerySchema>;
+        try {
+          const { metadata, value, fields } = await call.found.reveal(idOf(call), version, field);
+          onReveal?.("given");
+          return { ...metadataToJson(metadata), value, fields };
+        } catch (error) {
+          onReveal?.("failed");
+          throw error;
+        }
+      },
+    },
+    {
+      method: "GET",
+      url: "/:id/versions",
+      permission: "secrets:read",
+      summary: "List the versions of a secret without their values, the newest first",
+      params: schemas.idSchema,
+      answer: schemas.metadataListSchema,
+      refusals: [400, 404],
+      async handle({ found, secrets, ...call }) {
+        const { name, id } = await found.byId(idOf(call));
+        const versions = await secrets.versions(name);
+        return versions.filter((version) => version.id === id).map(metadataToJson);
+      },
+    },
+  ];
+}
+
+function writingRoutes(): readonly ApiRoute[] {
+  return [
+    {
+      method: "POST",
+      url: "/",
+      permission: "secrets:write",
+      summary: "Store a new secret",
+      body: schemas.newSecretSchema,
+      answer: schemas.metadataSchema,
+      status: 201,
+      refusals: [400, 409, 413, 415],
+      handle: createSecret,
+    },
+    {
+      method: "PUT",
+      url: "/:id",
+      permission: "secrets:write",
+      summary: "Change a secret: its name, its value, its metadata. What is not given stays",
+      params: schemas.idSchema,
+      body: schemas.changeSchema,
+      answer: schemas.metadataSchema,
+      refusals: [400, 404, 409, 412, 413, 415],
+      async handle(call) {
+        const change = call.request.body as Body<typeof schemas.changeSchema>;
+        return await answerWith(
+          call,
+          await call.found.change(idOf(call), change, call.request.headers["if-match"] ?? null),
+        );
+      },
+    },
+    {
+      method: "DELETE",
+      url: "/:id",
+      permission: "secrets:write",
+      summary: "Delete a secret",
+      params: schemas.idSchema,
+      query: schemas.deleteQuerySchema,
+      answer: schemas.messageSchema,
+      refusals: [400, 404, 409, 412, 415],
+      handle: deleteSecret,
+    },
+    {
+      method: "POST",
+      url: "/:id/rollback",
+      permission: "secrets:write",
+      summary: "Store the value of an older version as the newest one",
+      params: schemas.idSchema,
+      body: schemas.rollbackSchema,
+      answer: schemas.metadataSchema,
+      refusals: [400, 404, 409, 413, 415],
+      async handle(call) {
+        const { to } = call.request.body as Body<typeof schemas.rollbackSchema>;
+        return await answerWith(call, await call.found.rollback(idOf(call), to));
+      },
+    },
+    {
+      method: "POST",
+      url: "/:id/restore",
+      permission: "secrets:write",
+      summary: "Bring a deleted secret back",
+      params: schemas.idSchema,
+      body: schemas.emptyBodySchema,
+      answer: schemas.metadataSchema,
+      refusals: [400, 404, 409, 413, 415],
+      async handle(call) {
+        const { name, id } = await call.found.byId(idOf(call), "deleted");
+        return await answerWith(call, await call.secrets.restore(name, { id }));
+      },
+    },
+  ];
+}
+
+function paramsOf<Schema extends z.ZodType>({ request }: Pick<Call, "request">): Body<Schema> {
+  return request.params as Body<Schema>;
+}
+
+function idOf(call: Pick<Call, "request">): string {
+  return paramsOf<typeof schemas.idSchema>(call).id;
+}
+
+/** Answers with the metadata of a secret and its ETag, or says that the client has them. */
+async function answerWith(
+  { request, reply }: Pick<Call, "request" | "reply">,
+  metadata: SecretMetadata,
+): Promise<object | FastifyReply> {
+  reply.header("etag", etagOf(metadata));
+  const known = request.headers["if-none-match"];
+  const isKnown =
+    known !== undefined && (request.method === "GET" || request.method === "HEAD") && matches(known, metadata);
+  return isKnown ? await reply.code(304).send() : metadataToJson(metadata);
+}
+
+async function createSecret({ request, reply, principal, secrets }: Call): Promise<object> {
+  const { value, fields, type: typeText, ...more } = request.body as Body<typeof schemas.newSecretSchema>;
+  const type = typeText === undefined ? (fields === undefined ? "apiKey" : "custom") : readType(typeText);
+  // Before anything is looked up: whether a hidden secret has the name is not for everybody.
+  checkReach(principal, more.name, more.tags ?? []);
+  const given = fields ?? fieldsOfValue(more.name, type, value ?? "", null);
+  const metadata = await secrets.create({ ...more, type, fields: given });
+  const base = request.url.split("?", 1).join("").replace(/\/$/, "");
+  reply.header("location", `${base}/${metadata.id}`);
+  reply.header("etag", etagOf(metadata));
+  return metadataToJson(metadata);
+}
+
+async function deleteSecret({ request, found, secrets, ...call }: Call): Promise<object> {
+  const { purge } = request.query as Body<typeof schemas.deleteQuerySchema>;
+  const isFinal = purge === "true";
+  const metadata = await found.byId(idOf({ request, ...call }), isFinal ? "all" : "active");
+  const ifMatch = request.headers["if-match"];
+  if (ifMatch !== undefined && !matches(ifMatch, metadata)) {
+    throw new AutokestraError("PRECONDITION_FAILED", "The secret has been changed: it has another revision");
+  }
+  const { name, id } = metadata;
+  await secrets.delete(name, { id, purge: isFinal });
+  const message = isFinal
+    ? `Secret '${name}' is removed for good`
+    : `Secret '${name}' is deleted; it can be restored for ${RETENTION_DAYS} days`;
+  return { message };
+}
+
+async function listSecrets({ request, reply, found }: Call): Promise<object> {
+  const query = request.query as Body<typeof schemas.listQuerySchema>;
+  const { skip, limit, type, tag, prefix, expiresBefore, state, cursor } = query;
+  const filter: SecretFilter = {
+    type: type === undefined ? undefined : readType(type),
+    tags: tag === undefined ? undefined : [tag].flat(),
+    prefix,
+    expiresBefore: expiresBefore === undefined ? undefined : readTime(expiresBefore),
+    state,
+  };
+  const start = cursor === undefined ? {} : readCursor(cursor);
+  const { secrets, last } = await found.page({ ...filter, ...start, skip }, limit);
+  reply.header("x-total-count", await found.count(filter));
+  if (last !== null) reply.header("link", `<${nextPage(request.url, last)}>; rel="next"`);
+  return secrets.map(metadataToJson);
+}
+
+function nextPage(url: string, { name, id }: SecretMetadata): string {
+  const [path = "", query = ""] = url.split("?", 2);
+  const parameters = new URLSearchParams(query);
+  parameters.delete("skip");
+  parameters.set("cursor", Buffer.from(JSON.stringify([name, id])).toString("base64url"));
+  return `${path}?${parameters.toString()}`;
+}
+
+/** A cursor is a place in the order of secrets, and gives nobody anything that they may not see. */
+function readCursor(text: string): Pick<SecretFilter, "after" | "afterId"> {
+  try {
+    const [after, afterId, ...rest]: unknown[] = JSON.parse(Buffer.from(text, "base64url").toString());
+    if (typeof after === "string" && isIdentifier(after) && isUuid(afterId) && rest.length === 0)
+      return { after, afterId };
+  } catch {
+    // Refused below.
+  }
+  throw invalidQuery("cursor", "is not one that the server has given");
+}
+
+function readType(text: string): SecretType {
+  const type = parseSecretType(text);
+  if (type !== null) return type;
+  throw new AutokestraError("VALUE_INVALID", "There is no such type of secret");
+}
+
+function readTime(text: string): string {
+  const moment = parseMoment(text, () => new Date().toISOString());
+  if (moment !== null) return moment;
+  throw invalidQuery("expiresBefore", `is not a time, such as ${TIME_EXAMPLES}`);
+}
+
+function invalidQuery(key: string, message: string): AutokestraError {
+  const errors = [{ path: `querystring.${key}`, message }];
+  return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${key} ${message}`, { details: { errors } });
+}

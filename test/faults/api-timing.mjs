@@ -1,0 +1,126 @@
+// W5: what is not there against what is hidden, and a right token against a wrong one, by the time they take.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTokens, openSecretsManager } from "../../packages/secrets/dist/index.js";
+import { openAccessDatabase } from "../../packages/secrets/dist/internal.js";
+import { createServer } from "../../packages/server/dist/index.js";
+
+const SAMPLES = process.argv.includes("--short") ? 2000 : 20_000;
+/** Beyond this, two times differ: dudect, https://eprint.iacr.org/2016/1123. */
+const LIMIT = 4.5;
+const ATTEMPTS = 3;
+/** What is slower than nine of ten is the rest of the machine. */
+const CROP = 0.9;
+
+const folder = mkdtempSync(join(tmpdir(), "autokestra-timing-"));
+const storagePath = join(folder, "secrets");
+const manager = await openSecretsManager({ env: {}, storagePath, keyFolder: join(folder, "keys") });
+const access = await openAccessDatabase(storagePath);
+const tokens = createTokens({ ...manager, access });
+const app = await createServer({
+  secretsFor: (context) => manager.as(context),
+  tokens,
+  refusedPerMinute: 1_000_000,
+  requestsPerMinute: 1_000_000,
+});
+
+const input = { type: /** @type {const} */ ("apiKey"), fields: { value: "v" } };
+for (let index = 0; index < 200; index++)
+  await manager.secrets.create({ ...input, name: `OTHER_${index}`, tags: ["x"] });
+const hidden = await manager.secrets.create({ ...input, name: "HIDDEN", tags: ["hidden"] });
+const base = { role: "admin", expiresAt: null };
+const byPrefix = await tokens.create({ ...base, name: "prefix", prefixes: ["SEEN_"], tags: null });
+const byTag = await tokens.create({ ...base, name: "tag", prefixes: null, tags: ["seen"] });
+const right = await tokens.create({ ...base, name: "right", prefixes: null, tags: null });
+const revoked = await tokens.create({ ...base, name: "revoked", prefixes: null, tags: null });
+await tokens.revoke("revoked");
+
+/**
+ * Two kinds of work, interleaved at random.
+ *
+ * @param {() => Promise<unknown>} first
+ * @param {() => Promise<unknown>} second
+ * @returns {Promise<number>} Welch's t of their times
+ */
+async function compare(first, second) {
+  /** @type {[number[], number[]]} */
+  const times = [[], []];
+  for (let index = 0; index < 200; index++) await (index % 2 === 0 ? first() : second());
+  while (times[0].length < SAMPLES || times[1].length < SAMPLES) {
+    const which = Math.random() < 0.5 ? 0 : 1;
+    const start = process.hrtime.bigint();
+    await (which === 0 ? first() : second());
+    times[which].push(Number(process.hrtime.bigint() - start));
+  }
+  const all = [...times[0], ...times[1]].sort((a, b) => a - b);
+  const limit = all[Math.floor(all.length * CROP)] ?? 0;
+  const [a, b] = times.map((list) => momentsOf(list.filter((time) => time <= limit)));
+  if (a === undefined || b === undefined) throw new Error("there are two lists");
+  return (a.mean - b.mean) / Math.sqrt(a.variance / a.count + b.variance / b.count);
+}
+
+/** @param {readonly number[]} list */
+function momentsOf(list) {
+  const mean = list.reduce((sum, time) => sum + time, 0) / list.length;
+  const variance = list.reduce((sum, time) => sum + (time - mean) ** 2, 0) / (list.length - 1);
+  return { mean, variance, count: list.length };
+}
+
+/** The smallest of several: a leak is there each time, noise is not. @param {() => Promise<number>} measure */
+async function best(measure) {
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < ATTEMPTS && least >= LIMIT; attempt++)
+    least = Math.min(least, Math.abs(await measure()));
+  return least;
+}
+
+/** @param {string} path @param {string} token @param {number} status */
+function request(path, token, status) {
+  const options = { url: `/api/secrets${path}`, headers: { host: "localhost", authorization: `Bearer ${token}` } };
+  return async () => {
+    const answer = await app.inject(options);
+    if (answer.statusCode !== status) throw new Error(`${path} answers ${answer.statusCode}`);
+  };
+}
+
+/** What a server would do that decrypts first and looks then whether it may. */
+async function decryptedAllTheSame() {
+  await manager.secrets.get("HIDDEN");
+  await request(`/${hidden.id}`, byTag.token, 404)();
+}
+
+const ABSENT = "00000000-0000-4000-8000-000000000000";
+/** @type {[string, () => Promise<unknown>, () => Promise<unknown>, boolean][]} */
+const PAIRS = [
+  [
+    "hidden by prefix",
+    request(`/${ABSENT}`, byPrefix.token, 404),
+    request(`/${hidden.id}`, byPrefix.token, 404),
+    false,
+  ],
+  ["hidden by tag", request(`/${ABSENT}`, byTag.token, 404), request(`/${hidden.id}`, byTag.token, 404), false],
+  [
+    "hidden value",
+    request(`/${ABSENT}/decrypt`, byTag.token, 404),
+    request(`/${hidden.id}/decrypt`, byTag.token, 404),
+    false,
+  ],
+  ["hidden name", request("/name/ABSENT", byPrefix.token, 404), request("/name/HIDDEN", byPrefix.token, 404), false],
+  ["token", async () => await tokens.find(right.token), async () => await tokens.find(revoked.token), false],
+  ["planted leak", request(`/${ABSENT}`, byTag.token, 404), decryptedAllTheSame, true],
+];
+
+const figures = [];
+let pass = true;
+for (const [name, first, second, leaks] of PAIRS) {
+  const t = await best(async () => await compare(first, second));
+  figures.push(`${name} ${t.toFixed(1)}`);
+  if (t < LIMIT === leaks) pass = false;
+}
+await app.close();
+access.close();
+await manager.secrets.close();
+rmSync(folder, { recursive: true });
+const figure = `|t| of ${SAMPLES} each: ${figures.join(", ")} (limit ${LIMIT}; the leak must be above it)`;
+console.log(JSON.stringify([{ id: "W5", figure, pass }]));
