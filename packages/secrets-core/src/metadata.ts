@@ -84,7 +84,11 @@ export function createMetadataReader<Metadata extends object>(
   fields: MetadataFields<keyof Metadata & string>,
 ): MetadataReader<Metadata> {
   type Name = keyof Metadata & string;
-  const rows = fieldNames<Name>(fields).map((name) => ({ name, ...fields[name] }));
+  const rows = fieldNames<Name>(fields).map((name) => {
+    // All of one shape, which `...fields[name]` would not make.
+    const { kind, isNullable, json, isValid } = fields[name];
+    return { name, kind, isNullable, json, isValid };
+  });
   const shown = rows.filter(({ json }) => json !== "never");
 
   function isRight({ name, kind, isNullable, isValid }: (typeof rows)[number], metadata: Partial<Metadata>): boolean {
@@ -107,10 +111,13 @@ export function createMetadataReader<Metadata extends object>(
   return {
     isValid: (metadata): metadata is Metadata =>
       isObject(metadata) && rows.every((row) => isRight(row, metadata as Partial<Metadata>)),
-    invalid: (metadata) =>
-      rows
-        .filter((row) => !isRight(row, metadata))
-        .map((row) => pathOf(row, (metadata as Partial<Metadata>)[row.name])),
+    invalid(metadata) {
+      const wrong: string[] = [];
+      for (const row of rows) {
+        if (!isRight(row, metadata)) wrong.push(pathOf(row, (metadata as Partial<Metadata>)[row.name]));
+      }
+      return wrong;
+    },
     copy: (metadata) => pick(metadata, rows),
     toJson: (metadata) =>
       pick(
@@ -185,13 +192,13 @@ const ENVELOPE_PARTS = Object.entries(ENVELOPE);
 function invalidParts(secret: unknown): readonly string[] {
   if (!isObject(secret)) return ["record"];
   const { metadata, envelope, mac } = secret as Readonly<Record<string, unknown>>;
-  const parts = isObject(envelope) ? envelope : {};
-  const wrong = ENVELOPE_PARTS.filter(([part, isValid]) => !isValid(parts[part]));
-  return [
-    ...(isObject(metadata) ? reader.invalid(metadata).map((field) => `metadata.${field}`) : ["metadata"]),
-    ...(isObject(envelope) ? wrong.map(([part]) => `envelope.${part}`) : ["envelope"]),
-    ...(mac === null || isText(mac) ? [] : ["mac"]),
-  ];
+  const wrong = isObject(metadata) ? reader.invalid(metadata).map((field) => `metadata.${field}`) : ["metadata"];
+  if (!isObject(envelope)) wrong.push("envelope");
+  else {
+    for (const [part, isValid] of ENVELOPE_PARTS) if (!isValid(envelope[part])) wrong.push(`envelope.${part}`);
+  }
+  if (mac !== null && !isText(mac)) wrong.push("mac");
+  return wrong;
 }
 
 function copyEncrypted({ metadata, envelope, mac }: EncryptedSecret): EncryptedSecret {
