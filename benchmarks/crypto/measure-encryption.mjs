@@ -104,9 +104,7 @@ function createMemoryKeys() {
 
 /** What a ciphertext is bound to: no field has a NUL in it. @param {typeof record} record @param {string} storeId @param {string} keyId */
 function bindingOf({ id, name, type, version, expiresAt, policy }, storeId, keyId) {
-  return Buffer.from(
-    `secret\0${2}\0${storeId}\0${id}\0${name}\0${type}\0${version}\0${keyId}\0${expiresAt}\0${policy}`,
-  );
+  return Buffer.from(`secret v2\0${storeId}\0${id}\0${name}\0${type}\0${version}\0${keyId}\0${expiresAt}\0${policy}`);
 }
 
 /** What the MAC covers. @param {typeof record} record @param {Uint8Array} nonce */
@@ -114,20 +112,20 @@ function fieldsOf({ id, name, type, version, revision, description, tags, ...res
   const current = `${id}\0${name}\0${type}\0${version}\0${Buffer.from(nonce).toString("base64")}\0${revision}`;
   const { createdAt, updatedAt, expiresAt, deletedAt, importedId, policy } = rest;
   const whole = `${tags.length}\0${tags.join("\0")}\0${createdAt}\0${updatedAt}\0${expiresAt}\0${deletedAt}`;
-  return Buffer.from(`record\0${2}\0${current}\0${description ?? "\0"}\0${whole}\0${importedId}\0${policy}`);
+  return Buffer.from(`record v2\0${current}\0${description ?? "\0"}\0${whole}\0${importedId}\0${policy}`);
 }
 
 /**
  * @param {Buffer} key @param {Buffer} aad @param {Buffer} plaintext @param {Buffer} macKey
- * @param {(nonce: Buffer) => Buffer} fieldsOf
+ * @param {(nonce: Buffer) => Buffer} toFields
  */
-function encrypt(key, aad, plaintext, macKey, fieldsOf) {
+function seal(key, aad, plaintext, macKey, toFields) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   cipher.setAAD(aad);
   const ciphertext = cipher.update(plaintext);
   cipher.final();
-  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey, fieldsOf(nonce)) };
+  return { nonce, ciphertext, tag: cipher.getAuthTag(), mac: authenticate(macKey, toFields(nonce)) };
 }
 
 /** @param {Buffer} key @param {Buffer} fields */

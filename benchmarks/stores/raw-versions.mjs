@@ -104,7 +104,7 @@ function isRecord(row, { nonce, tag, ciphertext, mac }) {
     NAME.test(row.name) &&
     TYPES.includes(row.type) &&
     (row.description === null || LINE.test(row.description)) &&
-    (row.tags === "[]" || JSON.parse(row.tags).every((/** @type {string} */ tag) => LINE.test(tag))) &&
+    (row.tags === "[]" || JSON.parse(row.tags).every((/** @type {string} */ text) => LINE.test(text))) &&
     Number.isSafeInteger(row.version) &&
     row.version > 0 &&
     Number.isSafeInteger(row.revision) &&
