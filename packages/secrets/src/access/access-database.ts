@@ -103,10 +103,7 @@ export async function openAccessDatabase(folder: string): Promise<AccessDatabase
   /** The database itself: what kept it from being opened may be gone by now. */
   function forWrite(): OpenDatabase {
     if (isClosed) throw unavailable(path, "it is closed");
-    if (opened !== null && opened.readOnlyReason === null) {
-      if (!opened.isInPlace()) throw unavailable(path, "it was moved or removed");
-      return opened;
-    }
+    if (opened !== null && opened.readOnlyReason === null) return opened;
     opened?.database.close();
     opened = null;
     opened = openForWrite(library, path);

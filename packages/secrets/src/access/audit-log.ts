@@ -9,6 +9,7 @@ import {
   anchorFields,
   ChainVerifier,
   chainRow,
+  hashOf,
   toContent,
   toRecord,
 } from "./audit-chain.ts";
@@ -63,6 +64,8 @@ export class StoreAuditLog implements AuditLog {
   #isReady = false;
   /** The log has an anchor in the store, as every one that has an HMAC. */
   #isAnchored = false;
+  /** The last record that this process has written. */
+  #head: AuditHead | null = null;
   #unanchored = 0;
   #timer: NodeJS.Timeout | null = null;
   #anchoring: Promise<void> = Promise.resolve();
@@ -82,8 +85,18 @@ export class StoreAuditLog implements AuditLog {
     try {
       const keyring = await this.#prepare();
       const rows = await this.#access
-        .write((database) => contents.map((content) => append(database, content, keyring)))
+        .write((database) => {
+          let head = this.#head;
+          return contents.map((content) => {
+            const row = append(database, content, keyring, head);
+            head = null;
+            return row;
+          });
+        })
         .catch(refuse);
+      const last = rows.at(-1);
+      // Only what was committed.
+      if (last !== undefined) this.#head = { seq: last.seq, hash: hashOf(last) };
       this.#recorded += rows.length;
       this.#unanchored += rows.length;
       await this.#sink?.send(rows.map(toRecord));
@@ -198,7 +211,7 @@ export class StoreAuditLog implements AuditLog {
     if (this.#isReady && (this.#isAnchored || keyring === null)) return keyring;
     const { store } = this.#options;
     const anchor = await store.readAnchor(ANCHOR);
-    const head = await this.#access.read(headOf).catch(refuse);
+    const head = await this.#access.read((database) => headOf(database)).catch(refuse);
     if (anchor !== null && anchor.counter > head.seq) throw endRemoved(head.seq, anchor.counter);
     if (anchor === null && keyring !== null) {
       // False where another process was faster.
@@ -242,7 +255,7 @@ export class StoreAuditLog implements AuditLog {
     if (keyring === null) return;
     for (;;) {
       const anchor = await store.readAnchor(ANCHOR);
-      const head = await this.#access.read(headOf);
+      const head = await this.#access.read((database) => headOf(database));
       if (anchor !== null && anchor.counter >= head.seq) return;
       if (await store.writeAnchor(toAnchor(head, keyring), anchor?.counter ?? null)) return;
     }

@@ -1,5 +1,5 @@
 import type { Keyring } from "@autokestra/secrets-crypto";
-import type { Database } from "@autokestra/sqlite";
+import type { Database, Statement } from "@autokestra/sqlite";
 import {
   type AuditContent,
   type AuditHead,
@@ -18,27 +18,59 @@ export const NAMES: string = COLUMNS.join(", ");
 const INSERT = `INSERT INTO audit (${NAMES}) VALUES (${COLUMNS.map((name) => `@${name}`).join(", ")})`;
 const LAST = `SELECT ${NAMES} FROM audit ORDER BY seq DESC LIMIT 1`;
 
+/** What every record needs, prepared once: to prepare them takes as long as to run them. */
+interface Statements {
+  readonly insert: Statement<[AuditRow]>;
+  readonly last: Statement<[], AuditRow>;
+  readonly lastSeq: Statement<[], number>;
+}
+
+const prepared = new WeakMap<Database, Statements>();
+
+function statementsOf(database: Database): Statements {
+  const known = prepared.get(database);
+  if (known !== undefined) return known;
+  const statements = {
+    insert: database.prepare<[AuditRow]>(INSERT),
+    last: database.prepare<[], AuditRow>(LAST),
+    lastSeq: database.prepare<[], number>("SELECT coalesce(max(seq), 0) FROM audit").pluck(),
+  };
+  prepared.set(database, statements);
+  return statements;
+}
+
 /** Who writes what nobody has asked for. */
 export const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
 
-/** Writes the next record. */
-export function append(database: Database, content: AuditContent, keyring: Keyring | null): AuditRow {
-  const { seq, hash } = headOf(database);
+/** Writes the next record. @param known as with {@link headOf} */
+export function append(
+  database: Database,
+  content: AuditContent,
+  keyring: Keyring | null,
+  known: AuditHead | null = null,
+): AuditRow {
+  const { seq, hash } = headOf(database, known);
   const row = chainRow(content, { seq: seq + 1, prev: hash }, keyring);
   insert(database, row);
   return row;
 }
 
 export function insert(database: Database, row: AuditRow): void {
-  database.prepare<[AuditRow]>(INSERT).run(row);
+  statementsOf(database).insert.run(row);
 }
 
 export function lastRow(database: Database): AuditRow | undefined {
-  return database.prepare<[], AuditRow>(LAST).get();
+  return statementsOf(database).last.get();
 }
 
-/** Where the log ends; before its first record at 0. */
-export function headOf(database: Database): AuditHead {
+/**
+ * Where the log ends; before its first record at 0.
+ *
+ * @param known a record that this process has written: as long as it is the last one, it is not read again. What somebody has changed
+ * it to meanwhile is not what the next record names
+ */
+export function headOf(database: Database, known: AuditHead | null = null): AuditHead {
+  if (known !== null && statementsOf(database).lastSeq.get() === known.seq) return known;
   const row = lastRow(database);
   return row === undefined ? { seq: 0, hash: GENESIS } : { seq: row.seq, hash: hashOf(row) };
 }
