@@ -46,6 +46,8 @@ export interface WriteOptions extends IfStored {
 export interface GetOptions {
   /** The version to read. Default: the current one. */
   readonly atVersion?: number | undefined;
+  /** The names of the fields that the caller hands on: for what records reads. Default: all. All are in the answer. */
+  readonly fields?: readonly string[] | undefined;
 }
 
 /** A change of metadata. A field that is undefined stays as it is. */

@@ -33,7 +33,7 @@ async function getSecret(context: CommandContext, nameText: string, { field, ...
   const { metadata, fields } = await withSecrets(
     context,
     false,
-    async (secrets) => await secrets.get(name, { atVersion }),
+    async (secrets) => await secrets.get(name, { atVersion, fields: field === undefined ? undefined : [field] }),
   );
   const names = Object.keys(fields);
   if (field !== undefined && !names.includes(field)) throw fieldNotFound(shownInput(field), name, names);

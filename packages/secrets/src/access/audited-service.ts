@@ -46,7 +46,10 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
         "read",
         nameOnly(name),
         async () => await secrets.get(name, options),
-        ({ metadata, fields }) => ({ ...identityOf(metadata), fields: Object.keys(fields) }),
+        ({ metadata, fields }) => ({
+          ...identityOf(metadata),
+          fields: Object.keys(fields).filter((field) => options?.fields?.includes(field) ?? true),
+        }),
       ),
     describe: async (name) =>
       await recorder.read(
@@ -106,8 +109,8 @@ export function createAuditedSource(source: SecretSource, log: StoreAuditLog, co
     const event = { ...context, action: "run.resolve", source: source.id } as const;
     if (answer.status === "found") {
       const { fields, version } = answer.secret;
-      const given = field(fields);
-      await log.record({ ...event, secret: { name, version, fields: given }, outcome: "done" });
+      const secret = { name, version, fields: Object.keys(fields) };
+      await log.record({ ...event, secret, outcome: "done" });
     } else if (answer.status !== "notFound") {
       const outcome = answer.status === "denied" ? "refused" : "SOURCE_FAILED";
       await log.record({ ...event, secret: { name }, outcome });
@@ -130,10 +133,6 @@ export function createAuditedSource(source: SecretSource, log: StoreAuditLog, co
       },
     },
   };
-}
-
-function field(fields: object): readonly string[] {
-  return Object.keys(fields);
 }
 
 /** Records what one caller does. */

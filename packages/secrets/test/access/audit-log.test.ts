@@ -194,6 +194,17 @@ describe("the audit log", () => {
     expect(await place.verify()).toMatchObject({ problem: null });
   });
 
+  it("names the fields that were handed on, where the caller says so", async () => {
+    const fields = { username: "kim", password: VALUE };
+    await place.secrets(async (secrets) => {
+      await secrets.set({ name: "DB", type: "basicAuth", fields });
+      expect((await secrets.get("DB", { fields: ["password", "other"] })).fields).toEqual(fields);
+      await secrets.get("DB");
+    });
+    const read = (await place.records()).filter(({ action }) => action === "read");
+    expect(read.map((record) => record.secret?.fields)).toEqual([["password"], ["username", "password"]]);
+  });
+
   it("lies beside a file store, too", async () => {
     const file = { backend: "file" };
     await place.secrets(async (secrets) => await secrets.set(secret("A")), file);
