@@ -33,7 +33,10 @@ describe("synonyms of commands and options", () => {
   it.each([
     ["get A", "Did you mean `autokestra secrets get`?"],
     ["set A", "Did you mean `autokestra secrets set`?"],
-    ["list", "Did you mean `autokestra runs list` or `autokestra secrets list` or `autokestra keys list`?"],
+    [
+      "list",
+      "Did you mean `autokestra runs list` or `autokestra secrets list` or `autokestra keys list` or `autokestra audit list`?",
+    ],
     ["secrets lst", "Did you mean list?"],
     ["chek w.yaml", "Did you mean check?"],
     ["secrets frobnicate", "`--help` shows how it is used."],
