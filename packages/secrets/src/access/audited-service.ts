@@ -18,7 +18,47 @@ export interface AuditContext {
  */
 export function createAuditedService(secrets: SecretService, log: StoreAuditLog, context: AuditContext): SecretService {
   const recorder = createRecorder(log, context);
+  return {
+    list: async (filter) => await secrets.list(filter),
+    find: async (name) => await secrets.find(name),
+    versions: async (name) => await secrets.versions(name),
+    ...createReads(secrets, recorder),
+    ...createChanges(secrets, recorder),
+    async close() {
+      try {
+        await log.close();
+      } finally {
+        await secrets.close();
+      }
+    },
+  };
+}
 
+function createReads(secrets: SecretService, recorder: AuditRecorder): Pick<SecretService, "get" | "describe"> {
+  return {
+    get: async (name, options) =>
+      await recorder.read(
+        "read",
+        nameOnly(name),
+        async () => await secrets.get(name, options),
+        ({ metadata, fields }) => ({
+          ...identityOf(metadata),
+          fields: Object.keys(fields).filter((field) => options?.fields?.includes(field) ?? true),
+        }),
+      ),
+    describe: async (name) =>
+      await recorder.read(
+        "describe",
+        nameOnly(name),
+        async () => await secrets.describe(name),
+        ({ metadata, publicFields }) => ({ ...identityOf(metadata), fields: Object.keys(publicFields) }),
+      ),
+  };
+}
+
+type Changes = "create" | "update" | "set" | "setAll" | "rollback" | "edit" | "rename" | "restore" | "delete";
+
+function createChanges(secrets: SecretService, recorder: AuditRecorder): Pick<SecretService, Changes> {
   /** What a record says of a secret by its name, before it is changed. */
   async function identify(name: string): Promise<AuditedSecret> {
     if (!isIdentifier(name)) return { name: null };
@@ -37,27 +77,6 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
   }
 
   return {
-    ...secrets,
-    list: async (filter) => await secrets.list(filter),
-    find: async (name) => await secrets.find(name),
-    versions: async (name) => await secrets.versions(name),
-    get: async (name, options) =>
-      await recorder.read(
-        "read",
-        nameOnly(name),
-        async () => await secrets.get(name, options),
-        ({ metadata, fields }) => ({
-          ...identityOf(metadata),
-          fields: Object.keys(fields).filter((field) => options?.fields?.includes(field) ?? true),
-        }),
-      ),
-    describe: async (name) =>
-      await recorder.read(
-        "describe",
-        nameOnly(name),
-        async () => await secrets.describe(name),
-        ({ metadata, publicFields }) => ({ ...identityOf(metadata), fields: Object.keys(publicFields) }),
-      ),
     create: async (input) => await change("create", input.name, async () => await secrets.create(input)),
     update: async (input, ifVersion) =>
       await change("update", input.name, async () => await secrets.update(input, ifVersion)),
@@ -87,13 +106,6 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
         async () => await secrets.delete(name, options),
         () => [before],
       );
-    },
-    async close() {
-      try {
-        await log.close();
-      } finally {
-        await secrets.close();
-      }
     },
   };
 }
