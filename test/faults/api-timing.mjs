@@ -2,8 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTokens, openSecretsManager } from "../../packages/secrets/dist/index.js";
-import { openAccessDatabase } from "../../packages/secrets/dist/internal.js";
+import { openSecretsManager, openTokens } from "../../packages/secrets/dist/index.js";
 import { createServer } from "../../packages/server/dist/index.js";
 
 const SAMPLES = process.argv.includes("--short") ? 2000 : 20_000;
@@ -16,8 +15,7 @@ const CROP = 0.9;
 const folder = mkdtempSync(join(tmpdir(), "autokestra-timing-"));
 const storagePath = join(folder, "secrets");
 const manager = await openSecretsManager({ env: {}, storagePath, keyFolder: join(folder, "keys") });
-const access = await openAccessDatabase(storagePath);
-const tokens = createTokens({ ...manager, access });
+const tokens = await openTokens(manager);
 const app = await createServer({
   secretsFor: (context) => manager.as(context),
   tokens,
@@ -119,7 +117,7 @@ for (const [name, first, second, leaks] of PAIRS) {
   if (t < LIMIT === leaks) pass = false;
 }
 await app.close();
-access.close();
+tokens.close();
 await manager.secrets.close();
 rmSync(folder, { recursive: true });
 const figure = `|t| of ${SAMPLES} each: ${figures.join(", ")} (limit ${LIMIT}; the leak must be above it)`;

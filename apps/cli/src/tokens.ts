@@ -1,5 +1,4 @@
-import { createTokens, openSecretsManager, type Tokens } from "@autokestra/secrets";
-import { openAccessDatabase, storeFolder } from "@autokestra/secrets/internal";
+import { openSecretsManager, openTokens, type Tokens } from "@autokestra/secrets";
 import type { CommandContext } from "./command.ts";
 
 /** Opens the tokens of the store while `use` runs. */
@@ -7,15 +6,14 @@ export async function withTokens<T>(
   { place, terminal }: CommandContext,
   use: (tokens: Tokens) => Promise<T>,
 ): Promise<T> {
-  const folder = storeFolder(place);
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
   const manager = await openSecretsManager({ ...place, onNotice });
   try {
-    const access = await openAccessDatabase(folder);
+    const tokens = await openTokens(manager);
     try {
-      return await use(createTokens({ ...manager, access }));
+      return await use(tokens);
     } finally {
-      access.close();
+      tokens.close();
     }
   } finally {
     await manager.secrets.close();

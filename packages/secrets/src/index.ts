@@ -44,12 +44,12 @@ export {
 } from "./access/permissions.ts";
 export {
   type CreatedToken,
-  createTokens,
   type ListedToken,
   type NewToken,
+  type OpenedTokens,
+  openTokens,
   type TokenMetadata,
   type Tokens,
-  type TokensOptions,
 } from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";

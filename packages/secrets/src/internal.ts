@@ -6,7 +6,6 @@
 
 export { readText } from "@autokestra/private-files";
 export { takeKeyVariable } from "@autokestra/secrets-crypto/internal";
-export { type AccessDatabase, openAccessDatabase } from "./access/access-database.ts";
 export { recordOperation } from "./access/recorded-operation.ts";
 export { runsFile, storeFolder } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";

@@ -56,13 +56,12 @@ const BROWSER_HEADERS = {
  * @throws AutokestraError `OPTION_INVALID`
  * @example
  * ```ts no-run
- * import { createTokens, openSecretsManager } from "@autokestra/secrets";
- * import { openAccessDatabase } from "@autokestra/secrets/internal";
+ * import { openSecretsManager, openTokens } from "@autokestra/secrets";
  * import { createServer } from "@autokestra/server";
  *
  * const storagePath = "/srv/app/.workflow/secrets";
  * const manager = await openSecretsManager({ storagePath, audit: true });
- * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
+ * const tokens = await openTokens(manager);
  * const server = await createServer({ secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
  * await server.listen({ port: 8000 });
  * ```

@@ -69,14 +69,13 @@ interface ApiRoute {
  *
  * @example
  * ```ts no-run
- * import { createTokens, openSecretsManager } from "@autokestra/secrets";
- * import { openAccessDatabase } from "@autokestra/secrets/internal";
+ * import { openSecretsManager, openTokens } from "@autokestra/secrets";
  * import { secretsApi } from "@autokestra/server";
  * import fastify from "fastify";
  *
  * const storagePath = "/srv/app/.workflow/secrets";
  * const manager = await openSecretsManager({ storagePath, audit: true });
- * const tokens = createTokens({ ...manager, access: await openAccessDatabase(storagePath) });
+ * const tokens = await openTokens(manager);
  * const app = fastify();
  * await app.register(secretsApi, { prefix: "/secrets", secretsFor: (context) => manager.as(context), tokens, audit: manager.audit });
  * await app.listen({ port: 3000 });

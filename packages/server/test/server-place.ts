@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import {
-  createTokens,
   type NewToken,
   openSecretsManager,
+  openTokens,
   ROLES,
   type SecretsManager,
   type Tokens,
 } from "@autokestra/secrets";
-import { openAccessDatabase } from "@autokestra/secrets/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { createServer, type ServerOptions } from "../src/index.ts";
@@ -36,8 +35,7 @@ export async function createServerPlace(options: Partial<ServerOptions> = {}): P
   });
   const storagePath = join(folder, "secrets");
   const manager = await openSecretsManager({ env: {}, storagePath, keyFolder: join(folder, "keys"), audit: true });
-  const access = await openAccessDatabase(storagePath);
-  const tokens = createTokens({ ...manager, access });
+  const tokens = await openTokens(manager);
   const log: string[] = [];
   const apps: FastifyInstance[] = [];
 
@@ -75,7 +73,7 @@ export async function createServerPlace(options: Partial<ServerOptions> = {}): P
     },
     async close() {
       for (const app of apps) await app.close();
-      access.close();
+      tokens.close();
       await manager.secrets.close();
       remove();
     },

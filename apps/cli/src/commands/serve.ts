@@ -1,5 +1,4 @@
-import { createTokens, openSecretsManager, type SecretsManager } from "@autokestra/secrets";
-import { type AccessDatabase, openAccessDatabase, storeFolder } from "@autokestra/secrets/internal";
+import { type OpenedTokens, openSecretsManager, openTokens, type SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
@@ -45,7 +44,6 @@ export const command: CommandDefinition = defineCommand({
 /** Serves secrets over HTTP until a signal ends it. */
 async function serve(context: CommandContext, options: ServeOptions): Promise<void> {
   const { place, terminal } = context;
-  const folder = storeFolder(place);
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
   if (place.defaults !== undefined && Object.keys(place.defaults.providers).length > 0) {
     const { checkProviders } = await import("../workflows.ts");
@@ -53,12 +51,11 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
   }
   const manager = await openSecretsManager({ ...place, audit: true, onNotice });
   try {
-    const access = await openAccessDatabase(folder);
+    const tokens = await openTokens(manager);
     try {
-      const server = await start(context, options, { manager, access });
-      await untilEnded(server);
+      await untilEnded(await start(context, options, manager, tokens));
     } finally {
-      access.close();
+      tokens.close();
     }
   } finally {
     await manager.secrets.close();
@@ -68,16 +65,16 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
 async function start(
   { place, terminal }: CommandContext,
   options: ServeOptions,
-  { manager, access }: { readonly manager: SecretsManager; readonly access: AccessDatabase },
+  manager: SecretsManager,
+  tokens: OpenedTokens,
 ): Promise<RunningServer> {
   const { createJwtVerifier, rolesOf, startServer } = await import("../server.ts");
   const config = place.defaults?.server ?? {};
   const { store, keys, audit } = manager;
-  const tokens = createTokens({ ...manager, access });
   const checks = [
     { part: "store", check: async () => void (await store.readHeader()) },
     { part: "key", check: async () => void (await keys.forEncrypt(0)) },
-    { part: "audit", check: async () => await access.write(() => undefined) },
+    { part: "audit", check: async () => await tokens.check() },
   ];
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();

@@ -3,7 +3,8 @@ import { isIdentifier, quoteText, tagProblem } from "@autokestra/secrets-core/in
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import { type Fields, hashApiToken, isApiToken, isSameHash, newApiToken } from "@autokestra/secrets-crypto/internal";
 import type { Database } from "@autokestra/sqlite";
-import type { AccessDatabase } from "./access-database.ts";
+import { type Location, locationText } from "../location.ts";
+import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
 import type { Visibility } from "./permissions.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -64,7 +65,15 @@ export interface Tokens {
   isAnyUsable(): Promise<boolean>;
 }
 
-export interface TokensOptions {
+/** Tokens with the database that they are in. */
+export interface OpenedTokens extends Tokens {
+  /** Checks that the database of tokens and audit records can be written. */
+  check(): Promise<void>;
+  /** May be called again. */
+  close(): void;
+}
+
+interface TokensOptions {
   readonly access: AccessDatabase;
   readonly store: Pick<SecretStore, "readAnchor" | "writeAnchor">;
   readonly keys: Pick<KeyManager, "keyring" | "forEncrypt">;
@@ -118,7 +127,32 @@ const NO_TOKEN: UsableToken = {
   lastUsedOn: null,
 };
 
-/** Opens the tokens of a store. Nothing is read before it is needed; `access`, `store` and `keys` stay with the caller. */
+/**
+ * Opens the tokens of a store, in the database beside it. Nothing is made or read before it is needed. Close them before the secrets.
+ *
+ * @param manager the open secrets of a place
+ * @throws AutokestraError `OPTION_INVALID` where the store is not in a folder; `ACCESS_UNAVAILABLE` where there is no SQLite
+ */
+export async function openTokens(manager: Pick<TokensOptions, "store" | "keys"> & HasLocation): Promise<OpenedTokens> {
+  const { store, keys, location } = manager;
+  if (location.kind === "url") {
+    throw new AutokestraError("OPTION_INVALID", `There are no tokens for the secrets at ${locationText(location)}`, {
+      hint: "This is possible only with the secrets of a folder.",
+    });
+  }
+  const access = await openAccessDatabase(location.path);
+  return {
+    ...createTokens({ access, store, keys }),
+    check: async () => await access.write(() => undefined),
+    close: () => access.close(),
+  };
+}
+
+interface HasLocation {
+  readonly location: Location;
+}
+
+/** `access`, `store` and `keys` stay with the caller. */
 export function createTokens(options: TokensOptions): Tokens {
   const { access, store, keys, now = () => new Date().toISOString() } = options;
   let known: KnownTokens | null = null;

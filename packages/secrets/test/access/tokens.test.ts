@@ -5,7 +5,7 @@ import { temporaryFolder } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type AccessDatabase, openAccessDatabase } from "../../src/access/access-database.ts";
 import { isNarrowed, isVisible, ROLES, visibleOnly } from "../../src/access/permissions.ts";
-import { createTokens, type NewToken, type Tokens } from "../../src/access/tokens.ts";
+import { createTokens, type NewToken, openTokens, type Tokens } from "../../src/access/tokens.ts";
 import { openSecretsManager, type SecretsManager } from "../../src/index.ts";
 
 let folder: string;
@@ -76,6 +76,17 @@ describe("tokens", () => {
     expect(await tokens.revoke(other.metadata.id)).toEqual(other.metadata);
     expect(await tokens.find(other.token)).toBe(null);
     await expect(tokens.revoke("ci")).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
+  });
+
+  it("lie beside the store, if it is in a folder", async () => {
+    const opened = await openTokens(manager);
+    await opened.check();
+    const { token } = await tokens.create(NEW);
+    expect(await opened.find(token)).not.toBe(null);
+    opened.close();
+    await expect(opened.check()).rejects.toMatchObject({ code: "ACCESS_UNAVAILABLE" });
+    const location = { kind: "url", url: new URL("postgres://db.example/secrets") } as const;
+    await expect(openTokens({ ...manager, location })).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
   it("are refused where they could never be used", async () => {
