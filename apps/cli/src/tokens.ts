@@ -1,4 +1,5 @@
 import { openSecretsManager, openTokens, type Tokens } from "@autokestra/secrets";
+import { recordOperation } from "@autokestra/secrets/internal";
 import type { CommandContext } from "./command.ts";
 
 /** Opens the tokens of the store while `use` runs. */
@@ -18,4 +19,13 @@ export async function withTokens<T>(
   } finally {
     await manager.secrets.close();
   }
+}
+
+/** The same for a change, which is recorded where the audit log is on. */
+export async function changeTokens<T>(
+  context: CommandContext,
+  action: "tokens.create" | "tokens.revoke",
+  change: (tokens: Tokens) => Promise<T>,
+): Promise<T> {
+  return await recordOperation(context.place, action, async () => await withTokens(context, change));
 }

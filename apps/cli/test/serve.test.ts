@@ -56,6 +56,20 @@ describe("tokens", () => {
     expect((await box.ak(["tokens", "list"])).stderr).toContain("No tokens found");
   });
 
+  it("are recorded where the audit log is on", async () => {
+    const env = { AUTOKESTRA_AUDIT: "on" };
+    await box.ak(["tokens", "create", "recorded", "--role", "reader"], { env });
+    await box.ak(["tokens", "revoke", "recorded"], { env });
+    const { stdout } = await box.ak(["audit", "list", "--json"], { env });
+    const found = [...stdout.matchAll(/"action":"(tokens\.\w+)".*?"outcome":"(\w+)"/g)];
+    expect(found.map(([, ...parts]) => parts.join(" "))).toEqual([
+      "tokens.create intent",
+      "tokens.create done",
+      "tokens.revoke intent",
+      "tokens.revoke done",
+    ]);
+  });
+
   it.each([["--role", "nobody"], ["--role", "reader", "--expires-in", "soon"], []])(
     "are refused with %s %s %s %s",
     async (...options) => {

@@ -2,7 +2,7 @@ import { ROLES } from "@autokestra/secrets";
 import { AutokestraError, type Timestamp } from "@autokestra/secrets-core";
 import { parseMoment, quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
-import { withTokens } from "../tokens.ts";
+import { changeTokens } from "../tokens.ts";
 
 interface CreateOptions {
   readonly role: string;
@@ -38,8 +38,9 @@ async function createToken(context: CommandContext, name: string, options: Creat
     });
   }
   const expiresAt = options.expiresIn === undefined ? null : parseExpiresIn(options.expiresIn);
-  const { token, metadata } = await withTokens(
+  const { token, metadata } = await changeTokens(
     context,
+    "tokens.create",
     async (tokens) => await tokens.create({ name, role, prefixes: prefix, tags: tag, expiresAt }),
   );
   if (terminal.json) terminal.write(`${JSON.stringify({ token, ...metadata })}\n`);

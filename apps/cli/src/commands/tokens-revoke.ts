@@ -1,5 +1,5 @@
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
-import { withTokens } from "../tokens.ts";
+import { changeTokens } from "../tokens.ts";
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) => parser.argument("<name-or-id>", "name or id of the token"),
@@ -10,7 +10,7 @@ export const command: CommandDefinition = defineCommand({
 /** Revokes a token: from now on it opens nothing, even if its row is put back. */
 async function revokeToken(context: CommandContext, nameOrId: string): Promise<void> {
   const { terminal } = context;
-  const token = await withTokens(context, async (tokens) => await tokens.revoke(nameOrId));
+  const token = await changeTokens(context, "tokens.revoke", async (tokens) => await tokens.revoke(nameOrId));
   if (terminal.json) terminal.write(`${JSON.stringify(token)}\n`);
   else terminal.note(`Token '${token.name}' is revoked`);
 }
