@@ -91,8 +91,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await service.set(input, { ifVersion });
     },
 
-    async set(input, expected = {}) {
-      return written(await overwrite([checkInput(input, options.now, expected)]));
+    async set(input, conditions = {}) {
+      return written(await overwrite([checkInput(input, options.now, conditions)]));
     },
 
     async setValue(text, value, more = {}, expected = {}) {

@@ -20,6 +20,8 @@ export function createAuditedService(secrets: SecretService, log: StoreAuditLog,
   const recorder = createRecorder(log, context);
   return {
     list: async (filter) => await secrets.list(filter),
+    listVerified: async (filter) => await secrets.listVerified(filter),
+    count: async (filter) => await secrets.count(filter),
     find: async (name) => await secrets.find(name),
     versions: async (name) => await secrets.versions(name),
     ...createReads(secrets, recorder),
@@ -56,7 +58,17 @@ function createReads(secrets: SecretService, recorder: AuditRecorder): Pick<Secr
   };
 }
 
-type Changes = "create" | "update" | "set" | "setAll" | "rollback" | "edit" | "rename" | "restore" | "delete";
+type Changes =
+  | "create"
+  | "update"
+  | "set"
+  | "setValue"
+  | "setAll"
+  | "rollback"
+  | "edit"
+  | "rename"
+  | "restore"
+  | "delete";
 
 function createChanges(secrets: SecretService, recorder: AuditRecorder): Pick<SecretService, Changes> {
   /** What a record says of a secret by its name, before it is changed. */
