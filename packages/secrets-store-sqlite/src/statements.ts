@@ -204,8 +204,12 @@ export function createCountQuery(filter?: SecretFilter): ListQuery {
 export function createListQuery(filter: SecretFilter = {}): ListQuery {
   const { source, parameters } = conditionsOf(filter);
   const { skip = 0, limit = -1 } = filter;
-  const page = "ORDER BY entry.name, entry.id LIMIT @limit OFFSET @skip";
-  return { sql: `SELECT ${LISTED} ${source} ${page}`, parameters: { ...parameters, skip, limit } };
+  // One secret at most has an id: there is nothing to sort.
+  const order = filter.id === undefined ? "ORDER BY entry.name, entry.id" : "";
+  return {
+    sql: `SELECT ${LISTED} ${source} ${order} LIMIT @limit OFFSET @skip`,
+    parameters: { ...parameters, skip, limit },
+  };
 }
 
 /** Has only the conditions of the filter, so that SQLite can use the best index. */
