@@ -77,7 +77,8 @@ async function createWays(size) {
     "decrypt promised": async () => decrypt(active.bytes, aadOf(), encrypted).toString("utf8"),
     "decrypt ours": () => encryption.decrypt(record, secret.envelope),
     "verify raw": () => timingSafeEqual(authenticate(macKey, fields), encrypted.mac),
-    "verify promised": async () => timingSafeEqual(authenticate(macKey, fieldsOf(record, encrypted.nonce)), encrypted.mac),
+    "verify promised": async () =>
+      timingSafeEqual(authenticate(macKey, fieldsOf(record, encrypted.nonce)), encrypted.mac),
     "verify ours": () => encryption.verify(secret),
   };
 }
