@@ -120,7 +120,7 @@ function fieldsOf({ id, name, type, version, revision, description, tags, ...res
  * @param {Buffer} key @param {Buffer} aad @param {Buffer} plaintext @param {Buffer} macKey
  * @param {(nonce: Buffer) => Buffer} toFields
  */
-function seal(key, aad, plaintext, macKey, toFields) {
+function encrypt(key, aad, plaintext, macKey, toFields) {
   const nonce = randomBytes(12);
   const cipher = createCipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 });
   cipher.setAAD(aad);

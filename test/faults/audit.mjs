@@ -33,7 +33,7 @@ async function withLog(folder, use) {
 
 /** Starts a victim and kills it. @param {string} folder @param {string} id @param {import("./support/random.mjs").Random} random */
 async function killVictim(folder, id, random) {
-  const [command = "", ...args] = [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
+  const [command, ...args] = [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const kill = () => void setTimeout(() => child.kill("SIGKILL"), random() * LONGEST);
   if (random() < 0.25) kill();

@@ -203,7 +203,7 @@ it("explain asks each source once, and says the same as a check", async () => {
   const path = join(folder, "w.yaml");
   writeFileSync(path, say("'{{ secrets.A }}'", "secrets: [A, B, C, D]\n"));
   const asked: string[] = [];
-  const source = (id: string, ...names: readonly string[]): SecretSource => ({
+  const sourceOf = (id: string, ...names: readonly string[]): SecretSource => ({
     id,
     async lookup(name) {
       asked.push(`${id} ${name}`);
