@@ -212,7 +212,7 @@ it("explain asks each source once, and says the same as a check", async () => {
     },
   });
   const vault: SecretSource = {
-    ...source("vault"),
+    ...sourceOf("vault"),
     leases: {
       async canCreate({ lease }) {
         asked.push(`vault may ${lease}`);
@@ -224,10 +224,10 @@ it("explain asks each source once, and says the same as a check", async () => {
     },
   };
   const options = {
-    sources: [source("first", "A"), source("second", "B")],
+    sources: [sourceOf("first", "A"), sourceOf("second", "B")],
     resolution: {
       bindings: { C: { source: "third" }, D: { source: "vault", lease: "creds/d" } },
-      boundOnly: [source("third"), vault],
+      boundOnly: [sourceOf("third"), vault],
     },
   };
   const { problems, secrets } = await checkWorkflow(path, { ...options, explain: true });
