@@ -31,6 +31,7 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
  * packages leave nothing in the process: their files share a worker, which loads modules once.
  */
 const alone = [
+  "packages/engine/test/run/process-output.test.ts",
   "packages/private-files/test/close-to-others.test.ts",
   "packages/secrets-crypto/test/key-source/master-key.test.ts",
   "packages/secrets/test/access/without-sqlite.test.ts",

@@ -11,6 +11,7 @@ const TESTS = [
   ["C5, D16", "packages/secrets/test/attacks"],
   ["D16", "packages/secrets/test/header-attacks"],
   ["D21", "packages/private-files/test/create-private-file"],
+  ["K10, K30", "apps/cli/test/echo"],
   ["D21", "packages/secrets-store-sqlite/test/schema"],
   ["R1-R17", "packages/engine/test/workflow/parse-workflow"],
   ["M5, M7", "packages/secrets-masker/"],

@@ -48,7 +48,7 @@ export function hideArguments(message: string, args: readonly string[], areNames
 
 /** The value in an argument: `VALUE` in `--name=VALUE`. */
 function valuesIn(argument: string): string[] {
-  if (!argument.startsWith("--")) return [argument];
+  if (!/^--[a-z]/i.test(argument)) return [argument];
   const at = argument.indexOf("=");
   return at === -1 ? [] : [argument.slice(at + 1)];
 }

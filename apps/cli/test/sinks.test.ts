@@ -20,11 +20,13 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/secrets-store-sqlite/src/statements.ts": "encrypted secrets",
   "packages/secrets-store-sqlite/src/version-1.ts":
     "encrypted secrets of a version 1 store, into the tables of this one",
+  "packages/secrets/src/access/audit-rows.ts": "records of the audit log, which have no value",
+  "packages/secrets/src/access/tokens.ts": "hashes of tokens, their names and roles",
   "packages/sqlite/src/node-sqlite.ts":
     "nothing: it keeps a warning of Node.js from being printed while node:sqlite is loaded",
 };
 const WRITES =
-  /\bINSERT INTO\b|process\.(stdout|stderr)\b(?!\.columns)|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
+  /\bINSERT (?:OR REPLACE )?INTO\b|process\.(stdout|stderr)\b(?!\.columns)|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
 
 function sourceFiles(): string[] {
   return ["apps", "packages"].flatMap((top) =>

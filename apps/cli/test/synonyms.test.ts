@@ -35,7 +35,7 @@ describe("synonyms of commands and options", () => {
     ["set A", "Did you mean `autokestra secrets set`?"],
     [
       "list",
-      "Did you mean `autokestra runs list` or `autokestra secrets list` or `autokestra keys list` or `autokestra audit list`?",
+      "Did you mean `autokestra runs list` or `autokestra secrets list` or `autokestra keys list` or `autokestra tokens list` or `autokestra audit list`?",
     ],
     ["secrets lst", "Did you mean list?"],
     ["chek w.yaml", "Did you mean check?"],

@@ -8,7 +8,7 @@ import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readDriverRecord } from "./driver-record.ts";
 import { folderDrivers } from "./drivers.ts";
 import { type Location, locationText } from "./location.ts";
-import { realOrSame, type SecretsManager } from "./manager.ts";
+import { knownLocation, type SecretsManager } from "./manager.ts";
 import { countSecrets, type OnVerified, type VerifiedRecords, verifyRecords } from "./records.ts";
 
 const RESTORE = "Set it again, or go back to a backup.";
@@ -166,7 +166,7 @@ function namesIn(folder: string): readonly string[] {
 /** Warns of other stores with the same id, and of damage to the list of known stores. */
 async function describeKnownStores({ location, keyFolder }: SecretsManager, { header }: Keyring): Promise<Finding[]> {
   const known = openKnownStores(keyFolder);
-  const own = realOrSame(locationText(location));
+  const own = knownLocation(location);
   const copies = known.list().filter(({ path, storeId }) => storeId === header.storeId && path !== own);
   const problem = known.problem();
   return [

@@ -219,6 +219,11 @@ export function keepApart(keyFile: string, location: Location): void {
   });
 }
 
+/** Returns a location as the list of known stores has it: a folder with its links resolved, a URL as messages show it. */
+export function knownLocation(location: Location): string {
+  return location.kind === "folder" ? realOrSame(location.path) : locationText(location);
+}
+
 /** Resolves the links of a path, as far as it exists. */
 export function realOrSame(path: string): string {
   try {

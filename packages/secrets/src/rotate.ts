@@ -20,6 +20,7 @@ import {
   createProvider,
   keepApart,
   keyOptions,
+  knownLocation,
   openSecretsManager,
   realOrSame,
   type SecretsManager,
@@ -256,7 +257,7 @@ async function otherStores(
   location: Location,
   fingerprint: string,
 ): Promise<readonly string[]> {
-  const own = realOrSame(locationText(location));
+  const own = knownLocation(location);
   const known = openKnownStores(keyFolderOf(keyOptions(options)));
   const others = known.list().filter((one) => one.path !== own && one.fingerprint === fingerprint);
   const used = await Promise.all(

@@ -11,7 +11,7 @@ import fastify, {
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
-import { createHostCheck, createNetworkCheck } from "./hosts.ts";
+import { checkOrigins, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS, type ReadinessCheck } from "./operations-api.ts";
@@ -68,6 +68,7 @@ const BROWSER_HEADERS = {
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], checks = [], audit, log } = options;
+  checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);

@@ -31,6 +31,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
+ * Checks the origins whose pages may call the server, as browsers write them in `Origin`.
+ *
+ * @throws AutokestraError `OPTION_INVALID`
+ */
+export function checkOrigins(origins: readonly string[]): void {
+  if (origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) return;
+  throw new AutokestraError("OPTION_INVALID", "An allowed origin is not one such as https://app.example:3000");
+}
+
+/**
  * Tells which addresses are in networks.
  *
  * @param networks as CIDR, or single addresses

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createHostCheck, createNetworkCheck, isLoopback } from "../src/hosts.ts";
+import { checkOrigins, createHostCheck, createNetworkCheck, isLoopback } from "../src/hosts.ts";
 import { parseJsonBody } from "../src/json-body.ts";
 import { toKnownError, toProblem } from "../src/problem.ts";
 import { addressKey, createRateLimiter } from "../src/rate-limiter.ts";
@@ -94,6 +94,20 @@ describe("hosts", () => {
       expect(() => createNetworkCheck([wrong])).toThrow("is not a CIDR");
     }
   });
+});
+
+it("an origin is one as browsers write it", () => {
+  expect(() => checkOrigins(["https://app.example", "http://localhost:3000"])).not.toThrow();
+  for (const wrong of [
+    "*",
+    "null",
+    "app.example",
+    "https://app.example/",
+    "https://app.example:443",
+    "postgres://a:b@c/d",
+  ]) {
+    expect(() => checkOrigins([wrong])).toThrow("is not one such as");
+  }
 });
 
 describe("W8: a rate limiter", () => {

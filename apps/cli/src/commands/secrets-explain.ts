@@ -2,7 +2,7 @@ import type { Explanation } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { describeExplanation, explanationToJson } from "../explanation.ts";
-import { parseNameArgument } from "../rejected-input.ts";
+import { hideArguments, parseNameArgument } from "../rejected-input.ts";
 import { withEngine } from "../secrets.ts";
 
 interface ExplainOptions {
@@ -27,9 +27,10 @@ async function explain(context: CommandContext, nameText: string, { env }: Expla
     env ? undefined : false,
     async (engine) => await engine.explain(name),
   );
-  terminal.write(
-    terminal.json ? `${JSON.stringify(explanationToJson(explanation))}\n` : describeExplanation(explanation),
-  );
-  if (explanation.source !== null) return EXIT.done;
-  return explanation.asked.every(({ status }) => status === "notFound") ? EXIT.notFound : EXIT.failed;
+  const { source, binding, asked } = explanation;
+  const text = terminal.json ? `${JSON.stringify(explanationToJson(explanation))}\n` : describeExplanation(explanation);
+  // A name that nothing knows can be a value that was pasted.
+  terminal.write(source === null && binding === undefined ? hideArguments(text, [nameText], true) : text);
+  if (source !== null) return EXIT.done;
+  return asked.every(({ status }) => status === "notFound") ? EXIT.notFound : EXIT.failed;
 }

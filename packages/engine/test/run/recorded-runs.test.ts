@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRunHistory, type RunEvent, type RunHistory } from "@autokestra/runs";
+import { openRunHistory, type RunEvent, type RunHistory, toJson } from "@autokestra/runs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseWorkflow, runWorkflow } from "../../src/index.ts";
 
@@ -42,7 +42,7 @@ describe("the history of a run", () => {
     };
     const { execution, durationMs, time } = await runWorkflow(workflow, { sources: [], sink });
     const another = await openHistory();
-    expect(JSON.stringify(await another.events(execution))).toBe(JSON.stringify(events));
+    expect(JSON.stringify(await another.events(execution))).toBe(`[${events.map(toJson).join(",")}]`);
     const startedAt = events[0]?.time;
     const summary = { execution, workflow: "w", status: "failed", cancelledBy: null, startedAt };
     expect(await another.list()).toEqual([{ ...summary, finishedAt: time, durationMs, masked: {} }]);
