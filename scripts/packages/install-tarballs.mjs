@@ -41,7 +41,7 @@ export function installTarballs(folder, tarballs) {
  */
 export function installAlone(folder, name, consumer) {
   const { packages } = readJson(join(consumer, "package-lock.json"));
-  for (const path of findNeeded(packages, name, /(sqlite|\/runs)$/.test(name)))
+  for (const path of findNeeded(packages, name, /(sqlite|\/(runs|server))$/.test(name)))
     linkFiles(join(consumer, path), join(folder, path));
 }
 

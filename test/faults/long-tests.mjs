@@ -1,5 +1,5 @@
-// C5, D16, D21, K2, K34, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, inputs and processes than there are, here with all
-// of them; the short form is the same.
+// C5, D16, D21, K2, K10, K30, K34, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, inputs and processes than there are, here
+// with all of them; the short form is the same.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
