@@ -43,15 +43,15 @@ describe("prompts", () => {
       { send: "ada漢字" },
       { send: "\u007f\r" },
       { wait: "Password of 'DB' (not shown): " },
-      { send: "pw\tp" },
+      { send: "hunter2\tp" },
       { pause: 0.1 },
       { send: "äss\r" },
     ];
     const { output, ...end } = await inTerminal(box, ["secrets", "set", "DB", "--type", "basicAuth"], steps);
     expect(end).toEqual({ code: 0, restored: true });
     expect(output).toContain("User name of 'DB': ada漢\r\n");
-    expect(output).not.toContain("pw");
-    expect(JSON.parse(await stored("DB"))).toEqual({ username: "ada漢", password: "pw\tpäss" });
+    expect(output).not.toMatch(/hunter2|äss/);
+    expect(JSON.parse(await stored("DB"))).toEqual({ username: "ada漢", password: "hunter2\tpäss" });
   });
 
   it("K8: put characters together that come in parts", async () => {
