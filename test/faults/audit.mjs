@@ -1,12 +1,12 @@
 // W13 and kill -9: the audit log. Processes that read and change secrets are killed at random moments: the chain verifies, and nothing
 // was given out that the log does not know of. Where the log is full, read-only, removed or moved, no value is given out; lists work.
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { fullDisk, noInodes, readOnly } from "./support/disk-faults.mjs";
 import { fill, keyed, placeOf, run, VALUE } from "./support/installation.mjs";
-import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { HAS_OWN_MOUNTS, onDiskOfItsOwn, runWithOwnMounts } from "./support/own-mounts.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
 import { inFolder, NODE } from "./support/sandbox.mjs";
 
@@ -151,20 +151,6 @@ function looseFiles(folder) {
   return files.filter((name) => {
     const path = join(placeOf(folder), name);
     return (statSync(path).mode & 0o077) !== 0 || readFileSync(path).includes(VALUE.slice(0, 20));
-  });
-}
-
-/** @param {(folder: string) => Promise<void>} work */
-async function onDiskOfItsOwn(work) {
-  await inFolder(async (folder) => {
-    const disk = join(folder, ".workflow");
-    mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,nr_inodes=60,mode=0700", "tmpfs", disk]);
-    try {
-      await work(folder);
-    } finally {
-      execFileSync("umount", ["--lazy", disk]);
-    }
   });
 }
 

@@ -1,12 +1,12 @@
 // D5, D6, D8, D13, P6, and a full disk ("ENOSPC"): what the disk can refuse, for every command of both stores. Each ends done, or
 // with an error that names path and reason; nothing is lost, and all works again when the cause is gone. D22: a run goes on where
 // it cannot be recorded.
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fewFiles, fileSizeLimit, foreignOwner, fullDisk, locked, noInodes, readOnly } from "./support/disk-faults.mjs";
 import { fill, placeOf, run } from "./support/installation.mjs";
-import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { HAS_OWN_MOUNTS, onDiskOfItsOwn, runWithOwnMounts } from "./support/own-mounts.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { STORE_COMMANDS } from "./support/store-commands.mjs";
 import { Figures, tryCommand } from "./support/try-command.mjs";
@@ -44,20 +44,6 @@ async function measure(faults, commands = STORE_COMMANDS) {
     }
   }
   return { figure: String(figures), pass: figures.pass };
-}
-
-/** @param {(folder: string) => Promise<void>} work */
-async function onDiskOfItsOwn(work) {
-  await inFolder(async (folder) => {
-    const disk = join(folder, ".workflow");
-    mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,nr_inodes=60,mode=0700", "tmpfs", disk]);
-    try {
-      await work(folder);
-    } finally {
-      execFileSync("umount", ["--lazy", disk]);
-    }
-  });
 }
 
 async function measureRuns() {

@@ -1,5 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { NODE } from "./sandbox.mjs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { inFolder, NODE } from "./sandbox.mjs";
 
 /** Said to the script itself, when it runs in a mount namespace. */
 const INSIDE = "--inside";
@@ -22,4 +24,18 @@ export function runWithOwnMounts(under = []) {
   const { status } = spawnSync("unshare", [...UNSHARE, ...script], { stdio: "inherit" });
   process.exitCode = status ?? 1;
   return true;
+}
+
+/** A folder whose `.workflow` is a small disk of its own. @param {(folder: string) => Promise<void>} work */
+export async function onDiskOfItsOwn(work) {
+  await inFolder(async (folder) => {
+    const disk = join(folder, ".workflow");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,nr_inodes=60,mode=0700", "tmpfs", disk]);
+    try {
+      await work(folder);
+    } finally {
+      execFileSync("umount", ["--lazy", disk]);
+    }
+  });
 }
