@@ -1,9 +1,11 @@
 import { dirname, resolve } from "node:path";
 import { SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
-import { isIdentifier, isReserved } from "@autokestra/secrets-core/internal";
 import { z } from "zod";
+import { AUDIT_KEYS, type AuditConfig, auditSchema, toAudit } from "./audit-config.ts";
+import { nameSchema, pathSchema } from "./common-schemas.ts";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, FileError, type Position } from "./problem.ts";
+import { JWT_KEYS, SERVER_KEYS, type ServerConfig, serverSchema, toServer } from "./server-config.ts";
 import { type FileShape, shapeProblems } from "./shape-problems.ts";
 import { parseYaml, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
@@ -15,16 +17,6 @@ declare module "@autokestra/secrets-core" {
 }
 
 export { MAX_BYTES } from "./yaml-document.ts";
-
-/** A name as in references. */
-const nameSchema = z
-  .string()
-  .refine(
-    (text) => isIdentifier(text) && !isReserved(text),
-    "must be a name of letters, digits, underscore and hyphen",
-  );
-
-const pathSchema = z.string().min(1);
 
 const storageSchema = z.strictObject({
   path: pathSchema.describe("Folder of the secrets, relative to the folder of this file").exactOptional(),
@@ -42,37 +34,6 @@ const maskingSchema = z.strictObject({
     .max(100)
     .describe("Text that is shown instead of a secret. Default: ***SECRET***")
     .exactOptional(),
-});
-
-const ON_OFF = z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]);
-
-const requiredSchema = z
-  .boolean()
-  .describe("Values are given out only once it has the record. Default: false")
-  .exactOptional();
-
-const sinkSchema = z.union(
-  [
-    z.strictObject({
-      syslog: z
-        .string()
-        .regex(/^(?:tcp|tls):\/\/[^/]+:\d+$/, "must be tcp://host:port or tls://host:port")
-        .describe("Server of RFC 5424 messages: tcp://host:port or tls://host:port"),
-      ca: pathSchema.describe("Certificates that are trusted, relative to the folder of this file").exactOptional(),
-      required: requiredSchema,
-    }),
-    z.strictObject({
-      command: z.array(z.string()).min(1).describe("Program with its arguments; gets one JSON object a line"),
-      required: requiredSchema,
-    }),
-  ],
-  "must have `syslog` or `command`",
-);
-
-const auditSchema = z.strictObject({
-  on: ON_OFF.describe("Record what is read and changed. Default: true").exactOptional(),
-  keepDays: z.int().min(1).max(36_500).describe("How many days records are kept. Default: 400").exactOptional(),
-  sink: sinkSchema.describe("Where records go besides the log").exactOptional(),
 });
 
 /** The type of the provider checks the other options. */
@@ -108,52 +69,13 @@ const bindingSchema = z.strictObject({
   fallback: z.literal("store").describe("Take it from the store if the provider does not have it").exactOptional(),
 });
 
-const countSchema = z.int().min(1).max(1_000_000);
-
-const jwtSchema = z.strictObject({
-  issuer: z.string().min(1).describe("Who signs the tokens: their `iss`"),
-  audience: z.string().min(1).describe("Whom they are for: their `aud`"),
-  jwksUri: z
-    .url({ protocol: /^https?$/ })
-    .describe("Where the public keys are")
-    .exactOptional(),
-  jwksFile: pathSchema.describe("File with the public keys, relative to the folder of this file").exactOptional(),
-  rolesClaim: z.string().min(1).describe("Claim with the role, or a list of roles. Default: roles").exactOptional(),
-  prefixesClaim: z.string().min(1).describe("Claim that narrows to beginnings of names").exactOptional(),
-  tagsClaim: z.string().min(1).describe("Claim that narrows to tags").exactOptional(),
-});
-
-const serverSchema = z.strictObject({
-  host: z.string().min(1).describe("Address to listen on. Default: 127.0.0.1").exactOptional(),
-  port: z.int().min(0).max(65_535).describe("Port to listen on. Default: 8000").exactOptional(),
-  tlsCert: pathSchema.describe("File of the certificate, relative to the folder of this file").exactOptional(),
-  tlsKey: pathSchema.describe("File of its private key, relative to the folder of this file").exactOptional(),
-  behindProxy: z
-    .array(z.string().min(1))
-    .describe("Addresses of proxies, as CIDR: only they are served")
-    .exactOptional(),
-  hosts: z.array(z.string().min(1)).describe("Names under which the server is reached, besides `host`").exactOptional(),
-  corsOrigin: z.array(z.string().min(1)).describe("Origins whose pages may call the server").exactOptional(),
-  log: z.boolean().describe("Write a line for each request to standard error. Default: true").exactOptional(),
-  requestsPerMinute: countSchema.describe("Requests of one token a minute. Default: 6000").exactOptional(),
-  refusedPerMinute: countSchema.describe("Refused attempts of one address a minute. Default: 30").exactOptional(),
-  roles: z
-    .record(nameSchema, z.array(z.string().min(1)))
-    .describe("Roles besides the built-in ones: the permissions of each")
-    .exactOptional(),
-  jwt: jwtSchema.describe("Signed tokens of an identity provider").exactOptional(),
-});
-
 const fileSchema = z.strictObject({
   storage: storageSchema.exactOptional(),
   keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
   maxVersions: z.int().min(1).describe("Maximum number of versions of a secret. Default: 10").exactOptional(),
   runs: runsSchema.exactOptional(),
   masking: maskingSchema.exactOptional(),
-  audit: z
-    .union([ON_OFF, auditSchema], "must be on, off or its settings")
-    .describe("Audit log: on, off, or its settings. Default: off")
-    .exactOptional(),
+  audit: auditSchema.exactOptional(),
   env: z
     .boolean()
     .describe("Take secrets from the environment if no other source has them. Default: true")
@@ -189,45 +111,6 @@ const OWN_SOURCES = ["store", "environment"];
 export interface ProviderConfig {
   readonly type: string;
   readonly [option: string]: unknown;
-}
-
-/** The signed tokens that the server accepts. Either `jwksUri` or `jwksFile` names their public keys. */
-export interface JwtConfig {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly jwksUri?: string;
-  readonly jwksFile?: string;
-  /** The claims with the roles and the narrowing of a token. Defaults: `roles`, and none. */
-  readonly rolesClaim?: string;
-  readonly prefixesClaim?: string;
-  readonly tagsClaim?: string;
-}
-
-/** The settings of the server. Paths are absolute. A key that is not set is undefined. */
-export interface ServerConfig {
-  readonly host?: string;
-  readonly port?: number;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly behindProxy?: readonly string[];
-  readonly hosts?: readonly string[];
-  readonly corsOrigin?: readonly string[];
-  readonly log?: boolean;
-  readonly requestsPerMinute?: number;
-  readonly refusedPerMinute?: number;
-  /** The permissions of each role; whether there are such permissions is not checked here. */
-  readonly roles?: Readonly<Record<string, readonly string[]>>;
-  readonly jwt?: JwtConfig;
-}
-
-/** The settings of the audit log. */
-export interface AuditConfig {
-  readonly on: boolean;
-  readonly keepDays: number | undefined;
-  readonly sink:
-    | { readonly syslog: string; readonly ca?: string | undefined; readonly required?: boolean | undefined }
-    | { readonly command: readonly string[]; readonly required?: boolean | undefined }
-    | undefined;
 }
 
 /** A configuration. Paths are absolute. A key that is not set is undefined, if it has no default here. */
@@ -324,32 +207,8 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
         { ...rest, source: provider, path: place ?? id ?? variable },
       ]),
     ),
-    server: withAbsolutePaths(server, absolute),
+    server: toServer(server, absolute),
   };
-}
-
-function withAbsolutePaths(
-  server: ServerConfig,
-  absolute: (relative: string | undefined) => string | undefined,
-): ServerConfig {
-  const { tlsCert, tlsKey, jwt } = server;
-  return {
-    ...server,
-    ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
-    ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
-    ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
-  };
-}
-
-function toAudit(
-  audit: ConfigFile["audit"],
-  absolute: (relative: string | undefined) => string | undefined,
-): AuditConfig | undefined {
-  if (audit === undefined) return undefined;
-  if (typeof audit === "boolean") return { on: audit, keepDays: undefined, sink: undefined };
-  const { on = true, keepDays, sink } = audit;
-  const isSyslog = sink !== undefined && "syslog" in sink;
-  return { on, keepDays, sink: isSyslog ? { ...sink, ca: absolute(sink.ca) } : sink };
 }
 
 const SHAPE: FileShape = { subject: "The configuration", invalid, knownKeys };
@@ -362,9 +221,9 @@ function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === undefined) return Object.keys(fileSchema.shape);
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
-  if (first === "audit") return Object.keys(auditSchema.shape);
+  if (first === "audit") return AUDIT_KEYS;
   if (first === "masking") return Object.keys(maskingSchema.shape);
-  if (first === "server") return Object.keys(second === "jwt" ? jwtSchema.shape : serverSchema.shape);
+  if (first === "server") return second === "jwt" ? JWT_KEYS : SERVER_KEYS;
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }
 

@@ -3,13 +3,7 @@
  *
  * @module
  */
-export {
-  type AuditConfig,
-  type Config,
-  configJsonSchema,
-  type JwtConfig,
-  type ProviderConfig,
-  parseConfig,
-  type ServerConfig,
-} from "./config.ts";
+export type { AuditConfig } from "./audit-config.ts";
+export { type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
 export { CONFIG_VARIABLE, type ConfigOptions, findConfig, loadConfig } from "./load-config.ts";
+export type { JwtConfig, ServerConfig } from "./server-config.ts";

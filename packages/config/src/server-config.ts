@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { type Absolute, nameSchema, pathSchema } from "./common-schemas.ts";
+
+const countSchema = z.int().min(1).max(1_000_000);
+
+const jwtSchema = z.strictObject({
+  issuer: z.string().min(1).describe("Who signs the tokens: their `iss`"),
+  audience: z.string().min(1).describe("Whom they are for: their `aud`"),
+  jwksUri: z
+    .url({ protocol: /^https?$/ })
+    .describe("Where the public keys are")
+    .exactOptional(),
+  jwksFile: pathSchema.describe("File with the public keys, relative to the folder of this file").exactOptional(),
+  rolesClaim: z.string().min(1).describe("Claim with the role, or a list of roles. Default: roles").exactOptional(),
+  prefixesClaim: z.string().min(1).describe("Claim that narrows to beginnings of names").exactOptional(),
+  tagsClaim: z.string().min(1).describe("Claim that narrows to tags").exactOptional(),
+});
+
+const settingsSchema = z.strictObject({
+  host: z.string().min(1).describe("Address to listen on. Default: 127.0.0.1").exactOptional(),
+  port: z.int().min(0).max(65_535).describe("Port to listen on. Default: 8000").exactOptional(),
+  tlsCert: pathSchema.describe("File of the certificate, relative to the folder of this file").exactOptional(),
+  tlsKey: pathSchema.describe("File of its private key, relative to the folder of this file").exactOptional(),
+  behindProxy: z
+    .array(z.string().min(1))
+    .describe("Addresses of proxies, as CIDR: only they are served")
+    .exactOptional(),
+  hosts: z.array(z.string().min(1)).describe("Names under which the server is reached, besides `host`").exactOptional(),
+  corsOrigin: z.array(z.string().min(1)).describe("Origins whose pages may call the server").exactOptional(),
+  log: z.boolean().describe("Write a line for each request to standard error. Default: true").exactOptional(),
+  requestsPerMinute: countSchema.describe("Requests of one token a minute. Default: 6000").exactOptional(),
+  refusedPerMinute: countSchema.describe("Refused attempts of one address a minute. Default: 30").exactOptional(),
+  roles: z
+    .record(nameSchema, z.array(z.string().min(1)))
+    .describe("Roles besides the built-in ones: the permissions of each")
+    .exactOptional(),
+  jwt: jwtSchema.describe("Signed tokens of an identity provider").exactOptional(),
+});
+
+export const serverSchema: z.ZodType<ServerConfig> = settingsSchema;
+
+/** The keys of the settings, and of those in `jwt`. */
+export const SERVER_KEYS: readonly string[] = Object.keys(settingsSchema.shape);
+export const JWT_KEYS: readonly string[] = Object.keys(jwtSchema.shape);
+
+/** The signed tokens that the server accepts. Either `jwksUri` or `jwksFile` names their public keys. */
+export interface JwtConfig {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUri?: string;
+  readonly jwksFile?: string;
+  /** The claims with the roles and the narrowing of a token. Defaults: `roles`, and none. */
+  readonly rolesClaim?: string;
+  readonly prefixesClaim?: string;
+  readonly tagsClaim?: string;
+}
+
+/** The settings of the server. Paths are absolute. A key that is not set is undefined. */
+export interface ServerConfig {
+  readonly host?: string;
+  readonly port?: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly behindProxy?: readonly string[];
+  readonly hosts?: readonly string[];
+  readonly corsOrigin?: readonly string[];
+  readonly log?: boolean;
+  readonly requestsPerMinute?: number;
+  readonly refusedPerMinute?: number;
+  /** The permissions of each role; whether there are such permissions is not checked here. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
+  readonly jwt?: JwtConfig;
+}
+
+export function toServer(server: ServerConfig, absolute: Absolute): ServerConfig {
+  const { tlsCert, tlsKey, jwt } = server;
+  return {
+    ...server,
+    ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
+    ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
+    ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
+  };
+}
