@@ -1,18 +1,26 @@
-import { openSecretsManager, openTokens, type Tokens } from "@autokestra/secrets";
+import {
+  type OpenedTokens,
+  openSecretsManager,
+  openTokens,
+  type SecretsManager,
+  type SecretsOptions,
+  type Tokens,
+} from "@autokestra/secrets";
 import { recordOperation } from "@autokestra/secrets/internal";
 import type { CommandContext } from "./command.ts";
 
-/** Opens the tokens of the store while `use` runs. */
+/** Opens the tokens of the store, and the store, while `use` runs. */
 export async function withTokens<T>(
   { place, terminal }: CommandContext,
-  use: (tokens: Tokens) => Promise<T>,
+  use: (tokens: OpenedTokens, manager: SecretsManager) => Promise<T>,
+  options: Pick<SecretsOptions, "audit"> = {},
 ): Promise<T> {
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const manager = await openSecretsManager({ ...place, onNotice });
+  const manager = await openSecretsManager({ ...place, ...options, onNotice });
   try {
     const tokens = await openTokens(manager);
     try {
-      return await use(tokens);
+      return await use(tokens, manager);
     } finally {
       tokens.close();
     }

@@ -80,7 +80,7 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
   ): Promise<SecretMetadata> {
     for (let attempt = 1; ; attempt++) {
       const found = await byId(id);
-      if (ifMatch !== null && !matches(ifMatch, found)) throw preconditionFailed();
+      checkMatch(ifMatch, found);
       try {
         return await work(found);
       } catch (error) {
@@ -174,6 +174,11 @@ export function etagOf({ revision }: SecretMetadata): string {
 /** Reads `If-Match` and `If-None-Match`. A weak tag is equal to none of ours. */
 export function matches(header: string, metadata: SecretMetadata): boolean {
   return header.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etagOf(metadata));
+}
+
+/** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED` */
+export function checkMatch(ifMatch: string | null, metadata: SecretMetadata): void {
+  if (ifMatch !== null && !matches(ifMatch, metadata)) throw preconditionFailed();
 }
 
 function notFound(asked: string): AutokestraError {

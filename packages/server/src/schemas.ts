@@ -34,37 +34,32 @@ const publicFields = fieldNames.describe("Fields that are encrypted, but shown a
 const maskFields = fieldNames.describe("Fields that are masked wherever they appear");
 const allowEmpty = z.boolean().describe("Accept an empty password of a basicAuth secret");
 
+/** What a new secret and a change have in common. */
+const content = {
+  value: value.optional(),
+  fields: fields.optional(),
+  description: description.optional(),
+  tags: tags.optional(),
+  expiresAt: expiresAt.optional(),
+  allowEmpty: allowEmpty.optional(),
+  publicFields: publicFields.optional(),
+  maskFields: maskFields.optional(),
+};
+
 export const newSecretSchema = z
   .strictObject({
     name,
-    value: value.optional(),
-    fields: fields.optional(),
     type: z
       .string()
       .max(100)
       .optional()
       .describe(`One of ${SECRET_TYPES.join(", ")}. Default: apiKey, with fields custom`),
-    description: description.optional(),
-    tags: tags.optional(),
-    expiresAt: expiresAt.optional(),
-    allowEmpty: allowEmpty.optional(),
-    publicFields: publicFields.optional(),
-    maskFields: maskFields.optional(),
+    ...content,
   })
   .refine((body) => (body.value === undefined) !== (body.fields === undefined), "give either value or fields");
 
 export const changeSchema = z
-  .strictObject({
-    name: name.optional(),
-    value: value.optional(),
-    fields: fields.optional(),
-    description: description.optional(),
-    tags: tags.optional(),
-    expiresAt: expiresAt.optional(),
-    allowEmpty: allowEmpty.optional(),
-    publicFields: publicFields.optional(),
-    maskFields: maskFields.optional(),
-  })
+  .strictObject({ name: name.optional(), ...content })
   .refine((body) => body.value === undefined || body.fields === undefined, "give either value or fields");
 
 export const metadataSchema = z

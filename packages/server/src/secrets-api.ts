@@ -19,7 +19,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessOptions, createAccessControl } from "./access-control.ts";
-import { checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
+import { checkMatch, checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
 import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
 import * as schemas from "./schemas.ts";
@@ -313,10 +313,7 @@ async function deleteSecret({ request, found, secrets, ...call }: Call): Promise
   const { purge } = request.query as Body<typeof schemas.deleteQuerySchema>;
   const isFinal = purge === "true";
   const metadata = await found.byId(idOf({ request, ...call }), isFinal ? "all" : "active");
-  const ifMatch = request.headers["if-match"];
-  if (ifMatch !== undefined && !matches(ifMatch, metadata)) {
-    throw new AutokestraError("PRECONDITION_FAILED", "The secret has been changed: it has another revision");
-  }
+  checkMatch(request.headers["if-match"] ?? null, metadata);
   const { name, id } = metadata;
   await secrets.delete(name, { id, purge: isFinal });
   const message = isFinal

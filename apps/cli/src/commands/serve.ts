@@ -1,10 +1,11 @@
-import { type OpenedTokens, openSecretsManager, openTokens, type SecretsManager } from "@autokestra/secrets";
+import type { OpenedTokens, SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
 import { standardError } from "../output/terminal.ts";
 import type { RunningServer } from "../server.ts";
+import { withTokens } from "../tokens.ts";
 
 interface ServeOptions {
   readonly host?: string;
@@ -43,23 +44,14 @@ export const command: CommandDefinition = defineCommand({
 
 /** Serves secrets over HTTP until a signal ends it. */
 async function serve(context: CommandContext, options: ServeOptions): Promise<void> {
-  const { place, terminal } = context;
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
+  const { place } = context;
   if (place.defaults !== undefined && Object.keys(place.defaults.providers).length > 0) {
     const { checkProviders } = await import("../workflows.ts");
     await checkProviders(place.defaults);
   }
-  const manager = await openSecretsManager({ ...place, audit: true, onNotice });
-  try {
-    const tokens = await openTokens(manager);
-    try {
-      await untilEnded(await start(context, options, manager, tokens));
-    } finally {
-      tokens.close();
-    }
-  } finally {
-    await manager.secrets.close();
-  }
+  const untilSignal = async (tokens: OpenedTokens, manager: SecretsManager) =>
+    await untilEnded(await start(context, options, manager, tokens));
+  await withTokens(context, untilSignal, { audit: true });
 }
 
 async function start(
