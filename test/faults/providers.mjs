@@ -13,7 +13,7 @@ import {
 } from "../../packages/secrets-providers/dist/testing/index.js";
 import { countCanary } from "./support/find-canary.mjs";
 import { measure } from "./support/measured-command.mjs";
-import { CANARIES, tryProvider } from "./support/provider-run.mjs";
+import { CANARIES, sendingWorkflow, tryProvider } from "./support/provider-run.mjs";
 import { LOCAL_FAULTS, linkPeers, PROVIDER_TYPES, pathOf, REMOTE, TOKEN } from "./support/provider-types.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
@@ -289,15 +289,7 @@ async function tryNames() {
 
 /** R11: three sources that have different values. */
 async function tryOrder() {
-  const workflow = `apiVersion: v1
-id: w
-secrets: [DB]
-inputs: { sink: { type: string } }
-tasks:
-  - id: send
-    type: core/http.request
-    inputs: { method: POST, url: "{{ inputs.sink }}", body: { value: "{{ secrets.DB }}" } }
-`;
+  const workflow = sendingWorkflow("secrets.DB");
   const inEnvironment = "canary-variable-09af";
   let status = 200;
   const server = await startTestServer(() => ({ status, headers: { "content-type": "text/plain" }, body: REMOTE }));

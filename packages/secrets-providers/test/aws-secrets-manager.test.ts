@@ -9,14 +9,9 @@ import {
 } from "../src/aws-secrets-manager.ts";
 import type { CallReport } from "../src/http-call.ts";
 import { openProvider } from "../src/index.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-} from "../src/testing/index.ts";
+import type { SeenRequest, SoundAnswer } from "../src/testing/index.ts";
 import { createAnsweringServers, lookIn } from "./answering-servers.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
 import { soon } from "./soon.ts";
 import { ARN, awsError, createAwsStub, VERSION } from "./stubs/aws-secrets-manager.ts";
 
@@ -62,30 +57,15 @@ const stub = createAwsStub({
 const open = (endpoint: string, options: Partial<AwsSecretsManagerProviderOptions> = {}) =>
   createAwsSecretsManagerProvider({ region: "eu-central-1", endpoint, env: {}, ...options });
 
-describe("the contract", async () => {
-  const server = await startTestServer(stub);
-  afterAll(async () => await server.close());
-  secretProviderContract({
-    it,
-    expect,
-    open: () => open(server.address),
-    stored: { path: "db", value: VALUE },
-    missing: "none",
-  });
-});
+describeContract("the contract", { answer: stub, open, stored: { path: "db", value: VALUE }, missing: "none" });
 
-const onFigures = (figures: object) => void (process.env["FIGURES"] && console.log(JSON.stringify(figures)));
-
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer: stub,
-    path: "db",
-    canaries: [SECRET_KEY, "canary-value"],
-    onFigures,
-  });
+describeFaults("faults", {
+  // Each test sets variables of the process, which the SDK reads.
+  itConcurrently: undefined,
+  open: (address, onCall) => open(address, { onCall }),
+  answer: stub,
+  path: "db",
+  canaries: [SECRET_KEY, "canary-value"],
 });
 
 const isLogin = ({ body }: SeenRequest) => body.includes("Action=AssumeRole");
@@ -102,20 +82,17 @@ function assumedRole(expiration = new Date(Date.now() + 3_600_000)): SoundAnswer
 }
 const withRole = (request: SeenRequest) => (isLogin(request) ? assumedRole() : stub(request));
 
-describe("faults, with a role", () => {
-  providerFaultContract({
-    it,
-    expect,
-    open: (address, onCall) => {
-      machine({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_ENDPOINT_URL_STS: address });
-      return open(address, { onCall, profile: "deploy" });
-    },
-    answer: withRole,
-    path: "db",
-    canaries: [SECRET_KEY, "canary-role-key", "canary-session", "canary-value"],
-    isLogin,
-    onFigures,
-  });
+describeFaults("faults, with a role", {
+  // Each test sets variables of the process, which the SDK reads.
+  itConcurrently: undefined,
+  open: (address, onCall) => {
+    machine({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_ENDPOINT_URL_STS: address });
+    return open(address, { onCall, profile: "deploy" });
+  },
+  answer: withRole,
+  path: "db",
+  canaries: [SECRET_KEY, "canary-role-key", "canary-session", "canary-value"],
+  isLogin,
 });
 
 describe("against a server that answers as it is told", () => {

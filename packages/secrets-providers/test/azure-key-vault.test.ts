@@ -10,15 +10,9 @@ import {
   createAzureKeyVaultProvider,
 } from "../src/azure-key-vault.ts";
 import { openProvider } from "../src/index.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startFaultServer,
-  startTestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startFaultServer, startTestServer } from "../src/testing/index.ts";
 import { createAnsweringServers, lookIn } from "./answering-servers.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
 import { soon } from "./soon.ts";
 import { azureError, CLIENT_ID, CLIENT_SECRET, createAzureStub, TENANT, TOKEN } from "./stubs/azure-key-vault.ts";
 
@@ -66,32 +60,16 @@ async function start(
   return { server, provider, look };
 }
 
-describe("the contract", async () => {
-  const server = await startTestServer(stub);
-  afterAll(async () => await server.close());
-  secretProviderContract({
-    it,
-    expect,
-    open: () => open(server.address),
-    stored: { path: "db", value: VALUE },
-    missing: "none",
-  });
-});
+describeContract("the contract", { answer: stub, open, stored: { path: "db", value: VALUE }, missing: "none" });
 
 const isLogin = ({ path }: SeenRequest) => path.endsWith("/token");
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer: stub,
-    path: "db",
-    canaries: [TOKEN, CLIENT_SECRET, "canary-value"],
-    isLogin,
-    onFigures: (figures) => void (process.env["FIGURES"] && console.log(JSON.stringify(figures))),
-  });
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer: stub,
+  path: "db",
+  canaries: [TOKEN, CLIENT_SECRET, "canary-value"],
+  isLogin,
 });
 
 describe("Azure's own client, against the stub", () => {

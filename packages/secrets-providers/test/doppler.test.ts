@@ -3,14 +3,9 @@ import { DopplerSDK } from "@dopplerhq/node-sdk";
 import { afterAll, describe, expect, it } from "vitest";
 import { createDopplerProvider, type DopplerProviderOptions, dopplerProvider } from "../src/doppler.ts";
 import { createProviderSource, openProvider } from "../src/index.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-  type TestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startTestServer, type TestServer } from "../src/testing/index.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
+import { soon } from "./soon.ts";
 import { dopplerServer } from "./stubs/doppler.ts";
 
 const SERVICE = "canary-token-service";
@@ -20,7 +15,6 @@ const answer = dopplerServer({ service: SERVICE, personal: PERSONAL }, { DB, KEY
 
 const open = (address: string, options: Partial<DopplerProviderOptions> = {}) =>
   createDopplerProvider({ address, token: SERVICE, env: {}, ...options });
-const soon = () => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });
 const asked = ({ requests }: TestServer) =>
   requests.map(({ path }) => new URL(path, "http://stub").searchParams.get("secrets"));
 
@@ -30,24 +24,13 @@ const cipher = {
   decrypt: async (text: string) => await Promise.resolve(Buffer.from(text, "hex").toString()),
 };
 
-describe("the contract", async () => {
-  const server = await startTestServer(answer);
-  afterAll(async () => await server.close());
-  const stored = { path: "DB", value: DB };
-  secretProviderContract({ it, expect, open: () => open(server.address), stored, missing: "NONE" });
-});
+describeContract("the contract", { answer, open, stored: { path: "DB", value: DB }, missing: "NONE" });
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer,
-    path: "DB",
-    canaries: [SERVICE, "canary-value"],
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
-  });
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer,
+  path: "DB",
+  canaries: [SERVICE, "canary-value"],
 });
 
 describe("createDopplerProvider", () => {
@@ -64,8 +47,8 @@ describe("createDopplerProvider", () => {
 
   async function look(path: string, options: Partial<DopplerProviderOptions> = {}, respond = answer) {
     const { provider } = await start(respond, options);
-    const given = await provider.lookup({ path, format: "json" }, soon());
-    const checked = await provider.check(soon());
+    const given = await provider.lookup({ path, format: "json" }, soon(5000));
+    const checked = await provider.check(soon(5000));
     await provider.close();
     return { given, checked };
   }
@@ -122,7 +105,7 @@ describe("createDopplerProvider", () => {
   it("asks for a hundred names in one call at most", async () => {
     const { server, provider } = await start(answer);
     const requests = Array.from({ length: 201 }, (_, index) => ({ path: `N${index}`, format: "json" as const }));
-    const answers = await provider.lookupMany?.([...requests, { path: "KEY", format: "json" }], soon());
+    const answers = await provider.lookupMany?.([...requests, { path: "KEY", format: "json" }], soon(5000));
     expect(answers?.map(({ status }) => status)).toEqual([...requests.map(() => "notFound"), "found"]);
     expect(asked(server).map((names) => names?.split(",").length)).toEqual([100, 100, 2]);
     await provider.close();
@@ -132,7 +115,7 @@ describe("createDopplerProvider", () => {
     const secrets: Record<string, string> = { KEY: "one" };
     const live = dopplerServer({ service: SERVICE, personal: PERSONAL }, secrets);
     const value = async (provider: ReturnType<typeof open>, path = "KEY") => {
-      const given = await provider.lookup({ path, format: "json" }, soon());
+      const given = await provider.lookup({ path, format: "json" }, soon(5000));
       return given.status === "found" ? given.secret.value : given.status;
     };
 

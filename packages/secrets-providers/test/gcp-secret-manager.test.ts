@@ -12,14 +12,9 @@ import {
   gcpSecretManagerProvider,
 } from "../src/gcp-secret-manager.ts";
 import { openProvider } from "../src/index.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startTestServer } from "../src/testing/index.ts";
 import { createAnsweringServers, lookIn } from "./answering-servers.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
 import { soon } from "./soon.ts";
 import { createGcpStub, googleError, PROJECT, TOKEN } from "./stubs/gcp-secret-manager.ts";
 
@@ -59,36 +54,20 @@ async function start(
   return { server, provider, look };
 }
 
-describe("the contract", async () => {
-  const server = await startTestServer(stub);
-  afterAll(async () => await server.close());
-  secretProviderContract({
-    it,
-    expect,
-    open: () => open(server.address),
-    stored: { path: "db", value: VALUE },
-    missing: "none",
-  });
-});
+describeContract("the contract", { answer: stub, open, stored: { path: "db", value: VALUE }, missing: "none" });
 
 const isLogin = ({ path }: SeenRequest) => path.startsWith("/computeMetadata/");
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    // Its metadata server speaks no TLS.
-    open: (address, onCall) =>
-      address.startsWith("https:")
-        ? open(address, { onCall, auth: { method: "token", token: TOKEN } })
-        : open(address, { onCall }),
-    answer: stub,
-    path: "db",
-    canaries: [TOKEN, "canary-value"],
-    isLogin,
-    onFigures: (figures) => void (process.env["FIGURES"] && console.log(JSON.stringify(figures))),
-  });
+describeFaults("faults", {
+  // Its metadata server speaks no TLS.
+  open: (address, onCall) =>
+    address.startsWith("https:")
+      ? open(address, { onCall, auth: { method: "token", token: TOKEN } })
+      : open(address, { onCall }),
+  answer: stub,
+  path: "db",
+  canaries: [TOKEN, "canary-value"],
+  isLogin,
 });
 
 describe("Google's own client, against the stub", () => {

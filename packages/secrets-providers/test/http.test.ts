@@ -1,13 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { createHttpProvider, type HttpProviderOptions } from "../src/http.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-  type TestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startTestServer, type TestServer } from "../src/testing/index.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
+import { soon } from "./soon.ts";
 
 const TOKEN = "canary-token-1c5f";
 
@@ -18,25 +13,19 @@ function answer({ path, headers }: SeenRequest): SoundAnswer {
 
 const open = (address: string) => createHttpProvider({ url: `${address}/v1/{name}`, token: TOKEN, pointer: "/data" });
 
-describe("the contract", async () => {
-  const server = await startTestServer(answer);
-  afterAll(async () => await server.close());
-  const stored = { path: "db", value: { user: "u", password: "canary-value" } };
-  secretProviderContract({ it, expect, open: () => open(server.address), stored, missing: "none" });
+describeContract("the contract", {
+  answer,
+  open,
+  stored: { path: "db", value: { user: "u", password: "canary-value" } },
+  missing: "none",
 });
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) =>
-      createHttpProvider({ url: `${address}/v1/{name}`, token: TOKEN, pointer: "/data", onCall }),
-    answer,
-    path: "db",
-    canaries: [TOKEN, "canary-value"],
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
-  });
+describeFaults("faults", {
+  open: (address, onCall) =>
+    createHttpProvider({ url: `${address}/v1/{name}`, token: TOKEN, pointer: "/data", onCall }),
+  answer,
+  path: "db",
+  canaries: [TOKEN, "canary-value"],
 });
 
 describe("createHttpProvider", () => {
@@ -58,10 +47,7 @@ describe("createHttpProvider", () => {
       ...options,
       env: { T: "canary-env" },
     });
-    const given = await provider.lookup(
-      { path, format: "json" },
-      { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 },
-    );
+    const given = await provider.lookup({ path, format: "json" }, soon(5000));
     await provider.close();
     return { given, requests: server.requests };
   }

@@ -5,14 +5,9 @@ import { InfisicalSDK } from "@infisical/sdk";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { openProvider } from "../src/index.ts";
 import { createInfisicalProvider, type InfisicalProviderOptions, infisicalProvider } from "../src/infisical.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-  type TestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startTestServer, type TestServer } from "../src/testing/index.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
+import { soon } from "./soon.ts";
 import { type InfisicalStub, infisicalServer } from "./stubs/infisical.ts";
 
 const TOKEN = "canary-token-1c5f";
@@ -30,33 +25,25 @@ const STUB: InfisicalStub = {
 const CLIENT = { projectId: "p1", environment: "prod", clientId: "client", clientSecret: SECRET, env: {} };
 const open = (address: string, options: Partial<InfisicalProviderOptions> = {}) =>
   createInfisicalProvider({ address, ...CLIENT, ...options });
-const soon = () => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });
 const isLogin = ({ path }: SeenRequest) => path.endsWith("/login");
 /** A sound server for each provider: a token that one gives back would be refused to the next one. */
 const answer = (request: SeenRequest) => infisicalServer(STUB)(request);
 
-describe.each([[[3, 4]], [[3]], [[4]]] as [(3 | 4)[]][])(
-  "the contract, with the versions %j of the API",
-  async (versions) => {
-    const server = await startTestServer((request) => infisicalServer({ ...STUB, versions })(request));
-    afterAll(async () => await server.close());
-    const stored = { path: "DB", value: DB };
-    secretProviderContract({ it, expect, open: () => open(server.address), stored, missing: "NONE" });
-  },
-);
-
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer,
-    path: "DB",
-    canaries: [TOKEN, SECRET, "canary-value"],
-    isLogin,
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
+for (const versions of [[3, 4], [3], [4]] as (3 | 4)[][]) {
+  describeContract(`the contract, with the versions ${JSON.stringify(versions)} of the API`, {
+    answer: (request) => infisicalServer({ ...STUB, versions })(request),
+    open,
+    stored: { path: "DB", value: DB },
+    missing: "NONE",
   });
+}
+
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer,
+  path: "DB",
+  canaries: [TOKEN, SECRET, "canary-value"],
+  isLogin,
 });
 
 describe("createInfisicalProvider", () => {
@@ -79,7 +66,7 @@ describe("createInfisicalProvider", () => {
   ) {
     const server = await start(respond);
     const provider = open(server.address, options);
-    const given = await provider.lookup({ path, version, format: "json" }, soon());
+    const given = await provider.lookup({ path, version, format: "json" }, soon(5000));
     await provider.close();
     return { given, paths: server.requests.map((request) => request.path.replace(/\?.*/, "")) };
   }
@@ -139,7 +126,7 @@ describe("createInfisicalProvider", () => {
   it("asks a server without version 3 of the API for version 4, and remembers that", async () => {
     const server = await start(infisicalServer({ ...STUB, versions: [4] }));
     const provider = open(server.address);
-    for (const path of ["DB", "NONE", "DB"]) await provider.lookup({ path, format: "json" }, soon());
+    for (const path of ["DB", "NONE", "DB"]) await provider.lookup({ path, format: "json" }, soon(5000));
     await provider.close();
     expect(server.requests.map(({ path }) => path.replace(/\?.*/, "").slice(4))).toEqual([
       "/v1/auth/universal-auth/login",
@@ -154,9 +141,9 @@ describe("createInfisicalProvider", () => {
   it("does not remember that of a server that has neither", async () => {
     const server = await start(infisicalServer({ ...STUB, versions: [] }));
     const provider = open(server.address);
-    const lookups = [1, 2].map(async () => await provider.lookup({ path: "DB", format: "json" }, soon()));
+    const lookups = [1, 2].map(async () => await provider.lookup({ path: "DB", format: "json" }, soon(5000)));
     expect(await Promise.all(lookups)).toMatchObject([{ status: "notFound" }, { status: "notFound" }]);
-    await provider.lookup({ path: "DB", format: "json" }, soon());
+    await provider.lookup({ path: "DB", format: "json" }, soon(5000));
     expect(server.requests.at(-2)?.path).toContain("/api/v3/");
     await provider.close();
   });
@@ -179,7 +166,7 @@ describe("createInfisicalProvider", () => {
     let token = TOKEN;
     const server = await start((request) => infisicalServer({ ...STUB, token, expiresIn: 0 })(request));
     const provider = open(server.address);
-    const lookup = async () => (await provider.lookup({ path: "DB", format: "json" }, soon())).status;
+    const lookup = async () => (await provider.lookup({ path: "DB", format: "json" }, soon(5000))).status;
     expect(await Promise.all([lookup(), lookup(), lookup()])).toEqual(["found", "found", "found"]);
     token = "canary-second";
     expect(await lookup()).toBe("found");
@@ -204,10 +191,10 @@ describe("createInfisicalProvider", () => {
   ])("says of %s what it is, in a check", async (_what, state, status) => {
     const server = await start((request) => (request.path === "/api/status" ? state : answer(request)));
     const provider = open(server.address);
-    expect((await provider.check(soon())).status).toBe(status);
+    expect((await provider.check(soon(5000))).status).toBe(status);
     await provider.close();
     const refused = open(server.address, { clientSecret: "wrong" });
-    expect((await refused.check(soon())).status).toBe("denied");
+    expect((await refused.check(soon(5000))).status).toBe("denied");
     await refused.close();
   });
 
@@ -226,7 +213,7 @@ describe("createInfisicalProvider", () => {
         ...place,
       };
       const { provider } = openProvider(infisicalProvider, configuration, { id: "i", env: { S: SECRET } });
-      expect((await provider.lookup({ path: "DB", format: "json" }, soon())).status).toBe("found");
+      expect((await provider.lookup({ path: "DB", format: "json" }, soon(5000))).status).toBe("found");
       await provider.close();
     }
     rmSync(folder, { recursive: true });

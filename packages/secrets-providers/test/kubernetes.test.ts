@@ -9,14 +9,9 @@ import { AuthenticationV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-n
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createProviderSource, openProvider } from "../src/index.ts";
 import { createKubernetesProvider, type KubernetesProviderOptions, kubernetesProvider } from "../src/kubernetes.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  selfSigned,
-  startTestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, selfSigned, startTestServer } from "../src/testing/index.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
+import { soon } from "./soon.ts";
 import { kubernetesServer } from "./stubs/kubernetes.ts";
 
 const TOKEN = "canary-token-1c5f";
@@ -39,31 +34,14 @@ const STUB = {
 const answer = kubernetesServer(STUB);
 const open = (address: string, options: Partial<KubernetesProviderOptions> = {}) =>
   createKubernetesProvider({ address, token: TOKEN, namespace: "apps", env: {}, ...options });
-const soon = () => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });
 
-describe("the contract", async () => {
-  const server = await startTestServer(answer);
-  afterAll(async () => await server.close());
-  secretProviderContract({
-    it,
-    expect,
-    open: () => open(server.address),
-    stored: { path: "db", value: VALUE },
-    missing: "none",
-  });
-});
+describeContract("the contract", { answer, open, stored: { path: "db", value: VALUE }, missing: "none" });
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer,
-    path: "db",
-    canaries: [TOKEN, "canary-value", base64("canary-value")],
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
-  });
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer,
+  path: "db",
+  canaries: [TOKEN, "canary-value", base64("canary-value")],
 });
 
 describe("createKubernetesProvider, outside of the cluster", async () => {
@@ -72,7 +50,7 @@ describe("createKubernetesProvider, outside of the cluster", async () => {
 
   async function look(path: string, options: Partial<KubernetesProviderOptions> = {}, address = server.address) {
     const provider = open(address, options);
-    const given = await provider.lookup({ path, format: "json" }, soon());
+    const given = await provider.lookup({ path, format: "json" }, soon(5000));
     await provider.close();
     return given;
   }
@@ -130,11 +108,11 @@ describe("createKubernetesProvider, outside of the cluster", async () => {
   ])("says in a check %s", async (_what, respond, expected) => {
     const checked = await startTestServer(respond);
     const provider = open(checked.address);
-    expect(await provider.check(soon())).toMatchObject(expected as object);
+    expect(await provider.check(soon(5000))).toMatchObject(expected as object);
     await provider.close();
     await checked.close();
     const tokenless = open(server.address, { token: undefined });
-    expect((await tokenless.check(soon())).status).toBe("denied");
+    expect((await tokenless.check(soon(5000))).status).toBe("denied");
     await tokenless.close();
   });
 
@@ -211,8 +189,10 @@ describe("inside of a cluster", () => {
   it("takes address, token, CA and namespace from the service account, as it is configured", async () => {
     const configuration = { type: "kubernetes", serviceAccount: folder };
     const { provider } = openProvider(kubernetesProvider, configuration, { id: "k", env });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ secret: { value: VALUE } });
-    expect(await provider.check(soon())).toMatchObject({ status: "found" });
+    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
+      secret: { value: VALUE },
+    });
+    expect(await provider.check(soon(5000))).toMatchObject({ status: "found" });
     await provider.close();
   });
 
@@ -223,7 +203,7 @@ describe("inside of a cluster", () => {
       caFile: join(folder, "ca.crt"),
       env: { ...env, T: TOKEN },
     });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({
+    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
       secret: { value: { user: "other" } },
     });
     await provider.close();
@@ -231,7 +211,7 @@ describe("inside of a cluster", () => {
 
   it("reads token and CA again when they change", async () => {
     const provider = inside();
-    const status = async () => (await provider.lookup({ path: "db", format: "json" }, soon())).status;
+    const status = async () => (await provider.lookup({ path: "db", format: "json" }, soon(5000))).status;
     expect(await status()).toBe("found");
     stub.token = "canary-second";
     writeFileSync(join(folder, "token"), "canary-second");
@@ -251,7 +231,7 @@ describe("inside of a cluster", () => {
   ])("with %j asks %s", async (variables, address) => {
     // Refused before anything is sent: these addresses can be somebody's.
     const provider = inside({ env: variables, namespace: ".." });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({
+    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
       status: "malformed",
       reason: expect.stringContaining(`GET ${address}/v1/`),
     });

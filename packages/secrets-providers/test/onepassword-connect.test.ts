@@ -6,13 +6,9 @@ import {
   type OnePasswordConnectProviderOptions,
   onePasswordConnectProvider,
 } from "../src/onepassword-connect.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-} from "../src/testing/index.ts";
+import { type SeenRequest, type SoundAnswer, startTestServer } from "../src/testing/index.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
+import { soon } from "./soon.ts";
 import { connectServer, type StubItem } from "./stubs/onepassword-connect.ts";
 
 const TOKEN = "canary-token-1c5f";
@@ -68,26 +64,20 @@ const VALUE = { username: "u", password: "canary-value" };
 const open = (address: string, options: Partial<OnePasswordConnectProviderOptions> = {}) =>
   createOnePasswordConnectProvider({ address, token: TOKEN, vault: "Deployment", env: {}, ...options });
 
-const soon = () => ({ signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 });
-
-describe.each(["Deployment", VAULT])("the contract, with the vault %s", async (vault) => {
-  const server = await startTestServer(answer);
-  afterAll(async () => await server.close());
-  const stored = { path: "db", value: VALUE };
-  secretProviderContract({ it, expect, open: () => open(server.address, { vault }), stored, missing: "none" });
-});
-
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
+for (const vault of ["Deployment", VAULT]) {
+  describeContract(`the contract, with the vault ${vault}`, {
     answer,
-    path: "db",
-    canaries: [TOKEN, "canary-value"],
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
+    open: (address) => open(address, { vault }),
+    stored: { path: "db", value: VALUE },
+    missing: "none",
   });
+}
+
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer,
+  path: "db",
+  canaries: [TOKEN, "canary-value"],
 });
 
 describe("createOnePasswordConnectProvider", async () => {
@@ -96,7 +86,7 @@ describe("createOnePasswordConnectProvider", async () => {
 
   async function look(path: string, options: Partial<OnePasswordConnectProviderOptions> = {}) {
     const provider = open(server.address, options);
-    const given = await provider.lookup({ path, format: "json" }, soon());
+    const given = await provider.lookup({ path, format: "json" }, soon(5000));
     await provider.close();
     return given;
   }
@@ -140,7 +130,7 @@ describe("createOnePasswordConnectProvider", async () => {
     const expected = { status, reason: expect.stringContaining(reason) };
     expect(await look("db", { vault })).toMatchObject(expected);
     const provider = open(server.address, { vault });
-    expect(await provider.check(soon())).toMatchObject(expected);
+    expect(await provider.check(soon(5000))).toMatchObject(expected);
     await provider.close();
   });
 
@@ -160,7 +150,7 @@ describe("createOnePasswordConnectProvider", async () => {
       path: "{name}",
     };
     const { provider } = openProvider(onePasswordConnectProvider, configuration, { id: "op", env: { T: TOKEN } });
-    expect(await provider.check(soon())).toEqual({ status: "found", secret: {} });
+    expect(await provider.check(soon(5000))).toEqual({ status: "found", secret: {} });
     await provider.close();
     expect(() =>
       openProvider(onePasswordConnectProvider, { ...configuration, vualt: 1 }, { id: "op", env: {} }),
@@ -175,7 +165,7 @@ describe("createOnePasswordConnectProvider", async () => {
       request.path.includes("/items/") ? wrong : answer(request),
     );
     const provider = open(odd.address);
-    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ status: "malformed" });
+    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({ status: "malformed" });
     await provider.close();
     await odd.close();
   });
@@ -183,7 +173,7 @@ describe("createOnePasswordConnectProvider", async () => {
   it("waits no longer where it is asked to come back later", async () => {
     const busy = await startTestServer(() => ({ status: 429, headers: { "retry-after": "60" }, body: {} }));
     const provider = open(busy.address);
-    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ status: "unavailable" });
+    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({ status: "unavailable" });
     expect(busy.requests).toHaveLength(1);
     await provider.close();
     await busy.close();

@@ -4,15 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CallReport } from "../src/http-call.ts";
 import { openProvider } from "../src/index.ts";
-import {
-  providerFaultContract,
-  type SeenRequest,
-  type SoundAnswer,
-  secretProviderContract,
-  startTestServer,
-} from "../src/testing/index.ts";
+import type { SeenRequest, SoundAnswer } from "../src/testing/index.ts";
 import { createVaultProvider, type VaultProviderOptions, vaultProvider } from "../src/vault.ts";
 import { createAnsweringServers, lookIn } from "./answering-servers.ts";
+import { describeContract, describeFaults } from "./provider-contracts.ts";
 import { soon } from "./soon.ts";
 
 const TOKEN = "canary-token-1c5f";
@@ -52,30 +47,14 @@ afterAll(() => rmSync(home, { recursive: true }));
 const open = (address: string, options: Partial<VaultProviderOptions> = {}) =>
   createVaultProvider({ address, auth: ROLE, env: { HOME: home }, ...options });
 
-describe("the contract", async () => {
-  const server = await startTestServer(answer);
-  afterAll(async () => await server.close());
-  secretProviderContract({
-    it,
-    expect,
-    open: () => open(server.address),
-    stored: { path: "db", value: VALUE },
-    missing: "none",
-  });
-});
+describeContract("the contract", { answer, open, stored: { path: "db", value: VALUE }, missing: "none" });
 
-describe("faults", () => {
-  providerFaultContract({
-    it,
-    itConcurrently: it.concurrent,
-    expect,
-    open: (address, onCall) => open(address, { onCall }),
-    answer,
-    path: "db",
-    canaries: [TOKEN, SECRET_ID, "canary-value"],
-    isLogin: ({ path }) => path.endsWith("/login"),
-    onFigures: (figures) => process.env["FIGURES"] && console.log(figures),
-  });
+describeFaults("faults", {
+  open: (address, onCall) => open(address, { onCall }),
+  answer,
+  path: "db",
+  canaries: [TOKEN, SECRET_ID, "canary-value"],
+  isLogin: ({ path }) => path.endsWith("/login"),
 });
 
 /** A server that answers what each test wants, and a provider that asks it. */

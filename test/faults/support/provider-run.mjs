@@ -12,15 +12,18 @@ import { everythingIn, inFolder } from "./sandbox.mjs";
 const LOCAL = "canary-local-77d0";
 export const CANARIES = [TOKEN, REMOTE, LOCAL, CANARY];
 
-const WORKFLOW = `apiVersion: v1
+/** Sends one value to the sink. @param {string} reference */
+export const sendingWorkflow = (reference) => `apiVersion: v1
 id: w
 secrets: [DB]
 inputs: { sink: { type: string } }
 tasks:
   - id: send
     type: core/http.request
-    inputs: { method: POST, url: "{{ inputs.sink }}", body: { value: "{{ secrets.DB.password }}" } }
-  - { id: say, type: core/console.log, needs: [send], inputs: { message: "it is {{ secrets.DB }}" } }
+    inputs: { method: POST, url: "{{ inputs.sink }}", body: { value: "{{ ${reference} }}" } }
+`;
+
+const WORKFLOW = `${sendingWorkflow("secrets.DB.password")}  - { id: say, type: core/console.log, needs: [send], inputs: { message: "it is {{ secrets.DB }}" } }
 `;
 
 /**
