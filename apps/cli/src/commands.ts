@@ -161,6 +161,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/secrets-rollback.ts"),
   },
   {
+    path: "secrets adopt",
+    summary: "Move the credentials of a workflow file into the store, with references in their place",
+    load: () => import("./commands/secrets-adopt.ts"),
+  },
+  {
     path: "secrets import",
     summary: "Import all secrets of a file or none; importing again changes nothing",
     load: () => import("./commands/secrets-import.ts"),

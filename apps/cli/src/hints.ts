@@ -15,6 +15,8 @@ type Hint<Code extends ErrorCode> = string | Writer<Code>["write"];
 
 /** A hint for every command, or one for each command that needs its own. */
 type Hints = {
+  readonly INLINE_CREDENTIAL?: string;
+} & {
   readonly [Code in ErrorCode]?: Hint<Code> | { readonly [command: string]: Hint<Code> };
 };
 
@@ -73,6 +75,7 @@ const HINTS: Hints = {
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
   INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
+  INLINE_CREDENTIAL: "`autokestra secrets adopt FILE` does that.",
   TOKEN_NOT_FOUND: "`autokestra tokens list` shows the tokens there are.",
   TOKEN_EXISTS: "`autokestra tokens revoke NAME` revokes it.",
   RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
@@ -97,6 +100,7 @@ export const USE_HINTS = {
   whatToEdit:
     "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
   force: "Add --force.",
+  forceOrDryRun: "Add --force, or --dry-run to see the changes only.",
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
   fernetKey: "Name it with --fernet-key.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { changeYaml, type ListChange, type TextChange } from "./change-yaml.ts";
 export { didYouMean, nearestName } from "./nearest-name.ts";
 export {
   type FatalProblem,

@@ -11,10 +11,12 @@ export { corePlugins } from "@autokestra/plugins-core";
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
 export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
+export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { createStoreSource } from "./run/sources.ts";
+export { workflowJsonSchema } from "./run/workflow-json-schema.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type FindingCode, type Problem, WorkflowError } from "./workflow/problem.ts";

@@ -70,5 +70,5 @@ export {
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
-export { formatReference, holdsToken, parseReference } from "./template.ts";
+export { findTokens, formatReference, holdsToken, parseReference, type TextSpan } from "./template.ts";
 export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";

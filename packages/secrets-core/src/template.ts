@@ -190,8 +190,24 @@ const PATTERNS = [
 ];
 
 const TOKEN = new RegExp(`(?<![A-Za-z0-9])(?:(?:${PREFIXES.join("|")})\\w|${PATTERNS.join("|")})`);
+/** A private key ends with its last line, any other token before the first character that tokens do not have. */
+const WHOLE_TOKEN = new RegExp(
+  `${TOKEN.source}(?:(?<=-----BEGIN [A-Z ]*PRIVATE KEY)[^]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|[\\w.~+/=-]*)`,
+  "g",
+);
 
 /** Tells whether a text contains what looks like a token of a well-known service, such as `ghp_…` or `AKIA…`. */
 export function holdsToken(text: string): boolean {
   return TOKEN.test(text);
+}
+
+/** A part of a text. `start` and `end` count UTF-16 code units. */
+export interface TextSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Finds what {@link holdsToken} sees, from its first character to its last. */
+export function findTokens(text: string): readonly TextSpan[] {
+  return [...text.matchAll(WHOLE_TOKEN)].map(({ 0: token, index }) => ({ start: index, end: index + token.length }));
 }

@@ -1,6 +1,7 @@
 import type { Severity, WorkflowReport } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core/internal";
-import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { describeExplanation, explanationToJson } from "../explanation.ts";
 import { hintFor } from "../hints.ts";
@@ -14,6 +15,7 @@ interface CheckOptions {
   readonly strict?: boolean;
   readonly offline?: boolean;
   readonly explain?: boolean;
+  readonly format?: "text" | "sarif";
 }
 
 export const command: CommandDefinition = defineCommand({
@@ -23,7 +25,10 @@ export const command: CommandDefinition = defineCommand({
       .option("--no-env", "no secrets from environment variables")
       .option("--strict", "exit code 1 for warnings, too")
       .option("--offline", "no calls to providers")
-      .option("--explain", "source of each declared secret, and the answers of all sources"),
+      .option("--explain", "source of each declared secret, and the answers of all sources")
+      .addOption(
+        choiceOption(parser, "--format <format>", "sarif: for code scanning of a forge [text]", ["text", "sarif"]),
+      ),
   examples: ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"],
   prints: true,
   run: check,
@@ -33,7 +38,7 @@ export const command: CommandDefinition = defineCommand({
 async function check(
   context: CommandContext,
   files: readonly string[],
-  { env, strict = false, offline = false, explain = false }: CheckOptions,
+  { env, strict = false, offline = false, explain = false, format = "text" }: CheckOptions,
 ): Promise<number> {
   const { terminal } = context;
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
@@ -49,12 +54,17 @@ async function check(
     }
     return found;
   });
-  const text = terminal.json
-    ? `${JSON.stringify(reports.map(toJson))}\n`
-    : reports.map((report) => formatReport(report, process.stdout.columns)).join("");
+  const text = await formatReports(reports, terminal.json ? "json" : format);
   terminal.write(hideArguments(text, files));
   const fails: readonly Severity[] = strict ? ["error", "warning"] : ["error"];
   return reports.some((report) => fails.some((severity) => count(report, severity) > 0)) ? EXIT.failed : EXIT.done;
+}
+
+async function formatReports(reports: readonly WorkflowReport[], format: "text" | "sarif" | "json"): Promise<string> {
+  if (format === "text") return reports.map((report) => formatReport(report, process.stdout.columns)).join("");
+  if (format === "json") return `${JSON.stringify(reports.map(toJson))}\n`;
+  const { formatSarif } = await import("../output/sarif.ts");
+  return formatSarif(reports, manifest.version);
 }
 
 function toJson({ path, problems, secrets }: WorkflowReport): object {

@@ -2,6 +2,7 @@ import type { YamlPath } from "@autokestra/config/yaml";
 import { didYouMean } from "@autokestra/config/yaml";
 import { type Action, describeIssues, z } from "@autokestra/plugin-sdk";
 import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
+import type { IsSecretInput } from "../workflow/credentials.ts";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
 
@@ -122,8 +123,16 @@ function keysAt(schema: InputSchema | null, path: YamlPath): readonly string[] {
   return schemasAt(schema, path).flatMap(({ properties = {} }) => Object.keys(properties));
 }
 
-/** Tells whether the action marks the value at a path, or something around it, as secret. */
-export function isMarkedSecret(schema: InputSchema | null, path: YamlPath): boolean {
+/** Returns a function that tells whether the action of a task marks an input, or something around it, as secret. */
+export function secretInputs(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): IsSecretInput {
+  const schemas = parsed.workflow.tasks.map(({ type }) => {
+    const action = table.get(type);
+    return action === undefined ? null : inputSchemaOf(action);
+  });
+  return (task, path) => isMarkedSecret(schemas[task] ?? null, path);
+}
+
+function isMarkedSecret(schema: InputSchema | null, path: YamlPath): boolean {
   return [...path.keys(), path.length].some((length) =>
     schemasAt(schema, path.slice(0, length)).some(({ secret }) => secret === true),
   );

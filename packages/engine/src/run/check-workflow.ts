@@ -15,7 +15,7 @@ import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem } from "../workflow/problem.ts";
-import { checkActionInputs, findUnknownActions, inputSchemaOf, isMarkedSecret } from "./check-actions.ts";
+import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
 import { createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 
 /** `plugins` default to the core plugins. */
@@ -153,13 +153,12 @@ async function checkParsed(
 ): Promise<Problem[]> {
   const table = createActionTable(plugins);
   const actions = parsed.workflow.tasks.map(({ type }) => table.get(type));
-  const schemas = actions.map((action) => (action === undefined ? null : inputSchemaOf(action)));
   return [
     ...findUnknownActions(parsed, table),
     ...respelledNumbers(parsed, actions),
     ...(await checkActionInputs(parsed, table)),
     ...(await checkSecrets(parsed, options)),
-    ...checkAdvice(parsed, (task, path) => isMarkedSecret(schemas[task] ?? null, path)),
+    ...checkAdvice(parsed, secretInputs(parsed, table)),
   ];
 }
 

@@ -1,14 +1,8 @@
 import type { Mark, YamlPath } from "@autokestra/config/yaml";
-import { parseTemplate, type Reference } from "@autokestra/secrets-core";
-import { holdsToken } from "@autokestra/secrets-core/internal";
+import type { Reference } from "@autokestra/secrets-core";
+import { type FoundText, findInlineCredentials, type IsSecretInput, placeOf, taskTexts } from "./credentials.ts";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { FindingCode, Problem } from "./problem.ts";
-
-/** A string of a workflow, and its path. */
-interface FoundText {
-  readonly text: string;
-  readonly path: YamlPath;
-}
 
 /**
  * Finds what runs and is probably a mistake: unused declarations, `{{` that does not mean what it seems to, credentials
@@ -16,21 +10,11 @@ interface FoundText {
  *
  * @param isSecretInput tells whether the action of a task marks the input at this path as secret
  */
-export function checkAdvice(
-  parsed: ParsedWorkflow,
-  isSecretInput: (task: number, path: YamlPath) => boolean,
-): Problem[] {
-  const { tasks, inputs } = parsed.workflow;
-  const taskTexts = tasks.flatMap((task, index) => textsIn(task.inputs, ["tasks", index, "inputs"]));
-  const defaults = Object.entries(inputs).flatMap(([name, input]) =>
-    textsIn(input.default, ["inputs", name, "default"]),
-  );
-  const isSecret = ([first, index, , ...path]: YamlPath) =>
-    first === "tasks" && typeof index === "number" && isSecretInput(index, path);
+export function checkAdvice(parsed: ParsedWorkflow, isSecretInput: IsSecretInput): Problem[] {
   const found = [
     ...findUnused(parsed),
-    ...taskTexts.flatMap((text) => [...findForeign(text), ...findEscaped(text)]),
-    ...[...taskTexts, ...defaults].flatMap((text) => findCredential(parsed, text, isSecret(text.path))),
+    ...taskTexts(parsed).flatMap((text) => [...findForeign(text), ...findEscaped(text)]),
+    ...findInlineCredentials(parsed, isSecretInput).map(({ path }) => credentialAdvice(parsed, path)),
     ...findRequired(parsed),
   ];
   return found.map(({ code, message, hint, path, mark }, index) => {
@@ -49,13 +33,6 @@ interface Advice {
   readonly hint?: string;
   readonly path: YamlPath;
   readonly mark?: Mark;
-}
-
-function textsIn(value: unknown, path: YamlPath): FoundText[] {
-  if (typeof value === "string") return [{ text: value, path }];
-  if (value === null || typeof value !== "object") return [];
-  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return entries.flatMap(([key, item]) => textsIn(item, [...path, key]));
 }
 
 function findUnused({ workflow: { secrets, inputs }, references }: ParsedWorkflow): Advice[] {
@@ -116,36 +93,10 @@ function places(text: string, pattern: RegExp, offset: number): Mark[] {
   return found.map((index) => ({ nth: all.indexOf(index), of: all.length, length: 2 }));
 }
 
-const TELLING_KEY =
-  /passw|pwd|passphrase|secret|token|api.?key|access.?key|private.?key|credential|authorization|bearer/i;
-const MIN_CREDENTIAL = 16;
-/** In bits per character. Words have less. */
-const MIN_ENTROPY = 3.5;
-
-function findCredential(parsed: ParsedWorkflow, { text, path }: FoundText, isSecretInput: boolean): Advice[] {
-  const literal = parseTemplate(text)
-    .parts.map((part) => (part.kind === "text" ? part.text : " "))
-    .join("");
-  const isWholeText = isSecretInput && literal === text && text !== "";
-  const key = path.findLast((part) => typeof part === "string") ?? "";
-  const isTelling = TELLING_KEY.test(key) && literal.split(/\s/).some(isRandom);
-  if (!isWholeText && !isTelling && !holdsToken(literal) && !/:\/\/[^/\s:@]*:[^/\s@]+@/.test(literal)) return [];
-  const where =
-    path[0] === "tasks" ? `'${path.slice(3).join(".")}' of task '${taskId(parsed, path)}'` : `'${path.join(".")}'`;
-  const message = `${where} holds what looks like a credential, in plain text`;
+function credentialAdvice(parsed: ParsedWorkflow, path: YamlPath): Advice {
+  const message = `${placeOf(parsed, path)} holds what looks like a credential, in plain text`;
   const hint = "Store it as a secret, declare it under `secrets:` and write {{ secrets.NAME }} here.";
-  return [{ code: "INLINE_CREDENTIAL", message, hint, path }];
-}
-
-function taskId(parsed: ParsedWorkflow, [, index]: YamlPath): string {
-  return parsed.workflow.tasks[Number(index)]?.id ?? "";
-}
-
-/** True for a word of digits and letters that is as random as a key. */
-function isRandom(word: string): boolean {
-  if (word.length < MIN_CREDENTIAL || !/\d/.test(word) || !/[A-Za-z]/.test(word)) return false;
-  const shares = [...new Set(word)].map((character) => (word.split(character).length - 1) / word.length);
-  return -shares.reduce((sum, share) => sum + share * Math.log2(share), 0) >= MIN_ENTROPY;
+  return { code: "INLINE_CREDENTIAL", message, hint, path };
 }
 
 function findRequired({ workflow: { inputs } }: ParsedWorkflow): Advice[] {

@@ -144,6 +144,11 @@ const workflow = z.strictObject({
 
 export const workflowSchema: z.ZodType<Workflow> = workflow;
 
+/** Tells whether a schema within {@link workflowSchema} is that of a task. */
+export function isTaskSchema(schema: unknown): boolean {
+  return schema === task;
+}
+
 function isCron(text: string): boolean {
   try {
     new Cron(text, { mode: "5-part", paused: true }).stop();
