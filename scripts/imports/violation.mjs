@@ -70,7 +70,9 @@ function isDeclared({ folder, manifest }, specifier) {
   const { dependencies, optionalDependencies, peerDependencies, devDependencies } = manifest;
   const declared = { ...dependencies, ...optionalDependencies, ...peerDependencies };
   const bundled = folder.startsWith("apps/") ? devDependencies : {};
-  return Object.hasOwn({ ...declared, ...bundled }, packageName(specifier));
+  const name = packageName(specifier);
+  // Some packages have nothing but types.
+  return [name, `@types/${name}`].some((one) => Object.hasOwn({ ...declared, ...bundled }, one));
 }
 
 /** @param {string} specifier */

@@ -10,6 +10,7 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
+  "apps/cli/src/commands/secrets-adopt.ts": "a workflow file, with references instead of values",
   "apps/cli/src/compile-cache.ts": "compiled code of the command itself",
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",

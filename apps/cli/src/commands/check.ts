@@ -1,6 +1,5 @@
 import type { Severity, WorkflowReport } from "@autokestra/engine";
 import { plural } from "@autokestra/secrets-core/internal";
-import manifest from "../../package.json" with { type: "json" };
 import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { describeExplanation, explanationToJson } from "../explanation.ts";
@@ -64,7 +63,7 @@ async function formatReports(reports: readonly WorkflowReport[], format: "text" 
   if (format === "text") return reports.map((report) => formatReport(report, process.stdout.columns)).join("");
   if (format === "json") return `${JSON.stringify(reports.map(toJson))}\n`;
   const { formatSarif } = await import("../output/sarif.ts");
-  return formatSarif(reports, manifest.version);
+  return formatSarif(reports);
 }
 
 function toJson({ path, problems, secrets }: WorkflowReport): object {

@@ -23,7 +23,7 @@ export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .argument("<file>", "path of the workflow file")
-      .option("--dry-run", "the changes only, nothing is stored or written")
+      .option("--dry-run", "changes that would be made, without making them")
       .option("--name <proposed=name>", "name for a secret instead of the proposed one; may be repeated", collect)
       .option("-f, --force", "no confirmation")
       .addOption(parser.createOption("-y, --yes", "no confirmation; the same as --force").hideHelp()),

@@ -4,14 +4,14 @@ import type { Problem, WorkflowReport } from "@autokestra/engine";
 import type { Log, Result } from "sarif";
 
 /** Formats reports of `check` for code scanning: SARIF 2.1.0, which editors and forges read. No line of a file is in it. */
-export function formatSarif(reports: readonly WorkflowReport[], version: string): string {
+export function formatSarif(reports: readonly WorkflowReport[]): string {
   const ids = [...new Set(reports.flatMap(({ problems }) => problems.map(({ code }) => code)))].sort();
   const log: Log = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
     version: "2.1.0",
     runs: [
       {
-        tool: { driver: { name: "autokestra", version, rules: ids.map((id) => ({ id })) } },
+        tool: { driver: { name: "autokestra", rules: ids.map((id) => ({ id })) } },
         // SARIF 3.14.17: as the columns of a problem.
         columnKind: "utf16CodeUnits",
         results: reports.flatMap(({ path, problems }) => problems.map((problem) => toResult(path, problem, ids))),

@@ -110,7 +110,7 @@ interface InputSchema {
 }
 
 /** The JSON Schema of the inputs of an action; null if it has none. */
-export function inputSchemaOf({ input }: Action): InputSchema | null {
+function inputSchemaOf({ input }: Action): InputSchema | null {
   try {
     return z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as InputSchema;
   } catch {

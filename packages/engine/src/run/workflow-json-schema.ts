@@ -34,8 +34,7 @@ export function workflowJsonSchema(plugins: readonly Plugin[] = corePlugins): ob
         const { $schema: _, ...inputs } = z.toJSONSchema(input, { io: "input", unrepresentable: "any" });
         return {
           if: { properties: { type: { const: name } }, required: ["type"] },
-          // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
-          then: {
+          [THEN]: {
             properties: { inputs: { ...withReferences(inputs), ...(description !== undefined && { description }) } },
           },
         };
@@ -43,6 +42,10 @@ export function workflowJsonSchema(plugins: readonly Plugin[] = corePlugins): ob
     },
   });
 }
+
+// A keyword of JSON Schema, not a promise.
+// oxlint-disable-next-line unicorn/no-thenable
+const THEN = "then";
 
 /** Allows a reference at every place below the inputs themselves. */
 function withReferences(schema: JsonSchema): JsonSchema {
