@@ -3,6 +3,7 @@ import { parseTemplate, type Reference } from "@autokestra/secrets-core";
 import { holdsToken } from "@autokestra/secrets-core/internal";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
 import type { FindingCode, Problem } from "./problem.ts";
+import { allTasks, type Task, taskAt } from "./workflow.ts";
 
 /** A string of a workflow, and its path. */
 interface FoundText {
@@ -16,17 +17,19 @@ interface FoundText {
  *
  * @param isSecretInput tells whether the action of a task marks the input at this path as secret
  */
-export function checkAdvice(
-  parsed: ParsedWorkflow,
-  isSecretInput: (task: number, path: YamlPath) => boolean,
-): Problem[] {
-  const { tasks, inputs } = parsed.workflow;
-  const taskTexts = tasks.flatMap((task, index) => textsIn(task.inputs, ["tasks", index, "inputs"]));
+export function checkAdvice(parsed: ParsedWorkflow, isSecretInput: (task: Task, path: YamlPath) => boolean): Problem[] {
+  const { inputs } = parsed.workflow;
+  const taskTexts = allTasks(parsed.workflow).flatMap(({ task, list, index }) => [
+    ...textsIn(task.inputs, [list, index, "inputs"]),
+    ...textsIn(task.forEach, [list, index, "forEach"]),
+  ]);
   const defaults = Object.entries(inputs).flatMap(([name, input]) =>
     textsIn(input.default, ["inputs", name, "default"]),
   );
-  const isSecret = ([first, index, , ...path]: YamlPath) =>
-    first === "tasks" && typeof index === "number" && isSecretInput(index, path);
+  const isSecret = (place: YamlPath) => {
+    const task = place[2] === "inputs" ? taskAt(parsed.workflow, place) : undefined;
+    return task !== undefined && isSecretInput(task, place.slice(3));
+  };
   const found = [
     ...findUnused(parsed),
     ...taskTexts.flatMap((text) => [...findForeign(text), ...findEscaped(text)]),
@@ -58,10 +61,11 @@ function textsIn(value: unknown, path: YamlPath): FoundText[] {
   return entries.flatMap(([key, item]) => textsIn(item, [...path, key]));
 }
 
-function findUnused({ workflow: { secrets, inputs }, references }: ParsedWorkflow): Advice[] {
+function findUnused({ workflow: { secrets, inputs, trigger }, references }: ParsedWorkflow): Advice[] {
   const used = new Set(
     references.flatMap(({ result }) => ("reference" in result ? rootAndName(result.reference) : [])),
   );
+  if (trigger?.type === "webhook") used.add(`secrets.${trigger.secret}`);
   const unused = (what: string, name: string, path: YamlPath): Advice => ({
     code: "UNUSED_DECLARATION",
     message: `${what} '${name}' is declared and not used`,
@@ -131,14 +135,12 @@ function findCredential(parsed: ParsedWorkflow, { text, path }: FoundText, isSec
   const isTelling = TELLING_KEY.test(key) && literal.split(/\s/).some(isRandom);
   if (!isWholeText && !isTelling && !holdsToken(literal) && !/:\/\/[^/\s:@]*:[^/\s@]+@/.test(literal)) return [];
   const where =
-    path[0] === "tasks" ? `'${path.slice(3).join(".")}' of task '${taskId(parsed, path)}'` : `'${path.join(".")}'`;
+    path[0] === "inputs"
+      ? `'${path.join(".")}'`
+      : `'${path.slice(path[2] === "inputs" ? 3 : 2).join(".")}' of task '${taskAt(parsed.workflow, path)?.id ?? ""}'`;
   const message = `${where} holds what looks like a credential, in plain text`;
   const hint = "Store it as a secret, declare it under `secrets:` and write {{ secrets.NAME }} here.";
   return [{ code: "INLINE_CREDENTIAL", message, hint, path }];
-}
-
-function taskId(parsed: ParsedWorkflow, [, index]: YamlPath): string {
-  return parsed.workflow.tasks[Number(index)]?.id ?? "";
 }
 
 /** True for a word of digits and letters that is as random as a key. */
