@@ -8,24 +8,31 @@ export interface TextChange {
   readonly text: string;
 }
 
-/** Names to add to a list of names at the top of a file. Where the file has no such list, it comes after another key. */
+/** Names to add to a list of names. */
 export interface ListChange {
-  readonly key: string;
+  readonly path: YamlPath;
   readonly names: readonly string[];
-  /** A key at the top with a value on its line. */
-  readonly after: string;
+  /** Where the file has no such list: a key at its top, with a value on its line, after which the list comes. */
+  readonly after?: string;
 }
 
 /**
- * Writes texts into a YAML file and adds names to a list in it. Every other character stays: comments, quotes, line
+ * Writes texts into a YAML file and adds names to lists in it. Every other character stays: comments, quotes, line
  * breaks.
  *
  * @returns the new file; null if it cannot be changed in this way, as where a text is an alias
  */
-export function changeYaml(source: string, texts: readonly TextChange[], list: ListChange): string | null {
-  const changed = writeTexts(source, texts);
-  const complete = changed === null ? null : addNames(changed, list);
-  return complete !== null && isDeepStrictEqual(dataOf(complete), expected(source, texts, list)) ? complete : null;
+export function changeYaml(
+  source: string,
+  texts: readonly TextChange[],
+  lists: readonly ListChange[] = [],
+): string | null {
+  const changes = lists.filter(({ names }) => names.length > 0);
+  const complete = changes.reduce<string | null>(
+    (changed, list) => (changed === null ? null : addNames(changed, list)),
+    writeTexts(source, texts),
+  );
+  return complete !== null && isDeepStrictEqual(dataOf(complete), expected(source, texts, changes)) ? complete : null;
 }
 
 function dataOf(source: string): unknown {
@@ -34,12 +41,15 @@ function dataOf(source: string): unknown {
 }
 
 /** The data that the changed file must have. */
-function expected(source: string, texts: readonly TextChange[], { key, names }: ListChange): unknown {
+function expected(source: string, texts: readonly TextChange[], lists: readonly ListChange[]): unknown {
   // Without the nodes of the file, where two places with an alias between them are one.
   const document = new Document(JSON.parse(JSON.stringify(dataOf(source))));
   for (const { path, text } of texts) document.setIn(path, text);
-  const data = document.toJS();
-  return names.length === 0 ? data : { ...data, [key]: [...(data[key] ?? []), ...names] };
+  for (const { path, names } of lists) {
+    if (!document.hasIn(path)) document.setIn(path, document.createNode([]));
+    for (const name of names) document.addIn(path, name);
+  }
+  return document.toJS();
 }
 
 /** Changes the tokens of the texts only. */
@@ -63,11 +73,11 @@ function typeFor({ type }: CST.Token, text: string): "QUOTE_DOUBLE" | "QUOTE_SIN
     : "QUOTE_DOUBLE";
 }
 
-function addNames(source: string, { key, names, after }: ListChange): string | null {
-  if (names.length === 0) return source;
+function addNames(source: string, change: ListChange): string | null {
+  const { path, names } = change;
   const document = parseDocument(source, { logLevel: "silent" });
-  const list = document.get(key, true);
-  if (list === undefined) return addList(source, document, { key, names, after });
+  const list = document.getIn(path, true);
+  if (list === undefined) return addList(source, document, change);
   if (!isCollection(list) || !list.range) return null;
   const last = endOf(list.items.at(-1) as Node | undefined);
   if (list.flow === true) {
@@ -80,9 +90,10 @@ function addNames(source: string, { key, names, after }: ListChange): string | n
   return insert(source, lineEnd(source, last), names.map((name) => `${newline(source)}${dash} ${name}`).join(""));
 }
 
-function addList(source: string, document: Document.Parsed, { key, names, after }: ListChange): string | null {
-  const end = endOf(document.get(after, true) as Node | undefined);
-  if (end === null || !isMap(document.contents)) return null;
+function addList(source: string, document: Document.Parsed, { path, names, after }: ListChange): string | null {
+  const [key, ...deeper] = path;
+  const end = after === undefined ? null : endOf(document.get(after, true) as Node | undefined);
+  if (end === null || deeper.length > 0 || !isMap(document.contents)) return null;
   if (document.contents.flow === true) return insert(source, end, `, "${key}": ${JSON.stringify(names)}`);
   return insert(source, lineEnd(source, end), `${newline(source)}${key}: [${names.join(", ")}]`);
 }

@@ -21,8 +21,10 @@ const TOO_DEEP = "The file is nested too deeply";
 
 export type YamlPath = readonly (string | number)[];
 
-/** Identifies a reference in a string: the number of its `{{`, how many there are, and the length of the reference. */
+/** Identifies a part of a string: the number of the text that it begins with, how many there are, and its length. */
 export interface Mark {
+  /** Default: `{{`, the beginning of a reference. */
+  readonly text?: string;
   readonly nth: number;
   readonly of: number;
   readonly length: number;
@@ -83,7 +85,7 @@ export function parseYaml(source: string, invalid: Invalid): YamlDocument {
       const node = nearestNode(document, path);
       if (!node?.range) return undefined;
       const [start, end] = node.range;
-      const marks = mark ? offsets(source.slice(start, end), "{{") : [];
+      const marks = mark ? offsets(source.slice(start, end), mark.text ?? "{{") : [];
       const offset = mark && marks.length === mark.of ? marks[mark.nth] : undefined;
       if (mark === undefined || offset === undefined) return position(start, Math.min(end, start + 40));
       return position(start + offset, start + offset + mark.length);

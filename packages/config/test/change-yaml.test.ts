@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Document, parse, Scalar } from "yaml";
 import { changeYaml } from "../src/yaml.ts";
 
-const NO_NAMES = { key: "secrets", names: [], after: "id" };
-const A_AND_B = { key: "secrets", names: ["A", "B"], after: "id" };
+const A_AND_B = [{ path: ["secrets"], names: ["A", "B"], after: "id" }];
 
 describe("changeYaml writes a text", () => {
   it.each([
@@ -24,7 +23,7 @@ describe("changeYaml writes a text", () => {
     ["JSON", '{"k":"v","l":[1.0]}', "{{ x }}", '{"k":"{{ x }}","l":[1.0]}'],
     ["CRLF", "k: v\r\nl: w\r\n", "{{ x }}", 'k: "{{ x }}"\r\nl: w\r\n'],
   ])("in %s", (_, source, text, expected, path: (string | number)[] = ["k"]) => {
-    expect(changeYaml(source, [{ path, text }], NO_NAMES)).toBe(expected);
+    expect(changeYaml(source, [{ path, text }])).toBe(expected);
   });
 
   it.each([
@@ -33,7 +32,7 @@ describe("changeYaml writes a text", () => {
     ["of a key that is not there", "a: v\n", ["k"]],
     ["of a map", "k: { a: v }\n", ["k"]],
   ])("and refuses one %s", (_, source, path) => {
-    expect(changeYaml(source, [{ path, text: "t" }], NO_NAMES)).toBeNull();
+    expect(changeYaml(source, [{ path, text: "t" }])).toBeNull();
   });
 
   it("whatever the other texts, and leaves every other line as it is", () => {
@@ -78,8 +77,16 @@ describe("changeYaml adds names", () => {
     ["with CRLF", "id: demo\r\ntasks: []\r\n", "id: demo\r\nsecrets: [A, B]\r\ntasks: []\r\n"],
     ["to JSON", '{"id":"demo","tasks":[]}', '{"id":"demo", "secrets": ["A","B"],"tasks":[]}'],
     ["to a list in JSON", '{"id":"demo","secrets":["X"]}', '{"id":"demo","secrets":["X", "A", "B"]}'],
+    ["to nothing else", "id: demo\nsecrets: []\nx: []\n", "id: demo\nsecrets: [A, B]\nx: []\n"],
     ["to an empty list in JSON", '{"id":"demo","secrets":[]}', '{"id":"demo","secrets":["A", "B"]}'],
   ])("%s", (_, source, expected) => expect(changeYaml(source, [], A_AND_B)).toBe(expected));
+
+  it("to a list in another", () => {
+    const list = { path: ["tasks", 1, "secrets"], names: ["A"] };
+    const source = "tasks:\n  - secrets: [X]\n  - secrets: [Y] # c\n";
+    expect(changeYaml(source, [], [list])).toBe("tasks:\n  - secrets: [X]\n  - secrets: [Y, A] # c\n");
+    expect(changeYaml("tasks: [{}, {}]\n", [], [list])).toBeNull();
+  });
 
   it.each([
     ["a list behind an alias", "x: &x [X]\nid: demo\nsecrets: *x\n"],

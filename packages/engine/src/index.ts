@@ -12,6 +12,7 @@ export { createEnvironmentSource } from "@autokestra/secrets-resolver";
 export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
+export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
@@ -20,4 +21,15 @@ export { workflowJsonSchema } from "./run/workflow-json-schema.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";
 export { type FindingCode, type Problem, WorkflowError } from "./workflow/problem.ts";
-export type { InputDeclaration, InputType, Retry, RetryReason, Task, Trigger, Workflow } from "./workflow/workflow.ts";
+export type {
+  ConcurrencyGroup,
+  CronTrigger,
+  InputDeclaration,
+  InputType,
+  Retry,
+  RetryReason,
+  Task,
+  Trigger,
+  WebhookTrigger,
+  Workflow,
+} from "./workflow/workflow.ts";

@@ -75,6 +75,11 @@ export interface Action<Input = unknown, Output = unknown> {
    */
   readonly secretOutputs?: readonly string[];
   /**
+   * Tells whether the value at a path of the output is secret because the action masks it itself, with
+   * {@link ActionContext.mask}. A condition of a workflow on such a value is refused. Default: nothing is.
+   */
+  readonly isSecretOutput?: (path: readonly string[]) => boolean;
+  /**
    * Does the work. It must return what JSON can hold. What it throws fails the task; never put an input into the
    * message.
    */

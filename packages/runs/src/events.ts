@@ -43,8 +43,8 @@ export interface TaskErrorInfo {
 }
 
 /**
- * How a task ended. `skipped`: a task that it needs failed or was skipped. `cancelled`: the run was cancelled or timed
- * out before the task ended.
+ * How a task ended. `skipped`: its `if` was false, a task that it needs failed or was skipped, or another task failed
+ * before it could start. `cancelled`: the run was cancelled or timed out before the task ended.
  */
 export interface TaskResult {
   readonly status: "success" | "failed" | "skipped" | "cancelled";
@@ -64,7 +64,10 @@ export interface RunFinished extends EventBase {
   /** Only if the status is `cancelled`. */
   readonly cancelledBy?: CancelledBy;
   readonly durationMs: number;
+  /** By id; the items of a `forEach` as `deploy[0]`, without their outputs, which the task has. */
   readonly tasks: Readonly<Record<string, TaskResult>>;
+  /** What the workflow declares as its outputs; only if the run has them. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
   /** What was masked in this run, by the name of the secret. */
   readonly masked: Readonly<Record<string, MaskCount>>;
 }

@@ -31,6 +31,7 @@ export type { FieldSecrecy, FlagChange } from "./field-secrecy.ts";
 export type { KeySearch, MasterKey, MasterKeyProvider, Stretching } from "./master-key-provider.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 export { metadataToJson } from "./metadata.ts";
+export type { Filter, Literal, Reference, ReferenceResult, ReferenceWithOptions } from "./reference.ts";
 export type { EncryptedSecret, Envelope, FieldFlags, Secret, SecretInput, SecretMetadata } from "./secret.ts";
 export type {
   EncryptedBatch,
@@ -92,12 +93,5 @@ export type {
 } from "./secret-store.ts";
 export { parseFields, SECRET_TYPES, type SecretFields, type SecretType } from "./secret-type.ts";
 
-export {
-  parseTemplate,
-  type Reference,
-  type ReferenceResult,
-  type Template,
-  type TemplatePart,
-  type TemplateProblem,
-} from "./template.ts";
+export { parseTemplate, type Template, type TemplatePart, type TemplateProblem } from "./template.ts";
 export type { Timestamp } from "./time.ts";

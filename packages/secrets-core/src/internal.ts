@@ -40,6 +40,7 @@ export {
   readEncryptedSecret,
   tagProblem,
 } from "./metadata.ts";
+export { formatReference, parseReference, readLiteral } from "./reference.ts";
 export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
 export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
@@ -70,5 +71,5 @@ export {
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
-export { findTokens, formatReference, holdsToken, parseReference, type TextSpan } from "./template.ts";
+export { findTokens, holdsToken, type TextSpan } from "./template.ts";
 export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";

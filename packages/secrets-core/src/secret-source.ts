@@ -1,7 +1,7 @@
+import type { Reference } from "./reference.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
-import type { Reference } from "./template.ts";
 import type { Timestamp } from "./time.ts";
 
 /** A standard of the WHATWG that every runtime has. Core includes the types of no platform. */

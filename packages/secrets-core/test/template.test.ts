@@ -26,6 +26,13 @@ describe("parseTemplate", () => {
     ["{{ tasks.fetch.output }}", ["tasks.fetch.output"]],
     ["{{ tasks.fetch.output.body.0.id }}", ["tasks.fetch.output.body.0.id"]],
     ["{{ execution.id }} {{ workflow.id }}", ["execution.id", '" "', "workflow.id"]],
+    ["{{ inputs.env.0.name }}", ["inputs.env.0.name"]],
+    ["{{ tasks.fetch.status }}", ["tasks.fetch.status"]],
+    ["{{ tasks.fetch.error }}", ["tasks.fetch.error"]],
+    ["{{ tasks.fetch.error.code }}", ["tasks.fetch.error.code"]],
+    ["{{ item }}", ["item"]],
+    ["{{ item.name }} {{ index }}", ["item.name", '" "', "index"]],
+    ["{{ run.status }}{{ run.failedTask }}{{ run.error }}", ["run.status", "run.failedTask", "run.error"]],
     ["\\{{ secrets.A }}", ['"{{ secrets.A }}"']],
     ["a \\{{ b {{ secrets.A }}", ['"a {{ b "', "secrets.A"]],
     // KP3
@@ -51,12 +58,12 @@ describe("parseTemplate", () => {
     ],
     [
       "{{\u00a0secrets.A }}",
-      "0-15 Unknown reference '\u00a0secrets.A': expected secrets.NAME or secrets.NAME.field, inputs.NAME, tasks.ID.output or tasks.ID.output.field, execution.id, workflow.id",
+      "0-15 Unknown reference '\u00a0secrets.A': expected secrets.NAME or secrets.NAME.field, inputs.NAME or inputs.NAME.field, tasks.ID.output, tasks.ID.output.field, tasks.ID.status, tasks.ID.error or tasks.ID.error.field, item or item.field, index, run.status, run.failedTask or run.error, execution.id, workflow.id",
     ],
     ["x {{ secrets.A", "2-14 Unclosed reference '{{ secrets.A': expected }}"],
     [
       "{{ tasks.a.result }}",
-      "0-20 Malformed reference 'tasks.a.result': expected tasks.ID.output or tasks.ID.output.field",
+      "0-20 Malformed reference 'tasks.a.result': expected tasks.ID.output, tasks.ID.output.field, tasks.ID.status, tasks.ID.error or tasks.ID.error.field",
     ],
     [
       "{{ secrets.__proto__ }}",
@@ -64,7 +71,7 @@ describe("parseTemplate", () => {
     ],
     [
       "{{ tasks.a.output.constructor }}",
-      "0-32 Malformed reference 'tasks.a.output.constructor': expected tasks.ID.output or tasks.ID.output.field",
+      "0-32 Malformed reference 'tasks.a.output.constructor': expected tasks.ID.output, tasks.ID.output.field, tasks.ID.status, tasks.ID.error or tasks.ID.error.field",
     ],
     ["{{ execution.name }}", "0-20 Malformed reference 'execution.name': expected execution.id"],
   ])("says what is wrong with %j", (source, problem) => {
@@ -82,6 +89,30 @@ describe("parseTemplate", () => {
     "{{ secrets['A'] }}",
     "{{ secrets.A | upper }}",
     "{{ secrets.A || 'x' }}",
+    '{{ secrets.A ?? "x" }}',
+    '{{ execution.id ?? "x" }}',
+    "{{ index ?? 1 }}",
+    "{{ inputs.A ?? }}",
+    "{{ inputs.A ?? inputs.B }}",
+    "{{ inputs.A ?? 'x' }}",
+    '{{ inputs.A ?? "x }}',
+    "{{ inputs.A ?? null }}",
+    "{{ inputs.A ?? 1.10 }}",
+    "{{ inputs.A ?? 01 }}",
+    "{{ inputs.A ?? 1e3 }}",
+    "{{ inputs.A ?? 1 ?? 2 }}",
+    "{{ inputs.A ?? 1 + 2 }}",
+    "{{ inputs.A | }}",
+    "{{ inputs.A | base64 json }}",
+    "{{ inputs.A | toString }}",
+    "{{ inputs.A | constructor }}",
+    "{{ inputs.A | json ?? 1 }}",
+    "{{ inputs.A | trim | trim | trim | trim | trim }}",
+    "{{ inputs.A ? 1 }}",
+    "{{ index.a }}",
+    "{{ run.error.code }}",
+    "{{ run.id }}",
+    "{{ tasks.a.status.x }}",
     "{{ 7 * 7 }}",
     "{{ {{ secrets.A }} }}",
     "{{ constructor.id }}",
@@ -134,6 +165,32 @@ describe("parseTemplate", () => {
     expect(parseTemplate("{{".repeat(500_000)).problems).toHaveLength(1);
     expect(parseTemplate("{{ secrets.".repeat(90_000)).problems).toHaveLength(1);
     expect(parseTemplate("{{ secrets.A }}".repeat(60_000)).parts).toHaveLength(60_000);
+  });
+});
+
+describe("what follows a reference", () => {
+  it.each([
+    ["inputs.a", null, []],
+    ['inputs.a ?? "latest"', { value: "latest" }, []],
+    ['inputs.a??"a \\"b\\" | c \\u00e9"', { value: 'a "b" | c é' }, []],
+    ["inputs.a ?? 0", { value: 0 }, []],
+    ["tasks.a.output.b ?? -1.5", { value: -1.5 }, []],
+    ["item.x ?? true", { value: true }, []],
+    ["inputs.a ?? false | json", { value: false }, ["json"]],
+    ["secrets.A|base64", null, ["base64"]],
+    ["secrets.A | trim | urlencode | json | base64", null, ["trim", "urlencode", "json", "base64"]],
+  ])("reads %s", (text, fallback, filters) => {
+    expect(parseReference(text)).toMatchObject({ ok: true, fallback, filters });
+  });
+
+  it.each([
+    ['secrets.A ?? "x"', "no ?? after secrets: only inputs, tasks and item can be missing"],
+    ["inputs.a ?? x", 'text in double quotes, a number, true or false after ??, as in ?? "latest"'],
+    ["inputs.a | upper", "the filters base64, json, urlencode, trim, each after a |"],
+    ["inputs.a | trim | trim | trim | trim | trim", "at most 4 filters"],
+  ])("says what is expected in %s", (text, expected) => {
+    const problem = `Malformed reference '${text}': expected ${expected}`;
+    expect(parseReference(text)).toEqual({ ok: false, problem });
   });
 });
 

@@ -7,6 +7,7 @@ export { createEnvironmentSource, isReservedVariable } from "./environment-sourc
 export {
   type Lookup,
   MAX_DEPTH,
+  type OnFiltered,
   parseTemplates,
   resolveTemplates,
   type TemplateTree,

@@ -1,4 +1,11 @@
-import { AutokestraError, parseTemplate, type Reference, type Template } from "@autokestra/secrets-core";
+import {
+  AutokestraError,
+  type Filter,
+  parseTemplate,
+  type Reference,
+  type ReferenceWithOptions,
+  type Template,
+} from "@autokestra/secrets-core";
 import { formatReference, quoteText } from "@autokestra/secrets-core/internal";
 
 /** The maximum depth of nested inputs. It also stops at cycles. */
@@ -11,8 +18,15 @@ export type TemplateTree =
   | { readonly kind: "object"; readonly entries: readonly (readonly [key: string, value: TemplateTree])[] }
   | { readonly kind: "value"; readonly value: unknown };
 
-/** Returns the value of a reference. */
-export type Lookup = (reference: Reference) => Promise<unknown>;
+/**
+ * Returns the value of a reference.
+ *
+ * @param isOptional whether a key that is not there is null instead of an error, because `??` follows the reference
+ */
+export type Lookup = (reference: Reference, isOptional: boolean) => Promise<unknown>;
+
+/** Called with a text that filters have made of a value. If the value is secret, so is this text. */
+export type OnFiltered = (reference: Reference, text: string, value: unknown) => void;
 
 /**
  * Parses all texts of a value as templates, also in nested objects and arrays, but not keys. A problem in a text is
@@ -47,19 +61,23 @@ export function parseTemplates(value: unknown, depth = 0): TemplateTree {
  * is.
  *
  * @param lookup returns the value of a reference
+ * @param onFiltered called with every text that filters have made. Default: nobody is told
  * @throws AutokestraError `REFERENCE_INVALID`, and what `lookup` throws
  */
-export async function resolveTemplates(tree: TemplateTree, lookup: Lookup): Promise<unknown> {
+export async function resolveTemplates(
+  tree: TemplateTree,
+  lookup: Lookup,
+  onFiltered: OnFiltered = () => undefined,
+): Promise<unknown> {
+  const resolve = async (item: TemplateTree) => await resolveTemplates(item, lookup, onFiltered);
   switch (tree.kind) {
     case "template":
-      return await resolveTemplate(tree.template, lookup);
+      return await resolveTemplate(tree.template, lookup, onFiltered);
     case "list":
-      return await Promise.all(tree.items.map(async (item) => await resolveTemplates(item, lookup)));
+      return await Promise.all(tree.items.map(resolve));
     case "object":
       return Object.fromEntries(
-        await Promise.all(
-          tree.entries.map(async ([key, item]) => [key, await resolveTemplates(item, lookup)] as const),
-        ),
+        await Promise.all(tree.entries.map(async ([key, item]) => [key, await resolve(item)] as const)),
       );
     default:
       return tree.value;
@@ -72,15 +90,44 @@ export function wholeReference({ parts, problems }: Template): Reference | null 
   return only?.kind === "reference" && others.length === 0 && problems.length === 0 ? only.reference : null;
 }
 
-async function resolveTemplate(template: Template, lookup: Lookup): Promise<unknown> {
+async function resolveTemplate(template: Template, lookup: Lookup, onFiltered: OnFiltered): Promise<unknown> {
   const [problem] = template.problems;
   if (problem !== undefined) throw new AutokestraError("REFERENCE_INVALID", problem.message);
-  const whole = wholeReference(template);
-  if (whole !== null) return await lookup(whole);
+  const [first] = template.parts;
+  if (first?.kind === "reference" && template.parts.length === 1) {
+    return await resolveReference(first, lookup, onFiltered);
+  }
   const texts = template.parts.map(async (part) =>
-    part.kind === "text" ? part.text : toText(part.reference, await lookup(part.reference)),
+    part.kind === "text" ? part.text : toText(part.reference, await resolveReference(part, lookup, onFiltered)),
   );
   return (await Promise.all(texts)).join("");
+}
+
+async function resolveReference(
+  { reference, fallback, filters }: ReferenceWithOptions,
+  lookup: Lookup,
+  onFiltered: OnFiltered,
+): Promise<unknown> {
+  const found = await lookup(reference, fallback !== null);
+  const value = fallback === null ? found : (found ?? fallback.value);
+  let filtered = value;
+  for (const filter of filters) filtered = applyFilter(filter, reference, filtered);
+  if (filters.length > 0) onFiltered(reference, String(filtered), value);
+  return filtered;
+}
+
+function applyFilter(filter: Filter, reference: Reference, value: unknown): string {
+  switch (filter) {
+    case "base64":
+      return Buffer.from(toText(reference, value)).toString("base64");
+    case "json":
+      return JSON.stringify(value) ?? "null";
+    case "urlencode":
+      // By way of bytes, because encodeURIComponent throws on lone surrogates.
+      return encodeURIComponent(Buffer.from(toText(reference, value)).toString());
+    default:
+      return toText(reference, value).trim();
+  }
 }
 
 /**

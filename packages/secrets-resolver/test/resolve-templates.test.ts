@@ -12,6 +12,7 @@ const values: Readonly<Record<string, unknown>> = {
   "secrets.PAIR.password": "p",
   "secrets.TEMPLATE": "{{ secrets.TOKEN }} \\{{",
   "secrets.DOLLAR": "$& $$ $1 $` \\n \n \r\n",
+  "secrets.LONE": "\ud800",
   "inputs.null": null,
   "tasks.a.output": { list: [1, 2] },
 };
@@ -52,6 +53,52 @@ describe("resolveTemplates", () => {
     [{ "{{ secrets.TOKEN }}": "x" }, { "{{ secrets.TOKEN }}": "x" }],
   ])("resolves %j to %j", async (input, expected) => {
     expect(await resolve(input)).toEqual(expected);
+  });
+
+  it.each<[string, unknown]>([
+    ['{{ inputs.null ?? "none" }}', "none"],
+    ["{{ inputs.gone ?? 7 }}", 7],
+    ["{{ inputs.gone ?? false }}", false],
+    ['v{{ inputs.gone ?? "1" }}', "v1"],
+    ['{{ tasks.a.output ?? "none" }}', { list: [1, 2] }],
+    ["{{ secrets.TOKEN | base64 }}", "dDBrZW4="],
+    ["Basic {{ secrets.TOKEN | base64 }}", "Basic dDBrZW4="],
+    ["{{ secrets.TOKEN | json }}", '"t0ken"'],
+    ["{{ tasks.a.output | json }}", '{"list":[1,2]}'],
+    ["{{ tasks.a.output | base64 }}", "eyJsaXN0IjpbMSwyXX0="],
+    ["{{ inputs.gone | json }}", "null"],
+    ["{{ inputs.null | json }}", "null"],
+    ["{{ secrets.DOLLAR | urlencode }}", encodeURIComponent("$& $$ $1 $` \\n \n \r\n")],
+    ["{{ secrets.DOLLAR | trim }}", "$& $$ $1 $` \\n"],
+    ["{{ secrets.LONE | urlencode }}", "%EF%BF%BD"],
+    ["{{ secrets.NUMBER.port | trim }}", "5432"],
+    ['{{ inputs.gone ?? " x " | trim | base64 }}', "eA=="],
+  ])("%j becomes %j", async (input, expected) => {
+    expect(await resolve(input)).toEqual(expected);
+  });
+
+  it("tells lookup whether a key may be missing, and who wants to know what filters have made", async () => {
+    const asked: unknown[] = [];
+    const filtered: unknown[] = [];
+    await resolveTemplates(
+      parseTemplates(["{{ inputs.a ?? 1 }}", "{{ inputs.b }}", "x{{ secrets.C | trim | base64 }}"]),
+      async (reference, isOptional) => {
+        asked.push([formatReference(reference), isOptional]);
+        return " v ";
+      },
+      (reference, text, value) => filtered.push([formatReference(reference), text, value]),
+    );
+    expect(asked).toEqual([
+      ["inputs.a", true],
+      ["inputs.b", false],
+      ["secrets.C", false],
+    ]);
+    expect(filtered).toEqual([["secrets.C", "dg==", " v "]]);
+  });
+
+  it("refuses a filter on a secret with several fields", async () => {
+    await expect(resolve("{{ secrets.PAIR | base64 }}")).rejects.toThrow("Secret 'PAIR' has no single value");
+    expect(await resolve("{{ secrets.PAIR | json }}")).toBe('{"username":"u","password":"p"}');
   });
 
   it("tells which fields there are where a text needs one of them", async () => {

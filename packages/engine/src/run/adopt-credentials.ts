@@ -1,4 +1,4 @@
-import { changeYaml, type TextChange } from "@autokestra/config/yaml";
+import { changeYaml, type ListChange, type TextChange } from "@autokestra/config/yaml";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
 import { parseSecretName, type SecretName } from "@autokestra/secrets-core";
@@ -7,6 +7,7 @@ import { createMasker } from "@autokestra/secrets-masker";
 import { findInlineCredentials, type InlineCredentials, lastKey, placeOf } from "../workflow/credentials.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem } from "../workflow/problem.ts";
+import { allTasks, taskAt } from "../workflow/workflow.ts";
 import { secretInputs } from "./check-actions.ts";
 import { createActionTable } from "./prepare-run.ts";
 
@@ -63,19 +64,16 @@ export interface AdoptOptions {
  */
 export function adoptCredentials(parsed: ParsedWorkflow, options: AdoptOptions = {}): Adoption {
   const { plugins = corePlugins, taken = [], names = new Map() } = options;
-  const found = findInlineCredentials(parsed, secretInputs(parsed, createActionTable(plugins)));
+  const found = findInlineCredentials(parsed, secretInputs(createActionTable(plugins)));
   const adopted = found.filter((credentials) => isAdoptable(parsed, credentials));
   const secrets = nameCredentials(parsed, adopted, new Set([...taken, ...parsed.workflow.secrets]), names);
-  const change = (write: (name: SecretName) => string, declared: readonly string[]) =>
+  const change = (write: (name: SecretName) => string, lists: readonly ListChange[]) =>
     changeYaml(
       parsed.source,
       adopted.map((credentials) => rewrite(credentials, (value) => write(nameOf(secrets, value)))),
-      { key: "secrets", names: declared, after: "id" },
+      lists,
     ) ?? parsed.source;
-  const source = change(
-    (name) => `{{ secrets.${name} }}`,
-    secrets.map(({ name }) => name),
-  );
+  const source = change((name) => `{{ secrets.${name} }}`, declarations(parsed, adopted, secrets));
   const masker = createMasker(secrets);
   const shown = (text: string) => masker.mask(text).replace(/^.*$/gm, (line) => (holdsToken(line) ? HIDDEN : line));
   return {
@@ -94,11 +92,29 @@ const HIDDEN = "[a line with what looks like a token is not shown]";
 const BY_HAND = "Take it out of the file, and store it as a secret.";
 
 /** References are allowed in the inputs of tasks only, and a text behind an alias belongs to another place, too. */
-function isAdoptable({ source }: ParsedWorkflow, credentials: InlineCredentials): boolean {
+function isAdoptable(parsed: ParsedWorkflow, credentials: InlineCredentials): boolean {
   const { path, text } = credentials;
-  if (path[0] !== "tasks" || text.includes("\\{{")) return false;
-  const change = rewrite(credentials, () => "{{ secrets.A }}");
-  return changeYaml(source, [change], { key: "secrets", names: [], after: "id" }) !== null;
+  if (path[0] === "inputs" || path[2] !== "inputs" || text.includes("\\{{")) return false;
+  return changeYaml(parsed.source, [rewrite(credentials, () => "{{ secrets.A }}")]) !== null;
+}
+
+/** The names for the workflow, and for each task that may use only some of them. */
+function declarations(
+  { workflow }: ParsedWorkflow,
+  adopted: readonly InlineCredentials[],
+  secrets: readonly AdoptedCredential[],
+): ListChange[] {
+  const missing = (names: readonly SecretName[], declared: readonly string[]) =>
+    [...new Set(names)].filter((name) => !declared.includes(name));
+  const narrowed = allTasks(workflow).flatMap(({ task, list, index }) => {
+    if (task.secrets === undefined) return [];
+    const used = adopted
+      .filter(({ path }) => path[0] === list && path[1] === index)
+      .flatMap(({ text, spans }) => spans.map(({ start, end }) => nameOf(secrets, text.slice(start, end))));
+    return [{ path: [list, index, "secrets"], names: missing(used, task.secrets) }];
+  });
+  const names = secrets.map(({ name }) => name);
+  return [{ path: ["secrets"], names: missing(names, workflow.secrets), after: "id" }, ...narrowed];
 }
 
 function rewrite({ path, text, spans }: InlineCredentials, write: (value: string) => string): TextChange {
@@ -129,8 +145,7 @@ function nameCredentials(
 
 /** `FETCH_BEARER` for `auth.bearer` of the task `fetch`. */
 function proposal({ workflow }: ParsedWorkflow, path: readonly (string | number)[]): string {
-  const task = workflow.tasks[Number(path[1])]?.id ?? "";
-  return `${task}_${lastKey(path)}`
+  return `${taskAt(workflow, path)?.id ?? ""}_${lastKey(path)}`
     .toUpperCase()
     .replaceAll(/[^A-Z0-9]+/g, "_")
     .slice(0, 200);

@@ -5,14 +5,15 @@ import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
 import type { IsSecretInput } from "../workflow/credentials.ts";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
+import { allTasks } from "../workflow/workflow.ts";
 
 /** Finds tasks whose action no plugin has. */
 export function findUnknownActions(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): WorkflowProblem[] {
-  return parsed.workflow.tasks.flatMap(({ type }, index) => {
+  return allTasks(parsed.workflow).flatMap(({ task: { type }, list, index }) => {
     if (table.has(type) || type === NO_TYPE) return [];
     const hint = didYouMean(type, [...table.keys()]);
     const error = new AutokestraError("WORKFLOW_INVALID", `There is no action '${type}'`, { hint });
-    return [parsed.problemAt(["tasks", index, "type"], error)];
+    return [parsed.problemAt([list, index, "type"], error)];
   });
 }
 
@@ -21,7 +22,7 @@ export async function checkActionInputs(
   parsed: ParsedWorkflow,
   table: ReadonlyMap<string, Action>,
 ): Promise<WorkflowProblem[]> {
-  const found = parsed.workflow.tasks.map(async ({ id, type, inputs }, index) => {
+  const found = allTasks(parsed.workflow).map(async ({ task: { id, type, inputs }, list, index }) => {
     const action = table.get(type);
     if (action === undefined) return [];
     const unknown: YamlPath[] = [];
@@ -32,7 +33,7 @@ export async function checkActionInputs(
       .filter((issue) => isCertain(issue, unknown))
       .flatMap((issue) => toErrors(issue, id, schema))
       .filter(isNotMistyped)
-      .map(({ error, path }) => ({ error, path: ["tasks", index, "inputs", ...path] }));
+      .map(({ error, path }) => ({ error, path: [list, index, "inputs", ...path] }));
   });
   // Finding a place takes longer than finding a problem, and nobody fixes more than these at a time.
   const shown = (await Promise.all(found)).flat().slice(0, MAX_ERRORS);
@@ -124,12 +125,9 @@ function keysAt(schema: InputSchema | null, path: YamlPath): readonly string[] {
 }
 
 /** Returns a function that tells whether the action of a task marks an input, or something around it, as secret. */
-export function secretInputs(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): IsSecretInput {
-  const schemas = parsed.workflow.tasks.map(({ type }) => {
-    const action = table.get(type);
-    return action === undefined ? null : inputSchemaOf(action);
-  });
-  return (task, path) => isMarkedSecret(schemas[task] ?? null, path);
+export function secretInputs(table: ReadonlyMap<string, Action>): IsSecretInput {
+  const schemas = new Map([...table].map(([type, action]) => [type, inputSchemaOf(action)]));
+  return ({ type }, path) => isMarkedSecret(schemas.get(type) ?? null, path);
 }
 
 function isMarkedSecret(schema: InputSchema | null, path: YamlPath): boolean {

@@ -1,4 +1,6 @@
+import { dirname, resolve } from "node:path";
 import { formatProblem } from "@autokestra/config/yaml";
+import type { Action } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
 import {
   AutokestraError,
@@ -14,9 +16,11 @@ import { createSecretResolver, type ResolverOptions } from "@autokestra/secrets-
 import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
-import type { Problem } from "../workflow/problem.ts";
+import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
+import { loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
-import { createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
+import { checkConditions } from "./check-conditions.ts";
+import { allCalled, createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 
 /** `plugins` default to the core plugins. */
 export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
@@ -73,7 +77,9 @@ export async function checkWorkflow(path: string, options: CheckOptions): Promis
   } catch (error) {
     return report(path, "", [toProblem(error)]);
   }
-  const { parsed, problems } = readWorkflow(source, path);
+  const read = readWorkflow(source, path);
+  const { problems } = read;
+  const parsed = read.parsed && { ...read.parsed, folder: dirname(resolve(path)) };
   // What is said of the sources, and what is found with their values, are two questions: each source hears them once.
   const asked = options.explain === true ? askOnce(options) : options;
   const secrets = options.explain === true ? await explainAll(parsed?.workflow.secrets ?? [], asked) : undefined;
@@ -152,14 +158,35 @@ async function checkParsed(
   { plugins = corePlugins, ...options }: CheckOptions,
 ): Promise<Problem[]> {
   const table = createActionTable(plugins);
-  const actions = parsed.workflow.tasks.map(({ type }) => table.get(type));
   return [
     ...findUnknownActions(parsed, table),
-    ...respelledNumbers(parsed, actions),
+    ...respelledNumbers(parsed, table),
     ...(await checkActionInputs(parsed, table)),
+    ...checkConditions(parsed, table),
+    ...(await checkCalls(parsed, table)),
     ...(await checkSecrets(parsed, options)),
-    ...checkAdvice(parsed, secretInputs(parsed, table)),
+    ...checkAdvice(parsed, secretInputs(table)),
   ];
+}
+
+/** Finds what is wrong with called workflows. Each has its place in the caller, and names its own in the message. */
+async function checkCalls(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): Promise<WorkflowProblem[]> {
+  const { calls, problems } = await loadCalls(parsed);
+  const inside = await Promise.all(
+    [...allCalled(calls)].map(async (called) => {
+      const found = [
+        ...findUnknownActions(called, table),
+        ...respelledNumbers(called, table),
+        ...(await checkActionInputs(called, table)),
+        ...checkConditions(called, table),
+      ];
+      return found.map(({ position, message, ...problem }) => {
+        const place = position === undefined ? called.path : `${called.path}:${position.line}:${position.column}`;
+        return { ...problem, message: `In ${place}: ${message}` };
+      });
+    }),
+  );
+  return [...problems, ...inside.flat()];
 }
 
 async function checkSecrets(

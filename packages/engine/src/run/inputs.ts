@@ -4,7 +4,9 @@ import { keepsValue, parseJson } from "@autokestra/secrets-core/exact-json";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { createEnvironmentSource } from "@autokestra/secrets-resolver";
 import { isLosslessNumber } from "lossless-json";
-import type { InputDeclaration, Workflow } from "../workflow/workflow.ts";
+import { inputProblem } from "../workflow/input-rules.ts";
+import type { ReferenceUse } from "../workflow/references.ts";
+import { type InputDeclaration, inputsOf, type Workflow } from "../workflow/workflow.ts";
 import { type MaskedValue, secretTexts } from "./secret-values.ts";
 
 /** Where {@link collectInputs} finds secret inputs that are not given. */
@@ -86,17 +88,37 @@ export function secretInputValues(workflow: Workflow, inputs: Readonly<Record<st
  * @throws AutokestraError `INPUT_INVALID`
  */
 export function readInputs(workflow: Workflow, given: Readonly<Record<string, string>>): Record<string, unknown> {
-  const declared = Object.keys(workflow.inputs);
+  return readEach(workflow, given, (name, declaration, text) => {
+    if (declaration.secret && text === "") throw invalid(`Input '${name}' is secret and cannot be empty`);
+    return convert(name, declaration, text);
+  });
+}
+
+/**
+ * Checks the inputs of a called workflow against their declarations and adds defaults. Nothing is converted.
+ *
+ * @throws AutokestraError `INPUT_INVALID`
+ */
+export function readValues(workflow: Workflow, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return readEach(workflow, given, (_name, _declaration, value) => value);
+}
+
+function readEach<Value>(
+  workflow: Workflow,
+  given: Readonly<Record<string, Value>>,
+  read: (name: string, declaration: InputDeclaration, value: Value) => unknown,
+): Record<string, unknown> {
+  const inputs = inputsOf(workflow);
+  const declared = Object.keys(inputs);
   const unknown = Object.keys(given).find((name) => !declared.includes(name));
   if (unknown !== undefined) {
     throw invalid(`The workflow has no input '${quoteText(unknown)}'`, didYouMean(unknown, declared));
   }
   return Object.fromEntries(
-    Object.entries(workflow.inputs).map(([name, declaration]) => {
-      const text = Object.hasOwn(given, name) ? given[name] : undefined;
-      if (declaration.secret && text === "") throw invalid(`Input '${name}' is secret and cannot be empty`);
-      if (text !== undefined) return [name, convert(name, declaration, text)];
-      // The type of defaults is checked when the workflow is parsed.
+    Object.entries(inputs).map(([name, declaration]) => {
+      const value = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (value !== undefined) return [name, fitting(name, declaration, read(name, declaration, value))];
+      // Defaults are checked when the workflow is parsed.
       if ("default" in declaration) return [name, declaration.default];
       if (declaration.secret) {
         throw invalid(
@@ -107,6 +129,12 @@ export function readInputs(workflow: Workflow, given: Readonly<Record<string, st
       throw invalid(`Input '${name}' is missing`, "Give it a value, or a default in the workflow.", { missing: name });
     }),
   );
+}
+
+function fitting(name: string, declaration: InputDeclaration, value: unknown): unknown {
+  const problem = inputProblem(declaration, value);
+  if (problem === null) return value;
+  throw invalid(`Input '${name}' ${problem}`);
 }
 
 function convert(name: string, { type }: InputDeclaration, text: string): unknown {
@@ -130,15 +158,15 @@ function convert(name: string, { type }: InputDeclaration, text: string): unknow
 export function refuseRespelled(
   workflow: Workflow,
   given: Readonly<Record<string, string>>,
-  asText: ReadonlyMap<string, { readonly task: string }>,
+  asText: ReadonlyMap<string, Pick<ReferenceUse, "owner">>,
 ): void {
-  for (const [name, { task }] of asText) {
+  for (const [name, { owner }] of asText) {
     const text = Object.hasOwn(given, name) ? given[name] : undefined;
     if (text === undefined || workflow.inputs[name]?.type === "string") continue;
     const result = parseJson(text);
     if ("value" in result && isRespelled(result.value)) {
       throw invalid(
-        `Input '${name}' becomes text in task '${task}', where its number would read differently`,
+        `Input '${name}' becomes text in task '${owner?.task.id}', where its number would read differently`,
         "Declare the input as a string, or put the number in quotes.",
       );
     }

@@ -1,12 +1,14 @@
 import type { MaskCount } from "@autokestra/secrets-core";
 import { createMasker, type Masker } from "@autokestra/secrets-masker";
 import type { RunOutput } from "./process-output.ts";
-import { addCounts, type MaskedValue } from "./secret-values.ts";
+import { addCounts, type MaskedValue, secretTexts } from "./secret-values.ts";
 
 /** Everything that is masked in a run: declared secrets, and values that become secret during the run. */
 export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "dispose"> {
   /** Masks these values from now on, also in printed output. */
   add(values: readonly MaskedValue[]): void;
+  /** The name of a secret value that is in this value; null if none is. Counts nothing. */
+  nameOfSecretIn(value: unknown): string | null;
   /** Names with a value that cannot be masked. Each name is returned once. */
   takeUnmaskable(): string[];
   report(): Record<string, MaskCount>;
@@ -19,11 +21,23 @@ export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue
 export function createRunMasks(output: RunOutput | null, placeholder?: string): RunMasks {
   const masker = createMasker([], { placeholder });
   const told = new Set<string>();
+  /** The names of all values. */
+  const known = new Map<string, string>();
   return {
     ...masker,
     add(values) {
+      for (const { name, value } of values) if (value !== "" && !known.has(value)) known.set(value, name);
       masker.add(values);
       output?.add(values);
+    },
+    nameOfSecretIn(value) {
+      const texts = secretTexts(value);
+      for (const [secret, name] of known) if (texts.some((text) => text.includes(secret))) return name;
+      return null;
+    },
+    dispose() {
+      known.clear();
+      masker.dispose();
     },
     takeUnmaskable() {
       const names = masker.unmaskable().filter((name) => !told.has(name));

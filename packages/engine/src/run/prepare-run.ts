@@ -10,7 +10,10 @@ import { createSecretResolver, type ResolverOptions, toText } from "@autokestra/
 import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
+import { workflowPlugin } from "./call-workflow.ts";
+import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { findUnknownActions } from "./check-actions.ts";
+import { checkConditions } from "./check-conditions.ts";
 import { refuseRespelled } from "./inputs.ts";
 
 /** What a run needs to start. */
@@ -18,6 +21,8 @@ export interface PreparedRun {
   readonly scope: SecretScope;
   /** The actions, by type. */
   readonly actions: ReadonlyMap<string, Action>;
+  /** The workflows that it calls, by the id of the task. */
+  readonly calls: CalledWorkflows;
   /** Problems that do not stop the run: expired secrets. */
   readonly warnings: readonly Problem[];
 }
@@ -47,18 +52,36 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const actions = createActionTable(plugins);
   parsed.failIfAny(findUnknownActions(parsed, actions));
-  const called = parsed.workflow.tasks.map(({ type }) => actions.get(type));
-  parsed.failIfAny(respelledNumbers(parsed, called));
-  refuseRespelled(parsed.workflow, given, inputsAsText(parsed, called));
+  parsed.failIfAny([...respelledNumbers(parsed, actions), ...checkConditions(parsed, actions)]);
+  refuseRespelled(parsed.workflow, given, inputsAsText(parsed, actions));
+  const { calls, problems } = await loadCalls(parsed);
+  parsed.failIfAny(problems);
+  const called = allCalled(calls);
+  for (const each of called) {
+    const found = [findUnknownActions, respelledNumbers, checkConditions].flatMap((find) => find(each, actions));
+    each.failIfAny(found);
+  }
   const resolver = createSecretResolver(sources, resolution);
   const scope = await openScope(resolver, parsed.workflow.secrets, scopeOptions);
   try {
-    if (scopeOptions.signal?.aborted !== true) parsed.failIfAny(await fieldProblems(parsed, scope));
+    if (scopeOptions.signal?.aborted !== true) {
+      for (const each of [parsed, ...called]) each.failIfAny(await fieldProblems(each, scope));
+    }
   } catch (error) {
     await scope.close();
     throw error;
   }
-  return { scope, actions, warnings: findExpired(scope) };
+  return { scope, actions, calls, warnings: findExpired(scope) };
+}
+
+/** All workflows that are called, also by each other, each once. */
+export function allCalled(calls: CalledWorkflows, found: Set<ParsedWorkflow> = new Set()): Set<ParsedWorkflow> {
+  for (const call of calls.values()) {
+    if (found.has(call.parsed)) continue;
+    found.add(call.parsed);
+    allCalled(call.calls, found);
+  }
+  return found;
 }
 
 /** Of a run that is cancelled meanwhile, empty: it starts no task, and is recorded like any other. */
@@ -112,7 +135,7 @@ export function findExpired(scope: SecretScope): Problem[] {
  * @throws AutokestraError `OPTION_INVALID` if two plugins have the same name or action, because one would silently win
  */
 export function createActionTable(plugins: readonly Plugin[]): ReadonlyMap<string, Action> {
-  const distinct = new Set(plugins);
+  const distinct = new Set([...plugins, workflowPlugin]);
   const owners = new Map<string, Plugin>();
   const table = new Map<string, Action>();
   for (const plugin of distinct) {

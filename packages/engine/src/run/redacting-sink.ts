@@ -53,6 +53,12 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     return toJson(masked, (bytes) => masks.maskBytes(bytes));
   }
 
+  /** Masking keeps objects objects, unless it fails. */
+  function maskedOutputs(masked: unknown): Record<string, unknown> {
+    const json = maskedJson(masked);
+    return typeof json === "object" && json !== null ? { ...json } : { redacted: json };
+  }
+
   function withJson<Event extends LogEvent | RunStarted>(event: Event): Event {
     return event.data === undefined ? event : { ...event, data: maskedJson(event.data) };
   }
@@ -106,7 +112,8 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
           ...(error === undefined ? {} : { error: maskError(error) }),
         },
       ]);
-      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), masked: masks.report() };
+      const outputs = event.outputs === undefined ? {} : { outputs: maskedOutputs(masks.maskValue(event.outputs)) };
+      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), ...outputs, masked: masks.report() };
       sink(finished);
       return finished;
     },

@@ -1,4 +1,4 @@
-import type { CancelledBy, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, ResolvedSecret, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
 import { formatSeconds } from "./task-attempt.ts";
@@ -16,6 +16,19 @@ interface FailedAttempt {
   readonly seconds: number;
 }
 
+/** Why a task did not start: its `if`, a task that it needs, a failure elsewhere, the end of the run. */
+export type LeftOut = "condition" | "need" | "failure" | "cancelled";
+
+const LEFT_OUT: Readonly<Record<LeftOut, { readonly level: LogLevel; readonly message: string }>> = {
+  condition: { level: "info", message: "skipped: its `if` is not true" },
+  need: { level: "error", message: "skipped: a task that it needs did not succeed" },
+  failure: { level: "error", message: "skipped: another task has failed" },
+  cancelled: { level: "error", message: "cancelled before it started" },
+};
+
+/** How a run ended. */
+export type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
+
 /** Writes the events of a run. */
 export interface RunLog {
   /** @param secrets whose sources it tells, not their values */
@@ -29,10 +42,11 @@ export interface RunLog {
   taskStarted(task: string, type: string): void;
   taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
   taskRetried(task: string, attempts: FailedAttempt): void;
-  /** @param milliseconds the duration; null for a task that did not start */
-  taskFinished(task: string, result: TaskResult, milliseconds: number | null): void;
-  /** @param cancelledBy what cancelled the run; null if nothing did */
-  finished(tasks: Readonly<Record<string, TaskResult>>, cancelledBy: CancelledBy | null): RunFinished;
+  /** A task has ended that was started. */
+  taskFinished(task: string, result: TaskResult, milliseconds: number): void;
+  /** A task has ended without having been started. */
+  taskLeftOut(task: string, result: TaskResult, why: LeftOut): void;
+  finished(end: RunEnd): RunFinished;
 }
 
 /** @param runId the id of the run */
@@ -88,16 +102,23 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       }),
     taskFinished: (task, result, milliseconds) =>
       log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
-    finished(tasks, cancelledBy) {
-      const outcome = outcomeOf(Object.values(tasks), cancelledBy);
+    taskLeftOut(task, { error }, why) {
+      const { level, message } = LEFT_OUT[why];
+      log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
+        task,
+      });
+    },
+    finished({ status, cancelledBy, tasks, outputs }) {
       return sink.finish({
         time: new Date().toISOString(),
-        level: outcome.status === "success" ? "info" : "error",
+        level: status === "success" ? "info" : "error",
         event: "run.finished",
         execution: runId,
-        ...outcome,
+        status,
+        ...(cancelledBy === undefined ? {} : { cancelledBy }),
         durationMs: Math.round(performance.now() - began),
         tasks,
+        ...(outputs === undefined ? {} : { outputs }),
       });
     },
   };
@@ -146,18 +167,7 @@ const LEVELS: Readonly<Record<TaskResult["status"], LogLevel>> = {
   cancelled: "error",
 };
 
-function outcomeOf(
-  tasks: readonly TaskResult[],
-  cancelledBy: CancelledBy | null,
-): Pick<RunFinished, "status" | "cancelledBy"> {
-  if (cancelledBy !== null && tasks.some((task) => task.status === "cancelled"))
-    return { status: "cancelled", cancelledBy };
-  return { status: tasks.every((task) => task.status === "success") ? "success" : "failed" };
-}
-
-function describe({ status, error }: TaskResult, milliseconds: number | null): string {
+function describe({ status, error }: TaskResult, milliseconds: number): string {
   if (error !== undefined) return `failed: ${error.message}`;
-  if (status === "skipped") return "skipped: a task that it needs did not succeed";
-  if (status === "cancelled") return milliseconds === null ? "cancelled before it started" : "cancelled";
-  return `succeeded in ${Math.round(milliseconds ?? 0)} ms`;
+  return status === "cancelled" ? "cancelled" : `succeeded in ${Math.round(milliseconds)} ms`;
 }

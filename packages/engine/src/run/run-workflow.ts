@@ -96,7 +96,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   if (options.keepInEnvironment !== true) takeKeyVariable();
   const inputs = readInputs(parsed.workflow, options.inputs ?? {});
   const leases = createLeaseEvents();
-  const { scope, actions, warnings } = await prepareRun(parsed, {
+  const { scope, actions, calls, warnings } = await prepareRun(parsed, {
     sources,
     resolution: options.resolution,
     scope: {
@@ -113,11 +113,12 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
     masks.add(secretInputValues(parsed.workflow, inputs));
     const { sink, signal, concurrency = 10, maskProcessOutput: printing, runId = crypto.randomUUID() } = options;
     const logsPrints = typeof printing === "object" && printing.as === "log";
-    const { workflow, templates } = parsed;
     const run = new WorkflowRun({
       id: runId,
-      workflow,
-      sources: { actions, templates, scope },
+      parsed,
+      calls,
+      actions,
+      scope,
       leases,
       inputs,
       masks,

@@ -15,6 +15,8 @@ interface AttemptOptions {
   readonly cancelSignal: AbortSignal;
   /** Whether the run can be cancelled. The process then waits for that while only the default limit is running. */
   readonly isCancellable: boolean;
+  /** Whether work is waited for even after it was told to end. */
+  readonly isAwaited: boolean;
   /** Called when code of the action fails after the attempt has ended. */
   readonly onLateFailure: (failure: TaskFailure) => void;
 }
@@ -36,13 +38,13 @@ export class TaskAttempt implements GuardedAttempt {
   }
 
   /**
-   * Runs the work within its time limit. Work that ignores the signal is not waited for.
+   * Runs the work within its time limit. Work that ignores the signal is waited for only if the options say so.
    *
    * @throws what the work throws, or what else fails in its code meanwhile
    * @throws EngineFailure `TIMED_OUT` or `CANCELLED`
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    const { timeoutSeconds, cancelSignal, isCancellable } = this.#options;
+    const { timeoutSeconds, cancelSignal, isCancellable, isAwaited } = this.#options;
     const failed = new Promise<never>((_, reject) => {
       this.#reject = reject;
     });
@@ -53,8 +55,12 @@ export class TaskAttempt implements GuardedAttempt {
     if (timeoutSeconds === undefined && !isCancellable) timer.unref();
     cancelSignal.addEventListener("abort", cancel, { once: true });
     if (cancelSignal.aborted) cancel();
+    const working = inAttempt(this, async () => await settle(work));
     try {
-      return await Promise.race([inAttempt(this, async () => await settle(work)), failed]);
+      return await Promise.race([working, failed]);
+    } catch (error) {
+      if (isAwaited) await Promise.allSettled([working]);
+      throw error;
     } finally {
       this.#reject = null;
       clearTimeout(timer);

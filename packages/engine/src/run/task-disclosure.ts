@@ -34,24 +34,31 @@ export interface RunDisclosure {
   readonly declared: readonly string[];
 }
 
+/** What counts of a task here. */
+export type DisclosedTask = Pick<Task, "id" | "secretOutputs">;
+
 type TaskLog = (level: LogLevel, message: string, data?: Readonly<Record<string, unknown>>) => void;
 
 /** The shortest beginning of a value to hide before a cut in the message of a failure. */
 const SHORTEST_BEGINNING = 4;
 
-const VALUE_NAME = /^[A-Za-z0-9_.-]{1,600}$/;
+/** Brackets and slashes are in the names of items and of tasks in called workflows. */
+const VALUE_NAME = /^[A-Za-z0-9_.[\]/-]{1,3000}$/;
 
 /** Decides what a task may show, and when. */
 export class TaskDisclosure {
-  readonly #task: Task;
+  readonly #task: DisclosedTask;
   readonly #run: RunDisclosure;
   /** The paths of secrets in its output. If there are any, everything it shows is held until its output is known. */
   readonly #paths: readonly string[];
   readonly #lines: LineLog;
   #attempts = 0;
 
-  /** @param secretOutputs the paths of secrets that the action declares for its output */
-  constructor(task: Task, secretOutputs: readonly string[], run: RunDisclosure) {
+  /**
+   * @param task with its name in the run as its id
+   * @param secretOutputs the paths of secrets that the action declares for its output
+   */
+  constructor(task: DisclosedTask, secretOutputs: readonly string[], run: RunDisclosure) {
     this.#task = task;
     this.#run = run;
     this.#paths = [...new Set([...(task.secretOutputs ?? []), ...secretOutputs])];

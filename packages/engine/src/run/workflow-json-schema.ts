@@ -1,7 +1,7 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
 import { z } from "zod";
-import { isTaskSchema, workflowSchema } from "../workflow/workflow.ts";
+import { isTaskSchema, workflowSchema } from "../workflow/workflow-schema.ts";
 import { createActionTable } from "./prepare-run.ts";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

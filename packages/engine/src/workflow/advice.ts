@@ -35,10 +35,11 @@ interface Advice {
   readonly mark?: Mark;
 }
 
-function findUnused({ workflow: { secrets, inputs }, references }: ParsedWorkflow): Advice[] {
+function findUnused({ workflow: { secrets, inputs, trigger }, references }: ParsedWorkflow): Advice[] {
   const used = new Set(
     references.flatMap(({ result }) => ("reference" in result ? rootAndName(result.reference) : [])),
   );
+  if (trigger?.type === "webhook") used.add(`secrets.${trigger.secret}`);
   const unused = (what: string, name: string, path: YamlPath): Advice => ({
     code: "UNUSED_DECLARATION",
     message: `${what} '${name}' is declared and not used`,

@@ -1,26 +1,23 @@
 import { QUOTES, type RespelledValue, type YamlDocument, type YamlPath } from "@autokestra/config/yaml";
 import type { Action } from "@autokestra/plugin-sdk";
+import { inputProblem } from "./input-rules.ts";
 import { invalidWorkflow, type WorkflowProblem } from "./problem.ts";
 import type { ReferenceUse } from "./references.ts";
-import type { InputDeclaration, Workflow } from "./workflow.ts";
+import { type InputDeclaration, taskAt, type Workflow } from "./workflow.ts";
 
-/** Finds defaults of inputs that do not have the type of their input. */
+/** Finds defaults of inputs that do not fit their declaration. */
 export function checkDefaults({ inputs }: Workflow, document: YamlDocument): WorkflowProblem[] {
   return Object.entries(inputs).flatMap(([name, declaration]) => {
-    if (fitsType(declaration)) return [];
-    const message = `The default of input '${name}' must be a ${declaration.type}`;
+    const problem = "default" in declaration ? inputProblem(declaration, declaration.default) : null;
+    if (problem === null) return [];
+    const message = `The default of input '${name}' ${problem}`;
     const position = document.locate(["inputs", name, "default"]);
     return [{ code: "INPUT_INVALID", message, hint: hintFor(declaration), position } satisfies WorkflowProblem];
   });
 }
 
-/** True for an input without a default, or with one of its type. */
-function fitsType(declaration: InputDeclaration): boolean {
-  const { type, default: value } = declaration;
-  return !("default" in declaration) || type === "json" || typeof value === type;
-}
-
 function hintFor({ type, default: value }: InputDeclaration): string | undefined {
+  if (typeof value === type) return undefined;
   if (type === "string") return QUOTES;
   return typeof value === "string" ? "Write it without quotes." : undefined;
 }
@@ -40,7 +37,7 @@ export function lostNumbers(respelled: readonly RespelledValue[]): WorkflowProbl
 }
 
 /** Finds numbers in the file that become text and would change: `01234` as a header would be `1234`. */
-export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action | undefined)[]): WorkflowProblem[] {
+export function respelledNumbers(parsed: ReadWorkflow, actions: ReadonlyMap<string, Action>): WorkflowProblem[] {
   const inputs = inputsAsText(parsed, actions);
   return parsed.respelled.flatMap(({ path, position }) => {
     const [root, first, key] = path;
@@ -55,22 +52,23 @@ export function respelledNumbers(parsed: ReadWorkflow, actions: readonly (Action
  */
 export function inputsAsText(
   parsed: ReadWorkflow,
-  actions: readonly (Action | undefined)[],
+  actions: ReadonlyMap<string, Action>,
 ): ReadonlyMap<string, ReferenceUse> {
   const found = new Map<string, ReferenceUse>();
   for (const use of parsed.references) {
     const { result, whole, path } = use;
     if (!("reference" in result) || result.reference.root !== "inputs") continue;
+    if (use.place !== "inputs") continue;
     if (!whole || becomesText(parsed, actions, path)) found.set(result.reference.name, use);
   }
   return found;
 }
 
 /** True for a place in the inputs of a task that its action turns into text. */
-function becomesText({ workflow }: ReadWorkflow, actions: readonly (Action | undefined)[], path: YamlPath): boolean {
-  const [root, index, key, name] = path;
-  if (root !== "tasks" || typeof index !== "number" || key !== "inputs") return false;
-  const { textInputs = [] } = actions[index] ?? {};
-  const names = typeof textInputs === "function" ? textInputs(workflow.tasks[index]?.inputs ?? {}) : textInputs;
-  return names.some((one) => one === name);
+function becomesText({ workflow }: ReadWorkflow, actions: ReadonlyMap<string, Action>, path: YamlPath): boolean {
+  const task = path[2] === "inputs" ? taskAt(workflow, path) : undefined;
+  if (task === undefined) return false;
+  const { textInputs = [] } = actions.get(task.type) ?? {};
+  const names = typeof textInputs === "function" ? textInputs(task.inputs) : textInputs;
+  return names.some((one) => one === path[3]);
 }

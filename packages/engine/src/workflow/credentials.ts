@@ -2,6 +2,7 @@ import type { YamlPath } from "@autokestra/config/yaml";
 import { parseTemplate } from "@autokestra/secrets-core";
 import { findTokens, type TextSpan } from "@autokestra/secrets-core/internal";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
+import { allTasks, type Task, taskAt } from "./workflow.ts";
 
 /** A string of a workflow, and its path. */
 export interface FoundText {
@@ -16,7 +17,7 @@ export interface InlineCredentials extends FoundText {
 }
 
 /** Tells whether the action of a task marks the input at a path as secret. */
-export type IsSecretInput = (task: number, path: YamlPath) => boolean;
+export type IsSecretInput = (task: Task, path: YamlPath) => boolean;
 
 /** Finds what looks like a credential in a workflow: in the inputs of tasks and in defaults. */
 export function findInlineCredentials(parsed: ParsedWorkflow, isSecretInput: IsSecretInput): InlineCredentials[] {
@@ -24,16 +25,19 @@ export function findInlineCredentials(parsed: ParsedWorkflow, isSecretInput: IsS
     textsIn(input.default, ["inputs", name, "default"]),
   );
   return [...taskTexts(parsed), ...defaults].flatMap(({ text, path }) => {
-    const [first, index, , ...input] = path;
-    const isMarked = first === "tasks" && typeof index === "number" && isSecretInput(index, input);
+    const task = path[2] === "inputs" ? taskAt(parsed.workflow, path) : undefined;
+    const isMarked = task !== undefined && isSecretInput(task, path.slice(3));
     const spans = findCredentials(text, lastKey(path), isMarked);
     return spans.length === 0 ? [] : [{ text, path, spans }];
   });
 }
 
-/** Every text in the inputs of the tasks. */
-export function taskTexts({ workflow: { tasks } }: ParsedWorkflow): FoundText[] {
-  return tasks.flatMap((task, index) => textsIn(task.inputs, ["tasks", index, "inputs"]));
+/** Every text in the inputs and lists of the tasks. */
+export function taskTexts({ workflow }: ParsedWorkflow): FoundText[] {
+  return allTasks(workflow).flatMap(({ task, list, index }) => [
+    ...textsIn(task.inputs, [list, index, "inputs"]),
+    ...textsIn(task.forEach, [list, index, "forEach"]),
+  ]);
 }
 
 function textsIn(value: unknown, path: YamlPath): FoundText[] {
@@ -49,11 +53,10 @@ export function lastKey(path: YamlPath): string {
 }
 
 /** Names the place of a text for people: `'auth.bearer' of task 'fetch'`. */
-export function placeOf(parsed: ParsedWorkflow, path: YamlPath): string {
-  const [root, index, , ...input] = path;
-  return root === "tasks"
-    ? `'${input.join(".")}' of task '${parsed.workflow.tasks[Number(index)]?.id ?? ""}'`
-    : `'${path.join(".")}'`;
+export function placeOf({ workflow }: ParsedWorkflow, path: YamlPath): string {
+  const task = taskAt(workflow, path);
+  if (task === undefined) return `'${path.join(".")}'`;
+  return `'${path.slice(path[2] === "inputs" ? 3 : 2).join(".")}' of task '${task.id}'`;
 }
 
 const TELLING_KEY =

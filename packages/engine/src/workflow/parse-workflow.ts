@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { dirname, resolve } from "node:path";
 import {
   type FileShape,
   MAX_BYTES,
@@ -11,13 +12,16 @@ import {
 } from "@autokestra/config/yaml";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quoteText } from "@autokestra/secrets-core/internal";
-import { parseTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
+import type { TemplateTree } from "@autokestra/secrets-resolver";
 import type { z } from "zod";
+import { checkFlow } from "./check-flow.ts";
+import { checkReferences } from "./check-references.ts";
 import { checkDefaults, lostNumbers } from "./check-values.ts";
 import { invalidWorkflow, WorkflowError, type WorkflowProblem } from "./problem.ts";
-import { checkReferences, findReferences, type ReferenceUse } from "./references.ts";
+import { type ParsedTask, parseTexts, type ReferenceUse } from "./references.ts";
 import { createTaskGraph, type TaskGraph } from "./task-graph.ts";
-import { knownKeys, type Workflow, workflowSchema } from "./workflow.ts";
+import type { Workflow } from "./workflow.ts";
+import { knownKeys, workflowSchema } from "./workflow-schema.ts";
 
 /**
  * A workflow that passed every check that needs neither actions nor secrets. Pass it to an engine or {@link
@@ -30,8 +34,14 @@ export interface ParsedWorkflow {
   readonly source: string;
   readonly workflow: Workflow;
   readonly graph: TaskGraph;
-  /** The parsed inputs of each task, by its id. */
-  readonly templates: ReadonlyMap<string, TemplateTree>;
+  /** The parsed texts of each task, by its id. */
+  readonly tasks: ReadonlyMap<string, ParsedTask>;
+  readonly outputs: TemplateTree;
+  /**
+   * The folder that files of called workflows are looked for in. Null for a workflow that was not read from a file: it
+   * can call no other.
+   */
+  readonly folder: string | null;
   readonly references: readonly ReferenceUse[];
   /** Numbers in the file that would read differently as text. */
   readonly respelled: readonly RespelledValue[];
@@ -62,7 +72,8 @@ export interface ParsedWorkflow {
  * ```
  */
 export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
-  return parseWorkflow(await readSource(path), path);
+  const parsed = parseWorkflow(await readSource(path), path);
+  return { ...parsed, folder: dirname(resolve(path)) };
 }
 
 /** @throws AutokestraError `WORKFLOW_NOT_FOUND`, or `WORKFLOW_INVALID` if the file is not UTF-8 */
@@ -121,19 +132,20 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
   const document = parseYaml(source, invalidWorkflow);
   if (document.problems.length > 0) return { parsed: null, problems: document.problems };
   const result = workflowSchema.safeParse(document.data, { reportInput: true });
-  const issues = result.error?.issues ?? [];
+  const issues = (result.error?.issues ?? []).flatMap(chooseBranch);
   const problems = shapeProblems(issues, document, SHAPE);
   const { data: workflow } = result.success ? result : workflowSchema.safeParse(repair(document.data, issues));
   if (workflow === undefined) return { parsed: null, problems };
   const graph = createTaskGraph(workflow.tasks);
-  const trees = workflow.tasks.map(({ id, inputs }) => [id, parseTemplates(inputs)] as const);
-  const references = trees.flatMap(([id, tree], index) => findReferences(id, tree, ["tasks", index, "inputs"]));
+  const { tasks, outputs, uses: references } = parseTexts(workflow);
   const parsed: ParsedWorkflow = {
     path,
     source,
     workflow,
     graph,
-    templates: new Map(trees),
+    tasks,
+    outputs,
+    folder: null,
     references,
     respelled: document.respelled,
     failIfAny([first, ...others]) {
@@ -155,6 +167,7 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
     problems: [
       ...problems,
       ...graphProblems.map(({ message, task }) => invalidWorkflow(message, document.locate(["tasks", task]))),
+      ...checkFlow(workflow, tasks, document),
       ...checkDefaults(workflow, document),
       ...checkReferences(workflow, graph, certain, document),
       ...lostNumbers(document.respelled),
@@ -162,16 +175,31 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
   };
 }
 
+/** Where one branch of a union is meant, its issues say more than that no branch fits. */
+function chooseBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union" || !("errors" in issue)) return [issue];
+  const meant = issue.errors.filter((branch) =>
+    branch.every(({ path, code }) => path.length > 0 || !WRONG_KIND.has(code)),
+  );
+  const [only = [issue], ...others] = meant;
+  if (meant.length === 0 || others.length > 0) return [issue];
+  return only.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+const WRONG_KIND: ReadonlySet<string> = new Set(["invalid_type", "invalid_value"]);
+
 const SHAPE: FileShape = { subject: "The workflow", invalid: invalidWorkflow, knownKeys };
 
 /** What does not have its shape: nothing that refers to it can be said to be wrong. */
 function brokenDeclarations(issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
   const roots = issues.flatMap(({ path: [first, , third], code, path }) => {
-    const isDeclaration = first === "tasks" ? path.length <= 2 || third === "id" : code !== "unrecognized_keys";
-    return isDeclaration ? [String(first)] : [];
+    const isDeclaration = TASK_LISTS.has(first) ? path.length <= 2 || third === "id" : code !== "unrecognized_keys";
+    return isDeclaration ? [TASK_LISTS.has(first) ? "tasks" : String(first)] : [];
   });
   return new Set(roots);
 }
+
+const TASK_LISTS: ReadonlySet<PropertyKey | undefined> = new Set(["tasks", "onFailure", "finally"]);
 
 /** The type of a task that has none, so that the rest of it can be checked. */
 export const NO_TYPE = "no/type.given";
@@ -184,19 +212,30 @@ function repair(data: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy: unknown = structuredClone(data);
   for (const { code, path, ...issue } of issues) {
     if (code === "unrecognized_keys" && "keys" in issue) for (const key of issue.keys) remove(copy, [...path, key]);
-    else if (path[0] === "trigger" || path[2] === "retry") remove(copy, path.slice(0, path[0] === "trigger" ? 1 : 3));
-    else remove(copy, path);
+    else remove(copy, path.slice(0, removedLength(path)));
   }
   if (!isMap(copy)) return copy;
-  const { tasks, inputs, secrets } = copy;
+  const { tasks, onFailure, finally: last, inputs, secrets } = copy;
   return {
     apiVersion: "v1",
     id: "none",
     ...copy,
     ...(Array.isArray(tasks) ? { tasks: tasks.map(repairTask) } : {}),
+    ...(Array.isArray(onFailure) ? { onFailure: onFailure.map(repairHandler("failure")) } : {}),
+    ...(Array.isArray(last) ? { finally: last.map(repairHandler("finally")) } : {}),
     ...(Array.isArray(secrets) ? { secrets: secrets.filter((name) => name !== undefined) } : {}),
     ...(isMap(inputs) ? { inputs: Object.fromEntries(Object.entries(inputs).map(repairInput)) } : {}),
   };
+}
+
+/** How much of a path is removed: what is only valid as a whole goes as a whole. */
+function removedLength([first, , third, ...rest]: readonly PropertyKey[]): number {
+  if (first === "trigger" || first === "concurrency") return 1;
+  return third === "retry" ? 3 : 3 + rest.length;
+}
+
+function repairHandler(list: string): (task: unknown, index: number) => unknown {
+  return (task, index) => ({ id: `${list}-${index}`, type: NO_TYPE, ...(isMap(task) ? task : {}) });
 }
 
 function repairInput([name, input]: [string, unknown]): [string, unknown] {

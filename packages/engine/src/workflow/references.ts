@@ -1,43 +1,103 @@
-import type { Mark, YamlDocument, YamlPath } from "@autokestra/config/yaml";
-import { MAX_PROBLEMS } from "@autokestra/config/yaml";
-import {
-  AutokestraError,
-  type ErrorCode,
-  parseSecretName,
-  type Reference,
-  type Template,
-} from "@autokestra/secrets-core";
-import { formatReference, secretNotDeclared } from "@autokestra/secrets-core/internal";
-import { type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
-import type { WorkflowProblem } from "./problem.ts";
-import type { TaskGraph } from "./task-graph.ts";
-import type { Workflow } from "./workflow.ts";
+import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import { parseTemplate, type Reference, type Template } from "@autokestra/secrets-core";
+import { formatReference } from "@autokestra/secrets-core/internal";
+import { parseTemplates, type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
+import { type Condition, parseCondition, referencesOf } from "./condition.ts";
+import { allTasks, type PlacedTask, type Workflow } from "./workflow.ts";
 
-/** A `{{ … }}` in the inputs of a task: a reference, or an invalid one. */
+/** The parts of a file that can have references. */
+type ReferencePlace = "inputs" | "if" | "forEach" | "outputs" | "group";
+
+/** A reference in a workflow, or what is written instead of one. */
 export interface ReferenceUse {
-  readonly task: string;
+  readonly place: ReferencePlace;
+  /** The task it belongs to; null in `outputs` and `concurrency.group`. */
+  readonly owner: PlacedTask | null;
   readonly path: YamlPath;
   readonly result: { readonly reference: Reference } | { readonly problem: string };
   /** Whether the reference is the whole string, so that its value keeps its type. */
   readonly whole: boolean;
-  readonly mark: Mark;
+  readonly mark: Mark | undefined;
 }
 
-/** Finds every reference in the inputs of a task. */
-export function findReferences(task: string, tree: TemplateTree, path: YamlPath): ReferenceUse[] {
+/** A task whose texts are parsed. */
+export interface ParsedTask {
+  readonly inputs: TemplateTree;
+  /** Null without an `if`, and for a malformed one. */
+  readonly condition: Condition | null;
+  /** Null without a `forEach`. */
+  readonly items: TemplateTree | null;
+}
+
+/** Everything in a workflow that has references. */
+export interface ParsedTexts {
+  /** By the id of the task. */
+  readonly tasks: ReadonlyMap<string, ParsedTask>;
+  readonly outputs: TemplateTree;
+  readonly uses: readonly ReferenceUse[];
+}
+
+/** Parses all texts of a workflow, once: check walks the trees, and a run resolves them. */
+export function parseTexts(workflow: Workflow): ParsedTexts {
+  const uses: ReferenceUse[] = [];
+  const tasks = allTasks(workflow).map((owner): [string, ParsedTask] => {
+    const { task, list, index } = owner;
+    const at = (place: ReferencePlace) => ({ place, owner, path: [list, index, place] });
+    const inputs = parseTemplates(task.inputs);
+    const items = task.forEach === undefined ? null : parseTemplates(task.forEach);
+    const condition = task.if === undefined ? null : readCondition(task.if, at("if"), uses);
+    if (items !== null) uses.push(...findReferences(items, at("forEach")));
+    uses.push(...findReferences(inputs, at("inputs")));
+    return [task.id, { inputs, condition, items }];
+  });
+  const outputs = parseTemplates(workflow.outputs ?? {});
+  uses.push(...findReferences(outputs, { place: "outputs", owner: null, path: ["outputs"] }));
+  const group = { place: "group", owner: null, path: ["concurrency", "group"] } as const;
+  uses.push(...inTemplate(parseTemplate(workflow.concurrency?.group ?? ""), group));
+  return { tasks: new Map(tasks), outputs, uses };
+}
+
+type Place = Pick<ReferenceUse, "place" | "owner" | "path">;
+
+function readCondition(text: string, place: Place, uses: ReferenceUse[]): Condition | null {
+  const parsed = parseCondition(text);
+  if ("problem" in parsed) {
+    const { problem, start, length } = parsed;
+    uses.push({ ...place, result: { problem }, whole: true, mark: markOf(text, start, length) });
+    return null;
+  }
+  const found = referencesOf(parsed.condition).map(({ reference, start }) => {
+    const mark = markOf(text, start, formatReference(reference).length);
+    return { ...place, result: { reference }, whole: true, mark };
+  });
+  uses.push(...found);
+  return parsed.condition;
+}
+
+/** Marks a part of a condition. */
+function markOf(condition: string, start: number, length: number): Mark | undefined {
+  const text = condition.slice(start, start + length);
+  if (text === "") return undefined;
+  const marks = offsets(condition, text);
+  return { text, nth: marks.get(start) ?? 0, of: marks.size, length };
+}
+
+/** Finds every reference in a tree. */
+function findReferences(tree: TemplateTree, place: Place): ReferenceUse[] {
+  const inside = (key: string | number): Place => ({ ...place, path: [...place.path, key] });
   switch (tree.kind) {
     case "template":
-      return inTemplate(task, tree.template, path);
+      return inTemplate(tree.template, place);
     case "list":
-      return tree.items.flatMap((item, index) => findReferences(task, item, [...path, index]));
+      return tree.items.flatMap((item, index) => findReferences(item, inside(index)));
     case "object":
-      return tree.entries.flatMap(([key, item]) => findReferences(task, item, [...path, key]));
+      return tree.entries.flatMap(([key, item]) => findReferences(item, inside(key)));
     default:
       return [];
   }
 }
 
-function inTemplate(task: string, template: Template, path: YamlPath): ReferenceUse[] {
+function inTemplate(template: Template, place: Place): ReferenceUse[] {
   const { source: text, parts, problems } = template;
   const references = parts.filter((part) => part.kind === "reference");
   const whole = wholeReference(template) !== null;
@@ -45,85 +105,15 @@ function inTemplate(task: string, template: Template, path: YamlPath): Reference
     ...references.map(({ start, end, reference }) => ({ start, end, result: { reference } })),
     ...problems.map(({ start, end, message }) => ({ start, end, result: { problem: message } })),
   ].sort((a, b) => a.start - b.start);
-  const marks = offsets(text);
+  const marks = offsets(text, "{{");
   return all.map(({ start, end, result }) => {
-    return { task, path, result, whole, mark: { nth: marks.get(start) ?? 0, of: marks.size, length: end - start } };
+    return { ...place, result, whole, mark: { nth: marks.get(start) ?? 0, of: marks.size, length: end - start } };
   });
 }
 
-/** The offset of each `{{`, and its number from 0. */
-function offsets(text: string): Map<number, number> {
+/** The offset of each occurrence of a word, and its number from 0. */
+function offsets(text: string, word: string): Map<number, number> {
   const found = new Map<number, number>();
-  for (let at = text.indexOf("{{"); at !== -1; at = text.indexOf("{{", at + 2)) found.set(at, found.size);
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + word.length)) found.set(at, found.size);
   return found;
-}
-
-/** Checks every name and every reference of a workflow, as far as no value is needed. */
-export function checkReferences(
-  workflow: Workflow,
-  graph: TaskGraph,
-  references: readonly ReferenceUse[],
-  document: YamlDocument,
-): WorkflowProblem[] {
-  return [
-    ...workflow.secrets.flatMap((name, index) => {
-      const error = nameError(name);
-      return error === null ? [] : [toProblem(error, document.locate(["secrets", index]))];
-    }),
-    ...Object.entries(workflow.inputs).flatMap(([name, input]) => {
-      const text = JSON.stringify(input.default) ?? "";
-      if (!text.includes("{{")) return [];
-      const error = new AutokestraError("REFERENCE_INVALID", "References are allowed only in the inputs of a task");
-      return [toProblem(error, document.locate(["inputs", name, "default"]))];
-    }),
-    ...references
-      .flatMap((use) => {
-        const error = useError(workflow, graph, use);
-        return error === null ? [] : [{ error, use }];
-      })
-      // Finding a place takes longer than finding a problem, and no more than these are shown.
-      .map(({ error, use: { path, mark } }, index) =>
-        toProblem(error, index < MAX_PROBLEMS ? document.locate(path, mark) : undefined),
-      ),
-  ];
-}
-
-function nameError(name: string): AutokestraError | null {
-  try {
-    parseSecretName(name);
-    return null;
-  } catch (error) {
-    if (error instanceof AutokestraError) return error;
-    throw error;
-  }
-}
-
-function useError(workflow: Workflow, graph: TaskGraph, { task, result }: ReferenceUse): AutokestraError | null {
-  if ("problem" in result) return new AutokestraError("REFERENCE_INVALID", result.problem);
-  const { reference } = result;
-  switch (reference.root) {
-    case "secrets":
-      return workflow.secrets.includes(reference.name) ? null : secretNotDeclared(reference.name);
-    case "inputs":
-      return Object.hasOwn(workflow.inputs, reference.name)
-        ? null
-        : unknown(reference, "is not an input of this workflow");
-    case "tasks":
-      if (!workflow.tasks.some(({ id }) => id === reference.id)) return unknown(reference, "names no task");
-      if (graph.problems.length > 0 || graph.before(task).has(reference.id)) return null;
-      return unknown(reference, `may not have run yet when '${task}' starts`, `Add ${reference.id} to its \`needs\`.`);
-    default:
-      return null;
-  }
-}
-
-function unknown(reference: Reference, what: string, hint?: string): AutokestraError {
-  return new AutokestraError("REFERENCE_INVALID", `'${formatReference(reference)}' ${what}`, { hint });
-}
-
-function toProblem(
-  error: { code: ErrorCode; message: string; hint: string | undefined },
-  position: WorkflowProblem["position"],
-): WorkflowProblem {
-  return { code: error.code, message: error.message, hint: error.hint, position };
 }

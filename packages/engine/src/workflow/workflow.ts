@@ -1,7 +1,3 @@
-import { isIdentifier } from "@autokestra/secrets-core/internal";
-import { Cron } from "croner";
-import { z } from "zod";
-
 /** A workflow as its file declares it, with defaults filled in. */
 export interface Workflow {
   readonly apiVersion: "v1";
@@ -13,9 +9,17 @@ export interface Workflow {
   /** The inputs that a run takes, by name. Default: none. */
   readonly inputs: Readonly<Record<string, InputDeclaration>>;
   readonly trigger?: Trigger;
+  /** Which runs must not overlap. It is checked and kept; a scheduler acts on it. */
+  readonly concurrency?: ConcurrencyGroup;
   /** The limit for the whole run, in seconds, at most 86 400. Default: no limit. */
   readonly timeoutSeconds?: number;
+  /** What the run gives back, with references to its tasks. Default: nothing. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
   readonly tasks: readonly Task[];
+  /** Tasks that run one after the other if the run fails. Default: none. */
+  readonly onFailure?: readonly Task[];
+  /** Tasks that run one after the other at the end of every run, at most 300 seconds in all. Default: none. */
+  readonly finally?: readonly Task[];
 }
 
 /** The type of an input: how its text is read. */
@@ -27,10 +31,40 @@ export interface InputDeclaration {
   readonly default?: unknown;
   /** Whether its value is masked like a secret; it then has no default. Default: false. */
   readonly secret?: boolean;
+  /** What the input is for. Default: nothing is said. */
+  readonly description?: string;
+  /** The only values that are allowed. Default: all. */
+  readonly enum?: readonly unknown[];
+  /** A regular expression that a text must match somewhere. Default: none. */
+  readonly pattern?: string;
+  /** The least number, or the least number of characters of a text. Default: none. */
+  readonly min?: number;
+  /** The greatest number, or the greatest number of characters of a text. Default: none. */
+  readonly max?: number;
 }
 
-/** When the workflow should run. It is checked and kept, but nothing acts on it yet. */
-export interface Trigger {
+/** When the workflow should run. It is checked and kept; a scheduler acts on it. */
+export type Trigger = CronTrigger | WebhookTrigger;
+
+/** Runs with the same group do not overlap. */
+export interface ConcurrencyGroup {
+  /** The name of the group, with references to inputs. */
+  readonly group: string;
+  /** What a new run does while another one of its group goes on: it waits, is left out, or cancels the other one. */
+  readonly busy: "queue" | "skip" | "cancel";
+}
+
+/** Runs the workflow when a request arrives. It gets the inputs `body` and `headers`, as if they were declared. */
+export interface WebhookTrigger {
+  readonly type: "webhook";
+  /** The declared secret that the request is checked with. */
+  readonly secret: string;
+  /** How the request proves that its sender has the secret. */
+  readonly signature: "hmac-sha256" | "bearer";
+}
+
+/** Runs the workflow at certain times. */
+export interface CronTrigger {
   readonly type: "cron";
   /** A cron expression of five fields, or a nickname such as `@daily`. */
   readonly cron: string;
@@ -49,10 +83,20 @@ export interface Task {
   readonly type: string;
   /** The ids of tasks that must succeed before. Default: none. */
   readonly needs: readonly string[];
+  /** The condition under which it runs, such as `inputs.environment == "production"`. Default: always. */
+  readonly if?: string;
+  /** Runs it once for each item of a list, or of a reference to one; at most 10 000. Default: once. */
+  readonly forEach?: string | readonly unknown[];
+  /** The maximum number of items at a time. Default: 1. */
+  readonly concurrency?: number;
+  /** Whether the run goes on if it fails. Default: false. */
+  readonly continueOnError?: boolean;
+  /** The only secrets of the workflow that it may use. Default: all of them. */
+  readonly secrets?: readonly string[];
   /** What the action gets, with references that are resolved right before each attempt. Default: none. */
   readonly inputs: Readonly<Record<string, unknown>>;
-  /** When to try again. Default: never. */
-  readonly retry?: Retry;
+  /** When to try again. `never` also forbids a new attempt after its worker was lost. Default: after no failure. */
+  readonly retry?: Retry | "never";
   /** Paths of secret values in its output, such as `body.access_token` or `body.items.*.token`. Default: none. */
   readonly secretOutputs?: readonly string[];
   /** The limit for one attempt, in seconds, at most 86 400. Default: 300. */
@@ -75,115 +119,39 @@ export interface Retry {
 /** An HTTP status, a timeout of the attempt, a missing or broken connection, or any other error. */
 export type RetryReason = number | "timeout" | "network" | "error";
 
-const timeZoneError = {
-  error: "must be the name of a time zone, such as Europe/Berlin",
-  params: {
-    // A getter, because listing the time zones takes longer than reading a workflow.
-    get known() {
-      return Intl.supportedValuesOf("timeZone");
-    },
-  },
-};
-
-const identifier = z.string().refine(isIdentifier, "must consist of letters, digits, underscores and hyphens");
-const seconds = z.number().positive().max(86_400);
-
-const retryReason = z.union([z.int().min(300).max(599), z.enum(["timeout", "network", "error"])], {
-  error: "must be a status from 300 to 599, timeout, network or error",
-});
-
-const schemas = {
-  input: z
-    .strictObject({
-      type: z.enum(["string", "number", "boolean", "json"]),
-      default: z.unknown().exactOptional(),
-      secret: z.boolean().exactOptional(),
-    })
-    .refine((input) => !(input.secret === true && "default" in input), {
-      error: "is secret and has a default: a secret does not belong in a workflow file",
-    }),
-  trigger: z.strictObject({
-    type: z.literal("cron"),
-    cron: z.string().refine(isCron, 'must be a cron expression of five fields, such as "0 6 * * MON-FRI"'),
-    timeZone: z.string().refine(isTimeZone, timeZoneError).exactOptional(),
-    missed: z.enum(["skip", "once"]).exactOptional(),
-    overlap: z.enum(["skip", "allow"]).exactOptional(),
-  }),
-  retry: z.strictObject({
-    max: z.int().min(0).max(100),
-    backoffSeconds: z.number().min(0).max(3600).default(1),
-    on: z.array(retryReason).min(1).exactOptional(),
-  }),
-};
-
-const outputPath = z
-  .string()
-  .refine(isOutputPath, "must be a path into the output, such as body.access_token or body.items.*.token");
-
-const task = z.strictObject({
-  id: identifier,
-  type: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\.[a-z0-9-]+$/, "must be namespace/plugin.action"),
-  needs: z.array(identifier).default([]),
-  inputs: z.record(z.string(), z.unknown()).default({}),
-  secretOutputs: z.array(outputPath).exactOptional(),
-  retry: schemas.retry.exactOptional(),
-  timeoutSeconds: seconds.exactOptional(),
-});
-
-const workflow = z.strictObject({
-  apiVersion: z.literal("v1"),
-  id: identifier,
-  enabled: z.boolean().default(true),
-  // The names are checked later, with the error that invalid names have everywhere.
-  secrets: z.array(z.string()).default([]),
-  inputs: z.record(identifier, schemas.input).default({}),
-  trigger: schemas.trigger.exactOptional(),
-  timeoutSeconds: seconds.exactOptional(),
-  tasks: z.array(task).min(1, "needs at least one task"),
-});
-
-export const workflowSchema: z.ZodType<Workflow> = workflow;
-
-/** Tells whether a schema within {@link workflowSchema} is that of a task. */
-export function isTaskSchema(schema: unknown): boolean {
-  return schema === task;
-}
-
-function isCron(text: string): boolean {
-  try {
-    new Cron(text, { mode: "5-part", paused: true }).stop();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isTimeZone(text: string): boolean {
-  try {
-    // Intl also accepts offsets such as +02:00, which have no daylight saving time.
-    return (
-      new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "" && /^[A-Za-z]/.test(text)
-    );
-  } catch {
-    return false;
-  }
-}
-
-/** The keys that the object at this path may have; empty if any key is allowed. */
-export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
-  const [first, second, third] = path;
-  if (first === undefined) return Object.keys(workflow.shape);
-  if (first === "trigger") return Object.keys(schemas.trigger.shape);
-  if (first === "inputs" && second !== undefined) return Object.keys(schemas.input.shape);
-  if (first === "tasks" && third === "retry") return Object.keys(schemas.retry.shape);
-  if (first === "tasks" && third === undefined) return Object.keys(task.shape);
-  return [];
-}
-
 /** Stands for every key of an object and every item of a list in a path. */
 export const EVERY = "*";
 
-/** True for keys, list positions and `*`, separated by dots: `body.items.*.token`. */
-function isOutputPath(path: string): boolean {
-  return path.split(".").every((segment) => segment === EVERY || isIdentifier(segment));
+/** The type of the task that runs another workflow. It is part of the engine and of no plugin. */
+export const WORKFLOW_CALL = "core/workflow.call";
+
+/** The greatest number of items of a `forEach`. */
+export const MAX_ITEMS = 10_000;
+
+/** Where a task stands in a file. */
+export type TaskList = "tasks" | "onFailure" | "finally";
+
+/** A task, and its place in the file. */
+export interface PlacedTask {
+  readonly task: Task;
+  readonly list: TaskList;
+  readonly index: number;
+}
+
+/** All tasks of a workflow, those of `onFailure` and `finally` last. */
+export function allTasks({ tasks, onFailure = [], finally: last = [] }: Workflow): PlacedTask[] {
+  const place = (list: TaskList) => (task: Task, index: number) => ({ task, list, index });
+  return [...tasks.map(place("tasks")), ...onFailure.map(place("onFailure")), ...last.map(place("finally"))];
+}
+
+/** The task whose place in a file begins this path; undefined if there is none. */
+export function taskAt(workflow: Workflow, [list, index]: readonly (string | number)[]): Task | undefined {
+  if (list !== "tasks" && list !== "onFailure" && list !== "finally") return undefined;
+  return workflow[list]?.[Number(index)];
+}
+
+/** The inputs of a workflow, with those that its trigger gives. */
+export function inputsOf({ inputs, trigger }: Workflow): Readonly<Record<string, InputDeclaration>> {
+  if (trigger?.type !== "webhook") return inputs;
+  return { body: { type: "json", default: null }, headers: { type: "json", default: {} }, ...inputs };
 }

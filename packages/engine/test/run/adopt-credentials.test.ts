@@ -78,6 +78,21 @@ describe("adoptCredentials takes", () => {
     expect(adoptCredentials(parseWorkflow(source, "w.yaml"))).toMatchObject({ secrets: [], left: [], source });
   });
 
+  it("one of a task that declares what it may use, and one of a task that runs at the end", () => {
+    const source = `apiVersion: v1
+id: w
+secrets: [A]
+tasks: [{ id: a, type: core/console.log, secrets: [A], inputs: { message: "{{ secrets.A }} ${TOKEN}" } }]
+finally: [{ id: b, type: core/http.get, inputs: { url: "https://a.example", auth: { bearer: abc } } }]
+`;
+    expect(adoptCredentials(parseWorkflow(source, "w.yaml")).source).toBe(`apiVersion: v1
+id: w
+secrets: [A, A_MESSAGE, B_BEARER]
+tasks: [{ id: a, type: core/console.log, secrets: [A, A_MESSAGE], inputs: { message: "{{ secrets.A }} {{ secrets.A_MESSAGE }}" } }]
+finally: [{ id: b, type: core/http.get, inputs: { url: "https://a.example", auth: { bearer: "{{ secrets.B_BEARER }}" } } }]
+`);
+  });
+
   it("what the action of a plugin marks", () => {
     expect(adopt("{ pin: '1234' }", {}, "acme/mail.send").secrets).toMatchObject([
       { name: "GET_IT_PIN", value: "1234" },
@@ -96,7 +111,10 @@ describe("the names of adopted secrets", () => {
     expect(secrets).toMatchObject([{ name: "GET_IT_X_3", places: ["'x' of task 'get-it'"] }]);
   });
 
-  it("are those that are given", () => {
+  it("are those that are given, also one that is declared already", () => {
+    const file = `apiVersion: v1\nid: w\nsecrets: [X]\ntasks: [{ id: a, type: core/console.log, inputs: { message: ${TOKEN} } }]\n`;
+    const { source } = adoptCredentials(parseWorkflow(file, "w.yaml"), { names: new Map([["A_MESSAGE", "X"]]) });
+    expect(source).toBe(file.replace(TOKEN, '"{{ secrets.X }}"'));
     expect(adopt(`{ x: ${TOKEN} }`, { names: new Map([["GET_IT_X", "GITHUB"]]) }).source).toContain(
       "{{ secrets.GITHUB }}",
     );

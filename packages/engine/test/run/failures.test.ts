@@ -375,19 +375,23 @@ describe("K12: states", () => {
   - { id: open, type: test/do.forever }
   - { id: needs-open, type: test/do.ok, needs: [open] }
 `;
+  const cancelling = (context: AbortController) => defineAction({ input, run: () => context.abort() });
 
   it("of a run that is cancelled: what had ended stays as it was, the rest is cancelled", async () => {
-    const cancel = new AbortController();
-    setTimeout(() => cancel.abort(), 100);
-    const outcome = await tryRun(tasks, { actions, signal: cancel.signal });
-    expect(statuses(outcome)).toEqual(["success", "failed", "skipped", "cancelled", "cancelled"]);
+    const controller = new AbortController();
+    const late = `${tasks}  - { id: ends, type: test/do.cancel, needs: [done, after] }\n`;
+    const outcome = await tryRun(late.replace("do.fail }", "do.fail, continueOnError: true }"), {
+      actions: { ...actions, cancel: cancelling(controller) },
+      signal: controller.signal,
+    });
+    expect(statuses(outcome)).toEqual(["success", "failed", "success", "cancelled", "cancelled", "cancelled"]);
     expect(outcome.finished).toMatchObject({ status: "cancelled", cancelledBy: "user" });
     expect(outcome.finished.tasks["open"]).toEqual({ status: "cancelled" });
   });
 
   it("of a run that is out of time", async () => {
     const outcome = await tryRun(tasks, { actions, head: "timeoutSeconds: 0.2" });
-    expect(statuses(outcome)).toEqual(["success", "failed", "skipped", "cancelled", "cancelled"]);
+    expect(statuses(outcome)).toEqual(["success", "failed", "skipped", "cancelled", "skipped"]);
     expect(outcome.finished).toMatchObject({ status: "cancelled", cancelledBy: "timeout" });
   });
 

@@ -1,7 +1,7 @@
 import { type Action, defineAction, definePlugin, type Plugin } from "@autokestra/plugin-sdk";
 import { getSchema, type HttpRequest, requestSchema } from "./http-request.ts";
 import { type HttpResponse, httpResponseSchema } from "./response.ts";
-import { findCredentials } from "./response-credentials.ts";
+import { findCredentials, isCredentialPath } from "./response-credentials.ts";
 import { sendRequest } from "./send-request.ts";
 
 /** The body is among them only if its content type is that of a form: JSON has numbers of its own. */
@@ -19,6 +19,7 @@ export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
   input: requestSchema,
   textInputs,
   output: httpResponseSchema,
+  isSecretOutput: isCredentialPath,
   async run(request, { signal, mask, task }) {
     const { response, failure } = await sendRequest(request, signal);
     for (const { path, value } of findCredentials(response)) mask(value, `tasks.${task.id}.output.${path}`);

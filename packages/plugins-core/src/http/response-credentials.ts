@@ -25,6 +25,12 @@ export function findCredentials({ body, headers }: HttpResponse): Credential[] {
   ];
 }
 
+/** True for the paths of an output at which {@link findCredentials} finds something. */
+export function isCredentialPath([first, ...rest]: readonly string[]): boolean {
+  if (first === "headers") return rest[0]?.toLowerCase() === "set-cookie";
+  return first === "body" && rest.some((key) => TOKEN_KEY.test(key));
+}
+
 function tokensIn(body: unknown): string[] {
   const tokens: string[] = [];
   const open: unknown[] = [typeof body === "string" ? readText(body) : body];

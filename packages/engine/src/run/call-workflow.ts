@@ -1,0 +1,78 @@
+import { type Action, defineAction, definePlugin, type Plugin, z } from "@autokestra/plugin-sdk";
+import { secretNotDeclared } from "@autokestra/secrets-core/internal";
+import { readValues, secretInputValues } from "./inputs.ts";
+import type { FlowEnd, FlowParts } from "./run-context.ts";
+import type { TaskSources } from "./task-executor.ts";
+import { EngineFailure } from "./task-failure.ts";
+
+/** The input of `core/workflow.call`. */
+interface CallInput {
+  readonly file: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+const input: z.ZodType<CallInput> = z.strictObject({
+  file: z.string().min(1),
+  inputs: z.record(z.string(), z.unknown()).default({}),
+});
+
+const call: Action<CallInput, never> = defineAction({
+  description: "Runs another workflow file. Its outputs are the output of the task.",
+  input,
+  run() {
+    throw new TypeError("The engine runs this action itself");
+  },
+});
+
+/** What a workflow can call without any plugin: other workflows. */
+export const workflowPlugin: Plugin = definePlugin({ name: "core/workflow", actions: { call } });
+
+/** @param open creates the flow of a called workflow; a parameter, because that flow can call others */
+export function createWorkflowCaller(
+  { context, calls, scope, secondsLeft }: FlowParts,
+  open: (parts: FlowParts) => { run(): Promise<FlowEnd> },
+): TaskSources["callWorkflow"] {
+  return async ({ task, name }, given, signal) => {
+    const called = calls.get(task.id);
+    if (called === undefined) throw new TypeError("The workflow was not prepared");
+    const { parsed } = called;
+    const { secrets, timeoutSeconds } = parsed.workflow;
+    const inputs = readValues(parsed.workflow, input.parse(given).inputs);
+    context.masks.add(secretInputValues(parsed.workflow, inputs));
+    const endsAt = performance.now() + (timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+    const limit = timeLimit(signal, timeoutSeconds);
+    const flow = open({
+      context,
+      parsed,
+      calls: called.calls,
+      prefix: `${name}/`,
+      inputs,
+      scope: {
+        async lookup(reference) {
+          if (!secrets.includes(reference.name)) throw secretNotDeclared(reference.name);
+          return await scope.lookup(reference);
+        },
+      },
+      signal: limit.signal,
+      secondsLeft: () => Math.min(secondsLeft(), (endsAt - performance.now()) / 1000),
+    });
+    try {
+      const { status, failedTask, error, code, outputs } = await flow.run();
+      if (status === "success") return outputs ?? {};
+      if (status === "cancelled") throw new EngineFailure("TIMED_OUT", "the called workflow ran out of time", true);
+      const where = failedTask === null ? "" : `task '${failedTask}' of the called workflow failed: `;
+      throw new EngineFailure(code ?? "TASK_FAILED", `${where}${error}`, true);
+    } finally {
+      limit.end();
+    }
+  };
+}
+
+/** A signal that also comes when the called workflow is out of time. */
+function timeLimit(signal: AbortSignal, seconds: number | undefined): { signal: AbortSignal; end: () => void } {
+  if (seconds === undefined) return { signal, end: () => undefined };
+  const stop = new AbortController();
+  const reason = new DOMException(`The called workflow is out of time after ${seconds} s`, "TimeoutError");
+  const timer = setTimeout(() => stop.abort(reason), seconds * 1000);
+  return { signal: AbortSignal.any([signal, stop.signal]), end: () => clearTimeout(timer) };
+}

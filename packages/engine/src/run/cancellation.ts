@@ -1,0 +1,45 @@
+import type { CancelledBy } from "@autokestra/runs";
+
+/** How long the tasks of `finally` may take together, in seconds. */
+const FINALLY_SECONDS = 300;
+
+/** What a {@link RunCancellation} tells besides who has cancelled the run. */
+export interface RunCancellationOptions {
+  /** How long the tasks of `finally` may take together, in seconds, at most 300. Default: 300. */
+  readonly finallySeconds?: number | undefined;
+}
+
+/**
+ * The reason to abort the signal of a run with, to record who has cancelled it. Any other reason counts as `user`.
+ *
+ * @example
+ * ```ts
+ * import { RunCancellation } from "@autokestra/engine";
+ *
+ * const cancel = new AbortController();
+ * cancel.abort(new RunCancellation("shutdown", { finallySeconds: 20 })); // after runWorkflow(…, { signal: cancel.signal })
+ * ```
+ */
+export class RunCancellation extends Error {
+  override readonly name = "RunCancellation";
+  readonly by: Exclude<CancelledBy, "timeout">;
+  readonly finallySeconds: number;
+
+  constructor(by: Exclude<CancelledBy, "timeout">, options: RunCancellationOptions = {}) {
+    super(`The run was cancelled (${by})`);
+    this.by = by;
+    this.finallySeconds = Math.min(options.finallySeconds ?? FINALLY_SECONDS, FINALLY_SECONDS);
+  }
+}
+
+/** What aborted a run; undefined if nothing did. */
+export function cancelledBy({ aborted, reason }: AbortSignal): CancelledBy | undefined {
+  if (!aborted) return undefined;
+  if (reason instanceof RunCancellation) return reason.by;
+  return reason instanceof Error && reason.name === "TimeoutError" ? "timeout" : "user";
+}
+
+/** How long `finally` may take after this signal, in seconds. */
+export function finallySeconds({ reason }: AbortSignal): number {
+  return reason instanceof RunCancellation ? reason.finallySeconds : FINALLY_SECONDS;
+}

@@ -1,0 +1,181 @@
+import type { TaskErrorInfo, TaskResult } from "@autokestra/runs";
+import { type Lookup, resolveTemplates } from "@autokestra/secrets-resolver";
+import { type Condition, referencesOf } from "../workflow/condition.ts";
+import { holds } from "../workflow/evaluate-condition.ts";
+import type { ParsedTask } from "../workflow/references.ts";
+import type { Task } from "../workflow/workflow.ts";
+import { asItems, type ItemOutcome, runItems } from "./for-each.ts";
+import type { RunContext } from "./run-context.ts";
+import type { LeftOut } from "./run-log.ts";
+import { TaskDisclosure } from "./task-disclosure.ts";
+import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
+import { describeThrown, type TaskFailure } from "./task-failure.ts";
+import { lookup, lookupPlain, type RunValues } from "./values.ts";
+
+/** What a task is run with. */
+interface TaskRunnerParts {
+  readonly context: RunContext;
+  /** The beginning of the names of the tasks. */
+  readonly prefix: string;
+  /** The names of the secrets that the workflow declares. */
+  readonly declared: readonly string[];
+  readonly tasks: ReadonlyMap<string, ParsedTask>;
+  readonly sources: Pick<TaskSources, "scope" | "onFiltered">;
+  /** Called when a task or one of its items starts, with its id. */
+  readonly onStart: (id: string) => void;
+  /** Called when a task or one of its items ends. */
+  readonly onEnd: (id: string, result: TaskResult) => void;
+}
+
+/** Where and with what one task runs. */
+interface TaskSetting {
+  readonly values: RunValues;
+  readonly executor: WorkflowTaskExecutor;
+  /** Cancels it. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs tasks: decides their `if`, goes through their `forEach`, and shows only what may be shown of them. */
+export class TaskRunner {
+  readonly #parts: TaskRunnerParts;
+
+  constructor(parts: TaskRunnerParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs a task to its end. */
+  async run(task: Task, setting: TaskSetting): Promise<TaskResult> {
+    const { condition = null, items = null } = this.#parts.tasks.get(task.id) ?? {};
+    const isPerItem = condition !== null && items !== null && isAboutItem(condition);
+    const refusal = isPerItem ? null : decide(condition, setting.values);
+    if (refusal !== null) return this.leaveOut(task.id, refusal);
+    if (items === null) return await this.#runOnce(task, task.id, setting);
+    return await this.#track(task, task.id, async () => {
+      const list = await this.#itemsOf(task, setting);
+      if ("failure" in list) return { status: "failed", failure: list.failure };
+      const { concurrency = 1, continueOnError = false } = task;
+      return await runItems(list, { concurrency, continueOnError, signal: setting.signal }, async (item, index) => {
+        const values = { ...setting.values, current: { item, index } };
+        return await this.#runItem(task, `${task.id}[${index}]`, isPerItem ? condition : null, { ...setting, values });
+      });
+    });
+  }
+
+  /** Ends a task that does not start: for a reason of the flow, or because its `if` cannot be decided. */
+  leaveOut(id: string, why: LeftOut | TaskFailure): TaskResult {
+    const isFailure = typeof why === "object";
+    const result: TaskResult = isFailure
+      ? { status: "failed", error: toErrorInfo(why) }
+      : { status: why === "cancelled" ? "cancelled" : "skipped" };
+    this.#parts.onEnd(id, result);
+    this.#parts.context.log.taskLeftOut(this.#parts.prefix + id, result, isFailure ? "condition" : why);
+    return result;
+  }
+
+  async #runItem(task: Task, id: string, condition: Condition | null, setting: TaskSetting): Promise<ItemOutcome> {
+    const refusal = decide(condition, setting.values);
+    if (refusal !== null) {
+      this.leaveOut(id, refusal);
+      return typeof refusal === "object" ? { status: "failed", failure: refusal } : { status: "skipped" };
+    }
+    let outcome: TaskOutcome = { status: "cancelled" };
+    await this.#track(task, id, async () => {
+      outcome = await this.#execute(task, id, setting);
+      return outcome;
+    });
+    return outcome;
+  }
+
+  async #runOnce(task: Task, id: string, setting: TaskSetting): Promise<TaskResult> {
+    return await this.#track(task, id, async () => await this.#execute(task, id, setting));
+  }
+
+  /** Logs the start and the end of a task or an item. */
+  async #track(task: Task, id: string, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
+    const { context, prefix, onStart, onEnd } = this.#parts;
+    const start = performance.now();
+    onStart(id);
+    context.log.taskStarted(prefix + id, task.type);
+    const result = toResult(await work());
+    // The outputs of items are in the output of their task.
+    onEnd(id, id === task.id ? result : withoutOutput(result));
+    context.log.taskFinished(prefix + id, result, performance.now() - start);
+    return result;
+  }
+
+  async #itemsOf(task: Task, { values }: TaskSetting): Promise<readonly unknown[] | { readonly failure: TaskFailure }> {
+    const { scope, onFiltered } = this.#parts.sources;
+    const find: Lookup = async (reference, isOptional) => await lookup(reference, values, scope, isOptional);
+    try {
+      const { items } = this.#parts.tasks.get(task.id) ?? {};
+      return asItems(items ? await resolveTemplates(items, find, onFiltered) : null);
+    } catch (error) {
+      return { failure: describeThrown(error) };
+    }
+  }
+
+  async #execute(task: Task, id: string, { values, executor }: TaskSetting): Promise<TaskOutcome> {
+    const { context, prefix, declared, tasks } = this.#parts;
+    const name = prefix + id;
+    const secretOutputs = context.actions.get(task.type)?.secretOutputs ?? [];
+    const disclosure = new TaskDisclosure({ ...task, id: name }, secretOutputs, { ...context, declared });
+    context.disclosures.push(disclosure);
+    const inputs = tasks.get(task.id)?.inputs ?? { kind: "object", entries: [] };
+    const outcome = await executor.execute({ task, name, inputs, values }, this.#observe(task, name, disclosure));
+    if (outcome.status !== "success") {
+      disclosure.failed();
+      return outcome;
+    }
+    disclosure.succeeded(outcome.output);
+    disclosure.end();
+    return outcome;
+  }
+
+  #observe({ retry, type }: Task, name: string, disclosure: TaskDisclosure): TaskObserver {
+    const { log, sink } = this.#parts.context;
+    const max = (retry === undefined || retry === "never" ? 0 : retry.max) + 1;
+    return {
+      attempt: () => disclosure.attempt(),
+      retried(number, { message }, seconds) {
+        disclosure.failed();
+        disclosure.end();
+        log.taskRetried(name, { number, max, message, seconds });
+      },
+      failedLate: ({ message }) => {
+        if (sink.isOpen()) log.warning(`the action failed after its attempt had ended: ${message}`, name);
+        // Without the message, because nothing masks it any longer.
+        else process.emitWarning(`The action ${type} of task '${name}' failed after its run had ended`);
+      },
+      disclose: (failure) => disclosure.disclose(failure),
+    };
+  }
+}
+
+function isAboutItem(condition: Condition): boolean {
+  return referencesOf(condition).some(({ reference: { root } }) => root === "item" || root === "index");
+}
+
+/** Returns why a task does not run; null if it does. */
+function decide(condition: Condition | null, values: RunValues): "condition" | TaskFailure | null {
+  if (condition === null) return null;
+  try {
+    return holds(condition, (reference, isOptional) => lookupPlain(reference, values, isOptional)) ? null : "condition";
+  } catch (error) {
+    return describeThrown(error);
+  }
+}
+
+function toResult(outcome: TaskOutcome): TaskResult {
+  if (outcome.status === "cancelled") return outcome;
+  const output = outcome.output === undefined ? {} : { output: outcome.output };
+  if (outcome.status === "success") return { status: "success", ...output };
+  return { status: "failed", ...output, error: toErrorInfo(outcome.failure) };
+}
+
+function withoutOutput({ status, error }: TaskResult): TaskResult {
+  return error === undefined ? { status } : { status, error };
+}
+
+function toErrorInfo({ name, code, message, status }: TaskFailure): TaskErrorInfo {
+  return { name, code, message, ...(status === undefined ? {} : { status }) };
+}
