@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -83,6 +84,34 @@ describe("a command loads what it needs", () => {
 
   it("and not what runs workflows for the help", async () => {
     expect(await loadedBy(["--help"])).not.toContain("workflows.cjs");
+  });
+});
+
+describe("it ends", () => {
+  const ENDS = `const { appendFileSync } = require("node:fs");
+process.on("beforeExit", () => appendFileSync(process.env.LISTED, "by itself"));`;
+  /** Something that is left when the command has done its work, and for a while at most. */
+  const LEFT = `let turns = 0;
+const timer = setInterval(() => {
+  if (process.exitCode !== 0 && ++turns < 1000) return;
+  clearInterval(timer);
+  appendFileSync(process.env.LISTED, "after the timer, ");
+}, 10);`;
+
+  it.each<[string, string, string]>([
+    ["at once where nothing is left to wait for", "", ""],
+    ["by itself where something is", LEFT, "after the timer, by itself"],
+  ])("%s", (name, left, expected) => {
+    const [script, listed] = [join(box.folder, `${name}.cjs`), join(box.folder, name)];
+    writeFileSync(script, ENDS + left);
+    writeFileSync(listed, "");
+    const env = { ...process.env, HOME: join(box.folder, "home"), LISTED: listed };
+    const { status } = spawnSync(process.execPath, ["--require", script, CLI, "secrets", "get", "A"], {
+      cwd: box.folder,
+      env,
+      stdio: "ignore",
+    });
+    expect([status, readFileSync(listed, "utf8")]).toEqual([0, expected]);
   });
 });
 
