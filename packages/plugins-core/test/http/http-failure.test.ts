@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { TaskError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { expect, it } from "vitest";
-import { requestAction } from "../../src/http/http-plugin.ts";
+import { requestAction } from "./actions.ts";
 import { listen, startRawServer, startServer } from "./test-server.ts";
 
 const CANARY = "canary-4711";
