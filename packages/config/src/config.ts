@@ -3,6 +3,7 @@ import { SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
 import { z } from "zod";
 import { AUDIT_KEYS, type AuditConfig, auditSchema, toAudit } from "./audit-config.ts";
 import { nameSchema, pathSchema } from "./common-schemas.ts";
+import { HTTP_KEYS, type HttpConfig, httpSchema } from "./http-config.ts";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, FileError, type Position } from "./problem.ts";
 import { JWT_KEYS, SERVER_KEYS, type ServerConfig, serverSchema, toServer } from "./server-config.ts";
@@ -96,13 +97,14 @@ const fileSchema = z.strictObject({
     .describe("Time limit to find all secrets of a run. Default: 10")
     .exactOptional(),
   secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are bound to one source").exactOptional(),
+  http: httpSchema.describe("The requests of core/http").exactOptional(),
   server: serverSchema.describe("The HTTP API").exactOptional(),
 });
 
 type ConfigFile = z.output<typeof fileSchema>;
 
 /** Keys that later versions will use. They are refused, so that they are not silently ignored. */
-const RESERVED_KEYS = new Set(["http", "plugins"]);
+const RESERVED_KEYS = new Set(["plugins"]);
 
 /** The sources that need no configuration. */
 const OWN_SOURCES = ["store", "environment"];
@@ -134,6 +136,7 @@ export interface Config {
   readonly resolveTimeoutSeconds: number | undefined;
   /** The bindings by name of the secret. Default: none. */
   readonly bindings: Readonly<Record<string, SecretBinding>>;
+  readonly http: HttpConfig;
   readonly server: ServerConfig;
   /**
    * Checks the options of a provider against the schema of its type. Problems have their places in the file.
@@ -184,7 +187,16 @@ export function parseConfig(source: string, path: string): Config {
 }
 
 function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider"> {
-  const { storage, runs, masking, providers = {}, providerPackages = [], secrets = {}, server = {} } = config;
+  const {
+    storage,
+    runs,
+    masking,
+    providers = {},
+    providerPackages = [],
+    secrets = {},
+    http = {},
+    server = {},
+  } = config;
   const absolute = (relative: string | undefined) =>
     relative === undefined ? undefined : resolve(dirname(path), relative);
   return {
@@ -207,6 +219,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
         { ...rest, source: provider, path: place ?? id ?? variable },
       ]),
     ),
+    http,
     server: toServer(server, absolute),
   };
 }
@@ -222,6 +235,7 @@ function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === "storage") return Object.keys(storageSchema.shape);
   if (first === "runs") return Object.keys(runsSchema.shape);
   if (first === "audit") return AUDIT_KEYS;
+  if (first === "http") return HTTP_KEYS;
   if (first === "masking") return Object.keys(maskingSchema.shape);
   if (first === "server") return second === "jwt" ? JWT_KEYS : SERVER_KEYS;
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
@@ -242,6 +256,7 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
   const known = [...Object.keys(providers), ...OWN_SOURCES];
   const at = (message: string, path: YamlPath, hint?: string) => invalid(message, document.locate(path), hint);
   const { jwt, tlsCert, tlsKey } = config.server ?? {};
+  const { privateNetworks, allowHosts } = config.http ?? {};
   return [
     ...(jwt !== undefined && (jwt.jwksUri === undefined) === (jwt.jwksFile === undefined)
       ? [at("'jwt' needs either 'jwksUri' or 'jwksFile'", ["server", "jwt"])]
@@ -249,6 +264,9 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
     ...((tlsCert === undefined) === (tlsKey === undefined)
       ? []
       : [at("'tlsCert' and 'tlsKey' go together", ["server", tlsCert === undefined ? "tlsKey" : "tlsCert"])]),
+    ...(allowHosts === undefined || privateNetworks === "deny"
+      ? []
+      : [at("'allowHosts' has no effect without 'privateNetworks: deny'", ["http", "allowHosts"])]),
     ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
       at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
     ),

@@ -5,5 +5,6 @@
  */
 export type { AuditConfig } from "./audit-config.ts";
 export { type Config, configJsonSchema, type ProviderConfig, parseConfig } from "./config.ts";
+export type { HttpConfig } from "./http-config.ts";
 export { CONFIG_VARIABLE, type ConfigOptions, findConfig, loadConfig } from "./load-config.ts";
 export type { JwtConfig, ServerConfig } from "./server-config.ts";

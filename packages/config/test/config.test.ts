@@ -64,6 +64,7 @@ providers:
 providerPackages: ["@acme/provider"]
 sources: [vault, store]
 resolveTimeoutSeconds: 2.5
+http: { privateNetworks: deny, allowHosts: [api.example.com, "*.corp.example:8443", "10.0.0.7:8080", "[fd00::1]:80"] }
 secrets:
   DB: { provider: vault, path: apps/db, type: basicAuth, fields: { username: user, password: pass } }
   KEY: { provider: vault, id: prod/signing, version: 3, format: text, fallback: store }
@@ -89,6 +90,10 @@ secrets:
       providerPackages: ["@acme/provider"],
       sources: ["vault", "store"],
       resolveTimeoutSeconds: 2.5,
+      http: {
+        privateNetworks: "deny",
+        allowHosts: ["api.example.com", "*.corp.example:8443", "10.0.0.7:8080", "[fd00::1]:80"],
+      },
       server: {},
       bindings: {
         DB: { source: "vault", path: "apps/db", type: "basicAuth", fields: { username: "user", password: "pass" } },
@@ -136,7 +141,25 @@ secrets:
     ["server: { hots: dir }", "Unknown key 'hots' in 'server'", "Did you mean 'hosts'?", 1],
     ["server: { tlsCert: a }", "'tlsCert' and 'tlsKey' go together", undefined, 1],
     ["server: { jwt: { issuer: a, audience: b } }", "'jwt' needs either 'jwksUri' or 'jwksFile'", undefined, 1],
-    ["http: { privateNetworks: deny }", "'http' has no effect yet", "Remove it: this version does not act on it.", 1],
+    ["http: { privateNetwork: deny }", "Unknown key 'privateNetwork' in 'http'", "Did you mean 'privateNetworks'?", 1],
+    [
+      "http: { privateNetworks: refuse }",
+      "'http.privateNetworks' must be allow or deny",
+      "Known here: allow, deny.",
+      1,
+    ],
+    [
+      "http: { privateNetworks: deny, allowHosts: [https://api.example.com] }",
+      "'http.allowHosts.0' must be a host, such as api.example.com, *.example.com or 10.0.0.7:8080",
+      undefined,
+      1,
+    ],
+    [
+      "http: { allowHosts: [api.example.com] }",
+      "'allowHosts' has no effect without 'privateNetworks: deny'",
+      undefined,
+      1,
+    ],
     ["plugins: []", "'plugins' has no effect yet", "Remove it: this version does not act on it.", 1],
     ["providers:\n  vault: {}", "'providers.vault.type' is missing", undefined, 2],
     [

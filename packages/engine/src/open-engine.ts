@@ -1,5 +1,6 @@
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
+import { createCorePlugins } from "@autokestra/plugins-core";
 import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
 import {
   type AuditActor,
@@ -37,7 +38,7 @@ export interface EngineOptions extends SecretsOptions {
   readonly environment?: boolean | undefined;
   /** Called after each call to a provider, for counters. Default: calls are not counted. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** The plugins whose actions tasks can call. Default: the core plugins. */
+  /** The plugins whose actions tasks can call. Default: the core plugins, with the network policy of `config`. */
   readonly plugins?: readonly Plugin[] | undefined;
   /** The path of the run history. Default: `runs.db` beside the folder of the secrets. */
   readonly runsPath?: string | undefined;
@@ -120,7 +121,8 @@ export interface Engine {
  * ```
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { create = false, config = null, plugins, runsPath, keepInEnvironment } = options;
+  const { create = false, config = null, runsPath, keepInEnvironment } = options;
+  const plugins = options.plugins ?? createCorePlugins(config?.http ?? {});
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
   const manager = await openSecretsManager(place);
   const { secrets, location, audit } = manager;
@@ -139,7 +141,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       providers,
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
-      check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, ...(plugins && { plugins }) }),
+      check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, plugins }),
       async run(workflow, { sink, onUnrecorded, actor, requestId, ...runOptions } = {}) {
         const record = history.recorder((error) => onUnrecorded?.(error));
         const runId = runOptions.runId ?? crypto.randomUUID();

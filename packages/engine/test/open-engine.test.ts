@@ -1,11 +1,12 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseConfig } from "@autokestra/config";
 import { defineAction, definePlugin, z } from "@autokestra/plugin-sdk";
 import type { RunEvent } from "@autokestra/runs";
 import type { AuditRecord } from "@autokestra/secrets";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { loadWorkflow, openEngine } from "../src/index.ts";
+import { loadWorkflow, openEngine, parseWorkflow } from "../src/index.ts";
 
 let folder: string;
 
@@ -160,4 +161,17 @@ it("records a run that could not start, and starts none that it cannot record", 
     ),
   ).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   expect(seen).toEqual([]);
+});
+
+it.each([
+  ["http: { privateNetworks: deny }", "HTTP_NOT_ALLOWED"],
+  ["http: { privateNetworks: deny, allowHosts: ['127.0.0.1:1'] }", "HTTP_NETWORK"],
+  ["{}", "HTTP_NETWORK"],
+])("lets core/http go where the configuration allows it: %s", async (text, code) => {
+  const config = parseConfig(text, join(folder, "autokestra.config.yaml"));
+  const engine = await openEngine({ ...optionsFor(), config });
+  const get = "{ id: get, type: core/http.get, inputs: { url: 'http://127.0.0.1:1' } }";
+  const workflow = parseWorkflow(`{ apiVersion: v1, id: get, tasks: [${get}] }`, "get.yaml");
+  expect((await engine.run(workflow)).tasks).toMatchObject({ get: { status: "failed", error: { code } } });
+  await engine.close();
 });

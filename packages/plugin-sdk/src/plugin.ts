@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { NetworkPolicy } from "./network.ts";
 
 /** Actions under one name, as {@link definePlugin} returns it and an engine takes it. */
 export interface Plugin {
@@ -135,4 +136,6 @@ export interface ActionContext {
   readonly execution: { readonly id: string; readonly workflow: string };
   /** Makes a value secret for the rest of the run, such as a token that a service has just issued. */
   readonly mask: MaskFunction;
+  /** Where the action may connect to. An action that opens connections must obey it. Default: anywhere. */
+  readonly network?: NetworkPolicy;
 }

@@ -1,6 +1,7 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { consolePlugin } from "./console.ts";
-import { httpPlugin } from "./http/http-plugin.ts";
+import { createHttpPlugin, httpPlugin } from "./http/http-plugin.ts";
+import type { NetworkOptions } from "./http/network-guard.ts";
 
 /**
  * The plugins that come with autokestra: `core/http` and `core/console`. Engines load them by default; give an engine
@@ -17,3 +18,8 @@ import { httpPlugin } from "./http/http-plugin.ts";
  * ```
  */
 export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin];
+
+/** Creates the plugins that come with autokestra, with options for `core/http`. */
+export function createCorePlugins(network: NetworkOptions): readonly Plugin[] {
+  return [createHttpPlugin(network), consolePlugin];
+}

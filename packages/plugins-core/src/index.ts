@@ -4,6 +4,7 @@
  * @module
  */
 export { consolePlugin } from "./console.ts";
-export { corePlugins } from "./core-plugins.ts";
-export { httpPlugin } from "./http/http-plugin.ts";
+export { corePlugins, createCorePlugins } from "./core-plugins.ts";
+export { createHttpPlugin, httpPlugin } from "./http/http-plugin.ts";
+export type { NetworkOptions } from "./http/network-guard.ts";
 export type { HttpResponse } from "./http/response.ts";

@@ -71,6 +71,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
       if (!isPlainPath(request.path)) {
         return malformed(`${describe(request, connections.address)}: a part of the path is '.' or '..'`);
       }
+      // Not cockatiel's retry: a signal does not end its pause, and it makes the next attempt all the same.
       for (let attempts = 0; ; attempts += 1) {
         const { result, pauseMs } = await attempt(request, limits, attempts);
         if (pauseMs === null || attempts === MAX_ATTEMPTS - 1) return result;

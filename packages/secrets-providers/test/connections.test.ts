@@ -197,6 +197,26 @@ describe("S5: proxies", () => {
     expect(asked.length).toBe(3);
   });
 
+  it.each([
+    ["nothing", ""],
+    ["half a status line", "HTTP/1.1 2"],
+    ["headers without an end", "HTTP/1.1 200 OK\r\nx: y\r\n"],
+  ])("V1: waits no longer than the limit where the proxy answers CONNECT with %s", async (_what, bytes) => {
+    const ended: Promise<void>[] = [];
+    const proxy = createTcpServer((socket) => {
+      ended.push(new Promise((resolve) => socket.once("close", () => resolve())));
+      socket.on("error", () => undefined).once("data", () => socket.write(bytes));
+    });
+    const client = clientOf("https://vault.example", {
+      env: { HTTPS_PROXY: `http://127.0.0.1:${await portOf(proxy)}` },
+    });
+    const limits = { signal: AbortSignal.timeout(300), deadline: Date.now() + 300 };
+    expect(await client.send({ call: "read", path: "/a" }, limits)).toMatchObject({ timedOut: true });
+    await client.close();
+    expect(ended.length).toBe(1);
+    await Promise.all(ended);
+  });
+
   it("asks this machine itself, and those of NO_PROXY", async () => {
     const server = await startTestServer(() => ({ body: {} }));
     cleanups.push(async () => await server.close());

@@ -1,4 +1,5 @@
 import { invokeAction } from "../invoke-action.ts";
+import type { NetworkPolicy } from "../network.ts";
 import type { Action, ActionContext, LogFunction, LogLevel } from "../plugin.ts";
 
 /** A log line as the action wrote it. Without data, there is no `data`. */
@@ -21,11 +22,15 @@ export interface MaskedLine {
   readonly name?: string;
 }
 
-/** Defaults: a signal that is never aborted, task `task`, attempt 1, execution `execution`, workflow `workflow`. */
+/**
+ * Defaults: a signal that is never aborted, task `task`, attempt 1, execution `execution`, workflow `workflow`, and any
+ * host.
+ */
 export interface TestContextOptions {
   readonly signal?: AbortSignal;
   readonly task?: Partial<ActionContext["task"]>;
   readonly execution?: Partial<ActionContext["execution"]>;
+  readonly network?: NetworkPolicy;
 }
 
 /**
@@ -68,6 +73,7 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
     signal: options.signal ?? new AbortController().signal,
     task: { id: "task", type: "test/plugin.action", attempt: 1, ...options.task },
     execution: { id: "execution", workflow: "workflow", ...options.execution },
+    ...(options.network && { network: options.network }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { isTransientStatus, TaskError } from "@autokestra/plugin-sdk";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, FormData } from "undici";
 import type { Hop } from "./request-url.ts";
 
 /** The codes of failed requests; they become `tasks.ID.error.code`. */
@@ -14,6 +14,10 @@ export type HttpFailureCode =
   /** There is no complete response: no host, no connection, no TLS, a broken connection. */
   | "HTTP_NETWORK"
   | "HTTP_TIMEOUT"
+  /** The request would go to a host or an address that is not allowed. */
+  | "HTTP_NOT_ALLOWED"
+  /** The next page cannot be read. */
+  | "HTTP_PAGINATION"
   | "HTTP_CANCELLED";
 
 /** Why a request failed. Errors of libraries are replaced by it, because they carry headers and whole URLs. */
@@ -40,11 +44,12 @@ export function failsTask(status: number, { failOnStatus, allowStatus }: StatusR
 /**
  * Describes a response whose status fails the task.
  *
+ * @param request what {@link describeRequest} says
  * @param explanation the body if it is text, otherwise null
  */
 export function createStatusFailure(
+  request: string,
   first: Hop,
-  last: Hop,
   { statusCode: status, statusText, headers }: Dispatcher.ResponseData,
   explanation: unknown,
 ): TaskError {
@@ -54,17 +59,17 @@ export function createStatusFailure(
   const told = [`status ${[status, reason].filter(Boolean).join(" ")}`, body].filter(Boolean).join(": ");
   return new TaskError({
     code: "HTTP_STATUS",
-    message: `${describeRequest(first, last)} failed: ${told}`,
+    message: `${request} failed: ${told}`,
     status,
     retryable: isTransientStatus(status),
     retryAfterSeconds: readRetryAfter(headers),
   });
 }
 
-/** `POST https://host`, and the origin after redirects. Without path and query, which can hold a piece of a key. */
-export function describeRequest(first: Hop, last: Hop): string {
+/** `POST https://host`, the origin after redirects, and the number of a later page. Without path and query, which can hold a piece of a key. */
+export function describeRequest(first: Hop, last: Hop, page: number): string {
   const elsewhere = last.url.origin === first.url.origin ? "" : `, redirected to ${last.origin},`;
-  return `${first.method} ${first.origin}${elsewhere}`;
+  return `${first.method} ${first.origin}${elsewhere}${page === 1 ? "" : ` (page ${page})`}`;
 }
 
 /**
@@ -88,8 +93,9 @@ function readDate(value: unknown): number | undefined {
 }
 
 /** The parts of a request that a server may send back: as sent, decoded, and as JSON writes them. */
-function partsOf({ url, headers, body = "" }: Hop): string[] {
-  const texts = [url.href, ...Object.values(headers), body];
+function partsOf({ url, headers, body }: Hop): string[] {
+  const fields = body instanceof FormData ? [...body.values()] : [body];
+  const texts = [url.href, ...Object.values(headers), ...fields].filter((one) => typeof one === "string");
   return texts.flatMap((text) => [text, decode(text), JSON.stringify(text).slice(1, -1)]);
 }
 

@@ -1,7 +1,8 @@
 import { type Action, defineAction, definePlugin, type Plugin } from "@autokestra/plugin-sdk";
 import { getSchema, type HttpRequest, requestSchema } from "./http-request.ts";
+import { createNetworkGuard, type NetworkOptions } from "./network-guard.ts";
 import { type HttpResponse, httpResponseSchema } from "./response.ts";
-import { findCredentials, isCredentialPath } from "./response-credentials.ts";
+import { isCredentialPath } from "./response-credentials.ts";
 import { sendRequest } from "./send-request.ts";
 
 /** The body is among them only if its content type is that of a form: JSON has numbers of its own. */
@@ -13,30 +14,44 @@ function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly st
   return ["url", "query", "headers", "auth", "form", ...(isForm ? ["body"] : [])];
 }
 
-/** `core/http.request`: sends an HTTP request. */
-export const requestAction: Action<HttpRequest, HttpResponse> = defineAction({
-  description: "Sends an HTTP request. A status of 400 and above fails the task.",
-  input: requestSchema,
-  textInputs,
-  output: httpResponseSchema,
-  isSecretOutput: isCredentialPath,
-  async run(request, { signal, mask, task }) {
-    const { response, failure } = await sendRequest(request, signal);
-    for (const { path, value } of findCredentials(response)) mask(value, `tasks.${task.id}.output.${path}`);
-    if (failure !== null) throw failure;
-    return response;
-  },
-});
+interface HttpActions {
+  readonly request: Action<HttpRequest, HttpResponse>;
+  readonly get: Action<HttpRequest, HttpResponse>;
+}
 
-/** `core/http.get`: the same as `core/http.request`, for GET only. */
-export const getAction: Action<HttpRequest, HttpResponse> = defineAction({
-  ...requestAction,
-  description: "The same as core/http.request with the method GET and without a body.",
-  input: getSchema,
-});
+export function createHttpActions(options: NetworkOptions): HttpActions {
+  const request = defineAction<HttpRequest, HttpResponse>({
+    description: "Sends an HTTP request. A status of 400 and above fails the task.",
+    input: requestSchema,
+    textInputs,
+    output: httpResponseSchema,
+    isSecretOutput: isCredentialPath,
+    run: async (input, context) => await sendRequest(input, context, createNetworkGuard(options, context.network)),
+  });
+  const get = defineAction({
+    ...request,
+    description: "The same as core/http.request with the method GET and without a body.",
+    input: getSchema,
+  });
+  return { request, get };
+}
+
+/**
+ * Creates the plugin `core/http`, with `core/http.request` and `core/http.get`. Use it instead of {@link httpPlugin} to
+ * keep tasks away from private networks.
+ *
+ * @param options where requests may go. Default: anywhere but to link-local addresses and metadata services of clouds
+ * @example
+ * ```ts
+ * import { createHttpPlugin } from "@autokestra/plugins-core";
+ *
+ * const plugin = createHttpPlugin({ privateNetworks: "deny", allowHosts: ["*.corp.example", "build.example:8080"] });
+ * console.log([...plugin.actions.keys()]); // [ 'core/http.request', 'core/http.get' ]
+ * ```
+ */
+export function createHttpPlugin(options: NetworkOptions): Plugin {
+  return definePlugin({ name: "core/http", actions: { ...createHttpActions(options) } });
+}
 
 /** The plugin `core/http`, with `core/http.request` and `core/http.get`. */
-export const httpPlugin: Plugin = definePlugin({
-  name: "core/http",
-  actions: { request: requestAction, get: getAction },
-});
+export const httpPlugin: Plugin = createHttpPlugin({});

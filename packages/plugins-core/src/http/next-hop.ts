@@ -36,7 +36,7 @@ export function nextHop(hop: Hop, status: number, location: unknown, follow: Fol
   const method = toGet ? "GET" : hop.method;
   if (!sameOrigin) return { method, ...target, headers: {}, body: undefined };
   return toGet
-    ? { method, ...target, headers: withoutBodyHeaders(hop.headers), body: undefined }
+    ? { ...hop, ...target, method, headers: withoutBodyHeaders(hop.headers), body: undefined }
     : { ...hop, ...target };
 }
 
@@ -44,7 +44,8 @@ function notFollowed(reason: string): HttpFailure {
   return new HttpFailure("HTTP_REDIRECT", `${reason}; \`followRedirects: never\` gives the response as it is`);
 }
 
-function resolveLocation(location: unknown, { url: base, origin }: Hop): Pick<Hop, "url" | "origin"> | null {
+/** Resolves a URL that a server gives; null if it is not usable. User name and password are dropped. */
+export function resolveLocation(location: unknown, { url: base, origin }: Hop): Pick<Hop, "url" | "origin"> | null {
   if (typeof location !== "string" || location === "" || !URL.canParse(location, base.href)) return null;
   const url = new URL(location, base);
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;

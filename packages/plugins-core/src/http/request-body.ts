@@ -1,31 +1,67 @@
-import type { z } from "@autokestra/plugin-sdk";
+import { File } from "node:buffer";
+import { z } from "@autokestra/plugin-sdk";
+import { FormData } from "undici";
 import { toJsonText } from "../text-or-json.ts";
 import { charsetOf, FORM_TYPE, mediaTypeOf } from "./json.ts";
-import { isWellFormed, parametersSchema, WELL_FORMED } from "./request-url.ts";
+import { isWellFormed, namedValues, parametersSchema, WELL_FORMED, wellFormedText } from "./request-url.ts";
 
 /** The inputs that make the body of a request. */
 export interface BodyInput {
   readonly body?: unknown;
   readonly form?: URLSearchParams | undefined;
+  readonly files?: Files | undefined;
   /** The Content-Type header; undefined if the workflow gives none. */
   readonly contentType: string | undefined;
 }
 
-/** The body to send, and its content type if the workflow gives none. */
+/** The body to send, and its content type if neither the workflow nor the body itself gives one. */
 export interface EncodedBody {
-  readonly text: string | undefined;
+  readonly body: string | FormData | undefined;
   readonly contentType?: string;
 }
+
+/** The files of each field of a form. */
+export type Files = Readonly<Record<string, readonly File[]>>;
+
+const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
+
+const fileSchema = z
+  .strictObject({
+    name: wellFormedText.min(1),
+    content: wellFormedText.optional(),
+    base64: z.string().optional(),
+    type: z
+      .string()
+      .regex(/^[!-~]+\/[ -~]+$/)
+      .optional(),
+  })
+  .transform(({ name, content, base64, type }, context) => {
+    if (content !== undefined && base64 === undefined) {
+      return new File([content], name, { type: type ?? "text/plain;charset=utf-8" });
+    }
+    // Programs break base64 into lines.
+    const digits = base64?.replace(/\s/g, "");
+    if (digits !== undefined && content === undefined && BASE64.test(digits)) {
+      return new File([Buffer.from(digits, "base64")], name, { type: type ?? "application/octet-stream" });
+    }
+    context.addIssue({ code: "custom", params: { expected: "either content (text) or base64" } });
+    return z.NEVER;
+  });
+
+/** Files by the name of their field; a list repeats the field. */
+export const filesSchema: z.ZodType<Files> = namedValues(
+  z.union([fileSchema.transform((file) => [file]), z.array(fileSchema).min(1)]),
+);
 
 const JSON_TYPE = "application/json";
 
 /**
- * Encodes a body: text stays as it is, an object becomes a form if the content type is that of a form, and every other
- * value becomes JSON. Contradictory inputs become issues, before anything is sent.
+ * Encodes a body: text stays as it is, an object becomes a form if the content type is that of a form, files become a
+ * multipart form, and every other value becomes JSON. Contradictory inputs become issues, before anything is sent.
  */
 export function encodeBody(input: BodyInput, context: z.RefinementCtx): EncodedBody {
   const encoded = encode(input, context);
-  const { text = "" } = encoded;
+  const text = typeof encoded.body === "string" ? encoded.body : "";
   if (!isWellFormed(text)) refuse(context, "body", WELL_FORMED);
   if (!isUtf8Type(input.contentType) && /[^\0-\x7f]/.test(text)) {
     refuse(
@@ -37,21 +73,22 @@ export function encodeBody(input: BodyInput, context: z.RefinementCtx): EncodedB
   return encoded;
 }
 
-function encode({ body, form, contentType }: BodyInput, context: z.RefinementCtx): EncodedBody {
+function encode({ body, form, files, contentType }: BodyInput, context: z.RefinementCtx): EncodedBody {
   const type = contentType === undefined ? undefined : mediaTypeOf(contentType);
+  if (files !== undefined) return encodeMultipart({ body, form, files, contentType }, context);
   if (form !== undefined) return encodeForm(form, body, type, context);
-  if (body === undefined) return { text: undefined };
+  if (body === undefined) return { body: undefined };
   if (typeof body === "string") {
     if (isJsonType(type) && !isJson(body)) refuse(context, "body", "JSON, as the content-type says");
-    return { text: body };
+    return { body };
   }
-  if (type === FORM_TYPE) return { text: readParameters(body, context)?.toString() };
+  if (type === FORM_TYPE) return { body: readParameters(body, context)?.toString() };
   if (type !== undefined && !isJsonType(type)) {
     refuse(context, "body", "text, for the content-type is neither that of JSON nor that of a form");
   }
   const text = toJsonText(body);
   if (text === undefined) refuse(context, "body", "text or a JSON value");
-  return { text, ...(type === undefined ? { contentType: JSON_TYPE } : {}) };
+  return { body: text, ...(type === undefined ? { contentType: JSON_TYPE } : {}) };
 }
 
 function encodeForm(
@@ -62,7 +99,17 @@ function encodeForm(
 ): EncodedBody {
   if (body !== undefined) refuse(context, "form", "either body or form, not both");
   if (type !== undefined && type !== FORM_TYPE) refuse(context, "form", `no content-type but ${FORM_TYPE} beside it`);
-  return { text: form.toString(), ...(type === undefined ? { contentType: FORM_TYPE } : {}) };
+  return { body: form.toString(), ...(type === undefined ? { contentType: FORM_TYPE } : {}) };
+}
+
+/** Encodes files and the fields of `form` (RFC 7578). The boundary, and with it the content type, comes with the body. */
+function encodeMultipart({ body, form, files = {}, contentType }: BodyInput, context: z.RefinementCtx): EncodedBody {
+  if (body !== undefined) refuse(context, "files", "either body or files, not both");
+  if (contentType !== undefined) refuse(context, "files", "no content-type beside them: it is set with their boundary");
+  const data = new FormData();
+  for (const [name, value] of form ?? []) data.append(name, value);
+  for (const [name, list] of Object.entries(files)) for (const file of list) data.append(name, file);
+  return { body: data };
 }
 
 /** Reads an object with the content type of a form by the rules of `form`. */
@@ -98,6 +145,6 @@ function isUtf8Type(contentType = ""): boolean {
   return /^utf-?8$/i.test(charset);
 }
 
-function refuse(context: z.RefinementCtx, input: "body" | "form", expected: string): void {
+function refuse(context: z.RefinementCtx, input: "body" | "form" | "files", expected: string): void {
   context.addIssue({ code: "custom", path: [input], params: { expected } });
 }

@@ -14,6 +14,8 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   "expect",
   "http2-settings",
   "keep-alive",
+  // It would reach the server where there is no proxy. Its user name and password are in HTTPS_PROXY.
+  "proxy-authorization",
   "proxy-connection",
   "te",
   "trailer",

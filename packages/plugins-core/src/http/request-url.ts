@@ -1,10 +1,13 @@
 import { z } from "@autokestra/plugin-sdk";
+import type { FormData } from "undici";
+import type { TlsOptions } from "./tls-options.ts";
 
 /** What a message expects instead of text that is not well-formed. */
 export const WELL_FORMED = "text without halves of surrogate pairs";
 
-const wellFormed = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
-const scalars = [wellFormed, z.number(), z.boolean()] as const;
+/** Text that UTF-8 can hold. */
+export const wellFormedText: z.ZodString = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
+const scalars = [wellFormedText, z.number(), z.boolean()] as const;
 
 /** Parameters of a query or a form, by name. A list repeats the parameter for each element. */
 export const parametersSchema: z.ZodType<URLSearchParams> = namedValues(
@@ -62,13 +65,12 @@ export function isWellFormed(text: string): boolean {
 
 /** An object whose names are well-formed. `__proto__` is refused, because zod would drop it silently. */
 export function namedValues<Value>(value: z.ZodType<Value>): z.ZodType<Record<string, Value>> {
-  const name = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
   return z
     .unknown()
     .refine((given) => typeof given !== "object" || given === null || !Object.hasOwn(given, "__proto__"), {
       params: { expected: "no name '__proto__'" },
     })
-    .pipe(z.record(name, value));
+    .pipe(z.record(wellFormedText, value));
 }
 
 /** One request on the wire. A redirect leads to the next hop. */
@@ -80,5 +82,7 @@ export interface Hop {
   readonly origin: string;
   /** The headers of the workflow, with Authorization, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
+  readonly body: string | FormData | undefined;
+  /** The TLS options of the workflow. Default: none. */
+  readonly tls?: TlsOptions | undefined;
 }

@@ -17,12 +17,14 @@ const LONGEST_TEXT = 1024 * 1024;
 const SHORTEST = { token: 4, cookie: 8 };
 
 /** Finds the tokens in a body (JSON, or a form as some services send it) and the cookies of a response. */
-export function findCredentials({ body, headers }: HttpResponse): Credential[] {
-  const cookies = [headers["set-cookie"] ?? []].flat().flatMap(textsOfCookie);
-  return [
-    ...tokensIn(body).map((value) => ({ path: "body", value })),
-    ...cookies.map((value) => ({ path: "headers.set-cookie", value })),
-  ];
+export function findCredentials({ body, headers }: Pick<HttpResponse, "body" | "headers">): Credential[] {
+  const cookies = findCookies([headers["set-cookie"] ?? []].flat());
+  return [...tokensIn(body).map((value) => ({ path: "body", value })), ...cookies];
+}
+
+/** @param headers the values of Set-Cookie */
+export function findCookies(headers: readonly string[]): Credential[] {
+  return headers.flatMap(textsOfCookie).map((value) => ({ path: "headers.set-cookie", value }));
 }
 
 /** True for the paths of an output at which {@link findCredentials} finds something. */

@@ -2,9 +2,19 @@ import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { z } from "@autokestra/plugin-sdk";
 import type { Dispatcher } from "undici";
-import { failsTask, HttpFailure } from "./http-failure.ts";
-import type { HttpRequest } from "./http-request.ts";
-import { decodeBody, explanation } from "./response-body.ts";
+import { failsTask, HttpFailure, type StatusRules } from "./http-failure.ts";
+import { decodeBody, explanation, type ResponseFormat } from "./response-body.ts";
+
+/** What reading a response needs of the request, and how many bytes it may still have. */
+export interface ReadLimits extends StatusRules {
+  readonly response: ResponseFormat;
+  readonly maxBytes: number;
+}
+
+/** A response without what only the task knows, and its size after decompression. */
+interface ReadResponse extends Pick<HttpResponse, "status" | "ok" | "headers" | "body"> {
+  readonly size: number;
+}
 
 /**
  * Reads a response to its end. If its status fails the task, the body is only an explanation: text, or null if it is
@@ -12,23 +22,26 @@ import { decodeBody, explanation } from "./response-body.ts";
  *
  * @throws HttpFailure, and errors of undici
  */
-export async function readResponse(
-  response: Dispatcher.ResponseData,
-  request: HttpRequest,
-): Promise<Pick<HttpResponse, "status" | "ok" | "headers" | "body">> {
+export async function readResponse(response: Dispatcher.ResponseData, limits: ReadLimits): Promise<ReadResponse> {
   const { statusCode: status, headers } = response;
   const type = String(headers["content-type"] ?? "");
-  const body = failsTask(status, request)
-    ? await readBytes(response, request).then(
-        (bytes) => explanation(bytes, type),
-        () => null,
-      )
-    : decodeBody(await readBytes(response, request), request.response, type);
-  return { status, ok: status >= 200 && status <= 299, headers: joinHeaders(headers), body };
+  const read = { status, ok: status >= 200 && status <= 299, headers: joinHeaders(headers) };
+  if (failsTask(status, limits)) {
+    const body = await readBytes(response, limits.maxBytes).then(
+      (bytes) => explanation(bytes, type),
+      () => null,
+    );
+    return { ...read, body, size: 0 };
+  }
+  const bytes = await readBytes(response, limits.maxBytes);
+  return { ...read, body: decodeBody(bytes, limits.response, type), size: bytes.length };
 }
 
-async function readBytes({ headers, body }: Dispatcher.ResponseData, request: HttpRequest): Promise<Uint8Array> {
-  return await decompress(await body.bytes(), String(headers["content-encoding"] ?? ""), request.maxResponseBytes);
+async function readBytes({ headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
+  const bytes = await decompress(await body.bytes(), String(headers["content-encoding"] ?? ""), maxBytes);
+  // The limit on the wire does not know how much the pages before had.
+  if (bytes.length > maxBytes) throw new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
+  return bytes;
 }
 
 /** The output of `core/http.request` and `core/http.get`. */
@@ -46,6 +59,8 @@ export interface HttpResponse {
   readonly url: string;
   /** The time until the end of the body, with redirects, in milliseconds. */
   readonly durationMs: number;
+  /** The bodies of all pages in their order, with `paginate`. */
+  readonly pages?: readonly unknown[] | undefined;
 }
 
 export const httpResponseSchema: z.ZodType<HttpResponse, HttpResponse> = z.strictObject({
@@ -55,6 +70,7 @@ export const httpResponseSchema: z.ZodType<HttpResponse, HttpResponse> = z.stric
   body: z.unknown(),
   url: z.string(),
   durationMs: z.int(),
+  pages: z.array(z.unknown()).readonly().optional(),
 });
 
 /** Joins the values of repeated headers (RFC 9110, 5.3), except Set-Cookie, whose values contain commas themselves. */

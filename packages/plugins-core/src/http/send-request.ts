@@ -1,11 +1,18 @@
-import { setMaxListeners } from "node:events";
-import { TaskError } from "@autokestra/plugin-sdk";
-import { Agent, type Dispatcher, errors, request as send } from "undici";
+import { type ActionContext, TaskError } from "@autokestra/plugin-sdk";
+import type { Dispatcher } from "undici";
+import { openConnection } from "./connection.ts";
+import { CookieJar } from "./cookies.ts";
+import { type Deadline, openDeadline } from "./deadline.ts";
 import { createStatusFailure, describeRequest, failsTask, HttpFailure, type HttpFailureCode } from "./http-failure.ts";
 import type { HttpRequest } from "./http-request.ts";
+import { toFailure } from "./network-failure.ts";
+import type { NetworkGuard } from "./network-guard.ts";
 import { nextHop } from "./next-hop.ts";
+import { nextPage } from "./pagination.ts";
+import { findProxy } from "./proxy.ts";
 import type { Hop } from "./request-url.ts";
-import { type HttpResponse, readResponse, TOO_LARGE } from "./response.ts";
+import { type HttpResponse, readResponse } from "./response.ts";
+import { type Credential, findCookies, findCredentials } from "./response-credentials.ts";
 
 const MAX_REDIRECTS = 10;
 
@@ -18,67 +25,145 @@ const DEFAULT_HEADERS = { accept: "*/*", "accept-encoding": "gzip, br", "user-ag
 /** Codes that a retry can help. HTTP_RESPONSE is none of them: the server has already carried out that request. */
 const RETRYABLE: ReadonlySet<HttpFailureCode> = new Set(["HTTP_NETWORK", "HTTP_TIMEOUT"]);
 
-/**
- * What the server answered, and why that fails the task, if it does. A failed response has its text as body, or null.
- */
-interface Answer {
-  readonly response: HttpResponse;
-  readonly failure: TaskError | null;
-}
+/** Codes of what is wrong with a response, whose status they have. */
+const ABOUT_RESPONSES: ReadonlySet<HttpFailureCode> = new Set(["HTTP_REDIRECT", "HTTP_RESPONSE", "HTTP_PAGINATION"]);
 
 /** How far a request got, for the message of a failure. */
 interface Progress {
   hop: Hop;
+  /** The number of the page, from 1. */
+  page: number;
   status: number | undefined;
 }
 
 /**
- * Sends a request and follows its redirects. Every call opens its own connections and closes them: none keeps the
- * process alive, and no request fails because the server has closed an idle connection.
+ * Sends a request, follows its redirects and reads its pages. Every call opens its own connections and closes them: none
+ * keeps the process alive, and no request fails because the server has closed an idle connection.
  *
- * @param cancelled aborts the request
  * @throws TaskError with an `HttpFailureCode`
  */
-export async function sendRequest(request: HttpRequest, cancelled: AbortSignal): Promise<Answer> {
+export async function sendRequest(
+  request: HttpRequest,
+  context: ActionContext,
+  guard: NetworkGuard,
+): Promise<HttpResponse> {
   const start = performance.now();
-  const deadline = openDeadline(request.timeoutSeconds, cancelled);
-  const agent = openAgent(request, deadline.signal);
-  const progress: Progress = { hop: request.first, status: undefined };
+  const deadline = openDeadline(request.timeoutSeconds, context.signal);
+  const session = new Session(request, context, guard, deadline.signal);
+  const progress: Progress = { hop: request.first, page: 1, status: undefined };
   try {
-    const data = await followRedirects(request, progress, agent);
-    const read = await readResponse(data, request);
-    cancelled.throwIfAborted();
-    const { href: url } = progress.hop.url;
-    const response = { ...read, url, durationMs: Math.round(performance.now() - start) };
-    const failed = failsTask(response.status, request);
-    return { response, failure: failed ? createStatusFailure(request.first, progress.hop, data, read.body) : null };
+    const read = await readPages(request, context, session, progress, deadline);
+    return { ...read, url: progress.hop.url.href, durationMs: Math.round(performance.now() - start) };
   } catch (error) {
+    if (error instanceof TaskError) throw error;
     throw describeFailure(request, progress, toFailure(deadline.signal.aborted ? deadline.signal.reason : error));
   } finally {
     deadline.close();
-    await agent.destroy();
+    await session.close();
   }
 }
 
-/**
- * The signal is given to the sockets, because that of a request does not reach a connection that is still being opened.
- */
-function openAgent(request: HttpRequest, signal: AbortSignal): Agent {
-  return new Agent({
-    connect: { signal, timeout: 0 },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxResponseSize: request.maxResponseBytes,
-  });
+/** The connection to one origin, with the cookies of that origin. */
+class Session {
+  readonly #request: HttpRequest;
+  readonly #context: ActionContext;
+  readonly #guard: NetworkGuard;
+  readonly #signal: AbortSignal;
+  #origin: string | null = null;
+  #connection: Dispatcher | null = null;
+  #cookies = new CookieJar();
+
+  constructor(request: HttpRequest, context: ActionContext, guard: NetworkGuard, signal: AbortSignal) {
+    this.#request = request;
+    this.#context = context;
+    this.#guard = guard;
+    this.#signal = signal;
+  }
+
+  async send(hop: Hop): Promise<Dispatcher.ResponseData> {
+    const { url, method, headers, body = null } = hop;
+    const connection = await this.#connect(hop);
+    const cookie = this.#cookies.header(url, headers["cookie"]);
+    const response = await connection.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { ...DEFAULT_HEADERS, ...headers, ...(cookie !== undefined && { cookie }) },
+      body,
+    });
+    const cookies = [response.headers["set-cookie"] ?? []].flat();
+    maskCredentials(findCookies(cookies), this.#context);
+    this.#cookies.keep(cookies, url);
+    return response;
+  }
+
+  /** Another origin gets another connection, without client certificate if the hop has none, and no cookie. */
+  async #connect(hop: Hop): Promise<Dispatcher> {
+    const { proxy: from, maxResponseBytes } = this.#request;
+    const guard = this.#guard;
+    const proxy = from === "off" ? null : findProxy(hop.url, process.env);
+    guard.check(hop, proxy !== null);
+    if (this.#connection !== null && this.#origin === hop.url.origin) return this.#connection;
+    await this.close();
+    for (const secret of proxy?.secrets ?? []) this.#context.mask(secret, proxy?.variable);
+    this.#origin = hop.url.origin;
+    this.#cookies = new CookieJar();
+    this.#connection = openConnection(hop, { signal: this.#signal, maxResponseBytes, guard, proxy });
+    return this.#connection;
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.destroy();
+    this.#connection = null;
+  }
+}
+
+/** Returns the last page. One whose status fails the task becomes a TaskError. */
+async function readPages(
+  request: HttpRequest,
+  context: ActionContext,
+  session: Session,
+  progress: Progress,
+  deadline: Deadline,
+): Promise<Omit<HttpResponse, "url" | "durationMs">> {
+  const { first, paginate } = request;
+  const urls = new Set<string>();
+  const pages: unknown[] = [];
+  for (let maxBytes = request.maxResponseBytes; ; ) {
+    urls.add(progress.hop.url.href);
+    const data = await followRedirects(request, progress, session);
+    urls.add(progress.hop.url.href);
+    const { size, ...page } = await readResponse(data, { ...request, maxBytes });
+    context.signal.throwIfAborted();
+    maskCredentials(findCredentials(page), context);
+    if (failsTask(page.status, request)) {
+      throw createStatusFailure(describeRequest(first, progress.hop, progress.page), first, data, page.body);
+    }
+    if (paginate === undefined) return page;
+    pages.push(page.body);
+    const next = nextPage(progress.hop, paginate.next, page, urls);
+    if (next === null) return { ...page, pages };
+    if (pages.length === paginate.maxPages) {
+      context.log.warn(`stopped after ${pages.length} pages, as maxPages says, and there are more`);
+      return { ...page, pages };
+    }
+    maxBytes -= size;
+    Object.assign(progress, { hop: next, page: progress.page + 1, status: undefined });
+    deadline.restart();
+  }
+}
+
+function maskCredentials(credentials: readonly Credential[], { mask, task }: ActionContext): void {
+  for (const { path, value } of credentials) mask(value, `tasks.${task.id}.output.${path}`);
 }
 
 async function followRedirects(
   request: HttpRequest,
   progress: Progress,
-  agent: Agent,
+  session: Session,
 ): Promise<Dispatcher.ResponseData> {
   for (let redirects = 0; ; redirects++) {
-    const response = await exchange(progress.hop, agent);
+    const response = await session.send(progress.hop);
     progress.status = response.statusCode;
     const next = nextHop(progress.hop, progress.status, response.headers["location"], request.followRedirects);
     if (next === null) return response;
@@ -89,81 +174,13 @@ async function followRedirects(
   }
 }
 
-async function exchange(hop: Hop, dispatcher: Agent): Promise<Dispatcher.ResponseData> {
-  const { url, method, body = null } = hop;
-  return await send(url, { dispatcher, method, headers: { ...DEFAULT_HEADERS, ...hop.headers }, body });
-}
-
-function describeFailure({ first }: HttpRequest, { hop, status }: Progress, failure: HttpFailure): TaskError {
+function describeFailure({ first }: HttpRequest, { hop, page, status }: Progress, failure: HttpFailure): TaskError {
   const { code, message } = failure;
   const after = status === undefined ? "" : ` after status ${status}`;
   return new TaskError({
     code,
-    message: `${describeRequest(first, hop)} failed${after}: ${message}`,
+    message: `${describeRequest(first, hop, page)} failed${after}: ${message}`,
     retryable: RETRYABLE.has(code),
-    ...(code === "HTTP_REDIRECT" || code === "HTTP_RESPONSE" ? { status } : {}),
+    ...(ABOUT_RESPONSES.has(code) ? { status } : {}),
   });
-}
-
-/** Ends a request when it times out or the run is cancelled. Must be closed. */
-interface Deadline {
-  /** Its reason is the HttpFailure to report. */
-  readonly signal: AbortSignal;
-  close(): void;
-}
-
-// Not AbortSignal.timeout: its timer cannot be cleared when the request is done.
-function openDeadline(seconds: number, cancelled: AbortSignal): Deadline {
-  const controller = new AbortController();
-  // Every redirect may open another socket that listens, and more than ten would make Node warn of a leak.
-  setMaxListeners(0, controller.signal);
-  const cancel = () => controller.abort(new HttpFailure("HTTP_CANCELLED", "cancelled"));
-  const expire = () => controller.abort(new HttpFailure("HTTP_TIMEOUT", `no complete response within ${seconds} s`));
-  const timer = setTimeout(expire, seconds * 1000);
-  cancelled.addEventListener("abort", cancel, { once: true });
-  if (cancelled.aborted) cancel();
-  return {
-    signal: controller.signal,
-    close() {
-      clearTimeout(timer);
-      cancelled.removeEventListener("abort", cancel);
-    },
-  };
-}
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ["ECONNREFUSED", "connection refused"],
-  ["ECONNRESET", "connection closed by the other side"],
-  ["EPIPE", "connection closed by the other side"],
-  ["UND_ERR_SOCKET", "connection closed by the other side"],
-  ["ENOTFOUND", "host not found"],
-  ["EAI_AGAIN", "host not found for now"],
-  ["EHOSTUNREACH", "host unreachable"],
-  ["ENETUNREACH", "network unreachable"],
-  ["ETIMEDOUT", "connection timed out"],
-  ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "the response is not valid HTTP"],
-  ["UND_ERR_HEADERS_OVERFLOW", "the headers of the response are too large"],
-]);
-
-const FAMILIES: readonly [RegExp, string][] = [
-  [/CERT|VERIFY/, "the certificate of the server is not trusted"],
-  [/^(EPROTO|ERR_SSL)/, "no TLS connection"],
-];
-
-/**
- * Describes an error in our own words. Only the code of a foreign error is used, because its message can hold a value.
- */
-function toFailure(error: unknown): HttpFailure {
-  if (error instanceof HttpFailure) return error;
-  // This error has no code of use, and it carries what the server sent.
-  if (error instanceof errors.HTTPParserError) return networkFailure("the response is not valid HTTP");
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
-  if (!/^[A-Z0-9_]+$/.test(code)) return networkFailure("network error");
-  const words = REASONS.get(code) ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ?? "network error";
-  return networkFailure(`${words} (${code})`);
-}
-
-function networkFailure(reason: string): HttpFailure {
-  return new HttpFailure("HTTP_NETWORK", reason);
 }

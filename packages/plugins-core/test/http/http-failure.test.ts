@@ -1,9 +1,10 @@
+import type { ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import { TaskError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { expect, it } from "vitest";
-import { requestAction } from "../../src/http/http-plugin.ts";
+import { requestAction } from "./actions.ts";
 import { listen, startRawServer, startServer } from "./test-server.ts";
 
 const CANARY = "canary-4711";
@@ -137,9 +138,15 @@ it.each([
   expect(await fail(origin)).toBe(`GET ORIGIN failed after status 200: ${message}`);
 });
 
+function drip(response: ServerResponse): void {
+  const timer = setInterval(() => response.write("x"), 10);
+  response.once("close", () => clearInterval(timer));
+}
+
 const slowServers: [string, () => Promise<string>][] = [
   ["never answers", async () => (await startServer((response) => response)).origin],
   ["never ends the body", async () => (await startServer((response) => response.write("x"))).origin],
+  ["sends the body byte by byte", async () => (await startServer(drip)).origin],
   ["never ends the handshake", async () => (await listen(createTcpServer())).origin.replace("http:", "https:")],
 ];
 

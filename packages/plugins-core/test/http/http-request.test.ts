@@ -1,8 +1,8 @@
 import { PluginInputError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { describe, expect, it } from "vitest";
-import { getAction, requestAction } from "../../src/http/http-plugin.ts";
 import { getSchema, type HttpRequest, requestSchema } from "../../src/http/http-request.ts";
+import { getAction, requestAction } from "./actions.ts";
 
 const CANARY = "canary-4711";
 const url = "https://api.example.com/";
@@ -20,6 +20,7 @@ it("has defaults", () => {
     followRedirects: "same-origin",
     maxResponseBytes: 10_485_760,
     response: "auto",
+    proxy: "environment",
   });
   expect(getSchema.parse({ url })).toEqual(requestSchema.parse({ url }));
 });

@@ -9,6 +9,7 @@ const first: Hop = {
   origin: "https://a.example",
   headers: { authorization: "Bearer T", "content-type": "text/plain", "x-key": "K" },
   body: "B",
+  tls: { ca: "C" },
 };
 
 describe("where it leads", () => {
@@ -79,6 +80,7 @@ describe("what goes along to the same origin", () => {
       origin: "https://a.example",
       headers: { authorization: "Bearer T", "x-key": "K" },
       body: undefined,
+      tls: { ca: "C" },
     });
   });
 

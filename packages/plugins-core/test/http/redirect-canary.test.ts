@@ -1,7 +1,7 @@
 import { TaskError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { expect, it } from "vitest";
-import { requestAction } from "../../src/http/http-plugin.ts";
+import { requestAction } from "./actions.ts";
 import { type ReceivedRequest, startServer, type TestServer } from "./test-server.ts";
 
 const CANARY = "canary-4711/ä b";

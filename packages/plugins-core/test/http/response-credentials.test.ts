@@ -2,8 +2,7 @@ import { describe, expect, it } from "vitest";
 import { findCredentials } from "../../src/http/response-credentials.ts";
 
 const T = "t0ken-0f-a-login";
-const found = (body: unknown, headers: Record<string, string | string[]> = {}) =>
-  findCredentials({ status: 200, ok: true, headers, body, url: "http://x.test/", durationMs: 1 });
+const found = (body: unknown, headers: Record<string, string | string[]> = {}) => findCredentials({ headers, body });
 const values = (body: unknown, headers: Record<string, string | string[]> = {}) => [
   ...new Set(found(body, headers).map(({ value }) => value)),
 ];

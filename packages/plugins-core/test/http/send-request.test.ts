@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { getAction, requestAction } from "../../src/http/http-plugin.ts";
 import type { HttpResponse } from "../../src/http/response.ts";
+import { getAction, requestAction } from "./actions.ts";
 import { startServer } from "./test-server.ts";
 
 async function request(input: object): Promise<HttpResponse> {

@@ -1,7 +1,7 @@
 import { TaskError } from "@autokestra/plugin-sdk";
 import { runAction } from "@autokestra/plugin-sdk/testing";
 import { describe, expect, it } from "vitest";
-import { getAction, requestAction } from "../../src/http/http-plugin.ts";
+import { getAction, requestAction } from "./actions.ts";
 import { startRawServer, startServer } from "./test-server.ts";
 
 async function failWith(input: object): Promise<TaskError> {

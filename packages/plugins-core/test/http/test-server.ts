@@ -20,6 +20,7 @@ export interface TestServer {
 /** A real HTTP server on 127.0.0.1 that keeps what it is sent. It ends with the test. */
 export async function startServer(
   answer: (response: ServerResponse, request: ReceivedRequest) => void,
+  { encoding = "utf8" }: { readonly encoding?: BufferEncoding } = {},
 ): Promise<TestServer> {
   const received: ReceivedRequest[] = [];
   const server = createServer((request, response) => {
@@ -27,7 +28,7 @@ export async function startServer(
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const { method, url, headers } = request;
-      const one = { method, url, headers, body: Buffer.concat(chunks).toString() };
+      const one = { method, url, headers, body: Buffer.concat(chunks).toString(encoding) };
       received.push(one);
       answer(response, one);
     });
