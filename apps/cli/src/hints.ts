@@ -98,6 +98,7 @@ export const USE_HINTS = {
     "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
   force: "Add --force.",
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
+  auditProblem: "`autokestra audit list` shows the records around it, and docs/operate.md what each problem means.",
   fernetKey: "Name it with --fernet-key.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };
