@@ -4,5 +4,5 @@
  *
  * @module
  */
-export { checkProviders, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";
+export { checkProviders, exportWorkflow, loadWorkflow, openEngine, openProviderDiagnosis } from "@autokestra/engine";
 export { collectInputs } from "@autokestra/engine/internal";

@@ -23,8 +23,8 @@ export interface Metrics {
   /** Counts a failure of the server itself. */
   countFailure(code: string): void;
   countProviderCall(call: ProviderCall): void;
-  /** Keeps what the last look at a part has found. */
-  setReady(part: CheckedPart): void;
+  /** Keeps what the last look at all parts has found. */
+  setReady(parts: readonly CheckedPart[]): void;
   /** The text that Prometheus reads. */
   read(): Promise<string>;
 }
@@ -110,7 +110,10 @@ export function createMetrics(auditState: (() => AuditState) | null): Metrics {
       providerRequests.inc({ provider, call, status });
       providerSeconds.observe({ provider, call }, milliseconds / 1000);
     },
-    setReady: ({ part, status }) => ready.set({ part }, status === "ok" ? 1 : 0),
+    setReady(parts) {
+      ready.reset();
+      for (const { part, status } of parts) ready.set({ part }, status === "ok" ? 1 : 0);
+    },
     read: async () => await registry.metrics(),
   };
 }

@@ -17,11 +17,11 @@ const HELD_MS = 5000;
 /**
  * Checks all parts, once for everybody who asks at the same time or shortly afterwards.
  *
- * @param onChecked called with each result
+ * @param onChecked called with the results
  */
 export function createReadiness(
   checks: readonly ReadinessCheck[],
-  onChecked: (part: CheckedPart) => void,
+  onChecked: (parts: readonly CheckedPart[]) => void,
 ): () => Promise<readonly CheckedPart[]> {
   let held: Promise<readonly CheckedPart[]> | null = null;
   return async () => {
@@ -31,7 +31,7 @@ export function createReadiness(
 
   async function checkAll(): Promise<readonly CheckedPart[]> {
     const parts = await Promise.all(checks.map(runCheck));
-    for (const part of parts) onChecked(part);
+    onChecked(parts);
     setTimeout(() => {
       held = null;
     }, HELD_MS).unref();
