@@ -125,6 +125,14 @@ function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): v
     ["sinkFailed", "autokestra_audit_sink_failures_total", "Records that the second sink did not take"],
   ];
   for (const [figure, name, help] of figures) {
-    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(auditState()[figure]) });
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        counter.reset();
+        counter.inc(auditState()[figure]);
+      },
+    });
   }
 }
