@@ -7,8 +7,17 @@ import { basename, dirname, isAbsolute, join } from "node:path";
  * into the command: the folder is ours alone, in folders that only we can change, and nothing is kept where it is not.
  */
 export function keepCompiledCode(): void {
-  const folder = cacheFolder(homedir());
+  const folder = cacheFolder(homeOrNone());
   if (folder !== null) keepScripts(folder, import.meta.dirname);
+}
+
+function homeOrNone(): string {
+  try {
+    return homedir();
+  } catch {
+    // A container can run as a user without an account.
+    return "";
+  }
 }
 
 /** `~/.cache/autokestra`, made where it is missing; null where it is not safe. */

@@ -102,6 +102,7 @@ export const USE_HINTS = {
   force: "Add --force.",
   forceOrDryRun: "Add --force, or --dry-run to see the changes only.",
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
+  auditProblem: "`autokestra audit list` shows the records around it, and docs/operate.md what each problem means.",
   fernetKey: "Name it with --fernet-key.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };

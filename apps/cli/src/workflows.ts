@@ -4,5 +4,12 @@
  *
  * @module
  */
-export { adoptCredentials, checkProviders, exportWorkflow, loadWorkflow, openEngine } from "@autokestra/engine";
+export {
+  adoptCredentials,
+  checkProviders,
+  exportWorkflow,
+  loadWorkflow,
+  openEngine,
+  openProviderDiagnosis,
+} from "@autokestra/engine";
 export { collectInputs } from "@autokestra/engine/internal";

@@ -9,7 +9,14 @@ export { nearestName, type Position, type Severity } from "@autokestra/config/ya
 export { corePlugins } from "@autokestra/plugins-core";
 
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
-export { type Engine, type EngineOptions, type EngineRunOptions, openEngine } from "./open-engine.ts";
+export {
+  type DiagnosedProvider,
+  type Engine,
+  type EngineOptions,
+  type EngineRunOptions,
+  openEngine,
+  openProviderDiagnosis,
+} from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";

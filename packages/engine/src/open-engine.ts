@@ -168,6 +168,32 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   }
 }
 
+/** A provider of a configuration, for whoever wants to know whether it works. */
+export interface DiagnosedProvider {
+  readonly id: string;
+  /** Asks whether it can be reached and accepts its login, for at most 5 seconds. Asks for no secret. */
+  diagnose(): Promise<Finding>;
+}
+
+/**
+ * Opens the providers of a configuration over open secrets, without plugins and run history. Connects to nothing before one is asked.
+ *
+ * @throws as `checkProviders`
+ */
+export async function openProviderDiagnosis(
+  manager: SecretsManager,
+  options: Pick<EngineOptions, "config" | "env" | "onCall">,
+): Promise<{ readonly providers: readonly DiagnosedProvider[]; close(): Promise<void> }> {
+  const { providers } = await openSources(manager, options);
+  return {
+    providers: providers.map((provider) => ({
+      id: provider.id,
+      diagnose: async () => await diagnoseProvider(provider),
+    })),
+    close: async () => await closeAll(providers),
+  };
+}
+
 type Where = Pick<ConfiguredSources, "sources" | "resolution">;
 
 interface AuditedRun extends Pick<EngineRunOptions, "actor" | "requestId" | "onUnrecorded"> {

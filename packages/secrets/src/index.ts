@@ -32,6 +32,7 @@ export {
 export { type AuditStatistics, auditStatistics, CSV_HEADER, toCsv } from "./access/audit-report.ts";
 export type { AuditSettings, AuditSinkSettings } from "./access/audit-settings.ts";
 export type { AuditContext } from "./access/audited-service.ts";
+export { diagnoseAudit } from "./access/diagnose-audit.ts";
 export {
   isNarrowed,
   isVisible,

@@ -13,8 +13,9 @@ import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
 import { checkOrigins, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
-import { createMetrics } from "./metrics.ts";
-import { addOperations, OPEN_PATHS, type ReadinessCheck } from "./operations-api.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { addOperations, OPEN_PATHS } from "./operations-api.ts";
+import type { ReadinessCheck } from "./readiness.ts";
 import { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
@@ -32,11 +33,13 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   readonly checks?: readonly ReadinessCheck[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
   readonly log?: { write(line: string): void } | undefined;
+  /** What counts for `/metrics`. Default: figures of this server alone. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** How long a client may take for its headers, and for a whole request. */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
+export const HEADERS_MS = 10_000;
+export const REQUEST_MS = 30_000;
 
 /** For browsers, with every answer. The page of the reference needs its style, and nothing else. */
 const BROWSER_HEADERS = {
@@ -67,12 +70,20 @@ const BROWSER_HEADERS = {
  * ```
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  return await buildServer(options, {});
+}
+
+/** @param http what fastify is told of its server */
+export async function buildServer(
+  options: ServerOptions,
+  http: Pick<FastifyServerOptions, "serverFactory">,
+): Promise<FastifyInstance> {
   const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], checks = [], audit, log } = options;
   checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);
-  const metrics = createMetrics(audit ? () => audit.state() : null);
+  const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
 
   /** First of all, also where a path is none. */
   async function checkHost(request: FastifyRequest): Promise<void> {
@@ -99,8 +110,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     await sendProblem(refusal, request, reply, onFailure);
   }
 
-  const onFailure = (request: FastifyRequest, error: unknown) => logFailure(log, request, error);
+  function onFailure(request: FastifyRequest, error: unknown): void {
+    metrics.countFailure(codeOf(error));
+    logFailure(log, request, error);
+  }
+
   const app = fastify({
+    ...http,
     ...(tls === undefined ? {} : { https: { ...tls, minVersion: "TLSv1.2" } }),
     genReqId: () => crypto.randomUUID(),
     requestIdHeader: false,
@@ -205,13 +221,17 @@ function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): voi
 
 /** The message of an error can hold anything. */
 function logFailure(log: Log, request: FastifyRequest, error: unknown): void {
-  const code = error instanceof AutokestraError ? error.code : "INTERNAL";
+  const code = codeOf(error);
   const name = error instanceof Error ? error.name : typeof error;
   // Places, without the first lines, which repeat the message.
   const places = error instanceof Error ? (error.stack?.match(/^\s+at .*$/gm) ?? []).map((at) => at.trim()) : [];
   const time = new Date().toISOString();
   const line = { time, level: "error", requestId: request.id, code, name, places: places.slice(0, 5) };
   log?.write(`${JSON.stringify(line)}\n`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof AutokestraError ? error.code : "INTERNAL";
 }
 
 function unknownHost(): AutokestraError {

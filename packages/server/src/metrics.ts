@@ -1,6 +1,18 @@
 import type { AuditState } from "@autokestra/secrets";
 import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { CheckedPart } from "./readiness.ts";
+
+/** A call to a provider of secrets, or an attempt of one. */
+export interface ProviderCall {
+  /** Its name in the configuration. */
+  readonly provider: string;
+  /** What was asked for, such as `read` or `login`. */
+  readonly call: string;
+  /** The status of the answer, or what kept it from coming. */
+  readonly status: string;
+  readonly milliseconds: number;
+}
 
 /** What the server counts, for Prometheus. */
 export interface Metrics {
@@ -8,6 +20,11 @@ export interface Metrics {
   /** Counts the requests of a server. */
   watch(app: FastifyInstance): void;
   countReveal(outcome: "given" | "failed"): void;
+  /** Counts a failure of the server itself. */
+  countFailure(code: string): void;
+  countProviderCall(call: ProviderCall): void;
+  /** Keeps what the last look at all parts has found. */
+  setReady(parts: readonly CheckedPart[]): void;
   /** The text that Prometheus reads. */
   read(): Promise<string>;
 }
@@ -15,7 +32,22 @@ export interface Metrics {
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** @param auditState how the audit log is doing; null without one */
+/** Failures that somebody wants to be told of at once. */
+const FAILURES = [
+  "AUDIT_UNAVAILABLE",
+  "INTEGRITY_FAILED",
+  "INTERNAL",
+  "KEY_WRONG",
+  "STORE_CORRUPT",
+  "STORE_UNAVAILABLE",
+];
+
+/**
+ * Creates what counts for Prometheus. A server has its own; create one to keep it while servers are replaced, or to count calls to
+ * providers.
+ *
+ * @param auditState how the audit log is doing; null without one
+ */
 export function createMetrics(auditState: (() => AuditState) | null): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -34,6 +66,33 @@ export function createMetrics(auditState: (() => AuditState) | null): Metrics {
     registers,
   });
   for (const outcome of ["given", "failed"]) reveals.inc({ outcome }, 0);
+  const failures = new Counter({
+    name: "autokestra_failures_total",
+    help: "Requests that failed on the side of the server, by the code of the error",
+    labelNames: ["code"],
+    registers,
+  });
+  // An increase from nothing is none to Prometheus.
+  for (const code of FAILURES) failures.inc({ code }, 0);
+  const providerRequests = new Counter({
+    name: "autokestra_provider_requests_total",
+    help: "Requests to providers of secrets by provider, call and status, each attempt by itself",
+    labelNames: ["provider", "call", "status"],
+    registers,
+  });
+  const providerSeconds = new Histogram({
+    name: "autokestra_provider_request_seconds",
+    help: "How long requests to providers of secrets took",
+    labelNames: ["provider", "call"],
+    buckets: SECONDS,
+    registers,
+  });
+  const ready = new Gauge({
+    name: "autokestra_ready",
+    help: "Whether a part worked when /health/ready was last asked: 1 or 0",
+    labelNames: ["part"],
+    registers,
+  });
   if (auditState !== null) addAuditMetrics(auditState, registers);
   return {
     contentType: registry.contentType,
@@ -46,6 +105,15 @@ export function createMetrics(auditState: (() => AuditState) | null): Metrics {
       });
     },
     countReveal: (outcome) => reveals.inc({ outcome }),
+    countFailure: (code) => failures.inc({ code }),
+    countProviderCall({ provider, call, status, milliseconds }) {
+      providerRequests.inc({ provider, call, status });
+      providerSeconds.observe({ provider, call }, milliseconds / 1000);
+    },
+    setReady(parts) {
+      ready.reset();
+      for (const { part, status } of parts) ready.set({ part }, status === "ok" ? 1 : 0);
+    },
     read: async () => await registry.metrics(),
   };
 }
@@ -57,6 +125,14 @@ function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): v
     ["sinkFailed", "autokestra_audit_sink_failures_total", "Records that the second sink did not take"],
   ];
   for (const [figure, name, help] of figures) {
-    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(auditState()[figure]) });
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        counter.reset();
+        counter.inc(auditState()[figure]);
+      },
+    });
   }
 }

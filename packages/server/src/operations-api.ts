@@ -5,14 +5,8 @@ import type { AccessControl } from "./access-control.ts";
 import { DOCS_STYLE, renderDocs } from "./docs-page.ts";
 import { addRoute } from "./http-rules.ts";
 import type { Metrics } from "./metrics.ts";
+import { createReadiness, type ReadinessCheck } from "./readiness.ts";
 import { problemSchema } from "./schemas.ts";
-
-/** A part of the server that must work for it to be ready. */
-export interface ReadinessCheck {
-  readonly part: string;
-  /** @throws where it does not work */
-  readonly check: () => Promise<void>;
-}
 
 /** Routes that anybody may call. */
 export const OPEN_PATHS: ReadonlySet<string> = new Set([
@@ -22,9 +16,6 @@ export const OPEN_PATHS: ReadonlySet<string> = new Set([
   "/docs",
   "/docs/style.css",
 ]);
-
-/** How long a check may take. */
-const CHECK_MS = 5000;
 
 const liveSchema = z.object({ status: z.literal("ok") });
 const readySchema = z.object({
@@ -43,6 +34,7 @@ export function addOperations(
   checks: readonly ReadinessCheck[],
 ): void {
   const tags = ["operations"];
+  const readiness = createReadiness(checks, metrics.setReady);
   addRoute(app, {
     method: "GET",
     url: "/health/live",
@@ -59,7 +51,7 @@ export function addOperations(
       response: { 200: readySchema, 503: readySchema },
     },
     async handler(request, reply) {
-      const parts = await Promise.all(checks.map(runCheck));
+      const parts = await readiness();
       const status = parts.every((part) => part.status === "ok") ? "ok" : "failed";
       reply.code(status === "ok" ? 200 : 503);
       return (await isKnown(access, request)) ? { status, parts } : { status };
@@ -96,21 +88,6 @@ async function isKnown(access: AccessControl, request: FastifyRequest): Promise<
     return true;
   } catch {
     return false;
-  }
-}
-
-async function runCheck({ part, check }: ReadinessCheck): Promise<{ part: string; status: "ok" | "failed" }> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("late")), CHECK_MS);
-  });
-  try {
-    await Promise.race([check(), late]);
-    return { part, status: "ok" };
-  } catch {
-    return { part, status: "failed" };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

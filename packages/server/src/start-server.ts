@@ -1,29 +1,44 @@
 import { readFile, watch } from "node:fs/promises";
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { Server as TlsServer } from "node:tls";
+import { createSecureContext, type SecureContextOptions, Server as TlsServer } from "node:tls";
 import type { Tokens } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance } from "fastify";
-import { createServer, type ServerOptions } from "./create-server.ts";
+import { buildServer, HEADERS_MS, REQUEST_MS, type ServerOptions } from "./create-server.ts";
 import { isLoopback } from "./hosts.ts";
+import { createMetrics } from "./metrics.ts";
 
 export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
   readonly tokens: Pick<Tokens, "find" | "isAnyUsable">;
   /** Default: 8000. 0: any that is free. */
   readonly port?: number | undefined;
   /** Paths of certificate and private key, PEM. They are watched. Default: plain HTTP. */
-  readonly tlsFiles?: { readonly cert: string; readonly key: string } | undefined;
+  readonly tlsFiles?: TlsFiles | undefined;
   /** Told that a certificate could not be taken: the one before stays. Default: nobody is. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
+interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A server that answers. */
 export interface RunningServer {
+  /** What answers now: another one after each `reload`. */
   readonly app: FastifyInstance;
   /** `https://127.0.0.1:8000` */
   readonly address: string;
-  /** Reads the certificate again. */
-  reload(): Promise<void>;
+  /**
+   * Answers by other options from now on, and reads certificate and key again. Requests in flight end by those before. Host, port,
+   * and whether there is TLS, stay as they are.
+   *
+   * @param changes options that are not named stay
+   * @throws AutokestraError `OPTION_INVALID` where these options cannot be used: nothing has changed then
+   */
+  reload(changes?: Partial<StartOptions>): Promise<void>;
   /** Takes no new connections, lets requests in flight end, and ends those that take longer than 5 seconds. */
   close(): Promise<void>;
 }
@@ -36,43 +51,81 @@ const DRAIN_MS = 5000;
  *
  * @throws AutokestraError `OPTION_INVALID` where it must not be started like this, or cannot listen there
  */
-export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const { host = "127.0.0.1", port = 8000, tlsFiles, behindProxy = [], tokens, onNotice } = options;
-  if (!isLoopback(host)) {
-    if (tlsFiles === undefined && behindProxy.length === 0) throw needsTls(host);
-    if (!(await tokens.isAnyUsable())) throw needsToken(host);
-  }
-  const tls = tlsFiles === undefined ? undefined : await readTls(tlsFiles);
-  const app = await createServer({ ...options, tls });
+export async function startServer(given: StartOptions): Promise<RunningServer> {
+  const { host = "127.0.0.1", port = 8000, tokens, audit } = given;
+  let options: StartOptions = { metrics: createMetrics(audit ? () => audit.state() : null), ...given };
+  checkExposure(options);
+  if (!isLoopback(host) && !(await tokens.isAnyUsable())) throw needsToken(host);
+  const tls = await readTls(options.tlsFiles);
+  const servers: (Server | TlsServer)[] = [];
+  let answer: RequestListener | null = null;
 
-  async function reload(): Promise<void> {
-    if (tlsFiles === undefined) return;
+  // One for each address of `localhost`.
+  function serverFactory(handler: RequestListener): Server {
+    answer ??= handler;
+    const listener: RequestListener = (request, response) => answer?.(request, response);
+    const server = tls === undefined ? createHttpServer(listener) : createHttpsServer(tls, listener);
+    server.headersTimeout = HEADERS_MS;
+    server.requestTimeout = REQUEST_MS;
+    servers.push(server);
+    return server as Server;
+  }
+
+  function useCertificate(read: SecureContextOptions | undefined): void {
+    for (const server of servers) if (read !== undefined && server instanceof TlsServer) server.setSecureContext(read);
+  }
+
+  async function reloadCertificate(): Promise<void> {
     try {
-      (app.server as unknown as TlsServer).setSecureContext({ ...(await readTls(tlsFiles)), minVersion: "TLSv1.2" });
+      useCertificate(await readTls(options.tlsFiles));
     } catch {
-      onNotice?.("the certificate cannot be used; the one before stays");
+      options.onNotice?.("the certificate cannot be used; the one before stays");
     }
   }
 
-  const watching = new AbortController();
+  // The first one has the connections, and stays; those after it answer its requests.
+  const first = await buildServer({ ...options, tls }, { serverFactory });
+  let app = first;
+  let watching = new AbortController();
+  const watchTls = (): void => {
+    watching.abort();
+    watching = new AbortController();
+    for (const file of Object.values(options.tlsFiles ?? {})) void watchFile(file, reloadCertificate, watching.signal);
+  };
   try {
-    await app.listen({ host, port });
+    await first.listen({ host, port });
   } catch (error) {
-    await app.close();
+    await first.close();
     throw cannotListen(host, port, error);
   }
-  if (tlsFiles !== undefined) {
-    for (const file of Object.values(tlsFiles)) void watchFile(file, reload, watching.signal);
-  }
+  watchTls();
   return {
-    app,
-    address: addressOf(app, tls !== undefined),
-    reload,
+    get app() {
+      return app;
+    },
+    address: addressOf(first, tls !== undefined),
+    async reload(changes = {}) {
+      const tlsFiles = tls === undefined ? undefined : (changes.tlsFiles ?? options.tlsFiles);
+      const next: StartOptions = { ...options, ...changes, host, port, tlsFiles };
+      checkExposure(next);
+      const read = await readTls(tlsFiles);
+      const replacement = await buildServer({ ...next, tls: read }, {});
+      await replacement.ready();
+      const replaced = app;
+      options = next;
+      app = replacement;
+      answer = (request, response) => replacement.routing(request, response);
+      useCertificate(read);
+      watchTls();
+      if (replaced !== first) await replaced.close();
+    },
     async close() {
       watching.abort();
-      const overdue = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+      const overdue = setTimeout(() => {
+        for (const server of servers) if ("closeAllConnections" in server) server.closeAllConnections();
+      }, DRAIN_MS);
       try {
-        await app.close();
+        await Promise.all(app === first ? [first.close()] : [app.close(), first.close()]);
       } finally {
         clearTimeout(overdue);
       }
@@ -80,11 +133,20 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
 }
 
-async function readTls({ cert, key }: { readonly cert: string; readonly key: string }) {
+function checkExposure({ host = "127.0.0.1", tlsFiles, behindProxy = [] }: StartOptions): void {
+  if (!isLoopback(host) && tlsFiles === undefined && behindProxy.length === 0) throw needsTls(host);
+}
+
+async function readTls(files: TlsFiles | undefined) {
+  if (files === undefined) return undefined;
   try {
-    return { cert: await readFile(cert), key: await readFile(key) };
+    const pair = { cert: await readFile(files.cert), key: await readFile(files.key), minVersion: "TLSv1.2" } as const;
+    createSecureContext(pair);
+    return pair;
   } catch {
-    throw new AutokestraError("OPTION_INVALID", "The certificate or its private key cannot be read");
+    throw new AutokestraError("OPTION_INVALID", "The certificate and its private key cannot be used", {
+      hint: "Are both files PEM, readable, and of the same key?",
+    });
   }
 }
 

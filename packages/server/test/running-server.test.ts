@@ -287,9 +287,18 @@ describe("TLS", () => {
     const server = await start({ tlsFiles: files, onNotice: (text) => notices.push(text) });
     expect(await subjectAt(server.address)).toBe("first.example");
     writeFileSync(files.cert, "no certificate");
-    await server.reload();
-    expect(notices).toContain("the certificate cannot be used; the one before stays");
+    await expect(server.reload()).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    await expect.poll(() => notices).toContain("the certificate cannot be used; the one before stays");
     expect(await subjectAt(server.address)).toBe("first.example");
+    // The certificate of one, the key of the other.
+    copyFileSync(second.cert, files.cert);
+    await expect(server.reload()).rejects.toThrow("cannot be used");
+    await server.reload({ tlsFiles: second });
+    expect(await subjectAt(server.address)).toBe("second.example");
+    await server.reload({ tlsFiles: first });
+    expect(await subjectAt(server.address)).toBe("first.example");
+    copyFileSync(first.cert, files.cert);
+    await server.reload({ tlsFiles: files });
     renameSync(second.key, files.key);
     renameSync(second.cert, files.cert);
     await expect.poll(async () => await subjectAt(server.address), { timeout: 20_000 }).toBe("second.example");

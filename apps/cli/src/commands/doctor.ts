@@ -1,7 +1,7 @@
-import { diagnose, type Finding, openSecretsManager } from "@autokestra/secrets";
+import { diagnose, diagnoseAudit, type Finding, openSecretsManager } from "@autokestra/secrets";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT, EXIT_CODES } from "../exit.ts";
-import { hintFor } from "../hints.ts";
+import { hintFor, USE_HINTS } from "../hints.ts";
 import { withProgress } from "../output/progress-bar.ts";
 import { hideArguments } from "../rejected-input.ts";
 import { withEngine } from "../secrets.ts";
@@ -25,7 +25,8 @@ async function doctor(context: CommandContext): Promise<number> {
       "Decrypting every record",
       async ({ onProgress }) => await diagnose(manager, onProgress),
     );
-    const findings = [...found, ...(await diagnoseProviders(context))].map((finding) => ({
+    const audit = await diagnoseAudit(manager);
+    const findings = [...found, audit, ...(await diagnoseProviders(context))].map((finding) => ({
       ...finding,
       hint: hintOf(finding),
     }));
@@ -44,7 +45,9 @@ async function diagnoseProviders(context: CommandContext): Promise<readonly Find
 }
 
 /** Adds the command that helps to the hint of the library. */
-function hintOf({ code, hint }: Finding): string | null {
+function hintOf({ subject, code, hint }: Finding): string | null {
+  // The secrets themselves are as they should be.
+  if (subject === "audit" && code === "INTEGRITY_FAILED") return `${hint} ${USE_HINTS.auditProblem}`;
   return code === null ? hint : (hintFor({ code, hint: hint ?? undefined }, { command: "doctor", args: [] }) ?? null);
 }
 

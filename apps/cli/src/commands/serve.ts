@@ -1,20 +1,10 @@
 import type { OpenedTokens, SecretsManager } from "@autokestra/secrets";
-import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
 import { standardError } from "../output/terminal.ts";
-import type { RunningServer } from "../server.ts";
+import { createSettings, reload, type ServeOptions } from "../server-settings.ts";
 import { withTokens } from "../tokens.ts";
-
-interface ServeOptions {
-  readonly host?: string;
-  readonly port?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly behindProxy?: readonly string[];
-  readonly corsOrigin?: readonly string[];
-}
 
 /** How much of the log is held for a slow reader, in bytes. What is more is left out. */
 const HELD_BYTES = 16 * 1024 * 1024;
@@ -44,11 +34,6 @@ export const command: CommandDefinition = defineCommand({
 
 /** Serves secrets over HTTP until a signal ends it. */
 async function serve(context: CommandContext, options: ServeOptions): Promise<void> {
-  const { place } = context;
-  if (place.defaults !== undefined && Object.keys(place.defaults.providers).length > 0) {
-    const { checkProviders } = await import("../workflows.ts");
-    await checkProviders(place.defaults);
-  }
   const untilSignal = async (tokens: OpenedTokens, manager: SecretsManager) =>
     await untilEnded(await start(context, options, manager, tokens));
   await withTokens(context, untilSignal, { audit: true });
@@ -59,9 +44,8 @@ async function start(
   options: ServeOptions,
   manager: SecretsManager,
   tokens: OpenedTokens,
-): Promise<RunningServer> {
-  const { createJwtVerifier, rolesOf, startServer } = await import("../server.ts");
-  const config = place.defaults?.server ?? {};
+): Promise<ServedSecrets> {
+  const { createMetrics, startServer } = await import("../server.ts");
   const { store, keys, audit } = manager;
   const checks = [
     { part: "store", check: async () => void (await store.readHeader()) },
@@ -70,34 +54,36 @@ async function start(
   ];
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
-  const log = config.log === false ? undefined : { write: writeLog };
-  const onNotice = (text: string) => terminal.warn(`warning: ${text}`);
+  const metrics = createMetrics(audit && (() => audit.state()));
+  const settings = createSettings({ options, place, checks, manager, writeLog, onCall: metrics.countProviderCall });
+  const { host, port } = place.defaults?.server ?? {};
   const server = await startServer({
-    ...config,
-    host: options.host ?? config.host,
-    port: options.port === undefined ? config.port : parseWholeNumber("--port", options.port),
-    tlsFiles: tlsFilesOf(options.tlsCert ?? config.tlsCert, options.tlsKey ?? config.tlsKey),
-    behindProxy: options.behindProxy ?? config.behindProxy,
-    corsOrigins: options.corsOrigin ?? config.corsOrigin,
-    roles: rolesOf(config.roles),
-    jwt: config.jwt === undefined ? undefined : await createJwtVerifier(config.jwt),
+    ...(await settings.read(place.defaults)),
+    host: options.host ?? host,
+    port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
     secretsFor: (context) => manager.as(context),
     tokens,
     audit,
-    checks,
-    log,
-    onNotice,
+    metrics,
+    onNotice: (text) => terminal.warn(`warning: ${text}`),
     unauthorizedHint: USE_HINTS.makeToken,
   });
+  await settings.accept();
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
-  return server;
+  return {
+    reload: async () => await reload(server, settings, place.defaults?.path, terminal),
+    async close() {
+      await server.close();
+      await settings.close();
+    },
+  };
 }
 
-function tlsFilesOf(cert: string | undefined, key: string | undefined) {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert !== undefined && key !== undefined) return { cert, key };
-  throw new AutokestraError("USAGE", "--tls-cert and --tls-key go together");
+/** What runs until a signal comes. */
+interface ServedSecrets {
+  reload(): Promise<void>;
+  close(): Promise<void>;
 }
 
 function writeLog(line: string): void {
@@ -105,15 +91,20 @@ function writeLog(line: string): void {
   if (output.unread < HELD_BYTES) output.write(line);
 }
 
-/** SIGHUP reads the certificate again; the first of the others lets requests end, the second one does not. */
-async function untilEnded(server: RunningServer): Promise<void> {
+/** SIGHUP reads the configuration again; the first of the others lets requests end, the second one does not. */
+async function untilEnded(served: ServedSecrets): Promise<void> {
   leaveSignals();
-  const reload = () => void server.reload();
+  // One after the other.
+  let reloading = Promise.resolve();
+  const reload = () => {
+    reloading = reloading.then(async () => await served.reload());
+  };
   process.on("SIGHUP", reload);
   await new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve());
   });
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
-  await server.close();
+  await reloading;
+  await served.close();
   process.off("SIGHUP", reload);
 }

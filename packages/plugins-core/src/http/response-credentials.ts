@@ -30,7 +30,7 @@ export function findCookies(headers: readonly string[]): Credential[] {
 /** True for the paths of an output at which {@link findCredentials} finds something. */
 export function isCredentialPath([first, ...rest]: readonly string[]): boolean {
   if (first === "headers") return rest[0]?.toLowerCase() === "set-cookie";
-  return first === "body" && rest.some((key) => TOKEN_KEY.test(key));
+  return (first === "body" || first === "pages") && rest.some((key) => TOKEN_KEY.test(key));
 }
 
 function tokensIn(body: unknown): string[] {
