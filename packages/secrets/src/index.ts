@@ -53,6 +53,7 @@ export {
 } from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
 export { diagnose, type Finding } from "./doctor.ts";
+export type { BackupEncryption, BackupIdentities } from "./encrypted-backup.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";
 export { readDotenv } from "./import/dotenv.ts";
 export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./import/entries.ts";
@@ -65,5 +66,5 @@ export { type Location, locationText } from "./location.ts";
 export { openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 export { type MigrationReport, migrateStore } from "./migrate.ts";
 export type { StoreOptions } from "./open-store.ts";
-export { type RestoreReport, restoreBackup } from "./restore.ts";
+export { type RestoreOptions, type RestoreReport, restoreBackup } from "./restore.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./rotate.ts";
