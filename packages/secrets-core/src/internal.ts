@@ -71,4 +71,4 @@ export {
   spreadCurrent,
 } from "./store-rules.ts";
 export { formatReference, holdsToken, parseReference } from "./template.ts";
-export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
+export { isBefore, isTimestamp, parseDuration, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
