@@ -22,6 +22,8 @@ export interface BackupEncryption {
    * put in. Default: false.
    */
   readonly withKey?: boolean | undefined;
+  /** Stops it. Default: none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What opens an encrypted backup. All are tried. */
@@ -85,7 +87,11 @@ export interface BackupCipher {
  *
  * @throws AutokestraError `OPTION_INVALID`; the message contains no recipient and no passphrase
  */
-export async function createBackupCipher({ recipients = [], passphrase }: BackupEncryption): Promise<BackupCipher> {
+export async function createBackupCipher({
+  recipients = [],
+  passphrase,
+  signal,
+}: BackupEncryption): Promise<BackupCipher> {
   const age = await import("age-encryption");
   const encrypter = new age.Encrypter();
   const decrypter = new age.Decrypter();
@@ -102,7 +108,7 @@ export async function createBackupCipher({ recipients = [], passphrase }: Backup
   }
   return {
     async *encrypt(payload) {
-      yield* await encrypter.encrypt(ReadableStream.from(pieces(payload)));
+      yield* await encrypter.encrypt(ReadableStream.from(pieces(payload, signal)));
     },
     verify: async (path, payload) => await decryptsTo(decrypter, path, payload),
   };
@@ -132,9 +138,10 @@ function addRecipient(encrypter: Encrypter, recipient: string, position: number)
 }
 
 /** Divides a buffer, and lets other work run before each piece. */
-async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
+async function* pieces(bytes: Buffer, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += PIECE) {
     await setImmediate();
+    signal?.throwIfAborted();
     yield bytes.subarray(at, at + PIECE);
   }
 }

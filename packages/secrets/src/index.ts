@@ -52,6 +52,15 @@ export {
   type Tokens,
 } from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
+export {
+  type BackupSchedule,
+  backUpIfDue,
+  checkSchedule,
+  listBackups,
+  nextBackupAt,
+  type ScheduledBackup,
+} from "./backup-folder.ts";
+export { type RenewDataKeyOptions, renewDataKey } from "./data-key.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { BackupEncryption, BackupIdentities } from "./encrypted-backup.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";
@@ -62,6 +71,7 @@ export type { ImportReport, OnConflict } from "./import/import-secrets.ts";
 export { type ImportOutcome, type ImportSecretsOptions, importSecrets } from "./import/import-secrets.ts";
 export { readJson } from "./import/json.ts";
 
+export { type KeyDates, readKeyDates } from "./key-dates.ts";
 export { type Location, locationText } from "./location.ts";
 export { openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 export { type MigrationReport, migrateStore } from "./migrate.ts";

@@ -144,7 +144,7 @@ describe("where something is there", () => {
       "in the environment",
       async () => ({
         ...placeIn("none", "restored"),
-        env: { HOME: join(root, "none"), AUTOKESTRA_SECRET_KEY: "5a".repeat(31) + "5b" },
+        env: { HOME: join(root, "none"), AUTOKESTRA_SECRET_KEY: `${"5a".repeat(31)}5b` },
       }),
     ],
     [
