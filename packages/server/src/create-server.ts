@@ -13,7 +13,7 @@ import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
 import { checkOrigins, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Figure } from "./metrics.ts";
 import { addOperations, OPEN_PATHS, type ReadinessCheck } from "./operations-api.ts";
 import { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 
@@ -30,6 +30,8 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   readonly behindProxy?: readonly string[] | undefined;
   /** What must work for the server to be ready. Default: nothing. */
   readonly checks?: readonly ReadinessCheck[] | undefined;
+  /** Figures for `/metrics` besides those of the server. Default: none. */
+  readonly figures?: readonly Figure[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
   readonly log?: { write(line: string): void } | undefined;
 }
@@ -72,7 +74,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);
-  const metrics = createMetrics(audit ? () => audit.state() : null);
+  const metrics = createMetrics(audit ? () => audit.state() : null, options.figures);
 
   /** First of all, also where a path is none. */
   async function checkHost(request: FastifyRequest): Promise<void> {

@@ -7,7 +7,9 @@
 export type { AccessOptions } from "./access-control.ts";
 export { createServer, type ServerOptions } from "./create-server.ts";
 export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
+export type { Figure } from "./metrics.ts";
 export type { ReadinessCheck } from "./operations-api.ts";
 export type { Principal } from "./principal.ts";
 export { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 export { type RunningServer, type StartOptions, startServer } from "./start-server.ts";
+export { createUpkeep, type Upkeep, type UpkeepOptions } from "./upkeep.ts";

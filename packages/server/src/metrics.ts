@@ -12,11 +12,19 @@ export interface Metrics {
   read(): Promise<string>;
 }
 
+/** A figure that the program with the server adds. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  /** Returns null while there is none. One that cannot be read is left out. */
+  read(): number | null | Promise<number | null>;
+}
+
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** @param auditState how the audit log is doing; null without one */
-export function createMetrics(auditState: (() => AuditState) | null): Metrics {
+export function createMetrics(auditState: (() => AuditState) | null, figures: readonly Figure[] = []): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -35,6 +43,7 @@ export function createMetrics(auditState: (() => AuditState) | null): Metrics {
   });
   for (const outcome of ["given", "failed"]) reveals.inc({ outcome }, 0);
   if (auditState !== null) addAuditMetrics(auditState, registers);
+  for (const figure of figures) addFigure(figure, registers);
   return {
     contentType: registry.contentType,
     watch(app) {
@@ -59,4 +68,21 @@ function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): v
   for (const [figure, name, help] of figures) {
     const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(auditState()[figure]) });
   }
+}
+
+function addFigure({ name, help, read }: Figure, registers: Registry[]): void {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    registers,
+    async collect() {
+      gauge.remove();
+      try {
+        const value = await read();
+        if (value !== null) gauge.set(value);
+      } catch {
+        // The other figures are still of use.
+      }
+    },
+  });
 }
