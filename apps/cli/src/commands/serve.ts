@@ -60,7 +60,7 @@ async function start(
   manager: SecretsManager,
   tokens: OpenedTokens,
 ): Promise<RunningServer> {
-  const { createJwtVerifier, rolesOf, startServer } = await import("../server.ts");
+  const { createJwtVerifier, createUpkeep, rolesOf, startServer } = await import("../server.ts");
   const config = place.defaults?.server ?? {};
   const { store, keys, audit } = manager;
   const checks = [
@@ -72,6 +72,20 @@ async function start(
   for (const { check } of checks) await check();
   const log = config.log === false ? undefined : { write: writeLog };
   const onNotice = (text: string) => terminal.warn(`warning: ${text}`);
+  const { backups, keys: keySettings } = config;
+  const upkeep = await createUpkeep({
+    manager,
+    place: { ...place, audit: true },
+    backups: backups && {
+      folder: backups.to,
+      everyMs: backups.every,
+      recipients: backups.recipients,
+      keep: backups.keep ?? 14,
+    },
+    rotateDataKeyEveryMs: keySettings?.rotateDataKeyEvery,
+    // Without lines for requests, too.
+    log: { write: writeLog },
+  });
   const server = await startServer({
     ...config,
     host: options.host ?? config.host,
@@ -85,13 +99,16 @@ async function start(
     tokens,
     audit,
     checks,
+    figures: upkeep.figures,
     log,
     onNotice,
     unauthorizedHint: USE_HINTS.makeToken,
   });
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
-  return server;
+  upkeep.start();
+  const close = async () => void (await Promise.all([server.close(), upkeep.stop()]));
+  return { ...server, close };
 }
 
 function tlsFilesOf(cert: string | undefined, key: string | undefined) {
