@@ -37,6 +37,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   KEY_UNAVAILABLE: EXIT.failed,
   DATA_KEY_IN_USE: EXIT.failed,
   INTEGRITY_FAILED: EXIT.integrity,
+  IDENTITY_WRONG: EXIT.integrity,
   STORE_UNAVAILABLE: EXIT.failed,
   STORE_CORRUPT: EXIT.integrity,
   STORE_TOO_NEW: EXIT.failed,

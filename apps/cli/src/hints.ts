@@ -25,6 +25,8 @@ const NAME_KEY =
 
 const RESUME = " After an interrupted rotation, run it again with the same --new-key-file.";
 
+const ENCRYPT_BACKUP = "`--recipient age1…` or `--passphrase-file FILE` encrypts the whole file.";
+
 const RESTORE = "`autokestra secrets restore-backup FILE` restores a backup.";
 
 /** What to do next, with the names of commands and options, which libraries do not know. */
@@ -53,6 +55,7 @@ const HINTS: Hints = {
     reason === "end removed"
       ? "`autokestra audit restart` goes on without it, with a signed record of the loss."
       : undefined,
+  IDENTITY_WRONG: "`--identity FILE` names the file of the identity, `--passphrase-file FILE` that of the passphrase.",
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
   SECRETS_MISSING: ({ retained = [] }) => {
     const set = "`autokestra secrets set NAME` stores one.";
@@ -83,7 +86,10 @@ const HINTS: Hints = {
   OPTION_INVALID: {
     "secrets rotate-key":
       "`--new-key-file FILE` names the file of the new key; `--all-stores` rotates every store under the same key.",
-    "secrets restore-backup": "`autokestra secrets backup FILE` makes a backup.",
+    "secrets restore-backup": ({ reason }: Partial<ErrorDetails["OPTION_INVALID"]>, given) => {
+      if (reason === "another key in place") return "`--key-file FILE` names it.";
+      return given === undefined ? "`autokestra secrets backup FILE` makes a backup." : undefined;
+    },
   },
 };
 
@@ -104,6 +110,7 @@ export const USE_HINTS = {
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
   auditProblem: "`autokestra audit list` shows the records around it, and docs/operate.md what each problem means.",
   fernetKey: "Name it with --fernet-key.",
+  encryptBackup: ENCRYPT_BACKUP,
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };
 

@@ -6,7 +6,7 @@ import { nameSchema, pathSchema } from "./common-schemas.ts";
 import { HTTP_KEYS, type HttpConfig, httpSchema } from "./http-config.ts";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, FileError, type Position } from "./problem.ts";
-import { JWT_KEYS, SERVER_KEYS, type ServerConfig, serverSchema, toServer } from "./server-config.ts";
+import { type ServerConfig, serverKeys, serverSchema, toServer } from "./server-config.ts";
 import { type FileShape, shapeProblems } from "./shape-problems.ts";
 import { parseYaml, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
@@ -237,7 +237,7 @@ function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === "audit") return AUDIT_KEYS;
   if (first === "http") return HTTP_KEYS;
   if (first === "masking") return Object.keys(maskingSchema.shape);
-  if (first === "server") return second === "jwt" ? JWT_KEYS : SERVER_KEYS;
+  if (first === "server") return serverKeys(second);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
 }
 

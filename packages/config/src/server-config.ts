@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Absolute, nameSchema, pathSchema } from "./common-schemas.ts";
+import { type Absolute, durationSchema, nameSchema, pathSchema } from "./common-schemas.ts";
 
 const countSchema = z.int().min(1).max(1_000_000);
 
@@ -14,6 +14,17 @@ const jwtSchema = z.strictObject({
   rolesClaim: z.string().min(1).describe("Claim with the role, or a list of roles. Default: roles").exactOptional(),
   prefixesClaim: z.string().min(1).describe("Claim that narrows to beginnings of names").exactOptional(),
   tagsClaim: z.string().min(1).describe("Claim that narrows to tags").exactOptional(),
+});
+
+const backupsSchema = z.strictObject({
+  every: durationSchema.describe("Time from one backup to the next: 24h"),
+  to: pathSchema.describe("Folder of the backups, relative to the folder of this file"),
+  recipients: z.array(z.string().min(1)).min(1).describe("Recipients of age that they are encrypted to: age1…"),
+  keep: z.int().min(1).max(10_000).describe("How many are kept. Default: 14").exactOptional(),
+});
+
+const keysSchema = z.strictObject({
+  rotateDataKeyEvery: durationSchema.describe("Age at which the data key is replaced: 90d").exactOptional(),
 });
 
 const settingsSchema = z.strictObject({
@@ -35,13 +46,22 @@ const settingsSchema = z.strictObject({
     .describe("Roles besides the built-in ones: the permissions of each")
     .exactOptional(),
   jwt: jwtSchema.describe("Signed tokens of an identity provider").exactOptional(),
+  backups: backupsSchema.describe("Encrypted backups that the server makes regularly").exactOptional(),
+  keys: keysSchema.describe("What the server does about keys").exactOptional(),
 });
 
 export const serverSchema: z.ZodType<ServerConfig> = settingsSchema;
 
-/** The keys of the settings, and of those in `jwt`. */
-export const SERVER_KEYS: readonly string[] = Object.keys(settingsSchema.shape);
-export const JWT_KEYS: readonly string[] = Object.keys(jwtSchema.shape);
+const PARTS: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ["jwt", Object.keys(jwtSchema.shape)],
+  ["backups", Object.keys(backupsSchema.shape)],
+  ["keys", Object.keys(keysSchema.shape)],
+]);
+
+/** Returns the keys of the settings, or of one of their parts. */
+export function serverKeys(part: unknown): readonly string[] {
+  return PARTS.get(part) ?? Object.keys(settingsSchema.shape);
+}
 
 /** The signed tokens that the server accepts. Either `jwksUri` or `jwksFile` names their public keys. */
 export interface JwtConfig {
@@ -53,6 +73,15 @@ export interface JwtConfig {
   readonly rolesClaim?: string;
   readonly prefixesClaim?: string;
   readonly tagsClaim?: string;
+}
+
+/** The backups that the server makes regularly. */
+export interface BackupsConfig {
+  /** In milliseconds. */
+  readonly every: number;
+  readonly to: string;
+  readonly recipients: readonly string[];
+  readonly keep?: number;
 }
 
 /** The settings of the server. Paths are absolute. A key that is not set is undefined. */
@@ -70,14 +99,18 @@ export interface ServerConfig {
   /** The permissions of each role; whether there are such permissions is not checked here. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   readonly jwt?: JwtConfig;
+  readonly backups?: BackupsConfig;
+  /** `rotateDataKeyEvery`: in milliseconds. */
+  readonly keys?: { readonly rotateDataKeyEvery?: number };
 }
 
 export function toServer(server: ServerConfig, absolute: Absolute): ServerConfig {
-  const { tlsCert, tlsKey, jwt } = server;
+  const { tlsCert, tlsKey, jwt, backups } = server;
   return {
     ...server,
     ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
     ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
     ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
+    ...(backups !== undefined && { backups: { ...backups, to: absolute(backups.to) ?? backups.to } }),
   };
 }

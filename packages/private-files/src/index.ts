@@ -4,7 +4,14 @@
  * @module
  */
 
-export { buildInPrivateFolder, createPrivateFile, keepBackup, moveFile, replacePrivateFile } from "./atomic-file.ts";
+export {
+  buildInPrivateFolder,
+  createPrivateFile,
+  keepBackup,
+  moveFile,
+  replacePrivateFile,
+  streamPrivateFile,
+} from "./atomic-file.ts";
 export { withLockFile } from "./lock-file.ts";
 export type { Refuse } from "./private-file.ts";
 export {

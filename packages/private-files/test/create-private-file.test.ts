@@ -2,7 +2,13 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSyn
 import { dirname, join } from "node:path";
 import { bundleScript, modeOf, run, temporaryFolder } from "@autokestra/test-kit";
 import { describe, expect, it } from "vitest";
-import { buildInPrivateFolder, createPrivateFile, sweepDeadTemporaryFiles, sweepTemporaryFiles } from "../src/index.ts";
+import {
+  buildInPrivateFolder,
+  createPrivateFile,
+  streamPrivateFile,
+  sweepDeadTemporaryFiles,
+  sweepTemporaryFiles,
+} from "../src/index.ts";
 
 it.each(["000", "002", "022", "077", "277"])("file and folders are 0600 and 0700 under umask %s", async (umask) => {
   const folder = temporaryFolder();
@@ -28,6 +34,36 @@ it.each([
 it("a folder that is not there is an error of the file system", () => {
   const path = join(temporaryFolder(), "none", "file");
   expect(() => createPrivateFile(path, "x")).toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+describe("streamPrivateFile", () => {
+  async function* pieces(...texts: string[]) {
+    for (const text of texts) {
+      if (text === "failure") throw new Error(text);
+      yield Buffer.from(text);
+    }
+  }
+
+  it("joins the pieces, and is checked whole and private before it has its name", async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "file");
+    const check = async (temporary: string) => {
+      expect([modeOf(temporary), readFileSync(temporary, "utf8"), existsSync(path)]).toEqual(["600", "onetwo", false]);
+    };
+    expect(await streamPrivateFile(path, pieces("one", "two"), check)).toBe(true);
+    expect([modeOf(path), readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["600", "onetwo", ["file"]]);
+    expect(await streamPrivateFile(path, pieces("again"), async () => undefined)).toBe(false);
+    expect([readFileSync(path, "utf8"), readdirSync(folder)]).toEqual(["onetwo", ["file"]]);
+  });
+
+  it.each([
+    ["a piece", pieces("one", "failure"), async () => undefined],
+    ["the check", pieces("one"), async () => await Promise.reject(new Error("failure"))],
+  ])("leaves nothing where %s fails", async (_, content, check) => {
+    const folder = temporaryFolder();
+    await expect(streamPrivateFile(join(folder, "file"), content, check)).rejects.toThrow("failure");
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });
 
 describe("buildInPrivateFolder", () => {

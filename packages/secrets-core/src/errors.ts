@@ -14,8 +14,8 @@ export interface ErrorDetails {
   NAME_INVALID: None;
   VALUE_EMPTY: None;
   VALUE_INVALID: None;
-  /** An option has a value that is not allowed. */
-  OPTION_INVALID: None;
+  /** An option has a value that is not allowed. `reason`: a backup brings a master key, and another one is there. */
+  OPTION_INVALID: { readonly reason?: "another key in place" };
   REFERENCE_INVALID: None;
   SECRET_NOT_FOUND: Names;
   SECRET_EXISTS: None;

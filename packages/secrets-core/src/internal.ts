@@ -72,4 +72,4 @@ export {
   spreadCurrent,
 } from "./store-rules.ts";
 export { findTokens, holdsToken, type TextSpan } from "./template.ts";
-export { isBefore, isTimestamp, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
+export { isBefore, isTimestamp, parseDuration, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";

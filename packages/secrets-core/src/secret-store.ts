@@ -264,6 +264,9 @@ export interface FileBackup {
    * @throws AutokestraError `STORE_UNAVAILABLE` if the path exists already
    */
   backup(path: string): Promise<void>;
+
+  /** Returns the content of such a file, for a caller that must not have it on a disk. */
+  snapshot(): Promise<Uint8Array>;
 }
 
 /** What a store can do besides keeping secrets. A store that is one file has all abilities. */
@@ -273,6 +276,7 @@ const CANNOT: Readonly<Record<keyof StoreAbilities, string>> = {
   bulkInsert: "take in whole secrets at once",
   exclusively: "keep other processes out",
   backup: "be copied into a file",
+  snapshot: "be copied whole",
 };
 
 /**

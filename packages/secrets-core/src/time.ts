@@ -71,6 +71,18 @@ export function parseMoment(input: string | number, now: () => Timestamp): Times
   return toTimestamp(moment);
 }
 
+/**
+ * Parses a length of time as people write it, such as `24h` or `90d`, and returns it in milliseconds. Returns null for
+ * anything else, such as a date.
+ *
+ * @param now the time from which months and years count
+ */
+export function parseDuration(text: string, now: Timestamp): number | null {
+  if (parseTimestamp(text.trim()) !== null) return null;
+  const moment = parseMoment(text, () => now);
+  return moment === null ? null : Date.parse(moment) - Date.parse(now);
+}
+
 /** One month after January 31st is the last day of February. */
 function addMonths(moment: Date, months: number): void {
   const day = moment.getUTCDate();

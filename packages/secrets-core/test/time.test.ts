@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMoment, parseTimestamp } from "../src/internal.ts";
+import { parseDuration, parseMoment, parseTimestamp } from "../src/internal.ts";
 
 describe("parseTimestamp", () => {
   it.each([
@@ -67,4 +67,18 @@ describe("KD4: parseMoment", () => {
       expect(parseMoment(input, () => now)).toBe(input === "90" ? "1970-01-01T00:01:30.000Z" : null);
     },
   );
+});
+
+it.each<[string, number | null]>([
+  ["24h", 86_400_000],
+  ["90d", 90 * 86_400_000],
+  ["1d 12 hours", 36 * 3_600_000],
+  ["1mo", 30 * 86_400_000],
+  ["0s", 0],
+  ["2027-01-31", null],
+  ["90", null],
+  ["daily", null],
+  ["", null],
+])("parseDuration of %j is %j", (text, expected) => {
+  expect(parseDuration(text, "2026-11-22T12:00:00.000Z")).toBe(expected);
 });

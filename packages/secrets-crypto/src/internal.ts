@@ -8,6 +8,7 @@ export type { Fields } from "./encode-fields.ts";
 export { parseHeader } from "./header.ts";
 export { stretchingOf } from "./key-derivation.ts";
 export { MAX_ENCRYPTIONS } from "./key-manager.ts";
+export { createKeyFile } from "./key-source/key-file.ts";
 export { defaultKeyFolder, readMasterKey } from "./key-source/key-folder.ts";
 export {
   exportKey,
@@ -20,8 +21,8 @@ export {
   type MissingKey,
 } from "./key-source/key-list.ts";
 export { type KnownBackup, type KnownStore, type KnownStores, openKnownStores } from "./key-source/known-stores.ts";
-export { fingerprintOfKey } from "./key-source/master-key.ts";
-export { keyFilePath, keyFolderOf, takeKeyVariable } from "./key-source/master-key-provider.ts";
+export { createMasterKey, fingerprintOfKey } from "./key-source/master-key.ts";
+export { keyFilePath, keyFolderOf, providerOf, takeKeyVariable } from "./key-source/master-key-provider.ts";
 export {
   findPreparedKeys,
   keepKey,

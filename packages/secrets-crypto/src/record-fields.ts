@@ -49,7 +49,7 @@ export interface CurrentRecord {
 }
 
 /** What a MAC is for. One for one purpose says nothing about another. */
-export type MacPurpose = "record" | "audit" | "token";
+export type MacPurpose = "record" | "audit" | "token" | "key";
 
 /** Derives the key of the MACs of one store and purpose from a service key: HKDF-SHA256 (RFC 5869), no salt. */
 export function deriveMacKey(serviceKey: Uint8Array, storeId: string, purpose: MacPurpose): Buffer {

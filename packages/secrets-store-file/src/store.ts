@@ -99,7 +99,18 @@ function createReader(
   use: () => DocumentFile,
   file: string,
 ): Methods<
-  "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "count" | "readAnchor" | "anchors" | "backup"
+  | "layout"
+  | "readHeader"
+  | "get"
+  | "find"
+  | "versions"
+  | "ids"
+  | "list"
+  | "count"
+  | "readAnchor"
+  | "anchors"
+  | "backup"
+  | "snapshot"
 > {
   function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>): T | null {
     const entry = entries.get(id);
@@ -165,6 +176,9 @@ function createReader(
         if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it exists already");
         sweepTemporaryFiles(copy);
       });
+    },
+    async snapshot() {
+      return Buffer.from(formatDocument(await use().read()));
     },
   };
 }

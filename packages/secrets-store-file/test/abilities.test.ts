@@ -1,4 +1,4 @@
-import { copyFile, rename } from "node:fs/promises";
+import { copyFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bulkInsertContract, exclusiveLockContract, fileBackupContract } from "@autokestra/secrets-core/testing";
 import { temporaryFolder } from "@autokestra/test-kit";
@@ -21,6 +21,7 @@ fileBackupContract({
   newPath: () => join(temporaryFolder(), "secrets.json"),
   open: async (path, { create }) => await openFileStore(path, { create, lockTimeoutMs: 100 }),
   copy: copyFile,
+  write: writeFile,
   move: rename,
   makeVersion1: async (path, content) => writeVersion1(path, content),
 });

@@ -85,6 +85,7 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
       });
     },
     backup: (target) => session.read(({ database }) => backupDatabase(database, resolve(target))),
+    snapshot: () => session.read(({ database }) => database.serialize()),
     exclusively: session.exclusively,
     facts: () => session.read(({ database }) => readSqliteFacts(database)),
     close: session.close,

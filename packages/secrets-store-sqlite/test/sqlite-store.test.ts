@@ -1,4 +1,4 @@
-import { copyFile, rename } from "node:fs/promises";
+import { copyFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import {
@@ -45,6 +45,7 @@ fileBackupContract({
   newPath: () => join(temporaryFolder(), "secrets.db"),
   open: async (path, options) => await openSqliteStore(path, { busyTimeoutMs: 50, ...options }),
   copy: copyFile,
+  write: writeFile,
   move: rename,
   makeVersion1: async (path, content) => makeVersion1(path, content),
 });

@@ -1,14 +1,22 @@
 import { fstatSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { systemReason, withOpenFile } from "@autokestra/private-files";
-import { AutokestraError, hasCode, type SecretStore } from "@autokestra/secrets-core";
-import { errorCode, quotePath, requireAbilities } from "@autokestra/secrets-core/internal";
-import { keyFilePath, keyFolderOf, openKnownStores, parseHeader } from "@autokestra/secrets-crypto/internal";
+import { isThere, streamPrivateFile, sweepTemporaryFiles, systemReason, withOpenFile } from "@autokestra/private-files";
+import { AutokestraError, hasCode, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
+import { errorCode, quotePath, requireAbilities, storeUnavailable } from "@autokestra/secrets-core/internal";
+import { createKeyManager, type Keyring } from "@autokestra/secrets-crypto";
+import {
+  fingerprintOfKey,
+  keyFilePath,
+  keyFolderOf,
+  openKnownStores,
+  parseHeader,
+} from "@autokestra/secrets-crypto/internal";
 import { recordOperation } from "./access/recorded-operation.ts";
-import { type FolderDriver, folderDrivers } from "./drivers.ts";
+import { type FolderDriver, folderDrivers, toStoreError } from "./drivers.ts";
+import { type BackupCipher, type BackupEncryption, createBackupCipher, toPayload } from "./encrypted-backup.ts";
 import { storeLocation } from "./folders.ts";
 import type { Location } from "./location.ts";
-import { keyOptions, type SecretsOptions } from "./manager.ts";
+import { createProvider, keyOptions, type SecretsOptions } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
 
 export interface BackupReport {
@@ -19,29 +27,120 @@ export interface BackupReport {
 }
 
 /**
- * Backs up the store into a file: an encrypted, consistent copy with mode 0600, made while other processes read and
- * write. It does not contain the master key. {@link restoreBackup} restores it.
+ * Backs up the store into a file: a consistent copy with mode 0600, made while other processes read and write.
+ * {@link restoreBackup} restores it.
+ *
+ * Without `encryption`, the copy is encrypted as the store is: names, descriptions and tags can be read in it, and it
+ * needs the master key. With it, the whole file is encrypted, without a temporary file that is not, and it is read back
+ * and compared before it gets its name.
  *
  * @param file the path of the new file, outside of the folder of the secrets
  * @throws AutokestraError `STORE_UNAVAILABLE` (no store yet, the file exists, the driver has no backups),
- * `STORE_CORRUPT`, `OPTION_INVALID`
+ * `STORE_CORRUPT`, `OPTION_INVALID`; for a backup with the key also `KEY_*` and `INTEGRITY_FAILED`
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { backUpStore, openSecrets, restoreBackup } from "@autokestra/secrets";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "demo-"));
+ * const options = { storagePath: join(folder, "secrets"), keyFile: join(folder, "secret.key") };
+ * const secrets = await openSecrets(options);
+ * await secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
+ * await secrets.close();
+ *
+ * const passphrase = "correct horse battery staple"; // or recipients: ["age1…"]
+ * await backUpStore(options, join(folder, "backup.age"), { passphrase, withKey: true });
+ *
+ * // On another machine, with nothing but the file and the passphrase:
+ * const restored = { storagePath: join(folder, "restored"), keyFile: join(folder, "restored.key") };
+ * const report = await restoreBackup(restored, join(folder, "backup.age"), { passphrase });
+ * console.log(report.secrets, report.keyFile === restored.keyFile); // prints 1 true
+ * ```
  */
-export async function backUpStore(options: SecretsOptions, file: string): Promise<BackupReport> {
-  return await recordOperation(options, "backup", async () => await backUp(options, file));
+export async function backUpStore(
+  options: SecretsOptions,
+  file: string,
+  encryption?: BackupEncryption,
+): Promise<BackupReport> {
+  const make = async () =>
+    await recordOperation(options, "backup", async () => await backUp(options, file, encryption));
+  return encryption?.withKey === true ? await recordOperation(options, "keys.export", make) : await make();
 }
 
-async function backUp(options: SecretsOptions, file: string): Promise<BackupReport> {
+async function backUp(
+  options: SecretsOptions,
+  file: string,
+  encryption: BackupEncryption | undefined,
+): Promise<BackupReport> {
+  const cipher = encryption === undefined ? null : await createBackupCipher(encryption);
   const found = await findStore(options);
   if (found === null) throw noStoreYet(storeLocation(options));
   const path = resolve(file);
   try {
     checkTarget(path, found.location, keyFilePath(keyOptions(options)));
-    await requireAbilities(found.store, "backup").backup(path);
+    if (cipher === null) await requireAbilities(found.store, "backup").backup(path);
+    else await writeEncrypted(path, cipher, async () => await payloadOf(found.store, options, encryption));
     await remember(options, path, await found.store.readHeader());
     return { file: path, backend: found.driver.name };
   } finally {
     await found.store.close();
   }
+}
+
+async function writeEncrypted(path: string, cipher: BackupCipher, read: () => Promise<Buffer>): Promise<void> {
+  const exists = () => storeUnavailable(path, "it exists already", "Give the name of a new file.");
+  try {
+    if (isThere(path)) throw exists();
+    const payload = await read();
+    const verify = async (temporary: string) => {
+      if (!(await cipher.verify(temporary, payload))) throw storeUnavailable(path, "what was written is not read back");
+    };
+    try {
+      if (!(await streamPrivateFile(path, cipher.encrypt(payload), verify))) throw exists();
+    } finally {
+      // It can contain the master key.
+      payload.fill(0);
+    }
+    sweepTemporaryFiles(path);
+  } catch (error) {
+    throw toStoreError(error, path);
+  }
+}
+
+/** Reads the store, and the master key that opens what was read: another process can replace it at any time. */
+async function payloadOf(
+  store: SecretStore,
+  options: SecretsOptions,
+  { withKey = false }: BackupEncryption = {},
+): Promise<Buffer> {
+  const copied = requireAbilities(store, "snapshot");
+  if (!withKey) return toPayload(await copied.snapshot(), null);
+  const provider = createProvider(options);
+  const keys = createKeyManager(store, provider);
+  try {
+    for (;;) {
+      const keyring = await keys.keyring();
+      const masterKey = await masterKeyOf(keyring, provider);
+      const content = await copied.snapshot();
+      if ((await keys.keyring()).fingerprint === keyring.fingerprint) return toPayload(content, masterKey);
+    }
+  } finally {
+    keys.close();
+  }
+}
+
+/** Returns the master key that has opened a keyring. */
+async function masterKeyOf({ fingerprint }: Keyring, provider: MasterKeyProvider): Promise<Buffer> {
+  for await (const key of (await provider.search()).keys(fingerprint)) {
+    const bytes = (await fingerprintOfKey(key, null)) === fingerprint ? await key.bytes(null) : null;
+    if (bytes !== null) return Buffer.from(bytes);
+  }
+  throw new AutokestraError("KEY_INVALID", "The master key is a passphrase, which is not put into a backup", {
+    hint: "Leave the key out, and keep the passphrase apart from the backup.",
+  });
 }
 
 /** Records which key the backup needs. The header can be unreadable, because a damaged store can be backed up too. */

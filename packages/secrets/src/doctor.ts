@@ -7,9 +7,12 @@ import { openKnownStores } from "@autokestra/secrets-crypto/internal";
 import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readDriverRecord } from "./driver-record.ts";
 import { folderDrivers } from "./drivers.ts";
+import { readKeyDates } from "./key-dates.ts";
 import { type Location, locationText } from "./location.ts";
 import { knownLocation, type SecretsManager } from "./manager.ts";
 import { countSecrets, type OnVerified, type VerifiedRecords, verifyRecords } from "./records.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const RESTORE = "Set it again, or go back to a backup.";
 
@@ -72,7 +75,7 @@ export async function diagnose(manager: SecretsManager, onProgress?: OnVerified)
   );
   const records = "status" in verified ? [verified] : describeRecords(verified.value);
   const copies = await describeKnownStores(manager, keyring.value);
-  return [...findings, ...describeKeys(keyring.value), ...copies, ...records];
+  return [...findings, ...describeKeys(keyring.value), ...(await describeAges(manager)), ...copies, ...records];
 }
 
 async function attempt<T>(subject: Finding["subject"], work: () => Promise<T>): Promise<{ value: T } | Finding> {
@@ -100,6 +103,13 @@ function describeKeys({ header, source, fingerprint }: Keyring): Finding[] {
     ...(source === KEY_VARIABLE ? [variable] : []),
     ok("header", `format ${format}, store ${storeId}, epoch ${epoch}; data keys: ${states}`),
   ];
+}
+
+async function describeAges(manager: SecretsManager): Promise<Finding[]> {
+  const dates = await readKeyDates(manager);
+  if (dates === null) return [];
+  const age = (date: string) => plural(Math.max(0, Math.floor((Date.now() - Date.parse(date)) / DAY_MS)), "day");
+  return [ok("header", `The master key is in use for ${age(dates.masterKey)}, the data key for ${age(dates.dataKey)}`)];
 }
 
 function describeRecords({ secrets, versions, problems }: VerifiedRecords): Finding[] {

@@ -53,7 +53,17 @@ export {
   type Tokens,
 } from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";
+export {
+  type BackupSchedule,
+  backUpIfDue,
+  checkSchedule,
+  listBackups,
+  nextBackupAt,
+  type ScheduledBackup,
+} from "./backup-folder.ts";
+export { type RenewDataKeyOptions, renewDataKey } from "./data-key.ts";
 export { diagnose, type Finding } from "./doctor.ts";
+export type { BackupEncryption, BackupIdentities } from "./encrypted-backup.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";
 export { readDotenv } from "./import/dotenv.ts";
 export type { ImportEntry, ImportedSecret, ImportFailure, ImportWarning } from "./import/entries.ts";
@@ -62,9 +72,10 @@ export type { ImportReport, OnConflict } from "./import/import-secrets.ts";
 export { type ImportOutcome, type ImportSecretsOptions, importSecrets } from "./import/import-secrets.ts";
 export { readJson } from "./import/json.ts";
 
+export { type KeyDates, readKeyDates } from "./key-dates.ts";
 export { type Location, locationText } from "./location.ts";
 export { openSecrets, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 export { type MigrationReport, migrateStore } from "./migrate.ts";
 export type { StoreOptions } from "./open-store.ts";
-export { type RestoreReport, restoreBackup } from "./restore.ts";
+export { type RestoreOptions, type RestoreReport, restoreBackup } from "./restore.ts";
 export { type RotateOptions, type RotateReport, rotateKeys } from "./rotate.ts";

@@ -82,6 +82,9 @@ export async function copyHeader(from: SecretStore, to: SecretStore): Promise<vo
   for (const anchor of await from.anchors()) await to.writeAnchor(anchor, null);
 }
 
+/** The number of secrets that are verified before other work of this process has a turn. */
+const VERIFIED_AT_ONCE = 50;
+
 /** The number of ids that are read at a time. */
 const PAGE = 1000;
 
@@ -176,6 +179,7 @@ export async function verifyRecords(
       await verifySecret(id);
       count.secrets += 1;
       onVerified(count.secrets, total);
+      if (count.secrets % VERIFIED_AT_ONCE === 0) await setImmediate();
     }
   }
   return { ...count, problems: problems.toSorted() };

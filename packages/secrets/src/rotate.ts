@@ -15,6 +15,7 @@ import {
 import { recordOperation } from "./access/recorded-operation.ts";
 import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
 import { storeLocation } from "./folders.ts";
+import { recordMasterKey } from "./key-dates.ts";
 import { type Location, locationText } from "./location.ts";
 import {
   createProvider,
@@ -110,6 +111,7 @@ export async function rotateOpened(
     newKeyFile === undefined
       ? await replaceKeyFile(options, manager, rotation)
       : await changeKeyFile(options, opened, newKeyFile, rotation);
+  if (master.before !== (await manager.keys.keyring()).fingerprint) await recordMasterKey(manager);
   const counts = dataKey && isDone ? await replaceDataKey(manager, rotation) : null;
   const { header, fingerprint, epoch } = await manager.keys.keyring();
   // Also if nothing has changed: an earlier call may have been killed before this line.
@@ -291,11 +293,12 @@ async function rotateOthers(
   const rotated: string[] = [];
   for (const storagePath of folders) {
     if (signal?.aborted) break;
-    const { keys, secrets } = await openExisting({ ...options, storagePath, backend: "auto" });
+    const other = await openExisting({ ...options, storagePath, backend: "auto" });
     try {
-      await keys.rotateMasterKey(next);
+      await other.keys.rotateMasterKey(next);
+      await recordMasterKey(other);
     } finally {
-      await secrets.close();
+      await other.secrets.close();
     }
     rotated.push(storagePath);
   }

@@ -47,6 +47,7 @@ describe("diagnose", () => {
       expect.stringMatching(
         /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ encryptions$/,
       ),
+      "ok header: The master key is in use for 0 days, the data key for 0 days",
       "ok records: 3 secrets, 3 versions: all open",
     ]);
   });
@@ -63,7 +64,7 @@ describe("diagnose", () => {
       "UPDATE secret_versions SET type = 'bearerToken' WHERE name = 'A'; UPDATE secret_versions SET key_id = '00000000' WHERE name = 'C'",
     );
     const lines = await diagnoseLines();
-    expect(lines.slice(4)).toEqual([
+    expect(lines.slice(5)).toEqual([
       "failure records: 'A' is not as it was written last: its metadata, or which version is current",
       "failure records: 'A', version 1, was changed since it was encrypted",
       "failure records: 'C', version 1, is encrypted under the data key 00000000, which is not here: the store or the record is from another time",

@@ -29,6 +29,14 @@ export interface Metrics {
   read(): Promise<string>;
 }
 
+/** A figure that the program with the server adds. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  /** Returns null while there is none. One that cannot be read is left out. */
+  read(): number | null | Promise<number | null>;
+}
+
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -47,8 +55,9 @@ const FAILURES = [
  * providers.
  *
  * @param auditState how the audit log is doing; null without one
+ * @param figures what else is shown
  */
-export function createMetrics(auditState: (() => AuditState) | null): Metrics {
+export function createMetrics(auditState: (() => AuditState) | null, figures: readonly Figure[] = []): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -94,6 +103,7 @@ export function createMetrics(auditState: (() => AuditState) | null): Metrics {
     registers,
   });
   if (auditState !== null) addAuditMetrics(auditState, registers);
+  for (const figure of figures) addFigure(figure, registers);
   return {
     contentType: registry.contentType,
     watch(app) {
@@ -135,4 +145,21 @@ function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): v
       },
     });
   }
+}
+
+function addFigure({ name, help, read }: Figure, registers: Registry[]): void {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    registers,
+    async collect() {
+      gauge.remove();
+      try {
+        const value = await read();
+        if (value !== null) gauge.set(value);
+      } catch {
+        // The other figures are still of use.
+      }
+    },
+  });
 }

@@ -1,4 +1,5 @@
 import type { OpenedTokens, SecretsManager } from "@autokestra/secrets";
+import type { UpkeepOptions } from "@autokestra/server";
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
@@ -45,7 +46,7 @@ async function start(
   manager: SecretsManager,
   tokens: OpenedTokens,
 ): Promise<ServedSecrets> {
-  const { createMetrics, startServer } = await import("../server.ts");
+  const { createMetrics, createUpkeep, startServer } = await import("../server.ts");
   const { store, keys, audit } = manager;
   const checks = [
     { part: "store", check: async () => void (await store.readHeader()) },
@@ -54,7 +55,13 @@ async function start(
   ];
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
-  const metrics = createMetrics(audit && (() => audit.state()));
+  const upkeep = await createUpkeep({
+    manager,
+    place: { ...place, audit: true },
+    ...upkeepOf(place),
+    log: { write: writeLog },
+  });
+  const metrics = createMetrics(audit && (() => audit.state()), upkeep.figures);
   const settings = createSettings({ options, place, checks, manager, writeLog, onCall: metrics.countProviderCall });
   const { host, port } = place.defaults?.server ?? {};
   const server = await startServer({
@@ -71,12 +78,27 @@ async function start(
   await settings.accept();
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
+  upkeep.start();
   return {
     reload: async () => await reload(server, settings, place.defaults?.path, terminal),
     async close() {
-      await server.close();
+      await Promise.all([server.close(), upkeep.stop()]);
       await settings.close();
     },
+  };
+}
+
+/** Backups and new data keys, as the configuration has them. */
+function upkeepOf({ defaults }: CommandContext["place"]): Pick<UpkeepOptions, "backups" | "rotateDataKeyEveryMs"> {
+  const { backups, keys } = defaults?.server ?? {};
+  return {
+    backups: backups && {
+      folder: backups.to,
+      everyMs: backups.every,
+      recipients: backups.recipients,
+      keep: backups.keep ?? 14,
+    },
+    rotateDataKeyEveryMs: keys?.rotateDataKeyEvery,
   };
 }
 

@@ -137,6 +137,8 @@ export interface StoreFileOptions {
   readonly open: (path: string, options: { readonly create: boolean }) => Promise<FileStore>;
   /** `copyFile` of node:fs/promises. */
   readonly copy: (from: string, to: string) => Promise<void>;
+  /** `writeFile` of node:fs/promises. */
+  readonly write: (path: string, content: Uint8Array) => Promise<void>;
   /** `rename` of node:fs/promises. */
   readonly move: (from: string, to: string) => Promise<void>;
 }

@@ -23,9 +23,9 @@ export interface FileBackupContractOptions extends StoreFileOptions {
  * one file. Use it together with `secretStoreContract`, `bulkInsertContract` and `exclusiveLockContract`:
  *
  * ```ts
- * import { copyFile, rename } from "node:fs/promises";
+ * import { copyFile, rename, writeFile } from "node:fs/promises";
  *
- * fileBackupContract({ it, expect, newPath, open: openMyStore, copy: copyFile, move: rename });
+ * fileBackupContract({ it, expect, newPath, open: openMyStore, copy: copyFile, write: writeFile, move: rename });
  * ```
  */
 export function fileBackupContract({ makeVersion1, ...options }: FileBackupContractOptions): void {
@@ -70,7 +70,7 @@ function openContract({ it, expect, newPath, open, opened, test }: FileTools): v
   });
 }
 
-function backupContract({ expect, newPath, opened, test }: FileTools): void {
+function backupContract({ expect, newPath, opened, write, test }: FileTools): void {
   const contentAt = async (path: string) => await opened(path, wholeContentOf, false);
 
   test("a backup has all that the store has, and is a store of its own", async (store) => {
@@ -89,6 +89,20 @@ function backupContract({ expect, newPath, opened, test }: FileTools): void {
     const path = newPath();
     await store.backup(path);
     expect(await contentAt(path)).toEqual({ anchors: [], content: { header: null, all: [], versions: [] } });
+  });
+
+  test("a snapshot is the content of such a file, while others write, too", async (store, path) => {
+    const [first, second] = [newPath(), newPath()];
+    await fill(store);
+    const content = await wholeContentOf(store);
+    await write(first, await store.snapshot());
+    expect(await contentAt(first)).toEqual(content);
+    await opened(path, async (other) => {
+      const [snapshot] = await Promise.all([store.snapshot(), other.purge(ID_A)]);
+      await write(second, snapshot);
+    });
+    const count = await opened(second, async (copied) => await copied.count({ state: "all" }), false);
+    expect(count === 3 || count === 4).toBe(true);
   });
 
   test("a backup replaces nothing", async (store) => {

@@ -33,6 +33,8 @@ export interface KnownStores {
   list(): readonly KnownStore[];
   backups(): readonly KnownBackup[];
   recordBackup(backup: KnownBackup): Promise<void>;
+  /** Removes backups that no longer exist from the list. */
+  forgetBackups(paths: readonly string[]): Promise<void>;
   /** Records that the store at this path is no longer opened with this key, unless the user names it. */
   recordLeft(storePath: string, fingerprint: string): Promise<void>;
   /**
@@ -143,6 +145,14 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
       await update(({ stores, backups }) => ({
         stores,
         backups: newest([...backups.filter((other) => other.path !== path), { path, fingerprint, madeAt }]),
+      }));
+    },
+    async forgetBackups(names) {
+      const paths = names.map(realPath);
+      if (!read().content.backups.some(({ path }) => paths.includes(path))) return;
+      await update(({ stores, backups }) => ({
+        stores,
+        backups: backups.filter(({ path }) => !paths.includes(path)),
       }));
     },
     async recordLeft(storePath, fingerprint) {

@@ -152,6 +152,19 @@ export function createMasterKeyProvider(options: MasterKeyOptions = {}): MasterK
   };
 }
 
+/** Creates a provider of one key, which is tried alone. */
+export function providerOf(key: MasterKey): MasterKeyProvider {
+  return {
+    search: async () =>
+      await Promise.resolve({ ...emptySearch([key.source]), isGiven: true, first: key, keys: () => only(key) }),
+    generate: async () => await Promise.reject(new AutokestraError("KEY_MISSING", "No other master key is made")),
+  };
+}
+
+async function* only(key: MasterKey): AsyncGenerator<MasterKey> {
+  yield await Promise.resolve(key);
+}
+
 /** A key that stays in the environment is inherited by every child process and printed in every crash report. */
 function takeVariable({ env = process.env, keepInEnvironment }: MasterKeyOptions): KeyContent | AutokestraError | null {
   const text = env[KEY_VARIABLE] ?? "";
@@ -178,9 +191,7 @@ function searchVariable(content: KeyContent | AutokestraError, keyFolder: string
     isGiven: true,
     places: [`${KEY_VARIABLE} (${describeKind(first)})`],
     first,
-    async *keys() {
-      yield await Promise.resolve(first);
-    },
+    keys: () => only(first),
     elsewhere: async (fingerprint) => await findInFolder(keyFolder, fingerprint),
   };
 }
