@@ -127,8 +127,10 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
     versions: rows(`${selectRows(ROWS.columns, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
     hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
     hasVersion: value("SELECT 1 FROM secret_versions INDEXED BY versions_by_id WHERE id = ? LIMIT 1"),
-    ids: value("SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ?"),
-    idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ?"),
+    ids: value(
+      "SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ? + 0",
+    ),
+    idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ? + 0"),
     deletedBefore: value(`
       SELECT id FROM secret_versions INDEXED BY deleted_by_name
       WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`),
@@ -207,7 +209,8 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   // One secret at most has an id: there is nothing to sort.
   const order = filter.id === undefined ? "ORDER BY entry.name, entry.id" : "";
   return {
-    sql: `SELECT ${LISTED} ${source} ${order} LIMIT @limit OFFSET @skip`,
+    // A sum, because SQLite looks at the value of a parameter that stands there alone, and prepares the statement again for each.
+    sql: `SELECT ${LISTED} ${source} ${order} LIMIT @limit + 0 OFFSET @skip + 0`,
     parameters: { ...parameters, skip, limit },
   };
 }
