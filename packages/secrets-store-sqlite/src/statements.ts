@@ -50,6 +50,7 @@ export interface Statements {
   readonly hasLiving: Statement<[string], number>;
   /** Returns the current version of the secret with an id. */
   readonly current: Statement<[string], VersionRow>;
+  readonly currentMetadata: Statement<[string], VersionRow>;
   readonly currentState: Statement<[string], StateRow>;
   /** Returns all versions of the secret with an id, the newest first. */
   readonly versions: Statement<[string], VersionRow>;
@@ -123,6 +124,7 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
       SELECT 1 ${fromIndex("current_by_name")}
       WHERE entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND row.deleted_at IS NULL LIMIT 1`),
     current: rows(`${selectRows(ROWS.columns, "current_by_id")} WHERE ${CURRENT}`),
+    currentMetadata: rows(`${selectRows(ROWS.metadataColumns, "current_by_id")} WHERE ${CURRENT}`),
     currentState: rows(`${selectRows(STATE_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
     versions: rows(`${selectRows(ROWS.columns, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
     hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
