@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { equalBytes } from "./key-derivation.ts";
 
@@ -29,7 +29,7 @@ export function isApiToken(text: string): boolean {
 
 /** The SHA-256 of a token. A token is random, so that nothing slower is needed. */
 export function hashApiToken(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+  return hash("sha256", token, "buffer");
 }
 
 /** Compares two hashes in constant time. */
@@ -38,7 +38,12 @@ export function isSameHash(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function checksumOf(random: string): string {
-  return toBase62(BigInt(crc32(PREFIX + random)), CHECKSUM_LENGTH);
+  let text = "";
+  // Without big integers, because every request has a token to check.
+  for (let rest = crc32(PREFIX + random); text.length < CHECKSUM_LENGTH; rest = Math.floor(rest / DIGITS.length)) {
+    text = (DIGITS[rest % DIGITS.length] ?? "") + text;
+  }
+  return text;
 }
 
 function toBase62(number: bigint, length: number): string {

@@ -7,7 +7,13 @@ import type {
   SecretMetadata,
   SecretName,
 } from "@autokestra/secrets-core";
-import { compareSecrets, passesFilter, type StoredState, storeCorrupt } from "@autokestra/secrets-core/internal";
+import {
+  compareSecrets,
+  passesFilter,
+  type StoredState,
+  selectSecrets,
+  storeCorrupt,
+} from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
 import { createCountQuery, createListQuery, type Statements } from "./statements.ts";
@@ -64,6 +70,12 @@ export function createSecretReader(database: Database, statements: Statements, p
     return row;
   }
 
+  /** One secret by its id, as a server looks for each that is asked for. What else the filter says is compared afterwards. */
+  function listOne(id: string, filter: SecretFilter): readonly SecretMetadata[] {
+    const row = byId<VersionRow>(statements.currentMetadata, id);
+    return row === null ? [] : selectSecrets([toMetadata(row, path)], filter);
+  }
+
   return {
     header: () => statements.readHeader.get() ?? null,
     get(name) {
@@ -83,6 +95,12 @@ export function createSecretReader(database: Database, statements: Statements, p
     ids: ({ name, after = "", limit = -1 } = {}) =>
       name === undefined ? statements.ids.all(after, limit) : statements.idsOfName.all(after, name, limit),
     ...lists,
+    list(filter = {}) {
+      const { id, anyPrefix, anyTag } = filter;
+      // What a caller may not see must not be read.
+      const isForAll = anyPrefix === undefined && anyTag === undefined;
+      return id !== undefined && isForAll ? listOne(id, filter) : lists.list(filter);
+    },
     anchor: (name) => statements.anchor.get(name) ?? null,
     anchors: () => statements.anchors.all(),
   };

@@ -50,6 +50,7 @@ export interface Statements {
   readonly hasLiving: Statement<[string], number>;
   /** Returns the current version of the secret with an id. */
   readonly current: Statement<[string], VersionRow>;
+  readonly currentMetadata: Statement<[string], VersionRow>;
   readonly currentState: Statement<[string], StateRow>;
   /** Returns all versions of the secret with an id, the newest first. */
   readonly versions: Statement<[string], VersionRow>;
@@ -123,12 +124,15 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
       SELECT 1 ${fromIndex("current_by_name")}
       WHERE entry.namespace = '' AND entry.name = ? AND entry.is_current = 1 AND row.deleted_at IS NULL LIMIT 1`),
     current: rows(`${selectRows(ROWS.columns, "current_by_id")} WHERE ${CURRENT}`),
+    currentMetadata: rows(`${selectRows(ROWS.metadataColumns, "current_by_id")} WHERE ${CURRENT}`),
     currentState: rows(`${selectRows(STATE_COLUMNS, "current_by_id")} WHERE ${CURRENT}`),
     versions: rows(`${selectRows(ROWS.columns, "versions_by_id")} WHERE entry.id = ? ORDER BY entry.version DESC`),
     hasCurrent: value("SELECT 1 FROM secret_versions INDEXED BY current_by_id WHERE id = ? AND is_current = 1"),
     hasVersion: value("SELECT 1 FROM secret_versions INDEXED BY versions_by_id WHERE id = ? LIMIT 1"),
-    ids: value("SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ?"),
-    idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ?"),
+    ids: value(
+      "SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ? + 0",
+    ),
+    idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ? + 0"),
     deletedBefore: value(`
       SELECT id FROM secret_versions INDEXED BY deleted_by_name
       WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`),
@@ -207,7 +211,8 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
   // One secret at most has an id: there is nothing to sort.
   const order = filter.id === undefined ? "ORDER BY entry.name, entry.id" : "";
   return {
-    sql: `SELECT ${LISTED} ${source} ${order} LIMIT @limit OFFSET @skip`,
+    // A sum, because SQLite looks at the value of a parameter that stands there alone, and prepares the statement again for each.
+    sql: `SELECT ${LISTED} ${source} ${order} LIMIT @limit + 0 OFFSET @skip + 0`,
     parameters: { ...parameters, skip, limit },
   };
 }

@@ -1,7 +1,8 @@
-import type { AuditAction, AuditEvent, AuditLog, Permission, Roles, Tokens } from "@autokestra/secrets";
+import type { AuditAction, AuditEvent, AuditLog, Permission, Roles, TokenMetadata, Tokens } from "@autokestra/secrets";
 import { ROLES } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyRequest } from "fastify";
+import { countHeader } from "./hosts.ts";
 import type { JwtVerifier } from "./jwt.ts";
 import { actorOf, type Principal, principalOfToken } from "./principal.ts";
 import { addressKey, createRateLimiter } from "./rate-limiter.ts";
@@ -50,9 +51,18 @@ export function createAccessControl(options: AccessOptions): AccessControl {
   const requests = createRateLimiter({ limit: requestsPerMinute, windowMs: MINUTE });
   const refusals = createRateLimiter({ limit: refusedPerMinute, windowMs: MINUTE });
 
+  /** What was made of the tokens that are in use. */
+  const principals = new WeakMap<TokenMetadata, Principal>();
+
+  function principalOf(token: TokenMetadata): Principal {
+    const known = principals.get(token) ?? principalOfToken(token, roles);
+    principals.set(token, known);
+    return known;
+  }
+
   async function identify(text: string): Promise<Principal | null> {
     const token = await tokens.find(text);
-    if (token !== null) return principalOfToken(token, roles);
+    if (token !== null) return principalOf(token);
     return jwt !== undefined && text.split(".").length === 3 ? await jwt(text, roles) : null;
   }
 
@@ -100,8 +110,7 @@ export function createAccessControl(options: AccessOptions): AccessControl {
 
 /** The token of a request: from one `Authorization` header, and from nowhere else. */
 function bearerOf(request: FastifyRequest): string | null {
-  const names = request.raw.rawHeaders.filter((_, index) => index % 2 === 0);
-  if (names.filter((name) => name.toLowerCase() === "authorization").length !== 1) return null;
+  if (countHeader(request.raw, "authorization") !== 1) return null;
   return BEARER.exec(request.headers.authorization ?? "")?.[1] ?? null;
 }
 

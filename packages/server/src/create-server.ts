@@ -11,12 +11,12 @@ import fastify, {
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
-import { checkOrigins, createHostCheck, createNetworkCheck } from "./hosts.ts";
+import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import type { ReadinessCheck } from "./readiness.ts";
-import { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
+import { addSecretRoutes, type SecretsApiOptions } from "./secrets-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
   /** Where refused attempts are recorded, and whose figures are shown. Default: nowhere. */
@@ -52,6 +52,8 @@ const BROWSER_HEADERS = {
   "x-frame-options": "DENY",
 };
 
+const TLS_HEADERS = { ...BROWSER_HEADERS, "strict-transport-security": "max-age=31536000" };
+
 /**
  * Creates the HTTP server of an installation: the secrets under `/api/secrets`, health, metrics, and the description of it all. Call its
  * `listen`, and its `close` at the end; what it was given stays open.
@@ -86,11 +88,9 @@ export async function buildServer(
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
 
   /** First of all, also where a path is none. */
-  async function checkHost(request: FastifyRequest): Promise<void> {
+  function checkHost(request: FastifyRequest): void {
     if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
-    const { rawHeaders } = request.raw;
-    const given = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
-    if (given.length !== 1 || !isOurHost(request.host)) throw unknownHost();
+    if (countHeader(request.raw, "host") !== 1 || !isOurHost(request.host)) throw unknownHost();
   }
 
   async function authenticate(request: FastifyRequest): Promise<void> {
@@ -101,7 +101,7 @@ export async function buildServer(
   async function refuseBadUrl(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     let refusal = error;
     try {
-      await checkHost(request);
+      checkHost(request);
       await access.authenticate(request);
     } catch (thrown) {
       refusal = thrown;
@@ -131,20 +131,36 @@ export async function buildServer(
   app.server.headersTimeout = HEADERS_MS;
   app.decorateRequest("principal", null);
   applyHttpRules(app, onFailure);
-  app.addHook("onSend", async (_, reply) => {
-    reply.headers(BROWSER_HEADERS);
-    if (tls !== undefined) reply.header("strict-transport-security", "max-age=31536000");
+  // Of the first hooks and the last ones, none waits: a promise for each would cost every request.
+  app.addHook("onSend", (_, reply, payload, done) => {
+    reply.headers(tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
+    done(null, payload);
   });
-  app.addHook("onRequest", checkHost);
+  app.addHook("onRequest", (request, _, done) => {
+    try {
+      checkHost(request);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
   // Before tokens are asked for: browsers send none with the question whether they may ask.
   if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
   app.addHook("onRequest", authenticate);
   metrics.watch(app);
-  app.addHook("onResponse", async (request, reply) => logRequest(log, request, reply));
+  if (log !== undefined) {
+    app.addHook("onResponse", (request, reply, done) => {
+      logRequest(log, request, reply);
+      done();
+    });
+  }
   await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
   await app.register(async (operations) => addOperations(operations, access, metrics, checks));
-  const api = { ...options, onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome), onFailure };
-  await app.register(secretsApi, { ...api, prefix: "/api/secrets" });
+  const api = {
+    secretsFor: options.secretsFor,
+    onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
+  };
+  await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
   return app;
 }
 
@@ -167,10 +183,12 @@ const PREFLIGHT_HEADERS = {
   "access-control-max-age": "600",
 };
 
-function isOpen({ url }: FastifyRequest): boolean {
-  const [path = ""] = url.split("?", 1);
-  return OPEN_PATHS.has(path.replace(/(?<=.)\/$/, ""));
+function isOpen({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.url !== undefined && OPEN_ROUTES.has(routeOptions.url);
 }
+
+/** With and without a slash at their end. */
+const OPEN_ROUTES: ReadonlySet<string> = new Set([...OPEN_PATHS].flatMap((path) => [path, `${path}/`]));
 
 const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",

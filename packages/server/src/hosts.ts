@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import { AutokestraError } from "@autokestra/secrets-core";
 
@@ -19,6 +20,16 @@ export function createHostCheck(host: string, names: readonly string[]): (header
     const name = HOST.exec(header.toLowerCase())?.[1];
     return name !== undefined && known.has(name);
   };
+}
+
+/** How often a request has a header, in whatever case. @param name in lower case */
+export function countHeader({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">, name: string): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index];
+    if (given?.length === name.length && given.toLowerCase() === name) count++;
+  }
+  return count;
 }
 
 function toHostName(host: string): string {

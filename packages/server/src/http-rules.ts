@@ -43,13 +43,15 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
       return body.length === 0 ? undefined : parseJsonBody(body);
     },
   );
-  app.addHook("preParsing", async (request) => {
+  app.addHook("preParsing", (request, _, payload, done) => {
     const encoding = request.headers["content-encoding"] ?? "identity";
-    if (encoding !== "identity") throw unsupported("The body must not be compressed");
+    if (encoding === "identity") done(null, payload);
+    else done(unsupported("The body must not be compressed"));
   });
-  app.addHook("onSend", async (request, reply) => {
+  app.addHook("onSend", (request, reply, payload, done) => {
     reply.header("x-request-id", request.id);
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
+    done(null, payload);
   });
 }
 

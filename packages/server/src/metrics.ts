@@ -107,11 +107,11 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
   return {
     contentType: registry.contentType,
     watch(app) {
-      app.addHook("onResponse", async (request, reply) => {
+      app.addHook("onResponse", ({ method, routeOptions }, reply, done) => {
         // The pattern, not the path: that names secrets, and there is no end of paths.
-        const route = request.routeOptions.url?.replace(/(?<=.)\/$/, "") ?? "none";
-        const labels = { method: request.method, route, status: String(reply.statusCode) };
-        requests.observe(labels, reply.elapsedTime / 1000);
+        const route = routeOptions.url === undefined ? "none" : withoutSlash(routeOptions.url);
+        requests.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+        done();
       });
     },
     countReveal: (outcome) => reveals.inc({ outcome }),
@@ -126,6 +126,10 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
     },
     read: async () => await registry.metrics(),
   };
+}
+
+function withoutSlash(route: string): string {
+  return route.length > 1 && route.endsWith("/") ? route.slice(0, -1) : route;
 }
 
 function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): void {

@@ -18,7 +18,7 @@ import {
 } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import type { z } from "zod/v4";
-import { type AccessOptions, createAccessControl } from "./access-control.ts";
+import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
 import { checkMatch, checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
 import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
@@ -82,13 +82,21 @@ interface ApiRoute {
  * ```
  */
 export async function secretsApi(app: FastifyInstance, options: SecretsApiOptions): Promise<void> {
-  const { secretsFor, onFailure } = options;
   const access = createAccessControl(options);
   if (!app.hasRequestDecorator("principal")) app.decorateRequest("principal", null);
-  applyHttpRules(app, onFailure);
+  applyHttpRules(app, options.onFailure);
   app.addHook("onRequest", async (request) => void (await access.authenticate(request)));
+  addSecretRoutes(app, access, options);
+}
 
-  for (const route of secretRoutes(options)) {
+/** Adds the routes to a server that has the rules of HTTP, and that has told who makes a request before the route is called. */
+export function addSecretRoutes(
+  app: FastifyInstance,
+  access: AccessControl,
+  options: Pick<SecretsApiOptions, "secretsFor" | "onReveal">,
+): void {
+  const { secretsFor, onReveal } = options;
+  for (const route of [...readingRoutes(onReveal), ...writingRoutes()]) {
     const { method, url, permission, handle, status = 200 } = route;
     addRoute(app, {
       method,
@@ -129,11 +137,7 @@ function problemResponse(code: number): object {
   };
 }
 
-function secretRoutes(options: SecretsApiOptions): readonly ApiRoute[] {
-  return [...readingRoutes(options), ...writingRoutes()];
-}
-
-function readingRoutes({ onReveal }: SecretsApiOptions): readonly ApiRoute[] {
+function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRoute[] {
   return [
     {
       method: "GET",

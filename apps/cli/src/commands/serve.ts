@@ -10,6 +10,9 @@ import { withTokens } from "../tokens.ts";
 /** How much of the log is held for a slow reader, in bytes. What is more is left out. */
 const HELD_BYTES = 16 * 1024 * 1024;
 
+/** How long a line of the log waits for others. */
+const LOG_MS = 50;
+
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
@@ -55,6 +58,7 @@ async function start(
   ];
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
+  const { write: writeLog } = createLog();
   const upkeep = await createUpkeep({
     manager,
     place: { ...place, audit: true },
@@ -108,9 +112,23 @@ interface ServedSecrets {
   close(): Promise<void>;
 }
 
-function writeLog(line: string): void {
-  const output = standardError();
-  if (output.unread < HELD_BYTES) output.write(line);
+/** Lines are written together: one by one, each would take a tenth of its request. What is left is written at the end. */
+function createLog(): { readonly write: (line: string) => void } {
+  let lines = "";
+
+  function flush(): void {
+    const output = standardError();
+    if (output.unread < HELD_BYTES) output.write(lines);
+    lines = "";
+  }
+
+  process.on("exit", flush);
+  return {
+    write(line) {
+      if (lines === "") setTimeout(flush, LOG_MS);
+      lines += line;
+    },
+  };
 }
 
 /** SIGHUP reads the configuration again; the first of the others lets requests end, the second one does not. */

@@ -4,7 +4,7 @@ import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import { type Fields, hashApiToken, isApiToken, isSameHash, newApiToken } from "@autokestra/secrets-crypto/internal";
 import type { Database } from "@autokestra/sqlite";
 import { type Location, locationText } from "../location.ts";
-import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
+import { type AccessDatabase, type DatabaseState, openAccessDatabase } from "./access-database.ts";
 import type { Visibility } from "./permissions.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -114,9 +114,7 @@ interface UsableToken {
 }
 
 /** What was read, and of which state of the database. */
-interface KnownTokens {
-  readonly database: Database;
-  readonly state: unknown;
+interface KnownTokens extends DatabaseState {
   readonly byHash: ReadonlyMap<string, UsableToken>;
 }
 
@@ -191,8 +189,8 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   async function usableTokens(): Promise<KnownTokens["byHash"]> {
-    const { database, state } = await access.read((opened) => ({ database: opened, state: stateOf(opened) }));
-    if (known?.database === database && known.state === state) return known.byHash;
+    const { database, version } = await access.state();
+    if (known?.database === database && known.version === version) return known.byHash;
     const read = await readTokens();
     const usable = read.rows.filter(read.isAuthentic);
     known = { ...read, byHash: new Map(usable.map((row) => [hex(row.hash), toUsable(row)])) };
@@ -281,9 +279,7 @@ export function createTokens(options: TokensOptions): Tokens {
 }
 
 /** The rows of one moment. */
-interface Rows {
-  readonly database: Database;
-  readonly state: unknown;
+interface Rows extends DatabaseState {
   readonly rows: readonly TokenRow[];
 }
 
@@ -292,12 +288,7 @@ interface RowsAndEpoch extends Rows {
 }
 
 function readRows(database: Database): Rows {
-  return { database, state: stateOf(database), rows: allRows(database) };
-}
-
-/** Changes where another connection writes: what this one writes, its process knows. */
-function stateOf(database: Database): unknown {
-  return database.pragma("data_version");
+  return { database, version: database.pragma("data_version"), rows: allRows(database) };
 }
 
 function allRows(database: Database): TokenRow[] {
