@@ -50,6 +50,12 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
 
   async function attempt<T>(work: () => T): Promise<T> {
     try {
+      return work();
+    } catch (error) {
+      // Only now, because being able to wait costs as much as half a query.
+      if (!isBusy(error)) throw toStoreError(error, path);
+    }
+    try {
       return await retryWhileBusy(work, { giveUpAt: after(busyTimeoutMs) });
     } catch (error) {
       throw toStoreError(error, path);
@@ -78,15 +84,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   return {
-    async read(work) {
-      try {
-        return work(opened.readable());
-      } catch (error) {
-        // Only now, because being able to wait costs as much as half a query.
-        if (!isBusy(error)) throw toStoreError(error, path);
-      }
-      return await attempt(() => work(opened.readable()));
-    },
+    read: (work) => attempt(() => work(opened.readable())),
     write,
     truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {

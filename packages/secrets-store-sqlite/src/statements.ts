@@ -67,7 +67,7 @@ export interface Statements {
   readonly idsOfName: Statement<[string, string, number], string>;
   /** Returns the ids of secrets that were deleted before a time. */
   readonly deletedBefore: Statement<[string], string>;
-  readonly insert: Statement<[readonly ColumnValue[]]>;
+  readonly insert: Statement<ColumnValue[]>;
   /** Makes the current version an older one. */
   readonly retire: Statement<[string]>;
   /** Removes the oldest versions. Parameters: the id, the id again, the maximum number of versions. */

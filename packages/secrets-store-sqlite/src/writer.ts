@@ -77,7 +77,7 @@ function createAdditions({
       for (const { secret, isNew } of checkWrites(writes, stored)) {
         const { id } = secret.metadata;
         if (!isNew) statements.retire.run(id);
-        statements.insert.run(toRow(secret, true));
+        statements.insert.run(...toRow(secret, true));
         if (!isNew) statements.trim.run(id, id, maxVersions);
       }
     },
@@ -96,7 +96,7 @@ function createAdditions({
       if (stored.has(id)) throw secretExists(name, `as one with id ${id}`);
       const living = deletedAt === null ? reader.living(name) : null;
       if (living !== null) throw secretExists(name, `with version ${living.version}`);
-      for (const secret of checked) statements.insert.run(toRow(secret, secret === current));
+      for (const secret of checked) statements.insert.run(...toRow(secret, secret === current));
     },
   };
 }
@@ -119,7 +119,7 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
       for (const { metadata } of versions) {
         if (statements.remove.run(metadata.id, metadata.version).changes !== 1) throw damagedIndex(path);
       }
-      for (const [index, secret] of versions.entries()) statements.insert.run(toRow(secret, index === 0));
+      for (const [index, secret] of versions.entries()) statements.insert.run(...toRow(secret, index === 0));
     },
     reencrypt(secrets, header) {
       checkHeader(reader.header(), header);
