@@ -8,5 +8,5 @@ export { z } from "zod";
 export { describeIssues } from "./describe-issues.ts";
 export { isTransientStatus, PluginInputError, PluginOutputError, TaskError, type TaskErrorOptions } from "./errors.ts";
 export { invokeAction } from "./invoke-action.ts";
-export type { ActionContext, LogFunction, LogLevel, MaskFunction } from "./plugin.ts";
+export type { ActionContext, LogFunction, LogLevel, MaskFunction, PrintFunction } from "./plugin.ts";
 export { type Action, defineAction, definePlugin, type Plugin, type PluginDefinition } from "./plugin.ts";

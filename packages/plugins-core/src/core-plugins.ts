@@ -1,9 +1,10 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { consolePlugin } from "./console.ts";
 import { httpPlugin } from "./http/http-plugin.ts";
+import { shellPlugin } from "./shell/shell-plugin.ts";
 
 /**
- * The plugins that come with autokestra: `core/http` and `core/console`. Engines load them by default; give an engine
+ * The plugins that come with autokestra: `core/http`, `core/console` and `core/shell`. Engines load them by default; give an engine
  * `[...corePlugins, yours]` to add your own.
  *
  * @example
@@ -16,4 +17,4 @@ import { httpPlugin } from "./http/http-plugin.ts";
  * console.log(plugins.flatMap(({ actions }) => [...actions.keys()]));
  * ```
  */
-export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin];
+export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin, shellPlugin];

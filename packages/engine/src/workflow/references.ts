@@ -55,7 +55,7 @@ export function parseTexts(workflow: Workflow): ParsedTexts {
   const group = { place: "group", owner: null, path: ["concurrency", "group"] } as const;
   uses.push(...inTemplate(parseTemplate(workflow.concurrency?.group ?? ""), group));
   // Of two tasks with one id, which is a problem of its own, the first one counts.
-  return { tasks: new Map(tasks.reverse()), outputs, uses };
+  return { tasks: new Map(tasks.toReversed()), outputs, uses };
 }
 
 type Place = Pick<ReferenceUse, "place" | "owner" | "path">;

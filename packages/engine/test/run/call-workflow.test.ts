@@ -104,7 +104,8 @@ describe("core/workflow.call", () => {
       "main.yaml",
       workflow(
         "main",
-        `${`  - { id: a, type: test/do.echo, inputs: { list: [1, 2] } }\n`}  - id: child
+        `  - { id: a, type: test/do.echo, inputs: { list: [1, 2] } }
+  - id: child
     type: core/workflow.call
     needs: [a]
     inputs: { file: ./parts/child.yaml, inputs: { list: "{{ tasks.a.output.list }}", name: "n-{{ execution.id }}" } }
