@@ -22,6 +22,7 @@ import {
 } from "@autokestra/secrets-providers";
 import {
   createSecretResolver,
+  hasReference,
   parseTemplates,
   type ResolverOptions,
   resolveTemplates,
@@ -232,18 +233,5 @@ async function readOptions(
       reason: `its options name a secret that cannot be read: ${error.message}`,
       hint: error.hint,
     };
-  }
-}
-
-function hasReference(tree: TemplateTree): boolean {
-  switch (tree.kind) {
-    case "template":
-      return tree.template.problems.length > 0 || tree.template.parts.some(({ kind }) => kind === "reference");
-    case "list":
-      return tree.items.some(hasReference);
-    case "object":
-      return tree.entries.some(([, value]) => hasReference(value));
-    default:
-      return false;
   }
 }

@@ -68,6 +68,18 @@ export interface Action<Input = unknown, Output = unknown> {
    * refused before anything runs. Default: none.
    */
   readonly textInputs?: readonly string[] | ((inputs: Readonly<Record<string, unknown>>) => readonly string[]);
+  /**
+   * The names of inputs that others on the machine can see, such as the arguments of a program. A secret in them is
+   * refused. Default: none.
+   */
+  readonly shownInputs?: readonly string[];
+  /** The names of inputs that must be written out in the workflow, without references. Default: none. */
+  readonly literalInputs?: readonly string[];
+  /**
+   * Whether `run` ends soon after {@link ActionContext.signal}, so that the engine waits for it. Default: the engine
+   * does not wait for an action that was cancelled or is out of time.
+   */
+  readonly endsOnSignal?: boolean;
   /** Checks what `run` returns. Default: the result is not checked. */
   readonly output?: z.ZodType<Output, Output>;
   /**
@@ -124,10 +136,18 @@ export type LogFunction = (message: string, data?: Record<string, unknown>) => v
  */
 export type MaskFunction = (value: unknown, name?: string) => void;
 
+/**
+ * Logs what a program prints, each line with the level `info` (standard output) or `warn` (standard error). Secret
+ * values are masked before the bytes are split into lines, also those that are spread over several calls.
+ */
+export type PrintFunction = (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+
 /** What an action gets besides its input. It gives no access to stores, keys or templates. */
 export interface ActionContext {
   /** Logs events of the task. Secret values are masked. */
   readonly log: Readonly<Record<LogLevel, LogFunction>>;
+  /** Logs the output of programs that the action runs. */
+  readonly print: PrintFunction;
   /** Aborted when the run is cancelled or the task times out. Pass it on to everything you wait for. */
   readonly signal: AbortSignal;
   /** The task: its id, the type of its action, such as `core/http.request`, and the attempt, from 1. */

@@ -2,9 +2,10 @@ import type { Plugin } from "@autokestra/plugin-sdk";
 import { consolePlugin } from "./console.ts";
 import { createHttpPlugin, httpPlugin } from "./http/http-plugin.ts";
 import type { NetworkOptions } from "./http/network-guard.ts";
+import { shellPlugin } from "./shell/shell-plugin.ts";
 
 /**
- * The plugins that come with autokestra: `core/http` and `core/console`. Engines load them by default; give an engine
+ * The plugins that come with autokestra: `core/http`, `core/console` and `core/shell`. Engines load them by default; give an engine
  * `[...corePlugins, yours]` to add your own.
  *
  * @example
@@ -17,9 +18,9 @@ import type { NetworkOptions } from "./http/network-guard.ts";
  * console.log(plugins.flatMap(({ actions }) => [...actions.keys()]));
  * ```
  */
-export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin];
+export const corePlugins: readonly Plugin[] = [httpPlugin, consolePlugin, shellPlugin];
 
 /** Creates the plugins that come with autokestra, with options for `core/http`. */
 export function createCorePlugins(network: NetworkOptions): readonly Plugin[] {
-  return [createHttpPlugin(network), consolePlugin];
+  return [createHttpPlugin(network), consolePlugin, shellPlugin];
 }

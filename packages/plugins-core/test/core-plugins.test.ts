@@ -1,13 +1,14 @@
 import { z } from "@autokestra/plugin-sdk";
 import { expect, it } from "vitest";
-import { consolePlugin, corePlugins, httpPlugin } from "../src/index.ts";
+import { consolePlugin, corePlugins, httpPlugin, shellPlugin } from "../src/index.ts";
 
 it("has the actions of the contract, by their types", () => {
-  expect(corePlugins).toEqual([httpPlugin, consolePlugin]);
+  expect(corePlugins).toEqual([httpPlugin, consolePlugin, shellPlugin]);
   expect(corePlugins.flatMap((plugin) => [...plugin.actions.keys()])).toEqual([
     "core/http.request",
     "core/http.get",
     "core/console.log",
+    "core/shell.run",
   ]);
 });
 

@@ -5,6 +5,7 @@
  */
 export { createEnvironmentSource, isReservedVariable } from "./environment-source.ts";
 export {
+  hasReference,
   type Lookup,
   MAX_DEPTH,
   type OnFiltered,

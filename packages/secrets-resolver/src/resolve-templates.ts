@@ -84,6 +84,20 @@ export async function resolveTemplates(
   }
 }
 
+/** True if a text of a tree has a reference, also a malformed one. */
+export function hasReference(tree: TemplateTree): boolean {
+  switch (tree.kind) {
+    case "template":
+      return tree.template.problems.length > 0 || tree.template.parts.some(({ kind }) => kind === "reference");
+    case "list":
+      return tree.items.some(hasReference);
+    case "object":
+      return tree.entries.some(([, value]) => hasReference(value));
+    default:
+      return false;
+  }
+}
+
 /** Returns the reference if a template consists only of one; null otherwise. */
 export function wholeReference({ parts, problems }: Template): Reference | null {
   const [only, ...others] = parts;

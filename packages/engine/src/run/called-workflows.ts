@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
+import { hasReference } from "@autokestra/secrets-resolver";
 import { inputProblem } from "../workflow/input-rules.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
@@ -78,7 +79,7 @@ async function loadCall(
   if (typeof file !== "string") return null;
   const inputs = tasks.get(task.id)?.inputs;
   const template = inputs?.kind === "object" ? inputs.entries.find(([key]) => key === "file")?.[1] : undefined;
-  if (template?.kind === "template" && template.template.parts.some(({ kind }) => kind !== "text")) {
+  if (template !== undefined && hasReference(template)) {
     throw invalid("The file of a called workflow must be written out, without references");
   }
   if (folder === null) throw invalid("Only a workflow that is read from a file can call another one");

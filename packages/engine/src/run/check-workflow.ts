@@ -19,8 +19,8 @@ import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import { loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
-import { checkConditions } from "./check-conditions.ts";
 import { allCalled, createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
+import { checkSecretPlaces } from "./secret-places.ts";
 
 /** `plugins` default to the core plugins. */
 export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
@@ -162,7 +162,7 @@ async function checkParsed(
     ...findUnknownActions(parsed, table),
     ...respelledNumbers(parsed, table),
     ...(await checkActionInputs(parsed, table)),
-    ...checkConditions(parsed, table),
+    ...checkSecretPlaces(parsed, table),
     ...(await checkCalls(parsed, table)),
     ...(await checkSecrets(parsed, options)),
     ...checkAdvice(parsed, secretInputs(table)),
@@ -178,7 +178,7 @@ async function checkCalls(parsed: ParsedWorkflow, table: ReadonlyMap<string, Act
         ...findUnknownActions(called, table),
         ...respelledNumbers(called, table),
         ...(await checkActionInputs(called, table)),
-        ...checkConditions(called, table),
+        ...checkSecretPlaces(called, table),
       ];
       return found.map(({ position, message, ...problem }) => {
         const place = position === undefined ? called.path : `${called.path}:${position.line}:${position.column}`;

@@ -46,6 +46,7 @@ export class Flow {
         const name = masks.nameOfSecretIn(value);
         if (name !== null) masks.add([{ name, value: text }]);
       },
+      nameOfSecretIn: masks.nameOfSecretIn,
       callWorkflow: createWorkflowCaller(parts, (child) => new Flow(child)),
     };
     this.#runner = new TaskRunner({

@@ -1,5 +1,5 @@
 import type { MaskCount } from "@autokestra/secrets-core";
-import { createMasker, type Masker } from "@autokestra/secrets-masker";
+import { createMasker, isMaskable, type Masker } from "@autokestra/secrets-masker";
 import type { RunOutput } from "./process-output.ts";
 import { addCounts, type MaskedValue, secretTexts } from "./secret-values.ts";
 
@@ -26,7 +26,7 @@ export function createRunMasks(output: RunOutput | null, placeholder?: string): 
   return {
     ...masker,
     add(values) {
-      for (const { name, value } of values) if (value !== "" && !known.has(value)) known.set(value, name);
+      for (const { name, value } of values) if (isMaskable(value) && !known.has(value)) known.set(value, name);
       masker.add(values);
       output?.add(values);
     },

@@ -13,8 +13,8 @@ import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import { workflowPlugin } from "./call-workflow.ts";
 import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { findUnknownActions } from "./check-actions.ts";
-import { checkConditions } from "./check-conditions.ts";
 import { refuseRespelled } from "./inputs.ts";
+import { checkSecretPlaces } from "./secret-places.ts";
 
 /** What a run needs to start. */
 export interface PreparedRun {
@@ -52,13 +52,13 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const actions = createActionTable(plugins);
   parsed.failIfAny(findUnknownActions(parsed, actions));
-  parsed.failIfAny([...respelledNumbers(parsed, actions), ...checkConditions(parsed, actions)]);
+  parsed.failIfAny([...respelledNumbers(parsed, actions), ...checkSecretPlaces(parsed, actions)]);
   refuseRespelled(parsed.workflow, given, inputsAsText(parsed, actions));
   const { calls, problems } = await loadCalls(parsed);
   parsed.failIfAny(problems);
   const called = allCalled(calls);
   for (const each of called) {
-    const found = [findUnknownActions, respelledNumbers, checkConditions].flatMap((find) => find(each, actions));
+    const found = [findUnknownActions, respelledNumbers, checkSecretPlaces].flatMap((find) => find(each, actions));
     each.failIfAny(found);
   }
   const resolver = createSecretResolver(sources, resolution);

@@ -1,4 +1,4 @@
-import type { MaskFunction } from "@autokestra/plugin-sdk";
+import type { MaskFunction, PrintFunction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import { plural } from "@autokestra/secrets-core/internal";
 import type { Task } from "../workflow/workflow.ts";
@@ -17,6 +17,8 @@ export interface AttemptDisclosure {
   readonly log: TaskLog;
   /** Masks a value for the action. */
   readonly mask: MaskFunction;
+  /** Shows what a program prints, as log lines. */
+  readonly print: PrintFunction;
   /** Calls the action. What it prints counts as output of the task. */
   run<T>(action: () => T): T;
 }
@@ -90,6 +92,15 @@ export class TaskDisclosure {
         if (!isHidden()) runLog.taskLog(id, level, message, data);
       },
       mask: (value, name) => this.#mask(value, name),
+      print: (stream, bytes) => {
+        if (isHidden() || !sink.isOpen()) return;
+        // Copied, because an action may use its buffer again.
+        const copy = Uint8Array.from(bytes);
+        const show = () => this.#lines.push(stream, copy);
+        const held = sink.held(id);
+        if (held === undefined) show();
+        else held.hold(copy.length, show);
+      },
       run: (action) => (output === null ? action() : output.inTask(printer, action)),
     };
   }

@@ -3,11 +3,17 @@ import { setTimeout } from "node:timers/promises";
 import { type Action, type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import type { SecretScope } from "@autokestra/secrets-core";
-import { type Lookup, type OnFiltered, resolveTemplates, type TemplateTree } from "@autokestra/secrets-resolver";
+import {
+  hasReference,
+  type Lookup,
+  type OnFiltered,
+  resolveTemplates,
+  type TemplateTree,
+} from "@autokestra/secrets-resolver";
 import { type Task, WORKFLOW_CALL } from "../workflow/workflow.ts";
 import { planNextAttempt, TaskAttempt } from "./task-attempt.ts";
 import type { AttemptDisclosure } from "./task-disclosure.ts";
-import { describeThrown, type TaskFailure, toText } from "./task-failure.ts";
+import { describeThrown, EngineFailure, type TaskFailure, toText } from "./task-failure.ts";
 import { readOutput } from "./to-json.ts";
 import { lookup, type RunValues } from "./values.ts";
 
@@ -67,17 +73,29 @@ export interface TaskSources {
   readonly actions: ReadonlyMap<string, Action>;
   readonly scope: Pick<SecretScope, "lookup">;
   readonly onFiltered: OnFiltered;
+  /** The name of a secret value that is in a value; null if none is. */
+  readonly nameOfSecretIn: (value: unknown) => string | null;
   /** Runs another workflow, for tasks that call one. */
   readonly callWorkflow: (call: TaskCall, inputs: unknown, signal: AbortSignal) => Promise<unknown>;
 }
 
 export function createTaskExecutor(
-  { actions, scope, onFiltered, callWorkflow }: TaskSources,
+  { actions, scope, onFiltered, nameOfSecretIn, callWorkflow }: TaskSources,
   limits: RunLimits,
 ): WorkflowTaskExecutor {
   const { signal, isCancellable, secondsLeft, running } = limits;
   // Every running task listens to it, and more than ten would make Node warn of a leak.
   setMaxListeners(0, signal);
+
+  /** The value of a reference can be secret although nobody could tell from the workflow. */
+  function refuseSecret({ inputs, task }: TaskCall, key: string, resolved: unknown): void {
+    const template = inputs.kind === "object" ? inputs.entries.find(([name]) => name === key)?.[1] : undefined;
+    if (template === undefined || !hasReference(template)) return;
+    const value = typeof resolved === "object" && resolved !== null ? Reflect.get(resolved, key) : undefined;
+    const name = nameOfSecretIn(value);
+    if (name !== null)
+      throw new EngineFailure("SECRET_SHOWN", `'${key}' of ${task.type} would show the secret ${name}`);
+  }
 
   async function attempt(call: TaskCall, observer: TaskObserver, number: number): Promise<unknown> {
     const { task, name, values } = call;
@@ -92,7 +110,7 @@ export function createTaskExecutor(
       cancelSignal: signal,
       isCancellable,
       // A called workflow has tasks of its own to end.
-      isAwaited: isCall,
+      isAwaited: isCall || action.endsOnSignal === true,
       onLateFailure,
     });
     const shown = observer.attempt();
@@ -102,7 +120,9 @@ export function createTaskExecutor(
       task: { id: name, type: task.type, attempt: number },
       execution: values.execution,
       mask: shown.mask,
+      print: shown.print,
     };
+    for (const key of action.shownInputs ?? []) refuseSecret(call, key, inputs);
     running.set(name, own);
     try {
       return await own.run(async () => {

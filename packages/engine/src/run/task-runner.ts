@@ -122,11 +122,8 @@ export class TaskRunner {
     context.disclosures.push(disclosure);
     const inputs = tasks.get(task.id)?.inputs ?? { kind: "object", entries: [] };
     const outcome = await executor.execute({ task, name, inputs, values }, this.#observe(task, name, disclosure));
-    if (outcome.status !== "success") {
-      disclosure.failed();
-      return outcome;
-    }
-    disclosure.succeeded(outcome.output);
+    if (outcome.status === "success") disclosure.succeeded(outcome.output);
+    else disclosure.failed();
     disclosure.end();
     return outcome;
   }

@@ -28,7 +28,7 @@ function forEachProblems(
   parsed: ParsedTask | undefined,
   document: YamlDocument,
 ): WorkflowProblem[] {
-  const items = parsed?.items ?? null;
+  const items = task.forEach === undefined ? null : (parsed?.items ?? null);
   if (items === null) {
     if (task.concurrency === undefined) return [];
     const message = `Task '${task.id}' has \`concurrency\` without \`forEach\``;

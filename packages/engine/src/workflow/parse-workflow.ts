@@ -177,7 +177,11 @@ export function readWorkflow(source: string, path: string): ReadWorkflow {
 
 /** Where one branch of a union is meant, its issues say more than that no branch fits. */
 function chooseBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
-  if (issue.code !== "invalid_union" || !("errors" in issue)) return [issue];
+  if (issue.code !== "invalid_union") return [issue];
+  // Of a union that a key tells apart, the values of that key.
+  if ("options" in issue && issue.options !== undefined) {
+    return [{ ...issue, code: "invalid_value", values: issue.options.map(String) }];
+  }
   const meant = issue.errors.filter((branch) =>
     branch.every(({ path, code }) => path.length > 0 || !WRONG_KIND.has(code)),
   );

@@ -54,7 +54,8 @@ export function parseTexts(workflow: Workflow): ParsedTexts {
   uses.push(...findReferences(outputs, { place: "outputs", owner: null, path: ["outputs"] }));
   const group = { place: "group", owner: null, path: ["concurrency", "group"] } as const;
   uses.push(...inTemplate(parseTemplate(workflow.concurrency?.group ?? ""), group));
-  return { tasks: new Map(tasks), outputs, uses };
+  // Of two tasks with one id, which is a problem of its own, the first one counts.
+  return { tasks: new Map(tasks.toReversed()), outputs, uses };
 }
 
 type Place = Pick<ReferenceUse, "place" | "owner" | "path">;

@@ -72,7 +72,7 @@ const handler = z.strictObject({
   // The names are checked later, with the error that invalid names have everywhere.
   secrets: z.array(z.string()).exactOptional(),
   secretOutputs: z.array(outputPath).exactOptional(),
-  retry: z.union([z.literal("never"), schemas.retry]).exactOptional(),
+  retry: z.union([z.literal("never"), schemas.retry], { error: "must be a map, or never" }).exactOptional(),
   timeoutSeconds: seconds.exactOptional(),
 });
 

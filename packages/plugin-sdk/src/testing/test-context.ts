@@ -14,6 +14,8 @@ export interface TestContext extends ActionContext {
   readonly lines: readonly LogLine[];
   /** The calls of `mask`. */
   readonly masked: readonly MaskedLine[];
+  /** Everything that was given to `print`, by stream. */
+  readonly printed: Readonly<Record<"stdout" | "stderr", string>>;
 }
 
 /** A call of `mask`. Without a name, there is no `name`. */
@@ -58,6 +60,7 @@ export interface TestContextOptions {
 export function createTestContext(options: TestContextOptions = {}): TestContext {
   const lines: LogLine[] = [];
   const masked: MaskedLine[] = [];
+  const printed = { stdout: "", stderr: "" };
   const record =
     (level: LogLevel): LogFunction =>
     (message, data) => {
@@ -66,6 +69,10 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
   return {
     lines,
     masked,
+    printed,
+    print(stream, bytes) {
+      printed[stream] += new TextDecoder().decode(bytes);
+    },
     mask(value, name) {
       masked.push(name === undefined ? { value } : { value, name });
     },

@@ -1,5 +1,6 @@
 import type { Action } from "@autokestra/plugin-sdk";
-import type { Reference } from "@autokestra/secrets-core";
+import { AutokestraError, type Reference } from "@autokestra/secrets-core";
+import { formatReference } from "@autokestra/secrets-core/internal";
 import { wholeReference } from "@autokestra/secrets-resolver";
 import { secretInCondition } from "../workflow/check-references.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
@@ -7,8 +8,11 @@ import type { WorkflowProblem } from "../workflow/problem.ts";
 import type { ReferenceUse } from "../workflow/references.ts";
 import { allTasks, EVERY, type Task } from "../workflow/workflow.ts";
 
-/** Finds conditions on what is secret in the outputs of tasks: whoever sees the branch would see the value. */
-export function checkConditions(parsed: ParsedWorkflow, actions: ReadonlyMap<string, Action>): WorkflowProblem[] {
+/**
+ * Finds what must not be in its place: a secret in a condition, because whoever sees the branch sees the value; a
+ * secret in an input that others can see, such as the arguments of a program; a reference where none may be.
+ */
+export function checkSecretPlaces(parsed: ParsedWorkflow, actions: ReadonlyMap<string, Action>): WorkflowProblem[] {
   const tasks = new Map(allTasks(parsed.workflow).map(({ task }) => [task.id, task]));
   const isSecret = (reference: Reference, user: Task | undefined): boolean => {
     if (reference.root === "secrets") return true;
@@ -31,13 +35,36 @@ export function checkConditions(parsed: ParsedWorkflow, actions: ReadonlyMap<str
     );
   }
 
-  return parsed.references.flatMap(({ place, owner, path, result, mark }: ReferenceUse) => {
-    if (place !== "if" || !("reference" in result)) return [];
+  function problemOf({ place, owner, path, result }: ReferenceUse): AutokestraError | null {
+    if (!("reference" in result)) return null;
     const { reference } = result;
-    // Secrets and secret inputs were found with the references.
-    if (reference.root === "secrets" || reference.root === "inputs" || !isSecret(reference, owner?.task)) return [];
-    return [parsed.problemAt(path, secretInCondition(reference), mark)];
+    if (place === "if") {
+      // Secrets and secret inputs were found with the references.
+      if (reference.root === "secrets" || reference.root === "inputs") return null;
+      return isSecret(reference, owner?.task) ? secretInCondition(reference) : null;
+    }
+    const action = place === "inputs" && owner !== null ? actions.get(owner.task.type) : undefined;
+    const key = String(path[3]);
+    if (action?.literalInputs?.includes(key)) return notLiteral(key);
+    const isShown = action?.shownInputs?.includes(key) === true && isSecret(reference, owner?.task);
+    return isShown ? secretShown(reference, key) : null;
+  }
+
+  return parsed.references.flatMap((use) => {
+    const error = problemOf(use);
+    return error === null ? [] : [parsed.problemAt(use.path, error, use.mark)];
   });
+}
+
+function notLiteral(key: string): AutokestraError {
+  return new AutokestraError("REFERENCE_INVALID", `'${key}' is written out, without references`, {
+    hint: "Give it the value in another input, such as a variable of `env`.",
+  });
+}
+
+function secretShown(reference: Reference, key: string): AutokestraError {
+  const message = `'${formatReference(reference)}' is secret, and others on the machine can see '${key}'`;
+  return new AutokestraError("REFERENCE_INVALID", message, { hint: "Give it in `env` or `stdin`." });
 }
 
 function isSecretOutput(
