@@ -55,7 +55,14 @@ async function start(
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
   const metrics = createMetrics(audit && (() => audit.state()));
-  const settings = createSettings({ options, place, checks, manager, writeLog, onCall: metrics.countProviderCall });
+  const settings = createSettings({
+    options,
+    place,
+    checks,
+    manager,
+    writeLog,
+    onCall: (call) => metrics.countProviderCall(call),
+  });
   const { host, port } = place.defaults?.server ?? {};
   const server = await startServer({
     ...(await settings.read(place.defaults)),
@@ -96,15 +103,15 @@ async function untilEnded(served: ServedSecrets): Promise<void> {
   leaveSignals();
   // One after the other.
   let reloading = Promise.resolve();
-  const reload = () => {
+  const onReload = () => {
     reloading = reloading.then(async () => await served.reload());
   };
-  process.on("SIGHUP", reload);
+  process.on("SIGHUP", onReload);
   await new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve());
   });
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
   await reloading;
   await served.close();
-  process.off("SIGHUP", reload);
+  process.off("SIGHUP", onReload);
 }
