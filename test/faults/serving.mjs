@@ -220,7 +220,10 @@ function checkCalls(used) {
     for (const set of sets.split(" ")) {
       const calls = callsOf(set);
       if (calls === null) return { id, figure: "not run", missing: "systemd-analyze" };
-      for (const call of calls) isDenied ? allowed.delete(call) : allowed.add(call);
+      for (const call of calls) {
+        if (isDenied) allowed.delete(call);
+        else allowed.add(call);
+      }
     }
   }
   const denied = [...used].filter((call) => !allowed.has(call) && !callsOf("@default")?.has(call));

@@ -115,15 +115,15 @@ async function openProviders(
 ): Promise<OpenedProviders> {
   if (config === undefined || Object.keys(config.providers).length === 0) return NO_PROVIDERS;
   const { openProviderDiagnosis } = await import("./workflows.ts");
-  const { providers, close } = await openProviderDiagnosis(manager, { config, onCall });
-  const checks = providers.map(({ id, diagnose }) => ({
-    part: `provider:${id}`,
+  const opened = await openProviderDiagnosis(manager, { config, onCall });
+  const checks = opened.providers.map((provider) => ({
+    part: `provider:${provider.id}`,
     async check() {
-      const { status, message } = await diagnose();
+      const { status, message } = await provider.diagnose();
       if (status === "failure") throw new Error(message);
     },
   }));
-  return { checks, close };
+  return { checks, close: async () => await opened.close() };
 }
 
 function tlsFilesOf(cert: string | undefined, key: string | undefined): StartOptions["tlsFiles"] {

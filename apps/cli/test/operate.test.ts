@@ -12,7 +12,7 @@ const docs: string = fileURLToPath(new URL("../../../docs/", import.meta.url));
 const box = createSandbox();
 const ended: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
-  for (const end of ended.reverse()) await end();
+  for (const end of ended.toReversed()) await end();
   box.remove();
 });
 

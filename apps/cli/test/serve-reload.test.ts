@@ -19,11 +19,10 @@ beforeAll(async () => {
   token = (await box.ak(["tokens", "create", "admin", "--role", "admin"])).stdout.trim();
   vault = createServer((_, response) => {
     asked++;
-    if (isVaultDown) return void response.writeHead(503).end();
-    response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({ initialized: true, sealed: false, data: { display_name: "token", expire_time: null } }),
-    );
+    const status = isVaultDown ? 503 : 200;
+    response
+      .writeHead(status, { "content-type": "application/json" })
+      .end(JSON.stringify({ initialized: true, sealed: false, data: { display_name: "token", expire_time: null } }));
   });
   await new Promise<void>((resolve) => vault.listen(0, "127.0.0.1", resolve));
 });
@@ -52,13 +51,13 @@ async function serve(args: readonly string[] = []) {
     said: () => said,
     ask: async (url: string, more = {}) => await fetch(address + url, { headers: { ...headers, ...more } }),
     address,
-    async reload() {
+    reload: async () => {
       said = "";
       child.kill("SIGHUP");
       await says(/has reloaded its configuration|was not reloaded/);
       return said;
     },
-    async end() {
+    end: async () => {
       child.kill("SIGTERM");
       return await ended;
     },

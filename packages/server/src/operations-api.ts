@@ -34,7 +34,7 @@ export function addOperations(
   checks: readonly ReadinessCheck[],
 ): void {
   const tags = ["operations"];
-  const readiness = createReadiness(checks, metrics.setReady);
+  const readiness = createReadiness(checks, (parts) => metrics.setReady(parts));
   addRoute(app, {
     method: "GET",
     url: "/health/live",

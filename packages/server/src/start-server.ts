@@ -68,7 +68,7 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
     server.headersTimeout = HEADERS_MS;
     server.requestTimeout = REQUEST_MS;
     servers.push(server);
-    return server as Server;
+    return server;
   }
 
   function useCertificate(read: SecureContextOptions | undefined): void {

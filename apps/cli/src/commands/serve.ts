@@ -66,7 +66,14 @@ async function start(
     log: { write: writeLog },
   });
   const metrics = createMetrics(audit && (() => audit.state()), upkeep.figures);
-  const settings = createSettings({ options, place, checks, manager, writeLog, onCall: metrics.countProviderCall });
+  const settings = createSettings({
+    options,
+    place,
+    checks,
+    manager,
+    writeLog,
+    onCall: (call) => metrics.countProviderCall(call),
+  });
   const { host, port } = place.defaults?.server ?? {};
   const server = await startServer({
     ...(await settings.read(place.defaults)),
@@ -136,15 +143,15 @@ async function untilEnded(served: ServedSecrets): Promise<void> {
   leaveSignals();
   // One after the other.
   let reloading = Promise.resolve();
-  const reload = () => {
+  const onReload = () => {
     reloading = reloading.then(async () => await served.reload());
   };
-  process.on("SIGHUP", reload);
+  process.on("SIGHUP", onReload);
   await new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve());
   });
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
   await reloading;
   await served.close();
-  process.off("SIGHUP", reload);
+  process.off("SIGHUP", onReload);
 }
