@@ -4,11 +4,11 @@ import { makePrivateFolder, sweepDeadTemporaryFiles } from "@autokestra/private-
 import { AutokestraError } from "@autokestra/secrets-core";
 import { openKnownStores } from "@autokestra/secrets-crypto/internal";
 import { backUpStore } from "./back-up.ts";
-import { diagnose } from "./doctor.ts";
 import { toStoreError } from "./drivers.ts";
 import { createBackupCipher } from "./encrypted-backup.ts";
 import { withLease } from "./lease.ts";
 import type { SecretsManager, SecretsOptions } from "./manager.ts";
+import { verifyRecords } from "./records.ts";
 
 /** The backups that are made regularly. */
 export interface BackupSchedule {
@@ -112,13 +112,13 @@ export async function backUpIfDue(
     // Another process may have made it before this one got the lease.
     if (!(await isDue())) return null;
     sweepDeadTemporaryFiles(folder);
-    const problem = (await diagnose(manager)).find(({ status }) => status === "failure");
-    const { storeId } = (await manager.keys.keyring()).header;
-    const path = join(folder, nameOf(storeId, Date.now()));
+    const keyring = await manager.keys.keyring();
+    const [problem] = (await verifyRecords(manager, keyring)).problems;
+    const path = join(folder, nameOf(keyring.header.storeId, Date.now()));
     const either = signal === undefined ? lost : AbortSignal.any([signal, lost]);
     const actor = { kind: "system", id: "schedule", address: null } as const;
     await backUpStore({ ...options, actor }, path, { recipients, signal: either });
-    if (problem !== undefined) throw backedUpWithProblem(problem.message);
+    if (problem !== undefined) throw backedUpWithProblem(problem);
     const backups = await listBackups(manager, folder);
     const removed = backups.slice(0, -keep).filter((backup) => backup.path !== path);
     for (const backup of removed) rmSync(backup.path, { force: true });

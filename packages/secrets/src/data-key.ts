@@ -16,6 +16,9 @@ import { countSecrets, idPages, type KeyedStore } from "./records.ts";
 /** The number of secrets that are encrypted again and written together. A rotation that is killed repeats one batch. */
 const BATCH = 100;
 
+/** The same with a maximum for each second: nothing else runs in this process during a batch. */
+const SMALL_BATCH = 20;
+
 export interface ReplaceDataKeyOptions {
   /** Called with the number of secrets that are encrypted under the new data key, and their total. Default: nothing. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -143,11 +146,12 @@ async function reencryptAll(
   { onProgress, signal, secretsPerSecond = Number.POSITIVE_INFINITY }: ReplaceDataKeyOptions,
 ): Promise<boolean> {
   const total = await countSecrets(keyed.store);
+  const size = Number.isFinite(secretsPerSecond) ? SMALL_BATCH : BATCH;
   let done = 0;
   for await (const ids of idPages(keyed.store)) {
-    for (let at = 0; at < ids.length; at += BATCH) {
+    for (let at = 0; at < ids.length; at += size) {
       if (signal?.aborted) return false;
-      const batch = ids.slice(at, at + BATCH);
+      const batch = ids.slice(at, at + size);
       const startedAt = performance.now();
       const isChanged = await reencryptBatch(keyed, batch, keyId);
       done += batch.length;

@@ -83,7 +83,7 @@ export async function copyHeader(from: SecretStore, to: SecretStore): Promise<vo
 }
 
 /** The number of secrets that are verified before other work of this process has a turn. */
-const VERIFIED_AT_ONCE = 50;
+const VERIFIED_AT_ONCE = 10;
 
 /** The number of ids that are read at a time. */
 const PAGE = 1000;
