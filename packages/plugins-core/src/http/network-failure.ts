@@ -13,7 +13,6 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["EHOSTUNREACH", "host unreachable"],
   ["ENETUNREACH", "network unreachable"],
   ["ETIMEDOUT", "connection timed out"],
-  ["UND_ERR_ABORTED", "the proxy has not connected us"],
   [PROXY_CUT, "the proxy has not connected us"],
   ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "the response is not valid HTTP"],
   ["UND_ERR_HEADERS_OVERFLOW", "the headers of the response are too large"],
@@ -35,6 +34,9 @@ export function toFailure(error: unknown): HttpFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
   if (!/^[A-Z0-9_]+$/.test(code)) return networkFailure("network error");
+  // The status with which a proxy refuses a tunnel is nowhere but in the message.
+  const [, status] = code === "UND_ERR_ABORTED" ? (/Proxy response \((\d{3})\)/.exec(String(error)) ?? []) : [];
+  if (status !== undefined) return networkFailure(`the proxy has not connected us: status ${status}`);
   const words = REASONS.get(code) ?? FAMILIES.find(([pattern]) => pattern.test(code))?.[1] ?? "network error";
   return networkFailure(`${words} (${code})`);
 }

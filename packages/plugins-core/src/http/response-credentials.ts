@@ -1,5 +1,3 @@
-import type { HttpResponse } from "./response.ts";
-
 /** A secret value of a response, and its path in the output. */
 export interface Credential {
   readonly path: string;
@@ -16,13 +14,16 @@ const LONGEST_TEXT = 1024 * 1024;
 /** Shorter texts, in characters, are not treated as credentials: masking them would hide ordinary words. */
 const SHORTEST = { token: 4, cookie: 8 };
 
-/** Finds the tokens in a body (JSON, or a form as some services send it) and the cookies of a response. */
-export function findCredentials({ body, headers }: Pick<HttpResponse, "body" | "headers">): Credential[] {
-  const cookies = findCookies([headers["set-cookie"] ?? []].flat());
-  return [...tokensIn(body).map((value) => ({ path: "body", value })), ...cookies];
+/** Finds the tokens in a body: JSON, or a form as some services send it. */
+export function findTokens(body: unknown): Credential[] {
+  return tokensIn(body).map((value) => ({ path: "body", value }));
 }
 
-/** @param headers the values of Set-Cookie */
+/**
+ * Finds the cookies of a response.
+ *
+ * @param headers the values of Set-Cookie
+ */
 export function findCookies(headers: readonly string[]): Credential[] {
   return headers.flatMap(textsOfCookie).map((value) => ({ path: "headers.set-cookie", value }));
 }

@@ -110,7 +110,7 @@ async function decompress(bytes: Uint8Array, encoding: string, maxBytes: number)
     throw new HttpFailure("HTTP_RESPONSE", "the response is compressed in another way than gzip, deflate or br");
   }
   try {
-    return await decompressor(bytes, { maxOutputLength: maxBytes });
+    return await decompressor(bytes, { maxOutputLength: Math.max(1, maxBytes) });
   } catch (error) {
     const large = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
     throw new HttpFailure("HTTP_RESPONSE", large ? TOO_LARGE : "the compressed response is damaged");

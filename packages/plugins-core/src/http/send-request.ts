@@ -12,7 +12,7 @@ import { nextPage } from "./pagination.ts";
 import { findProxy } from "./proxy.ts";
 import type { Hop } from "./request-url.ts";
 import { type HttpResponse, readResponse } from "./response.ts";
-import { type Credential, findCookies, findCredentials } from "./response-credentials.ts";
+import { type Credential, findCookies, findTokens } from "./response-credentials.ts";
 
 const MAX_REDIRECTS = 10;
 
@@ -135,7 +135,7 @@ async function readPages(
     urls.add(progress.hop.url.href);
     const { size, ...page } = await readResponse(data, { ...request, maxBytes });
     context.signal.throwIfAborted();
-    maskCredentials(findCredentials(page), context);
+    maskCredentials(findTokens(page.body), context);
     if (failsTask(page.status, request)) {
       throw createStatusFailure(describeRequest(first, progress.hop, progress.page), first, data, page.body);
     }

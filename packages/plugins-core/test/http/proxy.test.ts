@@ -110,7 +110,7 @@ describe("S5: a proxy of the environment", () => {
   });
 
   it.each([
-    ["refuses", "HTTP/1.1 407 no\r\n\r\n", "the proxy has not connected us (UND_ERR_ABORTED)"],
+    ["refuses", "HTTP/1.1 407 no\r\n\r\n", "the proxy has not connected us: status 407"],
     ["hangs up", "HTTP/1.1 2\r\n\r\n", "the response is not valid HTTP"],
   ])("that %s fails the task without its password", async (_, answer, reason) => {
     const asked = await startProxy(1, answer);

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { findCredentials } from "../../src/http/response-credentials.ts";
+import { type Credential, findCookies, findTokens } from "../../src/http/response-credentials.ts";
 
 const T = "t0ken-0f-a-login";
-const found = (body: unknown, headers: Record<string, string | string[]> = {}) => findCredentials({ headers, body });
-const values = (body: unknown, headers: Record<string, string | string[]> = {}) => [
-  ...new Set(found(body, headers).map(({ value }) => value)),
-];
+const valuesOf = (found: readonly Credential[]) => [...new Set(found.map(({ value }) => value))];
 
 describe("KM4: credentials in responses", () => {
   it.each<[string, unknown, string[]]>([
@@ -21,11 +18,11 @@ describe("KM4: credentials in responses", () => {
     ["nothing", "", []],
     ["a text that speaks of them", "the access_token is in the header", []],
   ])("%s", (_, body, expected) => {
-    expect(values(body)).toEqual(expected);
-    expect(found(body).every(({ path }) => path === "body")).toBe(true);
+    expect(valuesOf(findTokens(body))).toEqual(expected);
+    expect(findTokens(body).every(({ path }) => path === "body")).toBe(true);
   });
 
-  it.each<[string, string | string[], string[]]>([
+  it.each<[string, string[], string[]]>([
     [
       "a session",
       ["sid=s3ss10n-value; Path=/; Domain=api2.example.com; HttpOnly"],
@@ -36,7 +33,7 @@ describe("KM4: credentials in responses", () => {
     ["a short one, whose value is an ordinary word", ["theme=dark; Path=/"], ["theme=dark"]],
     ["several", ["aa=11111111", "bb=22222222"], ["aa=11111111", "11111111", "bb=22222222", "22222222"]],
     ["one that is deleted", ["sid=; Max-Age=0"], []],
-  ])("cookies: %s", (_, header, expected) => {
-    expect(values({}, { "set-cookie": header })).toEqual(expected);
+  ])("cookies: %s", (_, headers, expected) => {
+    expect(valuesOf(findCookies(headers))).toEqual(expected);
   });
 });
