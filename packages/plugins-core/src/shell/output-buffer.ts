@@ -12,7 +12,8 @@ const KEPT_TAIL = 2 * LAST_LINES * MAX_LINE;
 export class OutputBuffer {
   readonly #chunks: Buffer[] = [];
   #kept = 0;
-  #tail = Buffer.alloc(0);
+  readonly #tail: Buffer[] = [];
+  #tailBytes = 0;
   #isTailCut = false;
 
   isTruncated = false;
@@ -22,9 +23,14 @@ export class OutputBuffer {
     if (part.length < bytes.length) this.isTruncated = true;
     if (part.length > 0) this.#chunks.push(part);
     this.#kept += part.length;
-    const all = Buffer.concat([this.#tail, bytes]);
-    this.#isTailCut ||= all.length > KEPT_TAIL;
-    this.#tail = all.subarray(-KEPT_TAIL);
+    this.#tail.push(bytes);
+    this.#tailBytes += bytes.length;
+    // Whole chunks are dropped, because joining them for each line would take longer than reading it.
+    for (let [first] = this.#tail; first && this.#tailBytes - first.length >= KEPT_TAIL; [first] = this.#tail) {
+      this.#tail.shift();
+      this.#tailBytes -= first.length;
+      this.#isTailCut = true;
+    }
   }
 
   /** The beginning of the stream: all of it, or whole lines of up to 1 MiB. */
@@ -38,7 +44,7 @@ export class OutputBuffer {
 
   /** The last 20 lines. */
   lastLines(): string {
-    const lines = this.#tail.toString().trimEnd().split("\n");
+    const lines = Buffer.concat(this.#tail).toString().trimEnd().split("\n");
     // The first one may lack its beginning.
     if (this.#isTailCut) lines.shift();
     return lines
