@@ -44,9 +44,18 @@ function notFollowed(reason: string): HttpFailure {
   return new HttpFailure("HTTP_REDIRECT", `${reason}; \`followRedirects: never\` gives the response as it is`);
 }
 
+/** Longer URLs are not usable, in characters: messages quote the origin. */
+const LONGEST_LOCATION = 16 * 1024;
+
 /** Resolves a URL that a server gives; null if it is not usable. User name and password are dropped. */
 export function resolveLocation(location: unknown, { url: base, origin }: Hop): Pick<Hop, "url" | "origin"> | null {
-  if (typeof location !== "string" || location === "" || !URL.canParse(location, base.href)) return null;
+  if (
+    typeof location !== "string" ||
+    location === "" ||
+    location.length > LONGEST_LOCATION ||
+    !URL.canParse(location, base.href)
+  )
+    return null;
   const url = new URL(location, base);
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
   url.username = "";

@@ -1,5 +1,6 @@
 import { invokeAction } from "@autokestra/plugin-sdk";
 import { createTestContext } from "@autokestra/plugin-sdk/testing";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CookieJar } from "../../src/http/cookies.ts";
 import { requestAction } from "./actions.ts";
@@ -44,6 +45,26 @@ describe("a jar", () => {
     expect(header(["k=1; Path=/"], "/", "a=b; k=0;; c")).toBe("a=b; c; k=1");
     expect(header([], "/", "a=b")).toBe("a=b");
     expect(header([], "/")).toBeUndefined();
+  });
+
+  it("sends nothing but a valid header back, whatever a server sets", () => {
+    const text = fc.string({ unit: "binary", maxLength: 30 });
+    const attribute = fc.oneof(text, fc.constantFrom("Path=/", "Max-Age=9", "Expires=x", "Domain=api.example.com"));
+    const cookie = fc
+      .tuple(text, text, fc.array(attribute))
+      .map(([name, value, rest]) => [`${name}=${value}`, ...rest]);
+    fc.assert(
+      fc.property(fc.array(cookie), (cookies) => {
+        expect(
+          header(
+            cookies.map((parts) => parts.join(";")),
+            "/a/b",
+            "own=1",
+          ) ?? "",
+        ).toMatch(/^own=1(?:; [ -~]+)*$/);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("has room for 50", () => {

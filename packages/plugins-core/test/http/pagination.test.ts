@@ -153,16 +153,22 @@ describe("a next page that cannot be read fails the task", () => {
     expect(error).toMatchObject({ code: "HTTP_PAGINATION", message: expect.stringContaining("at another origin") });
   });
 
-  it.each([[7], [true], [{ href: "/2" }], [["/2"]], ["http://"], ["ftp://a.test/"], ["javascript:alert(1)"]])(
-    "at %j",
-    async (next) => {
-      const { error } = await fail(() => ({ "/": { body: { next } } }));
-      expect(error).toMatchObject({
-        code: "HTTP_PAGINATION",
-        message: expect.stringContaining("failed after status 200: `body.next` is neither a URL nor null"),
-      });
-    },
-  );
+  it.each([
+    [7],
+    [true],
+    [{ href: "/2" }],
+    [["/2"]],
+    ["http://"],
+    ["ftp://a.test/"],
+    ["javascript:alert(1)"],
+    [`http://a${"b".repeat(20_000)}/`],
+  ])("at %j", async (next) => {
+    const { error } = await fail(() => ({ "/": { body: { next } } }));
+    expect(error).toMatchObject({
+      code: "HTTP_PAGINATION",
+      message: expect.stringContaining("failed after status 200: `body.next` is neither a URL nor null"),
+    });
+  });
 
   it("in a circle", async () => {
     const pages = { "/": { body: { next: "/2" } }, "/2": { body: { next: "/3#x" } }, "/3": { body: { next: "/2" } } };
