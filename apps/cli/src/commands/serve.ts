@@ -124,12 +124,14 @@ function writeLog(line: string): void {
 
 /** SIGHUP reads the certificate again; the first of the others lets requests end, the second one does not. */
 async function untilEnded(server: RunningServer): Promise<void> {
-  leaveSignals();
   const reload = () => void server.reload();
   process.on("SIGHUP", reload);
-  await new Promise<void>((resolve) => {
+  const ended = new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve());
   });
+  // After the others listen: a signal that comes at this moment would be lost without any listener.
+  leaveSignals();
+  await ended;
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
   await server.close();
   process.off("SIGHUP", reload);
