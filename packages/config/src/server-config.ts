@@ -19,7 +19,10 @@ const jwtSchema = z.strictObject({
 const backupsSchema = z.strictObject({
   every: durationSchema.describe("Time from one backup to the next: 24h"),
   to: pathSchema.describe("Folder of the backups, relative to the folder of this file"),
-  recipients: z.array(z.string().min(1)).min(1).describe("Recipients of age that they are encrypted to: age1…"),
+  recipients: z
+    .array(z.string().min(1))
+    .refine((all) => all.length > 0, "must name at least one recipient")
+    .describe("Recipients of age that they are encrypted to: age1…"),
   keep: z.int().min(1).max(10_000).describe("How many are kept. Default: 14").exactOptional(),
 });
 

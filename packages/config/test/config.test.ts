@@ -38,6 +38,16 @@ server:
     });
   });
 
+  it("says what the server does regularly, in milliseconds", () => {
+    const { server } = parse(
+      "server: { backups: { every: 24h, to: copies, recipients: [age1x], keep: 3 }, keys: { rotateDataKeyEvery: 90 days } }",
+    );
+    expect(server).toEqual({
+      backups: { every: 86_400_000, to: "/srv/app/copies", recipients: ["age1x"], keep: 3 },
+      keys: { rotateDataKeyEvery: 90 * 86_400_000 },
+    });
+  });
+
   it("says nothing where it is empty", () => {
     for (const source of ["", "# a comment\n", "{}"]) {
       const { providers, bindings, storagePath, environment } = parse(source);
@@ -139,6 +149,30 @@ secrets:
     ],
     ["- a", "The configuration must be a map", undefined, 1],
     ["server: { hots: dir }", "Unknown key 'hots' in 'server'", "Did you mean 'hosts'?", 1],
+    [
+      "server: { backups: { every: daily, to: a, recipients: [b] } }",
+      "'server.backups.every' must be a length of time of at least a minute, such as 24h or 90d",
+      undefined,
+      1,
+    ],
+    [
+      "server: { backups: { evry: 1h, to: a, recipients: [b] } }",
+      "Unknown key 'evry' in 'server.backups'",
+      "Did you mean 'every'?",
+      1,
+    ],
+    [
+      "server: { backups: { every: 1h, to: a, recipients: [] } }",
+      "'server.backups.recipients' must name at least one recipient",
+      undefined,
+      1,
+    ],
+    [
+      "server: { keys: { rotateDataKeyEvery: 30s } }",
+      "'server.keys.rotateDataKeyEvery' must be a length of time of at least a minute, such as 24h or 90d",
+      undefined,
+      1,
+    ],
     ["server: { tlsCert: a }", "'tlsCert' and 'tlsKey' go together", undefined, 1],
     ["server: { jwt: { issuer: a, audience: b } }", "'jwt' needs either 'jwksUri' or 'jwksFile'", undefined, 1],
     ["http: { privateNetwork: deny }", "Unknown key 'privateNetwork' in 'http'", "Did you mean 'privateNetworks'?", 1],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type AgeStanza, unwrapWithPassphrase, wrapWithPassphrase } from "./age-passphrase.ts";
 export { hashApiToken, isApiToken, isSameHash, newApiToken } from "./api-token.ts";
 export type { Fields } from "./encode-fields.ts";
 export { parseHeader } from "./header.ts";

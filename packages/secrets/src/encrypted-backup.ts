@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { z } from "@autokestra/secrets-core/internal";
+import { type AgeStanza, unwrapWithPassphrase, wrapWithPassphrase } from "@autokestra/secrets-crypto/internal";
 import type { Decrypter, Encrypter } from "age-encryption";
 
 declare module "@autokestra/secrets-core" {
@@ -83,7 +84,7 @@ export interface BackupCipher {
 
 /**
  * Prepares the encryption of one backup. To verify it, it is also encrypted to a recipient of its own, whose identity is
- * forgotten with this object.
+ * forgotten with this object; with a passphrase, which excludes recipients, the key of the file is remembered that long.
  *
  * @throws AutokestraError `OPTION_INVALID`; the message contains no recipient and no passphrase
  */
@@ -97,8 +98,15 @@ export async function createBackupCipher({
   const decrypter = new age.Decrypter();
   if (passphrase !== undefined) {
     checkPassphrase(passphrase, recipients);
-    encrypter.setPassphrase(passphrase);
-    decrypter.addPassphrase(passphrase);
+    let fileKey: Uint8Array | null = null;
+    encrypter.addRecipient({
+      async wrapFileKey(key) {
+        fileKey = key;
+        const { args, body } = await wrapWithPassphrase(passphrase, key);
+        return [new age.Stanza([...args], body)];
+      },
+    });
+    decrypter.addIdentity({ unwrapFileKey: () => fileKey });
   } else {
     if (recipients.length === 0) throw optionInvalid("An encrypted backup needs a recipient or a passphrase");
     for (const [index, recipient] of recipients.entries()) addRecipient(encrypter, recipient, index + 1);
@@ -200,7 +208,11 @@ async function createDecrypter({ identities = [], passphrase }: BackupIdentities
       );
     }
   }
-  if (passphrase !== undefined) decrypter.addPassphrase(passphrase);
+  if (passphrase !== undefined) {
+    decrypter.addIdentity({
+      unwrapFileKey: async (stanzas: readonly AgeStanza[]) => await unwrapWithPassphrase(passphrase, stanzas),
+    });
+  }
   return decrypter;
 }
 

@@ -115,6 +115,20 @@ it("opens with its passphrase", { timeout: 60_000 }, async () => {
   expect(await restoreBackup(other, file(), { passphrase: PASSPHRASE })).toMatchObject({ secrets: 6 });
 });
 
+it("is with a passphrase what other programs make and open, too", { timeout: 120_000 }, async () => {
+  await fill();
+  await backUpStore(options, file(), { passphrase: PASSPHRASE });
+  const decrypter = new age.Decrypter();
+  decrypter.addPassphrase(PASSPHRASE);
+  const payload = await decrypter.decrypt(readFileSync(file()));
+  const encrypter = new age.Encrypter();
+  encrypter.setPassphrase(PASSPHRASE);
+  encrypter.setScryptWorkFactor(10);
+  writeFileSync(file("theirs.age"), await encrypter.encrypt(payload));
+  const here = placeIn("home", "restored");
+  expect(await restoreBackup(here, file("theirs.age"), { passphrase: PASSPHRASE })).toMatchObject({ secrets: 6 });
+});
+
 describe("where something is there", () => {
   beforeEach(async () => {
     await fill();

@@ -32,6 +32,8 @@ const REPLACED = [
   [/"durationMs":\d+/g, '"durationMs":<ms>'],
   [/(?<=\t<time>\t)\d+(?=\t)/g, "<ms>"],
   [/\b\d+(?= ms\b)/g, "<ms>"],
+  // Of stores of version 1, which are files.
+  [/(?<=key is in use for |the data key for )\d+ days?/g, "<age>"],
   [/\bSQLite \d+\.\d+\.\d+/g, "SQLite <version>"],
   [/\b127\.0\.0\.1:\d{2,5}\b/g, "127.0.0.1:<port>"],
 ];

@@ -140,16 +140,18 @@ function createLog(): { readonly write: (line: string) => void } {
 
 /** SIGHUP reads the configuration again; the first of the others lets requests end, the second one does not. */
 async function untilEnded(served: ServedSecrets): Promise<void> {
-  leaveSignals();
   // One after the other.
   let reloading = Promise.resolve();
   const onReload = () => {
     reloading = reloading.then(async () => await served.reload());
   };
   process.on("SIGHUP", onReload);
-  await new Promise<void>((resolve) => {
+  const ended = new Promise<void>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve());
   });
+  // After the others listen: a signal that comes at this moment would be lost without any listener.
+  leaveSignals();
+  await ended;
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
   await reloading;
   await served.close();
