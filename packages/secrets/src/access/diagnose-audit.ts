@@ -73,7 +73,9 @@ function broken(state: string, { seq, until, reason }: NonNullable<AuditReport["
     subject: "audit",
     code: "INTEGRITY_FAILED",
     message: `${state}, and does not verify: ${which}: ${reason}`,
-    hint: "Keep a copy of access.db as it is, and compare it with your second sink or a backup.",
+    hint: reason.startsWith("removed from the end")
+      ? "Put access.db back where it was removed or replaced: no value is given out until then."
+      : "Keep a copy of access.db as it is, and compare it with your second sink or a backup.",
   };
 }
 
