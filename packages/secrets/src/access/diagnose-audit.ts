@@ -44,7 +44,7 @@ async function examine(audit: AuditLog, state: string, ofNone: string): Promise<
 }
 
 async function describeAnchor(audit: AuditLog, { anchoredAt, last }: AuditReport): Promise<string> {
-  if (anchoredAt === null) return "the store remembers none of them yet";
+  if (anchoredAt === null || anchoredAt === 0) return "the store remembers none of them yet";
   const which = anchoredAt === last ? "the last one" : `record ${anchoredAt} of ${last}`;
   for await (const { seq, time } of audit.records({ after: anchoredAt - 1, limit: 1 })) {
     // The moment of the record, which the anchor follows within seconds.

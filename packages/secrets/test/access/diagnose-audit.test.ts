@@ -70,6 +70,14 @@ it.each([
   expect((await finding()).message).toContain(`the store remembers the last one, of ${text} ago`);
 });
 
+it("says so where the store does not know of any record yet", async () => {
+  const message = await open(async (manager) => {
+    await manager.secrets.set({ name: "A", type: "apiKey", fields: { value: "s3cret" } });
+    return (await diagnoseAudit(manager)).message;
+  });
+  expect(message).toBe("on, 2 records: verified; the store remembers none of them yet");
+});
+
 it("says what is wrong, and what to do", async () => {
   await read(2);
   sql("UPDATE audit SET actor_id = 'somebody else' WHERE seq = 3");
