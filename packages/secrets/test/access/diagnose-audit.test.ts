@@ -72,6 +72,8 @@ it.each([
 
 it("says so where the store does not know of any record yet", async () => {
   const message = await open(async (manager) => {
+    // As for a token: there is a key before there is a record.
+    await manager.keys.forEncrypt(0);
     await manager.secrets.set({ name: "A", type: "apiKey", fields: { value: "s3cret" } });
     return (await diagnoseAudit(manager)).message;
   });
