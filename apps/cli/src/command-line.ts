@@ -1,4 +1,4 @@
-import { loadConfig } from "@autokestra/config";
+import { type Config, loadConfig } from "@autokestra/config";
 import { type CommandContext, type CommandDefinition, choiceOption, type Parser } from "./command.ts";
 import { type CommandEntry, GLOBAL_OPTIONS } from "./commands.ts";
 import { misplacedVersion } from "./errors.ts";
@@ -64,11 +64,14 @@ export function contextOf(options: GlobalOptions): CommandContext {
   // The prompts look there.
   if (!color) process.env["NO_COLOR"] = "1";
   const terminal = createTerminal({ json, quiet, color: color && !process.env["NO_COLOR"] });
-  return { terminal, place: { storagePath, backend, keyFile, defaults: undefined }, runsPath };
+  return { terminal, place: { storagePath, backend, keyFile, defaults: undefined }, runsPath, readConfig };
+}
+
+async function readConfig(path: string | undefined): Promise<Config | undefined> {
+  return (await loadConfig({ path })) ?? undefined;
 }
 
 /** Adds what the configuration says, where there is one. @throws AutokestraError `CONFIG_NOT_FOUND`, `CONFIG_INVALID` */
 async function configure(context: CommandContext, { config: path }: GlobalOptions): Promise<CommandContext> {
-  const config = await loadConfig({ path });
-  return config === null ? context : { ...context, place: { ...context.place, defaults: config } };
+  return { ...context, place: { ...context.place, defaults: await readConfig(path) } };
 }

@@ -16,6 +16,12 @@ export interface CommandContext {
   };
   /** Where runs are recorded, from the global options. */
   readonly runsPath: string | undefined;
+  /**
+   * Reads the configuration again. Here, so that commands share what every start has loaded.
+   *
+   * @param path Default: as it is found at the start.
+   */
+  readonly readConfig: (path: string | undefined) => Promise<Config | undefined>;
 }
 
 /** Takes the declarations of a command: commander, or what reads plain command lines without it. */

@@ -4,7 +4,6 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { ProviderCall, ReadinessCheck, RunningServer, StartOptions } from "@autokestra/server";
 import type { CommandContext } from "./command.ts";
 import { printError } from "./errors.ts";
-import type { Terminal } from "./output/terminal.ts";
 
 export interface ServeOptions {
   readonly host?: string;
@@ -90,12 +89,10 @@ export function createSettings(context: SettingsContext): ServerSettings {
 export async function reload(
   server: RunningServer,
   settings: ServerSettings,
-  path: string | undefined,
-  terminal: Terminal,
+  { place, terminal, readConfig }: CommandContext,
 ): Promise<void> {
   try {
-    const { loadConfig } = await import("@autokestra/config");
-    const config = (await loadConfig({ path })) ?? undefined;
+    const config = await readConfig(place.defaults?.path);
     await server.reload(await settings.read(config));
     await settings.accept();
     const keys = settings.restartKeys(config);

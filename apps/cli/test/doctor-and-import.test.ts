@@ -24,8 +24,28 @@ describe("doctor", () => {
       "ok      key",
       "ok      header",
       "ok      records",
+      "ok      audit",
       "",
     ]);
+  });
+
+  it("says what to do where the audit log is not what was written", async () => {
+    const env = { AUTOKESTRA_AUDIT: "on" };
+    await box.ak(["secrets", "get", "A"], { env });
+    const well = await box.ak(["doctor"], { env });
+    expect(well.stdout).toMatch(
+      /^ok {6}audit {3}on, 1 record: verified; the store remembers the last one, of \d+ seconds? ago$/m,
+    );
+    const database = new Database(join(box.folder, ".workflow/secrets/access.db"));
+    database.exec("UPDATE audit SET actor_id = 'somebody else'");
+    database.close();
+    // Whether it is on here or not: it may be that of a server.
+    for (const { code, stdout } of [await box.ak(["doctor"], { env }), await box.ak(["doctor"])]) {
+      expect(code).toBe(4);
+      expect(stdout).toMatch(/^FAILURE audit .* does not verify: record 1: changed/m);
+      expect(stdout).toContain("`autokestra audit list` shows the records around it");
+      expect(stdout).not.toContain("restore-backup");
+    }
   });
 
   it("ends with 4 and the command that mends it where the key or a record is bad", async () => {
@@ -42,7 +62,7 @@ describe("doctor", () => {
     database.close();
     const changed = await box.ak(["doctor", "--json"]);
     expect(changed.code).toBe(4);
-    expect(JSON.parse(changed.stdout).at(-1)).toMatchObject({
+    expect(JSON.parse(changed.stdout).at(-2)).toMatchObject({
       status: "failure",
       subject: "records",
       message: "'A', version 2, was changed since it was encrypted",

@@ -4,7 +4,6 @@ import { request as httpsRequest } from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import * as age from "age-encryption";
 import { afterAll, describe, expect, it } from "vitest";
 import { createSandbox } from "./run-cli.ts";
 
@@ -64,19 +63,20 @@ const admin = async (name: string): Promise<string> =>
   (await box.ak(["tokens", "create", name, "--role", "admin"])).stdout.trim();
 
 describe("metrics", () => {
+  const RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+  const BACKUPS = `backups: { every: 24h, to: backups, recipients: [${RECIPIENT}] }`;
+
   /** The labels of each name that /metrics has. */
   async function readMetrics(): Promise<{ text: string; known: Map<string, Set<string>> }> {
     const vault = "{ type: vault, address: 'http://127.0.0.1:1', auth: { method: token, tokenEnv: VAULT_TOKEN } }";
-    const recipient = await age.identityToRecipient(await age.generateIdentity());
-    const upkeep = `backups: { every: 24h, to: backups, recipients: [${recipient}] }, keys: { rotateDataKeyEvery: 90d }`;
     await box.ak(["secrets", "set", "A"], { input: "the value" });
-    const address = await serve(`server: { log: false, ${upkeep} }\nproviders: { vault: ${vault} }\n`);
+    const address = await serve(`server: { log: false, ${BACKUPS} }\nproviders: { vault: ${vault} }\n`);
     const headers = { authorization: `Bearer ${await admin("metrics")}` };
     for (const path of ["/health/ready", "/api/secrets"]) await fetch(address + path, { headers });
-    const read = async () => await (await fetch(`${address}/metrics`, { headers })).text();
+    const readText = async () => await (await fetch(`${address}/metrics`, { headers })).text();
     // The first backup is made after the start.
-    await expect.poll(read, { timeout: 20_000 }).toContain("\nautokestra_backup_last_success_timestamp_seconds ");
-    const text = await read();
+    await expect.poll(readText, { timeout: 20_000 }).toContain("\nautokestra_backup_last_success_timestamp_seconds ");
+    const text = await readText();
     const known = new Map<string, Set<string>>();
     for (const [, name = "", labels = ""] of text.matchAll(/^([a-z_0-9]+)(?:\{(.*)\})? [-+0-9.eNaInf]+$/gm)) {
       const names = [...labels.matchAll(/([a-z_]+)="/g)].map(([, label = ""]) => label);

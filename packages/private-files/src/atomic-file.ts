@@ -1,5 +1,4 @@
 import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
@@ -58,6 +57,8 @@ export async function streamPrivateFile(
 }
 
 async function writePieces(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  // Every command would load it at its start.
+  const { open } = await import("node:fs/promises");
   const file = await open(path, "wx", 0o600);
   try {
     await file.chmod(0o600);

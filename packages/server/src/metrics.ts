@@ -139,31 +139,22 @@ function addAuditMetrics(auditState: () => AuditState, registers: Registry[]): v
     ["sinkFailed", "autokestra_audit_sink_failures_total", "Records that the second sink did not take"],
   ];
   for (const [figure, name, help] of figures) {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        counter.reset();
-        counter.inc(auditState()[figure]);
-      },
-    });
+    addFigure({ name, help, read: () => auditState()[figure] }, registers);
   }
 }
 
+/** A counter where it is named as one, which is read and not counted here; otherwise a gauge. */
 function addFigure({ name, help, read }: Figure, registers: Registry[]): void {
-  const gauge: Gauge = new Gauge({
-    name,
-    help,
-    registers,
-    async collect() {
-      gauge.remove();
-      try {
-        const value = await read();
-        if (value !== null) gauge.set(value);
-      } catch {
-        // The other figures are still of use.
-      }
-    },
-  });
+  const settings = { name, help, registers, collect };
+  const metric: Counter | Gauge = name.endsWith("_total") ? new Counter(settings) : new Gauge(settings);
+
+  async function collect(): Promise<void> {
+    metric.remove();
+    try {
+      const value = await read();
+      if (value !== null) metric.inc(value);
+    } catch {
+      // The other figures are still of use.
+    }
+  }
 }

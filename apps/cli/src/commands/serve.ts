@@ -44,11 +44,12 @@ async function serve(context: CommandContext, options: ServeOptions): Promise<vo
 }
 
 async function start(
-  { place, terminal }: CommandContext,
+  context: CommandContext,
   options: ServeOptions,
   manager: SecretsManager,
   tokens: OpenedTokens,
 ): Promise<ServedSecrets> {
+  const { place, terminal } = context;
   const { createMetrics, createUpkeep, startServer } = await import("../server.ts");
   const { store, keys, audit } = manager;
   const checks = [
@@ -79,7 +80,7 @@ async function start(
     ...(await settings.read(place.defaults)),
     host: options.host ?? host,
     port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
-    secretsFor: (context) => manager.as(context),
+    secretsFor: (caller) => manager.as(caller),
     tokens,
     audit,
     metrics,
@@ -91,7 +92,7 @@ async function start(
   terminal.warn(`autokestra is ready on ${server.address}`);
   upkeep.start();
   return {
-    reload: async () => await reload(server, settings, place.defaults?.path, terminal),
+    reload: async () => await reload(server, settings, context),
     async close() {
       await Promise.all([server.close(), upkeep.stop()]);
       await settings.close();
