@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
 import { availableServers } from "./scripts/servers/installation.mjs";
@@ -43,8 +44,9 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: "threads",
-    // Vitest keeps one core for itself: on two, that would be one worker.
-    maxWorkers: "100%",
+    // One more than there are cores, because tests wait too: for processes, disks and time limits. (The option of the command line does
+    // not reach the projects; VITEST_MAX_WORKERS does.)
+    maxWorkers: availableParallelism() + 1,
     // What runs concurrently within a file waits for others.
     maxConcurrency: 20,
     restoreMocks: true,
