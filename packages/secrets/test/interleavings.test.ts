@@ -76,10 +76,10 @@ const inOrder = (text: string) => text.split(", ").toSorted().join(", ");
 
 const LONG = process.env["LONG_TESTS"] === "true";
 
-/** Every fifth order. As `npm run faults` does it, all of them in SQLite; in the file store each call writes the whole file. */
+/** Some orders. As `npm run faults` does it, all of them in SQLite; in the file store each call writes the whole file. */
 const DRIVERS = [
-  ["sqlite", LONG ? 1 : 5],
-  ["file", 5],
+  ["sqlite", LONG ? 1 : 8],
+  ["file", LONG ? 5 : 10],
 ] as const;
 
 describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
