@@ -101,6 +101,8 @@ export default defineConfig({
           name: "apps",
           include: ["apps/*/test/**/*.test.ts"],
           exclude,
+          // They share the process that runs commands, too.
+          isolate: false,
           globalSetup: ["apps/cli/test/build-cli.ts"],
         },
       },
