@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
 import { availableServers } from "./scripts/servers/installation.mjs";
 
@@ -39,14 +40,27 @@ const alone = [
   "packages/secrets-providers/test/{aws-secrets-manager,azure-key-vault,gcp-secret-manager,peers}.test.ts",
 ];
 
+/** The tests that wait most, for real servers, come first: at the end there would be nothing to do meanwhile. */
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => Number(needsServers(b)) - Number(needsServers(a)));
+  }
+}
+
+function needsServers({ project }: TestSpecification): boolean {
+  return project.name === "servers";
+}
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     pool: "threads",
-    // Two for each core, because tests wait too: for processes, disks and time limits. (The option of the command line does not reach
-    // the projects; VITEST_MAX_WORKERS does.)
-    maxWorkers: 2 * availableParallelism(),
+    // One more than there are cores, because tests wait too: for processes, disks and time limits. (The option of the command line does
+    // not reach the projects; VITEST_MAX_WORKERS does.)
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: WaitingFirst },
     // What runs concurrently within a file waits for others.
     maxConcurrency: 20,
     restoreMocks: true,
@@ -87,6 +101,8 @@ export default defineConfig({
           name: "apps",
           include: ["apps/*/test/**/*.test.ts"],
           exclude,
+          // They share the process that runs commands, too.
+          isolate: false,
           globalSetup: ["apps/cli/test/build-cli.ts"],
         },
       },

@@ -30,6 +30,24 @@ const CHECK = ["--strict", "--module", "nodenext", "--target", "es2023", "--lib"
 /** Test frameworks are the reader's own: a sample with one is not checked. */
 const FOREIGN = /from "vitest"/;
 
+const RUNNER = "run-all.mjs";
+
+/** Begins each sample where the one before has nothing left to wait for, and says so with a null character. */
+const RUN_ALL = `
+import { writeSync } from "node:fs";
+const names = process.argv.slice(2);
+let running;
+process.on("beforeExit", () => {
+  if (running !== undefined) throw new Error(running + " does not come to its end");
+  if (names.length > 0) setImmediate(run);
+});
+async function run() {
+  running = names.shift();
+  writeSync(1, "\\0");
+  await import("./" + running + ".mjs");
+  running = undefined;
+}`;
+
 /**
  * Checks the samples of each package that can be imported, where that package is installed alone. Returns how many there
  * are, and how many of them were run.
@@ -71,7 +89,12 @@ export function checkSamples(folder, installs, compilers) {
   });
   const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
   for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: folder });
-  for (const sample of samples) if (sample.isRun) runSample(sample.place, sample.package, sample);
+  for (const { place } of installs) {
+    runAll(
+      place,
+      samples.filter((sample) => sample.place === place && sample.isRun),
+    );
+  }
   return samples;
 }
 
@@ -91,14 +114,19 @@ function readSamples(root, name) {
 }
 
 /**
+ * Runs samples of one package, one after the other in one process: loading the package takes longer than most of them.
+ *
  * @param {string} place
- * @param {string} name
- * @param {Sample} sample
+ * @param {readonly (Sample & { package: string })[]} samples
  */
-function runSample(place, name, { name: sample, expected }) {
-  const printed = mustRun("node", [`${sample}.mjs`], { cwd: place, env: consumerEnvironment(place) });
-  if (expected === undefined || printed === expected) return;
-  throw new Error(`${sample} of ${name} says that it prints\n${expected}and prints\n${printed}`);
+function runAll(place, samples) {
+  writeFileSync(join(place, RUNNER), RUN_ALL);
+  const args = [RUNNER, ...samples.map(({ name }) => name)];
+  const [, ...printed] = mustRun("node", args, { cwd: place, env: consumerEnvironment(place) }).split("\0");
+  for (const [index, { name, package: of, expected }] of samples.entries()) {
+    if (expected === undefined || printed[index] === expected) continue;
+    throw new Error(`${name} of ${of} says that it prints\n${expected}and prints\n${printed[index]}`);
+  }
 }
 
 /**

@@ -45,6 +45,12 @@ describe("checkSamples", () => {
     ]);
   });
 
+  it("begins an example when the one before has printed everything", () => {
+    const late = `${IMPORT}setTimeout(() => console.log(double(4)), 50); // prints 8`;
+    const next = `${IMPORT}console.log(double(5)); // prints 10`;
+    expect(check({ src: source(late) + source(next) })).toHaveLength(3);
+  });
+
   it("only compiles an example that is marked, and later samples of the README", () => {
     const endless = `${IMPORT}throw new Error(String(double(1)));`;
     const samples = check({
@@ -68,7 +74,12 @@ describe("checkSamples", () => {
     [
       "an example that throws",
       { src: source('throw new Error("broken");') },
-      /node src-double-4\.mjs ended with 1[\s\S]*broken/,
+      /ended with 1[\s\S]*src-double-4\.mjs[\s\S]*broken/,
+    ],
+    [
+      "an example that waits for nothing",
+      { src: source("await new Promise(() => {});\nexport {};") },
+      "src-double-4 does not come to its end",
     ],
     [
       "an example that prints something else",

@@ -26,6 +26,7 @@ const events: EventEmitter = process;
 Object.assign(nodeModule, { wrapper: [...Reflect.get(nodeModule, "wrapper")] });
 
 process.on("message", (call: CommandCall) => void answer(call));
+process.on("disconnect", () => process.exit());
 
 async function answer(call: CommandCall): Promise<void> {
   const code = await runCommand(call);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
 import type { CommandCall } from "./command-process.ts";
 
 /** The built command. */
@@ -76,9 +76,10 @@ function placeOf(folder: string, { env = {}, cli = CLI, project = "." }: CliOpti
   return { cli, cwd, env: { PATH: process.env["PATH"], HOME: join(folder, "home"), ...env } };
 }
 
-/** One process for all commands of a test file; after a command that has ended it, another one. */
+/** One process for all commands of the test files in a worker, with which it ends; after a command that has ended it, another one. */
 class CommandProcess {
-  readonly #folder = mkdtempSync(join(tmpdir(), "autokestra-streams-"));
+  /** Removed with the built command. */
+  readonly #folder = mkdtempSync(join(dirname(CLI), "streams-"));
   #child: ChildProcess | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -116,16 +117,9 @@ class CommandProcess {
       stop.abort();
     }
   }
-
-  async remove(): Promise<void> {
-    if (this.#child?.kill("SIGKILL")) await once(this.#child, "exit");
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
 }
 
 const commands = new CommandProcess();
-
-afterAll(async () => await commands.remove());
 
 async function text(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = [];

@@ -253,8 +253,11 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       });
       expect(await getCode(name)).toBe("anew");
     });
+  });
 
-    it("no work on the whole store makes it good, and a backup heals it", async () => {
+  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 3))(
+    "%s: no work on the whole store makes it good, and a backup heals it",
+    async (_, edit) => {
       const { name } = attack(edit);
       const findings = await use(place.options, async (manager) => await diagnose(manager));
       const failures = findings.filter(({ status }) => status === "failure");
@@ -276,8 +279,8 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       expect(await getCode("A")).toBe("a3");
       expect(await rotateKeys(place.options, { dataKey: true })).toMatchObject({ isComplete: true });
       expect(await getCode("A")).toBe("a3");
-    });
-  });
+    },
+  );
 
   describe.each(DISORDERS)("%s:", (_, edit) => {
     const CODES = ["INTEGRITY_FAILED", "STORE_CORRUPT"];

@@ -43,10 +43,16 @@ async function readAll(more: Partial<SecretsOptions> = {}): Promise<unknown[]> {
   }, more);
 }
 
-describe.each(["sqlite", "file"])("rotateKeys with %s", (backend) => {
+/** More secrets than two batches have; in the file store, where each call writes all of them, more than one. */
+const BACKENDS = [
+  ["sqlite", 250, ["100/250", "200/250", "250/250"]],
+  ["file", 120, ["100/120", "120/120"]],
+] as const;
+
+describe.each(BACKENDS)("rotateKeys with %s", (backend, count, steps) => {
   beforeEach(async () => {
     options = { ...options, backend };
-    await fill(250);
+    await fill(count);
   });
 
   it("puts a new key in the place of the key file: the old one opens nothing, and is kept", async () => {
@@ -73,9 +79,9 @@ describe.each(["sqlite", "file"])("rotateKeys with %s", (backend) => {
     const report = await rotateKeys(options, { dataKey: true, onProgress });
     expect(report.dataKeys).toMatchObject([
       { state: "destroyed", secrets: 0 },
-      { state: "active", secrets: 250 },
+      { state: "active", secrets: count },
     ]);
-    expect(progress.slice(0, 3)).toEqual(["100/250", "200/250", "250/250"]);
+    expect(progress.slice(0, steps.length)).toEqual(steps);
     expect(await readAll()).toEqual(before);
     const versions = await use(async ({ secrets }) => (await secrets.list()).map(({ version }) => version));
     expect(new Set(versions)).toEqual(new Set([1]));
@@ -89,7 +95,7 @@ describe.each(["sqlite", "file"])("rotateKeys with %s", (backend) => {
       const writing = (async () => {
         while (!stop.signal.aborted) {
           const value = `new-${writes}`;
-          await writer.secrets.set({ name: `S${writes % 250}`, type: "apiKey", fields: { value } });
+          await writer.secrets.set({ name: `S${writes % count}`, type: "apiKey", fields: { value } });
           await writer.secrets.set({ name: `N${writes}`, type: "apiKey", fields: { value } });
           writes += 1;
           // SQLite answers at once: without this pause nobody else would get a turn.
@@ -103,7 +109,7 @@ describe.each(["sqlite", "file"])("rotateKeys with %s", (backend) => {
       expect(report.dataKeys.filter(({ state }) => state !== "active").every(({ secrets }) => secrets === 0)).toBe(
         true,
       );
-      expect(await writer.secrets.list()).toHaveLength(250 + writes);
+      expect(await writer.secrets.list()).toHaveLength(count + writes);
       for (let write = 0; write < writes; write++) {
         expect((await writer.secrets.get(`N${write}`)).fields["value"]).toBe(`new-${write}`);
       }
