@@ -54,8 +54,8 @@ const plugin = definePlugin({
       input,
       run({ message, code, status, retryable }) {
         throw new TaskError({
-          message: String(message ?? "no"),
-          code: String(code ?? "TASK_FAILED"),
+          message: typeof message === "string" ? message : "no",
+          code: typeof code === "string" ? code : "TASK_FAILED",
           ...(typeof status === "number" && { status }),
           retryable: retryable !== false,
         });
