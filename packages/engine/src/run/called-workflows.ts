@@ -9,7 +9,7 @@ import type { WorkflowProblem } from "../workflow/problem.ts";
 import { allTasks, inputsOf, type PlacedTask, WORKFLOW_CALL } from "../workflow/workflow.ts";
 
 /** A workflow that another one calls. */
-export interface CalledWorkflow {
+interface CalledWorkflow {
   readonly parsed: ParsedWorkflow;
   readonly calls: CalledWorkflows;
   /** How many levels of workflows it calls. */

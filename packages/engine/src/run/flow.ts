@@ -44,9 +44,10 @@ export class Flow {
       scope,
       onFiltered(_, text, value) {
         const name = masks.nameOfSecretIn(value);
-        if (name !== null) masks.add([{ name, value: text }]);
+        // A text that still has the value in it, such as a trimmed log, is masked as it is.
+        if (name !== null && masks.nameOfSecretIn(text) === null) masks.add([{ name, value: text }]);
       },
-      nameOfSecretIn: masks.nameOfSecretIn,
+      nameOfSecretIn: (value) => masks.nameOfSecretIn(value),
       callWorkflow: createWorkflowCaller(parts, (child) => new Flow(child)),
     };
     this.#runner = new TaskRunner({
@@ -198,7 +199,9 @@ export class Flow {
     }
     return allTasks(this.#parts.parsed.workflow).flatMap(({ task: { id } }) => {
       const result = this.results.get(id);
-      return result === undefined ? [] : [[id, result] as [string, TaskResult], ...(items.get(id) ?? [])];
+      if (result === undefined) return [];
+      const own = (items.get(id) ?? []).toSorted(([one], [other]) => positionOf(one) - positionOf(other));
+      return [[id, result] as [string, TaskResult], ...own];
     });
   }
 
@@ -208,6 +211,11 @@ export class Flow {
       this.results.has(task.id) || (list !== "tasks" && !this.started.has(task.id)) ? [] : [task],
     );
   }
+}
+
+/** The 3 of `deploy[3]`. */
+function positionOf(item: string): number {
+  return Number(item.slice(item.indexOf("[") + 1, -1));
 }
 
 function toNode({ id, needs, continueOnError = false }: Task, parsed: ParsedTask | undefined): TaskNode {

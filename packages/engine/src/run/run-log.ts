@@ -27,7 +27,7 @@ const LEFT_OUT: Readonly<Record<LeftOut, { readonly level: LogLevel; readonly me
 };
 
 /** How a run ended. */
-export type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
+type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
 
 /** Writes the events of a run. */
 export interface RunLog {

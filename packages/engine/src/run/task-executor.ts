@@ -35,7 +35,7 @@ export interface TaskObserver {
 }
 
 /** A task with everything that it is called with. */
-export interface TaskCall {
+interface TaskCall {
   readonly task: Task;
   /** Its name in the run: `deploy`, `deploy[3]` for an item, `child/deploy` in a called workflow. */
   readonly name: string;

@@ -38,7 +38,7 @@ export function nextState(
   return needed.every(({ state }) => isEnd(state)) ? "ready" : "blocked";
 }
 
-export function isEnd(state: TaskState): state is TaskEnd {
+function isEnd(state: TaskState): state is TaskEnd {
   return state === "success" || state === "failed" || state === "skipped" || state === "cancelled";
 }
 

@@ -59,10 +59,10 @@ const outputPath = z
   .string()
   .refine(isOutputPath, "must be a path into the output, such as body.access_token or body.items.*.token");
 
-/** The keys of a task of `onFailure` and `finally`, which run one after the other. */
-const handler = z.strictObject({
+const task = z.strictObject({
   id: identifier,
   type: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\.[a-z0-9-]+$/, "must be namespace/plugin.action"),
+  needs: z.array(identifier).default([]),
   if: z.string().exactOptional(),
   forEach: z
     .union([z.string(), z.array(z.unknown()).max(MAX_ITEMS)], { error: "must be a list, or a reference to one" })
@@ -74,12 +74,11 @@ const handler = z.strictObject({
   secretOutputs: z.array(outputPath).exactOptional(),
   retry: z.union([z.literal("never"), schemas.retry], { error: "must be a map, or never" }).exactOptional(),
   timeoutSeconds: seconds.exactOptional(),
-});
-
-const task = handler.extend({
-  needs: z.array(identifier).default([]),
   continueOnError: z.boolean().exactOptional(),
 });
+
+/** A task of `onFailure` and `finally`, which run one after the other. */
+const handler = task.omit({ needs: true, continueOnError: true });
 
 const handlers = z.array(handler.transform((given) => ({ ...given, needs: [] })));
 

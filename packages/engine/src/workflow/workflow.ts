@@ -129,7 +129,7 @@ export const WORKFLOW_CALL = "core/workflow.call";
 export const MAX_ITEMS = 10_000;
 
 /** Where a task stands in a file. */
-export type TaskList = "tasks" | "onFailure" | "finally";
+type TaskList = "tasks" | "onFailure" | "finally";
 
 /** A task, and its place in the file. */
 export interface PlacedTask {

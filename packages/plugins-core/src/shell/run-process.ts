@@ -69,9 +69,9 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   const onExit = () => endGroup(pid, "SIGKILL");
   // Should this process end first.
   process.once("exit", onExit);
-  let ended: Promise<void> | null = null;
+  const ended: Promise<void>[] = [];
   const end = () => {
-    ended ??= stopGroup(pid);
+    if (ended.length === 0) ended.push(stopGroup(pid));
   };
   child.once("exit", end);
   signal.addEventListener("abort", end, { once: true });
@@ -81,7 +81,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   child.stdin?.end(stdin ?? "");
   try {
     await closed;
-    await ended;
+    await Promise.all(ended);
   } finally {
     process.off("exit", onExit);
     signal.removeEventListener("abort", end);
