@@ -24,6 +24,7 @@ const environment = join(repository, "node_modules", ".cache", "servers");
 export const programs = {
   openbao: join(environment, "bin", "bao"),
   moto: join(environment, "bin", "moto_server"),
+  schemathesis: join(environment, "bin", "schemathesis"),
 };
 
 /** Every server, installed or not. @returns {Server[]} */

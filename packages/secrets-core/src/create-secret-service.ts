@@ -170,10 +170,10 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
     count: async (filter) => await store.count(checkFilter(filter)),
 
-    async delete(text, { purge: isFinal = false, id } = {}) {
+    async delete(text, { purge: isFinal = false, id, ifRevision } = {}) {
       const name = parseSecretName(text);
       if (isFinal) return await purge(name, id);
-      await changes.delete(name, id);
+      await changes.delete(name, { ifId: id, ifRevision });
       return 1;
     },
 

@@ -14,7 +14,7 @@ import type { Timestamp } from "./time.ts";
 export interface SecretChanges {
   edit(name: SecretName, change: SecretEdit, options: IfStored): Promise<SecretMetadata>;
   rename(from: SecretName, to: SecretName, options: IfStored): Promise<SecretMetadata>;
-  delete(name: SecretName, id: string | undefined): Promise<void>;
+  delete(name: SecretName, expected: IfStored): Promise<void>;
   restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
 }
 
@@ -90,12 +90,12 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
       });
     },
 
-    async delete(name, id) {
+    async delete(name, expected) {
       // First, because an error after the deletion would say that nothing was deleted.
       await store.purgeDeleted(reader.retentionStart());
       await retryWhileOthersWrite(async () => {
         const current = await reader.current(name);
-        if (id !== undefined && current.metadata.id !== id) throw secretNotFound(name);
+        checkStored(current.metadata, expected);
         return async () => {
           if (await markDeleted(current)) return;
           if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);

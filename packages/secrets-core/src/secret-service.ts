@@ -70,6 +70,8 @@ export interface DeleteOptions {
    * Only this secret, living or deleted. Without `purge` it must be the living one of the name. Default: whatever has the name.
    */
   readonly id?: string | undefined;
+  /** Only if the living secret has this revision. Default: always. `purge` ignores it. */
+  readonly ifRevision?: number | undefined;
 }
 
 export interface RestoreOptions {
@@ -179,7 +181,7 @@ export interface SecretService {
    * key, but a key that the person has named must be the right one.
    *
    * @returns the number of secrets; with `purge` it includes earlier deleted ones of the name, and damaged ones
-   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`, `KEY_WRONG`
+   * @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED`, `VERSION_CONFLICT` with `ifRevision`, `KEY_WRONG`
    */
   delete(name: string, options?: DeleteOptions): Promise<number>;
   /**

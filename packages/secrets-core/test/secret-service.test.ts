@@ -337,6 +337,7 @@ describe("SecretService", () => {
 
     it.each<[string, (service: SecretService) => Promise<unknown>, string]>([
       ["another revision", (s) => s.edit("KEY", { description: "x" }, { ifRevision: 2 }), "VERSION_CONFLICT"],
+      ["a deletion of another revision", (s) => s.delete("KEY", { ifRevision: 2 }), "VERSION_CONFLICT"],
       ["a missing secret", (s) => s.edit("NONE", {}), "SECRET_NOT_FOUND"],
       ["a description of two lines", (s) => s.edit("KEY", { description: "a\nb" }), "VALUE_INVALID"],
       ["a bad tag", (s) => s.edit("KEY", { addTags: [""] }), "VALUE_INVALID"],

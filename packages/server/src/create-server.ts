@@ -123,6 +123,8 @@ export async function buildServer(
     trustProxy: isProxy === null ? false : (address: string) => isProxy(address),
     requestTimeout: REQUEST_MS,
     forceCloseConnections: "idle",
+    // What still comes over open connections is served, and is the last over each: fastify's own 503 is no problem of ours.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 1000 },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       void refuseBadUrl(error, request, reply),
@@ -130,7 +132,7 @@ export async function buildServer(
   } as FastifyServerOptions) as FastifyInstance;
   app.server.headersTimeout = HEADERS_MS;
   app.decorateRequest("principal", null);
-  applyHttpRules(app, onFailure);
+  const rules = applyHttpRules(app, onFailure);
   // Of the first hooks and the last ones, none waits: a promise for each would cost every request.
   app.addHook("onSend", (_, reply, payload, done) => {
     reply.headers(tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
@@ -147,6 +149,7 @@ export async function buildServer(
   // Before tokens are asked for: browsers send none with the question whether they may ask.
   if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
   app.addHook("onRequest", authenticate);
+  rules.refuseUnknownPaths();
   metrics.watch(app);
   if (log !== undefined) {
     app.addHook("onResponse", (request, reply, done) => {
@@ -224,17 +227,13 @@ type Log = ServerOptions["log"];
 
 /** No path, no query and no header: these can hold what nobody may read later. */
 function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
-  const line = {
-    time: new Date().toISOString(),
-    level: "info",
-    requestId: request.id,
-    token: request.principal?.id ?? null,
-    method: request.method,
-    route: request.routeOptions.url ?? null,
-    status: reply.statusCode,
-    ms: Math.round(reply.elapsedTime * 10) / 10,
-  };
-  log?.write(`${JSON.stringify(line)}\n`);
+  const { id, method, principal, routeOptions } = request;
+  const [token, route] = [principal?.id ?? null, routeOptions.url ?? null].map((text) => JSON.stringify(text));
+  const ms = Math.round(reply.elapsedTime * 10) / 10;
+  const head = `{"time":"${new Date().toISOString()}","level":"info","requestId":"${id}"`;
+  log?.write(
+    `${head},"token":${token},"method":"${method}","route":${route},"status":${reply.statusCode},"ms":${ms}}\n`,
+  );
 }
 
 /** The message of an error can hold anything. */

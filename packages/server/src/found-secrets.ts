@@ -185,17 +185,18 @@ function notFound(asked: string): AutokestraError {
   return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(asked)}' not found`);
 }
 
-function nameTaken(name: string): AutokestraError {
+export function nameTaken(name: string): AutokestraError {
   return new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' exists already`);
 }
 
 function fieldNotFound(field: string, name: string, fields: SecretFields): AutokestraError {
   const known = Object.keys(fields).map(quoteText).join(", ");
   const message = `Field '${quoteText(field)}' not found in secret '${name}' (fields: ${known})`;
-  return new AutokestraError("FIELD_NOT_FOUND", message);
+  // Not the code of a field that a body names: here it is what is asked for.
+  return new AutokestraError("NOT_FOUND", message);
 }
 
-function preconditionFailed(): AutokestraError {
+export function preconditionFailed(): AutokestraError {
   return new AutokestraError("PRECONDITION_FAILED", "The secret has been changed: it has another revision");
 }
 

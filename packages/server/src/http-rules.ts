@@ -14,7 +14,7 @@ export type OnFailure = (request: FastifyRequest, error: unknown) => void;
  * What is true of every route in a part of a server: bodies are JSON, problems are RFC 9457, nothing is cached, and a path that is there
  * says which methods it has.
  */
-export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () => undefined): void {
+export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () => undefined): HttpRules {
   const routes: KnownRoute[] = [];
   app.addHook("onRoute", (route) => {
     if (!route.url.includes("*")) routes.push(toKnownRoute(route));
@@ -25,14 +25,15 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
   app.setErrorHandler(
     async (error: FastifyError, request, reply) => await sendProblem(error, request, reply, onFailure),
   );
-  app.setNotFoundHandler(async (request, reply) => {
+  async function answerUnknown(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const allow = allowedMethods(routes, request.url);
     const error =
       allow.length === 0
         ? new AutokestraError("NOT_FOUND", "There is nothing at this path")
         : new AutokestraError("METHOD_NOT_ALLOWED", `This path takes ${allow.join(", ")}`, { details: { allow } });
     await sendProblem(error, request, reply, onFailure);
-  });
+  }
+  app.setNotFoundHandler(answerUnknown);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>(
     "application/json",
@@ -53,6 +54,21 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
     if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
     done(null, payload);
   });
+  return {
+    refuseUnknownPaths() {
+      app.addHook("onRequest", (request, reply, done) => {
+        // The router finds `/secrets/:id` at `/secrets/` too, where no other route has the method.
+        const isEmpty = Object.values(request.params as Readonly<Record<string, unknown>>).includes("");
+        if (request.is404 || isEmpty) void answerUnknown(request, reply);
+        else done();
+      });
+    },
+  };
+}
+
+interface HttpRules {
+  /** Answers where there is nothing, before anything else of a request is looked at. For when it is known who makes it. */
+  refuseUnknownPaths(): void;
 }
 
 /** Answers with what a client is told of an error. */

@@ -40,6 +40,10 @@ export interface Figure {
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+const MAX_UNCOUNTED = 200;
+
+type RequestLabels = Readonly<Record<"method" | "route" | "status", string>>;
+
 /** Failures that somebody wants to be told of at once. */
 const FAILURES = [
   "AUDIT_UNAVAILABLE",
@@ -104,13 +108,23 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
   });
   if (auditState !== null) addAuditMetrics(auditState, registers);
   for (const figure of figures) addFigure(figure, registers);
+  /** Requests that are not counted yet: to count many at once takes a fifth of the time. */
+  let uncounted: { readonly labels: RequestLabels; readonly seconds: number }[] = [];
+
+  function countAll(): void {
+    for (const { labels, seconds } of uncounted) requests.observe(labels, seconds);
+    uncounted = [];
+  }
+
   return {
     contentType: registry.contentType,
     watch(app) {
       app.addHook("onResponse", ({ method, routeOptions }, reply, done) => {
         // The pattern, not the path: that names secrets, and there is no end of paths.
         const route = routeOptions.url === undefined ? "none" : withoutSlash(routeOptions.url);
-        requests.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+        const labels = { method, route, status: String(reply.statusCode) };
+        uncounted.push({ labels, seconds: reply.elapsedTime / 1000 });
+        if (uncounted.length === MAX_UNCOUNTED) countAll();
         done();
       });
     },
@@ -124,7 +138,10 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
       ready.reset();
       for (const { part, status } of parts) ready.set({ part }, status === "ok" ? 1 : 0);
     },
-    read: async () => await registry.metrics(),
+    async read() {
+      countAll();
+      return await registry.metrics();
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { SECRET_TYPES } from "@autokestra/secrets-core";
+import { IDENTIFIER, TIME_EXAMPLES } from "@autokestra/secrets-core/internal";
 // Not "zod": of that, the bundle of the command has schemas that are built when they are used, which no document can be made of.
 import { z } from "zod/v4";
 
@@ -6,12 +7,14 @@ const ID = "UUID of the secret, or the number that it had where it was imported 
 const EXAMPLE_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341";
 const TIME = "2026-11-30T12:00:00.000Z";
 
+/** Keys of `meta` are for the document: what they describe is checked where secrets are made, which says more about it. */
 const name = z
   .string()
   .max(1000)
   .describe("Letters, digits, underscore and hyphen, at most 255")
-  .meta({ example: "GITHUB_TOKEN" });
-const value = z.string().describe("The single value of the secret").meta({ example: "s3cret-t0ken" });
+  .meta({ example: "GITHUB_TOKEN", pattern: IDENTIFIER.source, maxLength: 255 });
+const value = z.string().describe("The single value of the secret").meta({ example: "s3cret-t0ken", minLength: 1 });
+const type = z.string().max(100).meta({ enum: SECRET_TYPES });
 const fields = z
   .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
   .describe("The values of the secret, by the fields of its type");
@@ -49,18 +52,16 @@ const content = {
 export const newSecretSchema = z
   .strictObject({
     name,
-    type: z
-      .string()
-      .max(100)
-      .optional()
-      .describe(`One of ${SECRET_TYPES.join(", ")}. Default: apiKey, with fields custom`),
+    type: type.optional().describe(`One of ${SECRET_TYPES.join(", ")}. Default: apiKey, with fields custom`),
     ...content,
   })
-  .refine((body) => (body.value === undefined) !== (body.fields === undefined), "give either value or fields");
+  .refine((body) => (body.value === undefined) !== (body.fields === undefined), "give either value or fields")
+  .meta({ oneOf: [{ required: ["value"] }, { required: ["fields"] }] });
 
 export const changeSchema = z
   .strictObject({ name: name.optional(), ...content })
-  .refine((body) => body.value === undefined || body.fields === undefined, "give either value or fields");
+  .refine((body) => body.value === undefined || body.fields === undefined, "give either value or fields")
+  .meta({ not: { required: ["value", "fields"] } });
 
 export const metadataSchema = z
   .object({
@@ -99,20 +100,38 @@ export const problemSchema = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
+/** The end of the year 9999, in milliseconds. */
+const LAST_MOMENT = 253_402_300_799_999;
+
+/** A name, a dot and an id. */
+export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
 const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 export const listQuerySchema = z.strictObject({
   skip: count(0, 1_000_000).optional().describe("How many to leave out at the beginning"),
   limit: count(1, 1000).default(100).describe("The maximum number of secrets"),
-  type: z.string().max(100).optional(),
+  type: type.optional(),
   tag: z
     .union([z.string(), z.array(z.string())])
     .optional()
     .describe("A tag that the secrets have; may be repeated"),
   prefix: z.string().max(255).optional().describe("What their names begin with"),
-  expiresBefore: z.string().max(100).optional().describe("A time before which they expire"),
+  expiresBefore: z
+    .union([
+      z.string().max(100).meta({ pattern: "^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|[0-9]{1,3}d)$" }),
+      z.int().min(0).max(LAST_MOMENT),
+    ])
+    .optional()
+    .describe(`A time before which they expire: ${TIME_EXAMPLES}, seconds since 1970`)
+    .meta({ example: "90d" }),
   state: z.enum(["active", "deleted", "all"]).optional(),
-  cursor: z.string().max(1000).optional().describe("Where the page before ended, from its Link header"),
+  cursor: z
+    .string()
+    .max(1000)
+    .regex(CURSOR, "is not one that the server has given")
+    .optional()
+    .describe("Where the page before ended, from its Link header"),
 });
 
 export const idSchema = z.strictObject({ id: z.string().describe(ID).meta({ example: EXAMPLE_ID }) });

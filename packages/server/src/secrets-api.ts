@@ -1,6 +1,7 @@
 import type { AuditContext, Permission } from "@autokestra/secrets";
 import {
   AutokestraError,
+  hasCode,
   metadataToJson,
   RETENTION_DAYS,
   type SecretFilter,
@@ -8,18 +9,20 @@ import {
   type SecretService,
   type SecretType,
 } from "@autokestra/secrets-core";
-import {
-  fieldsOfValue,
-  isIdentifier,
-  isUuid,
-  parseMoment,
-  parseSecretType,
-  TIME_EXAMPLES,
-} from "@autokestra/secrets-core/internal";
+import { fieldsOfValue, parseMoment, parseSecretType, TIME_EXAMPLES } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
-import { checkMatch, checkReach, createFoundSecrets, etagOf, type FoundSecrets, matches } from "./found-secrets.ts";
+import {
+  checkMatch,
+  checkReach,
+  createFoundSecrets,
+  etagOf,
+  type FoundSecrets,
+  matches,
+  nameTaken,
+  preconditionFailed,
+} from "./found-secrets.ts";
 import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
 import * as schemas from "./schemas.ts";
@@ -49,6 +52,8 @@ interface ApiRoute {
   readonly url: string;
   readonly permission: Permission;
   readonly summary: string;
+  /** The name of the call in the description. */
+  readonly operationId: string;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
@@ -84,8 +89,9 @@ interface ApiRoute {
 export async function secretsApi(app: FastifyInstance, options: SecretsApiOptions): Promise<void> {
   const access = createAccessControl(options);
   if (!app.hasRequestDecorator("principal")) app.decorateRequest("principal", null);
-  applyHttpRules(app, options.onFailure);
+  const rules = applyHttpRules(app, options.onFailure);
   app.addHook("onRequest", async (request) => void (await access.authenticate(request)));
+  rules.refuseUnknownPaths();
   addSecretRoutes(app, access, options);
 }
 
@@ -105,6 +111,7 @@ export function addSecretRoutes(
       exposeHeadRoute: permission !== "secrets:reveal",
       onRequest: async (request) => await access.authorize(request, permission),
       schema: toSchema(route),
+      ...(status === 201 && { links: { 201: LINKS } }),
       async handler(request, reply) {
         const principal = await access.authenticate(request);
         const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
@@ -118,10 +125,28 @@ export function addSecretRoutes(
 
 const EVERY_REFUSAL = [401, 403, 429, 500, 503];
 
-function toSchema({ summary, params, query = schemas.noQuerySchema, body, answer, status = 200, refusals }: ApiRoute) {
+/** The calls that take the id of a new secret. */
+const LINKS = Object.fromEntries(
+  ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"].map((operationId) => [
+    operationId,
+    { operationId, parameters: { id: "$response.body#/id" } },
+  ]),
+);
+
+function toSchema({
+  summary,
+  operationId,
+  params,
+  query = schemas.noQuerySchema,
+  body,
+  answer,
+  status = 200,
+  refusals,
+}: ApiRoute) {
   const problems = [...EVERY_REFUSAL, ...refusals].sort((a, b) => a - b).map((code) => [code, problemResponse(code)]);
   return {
     summary,
+    operationId,
     tags: ["secrets"],
     ...(params && { params }),
     querystring: query,
@@ -143,6 +168,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
       method: "GET",
       url: "/",
       permission: "secrets:read",
+      operationId: "listSecrets",
       summary: "List secrets without their values, in the order of their names",
       query: schemas.listQuerySchema,
       answer: schemas.metadataListSchema,
@@ -153,6 +179,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
       method: "GET",
       url: "/:id",
       permission: "secrets:read",
+      operationId: "getSecret",
       summary: "Show a secret without its value",
       params: schemas.idSchema,
       answer: schemas.metadataSchema,
@@ -163,6 +190,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
       method: "GET",
       url: "/name/:name",
       permission: "secrets:read",
+      operationId: "getSecretByName",
       summary: "Show the secret of a name without its value",
       params: schemas.nameSchema,
       answer: schemas.metadataSchema,
@@ -174,6 +202,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
       method: "GET",
       url: "/:id/decrypt",
       permission: "secrets:reveal",
+      operationId: "revealSecret",
       summary: "Read the value of a secret. It is recorded before it is sent",
       params: schemas.idSchema,
       query: schemas.revealQuerySchema,
@@ -195,6 +224,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
       method: "GET",
       url: "/:id/versions",
       permission: "secrets:read",
+      operationId: "listVersions",
       summary: "List the versions of a secret without their values, the newest first",
       params: schemas.idSchema,
       answer: schemas.metadataListSchema,
@@ -214,6 +244,7 @@ function writingRoutes(): readonly ApiRoute[] {
       method: "POST",
       url: "/",
       permission: "secrets:write",
+      operationId: "createSecret",
       summary: "Store a new secret",
       body: schemas.newSecretSchema,
       answer: schemas.metadataSchema,
@@ -225,6 +256,7 @@ function writingRoutes(): readonly ApiRoute[] {
       method: "PUT",
       url: "/:id",
       permission: "secrets:write",
+      operationId: "changeSecret",
       summary: "Change a secret: its name, its value, its metadata. What is not given stays",
       params: schemas.idSchema,
       body: schemas.changeSchema,
@@ -242,6 +274,7 @@ function writingRoutes(): readonly ApiRoute[] {
       method: "DELETE",
       url: "/:id",
       permission: "secrets:write",
+      operationId: "deleteSecret",
       summary: "Delete a secret",
       params: schemas.idSchema,
       query: schemas.deleteQuerySchema,
@@ -253,6 +286,7 @@ function writingRoutes(): readonly ApiRoute[] {
       method: "POST",
       url: "/:id/rollback",
       permission: "secrets:write",
+      operationId: "rollBackSecret",
       summary: "Store the value of an older version as the newest one",
       params: schemas.idSchema,
       body: schemas.rollbackSchema,
@@ -267,6 +301,7 @@ function writingRoutes(): readonly ApiRoute[] {
       method: "POST",
       url: "/:id/restore",
       permission: "secrets:write",
+      operationId: "restoreSecret",
       summary: "Bring a deleted secret back",
       params: schemas.idSchema,
       body: schemas.emptyBodySchema,
@@ -306,7 +341,10 @@ async function createSecret({ request, reply, principal, secrets }: Call): Promi
   // Before anything is looked up: whether a hidden secret has the name is not for everybody.
   checkReach(principal, more.name, more.tags ?? []);
   const given = fields ?? fieldsOfValue(more.name, type, value ?? "", null);
-  const metadata = await secrets.create({ ...more, type, fields: given });
+  const metadata = await secrets.create({ ...more, type, fields: given }).catch((error: unknown) => {
+    // That a name is taken must be said. The version and the id of what has it are not for everybody.
+    throw hasCode(error, "SECRET_EXISTS") ? nameTaken(more.name) : error;
+  });
   const base = request.url.split("?", 1).join("").replace(/\/$/, "");
   reply.header("location", `${base}/${metadata.id}`);
   reply.header("etag", etagOf(metadata));
@@ -317,9 +355,13 @@ async function deleteSecret({ request, found, secrets, ...call }: Call): Promise
   const { purge } = request.query as Body<typeof schemas.deleteQuerySchema>;
   const isFinal = purge === "true";
   const metadata = await found.byId(idOf({ request, ...call }), isFinal ? "all" : "active");
-  checkMatch(request.headers["if-match"] ?? null, metadata);
-  const { name, id } = metadata;
-  await secrets.delete(name, { id, purge: isFinal });
+  const { "if-match": ifMatch = "*" } = request.headers;
+  checkMatch(ifMatch, metadata);
+  const { name, id, revision } = metadata;
+  const ifRevision = ifMatch.trim() === "*" ? undefined : revision;
+  await secrets.delete(name, { id, purge: isFinal, ifRevision }).catch((error: unknown) => {
+    throw ifRevision !== undefined && hasCode(error, "VERSION_CONFLICT") ? preconditionFailed() : error;
+  });
   const message = isFinal
     ? `Secret '${name}' is removed for good`
     : `Secret '${name}' is deleted; it can be restored for ${RETENTION_DAYS} days`;
@@ -347,20 +389,14 @@ function nextPage(url: string, { name, id }: SecretMetadata): string {
   const [path = "", query = ""] = url.split("?", 2);
   const parameters = new URLSearchParams(query);
   parameters.delete("skip");
-  parameters.set("cursor", Buffer.from(JSON.stringify([name, id])).toString("base64url"));
+  parameters.set("cursor", `${name}.${id}`);
   return `${path}?${parameters.toString()}`;
 }
 
 /** A cursor is a place in the order of secrets, and gives nobody anything that they may not see. */
 function readCursor(text: string): Pick<SecretFilter, "after" | "afterId"> {
-  try {
-    const [after, afterId, ...rest]: unknown[] = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (typeof after === "string" && isIdentifier(after) && isUuid(afterId) && rest.length === 0)
-      return { after, afterId };
-  } catch {
-    // Refused below.
-  }
-  throw invalidQuery("cursor", "is not one that the server has given");
+  const [, after, afterId] = schemas.CURSOR.exec(text) ?? [];
+  return { after, afterId };
 }
 
 function readType(text: string): SecretType {
@@ -369,7 +405,7 @@ function readType(text: string): SecretType {
   throw new AutokestraError("VALUE_INVALID", "There is no such type of secret");
 }
 
-function readTime(text: string): string {
+function readTime(text: string | number): string {
   const moment = parseMoment(text, () => new Date().toISOString());
   if (moment !== null) return moment;
   throw invalidQuery("expiresBefore", `is not a time, such as ${TIME_EXAMPLES}`);

@@ -175,6 +175,13 @@ describe("with a token", () => {
     ["TRACE", () => message("TRACE /api/secrets", [bearer()]), 405],
     ["PROPFIND", () => message("PROPFIND /api/secrets", [bearer()]), 405],
     ["PATCH", () => message("PATCH /api/secrets/x", [bearer(), json], "{}"), 405],
+    ["QUERY", () => message("QUERY /api/secrets", [bearer()]), 405],
+    ["PUT on all", () => message("PUT /api/secrets/", [bearer(), json], "{}"), 405],
+    [
+      "a method that a path has not, with a body that is none",
+      () => message("PATCH /api/secrets", [bearer()], "{"),
+      405,
+    ],
     ["an unknown method", () => message("FOO /api/secrets", [bearer()]), 400],
     ["HEAD of a value", () => message(`HEAD /api/secrets/${id}/decrypt`, [bearer()]), 405],
     ["a path that is none", () => message("GET /api/secrets/%", [bearer()]), 400],

@@ -131,7 +131,7 @@ describe("GET /{id}/decrypt", () => {
     expect((await send("GET", `/${id}/decrypt`)).json()).toMatchObject({ value: null, fields });
     expect((await send("GET", `/${id}/decrypt?field=b`)).json()).toMatchObject({ value: null, fields: { b: "2" } });
     const missing = await send("GET", `/${id}/decrypt?field=c`);
-    expect([missing.statusCode, missing.json().code]).toEqual([400, "FIELD_NOT_FOUND"]);
+    expect([missing.statusCode, missing.json().code]).toEqual([404, "NOT_FOUND"]);
     await send("PUT", `/${id}`, { fields: { a: "3" } });
     expect((await send("GET", `/${id}/decrypt`)).json()).toMatchObject({ value: "3", version: 2 });
     expect((await send("GET", `/${id}/decrypt?version=1&field=a`)).json().fields).toEqual({ a: "1" });
@@ -266,7 +266,7 @@ describe("GET /", () => {
     expect(await list("state=all")).toEqual(["F_1", "F_2"]);
   });
 
-  const forged = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const ID = "00000000-0000-4000-8000-000000000000";
   it.each([
     "limit=0",
     "limit=-1",
@@ -284,10 +284,10 @@ describe("GET /", () => {
     "cursor=%00",
     "sort=name;DROP",
     "q=1",
-    `cursor=${forged(["A"])}`,
-    `cursor=${forged(["A' OR 1=1", "00000000-0000-4000-8000-000000000000"])}`,
-    `cursor=${forged(["A", "x"])}`,
-    `cursor=${forged({})}`,
+    "cursor=A",
+    `cursor=A%27%20OR%201=1.${ID}`,
+    "cursor=A.x",
+    `cursor=.${ID}`,
   ])("refuses %s", async (query) => {
     const answer = await send("GET", `?${query}`);
     expect([answer.statusCode, answer.json().status]).toEqual([400, 400]);

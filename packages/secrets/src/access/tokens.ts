@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { AutokestraError, type SecretStore, type Timestamp } from "@autokestra/secrets-core";
 import { isIdentifier, quoteText, tagProblem } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
@@ -113,6 +114,12 @@ interface UsableToken {
   lastUsedOn: string | null;
 }
 
+/**
+ * How long what was read is taken without looking whether another process has changed it. To look takes a fifth of a request. Who revokes
+ * a token waits as long, so that no server takes it afterwards.
+ */
+const LOOK_MS = 10;
+
 /** What was read, and of which state of the database. */
 interface KnownTokens extends DatabaseState {
   readonly byHash: ReadonlyMap<string, UsableToken>;
@@ -154,6 +161,7 @@ interface HasLocation {
 export function createTokens(options: TokensOptions): Tokens {
   const { access, store, keys, now = () => new Date().toISOString() } = options;
   let known: KnownTokens | null = null;
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
   /** What the store says; null where there never was a token. @throws AutokestraError `INTEGRITY_FAILED` */
   async function readEpoch(keyring: Keyring): Promise<number | null> {
@@ -189,12 +197,18 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   async function usableTokens(): Promise<KnownTokens["byHash"]> {
+    const start = performance.now();
+    if (known !== null && start - lookedAt < LOOK_MS) return known.byHash;
     const { database, version } = await access.state();
-    if (known?.database === database && known.version === version) return known.byHash;
+    if (known?.database !== database || known.version !== version) known = await readUsable();
+    lookedAt = start;
+    return known.byHash;
+  }
+
+  async function readUsable(): Promise<KnownTokens> {
     const read = await readTokens();
     const usable = read.rows.filter(read.isAuthentic);
-    known = { ...read, byHash: new Map(usable.map((row) => [hex(row.hash), toUsable(row)])) };
-    return known.byHash;
+    return { ...read, byHash: new Map(usable.map((row) => [hex(row.hash), toUsable(row)])) };
   }
 
   /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
@@ -255,6 +269,9 @@ export function createTokens(options: TokensOptions): Tokens {
       });
       known = null;
       await raiseEpoch(keyring, epoch);
+      await setTimeout(LOOK_MS);
+      // Once more: what was being read meanwhile may be from before.
+      known = null;
       return revoked;
     },
 

@@ -1,0 +1,107 @@
+// D11: SIGTERM to the server while clients write and read, from the built command. What was acknowledged is there, and the process ends.
+import { spawn } from "node:child_process";
+import { setTimeout } from "node:timers/promises";
+import { openSecretsManager, openTokens } from "../../packages/secrets/dist/index.js";
+import { keyed, placeOf } from "./support/installation.mjs";
+import { createRandom, SEED } from "./support/random.mjs";
+import { CLI, inFolder, NODE } from "./support/sandbox.mjs";
+
+const ROUNDS = process.argv.includes("--short") ? 3 : 30;
+const CLIENTS = 8;
+/** How long requests may take to end, and how long the process may. */
+const DRAIN_MS = 5000;
+const random = createRandom(SEED);
+
+/** @param {string} folder */
+async function startServer(folder) {
+  const [node = "", ...options] = NODE;
+  const child = spawn(node, [...options, CLI, "serve", "--port", "0"], {
+    cwd: folder,
+    env: keyed(folder),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = new Promise((resolve) => child.on("close", (code) => resolve(code)));
+  const address = await new Promise((resolve, reject) => {
+    child.stderr.on("data", (data) => {
+      const [, found] = /ready on (\S+)/.exec(String(data)) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    child.on("close", () => reject(new Error("the server has ended")));
+  });
+  return { child, ended, address };
+}
+
+/**
+ * Writes new versions of one secret, one after the other, until the server is not there any more.
+ *
+ * @param {string} address @param {Record<string, string>} headers @param {string} name
+ * @returns {Promise<{ acknowledged: number }>} The last version that was acknowledged.
+ */
+async function write(address, headers, name) {
+  const base = `${address}/api/secrets`;
+  let acknowledged = 0;
+  try {
+    const made = await fetch(base, { method: "POST", headers, body: JSON.stringify({ name, value: "1" }) });
+    if (made.status !== 201) throw new Error(`creating answers ${made.status}`);
+    acknowledged = 1;
+    const { id } = await made.json();
+    for (let version = 2; ; version++) {
+      const body = JSON.stringify({ value: String(version) });
+      const { status } = await fetch(`${base}/${id}`, { method: "PUT", headers, body });
+      if (status !== 200) throw new Error(`changing answers ${status}`);
+      acknowledged = version;
+    }
+  } catch (error) {
+    // Of fetch: no connection any more. Whether the request had begun cannot be told.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  return { acknowledged };
+}
+
+/** @param {string} folder @param {number} round @param {Record<string, string>} headers */
+async function runRound(folder, round, headers) {
+  const { child, ended, address } = await startServer(folder);
+  const names = Array.from({ length: CLIENTS }, (_, index) => `R${round}_${index}`);
+  const writers = Promise.all(names.map(async (name) => await write(address, headers, name)));
+  await setTimeout(500 + random() * 1500);
+  const start = performance.now();
+  child.kill("SIGTERM");
+  const code = await ended;
+  const ms = performance.now() - start;
+  const results = await writers;
+  const { secrets } = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder) });
+  let lost = 0;
+  for (const [index, name] of names.entries()) {
+    const acknowledged = results[index]?.acknowledged ?? 0;
+    const version = (await secrets.find(name))?.version ?? 0;
+    // One more may have been written, whose answer has not arrived.
+    if (version < acknowledged || version > acknowledged + 1) lost++;
+    else if (version > 0 && (await secrets.get(name)).fields["value"] !== String(version)) lost++;
+  }
+  await secrets.close();
+  const acknowledged = results.reduce((sum, result) => sum + result.acknowledged, 0);
+  return { code, ms, lost, acknowledged };
+}
+
+async function measure() {
+  return await inFolder(async (folder) => {
+    const manager = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder) });
+    const tokens = await openTokens(manager);
+    const { token } = await tokens.create({ name: "all", role: "admin", prefixes: null, tags: null, expiresAt: null });
+    tokens.close();
+    await manager.secrets.close();
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const total = { acknowledged: 0, lost: 0, failed: 0, longest: 0 };
+    for (let round = 0; round < ROUNDS; round++) {
+      const { code, ms, lost, acknowledged } = await runRound(folder, round, headers);
+      total.acknowledged += acknowledged;
+      total.lost += lost;
+      if (code !== 0) total.failed++;
+      total.longest = Math.max(total.longest, ms);
+    }
+    const { acknowledged, lost, failed, longest } = total;
+    const figure = `${ROUNDS} SIGTERMs under load, ${acknowledged} acknowledged writes: ${lost} secrets lost one, ${failed} did not exit with 0, longest ${longest.toFixed(0)} ms`;
+    return { id: "D11", figure, pass: acknowledged > ROUNDS && lost === 0 && failed === 0 && longest < DRAIN_MS * 2 };
+  });
+}
+console.log(JSON.stringify([await measure()]));
