@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { get as httpsGet } from "node:https";
@@ -14,6 +14,7 @@ let vault: Server;
 /** How the provider answers now. */
 let isVaultDown = false;
 let asked = 0;
+const started: ChildProcess[] = [];
 
 beforeAll(async () => {
   token = (await box.ak(["tokens", "create", "admin", "--role", "admin"])).stdout.trim();
@@ -27,6 +28,8 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => vault.listen(0, "127.0.0.1", resolve));
 });
 afterAll(() => {
+  // Those of tests that have failed.
+  for (const child of started) child.kill("SIGKILL");
   vault.close();
   box.remove();
 });
@@ -38,6 +41,7 @@ function configure(text: string): void {
 /** A running command, and what it has said. */
 async function serve(args: readonly string[] = []) {
   const { child, ended } = box.start(["serve", "--config", path, ...args], { env: { VAULT_TOKEN: "t" } });
+  started.push(child);
   let said = "";
   child.stderr?.on("data", (data) => {
     said += String(data);

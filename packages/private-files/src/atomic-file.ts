@@ -1,4 +1,4 @@
-import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, fstatSync, linkSync, mkdirSync, promises, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
@@ -57,9 +57,8 @@ export async function streamPrivateFile(
 }
 
 async function writePieces(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  // Every command would load it at its start.
-  const { open } = await import("node:fs/promises");
-  const file = await open(path, "wx", 0o600);
+  // Not from node:fs/promises, which every command would load at its start.
+  const file = await promises.open(path, "wx", 0o600);
   try {
     await file.chmod(0o600);
     for await (const piece of content) await file.writeFile(piece);
