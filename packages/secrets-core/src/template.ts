@@ -84,31 +84,3 @@ function countBackslashes(source: string, start: number, end: number): number {
   while (at > start && source[at - 1] === "\\") at -= 1;
   return end - at;
 }
-
-/** The prefixes of tokens of well-known services. Nothing else begins like this, so any text may follow. */
-const PREFIXES = [
-  "[sr]k_(?:live|test)_",
-  "gh[pousr]_|github_pat_|gl(?:pat|dt|rt)-",
-  "xox[abprs]-|xapp-",
-  "sk-(?:ant|proj)-|hv[sb]\\.|dop_v1_|shp(?:at|ss)_|whsec_|AGE-SECRET-KEY-",
-];
-
-/** Prefixes that other words have too, with the minimum length of a token. */
-const PATTERNS = [
-  "(?:AKIA|ASIA)[0-9A-Z]{12,}",
-  "AIza[\\w-]{30,}",
-  "ya29\\.[\\w-]{16,}",
-  "SG\\.[\\w-]{16,}",
-  "npm_[A-Za-z0-9]{20,}",
-  "hf_[A-Za-z0-9]{20,}",
-  "sk-[A-Za-z0-9]{20,}",
-  "eyJ[\\w-]{8,}\\.eyJ[\\w-]*",
-  "-----BEGIN [A-Z ]*PRIVATE KEY",
-];
-
-const TOKEN = new RegExp(`(?<![A-Za-z0-9])(?:(?:${PREFIXES.join("|")})\\w|${PATTERNS.join("|")})`);
-
-/** Tells whether a text contains what looks like a token of a well-known service, such as `ghp_…` or `AKIA…`. */
-export function holdsToken(text: string): boolean {
-  return TOKEN.test(text);
-}
