@@ -25,6 +25,7 @@ export {
   versionNotFound,
 } from "./errors.ts";
 export { parsePayload, type SecretPayload, secrecyOf, toCurrentPayload } from "./field-secrecy.ts";
+export { findTokens, holdsToken, type TextSpan } from "./known-token.ts";
 export {
   checkEncryptedSecret,
   copyMetadata,
@@ -71,5 +72,4 @@ export {
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
-export { findTokens, holdsToken, type TextSpan } from "./template.ts";
 export { isBefore, isTimestamp, parseDuration, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
