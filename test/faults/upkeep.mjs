@@ -23,9 +23,8 @@ const LONGEST = 1500;
 const DAY = 24 * 60 * 60 * 1000;
 
 // A dependency of the package, which is not one of the workspace.
-const require = createRequire(join(import.meta.dirname, "../../packages/secrets/package.json"));
-/** @type {typeof import("../../packages/secrets/node_modules/age-encryption/dist/index.js")} */
-const age = await import(pathToFileURL(require.resolve("age-encryption")).href);
+const inPackage = createRequire(join(import.meta.dirname, "../../packages/secrets/package.json"));
+const age = await import(pathToFileURL(inPackage.resolve("age-encryption")).href);
 const identity = await age.generateIdentity();
 const recipient = await age.identityToRecipient(identity);
 

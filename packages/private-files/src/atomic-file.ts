@@ -1,4 +1,4 @@
-import { chmodSync, fstatSync, linkSync, mkdirSync, promises, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
@@ -36,39 +36,6 @@ export function createPrivateFile(path: string, content: string | Uint8Array): b
 }
 
 /**
- * Creates a file as {@link createPrivateFile} does, from content that comes piece by piece.
- *
- * @param check called with the path of the complete file before it gets its name. What it throws keeps it from getting it
- * @returns false if the path exists already; nothing is changed then
- */
-export async function streamPrivateFile(
-  path: string,
-  content: AsyncIterable<Uint8Array>,
-  check: (temporary: string) => Promise<void>,
-): Promise<boolean> {
-  const temporary = temporaryPath(path);
-  try {
-    await writePieces(temporary, content);
-    await check(temporary);
-    return publishNew(path, () => linkSync(temporary, path));
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
-async function writePieces(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  // Not from node:fs/promises, which every command would load at its start.
-  const file = await promises.open(path, "wx", 0o600);
-  try {
-    await file.chmod(0o600);
-    for await (const piece of content) await file.writeFile(piece);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/**
  * Creates a lock file as {@link createPrivateFile} does, but does not wait for the disk, because a lock does not
  * outlive a power failure anyway. After one, the file can be empty.
  */
@@ -103,7 +70,7 @@ function linkBuilt(path: string, build: (file: string) => void): void {
 }
 
 /** Runs `link`, which gives a new file this name unless the name is taken. */
-function publishNew(path: string, link: () => void): boolean {
+export function publishNew(path: string, link: () => void): boolean {
   const created = isLinked(path, link);
   syncFolder(dirname(path));
   return created;

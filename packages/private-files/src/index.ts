@@ -10,7 +10,6 @@ export {
   keepBackup,
   moveFile,
   replacePrivateFile,
-  streamPrivateFile,
 } from "./atomic-file.ts";
 export { withLockFile } from "./lock-file.ts";
 export type { Refuse } from "./private-file.ts";
@@ -26,6 +25,7 @@ export {
   withOpenFile,
 } from "./private-file.ts";
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
+export { streamPrivateFile } from "./streamed-file.ts";
 export { systemReason } from "./system-error.ts";
 export { sweepDeadTemporaryFiles, sweepTemporaryFiles, syncFile, syncFolder, temporaryPath } from "./temporary-file.ts";
 export { homeFolder, trustedFolders } from "./trusted-folders.ts";

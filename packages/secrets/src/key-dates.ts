@@ -49,12 +49,9 @@ export async function readKeyDates({ store, keys }: KeyedManager): Promise<KeyDa
 }
 
 /** Returns the date that is recorded for the master key in use; null if there is none that autokestra has written. */
-async function recordedDate(
-  { store }: Pick<KeyedManager, "store">,
-  { fingerprint, checkFields }: Keyring,
-): Promise<Timestamp | null> {
+async function recordedDate({ store }: Pick<KeyedManager, "store">, keyring: Keyring): Promise<Timestamp | null> {
   const anchor = await store.readAnchor(ANCHOR);
-  if (anchor === null || !checkFields("key", anchorFields(anchor.text), anchor.mac)) return null;
+  if (anchor === null || !keyring.checkFields("key", anchorFields(anchor.text), anchor.mac)) return null;
   const [name, date = null] = anchor.text.split(" ");
-  return name === fingerprint ? date : null;
+  return name === keyring.fingerprint ? date : null;
 }

@@ -34,7 +34,7 @@ export interface Figure {
   readonly name: string;
   readonly help: string;
   /** Returns null while there is none. One that cannot be read is left out. */
-  read(): number | null | Promise<number | null>;
+  readonly read: () => number | null | Promise<number | null>;
 }
 
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
