@@ -58,10 +58,11 @@ async function measureRoutes() {
   for (const [route, suffix, goal] of ROUTES) {
     /** @type {{ bare: Awaited<ReturnType<typeof load>>[], ours: Awaited<ReturnType<typeof load>>[] }} */
     const samples = { bare: [], ours: [] };
-    for (const server of [bare, ours]) await load(server, suffix, suffix === "" ? WARM_UP : WARM_UP / 4);
+    for (const server of [bare, ours]) await load(server, suffix, suffix === "" ? WARM_UP : WARM_UP / 10);
     for (let round = 0; round < Number(values.rounds); round++) {
-      samples.bare.push(await load(bare, suffix, Number(values.requests)));
-      samples.ours.push(await load(ours, suffix, Number(values.requests)));
+      const amount = suffix === "" ? Number(values.requests) : Number(values.requests) / 4;
+      samples.bare.push(await load(bare, suffix, amount));
+      samples.ours.push(await load(ours, suffix, amount));
     }
     const [one, other] = [samples.bare, samples.ours];
     const rate = { bare: median(one, "rate"), ours: median(other, "rate") };

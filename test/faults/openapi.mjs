@@ -1,7 +1,7 @@
 // The HTTP API against its own description: schemathesis makes requests of it, right ones and wrong ones, and checks every answer.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { openSecretsManager, openTokens } from "../../packages/secrets/dist/index.js";
 import { startServer } from "../../packages/server/dist/index.js";
 import { programs } from "../../scripts/servers/installation.mjs";

@@ -50,6 +50,13 @@ describe("secrets set and get", () => {
     }
   });
 
+  it("takes an empty password only where that is meant", async () => {
+    const set = ["secrets", "set", "E", "--type", "basicAuth", "--field", "username=u", "--field", "password="];
+    expect((await box.ak(set)).code).toBe(5);
+    expect((await box.ak([...set, "--allow-empty"])).code).toBe(0);
+    expect(await value("E", "--field", "password")).toBe("");
+  });
+
   it("says what it stored on standard error only, and warns where a value is shown", async () => {
     const keyFile = join(box.folder, "home", ".autokestra", "secret.key");
     expect(await box.ak(["secrets", "set", "A"], { input: VALUE })).toEqual({

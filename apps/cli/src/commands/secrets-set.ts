@@ -32,6 +32,7 @@ interface SetOptions extends MetadataOptions {
   readonly fromFile?: string;
   readonly field?: readonly string[];
   readonly keepExpiry?: boolean;
+  readonly allowEmpty?: boolean;
   readonly ifVersion?: string;
 }
 
@@ -59,6 +60,7 @@ export const command: CommandDefinition = defineCommand({
       { description: "", tag: "tag, instead of the stored ones", expiresAt: ", or seconds since 1970" },
     )
       .option("--keep-expiry", "current expiry for the new value as well")
+      .option("--allow-empty", "empty password of a basicAuth secret, which is refused otherwise")
       .option("--if-version <n>", "version that must be the current one; 0 for a secret that must not exist"),
   examples: [
     "pass show github | autokestra secrets set GITHUB_TOKEN --expires-at 2027-01-31",
@@ -94,7 +96,7 @@ async function readInput(
   value: string | undefined,
   options: SetOptions,
 ): Promise<CheckedInput> {
-  const { description, tag: tags, keepExpiry, field, fromFile } = options;
+  const { description, tag: tags, keepExpiry, allowEmpty, field, fromFile } = options;
   const expiresAt = parseExpiry(name, options.expiresAt);
   const publicFields = parseFieldNames("--public-field", options.publicField);
   const maskFields = parseFieldNames("--mask-field", options.maskField);
@@ -106,8 +108,8 @@ async function readInput(
     const what = value === undefined ? `the value of --field ${given.shown.join(" and ")}` : "a value";
     context.terminal.warn(`warning: ${what} on the command line is visible in the process list and the shell history`);
   }
-  const fields = parseFields(name, type, given.fields, () => new Date().toISOString());
-  return { name, type, fields, description, tags, expiresAt, keepExpiry, publicFields, maskFields };
+  const fields = parseFields(name, type, given.fields, () => new Date().toISOString(), false, allowEmpty);
+  return { name, type, fields, description, tags, expiresAt, keepExpiry, allowEmpty, publicFields, maskFields };
 }
 
 async function storedType(context: CommandContext, name: SecretName): Promise<SecretType | undefined> {

@@ -187,11 +187,11 @@ interface OpenDatabase extends PlacedDatabase {
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
   readonly readOnlyReason: string | null;
   /** Prepared once, because every request asks. */
-  readonly readVersion: Statement<[], unknown>;
+  readonly readVersion: Statement<[]>;
 }
 
-function prepareVersion(database: Database): Statement<[], unknown> {
-  return database.prepare<[], unknown>("PRAGMA data_version").pluck();
+function prepareVersion(database: Database): Statement<[]> {
+  return database.prepare<[]>("PRAGMA data_version").pluck();
 }
 
 function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
