@@ -115,8 +115,8 @@ interface UsableToken {
 }
 
 /**
- * How long what was read is taken without looking whether another process has changed it. To look takes a fifth of a request. Who revokes
- * a token waits as long, so that no server takes it afterwards.
+ * How long what was read is taken without looking whether another process has changed it. To look takes a fifth of a request. Who makes
+ * or revokes a token waits as long, so that afterwards every server knows.
  */
 const LOOK_MS = 10;
 
@@ -237,6 +237,7 @@ export function createTokens(options: TokensOptions): Tokens {
         });
         isWritten = await raiseEpoch(keyring, epoch);
       }
+      await setTimeout(LOOK_MS);
       known = null;
       return { token, metadata };
     },
