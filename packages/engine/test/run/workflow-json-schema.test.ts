@@ -14,7 +14,7 @@ const task = (type: string, inputs: object, more = {}) => ({
 describe("the JSON Schema of workflow files", () => {
   it("is the one that is shipped (`vitest -u` writes it)", async () => {
     await expect(`${JSON.stringify(workflowJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
-      "../../workflow.schema.json",
+      "../../schema.json",
     );
   });
 

@@ -35,8 +35,6 @@ export const AUDIT_ACTIONS = [
   "run.start",
   "run.resolve",
   "run.end",
-  "run.cancel",
-  "audit.read",
   "audit.prune",
   "audit.restart",
 ] as const;

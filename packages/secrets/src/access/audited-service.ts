@@ -97,7 +97,7 @@ function createChanges(secrets: SecretService, recorder: AuditRecorder): Pick<Se
       await change("set", name, async () => await secrets.setValue(name, value, more, options)),
     setAll: async (inputs) =>
       await recorder.change(
-        "set",
+        "import",
         inputs.map(({ name }) => nameOnly(name)),
         async () => await secrets.setAll(inputs),
         (written) => written.map(identityOf),
