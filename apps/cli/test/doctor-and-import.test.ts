@@ -23,6 +23,7 @@ describe("doctor", () => {
       "ok      store",
       "ok      key",
       "ok      header",
+      "ok      header",
       "ok      records",
       "ok      audit",
       "",

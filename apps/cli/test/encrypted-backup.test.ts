@@ -164,7 +164,7 @@ describe("serve with backups and keys", () => {
     const answer = await fetch(`${address}/metrics`, { headers: { authorization: `Bearer ${token}` } });
     const metrics = await answer.text();
     expect(metrics).toMatch(/^autokestra_backup_failures_total 0$/m);
-    expect(metrics).toMatch(/^autokestra_(master|data)_key_timestamp_seconds \d+/m);
+    expect(metrics).toMatch(/^autokestra_(master|data)_key_created_timestamp_seconds \d+/m);
     expect((await first.end()).code).toBe(0);
     const second = await serve(settings);
     await second.said(/(ready)/);

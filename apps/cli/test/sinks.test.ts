@@ -15,6 +15,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/task-runner.ts": "that an action has failed after its run, without what it says",
+  "packages/private-files/src/streamed-file.ts": "encrypted backups",
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
   "packages/runs/src/recorder.ts": "events of runs, from behind the redacting sink",
   "packages/runs/src/schema.ts": "the rows of a run history, into the tables of a newer version",
