@@ -1,7 +1,7 @@
 import type { YamlPath } from "@autokestra/config/yaml";
 import { didYouMean } from "@autokestra/config/yaml";
 import { type Action, describeIssues, z } from "@autokestra/plugin-sdk";
-import { AutokestraError, parseTemplate } from "@autokestra/secrets-core";
+import { AutokestraError, parseTemplate, type Template } from "@autokestra/secrets-core";
 import type { IsSecretInput } from "../workflow/credentials.ts";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
@@ -25,12 +25,12 @@ export async function checkActionInputs(
   const found = allTasks(parsed.workflow).map(async ({ task: { id, type, inputs }, list, index }) => {
     const action = table.get(type);
     if (action === undefined) return [];
-    const unknown: YamlPath[] = [];
-    const literal = withoutReferences(inputs, [], unknown);
-    const issues = await issuesOf(action, literal);
+    const replaced: Replaced[] = [];
+    const sample = withoutReferences(inputs, [], parsed, replaced);
+    const issues = await issuesOf(action, sample);
     const schema = issues.length === 0 ? null : inputSchemaOf(action);
     return issues
-      .filter((issue) => isCertain(issue, unknown))
+      .filter((issue) => isCertain(issue, replaced))
       .flatMap((issue) => toErrors(issue, id, schema))
       .filter(isNotMistyped)
       .map(({ error, path }) => ({ error, path: [list, index, "inputs", ...path] }));
@@ -42,17 +42,49 @@ export async function checkActionInputs(
 
 const MAX_ERRORS = 100;
 
-/** @param unknown receives the paths of references */
-function withoutReferences(value: unknown, path: YamlPath, unknown: YamlPath[]): unknown {
+/** A text with references that something else stands for during a check. */
+interface Replaced {
+  readonly path: YamlPath;
+  /** What stands for it, if that has the type that the value will have; otherwise undefined. */
+  readonly sample: string | number | boolean | undefined;
+}
+
+/** @param replaced receives the texts with references */
+function withoutReferences(value: unknown, path: YamlPath, parsed: ParsedWorkflow, replaced: Replaced[]): unknown {
   if (typeof value === "string") {
-    const { parts } = parseTemplate(value);
-    if (parts.some(({ kind }) => kind === "reference")) unknown.push(path);
-    return parts.map((part) => (part.kind === "text" ? part.text : "reference")).join("");
+    const template = parseTemplate(value);
+    const { parts } = template;
+    if (!parts.some(({ kind }) => kind === "reference")) return value;
+    const text = parts.map((part) => (part.kind === "text" ? part.text : "reference")).join("");
+    const sample = sampleOf(template, text, parsed);
+    replaced.push({ path, sample });
+    return sample ?? text;
   }
-  if (Array.isArray(value)) return value.map((item, index) => withoutReferences(item, [...path, index], unknown));
   if (value === null || typeof value !== "object") return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, withoutReferences(item, [...path, key], unknown)]);
-  return Object.fromEntries(entries);
+  const inside = (key: string | number, item: unknown) => withoutReferences(item, [...path, key], parsed, replaced);
+  if (Array.isArray(value)) return value.map((item, index) => inside(index, item));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(key, item)]));
+}
+
+/**
+ * A value of the type that a text with references will have; undefined where only a run knows the type.
+ *
+ * @param text the same with words instead of references
+ */
+function sampleOf(
+  { parts }: Template,
+  text: string,
+  { workflow }: ParsedWorkflow,
+): string | number | boolean | undefined {
+  const [part, ...others] = parts;
+  if (part?.kind !== "reference" || others.length > 0 || part.filters.length > 0) return text;
+  if (part.fallback !== null) return undefined;
+  const { reference } = part;
+  if (reference.root === "execution" || reference.root === "workflow") return text;
+  if (reference.root === "tasks" && reference.part === "status") return text;
+  if (reference.root === "index") return 1;
+  if (reference.root !== "inputs" || reference.path.length > 0) return undefined;
+  return { string: text, number: 1, boolean: true, json: undefined }[workflow.inputs[reference.name]?.type ?? "json"];
 }
 
 /** Empty if the check throws: that says more about the action than about the inputs. */
@@ -66,12 +98,20 @@ async function issuesOf({ input }: Action, value: unknown): Promise<readonly z.c
 }
 
 /** True for an issue that does not depend on the value of a reference. */
-function isCertain({ code, path }: z.core.$ZodIssue, unknown: readonly YamlPath[]): boolean {
-  return unknown.every((place) => {
+function isCertain(issue: z.core.$ZodIssue, replaced: readonly Replaced[]): boolean {
+  const { code, path } = issue;
+  return replaced.every(({ path: place, sample }) => {
     const isInside = place.every((key, index) => path[index] === key);
     const isAround = path.every((key, index) => place[index] === key);
+    if (isInside && isAround) return sample !== undefined && isAboutType(issue, sample);
     return !isInside && !(isAround && (code === "custom" || code === "invalid_union"));
   });
+}
+
+/** True if no value of the type of the sample would do. */
+function isAboutType(issue: z.core.$ZodIssue, sample: string | number | boolean): boolean {
+  if (issue.code === "invalid_value") return issue.values.every((value) => typeof value !== typeof sample);
+  return issue.code === "invalid_type";
 }
 
 interface Found {

@@ -47,6 +47,39 @@ async function found(text: string): Promise<string[]> {
 
 const cron = (trigger: string) => say("x", `trigger: { type: cron, ${trigger} }\n`);
 
+describe("check knows the types of references", () => {
+  const inputs =
+    "inputs: { s: { type: string, default: x }, n: { type: number, default: 1 }, j: { type: json, default: 1 } }\n";
+
+  it.each([
+    ["text instead of a number", "timeoutSeconds: '{{ inputs.s }}'", "timeoutSeconds: expected number"],
+    ["a number instead of text", "response: '{{ inputs.n }}'", "response"],
+    ["longer text instead of a number", "timeoutSeconds: '{{ inputs.n }}0'", "timeoutSeconds"],
+    ["what a filter makes of a number", "timeoutSeconds: '{{ inputs.n | trim }}'", "timeoutSeconds"],
+    ["the id of the run instead of a list", "allowStatus: '{{ execution.id }}'", "allowStatus"],
+    ["text among numbers", "allowStatus: [404, '{{ inputs.s }}']", "allowStatus[1]"],
+  ])("and finds %s", async (_, more, expected) => {
+    const errors = (await found(get(`url: https://a.example, ${more}`, inputs))).filter((line) =>
+      line.startsWith("error"),
+    );
+    expect(errors).toEqual([expect.stringContaining(`Task 'a' has an invalid input: ${expected}`)]);
+  });
+
+  it.each([
+    ["a number", "timeoutSeconds: '{{ inputs.n }}'"],
+    ["a value of any type", "timeoutSeconds: '{{ inputs.j }}'"],
+    ["a value with another default", "timeoutSeconds: '{{ inputs.s ?? 3 }}'"],
+    ["a part of a value", "timeoutSeconds: '{{ inputs.j.seconds }}'"],
+    ["a text that may be one of a few", "response: '{{ inputs.s }}'"],
+    ["a number where text is taken too", "headers: { X-N: '{{ inputs.n }}' }"],
+  ])("and takes %s", async (_, more) => {
+    const errors = (await found(get(`url: https://a.example, ${more}`, inputs))).filter((line) =>
+      line.startsWith("error"),
+    );
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("KP8: check finds what is literal", () => {
   it.each([
     [

@@ -13,9 +13,7 @@ const task = (type: string, inputs: object, more = {}) => ({
 
 describe("the JSON Schema of workflow files", () => {
   it("is the one that is shipped (`vitest -u` writes it)", async () => {
-    await expect(`${JSON.stringify(workflowJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
-      "../../schema.json",
-    );
+    await expect(`${JSON.stringify(workflowJsonSchema(), null, 2)}\n`).toMatchFileSnapshot("../../schema.json");
   });
 
   it.each([
