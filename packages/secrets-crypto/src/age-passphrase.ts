@@ -16,6 +16,7 @@ const MAX_WORK_FACTOR = 20;
 
 const LABEL = "age-encryption.org/v1/scrypt";
 const SALT_BYTES = 16;
+const FILE_KEY_BYTES = 16;
 const CIPHER = "chacha20-poly1305";
 /** Each key encrypts one file key. */
 const NONCE = Buffer.alloc(NONCE_BYTES);
@@ -64,7 +65,7 @@ export async function unwrapWithPassphrase(
   const isValid = salt.length === SALT_BYTES && toBase64(salt) === saltText && workFactor <= MAX_WORK_FACTOR;
   // A file with a passphrase has no other recipient.
   if (type !== "scrypt" || stanzas.length !== 1 || args.length !== 3 || !isValid) return null;
-  if (body.length !== SALT_BYTES + TAG_BYTES) return null;
+  if (body.length !== FILE_KEY_BYTES + TAG_BYTES) return null;
   const decipher = createDecipheriv(CIPHER, await wrapKeyOf(passphrase, salt, workFactor), NONCE, {
     authTagLength: TAG_BYTES,
   });

@@ -25,7 +25,7 @@ describe("the key of an age file under a passphrase", () => {
     ["the work is no number", ({ args, body }) => [{ args: ["scrypt", args[1] ?? "", "04"], body }]],
     ["the work is changed", ({ args, body }) => [{ args: ["scrypt", args[1] ?? "", "5"], body }]],
     ["the body is longer", ({ args, body }) => [{ args, body: Buffer.concat([body, Buffer.from([0])]) }]],
-    ["the body is changed", ({ args, body }) => [{ args, body: Buffer.from(body).fill(1, 0, 1) }]],
+    ["the body is changed", ({ args, body }) => [{ args, body: body.map((byte, at) => (at === 0 ? byte ^ 1 : byte)) }]],
   ])("does not where %s", async (_, change) => {
     const stanza = await wrapWithPassphrase(PASSPHRASE, FILE_KEY, 4);
     expect(await unwrapWithPassphrase(PASSPHRASE, change(stanza))).toBeNull();

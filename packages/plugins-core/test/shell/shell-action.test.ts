@@ -96,9 +96,9 @@ describe("core/shell.run", () => {
   });
 
   it("leaves a line out of the error that is too long to be shown from its beginning", async () => {
-    const failing = node('console.error("x".repeat(200000) + "\\nlast"); process.exit(1)');
+    const failing = node('console.error("x".repeat(200000) + "\\nlast"); process.exitCode = 1');
     await expect(run(failing)).rejects.toThrow(/^exit code 1; the end of its standard error:\nlast$/);
-    const long = node('console.error("x".repeat(5000) + "\\nlast"); process.exit(1)');
+    const long = node('console.error("x".repeat(5000) + "\\nlast"); process.exitCode = 1');
     await expect(run(long)).rejects.toThrow("[a line of 5000 characters]\nlast");
   });
 
