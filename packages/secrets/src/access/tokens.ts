@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { AutokestraError, type SecretStore, type Timestamp } from "@autokestra/secrets-core";
 import { isIdentifier, quoteText, tagProblem } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
@@ -114,12 +113,6 @@ interface UsableToken {
   lastUsedOn: string | null;
 }
 
-/**
- * How long what was read is taken without looking whether another process has changed it. To look takes a fifth of a request. Who makes
- * or revokes a token waits as long, so that afterwards every server knows.
- */
-const LOOK_MS = 10;
-
 /** What was read, and of which state of the database. */
 interface KnownTokens extends DatabaseState {
   readonly byHash: ReadonlyMap<string, UsableToken>;
@@ -161,7 +154,6 @@ interface HasLocation {
 export function createTokens(options: TokensOptions): Tokens {
   const { access, store, keys, now = () => new Date().toISOString() } = options;
   let known: KnownTokens | null = null;
-  let lookedAt = Number.NEGATIVE_INFINITY;
 
   /** What the store says; null where there never was a token. @throws AutokestraError `INTEGRITY_FAILED` */
   async function readEpoch(keyring: Keyring): Promise<number | null> {
@@ -197,11 +189,8 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   async function usableTokens(): Promise<KnownTokens["byHash"]> {
-    const start = performance.now();
-    if (known !== null && start - lookedAt < LOOK_MS) return known.byHash;
     const { database, version } = await access.state();
     if (known?.database !== database || known.version !== version) known = await readUsable();
-    lookedAt = start;
     return known.byHash;
   }
 
@@ -237,7 +226,6 @@ export function createTokens(options: TokensOptions): Tokens {
         });
         isWritten = await raiseEpoch(keyring, epoch);
       }
-      await setTimeout(LOOK_MS);
       known = null;
       return { token, metadata };
     },
@@ -270,7 +258,6 @@ export function createTokens(options: TokensOptions): Tokens {
       });
       known = null;
       await raiseEpoch(keyring, epoch);
-      await setTimeout(LOOK_MS);
       // Once more: what was being read meanwhile may be from before.
       known = null;
       return revoked;

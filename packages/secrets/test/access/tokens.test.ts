@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { loadSqlite } from "@autokestra/sqlite";
 import { temporaryFolder } from "@autokestra/test-kit";
@@ -46,8 +45,6 @@ async function bySql(sql: string, ...parameters: unknown[]): Promise<void> {
   const database = (await loadSqlite()).open(join(folder, "secrets", "access.db"), { mode: "rw" });
   database.prepare(sql).run(...parameters);
   database.close();
-  // What is known of tokens is taken for 10 ms without looking.
-  await setTimeout(15);
 }
 
 const rowsOf = async () => await access.read((database) => database.prepare("SELECT * FROM tokens").all());
