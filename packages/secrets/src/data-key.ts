@@ -9,6 +9,7 @@ import {
 } from "@autokestra/secrets-core";
 import { toCurrentPayload } from "@autokestra/secrets-core/internal";
 import type { KeyManager, StoreHeader } from "@autokestra/secrets-crypto";
+import { recordWork } from "./access/recorded-operation.ts";
 import { withLease } from "./lease.ts";
 import type { SecretsManager } from "./manager.ts";
 import { countSecrets, idPages, type KeyedStore } from "./records.ts";
@@ -127,16 +128,11 @@ function isTooOld({ dataKeys }: StoreHeader, maxAgeMs: number): boolean {
 
 async function recordRenewal({ audit }: SecretsManager, work: () => Promise<boolean>): Promise<boolean> {
   const event = { actor: { kind: "system", id: "schedule", address: null }, action: "keys.rotate" } as const;
-  await audit?.record({ ...event, outcome: "intent" });
-  try {
-    const isDone = await work();
-    await audit?.record({ ...event, outcome: isDone ? "done" : "cancelled" });
-    return isDone;
-  } catch (error) {
-    const outcome = error instanceof AutokestraError ? error.code : "failed";
-    await audit?.record({ ...event, outcome }).catch(() => undefined);
-    throw error;
-  }
+  return await recordWork(
+    async (outcome) => await audit?.record({ ...event, outcome }),
+    work,
+    (isDone) => (isDone ? "done" : "cancelled"),
+  );
 }
 
 /** @returns false if the signal has stopped it */

@@ -17,16 +17,29 @@ export async function recordOperation<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (!isAuditOn(options)) return await work();
-  await record(options, action, "intent");
+  return await recordWork(async (outcome) => await record(options, action, outcome), work);
+}
+
+/**
+ * Does something, with a record of the intent before and of the outcome after it. Where a failure cannot be recorded either, the caller
+ * still hears of the failure.
+ *
+ * @param outcomeOf what the record says of a result. Default: `done`
+ */
+export async function recordWork<T>(
+  tell: (outcome: AuditOutcome) => Promise<void>,
+  work: () => Promise<T>,
+  outcomeOf: (result: T) => AuditOutcome = () => "done",
+): Promise<T> {
+  await tell("intent");
   let result: T;
   try {
     result = await work();
   } catch (error) {
-    const code = error instanceof AutokestraError ? error.code : "failed";
-    await record(options, action, code).catch(() => undefined);
+    await tell(error instanceof AutokestraError ? error.code : "failed").catch(() => undefined);
     throw error;
   }
-  await record(options, action, "done");
+  await tell(outcomeOf(result));
   return result;
 }
 
