@@ -1,5 +1,6 @@
 import { type Action, defineAction, definePlugin, type Plugin, z } from "@autokestra/plugin-sdk";
 import { secretNotDeclared } from "@autokestra/secrets-core/internal";
+import { TimeLimit } from "./cancellation.ts";
 import { readValues, secretInputValues } from "./inputs.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
 import type { TaskSources } from "./task-executor.ts";
@@ -39,8 +40,7 @@ export function createWorkflowCaller(
     const { secrets, timeoutSeconds } = parsed.workflow;
     const inputs = readValues(parsed.workflow, input.parse(given).inputs);
     context.masks.add(secretInputValues(parsed.workflow, inputs));
-    const endsAt = performance.now() + (timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-    const limit = timeLimit(signal, timeoutSeconds);
+    const limit = new TimeLimit(timeoutSeconds, "The called workflow");
     const flow = open({
       context,
       parsed,
@@ -53,8 +53,8 @@ export function createWorkflowCaller(
           return await scope.lookup(reference);
         },
       },
-      signal: limit.signal,
-      secondsLeft: () => Math.min(secondsLeft(), (endsAt - performance.now()) / 1000),
+      signal: AbortSignal.any([signal, limit.signal]),
+      secondsLeft: () => Math.min(secondsLeft(), limit.secondsLeft()),
     });
     try {
       const { status, failedTask, error, code, outputs } = await flow.run();
@@ -66,13 +66,4 @@ export function createWorkflowCaller(
       limit.end();
     }
   };
-}
-
-/** A signal that also comes when the called workflow is out of time. */
-function timeLimit(signal: AbortSignal, seconds: number | undefined): { signal: AbortSignal; end: () => void } {
-  if (seconds === undefined) return { signal, end: () => undefined };
-  const stop = new AbortController();
-  const reason = new DOMException(`The called workflow is out of time after ${seconds} s`, "TimeoutError");
-  const timer = setTimeout(() => stop.abort(reason), seconds * 1000);
-  return { signal: AbortSignal.any([signal, stop.signal]), end: () => clearTimeout(timer) };
 }

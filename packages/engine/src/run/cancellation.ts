@@ -39,6 +39,39 @@ export function cancelledBy({ aborted, reason }: AbortSignal): CancelledBy | und
   return reason instanceof Error && reason.name === "TimeoutError" ? "timeout" : "user";
 }
 
+/** A time limit, which begins when it is created. */
+export class TimeLimit {
+  readonly #stop = new AbortController();
+  readonly #endsAt: number;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param seconds undefined for no limit
+   * @param subject what is out of time then, such as `The run`
+   */
+  constructor(seconds: number | undefined, subject: string) {
+    this.#endsAt = performance.now() + (seconds ?? Number.POSITIVE_INFINITY) * 1000;
+    if (seconds === undefined) return;
+    const reason = new DOMException(`${subject} is out of time after ${seconds} s`, "TimeoutError");
+    this.#timer = setTimeout(() => this.#stop.abort(reason), seconds * 1000);
+  }
+
+  /** Aborted at its end. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Infinity without a limit. */
+  secondsLeft(): number {
+    return (this.#endsAt - performance.now()) / 1000;
+  }
+
+  /** Ends it: the signal is not aborted any more. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 /** How long `finally` may take after this signal, in seconds. */
 export function finallySeconds({ reason }: AbortSignal): number {
   return reason instanceof RunCancellation ? reason.finallySeconds : FINALLY_SECONDS;

@@ -4,7 +4,7 @@ import { referencesOf } from "../workflow/condition.ts";
 import type { ParsedTask } from "../workflow/references.ts";
 import { allTasks, type Task } from "../workflow/workflow.ts";
 import { createWorkflowCaller } from "./call-workflow.ts";
-import { finallySeconds } from "./cancellation.ts";
+import { finallySeconds, TimeLimit } from "./cancellation.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
 import { runTasks } from "./run-tasks.ts";
 import { createTaskExecutor, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
@@ -170,20 +170,15 @@ export class Flow {
   /** Runs the tasks of `finally`, whatever has happened before, within a time of their own. */
   async #runFinally(tasks: readonly Task[]): Promise<void> {
     if (tasks.length === 0) return;
-    const seconds = finallySeconds(this.#parts.signal);
-    const endsAt = performance.now() + seconds * 1000;
-    const stop = new AbortController();
-    const timer = setTimeout(() => {
-      stop.abort(new DOMException(`\`finally\` is out of time after ${seconds} s`, "TimeoutError"));
-    }, seconds * 1000);
-    const executor = this.#executor(stop.signal, () => (endsAt - performance.now()) / 1000, true);
+    const limit = new TimeLimit(finallySeconds(this.#parts.signal), "`finally`");
+    const executor = this.#executor(limit.signal, () => limit.secondsLeft(), true);
     try {
       for (const task of tasks) {
-        const result = await this.#runHandler(task, executor, stop.signal);
+        const result = await this.#runHandler(task, executor, limit.signal);
         if (result.status === "failed" || result.status === "cancelled") this.#fail(task.id, result);
       }
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 

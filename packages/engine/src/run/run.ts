@@ -3,7 +3,7 @@ import type { LeaseEvent, SecretScope } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Task } from "../workflow/workflow.ts";
 import type { CalledWorkflows } from "./called-workflows.ts";
-import { cancelledBy } from "./cancellation.ts";
+import { cancelledBy, TimeLimit } from "./cancellation.ts";
 import { Flow } from "./flow.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import { createRedactingSink } from "./redacting-sink.ts";
@@ -31,12 +31,13 @@ interface RunParts extends Pick<RunContext, "id" | "actions" | "masks" | "output
   readonly signal: AbortSignal | undefined;
 }
 
-/** One run, from its first event to its last. */
+/** One run, from its first event to its last. Its time runs from when it is created. */
 export class WorkflowRun implements GuardedRun {
   readonly #parts: RunParts;
   readonly #context: RunContext;
   readonly #flow: Flow;
-  /** Ends the running tasks when the run times out or its sink fails. */
+  readonly #limit: TimeLimit;
+  /** Ends the running tasks when the sink of the run fails. */
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
 
@@ -47,8 +48,9 @@ export class WorkflowRun implements GuardedRun {
     const sink = createRedactingSink(masks, (event) =>
       outsideAttempts(() => (output === null ? show(event) : output.inSink(() => show(event)))),
     );
-    this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
-    const endsAt = performance.now() + (timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+    this.#limit = new TimeLimit(timeoutSeconds, "The run");
+    const signals = [this.#limit.signal, this.#stop.signal];
+    this.#signal = AbortSignal.any(signal === undefined ? signals : [signal, ...signals]);
     this.#context = {
       ...parts,
       sink,
@@ -65,7 +67,7 @@ export class WorkflowRun implements GuardedRun {
       inputs,
       scope,
       signal: this.#signal,
-      secondsLeft: () => (endsAt - performance.now()) / 1000,
+      secondsLeft: () => this.#limit.secondsLeft(),
     });
   }
 
@@ -74,7 +76,6 @@ export class WorkflowRun implements GuardedRun {
     const { parsed, leases, scope } = this.#parts;
     const { log, masks, sink } = this.#context;
     const unguard = guardRun(this);
-    const timer = this.#limitTime();
     try {
       log.started(parsed.workflow.id, scope.secrets);
       leases.listen((event) => log.lease(event));
@@ -91,7 +92,7 @@ export class WorkflowRun implements GuardedRun {
       this.#stop.abort();
       throw error;
     } finally {
-      clearTimeout(timer);
+      this.#limit.end();
       unguard();
     }
   }
@@ -115,13 +116,6 @@ export class WorkflowRun implements GuardedRun {
     const isCulprit = culprit !== undefined && this.#context.running.get(id) === culprit;
     const message = isCulprit ? "the action ended the process" : "the process ended before the task did";
     return { status: "failed", error: { name: "Error", code: "PROCESS_ENDED", message } };
-  }
-
-  #limitTime(): NodeJS.Timeout | undefined {
-    const { timeoutSeconds } = this.#parts.parsed.workflow;
-    if (timeoutSeconds === undefined) return undefined;
-    const reason = new DOMException(`The run is out of time after ${timeoutSeconds} s`, "TimeoutError");
-    return setTimeout(() => this.#stop.abort(reason), timeoutSeconds * 1000);
   }
 
   #finish(): RunFinished {
