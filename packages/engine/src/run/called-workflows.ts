@@ -5,7 +5,7 @@ import { quoteText } from "@autokestra/secrets-core/internal";
 import { hasReference } from "@autokestra/secrets-resolver";
 import { inputProblem } from "../workflow/input-rules.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
-import type { WorkflowProblem } from "../workflow/problem.ts";
+import { invalidWorkflow, type WorkflowProblem } from "../workflow/problem.ts";
 import { allTasks, inputsOf, type PlacedTask, WORKFLOW_CALL } from "../workflow/workflow.ts";
 
 /** A workflow that another one calls. */
@@ -94,9 +94,7 @@ async function loadCall(
   files.set(real, known);
   const [problem] = known.problems;
   if (problem !== undefined) {
-    const { line, column } = problem.position ?? {};
-    const place = line === undefined ? "" : `:${line}:${column}`;
-    throw new AutokestraError(problem.code, `In ${shown}${place}: ${problem.message}`, { hint: problem.hint });
+    throw new AutokestraError(problem.code, inFile(shown, problem), { hint: problem.hint });
   }
   const depth = 1 + Math.max(0, ...[...known.calls.values()].map((call) => call.depth));
   if (depth > MAX_DEPTH) throw invalid(`Workflows call each other more than ${MAX_DEPTH} levels deep`);
@@ -111,14 +109,18 @@ async function loadFile(
 ): Promise<LoadedFile> {
   const { parsed, problems } = readWorkflow(await readSource(path), path);
   if (parsed === null || problems.length > 0) {
-    const [first] = problems;
-    const { line, column } = first?.position ?? {};
-    const place = line === undefined ? "" : `:${line}:${column}`;
-    throw invalid(`In ${shown}${place}: ${first?.message ?? "nothing can be read"}`, first?.hint);
+    const [first = invalidWorkflow("nothing can be read")] = problems;
+    throw invalid(inFile(shown, first), first.hint);
   }
   if (!parsed.workflow.enabled) throw invalid(`The workflow ${shown} is disabled`);
   const own = { ...parsed, folder: dirname(resolve(path)) };
   return { parsed: own, ...(await loadFrom(own, callers, files)) };
+}
+
+function inFile(shown: string, { message, position }: Pick<WorkflowProblem, "message" | "position">): string {
+  return position === undefined
+    ? `In ${shown}: ${message}`
+    : `In ${shown}:${position.line}:${position.column}: ${message}`;
 }
 
 /** Checks what a call gives: inputs that are declared, and no secret that the caller may not use itself. */

@@ -3,7 +3,7 @@ import type { LeftOut } from "./run-log.ts";
 import { type StateChange, type TaskEnd, type TaskNode, TaskStates } from "./task-states.ts";
 
 /** Runs one task, or leaves it out. What either throws ends the run. */
-export interface TaskRunner {
+export interface TaskCallbacks {
   /** Runs a task to its end. */
   run(id: string): Promise<TaskEnd>;
   /** Called for each task that does not start. */
@@ -18,7 +18,7 @@ export async function runTasks(
   tasks: readonly TaskNode[],
   concurrency: number,
   signal: AbortSignal,
-  runner: TaskRunner,
+  callbacks: TaskCallbacks,
 ): Promise<void> {
   const states = new TaskStates(tasks);
   const needs = new Map(tasks.map((task) => [task.id, task.needs]));
@@ -34,7 +34,7 @@ export async function runTasks(
   function apply(changes: readonly StateChange[], start: (id: string) => void): void {
     for (const { id, state } of changes) {
       if (state === "ready") start(id);
-      else runner.leaveOut(id, state, whyNot(id, state));
+      else callbacks.leaveOut(id, state, whyNot(id, state));
     }
   }
 
@@ -47,7 +47,7 @@ export async function runTasks(
       };
       async function runOne(id: string): Promise<void> {
         await limit(async () => {
-          if (states.claim(id)) apply(states.finish(id, await runner.run(id)), start);
+          if (states.claim(id)) apply(states.finish(id, await callbacks.run(id)), start);
         });
         open -= 1;
         if (open === 0) resolve();
