@@ -65,7 +65,7 @@ export interface AdoptOptions {
 export function adoptCredentials(parsed: ParsedWorkflow, options: AdoptOptions = {}): Adoption {
   const { plugins = corePlugins, taken = [], names = new Map() } = options;
   const found = findInlineCredentials(parsed, secretInputs(createActionTable(plugins)));
-  const adopted = found.filter((credentials) => isAdoptable(parsed, credentials));
+  const adopted = adoptable(parsed, found);
   const secrets = nameCredentials(parsed, adopted, new Set([...taken, ...parsed.workflow.secrets]), names);
   const change = (write: (name: SecretName) => string, lists: readonly ListChange[]) =>
     changeYaml(
@@ -92,10 +92,17 @@ const HIDDEN = "[a line with what looks like a token is not shown]";
 const BY_HAND = "Take it out of the file, and store it as a secret.";
 
 /** References are allowed in the inputs of tasks only, and a text behind an alias belongs to another place, too. */
-function isAdoptable(parsed: ParsedWorkflow, credentials: InlineCredentials): boolean {
-  const { path, text } = credentials;
-  if (path[0] === "inputs" || path[2] !== "inputs" || text.includes("\\{{")) return false;
-  return changeYaml(parsed.source, [rewrite(credentials, () => "{{ secrets.A }}")]) !== null;
+function adoptable({ source }: ParsedWorkflow, found: readonly InlineCredentials[]): readonly InlineCredentials[] {
+  const inInputs = found.filter(
+    ({ path, text }) => path[0] !== "inputs" && path[2] === "inputs" && !text.includes("\\{{"),
+  );
+  const canChange = (some: readonly InlineCredentials[]) =>
+    changeYaml(
+      source,
+      some.map((credentials) => rewrite(credentials, () => "{{ secrets.A }}")),
+    ) !== null;
+  // All at once: each change reads the whole file.
+  return canChange(inInputs) ? inInputs : inInputs.filter((one) => canChange([one]));
 }
 
 /** The names for the workflow, and for each task that may use only some of them. */
