@@ -1,15 +1,12 @@
 import type { AuditContext, Permission } from "@autokestra/secrets";
 import {
-  AutokestraError,
   hasCode,
   metadataToJson,
   RETENTION_DAYS,
-  type SecretFilter,
   type SecretMetadata,
   type SecretService,
-  type SecretType,
 } from "@autokestra/secrets-core";
-import { fieldsOfValue, parseMoment, parseSecretType, TIME_EXAMPLES } from "@autokestra/secrets-core/internal";
+import { fieldsOfValue } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
@@ -24,6 +21,7 @@ import {
   preconditionFailed,
 } from "./found-secrets.ts";
 import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
+import { listSecrets, readType } from "./list-secrets.ts";
 import { actorOf, type Principal } from "./principal.ts";
 import * as schemas from "./schemas.ts";
 
@@ -366,52 +364,4 @@ async function deleteSecret({ request, found, secrets, ...call }: Call): Promise
     ? `Secret '${name}' is removed for good`
     : `Secret '${name}' is deleted; it can be restored for ${RETENTION_DAYS} days`;
   return { message };
-}
-
-async function listSecrets({ request, reply, found }: Call): Promise<object> {
-  const query = request.query as Body<typeof schemas.listQuerySchema>;
-  const { skip, limit, type, tag, prefix, expiresBefore, state, cursor } = query;
-  const filter: SecretFilter = {
-    type: type === undefined ? undefined : readType(type),
-    tags: tag === undefined ? undefined : [tag].flat(),
-    prefix,
-    expiresBefore: expiresBefore === undefined ? undefined : readTime(expiresBefore),
-    state,
-  };
-  const start = cursor === undefined ? {} : readCursor(cursor);
-  const { secrets, last } = await found.page({ ...filter, ...start, skip }, limit);
-  reply.header("x-total-count", await found.count(filter));
-  if (last !== null) reply.header("link", `<${nextPage(request.url, last)}>; rel="next"`);
-  return secrets.map(metadataToJson);
-}
-
-function nextPage(url: string, { name, id }: SecretMetadata): string {
-  const [path = "", query = ""] = url.split("?", 2);
-  const parameters = new URLSearchParams(query);
-  parameters.delete("skip");
-  parameters.set("cursor", `${name}.${id}`);
-  return `${path}?${parameters.toString()}`;
-}
-
-/** A cursor is a place in the order of secrets, and gives nobody anything that they may not see. */
-function readCursor(text: string): Pick<SecretFilter, "after" | "afterId"> {
-  const [, after, afterId] = schemas.CURSOR.exec(text) ?? [];
-  return { after, afterId };
-}
-
-function readType(text: string): SecretType {
-  const type = parseSecretType(text);
-  if (type !== null) return type;
-  throw new AutokestraError("VALUE_INVALID", "There is no such type of secret");
-}
-
-function readTime(text: string | number): string {
-  const moment = parseMoment(text, () => new Date().toISOString());
-  if (moment !== null) return moment;
-  throw invalidQuery("expiresBefore", `is not a time, such as ${TIME_EXAMPLES}`);
-}
-
-function invalidQuery(key: string, message: string): AutokestraError {
-  const errors = [{ path: `querystring.${key}`, message }];
-  return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${key} ${message}`, { details: { errors } });
 }
