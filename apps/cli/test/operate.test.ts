@@ -20,18 +20,25 @@ const read = (file: string): string => readFileSync(join(docs, file), "utf8");
 
 /** Without it, a test is skipped here, with its name; in CI it fails. */
 function isMissing(program: string): boolean {
-  return spawnSync(program, ["--version"]).error !== undefined && process.env["CI"] !== "true";
+  return spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0 && process.env["CI"] !== "true";
 }
 
+/** Caddy makes files in the home folder whatever it is asked. */
+const environment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], HOME: box.folder });
+
 function output(program: string, args: readonly string[], options: { cwd?: string; input?: string } = {}) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { ...options, encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    ...options,
+    env: environment(),
+    encoding: "utf8",
+  });
   if (error !== undefined) throw error;
   return { status, said: `${stdout}${stderr}` };
 }
 
 /** Starts a program, which is ended with the tests, and waits for what it says first. */
 async function start(program: string, args: readonly string[], ready: RegExp, env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(program, args, { cwd: box.folder, env: { PATH: process.env["PATH"], HOME: box.folder, ...env } });
+  const child = spawn(program, args, { cwd: box.folder, env: { ...environment(), ...env } });
   const closed = new Promise((resolve) => child.on("close", resolve));
   ended.push(async () => {
     child.kill("SIGTERM");

@@ -67,7 +67,8 @@ function writeTexts(source: string, texts: readonly TextChange[]): string | null
 
 /** The spelling that a text has already, if it can keep it. */
 function typeFor({ type }: CST.Token, text: string): "QUOTE_DOUBLE" | "QUOTE_SINGLE" | "BLOCK_LITERAL" {
-  if (type === "block-scalar") return "BLOCK_LITERAL";
+  // The library writes no indentation for a block of spaces only: they would be taken for indentation.
+  if (type === "block-scalar") return text.trim() === "" ? "QUOTE_DOUBLE" : "BLOCK_LITERAL";
   return type === "single-quoted-scalar" && !text.includes("'") && !text.includes("\n")
     ? "QUOTE_SINGLE"
     : "QUOTE_DOUBLE";

@@ -20,6 +20,7 @@ describe("changeYaml writes a text", () => {
       "k:\n  a: |\n    {{ x }}\n    w\n\n  b: x\n",
       ["k", "a"],
     ],
+    ["a block of spaces", "k: |-\n  v\nl: x\n", " ", 'k: " "\nl: x\n'],
     ["JSON", '{"k":"v","l":[1.0]}', "{{ x }}", '{"k":"{{ x }}","l":[1.0]}'],
     ["CRLF", "k: v\r\nl: w\r\n", "{{ x }}", 'k: "{{ x }}"\r\nl: w\r\n'],
   ])("in %s", (_, source, text, expected, path: (string | number)[] = ["k"]) => {
