@@ -17,19 +17,23 @@ import {
   AutokestraError,
   type Explanation,
   type ExternalSecretProvider,
+  parseSecretName,
   type SecretService,
   type SecretSource,
 } from "@autokestra/secrets-core";
 import type { CallReport } from "@autokestra/secrets-providers";
-import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";
+import { createEnvironmentSource, createSecretResolver, toText } from "@autokestra/secrets-resolver";
 import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
-import { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
+import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
+import { verifyWebhook, type WebhookAnswer, type WebhookRequest } from "./run/verify-webhook.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
 export interface EngineOptions extends SecretsOptions {
+  /** Secrets that are open already, and stay open when the engine is closed. Default: the engine opens them. */
+  readonly manager?: SecretsManager | undefined;
   /** Creates a missing store with the first secret that is written. Default: false; a missing store reads as empty. */
   readonly create?: boolean | undefined;
   /** The configuration: places, providers, the order of sources. Options take precedence over it. Default: none. */
@@ -80,6 +84,14 @@ export interface Engine {
    * @throws the same as {@link checkWorkflow}
    */
   check(path: string, options?: Pick<CheckOptions, "offline" | "explain">): Promise<WorkflowReport>;
+  /** The same for a workflow that is no file. It calls no others. */
+  checkText(source: string, options?: Pick<CheckOptions, "offline" | "explain">): Promise<WorkflowReport>;
+  /**
+   * Verifies a request to start a workflow with a `webhook` trigger, as its `signature` says. Refuses every other workflow.
+   *
+   * @throws AutokestraError `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
+   */
+  verifyWebhook(workflow: ParsedWorkflow, request: WebhookRequest): Promise<WebhookAnswer>;
   /**
    * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
    *
@@ -124,9 +136,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, config = null, runsPath, keepInEnvironment } = options;
   const plugins = options.plugins ?? createCorePlugins(config?.http ?? {});
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
-  const manager = await openSecretsManager(place);
+  const manager = options.manager ?? (await openSecretsManager(place));
   const { secrets, location, audit } = manager;
-  const opened: { close(): Promise<void> }[] = [secrets];
+  const opened: { close(): Promise<void> }[] = options.manager === undefined ? [secrets] : [];
   try {
     const { sources, resolution, providers } = await openSources(manager, options);
     opened.unshift(...providers);
@@ -142,6 +154,18 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
       check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, plugins }),
+      checkText: async (source, checks) => await checkSource(source, { ...checks, ...where, plugins }),
+      async verifyWebhook({ workflow: { trigger } }, request) {
+        if (trigger?.type !== "webhook") return { result: "refused" };
+        const scope = await createSecretResolver(sources, resolution).openScope([trigger.secret]);
+        try {
+          const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
+          const secret = toText(reference, await scope.lookup(reference));
+          return await verifyWebhook(trigger.signature, secret, request);
+        } finally {
+          await scope.close();
+        }
+      },
       async run(workflow, { sink, onUnrecorded, actor, requestId, ...runOptions } = {}) {
         const record = history.recorder((error) => onUnrecorded?.(error));
         const runId = runOptions.runId ?? crypto.randomUUID();

@@ -32,6 +32,10 @@ export interface RunSummary {
 
 /** Which runs `list` of a run history returns. */
 export interface RunFilter {
+  /** The id of a run: no other is returned. Default: all runs. */
+  readonly id?: string | undefined;
+  /** The id of a run: only runs that started before it are returned. Default: all runs. */
+  readonly before?: string | undefined;
   /** The id of a workflow. Default: all workflows. */
   readonly workflow?: string | undefined;
   /** `unfinished` stands for `running`, `lost` and `unknown`. Default: every status. */
@@ -57,15 +61,17 @@ const OLD_RUNS = `SELECT number, status, ${PROCESS} FROM run_records ORDER BY nu
 
 /** Lists runs, newest first. */
 export function listRuns(database: Database, filter: RunFilter): readonly RunSummary[] {
-  const { workflow = null, status = null, limit = 50 } = filter;
+  const { id = null, before = null, workflow = null, status = null, limit = 50 } = filter;
   const stored = status === null || isFinished(status) ? status : "running";
   return database.transaction(() => {
     const { runs } = readableTables(database);
-    const where = "(@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)";
+    const where = `
+      (@id IS NULL OR id = @id) AND (@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)
+      AND (@before IS NULL OR number < (SELECT number FROM ${runs} WHERE id = @before))`;
     const found: RunSummary[] = [];
     // The status of an unfinished run depends on its process, so SQL cannot limit the result.
     const rows = database.prepare(`SELECT ${SUMMARY} FROM ${runs} WHERE ${where} ORDER BY number DESC`);
-    for (const row of rows.iterate({ workflow, stored })) {
+    for (const row of rows.iterate({ id, before, workflow, stored })) {
       if (found.length >= limit) break;
       const run = parseSummary(row);
       if (status === null || status === "unfinished" || status === run.status) found.push(run);

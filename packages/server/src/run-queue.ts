@@ -8,6 +8,8 @@ declare module "@autokestra/secrets-core" {
     /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
     RUN_LEFT_OUT: object;
     SHUTTING_DOWN: object;
+    /** Only a run that waits or goes on can be cancelled. */
+    RUN_ENDED: object;
   }
 }
 

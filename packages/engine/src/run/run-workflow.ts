@@ -5,7 +5,8 @@ import { takeKeyVariable } from "@autokestra/secrets/internal";
 import { AutokestraError, type LeaseEvent, type SecretSource } from "@autokestra/secrets-core";
 import type { ResolverOptions } from "@autokestra/secrets-resolver";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
-import { readInputs, secretInputValues } from "./inputs.ts";
+import { admitRun } from "./admit-run.ts";
+import { secretInputValues } from "./inputs.ts";
 import { createRunMasks } from "./masks.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openRunOutput, type RunOutput } from "./process-output.ts";
@@ -88,13 +89,8 @@ export interface ProcessOutputOptions {
  */
 export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): Promise<RunFinished> {
   const { sources, plugins = corePlugins } = options;
-  if (!parsed.workflow.enabled) {
-    throw new AutokestraError("WORKFLOW_DISABLED", `Workflow '${parsed.workflow.id}' is disabled`, {
-      hint: "Set `enabled: true` in its file.",
-    });
-  }
   if (options.keepInEnvironment !== true) takeKeyVariable();
-  const inputs = readInputs(parsed.workflow, options.inputs ?? {});
+  const { inputs } = await admitRun(parsed, options.inputs);
   const leases = createLeaseEvents();
   const { scope, actions, calls, warnings } = await prepareRun(parsed, {
     sources,
