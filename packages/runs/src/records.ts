@@ -170,7 +170,7 @@ export function deleteRunsBefore(database: Database, time: string): number {
 /** Removes old runs, but never a running one. Call it in the transaction that adds a run. */
 export function trimRuns(database: Database, { runs = 1000, days }: KeptRuns): void {
   wipeExpired(database);
-  const before = days === undefined ? "" : new Date(new Date().getTime() - days * DAY_MS).toISOString();
+  const before = days === undefined ? "" : new Date(Date.now() - days * DAY_MS).toISOString();
   const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
   let unknown = 0;
   for (const run of database.prepare<[object], OldRun>(OLD_RUNS).all({ runs, before })) {

@@ -68,7 +68,7 @@ const OWNED = "SELECT 1 FROM run_records WHERE id = @run AND token = @token";
 const BEAT = `UPDATE task_runs SET lease_until = ${NOW} + @milliseconds WHERE number = @id AND lease_token = @token`;
 const HELD = `
   SELECT secrets FROM task_runs JOIN run_records ON run_records.id = run_id
-  WHERE number = @id AND lease_token = @token AND (lease_until IS NULL OR lease_until > ${NOW})
+  WHERE task_runs.number = @id AND lease_token = @token AND (lease_until IS NULL OR lease_until > ${NOW})
 `;
 const END = `
   UPDATE task_runs SET state = @state, result = @result, worker = NULL, lease_token = NULL, lease_until = NULL,
@@ -82,11 +82,11 @@ const CANCEL = `
 `;
 /** Of a run with an owner nothing is reaped: whoever resumes it decides. */
 const OVER = `
-  SELECT number, run_id AS run, task, task_runs.attempt FROM task_runs JOIN run_records ON run_records.id = run_id
+  SELECT task_runs.number, run_id AS run, task, task_runs.attempt FROM task_runs JOIN run_records ON run_records.id = run_id
   WHERE lease_until < ${NOW} AND token IS NULL
 `;
 const DUE = `
-  SELECT number FROM task_runs JOIN run_records ON run_records.id = run_id
+  SELECT task_runs.number FROM task_runs JOIN run_records ON run_records.id = run_id
   WHERE due_at <= ${NOW} AND state IN ('ready', 'waiting') AND token IS NULL AND status = 'running'
 `;
 const RUNG = `UPDATE task_runs SET due_at = ${NOW} + 15000 WHERE number = ? AND state = 'ready'`;
