@@ -41,7 +41,7 @@ async function check(
 ): Promise<number> {
   const { terminal } = context;
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
-  const reports = await withEngine(context, env ? undefined : false, async (engine) => {
+  const reports = await withEngine(context, { environment: env ? undefined : false }, async (engine) => {
     const found: WorkflowReport[] = [];
     for (const file of files) {
       const report = await engine.check(file, { offline, explain });

@@ -1,8 +1,8 @@
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
-import { createRunPrinter, withRunHistory } from "../runs.ts";
+import { createRunPrinter, RUN_ARGUMENT, withRunHistory } from "../runs.ts";
 
 export const command: CommandDefinition = defineCommand({
-  declare: (parser) => parser.argument("<execution>", "id of the run, from `runs list`"),
+  declare: (parser) => parser.argument("<execution>", RUN_ARGUMENT),
   examples: [
     "autokestra runs show 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88",
     "autokestra runs show 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88 --json",
@@ -13,6 +13,6 @@ export const command: CommandDefinition = defineCommand({
 
 /** Prints the events of a run as `run` prints them. */
 async function showRun(context: CommandContext, runId: string): Promise<void> {
-  const events = await withRunHistory(context, (history) => history.events(runId));
+  const events = await withRunHistory(context, async (history) => await history.events(await history.find(runId)));
   events.forEach(createRunPrinter(context.terminal));
 }

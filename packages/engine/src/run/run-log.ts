@@ -1,4 +1,4 @@
-import type { LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { DurableRun, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, ResolvedSecret, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
 import { formatSeconds } from "./task-attempt.ts";
@@ -31,8 +31,15 @@ type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
 
 /** Writes the events of a run. */
 export interface RunLog {
-  /** @param secrets whose sources it tells, not their values */
-  started(workflow: string, secrets: readonly ResolvedSecret[]): void;
+  /**
+   * @param secrets whose sources it tells, not their values
+   * @param durable tells whether the run goes on from an earlier one
+   */
+  started(
+    workflow: string,
+    secrets: readonly ResolvedSecret[],
+    durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null,
+  ): void;
   /** A source was replaced by others. */
   fallback(fallback: SourceFallback): void;
   /** What has happened to credentials that were made for the run. */
@@ -44,6 +51,8 @@ export interface RunLog {
   taskRetried(task: string, attempts: FailedAttempt): void;
   /** A task has ended that was started. */
   taskFinished(task: string, result: TaskResult, milliseconds: number): void;
+  /** A task has ended before the run was resumed. */
+  taskRestored(task: string, result: TaskResult, message: string): void;
   /** A task has ended without having been started. */
   taskLeftOut(task: string, result: TaskResult, why: LeftOut): void;
   finished(end: RunEnd): RunFinished;
@@ -72,14 +81,14 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
   }
 
   return {
-    started(workflow, secrets) {
+    started(workflow, secrets, durable) {
       sink.start({
         time: new Date().toISOString(),
         level: "info",
         event: "run.started",
         execution: runId,
         workflow,
-        message: `workflow ${workflow}`,
+        message: `workflow ${workflow}${describeOrigin(durable)}`,
         ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets) } }),
       });
     },
@@ -102,6 +111,7 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       }),
     taskFinished: (task, result, milliseconds) =>
       log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
+    taskRestored: (task, { status }, message) => log("task.finished", LEVELS[status], message, { task }),
     taskLeftOut(task, { error }, why) {
       const { level, message } = LEFT_OUT[why];
       log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
@@ -122,6 +132,12 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       });
     },
   };
+}
+
+/** Where a run goes on from. */
+function describeOrigin(durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null): string {
+  if (durable?.isResumed) return `, attempt ${durable.attempt}`;
+  return durable?.from ? `, again after run ${durable.from.id}` : "";
 }
 
 const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {
