@@ -79,7 +79,7 @@ export interface ResumeOptions extends Omit<EngineRunOptions, "inputs" | "runId"
 }
 
 /** What {@link Engine.rerun} takes. */
-export interface RerunOptions extends Omit<EngineRunOptions, "runId">, Pick<ResumeOptions, "onWorkflow" | "onChanged"> {
+export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onWorkflow" | "onChanged"> {
   /**
    * The id of the first task to run: it and those that need it run, and what others have returned is taken from the
    * earlier run. Default: all tasks run.

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { claim, lastTime, type RunClaims, release, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
 import { type KeptKeys, readKept } from "./kept.ts";
@@ -70,6 +71,8 @@ export interface RunHistory {
 
   /** The states of the tasks of runs. Closing the history closes it. */
   readonly ledger: RunLedger;
+
+  readonly claims: RunClaims;
 
   /**
    * Makes a run of this process durable.
@@ -201,6 +204,12 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
 
   return {
     ledger,
+    claims: {
+      claim: async (key, runId) => await change((database) => claim(database, key, runId)),
+      release: async (key, runId) => await change((database) => release(database, key, runId)),
+      take: async (workflow, time) => await change((database) => takeTime(database, workflow, time)),
+      last: async (workflow) => await read((database) => (isCurrent(database) ? lastTime(database, workflow) : null)),
+    },
     recorder: (onFailure) => recorder(onFailure),
     durable({ force = false, onFailure, ...options }) {
       let isTold = false;

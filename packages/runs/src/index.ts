@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { RunClaims } from "./claims.ts";
 export { DurableRun, type KeptResult, type KeptRun, type KeptStart, type RunBeginning } from "./durable-run.ts";
 export {
   type CancelledBy,

@@ -39,6 +39,7 @@ const TABLES = `
  *
  * `token` is what the owner of a run writes with, so that a process that was stopped and replaced changes nothing.
  * `kept` are encrypted values that a run needs to be resumed, until `kept_until` in milliseconds since 1970.
+ * `run_claims` and `schedule_times` are what servers agree on; times are milliseconds since 1970.
  */
 const LEDGER = `
   ALTER TABLE run_records ADD COLUMN token TEXT;
@@ -85,6 +86,18 @@ const LEDGER = `
     PRIMARY KEY (run_id, kind, task)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX run_records_kept ON run_records (kept_until) WHERE kept_until IS NOT NULL;
+
+  CREATE TABLE run_claims (
+    key        TEXT PRIMARY KEY,
+    run_id     TEXT NOT NULL,
+    claimed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX run_claims_old ON run_claims (claimed_at);
+
+  CREATE TABLE schedule_times (
+    workflow TEXT PRIMARY KEY,
+    last     INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 `;
 
 /** The rows of version 1 as rows of `run_records`. An unfinished run has no process there, so it counts as lost. */

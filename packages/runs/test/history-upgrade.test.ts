@@ -165,8 +165,10 @@ describe("a run history of version 1", () => {
     const tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     expect(inspect((database) => database.prepare(tables).pluck().all())).toEqual([
       "kept",
+      "run_claims",
       "run_events",
       "run_records",
+      "schedule_times",
       "sqlite_sequence",
       "task_needs",
       "task_runs",

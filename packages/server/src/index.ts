@@ -10,7 +10,7 @@ export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
 export { createMetrics, type Figure, type Metrics, type ProviderCall } from "./metrics.ts";
 export type { Principal } from "./principal.ts";
 export type { CheckedPart, ReadinessCheck } from "./readiness.ts";
-export { createRunService, type RunClaims, type RunService, type RunServiceOptions } from "./run-service.ts";
+export { createRunService, type RunService, type RunServiceOptions } from "./run-service.ts";
 export type { ServedRuns } from "./runs-api.ts";
 export { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 export { type RunningServer, type StartOptions, startServer } from "./start-server.ts";

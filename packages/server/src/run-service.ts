@@ -1,34 +1,37 @@
-import { admitRun, type Engine, type ParsedWorkflow, parseWorkflow, type WebhookRequest } from "@autokestra/engine";
+import {
+  admitRun,
+  type Engine,
+  type EngineRunOptions,
+  type ParsedWorkflow,
+  parseWorkflow,
+  type WebhookRequest,
+} from "@autokestra/engine";
 import type { RunStatus, RunSummary } from "@autokestra/runs";
 import type { AuditActor } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import { createRunQueue, type RunQueueOptions } from "./run-queue.ts";
-import { createSchedule, type TakenTimes } from "./schedule.ts";
+import { createRunQueue, type QueuedRun, type RunQueueOptions } from "./run-queue.ts";
+import { createSchedule } from "./schedule.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
-/** Gives each key to one run, for all servers of an installation, and remembers the times of schedules. */
-export interface RunClaims extends TakenTimes {
-  /** The run that has the key: this one, unless another one had it before. */
-  claim(key: string, runId: string): Promise<string>;
-  /** The run was not started after all: its key is free again. */
-  release(key: string, runId: string): Promise<void>;
-}
-
 export interface RunServiceOptions extends RunQueueOptions {
-  readonly engine: Pick<Engine, "run" | "history" | "verifyWebhook">;
-  readonly claims: RunClaims;
+  readonly engine: Pick<Engine, "run" | "resume" | "rerun" | "history" | "verifyWebhook">;
   /** Told of what goes wrong where no client hears of it. Never a value. */
   readonly onNotice: (text: string) => void;
 }
 
+/** Who starts a run, for the audit log. */
+export interface StartedBy {
+  readonly actor: AuditActor;
+  readonly requestId?: string | undefined;
+}
+
+type RunBasics = Pick<EngineRunOptions, "signal" | "onUnrecorded">;
+
 /** What a client starts. */
-export interface StartRequest {
+export interface StartRequest extends StartedBy {
   readonly workflow: ParsedWorkflow;
   /** The texts of inputs, by name. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** Who starts it. */
-  readonly actor: AuditActor;
-  readonly requestId?: string | undefined;
   /** A second request with the same key gets the run of the first one. Default: every request gets its own. */
   readonly key?: string | undefined;
 }
@@ -44,11 +47,15 @@ export interface RunService {
   /** @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
   start(request: StartRequest): Promise<{ readonly id: string }>;
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
-  receive(
-    workflow: ParsedWorkflow,
-    request: WebhookRequest,
-    about: Pick<StartRequest, "actor" | "requestId">,
-  ): Promise<{ readonly id: string }>;
+  receive(workflow: ParsedWorkflow, request: WebhookRequest, by: StartedBy): Promise<{ readonly id: string }>;
+  /** Goes on with a run that was lost, has failed or was cancelled. */
+  resume(run: Pick<ServedRun, "execution" | "workflow">, by: StartedBy): void;
+  /** Runs the workflow of a run again, as a new one. @param from the first task to run. Default: all run */
+  rerun(
+    run: Pick<ServedRun, "execution" | "workflow">,
+    from: string | undefined,
+    by: StartedBy,
+  ): { readonly id: string };
   /** The run, if it waits. */
   queued(id: string): ServedRun | null;
   /** False: it neither waits nor goes on here. */
@@ -57,67 +64,77 @@ export interface RunService {
   /** The workflows of the folder have changed: their times count from now on. */
   schedule(folder: WorkflowFolder): Promise<void>;
   nextTime(workflow: string): Date | null;
+  /** Aborted when the server shuts down: nobody should wait for what is to come. */
+  readonly closing: AbortSignal;
   close(drainMs: number): Promise<void>;
 }
 
-export function createRunService({ engine, claims, onNotice, ...limits }: RunServiceOptions): RunService {
+export function createRunService({ engine, onNotice, ...limits }: RunServiceOptions): RunService {
+  const { claims } = engine.history;
   const queue = createRunQueue(limits);
+  const closing = new AbortController();
   const waiting = new Map<string, ServedRun>();
 
-  async function start({ workflow, inputs, actor, requestId, key }: StartRequest): Promise<{ readonly id: string }> {
+  /** @param work runs it to its end */
+  function enqueue(
+    run: Pick<QueuedRun, "id" | "workflow" | "group">,
+    work: (options: RunBasics) => Promise<unknown>,
+  ): void {
+    const { id, workflow } = run;
+    const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
+    waiting.set(id, queuedRun(id, workflow));
+    try {
+      queue.add({
+        ...run,
+        async execute(signal) {
+          waiting.delete(id);
+          try {
+            await work({ signal, onUnrecorded });
+          } catch (error) {
+            onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
+            await recordRefused(id, workflow, error, onUnrecorded);
+          }
+        },
+      });
+    } catch (error) {
+      waiting.delete(id);
+      throw error;
+    }
+  }
+
+  /** A run that could not start has no other record. */
+  async function recordRefused(
+    execution: string,
+    workflow: string,
+    error: unknown,
+    onUnrecorded: (error: AutokestraError) => void,
+  ): Promise<void> {
+    if ((await engine.history.list({ id: execution })).length > 0) return;
+    const record = engine.history.recorder(onUnrecorded);
+    const base = { time: new Date().toISOString(), execution } as const;
+    record({ ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` });
+    record({ ...base, level: "error", event: "run.warning", message: messageOf(error) });
+    record({ ...base, level: "error", event: "run.finished", status: "failed", durationMs: 0, tasks: {}, masked: {} });
+  }
+
+  async function start({ workflow, inputs, key, ...by }: StartRequest): Promise<{ readonly id: string }> {
     const { group } = await admitRun(workflow, inputs);
     const id = crypto.randomUUID();
     const name = workflow.workflow.id;
     const claimed = key === undefined ? null : `${name} ${key}`;
     const first = claimed === null ? id : await claims.claim(claimed, id);
     if (first !== id) return { id: first };
-    waiting.set(id, queuedRun(id, name));
     try {
-      queue.add({
-        id,
-        workflow: name,
-        group: group === null ? undefined : { name: group.group, busy: group.busy },
-        async execute(signal) {
-          waiting.delete(id);
-          await execute({ workflow, inputs, actor, requestId }, id, signal);
-        },
-      });
+      const busy = group === null ? undefined : { name: group.group, busy: group.busy };
+      enqueue(
+        { id, workflow: name, group: busy },
+        async (basics) => await engine.run(workflow, { ...basics, ...by, inputs, runId: id }),
+      );
     } catch (error) {
-      waiting.delete(id);
       if (claimed !== null) await claims.release(claimed, id);
       throw error;
     }
     return { id };
-  }
-
-  async function execute({ workflow, ...request }: StartRequest, runId: string, signal: AbortSignal): Promise<void> {
-    const onUnrecorded = (error: AutokestraError) => onNotice(`run ${runId} is not recorded: ${error.message}`);
-    try {
-      await engine.run(workflow, { ...request, runId, signal, onUnrecorded });
-    } catch (error) {
-      // It has not started: there is no other record of it.
-      const message = error instanceof AutokestraError ? error.message : "The run could not be started";
-      onNotice(`run ${runId} of '${workflow.workflow.id}' was not started: ${message}`);
-      const record = engine.history.recorder(onUnrecorded);
-      const base = { time: new Date().toISOString(), execution: runId } as const;
-      record({
-        ...base,
-        level: "info",
-        event: "run.started",
-        workflow: workflow.workflow.id,
-        message: `workflow ${workflow.workflow.id}`,
-      });
-      record({ ...base, level: "error", event: "run.warning", message });
-      record({
-        ...base,
-        level: "error",
-        event: "run.finished",
-        status: "failed",
-        durationMs: 0,
-        tasks: {},
-        masked: {},
-      });
-    }
   }
 
   let workflows: WorkflowFolder | null = null;
@@ -137,12 +154,27 @@ export function createRunService({ engine, claims, onNotice, ...limits }: RunSer
 
   return {
     start,
-    async receive(workflow, request, about) {
+    resume(run, by) {
+      enqueue(
+        { id: run.execution, workflow: run.workflow },
+        async (basics) => await engine.resume(run.execution, { ...basics, ...by }),
+      );
+    },
+    rerun(run, from, by) {
+      const id = crypto.randomUUID();
+      const options = { ...by, from, runId: id };
+      enqueue(
+        { id, workflow: run.workflow },
+        async (basics) => await engine.rerun(run.execution, { ...basics, ...options }),
+      );
+      return { id };
+    },
+    async receive(workflow, request, by) {
       const answer = await engine.verifyWebhook(workflow, request);
       if (answer.result !== "accepted") throw notSigned(answer.result);
       const inputs = { body: bodyOf(request), headers: JSON.stringify(shownHeaders(request)) };
       const key = answer.id === null ? undefined : `webhook ${answer.id}`;
-      return await start({ workflow, inputs, key, ...about });
+      return await start({ workflow, inputs, key, ...by });
     },
     queued: (id) => waiting.get(id) ?? null,
     cancel: (id) => queue.cancel(id),
@@ -157,8 +189,10 @@ export function createRunService({ engine, claims, onNotice, ...limits }: RunSer
       );
     },
     nextTime: (workflow) => schedule.next(workflow),
+    closing: closing.signal,
     async close(drainMs) {
       schedule.stop();
+      closing.abort();
       await queue.drain(drainMs);
     },
   };

@@ -1,17 +1,19 @@
 import type { Engine, InputDeclaration, ParsedWorkflow } from "@autokestra/engine";
 import { WorkflowError } from "@autokestra/engine";
-import type { RunFilter, RunSummary } from "@autokestra/runs";
+import type { RunSummary } from "@autokestra/runs";
 import { isNarrowed, isVisible } from "@autokestra/secrets";
 import { AutokestraError, hasCode, parseSecretName, type SecretService } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, forbidden } from "./access-control.ts";
 import { type ApiRoute, describeRoute, problemResponse } from "./api-route.ts";
+import { createEventStream } from "./event-stream.ts";
 import { createFoundSecrets } from "./found-secrets.ts";
 import { addRoute, MAX_BODY_BYTES } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
-import { notSigned, parseText, type RunService, type ServedRun } from "./run-service.ts";
+import { notSigned, parseText, type RunService, type ServedRun, type StartedBy } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
+import { emptyBodySchema } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
@@ -168,6 +170,23 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
     return (await history.list({ id, limit: 1 }))[0] ?? null;
   }
 
+  /** A client that comes back says which event it had last. */
+  async function stream({ request, reply }: Call, id: string): Promise<FastifyReply> {
+    const { "last-event-id": last } = request.headers;
+    const from = typeof last === "string" && /^\d{1,9}$/.test(last) ? Number(last) + 1 : 0;
+    const gone = new AbortController();
+    request.raw.socket.once("close", () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, runs.closing]);
+    const events = createEventStream({
+      ledger: history.ledger,
+      id,
+      from,
+      isWaiting: () => runs.queued(id) !== null,
+      signal,
+    });
+    return await reply.header("x-accel-buffering", "no").type("text/event-stream").serializer(String).send(events);
+  }
+
   return [
     {
       method: "POST",
@@ -188,8 +207,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
         const { id } = await runs.start({
           workflow,
           inputs: textsOf(workflow, inputs),
-          actor: actorOf(principal, request.ip),
-          requestId: request.id,
+          ...startedBy(call),
           // Somebody else's key is another one.
           key: key === undefined ? undefined : `${principal.kind} ${principal.id} ${key}`,
         });
@@ -207,8 +225,8 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       answer: schemas.runListSchema,
       refusals: [400],
       async handle({ request, visible }) {
-        const filter = request.query as RunFilter;
-        const found = await history.list(filter);
+        const { after: before, ...filter } = request.query as Body<typeof schemas.runsQuerySchema>;
+        const found = await history.list({ ...filter, before });
         const shown = await Promise.all(found.map(async ({ workflow }) => await visible.covers(workflow)));
         return found.filter((_, index) => shown[index]);
       },
@@ -229,13 +247,54 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       url: "/:id/events",
       permission: "runs:read",
       operationId: "listEvents",
-      summary: "List the events of a run, masked",
+      summary: "List the events of a run, masked. With `Accept: text/event-stream`, follow it while it goes on",
       params: schemas.runIdSchema,
       answer: schemas.eventsSchema,
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
+        const { headers } = call.request;
+        if (headers.accept?.includes("text/event-stream") === true) return await stream(call, execution);
         return status === "queued" ? [] : await history.events(execution);
+      },
+    },
+    {
+      method: "POST",
+      url: "/:id/resume",
+      permission: "runs:start",
+      operationId: "resumeRun",
+      summary: "Go on with a run that was lost, has failed or was cancelled, after the last task that has finished",
+      params: schemas.runIdSchema,
+      body: emptyBodySchema,
+      answer: schemas.startedSchema,
+      status: 202,
+      refusals: [400, 404, 409, 413, 415],
+      async handle(call) {
+        const run = await find(call);
+        if (run.status === "queued" || run.status === "running" || run.status === "success")
+          throw cannotResume(run.status);
+        runs.resume(run, startedBy(call));
+        return toStarted(run);
+      },
+    },
+    {
+      method: "POST",
+      url: "/:id/rerun",
+      permission: "runs:start",
+      operationId: "rerunRun",
+      summary: "Run the workflow of a run again, as a new run with the same inputs",
+      params: schemas.runIdSchema,
+      body: schemas.rerunSchema,
+      answer: schemas.startedSchema,
+      status: 202,
+      refusals: [400, 404, 409, 413, 415],
+      async handle(call) {
+        const run = await find(call);
+        if (run.status === "queued") throw cannotResume(run.status);
+        const { from } = (call.request.body as Body<typeof schemas.rerunSchema>) ?? {};
+        const { id: execution } = runs.rerun(run, from, startedBy(call));
+        call.reply.header("location", `/api/runs/${execution}`);
+        return { ...toStarted(run), execution };
       },
     },
     {
@@ -245,13 +304,14 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       operationId: "cancelRun",
       summary: "Cancel a run that waits or goes on",
       params: schemas.runIdSchema,
+      body: emptyBodySchema,
       answer: schemas.startedSchema,
       status: 202,
       refusals: [400, 404, 409, 415],
       async handle(call) {
-        const { execution, workflow } = await find(call);
-        if (!runs.cancel(execution)) throw notRunning();
-        return { execution, workflow };
+        const run = await find(call);
+        if (!runs.cancel(run.execution)) throw notRunning();
+        return toStarted(run);
       },
     },
   ];
@@ -338,6 +398,14 @@ function describeInput(input: InputDeclaration): Body<typeof schemas.workflowLis
   };
 }
 
+function startedBy({ principal, request }: Call): StartedBy {
+  return { actor: actorOf(principal, request.ip), requestId: request.id };
+}
+
+function toStarted({ execution, workflow }: ServedRun): Body<typeof schemas.startedSchema> {
+  return { execution, workflow };
+}
+
 /** Inputs are given to a run as texts, as on a command line. */
 function textsOf({ workflow }: ParsedWorkflow, inputs: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
@@ -350,6 +418,10 @@ function textsOf({ workflow }: ParsedWorkflow, inputs: Readonly<Record<string, u
 
 function runNotFound(): AutokestraError {
   return new AutokestraError("RUN_NOT_FOUND", "There is no run with this id");
+}
+
+function cannotResume(status: ServedRun["status"]): AutokestraError {
+  return new AutokestraError("RUN_NOT_RESUMABLE", `The run is ${status}`, { details: {} });
 }
 
 function notRunning(): AutokestraError {

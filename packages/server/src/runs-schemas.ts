@@ -52,6 +52,7 @@ export const runsQuerySchema = z.strictObject({
     .enum(["running", "success", "failed", "cancelled", "lost", "unknown", "unfinished"])
     .optional()
     .describe("Only runs in this state; unfinished: running, lost and unknown"),
+  after: z.uuid().optional().describe("The last run of the page before: only runs that started before it"),
   limit: z.coerce.number().int().min(1).max(1000).default(50).describe("The maximum number of runs, the newest first"),
 });
 
@@ -59,6 +60,10 @@ export const runIdSchema = z.strictObject({
   id: z.uuid().describe("The id of the run").meta({ example: EXAMPLE_RUN }),
 });
 export const workflowIdSchema = z.strictObject({ id: workflowId });
+
+export const rerunSchema = z
+  .strictObject({ from: z.string().max(1000).optional().describe("The first task to run. Default: all tasks run") })
+  .nullish();
 
 /** An event has the keys of its kind: docs/runs.md. */
 export const eventsSchema = z.array(

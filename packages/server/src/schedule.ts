@@ -1,3 +1,4 @@
+import type { RunClaims } from "@autokestra/runs";
 import { Cron } from "croner";
 
 /** A workflow that runs at certain times. */
@@ -13,16 +14,8 @@ export interface ScheduledWorkflow {
   readonly overlap?: "skip" | "allow" | undefined;
 }
 
-/** Which times have been acted on, for all servers of an installation: it outlives each of them. */
-export interface TakenTimes {
-  /** Takes a time, and with it all times before. Of servers that take the same one, one gets true. */
-  take(workflow: string, time: Date): Promise<boolean>;
-  /** The last time that was taken; null for a workflow that never had one. */
-  last(workflow: string): Promise<Date | null>;
-}
-
 export interface ScheduleOptions {
-  readonly taken: TakenTimes;
+  readonly taken: Pick<RunClaims, "take" | "last">;
   /** Starts a run. It is not waited for. */
   readonly start: (workflow: string, time: Date) => void;
   /** Whether a run of the workflow waits or goes on, on this server or another one. */

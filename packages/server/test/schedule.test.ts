@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createSchedule, type ScheduledWorkflow, type ScheduleOptions, type TakenTimes } from "../src/schedule.ts";
+import { createSchedule, type ScheduledWorkflow, type ScheduleOptions } from "../src/schedule.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 /** Times in memory, as several servers share them. */
-function createTakenTimes(): TakenTimes {
+function createTakenTimes(): ScheduleOptions["taken"] {
   const times = new Map<string, Date>();
   return {
     async take(workflow, time) {

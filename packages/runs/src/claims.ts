@@ -1,0 +1,46 @@
+import type { Database } from "@autokestra/sqlite";
+import type { RunId } from "./ledger.ts";
+
+/** What several servers over one history agree on: which run has a key, and which times of schedules have been acted on. */
+export interface RunClaims {
+  /**
+   * Gives a key to a run, for 24 hours.
+   *
+   * @returns the run that has the key: this one, unless another one had it before
+   */
+  claim(key: string, runId: RunId): Promise<RunId>;
+  /** The run was not started after all: its key is free again. */
+  release(key: string, runId: RunId): Promise<void>;
+  /** Takes a time of a workflow, and with it all times before. Of those that take the same one, one gets true. */
+  take(workflow: string, time: Date): Promise<boolean>;
+  /** The last time that was taken; null for a workflow that never had one. */
+  last(workflow: string): Promise<Date | null>;
+}
+
+const KEPT_MS = 24 * 3_600_000;
+
+/** Use it within a transaction, as all of these. */
+export function claim(database: Database, key: string, runId: RunId): RunId {
+  const now = Date.now();
+  database.prepare<[number]>("DELETE FROM run_claims WHERE claimed_at < ?").run(now - KEPT_MS);
+  database.prepare<unknown[]>("INSERT OR IGNORE INTO run_claims VALUES (?, ?, ?)").run(key, runId, now);
+  const owner = database.prepare<[string], string>("SELECT run_id FROM run_claims WHERE key = ?").pluck().get(key);
+  return owner ?? runId;
+}
+
+export function release(database: Database, key: string, runId: RunId): void {
+  database.prepare<unknown[]>("DELETE FROM run_claims WHERE key = ? AND run_id = ?").run(key, runId);
+}
+
+export function takeTime(database: Database, workflow: string, time: Date): boolean {
+  const sql = `
+    INSERT INTO schedule_times VALUES (?, ?)
+    ON CONFLICT (workflow) DO UPDATE SET last = excluded.last WHERE excluded.last > last`;
+  return database.prepare<unknown[]>(sql).run(workflow, time.getTime()).changes > 0;
+}
+
+export function lastTime(database: Database, workflow: string): Date | null {
+  const sql = "SELECT last FROM schedule_times WHERE workflow = ?";
+  const last = database.prepare<[string], number>(sql).pluck().get(workflow);
+  return last === undefined ? null : new Date(last);
+}

@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import { temporaryFolder } from "@autokestra/test-kit";
+import { afterEach, expect, it, vi } from "vitest";
+import { openRunHistory, type RunHistory } from "../src/index.ts";
+
+const opened: RunHistory[] = [];
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const history of opened.splice(0)) await history.close();
+});
+
+/** As two servers have one. */
+async function openTwice() {
+  const path = join(temporaryFolder(), "runs.db");
+  const histories = [await openRunHistory({ path }), await openRunHistory({ path })] as const;
+  opened.push(...histories);
+  return histories.map(({ claims }) => claims) as [RunHistory["claims"], RunHistory["claims"]];
+}
+
+it("a key belongs to the first run that has it", async () => {
+  const [one, other] = await openTwice();
+  const ids = Array.from({ length: 20 }, (_, index) => `run-${index}`);
+  const owners = await Promise.all(ids.map(async (id, index) => await (index % 2 ? one : other).claim("key", id)));
+  expect(new Set(owners).size).toBe(1);
+  expect(await other.claim("another", "x")).toBe("x");
+});
+
+it("a key that was released is free, and another run cannot release it", async () => {
+  const [one, other] = await openTwice();
+  await one.claim("key", "a");
+  await other.release("key", "b");
+  expect(await other.claim("key", "b")).toBe("a");
+  await other.release("key", "a");
+  expect(await other.claim("key", "b")).toBe("b");
+});
+
+it("a key is free after 24 hours", async () => {
+  const [one] = await openTwice();
+  vi.useFakeTimers({ now: Date.now(), toFake: ["Date"] });
+  await one.claim("key", "a");
+  vi.setSystemTime(Date.now() + 24 * 3_600_000 - 1);
+  expect(await one.claim("key", "b")).toBe("a");
+  vi.setSystemTime(Date.now() + 2);
+  expect(await one.claim("key", "c")).toBe("c");
+});
+
+it("a time is taken once, with all before it", async () => {
+  const [one, other] = await openTwice();
+  const at = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour));
+  expect(await one.last("w")).toBeNull();
+  const taken = await Promise.all([one.take("w", at(2)), other.take("w", at(2)), one.take("w", at(2))]);
+  expect(taken.filter(Boolean)).toHaveLength(1);
+  expect([await one.take("w", at(1)), await other.take("w", at(3)), await other.take("v", at(1))]).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect(await one.last("w")).toEqual(at(3));
+});
