@@ -11,6 +11,7 @@ export interface ServeOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly behindProxy?: readonly string[];
+  readonly workflows?: string;
   readonly corsOrigin?: readonly string[];
 }
 

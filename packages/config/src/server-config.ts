@@ -44,6 +44,16 @@ const settingsSchema = z.strictObject({
   log: z.boolean().describe("Write a line for each request to standard error. Default: true").exactOptional(),
   requestsPerMinute: countSchema.describe("Requests of one token a minute. Default: 6000").exactOptional(),
   refusedPerMinute: countSchema.describe("Refused attempts of one address a minute. Default: 30").exactOptional(),
+  workflows: pathSchema
+    .describe("Folder of the workflows that the server runs, relative to the folder of this file")
+    .exactOptional(),
+  maxRuns: z.int().min(1).max(1000).describe("Runs that go on at once. Default: 10").exactOptional(),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .describe("Seconds that runs get to end at a shutdown. Default: 5")
+    .exactOptional(),
   roles: z
     .record(nameSchema, z.array(z.string().min(1)))
     .describe("Roles besides the built-in ones: the permissions of each")
@@ -99,6 +109,9 @@ export interface ServerConfig {
   readonly log?: boolean;
   readonly requestsPerMinute?: number;
   readonly refusedPerMinute?: number;
+  readonly workflows?: string;
+  readonly maxRuns?: number;
+  readonly drainSeconds?: number;
   /** The permissions of each role; whether there are such permissions is not checked here. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
   readonly jwt?: JwtConfig;
@@ -108,11 +121,12 @@ export interface ServerConfig {
 }
 
 export function toServer(server: ServerConfig, absolute: Absolute): ServerConfig {
-  const { tlsCert, tlsKey, jwt, backups } = server;
+  const { tlsCert, tlsKey, workflows, jwt, backups } = server;
   return {
     ...server,
     ...(tlsCert !== undefined && { tlsCert: absolute(tlsCert) ?? tlsCert }),
     ...(tlsKey !== undefined && { tlsKey: absolute(tlsKey) ?? tlsKey }),
+    ...(workflows !== undefined && { workflows: absolute(workflows) ?? workflows }),
     ...(jwt?.jwksFile !== undefined && { jwt: { ...jwt, jwksFile: absolute(jwt.jwksFile) ?? jwt.jwksFile } }),
     ...(backups !== undefined && { backups: { ...backups, to: absolute(backups.to) ?? backups.to } }),
   };

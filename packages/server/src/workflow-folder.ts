@@ -28,7 +28,7 @@ export interface WorkflowFolderOptions {
   readonly folder: string;
   /** Told what is wrong with a file that has changed: the version before stays. */
   readonly onProblem: (file: string, problem: string) => void;
-  /** Told that something has changed. */
+  /** Told that something has changed since the folder was opened. */
   readonly onChange: () => void;
 }
 
@@ -56,6 +56,7 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
   const closing = new AbortController();
   let known: ReadonlyMap<string, KnownFile> = new Map();
   let reading = Promise.resolve();
+  let isOpen = false;
 
   async function readAll(): Promise<void> {
     const names = (await readdir(folder)).filter((name) => IS_WORKFLOW.test(name) && !name.startsWith(".")).sort();
@@ -77,7 +78,7 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
       ({ file, mark, problem }) => before.get(file)?.mark !== mark || before.get(file)?.problem !== problem,
     );
     for (const { file, problem } of changed) if (problem !== null) onProblem(file, problem);
-    if (changed.length > 0 || before.size !== known.size) onChange();
+    if (isOpen && (changed.length > 0 || before.size !== known.size)) onChange();
   }
 
   const refresh = async () => {
@@ -109,6 +110,7 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
   }
 
   await refresh();
+  isOpen = true;
   void watchFolder();
   refreshSoon(LOOK_MS);
   return {

@@ -4,11 +4,15 @@ import { type CommandContext, type CommandDefinition, collect, defineCommand, pa
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
 import { standardError } from "../output/terminal.ts";
+import { openServedRuns } from "../served-runs.ts";
 import { createSettings, reload, type ServeOptions } from "../server-settings.ts";
 import { withTokens } from "../tokens.ts";
 
 /** How much of the log is held for a slow reader, in bytes. What is more is left out. */
 const HELD_BYTES = 16 * 1024 * 1024;
+
+/** How long runs get to end at a shutdown. */
+const DRAIN_SECONDS = 5;
 
 /** How long a line of the log waits for others. */
 const LOG_MS = 50;
@@ -28,9 +32,11 @@ export const command: CommandDefinition = defineCommand({
         "network of proxies, such as 10.0.0.0/8; nobody else is served; may be repeated",
         collect,
       )
+      .option("--workflows <folder>", "folder of the workflows that the server runs [none]")
       .option("--cors-origin <origin>", "origin whose pages may call the server; may be repeated", collect),
   examples: [
     "autokestra serve",
+    "autokestra serve --workflows workflows",
     "autokestra serve --host 0.0.0.0 --port 8443 --tls-cert server.crt --tls-key server.key",
   ],
   run: serve,
@@ -75,12 +81,14 @@ async function start(
     writeLog,
     onCall: (call) => metrics.countProviderCall(call),
   });
-  const { host, port } = place.defaults?.server ?? {};
+  const { host, port, drainSeconds = DRAIN_SECONDS } = place.defaults?.server ?? {};
+  const served = await openServedRuns(context, options, manager, (call) => metrics.countProviderCall(call));
   const server = await startServer({
     ...(await settings.read(place.defaults)),
     host: options.host ?? host,
     port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
     secretsFor: (caller) => manager.as(caller),
+    runs: served?.runs,
     tokens,
     audit,
     metrics,
@@ -94,7 +102,10 @@ async function start(
   return {
     reload: async () => await reload(server, settings, context),
     async close() {
+      // Clients can still ask how their runs end.
+      await served?.runs.runs.close(drainSeconds * 1000);
       await Promise.all([server.close(), upkeep.stop()]);
+      await served?.close();
       await settings.close();
     },
   };
