@@ -25,7 +25,7 @@ export interface StartedBy {
   readonly requestId?: string | undefined;
 }
 
-type RunBasics = Pick<EngineRunOptions, "signal" | "onUnrecorded">;
+type RunBasics = Pick<EngineRunOptions, "signal" | "sink" | "onUnrecorded">;
 
 /** What a client starts. */
 export interface StartRequest extends StartedBy {
@@ -56,8 +56,8 @@ export interface RunService {
     from: string | undefined,
     by: StartedBy,
   ): { readonly id: string };
-  /** The run, if it waits. */
-  queued(id: string): ServedRun | null;
+  /** The run, if it waits or goes on here. It is `queued` until its first event is recorded. */
+  active(id: string): ServedRun | null;
   /** False: it neither waits nor goes on here. */
   cancel(id: string): boolean;
   counts(): { readonly running: number; readonly waiting: number };
@@ -73,7 +73,7 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
   const { claims } = engine.history;
   const queue = createRunQueue(limits);
   const closing = new AbortController();
-  const waiting = new Map<string, ServedRun>();
+  const active = new Map<string, ServedRun>();
 
   /** @param work runs it to its end */
   function enqueue(
@@ -82,22 +82,24 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
   ): void {
     const { id, workflow } = run;
     const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
-    waiting.set(id, queuedRun(id, workflow));
+    active.set(id, queuedRun(id, workflow));
     try {
       queue.add({
         ...run,
         async execute(signal) {
-          waiting.delete(id);
+          const sink = (): void => void active.set(id, { ...queuedRun(id, workflow), status: "running" });
           try {
-            await work({ signal, onUnrecorded });
+            await work({ signal, sink, onUnrecorded });
           } catch (error) {
             onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
             await recordRefused(id, workflow, error, onUnrecorded);
+          } finally {
+            active.delete(id);
           }
         },
       });
     } catch (error) {
-      waiting.delete(id);
+      active.delete(id);
       throw error;
     }
   }
@@ -176,7 +178,7 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
       const key = answer.id === null ? undefined : `webhook ${answer.id}`;
       return await start({ workflow, inputs, key, ...by });
     },
-    queued: (id) => waiting.get(id) ?? null,
+    active: (id) => active.get(id) ?? null,
     cancel: (id) => queue.cancel(id),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
     async schedule(folder) {

@@ -161,7 +161,13 @@ function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRo
 function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute<Call>[] {
   async function find({ request, visible }: Call): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
-    const run = runs.queued(id) ?? (await summaryOf(id));
+    const active = runs.active(id);
+    const stored = await summaryOf(id);
+    // A run that goes on again has ended before.
+    const run =
+      active === null || stored === null || stored.status === "running"
+        ? (stored ?? active)
+        : { ...stored, ...UNFINISHED, status: active.status };
     if (run === null || !(await visible.covers(run.workflow))) throw runNotFound();
     return run;
   }
@@ -181,7 +187,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       ledger: history.ledger,
       id,
       from,
-      isWaiting: () => runs.queued(id) !== null,
+      isWaiting: () => runs.active(id)?.status === "queued",
       signal,
     });
     return await reply.header("x-accel-buffering", "no").type("text/event-stream").serializer(String).send(events);
@@ -397,6 +403,8 @@ function describeInput(input: InputDeclaration): Body<typeof schemas.workflowLis
     ...(input.enum && { enum: [...input.enum] }),
   };
 }
+
+const UNFINISHED = { cancelledBy: null, finishedAt: null, durationMs: null } as const;
 
 function startedBy({ principal, request }: Call): StartedBy {
   return { actor: actorOf(principal, request.ip), requestId: request.id };
