@@ -4,6 +4,7 @@ import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
+import { changePolicy } from "./secret-policy.ts";
 import { checkStored, type DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
@@ -24,11 +25,13 @@ export interface SecretWriter {
    * Adds a version after the stored one, and tries again after a conflict.
    *
    * @param read returns the stored secret of a name
+   * @param applyPolicy stores what an input says about who may use it
    * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
    */
   overwrite(
     inputs: readonly ValidInput[],
     read: (name: SecretName) => Promise<DecryptedSecret | null>,
+    applyPolicy: (input: ValidInput, current: DecryptedSecret | null) => Promise<DecryptedSecret | null>,
   ): Promise<SecretMetadata[]>;
 }
 
@@ -53,7 +56,8 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       expiresAt: input.expiresAt ?? kept,
       deletedAt: null,
       importedId: current === null ? (input.importedId ?? null) : current.importedId,
-      policy: current?.policy ?? null,
+      // That of a stored secret was changed before, in all its versions.
+      policy: current === null ? changePolicy(input.name, null, input.allow ?? null) : current.policy,
     };
     const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, decrypted) });
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
@@ -77,10 +81,13 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
 
   return {
     write,
-    async overwrite(inputs, read) {
+    async overwrite(inputs, read, applyPolicy) {
       return await retryWhileOthersWrite(async () => {
-        const currents = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkExpected(input, currents[index]?.current.metadata ?? null);
+        const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
+        for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
+        const currents = await Promise.all(
+          inputs.map(async (input, index) => await applyPolicy(input, found[index] ?? null)),
+        );
         return async () => await write(inputs, currents);
       });
     },

@@ -20,7 +20,8 @@ export interface LeaseEvents {
 }
 
 /** What a run is made of. */
-interface RunParts extends Pick<RunContext, "id" | "actions" | "masks" | "output" | "logsPrints" | "concurrency"> {
+interface RunParts
+  extends Pick<RunContext, "id" | "actions" | "rules" | "masks" | "output" | "logsPrints" | "concurrency"> {
   readonly parsed: ParsedWorkflow;
   readonly calls: CalledWorkflows;
   readonly scope: SecretScope;

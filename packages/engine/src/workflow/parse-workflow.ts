@@ -39,7 +39,7 @@ export interface ParsedWorkflow {
   readonly outputs: TemplateTree;
   /**
    * The folder that files of called workflows are looked for in. Null for a workflow that was not read from a file: it
-   * can call no other.
+   * can call no other, and matches no rule of a secret about workflows, because anybody can give a text any id.
    */
   readonly folder: string | null;
   readonly references: readonly ReferenceUse[];
