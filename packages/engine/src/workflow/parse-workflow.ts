@@ -76,6 +76,12 @@ export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
   return { ...parsed, folder: dirname(resolve(path)) };
 }
 
+/** Reads a file as {@link readWorkflow} reads a text. @throws as {@link readSource} */
+export async function readFileWorkflow(path: string): Promise<ReadWorkflow> {
+  const { parsed, problems } = readWorkflow(await readSource(path), path);
+  return { parsed: parsed && { ...parsed, folder: dirname(resolve(path)) }, problems };
+}
+
 /** @throws AutokestraError `WORKFLOW_NOT_FOUND`, or `WORKFLOW_INVALID` if the file is not UTF-8 */
 export async function readSource(path: string): Promise<string> {
   const chunks: Uint8Array[] = [];
