@@ -106,7 +106,7 @@ export const USE_HINTS = {
   eachField: (names: readonly string[]) =>
     `Give each one: ${names.map((name) => `--field ${name}=…`).join(" ")} (k=@FILE reads a file, k=- standard input).`,
   whatToEdit:
-    "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field or --allow-workflow, --allow-task-type, --allow-host. `autokestra secrets set NAME` stores a new value.",
+    "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field, --allow-workflow, --allow-task-type or --allow-host. `autokestra secrets set NAME` stores a new value.",
   whereWorkflows: "Give workflow files, or --workflows FOLDER.",
   force: "Add --force.",
   forceOrDryRun: "Add --force, or --dry-run to see the changes only.",

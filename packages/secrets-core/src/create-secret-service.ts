@@ -65,12 +65,14 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
 
   /** Every version is bound to the policy: those that are there get the new one before another version comes. */
   async function applyPolicy<Current extends DecryptedSecret | null>(
-    { name, allow }: ValidInput,
+    input: ValidInput,
     current: Current,
   ): Promise<Current | DecryptedSecret> {
+    const { name, allow } = input;
     if (current === null || allow === undefined) return current;
     const { id, policy, revision } = current.current.metadata;
     if (changePolicy(name, policy, allow) === policy) return current;
+    writer.check(input, current);
     await changes.edit(name, { allow }, { ifId: id, ifRevision: revision });
     return await reader.decrypt(name);
   }
@@ -116,8 +118,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         const { type } = current.metadata;
         const fields = fieldsOfValue(name, type, value, current.fields);
         const next = checkInput({ ...more, name, type, fields }, options.now);
-        const base = await applyPolicy(next, current);
-        return async () => written(await writer.write([next], [base]));
+        return async () => written(await writer.write([next], [await applyPolicy(next, current)]));
       });
     },
 

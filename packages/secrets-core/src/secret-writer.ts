@@ -19,6 +19,8 @@ interface NextVersion extends UnencryptedSecret {
 
 /** Adds versions to secrets, to all or none, also while other processes write. */
 export interface SecretWriter {
+  /** Finds out whether `write` would refuse an input, whatever is stored meanwhile. @throws as `write` */
+  check(input: ValidInput, current: DecryptedSecret): void;
   /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
   write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
@@ -80,15 +82,17 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   }
 
   return {
+    check: (input, current) => void nextVersion(input, current),
     write,
     async overwrite(inputs, read, applyPolicy) {
       return await retryWhileOthersWrite(async () => {
         const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
         for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
-        const currents = await Promise.all(
-          inputs.map(async (input, index) => await applyPolicy(input, found[index] ?? null)),
-        );
-        return async () => await write(inputs, currents);
+        return async () =>
+          await write(
+            inputs,
+            await Promise.all(inputs.map(async (input, index) => await applyPolicy(input, found[index] ?? null))),
+          );
       });
     },
   };
