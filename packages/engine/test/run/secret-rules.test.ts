@@ -37,7 +37,7 @@ const plugins: RunOptions["plugins"] = [
       echo: actionOf((given) => given),
       other: actionOf((given) => given),
       encode: actionOf((given) => ({ v: Buffer.from(String(given["v"])).toString("base64") })),
-      reverse: actionOf((given) => ({ v: [...String(given["v"])].reverse().join("") })),
+      reverse: actionOf((given) => ({ v: Array.from(String(given["v"])).toReversed().join("") })),
       fail: actionOf(() => {
         throw new Error("on purpose");
       }),
