@@ -54,7 +54,9 @@ const SENDS_REQUESTS: readonly string[] = ["core/http.*"];
  */
 export function changePolicy(name: SecretName, policy: string | null, change: AllowChange | null): string | null {
   if (change === null) return null;
-  const stored = readPolicy(name, policy);
+  // What is replaced as a whole need not be readable.
+  const isWhole = ALLOW_RULES.every((rule) => change[rule] !== undefined);
+  const stored = readPolicy(name, isWhole ? null : policy);
   const lists = ALLOW_RULES.flatMap((rule) => {
     const items = normalize(name, rule, change[rule] ?? stored[rule]);
     return items.length === 0 ? [] : [[rule, items] as const];

@@ -32,6 +32,12 @@ describe("changePolicy", () => {
     ["the last rule", '{"hosts":["x"]}', { hosts: [] }, null],
     ["undefined keeps", '{"hosts":["x"]}', { hosts: undefined }, '{"hosts":["x"]}'],
     ["null removes all", '{"workflows":["a"],"hosts":["x"]}', null, null],
+    [
+      "all lists replace what cannot be read",
+      '{"days":["mon"]}',
+      { workflows: ["a"], taskTypes: [], hosts: [] },
+      '{"workflows":["a"]}',
+    ],
     ["null removes what cannot be read", '{"days":["mon"]}', null, null],
   ])("%s", (_, stored, change, expected) => expect(changePolicy(A, stored, change)).toBe(expected));
 
