@@ -1,5 +1,5 @@
 import type { Config } from "@autokestra/config";
-import { AutokestraError, SECRET_TYPES } from "@autokestra/secrets-core";
+import { type AllowChange, AutokestraError, SECRET_TYPES } from "@autokestra/secrets-core";
 import { parseSecretType, suggestSecretType } from "@autokestra/secrets-core/internal";
 import type { Terminal } from "./output/terminal.ts";
 
@@ -72,6 +72,9 @@ export interface MetadataOptions {
   readonly expiresAt?: string;
   readonly publicField?: readonly string[];
   readonly maskField?: readonly string[];
+  readonly allowWorkflow?: readonly string[];
+  readonly allowTaskType?: readonly string[];
+  readonly allowHost?: readonly string[];
 }
 
 /** Adds {@link MetadataOptions}. The parameters say what differs between the two commands. */
@@ -84,7 +87,19 @@ export function addMetadataOptions(
     .option("--tag <tag>", `${tag}; may be repeated`, collect)
     .option("--expires-at <when>", `expiry: a date, a time with an offset, 90d, \`in 2 weeks\`${expiresAt}`)
     .option("--public-field <field>", "field that is encrypted, but shown and not masked; may be repeated", collect)
-    .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect);
+    .option("--mask-field <field>", "field that is masked wherever it appears; may be repeated", collect)
+    .option("--allow-workflow <id>", `workflow that may use it, ${ALLOW}`, collect)
+    .option("--allow-task-type <type>", `type of tasks that may use it, such as core/http.*, ${ALLOW}`, collect)
+    .option("--allow-host <host>", `host that it may be sent to: name, name:port or *.name, ${ALLOW}`, collect);
+}
+
+const ALLOW = "instead of the stored ones; an empty text allows all; may be repeated";
+
+/** What the options say about who may use a secret; undefined if they say nothing. */
+export function toAllow({ allowWorkflow, allowTaskType, allowHost }: MetadataOptions): AllowChange | undefined {
+  const lists = [allowWorkflow, allowTaskType, allowHost].map((list) => list?.filter((item) => item !== ""));
+  const [workflows, taskTypes, hosts] = lists;
+  return lists.every((list) => list === undefined) ? undefined : { workflows, taskTypes, hosts };
 }
 
 /** Appends the value of an option that may be given more than once. */

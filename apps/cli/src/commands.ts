@@ -146,9 +146,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/secrets-explain.ts"),
   },
   {
+    path: "secrets usage",
+    summary: "List the workflows and tasks that use each secret, and the secrets that none uses",
+    load: () => import("./commands/secrets-usage.ts"),
+  },
+  {
     path: "secrets edit",
     summary:
-      "Change description, tags, expiry or public fields of a secret; value and version stay. Reads no input and asks nothing",
+      "Change description, tags, expiry, public fields or who may use a secret; value and version stay. Reads no input and asks nothing",
     load: () => import("./commands/secrets-edit.ts"),
   },
   {

@@ -24,6 +24,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   SECRET_EXISTS: EXIT.failed,
   SECRET_DELETED: EXIT.notFound,
   SECRET_NOT_DECLARED: EXIT.invalid,
+  SECRET_NOT_ALLOWED: EXIT.invalid,
   SECRETS_MISSING: EXIT.notFound,
   SECRETS_MASKED: EXIT.failed,
   FIELD_NOT_FOUND: EXIT.notFound,

@@ -57,6 +57,8 @@ const HINTS: Hints = {
       : undefined,
   IDENTITY_WRONG: "`--identity FILE` names the file of the identity, `--passphrase-file FILE` that of the passphrase.",
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
+  SECRET_NOT_ALLOWED:
+    "`autokestra secrets describe NAME` shows who may use it, and `autokestra secrets edit NAME` changes it.",
   SECRETS_MISSING: ({ retained = [] }) => {
     const set = "`autokestra secrets set NAME` stores one.";
     return retained.length > 0 ? `\`autokestra secrets restore NAME\` restores a deleted one; ${set}` : set;
@@ -108,7 +110,8 @@ export const USE_HINTS = {
   eachField: (names: readonly string[]) =>
     `Give each one: ${names.map((name) => `--field ${name}=…`).join(" ")} (k=@FILE reads a file, k=- standard input).`,
   whatToEdit:
-    "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field or --secret-field. `autokestra secrets set NAME` stores a new value.",
+    "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field, --allow-workflow, --allow-task-type or --allow-host. `autokestra secrets set NAME` stores a new value.",
+  whereWorkflows: "Give workflow files, or --workflows FOLDER.",
   force: "Add --force.",
   forceOrDryRun: "Add --force, or --dry-run to see the changes only.",
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",

@@ -12,4 +12,4 @@ export {
   openEngine,
   openProviderDiagnosis,
 } from "@autokestra/engine";
-export { collectInputs } from "@autokestra/engine/internal";
+export { collectInputs, findSecretUsage, listWorkflowFiles } from "@autokestra/engine/internal";

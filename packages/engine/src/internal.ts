@@ -5,4 +5,5 @@
  */
 export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
 export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
+export { findSecretUsage, listWorkflowFiles, type SecretUsage, type SecretUser } from "./run/secret-usage.ts";
 export { findUnmaskable } from "./run/sources.ts";

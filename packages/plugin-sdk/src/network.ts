@@ -5,6 +5,8 @@ export interface NetworkPolicy {
    * every name below `example.com`. Without a port, every port of the host. Default: any host. An empty list allows none.
    */
   readonly hosts?: readonly string[] | undefined;
+  /** The names of the secrets that limit the hosts, for messages. Default: none is named. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /**
@@ -26,6 +28,34 @@ export function allowsHost(hosts: readonly string[], { protocol, hostname, port 
     if (allowed === null || (allowed.port !== undefined && allowed.port !== number)) return false;
     return allowed.name.startsWith("*.") ? name.endsWith(allowed.name.slice(1)) : name === allowed.name;
   });
+}
+
+/**
+ * Returns the hosts that two lists have in common: those whose URLs {@link allowsHost} allows by each of them.
+ *
+ * @example
+ * ```ts
+ * import { intersectHosts } from "@autokestra/plugin-sdk";
+ *
+ * console.log(intersectHosts(["*.example.com"], ["api.example.com:8443", "example.org"])); // [ 'api.example.com:8443' ]
+ * ```
+ */
+export function intersectHosts(some: readonly string[], others: readonly string[]): readonly string[] {
+  return [...new Set(some.flatMap((one) => others.flatMap((other) => intersect(one, other) ?? [])))];
+}
+
+function intersect(one: string, other: string): string | null {
+  const [a, b] = [parseHost(one), parseHost(other)];
+  if (a === null || b === null) return null;
+  const port = a.port ?? b.port;
+  if (port !== (b.port ?? a.port)) return null;
+  const name = isWithin(a.name, b.name) ? a.name : isWithin(b.name, a.name) ? b.name : null;
+  return name === null || port === undefined ? name : `${name}:${port}`;
+}
+
+/** Tells whether all names that `inner` stands for are among those of `outer`. */
+function isWithin(inner: string, outer: string): boolean {
+  return inner === outer || (outer.startsWith("*.") && inner.replace(/^\*/, "").endsWith(outer.slice(1)));
 }
 
 const DEFAULT_PORTS: ReadonlyMap<string, string> = new Map([

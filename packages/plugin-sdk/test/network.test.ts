@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
-import { allowsHost } from "../src/index.ts";
+import { allowsHost, intersectHosts } from "../src/index.ts";
 import { createTestContext } from "../src/testing/index.ts";
 
 it.each([
@@ -36,4 +37,39 @@ it("allows none with an empty list", () => expect(allowsHost([], new URL("https:
 it("hands hosts to an action under test", () => {
   expect(createTestContext({ network: { hosts: ["a.example"] } }).network).toEqual({ hosts: ["a.example"] });
   expect(createTestContext()).not.toHaveProperty("network");
+});
+
+it.each<[readonly string[], readonly string[], readonly string[]]>([
+  [["a.x"], ["a.x"], ["a.x"]],
+  [["a.x"], ["b.x"], []],
+  [["*.x"], ["a.x", "b.y"], ["a.x"]],
+  [["*.x"], ["x"], []],
+  [["*.x"], ["*.b.x"], ["*.b.x"]],
+  [["*.x:80"], ["*.b.x:81"], []],
+  [["a.x:80"], ["*.x"], ["a.x:80"]],
+  [["a.x"], ["a.x:80", "a.x:81"], ["a.x:80", "a.x:81"]],
+  [["A.X."], ["a.x"], ["a.x"]],
+  [[], ["a.x"], []],
+  [["not a host"], ["*.x", "a.x"], []],
+])("%j and %j have %j in common", (some, others, expected) => {
+  expect(intersectHosts(some, others)).toEqual(expected);
+  expect(intersectHosts(others, some)).toEqual(expected);
+});
+
+it("allows by an intersection what both lists allow, and nothing else", () => {
+  const label = fc.constantFrom("a", "b", "a.b", "b.a", "c.a.b");
+  const port = fc.constantFrom("", ":80", ":443", ":81");
+  const host = fc.tuple(fc.constantFrom("", "*."), label, port).map((parts) => parts.join(""));
+  const url = fc
+    .tuple(fc.constantFrom("http://", "https://"), fc.constantFrom("", "x.", "a."), label, port)
+    .map((parts) => new URL(parts.join("")));
+  const hosts = fc.array(host, { maxLength: 4 });
+  fc.assert(
+    fc.property(hosts, hosts, url, (some, others, target) => {
+      expect(allowsHost(intersectHosts(some, others), target)).toBe(
+        allowsHost(some, target) && allowsHost(others, target),
+      );
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -4,6 +4,7 @@ import { secrecyOf } from "./field-secrecy.ts";
 import type { SecretMetadata } from "./secret.ts";
 import { createSecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
+import { changePolicy } from "./secret-policy.ts";
 import { checkStored, createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFilter } from "./secret-store.ts";
@@ -59,7 +60,21 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const changes = createSecretChanges(options, reader);
 
   async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
-    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name));
+    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name), applyPolicy);
+  }
+
+  /** Every version is bound to the policy: those that are there get the new one before another version comes. */
+  async function applyPolicy<Current extends DecryptedSecret | null>(
+    input: ValidInput,
+    current: Current,
+  ): Promise<Current | DecryptedSecret> {
+    const { name, allow } = input;
+    if (current === null || allow === undefined) return current;
+    const { id, policy, revision } = current.current.metadata;
+    if (changePolicy(name, policy, allow) === policy) return current;
+    writer.check(input, current);
+    await changes.edit(name, { allow }, { ifId: id, ifRevision: revision });
+    return await reader.decrypt(name);
   }
 
   /** Also removes damaged records, because ids are found without metadata. */
@@ -103,7 +118,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         const { type } = current.metadata;
         const fields = fieldsOfValue(name, type, value, current.fields);
         const next = checkInput({ ...more, name, type, fields }, options.now);
-        return async () => written(await writer.write([next], [current]));
+        return async () => written(await writer.write([next], [await applyPolicy(next, current)]));
       });
     },
 

@@ -22,6 +22,8 @@ export interface ErrorDetails {
   /** `until`: the secret can be restored until then. ISO 8601. */
   SECRET_DELETED: Names & { readonly until: string };
   SECRET_NOT_DECLARED: None;
+  /** A rule of a secret does not allow its use. `rule`: which one. */
+  SECRET_NOT_ALLOWED: Names & { readonly rule: "workflows" | "taskTypes" | "hosts" };
   /** `retained`: the names that were deleted and can still be restored. */
   SECRETS_MISSING: Names & { readonly retained: readonly string[] };
   FIELD_NOT_FOUND: None;

@@ -42,6 +42,7 @@ export type {
 } from "./secret-encryption.ts";
 export type { MaskCount, SecretMasker } from "./secret-masker.ts";
 export { parseSecretName, type SecretName } from "./secret-name.ts";
+export type { AllowChange, SecretAllow } from "./secret-policy.ts";
 export {
   type DeleteOptions,
   type GetOptions,

@@ -43,6 +43,14 @@ export {
 } from "./metadata.ts";
 export { formatReference, parseReference, readLiteral } from "./reference.ts";
 export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
+export {
+  ALLOW_RULES,
+  allowedTaskTypes,
+  allowsTaskType,
+  changePolicy,
+  parsePolicy,
+  readPolicy,
+} from "./secret-policy.ts";
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
 export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
 export {

@@ -1,6 +1,7 @@
 import { AutokestraError } from "./errors.ts";
 import type { EncryptedSecret, Envelope, SecretMetadata } from "./secret.ts";
 import { isIdentifier, parseSecretName } from "./secret-name.ts";
+import { parsePolicy } from "./secret-policy.ts";
 import { isSecretType } from "./secret-type.ts";
 import { isTimestamp } from "./time.ts";
 
@@ -141,10 +142,11 @@ export function copyMetadata(metadata: SecretMetadata): SecretMetadata {
 
 /**
  * Returns metadata as the command line and the API show them in JSON: in a fixed order, with `deletedAt` only for a
- * deleted secret, and without what is internal.
+ * deleted secret, with `allow` only where there are rules (null if they cannot be read), and without what is internal.
  */
 export function metadataToJson(metadata: SecretMetadata): object {
-  return reader.toJson(metadata);
+  const { policy } = metadata;
+  return { ...reader.toJson(metadata), ...(policy !== null && { allow: parsePolicy(policy) }) };
 }
 
 /**

@@ -4,6 +4,7 @@ import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
+import { changePolicy } from "./secret-policy.ts";
 import { checkStored, type DecryptedSecret, type SecretReader } from "./secret-reader.ts";
 import type { IfStored, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
 import type { SecretFields } from "./secret-type.ts";
@@ -70,10 +71,14 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   return {
     async edit(name, change, expected) {
       return await retryWhileOthersWrite(async () => {
-        const decrypted = await reader.decrypt(name);
+        // All versions are bound to the policy, which is stored once.
+        const read = change.allow === undefined ? [await reader.decrypt(name)] : await reader.decryptAll(name);
+        const [decrypted, ...older] = read;
+        if (decrypted === undefined) throw secretNotFound(name);
         checkStored(decrypted.metadata, expected);
         const next = editSecret(decrypted, change, now());
-        return async () => await replace([decrypted], [next]);
+        if (next.metadata.policy === decrypted.metadata.policy) return async () => await replace([decrypted], [next]);
+        return async () => await replace(read, [next, ...older.map((one) => underPolicyOf(next.metadata, one))]);
       });
     },
 
@@ -132,11 +137,13 @@ function editSecret(
   checkTexts(name, { description, tags: addTags });
   const kept = metadata.tags.filter((tag) => !removeTags.includes(tag));
   const expiresAt = change.expiresAt === undefined ? metadata.expiresAt : readExpiry(name, change.expiresAt, () => now);
+  const policy = change.allow === undefined ? metadata.policy : changePolicy(name, metadata.policy, change.allow);
   const edited = {
     ...metadata,
     description,
     tags: [...new Set([...kept, ...addTags])],
     expiresAt,
+    policy,
     updatedAt: now,
     revision: metadata.revision + 1,
   };
@@ -145,6 +152,14 @@ function editSecret(
     flags: changeFlags(name, type, fields, keptFlags(flags, change), change),
   };
   return { metadata: edited, plaintext: formatPayload(payload) };
+}
+
+/** Returns an older version, to be bound to the policy of the current one. */
+function underPolicyOf(
+  { policy, revision }: SecretMetadata,
+  { metadata, fields, flags }: DecryptedSecret,
+): UnencryptedSecret {
+  return { metadata: { ...metadata, policy, revision }, plaintext: formatPayload({ fields, flags }) };
 }
 
 function keptFlags(flags: FieldFlags, { replacesFlags = false, publicFields, maskFields }: SecretEdit): FieldFlags {

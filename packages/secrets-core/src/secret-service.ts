@@ -2,6 +2,7 @@ import type { DatedInput } from "./check-input.ts";
 import type { FieldSecrecy, FlagChange } from "./field-secrecy.ts";
 import type { Secret, SecretInput, SecretMetadata } from "./secret.ts";
 import type { SecretEncryption } from "./secret-encryption.ts";
+import type { AllowChange } from "./secret-policy.ts";
 import type { SecretFilter, SecretStore } from "./secret-store.ts";
 import type { SecretFields } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
@@ -59,6 +60,8 @@ export interface SecretEdit extends FlagChange {
   readonly removeTags?: readonly string[] | undefined;
   /** The new expiry as people write it: `2027-01-31`, `90d`. Null removes it. */
   readonly expiresAt?: string | number | null | undefined;
+  /** Who may use it; null: everybody. */
+  readonly allow?: AllowChange | null | undefined;
   /** Replace the flags of all fields by `publicFields` and `maskFields`, as for a new value. Default: false, add them. */
   readonly replacesFlags?: boolean | undefined;
 }
@@ -111,7 +114,7 @@ export interface SecretService {
    */
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
   /**
-   * Creates a secret, or adds a version to it.
+   * Creates a secret, or adds a version to it. Another `allow` is stored for the existing versions before the new one is.
    *
    * @throws AutokestraError `VERSION_CONFLICT` with `options`, … as `create`
    */
@@ -153,7 +156,7 @@ export interface SecretService {
    */
   rollback(name: string, toVersion: number, options?: IfStored): Promise<SecretMetadata>;
   /**
-   * Changes metadata without adding a version. Older versions keep their metadata.
+   * Changes metadata without adding a version. Older versions keep their metadata, except for who may use the secret.
    *
    * @throws AutokestraError `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
    */

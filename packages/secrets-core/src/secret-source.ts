@@ -1,6 +1,7 @@
 import type { Reference } from "./reference.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { SecretName } from "./secret-name.ts";
+import type { SecretAllow } from "./secret-policy.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
@@ -18,6 +19,8 @@ export interface FoundSecret {
   readonly expiresAt: SecretMetadata["expiresAt"];
   /** The fields that are treated differently than their type says. Default: none. */
   readonly flags?: FieldFlags | undefined;
+  /** Who may use it. Default: everybody. */
+  readonly allow?: SecretAllow | undefined;
   /** The version, as the source writes it. Default: not known. */
   readonly version?: string | undefined;
   /**

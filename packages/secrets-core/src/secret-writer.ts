@@ -4,6 +4,7 @@ import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
+import { changePolicy } from "./secret-policy.ts";
 import { checkStored, type DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
@@ -18,17 +19,21 @@ interface NextVersion extends UnencryptedSecret {
 
 /** Adds versions to secrets, to all or none, also while other processes write. */
 export interface SecretWriter {
+  /** Finds out whether `write` would refuse an input, whatever is stored meanwhile. @throws as `write` */
+  check(input: ValidInput, current: DecryptedSecret): void;
   /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
   write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
    * Adds a version after the stored one, and tries again after a conflict.
    *
    * @param read returns the stored secret of a name
+   * @param applyPolicy stores what an input says about who may use it
    * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
    */
   overwrite(
     inputs: readonly ValidInput[],
     read: (name: SecretName) => Promise<DecryptedSecret | null>,
+    applyPolicy: (input: ValidInput, current: DecryptedSecret | null) => Promise<DecryptedSecret | null>,
   ): Promise<SecretMetadata[]>;
 }
 
@@ -53,7 +58,8 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       expiresAt: input.expiresAt ?? kept,
       deletedAt: null,
       importedId: current === null ? (input.importedId ?? null) : current.importedId,
-      policy: current?.policy ?? null,
+      // That of a stored secret was changed before, in all its versions.
+      policy: current === null ? changePolicy(input.name, null, input.allow ?? null) : current.policy,
     };
     const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, decrypted) });
     if (plaintext.length > MAX_SECRET_LENGTH) throw tooLarge(input.name);
@@ -76,12 +82,17 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   }
 
   return {
+    check: (input, current) => void nextVersion(input, current),
     write,
-    async overwrite(inputs, read) {
+    async overwrite(inputs, read, applyPolicy) {
       return await retryWhileOthersWrite(async () => {
-        const currents = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkExpected(input, currents[index]?.current.metadata ?? null);
-        return async () => await write(inputs, currents);
+        const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
+        for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
+        return async () =>
+          await write(
+            inputs,
+            await Promise.all(inputs.map(async (input, index) => await applyPolicy(input, found[index] ?? null))),
+          );
       });
     },
   };

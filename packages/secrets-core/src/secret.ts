@@ -1,4 +1,5 @@
 import type { SecretName } from "./secret-name.ts";
+import type { AllowChange } from "./secret-policy.ts";
 import type { SecretFields, SecretType } from "./secret-type.ts";
 import type { Timestamp } from "./time.ts";
 
@@ -22,6 +23,8 @@ export interface SecretInput {
   readonly publicFields?: readonly string[] | undefined;
   /** Fields to mask as whole words although their type does not require it, such as a user name. Default: as stored. */
   readonly maskFields?: readonly string[] | undefined;
+  /** Who may use it; null: everybody. Default: as stored. */
+  readonly allow?: AllowChange | null | undefined;
 }
 
 /** What is known about one version of a secret and may be shown. Contains no value. */
@@ -43,7 +46,7 @@ export interface SecretMetadata {
   readonly deletedAt: Timestamp | null;
   /** The number of the record in the source that it was imported from; null if it was not imported. */
   readonly importedId: number | null;
-  /** Who may use the secret, as canonical JSON; null: everyone who can read it. */
+  /** Who may use the secret, as canonical JSON of a `SecretAllow`; null: everyone who can read it. */
   readonly policy: string | null;
 }
 

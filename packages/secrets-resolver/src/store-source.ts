@@ -1,4 +1,5 @@
 import { hasCode, type SecretService, type SecretSource } from "@autokestra/secrets-core";
+import { readPolicy } from "@autokestra/secrets-core/internal";
 
 /**
  * Creates the source that takes secrets from a store. Its errors, such as a wrong key or a changed record, are thrown
@@ -25,8 +26,9 @@ export function createStoreSource(secrets: Pick<SecretService, "get">): SecretSo
     async lookup(name) {
       try {
         const { metadata, fields, flags } = await secrets.get(name);
-        const { type, expiresAt, version } = metadata;
-        return { status: "found", secret: { type, fields, expiresAt, flags, version: String(version) } };
+        const { type, expiresAt, version, policy } = metadata;
+        const allow = policy === null ? undefined : readPolicy(name, policy);
+        return { status: "found", secret: { type, fields, expiresAt, flags, allow, version: String(version) } };
       } catch (error) {
         if (hasCode(error, "SECRET_NOT_FOUND")) return { status: "notFound" };
         if (!hasCode(error, "SECRET_DELETED")) throw error;

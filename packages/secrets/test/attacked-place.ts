@@ -1,20 +1,10 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type Plaintext,
-  parseSecretName,
-  type SecretEncryption,
-  type SecretInput,
-  type SecretService,
-  type SecretStore,
-} from "@autokestra/secrets-core";
-import { toCurrentPayload } from "@autokestra/secrets-core/internal";
+import type { SecretInput, SecretService } from "@autokestra/secrets-core";
 import { expect } from "vitest";
 import { openSecretsManager, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { editStored, readStored, type StoredContent, type StoredSecret } from "./stored-content.ts";
-
-const POLICY = '{"workflows":["deploy"]}';
 
 /** The parts that are there to be attacked, with their HOME beside them. */
 export interface Place {
@@ -58,42 +48,14 @@ export function apiKey(name: string, value: string): SecretInput {
   return { name, type: "apiKey", fields: { value } };
 }
 
-/** Stores a secret with a policy, which nothing but the store can be given yet. */
-async function putWithPolicy(
-  { store, encryption }: { readonly store: SecretStore; readonly encryption: SecretEncryption },
-  name: string,
-): Promise<void> {
-  const time = "2026-01-02T03:04:05.678Z";
-  const metadata = {
-    id: crypto.randomUUID(),
-    name: parseSecretName(name),
-    type: "apiKey" as const,
-    description: `of ${name}`,
-    tags: ["ci"],
-    version: 1,
-    revision: 1,
-    createdAt: time,
-    updatedAt: time,
-    expiresAt: null,
-    deletedAt: null,
-    importedId: 7,
-    policy: POLICY,
-  };
-  const plaintext = toCurrentPayload(name, 1, JSON.stringify({ value: "a1" }) as Plaintext);
-  const { secrets, header } = await encryption.encrypt([{ metadata, plaintext }]);
-  await store.put(
-    secrets.map((secret) => ({ secret, expected: null })),
-    header,
-  );
-}
-
 /**
  * Fills a store: A and B with three versions each, A with a policy; SEALED was deleted with the key, and UNSEALED without it.
  */
 export async function fillPlace({ options }: Place, backend: string): Promise<void> {
   await use({ ...options, backend }, async (manager) => {
     const { secrets, store } = manager;
-    await putWithPolicy(manager, "A");
+    const allow = { workflows: ["deploy"] };
+    await secrets.setAll([{ ...apiKey("A", "a1"), description: "of A", tags: ["ci"], importedId: 7, allow }]);
     for (const value of ["a2", "a3"]) await secrets.set({ ...apiKey("A", value), expiresAt: "2099-01-01" });
     for (const value of ["b1", "b2", "b3"]) await secrets.set(apiKey("B", value));
     await secrets.set(apiKey("SEALED", "sealed"));

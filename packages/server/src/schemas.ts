@@ -37,6 +37,23 @@ const publicFields = fieldNames.describe("Fields that are encrypted, but shown a
 const maskFields = fieldNames.describe("Fields that are masked wherever they appear");
 const allowEmpty = z.boolean().describe("Accept an empty password of a basicAuth secret");
 
+/** What is in a list is checked where secrets are made. */
+const allowList = z.array(z.string().max(300)).max(100);
+
+const allow = z
+  .strictObject({
+    workflows: allowList.optional().describe("Ids of workflows"),
+    taskTypes: allowList.optional().describe("Types of tasks, such as core/http.*"),
+    hosts: allowList
+      .optional()
+      .describe(
+        "Hosts that it may be sent to: name, name:port or *.name. Without taskTypes, by tasks of core/http only",
+      ),
+  })
+  .nullable()
+  .describe("Who may use it. A list replaces the one that it has, an empty one removes it; null: everybody")
+  .meta({ example: { workflows: ["deploy"], hosts: ["api.example.com"] } });
+
 /** What a new secret and a change have in common. */
 const content = {
   value: value.optional(),
@@ -47,6 +64,7 @@ const content = {
   allowEmpty: allowEmpty.optional(),
   publicFields: publicFields.optional(),
   maskFields: maskFields.optional(),
+  allow: allow.optional(),
 };
 
 export const newSecretSchema = z
@@ -74,6 +92,11 @@ export const metadataSchema = z
     createdAt: z.iso.datetime().meta({ example: TIME }),
     updatedAt: z.iso.datetime().meta({ example: TIME }),
     expiresAt: z.iso.datetime().nullable(),
+    allow: z
+      .object({ workflows: z.array(z.string()), taskTypes: z.array(z.string()), hosts: z.array(z.string()) })
+      .nullable()
+      .optional()
+      .describe("Who may use it, only where there is a rule; null: this version cannot read it, and nobody may"),
     deletedAt: z.iso.datetime().optional().describe("Only of a deleted secret"),
   })
   .describe("What may be shown of a secret: never a value");

@@ -293,3 +293,57 @@ describe("GET /", () => {
     expect([answer.statusCode, answer.json().status]).toEqual([400, 400]);
   });
 });
+
+describe("allow", () => {
+  const ALLOW = { workflows: ["deploy"], hosts: ["API.example.com"] };
+  const STORED = { workflows: ["deploy"], taskTypes: [], hosts: ["api.example.com"] };
+
+  it("is stored with a new secret, shown, and kept by changes of other things", async () => {
+    const { id } = await create({ allow: ALLOW });
+    expect((await send("GET", `/${id}`)).json().allow).toEqual(STORED);
+    for (const change of [{ value: "next" }, { description: "d" }, { name: newName() }, { fields: { value: "f" } }]) {
+      expect((await send("PUT", `/${id}`, change)).json().allow).toEqual(STORED);
+    }
+    expect((await send("GET", `/${id}/decrypt?version=1`)).json().value).toBe("the-value");
+  });
+
+  it("is changed list by list, with a value or without, and removed by null", async () => {
+    const { id } = await create();
+    const put = async (change: object, headers = {}) => {
+      const answer = await send("PUT", `/${id}`, change, headers);
+      return [answer.statusCode, answer.json().allow];
+    };
+    expect((await send("GET", `/${id}`)).json()).not.toHaveProperty("allow");
+    expect(await put({ allow: ALLOW }, { "if-match": '"1"' })).toEqual([200, STORED]);
+    expect(await put({ allow: { workflows: null } })).toEqual([400, undefined]);
+    expect(await put({ allow: null }, { "if-match": '"1"' })).toEqual([412, undefined]);
+    expect(await put({ allow: { taskTypes: ["core/http.*"] } })).toEqual([
+      200,
+      { ...STORED, taskTypes: ["core/http.*"] },
+    ]);
+    expect(await put({ value: "v2", allow: { taskTypes: [], workflows: [] } })).toEqual([
+      200,
+      { ...STORED, workflows: [] },
+    ]);
+    expect(await put({ fields: { value: "v3" }, allow: { workflows: ["w"] } })).toEqual([
+      200,
+      { ...STORED, workflows: ["w"] },
+    ]);
+    expect(await put({ allow: null })).toEqual([200, undefined]);
+    expect((await send("GET", `/${id}/decrypt?version=1`)).json().value).toBe("the-value");
+  });
+
+  it.each<[object, string]>([
+    [{ hosts: ["https://u:pa55w0rd@x"] }, "VALUE_INVALID"],
+    [{ taskTypes: ["*"] }, "VALUE_INVALID"],
+    [{ workflows: ["a b"] }, "VALUE_INVALID"],
+    [{ hosts: "x" }, "REQUEST_INVALID"],
+    [{ hosts: [7] }, "REQUEST_INVALID"],
+    [{ users: ["x"] }, "REQUEST_INVALID"],
+    [{ hosts: Array.from({ length: 101 }, (_, index) => `h${index}`) }, "REQUEST_INVALID"],
+  ])("refuses %j", async (allow, code) => {
+    const answer = await send("POST", "/", { name: newName(), value: "v", allow });
+    expect([answer.statusCode, answer.json().code]).toEqual([400, code]);
+    expect(answer.body).not.toContain("pa55w0rd");
+  });
+});

@@ -1,6 +1,6 @@
 import type { FieldSecrecy, SecretDescription, SecretMetadata } from "@autokestra/secrets-core";
 import { metadataToJson } from "@autokestra/secrets-core";
-import type { FieldValue } from "@autokestra/secrets-core/internal";
+import { allowedTaskTypes, type FieldValue, readPolicy } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
 import { printTable } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";
@@ -74,7 +74,19 @@ function metadataRows(metadata: SecretMetadata): string[][] {
     ["created", createdAt],
     ["updated", updatedAt],
     ["expires", expiresAt ?? "never"],
+    ...allowRows(metadata),
   ];
+}
+
+/** Who may use it; no row for a rule that it does not have. */
+function allowRows({ name, policy }: SecretMetadata): string[][] {
+  const allow = readPolicy(name, policy);
+  const rows = [
+    ["workflows", allow.workflows],
+    ["task types", allowedTaskTypes(allow)],
+    ["hosts", allow.hosts],
+  ] as const;
+  return rows.flatMap(([label, items]) => (items.length === 0 ? [] : [[label, items.join(",")]]));
 }
 
 function secrecyInWords({ public: isPublic, masked }: FieldSecrecy): string {

@@ -15,6 +15,7 @@ import {
   type MetadataOptions,
   parseWholeNumber,
   SECRET_NAME,
+  toAllow,
 } from "../command.ts";
 import { USE_HINTS } from "../hints.ts";
 import { parseFieldNames, parseNameArgument } from "../rejected-input.ts";
@@ -81,6 +82,7 @@ function toChange(
     removeTags: untag,
     expiresAt: parseExpiry(name, expiresAt),
     publicFields: parseFieldNames("--public-field", options.publicField, fields),
+    allow: toAllow(options),
     maskFields: parseFieldNames("--mask-field", options.maskField, fields),
     secretFields: parseFieldNames("--secret-field", options.secretField, fields),
   };

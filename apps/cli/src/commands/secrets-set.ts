@@ -9,7 +9,7 @@ import {
   type SecretName,
   type SecretType,
 } from "@autokestra/secrets-core";
-import { secrecyOf } from "@autokestra/secrets-core/internal";
+import { changePolicy, secrecyOf } from "@autokestra/secrets-core/internal";
 import {
   addMetadataOptions,
   type CommandContext,
@@ -19,6 +19,7 @@ import {
   type MetadataOptions,
   parseWholeNumber,
   SECRET_NAME,
+  toAllow,
   typeOption,
 } from "../command.ts";
 import { readFields } from "../input/fields.ts";
@@ -100,6 +101,8 @@ async function readInput(
   const expiresAt = parseExpiry(name, options.expiresAt);
   const publicFields = parseFieldNames("--public-field", options.publicField);
   const maskFields = parseFieldNames("--mask-field", options.maskField);
+  const allow = toAllow(options);
+  if (allow !== undefined) changePolicy(name, null, allow);
   // A new value keeps the type of the secret, unless --type changes it.
   const type = options.type ?? (await storedType(context, name)) ?? (field === undefined ? "apiKey" : "custom");
   const canAsk = context.terminal.inputIsTty;
@@ -109,7 +112,7 @@ async function readInput(
     context.terminal.warn(`warning: ${what} on the command line is visible in the process list and the shell history`);
   }
   const fields = parseFields(name, type, given.fields, () => new Date().toISOString(), false, allowEmpty);
-  return { name, type, fields, description, tags, expiresAt, keepExpiry, allowEmpty, publicFields, maskFields };
+  return { name, type, fields, description, tags, expiresAt, keepExpiry, allowEmpty, publicFields, maskFields, allow };
 }
 
 async function storedType(context: CommandContext, name: SecretName): Promise<SecretType | undefined> {

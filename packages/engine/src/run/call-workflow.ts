@@ -1,8 +1,8 @@
 import { type Action, defineAction, definePlugin, type Plugin, z } from "@autokestra/plugin-sdk";
-import { secretNotDeclared } from "@autokestra/secrets-core/internal";
 import { TimeLimit } from "./cancellation.ts";
 import { readValues, secretInputValues } from "./inputs.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
+import { narrowScope } from "./secret-rules.ts";
 import type { TaskSources } from "./task-executor.ts";
 import { EngineFailure } from "./task-failure.ts";
 
@@ -47,12 +47,7 @@ export function createWorkflowCaller(
       calls: called.calls,
       prefix: `${name}/`,
       inputs,
-      scope: {
-        async lookup(reference) {
-          if (!secrets.includes(reference.name)) throw secretNotDeclared(reference.name);
-          return await scope.lookup(reference);
-        },
-      },
+      scope: narrowScope(narrowScope(scope, task.secrets), secrets),
       signal: AbortSignal.any([signal, limit.signal]),
       secondsLeft: () => Math.min(secondsLeft(), limit.secondsLeft()),
     });

@@ -1,10 +1,10 @@
 import { realpath } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { hasReference } from "@autokestra/secrets-resolver";
 import { inputProblem } from "../workflow/input-rules.ts";
-import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
+import { type ParsedWorkflow, readFileWorkflow } from "../workflow/parse-workflow.ts";
 import { invalidWorkflow, type WorkflowProblem } from "../workflow/problem.ts";
 import { allTasks, inputsOf, type PlacedTask, WORKFLOW_CALL } from "../workflow/workflow.ts";
 
@@ -113,14 +113,13 @@ async function loadFile(
   callers: readonly string[],
   files: Map<string, LoadedFile>,
 ): Promise<LoadedFile> {
-  const { parsed, problems } = readWorkflow(await readSource(path), path);
+  const { parsed, problems } = await readFileWorkflow(path);
   if (parsed === null || problems.length > 0) {
     const [first = invalidWorkflow("nothing can be read")] = problems;
     throw invalid(inFile(shown, first), first.hint);
   }
   if (!parsed.workflow.enabled) throw invalid(`The workflow ${shown} is disabled`);
-  const own = { ...parsed, folder: dirname(resolve(path)) };
-  return { parsed: own, ...(await loadFrom(own, callers, files)) };
+  return { parsed, ...(await loadFrom(parsed, callers, files)) };
 }
 
 function inFile(shown: string, { message, position }: Pick<WorkflowProblem, "message" | "position">): string {

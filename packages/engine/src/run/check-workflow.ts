@@ -17,10 +17,11 @@ import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
-import { loadCalls } from "./called-workflows.ts";
+import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
 import { allCalled, createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
+import { findForbiddenUses } from "./secret-rules.ts";
 
 /** `plugins` default to the core plugins. */
 export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
@@ -168,20 +169,21 @@ async function checkParsed(
   { plugins = corePlugins, ...options }: CheckOptions,
 ): Promise<Problem[]> {
   const table = createActionTable(plugins);
+  const { calls, problems } = await loadCalls(parsed);
   return [
+    ...problems,
     ...findUnknownActions(parsed, table),
     ...respelledNumbers(parsed, table),
     ...(await checkActionInputs(parsed, table)),
     ...checkSecretPlaces(parsed, table),
-    ...(await checkCalls(parsed, table)),
-    ...(await checkSecrets(parsed, options)),
+    ...(await checkCalls(table, calls)),
+    ...(await checkSecrets(parsed, options, calls)),
     ...checkAdvice(parsed, secretInputs(table)),
   ];
 }
 
 /** Finds what is wrong with called workflows. Each has its place in the caller, and names its own in the message. */
-async function checkCalls(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): Promise<WorkflowProblem[]> {
-  const { calls, problems } = await loadCalls(parsed);
+async function checkCalls(table: ReadonlyMap<string, Action>, calls: CalledWorkflows): Promise<WorkflowProblem[]> {
   const inside = await Promise.all(
     [...allCalled(calls)].map(async (called) => {
       const found = [
@@ -190,18 +192,22 @@ async function checkCalls(parsed: ParsedWorkflow, table: ReadonlyMap<string, Act
         ...(await checkActionInputs(called, table)),
         ...checkSecretPlaces(called, table),
       ];
-      return found.map(({ position, message, ...problem }) => {
-        const place = position === undefined ? called.path : `${called.path}:${position.line}:${position.column}`;
-        return { ...problem, message: `In ${place}: ${message}` };
-      });
+      return found.map((problem) => inCalled(called, problem));
     }),
   );
-  return [...problems, ...inside.flat()];
+  return inside.flat();
+}
+
+/** A problem of a called workflow, for the report of its caller. */
+function inCalled({ path }: ParsedWorkflow, { position, message, ...problem }: WorkflowProblem): WorkflowProblem {
+  const place = position === undefined ? path : `${path}:${position.line}:${position.column}`;
+  return { ...problem, message: `In ${place}: ${message}` };
 }
 
 async function checkSecrets(
   parsed: ParsedWorkflow,
   { sources, resolution, offline = false }: CheckOptions,
+  calls: CalledWorkflows,
 ): Promise<Problem[]> {
   const unasked = offline ? namesOutside(parsed.workflow.secrets, sources, resolution) : [];
   const notes = unasked.map(
@@ -218,6 +224,7 @@ async function checkSecrets(
       parsed,
       parsed.workflow.secrets.filter((name) => !unasked.includes(name)),
       { sources, resolution },
+      calls,
     )),
   ];
 }
@@ -240,6 +247,7 @@ async function checkKnownSecrets(
   parsed: ParsedWorkflow,
   names: readonly string[],
   { sources, resolution }: CheckOptions,
+  calls: CalledWorkflows,
 ): Promise<Problem[]> {
   let scope: SecretScope;
   try {
@@ -252,7 +260,10 @@ async function checkKnownSecrets(
   try {
     // What is not declared was found with the references; credentials that are made for a run are not there.
     const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
-    return [...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
+    const forbidden = findForbiddenUses(parsed, calls, scope.secrets).map(({ workflow, problem }) =>
+      workflow === parsed ? problem : inCalled(workflow, problem),
+    );
+    return [...forbidden, ...fields, ...findExpired(scope), ...findExpiring(scope, parsed)];
   } finally {
     await scope.close();
   }

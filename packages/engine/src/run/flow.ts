@@ -37,16 +37,19 @@ export class Flow {
   constructor(parts: FlowParts) {
     this.#parts = parts;
     const { context, parsed, prefix, scope } = parts;
-    const { actions, masks } = context;
+    const { actions, masks, rules } = context;
     this.#sources = {
       actions,
       scope,
       onFiltered(_, text, value) {
         const name = masks.nameOfSecretIn(value);
         // A text that still has the value in it, such as a trimmed log, is masked as it is.
-        if (name !== null && masks.nameOfSecretIn(text) === null) masks.add([{ name, value: text }]);
+        if (name === null || masks.nameOfSecretIn(text) !== null) return;
+        masks.add([{ name, value: text }]);
+        rules.add([{ name, value: text }]);
       },
       nameOfSecretIn: (value) => masks.nameOfSecretIn(value),
+      networkOf: ({ task, name }, inputs) => rules.check(parsed, task, name, inputs),
       callWorkflow: createWorkflowCaller(parts, (child) => new Flow(child)),
     };
     this.#runner = new TaskRunner({

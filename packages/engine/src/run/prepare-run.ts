@@ -15,6 +15,7 @@ import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { findUnknownActions } from "./check-actions.ts";
 import { refuseRespelled } from "./inputs.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
+import { createSecretRules, findForbiddenUses, type SecretRules } from "./secret-rules.ts";
 
 /** What a run needs to start. */
 export interface PreparedRun {
@@ -23,6 +24,8 @@ export interface PreparedRun {
   readonly actions: ReadonlyMap<string, Action>;
   /** The workflows that it calls, by the id of the task. */
   readonly calls: CalledWorkflows;
+  /** What its secrets say about who may use them. */
+  readonly rules: SecretRules;
   /** Problems that do not stop the run: expired secrets. */
   readonly warnings: readonly Problem[];
 }
@@ -65,13 +68,23 @@ export async function prepareRun(
   const scope = await openScope(resolver, parsed.workflow.secrets, scopeOptions);
   try {
     if (scopeOptions.signal?.aborted !== true) {
-      for (const each of [parsed, ...called]) each.failIfAny(await fieldProblems(each, scope));
+      const forbidden = findForbiddenUses(parsed, calls, scope.secrets);
+      for (const each of [parsed, ...called]) {
+        each.failIfAny(forbidden.flatMap(({ workflow, problem }) => (workflow === each ? [problem] : [])));
+        each.failIfAny(await fieldProblems(each, scope));
+      }
     }
   } catch (error) {
     await scope.close();
     throw error;
   }
-  return { scope, actions, calls, warnings: findExpired(scope) };
+  return {
+    scope,
+    actions,
+    calls,
+    rules: createSecretRules(parsed, calls, scope.secrets),
+    warnings: findExpired(scope),
+  };
 }
 
 /** All workflows that are called, also by each other, each once. */

@@ -7,6 +7,7 @@ import type { RunOutput } from "./process-output.ts";
 import type { RedactingSink } from "./redacting-sink.ts";
 import type { RunKeeper } from "./run-keeper.ts";
 import type { RunLog } from "./run-log.ts";
+import type { SecretRules } from "./secret-rules.ts";
 import type { TaskAttempt } from "./task-attempt.ts";
 import type { TaskDisclosure } from "./task-disclosure.ts";
 import type { RunState } from "./values.ts";
@@ -17,6 +18,8 @@ export interface RunContext {
   readonly id: string;
   /** The actions, by type. */
   readonly actions: ReadonlyMap<string, Action>;
+  /** What the secrets say about who may use them. */
+  readonly rules: SecretRules;
   readonly masks: RunMasks;
   readonly sink: RedactingSink;
   readonly log: RunLog;

@@ -94,7 +94,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   if (options.keepInEnvironment !== true) takeKeyVariable();
   const { inputs } = await admitRun(parsed, options.inputs);
   const leases = createLeaseEvents();
-  const { scope, actions, calls, warnings } = await prepareRun(parsed, {
+  const { scope, actions, calls, rules, warnings } = await prepareRun(parsed, {
     sources,
     resolution: options.resolution,
     scope: {
@@ -117,6 +117,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
       id: runId,
       parsed,
       calls,
+      rules,
       actions,
       scope,
       leases,

@@ -22,7 +22,8 @@ export interface LeaseEvents {
 }
 
 /** What a run is made of. */
-interface RunParts extends Pick<RunContext, "id" | "actions" | "masks" | "output" | "logsPrints" | "concurrency"> {
+interface RunParts
+  extends Pick<RunContext, "id" | "actions" | "rules" | "masks" | "output" | "logsPrints" | "concurrency"> {
   /** Null for a run that is not kept. */
   readonly durable: DurableRun | null;
   /** The texts of the inputs that were given. */

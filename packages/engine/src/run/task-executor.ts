@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { type Action, type ActionContext, invokeAction } from "@autokestra/plugin-sdk";
+import { type Action, type ActionContext, invokeAction, type NetworkPolicy } from "@autokestra/plugin-sdk";
 import type { LogLevel } from "@autokestra/runs";
 import type { SecretScope } from "@autokestra/secrets-core";
 import {
@@ -11,6 +11,7 @@ import {
   type TemplateTree,
 } from "@autokestra/secrets-resolver";
 import { type Task, WORKFLOW_CALL } from "../workflow/workflow.ts";
+import { narrowScope } from "./secret-rules.ts";
 import { planNextAttempt, TaskAttempt } from "./task-attempt.ts";
 import type { AttemptDisclosure } from "./task-disclosure.ts";
 import { describeThrown, EngineFailure, type TaskFailure, toText } from "./task-failure.ts";
@@ -75,12 +76,18 @@ export interface TaskSources {
   readonly onFiltered: OnFiltered;
   /** The name of a secret value that is in a value; null if none is. */
   readonly nameOfSecretIn: (value: unknown) => string | null;
+  /**
+   * Returns where a task with these resolved inputs may connect to; undefined for anywhere.
+   *
+   * @throws EngineFailure if it may not have the secrets in them
+   */
+  readonly networkOf: (call: TaskCall, inputs: unknown) => NetworkPolicy | undefined;
   /** Runs another workflow, for tasks that call one. */
   readonly callWorkflow: (call: TaskCall, inputs: unknown, signal: AbortSignal) => Promise<unknown>;
 }
 
 export function createTaskExecutor(
-  { actions, scope, onFiltered, nameOfSecretIn, callWorkflow }: TaskSources,
+  { actions, scope, onFiltered, nameOfSecretIn, networkOf, callWorkflow }: TaskSources,
   limits: RunLimits,
 ): WorkflowTaskExecutor {
   const { signal, isCancellable, secondsLeft, running } = limits;
@@ -102,8 +109,10 @@ export function createTaskExecutor(
     const action = actions.get(task.type);
     if (action === undefined) throw new TypeError("The workflow was not prepared");
     const onLateFailure = (failure: TaskFailure) => observer.failedLate(observer.disclose(failure));
-    const find: Lookup = async (reference, isOptional) => await lookup(reference, values, scope, isOptional);
+    const narrowed = narrowScope(scope, task.secrets);
+    const find: Lookup = async (reference, isOptional) => await lookup(reference, values, narrowed, isOptional);
     const inputs = await resolveTemplates(call.inputs, find, onFiltered);
+    const network = networkOf(call, inputs);
     const isCall = task.type === WORKFLOW_CALL;
     const own = new TaskAttempt({
       timeoutSeconds: task.timeoutSeconds,
@@ -121,6 +130,7 @@ export function createTaskExecutor(
       execution: values.execution,
       mask: shown.mask,
       print: shown.print,
+      ...(network && { network }),
     };
     for (const key of action.shownInputs ?? []) refuseSecret(call, key, inputs);
     running.set(name, own);

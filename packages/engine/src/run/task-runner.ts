@@ -7,6 +7,7 @@ import type { Task } from "../workflow/workflow.ts";
 import { asItems, type ItemOutcome, runItems } from "./for-each.ts";
 import type { RunContext } from "./run-context.ts";
 import type { LeftOut } from "./run-log.ts";
+import { narrowScope } from "./secret-rules.ts";
 import { TaskDisclosure } from "./task-disclosure.ts";
 import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown, type TaskFailure } from "./task-failure.ts";
@@ -129,7 +130,8 @@ export class TaskRunner {
 
   async #itemsOf(task: Task, { values }: TaskSetting): Promise<readonly unknown[] | { readonly failure: TaskFailure }> {
     const { scope, onFiltered } = this.#parts.sources;
-    const find: Lookup = async (reference, isOptional) => await lookup(reference, values, scope, isOptional);
+    const narrowed = narrowScope(scope, task.secrets);
+    const find: Lookup = async (reference, isOptional) => await lookup(reference, values, narrowed, isOptional);
     try {
       const { items } = this.#parts.tasks.get(task.id) ?? {};
       return asItems(items ? await resolveTemplates(items, find, onFiltered) : null);

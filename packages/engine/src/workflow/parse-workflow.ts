@@ -39,7 +39,7 @@ export interface ParsedWorkflow {
   readonly outputs: TemplateTree;
   /**
    * The folder that files of called workflows are looked for in. Null for a workflow that was not read from a file: it
-   * can call no other.
+   * can call no other, and matches no rule of a secret about workflows, because anybody can give a text any id.
    */
   readonly folder: string | null;
   readonly references: readonly ReferenceUse[];
@@ -74,6 +74,12 @@ export interface ParsedWorkflow {
 export async function loadWorkflow(path: string): Promise<ParsedWorkflow> {
   const parsed = parseWorkflow(await readSource(path), path);
   return { ...parsed, folder: dirname(resolve(path)) };
+}
+
+/** Reads a file as {@link readWorkflow} reads a text. @throws as {@link readSource} */
+export async function readFileWorkflow(path: string): Promise<ReadWorkflow> {
+  const { parsed, problems } = readWorkflow(await readSource(path), path);
+  return { parsed: parsed && { ...parsed, folder: dirname(resolve(path)) }, problems };
 }
 
 /** @throws AutokestraError `WORKFLOW_NOT_FOUND`, or `WORKFLOW_INVALID` if the file is not UTF-8 */

@@ -36,7 +36,7 @@ interface CheckedHop {
 }
 
 /** Creates the guard of one task. */
-export function createNetworkGuard(options: NetworkOptions, { hosts }: NetworkPolicy = {}): NetworkGuard {
+export function createNetworkGuard(options: NetworkOptions, { hosts, secrets = [] }: NetworkPolicy = {}): NetworkGuard {
   const { privateNetworks = "allow", allowHosts = [] } = options;
   const isAllowed = (address: string, url: URL): boolean =>
     !matches(NEVER, address) && (privateNetworks === "allow" || !isPrivate(address) || allowsHost(allowHosts, url));
@@ -47,7 +47,7 @@ export function createNetworkGuard(options: NetworkOptions, { hosts }: NetworkPo
       // By the Host header, a server can pass the request on to another host.
       const receivers = [url.href, `${protocol}//${headers["host"] ?? url.host}`];
       if (hosts !== undefined && !receivers.every((one) => URL.canParse(one) && allowsHost(hosts, new URL(one)))) {
-        throw notAllowed(`its secrets may be sent to ${hosts.join(", ") || "no host"} only`);
+        throw notAllowed(`${describeSecrets(secrets)} may be sent to ${hosts.join(", ") || "no host"} only`);
       }
       const address = hostname.replace(/^\[|\]$/g, "");
       if (isIP(address) === 0 ? METADATA_NAME.test(hostname) : !isAllowed(address, url)) throw notAllowed(ADDRESS);
@@ -64,6 +64,10 @@ export function createNetworkGuard(options: NetworkOptions, { hosts }: NetworkPo
         return given.all === true ? callback(null, [first, ...others]) : callback(null, first.address, first.family);
       }),
   };
+}
+
+function describeSecrets(names: readonly string[]): string {
+  return names.length === 0 ? "its secrets" : `the secret${names.length === 1 ? "" : "s"} ${names.join(" and ")}`;
 }
 
 const ADDRESS = "the address of its host may not be connected to";
