@@ -35,7 +35,6 @@ export const command: CommandDefinition = defineCommand({
       .option("--workflows <folder>", "folder of the workflows that the server runs [none]")
       .option("--cors-origin <origin>", "origin whose pages may call the server; may be repeated", collect),
   examples: [
-    "autokestra serve",
     "autokestra serve --workflows workflows",
     "autokestra serve --host 0.0.0.0 --port 8443 --tls-cert server.crt --tls-key server.key",
   ],
