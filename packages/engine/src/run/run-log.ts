@@ -1,7 +1,10 @@
 import type { LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
-import type { LeaseEvent, ResolvedSecret, SourceFallback } from "@autokestra/secrets-core";
+import type { LeaseEvent, MaskCount, ResolvedSecret, SecretBinding, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
+import type { SecretPaths } from "./secret-uses.ts";
 import { formatSeconds } from "./task-attempt.ts";
+
+type Masked = Readonly<Record<string, MaskCount>>;
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
@@ -31,19 +34,23 @@ type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
 
 /** Writes the events of a run. */
 export interface RunLog {
-  /** @param secrets whose sources it tells, not their values */
-  started(workflow: string, secrets: readonly ResolvedSecret[]): void;
+  /**
+   * @param secrets whose sources it tells, not their values
+   * @param outputs where the outputs of the workflow use them
+   */
+  started(workflow: string, secrets: readonly ResolvedSecret[], outputs: SecretPaths): void;
   /** A source was replaced by others. */
   fallback(fallback: SourceFallback): void;
   /** What has happened to credentials that were made for the run. */
   lease(event: LeaseEvent): void;
   /** @param task which one it is about, if any */
   warning(message: string, task?: string): void;
-  taskStarted(task: string, type: string): void;
+  /** @param secrets where it uses which secrets */
+  taskStarted(task: string, type: string, secrets: SecretPaths): void;
   taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
   taskRetried(task: string, attempts: FailedAttempt): void;
   /** A task has ended that was started. */
-  taskFinished(task: string, result: TaskResult, milliseconds: number): void;
+  taskFinished(task: string, result: TaskResult, milliseconds: number, masked: Masked): void;
   /** A task has ended without having been started. */
   taskLeftOut(task: string, result: TaskResult, why: LeftOut): void;
   finished(end: RunEnd): RunFinished;
@@ -57,9 +64,9 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "data"> = {},
+    more: Pick<LogEvent, "task" | "data" | "masked"> = {},
   ): void {
-    const { task, data } = more;
+    const { task, data, masked = {} } = more;
     sink.log({
       time: new Date().toISOString(),
       level,
@@ -68,11 +75,12 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ...(task === undefined ? {} : { task }),
       message,
       ...(data === undefined ? {} : { data }),
+      ...(Object.keys(masked).length === 0 ? {} : { masked }),
     });
   }
 
   return {
-    started(workflow, secrets) {
+    started(workflow, secrets, outputs) {
       sink.start({
         time: new Date().toISOString(),
         level: "info",
@@ -80,7 +88,7 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         execution: runId,
         workflow,
         message: `workflow ${workflow}`,
-        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets) } }),
+        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets, outputs) } }),
       });
     },
     fallback: ({ source, status, reason, names }) =>
@@ -94,14 +102,18 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ),
     lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),
     warning: (message, task) => log("run.warning", "warn", message, { task }),
-    taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
+    taskStarted: (task, type, secrets) =>
+      log("task.started", "info", `started ${type}`, {
+        task,
+        data: secrets.size === 0 ? undefined : { secrets: Object.fromEntries(secrets) },
+      }),
     taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
     taskRetried: (task, { number, max, message, seconds }) =>
       log("task.retried", "warn", `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`, {
         task,
       }),
-    taskFinished: (task, result, milliseconds) =>
-      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
+    taskFinished: (task, result, milliseconds, masked) =>
+      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task, masked }),
     taskLeftOut(task, { error }, why) {
       const { level, message } = LEFT_OUT[why];
       log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
@@ -131,13 +143,24 @@ const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {
 };
 
 /** Where each secret comes from, for those who look back; never a value. */
-function sourcesOf(secrets: readonly ResolvedSecret[]): Readonly<Record<string, object>> {
+function sourcesOf(secrets: readonly ResolvedSecret[], outputs: SecretPaths): Readonly<Record<string, object>> {
   return Object.fromEntries(
-    secrets.map(({ name, source, version, staleSeconds }) => [
+    secrets.map(({ name, source, version, staleSeconds, binding }) => [
       name,
-      { source, ...(version !== undefined && { version }), ...(staleSeconds !== undefined && { staleSeconds }) },
+      {
+        source,
+        ...(version !== undefined && { version }),
+        ...(staleSeconds !== undefined && { staleSeconds }),
+        ...(binding !== undefined && { binding: placeOf(binding) }),
+        ...(outputs.has(name) && { outputs: outputs.get(name) }),
+      },
     ]),
   );
+}
+
+/** What of a binding says where a value comes from. */
+function placeOf({ path, field, lease }: SecretBinding): Readonly<Record<string, string>> {
+  return { ...(path && { path }), ...(field && { field }), ...(lease && { lease }) };
 }
 
 const LEASES: Readonly<Record<LeaseEvent["type"], { readonly level: LogLevel; readonly says: string }>> = {

@@ -9,6 +9,7 @@ import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from 
 import { createRedactingSink } from "./redacting-sink.ts";
 import type { RunContext } from "./run-context.ts";
 import { createRunLog } from "./run-log.ts";
+import { findSecretUses } from "./secret-uses.ts";
 import { warnOfUnmaskable } from "./task-disclosure.ts";
 import { EngineFailure } from "./task-failure.ts";
 
@@ -73,11 +74,11 @@ export class WorkflowRun implements GuardedRun {
 
   /** @param warnings messages about problems found before the run */
   async execute(warnings: readonly string[]): Promise<RunFinished> {
-    const { parsed, leases, scope } = this.#parts;
+    const { parsed, calls, leases, scope } = this.#parts;
     const { log, masks, sink } = this.#context;
     const unguard = guardRun(this);
     try {
-      log.started(parsed.workflow.id, scope.secrets);
+      log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs);
       leases.listen((event) => log.lease(event));
       for (const fallback of scope.fallbacks) log.fallback(fallback);
       for (const message of warnings) log.warning(message);

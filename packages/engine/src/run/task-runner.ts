@@ -7,6 +7,7 @@ import type { Task } from "../workflow/workflow.ts";
 import { asItems, type ItemOutcome, runItems } from "./for-each.ts";
 import type { RunContext } from "./run-context.ts";
 import type { LeftOut } from "./run-log.ts";
+import type { SecretUses } from "./secret-uses.ts";
 import { TaskDisclosure } from "./task-disclosure.ts";
 import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown, type TaskFailure } from "./task-failure.ts";
@@ -21,6 +22,8 @@ interface TaskRunnerParts {
   readonly declared: readonly string[];
   readonly tasks: ReadonlyMap<string, ParsedTask>;
   readonly sources: Pick<TaskSources, "scope" | "onFiltered">;
+  /** Where the tasks use which secrets. */
+  readonly uses: SecretUses;
   /** Called when a task or one of its items starts, with its id. */
   readonly onStart: (id: string) => void;
   /** Called when a task or one of its items ends. */
@@ -92,14 +95,17 @@ export class TaskRunner {
 
   /** Logs the start and the end of a task or an item. */
   async #track(task: Task, id: string, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
-    const { context, prefix, onStart, onEnd } = this.#parts;
+    const { context, prefix, uses, onStart, onEnd } = this.#parts;
     const start = performance.now();
     onStart(id);
-    context.log.taskStarted(prefix + id, task.type);
+    // The inputs of a `forEach` are those of its items.
+    const isList = task.forEach !== undefined && id === task.id;
+    context.log.taskStarted(prefix + id, task.type, uses[isList ? "items" : "tasks"].get(task.id) ?? new Map());
     const result = toResult(await work());
     // The outputs of items are in the output of their task.
     onEnd(id, id === task.id ? result : withoutOutput(result));
-    context.log.taskFinished(prefix + id, result, performance.now() - start);
+    const milliseconds = performance.now() - start;
+    context.log.taskFinished(prefix + id, result, milliseconds, context.masks.report(prefix + id));
     return result;
   }
 
