@@ -27,6 +27,8 @@ export interface LogEvent extends EventBase {
   readonly task?: string | undefined;
   readonly message: string;
   readonly data?: unknown;
+  /** Only in `task.finished`. */
+  readonly status?: TaskResult["status"];
   /** Only in `task.finished`: what was masked for the task, by the name of the secret, before its output was shown. */
   readonly masked?: Readonly<Record<string, MaskCount>>;
 }

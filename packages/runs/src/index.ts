@@ -17,5 +17,11 @@ export {
   toJson,
 } from "./events.ts";
 export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
-export { type LeaseRecord, type SecretProvenance, type SecretUse, secretsOfRun } from "./provenance.ts";
+export {
+  type BoundPlace,
+  type LeaseRecord,
+  type SecretProvenance,
+  type SecretUse,
+  secretsOfRun,
+} from "./provenance.ts";
 export type { RunFilter, RunStatus, RunSummary } from "./records.ts";

@@ -14,7 +14,7 @@ export interface SecretProvenance {
   /** The version, as the source writes it; null if it has none. */
   readonly version: string | null;
   /** Where in the source it is, for a name that is bound to it; otherwise null. */
-  readonly binding: z.infer<typeof binding> | null;
+  readonly binding: BoundPlace | null;
   /** The age of an earlier value that was used because the source was unavailable, in seconds; otherwise null. */
   readonly staleSeconds: number | null;
   /** Where tasks that have started use it, and the outputs of the workflow. */
@@ -25,6 +25,15 @@ export interface SecretProvenance {
   readonly maskedIn: Readonly<Record<string, MaskCount>>;
   /** What has happened to the credentials that it consists of, in their order. */
   readonly leases: readonly LeaseRecord[];
+}
+
+/** Where in its source a secret is. */
+export interface BoundPlace {
+  readonly path?: string;
+  /** The only field that is used. Default: all fields. */
+  readonly field?: string;
+  /** The path of credentials that were created for the run. Default: none were. */
+  readonly lease?: string;
 }
 
 /** A place that uses a secret. */
@@ -79,7 +88,7 @@ export function secretsOfRun(events: readonly RecordedEvent[]): readonly SecretP
   });
 }
 
-const binding = z.object({
+const binding: z.ZodType<BoundPlace> = z.object({
   path: z.string().exactOptional(),
   field: z.string().exactOptional(),
   lease: z.string().exactOptional(),

@@ -64,9 +64,9 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "data" | "masked"> = {},
+    more: Pick<LogEvent, "task" | "data" | "status" | "masked"> = {},
   ): void {
-    const { task, data, masked = {} } = more;
+    const { task, data, status, masked = {} } = more;
     sink.log({
       time: new Date().toISOString(),
       level,
@@ -75,6 +75,7 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ...(task === undefined ? {} : { task }),
       message,
       ...(data === undefined ? {} : { data }),
+      ...(status === undefined ? {} : { status }),
       ...(Object.keys(masked).length === 0 ? {} : { masked }),
     });
   }
@@ -113,11 +114,16 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         task,
       }),
     taskFinished: (task, result, milliseconds, masked) =>
-      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task, masked }),
-    taskLeftOut(task, { error }, why) {
+      log("task.finished", LEVELS[result.status], describe(result, milliseconds), {
+        task,
+        status: result.status,
+        masked,
+      }),
+    taskLeftOut(task, { status, error }, why) {
       const { level, message } = LEFT_OUT[why];
       log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
         task,
+        status,
       });
     },
     finished({ status, cancelledBy, tasks, outputs }) {
