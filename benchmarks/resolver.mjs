@@ -58,7 +58,7 @@ let missed = 0;
 for (const [name, make] of Object.entries(SHAPES)) {
   const n = name === "declared secrets" ? DECLARED : N;
   const times = await measure({ once: make(n), twice: make(2 * n) }, { rounds: 15, operations: 10 });
-  const [once = 0, twice = 0] = [times["once"], times["twice"]];
+  const { once = 0, twice = 0 } = times;
   const ratio = twice / once;
   if (ratio >= LIMIT) missed += 1;
   rows.push([

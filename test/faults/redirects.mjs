@@ -18,14 +18,16 @@ const POLICIES = ["same-origin", "always", "never"];
 async function listen(locationOf) {
   /** @type {string[]} */
   const received = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => void answer(request, response));
+  /** @param {import("node:http").IncomingMessage} request @param {import("node:http").ServerResponse} response */
+  async function answer(request, response) {
     let text = `${request.method} ${request.url}\n${JSON.stringify(request.headers)}\n`;
     for await (const chunk of request) text += chunk;
     received.push(text);
     const location = locationOf(request.url ?? "/");
     const status = Number((request.url ?? "").split("/")[1]);
     response.writeHead(location === null ? 200 : status, location === null ? {} : { location }).end("{}");
-  });
+  }
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

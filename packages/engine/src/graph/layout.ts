@@ -88,8 +88,8 @@ function newCell(column: number, { width, height }: Box): Cell {
 
 /** The column of each box: one more than the greatest of those that it needs. */
 function columnsOf(count: number, edges: readonly Edge[]): number[] {
-  const columns = new Array<number>(count).fill(0);
-  const open = new Array<number>(count).fill(0);
+  const columns = Array.from({ length: count }, () => 0);
+  const open = Array.from({ length: count }, () => 0);
   const after: number[][] = Array.from({ length: count }, () => []);
   for (const [from, to] of edges) {
     after[from]?.push(to);

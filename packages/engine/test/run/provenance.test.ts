@@ -34,7 +34,7 @@ outputs: { db: "{{ secrets.DB }}" }
 `;
 
 const echo = defineAction({ input: z.looseObject({}), run: (input) => input });
-const print = defineAction({ input: z.object({ text: z.string() }), run: ({ text }) => void console.log(text) });
+const print = defineAction({ input: z.object({ text: z.string() }), run: ({ text }) => console.log(text) });
 
 async function tryIt(
   as: "log" | "text",
