@@ -156,6 +156,14 @@ describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([
     expect({ code, received }).toEqual({ code: 1, received: 1 });
     const [run] = JSON.parse((await box.ak(["runs", "list", "--json"])).stdout);
     const shown = await box.ak(["runs", "show", run.execution, "--json"]);
+    const secrets = [["--secrets"], ["--secrets", "--json"]].map(async (more) => {
+      return (await box.ak(["runs", "show", run.execution, ...more])).stdout;
+    });
+    const graphs = ["mermaid", "svg"].map(async (format) => {
+      return (await box.ak(["check", "w.yaml", "--graph", format])).stdout;
+    });
+    const pictures = await Promise.all([...secrets, ...graphs]);
+    expect(pictures.filter((text) => text === "")).toEqual([]);
     for (const text of [stdout, shown.stdout]) {
       for (const form of [...Object.keys(FORMS), "ansi"]) expect(text).toContain(`${form}: `);
     }
@@ -163,7 +171,7 @@ describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([
       .map((file) => join(box.folder, file))
       .filter((file) => statSync(file).isFile() && !file.endsWith("w.yaml"))
       .map((file) => readFileSync(file, "utf8"));
-    const lines = [stdout, stderr, shown.stdout, ...files].flatMap((text) => text.split("\n"));
+    const lines = [stdout, stderr, shown.stdout, ...pictures, ...files].flatMap((text) => text.split("\n"));
     const traces = [...TRACES, ...Object.values(FORMS)];
     expect(lines.filter((line) => traces.some((trace) => line.includes(trace)))).toEqual([]);
   });
