@@ -17,6 +17,8 @@ const notInstalled = servers.filter(({ installed }) => !installed).map(({ name }
 
 const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...(process.platform === "linux" ? [] : onLinux)];
 
+const propertyTests = "scripts/test/property-tests.ts";
+
 /** Everything that keeps something in SQLite, once more on `node:sqlite`: where Node.js has one that is used. */
 const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map((name) => ({
   extends: true as const,
@@ -24,7 +26,7 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
     name,
     include: ["packages/{sqlite,secrets-store-sqlite,runs,secrets}/test/**/*.test.ts"],
     exclude,
-    setupFiles: ["packages/sqlite/test/use-built-in.ts"],
+    setupFiles: [propertyTests, "packages/sqlite/test/use-built-in.ts"],
   },
 }));
 
@@ -64,6 +66,7 @@ export default defineConfig({
     // What runs concurrently within a file waits for others.
     maxConcurrency: 20,
     restoreMocks: true,
+    setupFiles: [propertyTests],
     // Only what hangs ends here: a busy machine may take its time.
     testTimeout: 120_000,
     hookTimeout: 120_000,

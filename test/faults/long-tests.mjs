@@ -1,5 +1,6 @@
 // C5, D16, D21, K2, K10, K30, K34, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, inputs and processes than there are, here
-// with all of them; the short form is the same.
+// with all of them; the short form is the same. The long form also tries other inputs in all property tests.
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,14 +18,36 @@ const TESTS = [
   ["M5, M7", "packages/secrets-masker/"],
 ];
 
+const SHORT = process.argv.includes("--short");
+
+/** Of the inputs of property tests. */
+const seed = randomInt(2 ** 31);
+
 const folder = mkdtempSync(join(tmpdir(), "autokestra-long-"));
-const rows = TESTS.map(([id, files = ""]) => {
-  const report = join(folder, `${id}.json`);
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, files];
-  const outcome = run("vitest", args, { env: { ...toolEnvironment(), LONG_TESTS: "true" } });
-  if (!outcome.ok) return { id, figure: outputOf(outcome), pass: false };
-  const counts = countTests(JSON.parse(readFileSync(report, "utf8")));
-  return { id, figure: `${files}: ${summaryOf(counts, []).at(-1)}`, pass: counts.passed > 0 && counts.failed === 0 };
-});
+const rows = TESTS.map(([id = "", files = ""]) => rowOf(id, files, [files], { LONG_TESTS: "true" }));
+if (!SHORT) {
+  rows.push(rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), { PROPERTY_SEED: String(seed) }));
+}
 rmSync(folder, { recursive: true });
 console.log(JSON.stringify(rows));
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {readonly string[]} files
+ * @param {Record<string, string>} env
+ */
+function rowOf(id, name, files, env) {
+  const report = join(folder, "report.json");
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files];
+  const outcome = run("vitest", args, { env: { ...toolEnvironment(), ...env } });
+  if (!outcome.ok) return { id, figure: `${name}: ${outputOf(outcome)}`, pass: false };
+  const counts = countTests(JSON.parse(readFileSync(report, "utf8")));
+  return { id, figure: `${name}: ${summaryOf(counts, []).at(-1)}`, pass: counts.passed > 0 && counts.failed === 0 };
+}
+
+function propertyTests() {
+  return outputOf(run("git", ["grep", "-l", 'from "fast-check"', "--", "packages/*.test.ts", "apps/*.test.ts"]))
+    .trim()
+    .split("\n");
+}

@@ -26,13 +26,16 @@ export function toAuditFilter({ secret, actor, action, since }: AuditFilterOptio
 }
 
 /** A moment, or how long ago it was. */
-export function parseSince(text: string): string {
+export function parseSince(text: string, option = "--since"): string {
   const moment = parseTimestamp(text);
   if (moment !== null) return moment;
   const now = new Date().toISOString();
   const ahead = parseMoment(text.replace(/\s+ago\s*$/, ""), () => now);
   if (ahead === null) {
-    throw new AutokestraError("USAGE", "--since takes a date, a time with an offset, or how long ago: 90d, `2 hours`");
+    throw new AutokestraError(
+      "USAGE",
+      `${option} takes a date, a time with an offset, or how long ago: 90d, \`2 hours\``,
+    );
   }
   return new Date(2 * Date.parse(now) - Date.parse(ahead)).toISOString();
 }

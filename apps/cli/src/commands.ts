@@ -51,7 +51,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
 ];
 
 export const GROUPS: readonly Named[] = [
-  { path: "runs", summary: "List and show past runs" },
+  { path: "runs", summary: "List, show, follow, resume, repeat and delete runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
@@ -93,6 +93,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     path: "runs show",
     summary: "Print the events of a run as `run` printed them",
     load: () => import("./commands/runs-show.ts"),
+  },
+  {
+    path: "runs logs",
+    summary: "Print the events of a run, and follow one that is running",
+    load: () => import("./commands/runs-logs.ts"),
+  },
+  {
+    path: "runs resume",
+    summary: "Go on with a run that was lost, failed or was cancelled, from the last finished task",
+    load: () => import("./commands/runs-resume.ts"),
+  },
+  {
+    path: "runs rerun",
+    summary: "Run the workflow of an earlier run again, as a new run",
+    load: () => import("./commands/runs-rerun.ts"),
+  },
+  {
+    path: "runs delete",
+    aliases: ["rm"],
+    summary: "Delete runs from the history",
+    load: () => import("./commands/runs-delete.ts"),
   },
   {
     path: "secrets set",

@@ -82,6 +82,10 @@ const HINTS: Hints = {
   TOKEN_NOT_FOUND: "`autokestra tokens list` shows the tokens there are.",
   TOKEN_EXISTS: "`autokestra tokens revoke NAME` revokes it.",
   RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
+  RUN_AMBIGUOUS: "`autokestra runs list` shows the whole ids.",
+  RUN_ACTIVE: ({ reason }) =>
+    reason === "unknown" ? "`--force` goes on with it if it is not." : "`autokestra runs logs ID --follow` follows it.",
+  RUN_NOT_RESUMABLE: "`autokestra runs rerun ID` runs it again as a new run.",
   HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another place." : undefined),
   OPTION_INVALID: {
     "secrets rotate-key":

@@ -12,6 +12,9 @@ import { plural, quoteText } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
 import { standardError, standardOutput, type Terminal } from "./output/terminal.ts";
 
+/** The description of the argument that names a run. */
+export const RUN_ARGUMENT = "id of the run, from `runs list`, its beginning, or `last`";
+
 /** Opens the run history while `use` runs. */
 export async function withRunHistory<T>(
   { runsPath, place }: CommandContext,

@@ -1,5 +1,5 @@
 import { nearestName } from "@autokestra/config/yaml";
-import type { Engine } from "@autokestra/engine";
+import type { Engine, EngineOptions } from "@autokestra/engine";
 import { type AuditLog, createMasterKeyProvider, locationText, openSecretsManager } from "@autokestra/secrets";
 import {
   AutokestraError,
@@ -48,19 +48,15 @@ export async function withAuditLog<T>(
   }
 }
 
-/**
- * Opens secrets and run history while `use` runs, to run or check workflows.
- *
- * @param environment whether secrets that nothing else has are taken from the environment. Default: what the configuration says
- */
+/** Opens secrets and run history while `use` runs, to run or check workflows. */
 export async function withEngine<T>(
   { place, terminal, runsPath }: CommandContext,
-  environment: boolean | undefined,
+  options: Pick<EngineOptions, "environment" | "keep">,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   const { openEngine } = await import("./workflows.ts");
   const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const engine = await openEngine({ ...place, config: place.defaults, runsPath, environment, onNotice });
+  const engine = await openEngine({ ...place, config: place.defaults, runsPath, ...options, onNotice });
   return await whileOpen(engine, async () => await use(engine));
 }
 

@@ -97,7 +97,8 @@ describe("the view", () => {
       note: () => undefined,
       warn: () => undefined,
     };
-    const view = createLiveView(workflow, terminal, { columns: () => columns, rows: () => rows });
+    const view = createLiveView(terminal, { columns: () => columns, rows: () => rows });
+    view.expect(workflow);
     view.update(started);
     return { view, written, stop: () => (unread = 1) };
   }

@@ -17,8 +17,12 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/engine/src/run/task-runner.ts": "that an action has failed after its run, without what it says",
   "packages/private-files/src/streamed-file.ts": "encrypted backups",
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
-  "packages/runs/src/recorder.ts": "events of runs, from behind the redacting sink",
+  "packages/runs/src/kept.ts": "encrypted values of runs that have not succeeded",
+  "packages/runs/src/recorded-events.ts": "events of runs, from behind the redacting sink",
+  "packages/runs/src/recorder.ts": "the beginning of a run",
   "packages/runs/src/schema.ts": "the rows of a run history, into the tables of a newer version",
+  "packages/runs/src/sqlite-ledger.ts": "runs, and the states and masked errors of their tasks",
+  "packages/runs/src/task-rows.ts": "the tasks of runs and what they need, without their inputs",
   "packages/secrets-store-sqlite/src/statements.ts": "encrypted secrets",
   "packages/secrets-store-sqlite/src/version-1.ts":
     "encrypted secrets of a version 1 store, into the tables of this one",

@@ -26,6 +26,19 @@ const storageSchema = z.strictObject({
 
 const runsSchema = z.strictObject({
   path: pathSchema.describe("File of the run history, relative to the folder of this file").exactOptional(),
+  keepRuns: z.int().min(1).max(1_000_000).describe("How many runs are kept. Default: 1000").exactOptional(),
+  keepDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .describe("How many days runs are kept. Default: without a limit")
+    .exactOptional(),
+  keepOutputs: z
+    .number()
+    .min(0)
+    .max(8760)
+    .describe("How many hours a run that has not succeeded can be resumed; 0: not at all. Default: 24")
+    .exactOptional(),
 });
 
 const maskingSchema = z.strictObject({
@@ -124,6 +137,11 @@ export interface Config {
   readonly keyFile: string | undefined;
   readonly maxVersions: number | undefined;
   readonly runsPath: string | undefined;
+  readonly runsKept: {
+    readonly keepRuns: number | undefined;
+    readonly keepDays: number | undefined;
+    readonly keepOutputsHours: number | undefined;
+  };
   readonly placeholder: string | undefined;
   readonly environment: boolean | undefined;
   /** The settings of the audit log. Undefined if the file does not mention it. */
@@ -206,6 +224,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     keyFile: absolute(config.keyFile),
     maxVersions: config.maxVersions,
     runsPath: absolute(runs?.path),
+    runsKept: { keepRuns: runs?.keepRuns, keepDays: runs?.keepDays, keepOutputsHours: runs?.keepOutputs },
     placeholder: masking?.placeholder,
     environment: config.env,
     audit: toAudit(config.audit, absolute),

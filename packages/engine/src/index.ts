@@ -19,12 +19,14 @@ export {
   openProviderDiagnosis,
 } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
+export { type AdmittedRun, admitRun } from "./run/admit-run.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { createStoreSource } from "./run/sources.ts";
+export type { WebhookAnswer, WebhookRequest } from "./run/verify-webhook.ts";
 export { workflowJsonSchema } from "./run/workflow-json-schema.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";

@@ -1,7 +1,7 @@
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { createCorePlugins } from "@autokestra/plugins-core";
-import { openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
+import { type KeptRun, openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
 import {
   type AuditActor,
   type AuditLog,
@@ -17,19 +17,24 @@ import {
   AutokestraError,
   type Explanation,
   type ExternalSecretProvider,
+  parseSecretName,
   type SecretService,
   type SecretSource,
 } from "@autokestra/secrets-core";
 import type { CallReport } from "@autokestra/secrets-providers";
-import { createEnvironmentSource, createSecretResolver } from "@autokestra/secrets-resolver";
+import { createEnvironmentSource, createSecretResolver, toText } from "@autokestra/secrets-resolver";
 import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
-import { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
+import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
+import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
+import { verifyWebhook, type WebhookAnswer, type WebhookRequest } from "./run/verify-webhook.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
 export interface EngineOptions extends SecretsOptions {
+  /** Secrets that are open already, and stay open when the engine is closed. Default: the engine opens them. */
+  readonly manager?: SecretsManager | undefined;
   /** Creates a missing store with the first secret that is written. Default: false; a missing store reads as empty. */
   readonly create?: boolean | undefined;
   /** The configuration: places, providers, the order of sources. Options take precedence over it. Default: none. */
@@ -42,11 +47,17 @@ export interface EngineOptions extends SecretsOptions {
   readonly plugins?: readonly Plugin[] | undefined;
   /** The path of the run history. Default: `runs.db` beside the folder of the secrets. */
   readonly runsPath?: string | undefined;
+  /** Which runs stay when another one begins. Default: what `config` says, otherwise the newest 1 000. */
+  readonly keep?: { readonly keepRuns?: number | undefined; readonly keepDays?: number | undefined } | undefined;
 }
+
+/** How long a run that has not succeeded can be resumed. */
+const KEEP_OUTPUTS_HOURS = 24;
+const HOUR_MS = 3_600_000;
 
 /** What one run takes besides what the engine has. */
 export interface EngineRunOptions
-  extends Omit<RunOptions, "sources" | "resolution" | "plugins" | "sink" | "keepInEnvironment"> {
+  extends Omit<RunOptions, "sources" | "resolution" | "plugins" | "sink" | "keepInEnvironment" | "durable"> {
   /** Called with every event, masked, after it was recorded. Default: events are only recorded. */
   readonly sink?: RunSink | undefined;
   /** Called once when the run can no longer be recorded, which does not stop it. Default: such failures are ignored. */
@@ -55,6 +66,25 @@ export interface EngineRunOptions
   readonly actor?: AuditActor | undefined;
   /** The id of the request that has started it, for the audit log. Default: none. */
   readonly requestId?: string | undefined;
+}
+
+/** What {@link Engine.resume} takes. */
+export interface ResumeOptions extends Omit<EngineRunOptions, "inputs" | "runId"> {
+  /** Goes on although the run may still be running on another host. Default: false. */
+  readonly force?: boolean | undefined;
+  /** Called with the workflow before the run goes on, as its file is now. */
+  readonly onWorkflow?: ((workflow: ParsedWorkflow) => void) | undefined;
+  /** Called with a sentence if the workflow has changed since the run began. Default: it is not told. */
+  readonly onChanged?: ((message: string) => void) | undefined;
+}
+
+/** What {@link Engine.rerun} takes. */
+export interface RerunOptions extends Omit<EngineRunOptions, "runId">, Pick<ResumeOptions, "onWorkflow" | "onChanged"> {
+  /**
+   * The id of the first task to run: it and those that need it run, and what others have returned is taken from the
+   * earlier run. Default: all tasks run.
+   */
+  readonly from?: string | undefined;
 }
 
 /** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
@@ -80,6 +110,14 @@ export interface Engine {
    * @throws the same as {@link checkWorkflow}
    */
   check(path: string, options?: Pick<CheckOptions, "offline" | "explain">): Promise<WorkflowReport>;
+  /** The same for a workflow that is no file. It calls no others. */
+  checkText(source: string, options?: Pick<CheckOptions, "offline" | "explain">): Promise<WorkflowReport>;
+  /**
+   * Verifies a request to start a workflow with a `webhook` trigger, as its `signature` says. Refuses every other workflow.
+   *
+   * @throws AutokestraError `SECRETS_MISSING`, `SOURCE_FAILED`, and what a source throws
+   */
+  verifyWebhook(workflow: ParsedWorkflow, request: WebhookRequest): Promise<WebhookAnswer>;
   /**
    * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
    *
@@ -87,6 +125,19 @@ export interface Engine {
    * started then
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
+  /**
+   * Goes on with a run that was lost, has failed or was cancelled, under its id: tasks that have succeeded do not run
+   * again. The workflow is read again, and secrets are resolved again.
+   *
+   * @throws the same as {@link Engine.run}; `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE`
+   */
+  resume(runId: string, options?: ResumeOptions): Promise<RunFinished>;
+  /**
+   * Runs the workflow of an earlier run again, as a new run with the same inputs. Inputs that are given replace them.
+   *
+   * @throws the same as {@link Engine.resume}; `TASK_NOT_FOUND` if there is no such task to begin with
+   */
+  rerun(runId: string, options?: RerunOptions): Promise<RunFinished>;
   /** Waits up to 5 seconds for events that are not recorded yet, then closes the store and wipes the keys. */
   close(): Promise<void>;
 }
@@ -124,15 +175,50 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, config = null, runsPath, keepInEnvironment } = options;
   const plugins = options.plugins ?? createCorePlugins(config?.http ?? {});
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
-  const manager = await openSecretsManager(place);
+  const manager = options.manager ?? (await openSecretsManager(place));
   const { secrets, location, audit } = manager;
-  const opened: { close(): Promise<void> }[] = [secrets];
+  const opened: { close(): Promise<void> }[] = options.manager === undefined ? [secrets] : [];
   try {
     const { sources, resolution, providers } = await openSources(manager, options);
     opened.unshift(...providers);
-    const history = await openRunHistory({ path: runsPath ?? runsFile(place) });
+    const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
+    const history = await openRunHistory({
+      path: runsPath ?? runsFile(place),
+      keep: { runs: keepRuns, days: keepDays },
+    });
     opened.unshift(history);
     const where = { sources, resolution };
+    const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
+    const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
+
+    async function run(
+      workflow: ParsedWorkflow,
+      { sink, onUnrecorded, actor, requestId, ...runOptions }: EngineRunOptions,
+      { from = null, force = false }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
+    ): Promise<RunFinished> {
+      const runId = runOptions.runId ?? crypto.randomUUID();
+      const { durable, record, whyNotKept } = await runs.durable(runId, from, force, (error) => onUnrecorded?.(error));
+      const work = async (recorded: typeof where) =>
+        await runWorkflow(workflow, {
+          placeholder: config?.placeholder,
+          ...runOptions,
+          ...recorded,
+          runId,
+          durable,
+          plugins,
+          keepInEnvironment,
+          sink(event) {
+            record(event);
+            sink?.(event);
+          },
+        });
+      const finished = await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
+      if (finished.status !== "success" && whyNotKept !== null) {
+        options.onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
+      }
+      return finished;
+    }
+
     return {
       secrets,
       audit,
@@ -142,23 +228,30 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
       check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, plugins }),
-      async run(workflow, { sink, onUnrecorded, actor, requestId, ...runOptions } = {}) {
-        const record = history.recorder((error) => onUnrecorded?.(error));
-        const runId = runOptions.runId ?? crypto.randomUUID();
-        const run = async (recorded: typeof where) =>
-          await runWorkflow(workflow, {
-            placeholder: config?.placeholder,
-            ...runOptions,
-            ...recorded,
-            runId,
-            plugins,
-            keepInEnvironment,
-            sink(event) {
-              record(event);
-              sink?.(event);
-            },
-          });
-        return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, run);
+      checkText: async (source, checks) => await checkSource(source, { ...checks, ...where, plugins }),
+      async verifyWebhook({ workflow: { trigger } }, request) {
+        if (trigger?.type !== "webhook") return { result: "refused" };
+        const scope = await createSecretResolver(sources, resolution).openScope([trigger.secret]);
+        try {
+          const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
+          const secret = toText(reference, await scope.lookup(reference));
+          return await verifyWebhook(trigger.signature, secret, request);
+        } finally {
+          await scope.close();
+        }
+      },
+      run: async (workflow, runOptions = {}) => await run(workflow, runOptions),
+      async resume(runId, { force, onWorkflow, onChanged, ...runOptions } = {}) {
+        const from = await runs.open(runId);
+        const workflow = await workflowOf(from.start, onChanged);
+        onWorkflow?.(workflow);
+        return await run(workflow, { ...runOptions, runId, inputs: from.start.inputs }, { from, force });
+      },
+      async rerun(runId, { from: first, onWorkflow, onChanged, ...runOptions } = {}) {
+        const { kept, workflow } = await runs.again(runId, first, onChanged);
+        onWorkflow?.(workflow);
+        const inputs = { ...kept?.start.inputs, ...runOptions.inputs };
+        return await run(workflow, { ...runOptions, inputs }, { from: kept });
       },
       close: async () => await closeAll(opened),
     };

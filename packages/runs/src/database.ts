@@ -16,6 +16,7 @@ import {
   type SqliteLibrary,
 } from "@autokestra/sqlite";
 import { z } from "zod";
+import { RunTakenError } from "./recorder.ts";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
 
 /** The database of a run history, opened when it is first needed. Pass what it throws to {@link toHistoryError}. */
@@ -69,6 +70,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
  */
 export function toHistoryError(error: unknown, path: string, unwritten = 0): AutokestraError {
   const more = unwritten > 1 ? `; ${unwritten} events were not written` : "";
+  if (error instanceof RunTakenError) return historyUnavailable(path, `another process goes on with the run${more}`);
   if (error instanceof z.ZodError) return historyUnavailable(path, `it is damaged${more}`);
   if (!(error instanceof AutokestraError)) return historyUnavailable(path, `${openFailureReason(error, path)}${more}`);
   return error.code === "STORE_UNAVAILABLE" ? historyUnavailable(path, error.message) : error;
@@ -95,8 +97,8 @@ function openHistoryDatabase(library: SqliteLibrary, path: string, create: boole
   checkFile(library, path);
   restrictDatabaseFiles(path, refuse);
   sweepTemporaryFiles(path);
-  // With FULL, each log line would wait for the disk. With NORMAL, a power cut can lose the last ones.
-  return openInPlace(library, path, ["synchronous = NORMAL", "foreign_keys = ON"], refuse);
+  // FULL: a result that a run has gone on with survives a power cut. Kept values are overwritten when they are deleted.
+  return openInPlace(library, path, ["synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"], refuse);
 }
 
 function createFile(library: SqliteLibrary, path: string): void {

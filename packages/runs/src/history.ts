@@ -1,10 +1,27 @@
 import { resolve } from "node:path";
-import { AutokestraError } from "@autokestra/secrets-core";
-import { quoteText } from "@autokestra/secrets-core/internal";
+import { setImmediate } from "node:timers/promises";
+import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
-import { createRecorder, MAX_PAUSE_MS, type RecorderContext } from "./recorder.ts";
-import { listRuns, type RunFilter, type RunSummary, readEvents } from "./records.ts";
+import { type KeptKeys, readKept } from "./kept.ts";
+import type { RunId, RunLedger } from "./ledger.ts";
+import { createRecorder } from "./recorder.ts";
+import {
+  deleteRuns,
+  deleteRunsBefore,
+  findRunId,
+  type KeptRuns,
+  listRuns,
+  type RunFilter,
+  type RunSummary,
+  readEvents,
+  readFile,
+  runNotFound,
+} from "./records.ts";
+import { isCurrent } from "./schema.ts";
+import { SqliteRunLedger } from "./sqlite-ledger.ts";
+import { MAX_PAUSE_MS, WriteQueue } from "./write-queue.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
@@ -20,13 +37,27 @@ const LOCK_TIMEOUT = 5000;
 export interface RunHistoryOptions {
   /** The path of the database file, which is created with the first event. */
   readonly path: string;
+  /** Which runs stay when another one begins. Default: the newest 1 000. */
+  readonly keep?: KeptRuns | undefined;
+  /** Looks up secrets for {@link RunLedger.release}. Default: there are none. */
+  readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
+}
+
+/** What a durable run of a history needs besides. */
+export interface DurableRunOptions extends Pick<DurableRunParts, "from" | "cipher" | "keepMs"> {
+  readonly id: RunId;
+  /** Whether the run may be running on another host. Default: false. */
+  readonly force?: boolean | undefined;
+  /** As of {@link RunHistory.recorder}; called once for the run and its events together. */
+  readonly onFailure: (error: AutokestraError) => void;
 }
 
 /** Running and past runs with their events. Events are masked: no sink gets others. */
 export interface RunHistory {
   /**
    * Creates a sink that records one run. It never throws, because a run that cannot be recorded goes on. The first
-   * event creates the history if it does not exist, and removes finished runs beyond the newest 1 000.
+   * event creates the history if it does not exist, and removes runs that are not kept any longer. The first and the
+   * last event are on the disk when the sink returns, the others at the end of the turn of the event loop.
    *
    * While another program has locked the file, events wait in memory and keep the process alive until they are written
    * or {@link RunHistory.close} gives up. Beyond 64 MiB of JSON, the oldest log lines of the run are dropped, and a
@@ -36,6 +67,45 @@ export interface RunHistory {
    * throw
    */
   recorder(onFailure: (error: AutokestraError) => void): RunSink;
+
+  /** The states of the tasks of runs. Closing the history closes it. */
+  readonly ledger: RunLedger;
+
+  /**
+   * Makes a run of this process durable.
+   *
+   * @returns the run, and the sink that records its events
+   */
+  durable(options: DurableRunOptions): { readonly run: DurableRun; readonly record: RunSink };
+
+  /**
+   * Opens what a run has kept, to go on with it.
+   *
+   * @param keys null if there are none
+   * @throws AutokestraError `RUN_NOT_FOUND`; `RUN_NOT_RESUMABLE` if it has succeeded, or has kept nothing
+   */
+  kept(runId: RunId, keys: KeptKeys | null): Promise<KeptRun>;
+
+  /** The masked path of the file of a run; null if it was not read from a file, or by an earlier version. */
+  file(runId: RunId): Promise<string | null>;
+
+  /**
+   * Finds the id of a run.
+   *
+   * @param text a whole id, at least four characters of its beginning, or `last`
+   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_AMBIGUOUS`
+   */
+  find(text: string): Promise<RunId>;
+
+  /**
+   * Removes runs with all that belongs to them, all of these or none.
+   *
+   * @throws AutokestraError `RUN_NOT_FOUND`; `RUN_ACTIVE` if one of them is running
+   */
+  remove(runIds: readonly RunId[]): Promise<void>;
+
+  /** Removes the runs that were started before this time, but no running one. Returns how many. */
+  removeBefore(time: Date): Promise<number>;
 
   /**
    * Lists runs, newest first. A history that does not exist yet is empty.
@@ -83,44 +153,91 @@ export interface RunHistory {
  * await history.close();
  * ```
  */
-export async function openRunHistory({ path }: RunHistoryOptions): Promise<RunHistory> {
+export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOptions): Promise<RunHistory> {
   const file = toAbsolute(path);
   const { createConnection, toHistoryError } = await import("./database.ts");
   const connection = await createConnection(file);
-  let giveUpAt = Number.POSITIVE_INFINITY;
-  const context: RecorderContext = {
-    forWrite: () => connection.forWrite(),
-    waiting: new Set(),
-    giveUpAt: () => giveUpAt,
-  };
+  const queue = new WriteQueue(() => connection.forWrite());
+  const pending = new Set<Promise<unknown>>();
+  const toError = (error: unknown) => toHistoryError(error, file);
 
-  async function read<T>(work: (database: Database) => readonly T[]): Promise<readonly T[]> {
-    const end = after(LOCK_TIMEOUT);
+  async function read<T>(work: (database: Database) => T): Promise<T | null> {
+    queue.flush();
     const attempt = () => {
       const database = connection.forRead();
-      return database === null ? [] : work(database);
+      return database === null ? null : database.transaction(() => work(database));
     };
     try {
-      return await retryWhileBusy(attempt, { giveUpAt: end, maxPauseMs: MAX_PAUSE_MS });
+      return await retryWhileBusy(attempt, { giveUpAt: after(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
     } catch (error) {
-      throw toHistoryError(error, file);
+      throw toError(error);
     }
   }
 
+  async function change<T>(work: (database: Database) => T): Promise<T> {
+    try {
+      const result = await queue.write(work);
+      queue.checkpoint();
+      return result;
+    } catch (error) {
+      throw toError(error);
+    }
+  }
+
+  async function close(): Promise<void> {
+    queue.giveUpAt = performance.now() + LOCK_TIMEOUT;
+    await queue.end();
+    // What was written can lead to something else to write.
+    while (pending.size > 0) {
+      await setImmediate();
+      await queue.end();
+    }
+    connection.close();
+  }
+
+  const ledger = new SqliteRunLedger({ queue, keep, read, toError, secrets, close });
+  const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
+    createRecorder({ queue, keep }, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten)), token);
+
   return {
-    recorder: (onFailure) =>
-      createRecorder(context, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten))),
-    list: async (filter = {}) => await read((database) => listRuns(database, filter)),
+    ledger,
+    recorder: (onFailure) => recorder(onFailure),
+    durable({ force = false, onFailure, ...options }) {
+      let isTold = false;
+      const tell = (error: AutokestraError) => {
+        if (!isTold) onFailure(error);
+        isTold = true;
+      };
+      const run = new DurableRun({
+        ...options,
+        force,
+        ledger,
+        queue,
+        pending,
+        onFailure: (error) => tell(toError(error)),
+      });
+      return { run, record: recorder(tell, run.token) };
+    },
+    async kept(runId, keys) {
+      const stored = await read((database) => (isCurrent(database) ? readKept(database, runId) : null));
+      if (stored === null) throw runNotFound(runId);
+      return await openKept(runId, stored, keys);
+    },
+    file: async (runId) => await read((database) => (isCurrent(database) ? readFile(database, runId) : null)),
+    async find(text) {
+      const found = await read((database) => findRunId(database, text));
+      if (found === null) throw runNotFound(text);
+      return found;
+    },
+    remove: async (ids) => await change((database) => deleteRuns(database, ids)),
+    removeBefore: async (time) => await change((database) => deleteRunsBefore(database, time.toISOString())),
+    list: async (filter = {}) => (await read((database) => listRuns(database, filter))) ?? [],
     async events(runId) {
-      const events = await read((database) => readEvents(database, runId));
+      const events = (await read((database) => readEvents(database, runId))) ?? [];
       if (events.length === 0) throw runNotFound(runId);
       return events;
     },
-    async close() {
-      giveUpAt = performance.now() + LOCK_TIMEOUT;
-      await Promise.all(context.waiting);
-      connection.close();
-    },
+    close,
   };
 }
 
@@ -131,9 +248,4 @@ function toAbsolute(path: string): string {
     // The current folder was deleted. Opening the file reports that.
     return path;
   }
-}
-
-/** `Run 'ID' not found` */
-function runNotFound(runId: string): AutokestraError {
-  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(runId)}' not found`);
 }

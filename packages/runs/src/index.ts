@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export { DurableRun, type KeptResult, type KeptRun, type KeptStart, type RunBeginning } from "./durable-run.ts";
 export {
   type CancelledBy,
   type LogEvent,
@@ -16,7 +18,27 @@ export {
   type TaskResult,
   toJson,
 } from "./events.ts";
-export { openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
+export { type DurableRunOptions, openRunHistory, type RunHistory, type RunHistoryOptions } from "./history.ts";
+export type { KeptCipher, KeptKeys, KeptPlace } from "./kept.ts";
+export {
+  createDoorbell,
+  type Doorbell,
+  type KeptValue,
+  type Lease,
+  type MaskedError,
+  type MaskedResult,
+  type NewRun,
+  type NewTask,
+  OUTCOME_UNKNOWN,
+  type ResumedRun,
+  type RunId,
+  type RunLedger,
+  type RunOwner,
+  type Seq,
+  type TaskRun,
+  type TaskRunId,
+  type WorkerId,
+} from "./ledger.ts";
 export {
   type BoundPlace,
   type LeaseRecord,
@@ -24,4 +46,5 @@ export {
   type SecretUse,
   secretsOfRun,
 } from "./provenance.ts";
-export type { RunFilter, RunStatus, RunSummary } from "./records.ts";
+export type { KeptRuns, RunFilter, RunStatus, RunSummary } from "./records.ts";
+export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

@@ -15,6 +15,11 @@ export interface RunProcess {
   readonly bootId: string | null;
 }
 
+/** The columns `pid`, `process_start`, `host` and `boot_id`. */
+export function processColumns({ pid, startTime, host, bootId }: RunProcess): (string | number | null)[] {
+  return [pid, startTime, host, bootId];
+}
+
 /** The states of a run whose end is not recorded: see {@link unfinishedStatus}. */
 export type UnfinishedStatus = "running" | "lost" | "unknown";
 

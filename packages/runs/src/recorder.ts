@@ -1,11 +1,9 @@
-import { setImmediate } from "node:timers/promises";
-import { type Database, isBusy, retryWhileBusy } from "@autokestra/sqlite";
-import { type RunEvent, type RunFinished, type RunSink, toJson } from "./events.ts";
-import { thisProcess } from "./process.ts";
-import { trimRuns } from "./records.ts";
-
-/** The longest pause between two attempts to use a locked history, in milliseconds. */
-export const MAX_PAUSE_MS = 50;
+import type { Database, Statement } from "@autokestra/sqlite";
+import type { RunEvent, RunSink } from "./events.ts";
+import { processColumns, thisProcess } from "./process.ts";
+import { type EventText, insertTexts, toText } from "./recorded-events.ts";
+import { type KeptRuns, trimRuns } from "./records.ts";
+import type { Write, WriteQueue } from "./write-queue.ts";
 
 /**
  * The maximum amount of JSON of one run that waits for a lock, in characters. Beyond it, the oldest log lines are
@@ -18,128 +16,100 @@ const MAX_BATCH = 1024 * 1024;
 const BEGIN = `
   INSERT INTO run_records (id, workflow, status, started_at, masked, pid, process_start, host, boot_id)
   VALUES (?, ?, 'running', ?, '{}', ?, ?, ?, ?)
+  ON CONFLICT (id) DO NOTHING
 `;
-const EVENT = "INSERT INTO run_events (run_id, position, event) VALUES (?, ?, ?)";
-const FINISH = `
-  UPDATE run_records SET status = ?, cancelled_by = ?, finished_at = ?, duration_ms = ?, masked = ? WHERE id = ?
-`;
+const OWNER = "SELECT token FROM run_records WHERE id = ?";
 
 /** What the recorders of one history share. */
 export interface RecorderContext {
-  /** Opens the database or returns the open one. Throws if it cannot be written to. */
-  readonly forWrite: () => Database;
-  /** Recorders that wait for a lock. Each promise settles when everything is written or the recorder has given up. */
-  readonly waiting: Set<Promise<void>>;
-  /** The time to give up at, on the clock of `performance.now()`. */
-  readonly giveUpAt: () => number;
+  readonly queue: WriteQueue;
+  /** Which runs stay when a run begins. */
+  readonly keep: KeptRuns;
 }
 
 /** @param unwritten how many events were not written, including those that waited for a lock */
 type OnFailure = (error: unknown, unwritten: number) => void;
 
+/** The error for a process that another one has replaced. */
+export class RunTakenError extends Error {}
+
 /**
- * Creates a sink that records one run. It writes each event before it returns. While another program has locked the
- * database, it buffers events and writes them later.
+ * Creates a sink that records one run. The first and the last event are on the disk when it returns, the others at the
+ * end of the turn of the event loop. While another program has locked the database, it buffers events and writes them
+ * later.
  *
  * @param onFailure called once; no event is recorded from then on
+ * @param token what the owner of the run writes with; null for a run without one
  */
-export function createRecorder(context: RecorderContext, onFailure: OnFailure): RunSink {
+export function createRecorder(context: RecorderContext, onFailure: OnFailure, token: string | null = null): RunSink {
   let record: RunSink | null = null;
   return (event) => {
-    record ??= createRunSink(context, event, onFailure);
+    record ??= createRunSink(context, event, onFailure, token);
     record(event);
   };
 }
 
-function createRunSink(context: RecorderContext, first: RunEvent, onFailure: OnFailure): RunSink {
+function createRunSink(
+  { queue, keep }: RecorderContext,
+  first: RunEvent,
+  onFailure: OnFailure,
+  token: string | null,
+): RunSink {
+  const runId = first.execution;
   const buffer = createEventBuffer();
-  let write: RunWriter | null = null;
-  let isWaiting = false;
+  let owner: Statement<[string], string | null> | null = null;
+  let isBegun = false;
+  let isQueued = false;
   let hasFailed = false;
 
-  function writeBatch(): void {
-    const batch = buffer.nextBatch();
-    if (batch.length === 0) return;
-    const database = context.forWrite();
-    write ??= createRunWriter(database, first);
-    write(batch);
-    buffer.remove(batch.length);
+  function begin(database: Database): void {
+    const workflow = first.event === "run.started" ? first.workflow : "";
+    database.prepare(BEGIN).run(runId, workflow, first.time, ...processColumns(thisProcess()));
+    trimRuns(database, keep);
   }
 
-  function fail(error: unknown): void {
-    hasFailed = true;
-    const unwritten = buffer.size();
-    buffer.remove(unwritten);
-    onFailure(error, unwritten);
-  }
+  /** Writes what fits in one transaction. */
+  const write: Write<{ readonly count: number; readonly hasWiped: boolean }> = {
+    work(database) {
+      const batch = buffer.nextBatch();
+      if (!isBegun) begin(database);
+      owner ??= database.prepare<[string], string | null>(OWNER).pluck();
+      if (owner.get(runId) !== token) throw new RunTakenError();
+      return { count: batch.length, hasWiped: insertTexts(database, runId, batch) };
+    },
+    done({ count, hasWiped }) {
+      isBegun = true;
+      isQueued = false;
+      buffer.remove(count);
+      if (hasWiped) queue.checkpoint();
+      if (buffer.size() > 0) enqueue();
+    },
+    failed(error) {
+      hasFailed = true;
+      const unwritten = buffer.size();
+      buffer.remove(unwritten);
+      onFailure(error, unwritten);
+    },
+  };
 
-  async function writeOnceUnlocked(): Promise<void> {
-    isWaiting = true;
-    try {
-      while (buffer.size() > 0) {
-        await retryWhileBusy(writeBatch, { giveUpAt: context.giveUpAt, maxPauseMs: MAX_PAUSE_MS });
-        // The tasks of the run get a turn between two batches.
-        await setImmediate();
-      }
-    } catch (error) {
-      fail(error);
-    }
-    isWaiting = false;
+  function enqueue(): void {
+    isQueued = true;
+    queue.add(write);
   }
 
   return (event) => {
     if (hasFailed) return;
-    try {
-      buffer.add(event);
-      if (!isWaiting) writeBatch();
-    } catch (error) {
-      if (!isBusy(error)) return fail(error);
-      const written = writeOnceUnlocked().finally(() => context.waiting.delete(written));
-      context.waiting.add(written);
-    }
+    buffer.add(event);
+    if (!isQueued) enqueue();
+    // The process may end with the last one, and whoever begins a run learns at once that it is not recorded.
+    if (!isBegun || event.event === "run.finished") queue.flush();
   };
-}
-
-type RunWriter = (batch: readonly BufferedEvent[]) => void;
-
-/** Writes the events of one run. The first one adds the run and trims the history. */
-function createRunWriter(database: Database, first: RunEvent): RunWriter {
-  const runId = first.execution;
-  const begin = database.prepare(BEGIN);
-  const add = database.prepare<[string, number, string]>(EVENT);
-  const finish = database.prepare(FINISH);
-  let written = 0;
-
-  function write(batch: readonly BufferedEvent[]): void {
-    if (written === 0) {
-      const { pid, startTime, host, bootId } = thisProcess();
-      begin.run(runId, first.event === "run.started" ? first.workflow : "", first.time, pid, startTime, host, bootId);
-      trimRuns(database);
-    }
-    for (const [index, { json, finished }] of batch.entries()) {
-      add.run(runId, written + index, json);
-      if (finished !== null) finish.run(...finishedColumns(finished), runId);
-    }
-  }
-
-  return (batch) => {
-    database.immediate(() => write(batch));
-    written += batch.length;
-  };
-}
-
-function finishedColumns({ status, cancelledBy, time, durationMs, masked }: RunFinished): (string | number | null)[] {
-  const by = status === "cancelled" ? (cancelledBy ?? "user") : null;
-  return [status, by, time, durationMs, JSON.stringify(masked)];
 }
 
 /** An event that is not written yet. */
-interface BufferedEvent {
-  readonly json: string;
+interface BufferedEvent extends EventText {
   /** The number of log lines that this event is or replaces; 0 for an event that is never dropped. */
   readonly lines: number;
-  /** The event itself if it is the last one of the run, otherwise null. */
-  readonly finished: RunFinished | null;
 }
 
 /** The events of a run that are not written yet, in their order. */
@@ -178,11 +148,7 @@ function createEventBuffer(): EventBuffer {
 }
 
 function toBuffered(event: RunEvent): BufferedEvent {
-  return {
-    json: toJson(event),
-    lines: event.event === "task.log" ? 1 : 0,
-    finished: event.event === "run.finished" ? event : null,
-  };
+  return { ...toText(event), lines: event.event === "task.log" ? 1 : 0 };
 }
 
 function countCharacters(events: readonly BufferedEvent[]): number {

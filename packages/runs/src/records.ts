@@ -1,7 +1,10 @@
 import type { MaskCount } from "@autokestra/secrets-core";
+import { AutokestraError } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
+import { wipeExpired } from "./kept.ts";
 import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
 import { readableTables } from "./schema.ts";
 
@@ -30,8 +33,18 @@ export interface RunSummary {
   readonly masked: Readonly<Record<string, MaskCount>>;
 }
 
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    RUN_AMBIGUOUS: object;
+  }
+}
+
 /** Which runs `list` of a run history returns. */
 export interface RunFilter {
+  /** The id of a run: no other is returned. Default: all runs. */
+  readonly id?: string | undefined;
+  /** The id of a run: only runs that started before it are returned. Default: all runs. */
+  readonly before?: string | undefined;
   /** The id of a workflow. Default: all workflows. */
   readonly workflow?: string | undefined;
   /** `unfinished` stands for `running`, `lost` and `unknown`. Default: every status. */
@@ -40,61 +53,146 @@ export interface RunFilter {
   readonly limit?: number | undefined;
 }
 
-/** The number of newest runs to keep. */
-const KEPT_RUNS = 1000;
+/** Which runs stay when another one begins. */
+export interface KeptRuns {
+  /** The number of newest runs to keep. Default: 1 000. */
+  readonly runs?: number | undefined;
+  /** How many days finished runs are kept. Default: without a limit. */
+  readonly days?: number | undefined;
+}
+
 /**
  * The number of older runs of other hosts to keep. They may be running, but killed containers leave more and more of
  * them.
  */
 const KEPT_UNKNOWN = 1000;
 
-const PROCESS = "pid, process_start AS processStart, host, boot_id AS bootId";
+/** Selects {@link StoredProcess}. */
+export const PROCESS = "pid, process_start AS processStart, host, boot_id AS bootId";
 const SUMMARY = `
   id AS execution, workflow, status, cancelled_by AS cancelledBy, started_at AS startedAt, finished_at AS finishedAt,
   duration_ms AS durationMs, masked, ${PROCESS}
 `;
-const OLD_RUNS = `SELECT number, status, ${PROCESS} FROM run_records ORDER BY number DESC LIMIT -1 OFFSET ${KEPT_RUNS}`;
+const OLD_RUNS = `
+  SELECT number, status, ${PROCESS} FROM run_records
+  WHERE number <= (SELECT number FROM run_records ORDER BY number DESC LIMIT 1 OFFSET @runs) OR started_at < @before
+  ORDER BY number DESC
+`;
+const DAY_MS = 86_400_000;
 
-/** Lists runs, newest first. */
+/** Lists runs, newest first. Use it within one transaction. */
 export function listRuns(database: Database, filter: RunFilter): readonly RunSummary[] {
-  const { workflow = null, status = null, limit = 50 } = filter;
+  const { id = null, before = null, workflow = null, status = null, limit = 50 } = filter;
   const stored = status === null || isFinished(status) ? status : "running";
-  return database.transaction(() => {
-    const { runs } = readableTables(database);
-    const where = "(@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)";
-    const found: RunSummary[] = [];
-    // The status of an unfinished run depends on its process, so SQL cannot limit the result.
-    const rows = database.prepare(`SELECT ${SUMMARY} FROM ${runs} WHERE ${where} ORDER BY number DESC`);
-    for (const row of rows.iterate({ workflow, stored })) {
-      if (found.length >= limit) break;
-      const run = parseSummary(row);
-      if (status === null || status === "unfinished" || status === run.status) found.push(run);
-    }
-    return found;
+  const { runs } = readableTables(database);
+  const where = `
+    (@id IS NULL OR id = @id) AND (@workflow IS NULL OR workflow = @workflow) AND (@stored IS NULL OR status = @stored)
+    AND (@before IS NULL OR number < (SELECT number FROM ${runs} WHERE id = @before))`;
+  const found: RunSummary[] = [];
+  // The status of an unfinished run depends on its process, so SQL cannot limit the result.
+  const rows = database.prepare(`SELECT ${SUMMARY} FROM ${runs} WHERE ${where} ORDER BY number DESC`);
+  for (const row of rows.iterate({ id, before, workflow, stored })) {
+    if (found.length >= limit) break;
+    const run = parseSummary(row);
+    if (status === null || status === "unfinished" || status === run.status) found.push(run);
+  }
+  return found;
+}
+
+/** Reads the events of a run from a place on; none if there is no such run. Use it within one transaction. */
+export function readEvents(database: Database, runId: string, position = 0): readonly RecordedEvent[] {
+  const { events: table } = readableTables(database);
+  const sql = `SELECT event FROM ${table} WHERE run_id = ? AND position >= ? ORDER BY position`;
+  return database.prepare(sql).pluck().all(runId, position).map(parseEvent);
+}
+
+/**
+ * Finds the id of a run.
+ *
+ * @param text a whole id, at least four characters of its beginning, or `last` for the run that was started last
+ * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_AMBIGUOUS`
+ */
+export function findRunId(database: Database, text: string): string {
+  const { runs } = readableTables(database);
+  if (text === "last") {
+    const last = database.prepare<[], string>(`SELECT id FROM ${runs} ORDER BY number DESC LIMIT 1`).pluck().get();
+    if (last === undefined) throw new AutokestraError("RUN_NOT_FOUND", "There is no run yet");
+    return last;
+  }
+  const isPrefix = /^[0-9a-f][0-9a-f-]{3,}$/i.test(text);
+  const sql = `SELECT id FROM ${runs} WHERE id = @text OR (@prefix AND substr(id, 1, length(@text)) = @text) LIMIT 3`;
+  const found = database
+    .prepare<[object], string>(sql)
+    .pluck()
+    .all({ text: text.toLowerCase(), prefix: Number(isPrefix) });
+  const [id, ...others] = found;
+  if (id === undefined) throw runNotFound(text);
+  if (others.length === 0) return id;
+  throw new AutokestraError("RUN_AMBIGUOUS", `Several runs begin with '${quoteText(text)}'`, {
+    hint: "Give more of the id.",
   });
 }
 
-/** Reads all events of a run, in their order; none if there is no such run. */
-export function readEvents(database: Database, runId: string): readonly RecordedEvent[] {
-  const events = database.transaction(() => {
-    const { events: table } = readableTables(database);
-    return database.prepare(`SELECT event FROM ${table} WHERE run_id = ? ORDER BY position`).pluck().all(runId);
-  });
-  return events.map(parseEvent);
+/** The path of the file of a run, masked. */
+export function readFile(database: Database, runId: string): string | null {
+  const found = database
+    .prepare<[string], string | null>("SELECT file FROM run_records WHERE id = ?")
+    .pluck()
+    .get(runId);
+  return found ?? null;
+}
+
+/** `Run 'ID' not found` */
+export function runNotFound(runId: string): AutokestraError {
+  return new AutokestraError("RUN_NOT_FOUND", `Run '${quoteText(runId)}' not found`);
+}
+
+/** Removes runs with all that belongs to them. @throws AutokestraError `RUN_ACTIVE` if one of them is running */
+export function deleteRuns(database: Database, ids: readonly string[]): void {
+  const find = database.prepare<[string], OldRun>(`SELECT number, status, ${PROCESS} FROM run_records WHERE id = ?`);
+  const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
+  for (const id of ids) {
+    const run = find.get(id);
+    if (run === undefined) throw runNotFound(id);
+    if (stateOf(run) === "running") {
+      throw new AutokestraError("RUN_ACTIVE", `Run ${id} is running`, { details: { reason: "running" } });
+    }
+    remove.run(run.number);
+  }
+}
+
+/** Removes the runs that were started before a time (ISO 8601 UTC), but no running one. Returns how many. */
+export function deleteRunsBefore(database: Database, time: string): number {
+  const sql = `SELECT number, status, ${PROCESS} FROM run_records WHERE started_at < ?`;
+  const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
+  const old = database
+    .prepare<[string], OldRun>(sql)
+    .all(time)
+    .filter((run) => stateOf(run) !== "running");
+  for (const { number } of old) remove.run(number);
+  return old.length;
 }
 
 /** Removes old runs, but never a running one. Call it in the transaction that adds a run. */
-export function trimRuns(database: Database): void {
+export function trimRuns(database: Database, { runs = 1000, days }: KeptRuns): void {
+  wipeExpired(database);
+  const before = days === undefined ? "" : new Date(Date.now() - days * DAY_MS).toISOString();
   const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
   let unknown = 0;
-  for (const run of database.prepare<[], OldRun>(OLD_RUNS).all()) {
-    const state = run.status === "running" ? unfinishedStatus(processOf(run)) : "finished";
+  for (const run of database.prepare<[object], OldRun>(OLD_RUNS).all({ runs, before })) {
+    const state = stateOf(run);
     if (state === "unknown") unknown += 1;
     if (state !== "running" && (state !== "unknown" || unknown > KEPT_UNKNOWN)) remove.run(run.number);
   }
 }
 
-interface StoredProcess {
+/** What an unfinished run is now; `finished` for others. */
+export function stateOf(run: StoredProcess & { readonly status: string }): UnfinishedStatus | "finished" {
+  return run.status === "running" ? unfinishedStatus(processOf(run)) : "finished";
+}
+
+/** The columns of the process of a run. */
+export interface StoredProcess {
   readonly pid: number | null;
   readonly processStart: number | null;
   readonly host: string | null;

@@ -2,10 +2,10 @@ import type { Database } from "@autokestra/sqlite";
 
 /** `akrn` in ASCII: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x616b726e;
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
- * `number` orders runs by their start, because clocks can be set back. `status` is written by the run itself, so a
+ * The tables of version 2, to which {@link LEDGER} adds. `number` orders runs by their start, because clocks can be set back. `status` is written by the run itself, so a
  * killed run stays `running`: `pid` and the columns after it tell whether it still is.
  */
 const TABLES = `
@@ -34,6 +34,59 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/**
+ * What version 3 adds. A process of version 2 that still runs goes on recording its run.
+ *
+ * `token` is what the owner of a run writes with, so that a process that was stopped and replaced changes nothing.
+ * `kept` are encrypted values that a run needs to be resumed, until `kept_until` in milliseconds since 1970.
+ */
+const LEDGER = `
+  ALTER TABLE run_records ADD COLUMN token TEXT;
+  ALTER TABLE run_records ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE run_records ADD COLUMN file TEXT;
+  ALTER TABLE run_records ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE run_records ADD COLUMN stop TEXT CHECK (stop IN ('failed', 'cancelled'));
+  ALTER TABLE run_records ADD COLUMN stop_reason TEXT;
+  ALTER TABLE run_records ADD COLUMN kept_until INTEGER;
+
+  CREATE TABLE task_runs (
+    number      INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id      TEXT NOT NULL REFERENCES run_records (id) ON DELETE CASCADE,
+    task        TEXT NOT NULL,
+    rules       TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (
+      state IN ('blocked', 'ready', 'running', 'waiting', 'success', 'failed', 'skipped', 'cancelled')
+    ),
+    attempt     INTEGER NOT NULL DEFAULT 0,
+    worker      TEXT,
+    lease_token TEXT,
+    lease_until INTEGER,
+    due_at      INTEGER,
+    result      TEXT,
+    UNIQUE (run_id, task)
+  ) STRICT;
+  CREATE INDEX task_runs_leased ON task_runs (lease_until) WHERE lease_until IS NOT NULL;
+  CREATE INDEX task_runs_due ON task_runs (due_at) WHERE due_at IS NOT NULL;
+
+  CREATE TABLE task_needs (
+    run_id TEXT NOT NULL REFERENCES run_records (id) ON DELETE CASCADE,
+    need   TEXT NOT NULL,
+    task   TEXT NOT NULL,
+    PRIMARY KEY (run_id, need, task)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE kept (
+    run_id  TEXT NOT NULL REFERENCES run_records (id) ON DELETE CASCADE,
+    kind    TEXT NOT NULL CHECK (kind IN ('start', 'result')),
+    task    TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    key_id  TEXT NOT NULL,
+    value   BLOB NOT NULL,
+    PRIMARY KEY (run_id, kind, task)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX run_records_kept ON run_records (kept_until) WHERE kept_until IS NOT NULL;
+`;
+
 /** The rows of version 1 as rows of `run_records`. An unfinished run has no process there, so it counts as lost. */
 const RUNS_OF_VERSION_1 = `
   SELECT rowid AS number, execution AS id, workflow, iif(status = 'unfinished', 'running', status) AS status,
@@ -43,26 +96,34 @@ const RUNS_OF_VERSION_1 = `
 `;
 const EVENTS_OF_VERSION_1 = "SELECT execution AS run_id, position, event FROM events";
 
-/** The tables get new names, so that every statement of an older process fails instead of half working. */
-const UPGRADE = `
+/** The tables get new names, so that every statement of a process of version 1 fails instead of half working. */
+const UPGRADE_FROM_1 = `
   ${TABLES}
   INSERT INTO run_records ${RUNS_OF_VERSION_1} ORDER BY rowid;
   INSERT INTO run_events ${EVENTS_OF_VERSION_1};
   DROP TABLE events;
   DROP TABLE runs;
-  PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** Creates the tables in an empty database. */
 export function createSchema(database: Database): void {
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES}`);
+  database.exec(
+    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES} ${LEDGER}`,
+  );
 }
 
-/** Upgrades a run history of version 1. If several processes do so at once, the first one upgrades it. */
+/** Whether the database has the tables of the ledger: one that was not written to since an upgrade has not. */
+export function isCurrent(database: Database): boolean {
+  return readVersion(database) === SCHEMA_VERSION;
+}
+
+/** Upgrades a run history of an earlier version. If several processes do so at once, the first one upgrades it. */
 export function upgradeSchema(database: Database): void {
   if (readVersion(database) === SCHEMA_VERSION) return;
   database.immediate(() => {
-    if (readVersion(database) === 1) database.exec(UPGRADE);
+    const version = readVersion(database);
+    if (version === 1) database.exec(UPGRADE_FROM_1);
+    if (version < SCHEMA_VERSION) database.exec(`${LEDGER} PRAGMA user_version = ${SCHEMA_VERSION}`);
   });
 }
 

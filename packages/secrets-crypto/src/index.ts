@@ -9,9 +9,8 @@ export { createMemoryStore, type Plaintext, parseSecretName, type SecretMetadata
 export type { HeaderExtension, HeaderKey, HeaderServiceKey, StoreHeader } from "./header.ts";
 
 export type { KeyManagerOptions } from "./header-reader.ts";
-
+export { createKeptValueKeys, type KeptValueCipher, type KeptValueKeys, type KeptValuePlace } from "./kept-values.ts";
 export { createKeyManager, type HeaderStore, type KeyManager } from "./key-manager.ts";
-
 export type { RememberedStore, StoreMemory } from "./key-source/known-stores.ts";
 
 export {

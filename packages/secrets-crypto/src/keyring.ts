@@ -45,6 +45,14 @@ export interface Keyring {
   authenticateFields(purpose: MacPurpose, fields: Fields): string;
   /** Tells whether this is the MAC of the fields. False for a service key that the keyring does not have. @throws as `active` */
   checkFields(purpose: MacPurpose, fields: Fields, mac: string): boolean;
+  /**
+   * Returns a service key to derive others from.
+   *
+   * @param keyId Default: the active one
+   * @returns null if there is none, as in a header of format 1
+   * @throws as `active`
+   */
+  serviceKey(keyId?: string): ServiceKey | null;
   /** Returns the keyring of a later header under the same master key; null if the master key is another one. */
   follow(text: string): Keyring | null;
   /** Returns the keyring of an edited header under the same master key. The caller writes the header to the store. */
@@ -171,6 +179,9 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
       const key = whileOpen(serviceKeys).find(({ id }) => mac.startsWith(`${id}:`));
       if (key === undefined) return false;
       return equalBytes(Buffer.from(mac), Buffer.from(`${key.id}:${macOfFields(macKeyFor(purpose, key), fields)}`));
+    },
+    serviceKey(keyId = authenticator?.id) {
+      return whileOpen(serviceKeys).find(({ id }) => id === keyId) ?? null;
     },
     follow(later) {
       const read = parseHeader(later);

@@ -38,6 +38,15 @@ describe.each(ROWS)("KM2: $value", ({ value, masks, shows }) => {
   });
 });
 
+it("KM2: a backslash between doubled quotes escapes nothing", () => {
+  const inner = JSON.stringify({ auth: 'Server=localhost;Token="A1zaaaaaaaa";Encrypt=True' });
+  for (const quote of ['"', "'"]) {
+    const quoted = `${quote}${inner.replaceAll(quote, quote + quote)}${quote}`;
+    const masker = createMasker([`Server=localhost;Token=${quoted};Encrypt=True`]);
+    expect(masker.mask("a A1zaaaaaaaa b localhost")).toBe(`a ${P} b localhost`);
+  }
+});
+
 it("KM2: parts of parts are masked, however they are nested", () => {
   const wrap = fc.constantFrom<(text: string) => string>(
     (text) => JSON.stringify({ auth: text, host: "localhost" }),

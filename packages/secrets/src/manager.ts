@@ -10,9 +10,11 @@ import {
   type SecretStore,
 } from "@autokestra/secrets-core";
 import {
+  createKeptValueKeys,
   createKeyManager,
   createMasterKeyProvider,
   createSecretEncryption,
+  type KeptValueKeys,
   type KeyManager,
   type MasterKeyOptions,
 } from "@autokestra/secrets-crypto";
@@ -55,6 +57,8 @@ export interface SecretsManager {
   readonly provider: MasterKeyProvider;
   readonly keys: KeyManager;
   readonly encryption: SecretEncryption;
+  /** Encrypts what runs keep until they have succeeded. */
+  readonly keptValues: KeptValueKeys;
   /** Reads and writes secrets by name, recorded as the actor if the audit log is on. Closing it closes everything. */
   readonly secrets: SecretService;
   /** Null where it is off. Closed with `secrets`. */
@@ -117,7 +121,8 @@ export async function openSecretsManager(options: SecretsOptions = {}): Promise<
     maxVersions,
     isKeyGiven: async () => (await provider.search()).isGiven,
   });
-  const opened = { store, location, driver, keyFolder, provider, keys, encryption };
+  const keptValues = createKeptValueKeys(keys);
+  const opened = { store, location, driver, keyFolder, provider, keys, encryption, keptValues };
   if (!isAuditOn(options)) {
     const off = { audit: null, actor: null, as: () => plain, recordSource: (source: SecretSource) => source };
     return { ...opened, ...off, secrets: plain, unrecorded: plain };

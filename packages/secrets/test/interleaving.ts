@@ -1,6 +1,11 @@
 import type { SecretStore } from "@autokestra/secrets-core";
 import { createSecretService } from "@autokestra/secrets-core";
-import { createKeyManager, createMasterKeyProvider, createSecretEncryption } from "@autokestra/secrets-crypto";
+import {
+  createKeptValueKeys,
+  createKeyManager,
+  createMasterKeyProvider,
+  createSecretEncryption,
+} from "@autokestra/secrets-crypto";
 import type { SecretsManager, SecretsOptions } from "../src/index.ts";
 import { keyOptions, openStore } from "../src/internal.ts";
 
@@ -42,7 +47,18 @@ export async function openHeld(options: SecretsOptions, before: BeforeCall): Pro
     unrecorded: secrets,
   };
   const keyFolder = options.keyFolder ?? null;
-  return { store, location, driver, keyFolder, provider, keys, encryption, secrets, ...unaudited };
+  return {
+    store,
+    location,
+    driver,
+    keyFolder,
+    provider,
+    keys,
+    encryption,
+    keptValues: createKeptValueKeys(keys),
+    secrets,
+    ...unaudited,
+  };
 }
 
 /**

@@ -38,6 +38,12 @@ export interface AccessControl {
   authenticate(request: FastifyRequest): Promise<Principal>;
   /** Checks what the route needs, and where the request comes from. @throws AutokestraError `FORBIDDEN` */
   authorize(request: FastifyRequest, permission: Permission): Promise<void>;
+  /**
+   * Counts and records an attempt that something else than a token has refused, such as a wrong signature.
+   *
+   * @throws this error; `RATE_LIMITED` where there were too many
+   */
+  refuse(request: FastifyRequest, error: AutokestraError): Promise<never>;
 }
 
 const MINUTE = 60_000;
@@ -105,6 +111,8 @@ export function createAccessControl(options: AccessOptions): AccessControl {
         : `The token has no permission for this: it needs ${permission}`;
       await refuse(request, `${principal.kind} ${principal.id}`, () => forbidden(detail));
     },
+
+    refuse: async (request, error) => await refuse(request, addressKey(request.ip), () => error),
   };
 }
 

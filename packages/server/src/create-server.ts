@@ -16,6 +16,7 @@ import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import type { ReadinessCheck } from "./readiness.ts";
+import { addHookRoutes, addRunRoutes, HOOK_PATH, type ServedRuns } from "./runs-api.ts";
 import { addSecretRoutes, type SecretsApiOptions } from "./secrets-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
@@ -29,6 +30,8 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
   /** Addresses of proxies, as CIDR: nobody else is served, and what they say of a client's address counts. Default: none. */
   readonly behindProxy?: readonly string[] | undefined;
+  /** The workflows that can be started, and their runs. Default: the server has secrets only. */
+  readonly runs?: ServedRuns | undefined;
   /** What must work for the server to be ready. Default: nothing. */
   readonly checks?: readonly ReadinessCheck[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
@@ -164,6 +167,11 @@ export async function buildServer(
     onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
   };
   await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
+  const { runs } = options;
+  if (runs !== undefined) {
+    addRunRoutes(app, access, runs, options.secretsFor);
+    await app.register(async (hooks) => addHookRoutes(hooks, access, runs));
+  }
   return app;
 }
 
@@ -182,7 +190,7 @@ function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
 const EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count";
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE",
-  "access-control-allow-headers": "Authorization, Content-Type, If-Match, If-None-Match",
+  "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
   "access-control-max-age": "600",
 };
 
@@ -191,7 +199,7 @@ function isOpen({ routeOptions }: FastifyRequest): boolean {
 }
 
 /** With and without a slash at their end. */
-const OPEN_ROUTES: ReadonlySet<string> = new Set([...OPEN_PATHS].flatMap((path) => [path, `${path}/`]));
+const OPEN_ROUTES: ReadonlySet<string> = new Set([...OPEN_PATHS, HOOK_PATH].flatMap((path) => [path, `${path}/`]));
 
 const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",

@@ -5,7 +5,7 @@ import { parseJsonBody } from "./json-body.ts";
 import { headersOf, statusOf, toKnownError, toProblem } from "./problem.ts";
 
 /** The largest body: 1 MiB. */
-const MAX_BODY_BYTES: number = 1024 * 1024;
+export const MAX_BODY_BYTES: number = 1024 * 1024;
 
 /** What happens with failures that are not the client's: for a log. Default: nothing. */
 export type OnFailure = (request: FastifyRequest, error: unknown) => void;

@@ -46,6 +46,8 @@ const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   OPTION_INVALID: 400,
   FIELD_NOT_FOUND: 400,
   SECRET_EXISTS: 400,
+  INPUT_INVALID: 400,
+  WORKFLOW_INVALID: 400,
   BODY_INVALID: 400,
   REQUEST_INVALID: 400,
   UNAUTHORIZED: 401,
@@ -54,8 +56,12 @@ const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   SECRET_DELETED: 404,
   VERSION_NOT_FOUND: 404,
   NOT_FOUND: 404,
+  RUN_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   VERSION_CONFLICT: 409,
+  WORKFLOW_DISABLED: 409,
+  RUN_LEFT_OUT: 409,
+  RUN_ENDED: 409,
   HEADER_CHANGED: 409,
   DATA_KEY_IN_USE: 409,
   PRECONDITION_FAILED: 412,
@@ -63,9 +69,12 @@ const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   MEDIA_TYPE_UNSUPPORTED: 415,
   HOST_UNKNOWN: 421,
   RATE_LIMITED: 429,
+  QUEUE_FULL: 429,
   STORE_UNAVAILABLE: 503,
   ACCESS_UNAVAILABLE: 503,
   AUDIT_UNAVAILABLE: 503,
+  HISTORY_UNAVAILABLE: 503,
+  SHUTTING_DOWN: 503,
 };
 
 /** What is said of a failure that is not the client's: no path, and nothing of the error inside. */
@@ -76,6 +85,8 @@ const SENTENCES: Partial<Readonly<Record<ErrorCode, string>>> = {
   STORE_CORRUPT: "The secrets cannot be read: their store is damaged",
   STORE_UNAVAILABLE: "The secrets cannot be reached at the moment",
   ACCESS_UNAVAILABLE: "The tokens cannot be read at the moment",
+  HISTORY_UNAVAILABLE: "The runs cannot be read or recorded at the moment",
+  SHUTTING_DOWN: "The server is shutting down and starts no more runs",
   AUDIT_UNAVAILABLE: "The audit log cannot be written, so nothing is given out or changed",
 };
 

@@ -1,4 +1,4 @@
-import type { AuditContext, Permission } from "@autokestra/secrets";
+import type { AuditContext } from "@autokestra/secrets";
 import {
   hasCode,
   metadataToJson,
@@ -7,9 +7,10 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import { fieldsOfValue } from "@autokestra/secrets-core/internal";
-import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
+import { type ApiRoute, describeRoute } from "./api-route.ts";
 import {
   checkMatch,
   checkReach,
@@ -45,23 +46,7 @@ interface Call {
   readonly found: FoundSecrets;
 }
 
-interface ApiRoute {
-  readonly method: HTTPMethods;
-  readonly url: string;
-  readonly permission: Permission;
-  readonly summary: string;
-  /** The name of the call in the description. */
-  readonly operationId: string;
-  readonly params?: z.ZodType;
-  readonly query?: z.ZodType;
-  readonly body?: z.ZodType;
-  /** What it answers with, and the status of success. Default: 200. */
-  readonly answer: z.ZodType;
-  readonly status?: 200 | 201;
-  /** Statuses of refusals, besides those of every route. */
-  readonly refusals: readonly number[];
-  readonly handle: (call: Call) => Promise<unknown>;
-}
+type SecretRoute = ApiRoute<Call>;
 
 /**
  * The routes of secrets, as a plugin of fastify: for a server of your own. Mount it with a prefix. It brings its own checks of tokens,
@@ -108,7 +93,7 @@ export function addSecretRoutes(
       // A value in the answer to HEAD would be as good as none, and recorded as given out.
       exposeHeadRoute: permission !== "secrets:reveal",
       onRequest: async (request) => await access.authorize(request, permission),
-      schema: toSchema(route),
+      schema: describeRoute(route, "secrets"),
       ...(status === 201 && { links: { 201: LINKS } }),
       async handler(request, reply) {
         const principal = await access.authenticate(request);
@@ -121,8 +106,6 @@ export function addSecretRoutes(
   }
 }
 
-const EVERY_REFUSAL = [401, 403, 429, 500, 503];
-
 /** The calls that take the id of a new secret. */
 const LINKS = Object.fromEntries(
   ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"].map((operationId) => [
@@ -131,36 +114,7 @@ const LINKS = Object.fromEntries(
   ]),
 );
 
-function toSchema({
-  summary,
-  operationId,
-  params,
-  query = schemas.noQuerySchema,
-  body,
-  answer,
-  status = 200,
-  refusals,
-}: ApiRoute) {
-  const problems = [...EVERY_REFUSAL, ...refusals].sort((a, b) => a - b).map((code) => [code, problemResponse(code)]);
-  return {
-    summary,
-    operationId,
-    tags: ["secrets"],
-    ...(params && { params }),
-    querystring: query,
-    ...(body && { body }),
-    response: { [status]: answer, ...Object.fromEntries(problems) },
-  };
-}
-
-function problemResponse(code: number): object {
-  return {
-    description: code === 401 ? "No valid token" : "A problem",
-    content: { "application/problem+json": { schema: schemas.problemSchema } },
-  };
-}
-
-function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRoute[] {
+function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly SecretRoute[] {
   return [
     {
       method: "GET",
@@ -236,7 +190,7 @@ function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly ApiRou
   ];
 }
 
-function writingRoutes(): readonly ApiRoute[] {
+function writingRoutes(): readonly SecretRoute[] {
   return [
     {
       method: "POST",

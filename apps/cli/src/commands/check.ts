@@ -50,7 +50,7 @@ async function check(
   const { terminal } = context;
   if (graph !== undefined) checkGraphOptions(files, terminal.json || format === "sarif");
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
-  const reports = await withEngine(context, env ? undefined : false, async (engine) => {
+  const reports = await withEngine(context, { environment: env ? undefined : false }, async (engine) => {
     const found: WorkflowReport[] = [];
     for (const file of files) {
       const report = await engine.check(file, { offline, explain });

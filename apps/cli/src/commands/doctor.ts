@@ -41,7 +41,7 @@ async function doctor(context: CommandContext): Promise<number> {
 /** Checks the providers of the configuration. Loads nothing if there are none. */
 async function diagnoseProviders(context: CommandContext): Promise<readonly Finding[]> {
   if (Object.keys(context.place.defaults?.providers ?? {}).length === 0) return [];
-  return await withEngine(context, undefined, async (engine) => await engine.diagnoseProviders());
+  return await withEngine(context, {}, async (engine) => await engine.diagnoseProviders());
 }
 
 /** Adds the command that helps to the hint of the library. */

@@ -3,7 +3,7 @@ import type { MaskCount } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { printTable } from "../output/table.ts";
-import { createRunPrinter, withRunHistory } from "../runs.ts";
+import { createRunPrinter, RUN_ARGUMENT, withRunHistory } from "../runs.ts";
 
 interface RunsShowOptions {
   readonly secrets?: boolean;
@@ -14,7 +14,7 @@ const HEADER = ["NAME", "SOURCE", "VERSION", "USED IN", "MASKED", "LEASES"];
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
-      .argument("<execution>", "id of the run, from `runs list`")
+      .argument("<execution>", RUN_ARGUMENT)
       .option("--secrets", "sources, uses and masked counts of its secrets, instead of its events"),
   examples: [
     "autokestra runs show 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88",
@@ -27,7 +27,7 @@ export const command: CommandDefinition = defineCommand({
 /** Prints the events of a run as `run` prints them, or its secrets. */
 async function showRun(context: CommandContext, runId: string, { secrets = false }: RunsShowOptions): Promise<void> {
   const { terminal } = context;
-  const events = await withRunHistory(context, (history) => history.events(runId));
+  const events = await withRunHistory(context, async (history) => await history.events(await history.find(runId)));
   if (!secrets) return events.forEach(createRunPrinter(terminal));
   const found = secretsOfRun(events);
   if (terminal.json) return terminal.write(`${JSON.stringify(found)}\n`);

@@ -24,7 +24,7 @@ async function explain(context: CommandContext, nameText: string, { env }: Expla
   const name = parseNameArgument(nameText);
   const explanation: Explanation = await withEngine(
     context,
-    env ? undefined : false,
+    { environment: env ? undefined : false },
     async (engine) => await engine.explain(name),
   );
   const { source, binding, asked } = explanation;

@@ -50,6 +50,8 @@ export interface LiveView {
   readonly terminal: Terminal;
   /** Writes what plugins print above the view, in whole lines. */
   print(bytes: Uint8Array): void;
+  /** Takes the workflow, before its first event. */
+  expect(workflow: Workflow): void;
   /** Takes an event that is about to be printed. */
   update(event: RecordedEvent): void;
   /** Removes the view. What was written above stays. */
@@ -62,8 +64,8 @@ export interface LiveView {
  *
  * @param write writes to the terminal
  */
-export function createLiveView(workflow: Workflow, terminal: Terminal, screen: Screen): LiveView {
-  const board = new TaskBoard(workflow);
+export function createLiveView(terminal: Terminal, screen: Screen): LiveView {
+  const board = new TaskBoard();
   /** The widths of the lines that are drawn. */
   let drawn: readonly number[] = [];
   /** The last picture, which many lines of a log share. */
@@ -139,6 +141,7 @@ export function createLiveView(workflow: Workflow, terminal: Terminal, screen: S
       const whole = all.subarray(0, end).toString();
       redraw(whole.endsWith("\n") ? whole : `${whole}\n`);
     },
+    expect: (workflow) => board.expect(workflow),
     update(event) {
       board.update(event);
       if (event.event === "run.started") {
@@ -171,11 +174,11 @@ interface BoardLine {
 /** What is known of the tasks of a run. */
 class TaskBoard {
   readonly #tasks = new Map<string, LiveTask>();
-  readonly #title: string;
+  #title = "";
   #startedAt = performance.now();
   #masked = 0;
 
-  constructor({ id, tasks }: Workflow) {
+  expect({ id, tasks }: Workflow): void {
     this.#title = id;
     for (const task of tasks) this.#add(task.id);
   }

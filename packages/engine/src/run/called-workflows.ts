@@ -19,6 +19,12 @@ interface CalledWorkflow {
 /** By the id of the task that calls it. */
 export type CalledWorkflows = ReadonlyMap<string, CalledWorkflow>;
 
+/** The texts of a workflow and of all that it calls, by their paths; its own first. */
+export function textsOf(parsed: ParsedWorkflow, calls: CalledWorkflows): Record<string, string> {
+  const called = [...calls.values()].map((call) => textsOf(call.parsed, call.calls));
+  return Object.assign({ [resolve(parsed.path)]: parsed.source }, ...called);
+}
+
 const MAX_DEPTH = 10;
 
 /** The called workflows, and what is wrong with the calls. */

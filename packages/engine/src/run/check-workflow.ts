@@ -77,14 +77,24 @@ export async function checkWorkflow(path: string, options: CheckOptions): Promis
   } catch (error) {
     return report(path, "", [toProblem(error)]);
   }
-  const read = readWorkflow(source, path);
+  return await checkSource(source, options, path);
+}
+
+/**
+ * The same for a text.
+ *
+ * @param path the file that the text was read from. Default: none, and so no others that it could call
+ */
+export async function checkSource(source: string, options: CheckOptions, path?: string): Promise<WorkflowReport> {
+  const name = path ?? "workflow";
+  const read = readWorkflow(source, name);
   const { problems } = read;
-  const parsed = read.parsed && { ...read.parsed, folder: dirname(resolve(path)) };
+  const parsed = read.parsed && { ...read.parsed, folder: path === undefined ? null : dirname(resolve(path)) };
   // What is said of the sources, and what is found with their values, are two questions: each source hears them once.
   const asked = options.explain === true ? askOnce(options) : options;
   const secrets = options.explain === true ? await explainAll(parsed?.workflow.secrets ?? [], asked) : undefined;
   const others = parsed === null ? [] : await checkParsed(parsed, asked);
-  return { ...report(path, source, [...problems, ...others]), secrets };
+  return { ...report(name, source, [...problems, ...others]), secrets };
 }
 
 /** The same sources, which remember what they have answered. */

@@ -1,4 +1,4 @@
-import type { TaskErrorInfo, TaskResult } from "@autokestra/runs";
+import type { TaskErrorInfo, TaskNode, TaskResult } from "@autokestra/runs";
 import { type Lookup, resolveTemplates } from "@autokestra/secrets-resolver";
 import { referencesOf } from "../workflow/condition.ts";
 import type { ParsedTask } from "../workflow/references.ts";
@@ -10,8 +10,7 @@ import { runTasks } from "./run-tasks.ts";
 import { findSecretUses } from "./secret-uses.ts";
 import { createTaskExecutor, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown } from "./task-failure.ts";
-import { TaskRunner } from "./task-runner.ts";
-import type { TaskNode } from "./task-states.ts";
+import { TaskRunner, type TaskSetting } from "./task-runner.ts";
 import { lookup, type RunState, type RunValues, type TaskValues } from "./values.ts";
 
 /** What has made a flow fail first. */
@@ -85,13 +84,14 @@ export class Flow {
       },
     );
     await this.#resolveOutputs();
+    const since = this.#sinceLastWork();
     if (this.#status === "failed") {
       for (const task of onFailure) {
-        const { status } = await this.#runHandler(task, executor, signal);
+        const { status } = await this.#runHandler(task, { executor, signal, since });
         if (status === "failed") context.log.warning(`Task '${task.id}' of \`onFailure\` failed`);
       }
     }
-    await this.#runFinally(last);
+    await this.#runFinally(last, since);
     return this.end();
   }
 
@@ -164,20 +164,30 @@ export class Flow {
     }
   }
 
-  async #runHandler(task: Task, executor: WorkflowTaskExecutor, signal: AbortSignal): Promise<TaskResult> {
-    if (signal.aborted) return this.#runner.leaveOut(task.id, "cancelled");
+  /**
+   * The attempt of the run from which on `onFailure` and `finally` do not run again: that of the last task before them.
+   * Infinity if one has run in this attempt.
+   */
+  #sinceLastWork(): number {
+    const { context, parsed, prefix } = this.#parts;
+    if (this.started.size > 0) return Number.POSITIVE_INFINITY;
+    return Math.max(0, ...parsed.workflow.tasks.map(({ id }) => context.keeper.attemptOf(prefix + id)));
+  }
+
+  async #runHandler(task: Task, setting: Omit<TaskSetting, "values">): Promise<TaskResult> {
+    if (setting.signal.aborted) return this.#runner.leaveOut(task.id, "cancelled");
     const values = { ...this.#valuesNow(), run: this.#state };
-    return await this.#runner.run(task, { values, executor, signal });
+    return await this.#runner.run(task, { ...setting, values });
   }
 
   /** Runs the tasks of `finally`, whatever has happened before, within a time of their own. */
-  async #runFinally(tasks: readonly Task[]): Promise<void> {
+  async #runFinally(tasks: readonly Task[], since: number): Promise<void> {
     if (tasks.length === 0) return;
     const limit = new TimeLimit(finallySeconds(this.#parts.signal), "`finally`");
     const executor = this.#executor(limit.signal, () => limit.secondsLeft(), true);
     try {
       for (const task of tasks) {
-        const result = await this.#runHandler(task, executor, limit.signal);
+        const result = await this.#runHandler(task, { executor, signal: limit.signal, since });
         if (result.status === "failed" || result.status === "cancelled") this.#fail(task.id, result);
       }
     } finally {
@@ -216,7 +226,8 @@ function positionOf(item: string): number {
   return Number(item.slice(item.indexOf("[") + 1, -1));
 }
 
-function toNode({ id, needs, continueOnError = false }: Task, parsed: ParsedTask | undefined): TaskNode {
+/** A task for the rules of {@link TaskStates}. */
+export function toNode({ id, needs, continueOnError = false }: Task, parsed: ParsedTask | undefined): TaskNode {
   const named = (parsed?.condition ? referencesOf(parsed.condition) : []).flatMap(({ reference }) =>
     reference.root === "tasks" && reference.part === "status" ? [reference.id] : [],
   );

@@ -9,6 +9,10 @@ export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue
   add(values: readonly MaskedValue[]): void;
   /** The name of a secret value that is in this value; null if none is. Counts nothing. */
   nameOfSecretIn(value: unknown): string | null;
+  /** The secret values that are in this value as they are. Counts nothing. */
+  valuesIn(value: unknown): MaskedValue[];
+  /** What has become secret since the last call. */
+  takeAdded(): MaskedValue[];
   /** Names with a value that cannot be masked. Each name is returned once. */
   takeUnmaskable(): string[];
   /** @param task what was masked for a task, or for an item of one. Default: everything */
@@ -24,10 +28,12 @@ export function createRunMasks(output: RunOutput | null, placeholder?: string): 
   const told = new Set<string>();
   /** The names of all values. */
   const known = new Map<string, string>();
+  let added: MaskedValue[] = [];
   return {
     ...masker,
     add(values) {
       for (const { name, value } of values) if (isMaskable(value) && !known.has(value)) known.set(value, name);
+      added.push(...values);
       masker.add(values);
       output?.add(values);
     },
@@ -36,7 +42,18 @@ export function createRunMasks(output: RunOutput | null, placeholder?: string): 
       for (const [secret, name] of known) if (texts.some((text) => text.includes(secret))) return name;
       return null;
     },
+    valuesIn(value) {
+      const texts = secretTexts(value);
+      const found = [...known].filter(([secret]) => texts.some((text) => text.includes(secret)));
+      return found.map(([secret, name]) => ({ name, value: secret }));
+    },
+    takeAdded() {
+      const taken = added;
+      added = [];
+      return taken;
+    },
     dispose() {
+      added = [];
       known.clear();
       masker.dispose();
     },

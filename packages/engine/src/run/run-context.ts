@@ -5,6 +5,7 @@ import type { CalledWorkflows } from "./called-workflows.ts";
 import type { RunMasks } from "./masks.ts";
 import type { RunOutput } from "./process-output.ts";
 import type { RedactingSink } from "./redacting-sink.ts";
+import type { RunKeeper } from "./run-keeper.ts";
 import type { RunLog } from "./run-log.ts";
 import type { TaskAttempt } from "./task-attempt.ts";
 import type { TaskDisclosure } from "./task-disclosure.ts";
@@ -19,6 +20,7 @@ export interface RunContext {
   readonly masks: RunMasks;
   readonly sink: RedactingSink;
   readonly log: RunLog;
+  readonly keeper: RunKeeper;
   /** Null if printed output is not masked. */
   readonly output: RunOutput | null;
   /** Whether output that a task prints becomes log lines. */

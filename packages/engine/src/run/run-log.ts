@@ -1,4 +1,4 @@
-import type { LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { DurableRun, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, MaskCount, ResolvedSecret, SecretBinding, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
 import type { SecretPaths } from "./secret-uses.ts";
@@ -37,8 +37,14 @@ export interface RunLog {
   /**
    * @param secrets whose sources it tells, not their values
    * @param outputs where the outputs of the workflow use them
+   * @param durable tells whether the run goes on from an earlier one
    */
-  started(workflow: string, secrets: readonly ResolvedSecret[], outputs: SecretPaths): void;
+  started(
+    workflow: string,
+    secrets: readonly ResolvedSecret[],
+    outputs: SecretPaths,
+    durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null,
+  ): void;
   /** A source was replaced by others. */
   fallback(fallback: SourceFallback): void;
   /** What has happened to credentials that were made for the run. */
@@ -51,6 +57,8 @@ export interface RunLog {
   taskRetried(task: string, attempts: FailedAttempt): void;
   /** A task has ended that was started. */
   taskFinished(task: string, result: TaskResult, milliseconds: number, masked: Masked): void;
+  /** A task has ended before the run was resumed. */
+  taskRestored(task: string, result: TaskResult, message: string): void;
   /** A task has ended without having been started. */
   taskLeftOut(task: string, result: TaskResult, why: LeftOut): void;
   finished(end: RunEnd): RunFinished;
@@ -81,14 +89,14 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
   }
 
   return {
-    started(workflow, secrets, outputs) {
+    started(workflow, secrets, outputs, durable) {
       sink.start({
         time: new Date().toISOString(),
         level: "info",
         event: "run.started",
         execution: runId,
         workflow,
-        message: `workflow ${workflow}`,
+        message: `workflow ${workflow}${describeOrigin(durable)}`,
         ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets, outputs) } }),
       });
     },
@@ -119,6 +127,7 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         status: result.status,
         masked,
       }),
+    taskRestored: (task, { status }, message) => log("task.finished", LEVELS[status], message, { task, status }),
     taskLeftOut(task, { status, error }, why) {
       const { level, message } = LEFT_OUT[why];
       log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
@@ -140,6 +149,12 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       });
     },
   };
+}
+
+/** Where a run goes on from. */
+function describeOrigin(durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null): string {
+  if (durable?.isResumed) return `, attempt ${durable.attempt}`;
+  return durable?.from ? `, again after run ${durable.from.id}` : "";
 }
 
 const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {

@@ -1,6 +1,6 @@
+import { type StateChange, type TaskEnd, type TaskNode, TaskStates } from "@autokestra/runs";
 import pLimit from "p-limit";
 import type { LeftOut } from "./run-log.ts";
-import { type StateChange, type TaskEnd, type TaskNode, TaskStates } from "./task-states.ts";
 
 /** Runs one task, or leaves it out. What either throws ends the run. */
 export interface TaskCallbacks {

@@ -1,11 +1,12 @@
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
-import type { RunFinished, RunSink } from "@autokestra/runs";
+import type { DurableRun, RunFinished, RunSink } from "@autokestra/runs";
 import { takeKeyVariable } from "@autokestra/secrets/internal";
 import { AutokestraError, type LeaseEvent, type SecretSource } from "@autokestra/secrets-core";
 import type { ResolverOptions } from "@autokestra/secrets-resolver";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
-import { readInputs, secretInputValues } from "./inputs.ts";
+import { admitRun } from "./admit-run.ts";
+import { secretInputValues } from "./inputs.ts";
 import { createRunMasks } from "./masks.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openRunOutput, type RunOutput } from "./process-output.ts";
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
   /** What is shown for a secret. Default: `***SECRET***` */
   readonly placeholder?: string | undefined;
+  /** Records the states of its tasks, and what it needs to go on. Default: it cannot be resumed. */
+  readonly durable?: DurableRun | undefined;
   /** The id of the run, a UUID that no other run has. Default: a new one. */
   readonly runId?: string | undefined;
 }
@@ -88,13 +91,8 @@ export interface ProcessOutputOptions {
  */
 export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): Promise<RunFinished> {
   const { sources, plugins = corePlugins } = options;
-  if (!parsed.workflow.enabled) {
-    throw new AutokestraError("WORKFLOW_DISABLED", `Workflow '${parsed.workflow.id}' is disabled`, {
-      hint: "Set `enabled: true` in its file.",
-    });
-  }
   if (options.keepInEnvironment !== true) takeKeyVariable();
-  const inputs = readInputs(parsed.workflow, options.inputs ?? {});
+  const { inputs } = await admitRun(parsed, options.inputs);
   const leases = createLeaseEvents();
   const { scope, actions, calls, warnings } = await prepareRun(parsed, {
     sources,
@@ -111,6 +109,8 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   try {
     masks.add(secretValues(scope.secrets));
     masks.add(secretInputValues(parsed.workflow, inputs));
+    // These are known again when the run is resumed.
+    masks.takeAdded();
     const { sink, signal, concurrency = 10, maskProcessOutput: printing, runId = crypto.randomUUID() } = options;
     const logsPrints = typeof printing === "object" && printing.as === "log";
     const run = new WorkflowRun({
@@ -124,6 +124,9 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
       masks,
       output,
       logsPrints,
+      durable: options.durable ?? null,
+      given: options.inputs ?? {},
+      leased: leasedNames(options.resolution),
       sink,
       signal,
       concurrency,
@@ -152,6 +155,11 @@ function createLeaseEvents(): LeaseEvents {
       for (const event of before.splice(0)) next(event);
     },
   };
+}
+
+/** The secrets that are created for each run. */
+function leasedNames({ bindings = {} }: ResolverOptions = {}): ReadonlySet<string> {
+  return new Set(Object.keys(bindings).filter((name) => bindings[name]?.lease !== undefined));
 }
 
 /** Null where what the process prints is left alone. */

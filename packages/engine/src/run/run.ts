@@ -1,13 +1,15 @@
-import type { RunFinished, RunSink, TaskResult } from "@autokestra/runs";
+import { resolve } from "node:path";
+import type { DurableRun, RunFinished, RunSink, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, SecretScope } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Task } from "../workflow/workflow.ts";
-import type { CalledWorkflows } from "./called-workflows.ts";
-import { cancelledBy, TimeLimit } from "./cancellation.ts";
-import { Flow } from "./flow.ts";
+import { type CalledWorkflows, textsOf } from "./called-workflows.ts";
+import { cancelledBy, RunCancellation, TimeLimit } from "./cancellation.ts";
+import { Flow, toNode } from "./flow.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import { createRedactingSink } from "./redacting-sink.ts";
 import type { RunContext } from "./run-context.ts";
+import { RunKeeper, toNewTask } from "./run-keeper.ts";
 import { createRunLog } from "./run-log.ts";
 import { findSecretUses } from "./secret-uses.ts";
 import { warnOfUnmaskable } from "./task-disclosure.ts";
@@ -22,6 +24,12 @@ export interface LeaseEvents {
 
 /** What a run is made of. */
 interface RunParts extends Pick<RunContext, "id" | "actions" | "masks" | "output" | "logsPrints" | "concurrency"> {
+  /** Null for a run that is not kept. */
+  readonly durable: DurableRun | null;
+  /** The texts of the inputs that were given. */
+  readonly given: Readonly<Record<string, string>>;
+  /** The names of the secrets that are made for this run only. */
+  readonly leased: ReadonlySet<string>;
   readonly parsed: ParsedWorkflow;
   readonly calls: CalledWorkflows;
   readonly scope: SecretScope;
@@ -56,6 +64,7 @@ export class WorkflowRun implements GuardedRun {
       ...parts,
       sink,
       log: createRunLog(id, sink),
+      keeper: new RunKeeper(parts.durable, masks, parts.leased),
       isCancellable: signal !== undefined || timeoutSeconds !== undefined,
       running: new Map(),
       disclosures: [],
@@ -76,9 +85,11 @@ export class WorkflowRun implements GuardedRun {
   async execute(warnings: readonly string[]): Promise<RunFinished> {
     const { parsed, calls, leases, scope } = this.#parts;
     const { log, masks, sink } = this.#context;
-    const unguard = guardRun(this);
+    let unguard = (): void => undefined;
     try {
-      log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs);
+      await this.#begin();
+      unguard = guardRun(this);
+      log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs, this.#parts.durable);
       leases.listen((event) => log.lease(event));
       for (const fallback of scope.fallbacks) log.fallback(fallback);
       for (const message of warnings) log.warning(message);
@@ -96,6 +107,29 @@ export class WorkflowRun implements GuardedRun {
       this.#limit.end();
       unguard();
     }
+  }
+
+  /** Adds the run to the ledger, or takes it over there. */
+  async #begin(): Promise<void> {
+    const { durable, parsed, calls, given, masks } = this.#parts;
+    if (durable === null) return;
+    const { workflow, folder } = parsed;
+    const { keeper } = this.#context;
+    const path = folder === null ? null : resolve(parsed.path);
+    const finished = new Map<string, "success" | "failed">();
+    for (const task of workflow.tasks) {
+      const { status } = keeper.restored(task.id, task)?.result ?? {};
+      if (status === "success" || status === "failed") finished.set(task.id, status);
+    }
+    durable.onTaken = () => this.#stop.abort(new RunCancellation("superseded"));
+    const beginning = {
+      workflow: masks.mask(workflow.id),
+      file: path === null ? null : masks.mask(path),
+      secrets: workflow.secrets,
+      tasks: workflow.tasks.map((task) => toNewTask(toNode(task, parsed.tasks.get(task.id)), task.retry)),
+      start: { path, texts: textsOf(parsed, calls), inputs: given },
+    };
+    await durable.begin(beginning, finished);
   }
 
   stall(): void {

@@ -31,9 +31,11 @@ interface TaskRunnerParts {
 }
 
 /** Where and with what one task runs. */
-interface TaskSetting {
+export interface TaskSetting {
   readonly values: RunValues;
   readonly executor: WorkflowTaskExecutor;
+  /** The attempt of the run from which on an earlier end of the task counts. Default: any. */
+  readonly since?: number;
   /** Cancels it. */
   readonly signal: AbortSignal;
 }
@@ -46,8 +48,10 @@ export class TaskRunner {
     this.#parts = parts;
   }
 
-  /** Runs a task to its end. */
+  /** Runs a task to its end, unless it has ended before the run was resumed. */
   async run(task: Task, setting: TaskSetting): Promise<TaskResult> {
+    const restored = this.#restore(task, task.id, setting);
+    if (restored !== null) return restored;
     const { condition = null, items = null } = this.#parts.tasks.get(task.id) ?? {};
     const isPerItem = condition !== null && items !== null && isAboutItem(condition);
     const refusal = isPerItem ? null : decide(condition, setting.values);
@@ -71,11 +75,26 @@ export class TaskRunner {
       ? { status: "failed", error: toErrorInfo(why) }
       : { status: why === "cancelled" ? "cancelled" : "skipped" };
     this.#parts.onEnd(id, result);
+    const { keeper } = this.#parts.context;
+    if (why === "condition") keeper.skipped(this.#parts.prefix + id);
     this.#parts.context.log.taskLeftOut(this.#parts.prefix + id, result, isFailure ? "condition" : why);
     return result;
   }
 
+  /** What a task or an item has ended with before the run was resumed; null if it has to run. */
+  #restore(task: Task, id: string, { since }: TaskSetting): TaskResult | null {
+    const { context, prefix, onEnd } = this.#parts;
+    const restored = context.keeper.restored(prefix + id, task, since);
+    if (restored === null) return null;
+    if (restored.isNew) void context.keeper.ended(prefix + id, restored.result);
+    onEnd(id, id === task.id ? restored.result : withoutOutput(restored.result));
+    context.log.taskRestored(prefix + id, restored.result, restored.message);
+    return restored.result;
+  }
+
   async #runItem(task: Task, id: string, condition: Condition | null, setting: TaskSetting): Promise<ItemOutcome> {
+    const restored = this.#restore(task, id, setting);
+    if (restored !== null) return toOutcome(restored);
     const refusal = decide(condition, setting.values);
     if (refusal !== null) {
       this.leaveOut(id, refusal);
@@ -97,11 +116,16 @@ export class TaskRunner {
   async #track(task: Task, id: string, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
     const { context, prefix, uses, onStart, onEnd } = this.#parts;
     const start = performance.now();
+    const { keeper, log } = context;
+    if (keeper.isGone(prefix + id)) log.warning("runs again: its output was not kept", prefix + id);
     onStart(id);
     // The inputs of a `forEach` are those of its items.
     const isList = task.forEach !== undefined && id === task.id;
-    context.log.taskStarted(prefix + id, task.type, uses[isList ? "items" : "tasks"].get(task.id) ?? new Map());
+    log.taskStarted(prefix + id, task.type, uses[isList ? "items" : "tasks"].get(task.id) ?? new Map());
+    await keeper.started(prefix + id);
     const result = toResult(await work());
+    // Before it is told: what a reader has seen as finished does not run again.
+    await keeper.ended(prefix + id, result);
     // The outputs of items are in the output of their task.
     onEnd(id, id === task.id ? result : withoutOutput(result));
     const milliseconds = performance.now() - start;
@@ -173,6 +197,13 @@ function toResult(outcome: TaskOutcome): TaskResult {
   const output = outcome.output === undefined ? {} : { output: outcome.output };
   if (outcome.status === "success") return { status: "success", ...output };
   return { status: "failed", ...output, error: toErrorInfo(outcome.failure) };
+}
+
+/** The output of a restored item. An item is restored only with a success or a failure. */
+function toOutcome({ status, output, error }: TaskResult): ItemOutcome {
+  if (status === "success") return { status, output };
+  const { name, code, message } = error ?? { name: "Error", code: "TASK_FAILED", message: "failed" };
+  return { status: "failed", failure: { ...error, name, code, message, retryable: false, isOurs: true } };
 }
 
 function withoutOutput({ status, error }: TaskResult): TaskResult {

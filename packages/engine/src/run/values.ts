@@ -1,7 +1,7 @@
 import type { ActionContext } from "@autokestra/plugin-sdk";
+import type { TaskEnd } from "@autokestra/runs";
 import { AutokestraError, type Reference, type SecretScope } from "@autokestra/secrets-core";
 import { formatReference } from "@autokestra/secrets-core/internal";
-import type { TaskEnd } from "./task-states.ts";
 
 /** What other tasks can know of a task that has ended. */
 export interface TaskValues {

@@ -25,7 +25,12 @@ const ASSIGNMENT = new RegExp(
   "isu",
 );
 
-const QUOTED = String.raw`"(?:[^"\\]|\\.|""){0,4096}"|'(?:[^'\\]|\\.|''){0,4096}'|\{(?:[^}]|\}\}){0,4096}\}`;
+/** Quotes are escaped by a backslash, or by doubling them: then a backslash is a character like any other. */
+const QUOTED = [
+  String.raw`"(?:[^"\\]|\\.|""){0,4096}"|"(?:[^"]|""){0,4096}"`,
+  String.raw`'(?:[^'\\]|\\.|''){0,4096}'|'(?:[^']|''){0,4096}'`,
+  String.raw`\{(?:[^}]|\}\}){0,4096}\}`,
+].join("|");
 
 const WHOLLY_QUOTED = /^(["'`{])(.*)(?:(?<=^["'`].*)\1|(?<=^\{.*)\})$/s;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nextState, type Stop, type TaskNode, type TaskState, TaskStates } from "../../src/run/task-states.ts";
+import { nextState, type Stop, type TaskNode, type TaskState, TaskStates } from "../src/task-states.ts";
 
 function node(id: string, needs: readonly string[] = [], more: Partial<TaskNode> = {}): TaskNode {
   return { id, needs, continueOnError: false, statusesInIf: new Set(), ...more };

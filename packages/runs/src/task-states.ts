@@ -1,7 +1,8 @@
 /**
- * The state of a task. `blocked`: it waits for tasks that it needs. `ready`: it may start. The other four are ends.
+ * The state of a task. `blocked`: it waits for tasks that it needs. `ready`: it may start. `waiting`: it has failed, and
+ * is tried again later. The last four are ends.
  */
-export type TaskState = "blocked" | "ready" | "running" | TaskEnd;
+export type TaskState = "blocked" | "ready" | "running" | "waiting" | TaskEnd;
 
 /** How a task ended. */
 export type TaskEnd = "success" | "failed" | "skipped" | "cancelled";
@@ -48,14 +49,58 @@ export interface StateChange {
   readonly state: "ready" | "skipped" | "cancelled";
 }
 
+/** Where the states of the tasks of one run are: in memory, or in the rows of a ledger. */
+export interface TaskTable {
+  task(id: string): TaskNode | undefined;
+  state(id: string): TaskState | undefined;
+  set(id: string, state: TaskState): void;
+  /** The tasks that need this one. */
+  dependents(id: string): readonly string[];
+}
+
 /**
- * The states of the tasks of a run. It starts nothing and knows no clock: whoever runs the tasks says what has
+ * Decides about these tasks, and about those that need the ones that will not run.
+ *
+ * @param stop why nothing may start any more; null if tasks may start
+ */
+export function settle(table: TaskTable, ids: Iterable<string>, stop: Stop | null): StateChange[] {
+  const changes: StateChange[] = [];
+  const open = [...ids];
+  // Grows while it is gone through.
+  for (const id of open) {
+    const task = table.task(id);
+    const before = table.state(id);
+    // A task that waits for its next attempt goes on like one that runs, unless the run is cancelled.
+    const isOpen = before === "blocked" || before === "ready" || (before === "waiting" && stop === "cancelled");
+    if (task === undefined || !isOpen) continue;
+    const needed = task.needs.flatMap((need) => {
+      const node = table.task(need);
+      return node === undefined ? [] : [{ task: node, state: table.state(need) ?? "blocked" }];
+    });
+    const state = nextState(task, needed, stop);
+    if (state === before || state === "blocked") continue;
+    table.set(id, state);
+    changes.push({ id, state });
+    if (state !== "ready") open.push(...table.dependents(id));
+  }
+  return changes;
+}
+
+/** What a run does after a task has ended like this; null if others go on. */
+export function stopAfter(task: Pick<TaskNode, "continueOnError"> | undefined, end: TaskEnd): Stop | null {
+  if (end === "failed" && task?.continueOnError !== true) return "failed";
+  return end === "cancelled" ? "cancelled" : null;
+}
+
+/**
+ * The states of the tasks of a run in memory. It starts nothing and knows no clock: whoever runs the tasks says what has
  * happened, and gets what follows from it.
  */
 export class TaskStates {
   readonly #tasks = new Map<string, TaskNode>();
   readonly #dependents = new Map<string, string[]>();
   readonly #states = new Map<string, TaskState>();
+  readonly #table: TaskTable;
   #stop: Stop | null = null;
 
   constructor(tasks: readonly TaskNode[]) {
@@ -64,6 +109,12 @@ export class TaskStates {
       this.#states.set(task.id, "blocked");
       for (const need of task.needs) this.#dependents.set(need, [...(this.#dependents.get(need) ?? []), task.id]);
     }
+    this.#table = {
+      task: (id) => this.#tasks.get(id),
+      state: (id) => this.#states.get(id),
+      set: (id, state) => void this.#states.set(id, state),
+      dependents: (id) => this.#dependents.get(id) ?? [],
+    };
   }
 
   /** Why nothing may start any more; null if tasks may start. */
@@ -77,7 +128,7 @@ export class TaskStates {
 
   /** Returns the tasks that may start at once. */
   begin(): StateChange[] {
-    return this.#settle([...this.#tasks.keys()]);
+    return settle(this.#table, this.#tasks.keys(), this.#stop);
   }
 
   /** Takes a ready task to run it. False if it may not start any more. */
@@ -90,39 +141,13 @@ export class TaskStates {
   /** Ends a running task. Returns what becomes of others. */
   finish(id: string, end: TaskEnd): StateChange[] {
     this.#states.set(id, end);
-    if (end === "failed" && this.#tasks.get(id)?.continueOnError !== true) return this.stop("failed");
-    if (end === "cancelled") return this.stop("cancelled");
-    return this.#settle(this.#dependents.get(id) ?? []);
+    const stop = stopAfter(this.#tasks.get(id), end);
+    return stop === null ? settle(this.#table, this.#table.dependents(id), this.#stop) : this.stop(stop);
   }
 
   /** Lets nothing start any more. Returns the tasks that will not run. */
   stop(reason: Stop): StateChange[] {
     if (this.#stop !== "cancelled") this.#stop = reason;
-    return this.#settle([...this.#tasks.keys()]);
-  }
-
-  /** Decides about these tasks, and about those that need the ones that will not run. */
-  #settle(ids: readonly string[]): StateChange[] {
-    const changes: StateChange[] = [];
-    const open = [...ids];
-    // Grows while it is gone through.
-    for (const id of open) {
-      const task = this.#tasks.get(id);
-      const before = this.#states.get(id);
-      if (task === undefined || (before !== "blocked" && before !== "ready")) continue;
-      const state = nextState(task, this.#needed(task), this.#stop);
-      if (state === before || state === "blocked") continue;
-      this.#states.set(id, state);
-      changes.push({ id, state });
-      if (state !== "ready") open.push(...(this.#dependents.get(id) ?? []));
-    }
-    return changes;
-  }
-
-  #needed({ needs }: TaskNode): { task: TaskNode; state: TaskState }[] {
-    return needs.flatMap((id) => {
-      const task = this.#tasks.get(id);
-      return task === undefined ? [] : [{ task, state: this.#states.get(id) ?? "blocked" }];
-    });
+    return settle(this.#table, this.#tasks.keys(), this.#stop);
   }
 }

@@ -1,0 +1,373 @@
+import { setTimeout } from "node:timers/promises";
+import { AutokestraError, type EncryptedSecret, type SecretName } from "@autokestra/secrets-core";
+import type { Database } from "@autokestra/sqlite";
+import type { CancelledBy, RecordedEvent, RunEvent } from "./events.ts";
+import { insertKept } from "./kept.ts";
+import {
+  type KeptValue,
+  type Lease,
+  type MaskedError,
+  type MaskedResult,
+  type NewRun,
+  OUTCOME_UNKNOWN,
+  type ResumedRun,
+  type RunId,
+  type RunLedger,
+  type Seq,
+  type TaskRun,
+  type TaskRunId,
+  type WorkerId,
+} from "./ledger.ts";
+import { processColumns, thisProcess } from "./process.ts";
+import { insertEvents } from "./recorded-events.ts";
+import { type KeptRuns, PROCESS, readEvents, runNotFound, type StoredProcess, stateOf, trimRuns } from "./records.ts";
+import { isCurrent } from "./schema.ts";
+import { NOW, TaskRows, taskRun } from "./task-rows.ts";
+import { settle, stopAfter, type TaskEnd } from "./task-states.ts";
+import type { WriteQueue } from "./write-queue.ts";
+
+/** What a {@link SqliteRunLedger} works with. */
+export interface SqliteLedgerParts {
+  readonly queue: WriteQueue;
+  readonly keep: KeptRuns;
+  /** Reads, in any version of the database; null where there is none. Waits for locks. */
+  read<T>(work: (database: Database) => T): Promise<T | null>;
+  /** Turns an error into one that says which history it is about. */
+  toError(error: unknown): Error;
+  /** Looks up a secret for {@link RunLedger.release}. Default: there are none. */
+  readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
+  close(): Promise<void>;
+}
+
+const CREATE = `
+  INSERT INTO run_records (
+    id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until
+  )
+  VALUES (
+    @id, @workflow, @file, 'running', @startedAt, '{}', @pid, @processStart, @host, @bootId, @secrets, @token,
+    ${NOW} + @keepMs
+  )
+`;
+const TAKE_OVER = `
+  UPDATE run_records SET status = 'running', cancelled_by = NULL, finished_at = NULL, duration_ms = NULL, stop = NULL,
+    stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?
+  WHERE id = ?
+`;
+const CLAIM = `
+  UPDATE task_runs SET state = 'running', attempt = attempt + 1, worker = @worker, lease_token = @token, due_at = NULL,
+    lease_until = ${NOW} + @milliseconds
+  WHERE number = @id AND EXISTS (
+    SELECT 1 FROM run_records WHERE id = run_id AND status = 'running' AND (
+      (state = 'ready' AND stop IS NULL) OR (state = 'waiting' AND due_at <= ${NOW} AND stop IS NOT 'cancelled')
+    )
+  )
+  RETURNING run_id AS run, task, attempt
+`;
+const TASKS = "SELECT CAST(number AS TEXT) AS id, task, state, attempt FROM task_runs WHERE run_id = ? ORDER BY number";
+const OWNED = "SELECT 1 FROM run_records WHERE id = @run AND token = @token";
+const BEAT = `UPDATE task_runs SET lease_until = ${NOW} + @milliseconds WHERE number = @id AND lease_token = @token`;
+const HELD = `
+  SELECT secrets FROM task_runs JOIN run_records ON run_records.id = run_id
+  WHERE task_runs.number = @id AND lease_token = @token AND (lease_until IS NULL OR lease_until > ${NOW})
+`;
+const END = `
+  UPDATE task_runs SET state = @state, result = @result, worker = NULL, lease_token = NULL, lease_until = NULL,
+    due_at = @dueAt
+  WHERE number = @id AND lease_token = @token
+`;
+const STOP = "UPDATE run_records SET stop = ? WHERE id = ? AND stop IS NOT 'cancelled'";
+const CANCEL = `
+  UPDATE run_records SET stop = 'cancelled', stop_reason = ?
+  WHERE id = ? AND status = 'running' AND stop IS NOT 'cancelled'
+`;
+/** Of a run with an owner nothing is reaped: whoever resumes it decides. */
+const OVER = `
+  SELECT task_runs.number, run_id AS run, task, task_runs.attempt FROM task_runs JOIN run_records ON run_records.id = run_id
+  WHERE lease_until < ${NOW} AND token IS NULL
+`;
+const DUE = `
+  SELECT task_runs.number FROM task_runs JOIN run_records ON run_records.id = run_id
+  WHERE due_at <= ${NOW} AND state IN ('ready', 'waiting') AND token IS NULL AND status = 'running'
+`;
+const RUNG = `UPDATE task_runs SET due_at = ${NOW} + 15000 WHERE number = ? AND state = 'ready'`;
+
+/** How long to wait for the next events of a run of another process, in milliseconds. */
+const POLL_MS = 200;
+
+/** The ledger of runs in the SQLite database of the run history. */
+export class SqliteRunLedger implements RunLedger {
+  readonly #parts: SqliteLedgerParts;
+
+  constructor(parts: SqliteLedgerParts) {
+    this.#parts = parts;
+  }
+
+  async createRun({
+    id,
+    workflow,
+    file,
+    secrets,
+    tasks,
+    owner,
+    finished,
+    kept,
+  }: NewRun): Promise<readonly TaskRunId[]> {
+    return await this.#write((database) => {
+      const { pid, startTime, host, bootId } = thisProcess();
+      database.prepare(CREATE).run({
+        id,
+        workflow,
+        file,
+        startedAt: new Date().toISOString(),
+        pid,
+        processStart: startTime,
+        host,
+        bootId,
+        secrets: JSON.stringify(secrets),
+        token: owner?.token ?? null,
+        keepMs: kept?.milliseconds ?? null,
+      });
+      trimRuns(database, this.#parts.keep);
+      for (const value of kept?.values ?? []) insertKept(database, id, value);
+      const rows = new TaskRows(database, id);
+      rows.write(tasks, finished ?? new Map());
+      return start(rows, rows.ids());
+    });
+  }
+
+  async resume(run: ResumedRun): Promise<readonly TaskRunId[]> {
+    return await this.#write((database) => {
+      checkResumable(database, run);
+      const columns = processColumns(thisProcess());
+      database.prepare(TAKE_OVER).run(run.owner.token, JSON.stringify(run.secrets), ...columns, run.id);
+      const rows = new TaskRows(database, run.id);
+      rows.write(run.tasks, run.finished);
+      return start(rows, rows.ids());
+    });
+  }
+
+  async claim(id: TaskRunId, worker: WorkerId, milliseconds: number): Promise<Lease | null> {
+    const token = crypto.randomUUID();
+    return await this.#write((database) => {
+      const parameters = { id: Number(id), worker, token, milliseconds: finiteOrNull(milliseconds) };
+      const claimed = statement<ClaimedRow>(database, CLAIM).get(parameters);
+      return claimed === undefined ? null : { id, token, milliseconds, ...claimed };
+    });
+  }
+
+  async tasks(run: RunId): Promise<readonly TaskRun[]> {
+    const rows = await this.#parts.read((database) =>
+      isCurrent(database) ? database.prepare<[string]>(TASKS).all(run) : [],
+    );
+    return (rows ?? []).map((row) => taskRun.parse(row));
+  }
+
+  async heartbeat({ id, run, token, milliseconds }: Lease): Promise<"held" | "cancelled" | "lost"> {
+    return await this.#write((database) => {
+      const parameters = { id: Number(id), token, milliseconds: finiteOrNull(milliseconds) };
+      if (statement(database, BEAT).run(parameters).changes === 0) return "lost";
+      return new TaskRows(database, run).stop === "cancelled" ? "cancelled" : "held";
+    });
+  }
+
+  async release({ id, token }: Lease, name: SecretName): Promise<EncryptedSecret | null> {
+    const held = await this.#parts.read((database) =>
+      database.prepare<[object], { secrets: string }>(HELD).get({ id: Number(id), token }),
+    );
+    const declared: unknown = JSON.parse(held?.secrets ?? "[]");
+    if (!Array.isArray(declared) || !declared.includes(name)) return null;
+    return (await this.#parts.secrets?.(name)) ?? null;
+  }
+
+  async finish(lease: Lease, result: MaskedResult, kept?: KeptValue): Promise<readonly TaskRunId[] | null> {
+    return await this.#write((database) => end(database, lease, result.status, result, kept));
+  }
+
+  async fail(
+    lease: Lease,
+    error: MaskedError,
+    retryAt: Date | null,
+    kept?: KeptValue,
+  ): Promise<readonly TaskRunId[] | null> {
+    return await this.#write((database) => {
+      if (retryAt === null) return end(database, lease, "failed", { status: "failed", error }, kept);
+      const isMine = endRow(database, lease, "waiting", { status: "failed", error }, retryAt.getTime());
+      return isMine ? [] : null;
+    });
+  }
+
+  async keep(run: RunId, token: string, values: readonly KeptValue[]): Promise<boolean> {
+    return await this.#write((database) => {
+      const isMine = statement(database, OWNED).get({ run, token }) !== undefined;
+      if (isMine) for (const value of values) insertKept(database, run, value);
+      return isMine;
+    });
+  }
+
+  async cancel(run: RunId, reason: CancelledBy): Promise<void> {
+    await this.#write((database) => {
+      if (database.prepare(CANCEL).run(reason, run).changes === 0) return;
+      const rows = new TaskRows(database, run);
+      settle(rows, rows.ids(), "cancelled");
+    });
+  }
+
+  async reap(): Promise<readonly TaskRunId[]> {
+    return await this.#write((database) => {
+      const again = database
+        .prepare<[], OverRow>(OVER)
+        .all()
+        .flatMap((over) => giveUpLease(database, over));
+      const due = database.prepare<[], number>(DUE).pluck().all();
+      const rung = database.prepare(RUNG);
+      for (const number of due) rung.run(number);
+      return [...new Set([...again, ...due.map(String)])];
+    });
+  }
+
+  async append(run: RunId, events: readonly RunEvent[]): Promise<void> {
+    const hasWiped = await this.#write((database) => {
+      if (stateInDatabase(database, run) === null) throw runNotFound(run);
+      return insertEvents(database, run, events);
+    });
+    if (hasWiped) this.#parts.queue.checkpoint();
+  }
+
+  async *events(run: RunId, after: Seq, signal?: AbortSignal): AsyncIterable<RecordedEvent> {
+    let next = after;
+    for (;;) {
+      const found = await this.#parts.read((database) => ({
+        // First, so that no event is missed that was written before the end.
+        isOpen: stateInDatabase(database, run) === "running",
+        events: readEvents(database, run, next),
+      }));
+      if (found === null) return;
+      yield* found.events;
+      next += found.events.length;
+      if (!found.isOpen || signal?.aborted === true) return;
+      await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.close();
+  }
+
+  async #write<T>(work: (database: Database) => T): Promise<T> {
+    try {
+      return await this.#parts.queue.write(work);
+    } catch (error) {
+      throw this.#parts.toError(error);
+    }
+  }
+}
+
+interface ClaimedRow {
+  readonly run: RunId;
+  readonly task: string;
+  readonly attempt: number;
+}
+
+interface OverRow extends ClaimedRow {
+  readonly number: number;
+}
+
+const statements = new WeakMap<Database, Map<string, ReturnType<Database["prepare"]>>>();
+
+/** A statement that is prepared once for each database: those that every task needs. */
+function statement<Row>(database: Database, sql: string): ReturnType<typeof database.prepare<[object], Row>> {
+  const known = statements.get(database) ?? new Map();
+  statements.set(database, known);
+  const found = known.get(sql) ?? database.prepare(sql);
+  known.set(sql, found);
+  return found;
+}
+
+/** SQLite makes NULL of what is added to NULL: such a lease has no end. */
+function finiteOrNull(milliseconds: number): number | null {
+  return Number.isFinite(milliseconds) ? milliseconds : null;
+}
+
+/** Lets these tasks start that may. */
+function start(rows: TaskRows, ids: Iterable<string>): TaskRunId[] {
+  const changes = settle(rows, ids, rows.stop);
+  return changes.flatMap(({ id, state }) => (state === "ready" ? rows.taskRunId(id) : []));
+}
+
+/** @param status how the task has ended, or `waiting` for its next attempt */
+function endRow(
+  database: Database,
+  { id, token }: Lease,
+  state: TaskEnd | "waiting",
+  result: object,
+  dueAt: number | null,
+): boolean {
+  const parameters = { id: Number(id), token, state, result: JSON.stringify(result), dueAt };
+  return statement(database, END).run(parameters).changes > 0;
+}
+
+/** Ends a task, and decides about those that need it. Returns those that may start; null for a lost lease. */
+function end(
+  database: Database,
+  lease: Lease,
+  status: TaskEnd,
+  result: object,
+  kept: KeptValue | undefined,
+): TaskRunId[] | null {
+  if (!endRow(database, lease, status, result, null)) return null;
+  if (kept !== undefined) insertKept(database, lease.run, kept);
+  return settleAfter(database, new TaskRows(database, lease.run), lease.run, lease.task, status);
+}
+
+function settleAfter(database: Database, rows: TaskRows, run: RunId, task: string, status: TaskEnd): TaskRunId[] {
+  const stop = stopAfter(rows.task(task), status);
+  if (stop !== null) database.prepare(STOP).run(stop, run);
+  return start(rows, stop === null ? rows.dependents(task) : rows.ids());
+}
+
+/** What becomes of a task whose worker was lost. */
+function giveUpLease(database: Database, { number, run, task, attempt }: OverRow): TaskRunId[] {
+  const rows = new TaskRows(database, run);
+  const { isRepeatable = false, maxAttempts = 0 } = rows.task(task) ?? {};
+  const isTriedAgain = isRepeatable && attempt < maxAttempts;
+  rows.set(task, isTriedAgain ? "blocked" : "failed");
+  if (isTriedAgain) return start(rows, [task]);
+  const result = JSON.stringify({ status: "failed", error: OUTCOME_UNKNOWN });
+  database.prepare("UPDATE task_runs SET result = ? WHERE number = ?").run(result, number);
+  return settleAfter(database, rows, run, task, "failed");
+}
+
+interface StoredState extends StoredProcess {
+  readonly status: string;
+  readonly attempt: number;
+}
+
+function findState(database: Database, run: RunId): StoredState | undefined {
+  const sql = `SELECT status, attempt, ${PROCESS} FROM run_records WHERE id = ?`;
+  return database.prepare<[string], StoredState>(sql).get(run);
+}
+
+/** @returns null if there is no such run */
+function stateInDatabase(database: Database, run: RunId): ReturnType<typeof stateOf> | null {
+  const found = findState(database, run);
+  return found === undefined ? null : stateOf(found);
+}
+
+/** @throws AutokestraError `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE` */
+function checkResumable(database: Database, { id, after, force = false }: ResumedRun): void {
+  const found = findState(database, id);
+  if (found === undefined) throw runNotFound(id);
+  const state = stateOf(found);
+  if (state === "running" || found.attempt !== after) throw runActive(id, "running");
+  if (state === "unknown" && !force) throw runActive(id, "unknown");
+  if (found.status === "success") {
+    throw new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to go on with`, {
+      details: { reason: "succeeded" },
+    });
+  }
+}
+
+export function runActive(run: RunId, reason: "running" | "unknown"): AutokestraError {
+  const how = reason === "running" ? "is running" : "was started on another host, where it may still be running";
+  return new AutokestraError("RUN_ACTIVE", `Run ${run} ${how}`, { details: { reason } });
+}

@@ -1,0 +1,103 @@
+import { hkdfSync } from "node:crypto";
+import { AutokestraError, hasCode } from "@autokestra/secrets-core";
+import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
+import { encodeFields } from "./encode-fields.ts";
+import type { KeyManager } from "./key-manager.ts";
+
+/** The format of kept values. */
+const FORMAT = 2;
+
+/** The only namespace has no name. */
+const NAMESPACE = null;
+
+/** What a kept value is bound to besides its store and its run. */
+export interface KeptValuePlace {
+  /** What kind of value it is. */
+  readonly kind: string;
+  /** The name of the task or item in its run, such as `deploy[3]`; empty for what belongs to the run. */
+  readonly task: string;
+  /** In which attempt of the run. */
+  readonly attempt: number;
+}
+
+/** Encrypts what one run keeps. */
+export interface KeptValueCipher {
+  /** The id of the service key that the key of the run is derived from. */
+  readonly keyId: string;
+  /** @returns nonce, tag, ciphertext */
+  encrypt(place: KeptValuePlace, text: string): Uint8Array;
+  /** Null if it is not exactly what was encrypted for this place of this run. */
+  decrypt(place: KeptValuePlace, bytes: Uint8Array): string | null;
+}
+
+/** Gives the ciphers of runs. */
+export interface KeptValueKeys {
+  /**
+   * @param keyId the id of the service key of older values. Default: the one for new values
+   * @returns null without a store, or if the store does not have this key
+   * @throws AutokestraError `KEY_*`, `INTEGRITY_FAILED`, and what the store throws
+   */
+  forRun(run: string, keyId?: string): Promise<KeptValueCipher | null>;
+}
+
+/**
+ * Creates what encrypts the kept values of runs: AES-256-GCM under a key for each run, derived from a service key of the
+ * store (HKDF-SHA256, RFC 5869). A rotation of the master key or of data keys leaves them readable.
+ */
+export function createKeptValueKeys(keys: KeyManager): KeptValueKeys {
+  return {
+    async forRun(run, keyId) {
+      try {
+        const keyring = await (keyId === undefined ? keys.keyring() : keys.forVerify(keyId));
+        const service = keyring.serviceKey(keyId);
+        return service === null ? null : createCipher(run, keyring.header.storeId, service);
+      } catch (error) {
+        // There is no store yet, so nothing that could be kept in it.
+        if (error instanceof AutokestraError && hasCode(error, "STORE_UNAVAILABLE")) return null;
+        throw error;
+      }
+    },
+  };
+}
+
+function createCipher(
+  run: string,
+  storeId: string,
+  service: { readonly id: string; readonly bytes: Uint8Array },
+): KeptValueCipher {
+  const info = encodeFields(["autokestra kept outputs", FORMAT, storeId, NAMESPACE, run]);
+  const key = Buffer.from(hkdfSync("sha256", service.bytes, Buffer.alloc(0), info, KEY_BYTES));
+  const aad = ({ kind, task, attempt }: KeptValuePlace) => {
+    const [, name = task, item = null] = /^(.*)\[(\d+)\]$/s.exec(task) ?? [];
+    return encodeFields([
+      "autokestra kept value",
+      FORMAT,
+      storeId,
+      run,
+      name === "" ? null : name,
+      item === null ? null : Number(item),
+      attempt,
+      kind,
+    ]);
+  };
+  return {
+    keyId: service.id,
+    encrypt(place, text) {
+      const plaintext = Buffer.from(text);
+      const { nonce, ciphertext, tag } = encryptBytes(key, aad(place), plaintext);
+      plaintext.fill(0);
+      return Buffer.concat([nonce, tag, ciphertext]);
+    },
+    decrypt(place, bytes) {
+      const ciphertextAt = NONCE_BYTES + TAG_BYTES;
+      const plaintext = decryptBytes(key, aad(place), {
+        nonce: bytes.subarray(0, NONCE_BYTES),
+        tag: bytes.subarray(NONCE_BYTES, ciphertextAt),
+        ciphertext: bytes.subarray(ciphertextAt),
+      });
+      const text = plaintext === null ? null : plaintext.toString();
+      plaintext?.fill(0);
+      return text;
+    },
+  };
+}

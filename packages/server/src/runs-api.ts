@@ -1,0 +1,357 @@
+import type { Engine, InputDeclaration, ParsedWorkflow } from "@autokestra/engine";
+import { WorkflowError } from "@autokestra/engine";
+import type { RunFilter, RunSummary } from "@autokestra/runs";
+import { isNarrowed, isVisible } from "@autokestra/secrets";
+import { AutokestraError, hasCode, parseSecretName, type SecretService } from "@autokestra/secrets-core";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { z } from "zod/v4";
+import { type AccessControl, forbidden } from "./access-control.ts";
+import { type ApiRoute, describeRoute, problemResponse } from "./api-route.ts";
+import { createFoundSecrets } from "./found-secrets.ts";
+import { addRoute, MAX_BODY_BYTES } from "./http-rules.ts";
+import { actorOf, type Principal } from "./principal.ts";
+import { notSigned, parseText, type RunService, type ServedRun } from "./run-service.ts";
+import * as schemas from "./runs-schemas.ts";
+import type { SecretsApiOptions } from "./secrets-api.ts";
+import type { WorkflowFolder } from "./workflow-folder.ts";
+
+/** What a server with runs has. */
+export interface ServedRuns {
+  readonly engine: Pick<Engine, "checkText" | "history">;
+  readonly runs: RunService;
+  /** The workflows that can be started by their ids. Null for none. */
+  readonly workflows: WorkflowFolder | null;
+}
+
+interface Call {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly principal: Principal;
+  readonly visible: VisibleWorkflows;
+}
+
+/** The workflows that somebody may see: those all of whose secrets they may see. */
+interface VisibleWorkflows {
+  get(id: string): Promise<ParsedWorkflow | null>;
+  has(workflow: ParsedWorkflow): Promise<boolean>;
+  /** Whether runs of a workflow with this id may be seen. */
+  covers(id: string): Promise<boolean>;
+}
+
+type Body<Schema extends z.ZodType> = z.output<Schema>;
+
+/** Adds the routes of workflows and runs. */
+export function addRunRoutes(
+  app: FastifyInstance,
+  access: AccessControl,
+  served: ServedRuns,
+  secretsFor: SecretsApiOptions["secretsFor"],
+): void {
+  for (const [prefix, routes] of [
+    ["/api/workflows", workflowRoutes(served)],
+    ["/api/runs", runRoutes(served)],
+  ] as const) {
+    for (const route of routes) {
+      const { method, url, permission, handle, status = 200 } = route;
+      addRoute(app, {
+        method,
+        url: url === "/" ? prefix : `${prefix}${url}`,
+        onRequest: async (request) => await access.authorize(request, permission),
+        schema: describeRoute(route, prefix.slice("/api/".length)),
+        async handler(request, reply) {
+          const principal = await access.authenticate(request);
+          const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
+          reply.code(status);
+          const visible = createVisibleWorkflows(served.workflows, principal, secrets);
+          return await handle({ request, reply, principal, visible });
+        },
+      });
+    }
+  }
+}
+
+/** The path of webhooks. They are signed, and need no token. */
+export const HOOK_PATH = "/api/hooks/:id";
+
+/** Adds the route of webhooks: bodies of any type, which are signed byte by byte. */
+export function addHookRoutes(app: FastifyInstance, access: AccessControl, { runs, workflows }: ServedRuns): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
+    done(null, body),
+  );
+  addRoute(app, {
+    method: "POST",
+    url: HOOK_PATH,
+    schema: {
+      summary: "Start a workflow by a webhook, signed as the workflow says",
+      operationId: "receiveWebhook",
+      tags: ["runs"],
+      security: [],
+      params: schemas.workflowIdSchema,
+      response: {
+        202: schemas.startedSchema,
+        ...Object.fromEntries([400, 401, 409, 413, 429, 500, 503].map((code) => [code, problemResponse(code)])),
+      },
+    },
+    async handler(request, reply) {
+      const { id } = request.params as Body<typeof schemas.workflowIdSchema>;
+      const workflow = workflows?.get(id) ?? null;
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
+      // Nobody learns without a signature which workflows there are.
+      if (workflow === null) return await access.refuse(request, notSigned("refused"));
+      try {
+        const { id: execution } = await runs.receive(workflow, { headers: request.headers, body }, about);
+        return await reply.code(202).send({ execution, workflow: id });
+      } catch (error) {
+        if (error instanceof AutokestraError && error.code === "UNAUTHORIZED")
+          return await access.refuse(request, error);
+        throw error;
+      }
+    },
+  });
+}
+
+function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRoute<Call>[] {
+  return [
+    {
+      method: "GET",
+      url: "/",
+      permission: "runs:read",
+      operationId: "listWorkflows",
+      summary: "List the workflows that can be started",
+      answer: schemas.workflowListSchema,
+      refusals: [400],
+      async handle({ principal, visible }) {
+        const all = (workflows?.files() ?? []).map(async (file) => {
+          const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
+          return isShown ? [describeWorkflow(file.parsed, file, runs)] : [];
+        });
+        return (await Promise.all(all)).flat();
+      },
+    },
+    {
+      method: "POST",
+      url: "/check",
+      permission: "runs:text",
+      operationId: "checkWorkflow",
+      summary: "Find what is wrong with a workflow, without running it",
+      body: schemas.checkSchema,
+      answer: schemas.reportSchema,
+      refusals: [400, 413, 415],
+      async handle({ request }) {
+        const { workflow } = request.body as Body<typeof schemas.checkSchema>;
+        const { problems } = await engine.checkText(workflow);
+        return {
+          problems: problems.map(({ severity = "error", code, message, hint, position }) => ({
+            severity,
+            code,
+            message,
+            ...(hint !== undefined && { hint }),
+            ...(position && { line: position.line, column: position.column }),
+          })),
+        };
+      },
+    },
+  ];
+}
+
+function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute<Call>[] {
+  async function find({ request, visible }: Call): Promise<ServedRun> {
+    const { id } = request.params as Body<typeof schemas.runIdSchema>;
+    const run = runs.queued(id) ?? (await summaryOf(id));
+    if (run === null || !(await visible.covers(run.workflow))) throw runNotFound();
+    return run;
+  }
+
+  async function summaryOf(id: string): Promise<RunSummary | null> {
+    return (await history.list({ id, limit: 1 }))[0] ?? null;
+  }
+
+  return [
+    {
+      method: "POST",
+      url: "/",
+      permission: "runs:start",
+      operationId: "startRun",
+      summary: "Start a run. It waits where too many go on",
+      headers: schemas.startHeadersSchema,
+      body: schemas.startSchema,
+      answer: schemas.startedSchema,
+      status: 202,
+      refusals: [400, 404, 409, 413, 415],
+      async handle(call) {
+        const { request, reply, principal } = call;
+        const { workflow: named, inputs } = request.body as Body<typeof schemas.startSchema>;
+        const workflow = await workflowOf(named, call);
+        const key = (request.headers as Body<typeof schemas.startHeadersSchema>)["idempotency-key"];
+        const { id } = await runs.start({
+          workflow,
+          inputs: textsOf(workflow, inputs),
+          actor: actorOf(principal, request.ip),
+          requestId: request.id,
+          // Somebody else's key is another one.
+          key: key === undefined ? undefined : `${principal.kind} ${principal.id} ${key}`,
+        });
+        reply.header("location", `/api/runs/${id}`);
+        return { execution: id, workflow: workflow.workflow.id };
+      },
+    },
+    {
+      method: "GET",
+      url: "/",
+      permission: "runs:read",
+      operationId: "listRuns",
+      summary: "List runs that have started, the newest first",
+      query: schemas.runsQuerySchema,
+      answer: schemas.runListSchema,
+      refusals: [400],
+      async handle({ request, visible }) {
+        const filter = request.query as RunFilter;
+        const found = await history.list(filter);
+        const shown = await Promise.all(found.map(async ({ workflow }) => await visible.covers(workflow)));
+        return found.filter((_, index) => shown[index]);
+      },
+    },
+    {
+      method: "GET",
+      url: "/:id",
+      permission: "runs:read",
+      operationId: "getRun",
+      summary: "Show a run without its events",
+      params: schemas.runIdSchema,
+      answer: schemas.runSchema,
+      refusals: [400, 404],
+      handle: find,
+    },
+    {
+      method: "GET",
+      url: "/:id/events",
+      permission: "runs:read",
+      operationId: "listEvents",
+      summary: "List the events of a run, masked",
+      params: schemas.runIdSchema,
+      answer: schemas.eventsSchema,
+      refusals: [400, 404],
+      async handle(call) {
+        const { execution, status } = await find(call);
+        return status === "queued" ? [] : await history.events(execution);
+      },
+    },
+    {
+      method: "POST",
+      url: "/:id/cancel",
+      permission: "runs:start",
+      operationId: "cancelRun",
+      summary: "Cancel a run that waits or goes on",
+      params: schemas.runIdSchema,
+      answer: schemas.startedSchema,
+      status: 202,
+      refusals: [400, 404, 409, 415],
+      async handle(call) {
+        const { execution, workflow } = await find(call);
+        if (!runs.cancel(execution)) throw notRunning();
+        return { execution, workflow };
+      },
+    },
+  ];
+
+  /** By its id; or, for those who may, the workflow itself. */
+  async function workflowOf(named: string, { principal, visible }: Call): Promise<ParsedWorkflow> {
+    if (/^[A-Za-z0-9_-]+$/.test(named)) {
+      const workflow = await visible.get(named);
+      if (workflow === null) throw new AutokestraError("NOT_FOUND", "There is no workflow with this id");
+      return workflow;
+    }
+    if (!principal.permissions.has("runs:text"))
+      throw forbidden("The token starts workflows of the server only: text needs runs:text");
+    try {
+      return parseText(named);
+    } catch (error) {
+      if (!(error instanceof WorkflowError)) throw error;
+      throw new AutokestraError("WORKFLOW_INVALID", error.message);
+    }
+  }
+}
+
+function createVisibleWorkflows(
+  workflows: WorkflowFolder | null,
+  principal: Principal,
+  secrets: SecretService,
+): VisibleWorkflows {
+  const isFree = !isNarrowed(principal);
+  const found = createFoundSecrets(secrets, principal);
+
+  /** What the store does not have, a provider may have: it has no tags. */
+  async function isSecretVisible(name: string): Promise<boolean> {
+    try {
+      await found.byName(name);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, "SECRET_NOT_FOUND")) throw error;
+      return isVisible(principal, { name: parseSecretName(name), tags: [] });
+    }
+  }
+
+  async function has({ workflow }: ParsedWorkflow): Promise<boolean> {
+    if (isFree) return true;
+    return (await Promise.all(workflow.secrets.map(isSecretVisible))).every(Boolean);
+  }
+
+  async function get(id: string): Promise<ParsedWorkflow | null> {
+    const workflow = workflows?.get(id) ?? null;
+    return workflow !== null && (await has(workflow)) ? workflow : null;
+  }
+
+  return { get, has, covers: async (id) => isFree || (await get(id)) !== null };
+}
+
+function describeWorkflow(
+  parsed: ParsedWorkflow | null,
+  { file, problem }: { readonly file: string; readonly problem: string | null },
+  runs: RunService,
+): Body<typeof schemas.workflowListSchema>[number] {
+  const { id = null, enabled = false, secrets = [], inputs = {}, trigger = null } = parsed?.workflow ?? {};
+  const entries = Object.entries(inputs).map(([name, input]) => [name, describeInput(input)]);
+  const nextTime = id === null ? null : (runs.nextTime(id)?.toISOString() ?? null);
+  return {
+    id,
+    file,
+    enabled,
+    secrets: [...secrets],
+    inputs: Object.fromEntries(entries),
+    trigger: trigger && { ...trigger },
+    nextTime,
+    problem,
+  };
+}
+
+function describeInput(input: InputDeclaration): Body<typeof schemas.workflowListSchema>[number]["inputs"][string] {
+  const { type, secret = false, description } = input;
+  return {
+    type,
+    secret,
+    required: !("default" in input),
+    ...(description !== undefined && { description }),
+    ...("default" in input && { default: input.default }),
+    ...(input.enum && { enum: [...input.enum] }),
+  };
+}
+
+/** Inputs are given to a run as texts, as on a command line. */
+function textsOf({ workflow }: ParsedWorkflow, inputs: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, value]) => {
+      const isText = workflow.inputs[name]?.type !== "json" && typeof value === "string";
+      return [name, isText ? value : JSON.stringify(value)];
+    }),
+  );
+}
+
+function runNotFound(): AutokestraError {
+  return new AutokestraError("RUN_NOT_FOUND", "There is no run with this id");
+}
+
+function notRunning(): AutokestraError {
+  return new AutokestraError("RUN_ENDED", "The run has ended, or goes on elsewhere: it cannot be cancelled here");
+}

@@ -1,0 +1,138 @@
+import { Cron } from "croner";
+
+/** A workflow that runs at certain times. */
+export interface ScheduledWorkflow {
+  readonly id: string;
+  /** A cron expression of five fields. */
+  readonly cron: string;
+  /** Default: the time zone of the machine. */
+  readonly timeZone?: string | undefined;
+  /** What to do about a time that passed while nobody was there to act on it. Default: `skip`. */
+  readonly missed?: "skip" | "once" | undefined;
+  /** What to do while the run before goes on. Default: `skip`. */
+  readonly overlap?: "skip" | "allow" | undefined;
+}
+
+/** Which times have been acted on, for all servers of an installation: it outlives each of them. */
+export interface TakenTimes {
+  /** Takes a time, and with it all times before. Of servers that take the same one, one gets true. */
+  take(workflow: string, time: Date): Promise<boolean>;
+  /** The last time that was taken; null for a workflow that never had one. */
+  last(workflow: string): Promise<Date | null>;
+}
+
+export interface ScheduleOptions {
+  readonly taken: TakenTimes;
+  /** Starts a run. It is not waited for. */
+  readonly start: (workflow: string, time: Date) => void;
+  /** Whether a run of the workflow waits or goes on, on this server or another one. */
+  readonly isRunning: (workflow: string) => Promise<boolean>;
+  /** Told why a workflow could not be started at its time. It is tried again at the next one. */
+  readonly onFailure: (workflow: string, error: unknown) => void;
+}
+
+/** Starts workflows at their times. */
+export interface Schedule {
+  /** These are the workflows from now on. One whose times have not changed keeps its next time. */
+  set(workflows: readonly ScheduledWorkflow[]): Promise<void>;
+  /** The next time of each workflow that has one. */
+  next(workflow: string): Date | null;
+  stop(): void;
+}
+
+/** After a machine has slept, or its clock was changed, timers are wrong: the clock is looked at this often. */
+const LOOK_MS = 5 * 60_000;
+
+/** A time that nobody acted on for so long counts as missed. */
+const LATE_MS = LOOK_MS + 60_000;
+
+interface Entry {
+  readonly workflow: ScheduledWorkflow;
+  readonly times: Cron;
+  next: Date | null;
+}
+
+/**
+ * Times are those of the wall clock in the time zone of each workflow: one that comes twice, when clocks are put back, counts once, and
+ * one that is left out, when they are put forward, is as much later. Of several times that have passed, the first one counts.
+ */
+export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleOptions): Schedule {
+  let entries: ReadonlyMap<string, Entry> = new Map();
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+
+  async function act(entry: Entry, time: Date): Promise<void> {
+    const { id, missed, overlap } = entry.workflow;
+    try {
+      const isLate = Date.now() - time.getTime() >= LATE_MS;
+      if (!(await taken.take(id, time)) || (isLate && missed !== "once")) return;
+      if (overlap === "allow" || !(await isRunning(id))) start(id, time);
+    } catch (error) {
+      onFailure(id, error);
+    }
+  }
+
+  async function look(): Promise<void> {
+    const now = new Date();
+    const due = [...entries.values()].filter(({ next }) => next !== null && next <= now);
+    await Promise.all(
+      due.map(async (entry) => {
+        const { next: time, times } = entry;
+        entry.next = times.nextRun(now);
+        if (time !== null) await act(entry, time);
+      }),
+    );
+    plan();
+  }
+
+  function plan(): void {
+    clearTimeout(timer);
+    if (isStopped || entries.size === 0) return;
+    const times = [...entries.values()].map(({ next }) => next?.getTime() ?? Number.POSITIVE_INFINITY);
+    timer = setTimeout(() => void look(), Math.min(LOOK_MS, Math.max(0, Math.min(...times) - Date.now())));
+  }
+
+  /** Times that passed before this server was there. */
+  async function catchUp(entry: Entry): Promise<void> {
+    const { id, missed } = entry.workflow;
+    try {
+      const last = await taken.last(id);
+      const time = last === null ? null : entry.times.nextRun(last);
+      if (last === null) await taken.take(id, new Date());
+      else if (missed === "once" && time !== null && time <= new Date()) await act(entry, time);
+    } catch (error) {
+      onFailure(id, error);
+    }
+  }
+
+  return {
+    async set(workflows) {
+      const before = entries;
+      const known = (workflow: ScheduledWorkflow) => {
+        const entry = before.get(workflow.id);
+        return entry !== undefined && hasSameTimes(entry.workflow, workflow) ? entry : null;
+      };
+      const now = new Date();
+      const next = workflows.map((workflow) => {
+        const times = createTimes(workflow);
+        return { workflow, times, next: known(workflow)?.next ?? times.nextRun(now) };
+      });
+      entries = new Map(next.map((entry) => [entry.workflow.id, entry]));
+      await Promise.all(next.filter(({ workflow }) => !before.has(workflow.id)).map(catchUp));
+      plan();
+    },
+    next: (workflow) => entries.get(workflow)?.next ?? null,
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function createTimes({ cron, timeZone }: ScheduledWorkflow): Cron {
+  return new Cron(cron, { mode: "5-part", paused: true, ...(timeZone !== undefined && { timezone: timeZone }) });
+}
+
+function hasSameTimes(one: ScheduledWorkflow, other: ScheduledWorkflow): boolean {
+  return one.cron === other.cron && one.timeZone === other.timeZone;
+}

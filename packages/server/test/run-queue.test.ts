@@ -1,0 +1,132 @@
+import { RunCancellation } from "@autokestra/engine";
+import { describe, expect, it } from "vitest";
+import { createRunQueue, type QueuedRun, type RunQueueOptions } from "../src/run-queue.ts";
+
+/** Runs that end when they are told to, or when they are cancelled. */
+function place(options: RunQueueOptions = {}) {
+  const queue = createRunQueue(options);
+  const ends = new Map<string, () => void>();
+  const log: string[] = [];
+
+  function add(id: string, more: Partial<QueuedRun> = {}): void {
+    queue.add({
+      id,
+      workflow: "demo",
+      async execute(signal) {
+        log.push(`${id} started`);
+        await new Promise<void>((resolve) => {
+          ends.set(id, resolve);
+          if (signal.aborted) resolve();
+          signal.addEventListener("abort", () => resolve());
+        });
+        const { reason } = signal;
+        log.push(reason instanceof RunCancellation ? `${id} cancelled by ${reason.by}` : `${id} ended`);
+      },
+      ...more,
+    });
+  }
+
+  async function end(id: string): Promise<void> {
+    ends.get(id)?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  return { queue, add, end, log };
+}
+
+const group = (busy: "queue" | "skip" | "cancel") => ({ group: { name: "g", busy } });
+const settled = async () => await new Promise((resolve) => setImmediate(resolve));
+
+describe("runs", () => {
+  it("go on at most so many at once, and wait in their order", async () => {
+    const { queue, add, end, log } = place({ maxRuns: 2 });
+    for (const id of ["a", "b", "c", "d"]) add(id);
+    expect([queue.running(), queue.waiting()]).toEqual([
+      ["a", "b"],
+      ["c", "d"],
+    ]);
+    await end("b");
+    expect([queue.running(), queue.waiting()]).toEqual([["a", "c"], ["d"]]);
+    for (const id of ["a", "c", "d"]) await end(id);
+    expect(log.filter((line) => line.endsWith("started"))).toEqual([
+      "a started",
+      "b started",
+      "c started",
+      "d started",
+    ]);
+    expect(queue.isBusyWith("demo")).toBe(false);
+  });
+
+  it("are refused where too many wait, and after the queue was closed", async () => {
+    const { queue, add } = place({ maxRuns: 1, maxWaiting: 1 });
+    add("a");
+    add("b");
+    expect(() => add("c")).toThrow(expect.objectContaining({ code: "QUEUE_FULL", details: { retryAfterSeconds: 10 } }));
+    await queue.drain(0);
+    expect(() => add("d")).toThrow(expect.objectContaining({ code: "SHUTTING_DOWN" }));
+  });
+
+  it("are cancelled, whether they wait or go on", async () => {
+    const { queue, add, log } = place({ maxRuns: 1 });
+    add("a");
+    add("b");
+    expect([queue.cancel("b"), queue.cancel("a"), queue.cancel("none")]).toEqual([true, true, false]);
+    await settled();
+    expect(log).toEqual(["a started", "b started", "b cancelled by user", "a cancelled by user"]);
+    expect(queue.running()).toEqual([]);
+  });
+});
+
+describe("runs of one group", () => {
+  it("queue: one after the other, and others pass", async () => {
+    const { queue, add, end } = place();
+    add("a", group("queue"));
+    add("b", group("queue"));
+    add("c");
+    expect([queue.running(), queue.waiting()]).toEqual([["a", "c"], ["b"]]);
+    await end("a");
+    expect(queue.running()).toEqual(["c", "b"]);
+  });
+
+  it("skip: a new one is left out", async () => {
+    const { add, end } = place();
+    add("a", group("skip"));
+    expect(() => add("b", group("skip"))).toThrow(expect.objectContaining({ code: "RUN_LEFT_OUT" }));
+    await end("a");
+    add("c", group("skip"));
+  });
+
+  it("cancel: a new one takes the place of all before", async () => {
+    const { queue, add, log } = place({ maxRuns: 1 });
+    add("a", group("cancel"));
+    add("b", group("cancel"));
+    await settled();
+    add("c", group("cancel"));
+    await settled();
+    expect(queue.running()).toEqual(["c"]);
+    expect(log.filter((line) => line.includes("cancelled"))).toEqual([
+      "a cancelled by superseded",
+      "b cancelled by superseded",
+    ]);
+  });
+});
+
+describe("drain", () => {
+  it("lets runs end in their time, and records those that wait as cancelled", async () => {
+    const { queue, add, end, log } = place({ maxRuns: 1 });
+    add("a");
+    add("b");
+    const drained = queue.drain(60_000);
+    await settled();
+    await end("a");
+    await drained;
+    expect(log.toSorted()).toEqual(["a ended", "a started", "b cancelled by shutdown", "b started"]);
+  });
+
+  it("cancels what takes longer", async () => {
+    const { queue, add, log } = place();
+    add("a");
+    await queue.drain(1);
+    expect(log).toEqual(["a started", "a cancelled by shutdown"]);
+  });
+});

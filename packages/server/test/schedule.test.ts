@@ -1,0 +1,189 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createSchedule, type ScheduledWorkflow, type ScheduleOptions, type TakenTimes } from "../src/schedule.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Times in memory, as several servers share them. */
+function createTakenTimes(): TakenTimes {
+  const times = new Map<string, Date>();
+  return {
+    async take(workflow, time) {
+      const last = times.get(workflow);
+      if (last !== undefined && last >= time) return false;
+      times.set(workflow, time);
+      return true;
+    },
+    last: async (workflow) => times.get(workflow) ?? null,
+  };
+}
+
+interface Started {
+  readonly workflow: string;
+  readonly time: string;
+}
+
+function place(options: Partial<ScheduleOptions> = {}) {
+  const started: Started[] = [];
+  const failures: unknown[] = [];
+  const taken = createTakenTimes();
+  const create = () =>
+    createSchedule({
+      taken,
+      start: (workflow, time) => void started.push({ workflow, time: time.toISOString() }),
+      isRunning: async () => false,
+      onFailure: (_, error) => void failures.push(error),
+      ...options,
+    });
+  return { started, failures, taken, create };
+}
+
+const daily: ScheduledWorkflow = { id: "daily", cron: "30 2 * * *", timeZone: "Europe/Berlin" };
+
+beforeEach(() => void vi.useFakeTimers({ now: Date.parse("2025-12-31T23:00:00Z") }));
+afterEach(() => void vi.useRealTimers());
+
+describe("a year, with two changes of the clocks", () => {
+  it("runs each workflow once at each of its times, also where two servers watch it", async () => {
+    const { started, failures, create } = place();
+    const workflows: ScheduledWorkflow[] = [
+      daily,
+      { id: "weekdays", cron: "0 6 * * 1-5", timeZone: "America/New_York" },
+      { id: "monthly", cron: "0 0 L * *", timeZone: "Asia/Tokyo" },
+    ];
+    const schedules = [create(), create()];
+    for (const schedule of schedules) await schedule.set(workflows);
+    await vi.advanceTimersByTimeAsync(365 * DAY);
+    for (const schedule of schedules) schedule.stop();
+
+    const times = (id: string) => started.filter(({ workflow }) => workflow === id).map(({ time }) => time);
+    const local = (time: string, timeZone: string) => new Date(time).toLocaleString("sv", { timeZone });
+    const dates = times("daily").map((time) => local(time, "Europe/Berlin").slice(0, 10));
+    expect(dates).toHaveLength(365);
+    expect(new Set(dates).size).toBe(365);
+    // 02:30 does not exist on one day, and comes twice on another.
+    const odd = times("daily").filter((time) => !local(time, "Europe/Berlin").endsWith("02:30:00"));
+    expect(odd).toEqual(["2026-03-29T01:30:00.000Z"]);
+    const atSix = times("weekdays").map((time) => local(time, "America/New_York"));
+    expect(atSix).toHaveLength(261);
+    expect(atSix.every((time) => time.endsWith("06:00:00"))).toBe(true);
+    expect(times("monthly").map((time) => local(time, "Asia/Tokyo").slice(5, 10))).toEqual([
+      ..."01-31 02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31".split(" "),
+    ]);
+    expect(failures).toEqual([]);
+  });
+
+  it.each([
+    ["forward: 23 hours", "2026-03-28T23:00:00Z", 23],
+    ["back: the hour that comes twice counts once", "2026-10-24T22:00:00Z", 24],
+  ])("runs every hour of the day on which clocks are put %s", async (_, midnight, hours) => {
+    vi.setSystemTime(Date.parse(midnight) - 1);
+    const { started, create } = place();
+    const schedule = create();
+    await schedule.set([{ id: "hourly", cron: "@hourly", timeZone: "Europe/Berlin" }]);
+    const isBack = midnight.includes("-10-");
+    await vi.advanceTimersByTimeAsync((isBack ? 25 : 23) * HOUR);
+    schedule.stop();
+    expect(new Set(started.map(({ time }) => time)).size).toBe(hours);
+    expect(started).toHaveLength(hours);
+  });
+});
+
+describe("a time that passed while there was no server", () => {
+  it.each([
+    ["skip", 0],
+    ["once", 1],
+  ] as const)("%s", async (missed, runs) => {
+    const { started, create } = place();
+    const workflow = { ...daily, missed };
+    const first = create();
+    await first.set([workflow]);
+    await vi.advanceTimersByTimeAsync(HOUR);
+    first.stop();
+    await vi.advanceTimersByTimeAsync(5 * DAY);
+    expect(started).toEqual([]);
+    const schedules = [create(), create()];
+    await Promise.all(schedules.map(async (schedule) => await schedule.set([workflow])));
+    expect(started).toHaveLength(runs);
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started).toHaveLength(runs + 1);
+    for (const schedule of schedules) schedule.stop();
+  });
+
+  it("is none for a workflow that is new", async () => {
+    const { started, create } = place();
+    const schedule = create();
+    await schedule.set([{ ...daily, missed: "once" }]);
+    expect(started).toEqual([]);
+    schedule.stop();
+  });
+
+  it.each([
+    ["skip", 0],
+    ["once", 1],
+  ] as const)("because the machine slept: %s", async (missed, runs) => {
+    const { started, create } = place();
+    const schedule = create();
+    await schedule.set([{ ...daily, missed }]);
+    vi.setSystemTime(Date.now() + 6 * HOUR);
+    await vi.advanceTimersByTimeAsync(5 * 60_000);
+    expect(started).toHaveLength(runs);
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started).toHaveLength(runs + 1);
+    schedule.stop();
+  });
+});
+
+describe("while the run before goes on", () => {
+  it.each([
+    ["skip", 0],
+    ["allow", 3],
+  ] as const)("%s", async (overlap, runs) => {
+    const { started, create } = place({ isRunning: async () => true });
+    const schedule = create();
+    await schedule.set([{ ...daily, overlap }]);
+    await vi.advanceTimersByTimeAsync(3 * DAY);
+    expect(started).toHaveLength(runs);
+    schedule.stop();
+  });
+});
+
+describe("other workflows", () => {
+  it("a changed time counts from now on, and one that has gone does not", async () => {
+    const { started, create } = place();
+    const schedule = create();
+    await schedule.set([daily, { id: "gone", cron: "0 * * * *" }]);
+    expect(schedule.next("daily")?.toISOString()).toBe("2026-01-01T01:30:00.000Z");
+    await schedule.set([{ ...daily, cron: "0 4 * * *" }]);
+    expect(schedule.next("daily")?.toISOString()).toBe("2026-01-01T03:00:00.000Z");
+    expect(schedule.next("gone")).toBeNull();
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started).toEqual([{ workflow: "daily", time: "2026-01-01T03:00:00.000Z" }]);
+    schedule.stop();
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started).toHaveLength(1);
+  });
+
+  it("a failure is told, and the next time is tried", async () => {
+    const taken = createTakenTimes();
+    let failures = 0;
+    const { started, create } = place({
+      taken: {
+        ...taken,
+        async take(workflow, time) {
+          if (time.getTime() > Date.parse("2026-01-01T01:00:00Z") && failures === 0) throw new Error("no disk");
+          return await taken.take(workflow, time);
+        },
+      },
+      onFailure() {
+        failures += 1;
+      },
+    });
+    const schedule = create();
+    await schedule.set([daily]);
+    await vi.advanceTimersByTimeAsync(2 * DAY);
+    expect(failures).toBe(1);
+    expect(started).toHaveLength(1);
+    schedule.stop();
+  });
+});
