@@ -34,7 +34,11 @@ outputs: { db: "{{ secrets.DB }}" }
 `;
 
 const echo = defineAction({ input: z.looseObject({}), run: (input) => input });
-const print = defineAction({ input: z.object({ text: z.string() }), run: ({ text }) => console.log(text) });
+const print = defineAction({
+  input: z.object({ text: z.string() }),
+  // Not with `console`, which the test runner replaces.
+  run: ({ text }) => process.stdout.write(`${text}\n`),
+});
 
 async function tryIt(
   as: "log" | "text",
