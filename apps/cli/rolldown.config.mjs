@@ -78,7 +78,7 @@ export const bundle = defineConfig({
         // Commands that print no table do not need it, however many others do.
         { name: "table", test: /\/output\/table\.ts$|\/fast-string-/, minShareCount: 2, priority: 1 },
         { name: "text-width", test: /\/fast-string-(?:truncated-)?width\//, priority: 2 },
-        { name: "shared", minShareCount: 9 },
+        { name: "shared", minShareCount: 12 },
       ],
     },
     minify: { mangle: { keepNames: true }, compress: true },
