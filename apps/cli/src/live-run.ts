@@ -4,7 +4,8 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { type CommandContext, collect, type Parser, parseWholeNumber } from "./command.ts";
 import { printError } from "./errors.ts";
 import { EXIT, untilSignal } from "./exit.ts";
-import { ignoreStreamErrors } from "./output/terminal.ts";
+import type { LiveView } from "./output/live-view.ts";
+import { ignoreStreamErrors, type Terminal } from "./output/terminal.ts";
 import { createLiveRunPrinter, createPrintWriter } from "./runs.ts";
 import { withEngine } from "./secrets.ts";
 
@@ -13,6 +14,8 @@ export interface LiveRunOptions {
   /** `--no-env` makes it false. */
   readonly env: boolean;
   readonly failOnLeak?: boolean;
+  /** `--no-live` makes it false. */
+  readonly live: boolean;
   readonly keepRuns?: string;
   readonly keepDays?: string;
 }
@@ -22,6 +25,7 @@ export function addRunOptions(parser: Parser): Parser {
   return parser
     .option("--no-env", "no secrets from environment variables")
     .option("--fail-on-leak", "exit code 1 if a declared secret had to be masked")
+    .option("--no-live", "plain lines on a terminal, too")
     .option("--keep-runs <n>", "number of newest runs that stay in the history [1000]")
     .option("--keep-days <n>", "number of days that runs stay in the history [no limit]");
 }
@@ -44,7 +48,8 @@ export async function runLive(
   { env, failOnLeak = false, ...options }: LiveRunOptions,
   start: (engine: Engine, live: LiveRun, tell: (workflow: ParsedWorkflow) => void) => Promise<RunFinished>,
 ): Promise<number> {
-  const { terminal } = context;
+  const view = options.live && mayDraw(context.terminal) ? await openLiveView(context.terminal) : null;
+  const terminal = view?.terminal ?? context.terminal;
   const keep = {
     keepRuns: numberOf("--keep-runs", options.keepRuns),
     keepDays: numberOf("--keep-days", options.keepDays),
@@ -52,15 +57,19 @@ export async function runLive(
   ignoreStreamErrors();
   const print = createLiveRunPrinter(terminal);
   const sink: RunSink = (event) => {
+    view?.update(event);
+    if (event.event === "run.finished") view?.end();
     print(event);
     // Shown even if nobody reads the log: the run uses another value than the one that was meant.
     if (isFallback(event)) terminal.warn(`warning: ${event.message}`);
   };
+  const writePrint = createPrintWriter(terminal);
   // A plugin may still print after the run, so values stay masked until the process ends.
   const maskProcessOutput = {
     as: terminal.json ? ("log" as const) : ("text" as const),
     keepSeconds: Infinity,
-    write: createPrintWriter(terminal),
+    write: (stream: "stdout" | "stderr", bytes: Uint8Array) =>
+      view === null ? writePrint(stream, bytes) : view.print(bytes),
   };
   const onUnrecorded = ({ message }: AutokestraError) =>
     terminal.warn(`warning: from here on this run is not recorded: ${message}`);
@@ -68,14 +77,15 @@ export async function runLive(
   const { result, signalExit } = await untilSignal(
     async (signal) =>
       await withEngine(
-        context,
+        { ...context, terminal },
         { environment: env ? undefined : false, keep },
         async (engine) =>
           await start(engine, { signal, sink, onUnrecorded, maskProcessOutput }, ({ workflow }) => {
             declared = workflow.secrets;
+            view?.expect(workflow);
           }),
       ),
-  );
+  ).finally(() => view?.end());
   if (signalExit !== null) return signalExit;
   const { status, masked } = result;
   // Values that became secret during the run are expected in its output.
@@ -85,6 +95,20 @@ export async function runLive(
     return printError(new AutokestraError("SECRETS_MASKED", message), terminal);
   }
   return status === "success" ? EXIT.done : EXIT.failed;
+}
+
+/** Whether the terminal is one for people: users switch the view off by `--no-color`, NO_COLOR, TERM=dumb and CI. */
+function mayDraw({ outputIsTty, color, json, quiet }: Terminal): boolean {
+  const { TERM, CI } = process.env;
+  return outputIsTty && color && !json && !quiet && TERM !== "dumb" && [undefined, "", "0", "false"].includes(CI);
+}
+
+async function openLiveView(terminal: Terminal): Promise<LiveView> {
+  const { createLiveView } = await import("./output/live-view.ts");
+  const { stdout } = process;
+  // `getWindowSize` asks the terminal: `columns` is only renewed where somebody listens.
+  const size = (): readonly number[] => stdout.getWindowSize();
+  return createLiveView(terminal, { columns: () => size()[0] || 80, rows: () => size()[1] || 24 });
 }
 
 /** Parses the values of `--input`. */

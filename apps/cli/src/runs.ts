@@ -107,8 +107,8 @@ function describe(event: RecordedEvent): string {
   if (event.event !== "run.finished") {
     const { event: kind, message, data } = event;
     if (kind === "run.started") return message + describeSources(data);
-    // What is data of a run, its message says for people.
-    return data === undefined || kind.startsWith("run.") ? message : `${message} ${JSON.stringify(data)}`;
+    // For all others, the message says to people what the data says to programs.
+    return data === undefined || kind !== "task.log" ? message : `${message} ${JSON.stringify(data)}`;
   }
   const masked = Object.entries(event.masked).map(([name, { count }]) => `${name} ${count}x`);
   const how = event.status === "success" ? "succeeded" : event.status;

@@ -7,6 +7,7 @@
 export {
   adoptCredentials,
   checkProviders,
+  drawWorkflow,
   exportWorkflow,
   loadWorkflow,
   openEngine,

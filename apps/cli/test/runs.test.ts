@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { listen } from "@autokestra/test-kit";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inTerminal } from "./in-terminal.ts";
 import { CLI, createSandbox, type Sandbox } from "./run-cli.ts";
 
 const WORKFLOW = `apiVersion: v1
@@ -170,6 +171,26 @@ describe("runs", () => {
     expect(texts.map(({ stdout }) => stdout.split("\n").length)).toEqual([2, 6]);
     for (const { stdout } of texts) expect(stdout).toMatch(/\\u\{a\}\\u\{1b\}\[2J/);
     expect(texts[0]?.stdout).toContain("A\\u{9}B");
+  });
+
+  it("show where the secrets of a run came from, and where they were used", async () => {
+    await box.ak(["run", "w.yaml"]);
+    const [{ execution }] = await listed();
+    const { stdout, code } = await box.ak(["runs", "show", execution, "--secrets"]);
+    const row = ["TOKEN", "store", "1", "say: message", "1x (value), say 1x", ""].join("\t");
+    expect({ stdout, code }).toEqual({ stdout: `${row}\n`, code: 0 });
+    const [secret] = JSON.parse((await box.ak(["runs", "show", execution, "--secrets", "--json"])).stdout);
+    expect(secret).toMatchObject({
+      name: "TOKEN",
+      source: "store",
+      version: "1",
+      uses: [{ task: "say", path: "message" }],
+      maskedIn: { say: { count: 1, variants: ["value"] } },
+    });
+    const table = await inTerminal(box, ["runs", "show", execution, "--secrets"], []);
+    expect(table.output).toMatch(
+      /^NAME +SOURCE +VERSION +USED IN +MASKED +LEASES\r\nTOKEN +store +1 +say: message +1x/,
+    );
   });
 
   it("that cannot be recorded run all the same, and say so once", async () => {

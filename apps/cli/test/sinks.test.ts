@@ -17,6 +17,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/engine/src/run/task-runner.ts": "that an action has failed after its run, without what it says",
   "packages/private-files/src/streamed-file.ts": "encrypted backups",
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
+  "packages/runs/src/claims.ts": "keys of runs, and times of schedules",
   "packages/runs/src/kept.ts": "encrypted values of runs that have not succeeded",
   "packages/runs/src/recorded-events.ts": "events of runs, from behind the redacting sink",
   "packages/runs/src/recorder.ts": "the beginning of a run",
@@ -160,6 +161,14 @@ describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([
     expect({ code, received }).toEqual({ code: 1, received: 1 });
     const [run] = JSON.parse((await box.ak(["runs", "list", "--json"])).stdout);
     const shown = await box.ak(["runs", "show", run.execution, "--json"]);
+    const secrets = [["--secrets"], ["--secrets", "--json"]].map(async (more) => {
+      return (await box.ak(["runs", "show", run.execution, ...more])).stdout;
+    });
+    const graphs = ["mermaid", "svg"].map(async (format) => {
+      return (await box.ak(["check", "w.yaml", "--graph", format])).stdout;
+    });
+    const pictures = await Promise.all([...secrets, ...graphs]);
+    expect(pictures.filter((text) => text === "")).toEqual([]);
     for (const text of [stdout, shown.stdout]) {
       for (const form of [...Object.keys(FORMS), "ansi"]) expect(text).toContain(`${form}: `);
     }
@@ -167,7 +176,7 @@ describe.each<[string, readonly string[], NodeJS.ProcessEnv]>([
       .map((file) => join(box.folder, file))
       .filter((file) => statSync(file).isFile() && !file.endsWith("w.yaml"))
       .map((file) => readFileSync(file, "utf8"));
-    const lines = [stdout, stderr, shown.stdout, ...files].flatMap((text) => text.split("\n"));
+    const lines = [stdout, stderr, shown.stdout, ...pictures, ...files].flatMap((text) => text.split("\n"));
     const traces = [...TRACES, ...Object.values(FORMS)];
     expect(lines.filter((line) => traces.some((trace) => line.includes(trace)))).toEqual([]);
   });

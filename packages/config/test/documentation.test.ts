@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 const file = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 
 /** The pages with the keys that have limits. */
-const PAGES = ["configuration.md", "audit.md", "server.md", "providers/README.md"];
+const PAGES = ["configuration.md", "audit.md", "server.md", "serve-workflows.md", "providers/README.md"];
 const page = (name: string) => file(`../../../docs/${name}`);
 const ROWS = PAGES.flatMap((name) => page(name).split("\n")).filter((line) => line.startsWith("|"));
 const SCHEMA = JSON.parse(file("../schema.json"));

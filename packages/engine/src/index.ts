@@ -9,6 +9,7 @@ export { nearestName, type Position, type Severity } from "@autokestra/config/ya
 export { corePlugins } from "@autokestra/plugins-core";
 
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
+export { drawWorkflow, type GraphFormat } from "./graph/draw-workflow.ts";
 export {
   type DiagnosedProvider,
   type Engine,

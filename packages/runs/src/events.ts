@@ -27,6 +27,10 @@ export interface LogEvent extends EventBase {
   readonly task?: string | undefined;
   readonly message: string;
   readonly data?: unknown;
+  /** Only in `task.finished`. */
+  readonly status?: TaskResult["status"];
+  /** Only in `task.finished`: what was masked for the task, by the name of the secret, before its output was shown. */
+  readonly masked?: Readonly<Record<string, MaskCount>>;
 }
 
 /** Why a task failed. */
@@ -51,6 +55,8 @@ export interface TaskResult {
   readonly output?: unknown;
   /** Only for a failed task. */
   readonly error?: TaskErrorInfo;
+  /** What was masked for the task or item, by the name of the secret. Default: nothing was. */
+  readonly masked?: Readonly<Record<string, MaskCount>>;
 }
 
 /** What cancelled a run. */

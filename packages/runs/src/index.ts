@@ -40,5 +40,12 @@ export {
   type TaskRunId,
   type WorkerId,
 } from "./ledger.ts";
+export {
+  type BoundPlace,
+  type LeaseRecord,
+  type SecretProvenance,
+  type SecretUse,
+  secretsOfRun,
+} from "./provenance.ts";
 export type { KeptRuns, RunFilter, RunStatus, RunSummary } from "./records.ts";
 export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

@@ -167,6 +167,8 @@ export interface ResolvedSecret extends FoundSecret {
   readonly name: SecretName;
   /** The id of the {@link SecretSource} that had it. */
   readonly source: string;
+  /** What binds it to this source. Default: it is not bound, or another source had it. */
+  readonly binding?: SecretBinding | undefined;
 }
 
 /** A source that failed, so that the next one was asked instead. */

@@ -90,8 +90,28 @@ export interface Masker {
    */
   stream(options?: MaskStreamOptions): MaskStream;
 
-  /** Returns what has been masked so far, by name. */
-  report(): Record<string, MaskCount>;
+  /**
+   * Counts what is masked while `work` runs for this label, too: for a request or a task, for example.
+   *
+   * @example
+   * ```ts
+   * import { createMasker } from "@autokestra/secrets-masker";
+   *
+   * const masker = createMasker([{ name: "TOKEN", value: "s3cret-t0ken" }]);
+   * masker.mask("before: s3cret-t0ken");
+   * masker.count("request 7", () => masker.mask("the token is s3cret-t0ken"));
+   * console.log(masker.report("request 7")); // prints { TOKEN: { count: 1, variants: [ 'value' ] } }
+   * console.log(masker.report()); // prints { TOKEN: { count: 2, variants: [ 'value' ] } }
+   * ```
+   */
+  count<T>(label: string, work: () => T): T;
+
+  /**
+   * Returns what has been masked so far, by name.
+   *
+   * @param label only what was counted for this label by {@link Masker.count}. Default: everything
+   */
+  report(label?: string): Record<string, MaskCount>;
 
   /** Returns the names, each once, with a value that is too short or too common to be masked. */
   unmaskable(): readonly string[];
@@ -158,7 +178,8 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
         }),
       ),
     stream: (streamOptions) => createMaskStream(rules, streamOptions),
-    report: () => tally.report(),
+    count: (label, work) => tally.count(label, work),
+    report: (label) => tally.report(label),
     unmaskable: () => [...unmaskable],
     dispose() {
       matcher.clear();

@@ -67,7 +67,11 @@ export function beginResolution(sources: Sources, { signal, leases }: ScopeOptio
 export interface Search {
   readonly name: SecretName;
   /** Null if no source has it. The secret is null for credentials that a run would create. */
-  readonly found: { readonly source: string; readonly secret: FoundSecret | null } | null;
+  readonly found: {
+    readonly source: string;
+    readonly binding: SecretBinding | undefined;
+    readonly secret: FoundSecret | null;
+  } | null;
   readonly asked: readonly AskedSource[];
   /** Why the search stopped before all sources were asked; null if it did not. */
   readonly failure: AutokestraError | null;
@@ -82,10 +86,12 @@ export async function search(name: SecretName, resolution: Resolution): Promise<
   const queue = bound === undefined ? [...ordered] : [bound];
   for (let source = queue.shift(); source !== undefined; source = queue.shift()) {
     const start = performance.now();
-    const answer = await ask(source, name, source === bound ? binding : undefined, resolution);
+    const used = source === bound ? binding : undefined;
+    const answer = await ask(source, name, used, resolution);
     const entry = { source: source.id, status: answer.status, milliseconds: performance.now() - start };
     if (answer.status === "found") {
-      return { name, found: { source: source.id, secret: answer.secret }, asked: [...asked, entry], failure: null };
+      const found = { source: source.id, binding: used, secret: answer.secret };
+      return { name, found, asked: [...asked, entry], failure: null };
     }
     asked.push({
       ...entry,

@@ -69,16 +69,20 @@ export async function resolveTemplates(
   lookup: Lookup,
   onFiltered: OnFiltered = () => undefined,
 ): Promise<unknown> {
-  const resolve = async (item: TemplateTree) => await resolveTemplates(item, lookup, onFiltered);
   switch (tree.kind) {
     case "template":
       return await resolveTemplate(tree.template, lookup, onFiltered);
-    case "list":
-      return await Promise.all(tree.items.map(resolve));
-    case "object":
-      return Object.fromEntries(
-        await Promise.all(tree.entries.map(async ([key, item]) => [key, await resolve(item)] as const)),
-      );
+    case "list": {
+      // One after the other: thousands of open promises at once cost several times as much.
+      const items: unknown[] = [];
+      for (const item of tree.items) items.push(await resolveTemplates(item, lookup, onFiltered));
+      return items;
+    }
+    case "object": {
+      const entries: [key: string, value: unknown][] = [];
+      for (const [key, item] of tree.entries) entries.push([key, await resolveTemplates(item, lookup, onFiltered)]);
+      return Object.fromEntries(entries);
+    }
     default:
       return tree.value;
   }
@@ -111,10 +115,11 @@ async function resolveTemplate(template: Template, lookup: Lookup, onFiltered: O
   if (first?.kind === "reference" && template.parts.length === 1) {
     return await resolveReference(first, lookup, onFiltered);
   }
-  const texts = template.parts.map(async (part) =>
-    part.kind === "text" ? part.text : toText(part.reference, await resolveReference(part, lookup, onFiltered)),
-  );
-  return (await Promise.all(texts)).join("");
+  let text = "";
+  for (const part of template.parts) {
+    text += part.kind === "text" ? part.text : toText(part.reference, await resolveReference(part, lookup, onFiltered));
+  }
+  return text;
 }
 
 async function resolveReference(

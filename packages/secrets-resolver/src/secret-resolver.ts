@@ -134,7 +134,9 @@ function isRetained({ retainedUntil }: AskedSource): boolean {
 
 function createScope(searches: readonly Search[], resolution: Resolution): SecretScope {
   const resolved = searches.flatMap(({ name, found }): ResolvedSecret[] =>
-    found === null || found.secret === null ? [] : [{ ...found.secret, name, source: found.source }],
+    found === null || found.secret === null
+      ? []
+      : [{ ...found.secret, name, source: found.source, binding: found.binding }],
   );
   const secrets = new Map(resolved.map((secret) => [secret.name, secret]));
   const leases = [...resolution.leases.values()];

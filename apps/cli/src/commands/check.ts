@@ -1,4 +1,5 @@
-import type { Severity, WorkflowReport } from "@autokestra/engine";
+import type { GraphFormat, Severity, WorkflowReport } from "@autokestra/engine";
+import { AutokestraError } from "@autokestra/secrets-core";
 import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, choiceOption, defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -15,6 +16,7 @@ interface CheckOptions {
   readonly offline?: boolean;
   readonly explain?: boolean;
   readonly format?: "text" | "sarif";
+  readonly graph?: GraphFormat;
 }
 
 export const command: CommandDefinition = defineCommand({
@@ -27,8 +29,14 @@ export const command: CommandDefinition = defineCommand({
       .option("--explain", "source of each declared secret, and the answers of all sources")
       .addOption(
         choiceOption(parser, "--format <format>", "sarif: for code scanning of a forge [text]", ["text", "sarif"]),
+      )
+      .addOption(
+        choiceOption(parser, "--graph <format>", "picture of the tasks of one file, instead of the report", [
+          "mermaid",
+          "svg",
+        ]),
       ),
-  examples: ["autokestra check deploy.yaml", "autokestra check *.yaml --strict"],
+  examples: ["autokestra check deploy.yaml", "autokestra check deploy.yaml --graph svg > deploy.svg"],
   prints: true,
   run: check,
 });
@@ -37,9 +45,10 @@ export const command: CommandDefinition = defineCommand({
 async function check(
   context: CommandContext,
   files: readonly string[],
-  { env, strict = false, offline = false, explain = false, format = "text" }: CheckOptions,
+  { env, strict = false, offline = false, explain = false, format = "text", graph }: CheckOptions,
 ): Promise<number> {
   const { terminal } = context;
+  if (graph !== undefined) checkGraphOptions(files, terminal.json || format === "sarif");
   const invocation = { command: "check", args: env ? [] : ["--no-env"] };
   const reports = await withEngine(context, { environment: env ? undefined : false }, async (engine) => {
     const found: WorkflowReport[] = [];
@@ -53,10 +62,30 @@ async function check(
     }
     return found;
   });
-  const text = await formatReports(reports, terminal.json ? "json" : format);
-  terminal.write(hideArguments(text, files));
+  const text = hideArguments(await formatReports(reports, terminal.json ? "json" : format), files);
+  if (graph === undefined) terminal.write(text);
+  else {
+    terminal.write(await drawFile(files, graph));
+    if (reports.some(({ problems }) => problems.length > 0)) terminal.warn(text.trimEnd());
+  }
   const fails: readonly Severity[] = strict ? ["error", "warning"] : ["error"];
   return reports.some((report) => fails.some((severity) => count(report, severity) > 0)) ? EXIT.failed : EXIT.done;
+}
+
+function checkGraphOptions(files: readonly string[], hasFormat: boolean): void {
+  if (files.length > 1) throw new AutokestraError("USAGE", "--graph draws one file");
+  if (hasFormat) throw new AutokestraError("USAGE", "--graph takes neither --json nor --format sarif");
+}
+
+/** The picture of a file; empty for one that cannot be drawn, because its report says why. */
+async function drawFile([file = ""]: readonly string[], format: GraphFormat): Promise<string> {
+  const { drawWorkflow, loadWorkflow } = await import("../workflows.ts");
+  try {
+    return await drawWorkflow(await loadWorkflow(file), format);
+  } catch (error) {
+    if (error instanceof AutokestraError) return "";
+    throw error;
+  }
 }
 
 async function formatReports(reports: readonly WorkflowReport[], format: "text" | "sarif" | "json"): Promise<string> {

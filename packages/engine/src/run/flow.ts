@@ -7,6 +7,7 @@ import { createWorkflowCaller } from "./call-workflow.ts";
 import { finallySeconds, TimeLimit } from "./cancellation.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
 import { runTasks } from "./run-tasks.ts";
+import { findSecretUses } from "./secret-uses.ts";
 import { createTaskExecutor, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown } from "./task-failure.ts";
 import { TaskRunner, type TaskSetting } from "./task-runner.ts";
@@ -58,6 +59,7 @@ export class Flow {
       declared: parsed.workflow.secrets,
       tasks: parsed.tasks,
       sources: this.#sources,
+      uses: findSecretUses(parsed, parts.calls),
       onStart: (id) => void this.started.add(id),
       onEnd: (id, result) => this.#record(id, result),
     });
@@ -107,7 +109,8 @@ export class Flow {
   cutOff(id: string, result: TaskResult): void {
     this.results.set(id, result);
     if (result.status !== "success") this.#fail(id, result);
-    this.#parts.context.log.taskFinished(id, result, 0);
+    const { log, masks } = this.#parts.context;
+    log.taskFinished(id, result, 0, masks.report(id));
   }
 
   get #status(): RunState["status"] {

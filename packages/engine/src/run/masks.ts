@@ -4,7 +4,7 @@ import type { RunOutput } from "./process-output.ts";
 import { addCounts, type MaskedValue, secretTexts } from "./secret-values.ts";
 
 /** Everything that is masked in a run: declared secrets, and values that become secret during the run. */
-export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "dispose"> {
+export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "count" | "dispose"> {
   /** Masks these values from now on, also in printed output. */
   add(values: readonly MaskedValue[]): void;
   /** The name of a secret value that is in this value; null if none is. Counts nothing. */
@@ -15,7 +15,8 @@ export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue
   takeAdded(): MaskedValue[];
   /** Names with a value that cannot be masked. Each name is returned once. */
   takeUnmaskable(): string[];
-  report(): Record<string, MaskCount>;
+  /** @param task what was masked for a task, or for an item of one. Default: everything */
+  report(task?: string): Record<string, MaskCount>;
 }
 
 /**
@@ -61,6 +62,6 @@ export function createRunMasks(output: RunOutput | null, placeholder?: string): 
       for (const name of names) told.add(name);
       return names;
     },
-    report: () => addCounts(masker.report(), output?.report() ?? {}),
+    report: (task) => addCounts(masker.report(task), output?.report(task) ?? {}),
   };
 }

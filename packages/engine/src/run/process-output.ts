@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { MaskCount } from "@autokestra/secrets-core";
-import { createMasker, type Masker } from "@autokestra/secrets-masker";
+import { createMasker, type Masker, type MaskStream } from "@autokestra/secrets-masker";
 import { InterceptedStream, type Route } from "./intercepted-stream.ts";
 import type { MaskedValue } from "./secret-values.ts";
 import { addCounts } from "./secret-values.ts";
@@ -10,6 +10,8 @@ export type PrintStream = "stdout" | "stderr";
 
 /** Handles what a task prints. */
 export interface PrintingTask {
+  /** Its name in the run. */
+  readonly name: string;
   /** Takes printed bytes. Returns false if they should go to the stream, masked. */
   print(stream: PrintStream, bytes: Uint8Array, show: () => void): boolean;
 }
@@ -24,8 +26,12 @@ export interface RunOutput {
   inSink<T>(work: () => T): T;
   /** Masks the values of all runs in a text. */
   mask(text: string): string;
-  /** What was masked for this run so far, by name. */
-  report(): Record<string, MaskCount>;
+  /**
+   * What was masked for this run so far, by name.
+   *
+   * @param task only what one of its tasks has printed. Default: everything
+   */
+  report(task?: string): Record<string, MaskCount>;
   /** Ends the run: writes what is held back, and forgets its values after a while. */
   close(): void;
 }
@@ -44,7 +50,13 @@ export interface RunOutputOptions {
 /** The maximum delay of `setTimeout`, in seconds. */
 const MAX_SECONDS = 2_147_483;
 
-const context = new AsyncLocalStorage<PrintingTask | "sink">();
+/** A task, and the label that what it prints is counted for. */
+interface LabelledTask {
+  readonly task: PrintingTask;
+  readonly label: string;
+}
+
+const context = new AsyncLocalStorage<LabelledTask | "sink">();
 
 /** Masks what the process prints. There is one for the whole process. */
 let shared: ProcessOutput | null = null;
@@ -64,8 +76,8 @@ interface OpenRun extends Pick<RunOutputOptions, "placeholder" | "reservesStdout
   readonly id: string;
   readonly values: MaskedValue[];
   isRunning: boolean;
-  /** The counts of earlier maskers. */
-  counts: Readonly<Record<string, MaskCount>>;
+  /** The counts of earlier maskers, of the run and of its tasks that have printed something. */
+  readonly counts: Map<string | undefined, Readonly<Record<string, MaskCount>>>;
 }
 
 class ProcessOutput {
@@ -87,7 +99,7 @@ class ProcessOutput {
 
   #intercept(name: PrintStream): InterceptedStream {
     return new InterceptedStream(process[name], {
-      mask: () => this.#currentMasker().stream(),
+      mask: () => this.#countingStream(),
       route: (bytes, show) => this.#route(name, bytes, show),
       writer: () => {
         const write = [...this.#runs].findLast((run) => run.write !== undefined)?.write;
@@ -96,6 +108,22 @@ class ProcessOutput {
       // A task must not close the streams of the program.
       mayEnd: () => typeof context.getStore() !== "object",
     });
+  }
+
+  /** Masks, and counts it for the task that prints. */
+  #countingStream(): MaskStream {
+    const masker = this.#currentMasker();
+    const stream = masker.stream();
+    return {
+      ...stream,
+      push(bytes) {
+        const printing = context.getStore();
+        return typeof printing === "object"
+          ? masker.count(printing.label, () => stream.push(bytes))
+          : stream.push(bytes);
+      },
+      flush: () => stream.flush(),
+    };
   }
 
   /** Intercepts a stream again if other code has replaced our `write`. */
@@ -111,7 +139,15 @@ class ProcessOutput {
     this.#streams = { stdout: this.#interceptAgain("stdout"), stderr: this.#interceptAgain("stderr") };
     this.#count += 1;
     const id = `${this.#count}/`;
-    const run: OpenRun = { id, values: [], placeholder, reservesStdout, write, isRunning: true, counts: {} };
+    const run: OpenRun = {
+      id,
+      values: [],
+      placeholder,
+      reservesStdout,
+      write,
+      isRunning: true,
+      counts: new Map([[undefined, {}]]),
+    };
     this.#runs.add(run);
     return {
       add: (values) => {
@@ -120,10 +156,13 @@ class ProcessOutput {
         for (const value of named) run.values.push(value);
         this.#masker?.add(named);
       },
-      inTask: (task, work) => context.run(task, work),
+      inTask(task, work) {
+        if (!run.counts.has(task.name)) run.counts.set(task.name, {});
+        return context.run({ task, label: run.id + task.name }, work);
+      },
       inSink: (work) => context.run("sink", work),
       mask: (text) => (this.#runs.size > 1 ? this.#currentMasker().mask(text) : text),
-      report: () => this.#reportOf(run),
+      report: (task) => this.#reportOf(run, task),
       close: () => {
         if (!run.isRunning) return;
         run.isRunning = false;
@@ -135,11 +174,11 @@ class ProcessOutput {
 
   #route(name: PrintStream, bytes: Uint8Array, show: (bytes: Uint8Array) => void): Route {
     if (this.#isStale && this.#isAtLineStart()) this.#rebuild();
-    const task = context.getStore();
-    if (task === "sink") return "as it is";
+    const printing = context.getStore();
+    if (printing === "sink") return "as it is";
     // The caller may reuse its buffer.
     const copy = Uint8Array.from(bytes);
-    if (task?.print(name, copy, () => show(copy)) === true) return "taken";
+    if (printing?.task.print(name, copy, () => show(copy)) === true) return "taken";
     if (name !== "stdout" || ![...this.#runs].some((run) => run.reservesStdout)) return "masked";
     this.#streams.stderr.write(copy);
     return "taken";
@@ -154,9 +193,13 @@ class ProcessOutput {
     return this.#masker;
   }
 
-  #reportOf({ id, counts }: OpenRun): Record<string, MaskCount> {
-    const own = Object.entries(this.#masker?.report() ?? {}).filter(([name]) => name.startsWith(id));
-    return addCounts(counts, Object.fromEntries(own.map(([name, count]) => [name.slice(id.length), count])));
+  #reportOf({ id, counts }: OpenRun, task?: string): Record<string, MaskCount> {
+    const label = task === undefined ? undefined : id + task;
+    const own = Object.entries(this.#masker?.report(label) ?? {}).filter(([name]) => name.startsWith(id));
+    return addCounts(
+      counts.get(task) ?? {},
+      Object.fromEntries(own.map(([name, count]) => [name.slice(id.length), count])),
+    );
   }
 
   #forget(run: OpenRun): void {
@@ -179,7 +222,9 @@ class ProcessOutput {
   #rebuild(): void {
     this.#isStale = false;
     this.#flushAll();
-    for (const run of this.#runs) run.counts = this.#reportOf(run);
+    for (const run of this.#runs) {
+      for (const task of run.counts.keys()) run.counts.set(task, this.#reportOf(run, task));
+    }
     this.#masker?.dispose();
     this.#masker = null;
   }

@@ -1,4 +1,4 @@
-import type { LogEvent, RunFinished, RunSink, RunStarted, TaskErrorInfo } from "@autokestra/runs";
+import type { LogEvent, RunFinished, RunSink, RunStarted, TaskErrorInfo, TaskResult } from "@autokestra/runs";
 import type { Masker } from "@autokestra/secrets-masker";
 import type { RunMasks } from "./masks.ts";
 import { toJson } from "./to-json.ts";
@@ -28,7 +28,7 @@ export interface RedactingSink {
 /** The shortest beginning of a value to hide before a cut in a log line. Shorter ones would hide ordinary words. */
 const SHORTEST_BEGINNING = 16;
 
-type SinkMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "report">;
+type SinkMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "count" | "report">;
 
 /**
  * Creates a sink that masks everything that comes from actions and turns it into JSON. What the engine itself writes
@@ -68,6 +68,16 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     return status === undefined ? masked : { ...masked, status };
   }
 
+  function maskResult(id: string, { status, output, error }: TaskResult): TaskResult {
+    const shown = ofTask(id, () => ({
+      status,
+      ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output)) }),
+      ...(error === undefined ? {} : { error: maskError(error) }),
+    }));
+    const masked = masks.report(id);
+    return Object.keys(masked).length === 0 ? shown : { ...shown, masked };
+  }
+
   /** @param event masked */
   function emit(event: LogEvent | RunStarted): void {
     if (!open) return;
@@ -80,6 +90,11 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     }
   }
 
+  /** Counts what is masked in an event for its task. */
+  function ofTask<T>(task: string | undefined, work: () => T): T {
+    return task === undefined ? work() : masks.count(task, work);
+  }
+
   function takeHeld(task: string): HeldOutput | undefined {
     const held = holders.get(task);
     holders.delete(task);
@@ -88,12 +103,14 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
 
   return {
     start: (event) => emit(maskEvent({ ...event, workflow: masks.mask(event.workflow) })),
-    log(event) {
-      const masked = maskEvent(event);
-      const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;
-      if (held === undefined) emit(masked);
-      else held.hold(JSON.stringify(withJson(masked)).length, () => emit(maskEvent(masked)));
-    },
+    log: (event) =>
+      ofTask(event.task, () => {
+        const masked = maskEvent(event);
+        const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;
+        const show = () => ofTask(event.task, () => emit(maskEvent(masked)));
+        if (held === undefined) emit(masked);
+        else held.hold(JSON.stringify(withJson(masked)).length, show);
+      }),
     hold: (task) => void holders.set(task, new HeldOutput()),
     held: (task) => holders.get(task),
     release: (task) => takeHeld(task)?.release() ?? 0,
@@ -104,14 +121,7 @@ export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingS
     },
     finish(event) {
       open = false;
-      const tasks = Object.entries(event.tasks).map(([id, { status, output, error }]) => [
-        id,
-        {
-          status,
-          ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output)) }),
-          ...(error === undefined ? {} : { error: maskError(error) }),
-        },
-      ]);
+      const tasks = Object.entries(event.tasks).map(([id, result]) => [id, maskResult(id, result)]);
       const outputs = event.outputs === undefined ? {} : { outputs: maskedOutputs(masks.maskValue(event.outputs)) };
       const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), ...outputs, masked: masks.report() };
       sink(finished);

@@ -1,7 +1,10 @@
 import type { DurableRun, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
-import type { LeaseEvent, ResolvedSecret, SourceFallback } from "@autokestra/secrets-core";
+import type { LeaseEvent, MaskCount, ResolvedSecret, SecretBinding, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
+import type { SecretPaths } from "./secret-uses.ts";
 import { formatSeconds } from "./task-attempt.ts";
+
+type Masked = Readonly<Record<string, MaskCount>>;
 
 type LogData = Readonly<Record<string, unknown>> | undefined;
 
@@ -33,11 +36,13 @@ type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
 export interface RunLog {
   /**
    * @param secrets whose sources it tells, not their values
+   * @param outputs where the outputs of the workflow use them
    * @param durable tells whether the run goes on from an earlier one
    */
   started(
     workflow: string,
     secrets: readonly ResolvedSecret[],
+    outputs: SecretPaths,
     durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null,
   ): void;
   /** A source was replaced by others. */
@@ -46,11 +51,12 @@ export interface RunLog {
   lease(event: LeaseEvent): void;
   /** @param task which one it is about, if any */
   warning(message: string, task?: string): void;
-  taskStarted(task: string, type: string): void;
+  /** @param secrets where it uses which secrets */
+  taskStarted(task: string, type: string, secrets: SecretPaths): void;
   taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
   taskRetried(task: string, attempts: FailedAttempt): void;
   /** A task has ended that was started. */
-  taskFinished(task: string, result: TaskResult, milliseconds: number): void;
+  taskFinished(task: string, result: TaskResult, milliseconds: number, masked: Masked): void;
   /** A task has ended before the run was resumed. */
   taskRestored(task: string, result: TaskResult, message: string): void;
   /** A task has ended without having been started. */
@@ -66,9 +72,9 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "data"> = {},
+    more: Pick<LogEvent, "task" | "data" | "status" | "masked"> = {},
   ): void {
-    const { task, data } = more;
+    const { task, data, status, masked = {} } = more;
     sink.log({
       time: new Date().toISOString(),
       level,
@@ -77,11 +83,13 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ...(task === undefined ? {} : { task }),
       message,
       ...(data === undefined ? {} : { data }),
+      ...(status === undefined ? {} : { status }),
+      ...(Object.keys(masked).length === 0 ? {} : { masked }),
     });
   }
 
   return {
-    started(workflow, secrets, durable) {
+    started(workflow, secrets, outputs, durable) {
       sink.start({
         time: new Date().toISOString(),
         level: "info",
@@ -89,7 +97,7 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         execution: runId,
         workflow,
         message: `workflow ${workflow}${describeOrigin(durable)}`,
-        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets) } }),
+        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets, outputs) } }),
       });
     },
     fallback: ({ source, status, reason, names }) =>
@@ -103,19 +111,28 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ),
     lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),
     warning: (message, task) => log("run.warning", "warn", message, { task }),
-    taskStarted: (task, type) => log("task.started", "info", `started ${type}`, { task }),
+    taskStarted: (task, type, secrets) =>
+      log("task.started", "info", `started ${type}`, {
+        task,
+        data: secrets.size === 0 ? undefined : { secrets: Object.fromEntries(secrets) },
+      }),
     taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
     taskRetried: (task, { number, max, message, seconds }) =>
       log("task.retried", "warn", `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`, {
         task,
       }),
-    taskFinished: (task, result, milliseconds) =>
-      log("task.finished", LEVELS[result.status], describe(result, milliseconds), { task }),
-    taskRestored: (task, { status }, message) => log("task.finished", LEVELS[status], message, { task }),
-    taskLeftOut(task, { error }, why) {
+    taskFinished: (task, result, milliseconds, masked) =>
+      log("task.finished", LEVELS[result.status], describe(result, milliseconds), {
+        task,
+        status: result.status,
+        masked,
+      }),
+    taskRestored: (task, { status }, message) => log("task.finished", LEVELS[status], message, { task, status }),
+    taskLeftOut(task, { status, error }, why) {
       const { level, message } = LEFT_OUT[why];
       log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
         task,
+        status,
       });
     },
     finished({ status, cancelledBy, tasks, outputs }) {
@@ -147,13 +164,24 @@ const FALLBACKS: Readonly<Record<SourceFallback["status"], string>> = {
 };
 
 /** Where each secret comes from, for those who look back; never a value. */
-function sourcesOf(secrets: readonly ResolvedSecret[]): Readonly<Record<string, object>> {
+function sourcesOf(secrets: readonly ResolvedSecret[], outputs: SecretPaths): Readonly<Record<string, object>> {
   return Object.fromEntries(
-    secrets.map(({ name, source, version, staleSeconds }) => [
+    secrets.map(({ name, source, version, staleSeconds, binding }) => [
       name,
-      { source, ...(version !== undefined && { version }), ...(staleSeconds !== undefined && { staleSeconds }) },
+      {
+        source,
+        ...(version !== undefined && { version }),
+        ...(staleSeconds !== undefined && { staleSeconds }),
+        ...(binding !== undefined && { binding: placeOf(binding) }),
+        ...(outputs.has(name) && { outputs: outputs.get(name) }),
+      },
     ]),
   );
+}
+
+/** What of a binding says where a value comes from. */
+function placeOf({ path, field, lease }: SecretBinding): Readonly<Record<string, string>> {
+  return { ...(path && { path }), ...(field && { field }), ...(lease && { lease }) };
 }
 
 const LEASES: Readonly<Record<LeaseEvent["type"], { readonly level: LogLevel; readonly says: string }>> = {

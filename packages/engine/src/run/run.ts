@@ -11,6 +11,7 @@ import { createRedactingSink } from "./redacting-sink.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunKeeper, toNewTask } from "./run-keeper.ts";
 import { createRunLog } from "./run-log.ts";
+import { findSecretUses } from "./secret-uses.ts";
 import { warnOfUnmaskable } from "./task-disclosure.ts";
 import { EngineFailure } from "./task-failure.ts";
 
@@ -83,13 +84,13 @@ export class WorkflowRun implements GuardedRun {
 
   /** @param warnings messages about problems found before the run */
   async execute(warnings: readonly string[]): Promise<RunFinished> {
-    const { parsed, leases, scope } = this.#parts;
+    const { parsed, calls, leases, scope } = this.#parts;
     const { log, masks, sink } = this.#context;
     let unguard = (): void => undefined;
     try {
       await this.#begin();
       unguard = guardRun(this);
-      log.started(parsed.workflow.id, scope.secrets, this.#parts.durable);
+      log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs, this.#parts.durable);
       leases.listen((event) => log.lease(event));
       for (const fallback of scope.fallbacks) log.fallback(fallback);
       for (const message of warnings) log.warning(message);

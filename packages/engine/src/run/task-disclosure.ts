@@ -66,7 +66,14 @@ export class TaskDisclosure {
     this.#paths = [...new Set([...(task.secretOutputs ?? []), ...secretOutputs])];
     const { masks, log, output } = run;
     this.#lines = createLineLog(
-      () => masks.stream(),
+      () => {
+        const stream = masks.stream();
+        return {
+          ...stream,
+          push: (bytes) => masks.count(task.id, () => stream.push(bytes)),
+          flush: () => masks.count(task.id, () => stream.flush()),
+        };
+      },
       (stream, line) => {
         const level = stream === "stdout" ? "info" : "warn";
         log.taskLog(task.id, level, output?.mask(line) ?? line, { stream });
@@ -83,6 +90,7 @@ export class TaskDisclosure {
     const isHidden = () => this.#holds && number !== this.#attempts;
     if (this.#holds) sink.hold(id);
     const printer = createTaskOutput({
+      name: id,
       isHidden,
       held: () => sink.held(id),
       lines: () => (logsPrints && sink.isOpen() ? this.#lines : null),
@@ -108,7 +116,9 @@ export class TaskDisclosure {
   /** Returns a failure without what may be secret in it. */
   disclose(failure: TaskFailure): TaskFailure {
     if (this.#holds) return withholdMessage(failure);
-    return { ...failure, message: maskCutText(failure.message, this.#run.masks, SHORTEST_BEGINNING) };
+    const { masks } = this.#run;
+    const mask = () => maskCutText(failure.message, masks, SHORTEST_BEGINNING);
+    return { ...failure, message: masks.count(this.#task.id, mask) };
   }
 
   /** Drops what is held, because the attempt failed. */

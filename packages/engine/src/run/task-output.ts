@@ -14,6 +14,8 @@ export interface LineLog {
 
 /** What happens to the printed output of a task. */
 interface TaskPrinterOptions {
+  /** Its name in the run. */
+  readonly name: string;
   /** True if the output is dropped. */
   readonly isHidden: () => boolean;
   /** What holds the output; undefined if it is not held. */
@@ -23,8 +25,9 @@ interface TaskPrinterOptions {
 }
 
 /** Creates the handler for what a task prints with `console` and the like. */
-export function createTaskOutput({ isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
+export function createTaskOutput({ name, isHidden, held, lines }: TaskPrinterOptions): PrintingTask {
   return {
+    name,
     print(stream, bytes, show) {
       if (isHidden()) return true;
       const log = lines();

@@ -8,6 +8,7 @@ import { asItems, type ItemOutcome, runItems } from "./for-each.ts";
 import type { RunContext } from "./run-context.ts";
 import type { LeftOut } from "./run-log.ts";
 import { narrowScope } from "./secret-rules.ts";
+import type { SecretUses } from "./secret-uses.ts";
 import { TaskDisclosure } from "./task-disclosure.ts";
 import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown, type TaskFailure } from "./task-failure.ts";
@@ -22,6 +23,8 @@ interface TaskRunnerParts {
   readonly declared: readonly string[];
   readonly tasks: ReadonlyMap<string, ParsedTask>;
   readonly sources: Pick<TaskSources, "scope" | "onFiltered">;
+  /** Where the tasks use which secrets. */
+  readonly uses: SecretUses;
   /** Called when a task or one of its items starts, with its id. */
   readonly onStart: (id: string) => void;
   /** Called when a task or one of its items ends. */
@@ -112,19 +115,22 @@ export class TaskRunner {
 
   /** Logs the start and the end of a task or an item. */
   async #track(task: Task, id: string, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
-    const { context, prefix, onStart, onEnd } = this.#parts;
+    const { context, prefix, uses, onStart, onEnd } = this.#parts;
     const start = performance.now();
     const { keeper, log } = context;
     if (keeper.isGone(prefix + id)) log.warning("runs again: its output was not kept", prefix + id);
     onStart(id);
-    log.taskStarted(prefix + id, task.type);
+    // The inputs of a `forEach` are those of its items.
+    const isList = task.forEach !== undefined && id === task.id;
+    log.taskStarted(prefix + id, task.type, uses[isList ? "items" : "tasks"].get(task.id) ?? new Map());
     await keeper.started(prefix + id);
     const result = toResult(await work());
     // Before it is told: what a reader has seen as finished does not run again.
     await keeper.ended(prefix + id, result);
     // The outputs of items are in the output of their task.
     onEnd(id, id === task.id ? result : withoutOutput(result));
-    context.log.taskFinished(prefix + id, result, performance.now() - start);
+    const milliseconds = performance.now() - start;
+    context.log.taskFinished(prefix + id, result, milliseconds, context.masks.report(prefix + id));
     return result;
   }
 

@@ -459,6 +459,6 @@ describe("tasks.ID.error", () => {
     const { finished } = await tryAction(() => {
       throw thrown;
     });
-    expect(finished.tasks["a"]).toEqual({ status: "failed", error });
+    expect(finished.tasks["a"]).toMatchObject({ status: "failed", error });
   });
 });

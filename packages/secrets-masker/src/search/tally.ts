@@ -16,30 +16,57 @@ export interface Owner {
 export interface Tally {
   /** @param isNew false if this secret has already been counted for the same placeholder */
   add(owner: Owner, isNew: boolean): void;
-  report(): Record<string, MaskCount>;
+  /** Counts what is added while `work` runs for this label, too. */
+  count<T>(label: string, work: () => T): T;
+  /** @param label Default: everything */
+  report(label?: string): Record<string, MaskCount>;
   clear(): void;
 }
 
+type Counts = Map<string, { count: number; readonly variants: Set<string> }>;
+
 export function createTally(): Tally {
-  const counts = new Map<string, { count: number; readonly variants: Set<string> }>();
+  const all: Counts = new Map();
+  const labelled = new Map<string, Counts>();
+  let current: string | null = null;
+
+  function addTo(counts: Counts, { name, variant }: Owner, isNew: boolean): void {
+    let entry = counts.get(name);
+    if (entry === undefined) {
+      entry = { count: 0, variants: new Set() };
+      counts.set(name, entry);
+    }
+    if (isNew) entry.count += 1;
+    entry.variants.add(variant);
+  }
+
   return {
-    add({ name, variant }, isNew) {
-      let entry = counts.get(name);
-      if (entry === undefined) {
-        entry = { count: 0, variants: new Set() };
-        counts.set(name, entry);
-      }
-      if (isNew) entry.count += 1;
-      entry.variants.add(variant);
+    add(owner, isNew) {
+      addTo(all, owner, isNew);
+      if (current === null) return;
+      const counts = labelled.get(current) ?? new Map();
+      labelled.set(current, counts);
+      addTo(counts, owner, isNew);
     },
-    report() {
+    count(label, work) {
+      const outer = current;
+      current = label;
+      try {
+        return work();
+      } finally {
+        current = outer;
+      }
+    },
+    report(label) {
+      const counts = label === undefined ? all : (labelled.get(label) ?? new Map());
       // Object.fromEntries, because a secret may have the name __proto__.
       return Object.fromEntries(
         Array.from(counts, ([name, { count, variants }]) => [name, { count, variants: [...variants] }]),
       );
     },
     clear() {
-      counts.clear();
+      all.clear();
+      labelled.clear();
     },
   };
 }
