@@ -56,7 +56,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const { store, encryption } = options;
   const reader = createSecretReader(options);
   const writer = createSecretWriter(options);
-  const changes = createSecretChanges(options, reader);
+  const changes = createSecretChanges(options, reader, writer);
 
   async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
     return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name));
@@ -153,19 +153,19 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.edit(parseSecretName(name), change, editOptions);
     },
 
-    async rename(from, to, expected = {}) {
-      return await changes.rename(parseSecretName(from), parseSecretName(to), expected);
+    async rename(from, to, expected = {}, change = {}) {
+      return await changes.rename(parseSecretName(from), parseSecretName(to), expected, change);
     },
 
     list: async (filter) => await store.list(checkFilter(filter)),
 
     async listVerified(filter) {
-      const found = await Promise.all(
-        (await store.list(checkFilter(filter))).map(async ({ id }) => await reader.findVerified(id)),
-      );
-      return found.flatMap((secret) =>
+      const listed = await store.list(checkFilter(filter));
+      const found = await Promise.all(listed.map(async ({ id }) => await reader.findVerified(id)));
+      const secrets = found.flatMap((secret) =>
         secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
       );
+      return { secrets, listed: listed.length, last: listed.at(-1) ?? null };
     },
 
     count: async (filter) => await store.count(checkFilter(filter)),

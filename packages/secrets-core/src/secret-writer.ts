@@ -18,6 +18,8 @@ interface NextVersion extends UnencryptedSecret {
 
 /** Adds versions to secrets, to all or none, also while other processes write. */
 export interface SecretWriter {
+  /** Returns the version that an input makes of the stored one. */
+  next(input: ValidInput, decrypted: DecryptedSecret): UnencryptedSecret;
   /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
   write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
@@ -76,6 +78,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   }
 
   return {
+    next: nextVersion,
     write,
     async overwrite(inputs, read) {
       return await retryWhileOthersWrite(async () => {
