@@ -10,9 +10,12 @@ import { inFolder } from "./support/sandbox.mjs";
 
 /** Of each kind. */
 const CLIENTS = process.argv.includes("--short") ? 50 : 200;
+/** Each makes the server decrypt a lot. */
+const READERS = 5;
 /** When the slowest must be gone: a minute to read, and two looks at all connections. */
 const LONGEST_S = 80;
 const MAX_CONNECTIONS = 1000;
+const EXCESS = 50;
 /** Of the answer that nobody reads: more than the buffers of a connection take. */
 const LARGE = "x".repeat(900_000);
 /** Requests for it, one behind the other. */
@@ -67,7 +70,7 @@ async function measure(folder) {
     start("", null).resume();
     start(head("GET /api/secrets"), "X: y\r\n").resume();
     start(body, " ").resume();
-    if (index < CLIENTS / 4) start(unread, null).pause();
+    if (index < READERS) start(unread, null).pause();
   }
   const all = open;
   let slowest = 0;
@@ -78,9 +81,11 @@ async function measure(folder) {
   const left = open;
   // What is paused does not hear that it was closed.
   const held = await new Promise((resolve) => server.app.server.getConnections((_, count) => resolve(count)));
-  const many = Array.from({ length: MAX_CONNECTIONS + 50 }, () => start("", null).resume());
-  await wait(1000);
-  const refused = MAX_CONNECTIONS + 50 - open + left;
+  const many = Array.from({ length: MAX_CONNECTIONS + EXCESS }, () => start("", null).resume());
+  const refused = () => MAX_CONNECTIONS + EXCESS - open + left;
+  // More than the system keeps for a server at once come again after a second.
+  for (let tries = 0; refused() < EXCESS && tries < 100; tries++) await wait(100);
+  const sent = refused();
   for (const socket of many) socket.destroy();
   await Promise.all(many.filter((socket) => !socket.closed).map(async (socket) => await once(socket, "close")));
   const after = await ask();
@@ -89,8 +94,8 @@ async function measure(folder) {
   await manager.secrets.close();
   const figure =
     `${all} clients that say nothing, drip headers or bodies, or do not read: ${held} connections left after ${Math.round(longest / 1000)} s, ` +
-    `another client waited ${Math.round(slowest)} ms at most; ${refused} of ${MAX_CONNECTIONS + 50} connections at once refused`;
-  return { id: "W8 slow", figure, pass: held === 0 && slowest < 1000 && refused >= 50 && Number.isFinite(after) };
+    `another client waited ${Math.round(slowest)} ms at most; ${sent} of ${MAX_CONNECTIONS + EXCESS} connections at once refused`;
+  return { id: "W8 slow", figure, pass: held === 0 && slowest < 1000 && sent >= EXCESS && Number.isFinite(after) };
 }
 
 console.log(JSON.stringify([await inFolder(measure)]));

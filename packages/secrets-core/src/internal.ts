@@ -46,7 +46,9 @@ export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
 export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
 export {
+  type FieldForm,
   type FieldValue,
+  fieldRules,
   fieldsOfValue,
   fieldsToGive,
   parseSecretType,
