@@ -37,7 +37,7 @@ function lettersOf(text: string): string {
 /** What a field accepts: text that is not empty, a time, a URL, or a list of texts (or one text with separators). */
 export type FieldForm = "text" | "time" | "url" | "list";
 
-export interface FieldRule {
+interface FieldRule {
   readonly name: string;
   readonly form: FieldForm;
   readonly isRequired: boolean;

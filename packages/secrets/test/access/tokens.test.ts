@@ -68,7 +68,10 @@ describe("tokens", () => {
         return keyring.checkFields(...fields);
       },
     };
-    const keys = { forEncrypt: manager.keys.forEncrypt, keyring: async () => counting };
+    const keys = {
+      forEncrypt: async (count: number) => await manager.keys.forEncrypt(count),
+      keyring: async () => counting,
+    };
     const counted = createTokens({ access, store: manager.store, keys, now });
     expect(await counted.find(token)).toEqual(metadata);
     const once = checks;
