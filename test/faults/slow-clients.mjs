@@ -39,18 +39,18 @@ async function measure(folder) {
   const authorization = `Authorization: Bearer ${token}`;
   const head = (/** @type {string} */ line) => `${line} HTTP/1.1\r\nHost: ${host}\r\n${authorization}\r\n`;
   const started = performance.now();
-  let open = 0;
+  const open = new Set();
   let longest = 0;
 
   /** @param {string} text @param {string | null} drip what follows every second */
   function start(text, drip) {
     const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
     const timer = drip === null ? undefined : setInterval(() => socket.write(drip), 1000);
-    open++;
+    open.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => {
       clearInterval(timer);
-      open--;
+      open.delete(socket);
       longest = Math.max(longest, performance.now() - started);
     });
     return socket;
@@ -72,17 +72,17 @@ async function measure(folder) {
     start(body, " ").resume();
     if (index < READERS) start(unread, null).pause();
   }
-  const all = open;
+  const all = open.size;
   let slowest = 0;
-  while (open > 0 && performance.now() - started < LONGEST_S * 1000) {
+  while (open.size > 0 && performance.now() - started < LONGEST_S * 1000) {
     slowest = Math.max(slowest, await ask());
     await wait(200);
   }
-  const left = open;
+  const left = open.size;
   // What is paused does not hear that it was closed.
   const held = await new Promise((resolve) => server.app.server.getConnections((_, count) => resolve(count)));
   const many = Array.from({ length: MAX_CONNECTIONS + EXCESS }, () => start("", null).resume());
-  const refused = () => MAX_CONNECTIONS + EXCESS - open + left;
+  const refused = () => MAX_CONNECTIONS + EXCESS - open.size + left;
   // More than the system keeps for a server at once come again after a second.
   for (let tries = 0; refused() < EXCESS && tries < 100; tries++) await wait(100);
   const sent = refused();
