@@ -10,7 +10,7 @@ export const LINE = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 export const TIME_PATTERN = "^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|[0-9]{1,3}d)$";
 
 /** Times as seconds since 1970, or as milliseconds: from the year 0 to the end of the year 9999. */
-export const TIME_RANGE = { type: "integer", minimum: -62_167_219_200, maximum: 253_402_300_799_999 } as const;
+export const TIME_RANGE = { type: "number", minimum: -62_167_219_200, maximum: 253_402_300_799_999 } as const;
 
 /** JSON Schema. */
 type Document = Readonly<Record<string, unknown>>;
