@@ -26,7 +26,7 @@ def before_call(context, case, kwargs):
     if operation == "changeSecret" and "fields" in body:
         # Of the type of the secret that is there.
         body["fields"] = {"value": "changed"}
-    fields = body.get("fields") or {"value": ""}
+    fields = body.get("fields") or {}
     for key in ("publicFields", "maskFields"):
         if key in body:
             body[key] = list(fields)[:1] if key == "maskFields" else []
