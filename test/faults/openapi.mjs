@@ -16,6 +16,7 @@ const NAME = "KEPT";
 async function measure(folder) {
   const manager = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder), audit: true });
   const { id } = await manager.secrets.create({ name: NAME, type: "apiKey", fields: { value: "v" } });
+  const changed = await manager.secrets.create({ name: "CHANGED", type: "apiKey", fields: { value: "v" } });
   const tokens = await openTokens(manager);
   const { token } = await tokens.create({ name: "all", role: "admin", prefixes: null, tags: null, expiresAt: null });
   let requests = 0;
@@ -33,7 +34,14 @@ async function measure(folder) {
       },
     },
   });
-  const env = { ...process.env, SECRET_ID: id, SECRET_NAME: NAME };
+  const env = {
+    ...process.env,
+    SCHEMATHESIS_HOOKS: resolve("test/faults/support/schemathesis_hooks.py"),
+    PYTHONDONTWRITEBYTECODE: "1",
+    SECRET_ID: id,
+    SECRET_NAME: NAME,
+    CHANGED_ID: changed.id,
+  };
   const { code, printed } = await runSchemathesis(`${server.address}/openapi.json`, token, folder, env);
   await server.close();
   tokens.close();

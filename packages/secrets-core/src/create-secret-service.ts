@@ -57,7 +57,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const { store, encryption } = options;
   const reader = createSecretReader(options);
   const writer = createSecretWriter(options);
-  const changes = createSecretChanges(options, reader);
+  const changes = createSecretChanges(options, reader, writer);
 
   async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
     return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name), applyPolicy);
@@ -72,7 +72,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     if (current === null || allow === undefined) return current;
     const { id, policy, revision } = current.current.metadata;
     if (changePolicy(name, policy, allow) === policy) return current;
-    writer.check(input, current);
+    // Finds out whether the value would be refused, before anything is changed.
+    writer.next(input, current);
     await changes.edit(name, { allow }, { ifId: id, ifRevision: revision });
     return await reader.decrypt(name);
   }
@@ -168,19 +169,19 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.edit(parseSecretName(name), change, editOptions);
     },
 
-    async rename(from, to, expected = {}) {
-      return await changes.rename(parseSecretName(from), parseSecretName(to), expected);
+    async rename(from, to, expected = {}, change = {}) {
+      return await changes.rename(parseSecretName(from), parseSecretName(to), expected, change);
     },
 
     list: async (filter) => await store.list(checkFilter(filter)),
 
     async listVerified(filter) {
-      const found = await Promise.all(
-        (await store.list(checkFilter(filter))).map(async ({ id }) => await reader.findVerified(id)),
-      );
-      return found.flatMap((secret) =>
+      const listed = await store.list(checkFilter(filter));
+      const found = await Promise.all(listed.map(async ({ id }) => await reader.findVerified(id)));
+      const secrets = found.flatMap((secret) =>
         secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
       );
+      return { secrets, listed: listed.length, last: listed.at(-1) ?? null };
     },
 
     count: async (filter) => await store.count(checkFilter(filter)),

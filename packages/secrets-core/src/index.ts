@@ -53,6 +53,7 @@ export {
   type SecretEdit,
   type SecretService,
   type SecretServiceOptions,
+  type VerifiedList,
   type WriteOptions,
 } from "./secret-service.ts";
 export type {

@@ -54,7 +54,9 @@ export {
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
 export { DEFAULT_MAX_VERSIONS, requireAbilities } from "./secret-store.ts";
 export {
+  type FieldForm,
   type FieldValue,
+  fieldRules,
   fieldsOfValue,
   fieldsToGive,
   parseSecretType,

@@ -209,10 +209,10 @@ function createWrites(content: Content): Pick<SecretStore, "upgrade" | "writeHea
 function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reencrypt"> {
   const { secrets } = content;
   return {
-    async rewrite(change, header) {
+    async rewrite(change, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) {
       useLayout2(content);
       checkHeader(content.header, header);
-      const changed = checkRewrite(
+      const { versions: changed, next } = checkRewrite(
         change,
         (id) => secrets.get(id) ?? [],
         (name) => living(content, name)?.metadata.id ?? null,
@@ -221,7 +221,7 @@ function createChanges(content: Content): Pick<SecretStore, "rewrite" | "reencry
       const versions = (secrets.get(id) ?? []).map(
         (one) => changed.find(({ metadata }) => metadata.version === one.metadata.version) ?? one,
       );
-      secrets.set(id, spreadCurrent(versions));
+      secrets.set(id, spreadCurrent(next === null ? versions : [next, ...versions].slice(0, maxVersions)));
     },
     async reencrypt(changes, header) {
       useLayout2(content);

@@ -1,4 +1,4 @@
-import { checkExpiry, checkTexts, expiryInFields } from "./check-input.ts";
+import { checkExpiry, checkInput, checkTexts, expiryInFields } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
@@ -6,33 +6,43 @@ import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { changePolicy } from "./secret-policy.ts";
 import { checkStored, type DecryptedSecret, type SecretReader } from "./secret-reader.ts";
-import type { IfStored, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
-import type { SecretFields } from "./secret-type.ts";
-import { retryWhileKeysChange, retryWhileOthersWrite } from "./secret-writer.ts";
+import type { IfStored, SecretChange, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
+import { fieldsOfValue, type SecretFields } from "./secret-type.ts";
+import { retryWhileKeysChange, retryWhileOthersWrite, type SecretWriter } from "./secret-writer.ts";
 import type { Timestamp } from "./time.ts";
 
-/** Changes secrets in place: the version stays the same, the revision grows. */
+/** Changes secrets in place: the version stays the same but for a rename with a new value, the revision grows by one. */
 export interface SecretChanges {
   edit(name: SecretName, change: SecretEdit, options: IfStored): Promise<SecretMetadata>;
-  rename(from: SecretName, to: SecretName, options: IfStored): Promise<SecretMetadata>;
+  rename(from: SecretName, to: SecretName, options: IfStored, change: SecretChange): Promise<SecretMetadata>;
   delete(name: SecretName, expected: IfStored): Promise<void>;
   restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
 }
 
-export function createSecretChanges(options: SecretServiceOptions, reader: SecretReader): SecretChanges {
-  const { store, encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = options;
+export function createSecretChanges(
+  options: SecretServiceOptions,
+  reader: SecretReader,
+  writer: Pick<SecretWriter, "next">,
+): SecretChanges {
+  const { store, encryption, now, maxVersions, isKeyGiven = async () => await Promise.resolve(true) } = options;
 
-  /** Encrypts versions of one secret again, the current one first, and replaces those that were decrypted. */
+  /**
+   * Encrypts versions of one secret again, the current one first, and replaces those that were decrypted.
+   *
+   * @param added a version that follows them; null for none
+   */
   async function replace(
     decrypted: readonly DecryptedSecret[],
-    next: readonly UnencryptedSecret[],
+    replacements: readonly UnencryptedSecret[],
+    added: UnencryptedSecret | null,
   ): Promise<SecretMetadata> {
     const nonces = decrypted.map(({ encrypted }) => encrypted.envelope.nonce);
     const revision = decrypted[0]?.current.metadata.revision ?? 0;
     return await retryWhileKeysChange(encryption, async () => {
-      const { secrets, header } = await encryption.encrypt(next);
-      await store.rewrite({ versions: secrets, nonces, revision }, header);
-      return currentOf(secrets);
+      const { secrets, header } = await encryption.encrypt([...replacements, ...(added === null ? [] : [added])]);
+      const [versions, next] = [secrets.slice(0, replacements.length), secrets[replacements.length]];
+      await store.rewrite({ versions, nonces, revision, next }, header, { maxVersions });
+      return currentOf(next === undefined ? versions : [next]);
     });
   }
 
@@ -63,6 +73,16 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
     }
   }
 
+  /** The version with the value of a change, under its new name; null if the change has no value. */
+  function newVersion(current: DecryptedSecret, name: SecretName, change: SecretChange): UnencryptedSecret | null {
+    const { value, fields, ...more } = change;
+    if (value === undefined && fields === undefined) return null;
+    const { type } = current.metadata;
+    const given = fields ?? fieldsOfValue(name, type, value ?? "", current.fields);
+    const keepExpiry = change.expiresAt === undefined;
+    return writer.next(checkInput({ ...more, keepExpiry, name, type, fields: given }, now), current);
+  }
+
   async function checkFree(name: SecretName): Promise<void> {
     const taken = await store.get(name);
     if (taken !== null) throw nameTaken(taken.metadata);
@@ -77,21 +97,29 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
         if (decrypted === undefined) throw secretNotFound(name);
         checkStored(decrypted.metadata, expected);
         const next = editSecret(decrypted, change, now());
-        if (next.metadata.policy === decrypted.metadata.policy) return async () => await replace([decrypted], [next]);
-        return async () => await replace(read, [next, ...older.map((one) => underPolicyOf(next.metadata, one))]);
+        if (next.metadata.policy === decrypted.metadata.policy)
+          return async () => await replace([decrypted], [next], null);
+        return async () => await replace(read, [next, ...older.map((one) => underPolicyOf(next.metadata, one))], null);
       });
     },
 
-    async rename(from, to, expected) {
+    async rename(from, to, expected, change) {
       return await retryWhileOthersWrite(async () => {
         const decrypted = await reader.decryptAll(from);
         for (const { metadata } of decrypted.slice(0, 1)) checkStored(metadata, expected);
         await checkFree(to);
-        const next = decrypted.map(({ metadata, fields, flags }) => ({
-          metadata: { ...metadata, name: to, revision: metadata.revision + 1 },
-          plaintext: formatPayload({ fields, flags }),
+        // All versions are bound to the policy, as to the name.
+        const policy = decrypted[0] && policyAfter(decrypted[0].metadata, change);
+        const [current, ...older] = policy === undefined ? [] : decrypted.map((one) => withPolicy(one, policy));
+        if (current === undefined) throw secretNotFound(from);
+        const added = newVersion(current, to, change);
+        const isEdited = added === null && Object.keys(change).length > 0;
+        const first = isEdited ? editSecret(current, toEdit(current.metadata, change), now()) : nextRevision(current);
+        const renamed = [first, ...older.map(nextRevision)].map(({ metadata, plaintext }) => ({
+          metadata: { ...metadata, name: to },
+          plaintext,
         }));
-        return async () => await replace(decrypted, next);
+        return async () => await replace(decrypted, renamed, added);
       });
     },
 
@@ -122,6 +150,20 @@ export function createSecretChanges(options: SecretServiceOptions, reader: Secre
   };
 }
 
+function nextRevision({ metadata, fields, flags }: DecryptedSecret): UnencryptedSecret {
+  return {
+    metadata: { ...metadata, revision: metadata.revision + 1 },
+    plaintext: formatPayload({ fields, flags }),
+  };
+}
+
+/** What a change without a value is for `edit`. */
+function toEdit({ tags: before }: SecretMetadata, change: SecretChange): SecretEdit {
+  const { value: _, fields: __, allowEmpty: ___, tags, ...edit } = change;
+  const whole = { ...edit, replacesFlags: true };
+  return tags === undefined ? whole : { ...whole, addTags: tags, removeTags: before };
+}
+
 /**
  * Returns the current version with its metadata changed.
  *
@@ -137,7 +179,7 @@ function editSecret(
   checkTexts(name, { description, tags: addTags });
   const kept = metadata.tags.filter((tag) => !removeTags.includes(tag));
   const expiresAt = change.expiresAt === undefined ? metadata.expiresAt : readExpiry(name, change.expiresAt, () => now);
-  const policy = change.allow === undefined ? metadata.policy : changePolicy(name, metadata.policy, change.allow);
+  const policy = policyAfter(metadata, change);
   const edited = {
     ...metadata,
     description,
@@ -160,6 +202,19 @@ function underPolicyOf(
   { metadata, fields, flags }: DecryptedSecret,
 ): UnencryptedSecret {
   return { metadata: { ...metadata, policy, revision }, plaintext: formatPayload({ fields, flags }) };
+}
+
+function policyAfter({ name, policy }: SecretMetadata, { allow }: Pick<SecretEdit, "allow">): string | null {
+  return allow === undefined ? policy : changePolicy(name, policy, allow);
+}
+
+function withPolicy(decrypted: DecryptedSecret, policy: string | null): DecryptedSecret {
+  const { metadata, current } = decrypted;
+  return {
+    ...decrypted,
+    metadata: { ...metadata, policy },
+    current: { ...current, metadata: { ...current.metadata, policy } },
+  };
 }
 
 function keptFlags(flags: FieldFlags, { replacesFlags = false, publicFields, maskFields }: SecretEdit): FieldFlags {

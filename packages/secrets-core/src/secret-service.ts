@@ -66,6 +66,18 @@ export interface SecretEdit extends FlagChange {
   readonly replacesFlags?: boolean | undefined;
 }
 
+/** What changes with the name of a secret. What is undefined stays as it is. */
+export interface SecretChange extends Omit<SecretEdit, "addTags" | "removeTags" | "replacesFlags"> {
+  /** A new single value: adds a version. */
+  readonly value?: string | undefined;
+  /** New fields, instead of `value`. */
+  readonly fields?: SecretInput["fields"] | undefined;
+  /** All tags that it has then. */
+  readonly tags?: readonly string[] | undefined;
+  /** See `SecretInput`. */
+  readonly allowEmpty?: boolean | undefined;
+}
+
 export interface DeleteOptions {
   /** Remove everything with this name for good, including deleted secrets and all versions. Default: false. */
   readonly purge?: boolean | undefined;
@@ -90,6 +102,15 @@ export interface SecretDescription {
   readonly publicFields: SecretFields;
   /** The versions that are kept, the newest first. */
   readonly versions: readonly SecretMetadata[];
+}
+
+/** The secrets of a list whose metadata are authentic. */
+export interface VerifiedList {
+  readonly secrets: readonly SecretMetadata[];
+  /** How many were listed, authentic or not. */
+  readonly listed: number;
+  /** The last one that was listed, authentic or not: the next page starts after it. */
+  readonly last: SecretMetadata | null;
 }
 
 /**
@@ -161,8 +182,12 @@ export interface SecretService {
    * @throws AutokestraError `VERSION_CONFLICT` with `ifRevision`, `FIELD_NOT_FOUND`, `VALUE_INVALID`, … as `get`
    */
   edit(name: string, change: SecretEdit, options?: IfStored): Promise<SecretMetadata>;
-  /** Gives a secret another name and keeps its id and versions. @throws AutokestraError `SECRET_EXISTS`, … as `get` */
-  rename(from: string, to: string, options?: IfStored): Promise<SecretMetadata>;
+  /**
+   * Gives a secret another name and keeps its id and versions. What else is to change, changes in the same step.
+   *
+   * @throws AutokestraError `SECRET_EXISTS`, … as `get`; with `change` as `setValue` and `edit`
+   */
+  rename(from: string, to: string, options?: IfStored, change?: SecretChange): Promise<SecretMetadata>;
   /**
    * Returns the metadata of all secrets that pass the filter, without a key and so not verified. Lists deleted secrets
    * only while they can be restored.
@@ -176,7 +201,7 @@ export interface SecretService {
    *
    * @throws AutokestraError `OPTION_INVALID`, `KEY_*`
    */
-  listVerified(filter?: SecretFilter): Promise<readonly SecretMetadata[]>;
+  listVerified(filter?: SecretFilter): Promise<VerifiedList>;
   /** Returns the number of secrets that pass the filter, on all pages of a list. @throws AutokestraError `OPTION_INVALID` */
   count(filter?: SecretFilter): Promise<number>;
   /**

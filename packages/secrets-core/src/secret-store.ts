@@ -79,6 +79,8 @@ export interface SecretRewrite {
   readonly nonces: readonly Uint8Array[];
   /** The stored revision of the secret. */
   readonly revision: number;
+  /** A version that follows them in the same transaction, as the current one, under the same revision. Default: none. */
+  readonly next?: EncryptedSecret | undefined;
 }
 
 /** A version that was encrypted again. */
@@ -181,14 +183,15 @@ export interface SecretStore extends Partial<StoreAbilities> {
 
   /**
    * Replaces the metadata and envelopes of versions of one secret, all or none, if they are stored as expected (compare
-   * and set). Also deletes, restores or renames the secret, as the new metadata say.
+   * and set). Also deletes, restores or renames the secret, as the new metadata say, and adds the version that follows.
    *
    * @param header as in {@link SecretStore.put}
+   * @param options for the version that follows
    * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS` (another secret has the new name),
    * `VERSION_CONFLICT` (not found, another revision, or a version has another nonce), `HEADER_CHANGED`; nothing is
    * changed then
    */
-  rewrite(change: SecretRewrite, header: string | null): Promise<void>;
+  rewrite(change: SecretRewrite, header: string | null, options?: PutOptions): Promise<void>;
 
   /**
    * Replaces the envelopes and macs of versions that were encrypted again. Keeps their metadata. Skips a version that

@@ -35,7 +35,7 @@ function lettersOf(text: string): string {
 }
 
 /** What a field accepts: text that is not empty, a time, a URL, or a list of texts (or one text with separators). */
-type FieldForm = "text" | "time" | "url" | "list";
+export type FieldForm = "text" | "time" | "url" | "list";
 
 interface FieldRule {
   readonly name: string;
@@ -228,6 +228,11 @@ function describeType(type: SecretType): string {
   const others = FIELDS[type].filter(({ isRequired }) => !isRequired).map(({ name }) => name);
   const more = others.length > 0 ? `; optional: ${others.join(", ")}` : "";
   return `Type ${type} needs ${requiredFields(type).join(" and ")}${more}.`;
+}
+
+/** Returns the fields of a type, in the order in which they are stored; none for `custom`, which accepts any. */
+export function fieldRules(type: SecretType): readonly FieldRule[] {
+  return FIELDS[type];
 }
 
 /** Returns the fields that a person is asked for: the required ones; `value` for a custom secret. */

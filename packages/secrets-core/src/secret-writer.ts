@@ -19,8 +19,8 @@ interface NextVersion extends UnencryptedSecret {
 
 /** Adds versions to secrets, to all or none, also while other processes write. */
 export interface SecretWriter {
-  /** Finds out whether `write` would refuse an input, whatever is stored meanwhile. @throws as `write` */
-  check(input: ValidInput, current: DecryptedSecret): void;
+  /** Returns the version that an input makes of the stored one. */
+  next(input: ValidInput, decrypted: DecryptedSecret): UnencryptedSecret;
   /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
   write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
   /**
@@ -82,7 +82,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   }
 
   return {
-    check: (input, current) => void nextVersion(input, current),
+    next: nextVersion,
     write,
     async overwrite(inputs, read, applyPolicy) {
       return await retryWhileOthersWrite(async () => {

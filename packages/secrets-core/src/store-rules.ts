@@ -23,6 +23,14 @@ export interface CheckedWrite {
   readonly isNew: boolean;
 }
 
+/** A change in place that is allowed. */
+export interface CheckedRewrite {
+  /** What replaces the versions with these numbers, the current one first. */
+  readonly versions: readonly EncryptedSecret[];
+  /** The version that follows them; null if none does. */
+  readonly next: EncryptedSecret | null;
+}
+
 /** Tells whether a secret passes the filter, ignoring `limit`. For stores that filter in memory. */
 export function passesFilter(metadata: SecretMetadata, filter: SecretFilter = {}): boolean {
   const { type, tags = [], name, prefix = "", id, importedId, anyPrefix, anyTag } = filter;
@@ -127,14 +135,13 @@ function checkWrite({ secret, expected }: SecretWrite, stored: StoredSecrets): C
  *
  * @param versionsOf returns all stored versions of a secret, the newest first
  * @param living returns the id of the secret of a name that is not deleted
- * @returns what replaces these versions, the current one first
  * @throws AutokestraError `NAME_INVALID`, `VALUE_INVALID`, `SECRET_EXISTS`, `VERSION_CONFLICT`
  */
 export function checkRewrite(
-  { versions, nonces, revision }: SecretRewrite,
+  { versions, nonces, revision, next }: SecretRewrite,
   versionsOf: (id: string) => readonly EncryptedSecret[],
   living: (name: SecretName) => string | null,
-): readonly EncryptedSecret[] {
+): CheckedRewrite {
   const checked = spreadCurrent(versions.map(checkEncryptedSecret));
   const [current] = checked;
   if (current === undefined) throw new AutokestraError("VALUE_INVALID", "A rewrite needs the current version");
@@ -164,6 +171,17 @@ export function checkRewrite(
   }
   const owner = current.metadata.deletedAt === null ? living(name) : null;
   if (owner !== null && owner !== id) throw secretExists(name, `as one with id ${owner}`);
+  return { versions: checked, next: next === undefined ? null : checkNext(next, current.metadata) };
+}
+
+/** Checks the version that follows the current one of a rewrite. */
+function checkNext(next: EncryptedSecret, current: SecretMetadata): EncryptedSecret {
+  const checked = checkEncryptedSecret(next);
+  const { id, name, version, revision, deletedAt } = checked.metadata;
+  const isSame = id === current.id && name === current.name && revision === current.revision;
+  if (!isSame || deletedAt !== null || current.deletedAt !== null || version <= current.version) {
+    throw invalid(current.name, "what follows is not the next version of it");
+  }
   return checked;
 }
 

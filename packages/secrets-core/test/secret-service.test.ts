@@ -472,14 +472,17 @@ describe("SecretService", () => {
       const service = createService(store);
       await service.create(key("v1", { tags: ["seen"] }));
       await service.create(key("v1", { name: "OTHER", tags: ["seen"] }));
-      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["KEY", "OTHER"]);
-      expect(await service.listVerified({ anyTag: ["unseen"] })).toEqual([]);
+      expect((await service.listVerified({ anyTag: ["seen"] })).secrets.map(({ name }) => name)).toEqual([
+        "KEY",
+        "OTHER",
+      ]);
+      expect((await service.listVerified({ anyTag: ["unseen"] })).secrets).toEqual([]);
       const find = store.find.bind(store);
       store.find = async (id) => {
         const found = await find(id);
         return found?.metadata.name === "KEY" ? { ...found, mac: "forged" } : found;
       };
-      expect((await service.listVerified({ anyTag: ["seen"] })).map(({ name }) => name)).toEqual(["OTHER"]);
+      expect((await service.listVerified({ anyTag: ["seen"] })).secrets.map(({ name }) => name)).toEqual(["OTHER"]);
       expect(await service.count({ anyTag: ["seen"] })).toBe(2);
       store.find = async () => {
         throw new AutokestraError("STORE_UNAVAILABLE", "locked");

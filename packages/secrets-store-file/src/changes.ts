@@ -72,17 +72,23 @@ export function putSecrets(
  * @param path the path of the file, for messages
  * @throws AutokestraError as `checkRewrite`; `STORE_CORRUPT` for a damaged secret
  */
-export function rewriteSecret(document: StoredDocument, change: SecretRewrite, path: string): SecretsDocument {
+export function rewriteSecret(
+  document: StoredDocument,
+  change: SecretRewrite,
+  maxVersions: number,
+  path: string,
+): SecretsDocument {
   const { entries, active } = document;
-  const versions = checkRewrite(
+  const { versions, next } = checkRewrite(
     change,
     (id) => soundVersions(entries.get(id), path),
     (name) => active.get(name) ?? null,
   );
   const { id = "", name = "" } = versions[0]?.metadata ?? {};
   const entry = entries.get(id);
-  const next = entry === undefined ? null : replaceVersions(entry, versions);
-  return { ...document, entries: new Map([...entries, [id, readable(next, name, path)]]) };
+  const rewritten = readable(entry === undefined ? null : replaceVersions(entry, versions), name, path);
+  const changed = next === null ? rewritten : readable(addVersion(rewritten, next, maxVersions), name, path);
+  return { ...document, entries: new Map([...entries, [id, changed]]) };
 }
 
 /** Returns a document after `SecretStore.reencrypt`; null if it has none of these versions. */

@@ -230,11 +230,11 @@ function createWriter(
         return putSecrets(current, writes, maxVersions, file);
       });
     },
-    async rewrite(change, header) {
+    async rewrite(change, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) {
       await use().update((current) => {
         checkLayout(current);
         checkHeader(current.header, header);
-        return rewriteSecret(current, change, file);
+        return rewriteSecret(current, change, maxVersions, file);
       });
     },
     async reencrypt(secrets, header) {

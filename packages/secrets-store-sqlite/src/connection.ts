@@ -14,7 +14,7 @@ import {
   type SqliteLibrary,
 } from "@autokestra/sqlite";
 import { createSecretReader, type SecretReader } from "./reader.ts";
-import { createSchema, readLayout } from "./schema.ts";
+import { completeSchema, createSchema, readLayout } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
 import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
@@ -105,6 +105,7 @@ function connect(
 ): Connection {
   const version1 = createVersion1Reader(library, database, path);
   let layout2: Layout2 | null = null;
+  let isComplete = false;
 
   /** Null while the database is in layout 1. It never goes back there. */
   function useLayout2(): Layout2 | null {
@@ -127,7 +128,12 @@ function connect(
     // Immediate, because a deferred transaction that has read cannot write after another process has written.
     return database.immediate(() => {
       if (!isInPlace()) throw movedOrRemoved(refuseAt(path));
-      return work(useLayout2()?.writer ?? createVersion1Writer(database, path));
+      const current = useLayout2();
+      if (current === null) return work(createVersion1Writer(database, path));
+      if (!isComplete) completeSchema(database);
+      const result = work(current.writer);
+      isComplete = true;
+      return result;
     });
   }
 

@@ -16,6 +16,7 @@ import {
 } from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
+import { IMPORTED_INDEX } from "./schema.ts";
 import { createCountQuery, createListQuery, type Statements } from "./statements.ts";
 
 /** The synchronous reads of `SecretStore` in one database. Also throws errors of SQLite. */
@@ -125,6 +126,12 @@ type Lookup<Row> = Statement<[string], Row>;
 
 function createLister(database: Database, path: string): Pick<SecretReader, "list" | "count"> {
   const prepared = new Map<string, Statement<[object], VersionRow>>();
+  const findIndex = database.prepare<[string], number>("SELECT 1 FROM sqlite_schema WHERE name = ?").pluck();
+
+  /** Asked each time, and only where it matters: another process can have added it. */
+  function hasImportedIndex({ importedId }: SecretFilter = {}): boolean {
+    return importedId !== undefined && findIndex.get(IMPORTED_INDEX) !== undefined;
+  }
 
   function prepare(sql: string): Statement<[object], VersionRow> {
     const statement = prepared.get(sql) ?? database.prepare<[object], VersionRow>(sql).raw();
@@ -133,7 +140,7 @@ function createLister(database: Database, path: string): Pick<SecretReader, "lis
   }
 
   function list(filter?: SecretFilter): readonly SecretMetadata[] {
-    const { sql, parameters } = createListQuery(filter);
+    const { sql, parameters } = createListQuery(filter, hasImportedIndex(filter));
     const secrets = prepare(sql)
       .all(parameters)
       .map((row) => {
@@ -152,7 +159,7 @@ function createLister(database: Database, path: string): Pick<SecretReader, "lis
   return {
     list,
     count(filter) {
-      const { sql, parameters } = createCountQuery(filter);
+      const { sql, parameters } = createCountQuery(filter, hasImportedIndex(filter));
       const [count] = prepare(sql).get(parameters) ?? [];
       return Number(count);
     },

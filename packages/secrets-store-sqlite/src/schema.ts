@@ -42,6 +42,17 @@ const INDEXES = `
     WHERE is_current = 1 AND deleted_at IS NOT NULL;
 `;
 
+/** An index that came later than layout 2: a database has it after its first write by a version that knows it. */
+export const IMPORTED_INDEX = "current_by_imported_id";
+
+/** Adds what came later than the layout. Versions that do not know it keep it up to date all the same, as SQLite does. */
+export function completeSchema(database: Database): void {
+  database.exec(`
+    CREATE INDEX IF NOT EXISTS ${IMPORTED_INDEX} ON secret_versions (namespace, imported_id, name, id)
+      WHERE is_current = 1 AND imported_id IS NOT NULL;
+  `);
+}
+
 /** Makes a secret store of an empty database. */
 export function createSchema(database: Database): void {
   database.pragma(`application_id = ${APPLICATION_ID}`);
@@ -57,6 +68,7 @@ export function createTables(database: Database, fill: string): void {
   database.exec(TABLES);
   database.exec(fill);
   database.exec(INDEXES);
+  completeSchema(database);
   database.pragma("user_version = 2");
 }
 

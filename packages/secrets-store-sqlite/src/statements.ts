@@ -2,6 +2,7 @@ import type { Anchor, SecretFilter } from "@autokestra/secrets-core";
 import { onAllPages } from "@autokestra/secrets-core/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type ColumnValue, ROWS, STATE_COLUMNS, type StateRow, type VersionRow } from "./rows.ts";
+import { IMPORTED_INDEX } from "./schema.ts";
 
 /** A version with its new envelope, and with its mac as the current version of this revision. */
 interface ReencryptedRow {
@@ -200,13 +201,13 @@ const HAS_ANY_TAG = `EXISTS (
 )`;
 
 /** Creates the query for the number of secrets that pass a filter. */
-export function createCountQuery(filter?: SecretFilter): ListQuery {
-  const { source, parameters } = conditionsOf(onAllPages(filter));
+export function createCountQuery(filter?: SecretFilter, hasImportedIndex = true): ListQuery {
+  const { source, parameters } = conditionsOf(onAllPages(filter), hasImportedIndex);
   return { sql: `SELECT count(*) ${source}`, parameters };
 }
 
-export function createListQuery(filter: SecretFilter = {}): ListQuery {
-  const { source, parameters } = conditionsOf(filter);
+export function createListQuery(filter: SecretFilter = {}, hasImportedIndex = true): ListQuery {
+  const { source, parameters } = conditionsOf(filter, hasImportedIndex);
   const { skip = 0, limit = -1 } = filter;
   // One secret at most has an id: there is nothing to sort.
   const order = filter.id === undefined ? "ORDER BY entry.name, entry.id" : "";
@@ -218,11 +219,14 @@ export function createListQuery(filter: SecretFilter = {}): ListQuery {
 }
 
 /** Has only the conditions of the filter, so that SQLite can use the best index. */
-function conditionsOf(filter: SecretFilter): Pick<ListQuery, "parameters"> & { readonly source: string } {
+function conditionsOf(
+  filter: SecretFilter,
+  hasImportedIndex: boolean,
+): Pick<ListQuery, "parameters"> & { readonly source: string } {
   const { type, tags = [], name, prefix = "", id, importedId, anyPrefix, anyTag } = filter;
   const { expiresBefore, state = "active", retentionStart } = filter;
   const start = startOf(filter);
-  const index = chooseIndex(filter);
+  const index = chooseIndex(filter, hasImportedIndex);
   const conditions = ["entry.namespace = ''", "entry.is_current = 1", ...start.conditions];
   if (name !== undefined) conditions.push("entry.name = @name");
   if (prefix !== "") conditions.push("entry.name < @to");
@@ -234,7 +238,9 @@ function conditionsOf(filter: SecretFilter): Pick<ListQuery, "parameters"> & { r
   if (state === "deleted") conditions.push("entry.deleted_at IS NOT NULL");
   if (retentionStart !== undefined) conditions.push("(row.deleted_at IS NULL OR row.deleted_at >= @retentionStart)");
   if (id !== undefined) conditions.push("entry.id = @id");
-  if (importedId !== undefined) conditions.push("row.imported_id = @importedId");
+  if (importedId !== undefined) {
+    conditions.push(`${index === IMPORTED_INDEX ? "entry" : "row"}.imported_id = @importedId`);
+  }
   if (anyPrefix !== undefined) conditions.push(HAS_ANY_PREFIX);
   if (tags.length > 0) conditions.push(HAS_TAGS);
   if (anyTag !== undefined) conditions.push(HAS_ANY_TAG);
@@ -267,8 +273,9 @@ function from(condition: string, parameters: Readonly<Record<string, string>>) {
 }
 
 /** Returns the index with the fewest entries to skip. */
-function chooseIndex({ type, expiresBefore, state, id }: SecretFilter): string {
+function chooseIndex({ type, expiresBefore, state, id, importedId }: SecretFilter, hasImportedIndex: boolean): string {
   if (id !== undefined) return "current_by_id";
+  if (importedId !== undefined && hasImportedIndex) return IMPORTED_INDEX;
   if (state === "deleted") return "deleted_by_name";
   if (expiresBefore !== undefined) return "current_by_expiry";
   return type === undefined ? "current_by_name" : "current_by_type";

@@ -71,7 +71,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
     count: (filter) => read((reader) => reader.count(filter)),
     put: (writes, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) =>
       write((writer) => writer.put(writes, header, maxVersions)),
-    rewrite: (change, header) => write((writer) => writer.rewrite(change, header)),
+    rewrite: (change, header, { maxVersions = DEFAULT_MAX_VERSIONS } = {}) =>
+      write((writer) => writer.rewrite(change, header, maxVersions)),
     reencrypt: (secrets, header) => write((writer) => writer.reencrypt(secrets, header)),
     delete: (id, deletedAt) => erase((writer) => writer.delete(id, deletedAt)),
     purge: (...ids) => erase((writer) => ids.filter((id) => writer.purge(id)).length > 0),

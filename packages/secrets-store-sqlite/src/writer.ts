@@ -30,7 +30,7 @@ export interface SecretWriter {
   upgrade(header: string, expected: string | null, authenticate: (secret: EncryptedSecret) => string): boolean;
   writeHeader(header: string, expected: string | null, unusedKeys: readonly string[]): boolean;
   put(writes: readonly SecretWrite[], header: string | null, maxVersions: number): void;
-  rewrite(change: SecretRewrite, header: string | null): void;
+  rewrite(change: SecretRewrite, header: string | null, maxVersions: number): void;
   reencrypt(secrets: readonly ReencryptedSecret[], header: string | null): void;
   delete(id: string, deletedAt: Timestamp): boolean;
   purge(id: string): boolean;
@@ -75,10 +75,8 @@ function createAdditions({
     put(writes, header, maxVersions) {
       checkHeader(reader.header(), header);
       for (const { secret, isNew } of checkWrites(writes, stored)) {
-        const { id } = secret.metadata;
-        if (!isNew) statements.retire.run(id);
-        statements.insert.run(...toRow(secret, true));
-        if (!isNew) statements.trim.run(id, id, maxVersions);
+        if (isNew) statements.insert.run(...toRow(secret, true));
+        else addVersion(statements, secret, maxVersions);
       }
     },
     writeAnchor({ name, counter, text, mac }, expected) {
@@ -101,6 +99,14 @@ function createAdditions({
   };
 }
 
+/** Adds a version to a secret, and removes the oldest ones beyond the maximum. */
+function addVersion(statements: Statements, secret: EncryptedSecret, maxVersions: number): void {
+  const { id } = secret.metadata;
+  statements.retire.run(id);
+  statements.insert.run(...toRow(secret, true));
+  statements.trim.run(id, id, maxVersions);
+}
+
 function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, "rewrite" | "reencrypt"> {
   function reencrypt({ secret, nonce }: ReencryptedSecret): void {
     const { metadata, envelope, mac } = checkEncryptedSecret(secret);
@@ -112,14 +118,15 @@ function createChanges({ statements, reader, path }: Tools): Pick<SecretWriter, 
   }
 
   return {
-    rewrite(change, header) {
+    rewrite(change, header, maxVersions) {
       checkHeader(reader.header(), header);
       const versionsOf = (id: string) => reader.versions(id);
-      const versions = checkRewrite(change, versionsOf, (name) => reader.living(name)?.id ?? null);
+      const { versions, next } = checkRewrite(change, versionsOf, (name) => reader.living(name)?.id ?? null);
       for (const { metadata } of versions) {
         if (statements.remove.run(metadata.id, metadata.version).changes !== 1) throw damagedIndex(path);
       }
       for (const [index, secret] of versions.entries()) statements.insert.run(...toRow(secret, index === 0));
+      if (next !== null) addVersion(statements, next, maxVersions);
     },
     reencrypt(secrets, header) {
       checkHeader(reader.header(), header);

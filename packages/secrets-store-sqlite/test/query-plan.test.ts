@@ -57,6 +57,8 @@ it.each<[string, SecretFilter]>([
   ["current_by_type (namespace=? AND type=? AND (name,id)>(?,?))", { type: "oauth", after: "A", afterId: ID }],
   ["current_by_expiry (namespace=?)", { limit: 50, expiresBefore: "2027" }],
   ["current_by_expiry (namespace=? AND name>?)", { limit: 50, expiresBefore: "2027", after: "A" }],
+  ["current_by_imported_id (namespace=? AND imported_id=?)", { limit: 2, importedId: 7 }],
+  ["current_by_imported_id (namespace=? AND imported_id=?)", { limit: 2, importedId: 7, state: "all" }],
   ["deleted_by_name (namespace=?)", { limit: 50, state: "deleted", type: "oauth" }],
   ["deleted_by_name (namespace=? AND name>?)", { limit: 50, state: "deleted", after: "A" }],
   ["deleted_by_name (namespace=? AND name=?)", { state: "deleted", name: "A" }],

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { sampleSecret } from "@autokestra/secrets-core/testing";
 import { run, temporaryFolder } from "@autokestra/test-kit";
@@ -8,7 +9,10 @@ import { openSqliteStore } from "../src/index.ts";
 import { bundle } from "./child.ts";
 import { contentOf } from "./folder-content.ts";
 
-const hash = (folder: string) => createHash("sha256").update(contentOf(folder)).digest("hex");
+const hash = (path: string) =>
+  createHash("sha256")
+    .update(path.endsWith(".db") ? readFileSync(path) : contentOf(path))
+    .digest("hex");
 
 it.each([
   [3, "STORE_TOO_NEW", "has schema 3"],
@@ -47,6 +51,30 @@ it("a new store is made in today's layout", async () => {
   expect(database.pragma("user_version")).toBe(2);
   const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").pluck().all();
   expect(tables).toEqual(["anchors", "secret_versions", "store_header"]);
+  database.close();
+});
+
+it("an older store of the layout is read as it is, and gets the index of imported ids with its first write", async () => {
+  const path = join(temporaryFolder(), "secrets.db");
+  const made = await openSqliteStore(path);
+  await made.bulkInsert([[sampleSecret("A", { importedId: 7 })], [sampleSecret("B", { importedId: 8 })]]);
+  await made.close();
+  const before = openDatabase(path);
+  before.exec("DROP INDEX current_by_imported_id");
+  before.close();
+  const bytes = hash(path);
+  const [store, other] = [await openSqliteStore(path), await openSqliteStore(path)];
+  const look = async (one: typeof store) =>
+    [await one.list({ importedId: 7 }), await one.count({ importedId: 8 })] as const;
+  for (const one of [store, other]) expect(await look(one)).toMatchObject([[{ name: "A" }], 1]);
+  expect(hash(path)).toBe(bytes);
+  await store.writeHeader("one", null);
+  for (const one of [store, other]) expect(await look(one)).toMatchObject([[{ name: "A" }], 1]);
+  await store.close();
+  await other.close();
+  const database = openDatabase(path);
+  const find = database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'current_by_imported_id'").pluck();
+  expect(find.get()).toBe(1);
   database.close();
 });
 

@@ -32,7 +32,7 @@ describe.each(["sqlite", "file"] as const)("who may use a secret, %s store", (ba
 
   /** All versions can be read, under one policy, which is verified. */
   async function expectPolicy(secrets: SecretService, name: string, policy: string | null, values: readonly string[]) {
-    expect((await secrets.listVerified()).find((one) => one.name === name)?.policy).toBe(policy);
+    expect((await secrets.listVerified()).secrets.find((one) => one.name === name)?.policy).toBe(policy);
     const versions = await secrets.versions(name);
     const read = await Promise.all(
       versions.map(async ({ version }) => (await secrets.get(name, { atVersion: version })).fields["value"]),
@@ -63,6 +63,19 @@ describe.each(["sqlite", "file"] as const)("who may use a secret, %s store", (ba
       await secrets.delete("B");
       await secrets.set(apiKey("B", "other"));
       await expectPolicy(secrets, "B", null, ["other"]);
+    });
+  });
+
+  it.each([
+    ["alone", {}, ["a2", "a1"], 3],
+    ["with a new value", { value: "a3" }, ["a3", "a2", "a1"], 3],
+    ["with a description", { description: "new" }, ["a2", "a1"], 3],
+  ])("is changed with the name in one step, %s", async (_, more, values, revision) => {
+    await withSecrets(async (secrets) => {
+      await secrets.set(apiKey("A", "a1"));
+      await secrets.set(apiKey("A", "a2"));
+      expect(await secrets.rename("A", "B", {}, { ...more, allow: ALLOW })).toMatchObject({ revision, policy: POLICY });
+      await expectPolicy(secrets, "B", POLICY, values);
     });
   });
 
@@ -171,7 +184,7 @@ describe.each(["sqlite", "file"] as const)("who may use a secret, %s store", (ba
       await expect(secrets.edit("A", { allow: ALLOW })).rejects.toMatchObject(failed);
       await expect(secrets.rename("A", "C")).rejects.toMatchObject(failed);
       await expect(secrets.rollback("A", 1)).rejects.toMatchObject(failed);
-      expect((await secrets.listVerified()).map(({ name }: SecretMetadata) => name)).toEqual(["B"]);
+      expect((await secrets.listVerified()).secrets.map(({ name }: SecretMetadata) => name)).toEqual(["B"]);
       expect((await secrets.get("B")).fields).toEqual({ value: "b" });
     });
   });

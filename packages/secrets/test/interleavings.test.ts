@@ -59,6 +59,11 @@ const OPERATIONS: readonly (readonly [string, (secrets: SecretService) => Promis
   ],
   ["edit", (s) => s.edit("A", { description: "edited", expiresAt: "2040-01-01" }), "A1=a1, A2=a2 edited, B1=b1"],
   ["rename", (s) => s.rename("A", "Z"), "B1=b1, Z1=a1, Z2=a2"],
+  [
+    "rename with a value",
+    (s) => s.rename("A", "Z", {}, { value: "a3", description: "d" }),
+    "B1=b1, Z1=a1, Z2=a2, Z3=a3 d",
+  ],
   ["rollback", (s) => s.rollback("A", 1), "A1=a1, A2=a2, A3=a1, B1=b1"],
   ["delete", (s) => s.delete("A"), "B1=b1"],
   ["restore", (s) => s.restore("GONE"), `${FILLED}, GONE1=gone`],

@@ -11,6 +11,7 @@ import fastify, {
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
+import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -39,10 +40,6 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   /** What counts for `/metrics`. Default: figures of this server alone. */
   readonly metrics?: Metrics | undefined;
 }
-
-/** How long a client may take for its headers, and for a whole request. */
-export const HEADERS_MS = 10_000;
-export const REQUEST_MS = 30_000;
 
 /** For browsers, with every answer. The page of the reference needs its style, and nothing else. */
 const BROWSER_HEADERS = {
@@ -120,11 +117,13 @@ export async function buildServer(
 
   const app = fastify({
     ...http,
-    ...(tls === undefined ? {} : { https: { ...tls, minVersion: "TLSv1.2" } }),
+    ...(tls === undefined
+      ? { http: serverOptions() }
+      : { https: { ...serverOptions(), ...tls, minVersion: "TLSv1.2" } }),
     genReqId: () => crypto.randomUUID(),
     requestIdHeader: false,
     trustProxy: isProxy === null ? false : (address: string) => isProxy(address),
-    requestTimeout: REQUEST_MS,
+    requestTimeout: CONNECTION_LIMITS.requestMs,
     forceCloseConnections: "idle",
     // What still comes over open connections is served, and is the last over each: fastify's own 503 is no problem of ours.
     return503OnClosing: false,
@@ -133,7 +132,8 @@ export async function buildServer(
       void refuseBadUrl(error, request, reply),
     clientErrorHandler: refuseMalformed,
   } as FastifyServerOptions) as FastifyInstance;
-  app.server.headersTimeout = HEADERS_MS;
+  // A server that was made elsewhere has its limits.
+  if (http.serverFactory === undefined) limitConnections(app.server);
   app.decorateRequest("principal", null);
   const rules = applyHttpRules(app, onFailure);
   // Of the first hooks and the last ones, none waits: a promise for each would cost every request.

@@ -3,6 +3,7 @@ import { isNarrowed, isVisible, visibleOnly } from "@autokestra/secrets";
 import {
   AutokestraError,
   hasCode,
+  type IfStored,
   type SecretEdit,
   type SecretFields,
   type SecretFilter,
@@ -55,7 +56,7 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
   /** With the same statement, whether a secret is hidden or not there. What lets a secret be seen must be authentic. */
   async function list(filter: SecretFilter): Promise<readonly SecretMetadata[]> {
     const whole = { ...filter, ...visible };
-    return await (isNarrowed(principal) ? secrets.listVerified(whole) : secrets.list(whole));
+    return isNarrowed(principal) ? (await secrets.listVerified(whole)).secrets : await secrets.list(whole);
   }
 
   async function one(filter: SecretFilter, asked: string): Promise<SecretMetadata> {
@@ -94,17 +95,19 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
   async function applyChange(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
     const { name = before.name, tags = before.tags } = change;
     if (!isVisible(principal, { name: name as SecretMetadata["name"], tags })) throw outOfReach();
-    // Before the value is written: it would stay if only the new name were refused.
-    if (name !== before.name && (await secrets.find(name)) !== null) throw nameTaken(name);
-    const changed = await changeContent(before, change);
-    if (name === before.name) return changed;
-    return await secrets.rename(before.name, name, { ifId: changed.id, ifRevision: changed.revision });
+    if (name === before.name) return await changeContent(before, change);
+    const { name: _, ...more } = change;
+    // At once with the name: no other order leaves nothing behind where the other half is refused.
+    return await secrets.rename(before.name, name, expectedOf(before), more).catch((error: unknown) => {
+      // The id of what has the name is not for everybody.
+      throw hasCode(error, "SECRET_EXISTS") ? nameTaken(name) : error;
+    });
   }
 
   async function changeContent(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
-    const { id, revision, name, type } = before;
+    const { name, type } = before;
     const { value, fields, name: _, ...metadata } = change;
-    const expected = { ifId: id, ifRevision: revision };
+    const expected = expectedOf(before);
     const more = { ...metadata, keepExpiry: metadata.expiresAt === undefined };
     if (value !== undefined) return await secrets.setValue(name, value, more, expected);
     if (fields !== undefined)
@@ -125,9 +128,12 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
 
     async page(filter, limit) {
       const whole = { ...filter, ...visible, limit };
+      if (isNarrowed(principal)) {
+        const { secrets: seen, listed, last } = await secrets.listVerified(whole);
+        return { secrets: seen, last: listed === limit ? last : null };
+      }
       const all = await secrets.list(whole);
-      const last = all.length === limit ? (all.at(-1) ?? null) : null;
-      return { secrets: isNarrowed(principal) ? await secrets.listVerified(whole) : all, last };
+      return { secrets: all, last: all.length === limit ? (all.at(-1) ?? null) : null };
     },
 
     count: async (filter) => await secrets.count({ ...filter, ...visible }),
@@ -153,6 +159,10 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
         async ({ name, id: ifId, revision }) => await secrets.rollback(name, to, { ifId, ifRevision: revision }),
       ),
   };
+}
+
+function expectedOf({ id, revision }: SecretMetadata): IfStored {
+  return { ifId: id, ifRevision: revision };
 }
 
 /** Waits for the end of the step that has begun, counted from the start. Other requests go on meanwhile. */

@@ -2,6 +2,7 @@ import { SECRET_TYPES } from "@autokestra/secrets-core";
 import { IDENTIFIER, TIME_EXAMPLES } from "@autokestra/secrets-core/internal";
 // Not "zod": of that, the bundle of the command has schemas that are built when they are used, which no document can be made of.
 import { z } from "zod/v4";
+import { documentNewSecret, LINE, TIME_PATTERN, TIME_RANGE } from "./documents.ts";
 
 const ID = "UUID of the secret, or the number that it had where it was imported from";
 const EXAMPLE_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341";
@@ -22,14 +23,14 @@ const description = z
   .string()
   .nullable()
   .describe("What it is for; null for none")
-  .meta({ example: "token of the bot" });
+  .meta({ example: "token of the bot", maxLength: 1000, pattern: LINE });
 const tags = z
-  .array(z.string())
+  .array(z.string().meta({ minLength: 1, maxLength: 100, pattern: LINE }))
   .max(1000)
   .describe("Tags, instead of those that it has")
   .meta({ example: ["ci"] });
 const expiresAt = z
-  .union([z.string(), z.number()])
+  .union([z.string().meta({ pattern: TIME_PATTERN }), z.number().meta(TIME_RANGE)])
   .nullable()
   .describe("When it expires: a date, a time with an offset, seconds since 1970, or `90d`; null for never");
 const fieldNames = z.array(z.string()).max(1000);
@@ -74,7 +75,7 @@ export const newSecretSchema = z
     ...content,
   })
   .refine((body) => (body.value === undefined) !== (body.fields === undefined), "give either value or fields")
-  .meta({ oneOf: [{ required: ["value"] }, { required: ["fields"] }] });
+  .meta(documentNewSecret());
 
 export const changeSchema = z
   .strictObject({ name: name.optional(), ...content })
@@ -123,9 +124,6 @@ export const problemSchema = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
-/** The end of the year 9999, in milliseconds. */
-const LAST_MOMENT = 253_402_300_799_999;
-
 /** A name, a dot and an id. */
 export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
@@ -141,10 +139,7 @@ export const listQuerySchema = z.strictObject({
     .describe("A tag that the secrets have; may be repeated"),
   prefix: z.string().max(255).optional().describe("What their names begin with"),
   expiresBefore: z
-    .union([
-      z.string().max(100).meta({ pattern: "^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|[0-9]{1,3}d)$" }),
-      z.int().min(0).max(LAST_MOMENT),
-    ])
+    .union([z.string().max(100).meta({ pattern: TIME_PATTERN }), z.int().min(0).max(TIME_RANGE.maximum)])
     .optional()
     .describe(`A time before which they expire: ${TIME_EXAMPLES}, seconds since 1970`)
     .meta({ example: "90d" }),

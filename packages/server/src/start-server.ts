@@ -6,7 +6,8 @@ import { createSecureContext, type SecureContextOptions, Server as TlsServer } f
 import type { Tokens } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance } from "fastify";
-import { buildServer, HEADERS_MS, REQUEST_MS, type ServerOptions } from "./create-server.ts";
+import { limitConnections, serverOptions } from "./connections.ts";
+import { buildServer, type ServerOptions } from "./create-server.ts";
 import { isLoopback } from "./hosts.ts";
 import { createMetrics } from "./metrics.ts";
 
@@ -64,9 +65,10 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
   function serverFactory(handler: RequestListener): Server {
     answer ??= handler;
     const listener: RequestListener = (request, response) => answer?.(request, response);
-    const server = tls === undefined ? createHttpServer(listener) : createHttpsServer(tls, listener);
-    server.headersTimeout = HEADERS_MS;
-    server.requestTimeout = REQUEST_MS;
+    const limits = serverOptions();
+    const server =
+      tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls }, listener);
+    limitConnections(server);
     servers.push(server);
     return server;
   }

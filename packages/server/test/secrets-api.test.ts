@@ -159,10 +159,42 @@ describe("PUT /{id}", () => {
     const change = { description: null, tags: ["c", "b"], expiresAt: null };
     expect((await send("PUT", `/${id}`, change)).json()).toMatchObject({ version: 2, ...change });
     const all = { name: newName(), value: "v3", tags: ["z"], description: "e" };
-    expect((await send("PUT", `/${id}`, all)).json()).toMatchObject({ id, name: all.name, version: 3, tags: ["z"] });
+    const { value: _, ...shown } = all;
+    const renamed = await send("PUT", `/${id}`, all);
+    expect(renamed.json()).toMatchObject({ id, version: 3, ...shown });
+    // One change, of everything at once.
+    expect([valued.headers["etag"], renamed.headers["etag"]]).toEqual(['"2"', '"4"']);
     expect((await send("GET", `/${id}/decrypt`)).json().value).toBe("v3");
     expect((await send("GET", `/${id}/decrypt?version=1`)).json().value).toBe("the-value");
     expect((await send("GET", `/name/${name}`)).statusCode).toBe(404);
+  });
+
+  it("changes the name with anything else", async () => {
+    const { id } = await create({
+      value: undefined,
+      fields: { a: "1", b: "2" },
+      description: "d",
+      tags: ["a"],
+      expiresAt: "2030-01-01",
+    });
+    const change = { name: newName(), tags: ["c"], description: null, expiresAt: null, publicFields: ["a"] };
+    const { publicFields: _, ...shown } = change;
+    const edited = await send("PUT", `/${id}`, change);
+    expect(edited.json()).toMatchObject({ version: 1, ...shown });
+    expect(edited.headers["etag"]).toBe('"2"');
+    expect((await place.manager.secrets.get(change.name)).flags.public).toEqual(["a"]);
+    const fields = await send("PUT", `/${id}`, { name: newName(), fields: { a: "3" } });
+    expect([fields.json().version, fields.headers["etag"]]).toEqual([2, '"3"']);
+    expect((await send("GET", `/${id}/decrypt?version=1`)).json().fields).toEqual({ a: "1", b: "2" });
+    for (const [more, code] of [
+      [{ fields: {} }, "VALUE_INVALID"],
+      [{ tags: ["\n"] }, "VALUE_INVALID"],
+      [{ value: "v", fields: { a: "x" } }, "REQUEST_INVALID"],
+      [{ publicFields: ["none"] }, "FIELD_NOT_FOUND"],
+    ] as const) {
+      const answer = await send("PUT", `/${id}`, { name: newName(), ...more });
+      expect([answer.json().code, (await send("GET", `/${id}`)).headers["etag"]]).toEqual([code, '"3"']);
+    }
   });
 
   it("refuses what does not fit, and changes nothing then", async () => {

@@ -17,6 +17,7 @@ import {
   putVersions,
   refusal,
   short,
+  versionsOf,
 } from "./contract-tools.ts";
 import { sampleSecret } from "./sample-secret.ts";
 
@@ -39,6 +40,7 @@ function rewritten(
 /** Tests changes of whole secrets in place. */
 export function rewriteContract(tools: ContractTools): void {
   editContract(tools);
+  nextContract(tools);
   restoreContract(tools);
   conflictContract(tools);
   refusalContract(tools);
@@ -78,6 +80,52 @@ function editContract({ test, expect }: ContractTools): void {
     expect(short(await store.list({ name: "A", state: "all" }))).toBe("");
     await putSecret(store, sampleSecret("A", { id: OTHER_ID }));
     expect(short(await store.list())).toBe("A1 B3");
+  });
+}
+
+/** A change with a version that follows, whose envelope is its own. */
+function followed(change: SecretRewrite, version: number, changes: Partial<SecretMetadata> = {}): SecretRewrite {
+  return { ...change, next: sampleSecret("A", { version, revision: change.revision + 1, ...changes }) };
+}
+
+function nextContract(tools: ContractTools): void {
+  const { test, expect } = tools;
+
+  test("rewrite renames and adds a version at once, and removes the oldest ones beyond the maximum", async (store) => {
+    await putVersions(store, 3);
+    const change = followed(rewritten([3, 2, 1], 3, { name: B }), 4, { name: B, description: "new" });
+    await store.rewrite(change, null, { maxVersions: 3 });
+    const { versions, next } = change;
+    const olderOnes = versions.slice(0, 2).map((one) => ({ ...one, mac: null }));
+    expect([await store.get(A), await store.get(B)]).toEqual([null, next]);
+    expect(await store.versions(ID_A)).toEqual([next, ...olderOnes]);
+    expect(short(await store.list())).toBe("B4");
+    await putSecret(store, sampleSecret("A", { version: 5, revision: 5, name: B }), { id: ID_A, revision: 4 });
+    expect(await versionsOf(store)).toEqual([5, 4, 3, 2]);
+  });
+
+  test("rewrite adds a version, or nothing", async (store) => {
+    await putVersions(store, 2);
+    await putSecret(store, sampleSecret("C"));
+    const change = rewritten([2, 1], 2, { name: B });
+    const wrong: Partial<SecretMetadata>[] = [
+      { name: A },
+      { name: B, id: OTHER_ID },
+      { name: B, revision: 4 },
+      { name: B, deletedAt: DELETED },
+    ];
+    for (const changes of wrong)
+      expect(await refused(tools, store, followed(change, 3, changes))).toBe("VALUE_INVALID");
+    expect(await refused(tools, store, followed(change, 2, { name: B }))).toBe("VALUE_INVALID");
+    const deleted = rewritten([2, 1], 2, { name: B, deletedAt: DELETED });
+    expect(await refused(tools, store, followed(deleted, 3, { name: B }))).toBe("VALUE_INVALID");
+    const taken = rewritten([2, 1], 2, { name: C });
+    expect(await refused(tools, store, followed(taken, 3, { name: C }))).toBe("SECRET_EXISTS");
+    const late = rewritten([2, 1], 1, { name: B });
+    expect(await refused(tools, store, followed(late, 3, { name: B }))).toBe("VERSION_CONFLICT");
+    expect(await refused(tools, store, followed(change, 3, { name: B }), "one")).toBe("HEADER_CHANGED");
+    await store.rewrite(followed(rewritten([2], 2), 3), null);
+    expect(await versionsOf(store)).toEqual([3, 2, 1]);
   });
 }
 

@@ -4,6 +4,7 @@ import { plural } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
 import {
+  type AuditContent,
   type AuditHead,
   type AuditRow,
   anchorFields,
@@ -66,6 +67,9 @@ export class StoreAuditLog implements AuditLog {
   #isAnchored = false;
   /** The last record that this process has written. */
   #head: AuditHead | null = null;
+  /** What is written with the next transaction, and that transaction. */
+  #waiting: AuditContent[] = [];
+  #writing: Promise<void> | null = null;
   #unanchored = 0;
   #timer: NodeJS.Timeout | null = null;
   #anchoring: Promise<void> = Promise.resolve();
@@ -81,7 +85,20 @@ export class StoreAuditLog implements AuditLog {
   }
 
   async record(...events: readonly AuditEvent[]): Promise<void> {
-    const contents = events.map((event) => toContent(event, this.#now));
+    this.#waiting.push(...events.map((event) => toContent(event, this.#now)));
+    this.#writing ??= this.#writeWaiting();
+    await this.#writing;
+  }
+
+  /**
+   * Writes what is to be recorded in this turn of the event loop in one transaction: requests that come together wait for the disk once.
+   * Nobody goes on before it is on the disk.
+   */
+  async #writeWaiting(): Promise<void> {
+    await setImmediate();
+    const contents = this.#waiting;
+    this.#waiting = [];
+    this.#writing = null;
     try {
       const keyring = await this.#prepare();
       const rows = await this.#access
@@ -89,7 +106,7 @@ export class StoreAuditLog implements AuditLog {
           let head = this.#head;
           return contents.map((content) => {
             const row = append(database, content, keyring, head);
-            head = null;
+            head = { seq: row.seq, hash: hashOf(row) };
             return row;
           });
         })
@@ -101,7 +118,7 @@ export class StoreAuditLog implements AuditLog {
       this.#unanchored += rows.length;
       await this.#sink?.send(rows.map(toRecord));
     } catch (error) {
-      this.#failed += events.length;
+      this.#failed += contents.length;
       throw error;
     }
     this.#anchorSoon();
@@ -192,6 +209,7 @@ export class StoreAuditLog implements AuditLog {
   }
 
   async close(): Promise<void> {
+    await this.#writing?.catch(() => undefined);
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#unanchored > 0) await this.#anchor();
     await this.#sink?.close();

@@ -106,8 +106,8 @@ function createChanges(secrets: SecretService, recorder: AuditRecorder): Pick<Se
       await change("rollback", name, async () => await secrets.rollback(name, toVersion, options)),
     edit: async (name, edit, options) =>
       await change("edit", name, async () => await secrets.edit(name, edit, options)),
-    rename: async (from, to, options) =>
-      await change("rename", from, async () => await secrets.rename(from, to, options)),
+    rename: async (from, to, options, more) =>
+      await change("rename", from, async () => await secrets.rename(from, to, options, more)),
     restore: async (name, options) => await change("restore", name, async () => await secrets.restore(name, options)),
     async delete(name, options) {
       const before = await identify(name);

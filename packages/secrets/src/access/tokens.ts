@@ -1,8 +1,8 @@
-import { AutokestraError, type SecretStore, type Timestamp } from "@autokestra/secrets-core";
+import { type Anchor, AutokestraError, type SecretStore, type Timestamp } from "@autokestra/secrets-core";
 import { isIdentifier, quoteText, tagProblem } from "@autokestra/secrets-core/internal";
 import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import { type Fields, hashApiToken, isApiToken, isSameHash, newApiToken } from "@autokestra/secrets-crypto/internal";
-import type { Database } from "@autokestra/sqlite";
+import type { Database, Statement } from "@autokestra/sqlite";
 import { type Location, locationText } from "../location.ts";
 import { type AccessDatabase, type DatabaseState, openAccessDatabase } from "./access-database.ts";
 import type { Visibility } from "./permissions.ts";
@@ -116,6 +116,8 @@ interface UsableToken {
 /** What was read, and of which state of the database. */
 interface KnownTokens extends DatabaseState {
   readonly byHash: ReadonlyMap<string, UsableToken>;
+  /** All that decides which tokens open something, as it was read. */
+  readonly seen: string;
 }
 
 /** Stands for a token that is not there, so that looking for it is the same work. */
@@ -155,9 +157,12 @@ export function createTokens(options: TokensOptions): Tokens {
   const { access, store, keys, now = () => new Date().toISOString() } = options;
   let known: KnownTokens | null = null;
 
-  /** What the store says; null where there never was a token. @throws AutokestraError `INTEGRITY_FAILED` */
   async function readEpoch(keyring: Keyring): Promise<number | null> {
-    const anchor = await store.readAnchor(ANCHOR);
+    return epochOf(keyring, await store.readAnchor(ANCHOR));
+  }
+
+  /** What the store says; null where there never was a token. @throws AutokestraError `INTEGRITY_FAILED` */
+  function epochOf(keyring: Keyring, anchor: Anchor | null): number | null {
     if (anchor === null) return null;
     if (keyring.checkFields("token", epochFields(anchor.counter), anchor.mac)) return anchor.counter;
     throw new AutokestraError("INTEGRITY_FAILED", "What the store says of revoked tokens was changed", {
@@ -179,25 +184,36 @@ export function createTokens(options: TokensOptions): Tokens {
   async function readTokens(): Promise<RowsAndEpoch> {
     const seen = await access.read(readRows);
     // Without tokens there may be no key either.
-    if (seen.rows.length === 0) return { ...seen, isAuthentic: () => false };
+    if (seen.rows.length === 0) return { ...seen, anchor: null, isAuthentic: () => false };
     const keyring = await keys.keyring();
     // Before the rows: a revocation changes the rows first.
-    const anchored = await readEpoch(keyring);
+    const anchor = await store.readAnchor(ANCHOR);
     const { rows, ...where } = await access.read(readRows);
-    const epoch = currentEpoch(keyring, rows, anchored);
-    return { ...where, rows, isAuthentic: (row) => row.epoch === epoch && isOfEpoch(keyring, row) };
+    const epoch = currentEpoch(keyring, rows, epochOf(keyring, anchor));
+    return { ...where, rows, anchor, isAuthentic: (row) => row.epoch === epoch && isOfEpoch(keyring, row) };
   }
 
   async function usableTokens(): Promise<KnownTokens["byHash"]> {
     const { database, version } = await access.state();
-    if (known?.database !== database || known.version !== version) known = await readUsable();
+    if (known?.database !== database || known.version !== version) known = await readUsable(known);
     return known.byHash;
   }
 
-  async function readUsable(): Promise<KnownTokens> {
-    const read = await readTokens();
-    const usable = read.rows.filter(read.isAuthentic);
-    return { ...read, byHash: new Map(usable.map((row) => [hex(row.hash), toUsable(row)])) };
+  /**
+   * Every record of the audit log is a change of the database, too. What was seen to be authentic still is where rows and epoch are the
+   * same, byte by byte.
+   */
+  async function readUsable(before: KnownTokens | null): Promise<KnownTokens> {
+    if (before !== null) {
+      // The anchor first, as in `readTokens`.
+      const anchor = await store.readAnchor(ANCHOR);
+      const { rows, ...where } = await access.read(readRows);
+      if (textOf(rows, anchor) === before.seen) return { ...before, ...where };
+    }
+    const { rows, isAuthentic, anchor, ...where } = await readTokens();
+    const usable = rows.filter(isAuthentic);
+    const byHash = new Map(usable.map((row) => [hex(row.hash), toUsable(row)]));
+    return { ...where, byHash, seen: textOf(rows, anchor) };
   }
 
   /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
@@ -291,6 +307,8 @@ interface Rows extends DatabaseState {
 }
 
 interface RowsAndEpoch extends Rows {
+  /** What the store said of the epoch; null where it was not asked. */
+  readonly anchor: Anchor | null;
   readonly isAuthentic: (row: TokenRow) => boolean;
 }
 
@@ -299,7 +317,20 @@ function readRows(database: Database): Rows {
 }
 
 function allRows(database: Database): TokenRow[] {
-  return database.prepare<[], TokenRow>(SELECT).all();
+  let statement = selects.get(database);
+  if (statement === undefined) {
+    statement = database.prepare<[], TokenRow>(SELECT);
+    selects.set(database, statement);
+  }
+  return statement.all();
+}
+
+/** Prepared once for each connection: every request can need it. */
+const selects = new WeakMap<Database, Statement<[], TokenRow>>();
+
+/** Differs where anything differs that decides which tokens open something. */
+function textOf(rows: readonly TokenRow[], anchor: Anchor | null): string {
+  return JSON.stringify([anchor, rows.map((row) => [...tokenFields(row), row.mac])]);
 }
 
 /**

@@ -29,6 +29,24 @@ async function tenReads(): Promise<void> {
 }
 
 describe("the audit log", () => {
+  it("keeps every record of many at once in order, and nobody waits in vain where they cannot be written", async () => {
+    await place.set("A");
+    const before = (await place.told()).length;
+    const access = join(place.options.storagePath, "access.db");
+    await place.secrets(async (secrets) => {
+      await Promise.all(Array.from({ length: 50 }, async () => await secrets.get("A")));
+      renameSync(access, `${access}.away`);
+      const outcomes = await Promise.allSettled(Array.from({ length: 5 }, async () => await secrets.get("A")));
+      expect(outcomes.map((outcome) => outcome.status === "rejected" && outcome.reason.code)).toEqual(
+        Array.from({ length: 5 }, () => "AUDIT_UNAVAILABLE"),
+      );
+      renameSync(`${access}.away`, access);
+      await secrets.get("A");
+    });
+    expect((await place.told()).slice(before)).toEqual(Array.from({ length: 51 }, () => "read done A"));
+    expect((await place.verify()).problem).toBe(null);
+  });
+
   it("tells who read and changed what, in order, and never a value", async () => {
     await place.secrets(async (secrets) => {
       await secrets.create({ ...secret("A"), description: "what-it-is-for", tags: ["tag"] });

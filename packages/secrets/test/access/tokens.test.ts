@@ -47,9 +47,49 @@ async function bySql(sql: string, ...parameters: unknown[]): Promise<void> {
   database.close();
 }
 
+/** A record of the audit log, as another connection writes it. */
+async function recordElsewhere(): Promise<void> {
+  await bySql(
+    `INSERT INTO audit (time, actor_kind, action, outcome, prev) VALUES ('${time}', 'user', 'read', 'done', 'x')`,
+  );
+}
+
 const rowsOf = async () => await access.read((database) => database.prepare("SELECT * FROM tokens").all());
 
 describe("tokens", () => {
+  it("are verified once, whatever is recorded meanwhile, and again once a row has changed", async () => {
+    const { token, metadata } = await tokens.create(NEW);
+    const keyring = await manager.keys.keyring();
+    let checks = 0;
+    const counting = {
+      ...keyring,
+      checkFields(...fields: Parameters<typeof keyring.checkFields>) {
+        checks++;
+        return keyring.checkFields(...fields);
+      },
+    };
+    const keys = {
+      forEncrypt: async (count: number) => await manager.keys.forEncrypt(count),
+      keyring: async () => counting,
+    };
+    const counted = createTokens({ access, store: manager.store, keys, now });
+    expect(await counted.find(token)).toEqual(metadata);
+    const once = checks;
+    for (let count = 0; count < 3; count++) {
+      await recordElsewhere();
+      expect(await counted.find(token)).toEqual(metadata);
+    }
+    expect([once > 0, checks]).toEqual([true, once]);
+    await bySql("UPDATE tokens SET role = 'admin'");
+    expect(await counted.find(token)).toBe(null);
+    expect(checks).toBeGreaterThan(once);
+    await bySql("UPDATE tokens SET role = 'reader'");
+    expect(await counted.find(token)).toEqual(metadata);
+    await recordElsewhere();
+    await elsewhere(async (others) => await others.revoke("ci"));
+    expect(await counted.find(token)).toBe(null);
+  });
+
   it("are made, found, listed and revoked, and no file has one", async () => {
     expect(await tokens.list()).toEqual([]);
     expect(await tokens.isAnyUsable()).toBe(false);

@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { CONNECTION_LIMITS, limitConnections, serverOptions } from "../src/connections.ts";
+
+/** More than the buffers of a connection take. */
+const LARGE = "x".repeat(16 * 1024 * 1024);
+
+const limits = { headersMs: 200, requestMs: 400, readMs: 300, checkMs: 50, maxConnections: 20 };
+const open: Socket[] = [];
+let server: Server;
+
+beforeAll(async () => {
+  server = createServer(serverOptions(limits), (request, response) => {
+    request.resume().once("end", () => response.end(request.url === "/large" ? LARGE : "ok"));
+  });
+  limitConnections(server, limits);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+
+afterAll(() => {
+  for (const socket of open) socket.destroy();
+  server.close();
+});
+
+function send(text: string): Socket {
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1" });
+  open.push(socket);
+  socket.on("error", () => undefined);
+  socket.write(text);
+  return socket;
+}
+
+const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n";
+const POST = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
+
+/** A byte now and then, as slowloris does it. */
+function drip(socket: Socket, text: string): Socket {
+  const timer = setInterval(() => socket.write(text), 20);
+  return socket.once("close", () => clearInterval(timer));
+}
+
+it.each<[string, () => Socket]>([
+  ["says nothing", () => send("")],
+  ["never ends its headers", () => drip(send(GET), "X: y\r\n")],
+  ["never ends its body", () => drip(send(POST), "x")],
+])("ends the connection of a client that %s", async (_, start) => {
+  const socket = start().resume();
+  await once(socket, "close");
+  expect(socket.destroyed).toBe(true);
+});
+
+it("ends the connection of a client that does not read", async () => {
+  const [socket] = [send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"), await once(server, "request")];
+  socket.pause();
+  const count = async () => await new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
+  await expect.poll(count, { timeout: 10_000 }).toBe(0);
+});
+
+it("lets a client that reads have all of a large answer", async () => {
+  const socket = send("GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  let length = 0;
+  for await (const chunk of socket) length += (chunk as Buffer).length;
+  expect(length).toBeGreaterThan(LARGE.length);
+});
+
+it("takes as many connections as there may be, and others again once there are fewer", async () => {
+  const ask = async () => String((await once(send(`${GET}\r\n`), "data").catch(() => [""]))[0]);
+  const idle = Array.from({ length: limits.maxConnections }, () => send(GET));
+  await Promise.all(idle.map((socket) => once(socket, "connect")));
+  const refused = send(`${GET}\r\n`).resume();
+  await new Promise((resolve) => refused.once("close", resolve));
+  expect(refused.bytesRead).toBe(0);
+  for (const socket of idle) socket.destroy();
+  await expect.poll(ask, { timeout: 10_000 }).toMatch(/^HTTP\/1.1 200/);
+});
+
+it("has limits that a request of ours keeps", () => {
+  const { headersMs, requestMs, readMs, checkMs, maxConnections } = CONNECTION_LIMITS;
+  expect(headersMs <= requestMs && requestMs <= readMs && checkMs < headersMs && maxConnections >= 1000).toBe(true);
+});
