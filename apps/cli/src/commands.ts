@@ -101,7 +101,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "runs resume",
-    summary: "Go on with a run that was lost, failed or was cancelled, from the last finished task",
+    summary: "Run the rest of a run that was lost, failed or was cancelled, from the last finished task",
     load: () => import("./commands/runs-resume.ts"),
   },
   {
