@@ -91,6 +91,7 @@ const keptStart: z.ZodType<KeptStart> = z.object({
  * @throws AutokestraError `RUN_NOT_RESUMABLE` if it has kept nothing, or if its key is gone
  */
 export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | null): Promise<KeptRun> {
+  if (stored.hasSucceeded) throw hasSucceeded(id);
   const ciphers = new Map<string, KeptCipher | null>();
   async function open(value: KeptValue): Promise<unknown> {
     if (!ciphers.has(value.keyId)) ciphers.set(value.keyId, (await keys?.forRun(id, value.keyId)) ?? null);
@@ -113,6 +114,13 @@ export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | n
   }
   const gone = new Set([...stored.ended].filter((task) => !results.has(task)));
   return { id, attempt: stored.attempt, start, results, open: stored.open, gone };
+}
+
+/** The error for a run that has nothing left to do. */
+export function hasSucceeded(id: RunId): AutokestraError {
+  return new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to go on with`, {
+    details: { reason: "succeeded" },
+  });
 }
 
 /**

@@ -33,6 +33,7 @@ export interface StoredKept {
   readonly open: ReadonlySet<string>;
   /** The names of those whose start and end are recorded. */
   readonly ended: ReadonlySet<string>;
+  readonly hasSucceeded: boolean;
 }
 
 const INSERT = `
@@ -57,7 +58,7 @@ const valueSchema = z.object({
   keyId: z.string(),
   bytes: z.instanceof(Uint8Array),
 });
-const recordSchema = z.object({ attempt: z.int() });
+const recordSchema = z.object({ attempt: z.int(), status: z.string() });
 const eventSchema = z.object({ event: z.enum(["task.started", "task.finished"]), task: z.string() });
 
 export function insertKept(database: Database, run: RunId, { kind, task, attempt, keyId, bytes }: KeptValue): void {
@@ -66,9 +67,9 @@ export function insertKept(database: Database, run: RunId, { kind, task, attempt
 
 /** Use it within one transaction. @returns null if there is no such run */
 export function readKept(database: Database, run: RunId): StoredKept | null {
-  const record = database.prepare<[string]>("SELECT attempt FROM run_records WHERE id = ?").get(run);
+  const record = database.prepare<[string]>("SELECT attempt, status FROM run_records WHERE id = ?").get(run);
   if (record === undefined) return null;
-  const { attempt } = recordSchema.parse(record);
+  const { attempt, status } = recordSchema.parse(record);
   const values = database.prepare<[string]>(VALUES).all(run);
   const open = new Set<string>();
   const ended = new Set<string>();
@@ -79,7 +80,7 @@ export function readKept(database: Database, run: RunId): StoredKept | null {
       ended.delete(task);
     } else if (open.delete(task)) ended.add(task);
   }
-  return { attempt, values: values.map((value) => valueSchema.parse(value)), open, ended };
+  return { attempt, values: values.map((value) => valueSchema.parse(value)), open, ended, hasSucceeded: status === "success" };
 }
 
 /** Overwrites what a run has kept. Returns whether there was anything. */

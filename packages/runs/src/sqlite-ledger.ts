@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { AutokestraError, type EncryptedSecret, type SecretName } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
+import { hasSucceeded } from "./durable-run.ts";
 import type { CancelledBy, RecordedEvent, RunEvent } from "./events.ts";
 import { insertKept } from "./kept.ts";
 import {
@@ -360,14 +361,10 @@ function checkResumable(database: Database, { id, after, force = false }: Resume
   const state = stateOf(found);
   if (state === "running" || found.attempt !== after) throw runActive(id, "running");
   if (state === "unknown" && !force) throw runActive(id, "unknown");
-  if (found.status === "success") {
-    throw new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to go on with`, {
-      details: { reason: "succeeded" },
-    });
-  }
+  if (found.status === "success") throw hasSucceeded(id);
 }
 
-export function runActive(run: RunId, reason: "running" | "unknown"): AutokestraError {
+function runActive(run: RunId, reason: "running" | "unknown"): AutokestraError {
   const how = reason === "running" ? "is running" : "was started on another host, where it may still be running";
   return new AutokestraError("RUN_ACTIVE", `Run ${run} ${how}`, { details: { reason } });
 }
