@@ -27,7 +27,7 @@ const picture = {
   config: ["secrets-core", "private-files"],
   "secrets-resolver": ["secrets-core", "private-files"],
   "secrets-providers": ["secrets-core"],
-  "plugin-sdk": [],
+  "plugin-sdk": ["secrets-masker"],
   "plugins-core": ["plugin-sdk"],
   secrets: [
     "secrets-core",

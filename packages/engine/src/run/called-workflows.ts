@@ -22,7 +22,7 @@ export type CalledWorkflows = ReadonlyMap<string, CalledWorkflow>;
 const MAX_DEPTH = 10;
 
 /** The called workflows, and what is wrong with the calls. */
-interface LoadedCalls {
+export interface LoadedCalls {
   readonly calls: CalledWorkflows;
   readonly problems: readonly WorkflowProblem[];
 }

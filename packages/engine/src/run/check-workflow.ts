@@ -17,13 +17,13 @@ import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
-import { loadCalls } from "./called-workflows.ts";
+import { type LoadedCalls, loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
-import { allCalled, createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
+import { allCalled, fieldProblems, findExpired, loadActions, type PrepareOptions } from "./prepare-run.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
 
 /** `plugins` default to the core plugins. */
-export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
+export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution" | "loadPlugins"> {
   /** Default: the core plugins. */
   readonly plugins?: PrepareOptions["plugins"];
   /** Ask no source outside of this machine. Default: false. */
@@ -155,23 +155,26 @@ function byPlace({ position: a }: Problem, { position: b }: Problem): number {
 
 async function checkParsed(
   parsed: ParsedWorkflow,
-  { plugins = corePlugins, ...options }: CheckOptions,
+  { plugins = corePlugins, loadPlugins, ...options }: CheckOptions,
 ): Promise<Problem[]> {
-  const table = createActionTable(plugins);
+  const called = await loadCalls(parsed);
+  const table = await loadActions([parsed, ...allCalled(called.calls)], plugins, loadPlugins);
   return [
     ...findUnknownActions(parsed, table),
     ...respelledNumbers(parsed, table),
     ...(await checkActionInputs(parsed, table)),
     ...checkSecretPlaces(parsed, table),
-    ...(await checkCalls(parsed, table)),
+    ...(await checkCalls(called, table)),
     ...(await checkSecrets(parsed, options)),
     ...checkAdvice(parsed, secretInputs(table)),
   ];
 }
 
 /** Finds what is wrong with called workflows. Each has its place in the caller, and names its own in the message. */
-async function checkCalls(parsed: ParsedWorkflow, table: ReadonlyMap<string, Action>): Promise<WorkflowProblem[]> {
-  const { calls, problems } = await loadCalls(parsed);
+async function checkCalls(
+  { calls, problems }: LoadedCalls,
+  table: ReadonlyMap<string, Action>,
+): Promise<WorkflowProblem[]> {
   const inside = await Promise.all(
     [...allCalled(calls)].map(async (called) => {
       const found = [
