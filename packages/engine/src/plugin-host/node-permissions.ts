@@ -7,6 +7,9 @@ interface Permissions {
   readonly network: boolean;
 }
 
+/** The memory that the JavaScript of one process may take. */
+const MAX_HEAP_MIB = 512;
+
 /**
  * Returns the options with which this Node.js holds a process to its permissions: it reads these files, writes none, and starts no
  * process, thread or native code. Only Node 25 and later can take the network away.
@@ -30,6 +33,7 @@ export function permissionOptions(
     // Only what Node says of its permissions: other warnings are about the plugin.
     "--disable-warning=ExperimentalWarning",
     "--disable-warning=SecurityWarning",
+    `--max-old-space-size=${MAX_HEAP_MIB}`,
     ...readable.map((path) => `--allow-fs-read=${path.endsWith("/") ? `${path}*` : path}`),
     ...(network && canDenyNetwork ? ["--allow-net"] : []),
   ];

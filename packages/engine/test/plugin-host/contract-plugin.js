@@ -31,7 +31,7 @@ const typed = defineAction({
   run: ({ name, times }) => ({ text: name.repeat(times), dropped: 1 }),
 });
 
-export default definePlugin({
+export const plugin = definePlugin({
   name: "test/contract",
   actions: {
     typed,
@@ -144,7 +144,10 @@ export default definePlugin({
       log.info(`aborted by ${signal.reason.name}`);
       signal.throwIfAborted();
     }),
-    deaf: action(forever),
+    deaf: action(async (_input, { log }) => {
+      log.info(String(process.pid));
+      await forever();
+    }),
     "secret-output": defineAction({
       input: anything,
       output: z.object({ session: z.object({ token: z.string().meta({ secret: true }) }) }),
@@ -155,7 +158,8 @@ export default definePlugin({
     }),
     // Only in a process of its own.
     exit: action(() => process.exit(3)),
-    loop: action(() => {
+    loop: action((_input, { log }) => {
+      log.info(String(process.pid));
       for (;;);
     }),
     heap: action(() => {

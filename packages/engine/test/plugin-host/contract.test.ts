@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { PluginHost } from "../../src/plugin-host/plugin-host.ts";
 import { PluginProcess } from "../../src/plugin-host/plugin-process.ts";
 import { logged, type Outcome, type TryOptions, tryRun, warned } from "../run/try-run.ts";
-import contractPlugin from "./contract-plugin.js";
-import { installSdk, openHost } from "./installed-plugin.ts";
+import { plugin as contractPlugin } from "./contract-plugin.js";
+import { installSdk } from "./installed-plugin.ts";
+import { openHost } from "./open-host.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-plugins-")));
 const secrets = { S: { type: "apiKey", fields: { value: "printed-secret-4711" } } } as const;

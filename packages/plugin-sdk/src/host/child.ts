@@ -83,13 +83,13 @@ async function load(entry: string, tasks: Extract<Order, { kind: "load" }>["task
   let found: unknown;
   try {
     const module: Record<string, unknown> = await import(entry);
-    found = module["default"] ?? module["plugin"];
+    found = module["plugin"] ?? module["default"];
   } catch (error) {
     const { name = "Error", code, message = "" } = readThrown(error);
     return send({ kind: "refused", why: `its module fails: ${[code ?? name, message].join(": ")}` });
   }
   if (!isPlugin(found)) {
-    return send({ kind: "refused", why: "its module has no plugin as its default export (what definePlugin returns)" });
+    return send({ kind: "refused", why: "its module does not export what definePlugin returns as `plugin`" });
   }
   plugin = found;
   latest.isRunning = false;
