@@ -59,8 +59,14 @@ export function locatePlugin(specifier: string, configPath: string, kept: readon
 function find(specifier: string, configPath: string): string {
   if (/^\.{0,2}\//.test(specifier)) {
     const path = resolve(dirname(configPath), specifier);
-    if (existsSync(path)) return createRequire(configPath).resolve(path);
-    throw new PluginRefusal("there is no such file", "The path is relative to the folder of the configuration.");
+    if (!existsSync(path)) {
+      throw new PluginRefusal("there is no such file", "The path is relative to the folder of the configuration.");
+    }
+    try {
+      return createRequire(configPath).resolve(path);
+    } catch {
+      throw new PluginRefusal("there is no module in that folder", "Name its module, or `main` in its package.json.");
+    }
   }
   const { resolve: find } = createRequire(configPath);
   try {

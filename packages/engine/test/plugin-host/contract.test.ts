@@ -3,19 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { corePlugins } from "@autokestra/plugins-core";
+import { installPluginSdk } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { PluginHost } from "../../src/plugin-host/plugin-host.ts";
 import { PluginProcess } from "../../src/plugin-host/plugin-process.ts";
 import { logged, type Outcome, type TryOptions, tryRun, warned } from "../run/try-run.ts";
 import { plugin as contractPlugin } from "./contract-plugin.js";
-import { installSdk } from "./installed-plugin.ts";
 import { openHost } from "./open-host.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-plugins-")));
 const secrets = { S: { type: "apiKey", fields: { value: "printed-secret-4711" } } } as const;
 
 beforeAll(async () => {
-  await installSdk(folder);
+  await installPluginSdk(folder);
   cpSync(fileURLToPath(new URL("contract-plugin.js", import.meta.url)), join(folder, "contract.mjs"));
 });
 afterAll(() => rmSync(folder, { recursive: true }));

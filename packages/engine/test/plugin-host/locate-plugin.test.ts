@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { installPluginSdk } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { locatePlugin } from "../../src/plugin-host/locate-plugin.ts";
 import { tryRun } from "../run/try-run.ts";
-import { installSdk, writeFiles } from "./installed-plugin.ts";
+import { writeFiles } from "./installed-plugin.ts";
 import { openHost } from "./open-host.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-locate-")));
@@ -15,7 +16,7 @@ const hi = `${plugin}export const plugin = definePlugin({ name: "acme/hi", actio
 
 beforeAll(async () => {
   mkdirSync(project);
-  await installSdk(root);
+  await installPluginSdk(root);
   writeFiles(project, {
     "package.json": '{ "type": "module" }',
     "autokestra.config.yaml": "",

@@ -6,15 +6,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { installPluginSdk } from "@autokestra/test-kit";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { permissionOptions } from "../../src/plugin-host/node-permissions.ts";
-import { buildParent, installSdk } from "./installed-plugin.ts";
+import { buildParent } from "./installed-plugin.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-plugins-")));
 let parent = "";
 
 beforeAll(async () => {
-  await installSdk(folder);
+  await installPluginSdk(folder);
   cpSync(fileURLToPath(new URL("contract-plugin.js", import.meta.url)), join(folder, "contract.mjs"));
   parent = await buildParent(mkdtempSync(join(folder, "parent-")));
 });

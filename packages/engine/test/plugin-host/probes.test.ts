@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { listen } from "@autokestra/test-kit";
+import { installPluginSdk, listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildParent, installSdk } from "./installed-plugin.ts";
+import { buildParent } from "./installed-plugin.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-probes-")));
 const [own, project] = [join(folder, "plugin"), join(folder, "project")];
@@ -25,7 +25,7 @@ type Found = Readonly<Record<string, { readonly reached: string } | { readonly b
 
 beforeAll(async () => {
   for (const place of [own, project]) mkdirSync(place);
-  await installSdk(own);
+  await installPluginSdk(own);
   cpSync(fileURLToPath(new URL("probe-plugin.js", import.meta.url)), join(own, "index.mjs"));
   writeFileSync(join(own, "package.json"), "{}");
   for (const path of [key, join(project, "store.db")]) writeFileSync(path, `KEY=${MARK}\n`);

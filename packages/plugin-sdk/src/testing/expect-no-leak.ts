@@ -1,3 +1,4 @@
+import { format } from "node:util";
 import { createMasker } from "@autokestra/secrets-masker";
 import { jsonText } from "../host/json-text.ts";
 import { secretTexts } from "../host/secret-texts.ts";
@@ -141,17 +142,32 @@ function textOf(value: unknown): string {
   return jsonText(value, () => "[circular]") ?? String(value);
 }
 
+/** Test frameworks put a console of their own in place of that of Node.js, which would print to the standard streams. */
+const CONSOLE = { stdout: ["log", "info", "debug", "table", "dir"], stderr: ["warn", "error", "trace"] } as const;
+
 /** Passes on what is printed, and hands it over. Returns a function that undoes it. */
 function watchStream(name: "stdout" | "stderr", take: (text: string) => void): () => void {
-  const stream = process[name];
-  const write = stream.write;
   const decoder = new TextDecoder();
-  Object.assign(stream, {
-    write(this: unknown, ...args: Parameters<typeof write>): boolean {
-      const [chunk] = args;
-      take(typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true }));
-      return Reflect.apply(write, stream, args);
+  const textOfChunk = (chunk: unknown) =>
+    chunk instanceof Uint8Array ? decoder.decode(chunk, { stream: true }) : String(chunk);
+  const undo = [
+    watchMethod(process[name], "write", ([chunk]) => take(textOfChunk(chunk))),
+    ...CONSOLE[name].map((method) => watchMethod(console, method, (args) => take(`${format(...args)}\n`))),
+  ];
+  return () => {
+    for (const each of undo) each();
+  };
+}
+
+/** Calls `see` before each call of a method. Returns a function that undoes it. */
+function watchMethod(owner: object, name: string, see: (args: readonly unknown[]) => void): () => void {
+  const original: unknown = Reflect.get(owner, name);
+  if (typeof original !== "function") return () => undefined;
+  Object.assign(owner, {
+    [name](...args: readonly unknown[]): unknown {
+      see(args);
+      return Reflect.apply(original, owner, args);
     },
   });
-  return () => Object.assign(stream, { write });
+  return () => Object.assign(owner, { [name]: original });
 }

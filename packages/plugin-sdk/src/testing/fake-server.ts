@@ -58,11 +58,14 @@ export async function startFakeServer(
   const server = createServer(async (incoming, response) => {
     const request = await receive(incoming);
     requests.push(request);
+    const failed: FakeAnswer = { status: 500 };
     const {
       status = 200,
       headers = {},
       body,
-    } = await Promise.resolve(request).then(answer, () => ({ status: 500 }) as FakeAnswer);
+    } = await Promise.resolve(request)
+      .then(answer)
+      .catch(() => failed);
     const isText = typeof body === "string" || body instanceof Uint8Array;
     const type = body === undefined || isText ? {} : { "content-type": "application/json" };
     response.writeHead(status, { ...type, ...headers });

@@ -1,9 +1,15 @@
-import { expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { type ActionContext, defineAction, z } from "../../src/index.ts";
 import { expectNoLeak, LeakError } from "../../src/testing/index.ts";
 
 const TOKEN = "tok-4711-abcdef/ü&x";
 const input = z.strictObject({ token: z.string() });
+
+// What is planted there need not be printed.
+beforeEach(() => {
+  vi.spyOn(console, "log").mockReturnValue(undefined);
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+});
 
 type Run = (given: { token: string }, context: ActionContext) => unknown;
 
