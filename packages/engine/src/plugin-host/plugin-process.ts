@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
-import { pathToFileURL } from "node:url";
 import type { ActionContext } from "@autokestra/plugin-sdk";
 import {
   MAX_MESSAGE_BYTES,
@@ -101,7 +100,7 @@ export class PluginProcess {
   async load(tasks: LoadOrder["tasks"]): Promise<LoadedReport> {
     const timer = setTimeout(() => this.#end(`its module has not loaded after ${LOAD_MS / 1000} s`), LOAD_MS);
     try {
-      const report = await this.#ask({ kind: "load", entry: pathToFileURL(this.#entry).href, tasks });
+      const report = await this.#ask({ kind: "load", entry: this.#entry, tasks });
       if (report.kind === "refused") throw new PluginRefusal(report.why);
       if (report.kind !== "loaded") throw new PluginRefusal("its process gives another answer than it was asked for");
       if (report.protocol !== PROTOCOL_VERSION) {

@@ -9,7 +9,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { invokeAction } from "../invoke-action.ts";
 import type { Action, ActionContext, LogFunction, LogLevel, Plugin } from "../plugin.ts";
@@ -82,7 +82,7 @@ function sendText(text: string): void {
 async function load(entry: string, tasks: Extract<Order, { kind: "load" }>["tasks"]): Promise<void> {
   let found: unknown;
   try {
-    const module: Record<string, unknown> = await import(entry);
+    const module: Record<string, unknown> = await import(pathToFileURL(entry).href);
     found = module["plugin"] ?? module["default"];
   } catch (error) {
     const { name = "Error", code, message = "" } = readThrown(error);

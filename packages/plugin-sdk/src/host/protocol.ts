@@ -20,7 +20,7 @@ export type TaskFacts = Omit<ActionContext, "log" | "print" | "mask" | "signal">
 export type Order =
   | {
       readonly kind: "load";
-      /** The URL of the module that exports the plugin, as `plugin` or by default. */
+      /** The path of the module that exports the plugin, as `plugin` or by default. */
       readonly entry: string;
       /** Tasks for which the action names the inputs in which numbers become text. */
       readonly tasks: readonly (readonly [type: string, inputs: Readonly<Record<string, unknown>>])[];
