@@ -202,8 +202,8 @@ plugins: [./mail.js, { module: "@acme/plugin-sums", network: false }]
     ],
     [
       "plugins:\n  - a\n  - { module: b, net: false }",
-      "'plugins.1' must be a path, the name of a package, or a map with 'module' and 'network'",
-      undefined,
+      "Unknown key 'net' in 'plugins.1'",
+      "Known here: module, network.",
       3,
     ],
     [

@@ -4,7 +4,7 @@ import type { CleanRun, expectNoLeak } from "../src/testing/index.ts";
 
 const secret = z.string().meta({ secret: true });
 
-it.each<[z.ZodType, readonly string[]]>([
+it.each<[z.ZodType<unknown, unknown>, readonly string[]]>([
   [z.string(), []],
   [secret, ["*"]],
   [z.object({ a: secret, b: z.string() }), ["a"]],
@@ -15,10 +15,7 @@ it.each<[z.ZodType, readonly string[]]>([
   [z.object({ a: z.object({ b: z.string() }).meta({ secret: true }) }), ["a"]],
   [z.date(), []],
 ])("finds what an output schema marks as secret (%#)", (output, expected) => {
-  expect(
-    defineAction<unknown, unknown>({ input: z.unknown(), output: output as z.ZodType<unknown, unknown>, run: () => 1 })
-      .secretOutputs,
-  ).toEqual(expected);
+  expect(defineAction<unknown, unknown>({ input: z.unknown(), output, run: () => 1 }).secretOutputs).toEqual(expected);
 });
 
 it("adds them to those that are listed", () => {

@@ -68,11 +68,14 @@ function find(specifier: string, configPath: string): string {
       throw new PluginRefusal("there is no module in that folder", "Name its module, or `main` in its package.json.");
     }
   }
-  const { resolve: find } = createRequire(configPath);
+  const require = createRequire(configPath);
   try {
-    return find(specifier);
+    return require.resolve(specifier);
   } catch (error) {
-    const path = errorCode(error) === "ERR_PACKAGE_PATH_NOT_EXPORTED" ? findModule(specifier, find) : null;
+    const path =
+      errorCode(error) === "ERR_PACKAGE_PATH_NOT_EXPORTED"
+        ? findModule(specifier, require.resolve.paths(specifier) ?? [])
+        : null;
     if (path !== null) return path;
     throw new PluginRefusal(
       "there is no such package",
@@ -82,8 +85,8 @@ function find(specifier: string, configPath: string): string {
 }
 
 /** The module of a package that exports it for `import` only. */
-function findModule(name: string, { paths }: NodeJS.RequireResolve): string | null {
-  for (const modules of paths(name) ?? []) {
+function findModule(name: string, places: readonly string[]): string | null {
+  for (const modules of places) {
     const folder = join(modules, name);
     const { exports } = readManifest(folder);
     const main: unknown = isObject(exports) && "." in exports ? exports["."] : exports;

@@ -15,7 +15,7 @@ export function rebuildThrown(report: ThrownReport): unknown {
       return new PluginInputError(withoutPrefix(message));
     case "output":
       return new PluginOutputError(withoutPrefix(message));
-    case "error":
+    default:
       // Something without a message is told as such.
       return Object.assign(report.message === undefined ? {} : new Error(message), properties, cause);
   }

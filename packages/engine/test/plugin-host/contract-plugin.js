@@ -9,7 +9,9 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 /** @param {unknown} error */
 function rejectUnheard(error) {
-  void Promise.reject(error);
+  void (async () => {
+    throw error;
+  })();
 }
 
 /** @param {import("@autokestra/plugin-sdk").Action["run"]} run */
@@ -79,10 +81,7 @@ export const plugin = definePlugin({
       print("stdout", Buffer.from("printed-se"));
       print("stdout", Buffer.from("cret-4711\nrest"));
     }),
-    facts: action((_input, { log: _, print: __, mask: ___, signal, ...facts }) => ({
-      ...facts,
-      aborted: signal.aborted,
-    })),
+    facts: action((_input, { task, execution, signal }) => ({ task, execution, aborted: signal.aborted })),
     throw: action(() => {
       throw new TypeError("plain failure");
     }),
@@ -165,7 +164,7 @@ export const plugin = definePlugin({
     heap: action(() => {
       /** @type {unknown[]} */
       const held = [];
-      for (;;) held.push(new Array(1e6).fill(held.length));
+      for (;;) held.push(Array.from({ length: 1e6 }).fill(held.length));
     }),
     console: action(async (input) => {
       console.log("out", input["text"]);

@@ -31,7 +31,8 @@ export function readThrown(thrown: unknown): ThrownReport {
 
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return `the action threw ${value}`;
-  return String(value) || "the action threw an empty text";
+  // Neither an object nor a function.
+  return `${value as string}` || "the action threw an empty text";
 }
 
 function read(thrown: unknown, key: string): unknown {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 
 /** A request that a fake server has received. */
@@ -55,7 +55,7 @@ export async function startFakeServer(
           const key = `${method} ${path.replace(/\?.*$/s, "")}`;
           return (Object.hasOwn(answers, key) ? answers[key] : undefined) ?? { status: 404 };
         };
-  const server = createServer(async (incoming, response) => {
+  async function respond(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await receive(incoming);
     requests.push(request);
     const failed: FakeAnswer = { status: 500 };
@@ -70,7 +70,9 @@ export async function startFakeServer(
     const type = body === undefined || isText ? {} : { "content-type": "application/json" };
     response.writeHead(status, { ...type, ...headers });
     response.end(body === undefined || isText ? body : JSON.stringify(body));
-  });
+  }
+  // A client that has left gets no answer.
+  const server = createServer((incoming, response) => void respond(incoming, response).catch(() => response.destroy()));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);

@@ -31,7 +31,7 @@ const places: readonly (readonly [place: string, leak: (text: string, context: A
   ["error", (text) => Promise.reject(new Error(text))],
   ["error", (text) => Promise.reject(new Error("failed", { cause: new Error(text) }))],
   ["print stderr", (text, { print }) => print("stderr", Buffer.from(text))],
-  ["stdout", (text) => void console.log(text)],
+  ["stdout", (text) => console.log(text)],
   ["stderr", (text) => void process.stderr.write(`${text}\n`)],
 ];
 
