@@ -4,7 +4,7 @@ import type { CleanRun, expectNoLeak } from "../src/testing/index.ts";
 
 const secret = z.string().meta({ secret: true });
 
-it.each<[z.ZodType<unknown, unknown>, readonly string[]]>([
+it.each<[NonNullable<Action["output"]>, readonly string[]]>([
   [z.string(), []],
   [secret, ["*"]],
   [z.object({ a: secret, b: z.string() }), ["a"]],

@@ -9,7 +9,7 @@ import type { ThrownReport } from "./protocol.ts";
 export function readThrown(thrown: unknown): ThrownReport {
   if (isInstance(thrown, UnreadableOutput)) return { kind: "unreadable", message: thrown.message };
   if (typeof thrown === "function") return { kind: "value", message: "the action threw a function" };
-  if (typeof thrown !== "object" || thrown === null) return { kind: "value", message: textOf(thrown) };
+  if (typeof thrown !== "object" || thrown === null) return { kind: "value", message: textOf(thrown as Primitive) };
   const isInput = isInstance(thrown, PluginInputError);
   const kind = isInput ? "input" : isInstance(thrown, PluginOutputError) ? "output" : "error";
   const report: ThrownReport = { kind };
@@ -29,10 +29,11 @@ export function readThrown(thrown: unknown): ThrownReport {
   return report;
 }
 
-function textOf(value: unknown): string {
+type Primitive = string | number | bigint | boolean | symbol | null | undefined;
+
+function textOf(value: Primitive): string {
   if (value === undefined || value === null) return `the action threw ${value}`;
-  // Neither an object nor a function.
-  return `${value as string}` || "the action threw an empty text";
+  return String(value) || "the action threw an empty text";
 }
 
 function read(thrown: unknown, key: string): unknown {
