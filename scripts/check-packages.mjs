@@ -29,7 +29,7 @@ try {
   say(
     `checked ${samples.checked} samples of READMEs and docstrings with ${compilers.length} compilers, and ran ${samples.run}`,
   );
-  say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list`);
+  say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list, plugin init with its test`);
 } catch (error) {
   console.log(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -27,7 +27,7 @@ const picture = {
   config: ["secrets-core", "private-files"],
   "secrets-resolver": ["secrets-core", "private-files"],
   "secrets-providers": ["secrets-core"],
-  "plugin-sdk": [],
+  "plugin-sdk": ["secrets-masker"],
   "plugins-core": ["plugin-sdk"],
   secrets: [
     "secrets-core",
@@ -58,7 +58,9 @@ export const scope = "@autokestra/";
 export const core = `${scope}secrets-core`;
 export const crypto = `${scope}secrets-crypto`;
 export const masker = `${scope}secrets-masker`;
-export const engine = `${scope}engine`;
+
+/** They load packages that a configuration names: types of providers, and plugins in their own process. */
+export const loaders = new Set([`${scope}engine`, `${scope}plugin-sdk`]);
 
 /** The picture, by full names. */
 export const allowedImports = new Map(

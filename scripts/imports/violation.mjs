@@ -1,5 +1,5 @@
 import { isBuiltin } from "node:module";
-import { allowedImports, core, crypto, engine, masker, scope } from "./rules.mjs";
+import { allowedImports, core, crypto, loaders, masker, scope } from "./rules.mjs";
 
 /**
  * @typedef {import("./read-package.mjs").PackageSources} PackageSources
@@ -30,7 +30,7 @@ export function ruleOf({ name, folder }) {
 export function findViolation(member, specifier, packages) {
   const rule = ruleOf(member);
   if (specifier === null) {
-    return member.name === engine ? null : [rule, "imports a module by a computed name, which cannot be checked"];
+    return loaders.has(member.name) ? null : [rule, "imports a module by a computed name, which cannot be checked"];
   }
   const says = `imports ${specifier}`;
   if (member.name === masker) return [rule, says];

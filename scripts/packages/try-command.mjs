@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../run.mjs";
 import { consumerEnvironment } from "./consumer-environment.mjs";
@@ -7,7 +7,7 @@ import { consumerEnvironment } from "./consumer-environment.mjs";
 const COMMANDS = ["autokestra", "workflow"];
 
 /**
- * Runs the installed command under both of its names: its version, and a secret in and out of SQLite. Returns the version.
+ * Runs the installed command under both of its names: its version, and a secret in and out of SQLite, and a new plugin. Returns the version.
  *
  * @param {string} folder Where the packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
@@ -40,7 +40,28 @@ export function tryCommand(folder, tarballs) {
   if (list.includes(value)) throw new Error("autokestra secrets list shows the value of a secret");
   const database = join(cwd, ".workflow", "secrets", "secrets.db");
   if (!existsSync(database)) throw new Error(`the secret is not in SQLite: ${database} is not there`);
+  tryPlugin(cwd, call);
   return version;
+}
+
+/**
+ * Writes a plugin with the command, and runs its own test and a check with it, against the installed SDK.
+ *
+ * @param {string} cwd
+ * @param {(command: string, args: string[]) => string} call
+ */
+function tryPlugin(cwd, call) {
+  call("autokestra", ["plugin", "init", "acme/mail"]);
+  const plugin = join(cwd, "plugin-mail");
+  mustRun("npm", ["test"], { cwd: plugin, env: consumerEnvironment(plugin) });
+  writeFileSync(join(cwd, "autokestra.config.yaml"), 'plugins: ["./plugin-mail"]\n', { mode: 0o600 });
+  const task =
+    "{ id: t, type: acme/mail.send, inputs: { url: 'https://example.com/', token: '{{ inputs.t }}', message: hi } }";
+  writeFileSync(
+    join(cwd, "w.yaml"),
+    `apiVersion: v1\nid: w\ninputs: { t: { type: string, secret: true } }\ntasks: [${task}]\n`,
+  );
+  expectSame("autokestra check with a plugin", call("autokestra", ["check", "w.yaml"]).trim(), "w.yaml: ok");
 }
 
 /**

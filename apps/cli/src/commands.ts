@@ -57,6 +57,7 @@ export const GROUPS: readonly Named[] = [
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
   { path: "audit", summary: "List, check and export the audit log" },
   { path: "config", summary: "Check the configuration" },
+  { path: "plugin", aliases: ["plugins"], summary: "Start a plugin of your own" },
 ];
 
 /** Every command, in the order of the help. Arguments, options and work of a command are in its file. */
@@ -288,6 +289,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     aliases: ["check"],
     summary: "Check the configuration, and the options of every provider in it. Connects to nothing",
     load: () => import("./commands/config-validate.ts"),
+  },
+  {
+    path: "plugin init",
+    aliases: ["new", "create"],
+    summary: "Write a working plugin with its test, to start from. Changes no file that exists",
+    load: () => import("./commands/plugin-init.ts"),
   },
 ];
 

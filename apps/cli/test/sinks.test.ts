@@ -10,11 +10,14 @@ const REPOSITORY = new URL("../../../", import.meta.url);
 
 /** All that can write to a terminal or a file. A new way out of the program has to be added here, and pass what is below. */
 const SINKS: Readonly<Record<string, string>> = {
+  "apps/cli/src/commands/plugin-init.ts": "the files of a new plugin, which have no secret",
   "apps/cli/src/commands/secrets-adopt.ts": "a workflow file, with references instead of values",
   "apps/cli/src/compile-cache.ts": "compiled code of the command itself",
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/task-runner.ts": "that an action has failed after its run, without what it says",
+  "packages/plugin-sdk/src/host/child.ts": "what a plugin in a process of its own tells the engine, which masks it",
+  "packages/plugin-sdk/src/testing/expect-no-leak.ts": "what an action prints in a test of its author",
   "packages/private-files/src/streamed-file.ts": "encrypted backups",
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
   "packages/runs/src/claims.ts": "keys of runs, and times of schedules",

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
+import { quoteText } from "@autokestra/secrets-core/internal";
 import { z } from "zod";
 import { AUDIT_KEYS, type AuditConfig, auditSchema, toAudit } from "./audit-config.ts";
 import { nameSchema, pathSchema } from "./common-schemas.ts";
@@ -83,6 +84,18 @@ const bindingSchema = z.strictObject({
   fallback: z.literal("store").describe("Take it from the store if the provider does not have it").exactOptional(),
 });
 
+const pluginObjectSchema = z.strictObject({
+  module: pathSchema.describe("Path of the plugin, relative to the folder of this file, or the name of its package"),
+  network: z
+    .boolean()
+    .describe("Whether it may use the network. false needs Node.js 25 or later. Default: true")
+    .exactOptional(),
+});
+
+const pluginSchema = z.union([pathSchema, pluginObjectSchema], {
+  error: "must be a path, the name of a package, or a map with 'module' and 'network'",
+});
+
 const fileSchema = z.strictObject({
   storage: storageSchema.exactOptional(),
   keyFile: pathSchema.describe("Key file, relative to the folder of this file").exactOptional(),
@@ -110,14 +123,15 @@ const fileSchema = z.strictObject({
     .describe("Time limit to find all secrets of a run. Default: 10")
     .exactOptional(),
   secrets: z.record(nameSchema, bindingSchema).describe("Secrets that are bound to one source").exactOptional(),
+  plugins: z
+    .array(pluginSchema)
+    .describe("Plugins that run in processes of their own: a path relative to the folder of this file, or a package")
+    .exactOptional(),
   http: httpSchema.describe("The requests of core/http").exactOptional(),
   server: serverSchema.describe("The HTTP API").exactOptional(),
 });
 
 type ConfigFile = z.output<typeof fileSchema>;
-
-/** Keys that later versions will use. They are refused, so that they are not silently ignored. */
-const RESERVED_KEYS = new Set(["plugins"]);
 
 /** The sources that need no configuration. */
 const OWN_SOURCES = ["store", "environment"];
@@ -126,6 +140,13 @@ const OWN_SOURCES = ["store", "environment"];
 export interface ProviderConfig {
   readonly type: string;
   readonly [option: string]: unknown;
+}
+
+/** A plugin of a configuration. */
+export interface PluginConfig {
+  /** Its path, relative to the folder of the configuration and beginning with a dot or a slash, or the name of its package. */
+  readonly module: string;
+  readonly network: boolean;
 }
 
 /** A configuration. Paths are absolute. A key that is not set is undefined, if it has no default here. */
@@ -154,6 +175,8 @@ export interface Config {
   readonly resolveTimeoutSeconds: number | undefined;
   /** The bindings by name of the secret. Default: none. */
   readonly bindings: Readonly<Record<string, SecretBinding>>;
+  /** The plugins that run in processes of their own. Default: none. */
+  readonly plugins: readonly PluginConfig[];
   readonly http: HttpConfig;
   readonly server: ServerConfig;
   /**
@@ -163,6 +186,8 @@ export interface Config {
    * @throws FileError `CONFIG_INVALID`
    */
   checkProvider(name: string, options: z.ZodObject): void;
+  /** Returns the error that a plugin cannot be used, with its place in the file. */
+  refusePlugin(index: number, why: string, hint?: string): FileError;
 }
 
 /**
@@ -187,7 +212,6 @@ export function parseConfig(source: string, path: string): Config {
   fail(document.problems);
   fail(document.respelled.map(({ position }) => invalid("This would read differently as text", position, QUOTES)));
   const data = document.data ?? {};
-  fail(reservedKeys(data, document));
   // Without the source: no line of a file that contains a secret is shown.
   fail(literalSecrets(data, document), null);
   const result = fileSchema.safeParse(data, { reportInput: true });
@@ -201,10 +225,14 @@ export function parseConfig(source: string, path: string): Config {
       const inFile = issues.map((issue) => ({ ...issue, path: ["providers", name, ...issue.path] }));
       fail(shapeProblems(inFile, document, { ...SHAPE, knownKeys: () => Object.keys(options.shape) }));
     },
+    refusePlugin(index, why, hint) {
+      const message = `The plugin '${quoteText(moduleOf(config.plugins?.[index]))}' cannot be used: ${why}`;
+      return new FileError(path, source, [invalid(message, document.locate(["plugins", index]), hint)]);
+    },
   };
 }
 
-function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider"> {
+function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider" | "refusePlugin"> {
   const {
     storage,
     runs,
@@ -212,6 +240,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     providers = {},
     providerPackages = [],
     secrets = {},
+    plugins = [],
     http = {},
     server = {},
   } = config;
@@ -238,9 +267,17 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
         { ...rest, source: provider, path: place ?? id ?? variable },
       ]),
     ),
+    plugins: plugins.map((plugin) => ({
+      network: true,
+      ...(typeof plugin === "string" ? { module: plugin } : plugin),
+    })),
     http,
     server: toServer(server, absolute),
   };
+}
+
+function moduleOf(plugin: z.output<typeof pluginSchema> | undefined): string {
+  return typeof plugin === "object" ? plugin.module : (plugin ?? "");
 }
 
 const SHAPE: FileShape = { subject: "The configuration", invalid, knownKeys };
@@ -257,16 +294,8 @@ function knownKeys([first, second, third]: YamlPath): readonly string[] {
   if (first === "http") return HTTP_KEYS;
   if (first === "masking") return Object.keys(maskingSchema.shape);
   if (first === "server") return serverKeys(second);
+  if (first === "plugins") return Object.keys(pluginObjectSchema.shape);
   return first === "secrets" && third === undefined ? Object.keys(bindingSchema.shape) : [];
-}
-
-function reservedKeys(data: unknown, document: YamlDocument): FatalProblem[] {
-  const keys = typeof data === "object" && data !== null ? Object.keys(data) : [];
-  return keys
-    .filter((key) => RESERVED_KEYS.has(key))
-    .map((key) =>
-      invalid(`'${key}' has no effect yet`, document.locate([key]), "Remove it: this version does not act on it."),
-    );
 }
 
 /** Checks names that refer to something, and keys that exclude each other. */

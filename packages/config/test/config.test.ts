@@ -80,9 +80,15 @@ secrets:
   KEY: { provider: vault, id: prod/signing, version: 3, format: text, fallback: store }
   REPORT: { provider: vault, lease: database/creds/report }
   AWS: { provider: environment, variable: AWS_SECRET_ACCESS_KEY }
+plugins: [./mail.js, { module: "@acme/plugin-sums", network: false }]
 `);
     expect(config).toEqual({
       checkProvider: expect.any(Function),
+      refusePlugin: expect.any(Function),
+      plugins: [
+        { module: "./mail.js", network: true },
+        { module: "@acme/plugin-sums", network: false },
+      ],
       path: PATH,
       storagePath: "/srv/app/.workflow/secrets",
       backend: "file",
@@ -195,7 +201,18 @@ secrets:
       undefined,
       1,
     ],
-    ["plugins: []", "'plugins' has no effect yet", "Remove it: this version does not act on it.", 1],
+    [
+      "plugins:\n  - a\n  - { module: b, net: false }",
+      "Unknown key 'net' in 'plugins.1'",
+      "Known here: module, network.",
+      3,
+    ],
+    [
+      "plugins: [7]",
+      "'plugins.0' must be a path, the name of a package, or a map with 'module' and 'network'",
+      undefined,
+      1,
+    ],
     ["providers:\n  vault: {}", "'providers.vault.type' is missing", undefined, 2],
     [
       "providers: { store: { type: http } }",

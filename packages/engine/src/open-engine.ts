@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { createCorePlugins } from "@autokestra/plugins-core";
@@ -24,6 +25,7 @@ import {
 import type { CallReport } from "@autokestra/secrets-providers";
 import { createEnvironmentSource, createSecretResolver, toText } from "@autokestra/secrets-resolver";
 import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
+import { PluginHost, type PluginSource } from "./plugin-host/plugin-host.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
@@ -43,7 +45,10 @@ export interface EngineOptions extends SecretsOptions {
   readonly environment?: boolean | undefined;
   /** Called after each call to a provider, for counters. Default: calls are not counted. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
-  /** The plugins whose actions tasks can call. Default: the core plugins, with the network policy of `config`. */
+  /**
+   * The plugins in this process whose actions tasks can call. Default: the core plugins, with the network policy of `config`. Those of
+   * `config` are added, each in a process of its own.
+   */
   readonly plugins?: readonly Plugin[] | undefined;
   /** The path of the run history. Default: `runs.db` beside the folder of the secrets. */
   readonly runsPath?: string | undefined;
@@ -57,7 +62,10 @@ const HOUR_MS = 3_600_000;
 
 /** What one run takes besides what the engine has. */
 export interface EngineRunOptions
-  extends Omit<RunOptions, "sources" | "resolution" | "plugins" | "sink" | "keepInEnvironment" | "durable"> {
+  extends Omit<
+    RunOptions,
+    "sources" | "resolution" | "plugins" | "loadPlugins" | "sink" | "keepInEnvironment" | "durable"
+  > {
   /** Called with every event, masked, after it was recorded. Default: events are only recorded. */
   readonly sink?: RunSink | undefined;
   /** Called once when the run can no longer be recorded, which does not stop it. Default: such failures are ignored. */
@@ -188,6 +196,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     });
     opened.unshift(history);
     const where = { sources, resolution };
+    // What a plugin may never read, however its package lies beside it.
+    const folder = location.kind === "folder" ? location.path : undefined;
+    const kept = [config?.path, folder, place.keyFile, manager.keyFolder, runsPath ?? runsFile(place)].flatMap(
+      toRealPath,
+    );
+    const host = () => (config === null || config.plugins.length === 0 ? null : new PluginHost(config, kept));
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
 
@@ -199,19 +213,24 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const runId = runOptions.runId ?? crypto.randomUUID();
       const { durable, record, whyNotKept } = await runs.durable(runId, from, force, (error) => onUnrecorded?.(error));
       const work = async (recorded: typeof where) =>
-        await runWorkflow(workflow, {
-          placeholder: config?.placeholder,
-          ...runOptions,
-          ...recorded,
-          runId,
-          durable,
-          plugins,
-          keepInEnvironment,
-          sink(event) {
-            record(event);
-            sink?.(event);
-          },
-        });
+        await withPlugins(
+          host(),
+          async (loadPlugins) =>
+            await runWorkflow(workflow, {
+              placeholder: config?.placeholder,
+              ...runOptions,
+              ...recorded,
+              runId,
+              durable,
+              plugins,
+              loadPlugins,
+              keepInEnvironment,
+              sink(event) {
+                record(event);
+                sink?.(event);
+              },
+            }),
+        );
       const finished = await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
       if (finished.status !== "success" && whyNotKept !== null) {
         options.onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
@@ -227,8 +246,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       providers,
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
-      check: async (path, checks) => await checkWorkflow(path, { ...checks, ...where, plugins }),
-      checkText: async (source, checks) => await checkSource(source, { ...checks, ...where, plugins }),
+      check: async (path, checks) =>
+        await withPlugins(
+          host(),
+          async (loadPlugins) => await checkWorkflow(path, { ...checks, ...where, plugins, loadPlugins }),
+        ),
+      checkText: async (source, checks) =>
+        await withPlugins(
+          host(),
+          async (loadPlugins) => await checkSource(source, { ...checks, ...where, plugins, loadPlugins }),
+        ),
       async verifyWebhook({ workflow: { trigger } }, request) {
         if (trigger?.type !== "webhook") return { result: "refused" };
         const scope = await createSecretResolver(sources, resolution).openScope([trigger.secret]);
@@ -258,6 +285,27 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   } catch (error) {
     await closeAll(opened);
     throw error;
+  }
+}
+
+/** Ends the processes of plugins with what they were started for. */
+async function withPlugins<T>(
+  host: PluginHost | null,
+  use: (loadPlugins: PluginSource | undefined) => Promise<T>,
+): Promise<T> {
+  try {
+    return await use(host?.load);
+  } finally {
+    await host?.close();
+  }
+}
+
+function toRealPath(path: string | null | undefined): readonly string[] {
+  if (path === undefined || path === null) return [];
+  try {
+    return [realpathSync(path)];
+  } catch {
+    return [path];
   }
 }
 

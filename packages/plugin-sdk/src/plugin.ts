@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { NetworkPolicy } from "./network.ts";
+import { secretPaths } from "./secret-paths.ts";
 
 /** Actions under one name, as {@link definePlugin} returns it and an engine takes it. */
 export interface Plugin {
@@ -84,7 +85,8 @@ export interface Action<Input = unknown, Output = unknown> {
   readonly output?: z.ZodType<Output, Output>;
   /**
    * Paths of secret values in the output, such as `access_token` or `items.*.token`. What the action logs and prints is
-   * held back until its output is known. Paths that an output does not have are ignored. Default: none.
+   * held back until its output is known. Paths that an output does not have are ignored. {@link defineAction} adds what
+   * the output schema marks with `.meta({ secret: true })`. Default: none.
    */
   readonly secretOutputs?: readonly string[];
   /**
@@ -117,7 +119,17 @@ export interface Action<Input = unknown, Output = unknown> {
  * ```
  */
 export function defineAction<Input, Output>(action: Action<Input, Output>): Action<Input, Output> {
-  return Object.freeze({ ...action });
+  const { output, secretOutputs = [] } = action;
+  if (output === undefined) return Object.freeze({ ...action });
+  let paths: readonly string[] | null = null;
+  return Object.freeze({
+    ...action,
+    // Found when it is asked for: most processes never use most actions.
+    get secretOutputs(): readonly string[] {
+      paths ??= [...new Set([...secretOutputs, ...secretPaths(output)])];
+      return paths;
+    },
+  });
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -28,7 +28,7 @@ export function textsOf(parsed: ParsedWorkflow, calls: CalledWorkflows): Record<
 const MAX_DEPTH = 10;
 
 /** The called workflows, and what is wrong with the calls. */
-interface LoadedCalls {
+export interface LoadedCalls {
   readonly calls: CalledWorkflows;
   readonly problems: readonly WorkflowProblem[];
 }

@@ -2,6 +2,7 @@ import type { YamlPath } from "@autokestra/config/yaml";
 import { didYouMean } from "@autokestra/config/yaml";
 import { type Action, describeIssues, z } from "@autokestra/plugin-sdk";
 import { AutokestraError, parseTemplate, type Template } from "@autokestra/secrets-core";
+import { HostedAction } from "../plugin-host/hosted-action.ts";
 import type { IsSecretInput } from "../workflow/credentials.ts";
 import { NO_TYPE, type ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
@@ -88,9 +89,10 @@ function sampleOf(
 }
 
 /** Empty if the check throws: that says more about the action than about the inputs. */
-async function issuesOf({ input }: Action, value: unknown): Promise<readonly z.core.$ZodIssue[]> {
+async function issuesOf(action: Action, value: unknown): Promise<readonly z.core.$ZodIssue[]> {
+  if (action instanceof HostedAction) return await action.check(value);
   try {
-    const result = await input.safeParseAsync(value, { reportInput: true });
+    const result = await action.input.safeParseAsync(value, { reportInput: true });
     return result.error?.issues ?? [];
   } catch {
     return [];
@@ -151,9 +153,10 @@ interface InputSchema {
 }
 
 /** The JSON Schema of the inputs of an action; null if it has none. */
-function inputSchemaOf({ input }: Action): InputSchema | null {
+function inputSchemaOf(action: Action): InputSchema | null {
+  if (action instanceof HostedAction) return action.inputSchema;
   try {
-    return z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as InputSchema;
+    return z.toJSONSchema(action.input, { io: "input", unrepresentable: "any" }) as InputSchema;
   } catch {
     return null;
   }

@@ -19,12 +19,12 @@ import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
-import { allCalled, createActionTable, fieldProblems, findExpired, type PrepareOptions } from "./prepare-run.ts";
+import { allCalled, fieldProblems, findExpired, loadActions, type PrepareOptions } from "./prepare-run.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
 import { findForbiddenUses } from "./secret-rules.ts";
 
 /** `plugins` default to the core plugins. */
-export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution"> {
+export interface CheckOptions extends Pick<PrepareOptions, "sources" | "resolution" | "loadPlugins"> {
   /** Default: the core plugins. */
   readonly plugins?: PrepareOptions["plugins"];
   /** Ask no source outside of this machine. Default: false. */
@@ -166,10 +166,10 @@ function byPlace({ position: a }: Problem, { position: b }: Problem): number {
 
 async function checkParsed(
   parsed: ParsedWorkflow,
-  { plugins = corePlugins, ...options }: CheckOptions,
+  { plugins = corePlugins, loadPlugins, ...options }: CheckOptions,
 ): Promise<Problem[]> {
-  const table = createActionTable(plugins);
   const { calls, problems } = await loadCalls(parsed);
+  const table = await loadActions([parsed, ...allCalled(calls)], plugins, loadPlugins);
   return [
     ...problems,
     ...findUnknownActions(parsed, table),

@@ -1,4 +1,5 @@
 import { didYouMean } from "@autokestra/config/yaml";
+import { secretTexts } from "@autokestra/plugin-sdk/host";
 import { AutokestraError, type ErrorDetails, parseSecretName } from "@autokestra/secrets-core";
 import { keepsValue, parseJson } from "@autokestra/secrets-core/exact-json";
 import { quoteText } from "@autokestra/secrets-core/internal";
@@ -7,7 +8,7 @@ import { isLosslessNumber } from "lossless-json";
 import { inputProblem } from "../workflow/input-rules.ts";
 import type { ReferenceUse } from "../workflow/references.ts";
 import { type InputDeclaration, inputsOf, type Workflow } from "../workflow/workflow.ts";
-import { type MaskedValue, secretTexts } from "./secret-values.ts";
+import type { MaskedValue } from "./secret-values.ts";
 
 /** Where {@link collectInputs} finds secret inputs that are not given. */
 export interface SecretInputSources {

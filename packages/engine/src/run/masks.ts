@@ -1,7 +1,8 @@
+import { secretTexts } from "@autokestra/plugin-sdk/host";
 import type { MaskCount } from "@autokestra/secrets-core";
 import { createMasker, isMaskable, type Masker } from "@autokestra/secrets-masker";
 import type { RunOutput } from "./process-output.ts";
-import { addCounts, type MaskedValue, secretTexts } from "./secret-values.ts";
+import { addCounts, type MaskedValue } from "./secret-values.ts";
 
 /** Everything that is masked in a run: declared secrets, and values that become secret during the run. */
 export interface RunMasks extends Pick<Masker, "mask" | "maskBytes" | "maskValue" | "stream" | "count" | "dispose"> {

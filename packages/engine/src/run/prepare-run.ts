@@ -7,6 +7,7 @@ import {
   type SecretSource,
 } from "@autokestra/secrets-core";
 import { createSecretResolver, type ResolverOptions, toText } from "@autokestra/secrets-resolver";
+import type { PluginSource } from "../plugin-host/plugin-host.ts";
 import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
@@ -34,6 +35,8 @@ export interface PrepareOptions {
   /** The sources to look for each declared secret in, in this order. */
   readonly sources: readonly SecretSource[];
   readonly plugins: readonly Plugin[];
+  /** Finds the plugins of other actions. Default: there are none. */
+  readonly loadPlugins?: PluginSource | undefined;
   /** How they are asked. Default: names are bound to nothing, within 10 seconds. */
   readonly resolution?: ResolverOptions | undefined;
   /** Of the scope that is opened. Default: no credentials are made. */
@@ -51,13 +54,13 @@ export interface PrepareOptions {
  */
 export async function prepareRun(
   parsed: ParsedWorkflow,
-  { sources, resolution, scope: scopeOptions = {}, plugins, given = {} }: PrepareOptions,
+  { sources, resolution, scope: scopeOptions = {}, plugins, loadPlugins, given = {} }: PrepareOptions,
 ): Promise<PreparedRun> {
-  const actions = createActionTable(plugins);
+  const { calls, problems } = await loadCalls(parsed);
+  const actions = await loadActions([parsed, ...allCalled(calls)], plugins, loadPlugins);
   parsed.failIfAny(findUnknownActions(parsed, actions));
   parsed.failIfAny([...respelledNumbers(parsed, actions), ...checkSecretPlaces(parsed, actions)]);
   refuseRespelled(parsed.workflow, given, inputsAsText(parsed, actions));
-  const { calls, problems } = await loadCalls(parsed);
   parsed.failIfAny(problems);
   const called = allCalled(calls);
   for (const each of called) {
@@ -140,6 +143,17 @@ export function findExpired(scope: SecretScope): Problem[] {
           },
         ],
   );
+}
+
+/** Returns the actions that workflows can call, by type: of the plugins in this process, and of those that are loaded for them. */
+export async function loadActions(
+  workflows: readonly ParsedWorkflow[],
+  plugins: readonly Plugin[],
+  loadPlugins: PluginSource | undefined,
+): Promise<ReadonlyMap<string, Action>> {
+  const known = createActionTable(plugins);
+  const others = (await loadPlugins?.(workflows, known)) ?? [];
+  return others.length === 0 ? known : createActionTable([...plugins, ...others]);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { DurableRun, RunFinished, RunSink } from "@autokestra/runs";
 import { takeKeyVariable } from "@autokestra/secrets/internal";
 import { AutokestraError, type LeaseEvent, type SecretSource } from "@autokestra/secrets-core";
 import type { ResolverOptions } from "@autokestra/secrets-resolver";
+import type { PluginSource } from "../plugin-host/plugin-host.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import { admitRun } from "./admit-run.ts";
 import { secretInputValues } from "./inputs.ts";
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly inputs?: Readonly<Record<string, string>> | undefined;
   /** The plugins whose actions tasks can call. They replace the core plugins. Default: the core plugins. */
   readonly plugins?: readonly Plugin[] | undefined;
+  /** Finds the plugins of actions that `plugins` do not have. Default: a workflow that uses other actions is refused. */
+  readonly loadPlugins?: PluginSource | undefined;
   /** Cancels the run and all tasks that have not ended. Default: the run cannot be cancelled. */
   readonly signal?: AbortSignal | undefined;
   /** The maximum number of tasks to run at the same time. Default: 10. */
@@ -102,6 +105,7 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
       leases: { seconds: parsed.workflow.timeoutSeconds ?? LEASE_SECONDS, onEvent: leases.tell },
     },
     plugins,
+    loadPlugins: options.loadPlugins,
     given: options.inputs,
   });
   const output = maskProcessOutput(options);

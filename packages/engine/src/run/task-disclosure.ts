@@ -1,4 +1,5 @@
 import type { MaskFunction, PrintFunction } from "@autokestra/plugin-sdk";
+import { textsToMask } from "@autokestra/plugin-sdk/host";
 import type { LogLevel } from "@autokestra/runs";
 import { plural } from "@autokestra/secrets-core/internal";
 import type { Task } from "../workflow/workflow.ts";
@@ -7,7 +8,7 @@ import type { RunOutput } from "./process-output.ts";
 import type { RedactingSink } from "./redacting-sink.ts";
 import { maskCutText } from "./redacting-sink.ts";
 import type { RunLog } from "./run-log.ts";
-import { findSecretOutputs, secretTexts } from "./secret-values.ts";
+import { findSecretOutputs } from "./secret-values.ts";
 import type { TaskFailure } from "./task-failure.ts";
 import { withholdMessage } from "./task-failure.ts";
 import { createLineLog, createTaskOutput, type LineLog } from "./task-output.ts";
@@ -43,9 +44,6 @@ type TaskLog = (level: LogLevel, message: string, data?: Readonly<Record<string,
 
 /** The shortest beginning of a value to hide before a cut in the message of a failure. */
 const SHORTEST_BEGINNING = 4;
-
-/** Brackets and slashes are in the names of items and of tasks in called workflows. */
-const VALUE_NAME = /^[A-Za-z0-9_.[\]/-]{1,3000}$/;
 
 /** Decides what a task may show, and when. */
 export class TaskDisclosure {
@@ -149,14 +147,9 @@ export class TaskDisclosure {
     return this.#paths.length > 0;
   }
 
-  #mask(value: unknown, name = `tasks.${this.#task.id}`): void {
-    const texts = secretTexts(value);
-    if (texts.length === 0) {
-      throw new TypeError("A value to mask must be a text, a number, or an object or list of these");
-    }
-    if (!VALUE_NAME.test(name)) {
-      throw new TypeError("The name of a value to mask must be of letters, digits, underscores, hyphens and dots");
-    }
+  #mask(value: unknown, given: string | undefined): void {
+    const texts = textsToMask(value, given);
+    const name = given ?? `tasks.${this.#task.id}`;
     this.#add(this.#run.declared.includes(name) ? `tasks.${this.#task.id}.${name}` : name, texts);
   }
 

@@ -1,4 +1,5 @@
 import { PluginInputError, PluginOutputError } from "@autokestra/plugin-sdk";
+import { isInstance } from "@autokestra/plugin-sdk/host";
 import { AutokestraError } from "@autokestra/secrets-core";
 
 /**
@@ -98,15 +99,6 @@ function read(thrown: unknown, key: string): unknown {
     return Reflect.get(thrown, key);
   } catch {
     return undefined;
-  }
-}
-
-/** `instanceof` without throwing, which it does for some proxies. */
-export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
-  try {
-    return value instanceof type;
-  } catch {
-    return false;
   }
 }
 

@@ -6,7 +6,7 @@ import { parseWorkflow, type RunOptions, runWorkflow } from "../../src/index.ts"
 
 type Actions = Parameters<typeof definePlugin>[0]["actions"];
 
-export interface TryOptions extends Partial<Omit<RunOptions, "plugins">> {
+export interface TryOptions extends Partial<RunOptions> {
   /** Keys of the workflow above its tasks. */
   readonly head?: string;
   readonly secrets?: Readonly<Record<string, Omit<FoundSecret, "expiresAt">>>;

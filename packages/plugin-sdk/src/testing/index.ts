@@ -3,6 +3,9 @@
  *
  * @module
  */
+export { type CleanRun, expectNoLeak, type Leak, LeakError } from "./expect-no-leak.ts";
+export { type FakeClock, startFakeClock } from "./fake-clock.ts";
+export { type FakeAnswer, type FakeServer, type ReceivedRequest, startFakeServer } from "./fake-server.ts";
 export {
   type ActionRun,
   createTestContext,

@@ -1,3 +1,4 @@
+import { textsToMask } from "../host/secret-texts.ts";
 import { invokeAction } from "../invoke-action.ts";
 import type { NetworkPolicy } from "../network.ts";
 import type { Action, ActionContext, LogFunction, LogLevel } from "../plugin.ts";
@@ -74,6 +75,7 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
       printed[stream] += new TextDecoder().decode(bytes);
     },
     mask(value, name) {
+      textsToMask(value, name);
       masked.push(name === undefined ? { value } : { value, name });
     },
     log: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },

@@ -1,0 +1,20 @@
+/**
+ * For engines that run plugins in processes of their own: the messages that these exchange, and how values become JSON and
+ * texts to mask on both sides.
+ *
+ * @module
+ */
+export { isInstance, jsonText, outputText, UnreadableOutput } from "./json-text.ts";
+export {
+  type ActionDescription,
+  MAX_LOG_BYTES,
+  MAX_MESSAGE_BYTES,
+  type Order,
+  PROTOCOL_VERSION,
+  REPORTS_FD,
+  type Report,
+  reportSchema,
+  type TaskFacts,
+  type ThrownReport,
+} from "./protocol.ts";
+export { bufferFromJson, openObject, secretTexts, textsToMask } from "./secret-texts.ts";
