@@ -62,6 +62,7 @@ export const bundle = defineConfig({
       includeDependenciesRecursively: false,
       groups: [
         { name: "sqlite", test: /\/packages\/(?:sqlite|secrets-store-sqlite)\//, priority: 1 },
+        { name: "version", test: /\/apps\/cli\/package\.json$/, priority: 1 },
         // Many commands open the run history, and most do not.
         { name: "runs", test: /\/packages\/runs\/|\/apps\/cli\/src\/runs\.ts$/, priority: 1 },
         // What providers have in common must not be loaded where none is asked.

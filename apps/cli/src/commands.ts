@@ -57,7 +57,7 @@ export const GROUPS: readonly Named[] = [
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
   { path: "audit", summary: "List, check and export the audit log" },
   { path: "config", summary: "Check the configuration" },
-  { path: "plugin", aliases: ["plugins"], summary: "Start a plugin of your own" },
+  { path: "plugin", aliases: ["plugins"], summary: "Write a plugin of your own" },
 ];
 
 /** Every command, in the order of the help. Arguments, options and work of a command are in its file. */

@@ -14,6 +14,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "apps/cli/src/commands/secrets-adopt.ts": "a workflow file, with references instead of values",
   "apps/cli/src/compile-cache.ts": "compiled code of the command itself",
   "apps/cli/src/output/terminal.ts": "everything that a command prints",
+  "packages/engine/src/plugin-host/plugin-process.ts": "nothing: it keeps a debugger from being opened in this process",
   "packages/engine/src/run/process-output.ts": "what plugins print, masked",
   "packages/engine/src/run/task-runner.ts": "that an action has failed after its run, without what it says",
   "packages/plugin-sdk/src/host/child.ts": "what a plugin in a process of its own tells the engine, which masks it",
@@ -34,6 +35,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/secrets/src/access/tokens.ts": "hashes of tokens, their names and roles",
   "packages/sqlite/src/node-sqlite.ts":
     "nothing: it keeps a warning of Node.js from being printed while node:sqlite is loaded",
+  "packages/test-kit/src/plugin-sdk.ts": "what planted leaks of tests print",
 };
 const WRITES =
   /\bINSERT (?:OR REPLACE )?INTO\b|process\.(stdout|stderr)\b(?!\.columns)|\bprocess\[|\bconsole\.(log|error|warn|info|debug|table|dir|trace)\(|\b(writeFile|appendFile|writeSync|createWriteStream|writeFileSync|appendFileSync|writev)\b|process\.emitWarning/;
