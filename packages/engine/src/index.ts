@@ -7,7 +7,7 @@
 
 export { nearestName, type Position, type Severity } from "@autokestra/config/yaml";
 export { corePlugins } from "@autokestra/plugins-core";
-
+export type { WebhookAnswer, WebhookRequest } from "@autokestra/secrets/internal";
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
 export { drawWorkflow, type GraphFormat } from "./graph/draw-workflow.ts";
 export {
@@ -17,16 +17,16 @@ export {
   type EngineRunOptions,
   openEngine,
   openProviderDiagnosis,
+  type RerunOptions,
+  type ResumeOptions,
 } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { type AdmittedRun, admitRun } from "./run/admit-run.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";
 export { type CheckOptions, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
-
 export { type ProcessOutputOptions, type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 export { createStoreSource } from "./run/sources.ts";
-export type { WebhookAnswer, WebhookRequest } from "./run/verify-webhook.ts";
 export { workflowJsonSchema } from "./run/workflow-json-schema.ts";
 export { exportWorkflow, type NeededSecret, type WorkflowExport } from "./workflow/export-workflow.ts";
 export { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "./workflow/parse-workflow.ts";

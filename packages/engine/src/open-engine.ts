@@ -13,7 +13,7 @@ import {
   type SecretsManager,
   type SecretsOptions,
 } from "@autokestra/secrets";
-import { runsFile } from "@autokestra/secrets/internal";
+import { runsFile, verifyWebhook, type WebhookAnswer, type WebhookRequest } from "@autokestra/secrets/internal";
 import {
   AutokestraError,
   type Explanation,
@@ -30,7 +30,6 @@ import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } fr
 import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
-import { verifyWebhook, type WebhookAnswer, type WebhookRequest } from "./run/verify-webhook.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
@@ -198,10 +197,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     const where = { sources, resolution };
     // What a plugin may never read, however its package lies beside it.
     const folder = location.kind === "folder" ? location.path : undefined;
-    const kept = [config?.path, folder, place.keyFile, manager.keyFolder, runsPath ?? runsFile(place)].flatMap(
+    const unreadable = [config?.path, folder, place.keyFile, manager.keyFolder, runsPath ?? runsFile(place)].flatMap(
       toRealPath,
     );
-    const host = () => (config === null || config.plugins.length === 0 ? null : new PluginHost(config, kept));
+    const host = () => (config === null || config.plugins.length === 0 ? null : new PluginHost(config, unreadable));
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
 
@@ -262,7 +261,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         try {
           const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
           const secret = toText(reference, await scope.lookup(reference));
-          return await verifyWebhook(trigger.signature, secret, request);
+          return verifyWebhook(trigger.signature, secret, request);
         } finally {
           await scope.close();
         }

@@ -76,10 +76,10 @@ async function start(path: string, inputs: Record<string, string> = {}): Promise
 }
 
 /** The run as its process leaves it that is killed: no end, and what had started has not ended. */
-function lose(run: string, ...open: string[]): void {
+function lose(run: string, ...unfinished: string[]): void {
   const database = openDatabase(join(folder, "runs.db"));
   database.prepare("UPDATE run_records SET status = 'running', cancelled_by = NULL, pid = NULL WHERE id = ?").run(run);
-  for (const name of open) {
+  for (const name of unfinished) {
     database
       .prepare(
         "DELETE FROM run_events WHERE run_id = ? AND event ->> '$.event' = 'task.finished' AND event ->> '$.task' = ?",

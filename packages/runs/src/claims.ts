@@ -23,20 +23,20 @@ const KEPT_MS = 24 * 3_600_000;
 export function claim(database: Database, key: string, runId: RunId): RunId {
   const now = Date.now();
   database.prepare<[number]>("DELETE FROM run_claims WHERE claimed_at < ?").run(now - KEPT_MS);
-  database.prepare<unknown[]>("INSERT OR IGNORE INTO run_claims VALUES (?, ?, ?)").run(key, runId, now);
+  database.prepare("INSERT OR IGNORE INTO run_claims VALUES (?, ?, ?)").run(key, runId, now);
   const owner = database.prepare<[string], string>("SELECT run_id FROM run_claims WHERE key = ?").pluck().get(key);
   return owner ?? runId;
 }
 
 export function release(database: Database, key: string, runId: RunId): void {
-  database.prepare<unknown[]>("DELETE FROM run_claims WHERE key = ? AND run_id = ?").run(key, runId);
+  database.prepare("DELETE FROM run_claims WHERE key = ? AND run_id = ?").run(key, runId);
 }
 
 export function takeTime(database: Database, workflow: string, time: Date): boolean {
   const sql = `
     INSERT INTO schedule_times VALUES (?, ?)
     ON CONFLICT (workflow) DO UPDATE SET last = excluded.last WHERE excluded.last > last`;
-  return database.prepare<unknown[]>(sql).run(workflow, time.getTime()).changes > 0;
+  return database.prepare(sql).run(workflow, time.getTime()).changes > 0;
 }
 
 export function lastTime(database: Database, workflow: string): Date | null {

@@ -176,10 +176,12 @@ export function createDoorbell(): Doorbell {
   let listener: { readonly count: number; readonly handler: (id: TaskRunId) => Promise<void> } | null = null;
 
   function wake(): void {
-    while (listener !== null && running.size < listener.count) {
+    if (listener === null) return;
+    const { count, handler } = listener;
+    while (running.size < count) {
       const id = rung.shift();
       if (id === undefined) return;
-      const work = listener.handler(id).catch(() => undefined);
+      const work = handler(id).catch(() => undefined);
       const ended = work.finally(() => {
         running.delete(ended);
         wake();

@@ -16,8 +16,8 @@ export interface RunProcess {
 }
 
 /** The columns `pid`, `process_start`, `host` and `boot_id`. */
-export function processColumns({ pid, startTime, host, bootId }: RunProcess): (string | number | null)[] {
-  return [pid, startTime, host, bootId];
+export function processColumns(owner: RunProcess): (string | number | null)[] {
+  return [owner.pid, owner.startTime, owner.host, owner.bootId];
 }
 
 /** The states of a run whose end is not recorded: see {@link unfinishedStatus}. */

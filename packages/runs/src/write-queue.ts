@@ -37,7 +37,7 @@ export class WriteQueue {
 
   add<T>(write: Write<T>): void {
     // Each is called with its own result.
-    this.#writes.push(write as Write<unknown>);
+    this.#writes.push(write);
     this.#schedule();
   }
 

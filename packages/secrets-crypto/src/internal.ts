@@ -33,3 +33,4 @@ export {
   readNewKeyFile,
 } from "./key-source/prepared-key.ts";
 export { hashFields } from "./record-fields.ts";
+export { verifyWebhook, type WebhookAnswer, type WebhookRequest } from "./verify-webhook.ts";

@@ -5,7 +5,12 @@
  */
 
 export { readText } from "@autokestra/private-files";
-export { takeKeyVariable } from "@autokestra/secrets-crypto/internal";
+export {
+  takeKeyVariable,
+  verifyWebhook,
+  type WebhookAnswer,
+  type WebhookRequest,
+} from "@autokestra/secrets-crypto/internal";
 export { recordOperation } from "./access/recorded-operation.ts";
 export { runsFile, storeFolder } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";

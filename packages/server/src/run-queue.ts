@@ -125,7 +125,7 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = 1000 }: RunQueueOpti
       waiting.some((entry) => entry.workflow === workflow),
     async drain(ms) {
       isClosed = true;
-      for (const entry of [...waiting]) endUnstarted(entry, shutdown());
+      for (const entry of waiting.slice()) endUnstarted(entry, shutdown());
       const overdue = setTimeout(() => {
         for (const { entry } of running.values()) entry.stop.abort(shutdown());
       }, ms);

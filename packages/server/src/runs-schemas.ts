@@ -4,7 +4,7 @@ const EXAMPLE_RUN = "6a1f0c1e-7f0b-4a53-9a3e-0d1f5b6c7d8e";
 const time = z.iso.datetime();
 const workflowId = z.string().max(1000).meta({ example: "deploy" });
 
-export const RUN_STATES = ["queued", "running", "success", "failed", "cancelled", "lost", "unknown"] as const;
+const RUN_STATES = ["queued", "running", "success", "failed", "cancelled", "lost", "unknown"] as const;
 
 export const runSchema = z
   .object({

@@ -67,9 +67,9 @@ describe("a year, with two changes of the clocks", () => {
     const atSix = times("weekdays").map((time) => local(time, "America/New_York"));
     expect(atSix).toHaveLength(261);
     expect(atSix.every((time) => time.endsWith("06:00:00"))).toBe(true);
-    expect(times("monthly").map((time) => local(time, "Asia/Tokyo").slice(5, 10))).toEqual([
-      ..."01-31 02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31".split(" "),
-    ]);
+    expect(times("monthly").map((time) => local(time, "Asia/Tokyo").slice(5, 10))).toEqual(
+      "01-31 02-28 03-31 04-30 05-31 06-30 07-31 08-31 09-30 10-31 11-30 12-31".split(" "),
+    );
     expect(failures).toEqual([]);
   });
 

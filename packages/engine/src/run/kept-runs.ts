@@ -96,8 +96,10 @@ export async function workflowOf(
   { path, texts }: KeptStart,
   onChanged?: (message: string) => void,
 ): Promise<ParsedWorkflow> {
-  const [[own = "", text = ""] = []] = Object.entries(texts);
-  if (path === null) return parseWorkflow(text, own);
+  if (path === null) {
+    const [own = ["", ""]] = Object.entries(texts);
+    return parseWorkflow(own[1], own[0]);
+  }
   const workflow = await loadWorkflow(path);
   for (const [file, before] of Object.entries(texts)) {
     const now = file === path ? workflow.source : readText(file);

@@ -143,8 +143,9 @@ const CREATE_AND_CLAIM: Cases = {
   "of many that claim one task at once one gets it": async (test) => {
     await test.ledger.createRun(newRun([task("a")]));
     const id = await test.id("a");
-    const claims = Array.from({ length: 100 }, async (_, at) =>
-      (at % 2 === 0 ? test.ledger : test.other).claim(id, `w${at}`, MINUTE),
+    const claims = Array.from(
+      { length: 100 },
+      async (_, at) => await (at % 2 === 0 ? test.ledger : test.other).claim(id, `w${at}`, MINUTE),
     );
     test.expect((await Promise.all(claims)).filter((lease) => lease !== null).length).toBe(1);
   },
