@@ -18,20 +18,27 @@ export interface SecretUses {
 export function findSecretUses({ references }: ParsedWorkflow, calls: CalledWorkflows): SecretUses {
   const tasks = new Map<string, Map<string, string[]>>();
   const items = new Map<string, Map<string, string[]>>();
-  const outputs = new Map<string, string[]>();
   for (const { result, place, owner, path } of references) {
     if (!("reference" in result) || result.reference.root !== "secrets") continue;
     const { name } = result.reference;
-    if (place === "outputs") add(outputs, name, path);
-    else if (owner !== null && place === "inputs") add(entryOf(tasks, owner.task.id), name, path.slice(3));
+    if (owner !== null && place === "inputs") add(entryOf(tasks, owner.task.id), name, path.slice(3));
     else if (owner !== null) add(entryOf(items, owner.task.id), name, path.slice(2));
   }
-  for (const [id, { parsed, calls: inner }] of calls) {
-    for (const [name, paths] of findSecretUses(parsed, inner).outputs) {
+  for (const [id, { parsed }] of calls) {
+    for (const [name, paths] of usesInOutputs(parsed.references)) {
       for (const path of paths) add(entryOf(tasks, id), name, [path]);
     }
   }
-  return { tasks, items, outputs };
+  return { tasks, items, outputs: usesInOutputs(references) };
+}
+
+function usesInOutputs(references: ParsedWorkflow["references"]): SecretPaths {
+  const outputs = new Map<string, string[]>();
+  for (const { result, place, path } of references) {
+    if (place !== "outputs" || !("reference" in result) || result.reference.root !== "secrets") continue;
+    add(outputs, result.reference.name, path);
+  }
+  return outputs;
 }
 
 function entryOf(uses: Map<string, Map<string, string[]>>, id: string): Map<string, string[]> {
