@@ -40,18 +40,15 @@ const namesSchema = z.array(z.string());
 const actionSchema = z.strictObject({
   type: z.string(),
   description: z.string().exactOptional(),
-  /** The JSON Schema of the input; null if it has none. */
   input: z.record(z.string(), z.unknown()).nullable(),
   textInputs: namesSchema.exactOptional(),
   shownInputs: namesSchema.exactOptional(),
   literalInputs: namesSchema.exactOptional(),
   secretOutputs: namesSchema.exactOptional(),
-  /** Whether the action decides by a function which outputs are secret. */
   decidesSecretOutputs: z.boolean(),
 });
 
 const thrownSchema = z.strictObject({
-  /** `input` and `output`: refused by a schema. `unreadable`: JSON cannot hold the output. `value`: not an object. */
   kind: z.enum(["error", "input", "output", "unreadable", "value"]),
   name: z.string().exactOptional(),
   message: z.string().exactOptional(),
@@ -92,10 +89,31 @@ export const reportSchema: z.ZodType<Report> = z.discriminatedUnion("kind", [
 ]);
 
 /** What a plugin tells of an action before anything runs. */
-export type ActionDescription = z.output<typeof actionSchema>;
+export interface ActionDescription {
+  type: string;
+  description?: string;
+  /** The JSON Schema of the input; null if it has none. */
+  input: Record<string, unknown> | null;
+  textInputs?: string[];
+  shownInputs?: string[];
+  literalInputs?: string[];
+  secretOutputs?: string[];
+  /** Whether the action decides by a function which outputs are secret. */
+  decidesSecretOutputs: boolean;
+}
 
 /** What an action has thrown, read in its process. */
-export type ThrownReport = z.output<typeof thrownSchema>;
+export interface ThrownReport {
+  /** `input` and `output`: refused by a schema. `unreadable`: JSON cannot hold the output. `value`: not an object. */
+  kind: "error" | "input" | "output" | "unreadable" | "value";
+  name?: string;
+  message?: string;
+  code?: string;
+  causeCode?: string;
+  status?: number;
+  retryable?: boolean;
+  retryAfterSeconds?: number;
+}
 
 export type Report =
   | {
