@@ -16,6 +16,8 @@ let engine: Engine;
 let done: string[];
 /** Those of which the action fails. */
 let broken: Set<string>;
+/** The idempotency keys that it was given. */
+let keys: string[];
 const told: string[] = [];
 
 function worker(): Plugin {
@@ -24,9 +26,10 @@ function worker(): Plugin {
     actions: {
       do: defineAction({
         input: z.object({ say: z.string(), see: z.unknown().optional() }),
-        run({ say, see }, { mask, task }) {
+        run({ say, see }, { mask, task, idempotencyKey }) {
+          keys.push(idempotencyKey);
           done.push(see === undefined ? say : `${say} saw ${JSON.stringify(see)}`);
-          if (broken.has(say)) throw new TaskError({ message: `${say} is broken`, retryable: false });
+          if (broken.has(say)) throw new TaskError({ message: `${say} is broken`, retryable: say === "again" });
           if (say === "token") mask("t0ken-made-by-plugin");
           const made = say === "token" ? "t0ken-made-by-plugin" : `${say} made ${CANARY}`;
           return { made, items: ["x", "y", "z"], id: task.id };
@@ -54,6 +57,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "autokestra-resume-"));
   done = [];
   broken = new Set();
+  keys = [];
   told.length = 0;
   engine = await open();
   await engine.secrets.set({ name: "S", type: "apiKey", fields: { value: "first-value-of-s" } });
@@ -222,6 +226,25 @@ describe("a run that has not succeeded", () => {
     const { tasks, status } = await engine.resume(execution);
     expect([status, done]).toEqual(["success", ["y", "z"]]);
     expect(tasks["each"]?.output).toMatchObject([{ made: `x made ${CANARY}` }, {}, {}]);
+  });
+
+  it("gives a task the same idempotency key in each attempt, and another one to every other task, item and run", async () => {
+    write(task("again", ", retry: { max: 1, backoffSeconds: 0 }"), "", "child.yaml");
+    const path = write(
+      '  - { id: each, type: test/work.do, forEach: [x, y], inputs: { say: "{{ item }}" } }\n' +
+        "  - { id: call, needs: [each], type: core/workflow.call, inputs: { file: ./child.yaml } }\n",
+    );
+    broken.add("again").add("y");
+    const { execution } = await start(path);
+    expect(keys).toEqual(["each[0]", "each[1]"].map((name) => `${execution}:${name}`));
+    keys = [];
+    broken.delete("y");
+    await engine.resume(execution);
+    expect(keys).toEqual(["each[1]", "call/again", "call/again"].map((name) => `${execution}:${name}`));
+    keys = [];
+    const again = await engine.rerun(execution, { from: "call" });
+    expect(again.execution).not.toBe(execution);
+    expect(new Set(keys)).toEqual(new Set([`${again.execution}:call/again`]));
   });
 
   it("runs the tasks of a called workflow again that had not succeeded", async () => {

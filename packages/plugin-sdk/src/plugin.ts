@@ -166,6 +166,12 @@ export interface ActionContext {
   readonly task: { readonly id: string; readonly type: string; readonly attempt: number };
   /** The run: its id, and the id of its workflow. */
   readonly execution: { readonly id: string; readonly workflow: string };
+  /**
+   * Names the work of this task, or of this item of a `forEach`, in this run: the same in each attempt, and when the run
+   * is resumed after its process was lost; another one for every other task, item and run. Give it to services that do
+   * what has the same key only once. It is not secret and of any length: hash it where a service wants less.
+   */
+  readonly idempotencyKey: string;
   /** Makes a value secret for the rest of the run, such as a token that a service has just issued. */
   readonly mask: MaskFunction;
   /** Where the action may connect to. An action that opens connections must obey it. Default: anywhere. */

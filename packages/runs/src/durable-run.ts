@@ -101,7 +101,10 @@ export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | n
   const own = stored.values.find(({ kind }) => kind === "start");
   const start = own === undefined ? null : keptStart.nullable().parse(await open(own));
   if (start === null) {
-    const why = own === undefined ? "it has kept nothing, or no longer does" : "the key of what it has kept is gone";
+    const why =
+      own === undefined
+        ? "it has kept nothing, or no longer does"
+        : "what it has kept does not open: it was changed, or its key is gone";
     throw new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} cannot go on: ${why}`, {
       details: { reason: "not kept" },
     });

@@ -75,7 +75,7 @@ function createCipher(
       storeId,
       run,
       name === "" ? null : name,
-      item === null ? null : Number(item),
+      item,
       attempt,
       kind,
     ]);

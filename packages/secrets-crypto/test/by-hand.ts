@@ -175,25 +175,45 @@ export function encryptByHand(
   return { format, keyId, ...encrypt(bytes, aad, Buffer.from(plaintext)) };
 }
 
+function serviceKeyByHand(header: RawHeader, master: RawMaster): { id: string; bytes: Buffer } {
+  const { storeId, serviceKeys = [] } = header;
+  const entry = serviceKeys.find(({ state }) => state === "active");
+  if (entry === undefined) throw new Error("no service key");
+  const aad = list(["autokestra service key", 2, storeId, entry.id]);
+  return { id: entry.id, bytes: unwrap(deriveByHand(header, master).wrapping, aad, entry.wrapped) };
+}
+
+/** @param place the fields of the AAD after the run: task, item, attempt, kind */
+export function openKeptByHand(
+  header: RawHeader,
+  master: RawMaster,
+  run: string,
+  place: readonly [task: string | null, item: number | null, attempt: number, kind: string],
+  value: Uint8Array,
+): string {
+  const { storeId } = header;
+  const info = list(["autokestra kept outputs", 2, storeId, null, run]);
+  const key = Buffer.from(hkdfSync("sha256", serviceKeyByHand(header, master).bytes, "", info, 32));
+  const aad = list(["autokestra kept value", 2, storeId, run, ...place]);
+  const parts = { nonce: value.subarray(0, 12), tag: value.subarray(12, 28), ciphertext: value.subarray(28) };
+  return decrypt(key, aad, parts).toString("utf8");
+}
+
 /** The MAC of a current version under one of the header's service keys. */
 export function recordMacByHand(
   header: RawHeader,
   master: RawMaster,
   { metadata, envelope }: Pick<EncryptedSecret, "metadata" | "envelope">,
 ): string {
-  const { storeId, serviceKeys = [] } = header;
-  const entry = serviceKeys.find(({ state }) => state === "active");
-  if (entry === undefined) throw new Error("no service key");
-  const aad = list(["autokestra service key", 2, storeId, entry.id]);
-  const serviceKey = unwrap(deriveByHand(header, master).wrapping, aad, entry.wrapped);
-  const info = list(["autokestra record mac", 2, storeId, null]);
-  const key = Buffer.from(hkdfSync("sha256", serviceKey, "", info, 32));
+  const serviceKey = serviceKeyByHand(header, master);
+  const info = list(["autokestra record mac", 2, header.storeId, null]);
+  const key = Buffer.from(hkdfSync("sha256", serviceKey.bytes, "", info, 32));
   const { id, name, type, version, revision, description, tags } = metadata;
   const nonce = Buffer.from(envelope.nonce).toString("base64");
   const fields = ["autokestra record", 2, id, name, null, type, version, nonce, revision, description, tags.length];
   const { createdAt, updatedAt, expiresAt, deletedAt, importedId, policy } = metadata;
   const rest = [createdAt, updatedAt, expiresAt, deletedAt, importedId, digestOf(policy)];
-  return `${entry.id}:${createHmac("sha256", key)
+  return `${serviceKey.id}:${createHmac("sha256", key)
     .update(list([...fields, ...tags, ...rest]))
     .digest("base64")}`;
 }

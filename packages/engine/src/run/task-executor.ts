@@ -128,6 +128,7 @@ export function createTaskExecutor(
       signal: own.signal,
       task: { id: name, type: task.type, attempt: number },
       execution: values.execution,
+      idempotencyKey: `${values.execution.id}:${name}`,
       mask: shown.mask,
       print: shown.print,
       ...(network && { network }),

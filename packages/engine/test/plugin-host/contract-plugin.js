@@ -81,7 +81,10 @@ export const plugin = definePlugin({
       print("stdout", Buffer.from("printed-se"));
       print("stdout", Buffer.from("cret-4711\nrest"));
     }),
-    facts: action((_input, { task, execution, signal }) => ({ task, execution, aborted: signal.aborted })),
+    facts: action((_input, { task, execution, idempotencyKey, signal }) => {
+      const isOfTask = idempotencyKey === `${execution.id}:${task.id}`;
+      return { task, execution, isOfTask, aborted: signal.aborted };
+    }),
     throw: action(() => {
       throw new TypeError("plain failure");
     }),

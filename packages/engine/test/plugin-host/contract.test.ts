@@ -147,6 +147,7 @@ describe.each([
     expect(output(await run("facts"))).toMatchObject({
       task: { id: "t", type: "test/contract.facts", attempt: 1 },
       execution: { workflow: "w" },
+      isOfTask: true,
       aborted: false,
     });
   });

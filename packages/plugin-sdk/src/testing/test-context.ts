@@ -26,13 +26,14 @@ export interface MaskedLine {
 }
 
 /**
- * Defaults: a signal that is never aborted, task `task`, attempt 1, execution `execution`, workflow `workflow`, and any
- * host.
+ * Defaults: a signal that is never aborted, task `task`, attempt 1, execution `execution`, workflow `workflow`, their
+ * idempotency key, as a run makes it, and any host.
  */
 export interface TestContextOptions {
   readonly signal?: AbortSignal;
   readonly task?: Partial<ActionContext["task"]>;
   readonly execution?: Partial<ActionContext["execution"]>;
+  readonly idempotencyKey?: string;
   readonly network?: NetworkPolicy;
 }
 
@@ -67,6 +68,8 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
     (message, data) => {
       lines.push(data === undefined ? { level, message } : { level, message, data });
     };
+  const task = { id: "task", type: "test/plugin.action", attempt: 1, ...options.task };
+  const execution = { id: "execution", workflow: "workflow", ...options.execution };
   return {
     lines,
     masked,
@@ -80,8 +83,9 @@ export function createTestContext(options: TestContextOptions = {}): TestContext
     },
     log: { debug: record("debug"), info: record("info"), warn: record("warn"), error: record("error") },
     signal: options.signal ?? new AbortController().signal,
-    task: { id: "task", type: "test/plugin.action", attempt: 1, ...options.task },
-    execution: { id: "execution", workflow: "workflow", ...options.execution },
+    task,
+    execution,
+    idempotencyKey: options.idempotencyKey ?? `${execution.id}:${task.id}`,
     ...(options.network && { network: options.network }),
   };
 }

@@ -4,12 +4,12 @@ import { createTestContext, runAction } from "../../src/testing/index.ts";
 
 const action = defineAction({
   input: z.strictObject({}),
-  run(_, { log, signal, task, execution }) {
+  run(_, { log, signal, task, execution, idempotencyKey }) {
     log.debug("d");
     log.info("i", { a: 1 });
     log.warn("w");
     log.error("e");
-    return { aborted: signal.aborted, task, execution };
+    return { aborted: signal.aborted, task, execution, idempotencyKey };
   },
 });
 
@@ -19,6 +19,7 @@ it("returns the output and the log lines", async () => {
       aborted: false,
       task: { id: "task", type: "test/plugin.action", attempt: 1 },
       execution: { id: "execution", workflow: "workflow" },
+      idempotencyKey: "execution:task",
     },
     lines: [
       { level: "debug", message: "d" },

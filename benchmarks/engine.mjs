@@ -1,0 +1,156 @@
+// Measures runs of 1 000 tasks that are kept in the ledger: against calling the same action, and the ledger alone against
+// the same statements by hand. Run `pnpm build` first. README.md explains the figures.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { openEngine, parseWorkflow } from "../packages/engine/dist/index.js";
+import { defineAction, definePlugin, z } from "../packages/plugin-sdk/dist/index.js";
+import { openRunHistory } from "../packages/runs/dist/index.js";
+import { openRawLedger } from "./engine/raw-ledger.mjs";
+import { measure } from "./measure.mjs";
+import { printTable } from "./print-table.mjs";
+
+const TASKS = 1000;
+/** How many run at once: each task needs the one of the same number in the layer before. */
+const WIDTH = 50;
+const CPU_GOAL_MS = 0.35;
+const RATIO_GOAL = 0.7;
+const OPTIONS = { rounds: 9, operations: 1, warmUp: 2 };
+
+const needsOf = (/** @type {number} */ at) => (at < WIDTH ? [] : [`t${at - WIDTH}`]);
+const numbers = Array.from({ length: TASKS }, (_, at) => at);
+
+const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
+try {
+  console.log(`This machine: ${cpus().length} cores, Node ${process.versions.node}`);
+  const met = [await measureEngine(), await measureLedger()];
+  process.exitCode = met.every(Boolean) ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function measureEngine() {
+  const action = defineAction({
+    input: z.strictObject({ n: z.number() }),
+    run: ({ n }) => ({ n, text: "x".repeat(200) }),
+  });
+  const engine = await openEngine({
+    storagePath: join(folder, "secrets"),
+    runsPath: join(folder, "engine.db"),
+    keyFolder: null,
+    keepInEnvironment: true,
+    env: { AUTOKESTRA_SECRET_KEY: "0123456789abcdef".repeat(4) },
+    create: true,
+    plugins: [definePlugin({ name: "bench/work", actions: { do: action } })],
+  });
+  await engine.secrets.set({ name: "S", type: "apiKey", fields: { value: "value-of-a-secret" } });
+  const tasks = numbers.map(
+    (at) => `  - { id: t${at}, type: bench/work.do, needs: [${needsOf(at)}], inputs: { n: ${at} } }\n`,
+  );
+  const workflow = parseWorkflow(`apiVersion: v1\nid: bench\nsecrets: [S]\ntasks:\n${tasks.join("")}`, "bench.yaml");
+  const ways = {
+    async plain() {
+      for (const n of numbers) await action.run({ n }, /** @type {never} */ (null));
+    },
+    async engine() {
+      const { status } = await engine.run(workflow);
+      if (status !== "success") throw new Error("the run has failed");
+    },
+  };
+  const { plain = 0, engine: ours = 0 } = await measure(ways, OPTIONS);
+  const { engine: elapsed = 0 } = await measure(ways, { ...OPTIONS, clock: "wall" });
+  await engine.close();
+  const overhead = (ours - plain) / TASKS / 1000;
+  const isMet = overhead <= CPU_GOAL_MS;
+  printTable(`A run of ${TASKS} tasks, ${WIDTH} at once: ms CPU of a task, and tasks a second`, [
+    ["", "plain call", "in a run", "more", "goal", "", "tasks/s"],
+    [
+      "kept in the ledger",
+      (plain / TASKS / 1000).toFixed(4),
+      (ours / TASKS / 1000).toFixed(3),
+      overhead.toFixed(3),
+      `<= ${CPU_GOAL_MS}`,
+      isMet ? "met" : "missed",
+      ((TASKS / elapsed) * 1e6).toFixed(0),
+    ],
+  ]);
+  return isMet;
+}
+
+async function measureLedger() {
+  const tasks = numbers.map((at) => ({
+    id: `t${at}`,
+    needs: needsOf(at),
+    continueOnError: false,
+    statusesInIf: new Set(),
+    maxAttempts: 3,
+    isRepeatable: true,
+  }));
+  const bytes = new Uint8Array(300).fill(7);
+  const history = await openRunHistory({ path: join(folder, "ours.db") });
+  const { ledger } = history;
+  const ofHand = await openRunHistory({ path: join(folder, "raw.db") });
+  await ofHand.ledger.createRun(newRun([]));
+  await ofHand.close();
+  const raw = openRawLedger(join(folder, "raw.db"));
+
+  /** @param {readonly typeof tasks[number][]} of */
+  function newRun(of) {
+    const id = crypto.randomUUID();
+    const owner = { token: crypto.randomUUID() };
+    return {
+      id,
+      workflow: "bench",
+      file: null,
+      secrets: [],
+      tasks: of,
+      owner,
+      kept: { values: [], milliseconds: 86_400_000 },
+    };
+  }
+
+  const ways = {
+    raw: () => raw.run(crypto.randomUUID(), tasks, bytes),
+    async ours() {
+      const run = newRun(tasks);
+      let ready = await ledger.createRun(run);
+      while (ready.length > 0) {
+        const ended = ready.map(async (id) => {
+          const lease = await ledger.claim(id, run.owner.token, Number.POSITIVE_INFINITY);
+          if (lease === null) throw new Error("not ready");
+          const kept = { kind: /** @type {const} */ ("result"), task: lease.task, attempt: 1, keyId: "key", bytes };
+          return await ledger.finish(lease, { status: "success" }, kept);
+        });
+        ready = (await Promise.all(ended)).flatMap((ids) => ids ?? []);
+      }
+      const time = new Date().toISOString();
+      const head = {
+        time,
+        level: /** @type {const} */ ("info"),
+        execution: run.id,
+        durationMs: 1,
+        tasks: {},
+        masked: {},
+      };
+      await ledger.append(run.id, [{ ...head, event: "run.finished", status: "success" }]);
+    },
+  };
+  const rows = [["", "by hand", "ledger", "by hand/ledger", "goal", ""]];
+  let isMet = true;
+  for (const [clock, title] of /** @type {const} */ ([
+    ["wall", "tasks/s"],
+    ["cpu", "µs CPU of a task"],
+  ])) {
+    const { raw: byHand = 0, ours = 0 } = await measure(ways, { ...OPTIONS, clock });
+    const ratio = byHand / ours;
+    const show = (/** @type {number} */ time) => (clock === "wall" ? (TASKS / time) * 1e6 : time / TASKS).toFixed(0);
+    const verdict = clock === "wall" ? [`>= ${RATIO_GOAL}`, ratio >= RATIO_GOAL ? "met" : "missed"] : ["", ""];
+    if (clock === "wall") isMet = ratio >= RATIO_GOAL;
+    rows.push([title, show(byHand), show(ours), ratio.toFixed(2), ...verdict]);
+  }
+  printTable("The ledger alone: claim, end and keep, against the same statements by hand", rows);
+  await history.close();
+  raw.database.close();
+  return isMet;
+}
