@@ -35,9 +35,9 @@ export type Order =
     }
   | { readonly kind: "abort"; readonly call: number; readonly reason: { name: string; message: string } };
 
-const namesSchema = z.array(z.string());
+const namesSchema: z.ZodType<string[]> = z.array(z.string());
 
-const actionSchema = z.strictObject({
+const actionSchema: z.ZodType<ActionDescription> = z.strictObject({
   type: z.string(),
   description: z.string().exactOptional(),
   /** The JSON Schema of the input; null if it has none. */
@@ -50,7 +50,7 @@ const actionSchema = z.strictObject({
   decidesSecretOutputs: z.boolean(),
 });
 
-const thrownSchema = z.strictObject({
+const thrownSchema: z.ZodType<ThrownReport> = z.strictObject({
   /** `input` and `output`: refused by a schema. `unreadable`: JSON cannot hold the output. `value`: not an object. */
   kind: z.enum(["error", "input", "output", "unreadable", "value"]),
   name: z.string().exactOptional(),
@@ -92,10 +92,28 @@ export const reportSchema: z.ZodType<Report> = z.discriminatedUnion("kind", [
 ]);
 
 /** What a plugin tells of an action before anything runs. */
-export type ActionDescription = z.output<typeof actionSchema>;
+export interface ActionDescription {
+  type: string;
+  description?: string;
+  input: Record<string, unknown> | null;
+  textInputs?: string[];
+  shownInputs?: string[];
+  literalInputs?: string[];
+  secretOutputs?: string[];
+  decidesSecretOutputs: boolean;
+}
 
 /** What an action has thrown, read in its process. */
-export type ThrownReport = z.output<typeof thrownSchema>;
+export interface ThrownReport {
+  kind: "error" | "input" | "output" | "unreadable" | "value";
+  name?: string;
+  message?: string;
+  code?: string;
+  causeCode?: string;
+  status?: number;
+  retryable?: boolean;
+  retryAfterSeconds?: number;
+}
 
 export type Report =
   | {
