@@ -80,13 +80,7 @@ export function readKept(database: Database, run: RunId): StoredKept | null {
       ended.delete(task);
     } else if (open.delete(task)) ended.add(task);
   }
-  return {
-    attempt,
-    values: values.map((value) => valueSchema.parse(value)),
-    open,
-    ended,
-    hasSucceeded: status === "success",
-  };
+  return { attempt, values: values.map((value) => valueSchema.parse(value)), open, ended, hasSucceeded: status === "success" };
 }
 
 /** Overwrites what a run has kept. Returns whether there was anything. */

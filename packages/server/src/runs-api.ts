@@ -114,10 +114,15 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
       const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
       // The secret may have to be asked for, of a provider that has limits.
       access.checkRefused(request);
-      const atOnce = setTimeout(REFUSED_MS);
+      const notBefore = setTimeout(REFUSED_MS);
       // Nobody learns without a signature which workflows there are, by the time that it takes either.
-      const refuse = async (error: AutokestraError) =>
-        await access.refuse(request, error).finally(async () => await atOnce);
+      const refuse = async (error: AutokestraError): Promise<never> => {
+        try {
+          return await access.refuse(request, error);
+        } finally {
+          await notBefore;
+        }
+      };
       if (workflow === null) return await refuse(notSigned("refused"));
       try {
         const { id: execution } = await runs.receive(workflow, { headers: request.headers, body }, about);

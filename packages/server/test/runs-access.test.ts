@@ -134,7 +134,8 @@ describe("runs that are resumed twice at once", () => {
     const answers = await Promise.all(
       Array.from({ length: 5 }, async () => await ask(admin, "POST", `/api/runs/${id}/resume`, {})),
     );
-    expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([202, 409, 409, 409, 409]);
+    const statuses = answers.map(({ statusCode }) => statusCode);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([202, 409, 409, 409, 409]);
     await ended(id);
   });
 });
