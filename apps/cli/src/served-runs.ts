@@ -1,17 +1,27 @@
 import { resolve } from "node:path";
 import type { SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import type { ProviderCall, ServedRuns } from "@autokestra/server";
+import type { Figure, Metrics, ReadinessCheck, ServedRuns } from "@autokestra/server";
 import type { CommandContext } from "./command.ts";
 import type { ServeOptions } from "./server-settings.ts";
+
+/** What a server with runs has open. */
+interface OpenedRuns {
+  readonly runs: ServedRuns;
+  /** For `/metrics`. */
+  readonly figures: readonly Figure[];
+  /** For `/health/ready`. */
+  readonly checks: readonly ReadinessCheck[];
+  close(): Promise<void>;
+}
 
 /** Opens what a server with runs needs. Null where it serves secrets only. */
 export async function openServedRuns(
   { place, terminal }: CommandContext,
   options: ServeOptions,
   manager: SecretsManager,
-  onCall: (call: ProviderCall) => void,
-): Promise<{ readonly runs: ServedRuns; close(): Promise<void> } | null> {
+  metrics: () => Metrics,
+): Promise<OpenedRuns | null> {
   const config = place.defaults;
   const folder = options.workflows === undefined ? config?.server?.workflows : resolve(options.workflows);
   if (folder === undefined) return null;
@@ -20,19 +30,39 @@ export async function openServedRuns(
   const warn = (text: string): void => terminal.warn(`warning: ${text}`);
   // In a server, variables are those of its service: what they hold is not meant for every workflow.
   const environment = config?.environment ?? false;
-  const engine = await openEngine({ ...place, manager, config, environment, audit: true, onCall });
+  const engine = await openEngine({
+    ...place,
+    manager,
+    config,
+    environment,
+    audit: true,
+    onCall: (call) => metrics().countProviderCall(call),
+  });
   try {
-    const runs = createRunService({ engine, maxRuns: config?.server?.maxRuns, onNotice: warn });
+    const runs = createRunService({
+      engine,
+      maxRuns: config?.server?.maxRuns,
+      onNotice: warn,
+      onEnded: (status) => metrics().countRun(status),
+    });
     const workflows = await openWorkflowFolder({
       folder,
       onProblem: (file, problem) => warn(`workflow file ${file} cannot be used: ${problem}`),
-      onChange: () => void runs.schedule(workflows),
+      onChange: () =>
+        void runs
+          .schedule(workflows)
+          .catch(() => warn("the times of the workflows stay as they were: they cannot be read")),
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
     await runs.schedule(workflows);
     return {
       runs: { engine, runs, workflows },
+      figures: [
+        { name: "autokestra_runs_running", help: "Runs that go on here", read: () => runs.counts().running },
+        { name: "autokestra_runs_waiting", help: "Runs that wait to start", read: () => runs.counts().waiting },
+      ],
+      checks: [{ part: "queue", check: async () => runs.check() }],
       async close() {
         workflows.close();
         await engine.close();

@@ -99,11 +99,15 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
   return found;
 }
 
-/** Reads the events of a run from a place on; none if there is no such run. Use it within one transaction. */
-export function readEvents(database: Database, runId: string, position = 0): readonly RecordedEvent[] {
+/**
+ * Reads the events of a run from a place on; none if there is no such run. Use it within one transaction.
+ *
+ * @param limit how many at most. Default: all
+ */
+export function readEvents(database: Database, runId: string, position = 0, limit = -1): readonly RecordedEvent[] {
   const { events: table } = readableTables(database);
-  const sql = `SELECT event FROM ${table} WHERE run_id = ? AND position >= ? ORDER BY position`;
-  return database.prepare(sql).pluck().all(runId, position).map(parseEvent);
+  const sql = `SELECT event FROM ${table} WHERE run_id = ? AND position >= ? ORDER BY position LIMIT ?`;
+  return database.prepare(sql).pluck().all(runId, position, limit).map(parseEvent);
 }
 
 /**

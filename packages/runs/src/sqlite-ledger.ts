@@ -92,6 +92,9 @@ const DUE = `
 `;
 const RUNG = `UPDATE task_runs SET due_at = ${NOW} + 15000 WHERE number = ? AND state = 'ready'`;
 
+/** How many events are read at once: many readers, some of them slow, may follow one long run. */
+const BATCH = 200;
+
 /** How long to wait for the next events of a run of another process, in milliseconds. */
 const POLL_MS = 200;
 
@@ -240,12 +243,14 @@ export class SqliteRunLedger implements RunLedger {
       const found = await this.#parts.read((database) => ({
         // First, so that no event is missed that was written before the end.
         isOpen: stateInDatabase(database, run) === "running",
-        events: readEvents(database, run, next),
+        events: readEvents(database, run, next, BATCH),
       }));
       if (found === null) return;
       yield* found.events;
       next += found.events.length;
-      if (!found.isOpen || signal?.aborted === true) return;
+      if (signal?.aborted === true) return;
+      if (found.events.length === BATCH) continue;
+      if (!found.isOpen) return;
       await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   }

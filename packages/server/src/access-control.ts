@@ -44,6 +44,12 @@ export interface AccessControl {
    * @throws this error; `RATE_LIMITED` where there were too many
    */
   refuse(request: FastifyRequest, error: AutokestraError): Promise<never>;
+  /**
+   * For what is dear to verify: call it before.
+   *
+   * @throws AutokestraError `RATE_LIMITED` where an address has had too many refused
+   */
+  checkRefused(request: FastifyRequest): void;
 }
 
 const MINUTE = 60_000;
@@ -110,6 +116,11 @@ export function createAccessControl(options: AccessOptions): AccessControl {
         ? "A page of another origin cannot change anything here"
         : `The token has no permission for this: it needs ${permission}`;
       await refuse(request, `${principal.kind} ${principal.id}`, () => forbidden(detail));
+    },
+
+    checkRefused(request) {
+      const seconds = refusals.check(addressKey(request.ip));
+      if (seconds > 0) throw rateLimited(seconds);
     },
 
     refuse: async (request, error) => await refuse(request, addressKey(request.ip), () => error),

@@ -190,7 +190,8 @@ function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
 const EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count";
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE",
-  "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
+  "access-control-allow-headers":
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
   "access-control-max-age": "600",
 };
 

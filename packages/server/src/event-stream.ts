@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { type RecordedEvent, type RunLedger, toJson } from "@autokestra/runs";
+import { type RunLedger, toJson } from "@autokestra/runs";
 
 export interface EventStreamOptions {
   readonly ledger: Pick<RunLedger, "events">;
@@ -25,47 +25,19 @@ const POLL_MS = 200;
  * `end`: without it, a client comes back for ever.
  */
 export function createEventStream(options: EventStreamOptions): Readable {
-  return Readable.from(lines(options), { objectMode: false });
+  const stream = Readable.from(lines(options), { objectMode: false });
+  // Between events: each is one piece. A timer for each event would take longer than to send it.
+  const timer = setInterval(() => {
+    if (stream.readableLength === 0 && !stream.readableEnded) stream.push(": keep-alive\n\n");
+  }, KEEP_ALIVE_MS);
+  stream.once("close", () => clearInterval(timer));
+  return stream;
 }
 
 async function* lines({ ledger, id, from, isWaiting, signal }: EventStreamOptions): AsyncIterable<string> {
   yield "retry: 1000\n\n";
-  let keptAlive = performance.now();
-  while (isWaiting() && !signal.aborted) {
-    if (performance.now() - keptAlive >= KEEP_ALIVE_MS) {
-      keptAlive = performance.now();
-      yield KEEP_ALIVE;
-    }
-    await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
-  }
+  while (isWaiting() && !signal.aborted) await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
   let place = from;
-  for await (const event of withPauses(ledger.events(id, from, signal))) {
-    yield event === null ? KEEP_ALIVE : `id: ${place++}\ndata: ${toJson(event)}\n\n`;
-  }
+  for await (const event of ledger.events(id, from, signal)) yield `id: ${place++}\ndata: ${toJson(event)}\n\n`;
   if (!signal.aborted) yield "event: end\ndata: {}\n\n";
-}
-
-const KEEP_ALIVE = ": keep-alive\n\n";
-
-/** The events, and null where there was none for a while. */
-async function* withPauses(events: AsyncIterable<RecordedEvent>): AsyncIterable<RecordedEvent | null> {
-  const iterator = events[Symbol.asyncIterator]();
-  try {
-    for (let next = iterator.next(); ; ) {
-      const pause = new AbortController();
-      const first = await Promise.race([
-        next,
-        setTimeout(KEEP_ALIVE_MS, null, { signal: pause.signal }).catch(() => null),
-      ]);
-      pause.abort();
-      if (first === null) yield null;
-      else if (first.done === true) return;
-      else {
-        yield first.value;
-        next = iterator.next();
-      }
-    }
-  } finally {
-    await iterator.return?.();
-  }
 }

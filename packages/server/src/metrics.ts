@@ -23,6 +23,8 @@ export interface Metrics {
   /** Counts a failure of the server itself. */
   countFailure(code: string): void;
   countProviderCall(call: ProviderCall): void;
+  /** Counts a run that has ended. */
+  countRun(status: RunEnd): void;
   /** Keeps what the last look at all parts has found. */
   setReady(parts: readonly CheckedPart[]): void;
   /** The text that Prometheus reads. */
@@ -36,6 +38,11 @@ export interface Figure {
   /** Returns null while there is none. One that cannot be read is left out. */
   readonly read: () => number | null | Promise<number | null>;
 }
+
+/** How a run can end. */
+const RUN_ENDS = ["success", "failed", "cancelled"] as const;
+
+type RunEnd = (typeof RUN_ENDS)[number];
 
 /** Of most requests: reads take a few milliseconds, writes wait for the disk. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -100,6 +107,13 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
     buckets: SECONDS,
     registers,
   });
+  const runs = new Counter({
+    name: "autokestra_runs_total",
+    help: "Runs of this server that have ended, by status",
+    labelNames: ["status"],
+    registers,
+  });
+  for (const status of RUN_ENDS) runs.inc({ status }, 0);
   const ready = new Gauge({
     name: "autokestra_ready",
     help: "Whether a part worked when /health/ready was last asked: 1 or 0",
@@ -130,6 +144,7 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
     },
     countReveal: (outcome) => reveals.inc({ outcome }),
     countFailure: (code) => failures.inc({ code }),
+    countRun: (status) => runs.inc({ status }),
     countProviderCall({ provider, call, status, milliseconds }) {
       providerRequests.inc({ provider, call, status });
       providerSeconds.observe({ provider, call }, milliseconds / 1000);

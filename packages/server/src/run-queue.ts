@@ -34,6 +34,8 @@ export interface RunQueueOptions {
 export interface RunQueue {
   /** @throws AutokestraError `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
   add(run: QueuedRun): void;
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run would be taken */
+  check(): void;
   /** False: no such run waits or goes on. */
   cancel(id: string): boolean;
   has(id: string): boolean;
@@ -98,15 +100,20 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = 1000 }: RunQueueOpti
     execute(entry);
   }
 
+  function check(): void {
+    if (isClosed) throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
+    if (waiting.length >= maxWaiting) throw queueFull(waiting.length);
+  }
+
   return {
+    check,
     add(run) {
-      if (isClosed) throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
       const { group } = run;
       const isBusy =
         group !== undefined &&
         (entriesOf(group.name).length > 0 || waiting.some((other) => other.group?.name === group.name));
-      if (isBusy && group.busy === "skip") throw leftOut(run.workflow);
-      if (waiting.length >= maxWaiting) throw queueFull(waiting.length);
+      if (!isClosed && isBusy && group.busy === "skip") throw leftOut(run.workflow);
+      check();
       if (isBusy && group.busy === "cancel") makeWay(group.name);
       waiting.push({ ...run, stop: new AbortController() });
       startWaiting();

@@ -1,12 +1,15 @@
+import { resolve } from "node:path";
 import {
   admitRun,
   type Engine,
   type EngineRunOptions,
   type ParsedWorkflow,
   parseWorkflow,
+  type WebhookAnswer,
   type WebhookRequest,
+  WorkflowError,
 } from "@autokestra/engine";
-import type { RunStatus, RunSummary } from "@autokestra/runs";
+import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
 import type { AuditActor } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { createRunQueue, type QueuedRun, type RunQueueOptions } from "./run-queue.ts";
@@ -17,6 +20,8 @@ export interface RunServiceOptions extends RunQueueOptions {
   readonly engine: Pick<Engine, "run" | "resume" | "rerun" | "history" | "verifyWebhook">;
   /** Told of what goes wrong where no client hears of it. Never a value. */
   readonly onNotice: (text: string) => void;
+  /** Told how each run has ended, for counters. Default: nobody is. */
+  readonly onEnded?: ((status: RunFinished["status"]) => void) | undefined;
 }
 
 /** Who starts a run, for the audit log. */
@@ -42,25 +47,31 @@ export interface ServedRun extends Omit<RunSummary, "status" | "startedAt"> {
   readonly startedAt: string | null;
 }
 
+/** A run that is to go on, or to run again. */
+export interface EarlierRun extends Pick<ServedRun, "execution" | "workflow"> {
+  /** As of `fileOf`. */
+  readonly file: string | null;
+}
+
 /** Starts runs, by clients, webhooks and schedules, and ends them. */
 export interface RunService {
   /** @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
   start(request: StartRequest): Promise<{ readonly id: string }>;
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
   receive(workflow: ParsedWorkflow, request: WebhookRequest, by: StartedBy): Promise<{ readonly id: string }>;
-  /** Goes on with a run that was lost, has failed or was cancelled. */
-  resume(run: Pick<ServedRun, "execution" | "workflow">, by: StartedBy): void;
+  /** Goes on with a run that was lost, has failed or was cancelled. @throws AutokestraError as `start`, and `RUN_ACTIVE` */
+  resume(run: EarlierRun, by: StartedBy): void;
   /** Runs the workflow of a run again, as a new one. @param from the first task to run. Default: all run */
-  rerun(
-    run: Pick<ServedRun, "execution" | "workflow">,
-    from: string | undefined,
-    by: StartedBy,
-  ): { readonly id: string };
+  rerun(run: EarlierRun, from: string | undefined, by: StartedBy): { readonly id: string };
   /** The run, if it waits or goes on here. It is `queued` until its first event is recorded. */
   active(id: string): ServedRun | null;
+  /** The absolute path of the workflow of a run; null for one that came as text, and for one that is not known. */
+  fileOf(id: string): Promise<string | null>;
   /** False: it neither waits nor goes on here. */
   cancel(id: string): boolean;
   counts(): { readonly running: number; readonly waiting: number };
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run would be taken */
+  check(): void;
   /** The workflows of the folder have changed: their times count from now on. */
   schedule(folder: WorkflowFolder): Promise<void>;
   nextTime(workflow: string): Date | null;
@@ -69,30 +80,38 @@ export interface RunService {
   close(drainMs: number): Promise<void>;
 }
 
-export function createRunService({ engine, onNotice, ...limits }: RunServiceOptions): RunService {
+export function createRunService({ engine, onNotice, onEnded, ...limits }: RunServiceOptions): RunService {
   const { claims } = engine.history;
   const queue = createRunQueue(limits);
   const closing = new AbortController();
-  const active = new Map<string, ServedRun>();
+  const active = new Map<string, { readonly run: ServedRun; readonly file: string | null }>();
 
   /** @param work runs it to its end */
   function enqueue(
-    run: Pick<QueuedRun, "id" | "workflow" | "group">,
-    work: (options: RunBasics) => Promise<unknown>,
+    { file, ...run }: Pick<QueuedRun, "id" | "workflow" | "group"> & Pick<EarlierRun, "file">,
+    work: (options: RunBasics) => Promise<RunFinished>,
   ): void {
     const { id, workflow } = run;
+    // Of two requests to resume a run, the second one would take its place.
+    if (active.has(id)) throw isActive();
     const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
-    active.set(id, queuedRun(id, workflow));
+    active.set(id, { run: queuedRun(id, workflow), file });
     try {
       queue.add({
         ...run,
         async execute(signal) {
-          const sink = (): void => void active.set(id, { ...queuedRun(id, workflow), status: "running" });
+          const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
+          const sink = (): void => void active.set(id, isRunning);
           try {
-            await work({ signal, sink, onUnrecorded });
+            const { status } = await work({ signal, sink, onUnrecorded });
+            onEnded?.(status);
           } catch (error) {
             onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
-            await recordRefused(id, workflow, error, onUnrecorded);
+            onEnded?.("failed");
+            // The history may be what has failed.
+            await recordRefused({ execution: id, workflow, file }, error).catch((failure: unknown) =>
+              onNotice(`run ${id} is not recorded: ${messageOf(failure)}`),
+            );
           } finally {
             active.delete(id);
           }
@@ -105,31 +124,31 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
   }
 
   /** A run that could not start has no other record. */
-  async function recordRefused(
-    execution: string,
-    workflow: string,
-    error: unknown,
-    onUnrecorded: (error: AutokestraError) => void,
-  ): Promise<void> {
+  async function recordRefused({ execution, workflow, file }: EarlierRun, error: unknown): Promise<void> {
     if ((await engine.history.list({ id: execution })).length > 0) return;
-    const record = engine.history.recorder(onUnrecorded);
+    const { ledger } = engine.history;
+    const owner = { token: crypto.randomUUID() };
     const base = { time: new Date().toISOString(), execution } as const;
-    record({ ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` });
-    record({ ...base, level: "error", event: "run.warning", message: messageOf(error) });
-    record({ ...base, level: "error", event: "run.finished", status: "failed", durationMs: 0, tasks: {}, masked: {} });
+    await ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
+    await ledger.append(execution, [
+      { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
+      { ...base, level: "error", event: "run.warning", message: messageOf(error) },
+      { ...base, level: "error", event: "run.finished", status: "failed", durationMs: 0, tasks: {}, masked: {} },
+    ]);
   }
 
   async function start({ workflow, inputs, key, ...by }: StartRequest): Promise<{ readonly id: string }> {
     const { group } = await admitRun(workflow, inputs);
     const id = crypto.randomUUID();
     const name = workflow.workflow.id;
+    const file = workflow.folder === null ? null : resolve(workflow.path);
     const claimed = key === undefined ? null : `${name} ${key}`;
     const first = claimed === null ? id : await claims.claim(claimed, id);
     if (first !== id) return { id: first };
     try {
       const busy = group === null ? undefined : { name: group.group, busy: group.busy };
       enqueue(
-        { id, workflow: name, group: busy },
+        { id, workflow: name, group: busy, file },
         async (basics) => await engine.run(workflow, { ...basics, ...by, inputs, runId: id }),
       );
     } catch (error) {
@@ -137,6 +156,16 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
       throw error;
     }
     return { id };
+  }
+
+  /** Whoever has signed nothing does not learn that there is a workflow whose secret is missing, or cannot be reached. */
+  async function verify(workflow: ParsedWorkflow, request: WebhookRequest): Promise<WebhookAnswer> {
+    try {
+      return await engine.verifyWebhook(workflow, request);
+    } catch (error) {
+      onNotice(`a webhook for '${workflow.workflow.id}' cannot be verified: ${messageOf(error)}`);
+      return { result: "refused" };
+    }
   }
 
   let workflows: WorkflowFolder | null = null;
@@ -158,7 +187,7 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
     start,
     resume(run, by) {
       enqueue(
-        { id: run.execution, workflow: run.workflow },
+        { id: run.execution, workflow: run.workflow, file: run.file },
         async (basics) => await engine.resume(run.execution, { ...basics, ...by }),
       );
     },
@@ -166,21 +195,26 @@ export function createRunService({ engine, onNotice, ...limits }: RunServiceOpti
       const id = crypto.randomUUID();
       const options = { ...by, from, runId: id };
       enqueue(
-        { id, workflow: run.workflow },
+        { id, workflow: run.workflow, file: run.file },
         async (basics) => await engine.rerun(run.execution, { ...basics, ...options }),
       );
       return { id };
     },
     async receive(workflow, request, by) {
-      const answer = await engine.verifyWebhook(workflow, request);
+      const answer = await verify(workflow, request);
       if (answer.result !== "accepted") throw notSigned(answer.result);
       const inputs = { body: bodyOf(request), headers: JSON.stringify(shownHeaders(request)) };
       const key = answer.id === null ? undefined : `webhook ${answer.id}`;
       return await start({ workflow, inputs, key, ...by });
     },
-    active: (id) => active.get(id) ?? null,
+    active: (id) => active.get(id)?.run ?? null,
+    fileOf: async (id) => {
+      const known = active.get(id);
+      return known === undefined ? await engine.history.file(id) : known.file;
+    },
     cancel: (id) => queue.cancel(id),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
+    check: () => queue.check(),
     async schedule(folder) {
       workflows = folder;
       await schedule.set(
@@ -245,6 +279,10 @@ export function notSigned(result: "late" | "refused"): AutokestraError {
   );
 }
 
+function isActive(): AutokestraError {
+  return new AutokestraError("RUN_ACTIVE", "The run waits or goes on already", { details: { reason: "running" } });
+}
+
 function messageOf(error: unknown): string {
-  return error instanceof AutokestraError ? error.message : "an unexpected error";
+  return error instanceof AutokestraError || error instanceof WorkflowError ? error.message : "an unexpected error";
 }

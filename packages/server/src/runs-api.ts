@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { Engine, InputDeclaration, ParsedWorkflow } from "@autokestra/engine";
 import { WorkflowError } from "@autokestra/engine";
 import type { RunSummary } from "@autokestra/runs";
@@ -11,7 +13,14 @@ import { createEventStream } from "./event-stream.ts";
 import { createFoundSecrets } from "./found-secrets.ts";
 import { addRoute, MAX_BODY_BYTES } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
-import { notSigned, parseText, type RunService, type ServedRun, type StartedBy } from "./run-service.ts";
+import {
+  type EarlierRun,
+  notSigned,
+  parseText,
+  type RunService,
+  type ServedRun,
+  type StartedBy,
+} from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
 import { emptyBodySchema } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
@@ -36,8 +45,8 @@ interface Call {
 interface VisibleWorkflows {
   get(id: string): Promise<ParsedWorkflow | null>;
   has(workflow: ParsedWorkflow): Promise<boolean>;
-  /** Whether runs of a workflow with this id may be seen. */
-  covers(id: string): Promise<boolean>;
+  /** Whether a run may be seen. A narrowed token sees none that came as text, whatever id that has. */
+  covers(run: EarlierRun): Promise<boolean>;
 }
 
 type Body<Schema extends z.ZodType> = z.output<Schema>;
@@ -72,6 +81,9 @@ export function addRunRoutes(
   }
 }
 
+/** When a webhook is refused, counted from its arrival: until then, its secret was found or not. */
+const REFUSED_MS = 250;
+
 /** The path of webhooks. They are signed, and need no token. */
 export const HOOK_PATH = "/api/hooks/:id";
 
@@ -100,14 +112,23 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
       const workflow = workflows?.get(id) ?? null;
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
-      // Nobody learns without a signature which workflows there are.
-      if (workflow === null) return await access.refuse(request, notSigned("refused"));
+      // The secret may have to be asked for, of a provider that has limits.
+      access.checkRefused(request);
+      const notBefore = setTimeout(REFUSED_MS);
+      // Nobody learns without a signature which workflows there are, by the time that it takes either.
+      const refuse = async (error: AutokestraError): Promise<never> => {
+        try {
+          return await access.refuse(request, error);
+        } finally {
+          await notBefore;
+        }
+      };
+      if (workflow === null) return await refuse(notSigned("refused"));
       try {
         const { id: execution } = await runs.receive(workflow, { headers: request.headers, body }, about);
         return await reply.code(202).send({ execution, workflow: id });
       } catch (error) {
-        if (error instanceof AutokestraError && error.code === "UNAUTHORIZED")
-          return await access.refuse(request, error);
+        if (error instanceof AutokestraError && error.code === "UNAUTHORIZED") return await refuse(error);
         throw error;
       }
     },
@@ -127,7 +148,10 @@ function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRo
       async handle({ principal, visible }) {
         const all = (workflows?.files() ?? []).map(async (file) => {
           const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
-          return isShown ? [describeWorkflow(file.parsed, file, runs)] : [];
+          // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
+          const problem =
+            file.problem !== null && isNarrowed(principal) ? "it cannot be used as it is now" : file.problem;
+          return isShown ? [describeWorkflow(file.parsed, { ...file, problem }, runs)] : [];
         });
         return (await Promise.all(all)).flat();
       },
@@ -141,7 +165,8 @@ function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRo
       body: schemas.checkSchema,
       answer: schemas.reportSchema,
       refusals: [400, 413, 415],
-      async handle({ request }) {
+      async handle({ request, principal }) {
+        checkText(principal);
         const { workflow } = request.body as Body<typeof schemas.checkSchema>;
         const { problems } = await engine.checkText(workflow);
         return {
@@ -158,7 +183,7 @@ function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRo
   ];
 }
 
-function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute<Call>[] {
+function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readonly ApiRoute<Call>[] {
   async function find({ request, visible }: Call): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
     const active = runs.active(id);
@@ -168,8 +193,20 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       active === null || stored === null || stored.status === "running"
         ? (stored ?? active)
         : { ...stored, ...UNFINISHED, status: active.status };
-    if (run === null || !(await visible.covers(run.workflow))) throw runNotFound();
+    if (run === null || !(await visible.covers(await earlier(run)))) throw runNotFound();
     return run;
+  }
+
+  async function earlier({ execution, workflow }: ServedRun): Promise<EarlierRun> {
+    return { execution, workflow, file: await runs.fileOf(execution) };
+  }
+
+  /** A run that came as text, or from elsewhere than the folder of the server, runs again for those only who may start it. */
+  async function findAgain(call: Call): Promise<ServedRun & EarlierRun> {
+    const run = await find(call);
+    const { file } = await earlier(run);
+    if (fileOfWorkflow(workflows, run.workflow) !== (file ?? "")) checkText(call.principal);
+    return { ...run, file };
   }
 
   async function summaryOf(id: string): Promise<RunSummary | null> {
@@ -181,7 +218,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
     const { "last-event-id": last } = request.headers;
     const from = typeof last === "string" && /^\d{1,9}$/.test(last) ? Number(last) + 1 : 0;
     const gone = new AbortController();
-    request.raw.socket.once("close", () => gone.abort());
+    reply.raw.once("close", () => gone.abort());
     const signal = AbortSignal.any([gone.signal, runs.closing]);
     const events = createEventStream({
       ledger: history.ledger,
@@ -231,10 +268,15 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       answer: schemas.runListSchema,
       refusals: [400],
       async handle({ request, visible }) {
-        const { after: before, ...filter } = request.query as Body<typeof schemas.runsQuerySchema>;
-        const found = await history.list({ ...filter, before });
-        const shown = await Promise.all(found.map(async ({ workflow }) => await visible.covers(workflow)));
-        return found.filter((_, index) => shown[index]);
+        const { after, ...filter } = request.query as Body<typeof schemas.runsQuerySchema>;
+        const shown: RunSummary[] = [];
+        // A page is full whatever is hidden between: its last run is where the next one begins.
+        for (let before = after; ; ) {
+          const found = await history.list({ ...filter, before });
+          for (const run of found) if (await visible.covers(await earlier(run))) shown.push(run);
+          before = found.at(-1)?.execution;
+          if (found.length < filter.limit || shown.length >= filter.limit) return shown.slice(0, filter.limit);
+        }
       },
     },
     {
@@ -276,7 +318,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       status: 202,
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
-        const run = await find(call);
+        const run = await findAgain(call);
         if (run.status === "queued" || run.status === "running" || run.status === "success")
           throw cannotResume(run.status);
         runs.resume(run, startedBy(call));
@@ -295,7 +337,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       status: 202,
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
-        const run = await find(call);
+        const run = await findAgain(call);
         if (run.status === "queued") throw cannotResume(run.status);
         const { from } = (call.request.body as Body<typeof schemas.rerunSchema>) ?? {};
         const { id: execution } = runs.rerun(run, from, startedBy(call));
@@ -329,8 +371,7 @@ function runRoutes({ engine: { history }, runs }: ServedRuns): readonly ApiRoute
       if (workflow === null) throw new AutokestraError("NOT_FOUND", "There is no workflow with this id");
       return workflow;
     }
-    if (!principal.permissions.has("runs:text"))
-      throw forbidden("The token starts workflows of the server only: text needs runs:text");
+    checkText(principal);
     try {
       return parseText(named);
     } catch (error) {
@@ -369,7 +410,30 @@ function createVisibleWorkflows(
     return workflow !== null && (await has(workflow)) ? workflow : null;
   }
 
-  return { get, has, covers: async (id) => isFree || (await get(id)) !== null };
+  const known = new Map<string, Promise<ParsedWorkflow | null>>();
+
+  async function covers({ workflow: id, file }: EarlierRun): Promise<boolean> {
+    if (isFree) return true;
+    const workflow = known.get(id) ?? get(id);
+    known.set(id, workflow);
+    return (await workflow) !== null && file === fileOfWorkflow(workflows, id);
+  }
+
+  return { get, has, covers };
+}
+
+/** The absolute path of a workflow of the folder; null where there is none. */
+function fileOfWorkflow(workflows: WorkflowFolder | null, id: string): string | null {
+  const path = workflows?.get(id)?.path;
+  return path === undefined ? null : resolve(path);
+}
+
+/** A text may name any secret and any host: that is not for a token that may not see every secret. */
+function checkText(principal: Principal): void {
+  if (!principal.permissions.has("runs:text") || isNarrowed(principal))
+    throw forbidden(
+      "The token starts workflows of the server only: text needs runs:text, and a token that is not narrowed",
+    );
 }
 
 function describeWorkflow(

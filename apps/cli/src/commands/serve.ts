@@ -71,17 +71,18 @@ async function start(
     ...upkeepOf(place),
     log: { write: writeLog },
   });
-  const metrics = createMetrics(audit && (() => audit.state()), upkeep.figures);
+  const served = await openServedRuns(context, options, manager, () => metrics);
+  const { figures = [], checks: runChecks = [] } = served ?? {};
+  const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...figures]);
   const settings = createSettings({
     options,
     place,
-    checks,
+    checks: [...checks, ...runChecks],
     manager,
     writeLog,
     onCall: (call) => metrics.countProviderCall(call),
   });
   const { host, port, drainSeconds = DRAIN_SECONDS } = place.defaults?.server ?? {};
-  const served = await openServedRuns(context, options, manager, (call) => metrics.countProviderCall(call));
   const server = await startServer({
     ...(await settings.read(place.defaults)),
     host: options.host ?? host,

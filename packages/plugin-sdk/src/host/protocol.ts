@@ -35,7 +35,7 @@ export type Order =
     }
   | { readonly kind: "abort"; readonly call: number; readonly reason: { name: string; message: string } };
 
-const namesSchema = z.array(z.string());
+const namesSchema: z.ZodType<string[]> = z.array(z.string());
 
 const actionSchema: z.ZodType<ActionDescription> = z.strictObject({
   type: z.string(),
