@@ -46,7 +46,7 @@ async function measureEngine() {
   });
   await engine.secrets.set({ name: "S", type: "apiKey", fields: { value: "value-of-a-secret" } });
   const tasks = numbers.map(
-    (at) => `  - { id: t${at}, type: bench/work.do, needs: [${needsOf(at)}], inputs: { n: ${at} } }\n`,
+    (at) => `  - { id: t${at}, type: bench/work.do, needs: [${needsOf(at).join(", ")}], inputs: { n: ${at} } }\n`,
   );
   const workflow = parseWorkflow(`apiVersion: v1\nid: bench\nsecrets: [S]\ntasks:\n${tasks.join("")}`, "bench.yaml");
   const ways = {
