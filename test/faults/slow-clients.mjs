@@ -11,7 +11,7 @@ import { inFolder } from "./support/sandbox.mjs";
 /** Of each kind. */
 const CLIENTS = process.argv.includes("--short") ? 50 : 200;
 /** Each makes the server decrypt a lot. */
-const READERS = 5;
+const READERS = 2;
 /** When the slowest must be gone: a minute to read, and two looks at all connections. */
 const LONGEST_S = 80;
 const MAX_CONNECTIONS = 1000;
