@@ -38,15 +38,24 @@ const publicFields = fieldNames.describe("Fields that are encrypted, but shown a
 const maskFields = fieldNames.describe("Fields that are masked wherever they appear");
 const allowEmpty = z.boolean().describe("Accept an empty password of a basicAuth secret");
 
-const allowList = (pattern: string) => z.array(z.string().max(300).meta({ pattern, maxLength: 255 })).max(100);
+/** What is in a list is checked where secrets are made. */
+const allowList = (item: { readonly pattern?: string; readonly maxLength: number }) =>
+  z
+    .array(
+      z
+        .string()
+        .max(300)
+        .meta({ minLength: 1, ...item }),
+    )
+    .max(100);
 
 const allow = z
   .strictObject({
-    workflows: allowList(IDENTIFIER.source).optional().describe("Ids of workflows"),
-    taskTypes: allowList("^[a-z0-9-]{1,80}/[a-z0-9-]{1,80}\\.([a-z0-9-]{1,80}|\\*)$")
+    workflows: allowList({ pattern: IDENTIFIER.source, maxLength: 255 }).optional().describe("Ids of workflows"),
+    taskTypes: allowList({ pattern: "^[a-z0-9-]{1,100}/[a-z0-9-]{1,100}\\.([a-z0-9-]{1,100}|\\*)$", maxLength: 300 })
       .optional()
       .describe("Types of tasks, such as core/http.*"),
-    hosts: allowList("^(\\*\\.)?[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63}){0,2}(:[1-9][0-9]{0,3})?$")
+    hosts: allowList({ maxLength: 260 })
       .optional()
       .describe(
         "Hosts that it may be sent to: name, name:port or *.name. Without taskTypes, by tasks of core/http only",
