@@ -115,7 +115,7 @@ interface UsableToken {
 
 /** What was read, and of which state of the database. */
 interface KnownTokens extends DatabaseState {
-  readonly byHash: ReadonlyMap<string, UsableToken>;
+  readonly usable: readonly UsableToken[];
   /** All that decides which tokens open something, as it was read. */
   readonly seen: string;
 }
@@ -193,10 +193,10 @@ export function createTokens(options: TokensOptions): Tokens {
     return { ...where, rows, anchor, isAuthentic: (row) => row.epoch === epoch && isOfEpoch(keyring, row) };
   }
 
-  async function usableTokens(): Promise<KnownTokens["byHash"]> {
+  async function usableTokens(): Promise<KnownTokens["usable"]> {
     const { database, version } = await access.state();
     if (known?.database !== database || known.version !== version) known = await readUsable(known);
-    return known.byHash;
+    return known.usable;
   }
 
   /**
@@ -211,9 +211,8 @@ export function createTokens(options: TokensOptions): Tokens {
       if (textOf(rows, anchor) === before.seen) return { ...before, ...where };
     }
     const { rows, isAuthentic, anchor, ...where } = await readTokens();
-    const usable = rows.filter(isAuthentic);
-    const byHash = new Map(usable.map((row) => [hex(row.hash), toUsable(row)]));
-    return { ...where, byHash, seen: textOf(rows, anchor) };
+    const usable = rows.filter(isAuthentic).map(toUsable);
+    return { ...where, usable, seen: textOf(rows, anchor) };
   }
 
   /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
@@ -283,7 +282,9 @@ export function createTokens(options: TokensOptions): Tokens {
       if (!isApiToken(text)) return null;
       const hash = hashApiToken(text);
       const tokens = await usableTokens();
-      const found = tokens.get(hex(hash)) ?? NO_TOKEN;
+      // All of them, also after the right one: a map would find one in another time than none.
+      let found = NO_TOKEN;
+      for (const token of tokens) found = isSameHash(hash, token.hash) ? token : found;
       const time = now();
       const today = time.slice(0, 10);
       const isFirstToday = found.lastUsedOn !== today;
