@@ -1,7 +1,30 @@
-import type { Permission } from "@autokestra/secrets";
-import type { HTTPMethods } from "fastify";
+import type { AuditContext, Permission } from "@autokestra/secrets";
+import type { SecretService } from "@autokestra/secrets-core";
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
 import type { z } from "zod/v4";
+import type { AccessControl } from "./access-control.ts";
+import { addRoute } from "./http-rules.ts";
+import { actorOf, type Principal } from "./principal.ts";
 import { noQuerySchema, problemSchema } from "./schemas.ts";
+
+/** What every route works with. */
+export interface ApiCall {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly principal: Principal;
+  readonly secrets: SecretService;
+}
+
+/** What the routes of one part of the API have in common. */
+export interface ApiPart<Call extends ApiCall> {
+  readonly access: AccessControl;
+  /** The secrets as one caller has them, whose reads and changes are recorded. */
+  readonly secretsFor: (context: AuditContext) => SecretService;
+  /** Its name in the description. */
+  readonly tag: string;
+  /** Adds what only its routes work with. */
+  readonly toCall: (call: ApiCall) => Call;
+}
 
 /** A call of the API. */
 export interface ApiRoute<Call> {
@@ -25,8 +48,31 @@ export interface ApiRoute<Call> {
 
 const EVERY_REFUSAL = [401, 403, 429, 500, 503];
 
+/** Adds a route that needs its permission. */
+export function addApiRoute<Call extends ApiCall>(
+  app: FastifyInstance,
+  { access, secretsFor, tag, toCall }: ApiPart<Call>,
+  route: ApiRoute<Call>,
+  more: Partial<RouteOptions> = {},
+): void {
+  const { method, url, permission, handle, status = 200 } = route;
+  addRoute(app, {
+    method,
+    url,
+    onRequest: async (request) => await access.authorize(request, permission),
+    schema: describeRoute(route, tag),
+    ...more,
+    async handler(request, reply) {
+      const principal = await access.authenticate(request);
+      const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
+      reply.code(status);
+      return await handle(toCall({ request, reply, principal, secrets }));
+    },
+  });
+}
+
 /** What fastify checks of a request, and what the description says of the call. */
-export function describeRoute(
+function describeRoute(
   {
     summary,
     operationId,

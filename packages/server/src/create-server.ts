@@ -12,12 +12,13 @@ import fastify, {
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
+import { addHookRoutes, HOOK_PATH } from "./hooks-api.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import type { ReadinessCheck } from "./readiness.ts";
-import { addHookRoutes, addRunRoutes, HOOK_PATH, type ServedRuns } from "./runs-api.ts";
+import { addRunRoutes, type ServedRuns } from "./runs-api.ts";
 import { addSecretRoutes, type SecretsApiOptions } from "./secrets-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {

@@ -38,7 +38,6 @@ export interface RunQueue {
   check(): void;
   /** False: no such run waits or goes on. */
   cancel(id: string): boolean;
-  has(id: string): boolean;
   /** The ids of those that wait, in their order. */
   waiting(): readonly string[];
   running(): readonly string[];
@@ -124,7 +123,6 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = 1000 }: RunQueueOpti
       else running.get(id)?.entry.stop.abort(new RunCancellation("user"));
       return running.has(id);
     },
-    has: (id) => running.has(id) || waiting.some((entry) => entry.id === id),
     waiting: () => waiting.map(({ id }) => id),
     running: () => [...running.keys()],
     isBusyWith: (workflow) =>

@@ -4,10 +4,8 @@ import {
   type Engine,
   type EngineRunOptions,
   type ParsedWorkflow,
-  parseWorkflow,
   type WebhookAnswer,
   type WebhookRequest,
-  WorkflowError,
 } from "@autokestra/engine";
 import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
 import type { AuditActor } from "@autokestra/secrets";
@@ -234,15 +232,6 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   };
 }
 
-/**
- * A workflow that comes as text.
- *
- * @throws WorkflowError with all problems found
- */
-export function parseText(source: string): ParsedWorkflow {
-  return parseWorkflow(source, "workflow");
-}
-
 function queuedRun(execution: string, workflow: string): ServedRun {
   const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
   return { execution, workflow, status: "queued", ...unknown };
@@ -284,5 +273,5 @@ function isActive(): AutokestraError {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof AutokestraError || error instanceof WorkflowError ? error.message : "an unexpected error";
+  return error instanceof AutokestraError ? error.message : "an unexpected error";
 }

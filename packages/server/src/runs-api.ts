@@ -1,29 +1,24 @@
-import { resolve } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import type { Engine, InputDeclaration, ParsedWorkflow } from "@autokestra/engine";
-import { WorkflowError } from "@autokestra/engine";
+import {
+  type Engine,
+  type InputDeclaration,
+  type ParsedWorkflow,
+  parseWorkflow,
+  WorkflowError,
+} from "@autokestra/engine";
 import type { RunSummary } from "@autokestra/runs";
-import { isNarrowed, isVisible } from "@autokestra/secrets";
-import { AutokestraError, hasCode, parseSecretName, type SecretService } from "@autokestra/secrets-core";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isNarrowed } from "@autokestra/secrets";
+import { AutokestraError } from "@autokestra/secrets-core";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, forbidden } from "./access-control.ts";
-import { type ApiRoute, describeRoute, problemResponse } from "./api-route.ts";
+import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
 import { createEventStream } from "./event-stream.ts";
-import { createFoundSecrets } from "./found-secrets.ts";
-import { addRoute, MAX_BODY_BYTES } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
-import {
-  type EarlierRun,
-  notSigned,
-  parseText,
-  type RunService,
-  type ServedRun,
-  type StartedBy,
-} from "./run-service.ts";
+import type { EarlierRun, RunService, ServedRun, StartedBy } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
 import { emptyBodySchema } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
+import { createVisibleWorkflows, fileOfWorkflow, type VisibleWorkflows } from "./visible-workflows.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
 /** What a server with runs has. */
@@ -34,19 +29,8 @@ export interface ServedRuns {
   readonly workflows: WorkflowFolder | null;
 }
 
-interface Call {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly principal: Principal;
+interface Call extends ApiCall {
   readonly visible: VisibleWorkflows;
-}
-
-/** The workflows that somebody may see: those all of whose secrets they may see. */
-interface VisibleWorkflows {
-  get(id: string): Promise<ParsedWorkflow | null>;
-  has(workflow: ParsedWorkflow): Promise<boolean>;
-  /** Whether a run may be seen. A narrowed token sees none that came as text, whatever id that has. */
-  covers(run: EarlierRun): Promise<boolean>;
 }
 
 type Body<Schema extends z.ZodType> = z.output<Schema>;
@@ -58,81 +42,17 @@ export function addRunRoutes(
   served: ServedRuns,
   secretsFor: SecretsApiOptions["secretsFor"],
 ): void {
-  for (const [prefix, routes] of [
-    ["/api/workflows", workflowRoutes(served)],
-    ["/api/runs", runRoutes(served)],
+  const { runs, workflows } = served;
+  const toCall = (call: ApiCall): Call => ({ ...call, visible: createVisibleWorkflows(workflows, runs.fileOf, call) });
+  for (const [tag, routes] of [
+    ["workflows", workflowRoutes(served)],
+    ["runs", runRoutes(served)],
   ] as const) {
     for (const route of routes) {
-      const { method, url, permission, handle, status = 200 } = route;
-      addRoute(app, {
-        method,
-        url: url === "/" ? prefix : `${prefix}${url}`,
-        onRequest: async (request) => await access.authorize(request, permission),
-        schema: describeRoute(route, prefix.slice("/api/".length)),
-        async handler(request, reply) {
-          const principal = await access.authenticate(request);
-          const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
-          reply.code(status);
-          const visible = createVisibleWorkflows(served.workflows, principal, secrets);
-          return await handle({ request, reply, principal, visible });
-        },
-      });
+      const url = route.url === "/" ? `/api/${tag}` : `/api/${tag}${route.url}`;
+      addApiRoute(app, { access, secretsFor, tag, toCall }, { ...route, url });
     }
   }
-}
-
-/** When a webhook is refused, counted from its arrival: until then, its secret was found or not. */
-const REFUSED_MS = 250;
-
-/** The path of webhooks. They are signed, and need no token. */
-export const HOOK_PATH = "/api/hooks/:id";
-
-/** Adds the route of webhooks: bodies of any type, which are signed byte by byte. */
-export function addHookRoutes(app: FastifyInstance, access: AccessControl, { runs, workflows }: ServedRuns): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
-    done(null, body),
-  );
-  addRoute(app, {
-    method: "POST",
-    url: HOOK_PATH,
-    schema: {
-      summary: "Start a workflow by a webhook, signed as the workflow says",
-      operationId: "receiveWebhook",
-      tags: ["runs"],
-      security: [],
-      params: schemas.workflowIdSchema,
-      response: {
-        202: schemas.startedSchema,
-        ...Object.fromEntries([400, 401, 409, 413, 429, 500, 503].map((code) => [code, problemResponse(code)])),
-      },
-    },
-    async handler(request, reply) {
-      const { id } = request.params as Body<typeof schemas.workflowIdSchema>;
-      const workflow = workflows?.get(id) ?? null;
-      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
-      // The secret may have to be asked for, of a provider that has limits.
-      access.checkRefused(request);
-      const notBefore = setTimeout(REFUSED_MS);
-      // Nobody learns without a signature which workflows there are, by the time that it takes either.
-      const refuse = async (error: AutokestraError): Promise<never> => {
-        try {
-          return await access.refuse(request, error);
-        } finally {
-          await notBefore;
-        }
-      };
-      if (workflow === null) return await refuse(notSigned("refused"));
-      try {
-        const { id: execution } = await runs.receive(workflow, { headers: request.headers, body }, about);
-        return await reply.code(202).send({ execution, workflow: id });
-      } catch (error) {
-        if (error instanceof AutokestraError && error.code === "UNAUTHORIZED") return await refuse(error);
-        throw error;
-      }
-    },
-  });
 }
 
 function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRoute<Call>[] {
@@ -193,18 +113,14 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
       active === null || stored === null || stored.status === "running"
         ? (stored ?? active)
         : { ...stored, ...UNFINISHED, status: active.status };
-    if (run === null || !(await visible.covers(await earlier(run)))) throw runNotFound();
+    if (run === null || !(await visible.covers(run))) throw runNotFound();
     return run;
-  }
-
-  async function earlier({ execution, workflow }: ServedRun): Promise<EarlierRun> {
-    return { execution, workflow, file: await runs.fileOf(execution) };
   }
 
   /** A run that came as text, or from elsewhere than the folder of the server, runs again for those only who may start it. */
   async function findAgain(call: Call): Promise<ServedRun & EarlierRun> {
     const run = await find(call);
-    const { file } = await earlier(run);
+    const file = await runs.fileOf(run.execution);
     if (fileOfWorkflow(workflows, run.workflow) !== (file ?? "")) checkText(call.principal);
     return { ...run, file };
   }
@@ -273,7 +189,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
         // A page is full whatever is hidden between: its last run is where the next one begins.
         for (let before = after; ; ) {
           const found = await history.list({ ...filter, before });
-          for (const run of found) if (await visible.covers(await earlier(run))) shown.push(run);
+          for (const run of found) if (await visible.covers(run)) shown.push(run);
           before = found.at(-1)?.execution;
           if (found.length < filter.limit || shown.length >= filter.limit) return shown.slice(0, filter.limit);
         }
@@ -373,59 +289,12 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
     }
     checkText(principal);
     try {
-      return parseText(named);
+      return parseWorkflow(named, "workflow");
     } catch (error) {
       if (!(error instanceof WorkflowError)) throw error;
       throw new AutokestraError("WORKFLOW_INVALID", error.message);
     }
   }
-}
-
-function createVisibleWorkflows(
-  workflows: WorkflowFolder | null,
-  principal: Principal,
-  secrets: SecretService,
-): VisibleWorkflows {
-  const isFree = !isNarrowed(principal);
-  const found = createFoundSecrets(secrets, principal);
-
-  /** What the store does not have, a provider may have: it has no tags. */
-  async function isSecretVisible(name: string): Promise<boolean> {
-    try {
-      await found.byName(name);
-      return true;
-    } catch (error) {
-      if (!hasCode(error, "SECRET_NOT_FOUND")) throw error;
-      return isVisible(principal, { name: parseSecretName(name), tags: [] });
-    }
-  }
-
-  async function has({ workflow }: ParsedWorkflow): Promise<boolean> {
-    if (isFree) return true;
-    return (await Promise.all(workflow.secrets.map(isSecretVisible))).every(Boolean);
-  }
-
-  async function get(id: string): Promise<ParsedWorkflow | null> {
-    const workflow = workflows?.get(id) ?? null;
-    return workflow !== null && (await has(workflow)) ? workflow : null;
-  }
-
-  const known = new Map<string, Promise<ParsedWorkflow | null>>();
-
-  async function covers({ workflow: id, file }: EarlierRun): Promise<boolean> {
-    if (isFree) return true;
-    const workflow = known.get(id) ?? get(id);
-    known.set(id, workflow);
-    return (await workflow) !== null && file === fileOfWorkflow(workflows, id);
-  }
-
-  return { get, has, covers };
-}
-
-/** The absolute path of a workflow of the folder; null where there is none. */
-function fileOfWorkflow(workflows: WorkflowFolder | null, id: string): string | null {
-  const path = workflows?.get(id)?.path;
-  return path === undefined ? null : resolve(path);
 }
 
 /** A text may name any secret and any host: that is not for a token that may not see every secret. */

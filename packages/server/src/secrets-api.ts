@@ -7,10 +7,10 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import { fieldsOfValue } from "@autokestra/secrets-core/internal";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
 import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
-import { type ApiRoute, describeRoute } from "./api-route.ts";
+import { type ApiCall, type ApiPart, type ApiRoute, addApiRoute } from "./api-route.ts";
 import {
   checkMatch,
   checkReach,
@@ -21,9 +21,8 @@ import {
   nameTaken,
   preconditionFailed,
 } from "./found-secrets.ts";
-import { addRoute, applyHttpRules, type OnFailure } from "./http-rules.ts";
+import { applyHttpRules, type OnFailure } from "./http-rules.ts";
 import { listSecrets, readType } from "./list-secrets.ts";
-import { actorOf, type Principal } from "./principal.ts";
 import * as schemas from "./schemas.ts";
 
 export interface SecretsApiOptions extends AccessOptions {
@@ -38,11 +37,7 @@ export interface SecretsApiOptions extends AccessOptions {
 type Body<Schema extends z.ZodType> = z.output<Schema>;
 
 /** What a route works with. */
-interface Call {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly principal: Principal;
-  readonly secrets: SecretService;
+interface Call extends ApiCall {
   readonly found: FoundSecrets;
 }
 
@@ -85,23 +80,17 @@ export function addSecretRoutes(
   options: Pick<SecretsApiOptions, "secretsFor" | "onReveal">,
 ): void {
   const { secretsFor, onReveal } = options;
+  const part: ApiPart<Call> = {
+    access,
+    secretsFor,
+    tag: "secrets",
+    toCall: (call) => ({ ...call, found: createFoundSecrets(call.secrets, call.principal) }),
+  };
   for (const route of [...readingRoutes(onReveal), ...writingRoutes()]) {
-    const { method, url, permission, handle, status = 200 } = route;
-    addRoute(app, {
-      method,
-      url,
+    addApiRoute(app, part, route, {
       // A value in the answer to HEAD would be as good as none, and recorded as given out.
-      exposeHeadRoute: permission !== "secrets:reveal",
-      onRequest: async (request) => await access.authorize(request, permission),
-      schema: describeRoute(route, "secrets"),
-      ...(status === 201 && { links: { 201: LINKS } }),
-      async handler(request, reply) {
-        const principal = await access.authenticate(request);
-        const secrets = secretsFor({ actor: actorOf(principal, request.ip), requestId: request.id });
-        const found = createFoundSecrets(secrets, principal);
-        reply.code(status);
-        return await handle({ request, reply, principal, secrets, found });
-      },
+      exposeHeadRoute: route.permission !== "secrets:reveal",
+      ...(route.status === 201 && { links: { 201: LINKS } }),
     });
   }
 }

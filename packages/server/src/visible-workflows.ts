@@ -1,0 +1,64 @@
+import { resolve } from "node:path";
+import type { ParsedWorkflow } from "@autokestra/engine";
+import { isNarrowed, isVisible } from "@autokestra/secrets";
+import { hasCode, parseSecretName } from "@autokestra/secrets-core";
+import type { ApiCall } from "./api-route.ts";
+import { createFoundSecrets } from "./found-secrets.ts";
+import type { RunService, ServedRun } from "./run-service.ts";
+import type { WorkflowFolder } from "./workflow-folder.ts";
+
+/** The workflows that somebody may see: those all of whose secrets they may see. */
+export interface VisibleWorkflows {
+  get(id: string): Promise<ParsedWorkflow | null>;
+  has(workflow: ParsedWorkflow): Promise<boolean>;
+  /** Whether a run may be seen. A narrowed token sees none that came as text, whatever id that has. */
+  covers(run: Pick<ServedRun, "execution" | "workflow">): Promise<boolean>;
+}
+
+/** @param fileOf the path of the workflow of a run */
+export function createVisibleWorkflows(
+  workflows: WorkflowFolder | null,
+  fileOf: RunService["fileOf"],
+  { principal, secrets }: Pick<ApiCall, "principal" | "secrets">,
+): VisibleWorkflows {
+  const isFree = !isNarrowed(principal);
+  const found = createFoundSecrets(secrets, principal);
+
+  /** What the store does not have, a provider may have: it has no tags. */
+  async function isSecretVisible(name: string): Promise<boolean> {
+    try {
+      await found.byName(name);
+      return true;
+    } catch (error) {
+      if (!hasCode(error, "SECRET_NOT_FOUND")) throw error;
+      return isVisible(principal, { name: parseSecretName(name), tags: [] });
+    }
+  }
+
+  async function has({ workflow }: ParsedWorkflow): Promise<boolean> {
+    if (isFree) return true;
+    return (await Promise.all(workflow.secrets.map(isSecretVisible))).every(Boolean);
+  }
+
+  async function get(id: string): Promise<ParsedWorkflow | null> {
+    const workflow = workflows?.get(id) ?? null;
+    return workflow !== null && (await has(workflow)) ? workflow : null;
+  }
+
+  const known = new Map<string, Promise<ParsedWorkflow | null>>();
+
+  async function covers({ execution, workflow: id }: Pick<ServedRun, "execution" | "workflow">): Promise<boolean> {
+    if (isFree) return true;
+    const workflow = known.get(id) ?? get(id);
+    known.set(id, workflow);
+    return (await workflow) !== null && (await fileOf(execution)) === fileOfWorkflow(workflows, id);
+  }
+
+  return { get, has, covers };
+}
+
+/** The absolute path of a workflow of the folder; null where there is none. */
+export function fileOfWorkflow(workflows: WorkflowFolder | null, id: string): string | null {
+  const path = workflows?.get(id)?.path;
+  return path === undefined ? null : resolve(path);
+}
