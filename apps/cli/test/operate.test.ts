@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { createSandbox } from "./run-cli.ts";
+import { serve } from "./served.ts";
 
 /** What docs/operate.md ships: its files, tried with the programs that they are for. `.ci/install-tools` installs these. */
 const docs: string = fileURLToPath(new URL("../../../docs/", import.meta.url));
@@ -50,20 +51,12 @@ async function start(program: string, args: readonly string[], ready: RegExp, en
   return said;
 }
 
-async function serve(config: string) {
+async function serveWith(config: string): Promise<string> {
   const path = join(box.folder, "autokestra.config.yaml");
   writeFileSync(path, config, { mode: 0o600 });
-  const { child, ended: closed } = box.start(["serve", "--port", "0", "--config", path], { env: { VAULT_TOKEN: "t" } });
-  ended.push(async () => {
-    child.kill("SIGTERM");
-    await closed;
-  });
-  let said = "";
-  child.stderr?.on("data", (data) => {
-    said += String(data);
-  });
-  await expect.poll(() => said, { timeout: 20_000 }).toMatch(/ready on/);
-  return /ready on (\S+)/.exec(said)?.[1] ?? "";
+  const { address, stop } = await serve(box, ["--config", path], { VAULT_TOKEN: "t" });
+  ended.push(async () => void (await stop()));
+  return address;
 }
 
 const admin = async (name: string): Promise<string> =>
@@ -77,7 +70,7 @@ describe("metrics", () => {
   async function readMetrics(): Promise<{ text: string; known: Map<string, Set<string>> }> {
     const vault = "{ type: vault, address: 'http://127.0.0.1:1', auth: { method: token, tokenEnv: VAULT_TOKEN } }";
     await box.ak(["secrets", "set", "A"], { input: "the value" });
-    const address = await serve(`server: { log: false, ${BACKUPS} }\nproviders: { vault: ${vault} }\n`);
+    const address = await serveWith(`server: { log: false, ${BACKUPS} }\nproviders: { vault: ${vault} }\n`);
     const headers = { authorization: `Bearer ${await admin("metrics")}` };
     for (const path of ["/health/ready", "/api/secrets"]) await fetch(address + path, { headers });
     const readText = async () => await (await fetch(`${address}/metrics`, { headers })).text();
@@ -226,7 +219,7 @@ const PROXIED = "server: { log: false, behindProxy: [127.0.0.1/32], hosts: [secr
 
 describe("proxies", () => {
   it.skipIf(isMissing("nginx"))("nginx serves with the configuration of the documentation", async () => {
-    const upstream = new URL(await serve(PROXIED)).host;
+    const upstream = new URL(await serveWith(PROXIED)).host;
     const port = await freePort();
     const { certificate, key } = makeCertificate();
     const site = read("operate/nginx.conf")
@@ -253,7 +246,7 @@ describe("proxies", () => {
   });
 
   it.skipIf(isMissing("caddy"))("Caddy serves with the configuration of the documentation", async () => {
-    const upstream = new URL(await serve(PROXIED)).host;
+    const upstream = new URL(await serveWith(PROXIED)).host;
     const port = await freePort();
     const { certificate, key } = makeCertificate();
     const site = read("operate/Caddyfile")

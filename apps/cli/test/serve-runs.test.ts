@@ -1,9 +1,9 @@
-import type { ChildProcess } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSandbox } from "./run-cli.ts";
+import { type Served, serve } from "./served.ts";
 
 const box = createSandbox();
 afterAll(() => box.remove());
@@ -52,9 +52,7 @@ tasks:
 };
 
 /** What is asked for with a token. */
-interface Client {
-  readonly address: string;
-  readonly child: ChildProcess;
+interface Client extends Served {
   ask(
     method: string,
     path: string,
@@ -63,27 +61,17 @@ interface Client {
   ): Promise<{ status: number; body: Answer; headers: Headers }>;
   /** Waits until the run has ended. */
   ended(id: string): Promise<Answer>;
-  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; stderr: string }>;
 }
 
 type Answer = ReturnType<typeof JSON.parse>;
 
 const tokens = new Map<string, string>();
 
-async function serve(role = "admin"): Promise<Client> {
-  const { child, ended } = box.start(["serve", "--port", "0", "--workflows", folder]);
-  const address = await new Promise<string>((resolve, reject) => {
-    let text = "";
-    child.stderr?.on("data", (data) => {
-      text += String(data);
-      const [, found] = /autokestra is ready on (\S+)/.exec(text) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    void ended.then(({ stderr }) => reject(new Error(stderr)));
-  });
+async function connect(role = "admin"): Promise<Client> {
+  const served = await serve(box, ["--workflows", folder]);
+  const { address } = served;
   const client: Client = {
-    address,
-    child,
+    ...served,
     async ask(method, path, body, headers = {}) {
       const json = body === undefined ? {} : { "content-type": "application/json" };
       const response = await fetch(address + path, {
@@ -111,10 +99,6 @@ async function serve(role = "admin"): Promise<Client> {
         .not.toMatch(/queued|running/);
       return run;
     },
-    async stop(signal = "SIGTERM") {
-      child.kill(signal);
-      return await ended;
-    },
   };
   return client;
 }
@@ -131,7 +115,7 @@ beforeAll(async () => {
   }
   const narrowed = ["tokens", "create", "narrowed", "--role", "runner", "--prefix", "HOOK_"];
   tokens.set("narrowed", (await box.ak(narrowed)).stdout.trim());
-  client = await serve();
+  client = await connect();
 });
 afterAll(async () => void (await client.stop()));
 
@@ -317,7 +301,7 @@ describe("a server that ends", () => {
     await client.stop("SIGKILL");
     const slow = WORKFLOWS["slow.yaml"] ?? "";
     writeFileSync(join(folder, "slow.yaml"), slow.replace('args: ["60"]', 'args: ["0"]'));
-    client = await serve();
+    client = await connect();
     expect((await client.ask("GET", `/api/runs/${body.execution}`)).body).toMatchObject({ status: "lost" });
     expect(await client.ask("POST", `/api/runs/${body.execution}/resume`, {})).toMatchObject({ status: 202, body });
     expect(await client.ended(body.execution)).toMatchObject({ status: "success" });
@@ -334,7 +318,7 @@ describe("a server that ends", () => {
     expect((await client.stop()).code).toBe(0);
     expect(performance.now() - before).toBeLessThan(15_000);
     expect((await stream).body).toContain("run.started");
-    client = await serve();
+    client = await connect();
     expect((await client.ask("GET", `/api/runs/${body.execution}`)).body).toMatchObject({
       status: "cancelled",
       cancelledBy: "shutdown",

@@ -1,31 +1,11 @@
-import type { ChildProcess } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { createSandbox } from "./run-cli.ts";
+import { serve } from "./served.ts";
 
 const box = createSandbox();
 afterAll(() => box.remove());
-
-/** Starts the server and waits for its line. */
-async function serve(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const { child, ended } = box.start(["serve", "--port", "0", ...args], { env });
-  const address = await new Promise<string>((resolve, reject) => {
-    let text = "";
-    child.stderr?.on("data", (data) => {
-      text += String(data);
-      const [, found] = /autokestra is ready on (\S+)/.exec(text) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    void ended.then(({ stderr }) => reject(new Error(stderr)));
-  });
-  return { child, ended, address };
-}
-
-async function end(child: ChildProcess, ended: Promise<{ code: number | null; stderr: string }>) {
-  child.kill("SIGTERM");
-  return await ended;
-}
 
 describe("tokens", () => {
   it("are printed once, listed without themselves, and revoked", async () => {
@@ -80,7 +60,7 @@ describe("tokens", () => {
 
 describe("serve", () => {
   it("says where it is and how to make a token, serves, and ends with what is in flight done", async () => {
-    const { child, ended, address } = await serve();
+    const { address, stop } = await serve(box);
     expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const refused = await fetch(`${address}/api/secrets`);
     const { detail } = (await refused.json()) as { detail: string };
@@ -108,7 +88,7 @@ describe("serve", () => {
       if (status === 201) acknowledged.push(name);
     });
     await new Promise((resolve) => setTimeout(resolve, 150));
-    const { code, stderr } = await end(child, ended);
+    const { code, stderr } = await stop();
     await Promise.all(writes);
     expect(code).toBe(0);
     const kept = JSON.parse((await box.ak(["secrets", "list", "--prefix", "LOAD_", "--json"])).stdout) as {
@@ -127,11 +107,11 @@ describe("serve", () => {
       mode: 0o600,
     });
     const token = (await box.ak(["tokens", "create", "deploy", "--role", "deploy", "--config", config])).stdout.trim();
-    const { child, ended, address } = await serve(["--config", config, "--cors-origin", "http://localhost:3000"]);
+    const { address, stop } = await serve(box, ["--config", config, "--cors-origin", "http://localhost:3000"]);
     const headers = { authorization: `Bearer ${token}`, origin: "http://localhost:3000" };
     const answer = await fetch(`${address}/api/secrets`, { headers });
     expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([200, "http://localhost:3000"]);
-    const { code, stderr } = await end(child, ended);
+    const { code, stderr } = await stop();
     expect([code, stderr.includes('"route"')]).toEqual([0, false]);
     writeFileSync(config, "server: { roles: { deploy: ['secrets:all'] } }\n", { mode: 0o600 });
     const wrong = await box.start(["serve", "--config", config]).ended;

@@ -200,7 +200,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     const unreadable = [config?.path, folder, place.keyFile, manager.keyFolder, runsPath ?? runsFile(place)].flatMap(
       toRealPath,
     );
-    const host = () => (config === null || config.plugins.length === 0 ? null : new PluginHost(config, unreadable));
+    /** Ends the processes of plugins with what they were started for. */
+    async function withPlugins<T>(use: (loadPlugins: PluginSource | undefined) => Promise<T>): Promise<T> {
+      const host = config === null || config.plugins.length === 0 ? null : new PluginHost(config, unreadable);
+      try {
+        return await use(host?.load);
+      } finally {
+        await host?.close();
+      }
+    }
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
 
@@ -213,7 +221,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const { durable, record, whyNotKept } = await runs.durable(runId, from, force, (error) => onUnrecorded?.(error));
       const work = async (recorded: typeof where) =>
         await withPlugins(
-          host(),
           async (loadPlugins) =>
             await runWorkflow(workflow, {
               placeholder: config?.placeholder,
@@ -247,12 +254,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
       check: async (path, checks) =>
         await withPlugins(
-          host(),
           async (loadPlugins) => await checkWorkflow(path, { ...checks, ...where, plugins, loadPlugins }),
         ),
       checkText: async (source, checks) =>
         await withPlugins(
-          host(),
           async (loadPlugins) => await checkSource(source, { ...checks, ...where, plugins, loadPlugins }),
         ),
       async verifyWebhook({ workflow: { trigger } }, request) {
@@ -284,18 +289,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   } catch (error) {
     await closeAll(opened);
     throw error;
-  }
-}
-
-/** Ends the processes of plugins with what they were started for. */
-async function withPlugins<T>(
-  host: PluginHost | null,
-  use: (loadPlugins: PluginSource | undefined) => Promise<T>,
-): Promise<T> {
-  try {
-    return await use(host?.load);
-  } finally {
-    await host?.close();
   }
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import {
   admitRun,
   type Engine,
@@ -7,6 +6,7 @@ import {
   type WebhookAnswer,
   type WebhookRequest,
 } from "@autokestra/engine";
+import { workflowFile } from "@autokestra/engine/internal";
 import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
 import type { AuditActor } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
@@ -139,7 +139,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     const { group } = await admitRun(workflow, inputs);
     const id = crypto.randomUUID();
     const name = workflow.workflow.id;
-    const file = workflow.folder === null ? null : resolve(workflow.path);
+    const file = workflowFile(workflow);
     const claimed = key === undefined ? null : `${name} ${key}`;
     const first = claimed === null ? id : await claims.claim(claimed, id);
     if (first !== id) return { id: first };

@@ -43,7 +43,7 @@ export function addRunRoutes(
   secretsFor: SecretsApiOptions["secretsFor"],
 ): void {
   const { runs, workflows } = served;
-  const toCall = (call: ApiCall): Call => ({ ...call, visible: createVisibleWorkflows(workflows, runs.fileOf, call) });
+  const toCall = (call: ApiCall): Call => ({ ...call, visible: createVisibleWorkflows(workflows, runs, call) });
   for (const [tag, routes] of [
     ["workflows", workflowRoutes(served)],
     ["runs", runRoutes(served)],

@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
 import type { ParsedWorkflow } from "@autokestra/engine";
+import { workflowFile } from "@autokestra/engine/internal";
 import { isNarrowed, isVisible } from "@autokestra/secrets";
 import { hasCode, parseSecretName } from "@autokestra/secrets-core";
 import type { ApiCall } from "./api-route.ts";
@@ -15,10 +15,9 @@ export interface VisibleWorkflows {
   covers(run: Pick<ServedRun, "execution" | "workflow">): Promise<boolean>;
 }
 
-/** @param fileOf the path of the workflow of a run */
 export function createVisibleWorkflows(
   workflows: WorkflowFolder | null,
-  fileOf: RunService["fileOf"],
+  runs: Pick<RunService, "fileOf">,
   { principal, secrets }: Pick<ApiCall, "principal" | "secrets">,
 ): VisibleWorkflows {
   const isFree = !isNarrowed(principal);
@@ -51,7 +50,7 @@ export function createVisibleWorkflows(
     if (isFree) return true;
     const workflow = known.get(id) ?? get(id);
     known.set(id, workflow);
-    return (await workflow) !== null && (await fileOf(execution)) === fileOfWorkflow(workflows, id);
+    return (await workflow) !== null && (await runs.fileOf(execution)) === fileOfWorkflow(workflows, id);
   }
 
   return { get, has, covers };
@@ -59,6 +58,6 @@ export function createVisibleWorkflows(
 
 /** The absolute path of a workflow of the folder; null where there is none. */
 export function fileOfWorkflow(workflows: WorkflowFolder | null, id: string): string | null {
-  const path = workflows?.get(id)?.path;
-  return path === undefined ? null : resolve(path);
+  const workflow = workflows?.get(id) ?? null;
+  return workflow === null ? null : workflowFile(workflow);
 }

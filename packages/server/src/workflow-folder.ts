@@ -1,6 +1,7 @@
 import { readdir, stat, watch } from "node:fs/promises";
 import { join } from "node:path";
 import { loadWorkflow, type ParsedWorkflow, WorkflowError } from "@autokestra/engine";
+import { isWorkflowFile } from "@autokestra/engine/internal";
 import { hasCode } from "@autokestra/secrets-core";
 
 /** A file of the folder. */
@@ -37,8 +38,6 @@ interface KnownFile extends WorkflowFile {
   readonly mark: string;
 }
 
-const IS_WORKFLOW = /\.(?:ya?ml|json)$/;
-
 /** A change comes in several steps. */
 const SETTLE_MS = 100;
 
@@ -59,7 +58,7 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
   let isOpen = false;
 
   async function readAll(): Promise<void> {
-    const names = (await readdir(folder)).filter((name) => IS_WORKFLOW.test(name) && !name.startsWith(".")).sort();
+    const names = (await readdir(folder)).filter(isWorkflowFile).sort();
     const read: KnownFile[] = [];
     const ids = new Map<string, string>();
     for (const name of names) {

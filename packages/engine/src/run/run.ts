@@ -1,7 +1,6 @@
-import { resolve } from "node:path";
 import type { DurableRun, RunFinished, RunSink, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, SecretScope } from "@autokestra/secrets-core";
-import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import { type ParsedWorkflow, workflowFile } from "../workflow/parse-workflow.ts";
 import type { Task } from "../workflow/workflow.ts";
 import { type CalledWorkflows, textsOf } from "./called-workflows.ts";
 import { cancelledBy, RunCancellation, TimeLimit } from "./cancellation.ts";
@@ -114,9 +113,9 @@ export class WorkflowRun implements GuardedRun {
   async #begin(): Promise<void> {
     const { durable, parsed, calls, given, masks } = this.#parts;
     if (durable === null) return;
-    const { workflow, folder } = parsed;
+    const { workflow } = parsed;
     const { keeper } = this.#context;
-    const path = folder === null ? null : resolve(parsed.path);
+    const path = workflowFile(parsed);
     const finished = new Map<string, "success" | "failed">();
     for (const task of workflow.tasks) {
       const { status } = keeper.restored(task.id, task)?.result ?? {};

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, isIdentifier, quoteText } from "@autokestra/secrets-core/internal";
-import { type ParsedWorkflow, readFileWorkflow, readSource } from "../workflow/parse-workflow.ts";
+import { isWorkflowFile, type ParsedWorkflow, readFileWorkflow, readSource } from "../workflow/parse-workflow.ts";
 import type { WorkflowProblem } from "../workflow/problem.ts";
 import { allTasks } from "../workflow/workflow.ts";
 import { loadCalls } from "./called-workflows.ts";
@@ -65,7 +65,7 @@ export async function listWorkflowFiles(folder: string): Promise<readonly string
       if (entry.name.startsWith(".") || entry.name === "node_modules") return [];
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return await listWorkflowFiles(path);
-      return /\.(?:ya?ml|json)$/.test(entry.name) && (await mayBeWorkflow(path)) ? [path] : [];
+      return isWorkflowFile(entry.name) && (await mayBeWorkflow(path)) ? [path] : [];
     }),
   );
   return found.flat();

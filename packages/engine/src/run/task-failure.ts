@@ -1,5 +1,5 @@
 import { PluginInputError, PluginOutputError } from "@autokestra/plugin-sdk";
-import { isInstance } from "@autokestra/plugin-sdk/host";
+import { isInstance, readProperty } from "@autokestra/plugin-sdk/host";
 import { AutokestraError } from "@autokestra/secrets-core";
 
 /**
@@ -44,15 +44,15 @@ export function describeThrown(thrown: unknown): TaskFailure {
   const isInput = isInstance(thrown, PluginInputError);
   const isOurs = isInput || isInstance(thrown, PluginOutputError) || isInstance(thrown, AutokestraError);
   const status = readStatus(thrown);
-  const retryAfterSeconds = read(thrown, "retryAfterSeconds");
-  const name = read(thrown, "name");
+  const retryAfterSeconds = readProperty(thrown, "retryAfterSeconds");
+  const name = readProperty(thrown, "name");
   return {
     name: typeof name === "string" && NAME.test(name) ? name : "Error",
     // The errors of fetch have their code in the cause.
-    code: isInput ? "INPUT_INVALID" : (readCode(thrown) ?? readCode(read(thrown, "cause")) ?? DEFAULT_CODE),
+    code: isInput ? "INPUT_INVALID" : (readCode(thrown) ?? readCode(readProperty(thrown, "cause")) ?? DEFAULT_CODE),
     message: readMessage(thrown),
     ...(status === undefined ? {} : { status }),
-    retryable: !isInput && !isInstance(thrown, AutokestraError) && read(thrown, "retryable") !== false,
+    retryable: !isInput && !isInstance(thrown, AutokestraError) && readProperty(thrown, "retryable") !== false,
     ...(typeof retryAfterSeconds === "number" && retryAfterSeconds >= 0 ? { retryAfterSeconds } : {}),
     isOurs,
   };
@@ -68,12 +68,12 @@ export function toText(value: unknown): string {
 }
 
 function readStatus(thrown: unknown): number | undefined {
-  const status = read(thrown, "status");
+  const status = readProperty(thrown, "status");
   return typeof status === "number" && Number.isInteger(status) && status >= 100 && status <= 599 ? status : undefined;
 }
 
 function readCode(thrown: unknown): string | undefined {
-  const code = read(thrown, "code");
+  const code = readProperty(thrown, "code");
   return typeof code === "string" && ERROR_CODE.test(code) ? code : undefined;
 }
 
@@ -81,7 +81,7 @@ function readMessage(thrown: unknown): string {
   if (thrown === undefined || thrown === null) return `the action threw ${thrown}`;
   if (typeof thrown === "function") return "the action threw a function";
   if (typeof thrown !== "object") return toText(thrown) || "the action threw an empty text";
-  const message = read(thrown, "message");
+  const message = readProperty(thrown, "message");
   // JSON.parse quotes ten characters of its input, which can be a piece of a secret that no masker finds.
   if (typeof message === "string" && message.endsWith(" is not valid JSON")) return "a text is not valid JSON";
   if (typeof message === "string" && message !== "") return message;
@@ -90,16 +90,6 @@ function readMessage(thrown: unknown): string {
   return message === ""
     ? "the action threw an error without a message"
     : "the action threw something without a readable message";
-}
-
-/** Reads a property; undefined if it cannot be read. */
-function read(thrown: unknown, key: string): unknown {
-  if (typeof thrown !== "object" || thrown === null) return undefined;
-  try {
-    return Reflect.get(thrown, key);
-  } catch {
-    return undefined;
-  }
 }
 
 const CLASS_NAME = /^[A-Z][A-Za-z]{0,39}$/;

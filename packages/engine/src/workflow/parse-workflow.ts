@@ -82,6 +82,16 @@ export async function readFileWorkflow(path: string): Promise<ReadWorkflow> {
   return { parsed: parsed && { ...parsed, folder: dirname(resolve(path)) }, problems };
 }
 
+/** The absolute path of the file of a workflow; null for one that was not read from a file. */
+export function workflowFile({ folder, path }: ParsedWorkflow): string | null {
+  return folder === null ? null : resolve(path);
+}
+
+/** Tells by its name whether a file may be a workflow: YAML or JSON, and not hidden. */
+export function isWorkflowFile(name: string): boolean {
+  return /\.(?:ya?ml|json)$/.test(name) && !name.startsWith(".");
+}
+
 /** @throws AutokestraError `WORKFLOW_NOT_FOUND`, or `WORKFLOW_INVALID` if the file is not UTF-8 */
 export async function readSource(path: string): Promise<string> {
   const chunks: Uint8Array[] = [];

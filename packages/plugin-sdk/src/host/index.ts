@@ -17,4 +17,5 @@ export {
   type TaskFacts,
   type ThrownReport,
 } from "./protocol.ts";
+export { readProperty } from "./read-thrown.ts";
 export { bufferFromJson, openObject, secretTexts, textsToMask } from "./secret-texts.ts";

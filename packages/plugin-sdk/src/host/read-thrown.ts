@@ -14,17 +14,17 @@ export function readThrown(thrown: unknown): ThrownReport {
   const kind = isInput ? "input" : isInstance(thrown, PluginOutputError) ? "output" : "error";
   const report: ThrownReport = { kind };
   for (const key of ["name", "message", "code"] as const) {
-    const value = read(thrown, key);
+    const value = readProperty(thrown, key);
     if (typeof value === "string") report[key] = value;
   }
   for (const key of ["status", "retryAfterSeconds"] as const) {
-    const value = read(thrown, key);
+    const value = readProperty(thrown, key);
     if (typeof value === "number" && Number.isFinite(value)) report[key] = value;
   }
-  const retryable = read(thrown, "retryable");
+  const retryable = readProperty(thrown, "retryable");
   if (typeof retryable === "boolean") report.retryable = retryable;
   // The errors of fetch have their code in the cause.
-  const causeCode = read(read(thrown, "cause"), "code");
+  const causeCode = readProperty(readProperty(thrown, "cause"), "code");
   if (typeof causeCode === "string") report.causeCode = causeCode;
   return report;
 }
@@ -36,7 +36,8 @@ function textOf(value: Primitive): string {
   return String(value) || "the action threw an empty text";
 }
 
-function read(thrown: unknown, key: string): unknown {
+/** Reads a property; undefined if it cannot be read. */
+export function readProperty(thrown: unknown, key: string): unknown {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     return Reflect.get(thrown, key);
