@@ -1,13 +1,15 @@
 import { resolve } from "node:path";
 import type { SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import type { Figure, Metrics, ReadinessCheck, ServedRuns } from "@autokestra/server";
+import type { Figure, Metrics, ReadinessCheck, RunRoutes } from "@autokestra/server";
 import type { CommandContext } from "./command.ts";
 import type { ServeOptions } from "./server-settings.ts";
 
 /** What a server with runs has open. */
 interface OpenedRuns {
-  readonly runs: ServedRuns;
+  readonly routes: RunRoutes;
+  /** Takes no more runs, and cancels those that have not ended within this time. */
+  drain(ms: number): Promise<void>;
   /** For `/metrics`. */
   readonly figures: readonly Figure[];
   /** For `/health/ready`. */
@@ -25,7 +27,7 @@ export async function openServedRuns(
   const config = place.defaults;
   const folder = options.workflows === undefined ? config?.server?.workflows : resolve(options.workflows);
   if (folder === undefined) return null;
-  const { createRunService, openWorkflowFolder } = await import("./server.ts");
+  const { createRunService, openWorkflowFolder, serveRuns } = await import("@autokestra/server/runs");
   const { openEngine } = await import("./workflows.ts");
   const warn = (text: string): void => terminal.warn(`warning: ${text}`);
   // In a server, variables are those of its service: what they hold is not meant for every workflow.
@@ -57,7 +59,8 @@ export async function openServedRuns(
     });
     await runs.schedule(workflows);
     return {
-      runs: { engine, runs, workflows },
+      routes: serveRuns({ engine, runs, workflows }),
+      drain: async (ms) => await runs.close(ms),
       figures: [
         { name: "autokestra_runs_running", help: "Runs that go on here", read: () => runs.counts().running },
         { name: "autokestra_runs_waiting", help: "Runs that wait to start", read: () => runs.counts().waiting },

@@ -7,14 +7,7 @@ import { PERMISSIONS, type Permission, ROLES, type Roles } from "@autokestra/sec
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 
-export {
-  createJwtVerifier,
-  createMetrics,
-  createRunService,
-  createUpkeep,
-  openWorkflowFolder,
-  startServer,
-} from "@autokestra/server";
+export { createJwtVerifier, createMetrics, createUpkeep, startServer } from "@autokestra/server";
 
 /** The built-in roles and those of the configuration. @throws AutokestraError `OPTION_INVALID` */
 export function rolesOf(configured: Readonly<Record<string, readonly string[]>> = {}): Roles {

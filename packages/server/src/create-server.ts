@@ -10,16 +10,15 @@ import fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
-import { createAccessControl } from "./access-control.ts";
+import { type AccessControl, createAccessControl } from "./access-control.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
-import { addHookRoutes, HOOK_PATH } from "./hooks-api.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import type { ReadinessCheck } from "./readiness.ts";
-import { addRunRoutes, type ServedRuns } from "./runs-api.ts";
-import { addSecretRoutes, type SecretsApiOptions } from "./secrets-api.ts";
+import { addSecretRoutes } from "./secret-routes.ts";
+import type { SecretsApiOptions } from "./secrets-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
   /** Where refused attempts are recorded, and whose figures are shown. Default: nowhere. */
@@ -32,14 +31,21 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
   /** Addresses of proxies, as CIDR: nobody else is served, and what they say of a client's address counts. Default: none. */
   readonly behindProxy?: readonly string[] | undefined;
-  /** The workflows that can be started, and their runs. Default: the server has secrets only. */
-  readonly runs?: ServedRuns | undefined;
+  /** The workflows that can be started, and their runs: `serveRuns` makes it. Default: the server has secrets only. */
+  readonly runs?: RunRoutes | undefined;
   /** What must work for the server to be ready. Default: nothing. */
   readonly checks?: readonly ReadinessCheck[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
   readonly log?: { write(line: string): void } | undefined;
   /** What counts for `/metrics`. Default: figures of this server alone. */
   readonly metrics?: Metrics | undefined;
+}
+
+/** The routes of workflows and runs. What they need is loaded with `@autokestra/server/runs` alone. */
+export interface RunRoutes {
+  /** Those that anybody may call. */
+  readonly openPaths: readonly string[];
+  addTo(app: FastifyInstance, access: AccessControl, secretsFor: SecretsApiOptions["secretsFor"]): Promise<void>;
 }
 
 /** For browsers, with every answer. The page of the reference needs its style, and nothing else. */
@@ -81,12 +87,15 @@ export async function buildServer(
   options: ServerOptions,
   http: Pick<FastifyServerOptions, "serverFactory">,
 ): Promise<FastifyInstance> {
-  const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], checks = [], audit, log } = options;
+  const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [] } = options;
+  const { checks = [], audit, log, runs } = options;
   checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
+  // With and without a slash at their end.
+  const openRoutes = new Set([...OPEN_PATHS, ...(runs?.openPaths ?? [])].flatMap((path) => [path, `${path}/`]));
 
   /** First of all, also where a path is none. */
   function checkHost(request: FastifyRequest): void {
@@ -95,7 +104,7 @@ export async function buildServer(
   }
 
   async function authenticate(request: FastifyRequest): Promise<void> {
-    if (!isOpen(request)) await access.authenticate(request);
+    if (!openRoutes.has(request.routeOptions.url ?? "")) await access.authenticate(request);
   }
 
   /** Fastify calls no hooks for a path that cannot be decoded. */
@@ -168,11 +177,7 @@ export async function buildServer(
     onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
   };
   await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
-  const { runs } = options;
-  if (runs !== undefined) {
-    addRunRoutes(app, access, runs, options.secretsFor);
-    await app.register(async (hooks) => addHookRoutes(hooks, access, runs));
-  }
+  await runs?.addTo(app, access, options.secretsFor);
   return app;
 }
 
@@ -195,13 +200,6 @@ const PREFLIGHT_HEADERS = {
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
   "access-control-max-age": "600",
 };
-
-function isOpen({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.url !== undefined && OPEN_ROUTES.has(routeOptions.url);
-}
-
-/** With and without a slash at their end. */
-const OPEN_ROUTES: ReadonlySet<string> = new Set([...OPEN_PATHS, HOOK_PATH].flatMap((path) => [path, `${path}/`]));
 
 const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Roles } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import type { JWTPayload, JWTVerifyGetKey } from "jose";
 import { type Principal, permissionsOf } from "./principal.ts";
 
 /** Which signed tokens are taken. Exactly one of `jwksUri` and `jwksFile` says where the public keys are. */
@@ -43,6 +43,7 @@ const SKEW_SECONDS = 60;
 /** @throws AutokestraError `OPTION_INVALID` where the file with the keys cannot be used */
 export async function createJwtVerifier(options: JwtOptions): Promise<JwtVerifier> {
   const { issuer, audience } = options;
+  const { errors, jwtVerify } = await import("jose");
   const keys = await readKeys(options);
   return async (token, roles) => {
     try {
@@ -63,6 +64,7 @@ export async function createJwtVerifier(options: JwtOptions): Promise<JwtVerifie
 }
 
 async function readKeys({ jwksUri, jwksFile }: JwtOptions): Promise<JWTVerifyGetKey> {
+  const { createLocalJWKSet, createRemoteJWKSet } = await import("jose");
   if (jwksUri !== undefined)
     return createRemoteJWKSet(new URL(jwksUri), { cooldownDuration: 30_000, timeoutDuration: 5000 });
   try {

@@ -1,47 +1,21 @@
-import type { AuditContext } from "@autokestra/secrets";
-import {
-  hasCode,
-  metadataToJson,
-  RETENTION_DAYS,
-  type SecretMetadata,
-  type SecretService,
-} from "@autokestra/secrets-core";
-import { fieldsOfValue } from "@autokestra/secrets-core/internal";
-import type { FastifyInstance, FastifyReply } from "fastify";
-import type { z } from "zod/v4";
-import { type AccessControl, type AccessOptions, createAccessControl } from "./access-control.ts";
-import { type ApiCall, type ApiPart, type ApiRoute, addApiRoute } from "./api-route.ts";
-import {
-  checkMatch,
-  checkReach,
-  createFoundSecrets,
-  etagOf,
-  type FoundSecrets,
-  matches,
-  nameTaken,
-  preconditionFailed,
-} from "./found-secrets.ts";
+/**
+ * The routes of secrets, for a server of your own. Nothing of workflows is loaded with it, and nothing of it needs to be installed.
+ *
+ * @module
+ */
+import type { FastifyInstance } from "fastify";
+import { type AccessOptions, createAccessControl } from "./access-control.ts";
 import { applyHttpRules, type OnFailure } from "./http-rules.ts";
-import { listSecrets, readType } from "./list-secrets.ts";
-import * as schemas from "./schemas.ts";
+import { addSecretRoutes, type SecretRouteOptions } from "./secret-routes.ts";
 
-export interface SecretsApiOptions extends AccessOptions {
-  /** The secrets as one caller has them, whose reads and changes are recorded: `as` of a SecretsManager. */
-  readonly secretsFor: (context: AuditContext) => SecretService;
-  /** Told of each attempt to read a value, for counters. Default: nobody is. */
-  readonly onReveal?: ((outcome: "given" | "failed") => void) | undefined;
+export type { AccessOptions } from "./access-control.ts";
+export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
+export type { Principal } from "./principal.ts";
+
+export interface SecretsApiOptions extends AccessOptions, SecretRouteOptions {
   /** Told of failures of the server itself. Default: nobody is. */
   readonly onFailure?: OnFailure | undefined;
 }
-
-type Body<Schema extends z.ZodType> = z.output<Schema>;
-
-/** What a route works with. */
-interface Call extends ApiCall {
-  readonly found: FoundSecrets;
-}
-
-type SecretRoute = ApiRoute<Call>;
 
 /**
  * The routes of secrets, as a plugin of fastify: for a server of your own. Mount it with a prefix. It brings its own checks of tokens,
@@ -53,7 +27,7 @@ type SecretRoute = ApiRoute<Call>;
  * @example
  * ```ts no-run
  * import { openSecretsManager, openTokens } from "@autokestra/secrets";
- * import { secretsApi } from "@autokestra/server";
+ * import { secretsApi } from "@autokestra/server/secrets-api";
  * import fastify from "fastify";
  *
  * const storagePath = "/srv/app/.workflow/secrets";
@@ -71,240 +45,4 @@ export async function secretsApi(app: FastifyInstance, options: SecretsApiOption
   app.addHook("onRequest", async (request) => void (await access.authenticate(request)));
   rules.refuseUnknownPaths();
   addSecretRoutes(app, access, options);
-}
-
-/** Adds the routes to a server that has the rules of HTTP, and that has told who makes a request before the route is called. */
-export function addSecretRoutes(
-  app: FastifyInstance,
-  access: AccessControl,
-  options: Pick<SecretsApiOptions, "secretsFor" | "onReveal">,
-): void {
-  const { secretsFor, onReveal } = options;
-  const part: ApiPart<Call> = {
-    access,
-    secretsFor,
-    tag: "secrets",
-    toCall: (call) => ({ ...call, found: createFoundSecrets(call.secrets, call.principal) }),
-  };
-  for (const route of [...readingRoutes(onReveal), ...writingRoutes()]) {
-    addApiRoute(app, part, route, {
-      // A value in the answer to HEAD would be as good as none, and recorded as given out.
-      exposeHeadRoute: route.permission !== "secrets:reveal",
-      ...(route.status === 201 && { links: { 201: LINKS } }),
-    });
-  }
-}
-
-/** The calls that take the id of a new secret. */
-const LINKS = Object.fromEntries(
-  ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"].map((operationId) => [
-    operationId,
-    { operationId, parameters: { id: "$response.body#/id" } },
-  ]),
-);
-
-function readingRoutes(onReveal: SecretsApiOptions["onReveal"]): readonly SecretRoute[] {
-  return [
-    {
-      method: "GET",
-      url: "/",
-      permission: "secrets:read",
-      operationId: "listSecrets",
-      summary: "List secrets without their values, in the order of their names",
-      query: schemas.listQuerySchema,
-      answer: schemas.metadataListSchema,
-      refusals: [400],
-      handle: listSecrets,
-    },
-    {
-      method: "GET",
-      url: "/:id",
-      permission: "secrets:read",
-      operationId: "getSecret",
-      summary: "Show a secret without its value",
-      params: schemas.idSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404],
-      handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
-    },
-    {
-      method: "GET",
-      url: "/name/:name",
-      permission: "secrets:read",
-      operationId: "getSecretByName",
-      summary: "Show the secret of a name without its value",
-      params: schemas.nameSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404],
-      handle: async (call) =>
-        await answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
-    },
-    {
-      method: "GET",
-      url: "/:id/decrypt",
-      permission: "secrets:reveal",
-      operationId: "revealSecret",
-      summary: "Read the value of a secret. It is recorded before it is sent",
-      params: schemas.idSchema,
-      query: schemas.revealQuerySchema,
-      answer: schemas.revealedSchema,
-      refusals: [400, 404],
-      async handle(call) {
-        const { version, field } = call.request.query as Body<typeof schemas.revealQuerySchema>;
-        try {
-          const { metadata, value, fields } = await call.found.reveal(idOf(call), version, field);
-          onReveal?.("given");
-          return { ...metadataToJson(metadata), value, fields };
-        } catch (error) {
-          onReveal?.("failed");
-          throw error;
-        }
-      },
-    },
-    {
-      method: "GET",
-      url: "/:id/versions",
-      permission: "secrets:read",
-      operationId: "listVersions",
-      summary: "List the versions of a secret without their values, the newest first",
-      params: schemas.idSchema,
-      answer: schemas.metadataListSchema,
-      refusals: [400, 404],
-      async handle({ found, secrets, ...call }) {
-        const { name, id } = await found.byId(idOf(call));
-        const versions = await secrets.versions(name);
-        return versions.filter((version) => version.id === id).map(metadataToJson);
-      },
-    },
-  ];
-}
-
-function writingRoutes(): readonly SecretRoute[] {
-  return [
-    {
-      method: "POST",
-      url: "/",
-      permission: "secrets:write",
-      operationId: "createSecret",
-      summary: "Store a new secret",
-      body: schemas.newSecretSchema,
-      answer: schemas.metadataSchema,
-      status: 201,
-      refusals: [400, 409, 413, 415],
-      handle: createSecret,
-    },
-    {
-      method: "PUT",
-      url: "/:id",
-      permission: "secrets:write",
-      operationId: "changeSecret",
-      summary: "Change a secret: its name, its value, its metadata. What is not given stays",
-      params: schemas.idSchema,
-      body: schemas.changeSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404, 409, 412, 413, 415],
-      async handle(call) {
-        const change = call.request.body as Body<typeof schemas.changeSchema>;
-        return await answerWith(
-          call,
-          await call.found.change(idOf(call), change, call.request.headers["if-match"] ?? null),
-        );
-      },
-    },
-    {
-      method: "DELETE",
-      url: "/:id",
-      permission: "secrets:write",
-      operationId: "deleteSecret",
-      summary: "Delete a secret",
-      params: schemas.idSchema,
-      query: schemas.deleteQuerySchema,
-      answer: schemas.messageSchema,
-      refusals: [400, 404, 409, 412, 415],
-      handle: deleteSecret,
-    },
-    {
-      method: "POST",
-      url: "/:id/rollback",
-      permission: "secrets:write",
-      operationId: "rollBackSecret",
-      summary: "Store the value of an older version as the newest one",
-      params: schemas.idSchema,
-      body: schemas.rollbackSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404, 409, 413, 415],
-      async handle(call) {
-        const { to } = call.request.body as Body<typeof schemas.rollbackSchema>;
-        return await answerWith(call, await call.found.rollback(idOf(call), to));
-      },
-    },
-    {
-      method: "POST",
-      url: "/:id/restore",
-      permission: "secrets:write",
-      operationId: "restoreSecret",
-      summary: "Bring a deleted secret back",
-      params: schemas.idSchema,
-      body: schemas.emptyBodySchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404, 409, 413, 415],
-      async handle(call) {
-        const { name, id } = await call.found.byId(idOf(call), "deleted");
-        return await answerWith(call, await call.secrets.restore(name, { id }));
-      },
-    },
-  ];
-}
-
-function paramsOf<Schema extends z.ZodType>({ request }: Pick<Call, "request">): Body<Schema> {
-  return request.params as Body<Schema>;
-}
-
-function idOf(call: Pick<Call, "request">): string {
-  return paramsOf<typeof schemas.idSchema>(call).id;
-}
-
-/** Answers with the metadata of a secret and its ETag, or says that the client has them. */
-async function answerWith(
-  { request, reply }: Pick<Call, "request" | "reply">,
-  metadata: SecretMetadata,
-): Promise<object | FastifyReply> {
-  reply.header("etag", etagOf(metadata));
-  const known = request.headers["if-none-match"];
-  const isKnown =
-    known !== undefined && (request.method === "GET" || request.method === "HEAD") && matches(known, metadata);
-  return isKnown ? await reply.code(304).send() : metadataToJson(metadata);
-}
-
-async function createSecret({ request, reply, principal, secrets }: Call): Promise<object> {
-  const { value, fields, type: typeText, ...more } = request.body as Body<typeof schemas.newSecretSchema>;
-  const type = typeText === undefined ? (fields === undefined ? "apiKey" : "custom") : readType(typeText);
-  // Before anything is looked up: whether a hidden secret has the name is not for everybody.
-  checkReach(principal, more.name, more.tags ?? []);
-  const given = fields ?? fieldsOfValue(more.name, type, value ?? "", null);
-  const metadata = await secrets.create({ ...more, type, fields: given }).catch((error: unknown) => {
-    // That a name is taken must be said. The version and the id of what has it are not for everybody.
-    throw hasCode(error, "SECRET_EXISTS") ? nameTaken(more.name) : error;
-  });
-  const base = request.url.split("?", 1).join("").replace(/\/$/, "");
-  reply.header("location", `${base}/${metadata.id}`);
-  reply.header("etag", etagOf(metadata));
-  return metadataToJson(metadata);
-}
-
-async function deleteSecret({ request, found, secrets, ...call }: Call): Promise<object> {
-  const { purge } = request.query as Body<typeof schemas.deleteQuerySchema>;
-  const isFinal = purge === "true";
-  const metadata = await found.byId(idOf({ request, ...call }), isFinal ? "all" : "active");
-  const { "if-match": ifMatch = "*" } = request.headers;
-  checkMatch(ifMatch, metadata);
-  const { name, id, revision } = metadata;
-  const ifRevision = ifMatch.trim() === "*" ? undefined : revision;
-  await secrets.delete(name, { id, purge: isFinal, ifRevision }).catch((error: unknown) => {
-    throw ifRevision !== undefined && hasCode(error, "VERSION_CONFLICT") ? preconditionFailed() : error;
-  });
-  const message = isFinal
-    ? `Secret '${name}' is removed for good`
-    : `Secret '${name}' is deleted; it can be restored for ${RETENTION_DAYS} days`;
-  return { message };
 }

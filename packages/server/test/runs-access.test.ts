@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
 import { call } from "./server-place.ts";
 
@@ -227,7 +228,7 @@ describe("webhooks", () => {
     let asked = 0;
     const app = await place.serve({
       refusedPerMinute: 3,
-      runs: {
+      runs: serveRuns({
         engine: place.engine,
         workflows: {
           files: () => [],
@@ -243,7 +244,7 @@ describe("webhooks", () => {
             throw notSigned("refused");
           },
         },
-      },
+      }),
     });
     const statuses: number[] = [];
     for (let index = 0; index < 6; index++) {

@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, openEngine } from "@autokestra/engine";
 import { vi } from "vitest";
-import { createRunService, openWorkflowFolder, type RunService, type RunServiceOptions } from "../src/index.ts";
+import {
+  createRunService,
+  openWorkflowFolder,
+  type RunService,
+  type RunServiceOptions,
+  serveRuns,
+} from "../src/runs.ts";
 import { createServerPlace, type ServerPlace } from "./server-place.ts";
 
 export interface RunsPlace extends ServerPlace {
@@ -36,7 +42,7 @@ export async function createRunsPlace(
     workflows,
     notices,
     ended: async (id) => void (await vi.waitUntil(() => runs.active(id) === null, { timeout: 20_000 })),
-    app: await place.serve({ runs: { engine, runs, workflows: folder } }),
+    app: await place.serve({ runs: serveRuns({ engine, runs, workflows: folder }) }),
     async close() {
       await runs.close(0);
       folder.close();

@@ -88,7 +88,7 @@ async function start(
     host: options.host ?? host,
     port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
     secretsFor: (caller) => manager.as(caller),
-    runs: served?.runs,
+    runs: served?.routes,
     tokens,
     audit,
     metrics,
@@ -103,7 +103,7 @@ async function start(
     reload: async () => await reload(server, settings, context),
     async close() {
       // Clients can still ask how their runs end.
-      await served?.runs.runs.close(drainSeconds * 1000);
+      await served?.drain(drainSeconds * 1000);
       await Promise.all([server.close(), upkeep.stop()]);
       await served?.close();
       await settings.close();
