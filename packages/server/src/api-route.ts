@@ -1,7 +1,7 @@
 import type { AuditContext, Permission } from "@autokestra/secrets";
 import type { SecretService } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
-import type { z } from "zod/v4";
+import { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { addRoute } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
@@ -41,7 +41,7 @@ export interface ApiRoute<Call> {
   /** What it answers with, and the status of success. Default: 200. */
   readonly answer: z.ZodType;
   readonly status?: 200 | 201 | 202;
-  /** Statuses of refusals, besides those of every route. */
+  /** Other statuses, besides those of every route. */
   readonly refusals: readonly number[];
   readonly handle: (call: Call) => Promise<unknown>;
 }
@@ -86,7 +86,9 @@ function describeRoute(
   }: Omit<ApiRoute<never>, "handle">,
   tag: string,
 ) {
-  const problems = [...EVERY_REFUSAL, ...refusals].sort((a, b) => a - b).map((code) => [code, problemResponse(code)]);
+  const problems = [...EVERY_REFUSAL, ...refusals]
+    .sort((a, b) => a - b)
+    .map((code) => [code, code === 304 ? NOT_MODIFIED : problemResponse(code)]);
   return {
     summary,
     operationId,
@@ -98,6 +100,8 @@ function describeRoute(
     response: { [status]: answer, ...Object.fromEntries(problems) },
   };
 }
+
+const NOT_MODIFIED = z.null().describe("The client has it as it is");
 
 /** How the description shows a refusal. */
 export function problemResponse(code: number): object {

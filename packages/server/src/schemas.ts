@@ -134,6 +134,33 @@ export const problemSchema = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
+/** Others that a client sends stay as they are. */
+export const ifMatchSchema = z.looseObject({
+  "if-match": z
+    .string()
+    .optional()
+    .describe("An ETag: change it only if it still has it. Default: whatever is there")
+    .meta({ example: '"3"' }),
+});
+export const ifNoneMatchSchema = z.looseObject({
+  "if-none-match": z.string().optional().describe("An ETag that the client has: 304 if it still is that one"),
+});
+
+const RESPONSE_HEADERS = {
+  ETag: { type: "string", description: "The revision of the secret", pattern: '^"[0-9]+"$' },
+  Location: { type: "string", description: "The path of the new secret" },
+  Link: { type: "string", description: 'The next page, as rel="next"; not there on the last one' },
+  "X-Total-Count": { type: "integer", minimum: 0, description: "How many secrets there are on all pages" },
+} as const;
+
+/** An answer with these headers, for the document. */
+export function withHeaders<Schema extends z.ZodType>(
+  answer: Schema,
+  ...names: readonly (keyof typeof RESPONSE_HEADERS)[]
+): Schema {
+  return answer.meta({ headers: Object.fromEntries(names.map((name) => [name, RESPONSE_HEADERS[name]])) });
+}
+
 /** A name, a dot and an id. */
 export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 

@@ -79,7 +79,7 @@ function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly Secre
       operationId: "listSecrets",
       summary: "List secrets without their values, in the order of their names",
       query: schemas.listQuerySchema,
-      answer: schemas.metadataListSchema,
+      answer: schemas.withHeaders(schemas.metadataListSchema, "Link", "X-Total-Count"),
       refusals: [400],
       handle: listSecrets,
     },
@@ -90,8 +90,9 @@ function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly Secre
       operationId: "getSecret",
       summary: "Show a secret without its value",
       params: schemas.idSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404],
+      headers: schemas.ifNoneMatchSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+      refusals: [304, 400, 404],
       handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
     },
     {
@@ -101,8 +102,9 @@ function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly Secre
       operationId: "getSecretByName",
       summary: "Show the secret of a name without its value",
       params: schemas.nameSchema,
-      answer: schemas.metadataSchema,
-      refusals: [400, 404],
+      headers: schemas.ifNoneMatchSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+      refusals: [304, 400, 404],
       handle: async (call) =>
         await answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
     },
@@ -155,7 +157,7 @@ function writingRoutes(): readonly SecretRoute[] {
       operationId: "createSecret",
       summary: "Store a new secret",
       body: schemas.newSecretSchema,
-      answer: schemas.metadataSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "Location", "ETag"),
       status: 201,
       refusals: [400, 409, 413, 415],
       handle: createSecret,
@@ -168,7 +170,8 @@ function writingRoutes(): readonly SecretRoute[] {
       summary: "Change a secret: its name, its value, its metadata. What is not given stays",
       params: schemas.idSchema,
       body: schemas.changeSchema,
-      answer: schemas.metadataSchema,
+      headers: schemas.ifMatchSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
       refusals: [400, 404, 409, 412, 413, 415],
       async handle(call) {
         const change = call.request.body as Body<typeof schemas.changeSchema>;
@@ -186,6 +189,7 @@ function writingRoutes(): readonly SecretRoute[] {
       summary: "Delete a secret",
       params: schemas.idSchema,
       query: schemas.deleteQuerySchema,
+      headers: schemas.ifMatchSchema,
       answer: schemas.messageSchema,
       refusals: [400, 404, 409, 412, 415],
       handle: deleteSecret,
@@ -198,7 +202,7 @@ function writingRoutes(): readonly SecretRoute[] {
       summary: "Store the value of an older version as the newest one",
       params: schemas.idSchema,
       body: schemas.rollbackSchema,
-      answer: schemas.metadataSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
         const { to } = call.request.body as Body<typeof schemas.rollbackSchema>;
@@ -213,7 +217,7 @@ function writingRoutes(): readonly SecretRoute[] {
       summary: "Bring a deleted secret back",
       params: schemas.idSchema,
       body: schemas.emptyBodySchema,
-      answer: schemas.metadataSchema,
+      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
         const { name, id } = await call.found.byId(idOf(call), "deleted");
