@@ -29,6 +29,18 @@ function keysOf(schema: object): readonly string[] {
   });
 }
 
+/** The keys below one, with all keys above them: `server.jwt.issuer`. */
+function pathsOf(schema: object, above: string): readonly string[] {
+  return Object.entries(schema).flatMap(([name, value]) => {
+    if (typeof value !== "object" || value === null) return [];
+    if (name !== "properties") return pathsOf(value, above);
+    return Object.entries<object>(value).flatMap(([key, inner]) => {
+      const path = `${above}.${key}`;
+      return [path, ...pathsOf(inner, path)];
+    });
+  });
+}
+
 function grouped(value: number): string {
   return value < 10_000 ? String(value) : String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, " ");
 }
@@ -56,6 +68,18 @@ function expectKeys(schema: object, text: string): void {
 
 it("every key is in the documentation", () => {
   expectKeys({ properties: ownProperties }, PAGES.map(page).join("\n"));
+});
+
+it("every key of the server and of the audit log has a row in the table of the configuration", () => {
+  const rows = page("configuration.md")
+    .split("\n")
+    .map((line) => line.split("|")[1] ?? "")
+    .join();
+  const paths = ["server", "audit"].flatMap((key) => pathsOf(ownProperties[key], key));
+  // `server.keys` has one key, and no meaning of its own; a role has any name.
+  const known = new Set(["server.keys", "server.roles", "audit.sink"]);
+  expect(paths).toContain("server.jwt.tagsClaim");
+  expect(paths.filter((path) => !rows.includes(`\`${path}\``) && !known.has(path))).toEqual([]);
 });
 
 it.each<[string, object]>(
