@@ -1,4 +1,5 @@
-import { readFile, watch } from "node:fs/promises";
+import { unwatchFile, watchFile } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -88,19 +89,14 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
   // The first one has the connections, and stays; those after it answer its requests.
   const first = await buildServer({ ...options, tls }, { serverFactory });
   let app = first;
-  let watching = new AbortController();
-  const watchTls = (): void => {
-    watching.abort();
-    watching = new AbortController();
-    for (const file of Object.values(options.tlsFiles ?? {})) void watchFile(file, reloadCertificate, watching.signal);
-  };
+  let watching = watchFiles(options.tlsFiles, reloadCertificate);
   try {
     await first.listen({ host, port });
   } catch (error) {
+    watching.stop();
     await first.close();
     throw cannotListen(host, port, error);
   }
-  watchTls();
   return {
     get app() {
       return app;
@@ -118,11 +114,12 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
       app = replacement;
       answer = (request, response) => replacement.routing(request, response);
       useCertificate(read);
-      watchTls();
+      watching.stop();
+      watching = watchFiles(tlsFiles, reloadCertificate);
       if (replaced !== first) await replaced.close();
     },
     async close() {
-      watching.abort();
+      watching.stop();
       const overdue = setTimeout(() => {
         for (const server of servers) if ("closeAllConnections" in server) server.closeAllConnections();
       }, DRAIN_MS);
@@ -152,20 +149,30 @@ async function readTls(files: TlsFiles | undefined) {
   }
 }
 
-/** Certificates are replaced by renaming: the file that is watched is gone then, and watched anew. */
-async function watchFile(path: string, onChange: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for await (const { eventType } of watch(path, { signal, persistent: false })) {
-        await onChange();
-        if (eventType === "rename") break;
-      }
-    } catch {
-      // It is being replaced, or the server is closed.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1000).unref());
-    if (!signal.aborted) await onChange();
-  }
+/** How often it is looked whether a certificate has changed, and how long both files of one get to change. */
+const LOOK_MS = 1000;
+const SETTLE_MS = 500;
+
+/**
+ * Looks at the files now and then. Events of the file system would not tell of all that replaces a certificate: a link that leads
+ * elsewhere, as those of certbot, or another machine.
+ */
+function watchFiles(files: TlsFiles | undefined, onChange: () => Promise<void>): { stop(): void } {
+  const paths = Object.values(files ?? {});
+  let timer: NodeJS.Timeout | undefined;
+  const onStat = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void onChange(), SETTLE_MS).unref();
+  };
+  for (const path of paths) watchFile(path, { interval: LOOK_MS, persistent: false }, onStat);
+  // What has changed between its reading and the first look.
+  if (paths.length > 0) onStat();
+  return {
+    stop() {
+      clearTimeout(timer);
+      for (const path of paths) unwatchFile(path, onStat);
+    },
+  };
 }
 
 function addressOf(app: FastifyInstance, hasTls: boolean): string {

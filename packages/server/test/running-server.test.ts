@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get as httpsGet } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -265,6 +265,16 @@ describe("TLS", () => {
     return files;
   }
 
+  function replace(from: string, to: string): void {
+    copyFileSync(from, `${to}.new`);
+    renameSync(`${to}.new`, to);
+  }
+
+  function link(from: string, to: string): void {
+    rmSync(to);
+    symlinkSync(from, to);
+  }
+
   async function subjectAt(address: string): Promise<string> {
     return await new Promise((resolve, reject) => {
       const request = httpsGet(`${address}/health/live`, { rejectUnauthorized: false, agent: false }, (response) => {
@@ -289,7 +299,9 @@ describe("TLS", () => {
     expect(await subjectAt(server.address)).toBe("first.example");
     writeFileSync(files.cert, "no certificate");
     await expect(server.reload()).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect.poll(() => notices).toContain("the certificate cannot be used; the one before stays");
+    await expect
+      .poll(() => notices, { timeout: 20_000 })
+      .toContain("the certificate cannot be used; the one before stays");
     expect(await subjectAt(server.address)).toBe("first.example");
     // The certificate of one, the key of the other.
     copyFileSync(second.cert, files.cert);
@@ -300,9 +312,20 @@ describe("TLS", () => {
     expect(await subjectAt(server.address)).toBe("first.example");
     copyFileSync(first.cert, files.cert);
     await server.reload({ tlsFiles: files });
-    renameSync(second.key, files.key);
-    renameSync(second.cert, files.cert);
-    await expect.poll(async () => await subjectAt(server.address), { timeout: 20_000 }).toBe("second.example");
+    // Watched in each way that replaces a certificate, more than once.
+    const ways: readonly [string, (from: string, to: string) => void][] = [
+      ["second.example", replace],
+      ["first.example", replace],
+      ["second.example", copyFileSync],
+      ["first.example", link],
+      ["second.example", link],
+    ];
+    for (const [name, way] of ways) {
+      const pair = name === "first.example" ? first : second;
+      way(pair.key, files.key);
+      way(pair.cert, files.cert);
+      await expect.poll(async () => await subjectAt(server.address), { timeout: 20_000 }).toBe(name);
+    }
     await expect(start({ tlsFiles: { cert: "/none", key: "/none" } })).rejects.toMatchObject({
       code: "OPTION_INVALID",
     });
