@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { didYouMean } from "@autokestra/config/yaml";
 import type { DurableRun, KeptKeys, KeptRun, KeptStart, RunHistory, RunSink } from "@autokestra/runs";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
@@ -126,7 +127,9 @@ function withoutResults(kept: KeptRun): KeptRun {
 function resultsBefore(kept: KeptRun, { workflow }: ParsedWorkflow, first: string): KeptRun {
   const known = workflow.tasks.map(({ id }) => id);
   if (!known.includes(first)) {
-    throw new AutokestraError("TASK_NOT_FOUND", `The workflow has no task '${quoteText(first)}' to begin with`);
+    throw new AutokestraError("TASK_NOT_FOUND", `The workflow has no task '${quoteText(first)}' to begin with`, {
+      hint: didYouMean(first, known),
+    });
   }
   const again = new Set([first]);
   // A task may stand before those that it needs, so this goes on until nothing is added.
