@@ -48,7 +48,7 @@ const STARTS_AND_ENDS = `
   WHERE run_id = ? AND event ->> '$.event' IN ('task.started', 'task.finished') ORDER BY position
 `;
 const EXPIRED = `
-  DELETE FROM kept WHERE run_id IN (SELECT id FROM run_records WHERE kept_until IS NOT NULL AND kept_until <= ${NOW})
+  FROM kept WHERE run_id IN (SELECT id FROM run_records WHERE kept_until IS NOT NULL AND kept_until <= ${NOW})
 `;
 
 const valueSchema = z.object({
@@ -94,7 +94,12 @@ export function wipeKept(database: Database, run: RunId): boolean {
   return database.prepare("DELETE FROM kept WHERE run_id = ?").run(run).changes > 0;
 }
 
-/** Overwrites what runs have kept for longer than they may. */
-export function wipeExpired(database: Database): boolean {
-  return database.prepare(EXPIRED).run().changes > 0;
+/** Whether runs have kept something for longer than they may. */
+export function hasExpired(database: Database): boolean {
+  return database.prepare(`SELECT 1 ${EXPIRED} LIMIT 1`).get() !== undefined;
+}
+
+/** Overwrites it. */
+export function wipeExpired(database: Database): void {
+  database.prepare(`DELETE ${EXPIRED}`).run();
 }

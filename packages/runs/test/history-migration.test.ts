@@ -76,9 +76,8 @@ async function content(): Promise<object> {
   return { runs, events };
 }
 
-const script = await bundle(new URL("upgrading-process.ts", import.meta.url));
-
 async function startProcess(...args: string[]): Promise<ChildProcess> {
+  const script = await bundle(new URL("upgrading-process.ts", import.meta.url));
   const child = spawn(process.execPath, [script, path, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   children.push(child);
   await once(child.stdout, "data");
