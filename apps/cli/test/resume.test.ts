@@ -167,16 +167,19 @@ describe("runs resume", () => {
     expect(await listed()).toHaveLength(2);
   });
 
-  it.each([["runs list"], ["runs show last"], ["run w.yaml"]])("%s overwrites what was kept for too long", async (line) => {
-    await failChain();
-    const kept = Object.values(keptValues());
-    expect([kept.length, countInFiles(kept)]).toEqual([3, 3]);
-    const database = openHistory();
-    database.exec("UPDATE run_records SET kept_until = 1");
-    database.close();
-    await box.ak(line.split(" "));
-    expect(countInFiles(kept)).toBe(0);
-  });
+  it.each([["runs list"], ["runs show last"], ["run w.yaml"]])(
+    "%s overwrites what was kept for too long",
+    async (line) => {
+      await failChain();
+      const kept = Object.values(keptValues());
+      expect([kept.length, countInFiles(kept)]).toEqual([3, 3]);
+      const database = openHistory();
+      database.exec("UPDATE run_records SET kept_until = 1");
+      database.close();
+      await box.ak(line.split(" "));
+      expect(countInFiles(kept)).toBe(0);
+    },
+  );
 });
 
 describe("runs rerun", () => {
