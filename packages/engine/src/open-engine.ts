@@ -195,7 +195,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     });
     opened.unshift(history);
     const where = { sources, resolution };
-    const kept = {
+    const places = {
       location,
       keyFolder: manager.keyFolder,
       keyFile: place.keyFile,
@@ -203,7 +203,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     };
     /** Ends the processes of plugins with what they were started for. */
     async function withPlugins<T>(use: (loadPlugins: PluginSource | undefined) => Promise<T>): Promise<T> {
-      const host = createPluginHost(config, kept);
+      const host = createPluginHost(config, places);
       try {
         return await use(host?.load);
       } finally {

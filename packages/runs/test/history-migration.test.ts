@@ -106,7 +106,8 @@ describe.each([
     expect(await write(4)).toBe(null);
     expect([version(), await content()]).toEqual([CURRENT, before]);
     const history = await openHistory();
-    const [{ execution = "" } = {}] = await history.list({ workflow: "slow" });
+    const [lost] = await history.list({ workflow: "slow" });
+    const execution = lost?.execution ?? "";
     // It was not kept, and says so.
     await expect(history.kept(execution, null)).rejects.toMatchObject({ code: "RUN_NOT_RESUMABLE" });
     expect(await history.ledger.tasks(execution)).toEqual([]);

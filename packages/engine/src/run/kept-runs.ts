@@ -120,7 +120,7 @@ function readText(file: string): string | null {
 }
 
 function withoutResults(kept: KeptRun): KeptRun {
-  return { ...kept, results: new Map(), open: new Set(), gone: new Set() };
+  return { ...kept, results: new Map(), open: new Set(), gone: new Set(), attempts: new Map() };
 }
 
 /** Only what tasks have returned that do not need this one, and not `onFailure` and `finally`. */
@@ -143,5 +143,5 @@ function resultsBefore(kept: KeptRun, { workflow }: ParsedWorkflow, first: strin
     return !again.has(task) && !handlers.includes(task);
   };
   const results = new Map([...kept.results].filter(([name]) => isTaken(name)));
-  return { ...kept, results, open: new Set(), gone: new Set([...kept.gone].filter(isTaken)) };
+  return { ...kept, results, open: new Set(), gone: new Set([...kept.gone].filter(isTaken)), attempts: new Map() };
 }
