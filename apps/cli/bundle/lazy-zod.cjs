@@ -19,6 +19,10 @@ const BUILDERS = new Set(
   ),
 );
 
+/** What builds the schema that each stand-in stands for, and the other way round for those that are built. */
+const builders = new WeakMap();
+const standIns = new WeakMap();
+
 /** @param {() => object} load */
 function factory(load) {
   return new Proxy(
@@ -26,7 +30,8 @@ function factory(load) {
     {
       get: (_, name) => {
         if (name === "iso") return factory(() => load().iso);
-        return FACTORIES.has(name) ? (...args) => schema(() => load()[name](...args)) : load()[name];
+        if (name === "toJSONSchema") return (of, options) => load().toJSONSchema(unwrap(of), withStandIns(options));
+        return FACTORIES.has(name) ? (...args) => schema(() => load()[name](...args.map(unwrap))) : load()[name];
       },
     },
   );
@@ -35,15 +40,47 @@ function factory(load) {
 /** @param {() => object} build */
 function schema(build) {
   let built;
-  const real = () => (built ??= build());
-  return new Proxy(
+  const real = () => {
+    if (built === undefined) {
+      built = build();
+      standIns.set(built, proxy);
+    }
+    return built;
+  };
+  const proxy = new Proxy(
     {},
     {
-      get: (_, name) => (BUILDERS.has(name) ? (...args) => schema(() => real()[name](...args)) : real()[name]),
+      get: (_, name) =>
+        BUILDERS.has(name) ? (...args) => schema(() => real()[name](...args.map(unwrap))) : real()[name],
       has: (_, name) => name in real(),
       getPrototypeOf: () => Object.getPrototypeOf(real()),
     },
   );
+  builders.set(proxy, real);
+  return proxy;
+}
+
+/** Zod knows a schema by its identity, so that what it builds on must be real. @param {unknown} argument */
+function unwrap(argument) {
+  if (typeof argument !== "object" || argument === null) return argument;
+  const real = builders.get(argument);
+  if (real !== undefined) return real();
+  if (Array.isArray(argument)) return argument.map(unwrap);
+  if (Object.getPrototypeOf(argument) !== Object.prototype) return argument;
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(argument));
+  // What a getter returns is asked for later.
+  const unwrapped = properties.map(([key, property]) => [
+    key,
+    "value" in property ? { ...property, value: unwrap(property.value) } : property,
+  ]);
+  return Object.defineProperties({}, Object.fromEntries(unwrapped));
+}
+
+/** Whoever compares schemas has the stand-ins. */
+function withStandIns(options = {}) {
+  const { override } = options;
+  if (override === undefined) return options;
+  return { ...options, override: (of) => override({ ...of, zodSchema: standIns.get(of.zodSchema) ?? of.zodSchema }) };
 }
 
 exports.z = factory(() => requireBeside("./zod.cjs"));

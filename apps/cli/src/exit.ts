@@ -57,7 +57,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   RUN_ACTIVE: EXIT.failed,
   RUN_AMBIGUOUS: EXIT.usage,
   RUN_NOT_RESUMABLE: EXIT.failed,
-  TASK_NOT_FOUND: EXIT.notFound,
+  TASK_NOT_FOUND: EXIT.usage,
   CONFIG_NOT_FOUND: EXIT.notFound,
   CONFIG_INVALID: EXIT.invalid,
   WORKFLOW_NOT_FOUND: EXIT.notFound,

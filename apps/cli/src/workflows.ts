@@ -7,10 +7,13 @@
 export {
   adoptCredentials,
   checkProviders,
+  corePlugins,
+  describePlugins,
   drawWorkflow,
   exportWorkflow,
   loadWorkflow,
   openEngine,
   openProviderDiagnosis,
+  workflowJsonSchema,
 } from "@autokestra/engine";
 export { collectInputs, findSecretUsage, listWorkflowFiles } from "@autokestra/engine/internal";

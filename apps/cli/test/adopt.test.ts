@@ -97,6 +97,11 @@ describe("secrets adopt", () => {
     expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining("error: CI: ") });
     const invalid = await box.ak(["secrets", "adopt", "deploy.yaml", "--force", "--name", "FETCH_BEARER=a b"]);
     expect(invalid).toMatchObject({ code: 5, stderr: expect.stringContaining("Invalid secret name 'a b'") });
+    const mistyped = await box.ak(["secrets", "adopt", "deploy.yaml", "--force", "--name", "FETCH_BAERER=CI_TOKEN"]);
+    expect([mistyped.code, mistyped.stderr]).toEqual([
+      2,
+      "error: No secret would get the name 'FETCH_BAERER'\nhint: Did you mean 'FETCH_BEARER'?\n",
+    ]);
     const halved = await box.ak(["secrets", "adopt", "deploy.yaml", "--force", "--name", `=${TOKEN}`]);
     expect(halved.code).toBe(2);
     expect(halved.stderr).not.toContain(TOKEN);

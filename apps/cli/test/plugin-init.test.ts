@@ -41,7 +41,16 @@ it("writes a plugin whose test passes, and that a workflow can call", async () =
   expect(checked.code).toBe(1);
   expect(checked.stdout).toContain("unknown key 'mesage'");
   expect(checked.stdout).toContain("hint: Did you mean 'message'?");
+  expect(checked.stdout).toContain("'token' of task 't' holds what looks like a credential");
   writeFileSync(file, workflow('{ url: "http://127.0.0.1:1/x", token: literal-token, message: hi }'));
+
+  const validated = await box.ak(["config", "validate", "--json"]);
+  expect(JSON.parse(validated.stdout).plugins).toEqual([{ name: "acme/mail", actions: ["acme/mail.send"] }]);
+  const schema = await box.ak(["config", "schema"]);
+  expect(JSON.stringify(JSON.parse(schema.stdout))).toContain('"const":"acme/mail.send"');
+  const adopted = await box.ak(["secrets", "adopt", "w.yaml", "--dry-run", "--json"]);
+  expect(JSON.parse(adopted.stdout).secrets).toEqual([{ name: "T_TOKEN", places: ["'token' of task 't'"] }]);
+
   const run = await box.ak(["run", "w.yaml"]);
   expect(run.code).toBe(1);
   expect(run.stdout).toContain("fetch failed");

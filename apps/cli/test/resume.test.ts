@@ -166,6 +166,20 @@ describe("runs resume", () => {
     expect(countInFiles([canary, ...kept])).toBe(0);
     expect(await listed()).toHaveLength(2);
   });
+
+  it.each([["runs list"], ["runs show last"], ["run w.yaml"]])(
+    "%s overwrites what was kept for too long",
+    async (line) => {
+      await failChain();
+      const kept = Object.values(keptValues());
+      expect([kept.length, countInFiles(kept)]).toEqual([3, 3]);
+      const database = openHistory();
+      database.exec("UPDATE run_records SET kept_until = 1");
+      database.close();
+      await box.ak(line.split(" "));
+      expect(countInFiles(kept)).toBe(0);
+    },
+  );
 });
 
 describe("runs rerun", () => {
@@ -175,8 +189,8 @@ describe("runs rerun", () => {
     await box.ak(["runs", "rerun", "last", "--from", "b"]);
     expect(ran()).toEqual(["b"]);
     expect(await box.ak(["runs", "rerun", "last", "--from", "nope"])).toMatchObject({
-      code: 3,
-      stderr: expect.stringContaining("no task 'nope'"),
+      code: 2,
+      stderr: expect.stringMatching(/no task 'nope'.*\nhint: Known here: a, b, c\./),
     });
     await box.ak(["runs", "rerun", "last"]);
     expect(ran()).toEqual(["b", "a", "b"]);

@@ -21,6 +21,7 @@ export {
   type ResumeOptions,
 } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
+export { describePlugins } from "./plugin-host/configured-plugins.ts";
 export { type AdmittedRun, admitRun } from "./run/admit-run.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";

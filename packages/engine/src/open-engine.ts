@@ -1,4 +1,3 @@
-import { realpathSync } from "node:fs";
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { createCorePlugins } from "@autokestra/plugins-core";
@@ -25,7 +24,8 @@ import {
 import type { CallReport } from "@autokestra/secrets-providers";
 import { createEnvironmentSource, createSecretResolver, toText } from "@autokestra/secrets-resolver";
 import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
-import { PluginHost, type PluginSource } from "./plugin-host/plugin-host.ts";
+import { createPluginHost } from "./plugin-host/configured-plugins.ts";
+import type { PluginSource } from "./plugin-host/plugin-host.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
@@ -195,14 +195,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     });
     opened.unshift(history);
     const where = { sources, resolution };
-    // What a plugin may never read, however its package lies beside it.
-    const folder = location.kind === "folder" ? location.path : undefined;
-    const unreadable = [config?.path, folder, place.keyFile, manager.keyFolder, runsPath ?? runsFile(place)].flatMap(
-      toRealPath,
-    );
+    const places = {
+      location,
+      keyFolder: manager.keyFolder,
+      keyFile: place.keyFile,
+      runsPath: runsPath ?? runsFile(place),
+    };
     /** Ends the processes of plugins with what they were started for. */
     async function withPlugins<T>(use: (loadPlugins: PluginSource | undefined) => Promise<T>): Promise<T> {
-      const host = config === null || config.plugins.length === 0 ? null : new PluginHost(config, unreadable);
+      const host = createPluginHost(config, places);
       try {
         return await use(host?.load);
       } finally {
@@ -289,15 +290,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   } catch (error) {
     await closeAll(opened);
     throw error;
-  }
-}
-
-function toRealPath(path: string | null | undefined): readonly string[] {
-  if (path === undefined || path === null) return [];
-  try {
-    return [realpathSync(path)];
-  } catch {
-    return [path];
   }
 }
 

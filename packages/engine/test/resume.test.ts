@@ -18,6 +18,8 @@ let done: string[];
 let broken: Set<string>;
 /** The idempotency keys that it was given. */
 let keys: string[];
+/** The numbers of its attempts. */
+let attempts: number[];
 const told: string[] = [];
 
 function worker(): Plugin {
@@ -28,6 +30,7 @@ function worker(): Plugin {
         input: z.object({ say: z.string(), see: z.unknown().optional() }),
         run({ say, see }, { mask, task, idempotencyKey }) {
           keys.push(idempotencyKey);
+          attempts.push(task.attempt);
           done.push(see === undefined ? say : `${say} saw ${JSON.stringify(see)}`);
           if (broken.has(say)) throw new TaskError({ message: `${say} is broken`, retryable: say === "again" });
           if (say === "token") mask("t0ken-made-by-plugin");
@@ -58,6 +61,7 @@ beforeEach(async () => {
   done = [];
   broken = new Set();
   keys = [];
+  attempts = [];
   told.length = 0;
   engine = await open();
   await engine.secrets.set({ name: "S", type: "apiKey", fields: { value: "first-value-of-s" } });
@@ -245,6 +249,21 @@ describe("a run that has not succeeded", () => {
     const again = await engine.rerun(execution, { from: "call" });
     expect(again.execution).not.toBe(execution);
     expect(new Set(keys)).toEqual(new Set([`${again.execution}:call/again`]));
+  });
+
+  it("counts the attempts of a task on when it is resumed, also when what calls it is tried again, and anew in another run", async () => {
+    write(task("again", ", retry: { max: 1, backoffSeconds: 0 }"), "", "child.yaml");
+    const retried = "retry: { max: 1, backoffSeconds: 0, on: [error] }";
+    const path = write(`  - { id: call, type: core/workflow.call, ${retried}, inputs: { file: ./child.yaml } }\n`);
+    broken.add("again");
+    const { execution } = await start(path);
+    expect(attempts).toEqual([1, 2, 3, 4]);
+    lose(execution, "call", "call/again");
+    await engine.resume(execution);
+    expect(attempts).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    attempts = [];
+    await engine.rerun(execution, { from: "call" });
+    expect(attempts).toEqual([1, 2, 3, 4]);
   });
 
   it("runs the tasks of a called workflow again that had not succeeded", async () => {

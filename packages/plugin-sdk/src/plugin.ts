@@ -162,7 +162,10 @@ export interface ActionContext {
   readonly print: PrintFunction;
   /** Aborted when the run is cancelled or the task times out. Pass it on to everything you wait for. */
   readonly signal: AbortSignal;
-  /** The task: its id, the type of its action, such as `core/http.request`, and the attempt, from 1. */
+  /**
+   * The task: its id, the type of its action, such as `core/http.request`, and the attempt, from 1. It goes on counting when the run is
+   * resumed: no two attempts of a task in one run have the same number.
+   */
   readonly task: { readonly id: string; readonly type: string; readonly attempt: number };
   /** The run: its id, and the id of its workflow. */
   readonly execution: { readonly id: string; readonly workflow: string };

@@ -34,6 +34,8 @@ export interface KeptRun {
   readonly open: ReadonlySet<string>;
   /** The names of those that have run to their end, and whose output was not kept or cannot be opened. */
   readonly gone: ReadonlySet<string>;
+  /** How many attempts of each task and item have begun. */
+  readonly attempts: ReadonlyMap<string, number>;
 }
 
 /** What {@link DurableRun.begin} records. */
@@ -116,7 +118,8 @@ export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | n
     if (result !== null) results.set(value.task, { ...result, attempt: value.attempt });
   }
   const gone = new Set([...stored.ended].filter((task) => !results.has(task)));
-  return { id, attempt: stored.attempt, start, results, open: stored.open, gone };
+  const { attempt, open: isOpen, attempts } = stored;
+  return { id, attempt, start, results, open: isOpen, gone, attempts };
 }
 
 /** The error for a run that has nothing left to do. */

@@ -5,7 +5,7 @@ import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
 import { claim, lastTime, type RunClaims, release, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
-import { type KeptKeys, readKept } from "./kept.ts";
+import { hasExpired, type KeptKeys, readKept, wipeExpired } from "./kept.ts";
 import type { RunId, RunLedger } from "./ledger.ts";
 import { createRecorder } from "./recorder.ts";
 import {
@@ -89,6 +89,14 @@ export interface RunHistory {
    */
   kept(runId: RunId, keys: KeptKeys | null): Promise<KeptRun>;
 
+  /**
+   * Overwrites what runs have kept for longer than they may. The first use of a history does so, and each run that begins: call it
+   * regularly where a history stays open.
+   *
+   * @throws AutokestraError `HISTORY_UNAVAILABLE`
+   */
+  wipeExpired(): Promise<void>;
+
   /** The masked path of the file of a run; null if it was not read from a file, or by an earlier version. */
   file(runId: RunId): Promise<string | null>;
 
@@ -164,11 +172,22 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   const pending = new Set<Promise<unknown>>();
   const toError = (error: unknown) => toHistoryError(error, file);
 
+  let isLookedAt = false;
+  /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
+  function wipeAtFirst(database: Database): void {
+    if (!isLookedAt && isCurrent(database) && hasExpired(database)) {
+      queue.add({ work: wipeExpired, done: () => queue.checkpoint(), failed: () => undefined });
+    }
+    isLookedAt = true;
+  }
+
   async function read<T>(work: (database: Database) => T): Promise<T | null> {
     queue.flush();
     const attempt = () => {
       const database = connection.forRead();
-      return database === null ? null : database.transaction(() => work(database));
+      if (database === null) return null;
+      wipeAtFirst(database);
+      return database.transaction(() => work(database));
     };
     try {
       return await retryWhileBusy(attempt, { giveUpAt: after(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
@@ -237,6 +256,12 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       const found = await read((database) => findRunId(database, text));
       if (found === null) throw runNotFound(text);
       return found;
+    },
+    async wipeExpired() {
+      const isDue = await read((database) => (isCurrent(database) ? hasExpired(database) : null));
+      if (isDue === true) await change(wipeExpired);
+      // The start of a run has overwritten some, too.
+      if (isDue === false) queue.checkpoint();
     },
     remove: async (ids) => await change((database) => deleteRuns(database, ids)),
     removeBefore: async (time) => await change((database) => deleteRunsBefore(database, time.toISOString())),

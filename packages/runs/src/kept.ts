@@ -33,6 +33,8 @@ export interface StoredKept {
   readonly open: ReadonlySet<string>;
   /** The names of those whose start and end are recorded. */
   readonly ended: ReadonlySet<string>;
+  /** How many attempts of each have begun, by the record. */
+  readonly attempts: ReadonlyMap<string, number>;
   readonly hasSucceeded: boolean;
 }
 
@@ -43,12 +45,12 @@ const VALUES = `
   SELECT kind, task, attempt, key_id AS keyId, value AS bytes FROM kept
   WHERE run_id = ? AND EXISTS (SELECT 1 FROM run_records WHERE id = run_id AND kept_until > ${NOW})
 `;
-const STARTS_AND_ENDS = `
+const ATTEMPTS_AND_ENDS = `
   SELECT event ->> '$.event' AS event, event ->> '$.task' AS task FROM run_events
-  WHERE run_id = ? AND event ->> '$.event' IN ('task.started', 'task.finished') ORDER BY position
+  WHERE run_id = ? AND event ->> '$.event' IN ('task.started', 'task.retried', 'task.finished') ORDER BY position
 `;
 const EXPIRED = `
-  DELETE FROM kept WHERE run_id IN (SELECT id FROM run_records WHERE kept_until IS NOT NULL AND kept_until <= ${NOW})
+  FROM kept WHERE run_id IN (SELECT id FROM run_records WHERE kept_until IS NOT NULL AND kept_until <= ${NOW})
 `;
 
 const valueSchema = z.object({
@@ -59,7 +61,7 @@ const valueSchema = z.object({
   bytes: z.instanceof(Uint8Array),
 });
 const recordSchema = z.object({ attempt: z.int(), status: z.string() });
-const eventSchema = z.object({ event: z.enum(["task.started", "task.finished"]), task: z.string() });
+const eventSchema = z.object({ event: z.enum(["task.started", "task.retried", "task.finished"]), task: z.string() });
 
 export function insertKept(database: Database, run: RunId, { kind, task, attempt, keyId, bytes }: KeptValue): void {
   database.prepare(INSERT).run(run, kind, task, attempt, keyId, bytes);
@@ -73,8 +75,11 @@ export function readKept(database: Database, run: RunId): StoredKept | null {
   const values = database.prepare<[string]>(VALUES).all(run);
   const open = new Set<string>();
   const ended = new Set<string>();
-  for (const found of database.prepare<[string]>(STARTS_AND_ENDS).all(run)) {
+  const attempts = new Map<string, number>();
+  for (const found of database.prepare<[string]>(ATTEMPTS_AND_ENDS).all(run)) {
     const { event, task } = eventSchema.parse(found);
+    if (event !== "task.finished") attempts.set(task, (attempts.get(task) ?? 0) + 1);
+    if (event === "task.retried") continue;
     if (event === "task.started") {
       open.add(task);
       ended.delete(task);
@@ -85,6 +90,7 @@ export function readKept(database: Database, run: RunId): StoredKept | null {
     values: values.map((value) => valueSchema.parse(value)),
     open,
     ended,
+    attempts,
     hasSucceeded: status === "success",
   };
 }
@@ -94,7 +100,12 @@ export function wipeKept(database: Database, run: RunId): boolean {
   return database.prepare("DELETE FROM kept WHERE run_id = ?").run(run).changes > 0;
 }
 
-/** Overwrites what runs have kept for longer than they may. */
-export function wipeExpired(database: Database): boolean {
-  return database.prepare(EXPIRED).run().changes > 0;
+/** Whether runs have kept something for longer than they may. */
+export function hasExpired(database: Database): boolean {
+  return database.prepare(`SELECT 1 ${EXPIRED} LIMIT 1`).get() !== undefined;
+}
+
+/** Overwrites it. */
+export function wipeExpired(database: Database): void {
+  database.prepare(`DELETE ${EXPIRED}`).run();
 }

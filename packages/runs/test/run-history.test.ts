@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
   chmodSync,
@@ -261,5 +262,44 @@ describe("what cannot be a run history", () => {
     record(started(0));
     record(finished(0, "success"));
     expect(told).toEqual([rejection("HISTORY_UNAVAILABLE", reason)]);
+  });
+});
+
+describe("what runs have kept for too long", () => {
+  const keptFor = async (history: RunHistory, run: number, milliseconds: number) => {
+    const bytes = randomBytes(5000);
+    const value = { kind: "result", task: "a", attempt: 1, keyId: "k", bytes } as const;
+    await history.ledger.createRun({
+      id: id(run),
+      workflow: "w",
+      file: null,
+      secrets: [],
+      tasks: [],
+      owner: { token: "t" },
+      kept: { values: [value], milliseconds },
+    });
+    return bytes;
+  };
+  /** How many of these are in any file of the history. Long values continue on other pages. */
+  const inFiles = (values: readonly Buffer[]) => {
+    const at = join(folder, "below");
+    const files = readdirSync(at).map((name) => readFileSync(join(at, name)));
+    return values.filter((value) => files.some((file) => file.includes(value.subarray(0, 64)))).length;
+  };
+
+  it("is overwritten by the first use of the history, and by one that stays open when it is told to", async () => {
+    const history = await openHistory();
+    const [short, long] = [await keptFor(history, 1, 0), await keptFor(history, 2, 3_600_000)];
+    expect([inFiles([short]), inFiles([long])]).toEqual([1, 1]);
+    await history.wipeExpired();
+    expect([inFiles([short]), inFiles([long])]).toEqual([0, 1]);
+
+    const again = await keptFor(history, 3, 0);
+    const another = await openHistory();
+    await another.list();
+    await another.close();
+    expect([inFiles([again]), inFiles([long])]).toEqual([0, 1]);
+    await history.wipeExpired();
+    expect((await history.list()).length).toBe(3);
   });
 });

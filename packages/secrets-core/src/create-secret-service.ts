@@ -60,22 +60,21 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const changes = createSecretChanges(options, reader, writer);
 
   async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
-    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name), applyPolicy);
+    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name), writeAfter);
   }
 
-  /** Every version is bound to the policy: those that are there get the new one before another version comes. */
-  async function applyPolicy<Current extends DecryptedSecret | null>(
-    input: ValidInput,
-    current: Current,
-  ): Promise<Current | DecryptedSecret> {
-    const { name, allow } = input;
-    if (current === null || allow === undefined) return current;
-    const { id, policy, revision } = current.current.metadata;
-    if (changePolicy(name, policy, allow) === policy) return current;
-    // Finds out whether the value would be refused, before anything is changed.
-    writer.next(input, current);
-    await changes.edit(name, { allow }, { ifId: id, ifRevision: revision });
-    return await reader.decrypt(name);
+  /** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
+  async function writeAfter(
+    inputs: readonly ValidInput[],
+    currents: readonly (DecryptedSecret | null)[],
+  ): Promise<SecretMetadata[]> {
+    const [changed] = inputs.flatMap((input, index) => {
+      const current = currents[index] ?? null;
+      return current !== null && changesPolicy(input, current) ? { input, current } : [];
+    });
+    if (changed === undefined) return await writer.write(inputs, currents);
+    if (inputs.length > 1) throw policyOfOne(changed.input.name);
+    return [await changes.set(changed.input, changed.current)];
   }
 
   /** Also removes damaged records, because ids are found without metadata. */
@@ -119,7 +118,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         const { type } = current.metadata;
         const fields = fieldsOfValue(name, type, value, current.fields);
         const next = checkInput({ ...more, name, type, fields }, options.now);
-        return async () => written(await writer.write([next], [await applyPolicy(next, current)]));
+        return async () => written(await writeAfter([next], [current]));
       });
     },
 
@@ -217,6 +216,18 @@ function rolledBack({ metadata, fields }: DecryptedSecret, today: SecretMetadata
     throw new AutokestraError("VALUE_INVALID", message, { hint: "Read the older value, and set it with its type." });
   }
   return { name, type, expiresAt, fields: withExpiry(type, fields, expiresAt) };
+}
+
+function changesPolicy({ name, allow }: ValidInput, { current }: DecryptedSecret): boolean {
+  const { policy } = current.metadata;
+  return allow !== undefined && changePolicy(name, policy, allow) !== policy;
+}
+
+/** Each policy is for all versions of a secret, which are written again. */
+function policyOfOne(name: SecretName): AutokestraError {
+  return new AutokestraError("VALUE_INVALID", `Secret '${name}': who may use it cannot be changed with other secrets`, {
+    hint: "Change it alone.",
+  });
 }
 
 function written([metadata]: readonly SecretMetadata[]): SecretMetadata {

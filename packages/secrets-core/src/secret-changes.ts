@@ -1,4 +1,4 @@
-import { checkExpiry, checkInput, checkTexts, expiryInFields } from "./check-input.ts";
+import { checkExpiry, checkInput, checkTexts, expiryInFields, type ValidInput } from "./check-input.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
@@ -11,8 +11,15 @@ import { fieldsOfValue, type SecretFields } from "./secret-type.ts";
 import { retryWhileKeysChange, retryWhileOthersWrite, type SecretWriter } from "./secret-writer.ts";
 import type { Timestamp } from "./time.ts";
 
-/** Changes secrets in place: the version stays the same but for a rename with a new value, the revision grows by one. */
+/** Changes all versions of secrets in place, with a version that follows them where there is a new value. The revision grows by one. */
 export interface SecretChanges {
+  /**
+   * Adds a version, and stores for all of them who may use the secret.
+   *
+   * @param current what was read of it
+   * @throws AutokestraError `VERSION_CONFLICT` if it has changed meanwhile
+   */
+  set(input: ValidInput, current: DecryptedSecret): Promise<SecretMetadata>;
   edit(name: SecretName, change: SecretEdit, options: IfStored): Promise<SecretMetadata>;
   rename(from: SecretName, to: SecretName, options: IfStored, change: SecretChange): Promise<SecretMetadata>;
   delete(name: SecretName, expected: IfStored): Promise<void>;
@@ -89,6 +96,18 @@ export function createSecretChanges(
   }
 
   return {
+    async set(input, { current: { metadata } }) {
+      const { name, id, revision } = metadata;
+      const decrypted = await reader.decryptAll(name).catch((error: unknown) => {
+        throw hasCode(error, "SECRET_NOT_FOUND", "SECRET_DELETED") ? changedMeanwhile(name) : error;
+      });
+      const policy = policyAfter(metadata, input);
+      const versions = decrypted.map((one) => withPolicy(one, policy));
+      const [first] = versions;
+      if (first?.metadata.id !== id || first.metadata.revision !== revision) throw changedMeanwhile(name);
+      return await replace(decrypted, versions.map(nextRevision), writer.next(input, first));
+    },
+
     async edit(name, change, expected) {
       return await retryWhileOthersWrite(async () => {
         // All versions are bound to the policy, which is stored once.

@@ -135,7 +135,7 @@ export interface SecretService {
    */
   update(input: SecretInput, ifVersion: number): Promise<SecretMetadata>;
   /**
-   * Creates a secret, or adds a version to it. Another `allow` is stored for the existing versions before the new one is.
+   * Creates a secret, or adds a version to it. Another `allow` is stored for all versions in the same transaction.
    *
    * @throws AutokestraError `VERSION_CONFLICT` with `options`, … as `create`
    */
@@ -151,7 +151,11 @@ export interface SecretService {
     more?: Omit<SecretInput, "name" | "type" | "fields">,
     options?: IfStored,
   ): Promise<SecretMetadata>;
-  /** Creates or updates all secrets or none. @throws as `set`; `VALUE_INVALID` if a name is given twice */
+  /**
+   * Creates or updates all secrets or none.
+   *
+   * @throws as `set`; `VALUE_INVALID` if a name is given twice, or if `allow` changes the rules of a stored secret among others
+   */
   setAll(inputs: readonly DatedInput[]): Promise<readonly SecretMetadata[]>;
   /**
    * Returns a secret with its values.

@@ -27,13 +27,13 @@ export interface SecretWriter {
    * Adds a version after the stored one, and tries again after a conflict.
    *
    * @param read returns the stored secret of a name
-   * @param applyPolicy stores what an input says about who may use it
+   * @param writeAfter writes each input after what was read for it
    * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
    */
   overwrite(
     inputs: readonly ValidInput[],
     read: (name: SecretName) => Promise<DecryptedSecret | null>,
-    applyPolicy: (input: ValidInput, current: DecryptedSecret | null) => Promise<DecryptedSecret | null>,
+    writeAfter: SecretWriter["write"],
   ): Promise<SecretMetadata[]>;
 }
 
@@ -58,7 +58,7 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       expiresAt: input.expiresAt ?? kept,
       deletedAt: null,
       importedId: current === null ? (input.importedId ?? null) : current.importedId,
-      // That of a stored secret was changed before, in all its versions.
+      // Another one for a stored secret is for all its versions.
       policy: current === null ? changePolicy(input.name, null, input.allow ?? null) : current.policy,
     };
     const plaintext = formatPayload({ fields: input.fields, flags: nextFlags(input, decrypted) });
@@ -84,15 +84,11 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   return {
     next: nextVersion,
     write,
-    async overwrite(inputs, read, applyPolicy) {
+    async overwrite(inputs, read, writeAfter) {
       return await retryWhileOthersWrite(async () => {
         const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
         for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
-        return async () =>
-          await write(
-            inputs,
-            await Promise.all(inputs.map(async (input, index) => await applyPolicy(input, found[index] ?? null))),
-          );
+        return async () => await writeAfter(inputs, found);
       });
     },
   };

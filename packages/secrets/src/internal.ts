@@ -14,5 +14,5 @@ export {
 export { recordOperation } from "./access/recorded-operation.ts";
 export { runsFile, storeFolder } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";
-export { keyOptions } from "./manager.ts";
+export { keyOptions, secretPlaces } from "./manager.ts";
 export { type OpenedStore, openStore } from "./open-store.ts";

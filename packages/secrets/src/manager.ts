@@ -21,6 +21,7 @@ import {
 import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-crypto/internal";
 import type { AuditActor, AuditLog } from "./access/audit-event.ts";
 import type { AuditContext } from "./access/audited-service.ts";
+import { storeLocation } from "./folders.ts";
 import { type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
@@ -168,6 +169,11 @@ export function isAuditOn({ audit: given, env = process.env, defaults }: Secrets
 export function keyOptions(options: SecretsOptions): MasterKeyOptions {
   const { env, keyFile, keyFolder, keepInEnvironment, onNotice, defaults } = options;
   return { env, keyFile, defaultKeyFile: defaults?.keyFile, keyFolder, keepInEnvironment, onNotice };
+}
+
+/** Where the secrets and the keys are, without opening anything. @throws AutokestraError `OPTION_INVALID` for a URL without a driver */
+export function secretPlaces(options: SecretsOptions): Pick<SecretsManager, "location" | "keyFolder"> {
+  return { location: storeLocation(options), keyFolder: keyFolderOf(keyOptions(options)) };
 }
 
 /** Creates the provider of master keys, which gives a notice when it has created one. */

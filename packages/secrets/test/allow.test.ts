@@ -86,6 +86,8 @@ describe.each(["sqlite", "file"] as const)("who may use a secret, %s store", (ba
       expect(await secrets.edit("A", { allow: ALLOW })).toMatchObject({ version: 2, revision: 3, policy: POLICY });
       await expectPolicy(secrets, "A", POLICY, ["a2", "a1"]);
       await secrets.set({ ...apiKey("A", "a3"), allow: { hosts: [] } }, { ifVersion: 2, ifRevision: 3 });
+      // One transaction, so one revision.
+      expect((await secrets.describe("A")).metadata).toMatchObject({ version: 3, revision: 4 });
       await expectPolicy(secrets, "A", '{"workflows":["deploy"]}', ["a3", "a2", "a1"]);
       await secrets.setValue("A", "a4", { allow: { workflows: ["x"] } });
       await expectPolicy(secrets, "A", '{"workflows":["x"]}', ["a4", "a3", "a2", "a1"]);
@@ -108,6 +110,22 @@ describe.each(["sqlite", "file"] as const)("who may use a secret, %s store", (ba
         code: "VALUE_INVALID",
       });
       await expectPolicy(secrets, "A", POLICY, ["a1"]);
+    });
+  });
+
+  it("is changed for one secret at a time, and stays with others otherwise", async () => {
+    await withSecrets(async (secrets) => {
+      await secrets.set({ ...apiKey("A", "a1"), allow: ALLOW });
+      await secrets.setAll([
+        { ...apiKey("A", "a2"), allow: ALLOW },
+        { ...apiKey("B", "b1"), allow: ALLOW },
+      ]);
+      await expectPolicy(secrets, "A", POLICY, ["a2", "a1"]);
+      await expect(secrets.setAll([{ ...apiKey("A", "a3"), allow: null }, apiKey("C", "c1")])).rejects.toMatchObject({
+        code: "VALUE_INVALID",
+      });
+      await expectPolicy(secrets, "A", POLICY, ["a2", "a1"]);
+      expect(await secrets.find("C")).toBe(null);
     });
   });
 

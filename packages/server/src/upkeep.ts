@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { RunHistory } from "@autokestra/runs";
 import {
   type BackupSchedule,
   backUpIfDue,
@@ -23,6 +24,8 @@ export interface UpkeepOptions {
   readonly backups?: BackupSchedule | undefined;
   /** The age at which the data key is replaced, in milliseconds. Default: it stays. */
   readonly rotateDataKeyEveryMs?: number | undefined;
+  /** Where runs keep what they need to go on. Default: there are no runs. */
+  readonly history?: Pick<RunHistory, "wipeExpired"> | undefined;
   /** Gets a line of JSON for each backup and each new data key, and for each failure. Default: nothing. */
   readonly log?: { write(line: string): void } | undefined;
 }
@@ -44,21 +47,21 @@ const SECRETS_PER_SECOND = 500;
 
 /** One kind of regular work. */
 interface Task {
-  readonly event: "backup" | "data key";
+  readonly event: "backup" | "data key" | "kept values";
   /** Does what is due. Returns how long to wait until it is called again, in milliseconds. */
   run(signal: AbortSignal): Promise<number>;
   failures: number;
 }
 
 /**
- * Prepares what a server does regularly: backups, and new data keys. A failure is logged and counted, stops nothing, and
+ * Prepares what a server does regularly: backups, new data keys, and the end of what runs have kept. A failure is logged and counted, stops nothing, and
  * is tried again, first after a minute and at the latest after an hour.
  *
  * @param wait for tests: waits so many milliseconds, or until the signal is aborted
  * @throws AutokestraError `OPTION_INVALID` for a recipient that is not valid
  */
 export async function createUpkeep(options: UpkeepOptions, wait: Wait = sleep): Promise<Upkeep> {
-  const { manager, backups, rotateDataKeyEveryMs, log } = options;
+  const { manager, backups, rotateDataKeyEveryMs, history, log } = options;
   const stopping = new AbortController();
   const tasks: Task[] = [];
   const figures: Figure[] = keyFigures(manager);
@@ -74,6 +77,11 @@ export async function createUpkeep(options: UpkeepOptions, wait: Wait = sleep): 
     const task = dataKeyTask(manager, rotateDataKeyEveryMs, tell);
     tasks.push(task);
     figures.push(failuresOf(task, "autokestra_data_key_renewal_failures_total", "Data keys that could not be renewed"));
+  }
+  if (history !== undefined) {
+    const task = keptValuesTask(history);
+    tasks.push(task);
+    figures.push(failuresOf(task, "autokestra_kept_values_wipe_failures_total", "Kept values that could not be wiped"));
   }
 
   async function repeat(task: Task): Promise<void> {
@@ -168,6 +176,17 @@ function dataKeyTask(manager: SecretsManager, maxAgeMs: number, tell: Tell): Tas
     async run(signal) {
       const isDone = await renewDataKey(manager, { maxAgeMs, secretsPerSecond: SECRETS_PER_SECOND, signal });
       if (isDone) tell({ level: "info", event: "data key", message: "The data key was renewed" });
+      return MINUTE;
+    },
+  };
+}
+
+function keptValuesTask(history: Pick<RunHistory, "wipeExpired">): Task {
+  return {
+    event: "kept values",
+    failures: 0,
+    async run() {
+      await history.wipeExpired();
       return MINUTE;
     },
   };

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSecretsManager, openTokens, type SecretsManager, type SecretsOptions } from "@autokestra/secrets";
+import { AutokestraError } from "@autokestra/secrets-core";
 import { temporaryFolder } from "@autokestra/test-kit";
 import * as age from "age-encryption";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -115,6 +116,28 @@ it("tells nothing of an error that is not ours, and stops where it is", async ()
   expect(lines).toMatchObject([{ level: "error", code: "INTERNAL", message: "string" }]);
   await running.stop();
   expect(pauses).toHaveLength(1);
+});
+
+it("wipes what runs have kept for too long each minute, and counts what fails", async () => {
+  const failures = [new AutokestraError("HISTORY_UNAVAILABLE", "it is locked")];
+  let wiped = 0;
+  const history = {
+    async wipeExpired() {
+      const failure = failures.pop();
+      if (failure !== undefined) throw failure;
+      wiped += 1;
+    },
+  };
+  const running = await start({ history });
+  for (const count of [1, 2, 3]) {
+    await pausedAt(count);
+    expect(pauses[count - 1]?.ms).toBe(60_000);
+    pauses[count - 1]?.end();
+  }
+  await pausedAt(4);
+  expect(wiped).toBe(3);
+  expect(lines).toMatchObject([{ level: "error", event: "kept values", code: "HISTORY_UNAVAILABLE" }]);
+  expect(await figuresOf(running)).toMatchObject({ autokestra_kept_values_wipe_failures_total: 1 });
 });
 
 it("is not prepared with a recipient that is not valid, and does nothing where nothing is wanted", async () => {

@@ -9,16 +9,18 @@ export const command: CommandDefinition = defineCommand({
   run: validate,
 });
 
-/** Says that the configuration can be used. Reading it has found everything else but wrong options of providers. */
-async function validate({ terminal, place }: CommandContext): Promise<void> {
+/** Says that the configuration can be used. Reading it has found everything else but wrong options of providers, and plugins. */
+async function validate({ terminal, place, runsPath }: CommandContext): Promise<void> {
   const config = place.defaults;
   if (config === undefined) {
     throw new AutokestraError("CONFIG_NOT_FOUND", "There is no configuration", {
       hint: "It is looked for as autokestra.config.yaml, from here up to the root of the repository.",
     });
   }
-  const { checkProviders } = await import("../workflows.ts");
+  const { checkProviders, describePlugins } = await import("../workflows.ts");
   const providers = await checkProviders(config);
-  if (terminal.json) terminal.write(`${JSON.stringify({ path: config.path, providers })}\n`);
+  const described = await describePlugins(config, { ...place, runsPath });
+  const plugins = described.map(({ name, actions }) => ({ name, actions: [...actions.keys()] }));
+  if (terminal.json) terminal.write(`${JSON.stringify({ path: config.path, providers, plugins })}\n`);
   else terminal.write(`${quotePath(config.path)}: ok\n`);
 }

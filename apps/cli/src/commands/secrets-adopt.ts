@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
-import type { Adoption, ParsedWorkflow } from "@autokestra/engine";
+import type { Adoption, AdoptOptions, ParsedWorkflow } from "@autokestra/engine";
 import { type ImportOutcome, importSecrets } from "@autokestra/secrets";
 import { AutokestraError, type SecretService } from "@autokestra/secrets-core";
 import { errorCode, plural, quotePath } from "@autokestra/secrets-core/internal";
@@ -10,7 +10,7 @@ import { USE_HINTS } from "../hints.ts";
 import { shownInput } from "../rejected-input.ts";
 import { withSecrets } from "../secrets.ts";
 
-interface AdoptOptions {
+interface Options {
   readonly dryRun?: boolean;
   readonly force?: boolean;
   /** An alias of `force` that other programs use. */
@@ -35,7 +35,7 @@ export const command: CommandDefinition = defineCommand({
 });
 
 /** Moves the credentials of a workflow file into the store, after showing the changes. Returns the exit code. */
-async function adopt(context: CommandContext, file: string, options: AdoptOptions): Promise<number> {
+async function adopt(context: CommandContext, file: string, options: Options): Promise<number> {
   const { terminal } = context;
   const { dryRun = false, yes = false, force = yes } = options;
   if (!force && !dryRun && !terminal.inputIsTty) {
@@ -43,11 +43,14 @@ async function adopt(context: CommandContext, file: string, options: AdoptOption
       hint: USE_HINTS.forceOrDryRun,
     });
   }
-  const { loadWorkflow } = await import("../workflows.ts");
+  const { corePlugins, describePlugins, loadWorkflow } = await import("../workflows.ts");
   const parsed = await loadWorkflow(file);
   const names = parseNames(options.name ?? []);
+  const { place, runsPath } = context;
+  const configured = place.defaults === undefined ? [] : await describePlugins(place.defaults, { ...place, runsPath });
+  const plugins = [...corePlugins, ...configured];
   return await withSecrets(context, !dryRun, async (secrets) => {
-    const { adoption, outcome } = await plan(secrets, parsed, names);
+    const { adoption, outcome } = await plan(secrets, parsed, { names, plugins });
     const isChanged = adoption.secrets.length > 0;
     if (isChanged && !terminal.json) terminal.write(await formatChange(file, adoption));
     for (const { message } of adoption.left) terminal.warn(`warning: ${message}`);
@@ -71,13 +74,13 @@ const STORE = { onConflict: "fail", rename: false, dryRun: false } as const;
 async function plan(
   secrets: SecretService,
   parsed: ParsedWorkflow,
-  names: ReadonlyMap<string, string>,
+  { names, plugins }: Required<Pick<AdoptOptions, "names" | "plugins">>,
 ): Promise<{ readonly adoption: Adoption; readonly outcome: ImportOutcome }> {
   const { adoptCredentials } = await import("../workflows.ts");
   const taken = new Set<string>();
   const given = new Set(names.values());
   for (;;) {
-    const adoption = adoptCredentials(parsed, { taken, names });
+    const adoption = adoptCredentials(parsed, { taken, names, plugins });
     const outcome = await importSecrets(secrets, entriesOf(adoption), { ...STORE, dryRun: true });
     const others = outcome.failed.filter(({ name }) => !given.has(name));
     if (others.length === 0) return { adoption, outcome };

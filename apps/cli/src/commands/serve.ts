@@ -65,13 +65,14 @@ async function start(
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
   const { write: writeLog } = createLog();
+  const served = await openServedRuns(context, options, manager, () => metrics);
   const upkeep = await createUpkeep({
     manager,
     place: { ...place, audit: true },
     ...upkeepOf(place),
+    history: served?.runs.engine.history,
     log: { write: writeLog },
   });
-  const served = await openServedRuns(context, options, manager, () => metrics);
   const { figures = [], checks: runChecks = [] } = served ?? {};
   const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...figures]);
   const settings = createSettings({

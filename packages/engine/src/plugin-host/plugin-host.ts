@@ -39,9 +39,7 @@ export class PluginHost {
     const tasks = workflows.flatMap(({ workflow }) => allTasks(workflow)).map(({ task }) => task);
     const foreign = tasks.filter(({ type }) => !known.has(type));
     if (foreign.length === 0) return [];
-    const places = this.#config.plugins.map(({ module }, index) =>
-      this.#orRefuse(index, () => locatePlugin(module, this.#config.path, this.#kept)),
-    );
+    const places = this.#places();
     // A plugin that does not say its name in its package.json, or a type that nobody has, can only be found by asking.
     const isKnown = ({ type }: Task) => places.some(({ name }) => name === pluginOf(type));
     const asksAll = !foreign.every(isKnown);
@@ -52,6 +50,27 @@ export class PluginHost {
       )
     ).flat();
   };
+
+  /**
+   * Starts all plugins, and ends them: what they say of themselves stays, and their actions cannot run.
+   *
+   * @throws as {@link PluginHost.load}
+   */
+  async describeAll(): Promise<readonly Plugin[]> {
+    const described = this.#places().map(async (place, index) => await this.#start(index, place, []));
+    try {
+      return (await Promise.all(described)).flat();
+    } finally {
+      await Promise.allSettled(described);
+      await this.close();
+    }
+  }
+
+  #places(): readonly PluginPlace[] {
+    return this.#config.plugins.map(({ module }, index) =>
+      this.#orRefuse(index, () => locatePlugin(module, this.#config.path, this.#kept)),
+    );
+  }
 
   async #start(index: number, place: PluginPlace, tasks: readonly Task[]): Promise<Plugin[]> {
     const { network } = this.#config.plugins[index] ?? { network: true };

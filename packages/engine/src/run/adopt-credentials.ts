@@ -1,8 +1,8 @@
-import { changeYaml, type ListChange, type TextChange } from "@autokestra/config/yaml";
+import { changeYaml, didYouMean, type ListChange, type TextChange, type YamlPath } from "@autokestra/config/yaml";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { corePlugins } from "@autokestra/plugins-core";
-import { parseSecretName, type SecretName } from "@autokestra/secrets-core";
-import { holdsToken } from "@autokestra/secrets-core/internal";
+import { AutokestraError, parseSecretName, type SecretName } from "@autokestra/secrets-core";
+import { holdsToken, quoteText } from "@autokestra/secrets-core/internal";
 import { createMasker } from "@autokestra/secrets-masker";
 import { findInlineCredentials, type InlineCredentials, lastKey, placeOf } from "../workflow/credentials.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
@@ -45,7 +45,7 @@ export interface AdoptOptions {
  * Finds the credentials in a workflow file, and returns the file with references instead of them. Use it to move a
  * workflow of another engine, or one that grew without secrets: store the secrets that it returns, then write the file.
  *
- * @throws AutokestraError `NAME_INVALID` for a name in `names`
+ * @throws AutokestraError `NAME_INVALID` for a name in `names`; `OPTION_INVALID` for one that replaces no proposed name
  * @example
  * ```ts
  * import { adoptCredentials, parseWorkflow } from "@autokestra/engine";
@@ -131,6 +131,7 @@ function rewrite({ path, text, spans }: InlineCredentials, write: (value: string
   return { path, text: written };
 }
 
+/** @throws AutokestraError `NAME_INVALID`; `OPTION_INVALID` for a name instead of one that is not proposed */
 function nameCredentials(
   parsed: ParsedWorkflow,
   found: readonly InlineCredentials[],
@@ -138,30 +139,41 @@ function nameCredentials(
   names: ReadonlyMap<string, string>,
 ): AdoptedCredential[] {
   const secrets = new Map<string, AdoptedCredential>();
+  const proposed = new Set<string>();
+  const nameOne = (path: YamlPath) => {
+    const free = freeName(proposal(parsed, path), taken);
+    proposed.add(free);
+    return parseSecretName(names.get(free) ?? free);
+  };
   for (const { path, text, spans } of found) {
     const place = placeOf(parsed, path);
     for (const value of spans.map(({ start, end }) => text.slice(start, end))) {
       const known = secrets.get(value);
-      const name = known?.name ?? freeName(proposal(parsed, path), taken, names);
+      const name = known?.name ?? nameOne(path);
       taken.add(name);
       secrets.set(value, { name, value, places: [...new Set([...(known?.places ?? []), place])] });
     }
+  }
+  for (const name of names.keys()) {
+    if (proposed.has(name)) continue;
+    const hint = didYouMean(name, [...proposed]);
+    throw new AutokestraError("OPTION_INVALID", `No secret would get the name '${quoteText(name)}'`, { hint });
   }
   return [...secrets.values()];
 }
 
 /** `FETCH_BEARER` for `auth.bearer` of the task `fetch`. */
-function proposal({ workflow }: ParsedWorkflow, path: readonly (string | number)[]): string {
+function proposal({ workflow }: ParsedWorkflow, path: YamlPath): string {
   return `${taskAt(workflow, path)?.id ?? ""}_${lastKey(path)}`
     .toUpperCase()
     .replaceAll(/[^A-Z0-9]+/g, "_")
     .slice(0, 200);
 }
 
-function freeName(proposed: string, taken: ReadonlySet<string>, names: ReadonlyMap<string, string>): SecretName {
+function freeName(proposed: string, taken: ReadonlySet<string>): string {
   for (let number = 1; ; number++) {
     const name = number === 1 ? proposed : `${proposed}_${number}`;
-    if (!taken.has(name)) return parseSecretName(names.get(name) ?? name);
+    if (!taken.has(name)) return name;
   }
 }
 

@@ -152,11 +152,15 @@ interface InputSchema {
   readonly secret?: unknown;
 }
 
-/** The JSON Schema of the inputs of an action; null if it has none. */
 function inputSchemaOf(action: Action): InputSchema | null {
+  return jsonSchemaOf(action) as InputSchema | null;
+}
+
+/** The JSON Schema of the inputs of an action; null if it has none. */
+export function jsonSchemaOf(action: Action): z.core.JSONSchema.BaseSchema | null {
   if (action instanceof HostedAction) return action.inputSchema;
   try {
-    return z.toJSONSchema(action.input, { io: "input", unrepresentable: "any" }) as InputSchema;
+    return z.toJSONSchema(action.input, { io: "input", unrepresentable: "any" });
   } catch {
     return null;
   }

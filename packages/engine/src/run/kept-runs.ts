@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { didYouMean } from "@autokestra/config/yaml";
 import type { DurableRun, KeptKeys, KeptRun, KeptStart, RunHistory, RunSink } from "@autokestra/runs";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
@@ -119,14 +120,16 @@ function readText(file: string): string | null {
 }
 
 function withoutResults(kept: KeptRun): KeptRun {
-  return { ...kept, results: new Map(), open: new Set(), gone: new Set() };
+  return { ...kept, results: new Map(), open: new Set(), gone: new Set(), attempts: new Map() };
 }
 
 /** Only what tasks have returned that do not need this one, and not `onFailure` and `finally`. */
 function resultsBefore(kept: KeptRun, { workflow }: ParsedWorkflow, first: string): KeptRun {
   const known = workflow.tasks.map(({ id }) => id);
   if (!known.includes(first)) {
-    throw new AutokestraError("TASK_NOT_FOUND", `The workflow has no task '${quoteText(first)}' to begin with`);
+    throw new AutokestraError("TASK_NOT_FOUND", `The workflow has no task '${quoteText(first)}' to begin with`, {
+      hint: didYouMean(first, known),
+    });
   }
   const again = new Set([first]);
   // A task may stand before those that it needs, so this goes on until nothing is added.
@@ -140,5 +143,5 @@ function resultsBefore(kept: KeptRun, { workflow }: ParsedWorkflow, first: strin
     return !again.has(task) && !handlers.includes(task);
   };
   const results = new Map([...kept.results].filter(([name]) => isTaken(name)));
-  return { ...kept, results, open: new Set(), gone: new Set([...kept.gone].filter(isTaken)) };
+  return { ...kept, results, open: new Set(), gone: new Set([...kept.gone].filter(isTaken)), attempts: new Map() };
 }

@@ -25,12 +25,14 @@ export class RunKeeper {
   readonly #run: DurableRun | null;
   readonly #masks: RunMasks;
   readonly #leased: ReadonlySet<string>;
+  readonly #attempts: Map<string, number>;
 
   /** @param leased the names of the secrets that are made for this run only: no output with one is kept */
   constructor(run: DurableRun | null, masks: RunMasks, leased: ReadonlySet<string>) {
     this.#run = run;
     this.#masks = masks;
     this.#leased = leased;
+    this.#attempts = new Map(run?.from?.attempts);
     // What was made secret before stays so, also where a declared secret has another value now.
     for (const { masks: known } of run?.from?.results.values() ?? []) masks.add(known);
   }
@@ -69,6 +71,13 @@ export class RunKeeper {
   /** The attempt of the run in which a task has ended; 0 for one that has not. */
   attemptOf(name: string): number {
     return this.#run?.from?.results.get(name)?.attempt ?? 0;
+  }
+
+  /** The number of the attempt of a task that begins, from 1. No two attempts of a run have the same one, also after it was resumed. */
+  nextAttempt(name: string): number {
+    const attempt = (this.#attempts.get(name) ?? 0) + 1;
+    this.#attempts.set(name, attempt);
+    return attempt;
   }
 
   /** Resolves when the start of a task is recorded. */

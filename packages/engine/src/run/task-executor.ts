@@ -20,12 +20,12 @@ import { lookup, type RunValues } from "./values.ts";
 
 /** Observes a task while it runs. */
 export interface TaskObserver {
-  /** Called when an attempt begins. */
-  attempt(): AttemptDisclosure;
+  /** Called when an attempt begins. Returns what it may show, and its number among all attempts of the task in this run. */
+  attempt(): { readonly shown: AttemptDisclosure; readonly number: number };
   /**
    * Called when an attempt failed and another one follows.
    *
-   * @param attempt the number of the failed attempt, from 1
+   * @param attempt the number of the failed attempt, from 1 for each start of the task
    * @param seconds the time until the next one
    */
   retried(attempt: number, failure: TaskFailure, seconds: number): void;
@@ -104,7 +104,7 @@ export function createTaskExecutor(
       throw new EngineFailure("SECRET_SHOWN", `'${key}' of ${task.type} would show the secret ${name}`);
   }
 
-  async function attempt(call: TaskCall, observer: TaskObserver, number: number): Promise<unknown> {
+  async function attempt(call: TaskCall, observer: TaskObserver): Promise<unknown> {
     const { task, name, values } = call;
     const action = actions.get(task.type);
     if (action === undefined) throw new TypeError("The workflow was not prepared");
@@ -122,7 +122,7 @@ export function createTaskExecutor(
       isAwaited: isCall || action.endsOnSignal === true,
       onLateFailure,
     });
-    const shown = observer.attempt();
+    const { shown, number } = observer.attempt();
     const context: ActionContext = {
       log: createLog(shown),
       signal: own.signal,
@@ -151,7 +151,7 @@ export function createTaskExecutor(
       const plan = retry === "never" ? undefined : retry;
       for (let number = 1; !signal.aborted; number++) {
         try {
-          return { status: "success", output: await attempt(call, observer, number) };
+          return { status: "success", output: await attempt(call, observer) };
         } catch (thrown) {
           if (signal.aborted) break;
           const next = planNextAttempt(plan, number, observer.disclose(describeThrown(thrown)), secondsLeft());

@@ -161,10 +161,10 @@ export class TaskRunner {
   }
 
   #observe({ retry, type }: Task, name: string, disclosure: TaskDisclosure): TaskObserver {
-    const { log, sink } = this.#parts.context;
+    const { log, sink, keeper } = this.#parts.context;
     const max = (retry === undefined || retry === "never" ? 0 : retry.max) + 1;
     return {
-      attempt: () => disclosure.attempt(),
+      attempt: () => ({ shown: disclosure.attempt(), number: keeper.nextAttempt(name) }),
       retried(number, { message }, seconds) {
         disclosure.failed();
         disclosure.end();
