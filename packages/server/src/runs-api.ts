@@ -161,8 +161,12 @@ function runRoutes(
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
-        const { headers } = call.request;
-        if (headers.accept?.includes("text/event-stream") === true) return await stream(call, execution);
+        const { headers, method } = call.request;
+        if (headers.accept?.includes("text/event-stream") === true) {
+          // A stream whose end nobody sees would go on behind the answer.
+          if (method === "HEAD") return await call.reply.type("text/event-stream").serializer(String).send("");
+          return await stream(call, execution);
+        }
         return status === "queued" ? [] : await history.events(execution);
       },
     },
