@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { RunHistory } from "@autokestra/runs";
 import type { SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { Figure, Metrics, ReadinessCheck, RunRoutes } from "@autokestra/server";
@@ -8,6 +9,7 @@ import type { ServeOptions } from "./server-settings.ts";
 /** What a server with runs has open. */
 interface OpenedRuns {
   readonly routes: RunRoutes;
+  readonly history: RunHistory;
   /** Takes no more runs, and cancels those that have not ended within this time. */
   drain(ms: number): Promise<void>;
   /** For `/metrics`. */
@@ -57,9 +59,11 @@ export async function openServedRuns(
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
+    await runs.recover();
     await runs.schedule(workflows);
     return {
       routes: serveRuns({ engine, runs, workflows }),
+      history: engine.history,
       drain: async (ms) => await runs.close(ms),
       figures: [
         { name: "autokestra_runs_running", help: "Runs that go on here", read: () => runs.counts().running },

@@ -11,6 +11,7 @@ import fastify, {
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { type AccessControl, createAccessControl } from "./access-control.ts";
+import { addAuditRoutes, type ShownAuditLog } from "./audit-api.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
@@ -19,10 +20,11 @@ import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import type { ReadinessCheck } from "./readiness.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
+import { addSessionRoute } from "./session-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
-  /** Where refused attempts are recorded, and whose figures are shown. Default: nowhere. */
-  readonly audit?: Pick<AuditLog, "record" | "state"> | null | undefined;
+  /** Where refused attempts are recorded, and what is shown of it. Default: nowhere, and nothing. */
+  readonly audit?: (Pick<AuditLog, "record" | "state"> & ShownAuditLog) | null | undefined;
   /** The address that the server will listen on: it is one of its names. Default: 127.0.0.1. */
   readonly host?: string | undefined;
   /** Other names under which the server is reached. Default: none. */
@@ -88,7 +90,7 @@ export async function buildServer(
   http: Pick<FastifyServerOptions, "serverFactory">,
 ): Promise<FastifyInstance> {
   const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [] } = options;
-  const { checks = [], audit, log, runs } = options;
+  const { checks = [], audit, log, runs, secretsFor } = options;
   checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
@@ -173,11 +175,13 @@ export async function buildServer(
   await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
   await app.register(async (operations) => addOperations(operations, access, metrics, checks));
   const api = {
-    secretsFor: options.secretsFor,
+    secretsFor,
     onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
   };
   await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
-  await runs?.addTo(app, access, options.secretsFor);
+  addSessionRoute(app, access, { runs: runs !== undefined, audit: audit != null }, secretsFor);
+  if (audit != null) addAuditRoutes(app, access, audit, secretsFor);
+  await runs?.addTo(app, access, secretsFor);
   return app;
 }
 

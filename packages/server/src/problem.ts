@@ -47,6 +47,7 @@ const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   FIELD_NOT_FOUND: 400,
   SECRET_EXISTS: 400,
   INPUT_INVALID: 400,
+  TASK_NOT_FOUND: 400,
   WORKFLOW_INVALID: 400,
   BODY_INVALID: 400,
   REQUEST_INVALID: 400,
@@ -122,6 +123,12 @@ function requestInvalid(issues: readonly unknown[], error: object): AutokestraEr
   });
   const first = errors[0] === undefined ? "it is invalid" : `${errors[0].path}: ${errors[0].message}`;
   return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${first}`, { details: { errors } });
+}
+
+/** @param message what is wrong with a parameter, behind its name */
+export function invalidQuery(key: string, message: string): AutokestraError {
+  const errors = [{ path: `querystring.${key}`, message }];
+  return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${key} ${message}`, { details: { errors } });
 }
 
 /** The status for an error. */

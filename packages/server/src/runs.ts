@@ -5,10 +5,16 @@
  */
 import type { RunRoutes } from "./create-server.ts";
 import { addHookRoutes, HOOK_PATH } from "./hooks-api.ts";
-import { addRunRoutes, type ServedRuns } from "./runs-api.ts";
+import type { ServedRuns } from "./run-service.ts";
+import { addRunRoutes } from "./runs-api.ts";
 
-export { createRunService, type RunService, type RunServiceOptions, type StartRequest } from "./run-service.ts";
-export type { ServedRuns } from "./runs-api.ts";
+export {
+  createRunService,
+  type RunService,
+  type RunServiceOptions,
+  type ServedRuns,
+  type StartRequest,
+} from "./run-service.ts";
 export {
   openWorkflowFolder,
   type WorkflowFile,

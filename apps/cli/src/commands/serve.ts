@@ -70,7 +70,7 @@ async function start(
     manager,
     place: { ...place, audit: true },
     ...upkeepOf(place),
-    history: served?.runs.engine.history,
+    history: served?.history,
     log: { write: writeLog },
   });
   const { figures = [], checks: runChecks = [] } = served ?? {};
