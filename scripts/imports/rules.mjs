@@ -52,6 +52,8 @@ const picture = {
   ],
   cli: ["server", "engine", "config", "secrets", "runs", "secrets-core"],
   server: ["engine", "config", "secrets", "runs", "secrets-core"],
+  // Its types.
+  web: ["server"],
 };
 
 export const scope = "@autokestra/";

@@ -1,0 +1,11 @@
+import { EmptyState } from "../components/messages.tsx";
+import { Page } from "../components/page.tsx";
+import type { Route } from "../router.ts";
+
+export function SecretsView({ route }: { route: Route }) {
+  return (
+    <Page title="Secrets">
+      <EmptyState title={`Not built yet: ${route.path.join("/")}`} />
+    </Page>
+  );
+}
