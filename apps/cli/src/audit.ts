@@ -1,6 +1,6 @@
 import type { AuditFilter, AuditRecord } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import { parseMoment, parseTimestamp, quoteText } from "@autokestra/secrets-core/internal";
+import { parsePast, quoteText } from "@autokestra/secrets-core/internal";
 import type { Parser } from "./command.ts";
 
 /** The options that say which records are wanted. */
@@ -27,17 +27,12 @@ export function toAuditFilter({ secret, actor, action, since }: AuditFilterOptio
 
 /** A moment, or how long ago it was. */
 export function parseSince(text: string, option = "--since"): string {
-  const moment = parseTimestamp(text);
+  const moment = parsePast(text, new Date().toISOString());
   if (moment !== null) return moment;
-  const now = new Date().toISOString();
-  const ahead = parseMoment(text.replace(/\s+ago\s*$/, ""), () => now);
-  if (ahead === null) {
-    throw new AutokestraError(
-      "USAGE",
-      `${option} takes a date, a time with an offset, or how long ago: 90d, \`2 hours\``,
-    );
-  }
-  return new Date(2 * Date.parse(now) - Date.parse(ahead)).toISOString();
+  throw new AutokestraError(
+    "USAGE",
+    `${option} takes a date, a time with an offset, or how long ago: 90d, \`2 hours\``,
+  );
 }
 
 export const AUDIT_COLUMNS: readonly string[] = [

@@ -4,7 +4,14 @@
  * @module
  */
 export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
+export { type GraphNode, type GraphSection, type WorkflowGraph, workflowGraph } from "./graph/workflow-graph.ts";
 export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
-export { findSecretUsage, listWorkflowFiles, type SecretUsage, type SecretUser } from "./run/secret-usage.ts";
+export {
+  findSecretUsage,
+  listWorkflowFiles,
+  type SecretUsage,
+  type SecretUser,
+  tasksBySecret,
+} from "./run/secret-usage.ts";
 export { findUnmaskable } from "./run/sources.ts";
 export { isWorkflowFile, workflowFile } from "./workflow/parse-workflow.ts";

@@ -82,4 +82,4 @@ export {
   selectSecrets,
   spreadCurrent,
 } from "./store-rules.ts";
-export { isBefore, isTimestamp, parseDuration, parseMoment, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
+export { isBefore, isTimestamp, parseDuration, parseMoment, parsePast, parseTimestamp, TIME_EXAMPLES } from "./time.ts";

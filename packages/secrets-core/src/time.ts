@@ -83,6 +83,17 @@ export function parseDuration(text: string, now: Timestamp): number | null {
   return moment === null ? null : Date.parse(moment) - Date.parse(now);
 }
 
+/**
+ * Parses a time that is past, as people write it: everything that {@link parseTimestamp} accepts, or how long ago it was, such as
+ * `90d` or `2 hours ago`. Returns null for anything else.
+ */
+export function parsePast(text: string, now: Timestamp): Timestamp | null {
+  const moment = parseTimestamp(text.trim());
+  if (moment !== null) return moment;
+  const length = parseDuration(text.replace(/\s+ago\s*$/, ""), now);
+  return length === null ? null : toTimestamp(new Date(Date.parse(now) - length));
+}
+
 /** One month after January 31st is the last day of February. */
 function addMonths(moment: Date, months: number): void {
   const day = moment.getUTCDate();

@@ -36,8 +36,13 @@ export interface AccessOptions {
 export interface AccessControl {
   /** Finds out who makes a request. @throws AutokestraError `UNAUTHORIZED`, `RATE_LIMITED` */
   authenticate(request: FastifyRequest): Promise<Principal>;
-  /** Checks what the route needs, and where the request comes from. @throws AutokestraError `FORBIDDEN` */
-  authorize(request: FastifyRequest, permission: Permission): Promise<void>;
+  /**
+   * Checks what the route needs, and where the request comes from.
+   *
+   * @param permission null: any token will do
+   * @throws AutokestraError `FORBIDDEN`
+   */
+  authorize(request: FastifyRequest, permission: Permission | null): Promise<void>;
   /**
    * Counts and records an attempt that something else than a token has refused, such as a wrong signature.
    *
@@ -110,7 +115,7 @@ export function createAccessControl(options: AccessOptions): AccessControl {
 
     async authorize(request, permission) {
       const principal = request.principal ?? (await this.authenticate(request));
-      const isAllowed = principal.permissions.has(permission);
+      const isAllowed = permission === null || principal.permissions.has(permission);
       if (isAllowed && (SAFE.has(request.method) || isFromOurOwn(request, corsOrigins))) return;
       const detail = isAllowed
         ? "A page of another origin cannot change anything here"

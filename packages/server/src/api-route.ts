@@ -1,7 +1,7 @@
 import type { AuditContext, Permission } from "@autokestra/secrets";
 import type { SecretService } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from "fastify";
-import type { z } from "zod/v4";
+import { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { addRoute } from "./http-rules.ts";
 import { actorOf, type Principal } from "./principal.ts";
@@ -30,7 +30,8 @@ export interface ApiPart<Call extends ApiCall> {
 export interface ApiRoute<Call> {
   readonly method: HTTPMethods;
   readonly url: string;
-  readonly permission: Permission;
+  /** What the token must be allowed to do. Null: any token will do. */
+  readonly permission: Permission | null;
   readonly summary: string;
   /** The name of the call in the description. */
   readonly operationId: string;
@@ -40,6 +41,8 @@ export interface ApiRoute<Call> {
   readonly body?: z.ZodType;
   /** What it answers with, and the status of success. Default: 200. */
   readonly answer: z.ZodType;
+  /** The other types of its answers, which are texts. Default: JSON only. */
+  readonly texts?: readonly string[];
   readonly status?: 200 | 201 | 202;
   /** Statuses of refusals, besides those of every route. */
   readonly refusals: readonly number[];
@@ -81,6 +84,7 @@ function describeRoute(
     headers,
     body,
     answer,
+    texts = [],
     status = 200,
     refusals,
   }: Omit<ApiRoute<never>, "handle">,
@@ -95,8 +99,16 @@ function describeRoute(
     querystring: query,
     ...(headers && { headers }),
     ...(body && { body }),
-    response: { [status]: answer, ...Object.fromEntries(problems) },
+    response: {
+      [status]: texts.length === 0 ? answer : describeTypes(answer, texts),
+      ...Object.fromEntries(problems),
+    },
   };
+}
+
+function describeTypes(answer: z.ZodType, texts: readonly string[]): object {
+  const types = [["application/json", { schema: answer }], ...texts.map((type) => [type, { schema: z.string() }])];
+  return { description: "As `Accept` says", content: Object.fromEntries(types) };
 }
 
 /** How the description shows a refusal. */

@@ -11,6 +11,7 @@ import fastify, {
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { createAccessControl } from "./access-control.ts";
+import { addAuditRoutes, type ShownAuditLog } from "./audit-api.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
 import { addHookRoutes, HOOK_PATH } from "./hooks-api.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
@@ -19,12 +20,14 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import { addPage, readPage } from "./page.ts";
 import type { ReadinessCheck } from "./readiness.ts";
-import { addRunRoutes, type ServedRuns } from "./runs-api.ts";
+import type { ServedRuns } from "./run-service.ts";
+import { addRunRoutes } from "./runs-api.ts";
 import { addSecretRoutes, type SecretsApiOptions } from "./secrets-api.ts";
+import { addSessionRoute } from "./session-api.ts";
 
 export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
-  /** Where refused attempts are recorded, and whose figures are shown. Default: nowhere. */
-  readonly audit?: Pick<AuditLog, "record" | "state"> | null | undefined;
+  /** Where refused attempts are recorded, and what is shown of it. Default: nowhere, and nothing. */
+  readonly audit?: (Pick<AuditLog, "record" | "state"> & ShownAuditLog) | null | undefined;
   /** The address that the server will listen on: it is one of its names. Default: 127.0.0.1. */
   readonly host?: string | undefined;
   /** Other names under which the server is reached. Default: none. */
@@ -172,9 +175,11 @@ export async function buildServer(
     onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
   };
   await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
-  const { runs } = options;
+  const { runs, secretsFor } = options;
+  addSessionRoute(app, access, { runs: runs !== undefined, audit: audit != null }, secretsFor);
+  if (audit != null) addAuditRoutes(app, access, audit, secretsFor);
   if (runs !== undefined) {
-    addRunRoutes(app, access, runs, options.secretsFor);
+    addRunRoutes(app, access, runs, secretsFor);
     await app.register(async (hooks) => addHookRoutes(hooks, access, runs));
   }
   return app;

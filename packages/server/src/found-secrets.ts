@@ -43,6 +43,7 @@ export interface FoundSecrets {
     filter: SecretFilter,
     limit: number,
   ): Promise<{ readonly secrets: readonly SecretMetadata[]; readonly last: SecretMetadata | null }>;
+  all(filter: SecretFilter): Promise<readonly SecretMetadata[]>;
   count(filter: SecretFilter): Promise<number>;
   reveal(id: string, version: number | undefined, field: string | undefined): Promise<Revealed>;
   /** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED`, `FORBIDDEN` */
@@ -135,6 +136,8 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
       const all = await secrets.list(whole);
       return { secrets: all, last: all.length === limit ? (all.at(-1) ?? null) : null };
     },
+
+    all: list,
 
     count: async (filter) => await secrets.count({ ...filter, ...visible }),
 

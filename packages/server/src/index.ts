@@ -12,8 +12,13 @@ export { createMetrics, type Figure, type Metrics, type ProviderCall } from "./m
 export type { Principal } from "./principal.ts";
 export type { Problem } from "./problem.ts";
 export type { CheckedPart, ReadinessCheck } from "./readiness.ts";
-export { createRunService, type RunService, type RunServiceOptions, type StartRequest } from "./run-service.ts";
-export type { ServedRuns } from "./runs-api.ts";
+export {
+  createRunService,
+  type RunService,
+  type RunServiceOptions,
+  type ServedRuns,
+  type StartRequest,
+} from "./run-service.ts";
 export { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 export { type RunningServer, type StartOptions, startServer } from "./start-server.ts";
 export { createUpkeep, type Upkeep, type UpkeepOptions } from "./upkeep.ts";

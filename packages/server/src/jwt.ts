@@ -75,14 +75,23 @@ async function readKeys({ jwksUri, jwksFile }: JwtOptions): Promise<JWTVerifyGet
 function toPrincipal(payload: JWTPayload, options: JwtOptions, roles: Roles): Principal | null {
   const { rolesClaim = "roles", prefixesClaim, tagsClaim } = options;
   const names = textsOf(payload[rolesClaim]);
-  if (names === null || typeof payload.sub !== "string") return null;
+  if (names === null || typeof payload.sub !== "string" || payload.exp === undefined) return null;
   return {
     kind: "jwt",
     id: payload.sub,
+    name: null,
+    roles: names,
     permissions: permissionsOf(names, roles),
+    expiresAt: toTime(payload.exp),
     prefixes: narrowedBy(payload, prefixesClaim),
     tags: narrowedBy(payload, tagsClaim),
   };
+}
+
+/** Null for one that is after all times that can be written: it never comes. */
+function toTime(seconds: number): string | null {
+  const time = new Date(seconds * 1000);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }
 
 /** A claim that is asked for and is missing, or is no list of texts, lets nothing be seen. */

@@ -9,6 +9,7 @@ import { parseMoment, parseSecretType, TIME_EXAMPLES } from "@autokestra/secrets
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod/v4";
 import type { FoundSecrets } from "./found-secrets.ts";
+import { invalidQuery } from "./problem.ts";
 import * as schemas from "./schemas.ts";
 
 /** What the list works with. */
@@ -54,11 +55,6 @@ function readTime(text: string | number): string {
   const moment = parseMoment(text, () => new Date().toISOString());
   if (moment !== null) return moment;
   throw invalidQuery("expiresBefore", `is not a time, such as ${TIME_EXAMPLES}`);
-}
-
-function invalidQuery(key: string, message: string): AutokestraError {
-  const errors = [{ path: `querystring.${key}`, message }];
-  return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${key} ${message}`, { details: { errors } });
 }
 
 /** @throws AutokestraError `VALUE_INVALID` */

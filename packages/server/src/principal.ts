@@ -5,12 +5,21 @@ export interface Principal extends Visibility {
   readonly kind: "token" | "jwt";
   /** The id of the token, or the subject of the JWT. */
   readonly id: string;
+  /** Of the token; null for a JWT. */
+  readonly name: string | null;
+  readonly roles: readonly string[];
   readonly permissions: ReadonlySet<Permission>;
+  /** ISO 8601 UTC; null: never. */
+  readonly expiresAt: string | null;
 }
 
 /** @param roles a role that is not among them, any more, may do nothing */
-export function principalOfToken({ id, role, prefixes, tags }: TokenMetadata, roles: Roles): Principal {
-  return { kind: "token", id, prefixes, tags, permissions: permissionsOf([role], roles) };
+export function principalOfToken(
+  { id, name, role, prefixes, tags, expiresAt }: TokenMetadata,
+  roles: Roles,
+): Principal {
+  const permissions = permissionsOf([role], roles);
+  return { kind: "token", id, name, roles: [role], permissions, prefixes, tags, expiresAt };
 }
 
 export function permissionsOf(names: readonly string[], roles: Roles): ReadonlySet<Permission> {

@@ -124,6 +124,12 @@ function requestInvalid(issues: readonly unknown[], error: object): AutokestraEr
   return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${first}`, { details: { errors } });
 }
 
+/** @param message what is wrong with a parameter, behind its name */
+export function invalidQuery(key: string, message: string): AutokestraError {
+  const errors = [{ path: `querystring.${key}`, message }];
+  return new AutokestraError("REQUEST_INVALID", `The request is invalid: ${key} ${message}`, { details: { errors } });
+}
+
 /** The status for an error. */
 export function statusOf({ code }: AutokestraError): number {
   return STATUSES[code] ?? 500;

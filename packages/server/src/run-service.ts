@@ -51,6 +51,14 @@ export interface EarlierRun extends Pick<ServedRun, "execution" | "workflow"> {
   readonly file: string | null;
 }
 
+/** What a server with runs has. */
+export interface ServedRuns {
+  readonly engine: Pick<Engine, "checkText" | "history">;
+  readonly runs: RunService;
+  /** The workflows that can be started by their ids. Null for none. */
+  readonly workflows: WorkflowFolder | null;
+}
+
 /** Starts runs, by clients, webhooks and schedules, and ends them. */
 export interface RunService {
   /** @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */

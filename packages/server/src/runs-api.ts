@@ -1,37 +1,18 @@
-import {
-  type Engine,
-  type InputDeclaration,
-  type ParsedWorkflow,
-  parseWorkflow,
-  WorkflowError,
-} from "@autokestra/engine";
-import type { RunSummary } from "@autokestra/runs";
-import { isNarrowed } from "@autokestra/secrets";
+import { type ParsedWorkflow, parseWorkflow, WorkflowError } from "@autokestra/engine";
+import { type RunSummary, secretsOfRun } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
-import { type AccessControl, forbidden } from "./access-control.ts";
+import type { AccessControl } from "./access-control.ts";
 import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
 import { createEventStream } from "./event-stream.ts";
-import { actorOf, type Principal } from "./principal.ts";
-import type { EarlierRun, RunService, ServedRun, StartedBy } from "./run-service.ts";
+import { actorOf } from "./principal.ts";
+import type { EarlierRun, ServedRun, ServedRuns, StartedBy } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
 import { emptyBodySchema } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
-import { createVisibleWorkflows, fileOfWorkflow, type VisibleWorkflows } from "./visible-workflows.ts";
-import type { WorkflowFolder } from "./workflow-folder.ts";
-
-/** What a server with runs has. */
-export interface ServedRuns {
-  readonly engine: Pick<Engine, "checkText" | "history">;
-  readonly runs: RunService;
-  /** The workflows that can be started by their ids. Null for none. */
-  readonly workflows: WorkflowFolder | null;
-}
-
-interface Call extends ApiCall {
-  readonly visible: VisibleWorkflows;
-}
+import { checkText, fileOfWorkflow, type RunCall, toRunCall } from "./visible-workflows.ts";
+import { usageRoutes, workflowNotFound, workflowRoutes } from "./workflows-api.ts";
 
 type Body<Schema extends z.ZodType> = z.output<Schema>;
 
@@ -42,69 +23,24 @@ export function addRunRoutes(
   served: ServedRuns,
   secretsFor: SecretsApiOptions["secretsFor"],
 ): void {
-  const { runs, workflows } = served;
-  const toCall = (call: ApiCall): Call => ({ ...call, visible: createVisibleWorkflows(workflows, runs, call) });
-  for (const [tag, routes] of [
-    ["workflows", workflowRoutes(served)],
-    ["runs", runRoutes(served)],
+  const toCall = (call: ApiCall) => toRunCall(served, call);
+  for (const [tag, base, routes] of [
+    ["workflows", "/api/workflows", workflowRoutes(served)],
+    ["secrets", "/api/secrets", usageRoutes(served)],
+    ["runs", "/api/runs", runRoutes(served)],
   ] as const) {
     for (const route of routes) {
-      const url = route.url === "/" ? `/api/${tag}` : `/api/${tag}${route.url}`;
-      addApiRoute(app, { access, secretsFor, tag, toCall }, { ...route, url });
+      addApiRoute(
+        app,
+        { access, secretsFor, tag, toCall },
+        { ...route, url: route.url === "/" ? base : base + route.url },
+      );
     }
   }
 }
 
-function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRoute<Call>[] {
-  return [
-    {
-      method: "GET",
-      url: "/",
-      permission: "runs:read",
-      operationId: "listWorkflows",
-      summary: "List the workflows that can be started",
-      answer: schemas.workflowListSchema,
-      refusals: [400],
-      async handle({ principal, visible }) {
-        const all = (workflows?.files() ?? []).map(async (file) => {
-          const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
-          // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
-          const problem =
-            file.problem !== null && isNarrowed(principal) ? "it cannot be used as it is now" : file.problem;
-          return isShown ? [describeWorkflow(file.parsed, { ...file, problem }, runs)] : [];
-        });
-        return (await Promise.all(all)).flat();
-      },
-    },
-    {
-      method: "POST",
-      url: "/check",
-      permission: "runs:text",
-      operationId: "checkWorkflow",
-      summary: "Find what is wrong with a workflow, without running it",
-      body: schemas.checkSchema,
-      answer: schemas.reportSchema,
-      refusals: [400, 413, 415],
-      async handle({ request, principal }) {
-        checkText(principal);
-        const { workflow } = request.body as Body<typeof schemas.checkSchema>;
-        const { problems } = await engine.checkText(workflow);
-        return {
-          problems: problems.map(({ severity = "error", code, message, hint, position }) => ({
-            severity,
-            code,
-            message,
-            ...(hint !== undefined && { hint }),
-            ...(position && { line: position.line, column: position.column }),
-          })),
-        };
-      },
-    },
-  ];
-}
-
-function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readonly ApiRoute<Call>[] {
-  async function find({ request, visible }: Call): Promise<ServedRun> {
+function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
+  async function find({ request, visible }: RunCall): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
     const active = runs.active(id);
     const stored = await summaryOf(id);
@@ -118,7 +54,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
   }
 
   /** A run that came as text, or from elsewhere than the folder of the server, runs again for those only who may start it. */
-  async function findAgain(call: Call): Promise<ServedRun & EarlierRun> {
+  async function findAgain(call: RunCall): Promise<ServedRun & EarlierRun> {
     const run = await find(call);
     const file = await runs.fileOf(run.execution);
     if (fileOfWorkflow(workflows, run.workflow) !== (file ?? "")) checkText(call.principal);
@@ -130,7 +66,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
   }
 
   /** A client that comes back says which event it had last. */
-  async function stream({ request, reply }: Call, id: string): Promise<FastifyReply> {
+  async function stream({ request, reply }: RunCall, id: string): Promise<FastifyReply> {
     const { "last-event-id": last } = request.headers;
     const from = typeof last === "string" && /^\d{1,9}$/.test(last) ? Number(last) + 1 : 0;
     const gone = new AbortController();
@@ -214,12 +150,27 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
       summary: "List the events of a run, masked. With `Accept: text/event-stream`, follow it while it goes on",
       params: schemas.runIdSchema,
       answer: schemas.eventsSchema,
+      texts: ["text/event-stream"],
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
         const { headers } = call.request;
         if (headers.accept?.includes("text/event-stream") === true) return await stream(call, execution);
         return status === "queued" ? [] : await history.events(execution);
+      },
+    },
+    {
+      method: "GET",
+      url: "/:id/secrets",
+      permission: "runs:read",
+      operationId: "listRunSecrets",
+      summary: "Tell where the secrets of a run came from, which tasks used them, and how often they were masked",
+      params: schemas.runIdSchema,
+      answer: schemas.provenanceSchema,
+      refusals: [400, 404],
+      async handle(call) {
+        const { execution, status } = await find(call);
+        return status === "queued" ? [] : secretsOfRun(await history.events(execution));
       },
     },
     {
@@ -281,10 +232,10 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
   ];
 
   /** By its id; or, for those who may, the workflow itself. */
-  async function workflowOf(named: string, { principal, visible }: Call): Promise<ParsedWorkflow> {
+  async function workflowOf(named: string, { principal, visible }: RunCall): Promise<ParsedWorkflow> {
     if (/^[A-Za-z0-9_-]+$/.test(named)) {
       const workflow = await visible.get(named);
-      if (workflow === null) throw new AutokestraError("NOT_FOUND", "There is no workflow with this id");
+      if (workflow === null) throw workflowNotFound();
       return workflow;
     }
     checkText(principal);
@@ -297,49 +248,9 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
   }
 }
 
-/** A text may name any secret and any host: that is not for a token that may not see every secret. */
-function checkText(principal: Principal): void {
-  if (!principal.permissions.has("runs:text") || isNarrowed(principal))
-    throw forbidden(
-      "The token starts workflows of the server only: text needs runs:text, and a token that is not narrowed",
-    );
-}
-
-function describeWorkflow(
-  parsed: ParsedWorkflow | null,
-  { file, problem }: { readonly file: string; readonly problem: string | null },
-  runs: RunService,
-): Body<typeof schemas.workflowListSchema>[number] {
-  const { id = null, enabled = false, secrets = [], inputs = {}, trigger = null } = parsed?.workflow ?? {};
-  const entries = Object.entries(inputs).map(([name, input]) => [name, describeInput(input)]);
-  const nextTime = id === null ? null : (runs.nextTime(id)?.toISOString() ?? null);
-  return {
-    id,
-    file,
-    enabled,
-    secrets: [...secrets],
-    inputs: Object.fromEntries(entries),
-    trigger: trigger && { ...trigger },
-    nextTime,
-    problem,
-  };
-}
-
-function describeInput(input: InputDeclaration): Body<typeof schemas.workflowListSchema>[number]["inputs"][string] {
-  const { type, secret = false, description } = input;
-  return {
-    type,
-    secret,
-    required: !("default" in input),
-    ...(description !== undefined && { description }),
-    ...("default" in input && { default: input.default }),
-    ...(input.enum && { enum: [...input.enum] }),
-  };
-}
-
 const UNFINISHED = { cancelledBy: null, finishedAt: null, durationMs: null } as const;
 
-function startedBy({ principal, request }: Call): StartedBy {
+function startedBy({ principal, request }: RunCall): StartedBy {
   return { actor: actorOf(principal, request.ip), requestId: request.id };
 }
 

@@ -4,6 +4,10 @@ const EXAMPLE_RUN = "6a1f0c1e-7f0b-4a53-9a3e-0d1f5b6c7d8e";
 const time = z.iso.datetime();
 const workflowId = z.string().max(1000).meta({ example: "deploy" });
 
+const maskCountSchema = z
+  .object({ count: z.int(), variants: z.array(z.string()) })
+  .describe("How often it was masked, and in which variants");
+
 const RUN_STATES = ["queued", "running", "success", "failed", "cancelled", "lost", "unknown"] as const;
 
 export const runSchema = z
@@ -15,9 +19,7 @@ export const runSchema = z
     startedAt: time.nullable().describe("Null for a run that waits"),
     finishedAt: time.nullable(),
     durationMs: z.number().nullable(),
-    masked: z
-      .record(z.string(), z.object({ count: z.int(), variants: z.array(z.string()) }))
-      .describe("What was masked, by the name of the secret"),
+    masked: z.record(z.string(), maskCountSchema).describe("What was masked, by the name of the secret"),
   })
   .describe("A run, without its events");
 
@@ -90,24 +92,104 @@ export const reportSchema = z.object({
   ),
 });
 
-const inputSchema = z.object({
+export const inputSchema = z.object({
   type: z.enum(["string", "number", "boolean", "json"]),
   description: z.string().optional(),
   required: z.boolean(),
-  secret: z.boolean(),
+  secret: z.boolean().describe("Its value is masked"),
   default: z.unknown().optional(),
-  enum: z.array(z.unknown()).optional(),
+  enum: z.array(z.unknown()).optional().describe("The only values that are allowed"),
+  pattern: z.string().optional().describe("A regular expression that a text must match somewhere"),
+  min: z.number().optional().describe("The least number, or number of characters"),
+  max: z.number().optional().describe("The greatest number, or number of characters"),
 });
 
-export const workflowListSchema = z.array(
+export const workflowSchema = z.object({
+  id: z.string().nullable().describe("Null for a file that could never be read").meta({ example: "deploy" }),
+  file: z.string().meta({ example: "deploy.yaml" }),
+  enabled: z.boolean(),
+  secrets: z.array(z.string()).describe("The names of the only secrets that it may use"),
+  inputs: z
+    .record(z.string(), inputSchema)
+    .describe("What a run takes, by name")
+    .meta({
+      example: { environment: { type: "string", secret: false, required: true, enum: ["staging", "production"] } },
+    }),
+  trigger: z
+    .looseObject({ type: z.enum(["cron", "webhook"]) })
+    .nullable()
+    .meta({ example: { type: "cron", cron: "0 6 * * *", timeZone: "Europe/Berlin" } }),
+  nextTime: time.nullable().describe("When its schedule starts it next"),
+  problem: z.string().nullable().describe("What is wrong with the file as it is now; the version before is in use"),
+});
+
+export const workflowListSchema = z.array(workflowSchema);
+
+export const graphQuerySchema = z.strictObject({
+  format: z.enum(["json", "svg", "mermaid"]).optional().describe("Default: what `Accept` says, otherwise json"),
+});
+
+const nodeSchema = z.object({
+  id: z.string().meta({ example: "build" }),
+  type: z.string().meta({ example: "core/http.request" }),
+  notes: z.array(z.string()).describe("When and how often it runs, one line each"),
+  // A schema that contains itself would need a name in the description of the API.
+  calls: z
+    .looseObject({ id: z.string(), sections: z.array(z.unknown()) })
+    .nullable()
+    .describe("The workflow that it calls, in the same form"),
+});
+
+export const graphSchema = z.object({
+  id: z.string().meta({ example: "deploy" }),
+  sections: z
+    .array(
+      z.object({
+        list: z.enum(["tasks", "onFailure", "finally"]),
+        nodes: z.array(nodeSchema),
+        edges: z
+          .array(z.tuple([z.int(), z.int()]))
+          .describe("From the position of a task in nodes to that of one that comes after it")
+          .meta({ example: [[0, 1]] }),
+      }),
+    )
+    .describe("The tasks, then those of onFailure and finally, where there are any"),
+});
+
+export const usageSchema = z.array(
   z.object({
-    id: z.string().nullable().describe("Null for a file that could never be read"),
-    file: z.string(),
-    enabled: z.boolean(),
-    secrets: z.array(z.string()),
-    inputs: z.record(z.string(), inputSchema),
-    trigger: z.looseObject({ type: z.enum(["cron", "webhook"]) }).nullable(),
-    nextTime: time.nullable().describe("When its schedule starts it next"),
-    problem: z.string().nullable().describe("What is wrong with the file as it is now; the version before is in use"),
+    workflow: z.string().describe("The id of a workflow that declares the secret").meta({ example: "deploy" }),
+    file: z.string().meta({ example: "deploy.yaml" }),
+    tasks: z
+      .array(z.string())
+      .describe("The tasks that refer to it, or call a workflow that declares it")
+      .meta({ example: ["build"] }),
+  }),
+);
+
+export const provenanceSchema = z.array(
+  z.object({
+    name: z.string().meta({ example: "GITHUB_TOKEN" }),
+    source: z
+      .string()
+      .describe("store, environment or the name of a provider; run: it became secret in the run")
+      .meta({ example: "vault" }),
+    version: z.string().nullable().describe("As the source writes it"),
+    binding: z
+      .object({ path: z.string().optional(), field: z.string().optional(), lease: z.string().optional() })
+      .nullable()
+      .describe("Where in the source a bound name is"),
+    staleSeconds: z
+      .number()
+      .nullable()
+      .describe("The age of an earlier value that was used because the source was unavailable"),
+    uses: z
+      .array(z.object({ task: z.string().nullable().describe("Null: the outputs of the workflow"), path: z.string() }))
+      .meta({ example: [{ task: "build", path: "auth.bearer" }] }),
+    masked: maskCountSchema,
+    maskedIn: z.record(z.string(), maskCountSchema).describe("The same by task, and by item of a forEach"),
+    leases: z
+      .array(z.object({ type: z.string(), time, expiresAt: z.string() }))
+      .describe("What has happened to the credentials that it consists of"),
   }),
 );

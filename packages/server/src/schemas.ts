@@ -6,7 +6,7 @@ import { documentNewSecret, LINE, TIME_PATTERN, TIME_RANGE } from "./documents.t
 
 const ID = "UUID of the secret, or the number that it had where it was imported from";
 const EXAMPLE_ID = "1b671a64-40d5-491e-99b0-da01ff1f3341";
-const TIME = "2026-11-30T12:00:00.000Z";
+export const TIME = "2026-11-30T12:00:00.000Z";
 
 /** Keys of `meta` are for the document: what they describe is checked where secrets are made, which says more about it. */
 const name = z
@@ -137,7 +137,7 @@ export const problemSchema = z.object({
 /** A name, a dot and an id. */
 export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+export const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
 export const listQuerySchema = z.strictObject({
   skip: count(0, 1_000_000).optional().describe("How many to leave out at the beginning"),

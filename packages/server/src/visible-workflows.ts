@@ -2,9 +2,11 @@ import type { ParsedWorkflow } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
 import { isNarrowed, isVisible } from "@autokestra/secrets";
 import { hasCode, parseSecretName } from "@autokestra/secrets-core";
+import { forbidden } from "./access-control.ts";
 import type { ApiCall } from "./api-route.ts";
-import { createFoundSecrets } from "./found-secrets.ts";
-import type { RunService, ServedRun } from "./run-service.ts";
+import { createFoundSecrets, type FoundSecrets } from "./found-secrets.ts";
+import type { Principal } from "./principal.ts";
+import type { RunService, ServedRun, ServedRuns } from "./run-service.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
 /** The workflows that somebody may see: those all of whose secrets they may see. */
@@ -15,13 +17,24 @@ export interface VisibleWorkflows {
   covers(run: Pick<ServedRun, "execution" | "workflow">): Promise<boolean>;
 }
 
-export function createVisibleWorkflows(
+/** What the routes of workflows and runs work with. */
+export interface RunCall extends ApiCall {
+  readonly found: FoundSecrets;
+  readonly visible: VisibleWorkflows;
+}
+
+export function toRunCall({ workflows, runs }: Pick<ServedRuns, "workflows" | "runs">, call: ApiCall): RunCall {
+  const found = createFoundSecrets(call.secrets, call.principal);
+  return { ...call, found, visible: createVisibleWorkflows(workflows, runs, call.principal, found) };
+}
+
+function createVisibleWorkflows(
   workflows: WorkflowFolder | null,
   runs: Pick<RunService, "fileOf">,
-  { principal, secrets }: Pick<ApiCall, "principal" | "secrets">,
+  principal: Principal,
+  found: FoundSecrets,
 ): VisibleWorkflows {
   const isFree = !isNarrowed(principal);
-  const found = createFoundSecrets(secrets, principal);
 
   /** What the store does not have, a provider may have: it has no tags. */
   async function isSecretVisible(name: string): Promise<boolean> {
@@ -60,4 +73,12 @@ export function createVisibleWorkflows(
 export function fileOfWorkflow(workflows: WorkflowFolder | null, id: string): string | null {
   const workflow = workflows?.get(id) ?? null;
   return workflow === null ? null : workflowFile(workflow);
+}
+
+/** A text may name any secret and any host: that is not for a token that may not see every secret. @throws AutokestraError `FORBIDDEN` */
+export function checkText(principal: Principal): void {
+  if (!principal.permissions.has("runs:text") || isNarrowed(principal))
+    throw forbidden(
+      "The token starts workflows of the server only: text needs runs:text, and a token that is not narrowed",
+    );
 }

@@ -95,7 +95,8 @@ function hidesUses({ code }: WorkflowProblem): boolean {
   return code === "WORKFLOW_INVALID";
 }
 
-async function tasksBySecret(parsed: ParsedWorkflow): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+/** The ids of the tasks that use each secret of a workflow, as {@link SecretUser} has them, by the name of the secret. */
+export async function tasksBySecret(parsed: ParsedWorkflow): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const { workflow, references } = parsed;
   const { calls } = await loadCalls(parsed);
   const found = new Map<string, Set<string>>(workflow.secrets.map((name) => [name, new Set()]));

@@ -119,6 +119,12 @@ export interface AuditFilter {
   readonly since?: string | undefined;
   /** Start after this record. */
   readonly after?: number | undefined;
+  /** End before this record. */
+  readonly before?: number | undefined;
+  /** Only records about secrets whose names begin with one of these. */
+  readonly anyPrefix?: readonly string[] | undefined;
+  /** Only records about secrets with these ids. */
+  readonly anyId?: readonly string[] | undefined;
   /** The maximum number of records. Default: all. */
   readonly limit?: number | undefined;
   /** The last ones that pass, still in their order. Default: false, the first ones. */

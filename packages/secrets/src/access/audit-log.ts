@@ -15,7 +15,18 @@ import {
   toRecord,
 } from "./audit-chain.ts";
 import type { AuditEvent, AuditFilter, AuditLog, AuditRecord, AuditReport, AuditState } from "./audit-event.ts";
-import { append, headOf, insert, lastRow, MAX_PRUNED, NAMES, prune, SYSTEM, toWhere } from "./audit-rows.ts";
+import {
+  append,
+  endsOf,
+  headOf,
+  insert,
+  lastRow,
+  MAX_PRUNED,
+  NAMES,
+  prune,
+  SYSTEM,
+  toCondition,
+} from "./audit-rows.ts";
 import { type AuditSettings, DEFAULT_KEEP_DAYS } from "./audit-settings.ts";
 import type { AuditSink } from "./audit-sink.ts";
 
@@ -27,8 +38,14 @@ const ANCHOR = "audit";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** How many rows are read, or removed, before the rest of the process gets a turn. */
+/** How many rows are read before the rest of the process gets a turn. */
 const STEP = 1000;
+
+/** The same for rows that are only looked at. There is no index: it would cost every record. */
+const LOOKED_AT = 20_000;
+
+/** The same for rows that are verified: this takes some 5 ms. */
+const VERIFIED = 200;
 
 export interface AuditLogOptions {
   /** The folder of the store, absolute. */
@@ -125,31 +142,46 @@ export class StoreAuditLog implements AuditLog {
   }
 
   async *records(filter: AuditFilter = {}): AsyncIterable<AuditRecord> {
-    const { where, values } = toWhere(filter);
-    let after = filter.after ?? 0;
-    let left = filter.limit ?? Number.POSITIVE_INFINITY;
-    if (filter.newest === true && filter.limit !== undefined) {
-      const sql = `SELECT seq FROM audit ${where} ORDER BY seq DESC LIMIT 1 OFFSET @skip`;
-      const skip = filter.limit;
-      const before = await this.#access.read((database) =>
-        database
-          .prepare(sql)
-          .pluck()
-          .get({ ...values, after, skip }),
-      );
-      after = Math.max(after, Number(before ?? 0));
-    }
-    const sql = `SELECT ${NAMES} FROM audit ${where} ORDER BY seq LIMIT @limit`;
-    while (left > 0) {
-      const limit = Math.min(STEP, left);
+    const { condition, values } = toCondition(filter);
+    const { limit: wanted = Number.POSITIVE_INFINITY, newest = false, after = 0, before } = filter;
+    const { first, last } = await this.#access.read(endsOf);
+    const until = Math.min(last, (before ?? Number.POSITIVE_INFINITY) - 1);
+    let from = Math.max(after, first - 1);
+    if (newest && wanted < until - from) from = await this.#beforeNewest(condition, values, { from, until, wanted });
+    const sql = `SELECT ${NAMES} FROM audit WHERE seq > @from AND seq <= @until${condition} ORDER BY seq LIMIT @limit`;
+    for (let left = wanted; from < until && left > 0; ) {
+      const step = { from, until: Math.min(until, from + LOOKED_AT), limit: Math.min(STEP, left) };
       const rows = await this.#access.read((database) =>
-        database.prepare<[object], AuditRow>(sql).all({ ...values, after, limit }),
+        database.prepare<[object], AuditRow>(sql).all({ ...values, ...step }),
       );
       for (const row of rows) yield toRecord(row);
-      if (rows.length < limit) return;
       left -= rows.length;
-      after = rows.at(-1)?.seq ?? after;
+      from = rows.length === step.limit ? (rows.at(-1)?.seq ?? until) : step.until;
+      await setImmediate();
     }
+  }
+
+  /** The record before the newest ones that pass; `from` where there are not so many. */
+  async #beforeNewest(
+    condition: string,
+    values: object,
+    { from, until, wanted }: { readonly from: number; readonly until: number; readonly wanted: number },
+  ): Promise<number> {
+    const sql = `SELECT seq FROM audit WHERE seq > @from AND seq <= @until${condition} ORDER BY seq DESC LIMIT @left`;
+    for (let [end, left] = [until, wanted]; end > from; ) {
+      const step = { from: Math.max(from, end - LOOKED_AT), until: end, left };
+      const found = await this.#access.read((database) =>
+        database
+          .prepare<[object], number>(sql)
+          .pluck()
+          .all({ ...values, ...step }),
+      );
+      if (found.length === left) return (found.at(-1) ?? from + 1) - 1;
+      left -= found.length;
+      end = step.from;
+      await setImmediate();
+    }
+    return from;
   }
 
   async verify(): Promise<AuditReport> {
@@ -298,14 +330,12 @@ export class StoreAuditLog implements AuditLog {
   }
 
   async #rowsAfter(after: number, until: number): Promise<readonly AuditRow[]> {
-    const sql = `SELECT ${NAMES} FROM audit WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${STEP}`;
+    const sql = `SELECT ${NAMES} FROM audit WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${VERIFIED}`;
     return await this.#access.read((database) => database.prepare<[number, number], AuditRow>(sql).all(after, until));
   }
 
   async #firstSeq(): Promise<number> {
-    return await this.#access.read((database) =>
-      Number(database.prepare("SELECT coalesce(min(seq), 0) FROM audit").pluck().get()),
-    );
+    return (await this.#access.read(endsOf)).first;
   }
 }
 

@@ -94,19 +94,35 @@ export function prune(database: Database, before: string, now: () => string, key
   return database.prepare<[number]>("DELETE FROM audit WHERE seq < ?").run(end).changes;
 }
 
-/** The condition of a filter, and what its parameters are; `@after` comes from the caller. */
-export function toWhere(filter: AuditFilter): {
-  readonly where: string;
+/** The condition of a filter besides its limits, and its parameters. */
+export function toCondition(filter: AuditFilter): {
+  readonly condition: string;
   readonly values: Readonly<Record<string, string>>;
 } {
-  const { secret, actor, action, execution, since } = filter;
-  const given = Object.entries({
-    secret_name: secret,
-    actor_id: actor,
-    action,
-    execution,
-    time: since,
-  }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  const conditions = given.map(([name]) => `${name} ${name === "time" ? ">=" : "="} @${name}`);
-  return { where: `WHERE ${["seq > @after", ...conditions].join(" AND ")}`, values: Object.fromEntries(given) };
+  const { secret, actor, action, execution, since, anyPrefix, anyId } = filter;
+  const given = [
+    ["secret_name = @secret", { secret }],
+    ["actor_id = @actor", { actor }],
+    ["action = @action", { action }],
+    ["execution = @execution", { execution }],
+    ["time >= @since", { since }],
+    [BEGINS_WITH_ANY, { anyPrefix: anyPrefix && JSON.stringify(anyPrefix) }],
+    ["secret_id IN (SELECT value FROM json_each(@anyId))", { anyId: anyId && JSON.stringify(anyId) }],
+  ] as const;
+  const conditions = given.flatMap(([sql, parameter]) =>
+    Object.entries(parameter).flatMap(([name, value]) => (value === undefined ? [] : [{ sql, name, value }])),
+  );
+  return {
+    condition: conditions.map(({ sql }) => ` AND ${sql}`).join(""),
+    values: Object.fromEntries(conditions.map(({ name, value }) => [name, value])),
+  };
+}
+
+const BEGINS_WITH_ANY = `
+  EXISTS (SELECT 1 FROM json_each(@anyPrefix) WHERE substr(secret_name, 1, length(value)) = value)`;
+
+/** The first and the last record; 0 where there is none. */
+export function endsOf(database: Database): { readonly first: number; readonly last: number } {
+  const sql = "SELECT coalesce(min(seq), 0) AS first, coalesce(max(seq), 0) AS last FROM audit";
+  return database.prepare<[], { first: number; last: number }>(sql).get() ?? { first: 0, last: 0 };
 }

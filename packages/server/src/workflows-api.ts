@@ -1,0 +1,178 @@
+import { drawWorkflow, type GraphFormat, type InputDeclaration, type ParsedWorkflow } from "@autokestra/engine";
+import { tasksBySecret, workflowGraph } from "@autokestra/engine/internal";
+import { isNarrowed } from "@autokestra/secrets";
+import { AutokestraError } from "@autokestra/secrets-core";
+import type { FastifyRequest } from "fastify";
+import type { z } from "zod/v4";
+import type { ApiRoute } from "./api-route.ts";
+import type { Principal } from "./principal.ts";
+import type { RunService, ServedRuns } from "./run-service.ts";
+import * as schemas from "./runs-schemas.ts";
+import { idSchema } from "./schemas.ts";
+import { checkText, type RunCall } from "./visible-workflows.ts";
+import type { WorkflowFile } from "./workflow-folder.ts";
+
+type Body<Schema extends z.ZodType> = z.output<Schema>;
+
+/** Of pictures. */
+const GRAPH_TYPES = { svg: "image/svg+xml", mermaid: "text/vnd.mermaid" } as const satisfies Record<
+  GraphFormat,
+  string
+>;
+
+/** The routes below `/api/workflows`. */
+export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
+  async function find({ request, visible }: RunCall): Promise<{ file: WorkflowFile; parsed: ParsedWorkflow }> {
+    const { id } = request.params as Body<typeof schemas.workflowIdSchema>;
+    const parsed = await visible.get(id);
+    const file = workflows?.files().find((one) => one.parsed === parsed);
+    if (parsed === null || file === undefined) throw workflowNotFound();
+    return { file, parsed };
+  }
+
+  function describeFile(
+    { file, parsed, problem }: WorkflowFile,
+    principal: Principal,
+  ): Body<typeof schemas.workflowSchema> {
+    // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
+    const told = problem !== null && isNarrowed(principal) ? "it cannot be used as it is now" : problem;
+    return describeWorkflow(parsed, { file, problem: told }, runs);
+  }
+
+  return [
+    {
+      method: "GET",
+      url: "/",
+      permission: "runs:read",
+      operationId: "listWorkflows",
+      summary: "List the workflows that can be started",
+      answer: schemas.workflowListSchema,
+      refusals: [400],
+      async handle({ principal, visible }) {
+        const all = (workflows?.files() ?? []).map(async (file) => {
+          const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
+          return isShown ? [describeFile(file, principal)] : [];
+        });
+        return (await Promise.all(all)).flat();
+      },
+    },
+    {
+      method: "GET",
+      url: "/:id",
+      permission: "runs:read",
+      operationId: "getWorkflow",
+      summary: "Show what a workflow takes, which secrets it may use, and what starts it",
+      params: schemas.workflowIdSchema,
+      answer: schemas.workflowSchema,
+      refusals: [400, 404],
+      handle: async (call) => describeFile((await find(call)).file, call.principal),
+    },
+    {
+      method: "GET",
+      url: "/:id/graph",
+      permission: "runs:read",
+      operationId: "drawWorkflow",
+      summary: "Draw the tasks of a workflow, and of those that it calls. A picture has no value",
+      params: schemas.workflowIdSchema,
+      query: schemas.graphQuerySchema,
+      answer: schemas.graphSchema,
+      texts: [GRAPH_TYPES.svg, GRAPH_TYPES.mermaid],
+      refusals: [400, 404],
+      async handle(call) {
+        const { request, reply } = call;
+        const { parsed } = await find(call);
+        const { format = acceptedFormat(request) } = request.query as Body<typeof schemas.graphQuerySchema>;
+        reply.header("vary", "Accept");
+        if (format === "json") return await workflowGraph(parsed);
+        return await reply
+          .type(`${GRAPH_TYPES[format]}; charset=utf-8`)
+          .serializer(String)
+          .send(await drawWorkflow(parsed, format));
+      },
+    },
+    {
+      method: "POST",
+      url: "/check",
+      permission: "runs:text",
+      operationId: "checkWorkflow",
+      summary: "Find what is wrong with a workflow, without running it",
+      body: schemas.checkSchema,
+      answer: schemas.reportSchema,
+      refusals: [400, 413, 415],
+      async handle({ request, principal }) {
+        checkText(principal);
+        const { workflow } = request.body as Body<typeof schemas.checkSchema>;
+        const { problems } = await engine.checkText(workflow);
+        return {
+          problems: problems.map(({ severity = "error", code, message, hint, position }) => ({
+            severity,
+            code,
+            message,
+            ...(hint !== undefined && { hint }),
+            ...(position && { line: position.line, column: position.column }),
+          })),
+        };
+      },
+    },
+  ];
+}
+
+/** The routes below `/api/secrets` that a server with workflows has. */
+export function usageRoutes({ workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
+  return [
+    {
+      method: "GET",
+      url: "/:id/usage",
+      permission: "secrets:read",
+      operationId: "listSecretUsers",
+      summary: "List the workflows of the server that use a secret, with their tasks",
+      params: idSchema,
+      answer: schemas.usageSchema,
+      refusals: [400, 404],
+      async handle({ request, found, visible }) {
+        const { name } = await found.byId((request.params as Body<typeof idSchema>).id);
+        const users = (workflows?.files() ?? []).map(async ({ file, parsed }) => {
+          if (parsed === null || !(await visible.has(parsed))) return [];
+          const tasks = (await tasksBySecret(parsed)).get(name);
+          return tasks === undefined ? [] : [{ workflow: parsed.workflow.id, file, tasks: [...tasks] }];
+        });
+        return (await Promise.all(users)).flat();
+      },
+    },
+  ];
+}
+
+/** Whoever asks for a picture says so. */
+function acceptedFormat({ headers: { accept = "" } }: FastifyRequest): GraphFormat | "json" {
+  if (accept.includes(GRAPH_TYPES.svg)) return "svg";
+  return accept.includes(GRAPH_TYPES.mermaid) ? "mermaid" : "json";
+}
+
+export function workflowNotFound(): AutokestraError {
+  return new AutokestraError("NOT_FOUND", "There is no workflow with this id");
+}
+
+function describeWorkflow(
+  parsed: ParsedWorkflow | null,
+  { file, problem }: { readonly file: string; readonly problem: string | null },
+  runs: RunService,
+): Body<typeof schemas.workflowSchema> {
+  const { id = null, enabled = false, secrets = [], inputs = {}, trigger = null } = parsed?.workflow ?? {};
+  const entries = Object.entries(inputs).map(([name, input]) => [name, describeInput(input)]);
+  const nextTime = id === null ? null : (runs.nextTime(id)?.toISOString() ?? null);
+  return {
+    id,
+    file,
+    enabled,
+    secrets: [...secrets],
+    inputs: Object.fromEntries(entries),
+    trigger: trigger && { ...trigger },
+    nextTime,
+    problem,
+  };
+}
+
+function describeInput(input: InputDeclaration): Body<typeof schemas.inputSchema> {
+  const { secret = false, enum: allowed, ...declared } = input;
+  return { ...declared, secret, required: !("default" in input), ...(allowed && { enum: [...allowed] }) };
+}
