@@ -1,9 +1,10 @@
+import type { ApiSession } from "@autokestra/server";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Api, type ApiError, createApi } from "./api.ts";
+import { type Api, createApi } from "./api.ts";
 import { AuditView } from "./audit/audit-view.tsx";
 import { EmptyState } from "./components/messages.tsx";
 import { Page } from "./components/page.tsx";
-import { type Permission, type Session, SessionContext } from "./hooks.ts";
+import { type Session, SessionContext } from "./hooks.ts";
 import { Login } from "./login.tsx";
 import { hrefOf, useRoute } from "./router.ts";
 import { RunsView } from "./runs/runs-view.tsx";
@@ -17,22 +18,9 @@ const SECTIONS = [
   { path: "audit", text: "Audit", permission: "audit:read", View: AuditView },
 ] as const;
 
-/** What the server says of the token. */
-interface TokenInfo {
-  readonly name: string | null;
-  readonly roles: readonly string[];
-  readonly permissions: readonly Permission[];
-}
-
-const EVERYTHING: TokenInfo = {
-  name: "me",
-  roles: ["admin"],
-  permissions: ["secrets:read", "secrets:write", "secrets:reveal", "runs:read", "runs:start", "audit:read"],
-};
-
 interface SignedIn {
   readonly api: Api;
-  readonly token: TokenInfo;
+  readonly info: ApiSession;
 }
 
 /** All of the page. */
@@ -48,33 +36,33 @@ export function App() {
   async function signIn(text: string): Promise<void> {
     let isIn = false;
     const api = createApi(text, () => isIn && signOut("The server does not take your token any more. Sign in again."));
-    const token = await api.get<TokenInfo>("/token").catch((error: ApiError) => {
-      if (error.status !== 404) throw error;
-      return EVERYTHING;
-    });
+    const info = await api.get<ApiSession>("/session");
     isIn = true;
     setReason(null);
-    setSignedIn({ api, token });
+    setSignedIn({ api, info });
   }
 
   return signedIn === null ? <Login reason={reason} onToken={signIn} /> : <Shell {...signedIn} onSignOut={signOut} />;
 }
 
-function Shell({ api, token, onSignOut }: SignedIn & { onSignOut: (why: string) => void }) {
+function Shell({ api, info, onSignOut }: SignedIn & { onSignOut: (why: string) => void }) {
   const route = useRoute();
   const [notice, tell] = useNotice();
   const session = useMemo<Session>(
     () => ({
       api,
+      info,
       tell,
-      may: (permission) => token.permissions.includes(permission),
+      may: (permission) => info.permissions.includes(permission),
       signOut: () => onSignOut("You have signed out. The token is forgotten."),
     }),
-    [api, token],
+    [api, info],
   );
   useEffect(() => watchIdle(() => onSignOut("You were away for 15 minutes, so the token was forgotten.")), [onSignOut]);
 
-  const sections = SECTIONS.filter(({ permission }) => session.may(permission));
+  const sections = SECTIONS.filter(
+    ({ path, permission }) => session.may(permission) && (path === "secrets" || info.parts[path]),
+  );
   const wanted = route.path[0] ?? sections[0]?.path;
   const section = sections.find(({ path }) => path === wanted);
   return (
@@ -93,7 +81,7 @@ function Shell({ api, token, onSignOut }: SignedIn & { onSignOut: (why: string) 
             ))}
           </nav>
           <p class="who">
-            <span title={token.permissions.join(", ")}>{token.name ?? token.roles.join(", ")}</span>
+            <span title={info.permissions.join(", ")}>{info.name ?? info.id}</span>
             <button type="button" class="secondary outline small" onClick={session.signOut}>
               Sign out
             </button>

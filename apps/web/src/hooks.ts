@@ -1,3 +1,4 @@
+import type { ApiSession, Permission } from "@autokestra/server";
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useState } from "preact/hooks";
 import type { Api, ApiError } from "./api.ts";
@@ -5,20 +6,13 @@ import type { Api, ApiError } from "./api.ts";
 /** Who has signed in, and what they may do. */
 export interface Session {
   readonly api: Api;
+  /** What the server says of the token. */
+  readonly info: ApiSession;
   readonly may: (permission: Permission) => boolean;
   /** Tells something for a few seconds, to screen readers too. */
   readonly tell: (text: string) => void;
   readonly signOut: () => void;
 }
-
-/** What a token can be allowed to do. */
-export type Permission =
-  | "secrets:read"
-  | "secrets:write"
-  | "secrets:reveal"
-  | "runs:read"
-  | "runs:start"
-  | "audit:read";
 
 export const SessionContext = createContext<Session | null>(null);
 
