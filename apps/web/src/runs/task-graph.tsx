@@ -1,0 +1,116 @@
+import { type GraphPart, type PlacedText, placeGraph } from "@autokestra/engine/internal/graph";
+import type { ApiWorkflowGraph } from "@autokestra/server";
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
+import { formatDuration } from "../components/format.ts";
+import { lookOf, type TaskStatus } from "./states.tsx";
+import { describeTasks } from "./task-list.tsx";
+import { durationOf, type GraphTaskState } from "./task-states.ts";
+
+interface TaskGraphProps {
+  readonly graph: ApiWorkflowGraph;
+  /** What it shows, for screen readers. */
+  readonly label: string;
+  /** Of one run. Default: it is the graph of a workflow. */
+  readonly run?: GraphRun;
+}
+
+export interface GraphRun {
+  readonly states: ReadonlyMap<string, GraphTaskState>;
+  /** Whether tasks without a state will start. */
+  readonly isGoingOn: boolean;
+  readonly now: number;
+  /** The task that is looked at; null for none. */
+  readonly selected: string | null;
+  /** Where a click on a task leads to. */
+  readonly hrefOf: (task: string) => string;
+}
+
+/** Room for `● Running, 12 min 34 s`. */
+const STATE_COLUMNS = 22;
+
+/** The tasks of a workflow as a picture. Those of a run are links, whose names say all that is drawn. */
+export function TaskGraph({ graph, label, run }: TaskGraphProps) {
+  // The answer of the server is what the engine has made.
+  const { width, height, parts } = useMemo(
+    () => placeGraph(graph as Parameters<typeof placeGraph>[0], run === undefined ? 0 : STATE_COLUMNS),
+    [graph],
+  );
+  const words = useMemo(() => describeTasks(graph), [graph]);
+  return (
+    <div class="graph">
+      <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden={run === undefined}>
+        <title>{label}</title>
+        <defs>
+          <marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">
+            <path class="tip" d="M0 0 8 4 0 8z" />
+          </marker>
+        </defs>
+        {parts.map((part, index) => (
+          <Part key={index} part={part} words={words} run={run} />
+        ))}
+      </svg>
+      {run === undefined && (
+        <ol class="visually-hidden">
+          {[...words].map(([name, text]) => (
+            <li key={name}>{text}</li>
+          ))}
+        </ol>
+      )}
+    </div>
+  );
+}
+
+interface PartProps {
+  readonly part: GraphPart;
+  readonly words: ReadonlyMap<string, string>;
+  readonly run: GraphRun | undefined;
+}
+
+function Part({ part, words, run }: PartProps) {
+  if (part.kind === "line") return <path class="edge" d={part.data} marker-end="url(#tip)" />;
+  const { name } = part;
+  if (name === null || run === undefined) return <Box part={part} look={part.kind} />;
+  const state = run.states.get(name);
+  const status: TaskStatus = state?.status ?? (run.isGoingOn ? "waiting" : "idle");
+  const { text, sign, tone } = lookOf(status);
+  const duration = state === undefined ? null : durationOf(state, run.now);
+  const word = duration === null ? text : `${text}, ${formatDuration(duration)}`;
+  const line = part.lines.at(-1);
+  return (
+    <a
+      href={run.hrefOf(name)}
+      aria-label={`${words.get(name)}. ${word}`}
+      aria-current={run.selected === name ? "true" : undefined}
+    >
+      <Box part={part} look={`${part.kind} ${tone} ${status}`}>
+        {line !== undefined && (
+          <text class="state" x={line.x} y={line.y + 18}>
+            {sign} {word}
+          </text>
+        )}
+      </Box>
+    </a>
+  );
+}
+
+interface BoxProps {
+  readonly part: PlacedText;
+  /** Its kind and state, as classes. */
+  readonly look: string;
+  readonly children?: ComponentChildren;
+}
+
+function Box({ part: { x, y, width, height, lines }, look, children }: BoxProps) {
+  return (
+    <g class={`box ${look}`}>
+      <rect x={x} y={y} width={width} height={height} rx="6" />
+      {lines.map((line, index) => (
+        <text key={index} class={index === 0 ? "id" : "note"} x={line.x} y={line.y}>
+          {line.text}
+        </text>
+      ))}
+      {children}
+    </g>
+  );
+}
