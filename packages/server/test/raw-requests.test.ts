@@ -253,7 +253,7 @@ describe("with a token", () => {
   });
 
   it("W4, W15: metadata have no value, and no log has a token, a value or a path", async () => {
-    for (const path of ["", `/${id}`, "/name/CANARY_NAME", `/${id}/versions`, "?prefix=CANARY"]) {
+    for (const path of ["", `/${id}`, "/name/CANARY_NAME", `/${id}/fields`, `/${id}/versions`, "?prefix=CANARY"]) {
       const answer = await raw(message(`GET /api/secrets${path}`, [bearer()]));
       expect([statusOf(answer), answer.includes("canary-value")]).toEqual([200, false]);
     }
