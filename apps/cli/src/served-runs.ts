@@ -55,6 +55,7 @@ export async function openServedRuns(
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
+    await runs.recover();
     await runs.schedule(workflows);
     return {
       runs: { engine, runs, workflows },

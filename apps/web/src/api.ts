@@ -93,6 +93,16 @@ export function pathOf(texts: TemplateStringsArray, ...parts: readonly (string |
   return String.raw({ raw: texts }, ...parts.map((part) => encodeURIComponent(part)));
 }
 
+/** What is told of anything that was thrown. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError({
+    status: 0,
+    code: "UNEXPECTED",
+    detail: error instanceof Error ? error.message : String(error),
+  });
+}
+
 const OFFLINE = new ApiError({
   status: 0,
   code: "OFFLINE",

@@ -2,6 +2,7 @@ import type { ApiSession } from "@autokestra/server";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Api, createApi } from "./api.ts";
 import { AuditView } from "./audit/audit-view.tsx";
+import { createClipboard } from "./clipboard.ts";
 import { EmptyState } from "./components/messages.tsx";
 import { Page } from "./components/page.tsx";
 import { type Session, SessionContext } from "./hooks.ts";
@@ -53,6 +54,7 @@ function Shell({ api, info, onSignOut }: SignedIn & { onSignOut: (why: string) =
       api,
       info,
       tell,
+      clipboard: createClipboard(tell),
       may: (permission) => info.permissions.includes(permission),
       signOut: () => onSignOut("You have signed out. The token is forgotten."),
     }),

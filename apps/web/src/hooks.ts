@@ -1,7 +1,8 @@
 import type { ApiSession, Permission } from "@autokestra/server";
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useState } from "preact/hooks";
-import type { Api, ApiError } from "./api.ts";
+import { type Api, type ApiError, toApiError } from "./api.ts";
+import type { Clipboard } from "./clipboard.ts";
 
 /** Who has signed in, and what they may do. */
 export interface Session {
@@ -11,6 +12,7 @@ export interface Session {
   readonly may: (permission: Permission) => boolean;
   /** Tells something for a few seconds, to screen readers too. */
   readonly tell: (text: string) => void;
+  readonly clipboard: Clipboard;
   readonly signOut: () => void;
 }
 
@@ -44,7 +46,8 @@ export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, inputs: 
     setState(({ value }) => ({ value, error: null, isLoading: true }));
     load(controller.signal).then(
       (value) => controller.signal.aborted || setState({ value, error: null, isLoading: false }),
-      (error: ApiError) => controller.signal.aborted || setState({ value: null, error, isLoading: false }),
+      (error: unknown) =>
+        controller.signal.aborted || setState({ value: null, error: toApiError(error), isLoading: false }),
     );
     return () => controller.abort();
     // The function is a new one each time: what it depends on is in the inputs.
@@ -68,7 +71,7 @@ export function useWork(): Work {
     setState({ isBusy: true, error: null });
     work().then(
       () => setState({ isBusy: false, error: null }),
-      (error: ApiError) => setState({ isBusy: false, error }),
+      (error: unknown) => setState({ isBusy: false, error: toApiError(error) }),
     );
   };
   return { ...state, start };

@@ -2,7 +2,14 @@ import { realpathSync } from "node:fs";
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { createCorePlugins } from "@autokestra/plugins-core";
-import { type KeptRun, openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
+import {
+  type KeptRun,
+  openRunHistory,
+  type QueuedRuns,
+  type RunFinished,
+  type RunHistory,
+  type RunSink,
+} from "@autokestra/runs";
 import {
   type AuditActor,
   type AuditLog,
@@ -28,6 +35,7 @@ import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-
 import { PluginHost, type PluginSource } from "./plugin-host/plugin-host.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
+import { encryptQueuedRuns } from "./run/queued-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
@@ -94,6 +102,12 @@ export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onW
   readonly from?: string | undefined;
 }
 
+/** A workflow, and the texts of the inputs that a run of it gets. */
+export interface RunInput {
+  readonly workflow: ParsedWorkflow;
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
 /** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
 export interface Engine {
   readonly secrets: SecretService;
@@ -102,6 +116,8 @@ export interface Engine {
   /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
+  /** Runs that were taken and have not begun, each with a text of whoever runs them. */
+  readonly queued: QueuedRuns<string>;
   /** The providers of the configuration. */
   readonly providers: readonly ExternalSecretProvider[];
   /**
@@ -132,6 +148,14 @@ export interface Engine {
    * started then
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
+  /**
+   * What {@link Engine.resume} would run, to refuse it before it is put in a queue.
+   *
+   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_NOT_RESUMABLE`, `WORKFLOW_NOT_FOUND`, `WORKFLOW_INVALID`
+   */
+  toResume(runId: string): Promise<RunInput>;
+  /** The same for {@link Engine.rerun}. @throws AutokestraError the same, and `TASK_NOT_FOUND` */
+  toRerun(runId: string, from?: string): Promise<RunInput>;
   /**
    * Goes on with a run that was lost, has failed or was cancelled, under its id: tasks that have succeeded do not run
    * again. The workflow is read again, and secrets are resolved again.
@@ -210,7 +234,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       }
     }
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
-    const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
+    const keys = keepMs === 0 ? null : manager.keptValues;
+    const runs = createKeptRuns({ history, keys, keepMs });
 
     async function run(
       workflow: ParsedWorkflow,
@@ -249,6 +274,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       audit,
       location,
       history,
+      queued: encryptQueuedRuns(history.queued, keys),
       providers,
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
@@ -272,6 +298,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         }
       },
       run: async (workflow, runOptions = {}) => await run(workflow, runOptions),
+      async toResume(runId) {
+        const { start } = await runs.open(runId);
+        return { workflow: await workflowOf(start), inputs: start.inputs };
+      },
+      async toRerun(runId, from) {
+        const { kept, workflow } = await runs.again(runId, from);
+        return { workflow, inputs: kept?.start.inputs ?? {} };
+      },
       async resume(runId, { force, onWorkflow, onChanged, ...runOptions } = {}) {
         const from = await runs.open(runId);
         const workflow = await workflowOf(from.start, onChanged);

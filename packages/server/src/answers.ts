@@ -12,6 +12,7 @@ export type { AuditAction, Permission };
 export type ApiSession = z.output<typeof sessionSchema>;
 export type ApiSecret = z.output<typeof secrets.metadataSchema>;
 export type ApiRevealedSecret = z.output<typeof secrets.revealedSchema>;
+export type ApiField = z.output<typeof secrets.fieldsSchema>[number];
 /** What `POST /api/secrets` takes. */
 export type ApiNewSecret = z.input<typeof secrets.newSecretSchema>;
 /** What `PUT /api/secrets/{id}` takes. */

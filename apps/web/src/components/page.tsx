@@ -3,6 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 interface PageProps {
   readonly title: string;
+  /** What the window is called, and so the history of the browser. Default: the title. */
+  readonly windowTitle?: string;
   /** What can be done on the page: buttons and links. */
   readonly actions?: ComponentChildren;
   /** Where it belongs: a link to the list that it was opened from. */
@@ -11,13 +13,13 @@ interface PageProps {
 }
 
 /** A view with its heading, which gets the focus, and which the title of the window repeats. */
-export function Page({ title, actions, back, children }: PageProps) {
+export function Page({ title, windowTitle = title, actions, back, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    document.title = `${title} · autokestra`;
+    document.title = `${windowTitle} · autokestra`;
     // Screen readers read it, and the next Tab goes on from here.
     heading.current?.focus();
-  }, [title]);
+  }, [title, windowTitle]);
   return (
     <main class="container">
       {back !== undefined && (

@@ -1,11 +1,12 @@
-import { EmptyState } from "../components/messages.tsx";
-import { Page } from "../components/page.tsx";
 import type { Route } from "../router.ts";
+import { SecretDetails } from "./secret-details.tsx";
+import { EditSecret, NewSecret } from "./secret-form.tsx";
+import { SecretList } from "./secret-list.tsx";
 
+/** Everything below `#/secrets`. */
 export function SecretsView({ route }: { route: Route }) {
-  return (
-    <Page title="Secrets">
-      <EmptyState title={`Not built yet: ${route.path.join("/")}`} />
-    </Page>
-  );
+  const [, id, part] = route.path;
+  if (id === undefined) return <SecretList query={route.query} />;
+  if (id === "new") return <NewSecret />;
+  return part === "edit" ? <EditSecret key={id} id={id} /> : <SecretDetails key={id} id={id} />;
 }
