@@ -2,11 +2,12 @@ import type { ApiAuditRecord, ApiAuditReport } from "@autokestra/server";
 import { useState } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
+import { FilterText } from "../components/filter-text.tsx";
 import { countOf } from "../components/format.ts";
 import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
 import { useLoaded, useSession, useWork } from "../hooks.ts";
-import { hrefOf, navigate, type Route } from "../router.ts";
+import { hrefOf, type Route, replaceRoute } from "../router.ts";
 import { ACTIONS, describeAction, describeOutcome, describeReport } from "./audit-words.ts";
 import "./audit.css";
 
@@ -16,11 +17,11 @@ const FILTERS = ["secret", "actor", "action", "execution", "since"] as const;
 type Filter = Readonly<Record<(typeof FILTERS)[number], string>>;
 
 const PERIODS = [
-  ["", "any time"],
-  ["1h", "the last hour"],
-  ["1d", "the last day"],
-  ["7d", "the last 7 days"],
-  ["30d", "the last 30 days"],
+  ["", "Any time"],
+  ["1h", "The last hour"],
+  ["1d", "The last day"],
+  ["7d", "The last 7 days"],
+  ["30d", "The last 30 days"],
 ] as const;
 
 /** Who read or changed what. */
@@ -85,67 +86,51 @@ function withoutEmpty(filter: Filter): Partial<Filter> {
 }
 
 function Filters({ filter }: { filter: Filter }) {
-  const set = (change: Partial<Filter>) => navigate(hrefOf(["audit"], { ...filter, ...change }));
+  const set = (change: Partial<Filter>) => replaceRoute(hrefOf(["audit"], { ...filter, ...change }));
   return (
-    <form class="filters" onSubmit={(event) => event.preventDefault()}>
-      <label>
-        Secret
-        <input
-          type="search"
-          placeholder="all"
-          spellcheck={false}
-          value={filter.secret}
-          onChange={(event) => set({ secret: event.currentTarget.value.trim() })}
-        />
-      </label>
-      <label>
-        Who
-        <input
-          type="search"
-          placeholder="all: id of a token, user"
-          spellcheck={false}
-          value={filter.actor}
-          onChange={(event) => set({ actor: event.currentTarget.value.trim() })}
-        />
-      </label>
-      <label>
-        What
-        <select value={filter.action} onChange={(event) => set({ action: event.currentTarget.value })}>
-          <option value="">all</option>
-          {Object.entries(ACTIONS).map(([action, text]) => (
-            <option key={action} value={action}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        When
-        <select value={filter.since} onChange={(event) => set({ since: event.currentTarget.value })}>
-          {PERIODS.map(([period, text]) => (
-            <option key={period} value={period}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
-      {filter.execution !== "" && (
-        <p class="fine">
-          Only of the run <a href={hrefOf(["runs", filter.execution])}>{filter.execution.slice(0, 8)}</a>.{" "}
-          <a href={hrefOf(["audit"], { ...filter, execution: "" })}>Of all runs</a>
-        </p>
-      )}
-    </form>
+    <search>
+      <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
+        <FilterText label="Secret" value={filter.secret} onChange={(secret) => set({ secret })} />
+        <FilterText label="Who (id of a token, user)" value={filter.actor} onChange={(actor) => set({ actor })} />
+        <label>
+          What
+          <select value={filter.action} onChange={(event) => set({ action: event.currentTarget.value })}>
+            <option value="">Everything</option>
+            {Object.entries(ACTIONS).map(([action, text]) => (
+              <option key={action} value={action}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          When
+          <select value={filter.since} onChange={(event) => set({ since: event.currentTarget.value })}>
+            {PERIODS.map(([period, text]) => (
+              <option key={period} value={period}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        {filter.execution !== "" && (
+          <p class="fine">
+            Only of the run <a href={hrefOf(["runs", filter.execution])}>{filter.execution.slice(0, 8)}</a>.{" "}
+            <a href={hrefOf(["audit"], { ...filter, execution: "" })}>Of all runs</a>
+          </p>
+        )}
+      </form>
+    </search>
   );
 }
 
 const COLUMNS: readonly Column<ApiAuditRecord>[] = [
-  { header: "Record", cell: ({ seq }) => seq.toLocaleString("en") },
   { header: "When", cell: ({ time }) => <Time iso={time} /> },
-  { header: "Who", cell: ({ actor }) => <Actor actor={actor} /> },
   { header: "What", cell: (record) => <What record={record} /> },
   { header: "Secret", cell: ({ secret }) => <Secret secret={secret} /> },
+  { header: "Who", cell: ({ actor }) => <Actor actor={actor} /> },
   { header: "In", cell: (record) => <Context record={record} />, isWide: true },
+  { header: "Record", cell: ({ seq }) => seq.toLocaleString("en"), isWide: true },
 ];
 
 const KINDS: Readonly<Record<ApiAuditRecord["actor"]["kind"], string>> = {
@@ -158,22 +143,34 @@ const KINDS: Readonly<Record<ApiAuditRecord["actor"]["kind"], string>> = {
 };
 
 function Actor({ actor: { kind, id, address } }: Pick<ApiAuditRecord, "actor">) {
+  const { info } = useSession();
+  if (id === null) return <>{KINDS[kind]}</>;
+  const name = id === info.id ? `${info.name ?? "you"} (you)` : shortId(id);
   return (
     <>
-      {id === null ? KINDS[kind] : <a href={hrefOf(["audit"], { actor: id })}>{id}</a>}
+      <a href={hrefOf(["audit"], { actor: id })} title={id}>
+        {name}
+      </a>
       <span class="fine under">
-        {id === null ? "" : KINDS[kind]}
+        {KINDS[kind]}
         {address !== null && ` from ${address}`}
       </span>
     </>
   );
 }
 
+/** Ids are long, and told apart by their first digits. Names of users are not ids. */
+function shortId(id: string): string {
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : id;
+}
+
 function What({ record: { action, outcome } }: { record: ApiAuditRecord }) {
   const [tone, text] = describeOutcome(outcome);
+  // What a run has come to is another record.
+  const isStart = action === "run.start" && outcome === "intent";
   return (
     <>
-      {describeAction(action)} {outcome !== "done" && <Badge tone={tone}>{text}</Badge>}
+      {describeAction(action)} {outcome !== "done" && !isStart && <Badge tone={tone}>{text}</Badge>}
     </>
   );
 }

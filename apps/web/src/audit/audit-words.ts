@@ -39,7 +39,7 @@ export function describeAction(action: string): string {
 }
 
 const OUTCOMES: Readonly<Record<string, readonly [Tone, string]>> = {
-  intent: ["plain", "Before it"],
+  intent: ["plain", "Intended"],
   done: ["good", "Done"],
   refused: ["bad", "Refused"],
   failed: ["bad", "Failed"],

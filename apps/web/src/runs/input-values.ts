@@ -58,12 +58,12 @@ function readText({ type }: Input, text: string): { readonly value: unknown } | 
   }
 }
 
-/** `at least 3 characters, matches ^[a-z]+$`; empty where everything is allowed. */
-export function describeLimits({ type, min, max, pattern }: Input): string {
+/** `at least 3 characters`, `matches ^[a-z]+$` */
+export function describeLimits({ type, min, max, pattern }: Input): readonly string[] {
   const unit = type === "string" ? " characters" : "";
   return [
     ...(min === undefined ? [] : [`at least ${min}${unit}`]),
     ...(max === undefined ? [] : [`at most ${max}${unit}`]),
     ...(pattern === undefined ? [] : [`matches ${pattern}`]),
-  ].join(", ");
+  ];
 }

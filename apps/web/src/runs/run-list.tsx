@@ -2,16 +2,17 @@ import type { ApiRun } from "@autokestra/server";
 import { useEffect } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
+import { FilterText } from "../components/filter-text.tsx";
 import { countOf, formatDuration } from "../components/format.ts";
 import { EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { useLoaded, useSession } from "../hooks.ts";
-import { hrefOf, navigate, type Route } from "../router.ts";
+import { hrefOf, type Route, replaceRoute } from "../router.ts";
 import { isGoingOn, lookOf, StateBadge } from "./states.tsx";
 
 const PAGE_SIZE = 25;
 
-/** What the server can filter by: runs that wait are not in its history. */
-const STATES = ["running", "success", "failed", "cancelled", "lost", "unknown"] as const;
+/** What the server can filter by. */
+const STATES = ["queued", "running", "success", "failed", "cancelled", "lost", "unknown"] as const;
 
 /** How often it is looked for news: while something goes on, and otherwise. */
 const BUSY_MS = 2000;
@@ -25,7 +26,14 @@ export function RunList({ route }: { route: Route }) {
   const after = cursors.at(-1);
   const query = { ...optional(filter), after, limit: PAGE_SIZE + 1 };
   const { value, error, isLoading, reload } = useLoaded(
-    async (signal) => await api.get<readonly ApiRun[]>("/runs", { query, signal }),
+    async (signal) => {
+      const list = async (of: typeof query) => await api.get<readonly ApiRun[]>("/runs", { query: of, signal });
+      // Those that wait come before all others, and have a list of their own.
+      const isFirst = after === undefined && filter.status === "";
+      const [waiting, others] = await Promise.all([isFirst ? list({ ...query, status: "queued" }) : [], list(query)]);
+      // One that is to go on again has been run before.
+      return [...waiting, ...others.filter(({ execution }) => waiting.every((run) => run.execution !== execution))];
+    },
     [filter.workflow, filter.status, after],
   );
   useEffect(() => {
@@ -33,34 +41,28 @@ export function RunList({ route }: { route: Route }) {
     return () => clearTimeout(timer);
   }, [value, error]);
 
-  const runs = value?.slice(0, PAGE_SIZE) ?? [];
+  const waiting = value?.filter(({ status }) => status === "queued").length ?? 0;
+  const runs = value?.slice(0, waiting + PAGE_SIZE) ?? [];
   const isFiltered = filter.workflow !== "" || filter.status !== "";
-  const set = (change: Partial<typeof filter>) => navigate(hrefOf(["runs"], { ...filter, ...change }));
+  const set = (change: Partial<typeof filter>) => replaceRoute(hrefOf(["runs"], { ...filter, ...change }));
   return (
     <>
-      <form class="filters" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          Workflow
-          <input
-            type="search"
-            placeholder="all"
-            value={filter.workflow}
-            spellcheck={false}
-            onChange={(event) => set({ workflow: event.currentTarget.value.trim() })}
-          />
-        </label>
-        <label>
-          State
-          <select value={filter.status} onChange={(event) => set({ status: event.currentTarget.value })}>
-            <option value="">all</option>
-            {STATES.map((state) => (
-              <option key={state} value={state}>
-                {lookOf(state).text}
-              </option>
-            ))}
-          </select>
-        </label>
-      </form>
+      <search>
+        <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
+          <FilterText label="Workflow" value={filter.workflow} onChange={(workflow) => set({ workflow })} />
+          <label>
+            State
+            <select value={filter.status} onChange={(event) => set({ status: event.currentTarget.value })}>
+              <option value="">All states</option>
+              {STATES.map((state) => (
+                <option key={state} value={state}>
+                  {lookOf(state).text}
+                </option>
+              ))}
+            </select>
+          </label>
+        </form>
+      </search>
       <ProblemMessage error={error} onRetry={reload} />
       {value === null && isLoading && <Loading />}
       {value !== null && runs.length === 0 && (
@@ -87,7 +89,7 @@ export function RunList({ route }: { route: Route }) {
             route={route}
             cursors={cursors}
             summary={`${countOf(runs.length, "run")}, the newest first`}
-            next={(value?.length ?? 0) > PAGE_SIZE ? runs.at(-1)?.execution : undefined}
+            next={(value?.length ?? 0) > runs.length ? runs.at(-1)?.execution : undefined}
           />
         </>
       )}

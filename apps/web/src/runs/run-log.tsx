@@ -1,5 +1,6 @@
 import type { ApiRunEvent } from "@autokestra/server";
-import { useMemo, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { countOf } from "../components/format.ts";
 import { Badge, type Tone } from "../components/messages.tsx";
 import type { Connection, PlacedEvent } from "./follow-run.ts";
@@ -29,10 +30,11 @@ export function RunLog({ events, connection, task }: RunLogProps) {
   const wanted = useMemo(() => events.filter(createFilter(task, level, text)), [events, task, level, text]);
   const lines = wanted.slice(-shown);
   const hidden = wanted.length - lines.length;
+  const [frame, onScroll] = useEnd(lines);
   const dropped = (events[0]?.place ?? 0) > 0;
   return (
     <>
-      <div class="filters">
+      <div class="log-filters">
         <label>
           Level
           <select value={level} onChange={(event) => setLevel(event.currentTarget.value as Level)}>
@@ -70,14 +72,32 @@ export function RunLog({ events, connection, task }: RunLogProps) {
       {lines.length === 0 ? (
         <p class="muted">{events.length === 0 ? "Nothing is recorded yet." : "No line is like this."}</p>
       ) : (
-        <ol class="log" aria-label="Log">
-          {lines.map((event) => (
-            <Line key={event.place} event={event} />
-          ))}
-        </ol>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
+        <section class="log-frame" aria-label="Lines" tabIndex={0} ref={frame} onScroll={onScroll}>
+          <ol class="log">
+            {lines.map((event) => (
+              <Line key={event.place} event={event} />
+            ))}
+          </ol>
+        </section>
       )}
     </>
   );
+}
+
+/** Stays at the end of what scrolls while it grows, unless somebody has scrolled up. */
+function useEnd(content: unknown): readonly [RefObject<HTMLElement>, () => void] {
+  const frame = useRef<HTMLElement>(null);
+  const isAtEnd = useRef(true);
+  useLayoutEffect(() => {
+    if (frame.current !== null && isAtEnd.current) frame.current.scrollTop = frame.current.scrollHeight;
+  }, [content]);
+  const onScroll = (): void => {
+    if (frame.current === null) return;
+    const { scrollHeight, scrollTop, clientHeight } = frame.current;
+    isAtEnd.current = scrollHeight - scrollTop - clientHeight < 8;
+  };
+  return [frame, onScroll];
 }
 
 function createFilter(task: string | null, level: Level, text: string): (event: PlacedEvent) => boolean {
@@ -113,13 +133,22 @@ function Line({ event }: { event: PlacedEvent }) {
     <li class={level}>
       <time dateTime={time}>{timeOf(time)}</time> <span class="level">{level}</span>{" "}
       <span class="task">{taskOf(event)}</span> <span class="message">{messageOf(event)}</span>
-      {data !== undefined && (
-        <details>
-          <summary>data</summary>
-          <pre>{JSON.stringify(data, null, 2)}</pre>
-        </details>
-      )}
+      {data !== undefined && <Data data={data} />}
     </li>
+  );
+}
+
+/** What fits stands in the line. */
+const SHORT = 80;
+
+function Data({ data }: { data: unknown }) {
+  const short = JSON.stringify(data);
+  if (short.length <= SHORT) return <span class="data"> {short}</span>;
+  return (
+    <details>
+      <summary>data ▸</summary>
+      <pre>{JSON.stringify(data, null, 2)}</pre>
+    </details>
   );
 }
 

@@ -77,7 +77,7 @@ const LEASES: Readonly<Record<string, string>> = {
 };
 
 function Uses({ uses }: Pick<Provenance, "uses">) {
-  if (uses.length === 0) return <>no task yet</>;
+  if (uses.length === 0) return <>no task</>;
   return (
     <ul class="plain">
       {uses.map(({ task, path }) => (

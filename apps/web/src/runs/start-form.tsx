@@ -15,7 +15,7 @@ interface FormState {
 
 /** Starts a workflow, with a field for each of its inputs. */
 export function StartForm({ workflow }: { workflow: ApiWorkflow }) {
-  const { api, tell } = useSession();
+  const { api } = useSession();
   const inputs = inputsOf(workflow);
   const [{ texts, problems, key }, setForm] = useState(() => newForm(inputs));
   const { isBusy, error, start } = useWork();
@@ -29,7 +29,6 @@ export function StartForm({ workflow }: { workflow: ApiWorkflow }) {
       body: { workflow: workflow.id, inputs: read.values },
       headers: { "idempotency-key": key },
     });
-    tell(`Started ${body.workflow}.`);
     navigate(hrefOf(["runs", body.execution]));
   }
 
@@ -85,10 +84,10 @@ function InputField({ name, input, text, problem, onText }: InputFieldProps) {
   const { description, required, secret, type } = input;
   const help = [
     ...(description === undefined ? [] : [description]),
-    ...(describeLimits(input) === "" ? [] : [`${describeLimits(input)}.`]),
-    ...(type === "json" ? ["JSON."] : []),
-    ...(secret ? ["Secret: it is masked, and not kept in this form."] : []),
-  ].join(" ");
+    ...describeLimits(input),
+    ...(type === "json" ? ["JSON"] : []),
+    ...(secret ? ["secret: it is masked, and not kept in this form"] : []),
+  ].join(" · ");
   const isWrong = problem !== undefined;
   const common = {
     id,

@@ -76,21 +76,16 @@ function Part({ part, words, run }: PartProps) {
   const { text, sign, tone } = lookOf(status);
   const duration = state === undefined ? null : durationOf(state, run.now);
   const word = duration === null ? text : `${text}, ${formatDuration(duration)}`;
-  const line = part.lines.at(-1);
   return (
-    <a
-      href={run.hrefOf(name)}
-      aria-label={`${words.get(name)}. ${word}`}
-      aria-current={run.selected === name ? "true" : undefined}
-    >
-      <Box part={part} look={`${part.kind} ${tone} ${status}`}>
-        {line !== undefined && (
-          <text class="state" x={line.x} y={line.y + 18}>
-            {sign} {word}
-          </text>
-        )}
-      </Box>
-    </a>
+    <Box part={part} look={`${part.kind} ${tone} ${status}`} state={`${sign} ${word}`}>
+      <a
+        href={run.hrefOf(name)}
+        aria-label={`${words.get(name)}. ${word}`}
+        aria-current={run.selected === name ? "true" : undefined}
+      >
+        <Frame part={part} />
+      </a>
+    </Box>
   );
 }
 
@@ -98,19 +93,35 @@ interface BoxProps {
   readonly part: PlacedText;
   /** Its kind and state, as classes. */
   readonly look: string;
+  /** Below its text. Default: nothing. */
+  readonly state?: string;
+  /** Default: the frame alone. */
   readonly children?: ComponentChildren;
 }
 
-function Box({ part: { x, y, width, height, lines }, look, children }: BoxProps) {
+/** The text lies over the frame, so that a link around the frame can say it in better words. */
+function Box({ part, look, state, children = <Frame part={part} /> }: BoxProps) {
+  const last = part.lines.at(-1);
   return (
     <g class={`box ${look}`}>
-      <rect x={x} y={y} width={width} height={height} rx="6" />
-      {lines.map((line, index) => (
-        <text key={index} class={index === 0 ? "id" : "note"} x={line.x} y={line.y}>
-          {line.text}
-        </text>
-      ))}
       {children}
+      {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a group of texts gets no focus */}
+      <g class="texts" aria-hidden="true">
+        {part.lines.map(({ text, x, y }, index) => (
+          <text key={index} class={index === 0 ? "id" : "note"} x={x} y={y}>
+            {text}
+          </text>
+        ))}
+        {state !== undefined && last !== undefined && (
+          <text class="state" x={last.x} y={last.y + 18}>
+            {state}
+          </text>
+        )}
+      </g>
     </g>
   );
+}
+
+function Frame({ part: { x, y, width, height } }: { part: PlacedText }) {
+  return <rect x={x} y={y} width={width} height={height} rx="6" />;
 }

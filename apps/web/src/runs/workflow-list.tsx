@@ -26,6 +26,9 @@ export function WorkflowList() {
       )}
       {value !== null && value.length > 0 && (
         <>
+          {value.map((workflow) => (
+            <BrokenFile key={workflow.file} workflow={workflow} />
+          ))}
           <DataTable caption="Workflows" columns={COLUMNS} rows={value} keyOf={({ file }) => file} />
           <p class="fine">{countOf(value.length, "workflow")}</p>
         </>
@@ -34,25 +37,39 @@ export function WorkflowList() {
   );
 }
 
+/** A file that cannot be used as it is now. */
+export function BrokenFile({ workflow: { id, file, problem } }: { workflow: ApiWorkflow }) {
+  if (problem === null) return null;
+  return (
+    <section class="problem" aria-label={`Problem of ${file}`}>
+      <p>
+        <code>{file}</code> cannot be used as it is now
+        {id === null ? "." : <>, so the version of {id} before stays in use.</>}
+      </p>
+      <pre>{problem}</pre>
+    </section>
+  );
+}
+
 const COLUMNS: readonly Column<ApiWorkflow>[] = [
   {
     header: "Workflow",
-    cell: ({ id, file }) => (id === null ? file : <a href={hrefOf(["runs", "workflows", id])}>{id}</a>),
-  },
-  {
-    header: "State",
-    cell: ({ enabled, problem }) => (
+    cell: ({ id, file }) => (
       <>
-        {problem !== null && <Badge tone="bad">Broken file</Badge>}
-        {problem === null && (enabled ? <Badge tone="good">Ready</Badge> : <Badge>Disabled</Badge>)}
-        {problem !== null && <p class="fine problem-text">{problem}</p>}
+        {id === null ? file : <a href={hrefOf(["runs", "workflows", id])}>{id}</a>}
+        {id !== null && <span class="description">{file}</span>}
       </>
     ),
   },
+  { header: "State", cell: (workflow) => <WorkflowState workflow={workflow} /> },
   { header: "Starts", cell: (workflow) => <TriggerText workflow={workflow} /> },
   { header: "Secrets", cell: ({ secrets }) => (secrets.length === 0 ? "–" : secrets.join(", ")), isWide: true },
-  { header: "File", cell: ({ file }) => <code>{file}</code>, isWide: true },
 ];
+
+export function WorkflowState({ workflow: { enabled, problem } }: { workflow: ApiWorkflow }) {
+  if (problem !== null) return <Badge tone="bad">Broken file</Badge>;
+  return enabled ? <Badge tone="good">Ready</Badge> : <Badge>Disabled</Badge>;
+}
 
 /** What starts a workflow, besides people. */
 export function TriggerText({ workflow: { trigger, nextTime } }: { workflow: ApiWorkflow }) {

@@ -1,12 +1,12 @@
 import type { ApiWorkflow, ApiWorkflowGraph } from "@autokestra/server";
 import { pathOf } from "../api.ts";
-import { Badge, EmptyState, Loading, ProblemMessage } from "../components/messages.tsx";
+import { EmptyState, Loading, ProblemMessage } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
 import { useLoaded, useSession } from "../hooks.ts";
 import { hrefOf } from "../router.ts";
 import { StartForm } from "./start-form.tsx";
 import { TaskGraph } from "./task-graph.tsx";
-import { TriggerText } from "./workflow-list.tsx";
+import { BrokenFile, TriggerText, WorkflowState } from "./workflow-list.tsx";
 
 /** One workflow: its tasks, what it takes, and the form that starts it. */
 export function WorkflowPage({ id }: { id: string }) {
@@ -26,7 +26,7 @@ export function WorkflowPage({ id }: { id: string }) {
       title={id}
       back={{ href: hrefOf(["runs", "workflows"]), text: "Workflows" }}
       actions={
-        <a class="action" href={hrefOf(["runs"], { workflow: id })}>
+        <a class="button secondary outline" href={hrefOf(["runs"], { workflow: id })}>
           Its runs
         </a>
       }
@@ -62,19 +62,15 @@ export function WorkflowPage({ id }: { id: string }) {
 
 function About({ workflow }: { workflow: ApiWorkflow }) {
   const { may } = useSession();
-  const { file, enabled, problem, secrets } = workflow;
+  const { file, secrets } = workflow;
   return (
     <>
-      {problem !== null && (
-        <div class="problem">
-          <p>
-            The file cannot be used as it is now, so the version before stays in use: <span>{problem}</span>
-          </p>
-        </div>
-      )}
-      <dl class="about">
+      <BrokenFile workflow={workflow} />
+      <dl>
         <dt>State</dt>
-        <dd>{enabled ? <Badge tone="good">Ready</Badge> : <Badge>Disabled</Badge>}</dd>
+        <dd>
+          <WorkflowState workflow={workflow} />
+        </dd>
         <dt>Starts</dt>
         <dd>
           <TriggerText workflow={workflow} />
