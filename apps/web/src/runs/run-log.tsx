@@ -86,7 +86,7 @@ export function RunLog({ events, connection, task }: RunLogProps) {
 }
 
 /** Stays at the end of what scrolls while it grows, unless somebody has scrolled up. */
-function useEnd(content: unknown): readonly [RefObject<HTMLElement>, () => void] {
+function useEnd(content: unknown): readonly [RefObject<HTMLElement | null>, () => void] {
   const frame = useRef<HTMLElement>(null);
   const isAtEnd = useRef(true);
   useLayoutEffect(() => {
