@@ -1,5 +1,5 @@
 import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page, type Response } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page, type Response } from "playwright-core";
 import { expect, inject } from "vitest";
 import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
 
@@ -34,11 +34,19 @@ export interface OpenOptions {
 /** Starts a server with these workflows, by the names of their files. */
 export async function createPagePlace(workflows: Readonly<Record<string, string>> = {}): Promise<PagePlace> {
   const place = await createRunsPlace(workflows);
+  const files: { file: string; problem: string | null }[] = await (
+    await place.app.inject({
+      url: "/api/workflows",
+      headers: { host: "localhost", authorization: `Bearer ${await place.token("admin")}` },
+    })
+  ).json();
+  expect(files.filter(({ problem }) => problem !== null)).toEqual([]);
   const url = (await place.app.listen({ host: "127.0.0.1", port: 0 })).replace("127.0.0.1", "localhost");
   const browser = await chromium.connect(inject("browser"));
 
   async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
     const context = await browser.newContext({ viewport: { width, height: 800 } });
+    context.setDefaultTimeout(15_000);
     const opened = await watch(context);
     await opened.page.goto(`${url}/${hash}`);
     return opened;
@@ -58,6 +66,16 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
       await place.close();
     },
   };
+}
+
+/** Goes on with the Tab key until something has the focus: whoever has no mouse gets there. */
+export async function tabTo(page: Page, target: Locator): Promise<void> {
+  await target.waitFor();
+  for (let presses = 0; presses < 80; presses++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`the Tab key does not lead to ${target}`);
 }
 
 /** Signs in with a token, and waits until that has worked. */
