@@ -182,7 +182,7 @@ describe("a new secret", () => {
     }
     await button(page, "Remove field unused").click();
     await page.getByText("Which fields are masked in logs").click();
-    await page.getByLabel("host", { exact: true }).selectOption("public");
+    await page.getByLabel("Masking of host").selectOption("public");
     await expectGood(opened);
     await button(page, "Store secret").click();
     await heading(page, "WITH_FIELDS").waitFor();
@@ -345,8 +345,9 @@ describe("a secret", () => {
     await page.getByRole("link", { name: "Edit" }).click();
     await button(page, "Replace the values").click();
     await button(page, "Fill in what is stored").click();
+    const userName = page.getByLabel("User name", { exact: true });
+    await expect.poll(async () => await userName.inputValue()).toBe("ada");
     await page.getByLabel("Password", { exact: true }).fill("new-password");
-    expect(await page.getByLabel("User name").inputValue()).toBe("ada");
     await button(page, "Save changes").click();
     await heading(page, "NEW_PASSWORD").waitFor();
     expect(await fieldsOf("NEW_PASSWORD")).toEqual({ username: "ada", password: "new-password" });
