@@ -76,7 +76,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "packages",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "apps/web/test/**/*.test.ts"],
           exclude: [...exclude, ...alone],
           isolate: false,
         },
@@ -113,7 +113,7 @@ export default defineConfig({
         // The command is tested as it is built.
         test: {
           name: "apps",
-          include: ["apps/*/test/**/*.test.ts"],
+          include: ["apps/cli/test/**/*.test.ts"],
           exclude,
           // They share the process that runs commands, too.
           isolate: false,

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError } from "./api.ts";
+import { ApiError, toApiError } from "./api.ts";
 import { ProblemMessage } from "./components/messages.tsx";
 import { useWork } from "./hooks.ts";
 
@@ -25,14 +25,15 @@ export function Login({ reason, onToken }: LoginProps) {
 
   async function signIn(): Promise<void> {
     const given = token.trim();
-    if (!TOKEN.test(given)) {
-      throw new ApiError({ status: 0, code: "TOKEN_INVALID", detail: "This is not a token. Tokens begin with ak_." });
-    }
-    await onToken(given).catch((cause: ApiError) => {
-      setToken("");
+    try {
+      if (!TOKEN.test(given)) throw NO_TOKEN;
+      await onToken(given);
+    } catch (error) {
+      const isWrong = error === NO_TOKEN || toApiError(error).status === 401;
+      if (isWrong) setToken("");
       input.current?.focus();
-      throw cause.status === 401 ? NOT_TAKEN : cause;
-    });
+      throw isWrong && error !== NO_TOKEN ? NOT_TAKEN : error;
+    }
   }
 
   return (
@@ -89,6 +90,12 @@ export function Login({ reason, onToken }: LoginProps) {
     </main>
   );
 }
+
+const NO_TOKEN = new ApiError({
+  status: 0,
+  code: "TOKEN_INVALID",
+  detail: "This is not a token. Tokens begin with ak_.",
+});
 
 const NOT_TAKEN = new ApiError({
   status: 401,

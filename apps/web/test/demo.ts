@@ -8,7 +8,6 @@ export const DEMO_WORKFLOWS = {
   "deploy.yaml": `
 apiVersion: v1
 id: deploy
-description: Builds a release and puts it on the servers
 secrets: [GITHUB_TOKEN, REGISTRY]
 inputs:
   environment: { type: string, description: where it goes, enum: [staging, production], default: staging }
@@ -20,7 +19,7 @@ tasks:
   - { id: test, type: core/console.log, needs: [checkout], inputs: { message: "312 tests passed" } }
   - { id: push, type: core/console.log, needs: [build, test], inputs: { message: "push as {{ secrets.REGISTRY.username }}" } }
 finally:
-  - { id: notify, type: core/console.log, inputs: { message: "deployed to {{ inputs.environment }}" } }
+  - { id: notify, type: core/console.log, inputs: { message: "deployed to {{ inputs.environment }}, canary {{ inputs.canary }}" } }
 `,
   "nightly.yaml": `
 apiVersion: v1

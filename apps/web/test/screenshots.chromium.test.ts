@@ -63,10 +63,7 @@ it.each(SCENES)("$name", async ({ name, theme, width, height, visit }) => {
   const { page } = opened;
   await page.setViewportSize({ width, height });
   await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
-  await visit(page).catch(async (e) => {
-    await page.screenshot({ path: "/tmp/q/page/fail.png" });
-    throw e;
-  });
+  await visit(page);
   if (isWriting) {
     mkdirSync(IMAGES, { recursive: true });
     await page.screenshot({ path: join(IMAGES, `${name}.png`) });

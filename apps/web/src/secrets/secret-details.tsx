@@ -204,7 +204,7 @@ function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => voi
                   ),
                 },
                 { header: "Stored", cell: ({ updatedAt }) => <Time iso={updatedAt} /> },
-                { header: "Expired", cell: ({ expiresAt }) => <Expiry expiresAt={expiresAt} />, isWide: true },
+                { header: "Expires", cell: ({ expiresAt }) => <Expiry expiresAt={expiresAt} />, isWide: true },
                 ...(canAct
                   ? [
                       {

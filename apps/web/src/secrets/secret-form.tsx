@@ -1,5 +1,5 @@
 import type { ApiField, ApiNewSecret, ApiSecretChange } from "@autokestra/server";
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Loading, ProblemMessage } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
@@ -37,11 +37,13 @@ export function NewSecret() {
                 type="radio"
                 name="type"
                 checked={draft.type === type}
+                aria-labelledby={`label-${type}`}
+                aria-describedby={`about-${type}`}
                 onChange={() => set({ type, values: {} })}
               />
               <span>
-                <strong>{TYPES[type].label}</strong>
-                <small>{TYPES[type].description}</small>
+                <strong id={`label-${type}`}>{TYPES[type].label}</strong>
+                <small id={`about-${type}`}>{TYPES[type].description}</small>
               </span>
             </label>
           ))}
@@ -273,15 +275,16 @@ function AboutInputs({ draft, set }: DraftProps) {
       />
       <div class="grid">
         <TextInput label="Tags" value={draft.tags} hint="With commas between them" onInput={(tags) => set({ tags })} />
-        <label>
-          Expires
-          <input
-            type="date"
-            value={draft.expiresOn}
-            onInput={(event) => set({ expiresOn: event.currentTarget.value })}
-          />
-          <small>Empty for never. You are reminded 30 days before.</small>
-        </label>
+        <Labelled label="Expires" hint="Empty for never. You are reminded 30 days before.">
+          {(ids) => (
+            <input
+              {...ids}
+              type="date"
+              value={draft.expiresOn}
+              onInput={(event) => set({ expiresOn: event.currentTarget.value })}
+            />
+          )}
+        </Labelled>
       </div>
     </>
   );
@@ -296,7 +299,7 @@ function TreatmentInputs({ draft, set }: DraftProps) {
       <summary>Which fields are masked in logs</summary>
       {fields.map(({ name, label, isIdentifier }) => (
         <label key={name}>
-          {label}
+          Masking of {label}
           <select
             value={draft.treatments[name] ?? "type"}
             onChange={(event) => set({ treatments: { ...draft.treatments, [name]: event.currentTarget.value } })}
@@ -356,22 +359,39 @@ interface TextInputProps {
 }
 
 function TextInput({ label, value, onInput, isRequired = false, isCode = false, pattern, hint }: TextInputProps) {
-  const hintId = useId();
   return (
-    <label>
-      {label}
-      <input
-        class={isCode ? "code" : ""}
-        value={value}
-        required={isRequired}
-        pattern={pattern}
-        spellcheck={false}
-        autocomplete="off"
-        autocapitalize="off"
-        aria-describedby={hint === undefined ? undefined : hintId}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
+    <Labelled label={label} hint={hint}>
+      {(ids) => (
+        <input
+          {...ids}
+          class={isCode ? "code" : ""}
+          value={value}
+          required={isRequired}
+          pattern={pattern}
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      )}
+    </Labelled>
+  );
+}
+
+interface LabelledProps {
+  readonly label: string;
+  readonly hint?: string | undefined;
+  readonly children: (ids: { readonly id: string; readonly "aria-describedby": string | undefined }) => VNode;
+}
+
+/** An input with its label, and with a hint that is no part of its name. */
+function Labelled({ label, hint, children }: LabelledProps) {
+  const [id, hintId] = [useId(), useId()];
+  return (
+    <div class="labelled">
+      <label for={id}>{label}</label>
+      {children({ id, "aria-describedby": hint === undefined ? undefined : hintId })}
       {hint !== undefined && <small id={hintId}>{hint}</small>}
-    </label>
+    </div>
   );
 }
