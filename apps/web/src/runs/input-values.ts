@@ -52,7 +52,9 @@ function readText({ type }: Input, text: string): { readonly value: unknown } | 
   if (type === "string") return { value: text };
   try {
     const value: unknown = JSON.parse(text);
-    return type === "json" || typeof value === type ? { value } : { problem: `is not a ${type}` };
+    if (type === "json") return { value };
+    // A number as it was written: as a number of JavaScript, a long one would be rounded.
+    return typeof value === type ? { value: type === "number" ? text : value } : { problem: `is not a ${type}` };
   } catch {
     return { problem: type === "json" ? "is not JSON: texts need quotation marks" : `is not a ${type}` };
   }

@@ -72,6 +72,7 @@ function Summary({ run }: { run: ApiRun }) {
   const { may, info } = useSession();
   const { execution, status, startedAt, durationMs } = run;
   const explanation = explainState(run);
+  useNow(isGoingOn(run));
   return (
     <div class="summary">
       <p>

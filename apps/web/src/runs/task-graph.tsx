@@ -29,7 +29,7 @@ export interface GraphRun {
 /** Room for `● Running, 12 min 34 s`. */
 const STATE_COLUMNS = 22;
 
-/** The tasks of a workflow as a picture. Those of a run are links, whose names say all that is drawn. */
+/** The tasks of a workflow as a picture. Those of a run are links, whose names say all that is drawn; otherwise a list says it. */
 export function TaskGraph({ graph, label, run }: TaskGraphProps) {
   // The answer of the server is what the engine has made.
   const { width, height, parts } = useMemo(
@@ -38,7 +38,7 @@ export function TaskGraph({ graph, label, run }: TaskGraphProps) {
   );
   const words = useMemo(() => describeTasks(graph), [graph]);
   return (
-    <div class="graph">
+    <section class="graph" aria-label={label} tabIndex={run === undefined ? 0 : undefined}>
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden={run === undefined}>
         <title>{label}</title>
         <defs>
@@ -57,7 +57,7 @@ export function TaskGraph({ graph, label, run }: TaskGraphProps) {
           ))}
         </ol>
       )}
-    </div>
+    </section>
   );
 }
 
