@@ -36,6 +36,7 @@ export async function openServedRuns(
     config,
     environment,
     audit: true,
+    keepStale: true,
     onCall: (call) => metrics().countProviderCall(call),
   });
   try {
@@ -55,6 +56,7 @@ export async function openServedRuns(
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
+    await runs.recover();
     await runs.schedule(workflows);
     return {
       runs: { engine, runs, workflows },

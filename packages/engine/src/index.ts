@@ -19,6 +19,7 @@ export {
   openProviderDiagnosis,
   type RerunOptions,
   type ResumeOptions,
+  type RunInput,
 } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { type AdmittedRun, admitRun } from "./run/admit-run.ts";

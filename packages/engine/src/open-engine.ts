@@ -2,7 +2,14 @@ import { realpathSync } from "node:fs";
 import type { Config } from "@autokestra/config";
 import type { Plugin } from "@autokestra/plugin-sdk";
 import { createCorePlugins } from "@autokestra/plugins-core";
-import { type KeptRun, openRunHistory, type RunFinished, type RunHistory, type RunSink } from "@autokestra/runs";
+import {
+  type KeptRun,
+  openRunHistory,
+  type QueuedRuns,
+  type RunFinished,
+  type RunHistory,
+  type RunSink,
+} from "@autokestra/runs";
 import {
   type AuditActor,
   type AuditLog,
@@ -13,7 +20,13 @@ import {
   type SecretsManager,
   type SecretsOptions,
 } from "@autokestra/secrets";
-import { runsFile, verifyWebhook, type WebhookAnswer, type WebhookRequest } from "@autokestra/secrets/internal";
+import {
+  createProcessCipher,
+  runsFile,
+  verifyWebhook,
+  type WebhookAnswer,
+  type WebhookRequest,
+} from "@autokestra/secrets/internal";
 import {
   AutokestraError,
   type Explanation,
@@ -28,6 +41,7 @@ import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-
 import { PluginHost, type PluginSource } from "./plugin-host/plugin-host.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
 import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
+import { encryptQueuedRuns } from "./run/queued-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
@@ -42,6 +56,11 @@ export interface EngineOptions extends SecretsOptions {
   readonly config?: Config | null | undefined;
   /** Takes declared secrets that no other source has from environment variables. Default: what `config` says, otherwise true. */
   readonly environment?: boolean | undefined;
+  /**
+   * Keeps values of providers with `onUnavailable: stale`, encrypted in memory, for a time in which they cannot be reached. For processes
+   * with many runs. Default: false, and such a provider that cannot be reached ends the run.
+   */
+  readonly keepStale?: boolean | undefined;
   /** Called after each call to a provider, for counters. Default: calls are not counted. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
   /**
@@ -94,6 +113,12 @@ export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onW
   readonly from?: string | undefined;
 }
 
+/** A workflow, and the texts of the inputs that a run of it gets. */
+export interface RunInput {
+  readonly workflow: ParsedWorkflow;
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
 /** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
 export interface Engine {
   readonly secrets: SecretService;
@@ -102,6 +127,8 @@ export interface Engine {
   /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
+  /** Runs that were taken and have not begun, each with a text of whoever runs them. */
+  readonly queued: QueuedRuns<string>;
   /** The providers of the configuration. */
   readonly providers: readonly ExternalSecretProvider[];
   /**
@@ -132,6 +159,14 @@ export interface Engine {
    * started then
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
+  /**
+   * What {@link Engine.resume} would run, to refuse it before it is put in a queue.
+   *
+   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_NOT_RESUMABLE`, `WORKFLOW_NOT_FOUND`, `WORKFLOW_INVALID`
+   */
+  toResume(runId: string): Promise<RunInput>;
+  /** The same for {@link Engine.rerun}. @throws AutokestraError the same, and `TASK_NOT_FOUND` */
+  toRerun(runId: string, from?: string): Promise<RunInput>;
   /**
    * Goes on with a run that was lost, has failed or was cancelled, under its id: tasks that have succeeded do not run
    * again. The workflow is read again, and secrets are resolved again.
@@ -210,7 +245,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       }
     }
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
-    const runs = createKeptRuns({ history, keys: keepMs === 0 ? null : manager.keptValues, keepMs });
+    const keys = keepMs === 0 ? null : manager.keptValues;
+    const runs = createKeptRuns({ history, keys, keepMs });
 
     async function run(
       workflow: ParsedWorkflow,
@@ -249,6 +285,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       audit,
       location,
       history,
+      queued: encryptQueuedRuns(history.queued, keys),
       providers,
       diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
       explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
@@ -272,6 +309,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         }
       },
       run: async (workflow, runOptions = {}) => await run(workflow, runOptions),
+      async toResume(runId) {
+        const { start } = await runs.open(runId);
+        return { workflow: await workflowOf(start), inputs: start.inputs };
+      },
+      async toRerun(runId, from) {
+        const { kept, workflow } = await runs.again(runId, from);
+        return { workflow, inputs: kept?.start.inputs ?? {} };
+      },
       async resume(runId, { force, onWorkflow, onChanged, ...runOptions } = {}) {
         const from = await runs.open(runId);
         const workflow = await workflowOf(from.start, onChanged);
@@ -366,7 +411,7 @@ async function auditRun(
 
 /** The store, the environment, and the providers that are configured, in their order. */
 async function openSources(manager: SecretsManager, options: EngineOptions): Promise<ConfiguredSources> {
-  const { config = null, env = process.env, onCall } = options;
+  const { config = null, env = process.env, onCall, keepStale = false } = options;
   // What a run resolves is recorded as that of the run.
   const store = createStoreSource(manager.unrecorded);
   const variables = createEnvironmentSource(env);
@@ -379,6 +424,7 @@ async function openSources(manager: SecretsManager, options: EngineOptions): Pro
       variables,
       env,
       onCall,
+      cipher: keepStale ? createProcessCipher() : undefined,
     });
   return { sources: environment === null ? [store] : [store, environment], resolution: {}, providers: [] };
 }

@@ -1,16 +1,8 @@
 import type { Database } from "@autokestra/sqlite";
 import type { RunId } from "./ledger.ts";
 
-/** What several servers over one history agree on: which run has a key, and which times of schedules have been acted on. */
+/** What several servers over one history agree on: which times of schedules have been acted on. */
 export interface RunClaims {
-  /**
-   * Gives a key to a run, for 24 hours.
-   *
-   * @returns the run that has the key: this one, unless another one had it before
-   */
-  claim(key: string, runId: RunId): Promise<RunId>;
-  /** The run was not started after all: its key is free again. */
-  release(key: string, runId: RunId): Promise<void>;
   /** Takes a time of a workflow, and with it all times before. Of those that take the same one, one gets true. */
   take(workflow: string, time: Date): Promise<boolean>;
   /** The last time that was taken; null for a workflow that never had one. */
@@ -19,7 +11,11 @@ export interface RunClaims {
 
 const KEPT_MS = 24 * 3_600_000;
 
-/** Use it within a transaction, as all of these. */
+/**
+ * Gives a key to a run, for 24 hours. Use it within a transaction, as all of these.
+ *
+ * @returns the run that has the key: this one, unless another one had it before
+ */
 export function claim(database: Database, key: string, runId: RunId): RunId {
   const now = Date.now();
   database.prepare<[number]>("DELETE FROM run_claims WHERE claimed_at < ?").run(now - KEPT_MS);
@@ -28,6 +24,7 @@ export function claim(database: Database, key: string, runId: RunId): RunId {
   return owner ?? runId;
 }
 
+/** The run was not started after all: its key is free again. */
 export function release(database: Database, key: string, runId: RunId): void {
   database.prepare("DELETE FROM run_claims WHERE key = ? AND run_id = ?").run(key, runId);
 }

@@ -2,11 +2,20 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
-import { claim, lastTime, type RunClaims, release, takeTime } from "./claims.ts";
+import { lastTime, type RunClaims, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
 import { type KeptKeys, readKept } from "./kept.ts";
 import type { RunId, RunLedger } from "./ledger.ts";
+import {
+  addQueued,
+  beatQueued,
+  isQueuedHere,
+  listQueued,
+  type QueuedRuns,
+  removeQueued,
+  takeLostQueued,
+} from "./queued-runs.ts";
 import { createRecorder } from "./recorder.ts";
 import {
   deleteRuns,
@@ -73,6 +82,8 @@ export interface RunHistory {
   readonly ledger: RunLedger;
 
   readonly claims: RunClaims;
+
+  readonly queued: QueuedRuns;
 
   /**
    * Makes a run of this process durable.
@@ -177,6 +188,10 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     }
   }
 
+  async function readQueued<T>(work: (database: Database) => T): Promise<T | null> {
+    return await read((database) => (isCurrent(database) ? work(database) : null));
+  }
+
   async function change<T>(work: (database: Database) => T): Promise<T> {
     try {
       const result = await queue.write(work);
@@ -205,10 +220,21 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   return {
     ledger,
     claims: {
-      claim: async (key, runId) => await change((database) => claim(database, key, runId)),
-      release: async (key, runId) => await change((database) => release(database, key, runId)),
       take: async (workflow, time) => await change((database) => takeTime(database, workflow, time)),
       last: async (workflow) => await read((database) => (isCurrent(database) ? lastTime(database, workflow) : null)),
+    },
+    queued: {
+      add: async (run, key) => await change((database) => addQueued(database, run, key)),
+      remove: async (id, key) => await change((database) => removeQueued(database, id, key)),
+      find: async (id) => (await readQueued((database) => listQueued(database, id, null)))?.[0] ?? null,
+      list: async (workflow) => (await readQueued((database) => listQueued(database, null, workflow ?? null))) ?? [],
+      isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
+      beat: async () => await change(beatQueued),
+      // Nothing is made, upgraded or locked where there is nothing to take.
+      async takeLost(limit) {
+        const isAny = (await readQueued((database) => listQueued(database, null, null))) ?? [];
+        return isAny.length === 0 ? [] : await change((database) => takeLostQueued(database, limit));
+      },
     },
     recorder: (onFailure) => recorder(onFailure),
     durable({ force = false, onFailure, ...options }) {

@@ -3,8 +3,8 @@ import { z } from "zod";
 import type { KeptValue, RunId } from "./ledger.ts";
 import { NOW } from "./task-rows.ts";
 
-/** What a kept value is bound to besides its run. */
-export type KeptPlace = Pick<KeptValue, "kind" | "task" | "attempt">;
+/** What a kept value is bound to besides its run. `queued`: what a run that has not begun is started with. */
+export type KeptPlace = Pick<KeptValue, "task" | "attempt"> & { readonly kind: KeptValue["kind"] | "queued" };
 
 /** Encrypts what one run keeps, under a key of that run. This package does no cryptography. */
 export interface KeptCipher {

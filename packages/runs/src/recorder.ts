@@ -1,6 +1,7 @@
 import type { Database, Statement } from "@autokestra/sqlite";
 import type { RunEvent, RunSink } from "./events.ts";
 import { processColumns, thisProcess } from "./process.ts";
+import { removeQueued } from "./queued-runs.ts";
 import { type EventText, insertTexts, toText } from "./recorded-events.ts";
 import { type KeptRuns, trimRuns } from "./records.ts";
 import type { Write, WriteQueue } from "./write-queue.ts";
@@ -65,6 +66,7 @@ function createRunSink(
   function begin(database: Database): void {
     const workflow = first.event === "run.started" ? first.workflow : "";
     database.prepare(BEGIN).run(runId, workflow, first.time, ...processColumns(thisProcess()));
+    removeQueued(database, runId);
     trimRuns(database, keep);
   }
 

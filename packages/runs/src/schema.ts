@@ -39,7 +39,8 @@ const TABLES = `
  *
  * `token` is what the owner of a run writes with, so that a process that was stopped and replaced changes nothing.
  * `kept` are encrypted values that a run needs to be resumed, until `kept_until` in milliseconds since 1970.
- * `run_claims` and `schedule_times` are what servers agree on; times are milliseconds since 1970.
+ * `run_claims` and `schedule_times` are what servers agree on; `queued_runs` are what they have taken and not begun, with an encrypted
+ * `start`, and `until` when another host leaves a run to them. Times are milliseconds since 1970.
  */
 const LEDGER = `
   ALTER TABLE run_records ADD COLUMN token TEXT;
@@ -93,6 +94,20 @@ const LEDGER = `
     claimed_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX run_claims_old ON run_claims (claimed_at);
+
+  CREATE TABLE queued_runs (
+    number        INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id        TEXT NOT NULL UNIQUE,
+    workflow      TEXT NOT NULL,
+    file          TEXT,
+    key_id        TEXT,
+    start         BLOB,
+    until         INTEGER NOT NULL,
+    pid           INTEGER NOT NULL CHECK (pid > 0),
+    process_start INTEGER,
+    host          TEXT NOT NULL,
+    boot_id       TEXT
+  ) STRICT;
 
   CREATE TABLE schedule_times (
     workflow TEXT PRIMARY KEY,

@@ -20,6 +20,7 @@ import {
   type WorkerId,
 } from "./ledger.ts";
 import { processColumns, thisProcess } from "./process.ts";
+import { removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
 import { type KeptRuns, PROCESS, readEvents, runNotFound, type StoredProcess, stateOf, trimRuns } from "./records.ts";
 import { isCurrent } from "./schema.ts";
@@ -131,6 +132,7 @@ export class SqliteRunLedger implements RunLedger {
         token: owner?.token ?? null,
         keepMs: kept?.milliseconds ?? null,
       });
+      removeQueued(database, id);
       trimRuns(database, this.#parts.keep);
       for (const value of kept?.values ?? []) insertKept(database, id, value);
       const rows = new TaskRows(database, id);
@@ -142,6 +144,7 @@ export class SqliteRunLedger implements RunLedger {
   async resume(run: ResumedRun): Promise<readonly TaskRunId[]> {
     return await this.#write((database) => {
       checkResumable(database, run);
+      removeQueued(database, run.id);
       const columns = processColumns(thisProcess());
       database.prepare(TAKE_OVER).run(run.owner.token, JSON.stringify(run.secrets), ...columns, run.id);
       const rows = new TaskRows(database, run.id);

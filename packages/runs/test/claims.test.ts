@@ -9,12 +9,21 @@ afterEach(async () => {
   for (const history of opened.splice(0)) await history.close();
 });
 
+interface Server extends Pick<RunHistory["claims"], "take" | "last"> {
+  claim(key: string, id: string): Promise<string>;
+  release(key: string, id: string): Promise<void>;
+}
+
 /** As two servers have one. */
 async function openTwice() {
   const path = join(temporaryFolder(), "runs.db");
   const histories = [await openRunHistory({ path }), await openRunHistory({ path })] as const;
   opened.push(...histories);
-  return histories.map(({ claims }) => claims) as [RunHistory["claims"], RunHistory["claims"]];
+  return histories.map(({ claims, queued }) => ({
+    ...claims,
+    claim: async (key: string, id: string) => await queued.add({ id, workflow: "w", file: null, start: null }, key),
+    release: async (key: string, id: string) => await queued.remove(id, key),
+  })) as unknown as [Server, Server];
 }
 
 it("a key belongs to the first run that has it", async () => {

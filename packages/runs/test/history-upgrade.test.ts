@@ -165,6 +165,7 @@ describe("a run history of version 1", () => {
     const tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     expect(inspect((database) => database.prepare(tables).pluck().all())).toEqual([
       "kept",
+      "queued_runs",
       "run_claims",
       "run_events",
       "run_records",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDuration, parseMoment, parseTimestamp } from "../src/internal.ts";
+import { parseDuration, parseMoment, parsePast, parseTimestamp } from "../src/internal.ts";
 
 describe("parseTimestamp", () => {
   it.each([
@@ -81,4 +81,17 @@ it.each<[string, number | null]>([
   ["", null],
 ])("parseDuration of %j is %j", (text, expected) => {
   expect(parseDuration(text, "2026-11-22T12:00:00.000Z")).toBe(expected);
+});
+
+it.each<[string, string | null]>([
+  ["2h", "2026-11-22T10:00:00.000Z"],
+  ["90d", "2026-08-24T12:00:00.000Z"],
+  ["2 weeks ago", "2026-11-08T12:00:00.000Z"],
+  [" 2026-01-31 ", "2026-01-31T00:00:00.000Z"],
+  ["90", "1970-01-01T00:01:30.000Z"],
+  ["ago", null],
+  ["yesterday", null],
+  ["", null],
+])("parsePast of %j is %j", (text, expected) => {
+  expect(parsePast(text, "2026-11-22T12:00:00.000Z")).toBe(expected);
 });

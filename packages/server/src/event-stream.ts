@@ -8,7 +8,7 @@ export interface EventStreamOptions {
   /** The place of the first event that is wanted, from 0. */
   readonly from: number;
   /** Whether the run waits still: it has no events then. */
-  readonly isWaiting: () => boolean;
+  readonly isWaiting: () => Promise<boolean>;
   /** Ends the stream. */
   readonly signal: AbortSignal;
 }
@@ -36,7 +36,8 @@ export function createEventStream(options: EventStreamOptions): Readable {
 
 async function* lines({ ledger, id, from, isWaiting, signal }: EventStreamOptions): AsyncIterable<string> {
   yield "retry: 1000\n\n";
-  while (isWaiting() && !signal.aborted) await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
+  while (!signal.aborted && (await isWaiting()))
+    await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
   let place = from;
   for await (const event of ledger.events(id, from, signal)) yield `id: ${place++}\ndata: ${toJson(event)}\n\n`;
   if (!signal.aborted) yield "event: end\ndata: {}\n\n";

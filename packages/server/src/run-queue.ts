@@ -56,7 +56,10 @@ interface Entry extends QueuedRun {
   readonly stop: AbortController;
 }
 
-export function createRunQueue({ maxRuns = 10, maxWaiting = 1000 }: RunQueueOptions = {}): RunQueue {
+/** How many runs wait. */
+export const MAX_WAITING: number = 1000;
+
+export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQueueOptions = {}): RunQueue {
   const waiting: Entry[] = [];
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   let isClosed = false;

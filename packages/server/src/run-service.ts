@@ -2,20 +2,27 @@ import {
   admitRun,
   type Engine,
   type EngineRunOptions,
+  loadWorkflow,
   type ParsedWorkflow,
+  parseWorkflow,
+  type RunInput,
   type WebhookAnswer,
   type WebhookRequest,
 } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
 import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
 import type { AuditActor } from "@autokestra/secrets";
-import { AutokestraError } from "@autokestra/secrets-core";
-import { createRunQueue, type QueuedRun, type RunQueueOptions } from "./run-queue.ts";
+import { AutokestraError, hasCode } from "@autokestra/secrets-core";
+import { z } from "zod/v4";
+import { createRunQueue, MAX_WAITING, type RunQueueOptions } from "./run-queue.ts";
 import { createSchedule } from "./schedule.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
 export interface RunServiceOptions extends RunQueueOptions {
-  readonly engine: Pick<Engine, "run" | "resume" | "rerun" | "history" | "verifyWebhook">;
+  readonly engine: Pick<
+    Engine,
+    "run" | "resume" | "rerun" | "toResume" | "toRerun" | "history" | "queued" | "verifyWebhook"
+  >;
   /** Told of what goes wrong where no client hears of it. Never a value. */
   readonly onNotice: (text: string) => void;
   /** Told how each run has ended, for counters. Default: nobody is. */
@@ -53,7 +60,7 @@ export interface EarlierRun extends Pick<ServedRun, "execution" | "workflow"> {
 
 /** What a server with runs has. */
 export interface ServedRuns {
-  readonly engine: Pick<Engine, "checkText" | "history">;
+  readonly engine: Pick<Engine, "checkText" | "history" | "queued">;
   readonly runs: RunService;
   /** The workflows that can be started by their ids. Null for none. */
   readonly workflows: WorkflowFolder | null;
@@ -65,12 +72,27 @@ export interface RunService {
   start(request: StartRequest): Promise<{ readonly id: string }>;
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
   receive(workflow: ParsedWorkflow, request: WebhookRequest, by: StartedBy): Promise<{ readonly id: string }>;
-  /** Goes on with a run that was lost, has failed or was cancelled. @throws AutokestraError as `start`, and `RUN_ACTIVE` */
-  resume(run: EarlierRun, by: StartedBy): void;
-  /** Runs the workflow of a run again, as a new one. @param from the first task to run. Default: all run */
-  rerun(run: EarlierRun, from: string | undefined, by: StartedBy): { readonly id: string };
+  /**
+   * Goes on with a run that was lost, has failed or was cancelled.
+   *
+   * @throws AutokestraError as `start`, and `RUN_ACTIVE`, `RUN_NOT_RESUMABLE`
+   */
+  resume(run: EarlierRun, by: StartedBy): Promise<void>;
+  /**
+   * Runs the workflow of a run again, as a new one.
+   *
+   * @param from the first task to run. Default: all run
+   * @throws AutokestraError as `start`, and `RUN_NOT_RESUMABLE`, `TASK_NOT_FOUND`
+   */
+  rerun(run: EarlierRun, from: string | undefined, by: StartedBy): Promise<{ readonly id: string }>;
   /** The run, if it waits or goes on here. It is `queued` until its first event is recorded. */
   active(id: string): ServedRun | null;
+  /** The run, if it waits here or on another server. */
+  queued(id: string): Promise<ServedRun | null>;
+  /** Those that wait, here and on other servers, in their order. */
+  allQueued(workflow?: string): Promise<readonly ServedRun[]>;
+  /** Takes over, now and every few seconds, what other servers have taken and not begun before they were lost. */
+  recover(): Promise<void>;
   /** The absolute path of the workflow of a run; null for one that came as text, and for one that is not known. */
   fileOf(id: string): Promise<string | null>;
   /** False: it neither waits nor goes on here. */
@@ -86,52 +108,147 @@ export interface RunService {
   close(drainMs: number): Promise<void>;
 }
 
+/** How often to look for runs of servers that are lost. */
+const RECOVER_MS = 10_000;
+
+const actorSchema = z.object({
+  kind: z.enum(["user", "token", "jwt", "trigger", "anonymous", "system"]),
+  id: z.string().nullable(),
+  address: z.string().nullable(),
+});
+const startedBy = { actor: actorSchema, requestId: z.string().optional() };
+
+/** What is to be done for a run in the queue. It is kept until the run begins, so that another process can do it. */
+const workSchema = z.discriminatedUnion("kind", [
+  z.object({
+    ...startedBy,
+    kind: z.literal("start"),
+    /** The whole workflow, where it did not come from a file. */
+    text: z.string().nullable(),
+    inputs: z.record(z.string(), z.string()),
+  }),
+  z.object({ ...startedBy, kind: z.literal("resume") }),
+  z.object({ ...startedBy, kind: z.literal("rerun"), of: z.string(), from: z.string().optional() }),
+]);
+
+type Work = z.output<typeof workSchema>;
+
 export function createRunService({ engine, onNotice, onEnded, ...limits }: RunServiceOptions): RunService {
-  const { claims } = engine.history;
   const queue = createRunQueue(limits);
   const closing = new AbortController();
   const active = new Map<string, { readonly run: ServedRun; readonly file: string | null }>();
+  let recovering: NodeJS.Timeout | undefined;
 
-  /** @param work runs it to its end */
-  function enqueue(
-    { file, ...run }: Pick<QueuedRun, "id" | "workflow" | "group"> & Pick<EarlierRun, "file">,
-    work: (options: RunBasics) => Promise<RunFinished>,
-  ): void {
-    const { id, workflow } = run;
-    // Of two requests to resume a run, the second one would take its place.
-    if (active.has(id)) throw isActive();
-    const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
-    active.set(id, { run: queuedRun(id, workflow), file });
+  async function inputOf({ execution, file }: EarlierRun, work: Work): Promise<RunInput> {
     try {
-      queue.add({
-        ...run,
-        async execute(signal) {
-          const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
-          const sink = (): void => void active.set(id, isRunning);
-          try {
-            const { status } = await work({ signal, sink, onUnrecorded });
-            onEnded?.(status);
-          } catch (error) {
-            onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
-            onEnded?.("failed");
-            // The history may be what has failed.
-            await recordRefused({ execution: id, workflow, file }, error).catch((failure: unknown) =>
-              onNotice(`run ${id} is not recorded: ${messageOf(failure)}`),
-            );
-          } finally {
-            active.delete(id);
-          }
-        },
-      });
+      if (work.kind === "resume") return await engine.toResume(execution);
+      if (work.kind === "rerun") return await engine.toRerun(work.of, work.from);
+      const workflow = file === null ? parseWorkflow(work.text ?? "", "workflow") : await loadWorkflow(file);
+      return { workflow, inputs: work.inputs };
+    } catch (error) {
+      // Both name paths and lines of the server.
+      throw hasCode(error, "WORKFLOW_NOT_FOUND") || hasCode(error, "WORKFLOW_INVALID") ? workflowGone() : error;
+    }
+  }
+
+  async function execute(
+    id: string,
+    { workflow, inputs }: RunInput,
+    work: Work,
+    basics: RunBasics,
+  ): Promise<RunFinished["status"]> {
+    const { actor, requestId } = work;
+    const options = { ...basics, actor, requestId };
+    const { status } =
+      work.kind === "start"
+        ? await engine.run(workflow, { ...options, inputs, runId: id })
+        : work.kind === "resume"
+          ? await engine.resume(id, options)
+          : await engine.rerun(work.of, { ...options, from: work.from, runId: id });
+    return status;
+  }
+
+  /**
+   * Takes a run: from here on it is started, whatever becomes of this process.
+   *
+   * @param key the run is its run; null for none
+   * @returns the id of the run that has the key
+   */
+  async function take(run: EarlierRun, input: RunInput, work: Work, key: string | null): Promise<string> {
+    const id = run.execution;
+    // Of two requests to resume a run, the second one would take its place.
+    if (active.has(id) || (await engine.queued.find(id)) !== null) throw isActive();
+    queue.check();
+    active.set(id, { run: queuedRun(id, run.workflow), file: run.file });
+    try {
+      const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work) };
+      const owner = await engine.queued.add(queued, key ?? undefined);
+      if (owner === id) await enqueue(run, input, work);
+      else active.delete(id);
+      return owner;
     } catch (error) {
       active.delete(id);
+      await engine.queued.remove(id, key ?? undefined).catch(() => undefined);
       throw error;
     }
   }
 
+  async function enqueue(run: EarlierRun, input: RunInput, work: Work): Promise<void> {
+    const { execution: id, workflow, file } = run;
+    const { group } = await admitRun(input.workflow, input.inputs);
+    const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
+    const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
+    const sink = (): void => void active.set(id, isRunning);
+    active.set(id, { run: queuedRun(id, workflow), file });
+    queue.add({
+      id,
+      workflow,
+      group: group === null ? undefined : { name: group.group, busy: group.busy },
+      async execute(signal) {
+        try {
+          // Another server has it, which took this one for lost.
+          if (!(await engine.queued.isOurs(id))) return;
+          const status = await execute(id, input, work, { signal, sink, onUnrecorded });
+          onEnded?.(status);
+        } catch (error) {
+          onEnded?.("failed");
+          await refuse(run, error);
+        } finally {
+          active.delete(id);
+        }
+      },
+    });
+  }
+
+  /** The history may be what has failed. */
+  async function refuse(run: EarlierRun, error: unknown): Promise<void> {
+    const { execution: id, workflow } = run;
+    onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
+    await recordRefused(run, error).catch((failure: unknown) =>
+      onNotice(`run ${id} is not recorded: ${messageOf(failure)}`),
+    );
+  }
+
+  async function recover(): Promise<void> {
+    const taken = await engine.queued.takeLost((limits.maxWaiting ?? MAX_WAITING) - queue.waiting().length);
+    for (const { id, workflow, file, start: text } of taken) {
+      const run = { execution: id, workflow, file };
+      try {
+        if (text === null) throw nothingKept();
+        const work = workSchema.parse(JSON.parse(text));
+        await enqueue(run, await inputOf(run, work), work);
+        onNotice(`run ${id} of '${workflow}' waits here now: its server was lost`);
+      } catch (error) {
+        active.delete(id);
+        await refuse(run, error);
+      }
+    }
+    if (queue.waiting().length > 0) await engine.queued.beat();
+  }
+
   /** A run that could not start has no other record. */
   async function recordRefused({ execution, workflow, file }: EarlierRun, error: unknown): Promise<void> {
-    if ((await engine.history.list({ id: execution })).length > 0) return;
+    if ((await engine.history.list({ id: execution })).length > 0) return await engine.queued.remove(execution);
     const { ledger } = engine.history;
     const owner = { token: crypto.randomUUID() };
     const base = { time: new Date().toISOString(), execution } as const;
@@ -143,25 +260,13 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     ]);
   }
 
-  async function start({ workflow, inputs, key, ...by }: StartRequest): Promise<{ readonly id: string }> {
-    const { group } = await admitRun(workflow, inputs);
-    const id = crypto.randomUUID();
-    const name = workflow.workflow.id;
-    const file = workflowFile(workflow);
-    const claimed = key === undefined ? null : `${name} ${key}`;
-    const first = claimed === null ? id : await claims.claim(claimed, id);
-    if (first !== id) return { id: first };
-    try {
-      const busy = group === null ? undefined : { name: group.group, busy: group.busy };
-      enqueue(
-        { id, workflow: name, group: busy, file },
-        async (basics) => await engine.run(workflow, { ...basics, ...by, inputs, runId: id }),
-      );
-    } catch (error) {
-      if (claimed !== null) await claims.release(claimed, id);
-      throw error;
-    }
-    return { id };
+  async function start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
+    // Before it is written anywhere.
+    await admitRun(workflow, inputs);
+    const run = { execution: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
+    const text = run.file === null ? workflow.source : null;
+    const work = { kind: "start", text, inputs, actor, requestId } as const;
+    return { id: await take(run, { workflow, inputs }, work, key === undefined ? null : `${run.workflow} ${key}`) };
   }
 
   /** Whoever has signed nothing does not learn that there is a workflow whose secret is missing, or cannot be reached. */
@@ -176,9 +281,11 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
 
   let workflows: WorkflowFolder | null = null;
   const schedule = createSchedule({
-    taken: claims,
+    taken: engine.history.claims,
     isRunning: async (id) =>
-      queue.isBusyWith(id) || (await engine.history.list({ workflow: id, status: "running", limit: 1 })).length > 0,
+      queue.isBusyWith(id) ||
+      (await engine.queued.list(id)).length > 0 ||
+      (await engine.history.list({ workflow: id, status: "running", limit: 1 })).length > 0,
     start(id, time) {
       const workflow = workflows?.get(id);
       if (workflow == null) return;
@@ -191,20 +298,14 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
 
   return {
     start,
-    resume(run, by) {
-      enqueue(
-        { id: run.execution, workflow: run.workflow, file: run.file },
-        async (basics) => await engine.resume(run.execution, { ...basics, ...by }),
-      );
+    async resume(run, by) {
+      const work = { kind: "resume", ...by } as const;
+      await take(run, await inputOf(run, work), work, null);
     },
-    rerun(run, from, by) {
-      const id = crypto.randomUUID();
-      const options = { ...by, from, runId: id };
-      enqueue(
-        { id, workflow: run.workflow, file: run.file },
-        async (basics) => await engine.rerun(run.execution, { ...basics, ...options }),
-      );
-      return { id };
+    async rerun(run, from, by) {
+      const work = { kind: "rerun", of: run.execution, from, ...by } as const;
+      const again = { ...run, execution: crypto.randomUUID() };
+      return { id: await take(again, await inputOf(again, work), work, null) };
     },
     async receive(workflow, request, by) {
       const answer = await verify(workflow, request);
@@ -214,9 +315,20 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       return await start({ workflow, inputs, key, ...by });
     },
     active: (id) => active.get(id)?.run ?? null,
+    async queued(id) {
+      const found = await engine.queued.find(id);
+      return found === null ? null : queuedRun(id, found.workflow);
+    },
+    allQueued: async (workflow) => (await engine.queued.list(workflow)).map((run) => queuedRun(run.id, run.workflow)),
+    async recover() {
+      const again = async () =>
+        await recover().catch((error: unknown) => onNotice(`runs that wait are not taken over: ${messageOf(error)}`));
+      recovering ??= setInterval(() => void again(), RECOVER_MS).unref();
+      await again();
+    },
     fileOf: async (id) => {
-      const known = active.get(id);
-      return known === undefined ? await engine.history.file(id) : known.file;
+      const known = active.get(id) ?? (await engine.queued.find(id));
+      return known === null ? await engine.history.file(id) : known.file;
     },
     cancel: (id) => queue.cancel(id),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
@@ -234,6 +346,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     closing: closing.signal,
     async close(drainMs) {
       schedule.stop();
+      clearInterval(recovering);
       closing.abort();
       await queue.drain(drainMs);
     },
@@ -278,6 +391,15 @@ export function notSigned(result: "late" | "refused"): AutokestraError {
 
 function isActive(): AutokestraError {
   return new AutokestraError("RUN_ACTIVE", "The run waits or goes on already", { details: { reason: "running" } });
+}
+
+function workflowGone(): AutokestraError {
+  return new AutokestraError("RUN_NOT_RESUMABLE", "The workflow of the run can no longer be read", { details: {} });
+}
+
+function nothingKept(): AutokestraError {
+  const why = "its server was lost while it waited, and nothing was kept of it";
+  return new AutokestraError("RUN_NOT_RESUMABLE", `The run cannot start: ${why}`, { details: { reason: "not kept" } });
 }
 
 function messageOf(error: unknown): string {

@@ -27,7 +27,7 @@ export function addRunRoutes(
   for (const [tag, base, routes] of [
     ["workflows", "/api/workflows", workflowRoutes(served)],
     ["secrets", "/api/secrets", usageRoutes(served)],
-    ["runs", "/api/runs", runRoutes(served)],
+    ["runs", "/api/runs", runRoutes(served, access)],
   ] as const) {
     for (const route of routes) {
       addApiRoute(
@@ -39,10 +39,13 @@ export function addRunRoutes(
   }
 }
 
-function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
+function runRoutes(
+  { engine: { history }, runs, workflows }: ServedRuns,
+  access: AccessControl,
+): readonly ApiRoute<RunCall>[] {
   async function find({ request, visible }: RunCall): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
-    const active = runs.active(id);
+    const active = runs.active(id) ?? (await runs.queued(id));
     const stored = await summaryOf(id);
     // A run that goes on again has ended before.
     const run =
@@ -71,12 +74,12 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
     const from = typeof last === "string" && /^\d{1,9}$/.test(last) ? Number(last) + 1 : 0;
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, runs.closing]);
+    const signal = access.whileAllowed(request, "runs:read", AbortSignal.any([gone.signal, runs.closing]));
     const events = createEventStream({
       ledger: history.ledger,
       id,
       from,
-      isWaiting: () => runs.active(id)?.status === "queued",
+      isWaiting: async () => (runs.active(id) ?? (await runs.queued(id)))?.status === "queued",
       signal,
     });
     return await reply.header("x-accel-buffering", "no").type("text/event-stream").serializer(String).send(events);
@@ -115,16 +118,20 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
       url: "/",
       permission: "runs:read",
       operationId: "listRuns",
-      summary: "List runs that have started, the newest first",
+      summary: "List runs that have started, the newest first; or those that wait, in their order",
       query: schemas.runsQuerySchema,
       answer: schemas.runListSchema,
       refusals: [400],
       async handle({ request, visible }) {
-        const { after, ...filter } = request.query as Body<typeof schemas.runsQuerySchema>;
-        const shown: RunSummary[] = [];
+        const { after, status, ...filter } = request.query as Body<typeof schemas.runsQuerySchema>;
+        const shown: ServedRun[] = [];
+        if (status === "queued") {
+          for (const run of await runs.allQueued(filter.workflow)) if (await visible.covers(run)) shown.push(run);
+          return shown.slice(0, filter.limit);
+        }
         // A page is full whatever is hidden between: its last run is where the next one begins.
         for (let before = after; ; ) {
-          const found = await history.list({ ...filter, before });
+          const found = await history.list({ ...filter, status, before });
           for (const run of found) if (await visible.covers(run)) shown.push(run);
           before = found.at(-1)?.execution;
           if (found.length < filter.limit || shown.length >= filter.limit) return shown.slice(0, filter.limit);
@@ -154,8 +161,12 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
-        const { headers } = call.request;
-        if (headers.accept?.includes("text/event-stream") === true) return await stream(call, execution);
+        const { headers, method } = call.request;
+        if (headers.accept?.includes("text/event-stream") === true) {
+          // A stream whose end nobody sees would go on behind the answer.
+          if (method === "HEAD") return await call.reply.type("text/event-stream").serializer(String).send("");
+          return await stream(call, execution);
+        }
         return status === "queued" ? [] : await history.events(execution);
       },
     },
@@ -188,7 +199,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
         const run = await findAgain(call);
         if (run.status === "queued" || run.status === "running" || run.status === "success")
           throw cannotResume(run.status);
-        runs.resume(run, startedBy(call));
+        await runs.resume(run, startedBy(call));
         return toStarted(run);
       },
     },
@@ -207,7 +218,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
         const run = await findAgain(call);
         if (run.status === "queued") throw cannotResume(run.status);
         const { from } = (call.request.body as Body<typeof schemas.rerunSchema>) ?? {};
-        const { id: execution } = runs.rerun(run, from, startedBy(call));
+        const { id: execution } = await runs.rerun(run, from, startedBy(call));
         call.reply.header("location", `/api/runs/${execution}`);
         return { ...toStarted(run), execution };
       },

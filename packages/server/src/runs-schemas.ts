@@ -51,9 +51,9 @@ export const startHeadersSchema = z.object({
 export const runsQuerySchema = z.strictObject({
   workflow: workflowId.optional().describe("Only runs of this workflow"),
   status: z
-    .enum(["running", "success", "failed", "cancelled", "lost", "unknown", "unfinished"])
+    .enum(["queued", "running", "success", "failed", "cancelled", "lost", "unknown", "unfinished"])
     .optional()
-    .describe("Only runs in this state; unfinished: running, lost and unknown"),
+    .describe("Only runs in this state; unfinished: running, lost and unknown; queued: all that wait, in one page"),
   after: z.uuid().optional().describe("The last run of the page before: only runs that started before it"),
   limit: z.coerce.number().int().min(1).max(1000).default(50).describe("The maximum number of runs, the newest first"),
 });

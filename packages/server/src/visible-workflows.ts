@@ -10,7 +10,7 @@ import type { RunService, ServedRun, ServedRuns } from "./run-service.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
 /** The workflows that somebody may see: those all of whose secrets they may see. */
-export interface VisibleWorkflows {
+interface VisibleWorkflows {
   get(id: string): Promise<ParsedWorkflow | null>;
   has(workflow: ParsedWorkflow): Promise<boolean>;
   /** Whether a run may be seen. A narrowed token sees none that came as text, whatever id that has. */

@@ -121,8 +121,10 @@ export function toCondition(filter: AuditFilter): {
 const BEGINS_WITH_ANY = `
   EXISTS (SELECT 1 FROM json_each(@anyPrefix) WHERE substr(secret_name, 1, length(value)) = value)`;
 
-/** The first and the last record; 0 where there is none. */
+/** The first and the last record; 0 where there is none. SQLite finds them without a look at the rest only one by one. */
 export function endsOf(database: Database): { readonly first: number; readonly last: number } {
-  const sql = "SELECT coalesce(min(seq), 0) AS first, coalesce(max(seq), 0) AS last FROM audit";
-  return database.prepare<[], { first: number; last: number }>(sql).get() ?? { first: 0, last: 0 };
+  const [first, last] = ["min", "max"].map((which) =>
+    database.prepare<[], number>(`SELECT coalesce(${which}(seq), 0) FROM audit`).pluck().get(),
+  );
+  return { first: first ?? 0, last: last ?? 0 };
 }

@@ -1,0 +1,39 @@
+import type { KeptKeys, KeptPlace, QueuedRuns, QueuedStart } from "@autokestra/runs";
+import { AutokestraError } from "@autokestra/secrets-core";
+
+const PLACE: KeptPlace = { kind: "queued", task: "", attempt: 1 };
+
+/** The runs that wait, each with the text that it is started with: encrypted, because it has inputs. @param keys null: nothing is kept */
+export function encryptQueuedRuns(stored: QueuedRuns, keys: KeptKeys | null): QueuedRuns<string> {
+  async function cipherOf(id: string, keyId?: string) {
+    try {
+      return (await keys?.forRun(id, keyId)) ?? null;
+    } catch (error) {
+      // A run is taken all the same. It cannot go on if its process is lost.
+      if (error instanceof AutokestraError) return null;
+      throw error;
+    }
+  }
+
+  async function encrypt(id: string, text: string | null): Promise<QueuedStart | null> {
+    const cipher = text === null ? null : await cipherOf(id);
+    return cipher === null || text === null ? null : { keyId: cipher.keyId, bytes: cipher.encrypt(PLACE, text) };
+  }
+
+  async function decrypt(id: string, start: QueuedStart | null): Promise<string | null> {
+    if (start === null) return null;
+    return (await cipherOf(id, start.keyId))?.decrypt(PLACE, start.bytes) ?? null;
+  }
+
+  return {
+    ...stored,
+    add: async (run, key) => await stored.add({ ...run, start: await encrypt(run.id, run.start) }, key),
+    async takeLost(limit) {
+      const taken = (await stored.takeLost(limit)).map(async (run) => ({
+        ...run,
+        start: await decrypt(run.id, run.start),
+      }));
+      return await Promise.all(taken);
+    },
+  };
+}
