@@ -67,8 +67,8 @@ type Answer = ReturnType<typeof JSON.parse>;
 
 const tokens = new Map<string, string>();
 
-async function connect(role = "admin"): Promise<Client> {
-  const served = await serve(box, ["--workflows", folder]);
+async function connect(role = "admin", args: readonly string[] = []): Promise<Client> {
+  const served = await serve(box, ["--workflows", folder, ...args]);
   const { address } = served;
   const client: Client = {
     ...served,
@@ -308,6 +308,37 @@ describe("a server that ends", () => {
     const { body: events } = await client.ask("GET", `/api/runs/${body.execution}/events`);
     const starts = events.filter(({ event, task }: Answer) => event === "task.started" && task === "first");
     expect(starts).toHaveLength(1);
+  });
+
+  it("killed: what waited goes on with its key, and what went on is lost", async () => {
+    await client.stop();
+    const one = join(box.folder, "one.yaml");
+    writeFileSync(one, "server: { maxRuns: 1 }\n");
+    const args = ["--config", one];
+    client = await connect("admin", args);
+    const running = (await client.ask("POST", "/api/runs", { workflow: "sleeper" })).body.execution;
+    await expect.poll(async () => (await client.ask("GET", `/api/runs/${running}`)).body.status).toBe("running");
+    const start = async () =>
+      (
+        await client.ask(
+          "POST",
+          "/api/runs",
+          { workflow: "hello", inputs: { name: "you" } },
+          { "idempotency-key": "kept" },
+        )
+      ).body.execution;
+    const waiting = await start();
+    expect((await client.ask("GET", `/api/runs/${waiting}`)).body.status).toBe("queued");
+    await client.stop("SIGKILL");
+    client = await connect("admin", args);
+    expect((await client.ask("GET", `/api/runs/${running}`)).body.status).toBe("lost");
+    expect(await client.ended(waiting)).toMatchObject({ status: "success", masked: { TOKEN: { count: 1 } } });
+    expect(await start()).toBe(waiting);
+    const { body: events } = await client.ask("GET", `/api/runs/${waiting}/events`);
+    expect(JSON.stringify(events)).toContain("hello you 1 with ***SECRET***");
+    expect((await client.ask("GET", "/api/runs?status=queued")).body).toEqual([]);
+    await client.stop();
+    client = await connect();
   });
 
   it("by SIGTERM: runs that do not end in their time are cancelled as shutdown, and live streams end", async () => {

@@ -19,7 +19,7 @@ export class ApiError extends Error {
 /** Values that are left out are undefined. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-export interface CallOptions {
+interface CallOptions {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: object;
@@ -28,7 +28,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Answer<T> {
+interface Answer<T> {
   readonly body: T;
   readonly headers: Headers;
 }

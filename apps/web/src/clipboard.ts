@@ -1,5 +1,5 @@
 /** How long a copied value stays in the clipboard. */
-export const CLIPBOARD_MS: number = 30_000;
+const CLIPBOARD_MS = 30_000;
 
 export interface Clipboard {
   /**

@@ -1,5 +1,5 @@
 /** How long somebody may be away before the token is forgotten. */
-export const IDLE_MS: number = 15 * 60_000;
+const IDLE_MS = 15 * 60_000;
 
 /** What somebody does who uses the page. To move over it is not enough. */
 const USES = ["pointerdown", "keydown", "wheel", "touchmove"] as const;

@@ -24,7 +24,7 @@ export interface PagePlace extends RunsPlace {
   signIn(role: string, options?: OpenOptions): Promise<OpenedPage>;
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   /** What comes after `#`. Default: the first page. */
   readonly hash?: string;
   /** In pixels. Default: 1280. */

@@ -44,6 +44,12 @@ export interface AccessControl {
    */
   authorize(request: FastifyRequest, permission: Permission | null): Promise<void>;
   /**
+   * For answers that go on: aborted once the token of the request may not do this any more, or `until` is.
+   *
+   * @param permission what the route needs
+   */
+  whileAllowed(request: FastifyRequest, permission: Permission, until: AbortSignal): AbortSignal;
+  /**
    * Counts and records an attempt that something else than a token has refused, such as a wrong signature.
    *
    * @throws this error; `RATE_LIMITED` where there were too many
@@ -58,6 +64,8 @@ export interface AccessControl {
 }
 
 const MINUTE = 60_000;
+/** How often tokens of answers that go on are looked at. */
+const LOOK_MS = 2000;
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 /** Methods that change nothing. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -121,6 +129,21 @@ export function createAccessControl(options: AccessOptions): AccessControl {
         ? "A page of another origin cannot change anything here"
         : `The token has no permission for this: it needs ${permission}`;
       await refuse(request, `${principal.kind} ${principal.id}`, () => forbidden(detail));
+    },
+
+    whileAllowed(request, permission, until) {
+      const over = new AbortController();
+      const look = async (): Promise<void> => {
+        const text = bearerOf(request);
+        // What cannot be found out counts as no: the client comes back, and is told why.
+        const principal = text === null ? null : await identify(text).catch(() => null);
+        if (principal?.permissions.has(permission) !== true) over.abort();
+      };
+      const timer = setInterval(() => void look(), LOOK_MS);
+      const signal = AbortSignal.any([until, over.signal]);
+      signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+      if (signal.aborted) clearInterval(timer);
+      return signal;
     },
 
     checkRefused(request) {

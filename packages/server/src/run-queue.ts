@@ -56,7 +56,8 @@ interface Entry extends QueuedRun {
   readonly stop: AbortController;
 }
 
-export const MAX_WAITING = 1000;
+/** How many runs wait. */
+export const MAX_WAITING: number = 1000;
 
 export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQueueOptions = {}): RunQueue {
   const waiting: Entry[] = [];

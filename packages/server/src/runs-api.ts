@@ -27,7 +27,7 @@ export function addRunRoutes(
   for (const [tag, base, routes] of [
     ["workflows", "/api/workflows", workflowRoutes(served)],
     ["secrets", "/api/secrets", usageRoutes(served)],
-    ["runs", "/api/runs", runRoutes(served)],
+    ["runs", "/api/runs", runRoutes(served, access)],
   ] as const) {
     for (const route of routes) {
       addApiRoute(
@@ -39,7 +39,10 @@ export function addRunRoutes(
   }
 }
 
-function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
+function runRoutes(
+  { engine: { history }, runs, workflows }: ServedRuns,
+  access: AccessControl,
+): readonly ApiRoute<RunCall>[] {
   async function find({ request, visible }: RunCall): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
     const active = runs.active(id) ?? (await runs.queued(id));
@@ -71,7 +74,7 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
     const from = typeof last === "string" && /^\d{1,9}$/.test(last) ? Number(last) + 1 : 0;
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, runs.closing]);
+    const signal = access.whileAllowed(request, "runs:read", AbortSignal.any([gone.signal, runs.closing]));
     const events = createEventStream({
       ledger: history.ledger,
       id,
@@ -158,8 +161,12 @@ function runRoutes({ engine: { history }, runs, workflows }: ServedRuns): readon
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
-        const { headers } = call.request;
-        if (headers.accept?.includes("text/event-stream") === true) return await stream(call, execution);
+        const { headers, method } = call.request;
+        if (headers.accept?.includes("text/event-stream") === true) {
+          // A stream whose end nobody sees would go on behind the answer.
+          if (method === "HEAD") return await call.reply.type("text/event-stream").serializer(String).send("");
+          return await stream(call, execution);
+        }
         return status === "queued" ? [] : await history.events(execution);
       },
     },

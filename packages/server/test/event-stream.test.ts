@@ -83,3 +83,55 @@ it("many streams over one connection leave no listener behind", async () => {
   process.off("warning", onWarning);
   expect(warnings).toEqual([]);
 });
+
+describe("a stream of a run that goes on", () => {
+  const open = crypto.randomUUID();
+
+  beforeAll(() => {
+    const record = place.engine.history.recorder((error) => {
+      throw error;
+    });
+    const base = { time: new Date().toISOString(), level: "info", execution: open } as const;
+    record({ ...base, event: "run.started", workflow: "open", message: "workflow open" });
+  });
+
+  const get = async (token: string, method = "GET") =>
+    await fetch(`http://127.0.0.1:${port}/api/runs/${open}/events`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream", connection: "close" },
+    });
+
+  it.each<[string, () => Promise<[token: string, end: () => Promise<unknown>]>]>([
+    [
+      "is revoked",
+      async () => [await place.token("runner", { name: "gone" }), async () => await place.tokens.revoke("gone")],
+    ],
+    [
+      "expires",
+      async () => [
+        await place.token("runner", { expiresAt: new Date(Date.now() + 1500).toISOString() }),
+        async () => undefined,
+      ],
+    ],
+  ])("ends where its token %s, and does not say that the run has", async (_, make) => {
+    const [token, end] = await make();
+    const [gone, stays] = [await get(token), await get(await place.token("runner"))];
+    await end();
+    const text = await gone.text();
+    expect(text).toContain("run.started");
+    expect(text).not.toContain("event: end");
+    expect(await (await get(token)).json()).toMatchObject({ status: 401 });
+    const reader = stays.body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    await reader?.cancel();
+  });
+
+  it("is no stream for HEAD", async () => {
+    const answer = await get(await place.token("runner"), "HEAD");
+    expect([answer.status, answer.headers.get("content-type"), await answer.text()]).toEqual([
+      200,
+      "text/event-stream",
+      "",
+    ]);
+  });
+});

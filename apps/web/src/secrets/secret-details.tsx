@@ -205,7 +205,7 @@ function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => voi
                 },
                 { header: "Stored", cell: ({ updatedAt }) => <Time iso={updatedAt} /> },
                 { header: "Expires", cell: ({ expiresAt }) => <Expiry expiresAt={expiresAt} />, isWide: true },
-                ...(canAct
+                ...(canAct && list.length > 1
                   ? [
                       {
                         header: "Actions",
