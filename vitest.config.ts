@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { loadNodeSqlite } from "./packages/sqlite/src/node-sqlite.ts";
-import { availableServers } from "./scripts/servers/installation.mjs";
+import { neededByTests } from "./scripts/servers/installation.mjs";
 
 // Without "import": Node.js would take it for require() too, and pg's parts would not fit together.
 const conditions = ["@autokestra/source", "node", "default"];
@@ -10,10 +10,10 @@ const conditions = ["@autokestra/source", "node", "default"];
 /** These read /proc or write to /dev/full. */
 const onLinux = ["packages/runs/test/run-states.test.ts", "apps/cli/test/output.test.ts", "apps/cli/test/runs.test.ts"];
 
-/** A test file names the real servers that it needs: `leases.openbao.postgres.test.ts`. It runs where they are installed. */
-const servers = availableServers();
-const serverTests = `*.{${servers.map(({ name }) => name).join(",")}}.test.ts`;
-const notInstalled = servers.filter(({ installed }) => !installed).map(({ name }) => `**/*.${name}.*`);
+/** A test file names the real servers, or the browser, that it needs: `leases.openbao.postgres.test.ts`. It runs where they are installed. */
+const needed = neededByTests();
+const serverTests = `*.{${needed.map(({ name }) => name).join(",")}}.test.ts`;
+const notInstalled = needed.filter(({ installed }) => !installed).map(({ name }) => `**/*.${name}.*`);
 
 const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...(process.platform === "linux" ? [] : onLinux)];
 
@@ -51,7 +51,7 @@ class WaitingFirst extends BaseSequencer {
 }
 
 function needsServers({ project }: TestSpecification): boolean {
-  return project.name === "servers";
+  return project.name === "servers" || project.name === "page";
 }
 
 export default defineConfig({
@@ -76,7 +76,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "packages",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "apps/web/test/**/*.test.ts"],
           exclude: [...exclude, ...alone],
           isolate: false,
         },
@@ -99,10 +99,21 @@ export default defineConfig({
       },
       {
         extends: true,
+        // The page as it is built, in one browser.
+        test: {
+          name: "page",
+          include: ["apps/web/test/**/*.chromium.test.ts"],
+          exclude: [...configDefaults.exclude, ...notInstalled],
+          isolate: false,
+          globalSetup: ["apps/web/test/browser.ts"],
+        },
+      },
+      {
+        extends: true,
         // The command is tested as it is built.
         test: {
           name: "apps",
-          include: ["apps/*/test/**/*.test.ts"],
+          include: ["apps/cli/test/**/*.test.ts"],
           exclude,
           // They share the process that runs commands, too.
           isolate: false,

@@ -37,10 +37,10 @@ export function countTests({ success, numPassedTests, numFailedTests, testResult
 }
 
 /**
- * The summary of `npm test`: the servers whose tests were not run, the skipped tests by name, and the counts as its last line.
+ * The summary of `npm test`: the servers, or the browser, whose tests were not run, the skipped tests by name, and the counts as its last line.
  *
  * @param {Counts} counts
- * @param {readonly Pick<import("./servers/installation.mjs").Server, "title" | "install">[]} missing Servers that are not installed.
+ * @param {readonly Pick<import("./servers/installation.mjs").Needed, "title" | "install">[]} missing What is not installed.
  * @returns {string[]} Lines.
  */
 export function summaryOf({ passed, failed, skipped }, missing) {

@@ -7,7 +7,7 @@ import { countTests, NONE, summaryOf } from "./count-tests.mjs";
 import { fastFolder, runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
 import { outputOf, runBeside } from "./run.mjs";
-import { availableServers } from "./servers/installation.mjs";
+import { neededByTests } from "./servers/installation.mjs";
 import { readJson, repository } from "./workspace.mjs";
 
 /**
@@ -42,7 +42,7 @@ async function runAll(report) {
   const isPrepared = await runInOrder(preparation.map(([name, ...command]) => [name, "npx", ...npxPnpm, ...command]));
   const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks.map(scriptOf))]) : [];
   const counts = readCounts(report);
-  const missing = availableServers().filter(({ installed }) => !installed);
+  const missing = neededByTests().filter(({ installed }) => !installed);
   const isComplete = missing.length === 0 || process.env["CI"] !== "true";
   if (!isComplete) console.log("FAILED  servers       with CI=true, all must be installed");
   const hasPassed = isPrepared && isComplete && results.every(Boolean);

@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "rolldown";
@@ -6,6 +6,9 @@ import license from "rollup-plugin-license";
 
 /** @param {string} name */
 const bundled = (name) => fileURLToPath(new URL(`bundle/${name}.cjs`, import.meta.url));
+
+/** As it is built into the server. */
+const page = fileURLToPath(new URL("../../packages/server/dist/page", import.meta.url));
 
 /** The name of the package whose modules they are. @param {readonly string[]} ids */
 const packageOf = (ids) => /\/packages\/([^/]+)\//.exec(ids.at(-1) ?? "")?.[1] ?? "[name]";
@@ -48,6 +51,13 @@ export const bundle = defineConfig({
       name: "ascii",
       generateBundle(_, output) {
         for (const file of Object.values(output)) if (file.type === "chunk") file.code = toAscii(file.code);
+      },
+    },
+    {
+      // The server reads it from ../dist/page, as in its own package.
+      name: "page",
+      writeBundle: ({ dir = "dist" }) => {
+        if (existsSync(page)) cpSync(page, join(dir, "page"), { recursive: true });
       },
     },
   ],

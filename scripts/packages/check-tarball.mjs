@@ -12,6 +12,8 @@ const WELCOME = [
   /^src\/[\w./-]+\.ts$/,
   /^src\/[\w./-]+\/README\.md$/,
   /^dist\/THIRD_PARTY_\w+\.txt$/,
+  // The page of the server.
+  /^dist\/page\/(index\.html|icon\.svg|THIRD_PARTY_NOTICES\.txt|assets\/[\w-]+\.(js|css))$/,
 ];
 const UNWELCOME = /(^|\/)(\.|(fixtures?|__\w+__|tests?)\/)|\.(test|spec|bench)\./;
 const REQUIRED = ["package.json", "README.md", "LICENSE"];
@@ -36,7 +38,7 @@ export function checkFiles(files) {
  */
 function checkMaps(files) {
   if (!files.some((file) => file.startsWith("src/"))) return [];
-  const built = files.filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file));
+  const built = files.filter((file) => /^dist\/(?!page\/).*\.(js|d\.ts)$/.test(file));
   return built.flatMap((file) => {
     const source = file.replace(/^dist\/(.*?)\.(js|d\.ts)$/, "src/$1.ts");
     return [`${file}.map`, source].filter((name) => !files.includes(name)).map((name) => `${name} is not there`);

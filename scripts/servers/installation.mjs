@@ -1,8 +1,8 @@
-// The real servers that tests talk to: which are installed, where, and how to install them. Imports nothing from npm: `npm test` and CI
+// The real servers that tests talk to, and the browser: which are installed, where, and how to install them. Imports nothing from npm: `npm test` and CI
 // ask before anything is installed.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mustRun } from "../run.mjs";
 import { repository } from "../workspace.mjs";
@@ -10,11 +10,12 @@ import { repository } from "../workspace.mjs";
 /**
  * @typedef {"openbao" | "moto" | "postgres"} ServerName
  *
- * @typedef {object} Server
- * @property {ServerName} name What a test file says that needs it: `leases.openbao.postgres.test.ts`.
+ * @typedef {object} Needed Something that not every machine has.
  * @property {string} title
  * @property {boolean} installed
  * @property {string} install The command that installs it.
+ *
+ * @typedef {Needed & { name: ServerName }} Server `name` is what a test file says that needs it: `leases.openbao.postgres.test.ts`.
  */
 
 const requirements = fileURLToPath(new URL("requirements.txt", import.meta.url));
@@ -36,6 +37,37 @@ export function availableServers() {
     { name: "moto", title: "AWS (moto)", ...python },
     { name: "postgres", title: "PostgreSQL", ...npm },
   ];
+}
+
+/**
+ * Everything that some tests need and that may not be installed, by what the names of their files say.
+ *
+ * @returns {(Needed & { name: ServerName | "chromium" })[]}
+ */
+export function neededByTests() {
+  const chromium = { title: "Chromium", installed: browserPath() !== null, install: "apt-get install chromium" };
+  return [...availableServers(), { name: "chromium", ...chromium }];
+}
+
+/**
+ * The browser that tests drive; null where there is none on the PATH.
+ *
+ * @returns {string | null}
+ */
+export function browserPath() {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const names = ["chromium", "chromium-browser", "google-chrome"];
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable) ?? null;
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Installs the servers that come from Python, in the pinned versions and with their hashes. Does nothing where they are there. */

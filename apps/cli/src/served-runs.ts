@@ -40,6 +40,7 @@ export async function openServedRuns(
     config,
     environment,
     audit: true,
+    keepStale: true,
     onCall: (call) => metrics().countProviderCall(call),
   });
   try {

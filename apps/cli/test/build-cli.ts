@@ -20,7 +20,8 @@ declare module "vitest" {
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const app = fileURLToPath(new URL("..", import.meta.url));
   const { bundle: config } = await import("../rolldown.config.mjs");
-  const folder = await mkdtemp(join(app, "node_modules", ".test-build-"));
+  const place = await mkdtemp(join(app, "node_modules", ".test-build-"));
+  const folder = join(place, "dist");
   const bundle = await rolldown({ ...config, cwd: app });
   const { output } = await bundle.write({ ...config.output, dir: folder });
   await bundle.close();
@@ -35,7 +36,7 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
     Object.fromEntries(output.flatMap((file) => (file.type === "chunk" ? [librariesOf(file)] : []))),
   );
   provide("cli", join(folder, "autokestra.cjs"));
-  return async () => await rm(folder, { recursive: true });
+  return async () => await rm(place, { recursive: true });
 }
 
 function librariesOf({ fileName, moduleIds }: OutputChunk): [string, string[]] {

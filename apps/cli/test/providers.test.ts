@@ -75,12 +75,6 @@ describe("configure external provider", () => {
   it.each([
     ["a mistyped option", ", ulr: x", "Unknown key 'ulr' in 'providers.web'", "Did you mean 'url'?"],
     ["a token in the file", `, token: ${TOKEN}`, "'providers.web.token' must not be in this file", "tokenEnv"],
-    [
-      "a stale value",
-      ", onUnavailable: stale",
-      "An earlier value ('stale') can be used with serve only",
-      "fallback or fail",
-    ],
   ])("refuses %s, with its place", async (_, more, message, hint) => {
     configure(more);
     const { code, stderr } = await ak("config validate");

@@ -318,17 +318,6 @@ function checkNames(config: ConfigFile, document: YamlDocument): FatalProblem[] 
     ...OWN_SOURCES.filter((name) => Object.hasOwn(providers, name)).map((name) =>
       at(`A provider cannot be called '${name}': that is a source of its own`, ["providers", name]),
     ),
-    ...Object.entries(providers).flatMap(([name, { onUnavailable }]) =>
-      onUnavailable === "stale"
-        ? [
-            at(
-              "An earlier value ('stale') can be used with serve only",
-              ["providers", name, "onUnavailable"],
-              "Use fallback or fail.",
-            ),
-          ]
-        : [],
-    ),
     ...sources.flatMap((name, index) => {
       if (!known.includes(name)) return at(`There is no source '${name}'`, ["sources", index], didYouMean(name, known));
       return sources.indexOf(name) < index ? at(`The source '${name}' is listed twice`, ["sources", index]) : [];

@@ -19,7 +19,13 @@ import {
   type SecretsManager,
   type SecretsOptions,
 } from "@autokestra/secrets";
-import { runsFile, verifyWebhook, type WebhookAnswer, type WebhookRequest } from "@autokestra/secrets/internal";
+import {
+  createProcessCipher,
+  runsFile,
+  verifyWebhook,
+  type WebhookAnswer,
+  type WebhookRequest,
+} from "@autokestra/secrets/internal";
 import {
   AutokestraError,
   type Explanation,
@@ -50,6 +56,11 @@ export interface EngineOptions extends SecretsOptions {
   readonly config?: Config | null | undefined;
   /** Takes declared secrets that no other source has from environment variables. Default: what `config` says, otherwise true. */
   readonly environment?: boolean | undefined;
+  /**
+   * Keeps values of providers with `onUnavailable: stale`, encrypted in memory, for a time in which they cannot be reached. For processes
+   * with many runs. Default: false, and such a provider that cannot be reached ends the run.
+   */
+  readonly keepStale?: boolean | undefined;
   /** Called after each call to a provider, for counters. Default: calls are not counted. */
   readonly onCall?: ((call: CallReport) => void) | undefined;
   /**
@@ -392,7 +403,7 @@ async function auditRun(
 
 /** The store, the environment, and the providers that are configured, in their order. */
 async function openSources(manager: SecretsManager, options: EngineOptions): Promise<ConfiguredSources> {
-  const { config = null, env = process.env, onCall } = options;
+  const { config = null, env = process.env, onCall, keepStale = false } = options;
   // What a run resolves is recorded as that of the run.
   const store = createStoreSource(manager.unrecorded);
   const variables = createEnvironmentSource(env);
@@ -405,6 +416,7 @@ async function openSources(manager: SecretsManager, options: EngineOptions): Pro
       variables,
       env,
       onCall,
+      cipher: keepStale ? createProcessCipher() : undefined,
     });
   return { sources: environment === null ? [store] : [store, environment], resolution: {}, providers: [] };
 }

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config, ProviderConfig } from "@autokestra/config";
 import type { Finding } from "@autokestra/secrets";
+import type { ProcessCipher } from "@autokestra/secrets/internal";
 import {
   AutokestraError,
   type ExternalSecretProvider,
@@ -47,6 +48,8 @@ export interface ProvidersOptions {
   readonly variables: SecretSource;
   readonly env: NodeJS.ProcessEnv;
   readonly onCall?: ((call: CallReport) => void) | undefined;
+  /** Encrypts values that are kept for `onUnavailable: stale`. Default: none are kept. */
+  readonly cipher?: ProcessCipher | undefined;
 }
 
 /**
@@ -72,7 +75,8 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
   const { store, optionStore, environment, variables } = options;
   const definitions = await findDefinitions(config);
   const opened = definitions.map(({ id, configuration, definition }) => {
-    const context = { id, env: options.env, configFolder: dirname(config.path), onCall: options.onCall };
+    const { env, onCall, cipher } = options;
+    const context = { id, env, configFolder: dirname(config.path), onCall, cipher };
     return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), optionStore);
   });
   const own = [store, ...(environment === null ? [] : [environment])];

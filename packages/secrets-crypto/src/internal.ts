@@ -32,5 +32,6 @@ export {
   prepareKey,
   readNewKeyFile,
 } from "./key-source/prepared-key.ts";
+export { createProcessCipher, type ProcessCipher } from "./process-cipher.ts";
 export { hashFields } from "./record-fields.ts";
 export { verifyWebhook, type WebhookAnswer, type WebhookRequest } from "./verify-webhook.ts";

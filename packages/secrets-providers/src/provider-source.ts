@@ -99,16 +99,14 @@ export function createProviderSource(
         return malformed("it has no versions", `Leave out the version of '${name}'.`);
       }
       const value = valueOptions(binding, usual);
-      const start = performance.now();
+      const asked = { at: now(), steadyAt: performance.now() };
       const answer = await ask({ path, version, format: value.format }, signal);
-      onCall?.({
-        provider: provider.id,
-        call: "lookup",
-        status: answer.status,
-        milliseconds: performance.now() - start,
-      });
       const found = answer.status === "found" ? toSecret(name, answer.secret, value) : answer;
-      return await keep(JSON.stringify([path, version, value]), found);
+      const given = await keep(JSON.stringify([path, version, value]), found, asked);
+      const isStale = given.status === "found" && given.secret.staleSeconds !== undefined;
+      const status = isStale ? "stale" : answer.status;
+      onCall?.({ provider: provider.id, call: "lookup", status, milliseconds: performance.now() - asked.steadyAt });
+      return given;
     },
     leases: leases && {
       canCreate: async ({ lease = "" }, signal) =>
@@ -198,22 +196,40 @@ function rememberNotFound(ask: Ask, now: () => number): Ask {
   };
 }
 
-/** Keeps found values, and returns them while the provider is unavailable. */
+/** A moment, by the clock that people set and by the one that nobody does. */
+interface Moment {
+  readonly at: number;
+  readonly steadyAt: number;
+}
+
+/** @param asked when the provider was asked: the answer is at least as new */
+type Keep = (key: string, answer: SourceAnswer, asked: Moment) => Promise<SourceAnswer>;
+
+/**
+ * Keeps found values, and returns them while the provider is unavailable. A value of the past is none once it has expired, or is too old
+ * by either clock: one can be set back, and the other stands still while the machine sleeps.
+ */
 function createStaleValues(
   { onUnavailable, maxStaleSeconds = 300, cipher }: ProviderSourceOptions,
   now: () => number,
-): (key: string, answer: SourceAnswer) => Promise<SourceAnswer> {
-  const kept = new Map<string, { readonly at: number; readonly text: string }>();
+): Keep {
   if (onUnavailable !== "stale" || cipher === undefined) return async (_key, answer) => await Promise.resolve(answer);
-  return async (key, answer) => {
-    for (const [old, { at }] of kept) if (now() - at > maxStaleSeconds * 1000) kept.delete(old);
-    const before = kept.get(key);
-    if (answer.status === "found")
-      kept.set(key, { at: now(), text: await cipher.encrypt(JSON.stringify(answer.secret)) });
+  const kept = new Map<string, Moment & { readonly text: string }>();
+  const ageOf = ({ at, steadyAt }: Moment) => Math.max(now() - at, performance.now() - steadyAt);
+  return async (key, answer, asked) => {
+    for (const [old, value] of kept) if (ageOf(value) > maxStaleSeconds * 1000) kept.delete(old);
+    if (answer.status === "found") {
+      const text = await cipher.encrypt(JSON.stringify(answer.secret));
+      // Somebody who was asked later may have answered before.
+      if ((kept.get(key)?.steadyAt ?? 0) <= asked.steadyAt) kept.set(key, { ...asked, text });
+      return answer;
+    }
     // Any other answer is current, so the earlier value is no longer valid.
-    else if (answer.status !== "unavailable") kept.delete(key);
-    if (answer.status !== "unavailable" || before === undefined) return answer;
+    if (answer.status !== "unavailable") kept.delete(key);
+    const before = kept.get(key);
+    if (before === undefined) return answer;
     const secret: FoundSecret = JSON.parse(await cipher.decrypt(before.text));
-    return { status: "found", secret: { ...secret, staleSeconds: Math.round((now() - before.at) / 1000) } };
+    if (secret.expiresAt !== null && Date.parse(secret.expiresAt) <= now()) return answer;
+    return { status: "found", secret: { ...secret, staleSeconds: Math.round(ageOf(before) / 1000) } };
   };
 }

@@ -6,6 +6,7 @@ import {
   parseSecretName,
   type SecretBinding,
 } from "@autokestra/secrets-core";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type CallReport,
@@ -263,6 +264,82 @@ describe("V7: stale values", () => {
     expect(await source.lookup(DB)).toMatchObject({ status });
     clock.now = 20_000;
     expect(await source.lookup(DB)).toMatchObject({ status: "unavailable" });
+  });
+
+  it("is bounded and told while a provider comes and goes", async () => {
+    const step = fc.record({ ms: fc.integer({ min: 0, max: 40_000 }), isUp: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        let isUp = true;
+        const { clock, sourceOf } = fixture(() => (isUp ? found(String(clock.now)) : unavailable("503")));
+        const source = sourceOf({ path: "{name}", onUnavailable: "stale", maxStaleSeconds: 60, cipher });
+        let lastUp: number | null = null;
+        for (const { ms, ...state } of steps) {
+          clock.now += ms;
+          isUp = state.isUp;
+          if (isUp) lastUp = clock.now;
+          const answer = await source.lookup(DB);
+          const age = lastUp === null ? Number.POSITIVE_INFINITY : clock.now - lastUp;
+          if (age > 60_000) expect(answer.status).toBe("unavailable");
+          else {
+            const staleSeconds = isUp ? {} : { staleSeconds: Math.round(age / 1000) };
+            expect(answer).toMatchObject({ secret: { fields: { value: String(lastUp) }, ...staleSeconds } });
+            expect(answer.status === "found" && "staleSeconds" in answer.secret).toBe(!isUp);
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("gives none that is of the future, or that has expired", async () => {
+    const expiresAt = new Date(10_000).toISOString();
+    const answers: ProviderAnswer[] = [{ status: "found", secret: { value: "v", expiresAt } }];
+    const { clock, sourceOf } = fixture(() => answers.shift() ?? unavailable("503"));
+    const source = sourceOf({ path: "{name}", onUnavailable: "stale", maxStaleSeconds: 1e-9, cipher });
+    const expiring = sourceOf({ path: "{name}", onUnavailable: "stale", cipher });
+    clock.now = 5000;
+    await expiring.lookup(DB);
+    expect(await expiring.lookup(DB)).toMatchObject({ status: "found" });
+    clock.now = 10_000;
+    expect(await expiring.lookup(DB)).toMatchObject({ status: "unavailable" });
+    answers.push(found("v"));
+    await source.lookup(DB);
+    // The clock of the machine was set back: the other one has gone on.
+    clock.now = 0;
+    expect(await source.lookup(DB)).toMatchObject({ status: "unavailable" });
+  });
+
+  it("is that of who was asked last, whoever answers last", async () => {
+    let answerSlowly: (answer: ProviderAnswer) => void = () => undefined;
+    const slow = new Promise<ProviderAnswer>((resolve) => {
+      answerSlowly = resolve;
+    });
+    const answers = [slow, found("new"), unavailable("503")];
+    const source = fixture(() => answers.shift() ?? found("x")).sourceOf({
+      path: "{name}",
+      onUnavailable: "stale",
+      cipher,
+    });
+    const first = source.lookup(DB);
+    await source.lookup(DB);
+    answerSlowly(found("old"));
+    await first;
+    expect(await source.lookup(DB)).toMatchObject({ secret: { fields: { value: "new" } } });
+  });
+
+  it("is counted as such", async () => {
+    const calls: CallReport[] = [];
+    const answers = [found("v"), unavailable("503")];
+    const options = {
+      path: "{name}",
+      onUnavailable: "stale",
+      cipher,
+      onCall: (call: CallReport) => void calls.push(call),
+    };
+    const source = fixture(() => answers.shift() ?? found("x")).sourceOf(options as ProviderSourceOptions);
+    for (let index = 0; index < 2; index++) await source.lookup(DB);
+    expect(calls.map(({ status }) => status)).toEqual(["found", "stale"]);
   });
 
   it("keeps nothing without a cipher", async () => {

@@ -6,6 +6,8 @@
 
 export { readText } from "@autokestra/private-files";
 export {
+  createProcessCipher,
+  type ProcessCipher,
   takeKeyVariable,
   verifyWebhook,
   type WebhookAnswer,

@@ -30,7 +30,7 @@ const querySchema = z.strictObject({
   limit: count(1, 1000).default(100).describe("The maximum number of records"),
 });
 
-const recordSchema = z.object({
+export const recordSchema = z.object({
   seq: z.int().min(1).describe("Counts records").meta({ example: 17 }),
   time: z.iso.datetime().meta({ example: TIME }),
   actor: z.object({
@@ -55,7 +55,7 @@ const recordSchema = z.object({
   mac: z.string().nullable(),
 });
 
-const reportSchema = z.object({
+export const reportSchema = z.object({
   records: z.int(),
   first: z.int().nullable(),
   last: z.int().nullable(),

@@ -17,6 +17,7 @@ import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
+import { addPage, readPage } from "./page.ts";
 import type { ReadinessCheck } from "./readiness.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
@@ -64,8 +65,8 @@ const BROWSER_HEADERS = {
 const TLS_HEADERS = { ...BROWSER_HEADERS, "strict-transport-security": "max-age=31536000" };
 
 /**
- * Creates the HTTP server of an installation: the secrets under `/api/secrets`, health, metrics, and the description of it all. Call its
- * `listen`, and its `close` at the end; what it was given stays open.
+ * Creates the HTTP server of an installation: the page at `/`, the secrets under `/api/secrets`, health, metrics, and the description of
+ * it all. Call its `listen`, and its `close` at the end; what it was given stays open.
  *
  * @throws AutokestraError `OPTION_INVALID`
  * @example
@@ -96,8 +97,8 @@ export async function buildServer(
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
-  // With and without a slash at their end.
-  const openRoutes = new Set([...OPEN_PATHS, ...(runs?.openPaths ?? [])].flatMap((path) => [path, `${path}/`]));
+  const page = readPage();
+  const openRoutes = openRoutesOf([...OPEN_PATHS, ...(runs?.openPaths ?? []), ...page.map(({ path }) => path)]);
 
   /** First of all, also where a path is none. */
   function checkHost(request: FastifyRequest): void {
@@ -106,7 +107,7 @@ export async function buildServer(
   }
 
   async function authenticate(request: FastifyRequest): Promise<void> {
-    if (!openRoutes.has(request.routeOptions.url ?? "")) await access.authenticate(request);
+    if (!openRoutes.has(request.routeOptions.url)) await access.authenticate(request);
   }
 
   /** Fastify calls no hooks for a path that cannot be decoded. */
@@ -174,6 +175,7 @@ export async function buildServer(
   }
   await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
   await app.register(async (operations) => addOperations(operations, access, metrics, checks));
+  await app.register(async (files) => addPage(files, page));
   const api = {
     secretsFor,
     onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
@@ -204,6 +206,11 @@ const PREFLIGHT_HEADERS = {
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
   "access-control-max-age": "600",
 };
+
+/** With and without a slash at their end. What is not found has no route, and so is not open. */
+function openRoutesOf(paths: readonly string[]): ReadonlySet<string | undefined> {
+  return new Set(paths.flatMap((path) => [path, `${path}/`]));
+}
 
 const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { isNarrowed, isVisible, visibleOnly } from "@autokestra/secrets";
 import {
   AutokestraError,
+  type FieldSecrecy,
   hasCode,
   type IfStored,
   type SecretEdit,
@@ -46,6 +47,8 @@ export interface FoundSecrets {
   all(filter: SecretFilter): Promise<readonly SecretMetadata[]>;
   count(filter: SecretFilter): Promise<number>;
   reveal(id: string, version: number | undefined, field: string | undefined): Promise<Revealed>;
+  /** The fields of a secret without their values. */
+  fields(id: string): Promise<readonly FieldSecrecy[]>;
   /** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED`, `FORBIDDEN` */
   change(id: string, change: Change, ifMatch: string | null): Promise<SecretMetadata>;
   rollback(id: string, to: number): Promise<SecretMetadata>;
@@ -150,6 +153,13 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
       const given = field === undefined ? fields : { [field]: fields[field] ?? "" };
       const primary = primaryField(metadata.type, Object.keys(fields));
       return { metadata, fields: given, value: primary === null ? null : (given[primary] ?? null) };
+    },
+
+    async fields(id) {
+      const found = await byId(id);
+      const { metadata, fields } = await secrets.describe(found.name);
+      if (metadata.id !== found.id) throw notFound(id);
+      return fields;
     },
 
     change: async (id, change, ifMatch) =>

@@ -122,6 +122,16 @@ export const revealedSchema = metadataSchema.extend({
   fields,
 });
 
+export const fieldsSchema = z.array(
+  z.object({
+    name: z.string().meta({ example: "password" }),
+    public: z.boolean().describe("Encrypted, but not masked"),
+    masked: z
+      .boolean()
+      .describe("Masked wherever it appears; one that is neither is masked inside of credentials only"),
+  }),
+);
+
 export const messageSchema = z.object({ message: z.string() });
 
 export const problemSchema = z.object({

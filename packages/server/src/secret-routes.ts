@@ -132,6 +132,17 @@ function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly Secre
     },
     {
       method: "GET",
+      url: "/:id/fields",
+      permission: "secrets:read",
+      operationId: "listFields",
+      summary: "List the fields of a secret without their values, and how they are treated. It is recorded as describe",
+      params: schemas.idSchema,
+      answer: schemas.fieldsSchema,
+      refusals: [400, 404],
+      handle: async (call) => await call.found.fields(idOf(call)),
+    },
+    {
+      method: "GET",
       url: "/:id/versions",
       permission: "secrets:read",
       operationId: "listVersions",

@@ -12,7 +12,7 @@ export interface ServerParts {
   readonly audit: boolean;
 }
 
-const sessionSchema = z
+export const sessionSchema = z
   .object({
     kind: z.enum(["token", "jwt"]),
     id: z.string().describe("The id of the token, or the subject of the JWT, as the audit log names it"),

@@ -66,6 +66,7 @@ const ROUTES: readonly (readonly [method: string, url: string, permission: strin
   ["PUT", "/api/secrets/ID", "secrets:write", {}],
   ["DELETE", "/api/secrets/00000000-0000-4000-8000-000000000000", "secrets:write"],
   ["GET", "/api/secrets/ID/versions", "secrets:read"],
+  ["GET", "/api/secrets/ID/fields", "secrets:read"],
   ["POST", "/api/secrets/ID/rollback", "secrets:write", { to: 1 }],
   ["POST", "/api/secrets/ID/restore", "secrets:write", {}],
   ["GET", "/api/workflows", "runs:read"],
@@ -156,7 +157,13 @@ describe("W1: who may call what", () => {
     expect((await get(`/${ids["CI_SEEN"]}/decrypt`)).json().value).toBe("value of CI_SEEN");
     const absent = await get("/00000000-0000-4000-8000-000000000000");
     for (const name of ["CI_OTHER_TAG", "HIDDEN"]) {
-      for (const path of [`/${ids[name]}`, `/${ids[name]}/decrypt`, `/${ids[name]}/versions`, `/name/${name}`]) {
+      for (const path of [
+        `/${ids[name]}`,
+        `/${ids[name]}/decrypt`,
+        `/${ids[name]}/fields`,
+        `/${ids[name]}/versions`,
+        `/name/${name}`,
+      ]) {
         const answer = await get(path);
         expect([answer.statusCode, answer.json().code]).toEqual([absent.statusCode, absent.json().code]);
       }

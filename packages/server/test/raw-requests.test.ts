@@ -82,6 +82,10 @@ describe("without a token", () => {
     "/api/secrets/name/..%2f..%2f..%2fetc%2fpasswd",
     "/../../etc/passwd",
     "/docs/../../etc/passwd",
+    "/assets/../api/secrets",
+    "/assets/..%2f..%2f..%2fpackage.json",
+    "/assets/",
+    "/index.html",
     "/metrics",
     "/metrics/",
     "/metrics?x=1",
@@ -131,8 +135,12 @@ describe("without a token", () => {
       for (const [index, answer] of answers.entries()) {
         const status = statusOf(answer);
         figures.statuses[status] = (figures.statuses[status] ?? 0) + 1;
+        // The router takes `*` for `/`, where the page is.
+        const isPage = answer.includes("<title>autokestra</title>");
         const hasData =
-          /canary|CANARY|root:|autokestra_http|process_cpu/.test(answer) || answer.includes(id) || status === 200;
+          /canary|CANARY|root:|autokestra_http|process_cpu/.test(answer) ||
+          answer.includes(id) ||
+          (status === 200 && !isPage);
         if (hasData) figures.withData.push(requests[start + index] ?? "");
       }
     }
@@ -245,7 +253,7 @@ describe("with a token", () => {
   });
 
   it("W4, W15: metadata have no value, and no log has a token, a value or a path", async () => {
-    for (const path of ["", `/${id}`, "/name/CANARY_NAME", `/${id}/versions`, "?prefix=CANARY"]) {
+    for (const path of ["", `/${id}`, "/name/CANARY_NAME", `/${id}/fields`, `/${id}/versions`, "?prefix=CANARY"]) {
       const answer = await raw(message(`GET /api/secrets${path}`, [bearer()]));
       expect([statusOf(answer), answer.includes("canary-value")]).toEqual([200, false]);
     }

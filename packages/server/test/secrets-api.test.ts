@@ -274,6 +274,20 @@ describe("DELETE, restore, rollback, versions", () => {
   });
 });
 
+describe("GET /{id}/fields", () => {
+  it("names the fields, and how they are treated, without a value", async () => {
+    const fields = { user: "a-user", password: "a-password" };
+    const { id } = await create({ value: undefined, type: "custom", fields, publicFields: ["user"] });
+    const { body } = await send("GET", `/${id}/fields`);
+    expect(JSON.parse(body)).toEqual([
+      { name: "user", public: true, masked: false },
+      { name: "password", public: false, masked: true },
+    ]);
+    await send("DELETE", `/${id}`);
+    expect((await send("GET", `/${id}/fields`)).statusCode).toBe(404);
+  });
+});
+
 describe("GET /", () => {
   it("lists pages that stay right while others write", async () => {
     for (const name of ["L_A", "L_C", "L_E", "L_G"]) await create({ name });

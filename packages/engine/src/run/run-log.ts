@@ -47,6 +47,8 @@ export interface RunLog {
   ): void;
   /** A source was replaced by others. */
   fallback(fallback: SourceFallback): void;
+  /** An earlier value is used, because its source is not available. */
+  stale(secret: Pick<ResolvedSecret, "name" | "source" | "staleSeconds">): void;
   /** What has happened to credentials that were made for the run. */
   lease(event: LeaseEvent): void;
   /** @param task which one it is about, if any */
@@ -107,6 +109,15 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         `${names.join(", ")}: another source was asked, because ${source} ${FALLBACKS[status]}: ${reason}`,
         {
           data: { fallback: { source, status, names } },
+        },
+      ),
+    stale: ({ name, source, staleSeconds }) =>
+      log(
+        "run.warning",
+        "warn",
+        `${name}: ${source} is not available, and its value of ${staleSeconds} s ago is used`,
+        {
+          data: { stale: { source, names: [name], seconds: staleSeconds } },
         },
       ),
     lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),

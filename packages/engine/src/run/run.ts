@@ -92,6 +92,7 @@ export class WorkflowRun implements GuardedRun {
       log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs, this.#parts.durable);
       leases.listen((event) => log.lease(event));
       for (const fallback of scope.fallbacks) log.fallback(fallback);
+      for (const secret of scope.secrets) if (secret.staleSeconds !== undefined) log.stale(secret);
       for (const message of warnings) log.warning(message);
       warnOfUnmaskable(masks, log);
       await this.#flow.run();

@@ -1,0 +1,66 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { useWork } from "../hooks.ts";
+import { ProblemMessage } from "./messages.tsx";
+
+interface DialogProps {
+  readonly title: string;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** A dialog over the page, for as long as it is rendered. The browser holds the focus in it, and gives it back. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <article>
+        <h2 id={titleId}>{title}</h2>
+        {children}
+      </article>
+    </dialog>
+  );
+}
+
+interface ConfirmProps {
+  readonly title: string;
+  /** What happens, and whether it can be undone. */
+  readonly children: ComponentChildren;
+  /** The verb of the button: "Delete". */
+  readonly action: string;
+  readonly isDangerous?: boolean;
+  readonly onConfirm: () => Promise<void>;
+  readonly onClose: () => void;
+}
+
+/** Asks before something is done, and stays where it went wrong. */
+export function ConfirmDialog({ title, children, action, isDangerous = false, onConfirm, onClose }: ConfirmProps) {
+  const { isBusy, error, start } = useWork();
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {children}
+      <ProblemMessage error={error} />
+      <footer>
+        <button type="button" class="secondary outline" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="button" class={isDangerous ? "danger" : ""} aria-busy={isBusy} onClick={() => start(onConfirm)}>
+          {action}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,290 @@
+import type { ApiSecret } from "@autokestra/server";
+import type { ComponentChildren, VNode } from "preact";
+import { useState } from "preact/hooks";
+import { DataTable } from "../components/data-table.tsx";
+import { ConfirmDialog } from "../components/dialog.tsx";
+import { Badge, Loading, ProblemMessage, Time } from "../components/messages.tsx";
+import { Page } from "../components/page.tsx";
+import { type Loaded, useLoaded, useSession } from "../hooks.ts";
+import { hrefOf, navigate } from "../router.ts";
+import { deleteSecret, getSecret, listFields, listUsers, listVersions, rollBack } from "./calls.ts";
+import { Expiry, Tags } from "./secret-list.tsx";
+import { SecretValue } from "./secret-value.tsx";
+import { TYPES } from "./types.ts";
+
+const BACK = { href: hrefOf(["secrets"]), text: "Secrets" };
+
+/** One secret: its values, what is known of it, who uses it, and its versions. */
+export function SecretDetails({ id }: { id: string }) {
+  const { api, info, may } = useSession();
+  const [isDeleting, setDeleting] = useState(false);
+  const { value, error, reload } = useLoaded(async (signal) => await getSecret(api, id, signal), [api, id]);
+  if (value === null) {
+    return (
+      <Page title="Secret" back={BACK}>
+        {error === null ? <Loading /> : <ProblemMessage error={error} onRetry={reload} />}
+      </Page>
+    );
+  }
+  const { secret } = value;
+  const actions = may("secrets:write") && (
+    <>
+      <a class="button secondary outline" href={hrefOf(["secrets", id, "edit"])}>
+        Edit
+      </a>
+      <button type="button" class="secondary outline" onClick={() => setDeleting(true)}>
+        Delete
+      </button>
+    </>
+  );
+  return (
+    <Page title={secret.name} windowTitle="Secret" back={BACK} actions={actions}>
+      {secret.description !== null && <p class="lead">{secret.description}</p>}
+      <div class="columns">
+        <div>
+          {/* A new version has new values. */}
+          <Values key={secret.version} secret={secret} />
+          <Versions key={secret.updatedAt} secret={secret} onChange={reload} />
+        </div>
+        <div>
+          <About secret={secret} />
+          {info.parts.runs && <Users secret={secret} />}
+        </div>
+      </div>
+      {isDeleting && <DeleteDialog secret={secret} onClose={() => setDeleting(false)} />}
+    </Page>
+  );
+}
+
+function Card({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+/** What was loaded, once it is there. */
+function Shown<T>({ loaded, children }: { loaded: Loaded<T>; children: (value: T) => VNode }) {
+  const { value, error, reload } = loaded;
+  if (error !== null) return <ProblemMessage error={error} onRetry={reload} />;
+  return value === null ? <Loading /> : children(value);
+}
+
+function Values({ secret: { id, type } }: { secret: ApiSecret }) {
+  const { api, may } = useSession();
+  const fields = useLoaded(async (signal) => await listFields(api, id, signal), [api, id]);
+  const labels = new Map(TYPES[type].fields.map(({ name, label }) => [name, label]));
+  return (
+    <Card title={type === "apiKey" ? "Value" : "Values"}>
+      <Shown loaded={fields}>
+        {(list) => (
+          <ul class="values">
+            {list.map((field) => (
+              <SecretValue key={field.name} id={id} field={field.name} label={labels.get(field.name) ?? field.name} />
+            ))}
+          </ul>
+        )}
+      </Shown>
+      <p class="fine">
+        {may("secrets:reveal")
+          ? "A value is shown for 20 seconds. The audit log records each time that one is shown or copied."
+          : "Your token may not see values."}
+      </p>
+    </Card>
+  );
+}
+
+function About({ secret }: { secret: ApiSecret }) {
+  const { type, tags, version, createdAt, updatedAt, expiresAt, allow } = secret;
+  return (
+    <Card title="About">
+      <dl>
+        <dt>Type</dt>
+        <dd>{TYPES[type].label}</dd>
+        <dt>Tags</dt>
+        <dd>{tags.length === 0 ? <span class="muted">none</span> : <Tags tags={tags} />}</dd>
+        <dt>Expires</dt>
+        <dd>
+          <Expiry expiresAt={expiresAt} />
+        </dd>
+        <dt>Version</dt>
+        <dd>{version}</dd>
+        <dt>Changed</dt>
+        <dd>
+          <Time iso={updatedAt} />
+        </dd>
+        <dt>Created</dt>
+        <dd>
+          <Time iso={createdAt} isRelative={false} />
+        </dd>
+        <dt>May be used by</dt>
+        <dd>
+          <Rules allow={allow} />
+        </dd>
+      </dl>
+    </Card>
+  );
+}
+
+function Rules({ allow }: Pick<ApiSecret, "allow">) {
+  if (allow === undefined) return <span class="muted">all workflows</span>;
+  if (allow === null) return <Badge tone="bad">nobody: this version cannot read its rules</Badge>;
+  const lists = [
+    ["workflows", allow.workflows],
+    ["tasks", allow.taskTypes],
+    ["for hosts", allow.hosts],
+  ] as const;
+  return (
+    <>
+      {lists.map(([name, list]) =>
+        list.length === 0 ? null : (
+          <div key={name}>
+            {name} <code>{list.join(", ")}</code>
+          </div>
+        ),
+      )}
+    </>
+  );
+}
+
+function Users({ secret: { id } }: { secret: ApiSecret }) {
+  const { api } = useSession();
+  const users = useLoaded(async (signal) => await listUsers(api, id, signal), [api, id]);
+  return (
+    <Card title="Used by">
+      <Shown loaded={users}>
+        {(list) =>
+          list.length === 0 ? (
+            <p class="muted">No workflow of this server.</p>
+          ) : (
+            <ul class="plain">
+              {list.map(({ workflow, file, tasks }) => (
+                <li key={file}>
+                  <strong>{workflow}</strong>
+                  <span class="description">
+                    {file}
+                    {tasks.length > 0 && `, tasks ${tasks.join(", ")}`}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Shown>
+    </Card>
+  );
+}
+
+function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => void }) {
+  const { api, may, tell } = useSession();
+  const [target, setTarget] = useState<number | null>(null);
+  const [open, setOpen] = useState<number | null>(null);
+  const { id, name } = secret;
+  const versions = useLoaded(async (signal) => await listVersions(api, id, signal), [api, id]);
+  const canAct = may("secrets:reveal") || may("secrets:write");
+  const isOld = ({ version }: ApiSecret) => version !== secret.version;
+  return (
+    <Card title="Versions">
+      <Shown loaded={versions}>
+        {(list) => (
+          <>
+            <DataTable
+              caption={`Versions of ${name}`}
+              rows={list}
+              keyOf={({ version }) => `${version}`}
+              columns={[
+                {
+                  header: "Version",
+                  cell: (one) => (
+                    <>
+                      {one.version} {!isOld(one) && <Badge tone="good">current</Badge>}
+                    </>
+                  ),
+                },
+                { header: "Stored", cell: ({ updatedAt }) => <Time iso={updatedAt} /> },
+                { header: "Expires", cell: ({ expiresAt }) => <Expiry expiresAt={expiresAt} />, isWide: true },
+                ...(canAct && list.length > 1
+                  ? [
+                      {
+                        header: "Actions",
+                        cell: (one: ApiSecret) =>
+                          isOld(one) && (
+                            <div class="actions">
+                              {may("secrets:reveal") && (
+                                <button
+                                  type="button"
+                                  class="secondary outline small"
+                                  aria-label={`Open version ${one.version}`}
+                                  aria-expanded={open === one.version}
+                                  onClick={() => setOpen(open === one.version ? null : one.version)}
+                                >
+                                  Open
+                                </button>
+                              )}
+                              {may("secrets:write") && (
+                                <button
+                                  type="button"
+                                  class="secondary outline small"
+                                  aria-label={`Roll back to version ${one.version}`}
+                                  onClick={() => setTarget(one.version)}
+                                >
+                                  Roll back
+                                </button>
+                              )}
+                            </div>
+                          ),
+                      },
+                    ]
+                  : []),
+              ]}
+            />
+            {open !== null && (
+              <ul class="values">
+                <SecretValue key={open} id={id} field={null} label={`Version ${open}`} version={open} />
+              </ul>
+            )}
+          </>
+        )}
+      </Shown>
+      {target !== null && (
+        <ConfirmDialog
+          title={`Roll back to version ${target}?`}
+          action="Roll back"
+          onClose={() => setTarget(null)}
+          onConfirm={async () => {
+            const { version } = await rollBack(api, id, target);
+            setTarget(null);
+            tell(`${name} has the value of version ${target} again, as version ${version}.`);
+            onChange();
+          }}
+        >
+          <p>
+            Its value is stored again as the newest version. The versions in between stay, and you can come back to
+            them.
+          </p>
+        </ConfirmDialog>
+      )}
+    </Card>
+  );
+}
+
+function DeleteDialog({ secret: { id, name }, onClose }: { secret: ApiSecret; onClose: () => void }) {
+  const { api, tell } = useSession();
+  return (
+    <ConfirmDialog
+      title={`Delete ${name}?`}
+      action="Delete"
+      isDangerous
+      onClose={onClose}
+      onConfirm={async () => {
+        await deleteSecret(api, id);
+        tell(`${name} is deleted. It can be restored for 30 days.`);
+        navigate(hrefOf(["secrets"]));
+      }}
+    >
+      <p>Workflows that use it fail from now on. You can restore it for 30 days, under “Deleted” in the list.</p>
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,193 @@
+import axe from "axe-core";
+import { type Browser, type BrowserContext, chromium, type Locator, type Page, type Response } from "playwright-core";
+import { expect, inject } from "vitest";
+import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
+
+/** A page of the server in a browser, with everything that it must not do. */
+export interface OpenedPage {
+  readonly page: Page;
+  /** What the page has complained about: to the console, to the policy, or as an error that nothing has caught. */
+  readonly complaints: readonly string[];
+  /** Everything that was written to the console. */
+  readonly written: readonly string[];
+  /** The addresses of what the page has got from the server. */
+  readonly fetched: readonly string[];
+}
+
+/** A server with the page, and with what is behind it. */
+export interface PagePlace extends RunsPlace {
+  /** `http://localhost:PORT` */
+  readonly url: string;
+  /** Opens the page in a context of its own, without having signed in. */
+  open(options?: OpenOptions): Promise<OpenedPage>;
+  /** Opens the page and signs in, with a token of this role. */
+  signIn(role: string, options?: OpenOptions): Promise<OpenedPage>;
+}
+
+interface OpenOptions {
+  /** What comes after `#`. Default: the first page. */
+  readonly hash?: string;
+  /** In pixels. Default: 1280. */
+  readonly width?: number;
+}
+
+/** Starts a server with these workflows, by the names of their files. */
+export async function createPagePlace(workflows: Readonly<Record<string, string>> = {}): Promise<PagePlace> {
+  const place = await createRunsPlace(workflows);
+  const files: { file: string; problem: string | null }[] = await (
+    await place.app.inject({
+      url: "/api/workflows",
+      headers: { host: "localhost", authorization: `Bearer ${await place.token("admin")}` },
+    })
+  ).json();
+  expect(files.filter(({ problem }) => problem !== null)).toEqual([]);
+  const url = (await place.app.listen({ host: "127.0.0.1", port: 0 })).replace("127.0.0.1", "localhost");
+  const browser = await chromium.connect(inject("browser"));
+
+  async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
+    const context = await browser.newContext({ viewport: { width, height: 800 } });
+    context.setDefaultTimeout(15_000);
+    const opened = await watch(context);
+    await opened.page.goto(`${url}/${hash}`);
+    return opened;
+  }
+
+  return {
+    ...place,
+    url,
+    open,
+    async signIn(role, options) {
+      const opened = await open(options);
+      await giveToken(opened.page, await place.token(role));
+      return opened;
+    },
+    async close() {
+      await closeAll(browser);
+      await place.close();
+    },
+  };
+}
+
+/** Goes on with the Tab key until something has the focus: whoever has no mouse gets there. */
+export async function tabTo(page: Page, target: Locator): Promise<void> {
+  await target.waitFor();
+  for (let presses = 0; presses < 80; presses++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`the Tab key does not lead to ${target}`);
+}
+
+/** Signs in with a token, and waits until that has worked. */
+export async function giveToken(page: Page, token: string): Promise<void> {
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+}
+
+async function closeAll(browser: Browser): Promise<void> {
+  for (const context of browser.contexts()) await context.close();
+  await browser.close();
+}
+
+/** Opens an empty tab, and notes what its pages do from now on. */
+async function watch(context: BrowserContext): Promise<OpenedPage> {
+  const [complaints, written, fetched]: [string[], string[], string[]] = [[], [], []];
+  await context.exposeBinding("reportViolation", (_, what: string) => void complaints.push(`policy: ${what}`));
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+      Reflect.get(window, "reportViolation")(`${violatedDirective} ${blockedURI}`),
+    );
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    written.push(message.text());
+    // The browser writes down every answer that is no success, and the page tells it to the user.
+    const isAnswer = message.location().url.includes("/api/") && message.text().startsWith("Failed to load resource");
+    if ((message.type() === "error" || message.type() === "warning") && !isAnswer) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("response", (response: Response) => fetched.push(response.url()));
+  return { page, complaints, written, fetched };
+}
+
+/** The page as it is now: what axe finds, in both themes, and whether something sticks out at the side. */
+export async function expectGood({ page, complaints }: OpenedPage): Promise<void> {
+  const found: string[] = [];
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    // Only colours differ.
+    const rules = colorScheme === "light" ? {} : { runOnly: ["color-contrast"] };
+    const violations = await page.evaluate(async (options) => {
+      const report = await (Reflect.get(window, "axe") as typeof axe).run({ ...options, resultTypes: ["violations"] });
+      return report.violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+      );
+    }, rules);
+    found.push(...violations.map((violation) => `${colorScheme} ${violation}`));
+  }
+  expect(found).toEqual([]);
+  expect(await widthBeyondScreen(page)).toBe(0);
+  expect(complaints).toEqual([]);
+}
+
+/** How many pixels one can scroll to the side. */
+async function widthBeyondScreen(page: Page): Promise<number> {
+  return await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** The places where a text is still to be found, in anything that a browser keeps of the page. */
+export async function findTraces({ page, written, fetched }: OpenedPage, text: string): Promise<string[]> {
+  const urls = fetched.filter((url) => url.includes("/api/"));
+  const kept = await page.evaluate(async (addresses) => {
+    const fieldsOf = (root: ParentNode) =>
+      [...root.querySelectorAll<HTMLInputElement>("input, textarea, select")].map(({ value }) => value);
+    const entries =
+      "navigation" in window
+        ? (window.navigation as { entries(): { url: string; getState(): unknown }[] }).entries()
+        : [];
+    const cached = await Promise.all(
+      addresses.map(async (address) => {
+        try {
+          const response = await fetch(address, { cache: "only-if-cached", mode: "same-origin" });
+          return response.ok ? await response.text() : "";
+        } catch {
+          return "";
+        }
+      }),
+    );
+    const stored = await Promise.all(
+      (await caches.keys()).map(async (name) => {
+        const cache = await caches.open(name);
+        const texts = (await cache.keys()).map(async (request) => await (await cache.match(request))?.text());
+        return [name, await Promise.all(texts)];
+      }),
+    );
+    return {
+      DOM: document.documentElement.outerHTML,
+      fields: fieldsOf(document),
+      title: document.title,
+      history: [location.href, history.state, ...entries.map((entry) => [entry.url, entry.getState()])],
+      "window.name": window.name,
+      storage: [Object.entries(localStorage), Object.entries(sessionStorage)],
+      databases: (await indexedDB.databases()).map(({ name }) => name),
+      caches: stored,
+      "HTTP cache": cached,
+      cookies: document.cookie,
+      selection: String(getSelection()),
+    };
+  }, urls);
+  const places: Record<string, unknown> = {
+    ...kept,
+    accessibility: await page.locator("body").ariaSnapshot(),
+    console: written,
+    "all cookies": await page.context().cookies(),
+    addresses: fetched,
+  };
+  return Object.entries(places).flatMap(([place, content]) => (JSON.stringify(content).includes(text) ? [place] : []));
+}
