@@ -1,5 +1,6 @@
 // W13 and kill -9: the audit log. Processes that read and change secrets are killed at random moments: the chain verifies, and nothing
-// was given out that the log does not know of. Where the log is full, read-only, removed or moved, no value is given out; lists work.
+// was given out that the log does not know of. Nothing is given out whose record is not on the disk: where it cannot be brought there,
+// and where the log is full, read-only, removed or moved. Lists work.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,10 +10,12 @@ import { fill, keyed, placeOf, run, VALUE } from "./support/installation.mjs";
 import { HAS_OWN_MOUNTS, onDiskOfItsOwn, runWithOwnMounts } from "./support/own-mounts.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
 import { inFolder, NODE } from "./support/sandbox.mjs";
+import { HAS_STRACE } from "./support/strace.mjs";
 
 const KILLS = process.argv.includes("--short") ? 20 : 300;
 /** A fresh place now and then: making the store, the log and its first anchor is killed, too. */
 const KILLS_PER_PLACE = 10;
+const SYNC_TRIALS = process.argv.includes("--short") ? 3 : 30;
 /** How long a victim lives at most once it has told something, in milliseconds. One in four is killed before it may have. */
 const LONGEST = 800;
 
@@ -31,9 +34,14 @@ async function withLog(folder, use) {
   }
 }
 
+/** The command of a victim. @param {string} folder @param {string} id */
+function victim(folder, id) {
+  return [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
+}
+
 /** Starts a victim and kills it. @param {string} folder @param {string} id @param {import("./support/random.mjs").Random} random */
 async function killVictim(folder, id, random) {
-  const [command, ...args] = [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
+  const [command = "", ...args] = victim(folder, id);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const kill = () => void setTimeout(() => child.kill("SIGKILL"), random() * LONGEST);
   if (random() < 0.25) kill();
@@ -84,6 +92,31 @@ async function measureKills() {
   const { kills, given, acks, unrecorded, broken } = figures;
   const figure = `${kills} kills, ${given} values given out, ${acks} changes acknowledged: ${unrecorded} without a record, ${broken} broken chains; seed ${SEED}`;
   return { id: "W13-kill", figure, pass: given > 0 && acks > 0 && unrecorded + broken === 0 };
+}
+
+/** From one call on, nothing is brought to the disk any more: nothing is given out or acknowledged after it. */
+async function measureSync() {
+  const random = createRandom(SEED);
+  const figures = { given: 0, refused: 0, afterwards: 0, otherwise: 0 };
+  for (let trial = 0; trial < SYNC_TRIALS; trial++) {
+    await inFolder(async (folder) => {
+      // The first ones are those that make the store and the log.
+      const from = 60 + Math.floor(random() * 100);
+      const inject = `inject=fsync,fdatasync:error=EIO:when=${from}+`;
+      const options = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", inject];
+      const { stdout } = spawnSync("strace", [...options, ...victim(folder, "s")], { encoding: "utf8" });
+      const lines = stdout.split("\n").filter((line) => line !== "");
+      const first = lines.findIndex((line) => line.startsWith("refused"));
+      figures.given += lines.slice(0, first).length;
+      const after = lines.slice(first);
+      figures.refused += after.length;
+      figures.afterwards += after.filter((line) => !line.startsWith("refused")).length;
+      figures.otherwise += after.filter((line) => !/^refused (?:AUDIT|STORE)_UNAVAILABLE$/.test(line)).length;
+    });
+  }
+  const { given, refused, afterwards, otherwise } = figures;
+  const figure = `${SYNC_TRIALS} times fsync fails from one call on: ${given} given out or acknowledged before it, ${afterwards} after it, ${refused} refused, ${otherwise} with another code; seed ${SEED}`;
+  return { id: "W13-fsync", figure, pass: given > 0 && refused > 0 && afterwards + otherwise === 0 };
 }
 
 /** @typedef {{ name: string, begin: (folder: string) => Promise<() => unknown> | (() => unknown) }} Trouble */
@@ -159,7 +192,8 @@ async function rows() {
   const troubles = canMount
     ? await measureTroubles()
     : { id: "W13", figure: "not run", missing: "mount, unshare as root" };
-  return [await measureKills(), troubles];
+  const sync = HAS_STRACE ? await measureSync() : { id: "W13-fsync", figure: "not run", missing: "strace" };
+  return [await measureKills(), sync, troubles];
 }
 
 if (!runWithOwnMounts()) console.log(JSON.stringify(await rows()));

@@ -129,6 +129,13 @@ describe("serve", () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
+  it("does not listen to the network while there is no token, and says how to make one", async () => {
+    const empty = createSandbox();
+    const { code, stderr } = await empty.start(["serve", "--host", "0.0.0.0", "--behind-proxy", "10.0.0.0/8"]).ended;
+    empty.remove();
+    expect([code, stderr]).toEqual([2, expect.stringContaining("tokens create NAME --role ROLE")]);
+  });
+
   it("does not start with the wrong key", async () => {
     const { code } = await box.start(["serve"], { env: { AUTOKESTRA_SECRET_KEY: "0123456789abcdef".repeat(4) } }).ended;
     expect(code).toBe(4);

@@ -113,7 +113,7 @@ export async function backUpIfDue(
     if (!(await isDue())) return null;
     sweepDeadTemporaryFiles(folder);
     const keyring = await manager.keys.keyring();
-    const [problem] = (await verifyRecords(manager, keyring)).problems;
+    const [problem] = (await verifyRecords(manager)).problems;
     const path = join(folder, nameOf(keyring.header.storeId, Date.now()));
     const either = signal === undefined ? lost : AbortSignal.any([signal, lost]);
     const actor = { kind: "system", id: "schedule", address: null } as const;

@@ -69,10 +69,7 @@ export async function diagnose(manager: SecretsManager, onProgress?: OnVerified)
   }
   const keyring = await attempt("key", async () => await keys.keyring());
   if ("status" in keyring) return [...findings, keyring];
-  const verified = await attempt(
-    "records",
-    async () => await verifyRecords({ store, encryption }, keyring.value, onProgress),
-  );
+  const verified = await attempt("records", async () => await verifyRecords({ store, encryption, keys }, onProgress));
   const records = "status" in verified ? [verified] : describeRecords(verified.value);
   const copies = await describeKnownStores(manager, keyring.value);
   return [...findings, ...describeKeys(keyring.value), ...(await describeAges(manager)), ...copies, ...records];

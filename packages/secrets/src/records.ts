@@ -8,7 +8,7 @@ import {
   type SecretStore,
 } from "@autokestra/secrets-core";
 import { requireAbilities } from "@autokestra/secrets-core/internal";
-import type { Keyring } from "@autokestra/secrets-crypto";
+import type { KeyManager } from "@autokestra/secrets-crypto";
 import type { FolderDriver } from "./drivers.ts";
 
 /** The number of records in a store. */
@@ -134,11 +134,10 @@ export interface KeyedStore {
 /**
  * Decrypts every version of every secret, including deleted ones, and verifies the metadata. A problem becomes a
  * sentence and does not stop the verification. Only this function tells a data key that is not found from a changed
- * record.
+ * record. Others can write meanwhile, and renew the data key.
  */
 export async function verifyRecords(
-  { store, encryption }: KeyedStore,
-  keyring: Keyring,
+  { store, encryption, keys }: KeyedStore & { readonly keys: Pick<KeyManager, "forDecrypt"> },
   onVerified: OnVerified = () => undefined,
 ): Promise<VerifiedRecords> {
   const total = await countSecrets(store);
@@ -147,36 +146,41 @@ export async function verifyRecords(
 
   async function problemOf({ metadata, envelope }: EncryptedSecret): Promise<string | null> {
     const what = `'${metadata.name}', version ${metadata.version},`;
-    if (keyring.find(envelope.keyId) === null) {
+    if ((await keys.forDecrypt(envelope.keyId)).find(envelope.keyId) === null) {
       return `${what} is encrypted under the data key ${envelope.keyId}, which is not here: the store or the record is from another time`;
     }
     const opens = await succeeds(async () => await encryption.decrypt(metadata, envelope));
     return opens ? null : `${what} was changed since it was encrypted`;
   }
 
-  async function verifySecret(id: string): Promise<void> {
+  async function verifySecret(id: string): Promise<{ readonly versions: number; readonly problems: string[] }> {
+    const found: string[] = [];
     try {
       const versions = await store.versions(id);
       const [current] = versions;
       if (current !== undefined && !(await succeeds(async () => await encryption.verify(current)))) {
-        problems.push(
+        found.push(
           `'${current.metadata.name}' is not as it was written last: its metadata, or which version is current`,
         );
       }
       for (const encrypted of versions) {
-        count.versions += 1;
         const problem = await problemOf(encrypted);
-        if (problem !== null) problems.push(problem);
+        if (problem !== null) found.push(problem);
       }
+      return { versions: versions.length, problems: found };
     } catch (error) {
       if (!hasCode(error, "STORE_CORRUPT")) throw error;
-      problems.push(error.message);
+      return { versions: 0, problems: [...found, error.message] };
     }
   }
 
   for await (const ids of idPages(store)) {
     for (const id of ids) {
-      await verifySecret(id);
+      const first = await verifySecret(id);
+      // It may have been encrypted again since it was read, and its data key destroyed.
+      const verified = first.problems.length === 0 ? first : await verifySecret(id);
+      problems.push(...verified.problems);
+      count.versions += verified.versions;
       count.secrets += 1;
       onVerified(count.secrets, total);
       if (count.secrets % VERIFIED_AT_ONCE === 0) await setImmediate();

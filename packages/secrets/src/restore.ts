@@ -177,7 +177,7 @@ async function openToday(options: SecretsOptions): Promise<"opens" | "new" | "br
 
 async function verifyBackup(backup: OpenedBackup, onVerified: OnVerified | undefined): Promise<void> {
   if (await isEmptyStore(backup.store)) return;
-  const { problems } = await verifyRecords(backup, await backup.keys.keyring(), onVerified);
+  const { problems } = await verifyRecords(backup, onVerified);
   const [first] = problems;
   if (first === undefined) return;
   throw new AutokestraError("INTEGRITY_FAILED", `${refusal(backup.source)}: ${first}`, { hint: BACKUP_HINT });

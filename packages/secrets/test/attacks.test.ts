@@ -531,7 +531,7 @@ describe.each([...FORGERIES, ...DAMAGES])("in a store in memory, a secret with %
     const name = (await store.find(id))?.metadata.name ?? "";
     const history = await store.versions(id);
     await expectNoReliance(secrets, name);
-    const { problems } = await verifyRecords({ store, encryption }, await keys.keyring());
+    const { problems } = await verifyRecords({ store, encryption, keys });
     expect(problems.join()).toContain(`'${name}'`);
     await expectRefusal(replaceDataKey({ store, encryption, keys }, {}), "replaceDataKey", "INTEGRITY_FAILED");
     expect(await store.versions(id)).toEqual(history);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { SecretStore } from "@autokestra/secrets-core";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -11,6 +12,7 @@ import {
   type SecretsManager,
   type SecretsOptions,
 } from "../src/index.ts";
+import { verifyRecords } from "../src/records.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const QUARTER: RenewDataKeyOptions = { maxAgeMs: 90 * DAY };
@@ -76,6 +78,22 @@ describe.each(["sqlite", "file"])("renewDataKey with %s", (backend) => {
     expect(await statesOf(other)).toEqual(["destroyed", "active"]);
     expect(await isSound(other, 250)).toBe(true);
     expect(await renewDataKey(other, QUARTER)).toBe(false);
+  });
+
+  it("is no problem to who verifies the records meanwhile", async () => {
+    const manager = await filled(3, { backend });
+    const { store } = manager;
+    waitDays(91);
+    let isRenewed = false;
+    // The first secret is read before, and its key is destroyed then; the others have a key that was not there at the beginning.
+    const versions: SecretStore["versions"] = async (...args) => {
+      const read = await store.versions(...args);
+      if (!isRenewed) isRenewed = await renewDataKey(await open(), QUARTER);
+      return read;
+    };
+    const slow = Object.create(store, { versions: { value: versions } });
+    expect(await verifyRecords({ ...manager, store: slow })).toEqual({ secrets: 3, versions: 3, problems: [] });
+    expect(isRenewed).toBe(true);
   });
 });
 

@@ -102,10 +102,7 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
     if (name === before.name) return await changeContent(before, change);
     const { name: _, ...more } = change;
     // At once with the name: no other order leaves nothing behind where the other half is refused.
-    return await secrets.rename(before.name, name, expectedOf(before), more).catch((error: unknown) => {
-      // The id of what has the name is not for everybody.
-      throw hasCode(error, "SECRET_EXISTS") ? nameTaken(name) : error;
-    });
+    return await secrets.rename(before.name, name, expectedOf(before), more).catch(refuseTaken(name));
   }
 
   async function changeContent(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
@@ -208,8 +205,12 @@ function notFound(asked: string): AutokestraError {
   return new AutokestraError("SECRET_NOT_FOUND", `Secret '${quoteText(asked)}' not found`);
 }
 
-export function nameTaken(name: string): AutokestraError {
-  return new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' exists already`);
+/** That a name is taken must be said. The version and the id of what has it are not for everybody. */
+export function refuseTaken(name: string): (error: unknown) => never {
+  return (error) => {
+    if (!hasCode(error, "SECRET_EXISTS")) throw error;
+    throw new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' exists already`);
+  };
 }
 
 function fieldNotFound(field: string, name: string, fields: SecretFields): AutokestraError {

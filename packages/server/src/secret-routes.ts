@@ -18,8 +18,8 @@ import {
   etagOf,
   type FoundSecrets,
   matches,
-  nameTaken,
   preconditionFailed,
+  refuseTaken,
 } from "./found-secrets.ts";
 import { listSecrets, readType } from "./list-secrets.ts";
 import * as schemas from "./schemas.ts";
@@ -232,7 +232,7 @@ function writingRoutes(): readonly SecretRoute[] {
       refusals: [400, 404, 409, 413, 415],
       async handle(call) {
         const { name, id } = await call.found.byId(idOf(call), "deleted");
-        return await answerWith(call, await call.secrets.restore(name, { id }));
+        return await answerWith(call, await call.secrets.restore(name, { id }).catch(refuseTaken(name)));
       },
     },
   ];
@@ -264,10 +264,7 @@ async function createSecret({ request, reply, principal, secrets }: Call): Promi
   // Before anything is looked up: whether a hidden secret has the name is not for everybody.
   checkReach(principal, more.name, more.tags ?? []);
   const given = fields ?? fieldsOfValue(more.name, type, value ?? "", null);
-  const metadata = await secrets.create({ ...more, type, fields: given }).catch((error: unknown) => {
-    // That a name is taken must be said. The version and the id of what has it are not for everybody.
-    throw hasCode(error, "SECRET_EXISTS") ? nameTaken(more.name) : error;
-  });
+  const metadata = await secrets.create({ ...more, type, fields: given }).catch(refuseTaken(more.name));
   const base = request.url.split("?", 1).join("").replace(/\/$/, "");
   reply.header("location", `${base}/${metadata.id}`);
   reply.header("etag", etagOf(metadata));

@@ -57,7 +57,7 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
   const { host = "127.0.0.1", port = 8000, tokens, audit } = given;
   let options: StartOptions = { metrics: createMetrics(audit ? () => audit.state() : null), ...given };
   checkExposure(options);
-  if (!isLoopback(host) && !(await tokens.isAnyUsable())) throw needsToken(host);
+  if (!isLoopback(host) && !(await tokens.isAnyUsable())) throw needsToken(host, given.unauthorizedHint);
   const tls = await readTls(options.tlsFiles);
   const servers: (Server | TlsServer)[] = [];
   let answer: RequestListener | null = null;
@@ -186,8 +186,10 @@ function needsTls(host: string): AutokestraError {
   });
 }
 
-function needsToken(host: string): AutokestraError {
-  return new AutokestraError("OPTION_INVALID", `The server does not listen on ${host} while there is no token`);
+function needsToken(host: string, hint: string | undefined): AutokestraError {
+  return new AutokestraError("OPTION_INVALID", `The server does not listen on ${host} while there is no token`, {
+    hint,
+  });
 }
 
 function cannotListen(host: string, port: number, error: unknown): AutokestraError {

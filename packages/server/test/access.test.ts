@@ -201,6 +201,26 @@ describe("W1: who may call what", () => {
     expect((await send("PUT", `/${id}`, { name: "CI_Y", tags: ["ci", "b"] })).statusCode).toBe(200);
   });
 
+  it("narrowed tokens learn of what has a name that it is taken, and no more", async () => {
+    const token = await place.token("admin", { prefixes: ["CI_"], tags: ["ci"] });
+    const send = async (method: string, path: string, payload?: object) =>
+      await call(place.app, method, `/api/secrets${path}`, token, payload && { payload });
+    const make = async (name: string) =>
+      (await send("POST", "/", { name, value: "v", tags: ["ci"] })).json<{ id: string }>().id;
+    const [deleted, renamed] = [await make("CI_TAKEN"), await make("CI_RENAMED")];
+    await send("DELETE", `/${deleted}`);
+    const { id } = await place.manager.secrets.create({ name: "CI_TAKEN", type: "apiKey", fields: { value: "v" } });
+    for (const [method, path, payload] of [
+      ["POST", "/", { name: "CI_TAKEN", value: "v", tags: ["ci"] }],
+      ["PUT", `/${renamed}`, { name: "CI_TAKEN" }],
+      ["POST", `/${deleted}/restore`],
+    ] as const) {
+      const answer = await send(method, path, payload);
+      expect([answer.statusCode, answer.json().code]).toEqual([400, "SECRET_EXISTS"]);
+      expect(answer.body).not.toContain(id);
+    }
+  });
+
   it("tags that were forged in the database let nothing be seen", async () => {
     const token = await place.token("admin", { tags: ["forged"] });
     const { loadSqlite } = await import("@autokestra/sqlite");

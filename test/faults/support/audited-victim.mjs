@@ -1,8 +1,14 @@
-// Reads and changes secrets whose audit log is on until it is killed, and says on a line what it was given or told.
+// Reads and changes secrets whose audit log is on, several at once, until it is killed or was refused often enough, and says on a line
+// what it was given or told.
 // Arguments: folder, id of the actor.
 import { writeSync } from "node:fs";
 import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { keyed, placeOf } from "./installation.mjs";
+
+const NAMES = ["S0", "S1", "S2"];
+/** What is read at once: their records share a transaction. */
+const READS = [...NAMES, ...NAMES, "S0"];
+const MAX_REFUSED = 30;
 
 const [folder = "", id = ""] = process.argv.slice(2);
 const { secrets } = await openSecretsManager({
@@ -11,10 +17,21 @@ const { secrets } = await openSecretsManager({
   audit: true,
   actor: { kind: "user", id, address: null },
 });
-for (let count = 0; ; count++) {
-  const name = `S${count % 3}`;
-  await secrets.set({ name, type: "apiKey", fields: { value: `value ${count} of ${id}` } });
-  writeSync(1, "set\n");
-  await secrets.get(name);
-  writeSync(1, "read\n");
+let refused = 0;
+
+/** @param {string} what @param {() => Promise<unknown>} work */
+async function tell(what, work) {
+  try {
+    await work();
+    writeSync(1, `${what}\n`);
+  } catch (error) {
+    writeSync(1, `refused ${error instanceof Error && "code" in error ? error.code : error}\n`);
+    refused++;
+  }
+}
+
+for (let count = 0; refused < MAX_REFUSED; count++) {
+  const fields = { value: `value ${count} of ${id}` };
+  await Promise.all(NAMES.map((name) => tell("set", () => secrets.set({ name, type: "apiKey", fields }))));
+  await Promise.all(READS.map((name) => tell("read", () => secrets.get(name))));
 }

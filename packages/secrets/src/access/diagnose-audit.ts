@@ -17,7 +17,7 @@ export async function diagnoseAudit(manager: SecretsManager): Promise<Finding> {
   const { openAuditLog } = await import("./audit-log.ts");
   try {
     const log = await openAuditLog({ folder: location.path, store, keys });
-    const found = await examine(log, "off here, though there is a log", OFF);
+    const found = await examine(log, "off here, though the store remembers a log", OFF);
     await log.close();
     return found;
   } catch (error) {
