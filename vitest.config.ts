@@ -15,7 +15,8 @@ const servers = availableServers();
 const serverTests = `*.{${servers.map(({ name }) => name).join(",")}}.test.ts`;
 const notInstalled = servers.filter(({ installed }) => !installed).map(({ name }) => `**/*.${name}.*`);
 
-const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...(process.platform === "linux" ? [] : onLinux)];
+const elsewhere = process.platform === "linux" ? [] : onLinux;
+const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...elsewhere];
 
 const propertyTests = "scripts/test/property-tests.ts";
 
@@ -103,7 +104,7 @@ export default defineConfig({
         test: {
           name: "apps",
           include: ["apps/*/test/**/*.test.ts"],
-          exclude,
+          exclude: [...configDefaults.exclude, ...notInstalled, ...elsewhere],
           // They share the process that runs commands, too.
           isolate: false,
           globalSetup: ["apps/cli/test/build-cli.ts"],
