@@ -15,7 +15,8 @@ const needed = neededByTests();
 const serverTests = `*.{${needed.map(({ name }) => name).join(",")}}.test.ts`;
 const notInstalled = needed.filter(({ installed }) => !installed).map(({ name }) => `**/*.${name}.*`);
 
-const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...(process.platform === "linux" ? [] : onLinux)];
+const elsewhere = process.platform === "linux" ? [] : onLinux;
+const exclude = [...configDefaults.exclude, `**/${serverTests}`, ...elsewhere];
 
 const propertyTests = "scripts/test/property-tests.ts";
 
@@ -114,7 +115,7 @@ export default defineConfig({
         test: {
           name: "apps",
           include: ["apps/cli/test/**/*.test.ts"],
-          exclude,
+          exclude: [...configDefaults.exclude, ...notInstalled, ...elsewhere],
           // They share the process that runs commands, too.
           isolate: false,
           globalSetup: ["apps/cli/test/build-cli.ts"],
