@@ -190,15 +190,22 @@ function tokensOf(text: string): Token[] {
 
 /** The operands of a condition that are references, in their order. */
 export function referencesOf(condition: Condition): (Operand & { kind: "reference" })[] {
-  switch (condition.kind) {
-    case "not":
-      return referencesOf(condition.condition);
-    case "or":
-    case "and":
-      return [...referencesOf(condition.left), ...referencesOf(condition.right)];
-    case "compare":
-      return [condition.left, condition.right].filter((operand) => operand.kind === "reference");
-    default:
-      return condition.operand.kind === "reference" ? [condition.operand] : [];
-  }
+  const found: (Operand & { kind: "reference" })[] = [];
+  const visit = (part: Condition): void => {
+    switch (part.kind) {
+      case "not":
+        return visit(part.condition);
+      case "or":
+      case "and":
+        visit(part.left);
+        return visit(part.right);
+      case "compare":
+        found.push(...[part.left, part.right].filter((operand) => operand.kind === "reference"));
+        return;
+      default:
+        if (part.operand.kind === "reference") found.push(part.operand);
+    }
+  };
+  visit(condition);
+  return found;
 }

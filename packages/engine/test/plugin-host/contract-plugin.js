@@ -167,7 +167,7 @@ export const plugin = definePlugin({
     heap: action(() => {
       /** @type {unknown[]} */
       const held = [];
-      for (;;) held.push(Array.from({ length: 1e6 }).fill(held.length));
+      for (;;) held.push(new Array(1e6).fill(held.length));
     }),
     console: action(async (input) => {
       console.log("out", input["text"]);
