@@ -29,7 +29,12 @@ const rows = TESTS.map(([id = "", files = ""]) => rowOf(id, files, [files], { LO
 const others = propertyTests().filter((file) => !TESTS.some(([, files = ""]) => file.startsWith(files)));
 rows.push(rowOf("C5, M5", "all other property tests", others, { LONG_TESTS: "true" }));
 if (!SHORT) {
-  rows.push(rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), { PROPERTY_SEED: String(seed) }));
+  rows.push(
+    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), {
+      LONG_TESTS: "true",
+      PROPERTY_SEED: String(seed),
+    }),
+  );
 }
 rmSync(folder, { recursive: true });
 console.log(JSON.stringify(rows));
