@@ -190,22 +190,25 @@ function tokensOf(text: string): Token[] {
 
 /** The operands of a condition that are references, in their order. */
 export function referencesOf(condition: Condition): (Operand & { kind: "reference" })[] {
-  const found: (Operand & { kind: "reference" })[] = [];
-  const visit = (part: Condition): void => {
+  return [...referencesIn(condition)];
+}
+
+function* referencesIn(condition: Condition): Generator<Operand & { kind: "reference" }> {
+  const open = [condition];
+  for (let part = open.pop(); part !== undefined; part = open.pop()) {
     switch (part.kind) {
       case "not":
-        return visit(part.condition);
+        open.push(part.condition);
+        break;
       case "or":
       case "and":
-        visit(part.left);
-        return visit(part.right);
-      case "compare":
-        found.push(...[part.left, part.right].filter((operand) => operand.kind === "reference"));
-        return;
-      default:
-        if (part.operand.kind === "reference") found.push(part.operand);
+        // The left one is looked at first.
+        open.push(part.right, part.left);
+        break;
+      default: {
+        const operands = part.kind === "compare" ? [part.left, part.right] : [part.operand];
+        yield* operands.filter((operand) => operand.kind === "reference");
+      }
     }
-  };
-  visit(condition);
-  return found;
+  }
 }
