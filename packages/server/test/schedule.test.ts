@@ -56,10 +56,10 @@ describe("a year, with two changes of the clocks", () => {
     for (const schedule of schedules) await schedule.set(workflows);
     // From one time at which something is due to the next: between them, servers only look at the clock, once a minute.
     const end = Date.now() + 365 * DAY;
-    const nextTime = () =>
-      Math.min(
-        ...schedules.flatMap(({ next }) => workflows.map(({ id }) => next(id)?.getTime() ?? Number.POSITIVE_INFINITY)),
-      );
+    const nextTime = () => {
+      const times = schedules.flatMap((schedule) => workflows.map(({ id }) => schedule.next(id)));
+      return Math.min(...times.map((time) => time?.getTime() ?? Number.POSITIVE_INFINITY));
+    };
     for (let next = nextTime(); next < end; next = nextTime()) {
       vi.setSystemTime(Math.max(Date.now(), next - MINUTE));
       await vi.advanceTimersByTimeAsync(MINUTE);
