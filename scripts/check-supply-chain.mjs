@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { preparation } from "./test.mjs";
+import { installation } from "./test.mjs";
 import { readJson, readWorkspace, repository } from "./workspace.mjs";
 
 /**
@@ -105,7 +105,7 @@ export function checkSettings(settings) {
     blockExoticSubdeps: setting("blockExoticSubdeps") === "true",
     strictDepBuilds: setting("strictDepBuilds") === "true",
     trustPolicy: setting("trustPolicy") === "no-downgrade",
-    frozenLockfile: preparation.some(([, ...command]) => command.join(" ") === "install --frozen-lockfile"),
+    frozenLockfile: installation.join(" ") === "install --frozen-lockfile",
   };
   const lacking = Object.entries(held)
     .filter(([, holds]) => !holds)

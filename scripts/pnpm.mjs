@@ -18,7 +18,6 @@ export function pnpm(...args) {
   const { status } = spawnSync("npx", [...npxPnpm, ...args], {
     cwd: repository,
     stdio: "inherit",
-    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
   });
   return status ?? 1;
 }

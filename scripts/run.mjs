@@ -98,6 +98,5 @@ export function toolEnvironment() {
     ...process.env,
     PATH: `${tools}${delimiter}${process.env["PATH"]}`,
     NO_COLOR: "1",
-    TURBO_TELEMETRY_DISABLED: "1",
   };
 }

@@ -15,11 +15,8 @@ import { readJson, repository } from "./workspace.mjs";
  * @typedef {readonly [name: string, ...command: string[]]} Part
  */
 
-/** What the others need, as calls of pnpm. @type {readonly Part[]} */
-export const preparation = [
-  ["install", "install", "--frozen-lockfile"],
-  ["build", "build"],
-];
+/** What all others need, as a call of pnpm. @type {readonly string[]} */
+export const installation = ["install", "--frozen-lockfile"];
 
 /** What runs beside the unit tests: scripts of package.json. @type {readonly (readonly [name: string, script: string])[]} */
 const checks = [
@@ -39,7 +36,7 @@ const checks = [
  */
 async function runAll(report) {
   const start = performance.now();
-  const isPrepared = await runInOrder(preparation.map(([name, ...command]) => [name, "npx", ...npxPnpm, ...command]));
+  const isPrepared = await runInOrder([["install", "npx", ...npxPnpm, ...installation], scriptOf(["build", "build"])]);
   const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks.map(scriptOf))]) : [];
   const counts = readCounts(report);
   const missing = neededByTests().filter(({ installed }) => !installed);

@@ -1,11 +1,14 @@
 import { defineConfig } from "vite";
 
-/** The page as static files, for the server: what is loaded at first, in one script and one style sheet. */
+/** The page as static files of the server: what is loaded at first, in one script and one style sheet. */
 export default defineConfig({
   base: "/",
-  // It is built before the packages that it imports from.
+  // Of what it imports from packages, the sources are read.
   resolve: { conditions: ["@autokestra/source", "browser", "module", "import"] },
   build: {
+    // The server is packed with it.
+    outDir: "../../packages/server/dist/page",
+    emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -1,5 +1,6 @@
 // C5, D16, D21, K2, K10, K30, K34, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, inputs and processes than there are, here
-// with all of them; the short form is the same. The long form also tries other inputs in all property tests.
+// with all of them, and property tests with four times as many inputs; the short form is the same. The long form also tries other inputs
+// in all property tests.
 import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,8 +26,15 @@ const seed = randomInt(2 ** 31);
 
 const folder = mkdtempSync(join(tmpdir(), "autokestra-long-"));
 const rows = TESTS.map(([id = "", files = ""]) => rowOf(id, files, [files], { LONG_TESTS: "true" }));
+const others = propertyTests().filter((file) => !TESTS.some(([, files = ""]) => file.startsWith(files)));
+rows.push(rowOf("C5, M5", "all other property tests", others, { LONG_TESTS: "true" }));
 if (!SHORT) {
-  rows.push(rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), { PROPERTY_SEED: String(seed) }));
+  rows.push(
+    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), {
+      LONG_TESTS: "true",
+      PROPERTY_SEED: String(seed),
+    }),
+  );
 }
 rmSync(folder, { recursive: true });
 console.log(JSON.stringify(rows));

@@ -47,7 +47,6 @@ it("means the same whether one command is loaded or all of them", async () => {
       expect(await outcomeOf(picked, args)).toEqual(await outcomeOf(COMMANDS, args));
     }),
     {
-      numRuns: 200,
       examples: [
         [["secrets", "get", "A", "--json", "--field", "--tag"]],
         [["--storage-path", "run", "--json", "secrets", "ls", "--tag", "x", "--tag", "y"]],
@@ -113,7 +112,6 @@ it.each(COMMANDS)("a plain command line of $path means the same without commande
       count += 1;
       expect(summaryOf(contextOf(plain.globals), plain.args)).toEqual(await toldByCommander(entry, args));
     }),
-    { numRuns: 300 },
   );
   // These take any number of files or runs.
   if (!["check", "runs delete", "secrets usage"].includes(entry.path)) expect(count).toBeGreaterThan(0);

@@ -19,6 +19,6 @@ it("whatever a file holds, it is read or refused with places", () => {
         expect(error).toBeInstanceOf(FileError);
       }
     }),
-    { numRuns: 300, endOnFailure: true },
+    { endOnFailure: true },
   );
 });

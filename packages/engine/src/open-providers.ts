@@ -12,15 +12,7 @@ import {
   type SourceFailure,
 } from "@autokestra/secrets-core";
 import { errorCode, quoteText } from "@autokestra/secrets-core/internal";
-import {
-  type CallReport,
-  configurationSchema,
-  findProvider,
-  type OpenedProvider,
-  openProvider,
-  type ProviderDefinition,
-  withinLimits,
-} from "@autokestra/secrets-providers";
+import type { CallReport, OpenedProvider, ProviderContext } from "@autokestra/secrets-providers";
 import {
   createSecretResolver,
   hasReference,
@@ -59,9 +51,7 @@ export interface ProvidersOptions {
  */
 export async function checkProviders(config: Config): Promise<readonly Pick<ExternalSecretProvider, "id" | "type">[]> {
   const definitions = await findDefinitions(config);
-  const opened = definitions.map(({ id, configuration, definition }) =>
-    openProvider(definition, configuration, { id, env: {} }),
-  );
+  const opened = definitions.map(({ id, configuration, open }) => open(configuration, { id, env: {} }));
   await Promise.all(opened.map(async ({ provider }) => await provider.close()));
   return opened.map(({ provider: { id, type } }) => ({ id, type }));
 }
@@ -74,10 +64,10 @@ export async function checkProviders(config: Config): Promise<readonly Pick<Exte
 export async function openProviders(config: Config, options: ProvidersOptions): Promise<ConfiguredSources> {
   const { store, optionStore, environment, variables } = options;
   const definitions = await findDefinitions(config);
-  const opened = definitions.map(({ id, configuration, definition }) => {
+  const opened = definitions.map(({ id, configuration, open }) => {
     const { env, onCall, cipher } = options;
     const context = { id, env, configFolder: dirname(config.path), onCall, cipher };
-    return openWhenUsed(configuration, (plain) => openProvider(definition, plain, context), optionStore);
+    return openWhenUsed(configuration, (plain) => open(plain, context), optionStore);
   });
   const own = [store, ...(environment === null ? [] : [environment])];
   const all = [...opened.map(({ source }) => source), ...own];
@@ -97,6 +87,7 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
 
 /** Tells whether a provider can be reached and accepts its login. */
 export async function diagnoseProvider(provider: ExternalSecretProvider): Promise<Finding> {
+  const { withinLimits } = await import("@autokestra/secrets-providers");
   const answer = await withinLimits(DIAGNOSIS_MS, undefined, async (limits) => await provider.check(limits));
   const name = `${provider.id} (${provider.type})`;
   if (answer.status !== "found") {
@@ -122,17 +113,21 @@ const DIAGNOSIS_MS = 5000;
 interface DefinedProvider {
   readonly id: string;
   readonly configuration: ProviderConfig;
-  readonly definition: ProviderDefinition;
+  readonly open: (plain: ProviderConfig, context: ProviderContext) => OpenedProvider;
 }
 
 /** Finds the types of all providers of a configuration, and checks their options. */
 async function findDefinitions(config: Config): Promise<readonly DefinedProvider[]> {
   const packages = await loadPackages(config);
+  const configured = Object.entries(config.providers);
+  if (configured.length === 0) return [];
+  // Loading what providers have in common takes longer than all else that a run without them needs.
+  const { configurationSchema, findProvider, openProvider } = await import("@autokestra/secrets-providers");
   return await Promise.all(
-    Object.entries(config.providers).map(async ([id, configuration]) => {
+    configured.map(async ([id, configuration]) => {
       const definition = await findProvider(configuration.type, packages);
       config.checkProvider(id, configurationSchema(definition));
-      return { id, configuration, definition };
+      return { id, configuration, open: (plain, context) => openProvider(definition, plain, context) };
     }),
   );
 }

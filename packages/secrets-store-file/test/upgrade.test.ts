@@ -9,10 +9,10 @@ import {
   renameSync,
   symlinkSync,
   utimesSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type EncryptedSecret, parseSecretName, type SecretStore } from "@autokestra/secrets-core";
 import { putSecret, sampleSecret } from "@autokestra/secrets-core/testing";
@@ -296,11 +296,11 @@ describe("an upgrade by several processes", () => {
     const old = readFileSync(path);
     const file = await bundle("upgrader.ts");
     const child = promisify(execFile)(process.execPath, [file, path, "mac"]);
-    while (child.child.exitCode === null && !readdirSync(dirname(path)).some((name) => sign.test(name))) {
-      await setImmediate();
-    }
-    child.child.kill("SIGKILL");
+    const watcher = watch(dirname(path), (_event, name) => {
+      if (sign.test(name ?? "")) child.child.kill("SIGKILL");
+    });
     await child.catch(() => undefined);
+    watcher.close();
     const isNew = JSON.parse(readFileSync(path, "utf8")).format === 2;
     if (!isNew) expect(readFileSync(path).equals(old)).toBe(true);
     const backup = `${path}.v1.backup`;

@@ -1,9 +1,13 @@
 import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { rolldown } from "rolldown";
 import { temporaryFolder } from "./temporary-folder.ts";
+
+/** What was compiled in this worker, by the script and what is not compiled into it. */
+const compiled = new Map<string, Promise<string>>();
 
 /**
  * Compiles a script for a process of its own: Node 20 does not run TypeScript.
@@ -12,7 +16,16 @@ import { temporaryFolder } from "./temporary-folder.ts";
  * @returns the path of the bundle
  */
 export async function bundleScript(script: URL, external: Readonly<Record<string, string>> = {}): Promise<string> {
-  const compiled = await rolldown({
+  const name = JSON.stringify([script.href, external]);
+  const code = compiled.get(name) ?? compile(script, external);
+  compiled.set(name, code);
+  const file = join(temporaryFolder(), "bundle.mjs");
+  writeFileSync(file, await code);
+  return file;
+}
+
+async function compile(script: URL, external: Readonly<Record<string, string>>): Promise<string> {
+  const bundle = await rolldown({
     input: fileURLToPath(script),
     platform: "node",
     resolve: { conditionNames: ["@autokestra/source", "node", "import"] },
@@ -26,10 +39,9 @@ export async function bundleScript(script: URL, external: Readonly<Record<string
       },
     ],
   });
-  const file = join(temporaryFolder(), "bundle.mjs");
-  await compiled.write({ file, codeSplitting: false });
-  await compiled.close();
-  return file;
+  const { output } = await bundle.generate({ codeSplitting: false });
+  await bundle.close();
+  return output[0].code;
 }
 
 /** Runs a bundle to its end with this umask and returns what it has printed. */

@@ -190,15 +190,25 @@ function tokensOf(text: string): Token[] {
 
 /** The operands of a condition that are references, in their order. */
 export function referencesOf(condition: Condition): (Operand & { kind: "reference" })[] {
-  switch (condition.kind) {
-    case "not":
-      return referencesOf(condition.condition);
-    case "or":
-    case "and":
-      return [...referencesOf(condition.left), ...referencesOf(condition.right)];
-    case "compare":
-      return [condition.left, condition.right].filter((operand) => operand.kind === "reference");
-    default:
-      return condition.operand.kind === "reference" ? [condition.operand] : [];
+  return [...referencesIn(condition)];
+}
+
+function* referencesIn(condition: Condition): Generator<Operand & { kind: "reference" }> {
+  const open = [condition];
+  for (let part = open.pop(); part !== undefined; part = open.pop()) {
+    switch (part.kind) {
+      case "not":
+        open.push(part.condition);
+        break;
+      case "or":
+      case "and":
+        // The left one is looked at first.
+        open.push(part.right, part.left);
+        break;
+      default: {
+        const operands = part.kind === "compare" ? [part.left, part.right] : [part.operand];
+        yield* operands.filter((operand) => operand.kind === "reference");
+      }
+    }
   }
 }

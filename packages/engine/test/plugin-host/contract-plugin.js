@@ -165,9 +165,8 @@ export const plugin = definePlugin({
       for (;;);
     }),
     heap: action(() => {
-      /** @type {unknown[]} */
-      const held = [];
-      for (;;) held.push(Array.from({ length: 1e6 }).fill(held.length));
+      let held = [0];
+      for (;;) held = held.concat(held);
     }),
     console: action(async (input) => {
       console.log("out", input["text"]);

@@ -50,7 +50,7 @@ async function tryIt(
   await runWorkflow(await loadWorkflow(join(folder, "w.yaml")), {
     sources: [createEnvironmentSource({ TOKEN, DB, UNUSED: "canary-unused-3" })],
     plugins: [...corePlugins, definePlugin({ name: "test/do", actions: { echo, print } })],
-    maskProcessOutput: { as, write: () => undefined },
+    maskProcessOutput: { as, keepSeconds: 0, write: () => undefined },
     sink: (event) => void events.push(event),
   });
   return { secrets: secretsOfRun(events), events };

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { isTransientStatus, TaskError } from "@autokestra/plugin-sdk";
-import { type Dispatcher, FormData } from "undici";
+import type { Dispatcher } from "undici";
 import type { Hop } from "./request-url.ts";
 
 /** The codes of failed requests; they become `tasks.ID.error.code`. */
@@ -94,7 +94,7 @@ function readDate(value: unknown): number | undefined {
 
 /** The parts of a request that a server may send back: as sent, decoded, and as JSON writes them. */
 function partsOf({ url, headers, body }: Hop): string[] {
-  const fields = body instanceof FormData ? [...body.values()] : [body];
+  const fields = typeof body === "object" ? body.map(([, value]) => value) : [body];
   const texts = [url.href, ...Object.values(headers), ...fields].filter((one) => typeof one === "string");
   return texts.flatMap((text) => [text, decode(text), JSON.stringify(text).slice(1, -1)]);
 }

@@ -3,7 +3,6 @@ import { getSchema, type HttpRequest, requestSchema } from "./http-request.ts";
 import { createNetworkGuard, type NetworkOptions } from "./network-guard.ts";
 import { type HttpResponse, httpResponseSchema } from "./response.ts";
 import { isCredentialPath } from "./response-credentials.ts";
-import { sendRequest } from "./send-request.ts";
 
 /** The body is among them only if its content type is that of a form: JSON has numbers of its own. */
 function textInputs({ headers }: Readonly<Record<string, unknown>>): readonly string[] {
@@ -26,7 +25,11 @@ export function createHttpActions(options: NetworkOptions): HttpActions {
     textInputs,
     output: httpResponseSchema,
     isSecretOutput: isCredentialPath,
-    run: async (input, context) => await sendRequest(input, context, createNetworkGuard(options, context.network)),
+    async run(input, context) {
+      // With undici, which takes longer to load than all else that a run without requests needs.
+      const { sendRequest } = await import("./send-request.ts");
+      return await sendRequest(input, context, createNetworkGuard(options, context.network));
+    },
   });
   const get = defineAction({
     ...request,

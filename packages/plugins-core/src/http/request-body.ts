@@ -1,9 +1,15 @@
 import { File } from "node:buffer";
 import { z } from "@autokestra/plugin-sdk";
-import { FormData } from "undici";
 import { toJsonText } from "../text-or-json.ts";
 import { charsetOf, FORM_TYPE, mediaTypeOf } from "./json.ts";
-import { isWellFormed, namedValues, parametersSchema, WELL_FORMED, wellFormedText } from "./request-url.ts";
+import {
+  type FormFields,
+  isWellFormed,
+  namedValues,
+  parametersSchema,
+  WELL_FORMED,
+  wellFormedText,
+} from "./request-url.ts";
 
 /** The inputs that make the body of a request. */
 export interface BodyInput {
@@ -16,7 +22,7 @@ export interface BodyInput {
 
 /** The body to send, and its content type if neither the workflow nor the body itself gives one. */
 export interface EncodedBody {
-  readonly body: string | FormData | undefined;
+  readonly body: string | FormFields | undefined;
   readonly contentType?: string;
 }
 
@@ -108,10 +114,8 @@ function encodeForm(
 function encodeMultipart({ body, form, files = {}, contentType }: BodyInput, context: z.RefinementCtx): EncodedBody {
   if (body !== undefined) refuse(context, "files", "either body or files, not both");
   if (contentType !== undefined) refuse(context, "files", "no content-type beside them: it is set with their boundary");
-  const data = new FormData();
-  for (const [name, value] of form ?? []) data.append(name, value);
-  for (const [name, list] of Object.entries(files)) for (const file of list) data.append(name, file);
-  return { body: data };
+  const parts = Object.entries(files).flatMap(([name, list]) => list.map((file) => [name, file] as const));
+  return { body: [...(form ?? []), ...parts] };
 }
 
 /** Reads an object with the content type of a form by the rules of `form`. */

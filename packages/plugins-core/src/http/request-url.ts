@@ -1,5 +1,5 @@
+import type { File } from "node:buffer";
 import { z } from "@autokestra/plugin-sdk";
-import type { FormData } from "undici";
 import type { TlsOptions } from "./tls-options.ts";
 
 /** What a message expects instead of text that is not well-formed. */
@@ -73,6 +73,9 @@ export function namedValues<Value>(value: z.ZodType<Value>): z.ZodType<Record<st
     .pipe(z.record(wellFormedText, value));
 }
 
+/** The fields of a multipart form, in their order. */
+export type FormFields = readonly (readonly [name: string, value: string | File])[];
+
 /** One request on the wire. A redirect leads to the next hop. */
 export interface Hop {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
@@ -82,7 +85,7 @@ export interface Hop {
   readonly origin: string;
   /** The headers of the workflow, with Authorization, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | FormData | undefined;
+  readonly body: string | FormFields | undefined;
   /** The TLS options of the workflow. Default: none. */
   readonly tls?: TlsOptions | undefined;
 }

@@ -1,5 +1,5 @@
 import { type ActionContext, TaskError } from "@autokestra/plugin-sdk";
-import type { Dispatcher } from "undici";
+import { type Dispatcher, FormData } from "undici";
 import { openConnection } from "./connection.ts";
 import { CookieJar } from "./cookies.ts";
 import { type Deadline, openDeadline } from "./deadline.ts";
@@ -10,7 +10,7 @@ import type { NetworkGuard } from "./network-guard.ts";
 import { nextHop } from "./next-hop.ts";
 import { nextPage } from "./pagination.ts";
 import { findProxy } from "./proxy.ts";
-import type { Hop } from "./request-url.ts";
+import type { FormFields, Hop } from "./request-url.ts";
 import { type HttpResponse, readResponse } from "./response.ts";
 import { type Credential, findCookies, findTokens } from "./response-credentials.ts";
 
@@ -81,7 +81,7 @@ class Session {
   }
 
   async send(hop: Hop): Promise<Dispatcher.ResponseData> {
-    const { url, method, headers, body = null } = hop;
+    const { url, method, headers, body } = hop;
     const connection = await this.#connect(hop);
     const cookie = this.#cookies.header(url, headers["cookie"]);
     const response = await connection.request({
@@ -89,7 +89,7 @@ class Session {
       path: url.pathname + url.search,
       method,
       headers: { ...DEFAULT_HEADERS, ...headers, ...(cookie !== undefined && { cookie }) },
-      body,
+      body: typeof body === "object" ? formDataOf(body) : (body ?? null),
     });
     const cookies = [response.headers["set-cookie"] ?? []].flat();
     maskCredentials(findCookies(cookies), this.#context);
@@ -183,4 +183,10 @@ function describeFailure({ first }: HttpRequest, { hop, page, status }: Progress
     retryable: RETRYABLE.has(code),
     ...(ABOUT_RESPONSES.has(code) ? { status } : {}),
   });
+}
+
+function formDataOf(fields: FormFields): FormData {
+  const data = new FormData();
+  for (const [name, value] of fields) data.append(name, value);
+  return data;
 }
