@@ -194,7 +194,7 @@ describe("the states of all tasks", () => {
           take(states.finish(id, end));
           // What was not looked at again has nothing to be decided.
           for (const task of nodes.filter((one) => states.state(one.id) === "blocked")) {
-            const needed = task.needs.map((need) => neededOf(nodes, states, need));
+            const needed = task.needs.map((one) => neededOf(nodes, states, one));
             expect(nextState(task, needed, states.stopped)).toBe("blocked");
           }
         }

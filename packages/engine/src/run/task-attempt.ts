@@ -51,17 +51,16 @@ export class TaskAttempt implements GuardedAttempt {
     const timer = setTimeout(() => this.#timeOut(limit), limit * 1000);
     // If nothing else can happen until then, the process guard ends the attempt at once.
     if (timeoutSeconds === undefined && !isCancellable) timer.unref();
-    let working: Promise<T> | null = null;
+    let working: Promise<unknown> = Promise.resolve();
     try {
       return await new Promise<T>((resolve, reject) => {
         this.#reject = reject;
         cancelSignal.addEventListener("abort", cancel, { once: true });
         if (cancelSignal.aborted) cancel();
-        working = inAttempt(this, async () => await settle(work));
-        working.then(resolve, reject);
+        working = inAttempt(this, async () => await settle(work)).then(resolve, reject);
       });
     } catch (error) {
-      if (isAwaited) await Promise.allSettled([working]);
+      if (isAwaited) await working;
       throw error;
     } finally {
       this.#reject = null;
