@@ -141,7 +141,7 @@ export class DurableRun {
   readonly #attempt: number;
   #ids: ReadonlyMap<string, string> | null = null;
   #begun: Promise<void> = Promise.resolve();
-  readonly #leases = new Map<string, Promise<Lease | null> | Lease | null>();
+  readonly #leases = new Map<string, Promise<Lease | null>>();
   #isOff = false;
 
   constructor(parts: DurableRunParts) {
@@ -189,7 +189,7 @@ export class DurableRun {
       kept: kept && { values: [kept, ...results], milliseconds: keepMs },
     });
     this.#begun = this.#watch(created.then(async () => await this.#readIds()));
-    await Promise.race([this.#begun, queue.lockedForLong()]);
+    await queue.unlessLocked(this.#begun);
   }
 
   /** Resolves when the start of a task is recorded, unless the ledger is locked for long. */
@@ -197,8 +197,7 @@ export class DurableRun {
     if (this.#isOff) return;
     const claim = this.#claim(task);
     this.#leases.set(task, claim);
-    const claimed = this.#watch(claim.then((lease) => void this.#leases.set(task, lease)));
-    await Promise.race([claimed, this.#parts.queue.lockedForLong()]);
+    await this.#parts.queue.unlessLocked(this.#watch(claim));
   }
 
   /**
@@ -212,8 +211,7 @@ export class DurableRun {
     const lease = this.#leases.get(task) ?? null;
     this.#leases.delete(task);
     const value = kept === null ? undefined : this.#encrypt("result", task, kept);
-    const ended = this.#watch(this.#end(lease, masked, value));
-    await Promise.race([ended, this.#parts.queue.lockedForLong()]);
+    await this.#parts.queue.unlessLocked(this.#watch(this.#end(lease, masked, value)));
   }
 
   /** Records that a task does not run because of its `if`. */
@@ -250,7 +248,7 @@ export class DurableRun {
     kept: KeptValue | undefined,
   ): Promise<void> {
     const { ledger } = this.#parts;
-    const held = lease instanceof Promise ? await lease : lease;
+    const held = await lease;
     if (held === null) return await this.#keep(kept === undefined ? [] : [kept]);
     const { status, error = OUTCOME_UNKNOWN, ...rest } = result;
     const ended =
@@ -279,15 +277,16 @@ export class DurableRun {
   }
 
   /** A failure stops recording, and whoever closes the history waits for what is not written yet. */
-  async #watch(work: Promise<void>): Promise<void> {
+  async #watch(work: Promise<unknown>): Promise<void> {
     const { pending } = this.#parts;
-    const watched = work
-      .catch((error: unknown) => {
-        if (!this.#isOff) this.#parts.onFailure(error);
-        this.#isOff = true;
-      })
-      .finally(() => pending.delete(watched));
-    pending.add(watched);
-    await watched;
+    pending.add(work);
+    try {
+      await work;
+    } catch (error) {
+      if (!this.#isOff) this.#parts.onFailure(error);
+      this.#isOff = true;
+    } finally {
+      pending.delete(work);
+    }
   }
 }

@@ -179,9 +179,9 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   const file = toAbsolute(path);
   const { createConnection, toHistoryError } = await import("./database.ts");
   const connection = await createConnection(file);
-  const queue = new WriteQueue(() => connection.forWrite());
-  const pending = new Set<Promise<unknown>>();
   const toError = (error: unknown) => toHistoryError(error, file);
+  const queue = new WriteQueue(() => connection.forWrite(), toError);
+  const pending = new Set<Promise<unknown>>();
 
   let isLookedAt = false;
   /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
@@ -212,13 +212,9 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   }
 
   async function change<T>(work: (database: Database) => T): Promise<T> {
-    try {
-      const result = await queue.write(work);
-      queue.checkpoint();
-      return result;
-    } catch (error) {
-      throw toError(error);
-    }
+    const result = await queue.write(work);
+    queue.checkpoint();
+    return result;
   }
 
   async function close(): Promise<void> {
@@ -232,7 +228,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     connection.close();
   }
 
-  const ledger = new SqliteRunLedger({ queue, keep, read, toError, secrets, close });
+  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, close });
   const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
     createRecorder({ queue, keep }, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten)), token);
 

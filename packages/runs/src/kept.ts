@@ -1,6 +1,7 @@
 import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { KeptValue, RunId } from "./ledger.ts";
+import { perDatabase } from "./per-database.ts";
 import { NOW } from "./task-rows.ts";
 
 /** What a kept value is bound to besides its run. `queued`: what a run that has not begun is started with. */
@@ -63,8 +64,10 @@ const valueSchema = z.object({
 const recordSchema = z.object({ attempt: z.int(), status: z.string() });
 const eventSchema = z.object({ event: z.enum(["task.started", "task.retried", "task.finished"]), task: z.string() });
 
+const insertOf = perDatabase((database) => database.prepare(INSERT));
+
 export function insertKept(database: Database, run: RunId, { kind, task, attempt, keyId, bytes }: KeptValue): void {
-  database.prepare(INSERT).run(run, kind, task, attempt, keyId, bytes);
+  insertOf(database).run(run, kind, task, attempt, keyId, bytes);
 }
 
 /** Use it within one transaction. @returns null if there is no such run */

@@ -1,12 +1,19 @@
 import type { Database } from "@autokestra/sqlite";
 import { type RunEvent, type RunFinished, toJson } from "./events.ts";
 import { wipeKept } from "./kept.ts";
+import { perDatabase } from "./per-database.ts";
 
 const NEXT = "SELECT coalesce(max(position) + 1, 0) FROM run_events WHERE run_id = ?";
 const EVENT = "INSERT INTO run_events (run_id, position, event) VALUES (?, ?, ?)";
 const FINISH = `
   UPDATE run_records SET status = ?, cancelled_by = ?, finished_at = ?, duration_ms = ?, masked = ? WHERE id = ?
 `;
+
+const statementsOf = perDatabase((database) => ({
+  next: database.prepare<[string], number>(NEXT).pluck(),
+  add: database.prepare<[string, number, string]>(EVENT),
+  finish: database.prepare(FINISH),
+}));
 
 /** An event as it is written. */
 export interface EventText {
@@ -36,23 +43,6 @@ export function insertTexts(database: Database, run: string, events: readonly Ev
     if (finished.status === "success") hasWiped = wipeKept(database, run);
   }
   return hasWiped;
-}
-
-/** Prepared once for each database, because a run has many events. */
-function prepareStatements(database: Database) {
-  return {
-    next: database.prepare<[string], number>(NEXT).pluck(),
-    add: database.prepare<[string, number, string]>(EVENT),
-    finish: database.prepare(FINISH),
-  };
-}
-
-const prepared = new WeakMap<Database, ReturnType<typeof prepareStatements>>();
-
-function statementsOf(database: Database): ReturnType<typeof prepareStatements> {
-  const known = prepared.get(database) ?? prepareStatements(database);
-  prepared.set(database, known);
-  return known;
 }
 
 function finishedColumns({ status, cancelledBy, time, durationMs, masked }: RunFinished): (string | number | null)[] {

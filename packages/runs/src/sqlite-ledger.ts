@@ -10,6 +10,7 @@ import {
   type MaskedError,
   type MaskedResult,
   type NewRun,
+  type NewTask,
   OUTCOME_UNKNOWN,
   type ResumedRun,
   type RunId,
@@ -19,13 +20,14 @@ import {
   type TaskRunId,
   type WorkerId,
 } from "./ledger.ts";
+import { perDatabase } from "./per-database.ts";
 import { processColumns, thisProcess } from "./process.ts";
 import { removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
 import { type KeptRuns, PROCESS, readEvents, runNotFound, type StoredProcess, stateOf, trimRuns } from "./records.ts";
 import { isCurrent } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
-import { settle, stopAfter, type TaskEnd } from "./task-states.ts";
+import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
 /** What a {@link SqliteRunLedger} works with. */
@@ -34,8 +36,6 @@ export interface SqliteLedgerParts {
   readonly keep: KeptRuns;
   /** Reads, in any version of the database; null where there is none. Waits for locks. */
   read<T>(work: (database: Database) => T): Promise<T | null>;
-  /** Turns an error into one that says which history it is about. */
-  toError(error: unknown): Error;
   /** Looks up a secret for {@link RunLedger.release}. Default: there are none. */
   readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
   close(): Promise<void>;
@@ -55,27 +55,27 @@ const TAKE_OVER = `
     stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?
   WHERE id = ?
 `;
-const CLAIM = `
-  UPDATE task_runs SET state = 'running', attempt = attempt + 1, worker = @worker, lease_token = @token, due_at = NULL,
-    lease_until = ${NOW} + @milliseconds
-  WHERE number = @id AND EXISTS (
-    SELECT 1 FROM run_records WHERE id = run_id AND status = 'running' AND (
-      (state = 'ready' AND stop IS NULL) OR (state = 'waiting' AND due_at <= ${NOW} AND stop IS NOT 'cancelled')
-    )
+/** Not with RETURNING, for which SQLite makes a temporary table each time. */
+const CLAIMABLE = `
+  SELECT run_id AS run, task, task_runs.attempt + 1 AS attempt FROM task_runs JOIN run_records ON run_records.id = run_id
+  WHERE task_runs.number = ? AND status = 'running' AND (
+    (state = 'ready' AND stop IS NULL) OR (state = 'waiting' AND due_at <= ${NOW} AND stop IS NOT 'cancelled')
   )
-  RETURNING run_id AS run, task, attempt
+`;
+const CLAIM = `
+  UPDATE task_runs SET state = 'running', attempt = ?, worker = ?, lease_token = ?, due_at = NULL, lease_until = ${NOW} + ?
+  WHERE number = ?
 `;
 const TASKS = "SELECT CAST(number AS TEXT) AS id, task, state, attempt FROM task_runs WHERE run_id = ? ORDER BY number";
-const OWNED = "SELECT 1 FROM run_records WHERE id = @run AND token = @token";
-const BEAT = `UPDATE task_runs SET lease_until = ${NOW} + @milliseconds WHERE number = @id AND lease_token = @token`;
+const OWNED = "SELECT 1 FROM run_records WHERE id = ? AND token = ?";
+const BEAT = `UPDATE task_runs SET lease_until = ${NOW} + ? WHERE number = ? AND lease_token = ?`;
 const HELD = `
   SELECT secrets FROM task_runs JOIN run_records ON run_records.id = run_id
-  WHERE task_runs.number = @id AND lease_token = @token AND (lease_until IS NULL OR lease_until > ${NOW})
+  WHERE task_runs.number = ? AND lease_token = ? AND (lease_until IS NULL OR lease_until > ${NOW})
 `;
 const END = `
-  UPDATE task_runs SET state = @state, result = @result, worker = NULL, lease_token = NULL, lease_until = NULL,
-    due_at = @dueAt
-  WHERE number = @id AND lease_token = @token
+  UPDATE task_runs SET state = ?, result = ?, worker = NULL, lease_token = NULL, lease_until = NULL, due_at = ?
+  WHERE number = ? AND lease_token = ?
 `;
 const STOP = "UPDATE run_records SET stop = ? WHERE id = ? AND stop IS NOT 'cancelled'";
 const CANCEL = `
@@ -117,7 +117,7 @@ export class SqliteRunLedger implements RunLedger {
     finished,
     kept,
   }: NewRun): Promise<readonly TaskRunId[]> {
-    return await this.#write((database) => {
+    const { rows, ready } = await this.#parts.queue.write((database) => {
       const { pid, startTime, host, bootId } = thisProcess();
       database.prepare(CREATE).run({
         id,
@@ -135,30 +135,32 @@ export class SqliteRunLedger implements RunLedger {
       removeQueued(database, id);
       trimRuns(database, this.#parts.keep);
       for (const value of kept?.values ?? []) insertKept(database, id, value);
-      const rows = new TaskRows(database, id);
-      rows.write(tasks, finished ?? new Map());
-      return start(rows, rows.ids());
+      return writeTasks(database, id, tasks, finished ?? new Map());
     });
+    rows.share();
+    return ready;
   }
 
   async resume(run: ResumedRun): Promise<readonly TaskRunId[]> {
-    return await this.#write((database) => {
+    const { rows, ready } = await this.#parts.queue.write((database) => {
       checkResumable(database, run);
       removeQueued(database, run.id);
       const columns = processColumns(thisProcess());
       database.prepare(TAKE_OVER).run(run.owner.token, JSON.stringify(run.secrets), ...columns, run.id);
-      const rows = new TaskRows(database, run.id);
-      rows.write(run.tasks, run.finished);
-      return start(rows, rows.ids());
+      return writeTasks(database, run.id, run.tasks, run.finished);
     });
+    rows.share();
+    return ready;
   }
 
   async claim(id: TaskRunId, worker: WorkerId, milliseconds: number): Promise<Lease | null> {
     const token = crypto.randomUUID();
-    return await this.#write((database) => {
-      const parameters = { id: Number(id), worker, token, milliseconds: finiteOrNull(milliseconds) };
-      const claimed = statement<ClaimedRow>(database, CLAIM).get(parameters);
-      return claimed === undefined ? null : { id, token, milliseconds, ...claimed };
+    return await this.#parts.queue.write((database) => {
+      const { claimable, claim } = statementsOf(database);
+      const found = claimable.get(Number(id));
+      if (found === undefined) return null;
+      claim.run(found.attempt, worker, token, finiteOrNull(milliseconds), Number(id));
+      return { id, token, milliseconds, ...found };
     });
   }
 
@@ -170,16 +172,16 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async heartbeat({ id, run, token, milliseconds }: Lease): Promise<"held" | "cancelled" | "lost"> {
-    return await this.#write((database) => {
-      const parameters = { id: Number(id), token, milliseconds: finiteOrNull(milliseconds) };
-      if (statement(database, BEAT).run(parameters).changes === 0) return "lost";
+    return await this.#parts.queue.write((database) => {
+      const { changes } = statementsOf(database).beat.run(finiteOrNull(milliseconds), Number(id), token);
+      if (changes === 0) return "lost";
       return new TaskRows(database, run).stop === "cancelled" ? "cancelled" : "held";
     });
   }
 
   async release({ id, token }: Lease, name: SecretName): Promise<EncryptedSecret | null> {
     const held = await this.#parts.read((database) =>
-      database.prepare<[object], { secrets: string }>(HELD).get({ id: Number(id), token }),
+      database.prepare<[number, string], { secrets: string }>(HELD).get(Number(id), token),
     );
     const declared: unknown = JSON.parse(held?.secrets ?? "[]");
     if (!Array.isArray(declared) || !declared.includes(name)) return null;
@@ -187,7 +189,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async finish(lease: Lease, result: MaskedResult, kept?: KeptValue): Promise<readonly TaskRunId[] | null> {
-    return await this.#write((database) => end(database, lease, result.status, result, kept));
+    return await this.#parts.queue.write((database) => end(database, lease, result.status, result, kept));
   }
 
   async fail(
@@ -196,7 +198,7 @@ export class SqliteRunLedger implements RunLedger {
     retryAt: Date | null,
     kept?: KeptValue,
   ): Promise<readonly TaskRunId[] | null> {
-    return await this.#write((database) => {
+    return await this.#parts.queue.write((database) => {
       if (retryAt === null) return end(database, lease, "failed", { status: "failed", error }, kept);
       const isMine = endRow(database, lease, "waiting", { status: "failed", error }, retryAt.getTime());
       return isMine ? [] : null;
@@ -204,15 +206,15 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async keep(run: RunId, token: string, values: readonly KeptValue[]): Promise<boolean> {
-    return await this.#write((database) => {
-      const isMine = statement(database, OWNED).get({ run, token }) !== undefined;
+    return await this.#parts.queue.write((database) => {
+      const isMine = statementsOf(database).owned.get(run, token) !== undefined;
       if (isMine) for (const value of values) insertKept(database, run, value);
       return isMine;
     });
   }
 
   async cancel(run: RunId, reason: CancelledBy): Promise<void> {
-    await this.#write((database) => {
+    await this.#parts.queue.write((database) => {
       if (database.prepare(CANCEL).run(reason, run).changes === 0) return;
       const rows = new TaskRows(database, run);
       settle(rows, rows.ids(), "cancelled");
@@ -220,7 +222,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async reap(): Promise<readonly TaskRunId[]> {
-    return await this.#write((database) => {
+    return await this.#parts.queue.write((database) => {
       const again = database
         .prepare<[], OverRow>(OVER)
         .all()
@@ -233,7 +235,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async append(run: RunId, events: readonly RunEvent[]): Promise<void> {
-    const hasWiped = await this.#write((database) => {
+    const hasWiped = await this.#parts.queue.write((database) => {
       if (stateInDatabase(database, run) === null) throw runNotFound(run);
       return insertEvents(database, run, events);
     });
@@ -261,14 +263,6 @@ export class SqliteRunLedger implements RunLedger {
   async close(): Promise<void> {
     await this.#parts.close();
   }
-
-  async #write<T>(work: (database: Database) => T): Promise<T> {
-    try {
-      return await this.#parts.queue.write(work);
-    } catch (error) {
-      throw this.#parts.toError(error);
-    }
-  }
 }
 
 interface ClaimedRow {
@@ -281,25 +275,39 @@ interface OverRow extends ClaimedRow {
   readonly number: number;
 }
 
-const statements = new WeakMap<Database, Map<string, ReturnType<Database["prepare"]>>>();
-
-/** A statement that is prepared once for each database: those that every task needs. */
-function statement<Row>(database: Database, sql: string): ReturnType<typeof database.prepare<[object], Row>> {
-  const known = statements.get(database) ?? new Map();
-  statements.set(database, known);
-  const found = known.get(sql) ?? database.prepare(sql);
-  known.set(sql, found);
-  return found;
-}
+/** What every task needs. */
+const statementsOf = perDatabase((database) => ({
+  claimable: database.prepare<[number], ClaimedRow>(CLAIMABLE),
+  claim: database.prepare(CLAIM),
+  owned: database.prepare<[string, string]>(OWNED),
+  beat: database.prepare(BEAT),
+  end: database.prepare(END),
+}));
 
 /** SQLite makes NULL of what is added to NULL: such a lease has no end. */
 function finiteOrNull(milliseconds: number): number | null {
   return Number.isFinite(milliseconds) ? milliseconds : null;
 }
 
-/** Lets these tasks start that may. */
-function start(rows: TaskRows, ids: Iterable<string>): TaskRunId[] {
-  const changes = settle(rows, ids, rows.stop);
+/** Replaces the tasks of a run, and lets those start that may. */
+function writeTasks(
+  database: Database,
+  run: RunId,
+  tasks: readonly NewTask[],
+  finished: ReadonlyMap<string, TaskState>,
+): { readonly rows: TaskRows; readonly ready: TaskRunId[] } {
+  const rows = new TaskRows(database, run);
+  return { rows, ready: start(rows, rows.write(tasks, finished)) };
+}
+
+/**
+ * Lets these tasks start that may.
+ *
+ * @param ended the task that all of them need and that has ended. Default: any of their needs may have
+ */
+function start(rows: TaskRows, ids: readonly string[], ended?: string): TaskRunId[] {
+  if (ids.length === 0) return [];
+  const changes = settle(rows, ids, rows.stop, ended);
   return changes.flatMap(({ id, state }) => (state === "ready" ? rows.taskRunId(id) : []));
 }
 
@@ -311,8 +319,7 @@ function endRow(
   result: object,
   dueAt: number | null,
 ): boolean {
-  const parameters = { id: Number(id), token, state, result: JSON.stringify(result), dueAt };
-  return statement(database, END).run(parameters).changes > 0;
+  return statementsOf(database).end.run(state, JSON.stringify(result), dueAt, Number(id), token).changes > 0;
 }
 
 /** Ends a task, and decides about those that need it. Returns those that may start; null for a lost lease. */
@@ -329,9 +336,10 @@ function end(
 }
 
 function settleAfter(database: Database, rows: TaskRows, run: RunId, task: string, status: TaskEnd): TaskRunId[] {
-  const stop = stopAfter(rows.task(task), status);
-  if (stop !== null) database.prepare(STOP).run(stop, run);
-  return start(rows, stop === null ? rows.dependents(task) : rows.ids());
+  const stop = stopAfter(status === "failed" ? rows.task(task) : undefined, status);
+  if (stop === null) return start(rows, rows.dependents(task), task);
+  database.prepare(STOP).run(stop, run);
+  return start(rows, rows.ids());
 }
 
 /** What becomes of a task whose worker was lost. */

@@ -1,6 +1,7 @@
-import type { Database, Statement } from "@autokestra/sqlite";
+import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { NewTask, TaskRun, TaskRunId } from "./ledger.ts";
+import { perDatabase } from "./per-database.ts";
 import type { Stop, TaskState, TaskTable } from "./task-states.ts";
 
 /** The time of the database, in milliseconds since 1970. */
@@ -9,9 +10,12 @@ export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 /** How long a ready task waits before it is rung for again, in milliseconds. */
 const RING_AGAIN_MS = 15_000;
 
+/** The rules of how many runs stay in memory. */
+const RUNS_IN_MEMORY = 16;
+
 const STATES = ["blocked", "ready", "running", "waiting", "success", "failed", "skipped", "cancelled"] as const;
 
-const rules = z.object({
+const rulesSchema = z.object({
   needs: z.array(z.string()),
   continueOnError: z.boolean(),
   statusesInIf: z.array(z.string()).transform((names) => new Set(names)),
@@ -26,51 +30,57 @@ export const taskRun: z.ZodType<TaskRun> = z.object({
   attempt: z.int(),
 });
 
-const rowSchema = z.object({ number: z.int(), state: z.enum(STATES), rules: z.string() });
+const rulesText = z.string();
+const rowSchema = z.object({ number: z.int(), task: z.string(), state: z.enum(STATES) });
 
 interface TaskRow {
   readonly number: number;
-  readonly task: NewTask;
   state: TaskState;
 }
 
-function prepare(database: Database) {
-  return {
-    get: database.prepare<[string, string]>("SELECT number, state, rules FROM task_runs WHERE run_id = ? AND task = ?"),
-    all: database.prepare<[string], string>("SELECT task FROM task_runs WHERE run_id = ? ORDER BY number").pluck(),
-    set: database.prepare(
-      `UPDATE task_runs SET state = @state, worker = NULL, lease_token = NULL, lease_until = NULL,
-         due_at = iif(@state = 'ready', ${NOW} + ${RING_AGAIN_MS}, NULL)
-       WHERE number = @number`,
-    ),
-    dependents: database
-      .prepare<[string, string], string>("SELECT task FROM task_needs WHERE run_id = ? AND need = ?")
-      .pluck(),
-    insert: database.prepare("INSERT INTO task_runs (run_id, task, rules, state) VALUES (?, ?, ?, ?)"),
-    need: database.prepare("INSERT OR IGNORE INTO task_needs (run_id, need, task) VALUES (?, ?, ?)"),
-    remove: database.prepare("DELETE FROM task_runs WHERE run_id = ?"),
-    removeNeeds: database.prepare("DELETE FROM task_needs WHERE run_id = ?"),
-    stop: database.prepare<[string], Stop | null>("SELECT stop FROM run_records WHERE id = ?").pluck(),
-  } satisfies Record<string, Statement<never[]> | Statement>;
-}
+const statementsOf = perDatabase((database) => ({
+  get: database.prepare<[string, string]>("SELECT number, task, state FROM task_runs WHERE run_id = ? AND task = ?"),
+  all: database.prepare<[string]>("SELECT number, task, state FROM task_runs WHERE run_id = ? ORDER BY number"),
+  rules: database.prepare<[number], string>("SELECT rules FROM task_runs WHERE number = ?").pluck(),
+  set: database.prepare<[state: string, state: string, number]>(
+    `UPDATE task_runs SET state = ?, worker = NULL, lease_token = NULL, lease_until = NULL,
+       due_at = iif(? = 'ready', ${NOW} + ${RING_AGAIN_MS}, NULL)
+     WHERE number = ?`,
+  ),
+  dependents: database
+    .prepare<[string, string], string>("SELECT task FROM task_needs WHERE run_id = ? AND need = ?")
+    .pluck(),
+  insert: database.prepare("INSERT INTO task_runs (run_id, task, rules, state) VALUES (?, ?, ?, ?)"),
+  need: database.prepare("INSERT OR IGNORE INTO task_needs (run_id, need, task) VALUES (?, ?, ?)"),
+  remove: database.prepare("DELETE FROM task_runs WHERE run_id = ?"),
+  removeNeeds: database.prepare("DELETE FROM task_needs WHERE run_id = ?"),
+  stop: database.prepare<[string], Stop | null>("SELECT stop FROM run_records WHERE id = ?").pluck(),
+}));
 
-const prepared = new WeakMap<Database, ReturnType<typeof prepare>>();
+/** The rules of the tasks of a run, by the numbers of their rows: they never change, and no number is used twice. */
+type Rules = Map<number, NewTask>;
+
+/** Those of the runs that were used last. */
+const sharedRules = perDatabase(() => new Map<string, Rules>());
 
 /** The tasks of one run in the database, for {@link settle}. Use it within one transaction. */
 export class TaskRows implements TaskTable {
   readonly #run: string;
-  readonly #statements: ReturnType<typeof prepare>;
+  readonly #statements: ReturnType<typeof statementsOf>;
+  readonly #shared: Map<string, Rules>;
   readonly #rows = new Map<string, TaskRow | undefined>();
+  #rules: Rules;
 
   constructor(database: Database, run: string) {
     this.#run = run;
-    const known = prepared.get(database) ?? prepare(database);
-    prepared.set(database, known);
-    this.#statements = known;
+    this.#statements = statementsOf(database);
+    this.#shared = sharedRules(database);
+    this.#rules = this.#shared.get(run) ?? new Map();
+    this.share();
   }
 
-  /** Replaces all tasks. */
-  write(tasks: readonly NewTask[], finished: ReadonlyMap<string, TaskState>): void {
+  /** Replaces all tasks. Returns their ids. {@link share} their rules once they are written. */
+  write(tasks: readonly NewTask[], finished: ReadonlyMap<string, TaskState>): string[] {
     const { insert, need, remove, removeNeeds } = this.#statements;
     remove.run(this.#run);
     removeNeeds.run(this.#run);
@@ -80,14 +90,39 @@ export class TaskRows implements TaskTable {
       insert.run(this.#run, id, text, finished.get(id) ?? "blocked");
       for (const needed of task.needs) need.run(this.#run, needed, id);
     }
+    const ids = this.ids();
+    // A map of its own: what is rolled back gives its numbers to others.
+    this.#rules = new Map(tasks.flatMap((task) => this.#rowNumber(task.id).map((number) => [number, task])));
+    return ids;
+  }
+
+  /** Spares others that work with this run to read its rules again. */
+  share(): void {
+    this.#shared.delete(this.#run);
+    this.#shared.set(this.#run, this.#rules);
+    for (const oldest of this.#shared.keys()) {
+      if (this.#shared.size <= RUNS_IN_MEMORY) return;
+      this.#shared.delete(oldest);
+    }
   }
 
   ids(): string[] {
-    return this.#statements.all.all(this.#run);
+    return this.#statements.all.all(this.#run).map((found) => {
+      const { task, ...row } = rowSchema.parse(found);
+      this.#rows.set(task, row);
+      return task;
+    });
   }
 
   task(id: string): NewTask | undefined {
-    return this.#row(id)?.task;
+    const row = this.#row(id);
+    if (row === undefined) return undefined;
+    const known = this.#rules.get(row.number);
+    if (known !== undefined) return known;
+    const text = rulesText.parse(this.#statements.rules.get(row.number));
+    const task = { id, ...rulesSchema.parse(JSON.parse(text)) };
+    this.#rules.set(row.number, task);
+    return task;
   }
 
   state(id: string): TaskState | undefined {
@@ -98,7 +133,7 @@ export class TaskRows implements TaskTable {
     const row = this.#row(id);
     if (row === undefined) return;
     row.state = state;
-    this.#statements.set.run({ number: row.number, state });
+    this.#statements.set.run(state, state, row.number);
   }
 
   dependents(id: string): string[] {
@@ -110,21 +145,20 @@ export class TaskRows implements TaskTable {
   }
 
   taskRunId(id: string): TaskRunId[] {
-    const row = this.#row(id);
-    return row === undefined ? [] : [String(row.number)];
+    return this.#rowNumber(id).map(String);
   }
 
+  #rowNumber(id: string): number[] {
+    const row = this.#row(id);
+    return row === undefined ? [] : [row.number];
+  }
+
+  /** @throws ZodError if the row is damaged */
   #row(id: string): TaskRow | undefined {
     if (this.#rows.has(id)) return this.#rows.get(id);
     const found = this.#statements.get.get(this.#run, id);
-    const row = found === undefined ? undefined : parseRow(id, found);
+    const row = found === undefined ? undefined : rowSchema.parse(found);
     this.#rows.set(id, row);
     return row;
   }
-}
-
-/** @throws ZodError if the row is damaged */
-function parseRow(id: string, found: unknown): TaskRow {
-  const { number, state, rules: text } = rowSchema.parse(found);
-  return { number, state, task: { id, ...rules.parse(JSON.parse(text)) } };
 }

@@ -19,6 +19,11 @@ export interface TaskNode {
   readonly statusesInIf: ReadonlySet<string>;
 }
 
+/** What counts of a task that another one needs. */
+export interface NeededTask extends Pick<TaskNode, "id" | "continueOnError"> {
+  readonly state: TaskState;
+}
+
 /**
  * Decides what becomes of a task that has not started.
  *
@@ -27,13 +32,13 @@ export interface TaskNode {
  */
 export function nextState(
   task: TaskNode,
-  needed: readonly { readonly task: TaskNode; readonly state: TaskState }[],
+  needed: readonly NeededTask[],
   stop: Stop | null,
 ): "blocked" | "ready" | "skipped" | "cancelled" {
   if (stop === "cancelled" || needed.some(({ state }) => state === "cancelled")) return "cancelled";
   const isSkipped = needed.some(
-    ({ task: need, state }) =>
-      (state === "failed" && !need.continueOnError) || (state === "skipped" && !task.statusesInIf.has(need.id)),
+    ({ id, state, continueOnError }) =>
+      (state === "failed" && !continueOnError) || (state === "skipped" && !task.statusesInIf.has(id)),
   );
   if (isSkipped || stop === "failed") return "skipped";
   return needed.every(({ state }) => isEnd(state)) ? "ready" : "blocked";
@@ -62,28 +67,53 @@ export interface TaskTable {
  * Decides about these tasks, and about those that need the ones that will not run.
  *
  * @param stop why nothing may start any more; null if tasks may start
+ * @param ended the task that all of them need and that has ended. Default: any of their needs may have
  */
-export function settle(table: TaskTable, ids: Iterable<string>, stop: Stop | null): StateChange[] {
+export function settle(table: TaskTable, ids: Iterable<string>, stop: Stop | null, ended?: string): StateChange[] {
   const changes: StateChange[] = [];
-  const open = [...ids];
+  const open = Array.from(ids, (id) => ({ id, because: ended }));
   // Grows while it is gone through.
-  for (const id of open) {
+  for (const { id, because } of open) {
     const task = table.task(id);
     const before = table.state(id);
     // A task that waits for its next attempt goes on like one that runs, unless the run is cancelled.
     const isOpen = before === "blocked" || before === "ready" || (before === "waiting" && stop === "cancelled");
     if (task === undefined || !isOpen) continue;
-    const needed = task.needs.flatMap((need) => {
-      const node = table.task(need);
-      return node === undefined ? [] : [{ task: node, state: table.state(need) ?? "blocked" }];
-    });
-    const state = nextState(task, needed, stop);
+    if (because !== undefined && stop === null && stillWaits(table, task, because)) continue;
+    const state = nextState(task, neededBy(table, task.needs), stop);
     if (state === before || state === "blocked") continue;
     table.set(id, state);
     changes.push({ id, state });
-    if (state !== "ready") open.push(...table.dependents(id));
+    if (state !== "ready") for (const dependent of table.dependents(id)) open.push({ id: dependent, because: id });
   }
   return changes;
+}
+
+/**
+ * Whether a task waits for others after the end of one need. Without it, a task that needs a thousand would be decided a
+ * thousand times, each time from the states of all of them. From both ends, because tasks mostly end in the order of
+ * the file.
+ */
+function stillWaits(table: TaskTable, task: TaskNode, ended: string): boolean {
+  const { needs } = task;
+  for (let first = 0, last = needs.length - 1; first <= last; first++, last--) {
+    if (!isOpenNeed(table, needs[last]) && !isOpenNeed(table, needs[first])) continue;
+    return nextState(task, neededBy(table, [ended]), null) === "ready";
+  }
+  return false;
+}
+
+function isOpenNeed(table: TaskTable, id: string | undefined): boolean {
+  const state = id === undefined ? undefined : table.state(id);
+  return state !== undefined && !isEnd(state);
+}
+
+function neededBy(table: TaskTable, needs: readonly string[]): NeededTask[] {
+  return needs.flatMap((id) => {
+    const state = table.state(id);
+    if (state === undefined) return [];
+    return { id, state, continueOnError: state === "failed" && table.task(id)?.continueOnError === true };
+  });
 }
 
 /** What a run does after a task has ended like this; null if others go on. */
@@ -107,7 +137,11 @@ export class TaskStates {
     for (const task of tasks) {
       this.#tasks.set(task.id, task);
       this.#states.set(task.id, "blocked");
-      for (const need of task.needs) this.#dependents.set(need, [...(this.#dependents.get(need) ?? []), task.id]);
+      for (const need of task.needs) {
+        const dependents = this.#dependents.get(need);
+        if (dependents === undefined) this.#dependents.set(need, [task.id]);
+        else dependents.push(task.id);
+      }
     }
     this.#table = {
       task: (id) => this.#tasks.get(id),
@@ -142,7 +176,7 @@ export class TaskStates {
   finish(id: string, end: TaskEnd): StateChange[] {
     this.#states.set(id, end);
     const stop = stopAfter(this.#tasks.get(id), end);
-    return stop === null ? settle(this.#table, this.#table.dependents(id), this.#stop) : this.stop(stop);
+    return stop === null ? settle(this.#table, this.#table.dependents(id), this.#stop, id) : this.stop(stop);
   }
 
   /** Lets nothing start any more. Returns the tasks that will not run. */

@@ -21,6 +21,7 @@ export interface Write<T> {
  */
 export class WriteQueue {
   readonly #forWrite: () => Database;
+  readonly #toError: (error: unknown) => Error;
   #writes: Write<unknown>[] = [];
   #isScheduled = false;
   /** Settles when everything is written that waits for a lock; null without a lock. */
@@ -30,9 +31,13 @@ export class WriteQueue {
   /** The time to give up at, on the clock of `performance.now()`. */
   giveUpAt: number = Number.POSITIVE_INFINITY;
 
-  /** @param forWrite opens the database or returns the open one; throws if it cannot be written to */
-  constructor(forWrite: () => Database) {
+  /**
+   * @param forWrite opens the database or returns the open one; throws if it cannot be written to
+   * @param toError turns an error into one that says which history it is about
+   */
+  constructor(forWrite: () => Database, toError: (error: unknown) => Error) {
     this.#forWrite = forWrite;
+    this.#toError = toError;
   }
 
   add<T>(write: Write<T>): void {
@@ -41,18 +46,24 @@ export class WriteQueue {
     this.#schedule();
   }
 
-  /** The same with a promise. */
-  async write<T>(work: (database: Database) => T): Promise<T> {
-    return await new Promise((resolve, reject) => this.add({ work, done: resolve, failed: reject }));
+  /** The same with a promise, which rejects with what `toError` makes of an error. */
+  write<T>(work: (database: Database) => T): Promise<T> {
+    return new Promise((resolve, reject) =>
+      this.add({ work, done: resolve, failed: (error) => reject(this.#toError(error)) }),
+    );
   }
 
   /**
-   * Resolves once another program has had the database locked for a second. Never without a lock: use it in a race with
-   * what is written.
+   * Resolves when something is written, or once another program has had the database locked for a second.
+   *
+   * @param written must not reject
    */
-  async lockedForLong(): Promise<void> {
+  async unlessLocked(written: Promise<void>): Promise<void> {
     if (this.#isLockedForLong()) return;
-    await new Promise<void>((resolve) => this.#impatient.push(resolve));
+    await new Promise<void>((resolve) => {
+      this.#impatient.push(resolve);
+      void written.then(resolve);
+    });
   }
 
   /** Writes everything now, unless the database is locked. */

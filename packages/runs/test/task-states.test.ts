@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nextState, type Stop, type TaskNode, type TaskState, TaskStates } from "../src/task-states.ts";
+import {
+  type NeededTask,
+  nextState,
+  type Stop,
+  settle,
+  type TaskNode,
+  type TaskState,
+  TaskStates,
+  type TaskTable,
+} from "../src/task-states.ts";
 
 function node(id: string, needs: readonly string[] = [], more: Partial<TaskNode> = {}): TaskNode {
   return { id, needs, continueOnError: false, statusesInIf: new Set(), ...more };
@@ -18,10 +27,15 @@ const STATES = [
 ] as const;
 type Named = (typeof STATES)[number];
 
-function need(id: string, state: Named): { task: TaskNode; state: TaskState } {
+function need(id: string, state: Named): NeededTask {
   return state === "failed, and goes on"
-    ? { task: node(id, [], { continueOnError: true }), state: "failed" }
-    : { task: node(id), state };
+    ? { id, state: "failed", continueOnError: true }
+    : { id, state, continueOnError: false };
+}
+
+function neededOf(nodes: readonly TaskNode[], states: TaskStates, id: string): NeededTask {
+  const { continueOnError = false } = nodes.find((one) => one.id === id) ?? {};
+  return { id, state: states.state(id) ?? "blocked", continueOnError };
 }
 
 /** What a task becomes whose only need is in this state: FLOW 2, row by row. */
@@ -178,10 +192,40 @@ describe("the states of all tasks", () => {
           expect(states.claim(id)).toBe(true);
           ended.set(id, end);
           take(states.finish(id, end));
+          // What was not looked at again has nothing to be decided.
+          for (const task of nodes.filter((one) => states.state(one.id) === "blocked")) {
+            const needed = task.needs.map((one) => neededOf(nodes, states, one));
+            expect(nextState(task, needed, states.stopped)).toBe("blocked");
+          }
         }
         expect([...ended.keys()].sort()).toEqual(nodes.map(({ id }) => id).sort());
       }),
     );
+  });
+
+  const ids = Array.from({ length: 1000 }, (_, at) => `t${at}`);
+  it.each([
+    ["in their order", ids],
+    ["in the other order", ids.toReversed()],
+    ["in no order", ids.map((_, at) => `t${(at * 389) % ids.length}`)],
+  ])("are looked at a few times for each task that one needs, when these end %s", (_, order) => {
+    const states = new Map<string, TaskState>(ids.map((id) => [id, "running"]));
+    let looks = 0;
+    const table: TaskTable = {
+      task: (id) => node(id, id === "all" ? ids : []),
+      state(id) {
+        looks += 1;
+        return id === "all" ? "blocked" : states.get(id);
+      },
+      set: () => undefined,
+      dependents: () => [],
+    };
+    const changes = order.flatMap((id) => {
+      states.set(id, "success");
+      return settle(table, ["all"], null, id);
+    });
+    expect(changes).toEqual([{ id: "all", state: "ready" }]);
+    expect(looks).toBeLessThan(20 * ids.length);
   });
 
   it("are settled in a time that grows with the number of tasks", () => {

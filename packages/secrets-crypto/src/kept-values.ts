@@ -1,7 +1,7 @@
 import { hkdfSync } from "node:crypto";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
-import { encodeFields } from "./encode-fields.ts";
+import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 import type { KeyManager } from "./key-manager.ts";
 
 /** The format of kept values. */
@@ -67,18 +67,10 @@ function createCipher(
 ): KeptValueCipher {
   const info = encodeFields(["autokestra kept outputs", FORMAT, storeId, NAMESPACE, run]);
   const key = Buffer.from(hkdfSync("sha256", service.bytes, Buffer.alloc(0), info, KEY_BYTES));
+  const encode = createFieldEncoder(["autokestra kept value", FORMAT, storeId, run]);
   const aad = ({ kind, task, attempt }: KeptValuePlace) => {
     const [, name = task, item = null] = /^(.*)\[(\d+)\]$/s.exec(task) ?? [];
-    return encodeFields([
-      "autokestra kept value",
-      FORMAT,
-      storeId,
-      run,
-      name === "" ? null : name,
-      item,
-      attempt,
-      kind,
-    ]);
+    return encode([name === "" ? null : name, item, attempt, kind]);
   };
   return {
     keyId: service.id,

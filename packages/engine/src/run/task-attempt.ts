@@ -29,12 +29,13 @@ export class TaskAttempt implements GuardedAttempt {
 
   constructor(options: AttemptOptions) {
     this.#options = options;
-    setMaxListeners(0, this.#controller.signal);
   }
 
-  /** Aborted when the attempt times out or is cancelled. */
+  /** Aborted when the attempt times out or is cancelled. Made when it is asked for: most actions do not. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    const { signal } = this.#controller;
+    setMaxListeners(0, signal);
+    return signal;
   }
 
   /**
@@ -45,21 +46,21 @@ export class TaskAttempt implements GuardedAttempt {
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const { timeoutSeconds, cancelSignal, isCancellable, isAwaited } = this.#options;
-    const failed = new Promise<never>((_, reject) => {
-      this.#reject = reject;
-    });
     const cancel = () => this.#abort(new EngineFailure("CANCELLED", "cancelled"), cancelSignal.reason);
     const limit = timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
     const timer = setTimeout(() => this.#timeOut(limit), limit * 1000);
     // If nothing else can happen until then, the process guard ends the attempt at once.
     if (timeoutSeconds === undefined && !isCancellable) timer.unref();
-    cancelSignal.addEventListener("abort", cancel, { once: true });
-    if (cancelSignal.aborted) cancel();
-    const working = inAttempt(this, async () => await settle(work));
+    let working: Promise<unknown> = Promise.resolve();
     try {
-      return await Promise.race([working, failed]);
+      return await new Promise<T>((resolve, reject) => {
+        this.#reject = reject;
+        cancelSignal.addEventListener("abort", cancel, { once: true });
+        if (cancelSignal.aborted) cancel();
+        working = inAttempt(this, async () => await settle(work)).then(resolve, reject);
+      });
     } catch (error) {
-      if (isAwaited) await Promise.allSettled([working]);
+      if (isAwaited) await working;
       throw error;
     } finally {
       this.#reject = null;

@@ -125,7 +125,9 @@ export function createTaskExecutor(
     const { shown, number } = observer.attempt();
     const context: ActionContext = {
       log: createLog(shown),
-      signal: own.signal,
+      get signal() {
+        return own.signal;
+      },
       task: { id: name, type: task.type, attempt: number },
       execution: values.execution,
       idempotencyKey: `${values.execution.id}:${name}`,

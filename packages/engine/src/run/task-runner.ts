@@ -9,7 +9,7 @@ import type { RunContext } from "./run-context.ts";
 import type { LeftOut } from "./run-log.ts";
 import { narrowScope } from "./secret-rules.ts";
 import type { SecretUses } from "./secret-uses.ts";
-import { TaskDisclosure } from "./task-disclosure.ts";
+import { type RunDisclosure, TaskDisclosure } from "./task-disclosure.ts";
 import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
 import { describeThrown, type TaskFailure } from "./task-failure.ts";
 import { lookup, lookupPlain, type RunValues } from "./values.ts";
@@ -44,9 +44,11 @@ export interface TaskSetting {
 /** Runs tasks: decides their `if`, goes through their `forEach`, and shows only what may be shown of them. */
 export class TaskRunner {
   readonly #parts: TaskRunnerParts;
+  readonly #disclosure: RunDisclosure;
 
   constructor(parts: TaskRunnerParts) {
     this.#parts = parts;
+    this.#disclosure = { ...parts.context, declared: parts.declared };
   }
 
   /** Runs a task to its end, unless it has ended before the run was resumed. */
@@ -57,7 +59,7 @@ export class TaskRunner {
     const isPerItem = condition !== null && items !== null && isAboutItem(condition);
     const refusal = isPerItem ? null : decide(condition, setting.values);
     if (refusal !== null) return this.leaveOut(task.id, refusal);
-    if (items === null) return await this.#runOnce(task, task.id, setting);
+    if (items === null) return await this.#track(task, task.id, () => this.#execute(task, task.id, setting));
     return await this.#track(task, task.id, async () => {
       const list = await this.#itemsOf(task, setting);
       if ("failure" in list) return { status: "failed", failure: list.failure };
@@ -109,10 +111,6 @@ export class TaskRunner {
     return outcome;
   }
 
-  async #runOnce(task: Task, id: string, setting: TaskSetting): Promise<TaskResult> {
-    return await this.#track(task, id, async () => await this.#execute(task, id, setting));
-  }
-
   /** Logs the start and the end of a task or an item. */
   async #track(task: Task, id: string, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
     const { context, prefix, uses, onStart, onEnd } = this.#parts;
@@ -147,10 +145,10 @@ export class TaskRunner {
   }
 
   async #execute(task: Task, id: string, { values, executor }: TaskSetting): Promise<TaskOutcome> {
-    const { context, prefix, declared, tasks } = this.#parts;
+    const { context, prefix, tasks } = this.#parts;
     const name = prefix + id;
     const secretOutputs = context.actions.get(task.type)?.secretOutputs ?? [];
-    const disclosure = new TaskDisclosure({ ...task, id: name }, secretOutputs, { ...context, declared });
+    const disclosure = new TaskDisclosure({ ...task, id: name }, secretOutputs, this.#disclosure);
     context.disclosures.push(disclosure);
     const inputs = tasks.get(task.id)?.inputs ?? { kind: "object", entries: [] };
     const outcome = await executor.execute({ task, name, inputs, values }, this.#observe(task, name, disclosure));
