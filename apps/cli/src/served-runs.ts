@@ -16,6 +16,8 @@ interface OpenedRuns {
   readonly figures: readonly Figure[];
   /** For `/health/ready`. */
   readonly checks: readonly ReadinessCheck[];
+  /** Starts what waits, and what is due. For when there are metrics. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,11 +62,13 @@ export async function openServedRuns(
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
-    await runs.recover();
-    await runs.schedule(workflows);
     return {
       routes: serveRuns({ engine, runs, workflows }),
       history: engine.history,
+      async start() {
+        await runs.recover();
+        await runs.schedule(workflows);
+      },
       drain: async (ms) => await runs.close(ms),
       figures: [
         { name: "autokestra_runs_running", help: "Runs that go on here", read: () => runs.counts().running },

@@ -75,6 +75,7 @@ async function start(
   });
   const { figures = [], checks: runChecks = [] } = served ?? {};
   const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...figures]);
+  await served?.start();
   const settings = createSettings({
     options,
     place,
