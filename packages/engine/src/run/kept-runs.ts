@@ -5,12 +5,6 @@ import { quoteText } from "@autokestra/secrets-core/internal";
 import { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "../workflow/parse-workflow.ts";
 import { allTasks } from "../workflow/workflow.ts";
 
-declare module "@autokestra/secrets-core" {
-  interface ErrorDetails {
-    TASK_NOT_FOUND: object;
-  }
-}
-
 /** What {@link createKeptRuns} works with. */
 interface KeptRunsParts {
   readonly history: RunHistory;
