@@ -3,6 +3,8 @@ import { defineConfig } from "vite";
 /** The page as static files, for the server: what is loaded at first, in one script and one style sheet. */
 export default defineConfig({
   base: "/",
+  // It is built before the packages that it imports from.
+  resolve: { conditions: ["@autokestra/source", "browser", "module", "import"] },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

@@ -52,8 +52,8 @@ const picture = {
   ],
   cli: ["server", "engine", "config", "secrets", "runs", "secrets-core"],
   server: ["engine", "config", "secrets", "runs", "secrets-core"],
-  // Its types.
-  web: ["server"],
+  // Types of the server, and where the engine draws tasks.
+  web: ["server", "engine"],
 };
 
 export const scope = "@autokestra/";

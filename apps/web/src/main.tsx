@@ -1,5 +1,6 @@
+// Before the styles of the views.
+import "./style.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
-import "./style.css";
 
 render(<App />, document.body);

@@ -1,4 +1,5 @@
-import type { Permission } from "@autokestra/secrets";
+import type { RecordedEvent } from "@autokestra/runs";
+import type { AuditAction, Permission } from "@autokestra/secrets";
 import type { z } from "zod/v4";
 import type * as audit from "./audit-api.ts";
 import type * as runs from "./runs-schemas.ts";
@@ -7,7 +8,7 @@ import type { sessionSchema } from "./session-api.ts";
 
 // What the API answers with and takes, as types for clients in TypeScript: those of the schemas that describe it.
 
-export type { Permission };
+export type { AuditAction, Permission };
 export type ApiSession = z.output<typeof sessionSchema>;
 export type ApiSecret = z.output<typeof secrets.metadataSchema>;
 export type ApiRevealedSecret = z.output<typeof secrets.revealedSchema>;
@@ -22,7 +23,8 @@ export type ApiWorkflow = z.output<typeof runs.workflowSchema>;
 export type ApiWorkflowGraph = z.output<typeof runs.graphSchema>;
 export type ApiRun = z.output<typeof runs.runSchema>;
 export type ApiStartedRun = z.output<typeof runs.startedSchema>;
-export type ApiRunEvents = z.output<typeof runs.eventsSchema>;
+/** Of a run, as its stream has them. */
+export type ApiRunEvent = RecordedEvent;
 /** Where the secrets of a run came from. */
 export type ApiProvenance = z.output<typeof runs.provenanceSchema>;
 export type ApiAuditRecord = z.output<typeof audit.recordSchema>;

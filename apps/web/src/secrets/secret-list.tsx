@@ -1,7 +1,8 @@
 import type { ApiSecret } from "@autokestra/server";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { type Column, DataTable, Pager } from "../components/data-table.tsx";
 import { ConfirmDialog } from "../components/dialog.tsx";
+import { FilterText } from "../components/filter-text.tsx";
 import { countOf } from "../components/format.ts";
 import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
@@ -71,9 +72,6 @@ function ExpiryNotice() {
   );
 }
 
-/** How long somebody does not type before what they look for is asked. */
-const TYPING_MS = 250;
-
 function Filters({ filter }: { filter: Filter }) {
   const change = (part: Filter) => replaceRoute(hrefOfFilter({ ...filter, ...part }));
   return (
@@ -102,28 +100,6 @@ function Filters({ filter }: { filter: Filter }) {
         </label>
       </form>
     </search>
-  );
-}
-
-interface FilterTextProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function FilterText({ label, value, onChange }: FilterTextProps) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  useEffect(() => {
-    if (text === value) return undefined;
-    const timer = setTimeout(() => onChange(text), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label>
-      {label}
-      <input type="search" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
-    </label>
   );
 }
 

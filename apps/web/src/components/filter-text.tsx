@@ -1,0 +1,27 @@
+import { useEffect, useState } from "preact/hooks";
+
+/** How long somebody does not type before what they look for is asked. */
+const TYPING_MS = 250;
+
+interface FilterTextProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+/** A field of a list's filters, which counts once somebody has stopped typing. */
+export function FilterText({ label, value, onChange }: FilterTextProps) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text === value) return undefined;
+    const timer = setTimeout(() => onChange(text), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <label>
+      {label}
+      <input type="search" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+    </label>
+  );
+}

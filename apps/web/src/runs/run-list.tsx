@@ -1,0 +1,126 @@
+import type { ApiRun } from "@autokestra/server";
+import { useEffect } from "preact/hooks";
+import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
+import { type Column, DataTable } from "../components/data-table.tsx";
+import { FilterText } from "../components/filter-text.tsx";
+import { countOf, formatDuration } from "../components/format.ts";
+import { EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
+import { useLoaded, useSession } from "../hooks.ts";
+import { hrefOf, type Route, replaceRoute } from "../router.ts";
+import { isGoingOn, lookOf, StateBadge } from "./states.tsx";
+
+const PAGE_SIZE = 25;
+
+/** What the server can filter by. */
+const STATES = ["queued", "running", "success", "failed", "cancelled", "lost", "unknown"] as const;
+
+/** How often it is looked for news: while something goes on, and otherwise. */
+const BUSY_MS = 2000;
+const IDLE_MS = 20_000;
+
+/** The runs, the newest first. */
+export function RunList({ route }: { route: Route }) {
+  const { api, may } = useSession();
+  const filter = { workflow: route.query.get("workflow") ?? "", status: route.query.get("status") ?? "" };
+  const cursors = cursorsOf(route);
+  const after = cursors.at(-1);
+  const query = { ...optional(filter), after, limit: PAGE_SIZE + 1 };
+  const { value, error, isLoading, reload } = useLoaded(
+    async (signal) => {
+      const list = async (of: typeof query) => await api.get<readonly ApiRun[]>("/runs", { query: of, signal });
+      // Those that wait come before all others, and have a list of their own.
+      const isFirst = after === undefined && filter.status === "";
+      const [waiting, others] = await Promise.all([isFirst ? list({ ...query, status: "queued" }) : [], list(query)]);
+      // One that is to go on again has been run before.
+      return [...waiting, ...others.filter(({ execution }) => waiting.every((run) => run.execution !== execution))];
+    },
+    [filter.workflow, filter.status, after],
+  );
+  useEffect(() => {
+    const timer = setTimeout(reload, value?.some(isGoingOn) === true ? BUSY_MS : IDLE_MS);
+    return () => clearTimeout(timer);
+  }, [value, error]);
+
+  const waiting = value?.filter(({ status }) => status === "queued").length ?? 0;
+  const runs = value?.slice(0, waiting + PAGE_SIZE) ?? [];
+  const isFiltered = filter.workflow !== "" || filter.status !== "";
+  const set = (change: Partial<typeof filter>) => replaceRoute(hrefOf(["runs"], { ...filter, ...change }));
+  return (
+    <>
+      <search>
+        <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
+          <FilterText label="Workflow" value={filter.workflow} onChange={(workflow) => set({ workflow })} />
+          <label>
+            State
+            <select value={filter.status} onChange={(event) => set({ status: event.currentTarget.value })}>
+              <option value="">All states</option>
+              {STATES.map((state) => (
+                <option key={state} value={state}>
+                  {lookOf(state).text}
+                </option>
+              ))}
+            </select>
+          </label>
+        </form>
+      </search>
+      <ProblemMessage error={error} onRetry={reload} />
+      {value === null && isLoading && <Loading />}
+      {value !== null && runs.length === 0 && (
+        <EmptyState title={isFiltered || after !== undefined ? "No run is like this." : "Nothing has run yet."}>
+          {isFiltered || after !== undefined ? (
+            <a href={hrefOf(["runs"])}>Show all runs</a>
+          ) : (
+            <p>
+              {may("runs:start") ? "Start" : "Look at"} one of the{" "}
+              <a href={hrefOf(["runs", "workflows"])}>workflows of this server</a>. Their runs are listed here.
+            </p>
+          )}
+        </EmptyState>
+      )}
+      {runs.length > 0 && (
+        <>
+          <DataTable
+            caption="Runs, the newest first"
+            columns={COLUMNS}
+            rows={runs}
+            keyOf={({ execution }) => execution}
+          />
+          <CursorPager
+            route={route}
+            cursors={cursors}
+            summary={`${countOf(runs.length, "run")}, the newest first`}
+            next={(value?.length ?? 0) > runs.length ? runs.at(-1)?.execution : undefined}
+          />
+        </>
+      )}
+    </>
+  );
+}
+
+const COLUMNS: readonly Column<ApiRun>[] = [
+  {
+    header: "Workflow",
+    cell: ({ execution, workflow }) => (
+      <a href={hrefOf(["runs", execution])}>
+        {workflow}
+        <span class="visually-hidden"> {execution.slice(0, 8)}</span>
+      </a>
+    ),
+  },
+  { header: "State", cell: ({ status }) => <StateBadge state={status} /> },
+  { header: "Started", cell: ({ startedAt }) => (startedAt === null ? "–" : <Time iso={startedAt} />) },
+  { header: "Took", cell: ({ durationMs }) => (durationMs === null ? "–" : formatDuration(durationMs)), isWide: true },
+  { header: "Masked", cell: ({ masked }) => describeMasked(masked), isWide: true },
+  { header: "Run", cell: ({ execution }) => <code>{execution.slice(0, 8)}</code>, isWide: true },
+];
+
+/** `12 values` */
+function describeMasked(masked: ApiRun["masked"]): string {
+  const count = Object.values(masked).reduce((sum, each) => sum + each.count, 0);
+  return count === 0 ? "–" : countOf(count, "time");
+}
+
+/** Without what is empty. */
+function optional<Key extends string>(texts: Readonly<Record<Key, string>>): Partial<Record<Key, string>> {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== "")) as Partial<Record<Key, string>>;
+}
