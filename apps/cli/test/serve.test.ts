@@ -75,6 +75,7 @@ describe("serve", () => {
     expect((await box.ak(["secrets", "get", "SERVED"])).stdout).toBe("s3cret-value");
     expect((await fetch(`${address}/openapi.json`)).status).toBe(200);
     expect((await fetch(`${address}/docs`)).status).toBe(200);
+    expect(await (await fetch(address)).text()).toContain("<title>autokestra</title>");
     expect((await fetch(`${address}/health/ready`)).status).toBe(200);
     // D11: what was acknowledged is there.
     const acknowledged: string[] = [];
