@@ -366,11 +366,11 @@ describe("a run", () => {
     await page.getByText("Complete").waitFor();
     await page.getByText("line 10000").waitFor();
     expect(await log(page).getByRole("listitem").count()).toBe(200);
-    await expectGood(opened);
     await page.getByRole("button", { name: /^Show 1,000 earlier/ }).click();
     await expect.poll(async () => await log(page).getByRole("listitem").count()).toBe(1200);
     await page.getByLabel("Find").fill("line 7777");
     await expect.poll(async () => await log(page).getByRole("listitem").count()).toBe(1);
+    await expectGood(opened);
     await page.getByLabel("Find").fill("");
     await page.getByLabel("Level").selectOption("error");
     await page.getByText("No line is like this").waitFor();
