@@ -47,7 +47,9 @@ it("says whether the log is on, how much it has, and how old its anchor is", asy
   expect((await finding()).message).toMatch(
     /^on, 3 records: verified; the store remembers the last one, of \d+ seconds? ago$/,
   );
-  expect((await finding({ audit: false })).message).toMatch(/^off here, though the store remembers a log, 3 records: verified; /);
+  expect((await finding({ audit: false })).message).toMatch(
+    /^off here, though the store remembers a log, 3 records: verified; /,
+  );
   const behind = await open(async (manager) => {
     for (let index = 0; index < 2; index++) await manager.secrets.get("A");
     return await diagnoseAudit(manager);
