@@ -70,7 +70,9 @@ describe("metrics", () => {
   async function readMetrics(): Promise<{ text: string; known: Map<string, Set<string>> }> {
     const vault = "{ type: vault, address: 'http://127.0.0.1:1', auth: { method: token, tokenEnv: VAULT_TOKEN } }";
     await box.ak(["secrets", "set", "A"], { input: "the value" });
-    const address = await serveWith(`server: { log: false, ${BACKUPS} }\nproviders: { vault: ${vault} }\n`);
+    mkdirSync(join(box.folder, "workflows"));
+    const server = `{ log: false, workflows: workflows, ${BACKUPS} }`;
+    const address = await serveWith(`server: ${server}\nproviders: { vault: ${vault} }\n`);
     const headers = { authorization: `Bearer ${await admin("metrics")}` };
     for (const path of ["/health/ready", "/api/secrets"]) await fetch(address + path, { headers });
     const readText = async () => await (await fetch(`${address}/metrics`, { headers })).text();
@@ -108,6 +110,11 @@ describe("metrics", () => {
       missing.push(...unknown.map((label) => `${name}{${label}}`));
     }
     expect(missing).toEqual([]);
+    // And the other way round: each of ours is described. A histogram has one name.
+    const told = read("operate.md") + read("server.md");
+    const ours = [...known.keys()].filter((name) => name.startsWith("autokestra_"));
+    const names = ours.map((name) => name.replace(/_seconds_(?:bucket|sum|count)$/, "_seconds"));
+    expect(names.filter((name) => !told.includes(`\`${name}\``))).toEqual([]);
     if (isMissing("promtool")) return;
     const { status, said } = output("promtool", ["check", "metrics"], { input: text });
     // Those of the Node.js client are not ours to name.
