@@ -27,3 +27,5 @@ export {
   ZodError,
   ZodObject,
 } from "zod/v4";
+
+export { unwrap, withStandIns } from "./stand-ins.mjs";
