@@ -19,9 +19,8 @@ const BUILDERS = new Set(
   ),
 );
 
-/** What builds the schema that each stand-in stands for, and the other way round for those that are built. */
-const builders = new WeakMap();
-const standIns = new WeakMap();
+/** What builds the schema that each stand-in stands for, and the stand-in of each schema that is built. */
+const known = new WeakMap();
 
 /** @param {() => object} load */
 function factory(load) {
@@ -30,7 +29,7 @@ function factory(load) {
     {
       get: (_, name) => {
         if (name === "iso") return factory(() => load().iso);
-        if (name === "toJSONSchema") return (of, options) => load().toJSONSchema(unwrap(of), zod().withStandIns(options, standIns));
+        if (name === "toJSONSchema") return (...args) => zod().toJSONSchemaOf(known, ...args);
         return FACTORIES.has(name) ? (...args) => schema(() => load()[name](...args.map(unwrap))) : load()[name];
       },
     },
@@ -43,7 +42,7 @@ function schema(build) {
   const real = () => {
     if (built === undefined) {
       built = build();
-      standIns.set(built, proxy);
+      known.set(built, proxy);
     }
     return built;
   };
@@ -56,12 +55,12 @@ function schema(build) {
       getPrototypeOf: () => Object.getPrototypeOf(real()),
     },
   );
-  builders.set(proxy, real);
+  known.set(proxy, real);
   return proxy;
 }
 
 /** @param {unknown} argument */
-const unwrap = (argument) => zod().unwrap(argument, builders);
+const unwrap = (argument) => zod().unwrap(argument, known);
 
 const zod = () => requireBeside("./zod.cjs");
 

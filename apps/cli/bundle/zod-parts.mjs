@@ -28,4 +28,4 @@ export {
   ZodObject,
 } from "zod/v4";
 
-export { unwrap, withStandIns } from "./stand-ins.mjs";
+export { toJSONSchemaOf, unwrap } from "./stand-ins.mjs";

@@ -292,7 +292,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "config schema",
-    summary: "Print the JSON Schema of workflow files, with the actions of plugins",
+    summary: "Print the JSON Schema of workflow files, also for plugins",
     load: () => import("./commands/config-schema.ts"),
   },
   {
