@@ -19,9 +19,8 @@ const BUILDERS = new Set(
   ),
 );
 
-/** What builds the schema that each stand-in stands for, and the other way round for those that are built. */
-const builders = new WeakMap();
-const standIns = new WeakMap();
+/** What builds the schema that each stand-in stands for, and the stand-in of each schema that is built. */
+const known = new WeakMap();
 
 /** @param {() => object} load */
 function factory(load) {
@@ -30,7 +29,7 @@ function factory(load) {
     {
       get: (_, name) => {
         if (name === "iso") return factory(() => load().iso);
-        if (name === "toJSONSchema") return (of, options) => load().toJSONSchema(unwrap(of), withStandIns(options));
+        if (name === "toJSONSchema") return (...args) => zod().toJSONSchemaOf(known, ...args);
         return FACTORIES.has(name) ? (...args) => schema(() => load()[name](...args.map(unwrap))) : load()[name];
       },
     },
@@ -43,7 +42,7 @@ function schema(build) {
   const real = () => {
     if (built === undefined) {
       built = build();
-      standIns.set(built, proxy);
+      known.set(built, proxy);
     }
     return built;
   };
@@ -56,31 +55,13 @@ function schema(build) {
       getPrototypeOf: () => Object.getPrototypeOf(real()),
     },
   );
-  builders.set(proxy, real);
+  known.set(proxy, real);
   return proxy;
 }
 
-/** Zod knows a schema by its identity, so that what it builds on must be real. @param {unknown} argument */
-function unwrap(argument) {
-  if (typeof argument !== "object" || argument === null) return argument;
-  const real = builders.get(argument);
-  if (real !== undefined) return real();
-  if (Array.isArray(argument)) return argument.map(unwrap);
-  if (Object.getPrototypeOf(argument) !== Object.prototype) return argument;
-  const properties = Object.entries(Object.getOwnPropertyDescriptors(argument));
-  // What a getter returns is asked for later.
-  const unwrapped = properties.map(([key, property]) => [
-    key,
-    "value" in property ? { ...property, value: unwrap(property.value) } : property,
-  ]);
-  return Object.defineProperties({}, Object.fromEntries(unwrapped));
-}
+/** @param {unknown} argument */
+const unwrap = (argument) => zod().unwrap(argument, known);
 
-/** Whoever compares schemas has the stand-ins. */
-function withStandIns(options = {}) {
-  const { override } = options;
-  if (override === undefined) return options;
-  return { ...options, override: (of) => override({ ...of, zodSchema: standIns.get(of.zodSchema) ?? of.zodSchema }) };
-}
+const zod = () => requireBeside("./zod.cjs");
 
-exports.z = factory(() => requireBeside("./zod.cjs"));
+exports.z = factory(zod);

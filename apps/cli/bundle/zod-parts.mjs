@@ -27,3 +27,5 @@ export {
   ZodError,
   ZodObject,
 } from "zod/v4";
+
+export { toJSONSchemaOf, unwrap } from "./stand-ins.mjs";

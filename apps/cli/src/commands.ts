@@ -56,7 +56,7 @@ export const GROUPS: readonly Named[] = [
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
   { path: "audit", summary: "List, check and export the audit log" },
-  { path: "config", summary: "Check the configuration, and print the schema of workflows under it" },
+  { path: "config", summary: "Check the configuration, print a schema" },
   { path: "plugin", aliases: ["plugins"], summary: "Write a plugin of your own" },
 ];
 
@@ -287,12 +287,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "config validate",
     aliases: ["check"],
-    summary: "Check the configuration, the options of every provider in it, and its plugins. Connects to nothing",
+    summary: "Check the configuration, its providers and its plugins. Connects to nothing",
     load: () => import("./commands/config-validate.ts"),
   },
   {
     path: "config schema",
-    summary: "Print the JSON Schema of workflow files for editors, with the actions of the configured plugins",
+    summary: "Print the JSON Schema of workflow files, also for plugins",
     load: () => import("./commands/config-schema.ts"),
   },
   {

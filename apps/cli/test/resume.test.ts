@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
@@ -106,6 +107,22 @@ describe("runs resume", () => {
 
     const again = await box.ak(["runs", "resume", "last"]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/has succeeded.*\n.*runs rerun/)]);
+  });
+
+  it("runs nothing beside what the lost process had started: that ends with it", async () => {
+    const script = JSON.stringify("while :; do echo >> beats; sleep 0.05; done");
+    write("w.yaml", `  - { id: a, type: core/shell.run, inputs: { command: sh, args: [-c, ${script}] } }\n`);
+    const { child, ended } = box.start(["run", "w.yaml"]);
+    const beats = () => readFileSync(join(box.folder, "beats"), { flag: "a+" }).length;
+    const isBeating = async () => {
+      const before = beats();
+      await setTimeout(1000);
+      return beats() > before;
+    };
+    await expect.poll(isBeating, { timeout: 20_000 }).toBe(true);
+    child.kill("SIGKILL");
+    await ended;
+    await expect.poll(isBeating, { timeout: 20_000 }).toBe(false);
   });
 
   it("refuses a run that is running, and one that was never kept", async () => {

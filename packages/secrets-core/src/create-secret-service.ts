@@ -225,9 +225,7 @@ function changesPolicy({ name, allow }: ValidInput, { current }: DecryptedSecret
 
 /** Each policy is for all versions of a secret, which are written again. */
 function policyOfOne(name: SecretName): AutokestraError {
-  return new AutokestraError("VALUE_INVALID", `Secret '${name}': who may use it cannot be changed with other secrets`, {
-    hint: "Change it alone.",
-  });
+  return new AutokestraError("VALUE_INVALID", `Secret '${name}': change who may use it alone`);
 }
 
 function written([metadata]: readonly SecretMetadata[]): SecretMetadata {

@@ -11,6 +11,7 @@ import {
   REPORTS_FD,
   type Report,
   reportSchema,
+  watchGroup,
 } from "@autokestra/plugin-sdk/host";
 import { EngineFailure } from "../run/task-failure.ts";
 import { PluginRefusal } from "./locate-plugin.ts";
@@ -76,7 +77,8 @@ export class PluginProcess {
       () => this.#ended(),
       () => this.#ended(),
     );
-    this.#watchdog = watch(this.#child.pid);
+    // A plugin ends by itself when its standard input is closed, unless it is in an endless loop: nothing in it could see that.
+    this.#watchdog = watchGroup(this.#child.pid);
     if (open.size === 0) guardThisProcess(true);
     open.add(this);
     // A process that has ended closes it, which its end tells.
@@ -271,23 +273,6 @@ function guardThisProcess(isOn: boolean): void {
   const change = isOn ? "on" : "off";
   process[change]("exit", killAll);
   process[change]("SIGUSR1", ignoreDebugger);
-}
-
-/**
- * Kills a process group if this process is killed. A plugin ends by itself when its standard input is closed, unless it is in an endless
- * loop: nothing in it could see that.
- */
-function watch(pid: number | undefined): ChildProcess {
-  const watchdog = spawn("/bin/sh", ["-c", `read -r _; kill -s KILL -- "-$1"`, "sh", String(pid)], {
-    env: {},
-    cwd: "/",
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true,
-  });
-  watchdog.on("error", () => undefined);
-  watchdog.stdin.on("error", () => undefined);
-  watchdog.unref();
-  return watchdog;
 }
 
 /** Calls `take` with each line, and with null for one that is too long. */

@@ -132,7 +132,7 @@ function toErrors(issue: z.core.$ZodIssue, task: string, schema: InputSchema | n
   const path = issue.path.map((key) => (typeof key === "number" ? key : String(key)));
   if (issue.code !== "unrecognized_keys") {
     const message = `Task '${task}' has an invalid input: ${describeIssues([issue])}`;
-    const isMissing = issue.code === "invalid_type" && issue.input === undefined;
+    const isMissing = issue.input === undefined;
     return [{ error: new AutokestraError("WORKFLOW_INVALID", message), path, isMissing }];
   }
   return issue.keys.map((key) => {

@@ -19,3 +19,4 @@ export {
 } from "./protocol.ts";
 export { readProperty } from "./read-thrown.ts";
 export { bufferFromJson, openObject, secretTexts, textsToMask } from "./secret-texts.ts";
+export { watchGroup } from "./watchdog.ts";

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type ActionContext, TaskError } from "@autokestra/plugin-sdk";
+import { watchGroup } from "@autokestra/plugin-sdk/host";
 import { OutputBuffer } from "./output-buffer.ts";
 
 /** A program to run. */
@@ -67,8 +68,9 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   await started(child, program);
   const { pid } = child;
   const onExit = () => endGroup(pid, "SIGKILL");
-  // Should this process end first.
+  // Should this process end first: a resumed run starts the program anew.
   process.once("exit", onExit);
+  const watchdog = watchGroup(pid);
   const ended: Promise<void>[] = [];
   const end = () => {
     if (ended.length === 0) ended.push(stopGroup(pid));
@@ -84,6 +86,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
     await Promise.all(ended);
   } finally {
     process.off("exit", onExit);
+    watchdog.kill("SIGKILL");
     signal.removeEventListener("abort", end);
   }
   signal.throwIfAborted();
