@@ -165,8 +165,9 @@ export const plugin = definePlugin({
       for (;;);
     }),
     heap: action(() => {
-      let held = [0];
-      for (;;) held = held.concat(held);
+      const block = Array.from({ length: 1e6 }).fill(0);
+      const held = [];
+      for (;;) held.push(block.slice());
     }),
     console: action(async (input) => {
       console.log("out", input["text"]);
