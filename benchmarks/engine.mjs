@@ -1,5 +1,5 @@
 // Measures runs of 1 000 tasks that are kept in the ledger: against calling the same action, and the ledger alone against
-// the same statements by hand. Run `pnpm build` first. README.md explains the figures.
+// the same statements by hand; and how the time of a run grows with its tasks. Run `pnpm build` first. README.md explains the figures.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -14,9 +14,14 @@ import { printTable } from "./print-table.mjs";
 const TASKS = 1000;
 /** How many run at once: each task needs the one of the same number in the layer before. */
 const WIDTH = 50;
+/** How many run at once unless a run is told otherwise. */
+const DEFAULT_WIDTH = 10;
 const CPU_GOAL_MS = 0.35;
 const RATIO_GOAL = 0.7;
-const OPTIONS = { rounds: 9, operations: 1, warmUp: 2 };
+/** time(2n) / time(n) */
+const GROWTH_GOAL = 2.3;
+const GROWTH_TASKS = 2000;
+const OPTIONS = { rounds: 15, operations: 1, warmUp: 5 };
 
 const needsOf = (/** @type {number} */ at) => (at < WIDTH ? [] : [`t${at - WIDTH}`]);
 const numbers = Array.from({ length: TASKS }, (_, at) => at);
@@ -24,13 +29,15 @@ const numbers = Array.from({ length: TASKS }, (_, at) => at);
 const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
 try {
   console.log(`This machine: ${cpus().length} cores, Node ${process.versions.node}`);
-  const met = [await measureEngine(), await measureLedger()];
+  const bench = await openBench();
+  const met = [await measureEngine(bench), await measureLedger(), await measureGrowth(bench)];
+  await bench.engine.close();
   process.exitCode = met.every(Boolean) ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true });
 }
 
-async function measureEngine() {
+async function openBench() {
   const action = defineAction({
     input: z.strictObject({ n: z.number() }),
     run: ({ n }) => ({ n, text: "x".repeat(200) }),
@@ -45,36 +52,88 @@ async function measureEngine() {
     plugins: [definePlugin({ name: "bench/work", actions: { do: action } })],
   });
   await engine.secrets.set({ name: "S", type: "apiKey", fields: { value: "value-of-a-secret" } });
-  const tasks = numbers.map(
-    (at) => `  - { id: t${at}, type: bench/work.do, needs: [${needsOf(at).join(", ")}], inputs: { n: ${at} } }\n`,
-  );
-  const workflow = parseWorkflow(`apiVersion: v1\nid: bench\nsecrets: [S]\ntasks:\n${tasks.join("")}`, "bench.yaml");
+
+  /** @param {readonly string[]} tasks each as YAML @param {number} concurrency */
+  function runOf(tasks, concurrency) {
+    const list = tasks.map((task) => `  - ${task}\n`).join("");
+    const workflow = parseWorkflow(`apiVersion: v1\nid: bench\nsecrets: [S]\ntasks:\n${list}`, "bench.yaml");
+    return async () => {
+      const { status } = await engine.run(workflow, { concurrency });
+      if (status !== "success") throw new Error("the run has failed");
+    };
+  }
+  return { engine, action, runOf };
+}
+
+/** @param {number} at @param {readonly string[]} needs */
+function taskOf(at, needs) {
+  return `{ id: t${at}, type: bench/work.do, needs: [${needs.join(", ")}], inputs: { n: ${at} } }`;
+}
+
+/** @param {Awaited<ReturnType<typeof openBench>>} bench */
+async function measureEngine({ action, runOf }) {
+  const tasks = numbers.map((at) => taskOf(at, needsOf(at)));
   const ways = {
     async plain() {
       for (const n of numbers) await action.run({ n }, /** @type {never} */ (null));
     },
-    async engine() {
-      const { status } = await engine.run(workflow);
-      if (status !== "success") throw new Error("the run has failed");
-    },
+    wide: runOf(tasks, WIDTH),
+    usual: runOf(tasks, DEFAULT_WIDTH),
   };
-  const { plain = 0, engine: ours = 0 } = await measure(ways, OPTIONS);
-  const { engine: elapsed = 0 } = await measure(ways, { ...OPTIONS, clock: "wall" });
-  await engine.close();
-  const overhead = (ours - plain) / TASKS / 1000;
-  const isMet = overhead <= CPU_GOAL_MS;
-  printTable(`A run of ${TASKS} tasks, ${WIDTH} at once: ms CPU of a task, and tasks a second`, [
-    ["", "plain call", "in a run", "more", "goal", "", "tasks/s"],
-    [
-      "kept in the ledger",
+  const cpu = await measure(ways, OPTIONS);
+  const elapsed = await measure(ways, { ...OPTIONS, clock: "wall" });
+  const { plain = 0 } = cpu;
+  const rows = [["", "plain call", "in a run", "more", "goal", "", "tasks/s"]];
+  let isMet = true;
+  for (const [name, width] of /** @type {const} */ ([
+    ["wide", WIDTH],
+    ["usual", DEFAULT_WIDTH],
+  ])) {
+    const ours = cpu[name] ?? 0;
+    const overhead = (ours - plain) / TASKS / 1000;
+    isMet &&= overhead <= CPU_GOAL_MS;
+    rows.push([
+      `${width} at once`,
       (plain / TASKS / 1000).toFixed(4),
       (ours / TASKS / 1000).toFixed(3),
       overhead.toFixed(3),
       `<= ${CPU_GOAL_MS}`,
-      isMet ? "met" : "missed",
-      ((TASKS / elapsed) * 1e6).toFixed(0),
-    ],
-  ]);
+      overhead <= CPU_GOAL_MS ? "met" : "missed",
+      ((TASKS / (elapsed[name] ?? 0)) * 1e6).toFixed(0),
+    ]);
+  }
+  printTable(`A run of ${TASKS} tasks that is kept in the ledger: ms CPU of a task, and tasks a second`, rows);
+  return isMet;
+}
+
+/** @param {Awaited<ReturnType<typeof openBench>>} bench */
+async function measureGrowth({ runOf }) {
+  /** @type {Record<string, (count: number) => string[]>} */
+  const shapes = {
+    [`each needs one of the ${WIDTH} before`]: (count) =>
+      Array.from({ length: count }, (_, at) => taskOf(at, needsOf(at))),
+    "one needs all others": (count) => {
+      const others = Array.from({ length: count - 1 }, (_, at) => at);
+      const needs = others.map((at) => `t${at}`);
+      return [...others.map((at) => taskOf(at, [])), taskOf(count - 1, needs)];
+    },
+    [`items of one forEach, ${WIDTH} at once`]: (count) => {
+      const items = Array.from({ length: count }, (_, at) => at).join(", ");
+      return [`{ id: t, type: bench/work.do, forEach: [${items}], concurrency: ${WIDTH}, inputs: { n: "{{ item }}" } }`];
+    },
+  };
+  const rows = [["tasks", "n", "ms(n)", "ms(2n)", "ratio", "goal", ""]];
+  let isMet = true;
+  for (const [name, tasksOf] of Object.entries(shapes)) {
+    const ways = { once: runOf(tasksOf(GROWTH_TASKS), WIDTH), twice: runOf(tasksOf(2 * GROWTH_TASKS), WIDTH) };
+    const { once = 0, twice = 0 } = await measure(ways, { rounds: 5, operations: 1, warmUp: 1 });
+    const ratio = twice / once;
+    isMet &&= ratio < GROWTH_GOAL;
+    const show = (/** @type {number} */ time) => (time / 1000).toFixed(0);
+    const verdict = ratio < GROWTH_GOAL ? "met" : "missed";
+    rows.push([name, `${GROWTH_TASKS}`, show(once), show(twice), ratio.toFixed(2), `< ${GROWTH_GOAL}`, verdict]);
+  }
+  printTable("Running n tasks, and twice as many: ms CPU", rows);
   return isMet;
 }
 

@@ -1,6 +1,6 @@
 import { Database } from "../stores/raw-store.mjs";
 
-/** @typedef {{ number: number, state: string, rules: string }} Row */
+/** @typedef {{ number: number, state: string }} Row */
 
 const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
@@ -21,12 +21,14 @@ export function openRawLedger(path) {
   );
   const addTask = database.prepare("INSERT INTO task_runs (run_id, task, rules, state) VALUES (?, ?, ?, ?)");
   const addNeed = database.prepare("INSERT OR IGNORE INTO task_needs (run_id, need, task) VALUES (?, ?, ?)");
+  /** @type {import("better-sqlite3").Statement<[number], { run: string, task: string, attempt: number }>} */
+  const findClaimable = database.prepare(
+    `SELECT run_id AS run, task, task_runs.attempt + 1 AS attempt FROM task_runs JOIN run_records ON run_records.id = run_id
+     WHERE task_runs.number = ? AND status = 'running' AND state = 'ready' AND stop IS NULL`,
+  );
   const claim = database.prepare(
-    `UPDATE task_runs SET state = 'running', attempt = attempt + 1, worker = ?, lease_token = ?, due_at = NULL, lease_until = NULL
-     WHERE number = ? AND EXISTS (
-       SELECT 1 FROM run_records WHERE id = run_id AND status = 'running' AND state = 'ready' AND stop IS NULL
-     )
-     RETURNING run_id, task, attempt`,
+    `UPDATE task_runs SET state = 'running', attempt = ?, worker = ?, lease_token = ?, due_at = NULL, lease_until = NULL
+     WHERE number = ?`,
   );
   const end = database.prepare(
     `UPDATE task_runs SET state = 'success', result = ?, worker = NULL, lease_token = NULL, lease_until = NULL, due_at = NULL
@@ -34,7 +36,7 @@ export function openRawLedger(path) {
   );
   const keep = database.prepare("INSERT OR REPLACE INTO kept VALUES (?, 'result', ?, 1, 'key', ?)");
   /** @type {import("better-sqlite3").Statement<[string, string], Row>} */
-  const find = database.prepare("SELECT number, state, rules FROM task_runs WHERE run_id = ? AND task = ?");
+  const find = database.prepare("SELECT number, state FROM task_runs WHERE run_id = ? AND task = ?");
   /** @type {import("better-sqlite3").Statement<[string], string | null>} */
   const findStop = database.prepare("SELECT stop FROM run_records WHERE id = ?");
   findStop.pluck();
@@ -42,8 +44,7 @@ export function openRawLedger(path) {
   const dependents = database.prepare("SELECT task FROM task_needs WHERE run_id = ? AND need = ?");
   dependents.pluck();
   const setReady = database.prepare(
-    `UPDATE task_runs SET state = 'ready', worker = NULL, lease_token = NULL, lease_until = NULL, due_at = ${NOW} + 15000
-     WHERE number = ?`,
+    "UPDATE task_runs SET state = 'ready', worker = NULL, lease_token = NULL, lease_until = NULL WHERE number = ?",
   );
   const addEvent = database.prepare("INSERT INTO run_events VALUES (?, 0, ?)");
   const finish = database.prepare(
@@ -58,9 +59,7 @@ export function openRawLedger(path) {
   function row(run, name) {
     const found = find.get(run, name);
     if (found === undefined) throw new TypeError("no such task");
-    /** @type {{ needs: string[] }} */
-    const rules = JSON.parse(found.rules);
-    return { ...found, rules };
+    return found;
   }
 
   return {
@@ -72,6 +71,7 @@ export function openRawLedger(path) {
      */
     run(run, tasks, value) {
       const owner = crypto.randomUUID();
+      const needs = new Map(tasks.map((task) => [task.id, task.needs]));
       let ready = transact(() => {
         createRun.run(run, new Date().toISOString(), process.pid, owner);
         return tasks.flatMap(({ id, statusesInIf, ...task }) => {
@@ -85,17 +85,20 @@ export function openRawLedger(path) {
       while (ready.length > 0) {
         const leases = ready.map((task) => ({ ...task, token: crypto.randomUUID() }));
         transact(() => {
-          for (const { number, token } of leases) claim.get(owner, token, number);
+          for (const { number, token } of leases) {
+            const found = findClaimable.get(number);
+            if (found !== undefined) claim.run(found.attempt, owner, token, number);
+          }
         });
         ready = transact(() =>
           leases.flatMap(({ number, task, token }) => {
             end.run(JSON.stringify({ status: "success" }), number, token);
             keep.run(run, task, value);
-            row(run, task);
             const stop = findStop.get(run);
             return dependents.all(run, task).flatMap((dependent) => {
               const found = row(run, dependent);
-              const isReady = stop === null && found.rules.needs.every((need) => row(run, need).state === "success");
+              const isReady =
+                stop === null && (needs.get(dependent) ?? []).every((need) => row(run, need).state === "success");
               if (isReady) setReady.run(found.number);
               return isReady ? [{ number: found.number, task: dependent }] : [];
             });

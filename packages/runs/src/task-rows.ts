@@ -7,7 +7,7 @@ import type { Stop, TaskState, TaskTable } from "./task-states.ts";
 /** The time of the database, in milliseconds since 1970. */
 export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
-/** How long a ready task waits before it is rung for again, in milliseconds. */
+/** How long a ready task of a run without an owner waits before it is rung for again, in milliseconds. */
 const RING_AGAIN_MS = 15_000;
 
 /** The rules of how many runs stay in memory. */
@@ -44,7 +44,7 @@ const statementsOf = perDatabase((database) => ({
   rules: database.prepare<[number], string>("SELECT rules FROM task_runs WHERE number = ?").pluck(),
   set: database.prepare<[state: string, state: string, number]>(
     `UPDATE task_runs SET state = ?, worker = NULL, lease_token = NULL, lease_until = NULL,
-       due_at = iif(? = 'ready', ${NOW} + ${RING_AGAIN_MS}, NULL)
+       due_at = iif(? = 'ready' AND (SELECT token IS NULL FROM run_records WHERE id = run_id), ${NOW} + ${RING_AGAIN_MS}, NULL)
      WHERE number = ?`,
   ),
   dependents: database
