@@ -95,13 +95,13 @@ describe("a stream of a run that goes on", () => {
     record({ ...base, event: "run.started", workflow: "open", message: "workflow open" });
   });
 
-  const get = async (token: string, method = "GET") =>
+  const get = async (bearer: string, method = "GET") =>
     await fetch(`http://127.0.0.1:${port}/api/runs/${open}/events`, {
       method,
-      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream", connection: "close" },
+      headers: { authorization: `Bearer ${bearer}`, accept: "text/event-stream", connection: "close" },
     });
 
-  it.each<[string, () => Promise<[token: string, end: () => Promise<unknown>]>]>([
+  it.each<[string, () => Promise<[ending: string, end: () => Promise<unknown>]>]>([
     [
       "is revoked",
       async () => [await place.token("runner", { name: "gone" }), async () => await place.tokens.revoke("gone")],
@@ -114,13 +114,13 @@ describe("a stream of a run that goes on", () => {
       ],
     ],
   ])("ends where its token %s, and does not say that the run has", async (_, make) => {
-    const [token, end] = await make();
-    const [gone, stays] = [await get(token), await get(await place.token("runner"))];
+    const [ending, end] = await make();
+    const [gone, stays] = [await get(ending), await get(await place.token("runner"))];
     await end();
     const text = await gone.text();
     expect(text).toContain("run.started");
     expect(text).not.toContain("event: end");
-    expect(await (await get(token)).json()).toMatchObject({ status: 401 });
+    expect(await (await get(ending)).json()).toMatchObject({ status: 401 });
     const reader = stays.body?.getReader();
     expect((await reader?.read())?.done).toBe(false);
     await reader?.cancel();
