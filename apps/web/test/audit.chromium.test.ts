@@ -18,7 +18,7 @@ beforeAll(async () => {
   const started = await call(place.app, "POST", "/api/runs", await place.token("runner"), {
     payload: { workflow: "quick" },
   });
-  run = (started.json() as { execution: string }).execution;
+  run = started.json<{ execution: string }>().execution;
   await place.ended(run);
 });
 afterAll(async () => await place.close());
@@ -37,9 +37,9 @@ it("is listed with the newest first, filtered, and read page by page", async () 
   await page.getByText("50 records, the newest first").waitFor();
 
   await page.getByLabel("Secret", { exact: true }).fill("A_1");
+  await expect.poll(async () => await row(page, /B_1/).count()).toBe(0);
   await row(page, /Used a secret in a run/).waitFor();
-  expect(await row(page, /B_1/).count()).toBe(0);
-  await page.getByLabel("What", { exact: true }).selectOption({ label: "Created a secret" });
+  await page.getByRole("combobox", { name: "What" }).selectOption({ label: "Created a secret" });
   await expect.poll(async () => await page.getByRole("row").count()).toBe(3);
   await row(page, /Intended/).waitFor();
   await page.getByLabel("When").selectOption({ label: "The last hour" });

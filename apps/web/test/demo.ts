@@ -21,6 +21,21 @@ tasks:
 finally:
   - { id: notify, type: core/console.log, inputs: { message: "deployed to {{ inputs.environment }}, canary {{ inputs.canary }}" } }
 `,
+  "release.yaml": `
+apiVersion: v1
+id: release
+secrets: [GITHUB_TOKEN, REGISTRY]
+tasks:
+  - { id: checkout, type: core/console.log, inputs: { message: "clone with {{ secrets.GITHUB_TOKEN }}" } }
+  - { id: lint, type: core/console.log, needs: [checkout], inputs: { message: "no problem found" } }
+  - { id: build, type: core/console.log, needs: [checkout], inputs: { message: "built v1.4.0 in 3 layers" } }
+  - id: test
+    type: core/shell.run
+    needs: [checkout]
+    inputs: { script: "echo 311 tests passed; echo browser tests begin; sleep 600" }
+  - { id: push, type: core/console.log, needs: [lint, build, test], inputs: { message: "push as {{ secrets.REGISTRY.username }}" } }
+  - { id: announce, type: core/console.log, needs: [push], if: 'tasks.push.status == "success"', inputs: { message: "v1.4.0 is out" } }
+`,
   "nightly.yaml": `
 apiVersion: v1
 id: nightly

@@ -56,6 +56,29 @@ const SCENES: readonly Scene[] = [
       await page.getByLabel("User and password").check();
     },
   },
+  {
+    name: "run",
+    theme: "light",
+    width: 1100,
+    height: 960,
+    async visit(page) {
+      await page.goto(`${place.url}/#/runs/workflows/release`);
+      await page.getByRole("button", { name: "Start" }).click();
+      await page.getByText("browser tests begin").waitFor();
+      await page.getByRole("link", { name: /^build, .*Succeeded/ }).waitFor();
+    },
+  },
+  {
+    name: "audit-dark",
+    theme: "dark",
+    width: 1100,
+    height: 760,
+    async visit(page) {
+      await page.getByRole("link", { name: "Audit" }).click();
+      await page.getByRole("button", { name: "Verify" }).click();
+      await page.getByText("as it was written:").waitFor();
+    },
+  },
 ];
 
 it.each(SCENES)("$name", async ({ name, theme, width, height, visit }) => {

@@ -160,9 +160,10 @@ function messageOf(event: ApiRunEvent): string {
   return "message" in event ? event.message : `run ${event.status}`;
 }
 
-/** What a start tells of its secrets is shown below the log. */
+/** What a start tells of its secrets is shown below the log; and that a program has printed something is nothing special. */
 function dataOf(event: ApiRunEvent): unknown {
-  return event.event === "task.log" || event.event === "run.warning" ? event.data : undefined;
+  const isTold = event.event === "task.log" || event.event === "run.warning";
+  return isTold && JSON.stringify(event.data) !== `{"stream":"stdout"}` ? event.data : undefined;
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", {
