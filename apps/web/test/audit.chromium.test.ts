@@ -18,7 +18,7 @@ beforeAll(async () => {
   const started = await call(place.app, "POST", "/api/runs", await place.token("runner"), {
     payload: { workflow: "quick" },
   });
-  run = (started.json() as { execution: string }).execution;
+  run = started.json<{ execution: string }>().execution;
   await place.ended(run);
 });
 afterAll(async () => await place.close());

@@ -92,7 +92,7 @@ const lines = async (page: Page) => await log(page).getByRole("listitem").allTex
 
 async function start(workflow: string, inputs: object = {}): Promise<string> {
   const answer = await call(place.app, "POST", "/api/runs", token, { payload: { workflow, inputs } });
-  return (answer.json() as { execution: string }).execution;
+  return answer.json<{ execution: string }>().execution;
 }
 
 async function startEnded(workflow: string): Promise<string> {
@@ -108,12 +108,12 @@ async function recordLines(count: number): Promise<string> {
   const base = { time: new Date().toISOString(), level: "info", execution } as const;
   const id = { id: execution, workflow: "quick", file: join(place.workflows, "quick.yaml"), secrets: [], tasks: [] };
   await ledger.createRun({ ...id, owner: { token: crypto.randomUUID() } });
-  const lines = Array.from({ length: count }, (_, index) => {
+  const printed = Array.from({ length: count }, (_, index) => {
     return { ...base, event: "task.log", task: "say", message: `line ${index + 1}` } as const;
   });
   await ledger.append(execution, [
     { ...base, event: "run.started", workflow: "quick", message: "workflow quick" },
-    ...lines,
+    ...printed,
     { ...base, event: "run.finished", status: "success", durationMs: 1000, tasks: {}, masked: {} },
   ]);
   return execution;
@@ -234,7 +234,7 @@ describe("a workflow", () => {
       await expect
         .poll(async () => {
           const answer = await call(place.app, "GET", "/api/workflows/quick", token);
-          return (answer.json() as { problem: string | null }).problem;
+          return answer.json<{ problem: string | null }>().problem;
         })
         .toContain("must be a list");
       await page.getByRole("link", { name: "Workflows" }).click();
@@ -254,7 +254,7 @@ describe("the list of runs", () => {
       const key = await own.token("admin");
       const begin = async (workflow: string) => {
         const answer = await call(own.app, "POST", "/api/runs", key, { payload: { workflow } });
-        return (answer.json() as { execution: string }).execution;
+        return answer.json<{ execution: string }>().execution;
       };
       const opened = await own.signIn("runner", { hash: "#/runs", width: 360 });
       const { page } = opened;
@@ -357,7 +357,7 @@ describe("a run", () => {
       .map((line) => /\w+ (waits|ends)/.exec(line)?.[0]);
     expect(said).toEqual(["first waits", "first ends", "second waits", "second ends"]);
     const all = await call(place.app, "GET", `/api/runs/${id}/events`, token);
-    expect(await lines(page)).toHaveLength((all.json() as unknown[]).length);
+    expect(await lines(page)).toHaveLength(all.json<unknown[]>().length);
   });
 
   it("with 10 000 lines shows the newest, and earlier ones for whoever asks", async () => {

@@ -163,7 +163,7 @@ function Tasks({ run, task, states }: TasksProps) {
 function useNow(isTicking: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
-    if (!isTicking) return;
+    if (!isTicking) return undefined;
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, [isTicking]);

@@ -19,7 +19,7 @@ export function RunSecrets({ runId, status }: { runId: string; status: ApiRun["s
     [runId, status],
   );
   useEffect(() => {
-    if (status !== "running") return;
+    if (status !== "running") return undefined;
     const timer = setTimeout(reload, BUSY_MS);
     return () => clearTimeout(timer);
   }, [status, value, error]);

@@ -15,7 +15,7 @@ interface TaskGraphProps {
   readonly run?: GraphRun;
 }
 
-export interface GraphRun {
+interface GraphRun {
   readonly states: ReadonlyMap<string, GraphTaskState>;
   /** Whether tasks without a state will start. */
   readonly isGoingOn: boolean;

@@ -72,7 +72,7 @@ export function statesOfGraph(states: TaskStates): ReadonlyMap<string, GraphTask
   for (const [name, state] of states) {
     const plain = withoutItem(name);
     const known = byName.get(plain);
-    const isItem = /\]$/.test(name);
+    const isItem = name.endsWith("]");
     const counted = isItem ? addItem(known?.items ?? { ended: 0, failed: 0, all: 0 }, state) : (known?.items ?? null);
     const isWhole = states.has(plain);
     const shown = isWhole ? (states.get(plain) ?? state) : heavier(known, state);
