@@ -1,35 +1,16 @@
 // D11: SIGTERM to the server while clients write and read, from the built command. What was acknowledged is there, and the process ends.
-import { spawn } from "node:child_process";
 import { setTimeout } from "node:timers/promises";
-import { openSecretsManager, openTokens } from "../../packages/secrets/dist/index.js";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { keyed, placeOf } from "./support/installation.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
-import { CLI, inFolder, NODE } from "./support/sandbox.mjs";
+import { inFolder } from "./support/sandbox.mjs";
+import { makeToken, startServer } from "./support/served.mjs";
 
 const ROUNDS = process.argv.includes("--short") ? 3 : 30;
 const CLIENTS = 8;
 /** How long requests may take to end, and how long the process may. */
 const DRAIN_MS = 5000;
 const random = createRandom(SEED);
-
-/** @param {string} folder */
-async function startServer(folder) {
-  const [node = "", ...options] = NODE;
-  const child = spawn(node, [...options, CLI, "serve", "--port", "0"], {
-    cwd: folder,
-    env: keyed(folder),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const ended = new Promise((resolve) => child.on("close", (code) => resolve(code)));
-  const address = await new Promise((resolve, reject) => {
-    child.stderr.on("data", (data) => {
-      const [, found] = /ready on (\S+)/.exec(String(data)) ?? [];
-      if (found !== undefined) resolve(found);
-    });
-    child.on("close", () => reject(new Error("the server has ended")));
-  });
-  return { child, ended, address };
-}
 
 /**
  * Writes new versions of one secret, one after the other, until the server is not there any more.
@@ -85,11 +66,7 @@ async function runRound(folder, round, headers) {
 
 async function measure() {
   return await inFolder(async (folder) => {
-    const manager = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder) });
-    const tokens = await openTokens(manager);
-    const { token } = await tokens.create({ name: "all", role: "admin", prefixes: null, tags: null, expiresAt: null });
-    tokens.close();
-    await manager.secrets.close();
+    const token = await makeToken(folder);
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const total = { acknowledged: 0, lost: 0, failed: 0, longest: 0 };
     for (let round = 0; round < ROUNDS; round++) {

@@ -12,6 +12,8 @@ interface OpenedRuns {
   readonly figures: readonly Figure[];
   /** For `/health/ready`. */
   readonly checks: readonly ReadinessCheck[];
+  /** Starts what waits, and what is due. For when there are metrics. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,9 +58,11 @@ export async function openServedRuns(
     }).catch((error: unknown) => {
       throw cannotRead(folder, error);
     });
-    await runs.recover();
-    await runs.schedule(workflows);
     return {
+      async start() {
+        await runs.recover();
+        await runs.schedule(workflows);
+      },
       runs: { engine, runs, workflows },
       figures: [
         { name: "autokestra_runs_running", help: "Runs that go on here", read: () => runs.counts().running },

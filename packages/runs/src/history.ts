@@ -192,14 +192,19 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     return await read((database) => (isCurrent(database) ? work(database) : null));
   }
 
-  async function change<T>(work: (database: Database) => T): Promise<T> {
+  async function write<T>(work: (database: Database) => T): Promise<T> {
     try {
-      const result = await queue.write(work);
-      queue.checkpoint();
-      return result;
+      return await queue.write(work);
     } catch (error) {
       throw toError(error);
     }
+  }
+
+  /** Also where something is removed that is not to be found in the WAL. */
+  async function change<T>(work: (database: Database) => T): Promise<T> {
+    const result = await write(work);
+    queue.checkpoint();
+    return result;
   }
 
   async function close(): Promise<void> {
@@ -224,16 +229,16 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       last: async (workflow) => await read((database) => (isCurrent(database) ? lastTime(database, workflow) : null)),
     },
     queued: {
-      add: async (run, key) => await change((database) => addQueued(database, run, key)),
-      remove: async (id, key) => await change((database) => removeQueued(database, id, key)),
+      add: async (run, key) => await write((database) => addQueued(database, run, key)),
+      remove: async (id, key) => await write((database) => removeQueued(database, id, key)),
       find: async (id) => (await readQueued((database) => listQueued(database, id, null)))?.[0] ?? null,
       list: async (workflow) => (await readQueued((database) => listQueued(database, null, workflow ?? null))) ?? [],
       isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
-      beat: async () => await change(beatQueued),
+      beat: async () => await write(beatQueued),
       // Nothing is made, upgraded or locked where there is nothing to take.
       async takeLost(limit) {
         const isAny = (await readQueued((database) => listQueued(database, null, null))) ?? [];
-        return isAny.length === 0 ? [] : await change((database) => takeLostQueued(database, limit));
+        return isAny.length === 0 ? [] : await write((database) => takeLostQueued(database, limit));
       },
     },
     recorder: (onFailure) => recorder(onFailure),

@@ -21,6 +21,8 @@ export interface QueuedRun {
   readonly group?: { readonly name: string; readonly busy: "queue" | "skip" | "cancel" } | undefined;
   /** Runs it to its end. It never throws. */
   readonly execute: (signal: AbortSignal) => Promise<void>;
+  /** Instead: records that it was cancelled while it waited. It never throws. */
+  readonly cancel: (by: RunCancellation["by"]) => Promise<void>;
 }
 
 export interface RunQueueOptions {
@@ -67,8 +69,8 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
   const entriesOf = (group: string) =>
     [...running.values()].map(({ entry }) => entry).filter((entry) => entry.group?.name === group);
 
-  function execute(entry: Entry): void {
-    const ended = entry.execute(entry.stop.signal).finally(() => {
+  function execute(entry: Entry, work = entry.execute(entry.stop.signal)): void {
+    const ended = work.finally(() => {
       running.delete(entry.id);
       startWaiting();
     });
@@ -91,15 +93,13 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
   function makeWay(group: string): void {
     for (const { stop } of entriesOf(group)) stop.abort(new RunCancellation("superseded"));
     for (const entry of waiting.filter((other) => other.group?.name === group)) {
-      endUnstarted(entry, new RunCancellation("superseded"));
+      endUnstarted(entry, "superseded");
     }
   }
 
-  /** Runs it cancelled, so that there is a record of it. */
-  function endUnstarted(entry: Entry, reason: RunCancellation): void {
+  function endUnstarted(entry: Entry, by: RunCancellation["by"]): void {
     waiting.splice(waiting.indexOf(entry), 1);
-    entry.stop.abort(reason);
-    execute(entry);
+    execute(entry, entry.cancel(by));
   }
 
   function check(): void {
@@ -122,7 +122,7 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
     },
     cancel(id) {
       const entry = waiting.find((other) => other.id === id);
-      if (entry !== undefined) endUnstarted(entry, new RunCancellation("user"));
+      if (entry !== undefined) endUnstarted(entry, "user");
       else running.get(id)?.entry.stop.abort(new RunCancellation("user"));
       return running.has(id);
     },
@@ -133,7 +133,7 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
       waiting.some((entry) => entry.workflow === workflow),
     async drain(ms) {
       isClosed = true;
-      for (const entry of waiting.slice()) endUnstarted(entry, shutdown());
+      for (const entry of waiting.slice()) endUnstarted(entry, "shutdown");
       const overdue = setTimeout(() => {
         for (const { entry } of running.values()) entry.stop.abort(shutdown());
       }, ms);

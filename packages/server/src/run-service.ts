@@ -217,6 +217,14 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
           active.delete(id);
         }
       },
+      async cancel(by) {
+        await recordUnstarted(run, "info", `cancelled while it waited (${by})`, {
+          status: "cancelled",
+          cancelledBy: by,
+        }).catch((error: unknown) => onNotice(`run ${id} is not recorded: ${messageOf(error)}`));
+        onEnded?.("cancelled");
+        active.delete(id);
+      },
     });
   }
 
@@ -224,7 +232,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   async function refuse(run: EarlierRun, error: unknown): Promise<void> {
     const { execution: id, workflow } = run;
     onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
-    await recordRefused(run, error).catch((failure: unknown) =>
+    await recordUnstarted(run, "error", messageOf(error), { status: "failed" }).catch((failure: unknown) =>
       onNotice(`run ${id} is not recorded: ${messageOf(failure)}`),
     );
   }
@@ -246,8 +254,13 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     if (queue.waiting().length > 0) await engine.queued.beat();
   }
 
-  /** A run that could not start has no other record. */
-  async function recordRefused({ execution, workflow, file }: EarlierRun, error: unknown): Promise<void> {
+  /** A run that has not started has no other record. */
+  async function recordUnstarted(
+    { execution, workflow, file }: EarlierRun,
+    level: "info" | "error",
+    message: string,
+    end: Pick<RunFinished, "status" | "cancelledBy">,
+  ): Promise<void> {
     if ((await engine.history.list({ id: execution })).length > 0) return await engine.queued.remove(execution);
     const { ledger } = engine.history;
     const owner = { token: crypto.randomUUID() };
@@ -255,8 +268,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     await ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
     await ledger.append(execution, [
       { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
-      { ...base, level: "error", event: "run.warning", message: messageOf(error) },
-      { ...base, level: "error", event: "run.finished", status: "failed", durationMs: 0, tasks: {}, masked: {} },
+      { ...base, level, event: "run.warning", message },
+      { ...base, level, event: "run.finished", ...end, durationMs: 0, tasks: {}, masked: {} },
     ]);
   }
 

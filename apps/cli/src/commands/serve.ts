@@ -74,6 +74,7 @@ async function start(
   const served = await openServedRuns(context, options, manager, () => metrics);
   const { figures = [], checks: runChecks = [] } = served ?? {};
   const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...figures]);
+  await served?.start();
   const settings = createSettings({
     options,
     place,
