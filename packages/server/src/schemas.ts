@@ -168,7 +168,7 @@ export function withHeaders<Schema extends z.ZodType>(
   answer: Schema,
   ...names: readonly (keyof typeof RESPONSE_HEADERS)[]
 ): Schema {
-  return answer.meta({ headers: Object.fromEntries(names.map((name) => [name, RESPONSE_HEADERS[name]])) });
+  return answer.meta({ headers: Object.fromEntries(names.map((header) => [header, RESPONSE_HEADERS[header]])) });
 }
 
 /** A name, a dot and an id. */

@@ -17,7 +17,7 @@ const { secrets } = await openSecretsManager({
   audit: true,
   actor: { kind: "user", id, address: null },
 });
-let refused = 0;
+const counts = { refused: 0 };
 
 /** @param {string} what @param {() => Promise<unknown>} work */
 async function tell(what, work) {
@@ -25,12 +25,12 @@ async function tell(what, work) {
     await work();
     writeSync(1, `${what}\n`);
   } catch (error) {
-    writeSync(1, `refused ${error instanceof Error && "code" in error ? error.code : error}\n`);
-    refused++;
+    writeSync(1, `refused ${error instanceof Error && "code" in error ? String(error.code) : "without a code"}\n`);
+    counts.refused++;
   }
 }
 
-for (let count = 0; refused < MAX_REFUSED; count++) {
+for (let count = 0; counts.refused < MAX_REFUSED; count++) {
   const fields = { value: `value ${count} of ${id}` };
   await Promise.all(NAMES.map((name) => tell("set", () => secrets.set({ name, type: "apiKey", fields }))));
   await Promise.all(READS.map((name) => tell("read", () => secrets.get(name))));
