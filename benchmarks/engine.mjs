@@ -119,7 +119,9 @@ async function measureGrowth({ runOf }) {
     },
     [`items of one forEach, ${WIDTH} at once`]: (count) => {
       const items = Array.from({ length: count }, (_, at) => at).join(", ");
-      return [`{ id: t, type: bench/work.do, forEach: [${items}], concurrency: ${WIDTH}, inputs: { n: "{{ item }}" } }`];
+      return [
+        `{ id: t, type: bench/work.do, forEach: [${items}], concurrency: ${WIDTH}, inputs: { n: "{{ item }}" } }`,
+      ];
     },
   };
   const rows = [["tasks", "n", "ms(n)", "ms(2n)", "ratio", "goal", ""]];
