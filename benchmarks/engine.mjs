@@ -119,14 +119,16 @@ async function measureGrowth({ runOf }) {
     },
     [`items of one forEach, ${WIDTH} at once`]: (count) => {
       const items = Array.from({ length: count }, (_, at) => at).join(", ");
-      return [`{ id: t, type: bench/work.do, forEach: [${items}], concurrency: ${WIDTH}, inputs: { n: "{{ item }}" } }`];
+      return [
+        `{ id: t, type: bench/work.do, forEach: [${items}], concurrency: ${WIDTH}, inputs: { n: "{{ item }}" } }`,
+      ];
     },
   };
   const rows = [["tasks", "n", "ms(n)", "ms(2n)", "ratio", "goal", ""]];
   let isMet = true;
   for (const [name, tasksOf] of Object.entries(shapes)) {
     const ways = { once: runOf(tasksOf(GROWTH_TASKS), WIDTH), twice: runOf(tasksOf(2 * GROWTH_TASKS), WIDTH) };
-    const { once = 0, twice = 0 } = await measure(ways, { rounds: 5, operations: 1, warmUp: 1 });
+    const { once = 0, twice = 0 } = await measure(ways, { rounds: 3, operations: 1, warmUp: 1 });
     const ratio = twice / once;
     isMet &&= ratio < GROWTH_GOAL;
     const show = (/** @type {number} */ time) => (time / 1000).toFixed(0);

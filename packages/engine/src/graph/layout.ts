@@ -56,9 +56,10 @@ export function layOut(boxes: readonly Box[], edges: readonly Edge[]): Layout {
   const passages = connect(cells, edges, columns);
   for (let sweep = 0; sweep < SWEEPS; sweep++) sortRows(columns, sweep % 2 === 0);
   const height = placeRows(columns);
-  const lefts = leftsOf(columns);
+  const widths = columns.map((column) => Math.max(0, ...column.map(({ width }) => width)));
+  const lefts = leftsOf(widths);
   const xOf = ({ column }: Cell) => lefts[column] ?? 0;
-  const widthOf = (column: number) => Math.max(0, ...(columns[column] ?? []).map((cell) => cell.width));
+  const widthOf = (column: number) => widths[column] ?? 0;
   return {
     width: (lefts.at(-1) ?? 0) + widthOf(columns.length - 1),
     height,
@@ -175,11 +176,11 @@ function placeRows(columns: readonly Cell[][]): number {
   return cells.reduce((most, { y, height }) => Math.max(most, y + height), 0);
 }
 
-function leftsOf(columns: readonly Cell[][]): number[] {
+function leftsOf(widths: readonly number[]): number[] {
   let x = 0;
-  return columns.map((column) => {
+  return widths.map((width) => {
     const left = x;
-    x += Math.max(0, ...column.map(({ width }) => width)) + COLUMN_GAP;
+    x += width + COLUMN_GAP;
     return left;
   });
 }
