@@ -23,6 +23,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
   "packages/runs/src/claims.ts": "keys of runs, and times of schedules",
   "packages/runs/src/kept.ts": "encrypted values of runs that have not succeeded",
+  "packages/runs/src/queued-runs.ts": "which runs wait to start, and encrypted what they are started with",
   "packages/runs/src/recorded-events.ts": "events of runs, from behind the redacting sink",
   "packages/runs/src/recorder.ts": "the beginning of a run",
   "packages/runs/src/schema.ts": "the rows of a run history, into the tables of a newer version",
