@@ -26,17 +26,19 @@ export function createClipboard(tell: (text: string) => void): Clipboard {
   }
 
   function clear(): void {
-    navigator.clipboard.writeText("").then(
-      () => {
-        forget();
-        tell("The clipboard has been emptied.");
-      },
-      () => {
-        // Browsers let a page write only while it is used.
-        tell("The value is still in the clipboard: it is emptied when you come back to this page.");
-        addEventListener("focus", clear);
-      },
-    );
+    void empty();
+  }
+
+  async function empty(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText("");
+      forget();
+      tell("The clipboard has been emptied.");
+    } catch {
+      // Browsers let a page write only while it is used.
+      tell("The value is still in the clipboard: it is emptied when you come back to this page.");
+      addEventListener("focus", clear);
+    }
   }
 
   return {

@@ -28,11 +28,11 @@ export function Login({ reason, onToken }: LoginProps) {
     try {
       if (!TOKEN.test(given)) throw NO_TOKEN;
       await onToken(given);
-    } catch (error) {
-      const isWrong = error === NO_TOKEN || toApiError(error).status === 401;
+    } catch (cause) {
+      const isWrong = cause === NO_TOKEN || toApiError(cause).status === 401;
       if (isWrong) setToken("");
       input.current?.focus();
-      throw isWrong && error !== NO_TOKEN ? NOT_TAKEN : error;
+      throw isWrong && cause !== NO_TOKEN ? NOT_TAKEN : cause;
     }
   }
 

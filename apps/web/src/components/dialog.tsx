@@ -10,7 +10,7 @@ interface DialogProps {
 }
 
 /** A dialog over the page, for as long as it is rendered. The browser holds the focus in it, and gives it back. */
-export function Dialog({ title, onClose, children }: DialogProps) {
+function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
