@@ -18,6 +18,9 @@ import { describeTasks, TaskList } from "./task-list.tsx";
 import { statesOfGraph } from "./task-states.ts";
 import { useRunEvents } from "./use-run-events.ts";
 
+/** How often it is looked whether a run whose log is complete has ended. */
+const ENDING_MS = 1000;
+
 /** One run: its tasks, its log while it comes, and its secrets. */
 export function RunPage({ id, route }: { id: string; route: Route }) {
   const { api } = useSession();
@@ -29,6 +32,13 @@ export function RunPage({ id, route }: { id: string; route: Route }) {
     async (signal) => await api.get<ApiRun>(pathOf`/runs/${id}`, { signal }),
     [id, hasStarted, log.connection === "ended"],
   );
+  // Its last event comes a moment before the server is done with it.
+  useEffect(() => {
+    const isComplete = log.connection === "ended" && log.error === null;
+    if (!isComplete || run.value === null || !isGoingOn(run.value)) return undefined;
+    const timer = setTimeout(run.reload, ENDING_MS);
+    return () => clearTimeout(timer);
+  }, [log.connection, run.value]);
   const back = { href: hrefOf(["runs"]), text: "Runs" };
   if (run.value === null) {
     return (
