@@ -29,7 +29,7 @@ import {
   readFile,
   runNotFound,
 } from "./records.ts";
-import { isCurrent } from "./schema.ts";
+import { hasLedger, isCurrent } from "./schema.ts";
 import { SqliteRunLedger } from "./sqlite-ledger.ts";
 import { MAX_PAUSE_MS, WriteQueue } from "./write-queue.ts";
 
@@ -186,7 +186,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   let isLookedAt = false;
   /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
   function wipeAtFirst(database: Database): void {
-    if (!isLookedAt && isCurrent(database) && hasExpired(database)) {
+    if (!isLookedAt && hasLedger(database) && hasExpired(database)) {
       queue.add({ work: wipeExpired, done: () => queue.checkpoint(), failed: () => undefined });
     }
     isLookedAt = true;
@@ -237,7 +237,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     ledger,
     claims: {
       take: async (workflow, time) => await change((database) => takeTime(database, workflow, time)),
-      last: async (workflow) => await read((database) => (isCurrent(database) ? lastTime(database, workflow) : null)),
+      last: async (workflow) => await read((database) => (hasLedger(database) ? lastTime(database, workflow) : null)),
     },
     queued: {
       add: async (run, key) => await queue.write((database) => addQueued(database, run, key)),
@@ -270,18 +270,18 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       return { run, record: recorder(tell, run.token) };
     },
     async kept(runId, keys) {
-      const stored = await read((database) => (isCurrent(database) ? readKept(database, runId) : null));
+      const stored = await read((database) => (hasLedger(database) ? readKept(database, runId) : null));
       if (stored === null) throw runNotFound(runId);
       return await openKept(runId, stored, keys);
     },
-    file: async (runId) => await read((database) => (isCurrent(database) ? readFile(database, runId) : null)),
+    file: async (runId) => await read((database) => (hasLedger(database) ? readFile(database, runId) : null)),
     async find(text) {
       const found = await read((database) => findRunId(database, text));
       if (found === null) throw runNotFound(text);
       return found;
     },
     async wipeExpired() {
-      const isDue = await read((database) => (isCurrent(database) ? hasExpired(database) : null));
+      const isDue = await read((database) => (hasLedger(database) ? hasExpired(database) : null));
       if (isDue === true) await change(wipeExpired);
       // The start of a run has overwritten some, too.
       if (isDue === false) queue.checkpoint();

@@ -2,7 +2,9 @@ import type { Database } from "@autokestra/sqlite";
 
 /** `akrn` in ASCII: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x616b726e;
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
+/** The first version with the tables of the ledger. */
+const LEDGER_VERSION = 3;
 
 /**
  * The tables of version 2, to which {@link LEDGER} adds. `number` orders runs by their start, because clocks can be set back. `status` is written by the run itself, so a
@@ -39,8 +41,7 @@ const TABLES = `
  *
  * `token` is what the owner of a run writes with, so that a process that was stopped and replaced changes nothing.
  * `kept` are encrypted values that a run needs to be resumed, until `kept_until` in milliseconds since 1970.
- * `run_claims` and `schedule_times` are what servers agree on; `queued_runs` are what they have taken and not begun, with an encrypted
- * `start`, and `until` when another host leaves a run to them. Times are milliseconds since 1970.
+ * `run_claims` and `schedule_times` are what servers agree on. Times are milliseconds since 1970.
  */
 const LEDGER = `
   ALTER TABLE run_records ADD COLUMN token TEXT;
@@ -95,6 +96,17 @@ const LEDGER = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX run_claims_old ON run_claims (claimed_at);
 
+  CREATE TABLE schedule_times (
+    workflow TEXT PRIMARY KEY,
+    last     INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * What version 4 adds: the runs that servers have taken and not begun, with an encrypted `start`, and `until` when another host leaves a
+ * run to them, in milliseconds since 1970.
+ */
+const QUEUE = `
   CREATE TABLE queued_runs (
     number        INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id        TEXT NOT NULL UNIQUE,
@@ -108,11 +120,6 @@ const LEDGER = `
     host          TEXT NOT NULL,
     boot_id       TEXT
   ) STRICT;
-
-  CREATE TABLE schedule_times (
-    workflow TEXT PRIMARY KEY,
-    last     INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
 `;
 
 /** The rows of version 1 as rows of `run_records`. An unfinished run has no process there, so it counts as lost. */
@@ -136,11 +143,16 @@ const UPGRADE_FROM_1 = `
 /** Creates the tables in an empty database. */
 export function createSchema(database: Database): void {
   database.exec(
-    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES} ${LEDGER}`,
+    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES} ${LEDGER} ${QUEUE}`,
   );
 }
 
-/** Whether the database has the tables of the ledger: one that was not written to since an upgrade has not. */
+/** Whether the database has the tables of the ledger: an earlier one that was not written to since has not. */
+export function hasLedger(database: Database): boolean {
+  return readVersion(database) >= LEDGER_VERSION;
+}
+
+/** The same for the tables of this version. */
 export function isCurrent(database: Database): boolean {
   return readVersion(database) === SCHEMA_VERSION;
 }
@@ -151,7 +163,8 @@ export function upgradeSchema(database: Database): void {
   database.immediate(() => {
     const version = readVersion(database);
     if (version === 1) database.exec(UPGRADE_FROM_1);
-    if (version < SCHEMA_VERSION) database.exec(`${LEDGER} PRAGMA user_version = ${SCHEMA_VERSION}`);
+    if (version < LEDGER_VERSION) database.exec(LEDGER);
+    if (version < SCHEMA_VERSION) database.exec(`${QUEUE} PRAGMA user_version = ${SCHEMA_VERSION}`);
   });
 }
 

@@ -25,7 +25,7 @@ import { processColumns, thisProcess } from "./process.ts";
 import { removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
 import { type KeptRuns, PROCESS, readEvents, runNotFound, type StoredProcess, stateOf, trimRuns } from "./records.ts";
-import { isCurrent } from "./schema.ts";
+import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
 import type { WriteQueue } from "./write-queue.ts";
@@ -166,7 +166,7 @@ export class SqliteRunLedger implements RunLedger {
 
   async tasks(run: RunId): Promise<readonly TaskRun[]> {
     const rows = await this.#parts.read((database) =>
-      isCurrent(database) ? database.prepare<[string]>(TASKS).all(run) : [],
+      hasLedger(database) ? database.prepare<[string]>(TASKS).all(run) : [],
     );
     return (rows ?? []).map((row) => taskRun.parse(row));
   }

@@ -10,7 +10,7 @@ import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunHistory } from "../src/index.ts";
 import { finished, id, logged, started } from "./run-events.ts";
 
-const CURRENT = 3;
+const CURRENT = 4;
 
 /** What no version leaves behind. */
 const MIXED = [
@@ -18,6 +18,7 @@ const MIXED = [
   { from: 1, what: "has a table of version 2", sql: "CREATE TABLE run_records (x)" },
   { from: 1, what: "has a table of version 3", sql: "CREATE TABLE task_runs (x)" },
   { from: 2, what: "has a column of version 3", sql: "ALTER TABLE run_records ADD COLUMN token TEXT" },
+  { from: 3, what: "has a table of version 4", sql: "CREATE TABLE queued_runs (x)" },
   { from: 2, what: "lacks its tables", sql: "DROP TABLE run_events; DROP TABLE run_records" },
 ];
 
@@ -87,6 +88,7 @@ async function startProcess(...args: string[]): Promise<ChildProcess> {
 describe.each([
   [1, "lost"],
   [2, "unknown"],
+  [3, "unknown"],
 ] as const)("the history of version %i that people have", (from, slow) => {
   beforeEach(() => {
     path = join(temporaryFolder(), "runs.db");
@@ -110,8 +112,8 @@ describe.each([
     const execution = lost?.execution ?? "";
     // It was not kept, and says so.
     await expect(history.kept(execution, null)).rejects.toMatchObject({ code: "RUN_NOT_RESUMABLE" });
-    expect(await history.ledger.tasks(execution)).toEqual([]);
-    expect(await history.file(execution)).toBe(null);
+    expect(await history.ledger.tasks(execution)).toMatchObject(from < 3 ? [] : [{ task: "say", state: "running" }]);
+    expect(await history.file(execution)).toEqual(from < 3 ? null : expect.stringMatching(/\/slow\.yaml$/));
   });
 
   it("has the tables of a new one then", async () => {
@@ -155,9 +157,9 @@ describe.each([
   it("is left as it is if a newer version has upgraded it meanwhile", async () => {
     const history = await openHistory();
     await history.list();
-    inspect((database) => database.pragma("user_version = 4"));
+    inspect((database) => database.pragma("user_version = 5"));
     expect(await write(4)).toContain("a newer version of autokestra has written it");
-    expect(version()).toBe(4);
+    expect(version()).toBe(5);
   });
 });
 
