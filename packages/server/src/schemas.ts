@@ -126,7 +126,9 @@ export const fieldsSchema = z.array(
   z.object({
     name: z.string().meta({ example: "password" }),
     public: z.boolean().describe("Encrypted, but not masked"),
-    masked: z.boolean().describe("Masked wherever it appears; one that is neither is masked inside of credentials only"),
+    masked: z
+      .boolean()
+      .describe("Masked wherever it appears; one that is neither is masked inside of credentials only"),
   }),
 );
 

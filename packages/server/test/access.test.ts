@@ -157,7 +157,13 @@ describe("W1: who may call what", () => {
     expect((await get(`/${ids["CI_SEEN"]}/decrypt`)).json().value).toBe("value of CI_SEEN");
     const absent = await get("/00000000-0000-4000-8000-000000000000");
     for (const name of ["CI_OTHER_TAG", "HIDDEN"]) {
-      for (const path of [`/${ids[name]}`, `/${ids[name]}/decrypt`, `/${ids[name]}/fields`, `/${ids[name]}/versions`, `/name/${name}`]) {
+      for (const path of [
+        `/${ids[name]}`,
+        `/${ids[name]}/decrypt`,
+        `/${ids[name]}/fields`,
+        `/${ids[name]}/versions`,
+        `/name/${name}`,
+      ]) {
         const answer = await get(path);
         expect([answer.statusCode, answer.json().code]).toEqual([absent.statusCode, absent.json().code]);
       }

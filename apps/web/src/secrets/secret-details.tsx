@@ -150,7 +150,7 @@ function Rules({ allow }: Pick<ApiSecret, "allow">) {
 }
 
 function Users({ secret: { id } }: { secret: ApiSecret }) {
-  const { api } = useSession();
+  const { api, may } = useSession();
   const users = useLoaded(async (signal) => await listUsers(api, id, signal), [api, id]);
   return (
     <Card title="Used by">
@@ -162,7 +162,11 @@ function Users({ secret: { id } }: { secret: ApiSecret }) {
             <ul class="plain">
               {list.map(({ workflow, file, tasks }) => (
                 <li key={file}>
-                  <strong>{workflow}</strong>
+                  {may("runs:read") ? (
+                    <a href={hrefOf(["runs", "workflows", workflow])}>{workflow}</a>
+                  ) : (
+                    <strong>{workflow}</strong>
+                  )}
                   <span class="description">
                     {file}
                     {tasks.length > 0 && `, tasks ${tasks.join(", ")}`}
