@@ -131,7 +131,7 @@ function framed(
   const shown = lines.map(cutLine);
   const textHeight = (shown.length + (stateColumns === 0 ? 0 : 1)) * LINE;
   const gap = inside.height > 0 ? PADDING : 0;
-  const columns = Math.max(stateColumns, ...shown.map((line) => line.columns));
+  const columns = Math.max(stateColumns, ...shown.map((each) => each.columns));
   const width = Math.ceil(Math.max(inside.width, columns * CHARACTER) + 2 * PADDING);
   const height = Math.ceil(textHeight + gap + inside.height + 2 * PADDING);
   return {
