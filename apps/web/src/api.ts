@@ -1,4 +1,4 @@
-import type { Problem } from "@autokestra/server";
+import type { Problem } from "@autokestra/server/answers";
 
 /** A refusal or a failure, with a sentence for people. */
 export class ApiError extends Error {

@@ -1,4 +1,4 @@
-import type { ApiSession } from "@autokestra/server";
+import type { ApiSession } from "@autokestra/server/answers";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Api, createApi } from "./api.ts";
 import { AuditView } from "./audit/audit-view.tsx";

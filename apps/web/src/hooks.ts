@@ -1,4 +1,4 @@
-import type { ApiSession, Permission } from "@autokestra/server";
+import type { ApiSession, Permission } from "@autokestra/server/answers";
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useState } from "preact/hooks";
 import { type Api, type ApiError, toApiError } from "./api.ts";

@@ -1,4 +1,4 @@
-import type { ApiAuditReport, ApiRunEvent } from "@autokestra/server";
+import type { ApiAuditReport, ApiRunEvent } from "@autokestra/server/answers";
 import { describe, expect, it } from "vitest";
 import { describeReport } from "../src/audit/audit-words.ts";
 import { type Input, initialText, readInputs } from "../src/runs/input-values.ts";

@@ -1,3 +1,8 @@
+/**
+ * What the API answers with and takes, as types for clients in TypeScript: those of the schemas that describe it.
+ *
+ * @module
+ */
 import type { RecordedEvent } from "@autokestra/runs";
 import type { AuditAction, Permission } from "@autokestra/secrets";
 import type { z } from "zod/v4";
@@ -6,8 +11,7 @@ import type * as runs from "./runs-schemas.ts";
 import type * as secrets from "./schemas.ts";
 import type { sessionSchema } from "./session-api.ts";
 
-// What the API answers with and takes, as types for clients in TypeScript: those of the schemas that describe it.
-
+export type { Problem } from "./problem.ts";
 export type { AuditAction, Permission };
 export type ApiSession = z.output<typeof sessionSchema>;
 export type ApiSecret = z.output<typeof secrets.metadataSchema>;

@@ -5,12 +5,10 @@
  */
 
 export type { AccessOptions } from "./access-control.ts";
-export type * from "./answers.ts";
 export { createServer, type RunRoutes, type ServerOptions } from "./create-server.ts";
 export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
 export { createMetrics, type Figure, type Metrics, type ProviderCall } from "./metrics.ts";
 export type { Principal } from "./principal.ts";
-export type { Problem } from "./problem.ts";
 export type { CheckedPart, ReadinessCheck } from "./readiness.ts";
 export { type SecretsApiOptions, secretsApi } from "./secrets-api.ts";
 export { type RunningServer, type StartOptions, startServer } from "./start-server.ts";

@@ -1,4 +1,4 @@
-import type { ApiAuditRecord, ApiAuditReport } from "@autokestra/server";
+import type { ApiAuditRecord, ApiAuditReport } from "@autokestra/server/answers";
 import { useState } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";

@@ -1,4 +1,4 @@
-import type { ApiAuditReport, AuditAction } from "@autokestra/server";
+import type { ApiAuditReport, AuditAction } from "@autokestra/server/answers";
 import { countOf } from "../components/format.ts";
 import type { Tone } from "../components/messages.tsx";
 

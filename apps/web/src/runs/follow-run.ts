@@ -1,4 +1,4 @@
-import type { ApiRunEvent } from "@autokestra/server";
+import type { ApiRunEvent } from "@autokestra/server/answers";
 import { type Api, ApiError, pathOf } from "../api.ts";
 import { createEventReader, type ServerSentEvent } from "./server-sent-events.ts";
 

@@ -1,4 +1,4 @@
-import type { ApiWorkflow } from "@autokestra/server";
+import type { ApiWorkflow } from "@autokestra/server/answers";
 
 export type Inputs = ApiWorkflow["inputs"];
 export type Input = Inputs[string];

@@ -1,4 +1,4 @@
-import type { ApiRun } from "@autokestra/server";
+import type { ApiRun } from "@autokestra/server/answers";
 import { useEffect } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";

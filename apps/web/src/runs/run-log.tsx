@@ -1,4 +1,4 @@
-import type { ApiRunEvent } from "@autokestra/server";
+import type { ApiRunEvent } from "@autokestra/server/answers";
 import type { RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { countOf } from "../components/format.ts";

@@ -1,4 +1,4 @@
-import type { ApiRun, ApiStartedRun, ApiWorkflowGraph } from "@autokestra/server";
+import type { ApiRun, ApiStartedRun, ApiWorkflowGraph } from "@autokestra/server/answers";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";

@@ -1,4 +1,4 @@
-import type { ApiProvenance, ApiRun } from "@autokestra/server";
+import type { ApiProvenance, ApiRun } from "@autokestra/server/answers";
 import { useEffect } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { type Column, DataTable } from "../components/data-table.tsx";

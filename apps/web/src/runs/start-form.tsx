@@ -1,4 +1,4 @@
-import type { ApiStartedRun, ApiWorkflow } from "@autokestra/server";
+import type { ApiStartedRun, ApiWorkflow } from "@autokestra/server/answers";
 import { useId, useState } from "preact/hooks";
 import { ProblemMessage } from "../components/messages.tsx";
 import { useSession, useWork } from "../hooks.ts";

@@ -1,4 +1,4 @@
-import type { ApiRun } from "@autokestra/server";
+import type { ApiRun } from "@autokestra/server/answers";
 import { Badge, type Tone } from "../components/messages.tsx";
 
 interface StateLook {

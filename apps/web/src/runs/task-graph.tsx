@@ -1,5 +1,5 @@
 import { type GraphPart, type PlacedText, placeGraph } from "@autokestra/engine/internal/graph";
-import type { ApiWorkflowGraph } from "@autokestra/server";
+import type { ApiWorkflowGraph } from "@autokestra/server/answers";
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { formatDuration } from "../components/format.ts";

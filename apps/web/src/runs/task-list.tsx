@@ -1,4 +1,4 @@
-import type { ApiWorkflowGraph } from "@autokestra/server";
+import type { ApiWorkflowGraph } from "@autokestra/server/answers";
 import { DataTable } from "../components/data-table.tsx";
 import { formatDuration } from "../components/format.ts";
 import { StateBadge } from "./states.tsx";

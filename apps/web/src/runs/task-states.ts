@@ -1,4 +1,4 @@
-import type { ApiRunEvent } from "@autokestra/server";
+import type { ApiRunEvent } from "@autokestra/server/answers";
 import type { TaskStatus } from "./states.tsx";
 
 /** What the events of a run tell about one task, or one item of a `forEach`. */

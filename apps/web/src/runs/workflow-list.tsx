@@ -1,4 +1,4 @@
-import type { ApiWorkflow } from "@autokestra/server";
+import type { ApiWorkflow } from "@autokestra/server/answers";
 import { type Column, DataTable } from "../components/data-table.tsx";
 import { countOf } from "../components/format.ts";
 import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";

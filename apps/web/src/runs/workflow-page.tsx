@@ -1,4 +1,4 @@
-import type { ApiWorkflow, ApiWorkflowGraph } from "@autokestra/server";
+import type { ApiWorkflow, ApiWorkflowGraph } from "@autokestra/server/answers";
 import { pathOf } from "../api.ts";
 import { EmptyState, Loading, ProblemMessage } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";

@@ -5,7 +5,7 @@ import type {
   ApiSecret,
   ApiSecretChange,
   ApiSecretUsage,
-} from "@autokestra/server";
+} from "@autokestra/server/answers";
 import { type Api, pathOf, type Query } from "../api.ts";
 
 /** The calls of the API that the views of secrets make. */

@@ -1,4 +1,4 @@
-import type { ApiField, ApiNewSecret, ApiSecret, ApiSecretChange } from "@autokestra/server";
+import type { ApiField, ApiNewSecret, ApiSecret, ApiSecretChange } from "@autokestra/server/answers";
 import { type SecretType, TYPES } from "./types.ts";
 
 /** A secret as it is being typed: texts, until it is sent. */

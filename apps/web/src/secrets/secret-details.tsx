@@ -1,4 +1,4 @@
-import type { ApiSecret } from "@autokestra/server";
+import type { ApiSecret } from "@autokestra/server/answers";
 import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
 import { DataTable } from "../components/data-table.tsx";

@@ -1,4 +1,4 @@
-import type { ApiField, ApiNewSecret, ApiSecretChange } from "@autokestra/server";
+import type { ApiField, ApiNewSecret, ApiSecretChange } from "@autokestra/server/answers";
 import type { ComponentChildren, VNode } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Loading, ProblemMessage } from "../components/messages.tsx";

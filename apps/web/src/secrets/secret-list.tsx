@@ -1,4 +1,4 @@
-import type { ApiSecret } from "@autokestra/server";
+import type { ApiSecret } from "@autokestra/server/answers";
 import { useState } from "preact/hooks";
 import { type Column, DataTable, Pager } from "../components/data-table.tsx";
 import { ConfirmDialog } from "../components/dialog.tsx";

@@ -1,4 +1,4 @@
-import type { ApiSecret } from "@autokestra/server";
+import type { ApiSecret } from "@autokestra/server/answers";
 
 export type SecretType = ApiSecret["type"];
 
