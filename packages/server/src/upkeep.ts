@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers/promises";
-import type { RunHistory } from "@autokestra/runs";
 import {
   type BackupSchedule,
   backUpIfDue,
@@ -16,6 +15,11 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { Figure } from "./metrics.ts";
 
 /** What is done regularly while a server runs. */
+/** A history of runs, for what it keeps of them. */
+interface KeptValues {
+  wipeExpired(): Promise<void>;
+}
+
 export interface UpkeepOptions {
   readonly manager: SecretsManager;
   /** Where the store of the manager is. */
@@ -25,7 +29,7 @@ export interface UpkeepOptions {
   /** The age at which the data key is replaced, in milliseconds. Default: it stays. */
   readonly rotateDataKeyEveryMs?: number | undefined;
   /** Where runs keep what they need to go on. Default: there are no runs. */
-  readonly history?: Pick<RunHistory, "wipeExpired"> | undefined;
+  readonly history?: KeptValues | undefined;
   /** Gets a line of JSON for each backup and each new data key, and for each failure. Default: nothing. */
   readonly log?: { write(line: string): void } | undefined;
 }
@@ -181,7 +185,7 @@ function dataKeyTask(manager: SecretsManager, maxAgeMs: number, tell: Tell): Tas
   };
 }
 
-function keptValuesTask(history: Pick<RunHistory, "wipeExpired">): Task {
+function keptValuesTask(history: KeptValues): Task {
   return {
     event: "kept values",
     failures: 0,
