@@ -14,12 +14,12 @@ import {
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { Figure } from "./metrics.ts";
 
-/** What is done regularly while a server runs. */
 /** A history of runs, for what it keeps of them. */
 interface KeptValues {
   wipeExpired(): Promise<void>;
 }
 
+/** What is done regularly while a server runs. */
 export interface UpkeepOptions {
   readonly manager: SecretsManager;
   /** Where the store of the manager is. */
