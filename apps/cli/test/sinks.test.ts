@@ -36,6 +36,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/secrets/src/access/tokens.ts": "hashes of tokens, their names and roles",
   "packages/sqlite/src/node-sqlite.ts":
     "nothing: it keeps a warning of Node.js from being printed while node:sqlite is loaded",
+  "packages/test-kit/src/child-process.ts": "scripts of tests, compiled",
   "packages/test-kit/src/plugin-sdk.ts": "what planted leaks of tests print",
 };
 const WRITES =

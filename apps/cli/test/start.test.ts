@@ -48,7 +48,7 @@ const CODE = ["command-line.cjs", "errors.cjs", "main.cjs", "shared.cjs"];
 const START = [...CODE, "autokestra.cjs", "rolldown-runtime.cjs"];
 const SQLITE = ["better-sqlite3.cjs", "better_sqlite3.node", "package.json", "sqlite.cjs"];
 /** What another import may not add to without a reason. */
-const MAX_BYTES = 244_000;
+const MAX_BYTES = 245_000;
 
 describe("a command loads what it needs", () => {
   it.each<[string, string, readonly string[]]>([

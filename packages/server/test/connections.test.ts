@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { CONNECTION_LIMITS, limitConnections, serverOptions } from "../src/connections.ts";
+import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections, serverOptions } from "../src/connections.ts";
 
 /** More than the buffers of a connection take. */
 const LARGE = "x".repeat(16 * 1024 * 1024);
@@ -10,23 +10,32 @@ const LARGE = "x".repeat(16 * 1024 * 1024);
 const limits = { headersMs: 200, requestMs: 400, readMs: 300, checkMs: 50, maxConnections: 20 };
 const open: Socket[] = [];
 let server: Server;
+/** A busy machine may take its time there. */
+let patient: Server;
 
-beforeAll(async () => {
-  server = createServer(serverOptions(limits), (request, response) => {
+async function start(its: ConnectionLimits): Promise<Server> {
+  const started = createServer(serverOptions(its), (request, response) => {
     request.resume().once("end", () => response.end(request.url === "/large" ? LARGE : "ok"));
   });
-  limitConnections(server, limits);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  limitConnections(started, its);
+  started.listen(0, "127.0.0.1");
+  await once(started, "listening");
+  return started;
+}
+
+beforeAll(async () => {
+  server = await start(limits);
+  patient = await start({ ...limits, readMs: 60_000 });
 });
 
 afterAll(() => {
   for (const socket of open) socket.destroy();
   server.close();
+  patient.close();
 });
 
-function send(text: string): Socket {
-  const socket = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1" });
+function send(text: string, to = server): Socket {
+  const socket = connect({ port: (to.address() as AddressInfo).port, host: "127.0.0.1" });
   open.push(socket);
   socket.on("error", () => undefined);
   socket.write(text);
@@ -60,7 +69,7 @@ it("ends the connection of a client that does not read", async () => {
 });
 
 it("lets a client that reads have all of a large answer", async () => {
-  const socket = send("GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const socket = send("GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", patient);
   let length = 0;
   for await (const chunk of socket) length += (chunk as Buffer).length;
   expect(length).toBeGreaterThan(LARGE.length);
