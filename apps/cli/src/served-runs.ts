@@ -88,5 +88,6 @@ export async function openServedRuns(
 
 function cannotRead(folder: string, error: unknown): AutokestraError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-  return new AutokestraError("OPTION_INVALID", `The folder of the workflows cannot be read: ${folder} (${code})`);
+  const why = code === "ENOENT" ? `does not exist: ${folder}` : `cannot be read: ${folder} (${code})`;
+  return new AutokestraError("OPTION_INVALID", `The folder of the workflows ${why}`);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { describeReport } from "../src/audit/audit-words.ts";
 import { type Input, initialText, readInputs } from "../src/runs/input-values.ts";
 import { createEventReader } from "../src/runs/server-sent-events.ts";
-import { addEvents, statesOfGraph } from "../src/runs/task-states.ts";
+import { addEvents, durationOf, statesOfGraph } from "../src/runs/task-states.ts";
 
 describe("server-sent events", () => {
   const stream = [
@@ -104,6 +104,13 @@ describe("the states of tasks", () => {
     const before = addEvents(new Map(), [started("a", 1), ended("a", 2, "success"), started("b", 3)]);
     const after = addEvents(before, [{ ...at(9), event: "run.started" }]);
     expect([...after].map(([name, { status }]) => [name, status])).toEqual([["a", "success"]]);
+  });
+
+  it("keep the duration of a task that had ended before its run was resumed", () => {
+    const before = addEvents(new Map(), [started("a", 1), ended("a", 2, "success")]);
+    const after = addEvents(before, [{ ...at(8), event: "run.started" }, ended("a", 9, "success")]);
+    const [state] = after.values();
+    expect(state && durationOf(state, 0)).toBe(1000);
   });
 
   it("have the outputs of the last event", () => {

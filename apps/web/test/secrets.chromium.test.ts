@@ -316,7 +316,7 @@ describe("a secret", () => {
     const opened = await place.signIn("admin");
     const { page } = opened;
     await openSecret(opened, "GITHUB_TOKEN");
-    await page.getByRole("region", { name: "Used by" }).getByText("deploy.yaml, tasks checkout").waitFor();
+    await page.getByRole("region", { name: "Used by" }).getByText("deploy.yaml, task checkout").waitFor();
     await page.getByRole("region", { name: "About" }).getByText("all workflows").waitFor();
     await expectGood(opened);
   });

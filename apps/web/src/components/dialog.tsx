@@ -42,12 +42,15 @@ interface ConfirmProps {
   /** The verb of the button: "Delete". */
   readonly action: string;
   readonly isDangerous?: boolean;
+  /** What the other button says, where "Cancel" would say something else. */
+  readonly wayBack?: string;
   readonly onConfirm: () => Promise<void>;
   readonly onClose: () => void;
 }
 
 /** Asks before something is done, and stays where it went wrong. */
-export function ConfirmDialog({ title, children, action, isDangerous = false, onConfirm, onClose }: ConfirmProps) {
+export function ConfirmDialog(props: ConfirmProps) {
+  const { title, children, action, isDangerous = false, wayBack = "Cancel", onConfirm, onClose } = props;
   const { isBusy, error, start } = useWork();
   return (
     <Dialog title={title} onClose={onClose}>
@@ -55,7 +58,7 @@ export function ConfirmDialog({ title, children, action, isDangerous = false, on
       <ProblemMessage error={error} />
       <footer>
         <button type="button" class="secondary outline" onClick={onClose}>
-          Cancel
+          {wayBack}
         </button>
         <button type="button" class={isDangerous ? "danger" : ""} aria-busy={isBusy} onClick={() => start(onConfirm)}>
           {action}

@@ -1,7 +1,7 @@
 import type { ApiRunEvent } from "@autokestra/server/answers";
 import type { RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { countOf } from "../components/format.ts";
+import { countOf, formatDuration } from "../components/format.ts";
 import { Badge, type Tone } from "../components/messages.tsx";
 import type { Connection, PlacedEvent } from "./follow-run.ts";
 import { withoutItem } from "./task-states.ts";
@@ -132,7 +132,7 @@ function Line({ event }: { event: PlacedEvent }) {
   return (
     <li class={level}>
       <time dateTime={time}>{timeOf(time)}</time> <span class="level">{level}</span>{" "}
-      <span class="task">{taskOf(event)}</span> <span class="message">{messageOf(event)}</span>
+      <span class="task">{taskOf(event) || "-"}</span> <span class="message">{messageOf(event)}</span>
       {data !== undefined && <Data data={data} />}
     </li>
   );
@@ -157,7 +157,9 @@ function taskOf(event: ApiRunEvent): string {
 }
 
 function messageOf(event: ApiRunEvent): string {
-  return "message" in event ? event.message : `run ${event.status}`;
+  if (event.event !== "run.finished") return event.message;
+  const how = event.status === "success" ? "succeeded" : event.status;
+  return `run ${how} in ${formatDuration(event.durationMs)}`;
 }
 
 /** What a start tells of its secrets is shown below the log; and that a program has printed something is nothing special. */

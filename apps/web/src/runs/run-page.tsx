@@ -119,7 +119,7 @@ function Failure({ events }: { events: readonly PlacedEvent[] }) {
   return (
     <div class="problem">
       <p>
-        {task !== undefined && <strong>{task}: </strong>}
+        {task !== undefined && <strong>{task} </strong>}
         <span class="pre">{cause.message}</span>
       </p>
     </div>
@@ -264,6 +264,7 @@ function ActionDialog({ action, run: { execution }, task, onChange, onClose }: A
       title={title}
       action={button}
       isDangerous={action === "cancel"}
+      wayBack={action === "cancel" ? "Let it go on" : "Cancel"}
       onConfirm={confirm}
       onClose={onClose}
     >

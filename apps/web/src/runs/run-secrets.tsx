@@ -38,7 +38,7 @@ export function RunSecrets({ runId, status }: { runId: string; status: ApiRun["s
 const COLUMNS: readonly Column<Provenance>[] = [
   { header: "Secret", cell: ({ name }) => name },
   { header: "From", cell: (secret) => <Source secret={secret} /> },
-  { header: "Used by", cell: ({ uses }) => <Uses uses={uses} /> },
+  { header: "Used by", cell: (secret) => <Uses secret={secret} /> },
   { header: "Masked", cell: ({ masked }) => <Masked masked={masked} /> },
 ];
 
@@ -76,8 +76,9 @@ const LEASES: Readonly<Record<string, string>> = {
   revocationFailed: "could not be given back",
 };
 
-function Uses({ uses }: Pick<Provenance, "uses">) {
-  if (uses.length === 0) return <>no task</>;
+function Uses({ secret: { source, uses } }: { secret: Provenance }) {
+  // Uses are recorded of declared secrets, and not of what became secret in the run.
+  if (uses.length === 0) return <>{source === "run" ? "–" : "no task"}</>;
   return (
     <ul class="plain">
       {uses.map(({ task, path }) => (

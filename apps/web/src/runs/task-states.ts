@@ -53,7 +53,9 @@ function addEvent(states: Map<string, TaskState>, event: ApiRunEvent): void {
   if (event.event === "task.started") states.set(task, { ...NEW, startedAt: time });
   if (event.event === "task.retried") states.set(task, { ...state, attempts: state.attempts + 1 });
   if (event.event === "task.finished") {
-    states.set(task, { ...state, status: event.status ?? "success", endedAt: time, message });
+    // One that had ended before the run was resumed is told again, and has not run meanwhile.
+    const endedAt = state.endedAt ?? time;
+    states.set(task, { ...state, status: event.status ?? "success", endedAt, message });
   }
 }
 

@@ -169,7 +169,7 @@ function Users({ secret: { id } }: { secret: ApiSecret }) {
                   )}
                   <span class="description">
                     {file}
-                    {tasks.length > 0 && `, tasks ${tasks.join(", ")}`}
+                    {tasks.length > 0 && `, ${tasks.length === 1 ? "task" : "tasks"} ${tasks.join(", ")}`}
                   </span>
                 </li>
               ))}

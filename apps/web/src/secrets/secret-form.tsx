@@ -173,6 +173,9 @@ function SecretForm({ draft, set, action, cancelHref, onSubmit, children }: Secr
   );
 }
 
+/** The browser says it where a name is none. */
+const NAME_RULE = "Letters, digits, _ and -, such as GITHUB_TOKEN.";
+
 function NameInput({ draft, set, hasVersions = false }: DraftProps & { hasVersions?: boolean }) {
   return (
     <TextInput
@@ -184,7 +187,7 @@ function NameInput({ draft, set, hasVersions = false }: DraftProps & { hasVersio
       hint={
         hasVersions
           ? "Workflows that use the old name no longer find the secret when you change it."
-          : "Workflows refer to it by this name. Letters, digits, _ and -, such as GITHUB_TOKEN."
+          : `Workflows refer to it by this name. ${NAME_RULE}`
       }
       onInput={(name) => set({ name })}
     />
@@ -368,6 +371,7 @@ function TextInput({ label, value, onInput, isRequired = false, isCode = false, 
           value={value}
           required={isRequired}
           pattern={pattern}
+          title={pattern === undefined ? undefined : NAME_RULE}
           spellcheck={false}
           autocomplete="off"
           autocapitalize="off"
