@@ -110,8 +110,8 @@ function runRoutes(
           workflow,
           inputs: textsOf(workflow, inputs),
           ...startedBy(call),
-          // Somebody else's key is another one.
-          key: key === undefined ? undefined : `${principal.kind} ${principal.id} ${key}`,
+          // Somebody else's key is another one. The subject of a JWT may have any characters.
+          key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
         });
         reply.header("location", `/api/runs/${id}`);
         return { execution: id, workflow: workflow.workflow.id };
