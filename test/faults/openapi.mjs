@@ -41,7 +41,6 @@ async function measure(folder) {
   const manager = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder), audit: true });
   const { id } = await manager.secrets.create({ name: NAME, type: "apiKey", fields: { value: "v" } });
   const changed = await manager.secrets.create({ name: "CHANGED", type: "apiKey", fields: { value: "v" } });
-  await manager.secrets.create({ name: "HOOK", type: "apiKey", fields: { value: HOOK_KEY } });
   const tokens = await openTokens(manager);
   const { token } = await tokens.create({ name: "all", role: "admin", prefixes: null, tags: null, expiresAt: null });
   const served = await openRuns(folder, manager);
@@ -101,7 +100,8 @@ async function openRuns(folder, manager) {
   mkdirSync(place);
   for (const [name, text] of Object.entries(WORKFLOWS)) writeFileSync(join(place, `${name}.yaml`), text);
   const runsPath = join(folder, "runs.db");
-  const engine = await openEngine({ manager, env: {}, environment: false, runsPath });
+  // Calls change and delete what is in the store.
+  const engine = await openEngine({ manager, env: { HOOK: HOOK_KEY }, environment: true, runsPath });
   const runs = createRunService({ engine, onNotice: () => undefined });
   const workflows = await openWorkflowFolder({ folder: place, onProblem: console.log, onChange: () => undefined });
   await runs.schedule(workflows);
