@@ -49,9 +49,14 @@ function createVisibleWorkflows(
 
   const seen = new Map<string, Promise<boolean>>();
 
+  async function isKnownVisible(name: string): Promise<boolean> {
+    const known = seen.get(name) ?? isSecretVisible(name);
+    seen.set(name, known);
+    return await known;
+  }
+
   async function areVisible(names: readonly string[]): Promise<boolean> {
-    for (const name of names) if (!seen.has(name)) seen.set(name, isSecretVisible(name));
-    return (await Promise.all(names.map((name) => seen.get(name)))).every(Boolean);
+    return (await Promise.all(names.map(isKnownVisible))).every(Boolean);
   }
 
   async function has({ workflow }: ParsedWorkflow): Promise<boolean> {
