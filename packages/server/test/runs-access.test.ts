@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROLES } from "@autokestra/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
@@ -138,6 +139,23 @@ describe("an Idempotency-Key", () => {
     expect((await start(runner, "hidden", "k1")).run).not.toBe(first.run);
     expect(await start(narrowed, "hidden", "k1")).toEqual({ status: 404, run: undefined });
     expect((await start(narrowed, "seen", "k1")).run).not.toBe(first.run);
+  });
+
+  it("of a JWT is none of another subject, whatever characters that has", async () => {
+    const rest = { name: null, roles: ["admin"], permissions: new Set(ROLES["admin"]), expiresAt: null } as const;
+    const app = await place.serve({
+      runs: serveRuns({ engine: place.engine, runs: place.runs, workflows: null }),
+      jwt: async (text) => ({ ...rest, kind: "jwt", id: text.replaceAll(".", " ").trim(), prefixes: null, tags: null }),
+    });
+    const workflow = `{ apiVersion: v1, id: text, tasks: [${say("hi")}] }`;
+    const as = async (subject: string, key: string) => {
+      const options = { payload: { workflow }, headers: { "idempotency-key": key } };
+      return (await call(app, "POST", "/api/runs", subject, options)).json().execution;
+    };
+    const first = await as("ada.b.", "c");
+    expect(first).toEqual(expect.any(String));
+    expect(await as("ada.b.", "c")).toBe(first);
+    expect(await as("ada..", "b c")).not.toBe(first);
   });
 
   it("of a text is none of the workflow with its id", async () => {
