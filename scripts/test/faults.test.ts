@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -78,4 +78,10 @@ it.each([
   const { ok, lines } = runScripts({ "a.mjs": script });
   expect(ok).toBe(false);
   expect(lines.at(-1)).toMatch(/^1 fault scripts: \d passed, 1 failed, 0 not run$/);
+});
+
+it("each script has a row in the README of the scripts", () => {
+  const scripts = readdirSync("test/faults").filter((name) => /\.(mjs|sh)$/.test(name));
+  const rows = readFileSync("test/faults/README.md", "utf8").matchAll(/^\| `([a-z-]+\.(?:mjs|sh))` \|/gm);
+  expect([...rows].map(([, name]) => name)).toEqual(scripts.toSorted());
 });

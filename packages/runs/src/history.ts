@@ -27,6 +27,7 @@ import {
   type RunSummary,
   readEvents,
   readFile,
+  readSecrets,
   runNotFound,
 } from "./records.ts";
 import { hasLedger, isCurrent } from "./schema.ts";
@@ -110,6 +111,12 @@ export interface RunHistory {
 
   /** The masked path of the file of a run; null if it was not read from a file, or by an earlier version. */
   file(runId: RunId): Promise<string | null>;
+
+  /**
+   * The names of the secrets that a run may use, as its workflow declared them when it began, and when it was resumed: who may not know of
+   * one of them may not see the run. None for a run that has not begun, or that an earlier version has recorded.
+   */
+  secrets(runId: RunId): Promise<readonly string[]>;
 
   /**
    * Finds the id of a run.
@@ -274,6 +281,8 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       if (stored === null) throw runNotFound(runId);
       return await openKept(runId, stored, keys);
     },
+    secrets: async (runId) =>
+      (await read((database) => (hasLedger(database) ? readSecrets(database, runId) : []))) ?? [],
     file: async (runId) => await read((database) => (hasLedger(database) ? readFile(database, runId) : null)),
     async find(text) {
       const found = await read((database) => findRunId(database, text));

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
 import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
+import { secretsOfRun } from "./provenance.ts";
 import { readableTables } from "./schema.ts";
 
 /**
@@ -144,6 +145,18 @@ export function readFile(database: Database, runId: string): string | null {
     .pluck()
     .get(runId);
   return found ?? null;
+}
+
+/** The names of the secrets that a run may use, and of those that it has used before it was resumed. */
+export function readSecrets(database: Database, runId: string): readonly string[] {
+  const found = database
+    .prepare<[string], { secrets: string; attempt: number }>("SELECT secrets, attempt FROM run_records WHERE id = ?")
+    .get(runId);
+  if (found === undefined) return [];
+  const declared = z.array(z.string()).parse(JSON.parse(found.secrets));
+  // Its workflow may have declared others then.
+  const earlier = found.attempt === 1 ? [] : secretsOfRun(readEvents(database, runId));
+  return [...new Set([...declared, ...earlier.filter(({ source }) => source !== "run").map(({ name }) => name)])];
 }
 
 /** `Run 'ID' not found` */

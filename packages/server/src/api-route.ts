@@ -109,9 +109,16 @@ function describeRoute(
 }
 
 const NOT_MODIFIED = z.null().describe("The client has it as it is");
+
 function describeTypes(answer: z.ZodType, texts: readonly string[]): object {
   const types = [["application/json", { schema: answer }], ...texts.map((type) => [type, { schema: z.string() }])];
   return { description: "As `Accept` says", content: Object.fromEntries(types) };
+}
+
+/** The calls that take the id in an answer, for the description. @param key of the answer */
+export function linksTo(key: string, operationIds: readonly string[]): Readonly<Record<string, object>> {
+  const parameters = { id: `$response.body#/${key}` };
+  return Object.fromEntries(operationIds.map((operationId) => [operationId, { operationId, parameters }]));
 }
 
 /** How the description shows a refusal. */

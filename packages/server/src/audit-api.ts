@@ -4,10 +4,9 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod/v4";
 import { type AccessControl, forbidden } from "./access-control.ts";
 import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
-import { TIME_PATTERN } from "./documents.ts";
 import { createFoundSecrets } from "./found-secrets.ts";
 import { invalidQuery } from "./problem.ts";
-import { count, emptyBodySchema, TIME } from "./schemas.ts";
+import { count, emptyBodySchema, queryTime, TIME } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
 
 /** What is shown of an audit log. */
@@ -21,10 +20,12 @@ const querySchema = z.strictObject({
   actor: text.optional().describe("Only of this token id, subject, user or workflow"),
   action: text.optional().describe("Only of this kind").meta({ example: "read" }),
   execution: text.optional().describe("Only of this run"),
-  since: text
+  since: queryTime
     .optional()
-    .describe("Only of this time and later: a date, a time with an offset, or how long ago, such as 7d")
-    .meta({ example: "7d", pattern: TIME_PATTERN }),
+    .describe(
+      "Only of this time and later: a date, a time with an offset, seconds since 1970, or how long ago, such as 7d",
+    )
+    .meta({ example: "7d" }),
   after: seq.optional().describe("The first records after this one. Default: the newest records"),
   before: seq.optional().describe("Only records before this one: the first one of the page before"),
   limit: count(1, 1000).default(100).describe("The maximum number of records"),
@@ -103,7 +104,7 @@ function auditRoutes(audit: ShownAuditLog): readonly ApiRoute<ApiCall>[] {
       refusals: [400],
       async handle(call) {
         const { since, ...query } = call.request.query as z.output<typeof querySchema>;
-        const filter = { ...query, since: since === undefined ? undefined : readPast(since) };
+        const filter = { ...query, since: since === undefined ? undefined : readPast(String(since)) };
         const records: AuditRecord[] = [];
         const newest = query.after === undefined;
         for await (const record of audit.records({ ...filter, ...(await visibleRecords(call)), newest }))

@@ -13,6 +13,7 @@ import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { type AccessControl, createAccessControl } from "./access-control.ts";
 import { addAuditRoutes, type ShownAuditLog } from "./audit-api.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
+import { markOptionalBodies } from "./documents.ts";
 import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -173,7 +174,11 @@ export async function buildServer(
       done();
     });
   }
-  await app.register(swagger, { openapi: API, transform: jsonSchemaTransform });
+  await app.register(swagger, {
+    openapi: API,
+    transform: jsonSchemaTransform,
+    transformObject: markOptionalBodies,
+  });
   await app.register(async (operations) => addOperations(operations, access, metrics, checks));
   await app.register(async (files) => addPage(files, page));
   const api = {

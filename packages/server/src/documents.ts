@@ -1,5 +1,6 @@
 import { SECRET_TYPES, type SecretType } from "@autokestra/secrets-core";
 import { type FieldForm, fieldRules, fieldsToGive, IDENTIFIER } from "@autokestra/secrets-core/internal";
+import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 
 // What the description of the API says of bodies beyond their shape, which is checked where secrets are made.
 
@@ -69,4 +70,22 @@ function documentField(form: FieldForm): Document {
   if (form === "url")
     return { type: "string", format: "uri", pattern: "^https://[a-z]{1,20}\\.[a-z]{2,10}/[a-z]{0,20}$" };
   return form === "list" ? { anyOf: [{ type: "array", items: TEXT }, TEXT] } : TEXT;
+}
+
+/** In the description, every call with a body must have it. Where the body can be null, it can be left out. */
+export function markOptionalBodies(document: Parameters<TransformObject>[0]): ReturnType<TransformObject> {
+  if (!("openapiObject" in document)) return document.swaggerObject;
+  const calls = Object.values(document.openapiObject.paths ?? {}).flatMap((path) => Object.values(path ?? {}));
+  for (const { requestBody } of calls as readonly { readonly requestBody?: DocumentedBody }[]) {
+    const forms = requestBody?.content["application/json"]?.schema.anyOf ?? [];
+    if (requestBody !== undefined && forms.some(({ type }) => type === "null")) requestBody.required = false;
+  }
+  return document.openapiObject;
+}
+
+type TransformObject = NonNullable<FastifyDynamicSwaggerOptions["transformObject"]>;
+
+interface DocumentedBody {
+  required: boolean;
+  readonly content: Readonly<Record<string, { readonly schema: { readonly anyOf?: readonly { type?: unknown }[] } }>>;
 }

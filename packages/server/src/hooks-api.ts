@@ -31,7 +31,9 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
       params: schemas.workflowIdSchema,
       response: {
         202: schemas.startedSchema,
-        ...Object.fromEntries([400, 401, 409, 413, 429, 500, 503].map((code) => [code, problemResponse(code)])),
+        ...Object.fromEntries(
+          [400, 401, 404, 409, 413, 415, 429, 500, 503].map((code) => [code, problemResponse(code)]),
+        ),
       },
     },
     async handler(request, reply) {

@@ -95,6 +95,8 @@ export interface RunService {
   recover(): Promise<void>;
   /** The absolute path of the workflow of a run; null for one that came as text, and for one that is not known. */
   fileOf(id: string): Promise<string | null>;
+  /** The names of the secrets that a run may use, or has used; none for one that waits. */
+  secretsOf(id: string): Promise<readonly string[]>;
   /** False: it neither waits nor goes on here. */
   cancel(id: string): boolean;
   counts(): { readonly running: number; readonly waiting: number };
@@ -279,7 +281,9 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     const run = { execution: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
-    return { id: await take(run, { workflow, inputs }, work, key === undefined ? null : `${run.workflow} ${key}`) };
+    // A text may have the id of a workflow that more people see.
+    const ofRun = key === undefined ? null : JSON.stringify([text === null ? "file" : "text", run.workflow, key]);
+    return { id: await take(run, { workflow, inputs }, work, ofRun) };
   }
 
   /** Whoever has signed nothing does not learn that there is a workflow whose secret is missing, or cannot be reached. */
@@ -343,6 +347,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       const known = active.get(id) ?? (await engine.queued.find(id));
       return known === null ? await engine.history.file(id) : known.file;
     },
+    secretsOf: async (id) => await engine.history.secrets(id),
     cancel: (id) => queue.cancel(id),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
     check: () => queue.check(),

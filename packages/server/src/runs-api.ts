@@ -4,7 +4,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
-import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
+import { type ApiCall, type ApiRoute, addApiRoute, linksTo } from "./api-route.ts";
 import { createEventStream } from "./event-stream.ts";
 import { actorOf } from "./principal.ts";
 import type { EarlierRun, ServedRun, ServedRuns, StartedBy } from "./run-service.ts";
@@ -34,10 +34,14 @@ export function addRunRoutes(
         app,
         { access, secretsFor, tag, toCall },
         { ...route, url: route.url === "/" ? base : base + route.url },
+        route.status === 202 ? { links: { 202: LINKS } } : {},
       );
     }
   }
 }
+
+/** The calls that take the id of a run that was started. */
+const LINKS = linksTo("execution", ["getRun", "listEvents", "listRunSecrets", "cancelRun", "resumeRun", "rerunRun"]);
 
 function runRoutes(
   { engine: { history }, runs, workflows }: ServedRuns,
@@ -106,8 +110,8 @@ function runRoutes(
           workflow,
           inputs: textsOf(workflow, inputs),
           ...startedBy(call),
-          // Somebody else's key is another one.
-          key: key === undefined ? undefined : `${principal.kind} ${principal.id} ${key}`,
+          // Somebody else's key is another one. The subject of a JWT may have any characters.
+          key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
         });
         reply.header("location", `/api/runs/${id}`);
         return { execution: id, workflow: workflow.workflow.id };

@@ -148,7 +148,8 @@ export const graphSchema = z.object({
         list: z.enum(["tasks", "onFailure", "finally"]),
         nodes: z.array(nodeSchema),
         edges: z
-          .array(z.tuple([z.int(), z.int()]))
+          // No tuple: it would be described in a way that OpenAPI 3.1 does not take.
+          .array(z.array(z.int()).length(2))
           .describe("From the position of a task in nodes to that of one that comes after it")
           .meta({ example: [[0, 1]] }),
       }),

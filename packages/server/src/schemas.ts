@@ -176,6 +176,12 @@ export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]
 
 export const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 
+/** A time in a query: what it is made of besides is in the text of the description. */
+export const queryTime = z.union([
+  z.string().max(100).meta({ pattern: TIME_PATTERN }),
+  z.int().min(0).max(TIME_RANGE.maximum),
+]);
+
 export const listQuerySchema = z.strictObject({
   skip: count(0, 1_000_000).optional().describe("How many to leave out at the beginning"),
   limit: count(1, 1000).default(100).describe("The maximum number of secrets"),
@@ -185,8 +191,7 @@ export const listQuerySchema = z.strictObject({
     .optional()
     .describe("A tag that the secrets have; may be repeated"),
   prefix: z.string().max(255).optional().describe("What their names begin with"),
-  expiresBefore: z
-    .union([z.string().max(100).meta({ pattern: TIME_PATTERN }), z.int().min(0).max(TIME_RANGE.maximum)])
+  expiresBefore: queryTime
     .optional()
     .describe(`A time before which they expire: ${TIME_EXAMPLES}, seconds since 1970`)
     .meta({ example: "90d" }),

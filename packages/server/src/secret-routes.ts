@@ -10,7 +10,7 @@ import { fieldsOfValue } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
-import { type ApiCall, type ApiPart, type ApiRoute, addApiRoute } from "./api-route.ts";
+import { type ApiCall, type ApiPart, type ApiRoute, addApiRoute, linksTo } from "./api-route.ts";
 import {
   checkMatch,
   checkReach,
@@ -63,12 +63,7 @@ export function addSecretRoutes(
 }
 
 /** The calls that take the id of a new secret. */
-const LINKS = Object.fromEntries(
-  ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"].map((operationId) => [
-    operationId,
-    { operationId, parameters: { id: "$response.body#/id" } },
-  ]),
-);
+const LINKS = linksTo("id", ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"]);
 
 function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly SecretRoute[] {
   return [

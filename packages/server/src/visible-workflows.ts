@@ -9,7 +9,7 @@ import type { Principal } from "./principal.ts";
 import type { RunService, ServedRun, ServedRuns } from "./run-service.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
-/** The workflows that somebody may see: those all of whose secrets they may see. */
+/** The workflows that somebody may see: those all of whose secrets they may see; and their runs, which may have had others. */
 interface VisibleWorkflows {
   get(id: string): Promise<ParsedWorkflow | null>;
   has(workflow: ParsedWorkflow): Promise<boolean>;
@@ -30,7 +30,7 @@ export function toRunCall({ workflows, runs }: Pick<ServedRuns, "workflows" | "r
 
 function createVisibleWorkflows(
   workflows: WorkflowFolder | null,
-  runs: Pick<RunService, "fileOf">,
+  runs: Pick<RunService, "fileOf" | "secretsOf">,
   principal: Principal,
   found: FoundSecrets,
 ): VisibleWorkflows {
@@ -47,9 +47,20 @@ function createVisibleWorkflows(
     }
   }
 
+  const seen = new Map<string, Promise<boolean>>();
+
+  async function isKnownVisible(name: string): Promise<boolean> {
+    const known = seen.get(name) ?? isSecretVisible(name);
+    seen.set(name, known);
+    return await known;
+  }
+
+  async function areVisible(names: readonly string[]): Promise<boolean> {
+    return (await Promise.all(names.map(isKnownVisible))).every(Boolean);
+  }
+
   async function has({ workflow }: ParsedWorkflow): Promise<boolean> {
-    if (isFree) return true;
-    return (await Promise.all(workflow.secrets.map(isSecretVisible))).every(Boolean);
+    return isFree || (await areVisible(workflow.secrets));
   }
 
   async function get(id: string): Promise<ParsedWorkflow | null> {
@@ -63,7 +74,9 @@ function createVisibleWorkflows(
     if (isFree) return true;
     const workflow = known.get(id) ?? get(id);
     known.set(id, workflow);
-    return (await workflow) !== null && (await runs.fileOf(execution)) === fileOfWorkflow(workflows, id);
+    if ((await workflow) === null || (await runs.fileOf(execution)) !== fileOfWorkflow(workflows, id)) return false;
+    // The file may have changed since: its events and its provenance name the secrets that it had then.
+    return await areVisible(await runs.secretsOf(execution));
   }
 
   return { get, has, covers };

@@ -1,14 +1,25 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createServerPlace, type ServerPlace } from "./server-place.ts";
+import { HOOK_PATH } from "../src/hooks-api.ts";
+import { OPEN_PATHS } from "../src/operations-api.ts";
+import { readPage } from "../src/page.ts";
+import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
+import { call } from "./server-place.ts";
 
-let place: ServerPlace;
+const WORKFLOW = "canary-flow";
+const HOOK = "trigger: { type: webhook, secret: CANARY_NAME, signature: hmac-sha256 }";
+const SAY = '{ id: canary-task, type: core/console.log, inputs: { message: "canary-message" } }';
+
+let place: RunsPlace;
 let port: number;
 let id: string;
+let run: string;
 let token: string;
 
 beforeAll(async () => {
-  place = await createServerPlace();
+  place = await createRunsPlace({
+    "canary.yaml": `{ apiVersion: v1, id: ${WORKFLOW}, secrets: [CANARY_NAME], ${HOOK}, tasks: [${SAY}] }`,
+  });
   const input = {
     name: "CANARY_NAME",
     type: "apiKey",
@@ -17,6 +28,8 @@ beforeAll(async () => {
   } as const;
   id = (await place.manager.secrets.create(input)).id;
   token = await place.token("admin");
+  run = (await call(place.app, "POST", "/api/runs", token, { payload: { workflow: WORKFLOW } })).json().execution;
+  await place.ended(run);
   await place.app.listen({ port: 0, host: "127.0.0.1" });
   port = (place.app.server.address() as { port: number }).port;
 });
@@ -42,6 +55,32 @@ async function raw(request: string, waitMs = 3000): Promise<string> {
 }
 
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
+
+interface Route {
+  /** With the ids of what is there. */
+  readonly path: string;
+  readonly methods: readonly string[];
+  readonly isOpen: boolean;
+}
+
+/** Every route of the server, as its router has it: with and without a slash at the end, and those that the description does not show. */
+function routes(): readonly Route[] {
+  const parents: string[] = [];
+  const open = new Set([...OPEN_PATHS, ...readPage().map(({ path }) => path), HOOK_PATH]);
+  return [...place.app.printRoutes({ commonPrefix: false }).matchAll(/^(.*?)[├└]── (\S+) \((.+)\)$/gm)].map(
+    ([, indent = "", part = "", methods = ""]) => {
+      const depth = indent.length / 4;
+      const pattern = (parents[depth - 1] ?? "") + part;
+      parents[depth] = pattern;
+      const known = pattern.startsWith("/api/secrets") ? id : pattern.startsWith("/api/runs") ? run : WORKFLOW;
+      return {
+        path: pattern.replace(":id", known).replace(":name", "CANARY_NAME"),
+        methods: methods.split(", "),
+        isOpen: open.has(pattern) || open.has(pattern.replace(/\/$/, "")),
+      };
+    },
+  );
+}
 
 function message(line: string, headers: readonly string[] = [], body = ""): string {
   const host = headers.some((header) => /^host\b/i.test(header)) ? [] : ["Host: localhost"];
@@ -110,6 +149,45 @@ describe("without a token", () => {
     ["Authorization: Basic YWRtaW46YWRtaW4=", "X-Api-Key: admin"],
   ];
 
+  const hasData = (answer: string) =>
+    /canary|CANARY|root:x:|autokestra_http|process_cpu/.test(answer) || answer.includes(id) || answer.includes(run);
+
+  it("no route gives anything but the page, health and the description", async () => {
+    const all = routes();
+    const requests = all.flatMap(({ path, methods, isOpen }) => {
+      const isSpelledOtherwise = path.endsWith("/");
+      const lines = methods.flatMap((method) =>
+        (isOpen || isSpelledOtherwise || method === "HEAD" ? [[]] : headers).map((more) =>
+          message(`${method} ${path}`, more),
+        ),
+      );
+      const detours = isOpen || isSpelledOtherwise ? [] : ["/docs/..", "/health/live/../..", "/assets/%2e%2e", "/"];
+      return [...lines, ...detours.map((before) => message(`GET ${before}${path}`))].map((sent) => ({ sent, isOpen }));
+    });
+    const wrong: string[] = [];
+    for (let start = 0; start < requests.length; start += 20) {
+      await Promise.all(
+        requests.slice(start, start + 20).map(async ({ sent, isOpen }) => {
+          const answer = await raw(sent);
+          const status = statusOf(answer);
+          // A webhook is open, and not signed.
+          const expected = sent.includes("Host: evil") ? 421 : isOpen && !sent.startsWith("POST") ? 200 : 401;
+          if (hasData(answer) || status !== expected) wrong.push(`${status} ${sent}`);
+        }),
+      );
+    }
+    const open = all.filter(({ isOpen }) => isOpen).length;
+    console.log(`${all.length} routes, ${open} of them open: ${requests.length} requests, ${wrong.length} wrong`);
+    expect(wrong).toEqual([]);
+    for (const path of [
+      `/api/runs/${run}/events`,
+      `/api/workflows/${WORKFLOW}/graph/`,
+      `/api/secrets/${id}/usage`,
+      "/api/audit",
+    ])
+      expect(all).toContainEqual(expect.objectContaining({ path, isOpen: false }));
+  });
+
   it("no request is answered with data", async () => {
     const requests = paths(id).flatMap((path) => headers.map((lines) => message(`GET ${path}`, lines)));
     for (const method of [
@@ -137,11 +215,7 @@ describe("without a token", () => {
         figures.statuses[status] = (figures.statuses[status] ?? 0) + 1;
         // The router takes `*` for `/`, where the page is.
         const isPage = answer.includes("<title>autokestra</title>");
-        const hasData =
-          /canary|CANARY|root:|autokestra_http|process_cpu/.test(answer) ||
-          answer.includes(id) ||
-          (status === 200 && !isPage);
-        if (hasData) figures.withData.push(requests[start + index] ?? "");
+        if (hasData(answer) || (status === 200 && !isPage)) figures.withData.push(requests[start + index] ?? "");
       }
     }
     console.log(`${figures.requests} requests, ${figures.withData.length} with data`, JSON.stringify(figures.statuses));

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ROLES } from "@autokestra/secrets";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
@@ -89,6 +90,77 @@ describe("W1: a run that came as text", () => {
       expect(shown).not.toContain(textRun);
       expect(shown).not.toContain(hiddenRun);
     }
+  });
+});
+
+it("a run is hidden from whom a secret is hidden that its workflow had then", async () => {
+  const path = join(place.workflows, "changed.yaml");
+  const write = async (secrets: string, task: string) => {
+    writeFileSync(path, `{ apiVersion: v1, id: changed, secrets: [${secrets}], tasks: [${task}] }`);
+    await expect
+      .poll(async () => (await ask(admin, "GET", "/api/workflows/changed")).json().secrets)
+      .toEqual(secrets.split(", "));
+  };
+  await write("CI_SEEN, HIDDEN", say("{{ secrets.HIDDEN }}"));
+  const before = await run("changed");
+  // What is declared is named in the events, used or not.
+  await write("HIDDEN", `{ id: fails, type: core/shell.run, inputs: { command: "false" } }`);
+  const resumed = await run("changed");
+  await write("CI_SEEN", say("hi"));
+  expect((await ask(admin, "POST", `/api/runs/${resumed}/resume`, {})).statusCode).toBe(202);
+  await ended(resumed);
+  const after = await run("changed");
+  for (const token of [narrowed, narrowedAdmin]) {
+    for (const id of [before, resumed]) {
+      for (const part of ["", "/events", "/secrets"]) {
+        const answer = await ask(token, "GET", `/api/runs/${id}${part}`);
+        expect([part, answer.statusCode, answer.json().code]).toEqual([part, 404, "RUN_NOT_FOUND"]);
+      }
+      for (const action of ["cancel", "resume", "rerun"])
+        expect((await ask(token, "POST", `/api/runs/${id}/${action}`, {})).statusCode).toBe(404);
+    }
+    expect((await ask(token, "GET", `/api/runs/${after}/events`)).statusCode).toBe(200);
+    const listed = (await ask(token, "GET", "/api/runs?workflow=changed")).json();
+    expect(listed.map(({ execution }: { execution: string }) => execution)).toEqual([after]);
+  }
+  expect((await ask(runner, "GET", `/api/runs/${resumed}/secrets`)).body).toContain("HIDDEN");
+});
+
+describe("an Idempotency-Key", () => {
+  const start = async (token: string, workflow: string, key: string) => {
+    const options = { payload: { workflow }, headers: { "idempotency-key": key } };
+    const answer = await call(place.app, "POST", "/api/runs", token, options);
+    return { status: answer.statusCode, run: answer.json().execution as string | undefined };
+  };
+
+  it("of one token gives another one nothing of its run", async () => {
+    const first = await start(admin, "hidden", "k1");
+    expect(await start(admin, "hidden", "k1")).toEqual(first);
+    expect((await start(runner, "hidden", "k1")).run).not.toBe(first.run);
+    expect(await start(narrowed, "hidden", "k1")).toEqual({ status: 404, run: undefined });
+    expect((await start(narrowed, "seen", "k1")).run).not.toBe(first.run);
+  });
+
+  it("of a JWT is none of another subject, whatever characters that has", async () => {
+    const rest = { name: null, roles: ["admin"], permissions: new Set(ROLES["admin"]), expiresAt: null } as const;
+    const app = await place.serve({
+      runs: serveRuns({ engine: place.engine, runs: place.runs, workflows: null }),
+      jwt: async (text) => ({ ...rest, kind: "jwt", id: text.replaceAll(".", " ").trim(), prefixes: null, tags: null }),
+    });
+    const workflow = `{ apiVersion: v1, id: text, tasks: [${say("hi")}] }`;
+    const as = async (subject: string, key: string) => {
+      const options = { payload: { workflow }, headers: { "idempotency-key": key } };
+      return (await call(app, "POST", "/api/runs", subject, options)).json().execution;
+    };
+    const first = await as("ada.b.", "c");
+    expect(first).toEqual(expect.any(String));
+    expect(await as("ada.b.", "c")).toBe(first);
+    expect(await as("ada..", "b c")).not.toBe(first);
+  });
+
+  it("of a text is none of the workflow with its id", async () => {
+    const text = await start(admin, TEXT, "k2");
+    expect((await start(admin, "seen", "k2")).run).not.toBe(text.run);
   });
 });
 
