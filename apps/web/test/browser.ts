@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -17,13 +18,19 @@ export async function setup({ provide }: TestProject): Promise<() => Promise<voi
   checkBuild();
   const executablePath = browserPath();
   if (executablePath === null) throw new Error("Chromium is not installed");
+  // It writes there besides its profile.
+  const home = mkdtempSync(join(tmpdir(), "autokestra-browser-"));
   const server = await chromium.launchServer({
     executablePath,
+    env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     // It has no sandbox for root, and loads nothing here but our own page.
     chromiumSandbox: process.getuid?.() !== 0,
   });
   provide("browser", server.wsEndpoint());
-  return async () => await server.close();
+  return async () => {
+    await server.close();
+    rmSync(home, { recursive: true, force: true });
+  };
 }
 
 /** A test of what was built before the last change would say nothing. */

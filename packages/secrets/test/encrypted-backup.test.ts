@@ -16,12 +16,11 @@ let options: SecretsOptions;
 let identity: string;
 let recipient: string;
 /** A folder with a store that was filled, and a backup of it with its key. */
-let template: string;
+const template = temporaryFolder(afterAll);
 
 beforeAll(async () => {
   identity = await age.generateIdentity();
   recipient = await age.identityToRecipient(identity);
-  template = temporaryFolder(afterAll);
   const place = placeIn("home", "secrets", template);
   await fill(place);
   await backUpStore(place, join(template, "backup.age"), { recipients: [recipient], withKey: true });

@@ -1,4 +1,5 @@
 import { z } from "zod/v4";
+import { count } from "./schemas.ts";
 
 const EXAMPLE_RUN = "6a1f0c1e-7f0b-4a53-9a3e-0d1f5b6c7d8e";
 const time = z.iso.datetime();
@@ -55,7 +56,7 @@ export const runsQuerySchema = z.strictObject({
     .optional()
     .describe("Only runs in this state; unfinished: running, lost and unknown; queued: all that wait, in one page"),
   after: z.uuid().optional().describe("The last run of the page before: only runs that started before it"),
-  limit: z.coerce.number().int().min(1).max(1000).default(50).describe("The maximum number of runs, the newest first"),
+  limit: count(1, 1000).default(50).describe("The maximum number of runs, the newest first"),
 });
 
 export const runIdSchema = z.strictObject({

@@ -174,7 +174,12 @@ export function withHeaders<Schema extends z.ZodType>(
 /** A name, a dot and an id. */
 export const CURSOR: RegExp = /^([A-Za-z0-9_-]{1,255})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-export const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+export const count = (least: number, most: number) =>
+  z.preprocess(
+    // Digits only: `Number` also takes "", "0x10" and "1e2".
+    (given) => (typeof given === "string" && /^\d{1,16}$/.test(given) ? Number(given) : given),
+    z.int().min(least).max(most),
+  );
 
 /** A time in a query: what it is made of besides is in the text of the description. */
 export const queryTime = z.union([

@@ -13,7 +13,7 @@ let server: Server;
 /** A busy machine may take its time there. */
 let patient: Server;
 
-async function start(its: ConnectionLimits): Promise<Server> {
+async function serve(its: ConnectionLimits): Promise<Server> {
   const started = createServer(serverOptions(its), (request, response) => {
     request.resume().once("end", () => response.end(request.url === "/large" ? LARGE : "ok"));
   });
@@ -24,8 +24,8 @@ async function start(its: ConnectionLimits): Promise<Server> {
 }
 
 beforeAll(async () => {
-  server = await start(limits);
-  patient = await start({ ...limits, readMs: 60_000 });
+  server = await serve(limits);
+  patient = await serve({ ...limits, readMs: 60_000 });
 });
 
 afterAll(() => {

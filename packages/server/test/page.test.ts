@@ -13,12 +13,8 @@ const files = readPage();
 
 describe("the page", () => {
   it("is there without a token, and nothing else is", async () => {
-    expect(files.map(({ path }) => path).toSorted()).toEqual([
-      "/",
-      expect.stringMatching(/^\/assets\/index-[\w-]+\.css$/),
-      expect.stringMatching(/^\/assets\/index-[\w-]+\.js$/),
-      "/icon.svg",
-    ]);
+    const names = files.map(({ path }) => path.replace(/^(\/assets\/index-)[\w-]+/, "$1"));
+    expect(names.toSorted()).toEqual(["/", "/assets/index-.css", "/assets/index-.js", "/icon.svg"]);
     for (const { path } of files) expect((await call(place.app, "GET", path, null)).statusCode).toBe(200);
     for (const path of ["/index.html", "/assets", "/assets/x.js", "/THIRD_PARTY_NOTICES.txt", "/page"])
       expect((await call(place.app, "GET", path, null)).statusCode).toBe(401);

@@ -138,7 +138,7 @@ export const plugin = definePlugin({
     }),
     floating: action(() => rejectUnheard(new Error("floating"))),
     afterwards: action(() => {
-      setTimeout(() => rejectUnheard(new Error("after the end")), 30);
+      setTimeout(() => rejectUnheard(new Error("after the end")), 300);
     }),
     wait: action((input) => sleep(Number(input["ms"]))),
     polite: action(async (_input, { signal, log }) => {

@@ -184,7 +184,7 @@ describe.each([
   });
 
   it("fails late as a warning of the run", async () => {
-    const tasks = `${task("afterwards")}\n  - { id: u, type: test/contract.wait, needs: [t], inputs: { ms: 200 } }`;
+    const tasks = `${task("afterwards")}\n  - { id: u, type: test/contract.wait, needs: [t], inputs: { ms: 900 } }`;
     const outcome = await start(tasks);
     expect(outcome.finished.status).toBe("success");
     expect(warned(outcome)).toEqual(["the action failed after its attempt had ended: after the end"]);
