@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WorkflowGraph } from "@autokestra/engine/internal";
 import type { RecordedEvent } from "@autokestra/runs";
 import type { AuditAction, Permission } from "@autokestra/secrets";
 import type { z } from "zod/v4";
@@ -24,7 +25,8 @@ export type ApiSecretChange = z.input<typeof secrets.changeSchema>;
 /** The workflows that use a secret. */
 export type ApiSecretUsage = z.output<typeof runs.usageSchema>;
 export type ApiWorkflow = z.output<typeof runs.workflowSchema>;
-export type ApiWorkflowGraph = z.output<typeof runs.graphSchema>;
+/** As the engine makes it; its schema cannot say that an edge has two ends. */
+export type ApiWorkflowGraph = WorkflowGraph;
 export type ApiRun = z.output<typeof runs.runSchema>;
 export type ApiStartedRun = z.output<typeof runs.startedSchema>;
 /** Of a run, as its stream has them. */

@@ -31,11 +31,7 @@ const STATE_COLUMNS = 22;
 
 /** The tasks of a workflow as a picture. Those of a run are links, whose names say all that is drawn; otherwise a list says it. */
 export function TaskGraph({ graph, label, run }: TaskGraphProps) {
-  // The answer of the server is what the engine has made.
-  const { width, height, parts } = useMemo(
-    () => placeGraph(graph as Parameters<typeof placeGraph>[0], run === undefined ? 0 : STATE_COLUMNS),
-    [graph],
-  );
+  const { width, height, parts } = useMemo(() => placeGraph(graph, run === undefined ? 0 : STATE_COLUMNS), [graph]);
   const words = useMemo(() => describeTasks(graph), [graph]);
   return (
     <section class="graph" aria-label={label} tabIndex={run === undefined ? 0 : undefined}>

@@ -39,7 +39,7 @@ export function describeTasks({ sections }: ApiWorkflowGraph, prefix = ""): Read
       const name = prefix + id;
       const before = edges.flatMap(([from, to]) => (to === position ? [nodes[from]?.id] : []));
       const words = [name, type, ...notes, ...(before.length === 0 ? [] : [`after ${before.join(" and ")}`])];
-      const inside = calls === null ? [] : describeTasks(calls as ApiWorkflowGraph, `${name}/`);
+      const inside = calls === null ? [] : describeTasks(calls, `${name}/`);
       return [[name, words.join(", ")], ...inside];
     }),
   );
