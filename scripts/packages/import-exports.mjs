@@ -13,7 +13,7 @@ for (const specifier of process.argv.slice(2)) {
 }`;
 
 /**
- * Imports every entry of every package in plain Node, each one with at least one export. Returns how many there are.
+ * Imports every entry of every package in plain Node, but for those of types alone, each one with at least one export. Returns how many there are.
  *
  * @param {string} folder Where the packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
@@ -21,9 +21,10 @@ for (const specifier of process.argv.slice(2)) {
  */
 export function importExports(folder, tarballs) {
   const specifiers = tarballs.flatMap(({ manifest }) =>
-    Object.keys(manifest.exports ?? {})
-      .filter((subpath) => subpath !== "./package.json")
-      .map((subpath) => manifest.name + subpath.slice(1)),
+    Object.entries(manifest.exports ?? {})
+      // Types alone have nothing to import.
+      .filter(([subpath, conditions]) => subpath !== "./package.json" && "default" in Object(conditions))
+      .map(([subpath]) => manifest.name + subpath.slice(1)),
   );
   if (specifiers.length === 0) throw new Error("no package exports anything");
   writeFileSync(join(folder, SCRIPT), IMPORT_ALL);
