@@ -15,6 +15,7 @@ export {
   null,
   number,
   object,
+  preprocess,
   record,
   strictObject,
   string,

@@ -11,23 +11,26 @@ import { readWorkspace, repository } from "../../../scripts/workspace.mjs";
 export async function record({ part, names }) {
   const entries = findEntries();
   for (const [name, { types, code }] of entries) {
-    const values = Object.keys(await import(pathToFileURL(code).href));
+    const values = code === null ? [] : Object.keys(await import(pathToFileURL(code).href));
     const all = [...exportsOf(types, entries)];
     part(name);
     names(all.map((each) => (values.includes(each) ? each : `type ${each}`)).toSorted());
   }
 }
 
-/** @typedef {ReadonlyMap<string, { types: string, code: string }>} Entries By what is imported: `@autokestra/secrets-core/testing`. */
+/** @typedef {ReadonlyMap<string, { types: string, code: string | null }>} Entries `code` is null for types alone. By what is imported: `@autokestra/secrets-core/testing`. */
 
 /** @returns {Entries} */
 function findEntries() {
   const entries = readWorkspace(repository).flatMap(({ folder, manifest }) =>
     // Nobody installs what is private.
     Object.entries(manifest.private === true ? {} : (manifest.exports ?? {})).map(([entry, target]) => {
-      const { types, default: code } = /** @type {{ types: string, default: string }} */ (target);
+      const { types, default: code } = /** @type {{ types: string, default?: string }} */ (target);
       const root = join(repository, folder);
-      return /** @type {const} */ ([join(manifest.name, entry), { types: join(root, types), code: join(root, code) }]);
+      return /** @type {const} */ ([
+        join(manifest.name, entry),
+        { types: join(root, types), code: code === undefined ? null : join(root, code) },
+      ]);
     }),
   );
   return new Map(entries);
