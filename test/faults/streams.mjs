@@ -49,22 +49,26 @@ async function follow(address, token, run, last, bytes) {
   return { events: events.map(([, id, data]) => ({ id: Number(id), data })), isEnd: whole.includes("event: end") };
 }
 
-/** @param {string} address @param {string} token @param {string} run */
-async function collect(address, token, run) {
-  /** @type {(string | undefined)[]} */
-  const all = [];
-  const wrong = { lost: 0, twice: 0, cuts: 0 };
+/**
+ * @param {string} address @param {string} token @param {string} run
+ * @param {string[]} seen What the first client that has an event got, by id: to keep them for each client takes gigabytes.
+ */
+async function collect(address, token, run, seen) {
+  let count = 0;
+  const wrong = { lost: 0, twice: 0, other: 0, cuts: 0 };
   for (let isEnd = false; !isEnd; wrong.cuts++) {
-    const part = await follow(address, token, run, all.length - 1, 2000 + random() * 400_000);
+    const part = await follow(address, token, run, count - 1, 2000 + random() * 400_000);
     for (const { id, data } of part.events) {
-      if (id < all.length) wrong.twice++;
-      else if (id > all.length) wrong.lost += id - all.length;
-      all[id] = data;
+      if (id < count) wrong.twice++;
+      else wrong.lost += id - count;
+      seen[id] ??= data;
+      if (seen[id] !== data) wrong.other++;
+      count = Math.max(count, id + 1);
     }
     isEnd = part.isEnd;
     await setTimeout(random() * 20);
   }
-  return { all, ...wrong };
+  return { count, ...wrong };
 }
 
 /** @param {string} folder */
@@ -81,17 +85,20 @@ async function measure(folder) {
   const memory = [];
   for (let round = 0; round < ROUNDS; round++) {
     const { execution } = (await ask(address, token, "/api/runs", { body: { workflow: "long" } })).body;
-    const clients = Array.from({ length: STREAMS }, async () => await collect(address, token, execution));
+    /** @type {string[]} */
+    const seen = [];
+    const clients = Array.from({ length: STREAMS }, async () => await collect(address, token, execution, seen));
     const found = await Promise.all(clients);
     const stored = (await ask(address, token, `/api/runs/${execution}/events`)).body;
     const right = stored.map((/** @type {object} */ event) => JSON.stringify(event));
-    for (const { all, lost, twice, cuts } of found) {
-      total.events += all.length;
-      total.lost += lost + Math.max(0, right.length - all.length);
+    for (const { count, lost, twice, other, cuts } of found) {
+      total.events += count;
+      total.lost += lost + Math.max(0, right.length - count);
       total.twice += twice;
       total.cuts += cuts;
-      total.other += all.filter((data, at) => data !== right[at]).length;
+      total.other += other;
     }
+    total.other += seen.filter((data, at) => data !== right[at]).length;
     await setTimeout(1000);
     memory.push(memoryMiB(child.pid));
   }
