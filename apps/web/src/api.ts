@@ -1,4 +1,5 @@
 import type { Problem } from "@autokestra/server/answers";
+import { type Query, searchOf } from "./router.ts";
 
 /** A refusal or a failure, with a sentence for people. */
 export class ApiError extends Error {
@@ -15,9 +16,6 @@ export class ApiError extends Error {
     this.requestId = problem.requestId ?? null;
   }
 }
-
-/** Values that are left out are undefined. */
-export type Query = Readonly<Record<string, string | number | undefined>>;
 
 interface CallOptions {
   readonly query?: Query;
@@ -50,11 +48,7 @@ export interface Api {
 export function createApi(token: string, onUnauthorized: () => void): Api {
   async function request(method: string, path: string, options: CallOptions): Promise<Response> {
     const { query = {}, body, headers, signal } = options;
-    const parameters = Object.entries(query).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, `${value}`]],
-    );
-    const search = parameters.length === 0 ? "" : `?${new URLSearchParams(parameters).toString()}`;
-    const response = await fetch(`/api${path}${search}`, {
+    const response = await fetch(`/api${path}${searchOf(query)}`, {
       method,
       headers: {
         ...headers,

@@ -20,13 +20,20 @@ function decode(part: string): string {
   }
 }
 
-/** The address of a route, for links. Values that are undefined or empty are left out. */
-export function hrefOf(path: readonly string[], query: Readonly<Record<string, string | undefined>> = {}): string {
+/** Values that are undefined or empty are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The part of an address from `?` on; empty where nothing is given. */
+export function searchOf(query: Query): string {
   const given = Object.entries(query).flatMap(([key, value]) =>
-    value === undefined || value === "" ? [] : [[key, value]],
+    value === undefined || value === "" ? [] : [[key, `${value}`]],
   );
-  const search = given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
-  return `#/${path.map(encodeURIComponent).join("/")}${search}`;
+  return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
+}
+
+/** The address of a route, for links. */
+export function hrefOf(path: readonly string[], query: Query = {}): string {
+  return `#/${path.map(encodeURIComponent).join("/")}${searchOf(query)}`;
 }
 
 export function navigate(href: string): void {

@@ -2,8 +2,8 @@ import type { ApiAuditRecord, ApiAuditReport } from "@autokestra/server/answers"
 import { useState } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
-import { FilterText } from "../components/filter-text.tsx";
-import { countOf } from "../components/format.ts";
+import { FilterForm, FilterText } from "../components/filters.tsx";
+import { countOf, shortId } from "../components/format.ts";
 import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
 import { useLoaded, useSession, useWork } from "../hooks.ts";
@@ -30,14 +30,14 @@ export function AuditView({ route }: { route: Route }) {
   const filter = readFilter(route);
   const cursors = cursorsOf(route);
   const before = cursors.at(-1);
-  const query = { ...withoutEmpty(filter), before, limit: PAGE_SIZE + 1 };
+  const query = { ...filter, before, limit: PAGE_SIZE + 1 };
   const { value, error, isLoading, reload } = useLoaded(
     async (signal) => await api.get<readonly ApiAuditRecord[]>("/audit", { query, signal }),
     [JSON.stringify(query)],
   );
   // The API has them in their order; the newest is what people look for.
   const records = value?.toReversed().slice(0, PAGE_SIZE) ?? [];
-  const isAll = Object.keys(withoutEmpty(filter)).length === 0;
+  const isAll = Object.values(filter).every((text) => text === "");
   return (
     <Page
       title="Audit"
@@ -81,46 +81,40 @@ function readFilter({ query }: Route): Filter {
   return Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""])) as Record<keyof Filter, string>;
 }
 
-function withoutEmpty(filter: Filter): Partial<Filter> {
-  return Object.fromEntries(Object.entries(filter).filter(([, text]) => text !== ""));
-}
-
 function Filters({ filter }: { filter: Filter }) {
   const set = (change: Partial<Filter>) => replaceRoute(hrefOf(["audit"], { ...filter, ...change }));
   return (
-    <search>
-      <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
-        <FilterText label="Secret" value={filter.secret} onChange={(secret) => set({ secret })} />
-        <FilterText label="Who (id of a token, user)" value={filter.actor} onChange={(actor) => set({ actor })} />
-        <label>
-          What
-          <select value={filter.action} onChange={(event) => set({ action: event.currentTarget.value })}>
-            <option value="">Everything</option>
-            {Object.entries(ACTIONS).map(([action, text]) => (
-              <option key={action} value={action}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          When
-          <select value={filter.since} onChange={(event) => set({ since: event.currentTarget.value })}>
-            {PERIODS.map(([period, text]) => (
-              <option key={period} value={period}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-        {filter.execution !== "" && (
-          <p class="fine">
-            Only of the run <a href={hrefOf(["runs", filter.execution])}>{filter.execution.slice(0, 8)}</a>.{" "}
-            <a href={hrefOf(["audit"], { ...filter, execution: "" })}>Of all runs</a>
-          </p>
-        )}
-      </form>
-    </search>
+    <FilterForm>
+      <FilterText label="Secret" value={filter.secret} onChange={(secret) => set({ secret })} />
+      <FilterText label="Who (id of a token, user)" value={filter.actor} onChange={(actor) => set({ actor })} />
+      <label>
+        What
+        <select value={filter.action} onChange={(event) => set({ action: event.currentTarget.value })}>
+          <option value="">Everything</option>
+          {Object.entries(ACTIONS).map(([action, text]) => (
+            <option key={action} value={action}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        When
+        <select value={filter.since} onChange={(event) => set({ since: event.currentTarget.value })}>
+          {PERIODS.map(([period, text]) => (
+            <option key={period} value={period}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+      {filter.execution !== "" && (
+        <p class="fine">
+          Only of the run <a href={hrefOf(["runs", filter.execution])}>{shortId(filter.execution)}</a>.{" "}
+          <a href={hrefOf(["audit"], { ...filter, execution: "" })}>Of all runs</a>
+        </p>
+      )}
+    </FilterForm>
   );
 }
 
@@ -159,11 +153,6 @@ function Actor({ actor: { kind, id, address } }: Pick<ApiAuditRecord, "actor">) 
   );
 }
 
-/** Ids are long, and told apart by their first digits. Names of users are not ids. */
-function shortId(id: string): string {
-  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id) ? id.slice(0, 8) : id;
-}
-
 function What({ record: { action, outcome } }: { record: ApiAuditRecord }) {
   const [tone, text] = describeOutcome(outcome);
   // What a run has come to is another record.
@@ -196,7 +185,7 @@ function Context({ record: { execution, source, requestId } }: { record: ApiAudi
   if (execution === null) {
     return <span class="fine">{source ?? (requestId === null ? "–" : `request ${requestId}`)}</span>;
   }
-  const run = execution.slice(0, 8);
+  const run = shortId(execution);
   return (
     <>
       {may("runs:read") ? <a href={hrefOf(["runs", execution])}>run {run}</a> : `run ${run}`}

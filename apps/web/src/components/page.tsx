@@ -37,3 +37,13 @@ export function Page({ title, windowTitle = title, actions, back, children }: Pa
     </main>
   );
 }
+
+/** A part of a page. */
+export function Card({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}

@@ -2,8 +2,8 @@ import type { ApiRun } from "@autokestra/server/answers";
 import { useEffect } from "preact/hooks";
 import { CursorPager, cursorsOf } from "../components/cursor-pager.tsx";
 import { type Column, DataTable } from "../components/data-table.tsx";
-import { FilterText } from "../components/filter-text.tsx";
-import { countOf, formatDuration } from "../components/format.ts";
+import { FilterForm, FilterText } from "../components/filters.tsx";
+import { countOf, formatDuration, shortId } from "../components/format.ts";
 import { EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { useLoaded, useSession } from "../hooks.ts";
 import { hrefOf, type Route, replaceRoute } from "../router.ts";
@@ -24,7 +24,7 @@ export function RunList({ route }: { route: Route }) {
   const filter = { workflow: route.query.get("workflow") ?? "", status: route.query.get("status") ?? "" };
   const cursors = cursorsOf(route);
   const after = cursors.at(-1);
-  const query = { ...optional(filter), after, limit: PAGE_SIZE + 1 };
+  const query = { ...filter, after, limit: PAGE_SIZE + 1 };
   const { value, error, isLoading, reload } = useLoaded(
     async (signal) => {
       const list = async (of: typeof query) => await api.get<readonly ApiRun[]>("/runs", { query: of, signal });
@@ -47,22 +47,20 @@ export function RunList({ route }: { route: Route }) {
   const set = (change: Partial<typeof filter>) => replaceRoute(hrefOf(["runs"], { ...filter, ...change }));
   return (
     <>
-      <search>
-        <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
-          <FilterText label="Workflow" value={filter.workflow} onChange={(workflow) => set({ workflow })} />
-          <label>
-            State
-            <select value={filter.status} onChange={(event) => set({ status: event.currentTarget.value })}>
-              <option value="">All states</option>
-              {STATES.map((state) => (
-                <option key={state} value={state}>
-                  {lookOf(state).text}
-                </option>
-              ))}
-            </select>
-          </label>
-        </form>
-      </search>
+      <FilterForm>
+        <FilterText label="Workflow" value={filter.workflow} onChange={(workflow) => set({ workflow })} />
+        <label>
+          State
+          <select value={filter.status} onChange={(event) => set({ status: event.currentTarget.value })}>
+            <option value="">All states</option>
+            {STATES.map((state) => (
+              <option key={state} value={state}>
+                {lookOf(state).text}
+              </option>
+            ))}
+          </select>
+        </label>
+      </FilterForm>
       <ProblemMessage error={error} onRetry={reload} />
       {value === null && isLoading && <Loading />}
       {value !== null && runs.length === 0 && (
@@ -103,7 +101,7 @@ const COLUMNS: readonly Column<ApiRun>[] = [
     cell: ({ execution, workflow }) => (
       <a href={hrefOf(["runs", execution])}>
         {workflow}
-        <span class="visually-hidden"> {execution.slice(0, 8)}</span>
+        <span class="visually-hidden"> {shortId(execution)}</span>
       </a>
     ),
   },
@@ -111,16 +109,11 @@ const COLUMNS: readonly Column<ApiRun>[] = [
   { header: "Started", cell: ({ startedAt }) => (startedAt === null ? "–" : <Time iso={startedAt} />) },
   { header: "Took", cell: ({ durationMs }) => (durationMs === null ? "–" : formatDuration(durationMs)), isWide: true },
   { header: "Masked", cell: ({ masked }) => describeMasked(masked), isWide: true },
-  { header: "Run", cell: ({ execution }) => <code>{execution.slice(0, 8)}</code>, isWide: true },
+  { header: "Run", cell: ({ execution }) => <code>{shortId(execution)}</code>, isWide: true },
 ];
 
 /** `12 values` */
 function describeMasked(masked: ApiRun["masked"]): string {
   const count = Object.values(masked).reduce((sum, each) => sum + each.count, 0);
   return count === 0 ? "–" : countOf(count, "time");
-}
-
-/** Without what is empty. */
-function optional<Key extends string>(texts: Readonly<Record<Key, string>>): Partial<Record<Key, string>> {
-  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== "")) as Partial<Record<Key, string>>;
 }

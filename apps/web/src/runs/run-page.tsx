@@ -1,11 +1,10 @@
 import type { ApiRun, ApiStartedRun, ApiWorkflowGraph } from "@autokestra/server/answers";
-import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { ConfirmDialog } from "../components/dialog.tsx";
 import { formatDuration } from "../components/format.ts";
 import { Loading, ProblemMessage, Time } from "../components/messages.tsx";
-import { Page } from "../components/page.tsx";
+import { Card, Page } from "../components/page.tsx";
 import { useLoaded, useSession } from "../hooks.ts";
 import { hrefOf, navigate, type Route } from "../router.ts";
 import type { PlacedEvent } from "./follow-run.ts";
@@ -66,15 +65,6 @@ export function RunPage({ id, route }: { id: string; route: Route }) {
         <RunSecrets runId={id} status={run.value.status} />
       </Card>
     </Page>
-  );
-}
-
-function Card({ title, children }: { title: string; children: ComponentChildren }) {
-  return (
-    <section class="card">
-      <h2>{title}</h2>
-      {children}
-    </section>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { ApiWorkflow, ApiWorkflowGraph } from "@autokestra/server/answers";
 import { pathOf } from "../api.ts";
 import { EmptyState, Loading, ProblemMessage } from "../components/messages.tsx";
-import { Page } from "../components/page.tsx";
+import { Card, Page } from "../components/page.tsx";
 import { useLoaded, useSession } from "../hooks.ts";
 import { hrefOf } from "../router.ts";
 import { StartForm } from "./start-form.tsx";
@@ -36,13 +36,11 @@ export function WorkflowPage({ id }: { id: string }) {
       {value !== null && (
         <>
           <About workflow={value.workflow} />
-          <section class="card">
-            <h2>Tasks</h2>
+          <Card title="Tasks">
             <TaskGraph graph={value.graph} label={`The tasks of ${id}`} />
-          </section>
+          </Card>
           {may("runs:start") && (
-            <section class="card">
-              <h2>Start it</h2>
+            <Card title="Start it">
               {value.workflow.enabled ? (
                 <StartForm key={id} workflow={value.workflow} />
               ) : (
@@ -52,7 +50,7 @@ export function WorkflowPage({ id }: { id: string }) {
                   </p>
                 </EmptyState>
               )}
-            </section>
+            </Card>
           )}
         </>
       )}

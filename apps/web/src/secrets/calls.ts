@@ -6,7 +6,8 @@ import type {
   ApiSecretChange,
   ApiSecretUsage,
 } from "@autokestra/server/answers";
-import { type Api, pathOf, type Query } from "../api.ts";
+import { type Api, pathOf } from "../api.ts";
+import type { Query } from "../router.ts";
 
 /** The calls of the API that the views of secrets make. */
 export interface SecretPage {

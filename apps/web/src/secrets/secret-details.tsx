@@ -1,10 +1,10 @@
 import type { ApiSecret } from "@autokestra/server/answers";
-import type { ComponentChildren, VNode } from "preact";
+import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { DataTable } from "../components/data-table.tsx";
 import { ConfirmDialog } from "../components/dialog.tsx";
 import { Badge, Loading, ProblemMessage, Time } from "../components/messages.tsx";
-import { Page } from "../components/page.tsx";
+import { Card, Page } from "../components/page.tsx";
 import { type Loaded, useLoaded, useSession } from "../hooks.ts";
 import { hrefOf, navigate } from "../router.ts";
 import { deleteSecret, getSecret, listFields, listUsers, listVersions, rollBack } from "./calls.ts";
@@ -53,15 +53,6 @@ export function SecretDetails({ id }: { id: string }) {
       </div>
       {isDeleting && <DeleteDialog secret={secret} onClose={() => setDeleting(false)} />}
     </Page>
-  );
-}
-
-function Card({ title, children }: { title: string; children: ComponentChildren }) {
-  return (
-    <section class="card" aria-label={title}>
-      <h2>{title}</h2>
-      {children}
-    </section>
   );
 }
 

@@ -1,8 +1,9 @@
 import type { ApiField, ApiNewSecret, ApiSecretChange } from "@autokestra/server/answers";
-import type { ComponentChildren, VNode } from "preact";
-import { useId, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { Loading, ProblemMessage } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
+import { Labelled, TextInput } from "../components/text-input.tsx";
 import { useLoaded, useSession, useWork } from "../hooks.ts";
 import { hrefOf, navigate } from "../router.ts";
 import { changeSecret, createSecret, getSecret, listFields, reveal, type TaggedSecret } from "./calls.ts";
@@ -173,8 +174,8 @@ function SecretForm({ draft, set, action, cancelHref, onSubmit, children }: Secr
   );
 }
 
-/** The browser says it where a name is none. */
 const NAME_RULE = "Letters, digits, _ and -, such as GITHUB_TOKEN.";
+const NAME_PATTERN = { pattern: "[A-Za-z0-9_\\-]+", rule: NAME_RULE } as const;
 
 function NameInput({ draft, set, hasVersions = false }: DraftProps & { hasVersions?: boolean }) {
   return (
@@ -183,7 +184,7 @@ function NameInput({ draft, set, hasVersions = false }: DraftProps & { hasVersio
       isRequired
       isCode
       value={draft.name}
-      pattern="[A-Za-z0-9_\-]+"
+      {...NAME_PATTERN}
       hint={
         hasVersions
           ? "Workflows that use the old name no longer find the secret when you change it."
@@ -240,7 +241,7 @@ function CustomInputs({ draft: { custom }, set }: DraftProps) {
             isRequired
             isCode
             value={field.name}
-            pattern="[A-Za-z0-9_\-]+"
+            {...NAME_PATTERN}
             onInput={(name) => change(index, { name })}
           />
           <SecretInput label="Value" isRequired value={field.value} onInput={(value) => change(index, { value })} />
@@ -317,85 +318,34 @@ function TreatmentInputs({ draft, set }: DraftProps) {
   );
 }
 
+const RULES = [
+  { key: "workflows", label: "Workflows", hint: "Their ids, such as deploy, nightly" },
+  { key: "taskTypes", label: "Types of tasks", hint: "Such as core/http.*" },
+  {
+    key: "hosts",
+    label: "Hosts",
+    hint: "Where it may be sent to: api.example.com, *.example.com, db.example.com:5432",
+  },
+] as const;
+
 function RuleInputs({ draft, set }: DraftProps) {
   return (
-    <details open={draft.workflows !== "" || draft.taskTypes !== "" || draft.hosts !== ""}>
+    <details open={RULES.some(({ key }) => draft[key] !== "")}>
       <summary>Who may use it</summary>
       <p class="fine">
         Without rules, every workflow that names it. Several entries have commas between them; each line that is not
         empty must hold.
       </p>
-      <TextInput
-        label="Workflows"
-        isCode
-        value={draft.workflows}
-        hint="Their ids, such as deploy, nightly"
-        onInput={(workflows) => set({ workflows })}
-      />
-      <TextInput
-        label="Types of tasks"
-        isCode
-        value={draft.taskTypes}
-        hint="Such as core/http.*"
-        onInput={(taskTypes) => set({ taskTypes })}
-      />
-      <TextInput
-        label="Hosts"
-        isCode
-        value={draft.hosts}
-        hint="Where it may be sent to: api.example.com, *.example.com, db.example.com:5432"
-        onInput={(hosts) => set({ hosts })}
-      />
-    </details>
-  );
-}
-
-interface TextInputProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onInput: (text: string) => void;
-  readonly isRequired?: boolean;
-  /** Names of programs, and no words of a language. */
-  readonly isCode?: boolean;
-  readonly pattern?: string;
-  readonly hint?: string;
-}
-
-function TextInput({ label, value, onInput, isRequired = false, isCode = false, pattern, hint }: TextInputProps) {
-  return (
-    <Labelled label={label} hint={hint}>
-      {(ids) => (
-        <input
-          {...ids}
-          class={isCode ? "code" : ""}
-          value={value}
-          required={isRequired}
-          pattern={pattern}
-          title={pattern === undefined ? undefined : NAME_RULE}
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="off"
-          onInput={(event) => onInput(event.currentTarget.value)}
+      {RULES.map(({ key, label, hint }) => (
+        <TextInput
+          key={key}
+          label={label}
+          isCode
+          value={draft[key]}
+          hint={hint}
+          onInput={(text) => set({ [key]: text })}
         />
-      )}
-    </Labelled>
-  );
-}
-
-interface LabelledProps {
-  readonly label: string;
-  readonly hint?: string | undefined;
-  readonly children: (ids: { readonly id: string; readonly "aria-describedby": string | undefined }) => VNode;
-}
-
-/** An input with its label, and with a hint that is no part of its name. */
-function Labelled({ label, hint, children }: LabelledProps) {
-  const [id, hintId] = [useId(), useId()];
-  return (
-    <div class="labelled">
-      <label for={id}>{label}</label>
-      {children({ id, "aria-describedby": hint === undefined ? undefined : hintId })}
-      {hint !== undefined && <small id={hintId}>{hint}</small>}
-    </div>
+      ))}
+    </details>
   );
 }

@@ -2,7 +2,7 @@ import type { ApiSecret } from "@autokestra/server/answers";
 import { useState } from "preact/hooks";
 import { type Column, DataTable, Pager } from "../components/data-table.tsx";
 import { ConfirmDialog } from "../components/dialog.tsx";
-import { FilterText } from "../components/filter-text.tsx";
+import { FilterForm, FilterText } from "../components/filters.tsx";
 import { countOf } from "../components/format.ts";
 import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/messages.tsx";
 import { Page } from "../components/page.tsx";
@@ -75,31 +75,29 @@ function ExpiryNotice() {
 function Filters({ filter }: { filter: Filter }) {
   const change = (part: Filter) => replaceRoute(hrefOfFilter({ ...filter, ...part }));
   return (
-    <search>
-      <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
-        <FilterText label="Name begins with" value={filter.prefix ?? ""} onChange={(prefix) => change({ prefix })} />
-        <label>
-          Type
-          <select value={filter.type ?? ""} onChange={(event) => change({ type: event.currentTarget.value })}>
-            <option value="">All types</option>
-            {TYPE_NAMES.map((type) => (
-              <option key={type} value={type}>
-                {TYPES[type].label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <FilterText label="Tag" value={filter.tag ?? ""} onChange={(tag) => change({ tag })} />
-        <label>
-          Show
-          <select value={filter.show ?? ""} onChange={(event) => change({ show: event.currentTarget.value })}>
-            <option value="">All in use</option>
-            <option value="expiring">Expiring soon</option>
-            <option value="deleted">Deleted</option>
-          </select>
-        </label>
-      </form>
-    </search>
+    <FilterForm>
+      <FilterText label="Name begins with" value={filter.prefix ?? ""} onChange={(prefix) => change({ prefix })} />
+      <label>
+        Type
+        <select value={filter.type ?? ""} onChange={(event) => change({ type: event.currentTarget.value })}>
+          <option value="">All types</option>
+          {TYPE_NAMES.map((type) => (
+            <option key={type} value={type}>
+              {TYPES[type].label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <FilterText label="Tag" value={filter.tag ?? ""} onChange={(tag) => change({ tag })} />
+      <label>
+        Show
+        <select value={filter.show ?? ""} onChange={(event) => change({ show: event.currentTarget.value })}>
+          <option value="">All in use</option>
+          <option value="expiring">Expiring soon</option>
+          <option value="deleted">Deleted</option>
+        </select>
+      </label>
+    </FilterForm>
   );
 }
 

@@ -1,4 +1,16 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
+
+/** What a list is narrowed by. It counts as it is changed: there is nothing to send. */
+export function FilterForm({ children }: { children: ComponentChildren }) {
+  return (
+    <search>
+      <form class="filters" autocomplete="off" onSubmit={(event) => event.preventDefault()}>
+        {children}
+      </form>
+    </search>
+  );
+}
 
 /** How long somebody does not type before what they look for is asked. */
 const TYPING_MS = 250;
