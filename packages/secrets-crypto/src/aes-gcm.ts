@@ -67,3 +67,19 @@ export function decryptBytes(key: Uint8Array, aad: Uint8Array, sealed: Encrypted
   }
   return plaintext;
 }
+
+/** The same as {@link encryptBytes} in one piece: nonce, tag, ciphertext. */
+export function encryptToBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer {
+  const { nonce, tag, ciphertext } = encryptBytes(key, aad, plaintext);
+  return Buffer.concat([nonce, tag, ciphertext]);
+}
+
+/** Decrypts what {@link encryptToBytes} made; null for anything else. */
+export function decryptFromBytes(key: Uint8Array, aad: Uint8Array, bytes: Uint8Array): Buffer | null {
+  const ciphertextAt = NONCE_BYTES + TAG_BYTES;
+  return decryptBytes(key, aad, {
+    nonce: bytes.subarray(0, NONCE_BYTES),
+    tag: bytes.subarray(NONCE_BYTES, ciphertextAt),
+    ciphertext: bytes.subarray(ciphertextAt),
+  });
+}

@@ -1,6 +1,6 @@
 import { hkdfSync } from "node:crypto";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
-import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
+import { decryptFromBytes, encryptToBytes, KEY_BYTES } from "./aes-gcm.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 import type { KeyManager } from "./key-manager.ts";
 
@@ -76,17 +76,12 @@ function createCipher(
     keyId: service.id,
     encrypt(place, text) {
       const plaintext = Buffer.from(text);
-      const { nonce, ciphertext, tag } = encryptBytes(key, aad(place), plaintext);
+      const bytes = encryptToBytes(key, aad(place), plaintext);
       plaintext.fill(0);
-      return Buffer.concat([nonce, tag, ciphertext]);
+      return bytes;
     },
     decrypt(place, bytes) {
-      const ciphertextAt = NONCE_BYTES + TAG_BYTES;
-      const plaintext = decryptBytes(key, aad(place), {
-        nonce: bytes.subarray(0, NONCE_BYTES),
-        tag: bytes.subarray(NONCE_BYTES, ciphertextAt),
-        ciphertext: bytes.subarray(ciphertextAt),
-      });
+      const plaintext = decryptFromBytes(key, aad(place), bytes);
       const text = plaintext === null ? null : plaintext.toString();
       plaintext?.fill(0);
       return text;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { decryptBytes, encryptBytes, KEY_BYTES, NONCE_BYTES, TAG_BYTES } from "./aes-gcm.ts";
+import { decryptFromBytes, encryptToBytes, KEY_BYTES } from "./aes-gcm.ts";
 
 /** Encrypts texts that stay in this process, under a key that is in no file: they are gone with it. */
 export interface ProcessCipher {
@@ -15,14 +15,12 @@ export function createProcessCipher(): ProcessCipher {
   return {
     async encrypt(text) {
       const plaintext = Buffer.from(text);
-      const { nonce, ciphertext, tag } = encryptBytes(key, AAD, plaintext);
+      const bytes = encryptToBytes(key, AAD, plaintext);
       plaintext.fill(0);
-      return Buffer.concat([nonce, tag, ciphertext]).toString("base64");
+      return bytes.toString("base64");
     },
     async decrypt(text) {
-      const bytes = Buffer.from(text, "base64");
-      const [nonce, tag] = [bytes.subarray(0, NONCE_BYTES), bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES)];
-      const plaintext = decryptBytes(key, AAD, { nonce, tag, ciphertext: bytes.subarray(NONCE_BYTES + TAG_BYTES) });
+      const plaintext = decryptFromBytes(key, AAD, Buffer.from(text, "base64"));
       if (plaintext === null) throw new Error("not encrypted by this process");
       const decrypted = plaintext.toString();
       plaintext.fill(0);
