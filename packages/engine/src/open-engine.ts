@@ -46,13 +46,6 @@ import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import { createStoreSource } from "./run/sources.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
-declare module "@autokestra/secrets-core" {
-  interface ErrorDetails {
-    /** There is no such task to begin a run with. */
-    TASK_NOT_FOUND: object;
-  }
-}
-
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
 export interface EngineOptions extends SecretsOptions {
   /** Secrets that are open already, and stay open when the engine is closed. Default: the engine opens them. */

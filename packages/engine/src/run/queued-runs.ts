@@ -16,8 +16,9 @@ export function encryptQueuedRuns(stored: QueuedRuns, keys: KeptKeys | null): Qu
   }
 
   async function encrypt(id: string, text: string | null): Promise<QueuedStart | null> {
-    const cipher = text === null ? null : await cipherOf(id);
-    return cipher === null || text === null ? null : { keyId: cipher.keyId, bytes: cipher.encrypt(PLACE, text) };
+    if (text === null) return null;
+    const cipher = await cipherOf(id);
+    return cipher && { keyId: cipher.keyId, bytes: cipher.encrypt(PLACE, text) };
   }
 
   async function decrypt(id: string, start: QueuedStart | null): Promise<string | null> {

@@ -190,10 +190,7 @@ function tokensOf(text: string): Token[] {
 
 /** The operands of a condition that are references, in their order. */
 export function referencesOf(condition: Condition): (Operand & { kind: "reference" })[] {
-  return [...referencesIn(condition)];
-}
-
-function* referencesIn(condition: Condition): Generator<Operand & { kind: "reference" }> {
+  const found: (Operand & { kind: "reference" })[] = [];
   const open = [condition];
   for (let part = open.pop(); part !== undefined; part = open.pop()) {
     switch (part.kind) {
@@ -207,8 +204,9 @@ function* referencesIn(condition: Condition): Generator<Operand & { kind: "refer
         break;
       default: {
         const operands = part.kind === "compare" ? [part.left, part.right] : [part.operand];
-        yield* operands.filter((operand) => operand.kind === "reference");
+        found.push(...operands.filter((operand) => operand.kind === "reference"));
       }
     }
   }
+  return found;
 }

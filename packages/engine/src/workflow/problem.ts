@@ -6,6 +6,7 @@ declare module "@autokestra/secrets-core" {
     WORKFLOW_NOT_FOUND: object;
     WORKFLOW_INVALID: object;
     WORKFLOW_DISABLED: object;
+    /** There is no such task to begin a run with. */
     TASK_NOT_FOUND: object;
     /** `missing` is the name of an input without a value. */
     INPUT_INVALID: { readonly missing?: string };
