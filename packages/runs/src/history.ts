@@ -10,6 +10,8 @@ import type { RunId, RunLedger } from "./ledger.ts";
 import {
   addQueued,
   beatQueued,
+  findQueued,
+  hasOthersQueued,
   isQueuedHere,
   listQueued,
   type QueuedRuns,
@@ -249,14 +251,14 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     queued: {
       add: async (run, key) => await queue.write((database) => addQueued(database, run, key)),
       remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
-      find: async (id) => (await readQueued((database) => listQueued(database, id, null)))?.[0] ?? null,
-      list: async (workflow) => (await readQueued((database) => listQueued(database, null, workflow ?? null))) ?? [],
+      find: async (id) => await readQueued((database) => findQueued(database, id)),
+      list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
       isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
       beat: async () => await queue.write(beatQueued),
       // Nothing is made, upgraded or locked where there is nothing to take.
       async takeLost(limit) {
-        const isAny = (await readQueued((database) => listQueued(database, null, null))) ?? [];
-        return isAny.length === 0 ? [] : await queue.write((database) => takeLostQueued(database, limit));
+        const isAny = await readQueued(hasOthersQueued);
+        return isAny === true ? await queue.write((database) => takeLostQueued(database, limit)) : [];
       },
     },
     recorder: (onFailure) => recorder(onFailure),

@@ -92,11 +92,17 @@ export function removeQueued(database: Database, id: RunId, key?: string): void 
   if (key !== undefined) release(database, key, id);
 }
 
-export function listQueued(database: Database, id: RunId | null, workflow: string | null): readonly QueuedRun[] {
-  const sql = `SELECT ${RUN} FROM queued_runs WHERE run_id = coalesce(?, run_id) AND workflow = coalesce(?, workflow) ORDER BY number`;
+export function findQueued(database: Database, id: RunId): QueuedRun | null {
+  const row = database.prepare(`SELECT ${RUN} FROM queued_runs WHERE run_id = ?`).get(id);
+  return row === undefined ? null : runSchema.parse(row);
+}
+
+/** @param workflow undefined: of all workflows */
+export function listQueued(database: Database, workflow: string | undefined): readonly QueuedRun[] {
+  const sql = `SELECT ${RUN} FROM queued_runs WHERE workflow = coalesce(?, workflow) ORDER BY number`;
   return database
     .prepare(sql)
-    .all(id, workflow)
+    .all(workflow ?? null)
     .map((row) => runSchema.parse(row));
 }
 
@@ -108,6 +114,12 @@ export function isQueuedHere(database: Database, id: RunId): boolean {
 export function beatQueued(database: Database): void {
   const sql = `UPDATE queued_runs SET until = ${NOW} + ${SILENT_MS} WHERE ${MINE}`;
   database.prepare(sql).run(...processColumns(thisProcess()));
+}
+
+/** Whether other processes have runs in their queues. */
+export function hasOthersQueued(database: Database): boolean {
+  const sql = `SELECT 1 FROM queued_runs WHERE NOT (${MINE}) LIMIT 1`;
+  return database.prepare(sql).get(...processColumns(thisProcess())) !== undefined;
 }
 
 export function takeLostQueued(database: Database, limit: number): readonly WithStart<QueuedStart>[] {
