@@ -5,8 +5,9 @@ import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { problemResponse } from "./api-route.ts";
 import { addRoute, MAX_BODY_BYTES } from "./http-rules.ts";
-import { notSigned, type ServedRuns } from "./run-service.ts";
+import type { ServedRuns } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
+import { notSigned } from "./webhook.ts";
 
 /** When a webhook is refused, counted from its arrival: until then, its secret was found or not. */
 const REFUSED_MS = 250;

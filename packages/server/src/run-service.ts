@@ -16,6 +16,7 @@ import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod/v4";
 import { createRunQueue, MAX_WAITING, type RunQueueOptions } from "./run-queue.ts";
 import { createSchedule } from "./schedule.ts";
+import { notSigned, webhookInputs } from "./webhook.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
 export interface RunServiceOptions extends RunQueueOptions {
@@ -198,7 +199,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   async function enqueue(run: EarlierRun, input: RunInput, work: Work): Promise<void> {
     const { execution: id, workflow, file } = run;
     const { group } = await admitRun(input.workflow, input.inputs);
-    const onUnrecorded = (error: AutokestraError) => onNotice(`run ${id} is not recorded: ${error.message}`);
+    const onUnrecorded = (error: AutokestraError) => tellUnrecorded(id, error);
     const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
     const sink = (): void => void active.set(id, isRunning);
     active.set(id, { run: queuedRun(id, workflow), file });
@@ -220,23 +221,17 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
         }
       },
       async cancel(by) {
-        await recordUnstarted(run, "info", `cancelled while it waited (${by})`, {
-          status: "cancelled",
-          cancelledBy: by,
-        }).catch((error: unknown) => onNotice(`run ${id} is not recorded: ${messageOf(error)}`));
+        const end = { status: "cancelled", cancelledBy: by } as const;
+        await recordUnstarted(run, "info", `cancelled while it waited (${by})`, end);
         onEnded?.("cancelled");
         active.delete(id);
       },
     });
   }
 
-  /** The history may be what has failed. */
   async function refuse(run: EarlierRun, error: unknown): Promise<void> {
-    const { execution: id, workflow } = run;
-    onNotice(`run ${id} of '${workflow}' was not started: ${messageOf(error)}`);
-    await recordUnstarted(run, "error", messageOf(error), { status: "failed" }).catch((failure: unknown) =>
-      onNotice(`run ${id} is not recorded: ${messageOf(failure)}`),
-    );
+    onNotice(`run ${run.execution} of '${run.workflow}' was not started: ${messageOf(error)}`);
+    await recordUnstarted(run, "error", messageOf(error), { status: "failed" });
   }
 
   async function recover(): Promise<void> {
@@ -256,23 +251,31 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     if (queue.waiting().length > 0) await engine.queued.beat();
   }
 
-  /** A run that has not started has no other record. */
+  function tellUnrecorded(id: string, error: unknown): void {
+    onNotice(`run ${id} is not recorded: ${messageOf(error)}`);
+  }
+
+  /** A run that has not started has no other record. It never throws: the history may be what has failed. */
   async function recordUnstarted(
     { execution, workflow, file }: EarlierRun,
     level: "info" | "error",
     message: string,
     end: Pick<RunFinished, "status" | "cancelledBy">,
   ): Promise<void> {
-    if ((await engine.history.list({ id: execution })).length > 0) return await engine.queued.remove(execution);
-    const { ledger } = engine.history;
+    const { history, queued } = engine;
     const owner = { token: crypto.randomUUID() };
     const base = { time: new Date().toISOString(), execution } as const;
-    await ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
-    await ledger.append(execution, [
-      { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
-      { ...base, level, event: "run.warning", message },
-      { ...base, level, event: "run.finished", ...end, durationMs: 0, tasks: {}, masked: {} },
-    ]);
+    try {
+      if ((await history.list({ id: execution })).length > 0) return await queued.remove(execution);
+      await history.ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
+      await history.ledger.append(execution, [
+        { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
+        { ...base, level, event: "run.warning", message },
+        { ...base, level, event: "run.finished", ...end, durationMs: 0, tasks: {}, masked: {} },
+      ]);
+    } catch (error) {
+      tellUnrecorded(execution, error);
+    }
   }
 
   async function start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
@@ -327,7 +330,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     async receive(workflow, request, by) {
       const answer = await verify(workflow, request);
       if (answer.result !== "accepted") throw notSigned(answer.result);
-      const inputs = { body: bodyOf(request), headers: JSON.stringify(shownHeaders(request)) };
+      const inputs = webhookInputs(request);
       const key = answer.id === null ? undefined : `webhook ${answer.id}`;
       return await start({ workflow, inputs, key, ...by });
     },
@@ -374,37 +377,6 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
 function queuedRun(execution: string, workflow: string): ServedRun {
   const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
   return { execution, workflow, status: "queued", ...unknown };
-}
-
-/** The body of a webhook as JSON: what is not JSON is a text. */
-function bodyOf({ body }: WebhookRequest): string {
-  const text = new TextDecoder().decode(body);
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    return JSON.stringify(text);
-  }
-}
-
-/** What a workflow gets of the headers: not the secret. */
-function shownHeaders({ headers }: WebhookRequest): WebhookRequest["headers"] {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !SECRET_HEADERS.has(name)));
-}
-
-const SECRET_HEADERS: ReadonlySet<string> = new Set([
-  "authorization",
-  "cookie",
-  "proxy-authorization",
-  "webhook-signature",
-]);
-
-export function notSigned(result: "late" | "refused"): AutokestraError {
-  const late = "The webhook is older than 5 minutes, or from the future: send it again";
-  return new AutokestraError(
-    "UNAUTHORIZED",
-    result === "late" ? late : "The webhook is not signed as its workflow says",
-  );
 }
 
 function isActive(): AutokestraError {

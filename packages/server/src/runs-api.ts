@@ -49,7 +49,7 @@ function runRoutes(
 ): readonly ApiRoute<RunCall>[] {
   async function find({ request, visible }: RunCall): Promise<ServedRun> {
     const { id } = request.params as Body<typeof schemas.runIdSchema>;
-    const active = runs.active(id) ?? (await runs.queued(id));
+    const active = await activeOf(id);
     const stored = await summaryOf(id);
     // A run that goes on again has ended before.
     const run =
@@ -68,6 +68,11 @@ function runRoutes(
     return { ...run, file };
   }
 
+  /** The run, if it goes on here, or waits here or elsewhere. */
+  async function activeOf(id: string): Promise<ServedRun | null> {
+    return runs.active(id) ?? (await runs.queued(id));
+  }
+
   async function summaryOf(id: string): Promise<RunSummary | null> {
     return (await history.list({ id, limit: 1 }))[0] ?? null;
   }
@@ -83,7 +88,7 @@ function runRoutes(
       ledger: history.ledger,
       id,
       from,
-      isWaiting: async () => (runs.active(id) ?? (await runs.queued(id)))?.status === "queued",
+      isWaiting: async () => (await activeOf(id))?.status === "queued",
       signal,
     });
     return await reply.header("x-accel-buffering", "no").type("text/event-stream").serializer(String).send(events);

@@ -312,7 +312,7 @@ describe("webhooks", () => {
           ...place.runs,
           receive: async () => {
             asked += 1;
-            const { notSigned } = await import("../src/run-service.ts");
+            const { notSigned } = await import("../src/webhook.ts");
             throw notSigned("refused");
           },
         },
