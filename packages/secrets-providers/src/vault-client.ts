@@ -1,6 +1,6 @@
 import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure } from "@autokestra/secrets-core";
 import { z } from "@autokestra/secrets-core/internal";
-import { type Failure, malformed } from "./answers.ts";
+import { type Failure, malformed, unavailable } from "./answers.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, type HttpOptions, readJson } from "./http-call.ts";
 
@@ -40,7 +40,8 @@ export function createVaultClient(options: HttpOptions & { readonly namespace: s
         ...(namespace !== "" && !isGlobal && { "x-vault-namespace": namespace }),
         ...(token !== undefined && { "x-vault-token": token }),
       };
-      const response = await client.send({ ...request, path: `/v1/${request.path}`, headers }, limits);
+      const path = `/v1/${request.path}`;
+      const response = await client.send({ ...request, path, headers, isThrottled: isUpgrading }, limits);
       return "headers" in response && response.status === 404 ? (misrouted(response) ?? response) : response;
     },
     close: async () => await client.close(),
@@ -49,9 +50,18 @@ export function createVaultClient(options: HttpOptions & { readonly namespace: s
 
 const errorsSchema = z.object({ errors: z.array(z.string()) });
 
-function misrouted(response: HttpResponse): SourceFailure | null {
+function errorsOf(response: HttpResponse): string {
   const json = readJson(response, errorsSchema);
-  const said = "value" in json ? json.value.errors.join() : "";
+  return "value" in json ? json.value.errors.join() : "";
+}
+
+/** For a moment after an engine was mounted or got versions, Vault says so with 400. */
+function isUpgrading(response: HttpResponse): boolean {
+  return response.status === 400 && errorsOf(response).startsWith("Upgrading from non-versioned to versioned data");
+}
+
+function misrouted(response: HttpResponse): SourceFailure | null {
+  const said = errorsOf(response);
   if (said.startsWith("no handler for route")) {
     return malformed(`${response.asked}: nothing is mounted there`, "Check the mount and the namespace.");
   }
@@ -72,6 +82,12 @@ const HINTS: Readonly<Record<number, string>> = {
  * @param need what a policy must allow: `read on "secret/data/db"`
  */
 export function vaultFailure(response: HttpResponse, need: string): Failure {
+  if (isUpgrading(response)) {
+    return unavailable(
+      `${response.asked}: 400`,
+      "The engine was mounted just now, or its data is being given versions.",
+    );
+  }
   const refused = `The token is wrong or has run out, or its policies lack ${need}.`;
   return failureOf(response, { hint: response.status === 403 ? refused : HINTS[response.status] });
 }

@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a test sets up on the server, as the root. */
+/** What a test sets up on the server, as the root. It waits for an engine that was mounted just now. */
 export function createBaoApi({ address, token }: { readonly address: string; readonly token: string }, namespace = "") {
-  return async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+  return async function ask(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
     const response = await fetch(`${address}/v1/${path}`, {
       method,
       headers: { "x-vault-token": token, ...(namespace !== "" && { "x-vault-namespace": namespace }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await response.text();
+    if (response.status === 400 && text.includes("will resume service shortly")) {
+      await sleep(50);
+      return await ask(method, path, body);
+    }
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     const json = text === "" ? {} : JSON.parse(text);
     return json.auth ?? json.data ?? {};

@@ -22,6 +22,15 @@ const versioned = (data: unknown, metadata: object = {}) => ({
   data: { data, metadata: { version: 3, deletion_time: "", destroyed: false, ...metadata } },
 });
 const NOTHING = { status: 404, body: { errors: [] } };
+/** As OpenBao 2.7.2 answers. */
+const UPGRADING = {
+  status: 400,
+  body: {
+    errors: [
+      "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly.",
+    ],
+  },
+};
 
 /** A Vault with one secret, one role and one token. */
 function answer({ method, path, headers, body }: SeenRequest): SoundAnswer {
@@ -101,6 +110,16 @@ describe("against a server that answers as it is told", () => {
     expect(server.requests[0]?.headers["x-vault-token"]).toBeUndefined();
   });
 
+  it("asks again where an engine is not ready yet", async () => {
+    let answers = 0;
+    const { provider, look } = await start(({ path }) => {
+      return path.includes("/data/") && ++answers === 1 ? UPGRADING : null;
+    });
+    expect(await look({ path: "db" })).toMatchObject({ status: "found" });
+    expect(answers).toBe(2);
+    await provider.close();
+  });
+
   it("asks for nothing where a path or a version is none", async () => {
     const { provider, look, paths } = await start(() => null);
     for (const path of ["", "/db", "db/", "a//b"]) expect((await look({ path })).status).toBe("malformed");
@@ -148,6 +167,7 @@ describe("against a server that answers as it is told", () => {
     ["a proxy's page", { status: 404, body: "<html>" }, { status: "notFound" }],
     ["no shape", { body: { data: { data: ["x"] } } }, { status: "malformed" }],
     ["400", { status: 400, body: { errors: [] } }, { status: "malformed" }],
+    ["an engine that is not ready", UPGRADING, { status: "unavailable", hint: expect.stringMatching(/just now/) }],
     [
       "403",
       { status: 403, body: { errors: [] } },
