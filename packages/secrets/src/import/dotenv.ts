@@ -162,11 +162,16 @@ function readQuoted(text: string, at: number, quote: '"' | "'"): DotenvValue {
   const inside = text.slice(at + 1, close);
   const end = lineEnd(text, close);
   const lastLine = inside.slice(inside.lastIndexOf("\n") + 1);
-  const isAlone = /^[ \t]*(?:#.*)?$/s.test(text.slice(close + 1, end).replace(/\r$/, ""));
+  const rest = text.slice(close + 1, end).replace(/[ \t]*\r?$/, "");
+  const isAlone = /^(?:[ \t]*#.*)?$/s.test(rest);
   if (inside.includes("\n") && !(isAlone && !OPENS_QUOTE.test(lastLine))) {
     return { problem: `the ${quoteName(quote)} is not closed before that of another line` };
   }
   if (!isAlone) return { problem: `text follows the closing quote: ${howToQuote(quote)}` };
+  // The value may go on to there: a password such as `x"#y`.
+  if (rest.endsWith(quote)) {
+    return { problem: `the comment ends with a ${quoteName(quote)}: remove it, or ${howToQuote(quote)}` };
+  }
   const carriageReturn = inside.includes("\r") ? ["carriage returns are kept; some readers remove them"] : [];
   const read = quote === "'" ? readSingle(inside) : readDouble(inside);
   return { value: read.value, warnings: [...read.warnings, ...carriageReturn], end: end + 1 };

@@ -98,6 +98,7 @@ const EXCEPTIONS = [
   { why: "the vectors undo \\$", text: 'A="a\\$b"', ours: "a$b" },
   { why: "what follows the first line would be lost", text: `A=${BLOCK}`, ours: "refused" },
   { why: "the quote may belong to B", text: 'A="a\nB="', ours: "refused" },
+  { why: "the value may end at the last quote", text: `A='abcd' #efgh'`, ours: "refused" },
   { why: "every character comes back", text: 'A="a\r\nb"', ours: "a\r\nb" },
 ];
 
