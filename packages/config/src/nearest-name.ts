@@ -1,10 +1,11 @@
 import { closest, distance } from "fastest-levenshtein";
 
 /**
- * Returns the known name that was probably meant: the same except for case, `-` and `_`, or with few typing errors, or
- * null.
+ * Returns the known name that was probably meant: the same except for case, `-` and `_`, or with few typing errors. Null
+ * if there is none, or if the name itself is known: then it is not the name that is wrong.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
+  if (known.includes(name)) return null;
   const same = known.find((other) => fold(other) === fold(name));
   if (same !== undefined) return same;
   if (known.length === 0 || name.length < 3) return null;

@@ -12,6 +12,7 @@ describe("KP7: the nearest name", () => {
     ["DB", ["DC"], null],
     ["TOKEN", ["PASSWORD"], null],
     ["TOKEN", [], null],
+    ["TOKEN", ["TOKEN", "TOKENS"], null],
   ])("of %s among %j is %j", (name, known, expected) => expect(nearestName(name, known)).toBe(expected));
 });
 
