@@ -115,6 +115,11 @@ export function misplacedVersion(): AutokestraError {
   return usage("--version is about autokestra itself, not about a command", USE_HINTS.versionOfSecret);
 }
 
+/** For a path that comes from a variable which is not set. */
+export function emptyPath(option: string): AutokestraError {
+  return usage(`${option} takes a path, and it is empty`, USE_HINTS.emptyPath);
+}
+
 /** Finds the groups that have a command of this name, because people leave out `secrets`. */
 function proposeCommand(program: Command, word: string): string | undefined {
   const groups = program.commands.filter((group) =>

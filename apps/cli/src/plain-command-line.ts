@@ -6,6 +6,7 @@ import {
   type GlobalOptions,
   type ProgramState,
   runCommand,
+  takesPath,
 } from "./command-line.ts";
 import type { CommandEntry } from "./commands.ts";
 
@@ -125,6 +126,7 @@ class PlainOption implements OptionSettings {
   readonly key: string;
   value: unknown;
   readonly #takesValue: boolean;
+  readonly #takesPath: boolean;
   readonly #isNegated: boolean;
   #isMandatory = false;
   #parse: OptionParser = (text) => text;
@@ -136,6 +138,7 @@ class PlainOption implements OptionSettings {
     if (this.#isNegated) this.value = true;
     this.key = long.replace(/^no-/, "").replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     this.#takesValue = flags.endsWith(">");
+    this.#takesPath = takesPath(flags);
   }
 
   get isComplete(): boolean {
@@ -180,6 +183,7 @@ class PlainOption implements OptionSettings {
     }
     const text = inline ?? rest.next().value;
     if (text === undefined || (inline === undefined && isOption(text))) return false;
+    if (text === "" && this.#takesPath) return false;
     try {
       this.value = this.#parse(text, this.value as never);
       return true;

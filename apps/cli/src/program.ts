@@ -8,9 +8,10 @@ import {
   type GlobalOptions,
   type ProgramState,
   runCommand,
+  takesPath,
 } from "./command-line.ts";
 import { type CommandEntry, GROUPS } from "./commands.ts";
-import { usageError } from "./errors.ts";
+import { emptyPath, usageError } from "./errors.ts";
 import { standardOutput } from "./output/terminal.ts";
 
 const VERSION = `${manifest.version}\n`;
@@ -52,6 +53,7 @@ export async function createProgram(entries: readonly CommandEntry[], state: Pro
     })
     .exitOverride();
   declareGlobalOptions(program);
+  refuseEmptyPaths(program);
   const loaded = await Promise.all(entries.map(async (entry) => ({ entry, ...(await entry.load()) })));
   for (const { entry, command } of loaded) {
     addCommand(program, entry, command).action(
@@ -68,7 +70,18 @@ function addCommand(program: Command, { path, aliases = [], summary }: CommandEn
   const examples = definition.examples.map((example) => `  $ ${example}\n`).join("");
   if (examples !== "") command.addHelpText("after", `\nExamples:\n${examples.trimEnd()}`);
   definition.declare(command);
+  refuseEmptyPaths(command);
   return command;
+}
+
+function refuseEmptyPaths({ options }: Command): void {
+  for (const option of options.filter(({ flags }) => takesPath(flags))) {
+    const { parseArg = (text: string): unknown => text } = option;
+    option.argParser((text, previous) => {
+      if (text === "") throw emptyPath(option.long ?? option.flags);
+      return parseArg(text, previous);
+    });
+  }
 }
 
 /** The group of a command, created with its first command. */

@@ -117,8 +117,26 @@ it.each(COMMANDS)("a plain command line of $path means the same without commande
   if (!["check", "runs delete", "secrets usage"].includes(entry.path)) expect(count).toBeGreaterThan(0);
 });
 
+it("K1: refuses an empty path for every option, as of a variable that is not set", async () => {
+  const state: ProgramState = { exitCode: 0, help: "", command: "", prints: true };
+  const program = await createProgram(COMMANDS, state);
+  const all = [program, ...program.commands.flatMap((group) => [group, ...group.commands])];
+  const paths = all.flatMap(({ options }) => options.filter(({ flags }) => /<(?:file|folder)>$/.test(flags)));
+  expect(paths.length).toBeGreaterThan(15);
+  for (const { long, parseArg } of paths) {
+    expect(() => parseArg?.("", undefined)).toThrow(`${long} takes a path, and it is empty`);
+    expect([parseArg?.("p", undefined)].flat()).toEqual(["p"]);
+  }
+  for (const option of ["--key-file=", "--storage-path="]) {
+    const args = [option, "secrets", "get", "A"];
+    expect(await outcomeOf(commandsFor(args), args)).toMatchObject({ ran: [], error: expect.stringContaining("path") });
+  }
+});
+
 it.each<[string, boolean]>([
   ["secrets get A", true],
+  ["secrets get A --key-file=", false],
+  ["secrets set A --from-file=", false],
   ["--json -q --storage-path s secrets list --tag=a --tag b --type apiKey", true],
   ["secrets set A - --from-file=- --keep-expiry", true],
   ["run w.yaml --no-env --input a=b", true],
