@@ -99,7 +99,11 @@ const READERS: Readonly<Record<FieldForm, FieldReader>> = {
     return URL.canParse(input) ? { value: input.trim().replace(/[\t\n\r]/g, "") } : { problem: "must be a URL" };
   },
   list(input) {
-    if (typeof input === "string") return { value: input.split(/[\s,]+/).filter(Boolean) };
+    if (typeof input === "string") {
+      // No scope has them (RFC 6749, section 3.3): this is a list in JSON, which would be cut into wrong words.
+      if (/["\\]/.test(input)) return { problem: "must be words with spaces or commas between them" };
+      return { value: input.split(/[\s,]+/).filter(Boolean) };
+    }
     if (!Array.isArray(input) || !input.every((text) => typeof text === "string")) return { problem: WRONG_TYPE };
     return input.includes("") ? { problem: EMPTY } : { value: input };
   },

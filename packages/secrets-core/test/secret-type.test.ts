@@ -40,6 +40,7 @@ describe("parseFields", () => {
     ["basicAuth", { username: "s3cret" }, "field password is missing"],
     ["bearerToken", { token: "t", expiresAt: "s3cret" }, "field expiresAt must be a time"],
     ["oauth", { clientId: "i", clientSecret: "s", tokenUrl: "s3cret" }, "field tokenUrl must be a URL"],
+    ["oauth", { clientId: "i", clientSecret: "s", scopes: '["s3cret","b"]' }, "field scopes must be words with spaces"],
     ["custom", {}, "needs at least one field"],
     ["custom", { a: { b: "s3cret" } }, "field a is not of the right type"],
     ["custom", { "a b": "s3cret" }, "invalid field name a b"],
