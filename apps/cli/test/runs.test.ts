@@ -101,7 +101,7 @@ describe("runs", () => {
     expect(stdout.split("\t").slice(1, 3)).toEqual(["wait", status]);
   });
 
-  it("new: S5: open no debugger at SIGUSR1, and go on", async () => {
+  it("new: S6: open no debugger at SIGUSR1, and go on", async () => {
     const child = await startWaitingRun();
     let errors = "";
     child.stderr?.on("data", (chunk) => (errors += String(chunk)));
