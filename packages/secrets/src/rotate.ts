@@ -105,6 +105,31 @@ export async function rotateOpened(
   opened: OpenedForRotation,
   rotation: RotateOptions,
 ): Promise<RotateReport> {
+  const { keys } = opened.manager;
+  const { fingerprint: before } = await keys.keyring();
+  try {
+    return await rotateSteps(options, opened, rotation);
+  } catch (error) {
+    const { fingerprint } = await keys.keyring().catch(() => ({ fingerprint: before }));
+    throw fingerprint === before ? error : afterNewKey(error, fingerprint, rotation.newKeyFile);
+  }
+}
+
+/** Adds to an error of a later step that the master key is another one by now. */
+function afterNewKey(error: unknown, fingerprint: string, newKeyFile: string | undefined): unknown {
+  if (!(error instanceof AutokestraError)) return error;
+  const { code, message, details } = error;
+  const place =
+    newKeyFile === undefined ? "its file is found without being named" : `it is in ${quotePath(newKeyFile)}`;
+  const done = `The master key was replaced before that by ${fingerprint}, which opens these secrets now; ${place}.`;
+  return new AutokestraError(code, message, { hint: [error.hint, done].filter(Boolean).join(" "), details });
+}
+
+async function rotateSteps(
+  options: SecretsOptions,
+  opened: OpenedForRotation,
+  rotation: RotateOptions,
+): Promise<RotateReport> {
   const { manager } = opened;
   const { newKeyFile, dataKey = false } = rotation;
   const { isDone, ...master } =

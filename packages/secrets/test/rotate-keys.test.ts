@@ -219,6 +219,34 @@ describe("rotateKeys", () => {
     expect(dataKeys.filter(({ state }) => state === "decrypt-only")).toEqual([]);
   });
 
+  it.each([
+    ["in place", false],
+    ["in a new file", true],
+  ])("K15: says that the master key was replaced %s if a record is found that was changed", async (_, isNamed) => {
+    options = { ...options, backend: "file" };
+    await fill(2);
+    const document = join(root, "secrets", "secrets.json");
+    await writeFile(document, (await readFile(document, "utf8")).replace('"S1"', '"S2"'));
+    const newKeyFile = isNamed ? join(root, "new.key") : undefined;
+    const error = await rotateKeys(options, { newKeyFile, dataKey: true }).catch((reason: unknown) => reason);
+    const { value, fingerprint } = await use(
+      async ({ keys, secrets }) => ({
+        value: (await secrets.get("S0")).fields["value"],
+        fingerprint: (await keys.keyring()).fingerprint,
+      }),
+      { keyFile: newKeyFile ?? options.keyFile },
+    );
+    expect(value).toBe("value-0");
+    const place = newKeyFile === undefined ? "its file is found without being named" : JSON.stringify(newKeyFile);
+    expect(error).toMatchObject({
+      code: "INTEGRITY_FAILED",
+      hint: expect.stringMatching(`replaced before that by ${fingerprint}.*${place}`),
+    });
+    await expect(rotateKeys({ ...options, keyFile: join(root, "none.key") })).rejects.toMatchObject({
+      hint: expect.not.stringContaining("replaced"),
+    });
+  });
+
   describe("with other stores under the same key", () => {
     const other = () => ({ storagePath: join(root, "other") });
 
