@@ -72,7 +72,7 @@ describe.each(BACKENDS)("rotateKeys with %s", (backend, count, steps) => {
     });
   });
 
-  it("seals every secret anew under a new data key, destroys the old one, and tells the progress", async () => {
+  it("encrypts every secret again under a new data key, destroys the old one, and tells the progress", async () => {
     const progress: string[] = [];
     const onProgress = (done: number, total: number) => void progress.push(`${done}/${total}`);
     const before = await readAll();
