@@ -10,7 +10,7 @@ export interface WorkflowFile {
   readonly file: string;
   /** The last version that could be read; null where there was none. */
   readonly parsed: ParsedWorkflow | null;
-  /** What is wrong with the file as it is now, with lines; null if nothing is. */
+  /** What is wrong with the file as it is now, with places; null if nothing is. */
   readonly problem: string | null;
 }
 
@@ -125,26 +125,35 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
 
 /** What has not changed is not read again. What cannot be read keeps the version before. */
 async function readFile(path: string, file: string, before: KnownFile | undefined): Promise<KnownFile> {
-  const mark = await markOf(path);
+  const { mark, isFile } = await lookAt(path);
   if (before !== undefined && before.mark === mark && before.problem === null) return before;
   try {
-    return { file, parsed: await loadWorkflow(path), problem: null, mark };
+    // A pipe would be waited for, and all other files with it.
+    const parsed = isFile ? await loadWorkflow(path) : null;
+    return {
+      file,
+      parsed: parsed ?? before?.parsed ?? null,
+      problem: parsed === null ? "it is not a file" : null,
+      mark,
+    };
   } catch (error) {
-    return { file, parsed: before?.parsed ?? null, problem: problemOf(error), mark };
+    return { file, parsed: before?.parsed ?? null, problem: problemOf(error, file), mark };
   }
 }
 
-async function markOf(path: string): Promise<string> {
+/** What cannot be looked at cannot be opened either: that says why. */
+async function lookAt(path: string): Promise<{ readonly mark: string; readonly isFile: boolean }> {
   try {
-    const { ino, size, mtimeMs } = await stat(path);
-    return `${ino} ${size} ${mtimeMs}`;
+    const found = await stat(path);
+    return { mark: `${found.ino} ${found.size} ${found.mtimeMs}`, isFile: found.isFile() };
   } catch {
-    return "none";
+    return { mark: "none", isFile: true };
   }
 }
 
-function problemOf(error: unknown): string {
-  if (error instanceof WorkflowError) return error.format();
+/** With the places of the file, and without its lines: more people read the log of a server than its workflows. */
+function problemOf(error: unknown, file: string): string {
+  if (error instanceof WorkflowError) return error.formatPlaces(file);
   return hasCode(error, "WORKFLOW_NOT_FOUND") || hasCode(error, "WORKFLOW_INVALID")
     ? error.message
     : "it cannot be read";
