@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { AutokestraError } from "@autokestra/secrets-core";
 
 export interface RateLimiterOptions {
   /** How many in a window. */
@@ -72,4 +73,8 @@ export function addressKey(address: string): string {
   const zeros = new Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
   const network = [...before, ...zeros, ...after].slice(0, 4);
   return network.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
+}
+
+export function rateLimited(seconds: number): AutokestraError {
+  return new AutokestraError("RATE_LIMITED", "Too many requests", { details: { retryAfterSeconds: seconds } });
 }
