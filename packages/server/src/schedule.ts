@@ -118,9 +118,15 @@ export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleO
         const entry = before.get(workflow.id);
         return entry !== undefined && hasSameTimes(entry.workflow, workflow) ? entry : null;
       };
-      const next = workflows.map((workflow) => {
-        const times = createTimes(workflow);
-        return { workflow, times, next: known(workflow)?.next ?? times.nextRun(now) };
+      const next = workflows.flatMap((workflow) => {
+        try {
+          const times = createTimes(workflow);
+          return [{ workflow, times, next: known(workflow)?.next ?? times.nextRun(now) }];
+        } catch (error) {
+          // The others keep theirs.
+          onFailure(workflow.id, error);
+          return [];
+        }
       });
       entries = new Map(next.map((entry) => [entry.workflow.id, entry]));
       await Promise.all(next.filter(({ workflow }) => !before.has(workflow.id)).map(catchUp));

@@ -204,6 +204,16 @@ describe("other workflows", () => {
     expect(started).toHaveLength(1);
   });
 
+  it("one whose times cannot be found is told, and keeps no other from its own", async () => {
+    const { started, failures, create } = place();
+    const schedule = create();
+    await schedule.set([{ id: "never", cron: "0 0 31 4,6,9,11 *" }, { id: "no cron", cron: "x" }, daily]);
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started.map(({ workflow }) => workflow)).toEqual(["daily"]);
+    expect(failures.length).toBeGreaterThan(0);
+    schedule.stop();
+  });
+
   it("a failure is told, and the next time is tried", async () => {
     const taken = createTakenTimes();
     let failures = 0;
