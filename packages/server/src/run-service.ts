@@ -267,10 +267,11 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   ): Promise<void> {
     const { history, queued } = engine;
     const owner = { token: crypto.randomUUID() };
-    const base = { time: new Date().toISOString(), execution } as const;
     try {
       if ((await history.list({ id: execution })).length > 0) return await queued.remove(execution);
       await history.ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
+      // Not before it was started.
+      const base = { time: new Date().toISOString(), execution } as const;
       await history.ledger.append(execution, [
         { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
         { ...base, level, event: "run.warning", message },

@@ -125,29 +125,21 @@ export async function openWorkflowFolder(options: WorkflowFolderOptions): Promis
 
 /** What has not changed is not read again. What cannot be read keeps the version before. */
 async function readFile(path: string, file: string, before: KnownFile | undefined): Promise<KnownFile> {
-  const { mark, isFile } = await lookAt(path);
+  const mark = await markOf(path);
   if (before !== undefined && before.mark === mark && before.problem === null) return before;
   try {
-    // A pipe would be waited for, and all other files with it.
-    const parsed = isFile ? await loadWorkflow(path) : null;
-    return {
-      file,
-      parsed: parsed ?? before?.parsed ?? null,
-      problem: parsed === null ? "it is not a file" : null,
-      mark,
-    };
+    return { file, parsed: await loadWorkflow(path), problem: null, mark };
   } catch (error) {
     return { file, parsed: before?.parsed ?? null, problem: problemOf(error, file), mark };
   }
 }
 
-/** What cannot be looked at cannot be opened either: that says why. */
-async function lookAt(path: string): Promise<{ readonly mark: string; readonly isFile: boolean }> {
+async function markOf(path: string): Promise<string> {
   try {
-    const found = await stat(path);
-    return { mark: `${found.ino} ${found.size} ${found.mtimeMs}`, isFile: found.isFile() };
+    const { ino, size, mtimeMs } = await stat(path);
+    return `${ino} ${size} ${mtimeMs}`;
   } catch {
-    return { mark: "none", isFile: true };
+    return "none";
   }
 }
 
