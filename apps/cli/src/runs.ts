@@ -134,15 +134,21 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
+/** Control characters, and those that change the order in which a terminal shows a line. */
+const CONTROLS = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
 /** Marks continuation lines and escapes control characters, so that no message can look like another record. */
 function oneRecord(message: string): string {
   return message
     .replace(/\r?\n$/, "")
     .split(/\r\n|[\n\r\u2028\u2029]/)
-    .map((line) =>
-      line.replace(/(?!\t)[\p{Cc}]/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`),
-    )
+    .map((line) => line.replace(CONTROLS, escapeControl))
     .join("\n             | ");
+}
+
+function escapeControl(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 }
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23" });

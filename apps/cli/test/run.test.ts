@@ -173,11 +173,11 @@ describe("run", () => {
   });
 
   it("shows control characters and marks further lines, so that no message passes for a record", async () => {
-    write(workflow('"one\\n12:00:00.000 INFO  - forged\\u001b[31m red\\r\\nthree\\u2028four"'));
+    write(workflow('"one\\n12:00:00.000 INFO  - forged\\u001b[31m red\u202e\\r\\nthree\\u2028four"'));
     const { stdout } = await box.ak(["run", "w.yaml"]);
     expect(stdout).not.toContain("\u001b");
     expect(stdout).toContain(
-      "\n             | 12:00:00.000 INFO  - forged\\x1b[31m red\n             | three\n             | four\n",
+      "\n             | 12:00:00.000 INFO  - forged\\x1b[31m red\\u202e\n             | three\n             | four\n",
     );
   });
 

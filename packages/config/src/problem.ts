@@ -47,10 +47,21 @@ export class FileError<Found extends Problem = FatalProblem> extends AutokestraE
    * @param width the width of the terminal in columns. Default: 100
    */
   format(width?: number): string {
+    return this.#formatAll((problem) => formatProblem(problem, this.path, this.#source, width));
+  }
+
+  /**
+   * The same without lines of the file: for those who may not read it.
+   *
+   * @param path the path to name in the places
+   */
+  formatPlaces(path: string): string {
+    return this.#formatAll((problem) => formatProblem(problem, path, null));
+  }
+
+  #formatAll(format: (problem: FatalProblem | Found) => string): string {
     const more = this.#count > MAX_PROBLEMS ? [`… and ${this.#count - MAX_PROBLEMS} more`] : [];
-    return [...this.problems.map((problem) => formatProblem(problem, this.path, this.#source, width)), ...more].join(
-      "\n",
-    );
+    return [...this.problems.map(format), ...more].join("\n");
   }
 }
 

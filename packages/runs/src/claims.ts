@@ -18,7 +18,9 @@ const KEPT_MS = 24 * 3_600_000;
  */
 export function claim(database: Database, key: string, runId: RunId): RunId {
   const now = Date.now();
-  database.prepare<[number]>("DELETE FROM run_claims WHERE claimed_at < ?").run(now - KEPT_MS);
+  // What lies further ahead was claimed by a clock that was wrong.
+  const expired = "DELETE FROM run_claims WHERE claimed_at NOT BETWEEN ? AND ?";
+  database.prepare<[number, number]>(expired).run(now - KEPT_MS, now + KEPT_MS);
   database.prepare("INSERT OR IGNORE INTO run_claims VALUES (?, ?, ?)").run(key, runId, now);
   const owner = database.prepare<[string], string>("SELECT run_id FROM run_claims WHERE key = ?").pluck().get(key);
   return owner ?? runId;
@@ -29,11 +31,14 @@ export function release(database: Database, key: string, runId: RunId): void {
   database.prepare("DELETE FROM run_claims WHERE key = ? AND run_id = ?").run(key, runId);
 }
 
+/** A time that far ahead was taken by a clock that was wrong: it must not keep a schedule from all times until then. */
+const AHEAD_MS = 3_600_000;
+
 export function takeTime(database: Database, workflow: string, time: Date): boolean {
   const sql = `
     INSERT INTO schedule_times VALUES (?, ?)
-    ON CONFLICT (workflow) DO UPDATE SET last = excluded.last WHERE excluded.last > last`;
-  return database.prepare(sql).run(workflow, time.getTime()).changes > 0;
+    ON CONFLICT (workflow) DO UPDATE SET last = excluded.last WHERE excluded.last > last OR last > ?`;
+  return database.prepare(sql).run(workflow, time.getTime(), Date.now() + AHEAD_MS).changes > 0;
 }
 
 export function lastTime(database: Database, workflow: string): Date | null {

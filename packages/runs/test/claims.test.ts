@@ -53,6 +53,18 @@ it("a key is free after 24 hours", async () => {
   expect(await one.claim("key", "c")).toBe("c");
 });
 
+it("a clock that was years ahead, and is put right, keeps no key and no time", async () => {
+  const [one, other] = await openTwice();
+  const now = Date.now();
+  vi.useFakeTimers({ now: Date.UTC(2140, 0, 1), toFake: ["Date"] });
+  await one.claim("key", "a");
+  expect(await one.take("w", new Date())).toBe(true);
+  vi.setSystemTime(now);
+  expect(await other.claim("key", "b")).toBe("b");
+  const taken = [await one.take("w", new Date(now)), await other.take("w", new Date(now))];
+  expect([...taken, await one.take("w", new Date(now + 1))]).toEqual([true, false, true]);
+});
+
 it("a time is taken once, with all before it", async () => {
   const [one, other] = await openTwice();
   const at = (hour: number) => new Date(Date.UTC(2026, 0, 1, hour));

@@ -5,7 +5,7 @@ import type { FastifyRequest } from "fastify";
 import { countHeader } from "./hosts.ts";
 import type { JwtVerifier } from "./jwt.ts";
 import { actorOf, type Principal, principalOfToken } from "./principal.ts";
-import { addressKey, createRateLimiter } from "./rate-limiter.ts";
+import { addressKey, createRateLimiter, rateLimited } from "./rate-limiter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -178,8 +178,4 @@ export function forbidden(detail: string): AutokestraError {
 function unauthorized(hint: string | undefined): AutokestraError {
   const detail = "A valid token is needed, in one header: Authorization: Bearer TOKEN";
   return new AutokestraError("UNAUTHORIZED", hint === undefined ? detail : `${detail}. ${hint}`);
-}
-
-function rateLimited(seconds: number): AutokestraError {
-  return new AutokestraError("RATE_LIMITED", "Too many requests", { details: { retryAfterSeconds: seconds } });
 }

@@ -21,6 +21,8 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
   app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, body),
   );
+  // Before the body is read; and the secret may have to be asked for, of a provider that has limits.
+  app.addHook("onRequest", async (request) => access.checkRefused(request));
   addRoute(app, {
     method: "POST",
     url: HOOK_PATH,
@@ -42,8 +44,6 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
       const workflow = workflows?.get(id) ?? null;
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
-      // The secret may have to be asked for, of a provider that has limits.
-      access.checkRefused(request);
       const notBefore = setTimeout(REFUSED_MS);
       // Nobody learns without a signature which workflows there are, by the time that it takes either.
       const refuse = async (error: AutokestraError): Promise<never> => {

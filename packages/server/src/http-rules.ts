@@ -1,6 +1,7 @@
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
+import { createBodyBudget } from "./body-budget.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { headersOf, statusOf, toKnownError, toProblem } from "./problem.ts";
 
@@ -44,9 +45,10 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
       return body.length === 0 ? undefined : parseJsonBody(body);
     },
   );
-  app.addHook("preParsing", (request, _, payload, done) => {
+  const budget = createBodyBudget();
+  app.addHook("preParsing", (request, reply, payload, done) => {
     const encoding = request.headers["content-encoding"] ?? "identity";
-    if (encoding === "identity") done(null, payload);
+    if (encoding === "identity") done(null, budget.watch(request, reply, payload));
     else done(unsupported("The body must not be compressed"));
   });
   app.addHook("onSend", (request, reply, payload, done) => {

@@ -1,3 +1,6 @@
+import { isIP } from "node:net";
+import { AutokestraError } from "@autokestra/secrets-core";
+
 export interface RateLimiterOptions {
   /** How many in a window. */
   readonly limit: number;
@@ -56,7 +59,22 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   };
 }
 
+/** An IPv4 address, also as a socket for both families says it, and as proxies that name the port. */
+const IPV4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/i;
+
 /** The key of an address: of IPv6 the network, which one client has whole. */
 export function addressKey(address: string): string {
-  return address.includes(":") && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address;
+  const ipv4 = IPV4.exec(address)?.[1];
+  if (ipv4 !== undefined) return ipv4;
+  const ipv6 = /^\[(.*)\]/.exec(address)?.[1] ?? address;
+  if (isIP(ipv6) !== 6) return address;
+  // One address is written in many ways: `2001:db8::1:2:3:4` is in the network 2001:db8:0:0.
+  const [before = [], after = []] = ipv6.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const zeros = new Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
+  const network = [...before, ...zeros, ...after].slice(0, 4);
+  return network.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
+}
+
+export function rateLimited(seconds: number): AutokestraError {
+  return new AutokestraError("RATE_LIMITED", "Too many requests", { details: { retryAfterSeconds: seconds } });
 }

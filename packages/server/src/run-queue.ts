@@ -17,6 +17,8 @@ declare module "@autokestra/secrets-core" {
 export interface QueuedRun {
   readonly id: string;
   readonly workflow: string;
+  /** What it keeps in memory while it waits, roughly. Default: nothing that counts. */
+  readonly bytes?: number | undefined;
   /** Runs of one group do not go on at the same time. Default: none. */
   readonly group?: { readonly name: string; readonly busy: "queue" | "skip" | "cancel" } | undefined;
   /** Runs it to its end. It never throws. */
@@ -30,14 +32,16 @@ export interface RunQueueOptions {
   readonly maxRuns?: number | undefined;
   /** How many wait. Default: 1000. */
   readonly maxWaiting?: number | undefined;
+  /** How many bytes those keep that wait. Default: 64 MiB. */
+  readonly maxWaitingBytes?: number | undefined;
 }
 
 /** Runs that wait and that go on. */
 export interface RunQueue {
   /** @throws AutokestraError `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
   add(run: QueuedRun): void;
-  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run would be taken */
-  check(): void;
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run with so many bytes would be taken */
+  check(bytes: number): void;
   /** False: no such run waits or goes on. */
   cancel(id: string): boolean;
   /** The ids of those that wait, in their order. */
@@ -61,7 +65,8 @@ interface Entry extends QueuedRun {
 /** How many runs wait. */
 export const MAX_WAITING: number = 1000;
 
-export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQueueOptions = {}): RunQueue {
+export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
+  const { maxRuns = 10, maxWaiting = MAX_WAITING, maxWaitingBytes = 64 * 1024 * 1024 } = options;
   const waiting: Entry[] = [];
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   let isClosed = false;
@@ -102,9 +107,10 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
     execute(entry, entry.cancel(by));
   }
 
-  function check(): void {
+  function check(bytes: number): void {
     if (isClosed) throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
-    if (waiting.length >= maxWaiting) throw queueFull(waiting.length);
+    const held = waiting.reduce((sum, entry) => sum + (entry.bytes ?? 0), 0);
+    if (waiting.length >= maxWaiting || (held > 0 && held + bytes > maxWaitingBytes)) throw queueFull(waiting.length);
   }
 
   return {
@@ -115,7 +121,7 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
         group !== undefined &&
         (entriesOf(group.name).length > 0 || waiting.some((other) => other.group?.name === group.name));
       if (!isClosed && isBusy && group.busy === "skip") throw leftOut(run.workflow);
-      check();
+      check(run.bytes ?? 0);
       if (isBusy && group.busy === "cancel") makeWay(group.name);
       waiting.push({ ...run, stop: new AbortController() });
       startWaiting();

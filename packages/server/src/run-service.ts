@@ -181,12 +181,13 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     const id = run.execution;
     // Of two requests to resume a run, the second one would take its place.
     if (active.has(id) || (await engine.queued.find(id)) !== null) throw isActive();
-    queue.check();
+    const bytes = bytesOf(input, work);
+    queue.check(bytes);
     active.set(id, { run: queuedRun(id, run.workflow), file: run.file });
     try {
       const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work) };
       const owner = await engine.queued.add(queued, key ?? undefined);
-      if (owner === id) await enqueue(run, input, work);
+      if (owner === id) await enqueue(run, input, work, bytes);
       else active.delete(id);
       return owner;
     } catch (error) {
@@ -196,7 +197,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     }
   }
 
-  async function enqueue(run: EarlierRun, input: RunInput, work: Work): Promise<void> {
+  /** @param bytes undefined: whether there is room was decided elsewhere */
+  async function enqueue(run: EarlierRun, input: RunInput, work: Work, bytes?: number): Promise<void> {
     const { execution: id, workflow, file } = run;
     const { group } = await admitRun(input.workflow, input.inputs);
     const onUnrecorded = (error: AutokestraError) => tellUnrecorded(id, error);
@@ -206,6 +208,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     queue.add({
       id,
       workflow,
+      bytes,
       group: group === null ? undefined : { name: group.group, busy: group.busy },
       async execute(signal) {
         try {
@@ -264,10 +267,11 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   ): Promise<void> {
     const { history, queued } = engine;
     const owner = { token: crypto.randomUUID() };
-    const base = { time: new Date().toISOString(), execution } as const;
     try {
       if ((await history.list({ id: execution })).length > 0) return await queued.remove(execution);
       await history.ledger.createRun({ id: execution, workflow, file, secrets: [], tasks: [], owner });
+      // Not before it was started.
+      const base = { time: new Date().toISOString(), execution } as const;
       await history.ledger.append(execution, [
         { ...base, level: "info", event: "run.started", workflow, message: `workflow ${workflow}` },
         { ...base, level, event: "run.warning", message },
@@ -353,7 +357,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     secretsOf: async (id) => await engine.history.secrets(id),
     cancel: (id) => queue.cancel(id),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
-    check: () => queue.check(),
+    check: () => queue.check(0),
     async schedule(folder) {
       workflows = folder;
       await schedule.set(
@@ -372,6 +376,12 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       await queue.drain(drainMs);
     },
   };
+}
+
+/** What a run keeps in memory while it waits. A workflow of the folder is there anyway. */
+function bytesOf({ workflow, inputs }: RunInput, work: Work): number {
+  const isOfFolder = work.kind === "start" && work.text === null;
+  return JSON.stringify(inputs).length + (isOfFolder ? 0 : workflow.source.length);
 }
 
 function queuedRun(execution: string, workflow: string): ServedRun {

@@ -39,6 +39,9 @@ const LOOK_MS = 5 * 60_000;
 /** A time that nobody acted on for so long counts as missed. */
 const LATE_MS = LOOK_MS + 60_000;
 
+/** By less than this, clocks are put back all the time. */
+const BACK_MS = 60_000;
+
 interface Entry {
   readonly workflow: ScheduledWorkflow;
   readonly times: Cron;
@@ -53,6 +56,15 @@ export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleO
   let entries: ReadonlyMap<string, Entry> = new Map();
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
+  let readAt = 0;
+
+  /** The next times are wrong once the clock was put back: they are those of one that was ahead. */
+  function readClock(): Date {
+    const now = new Date();
+    if (now.getTime() < readAt - BACK_MS) for (const entry of entries.values()) entry.next = entry.times.nextRun(now);
+    readAt = now.getTime();
+    return now;
+  }
 
   async function act(entry: Entry, time: Date): Promise<void> {
     const { id, missed, overlap } = entry.workflow;
@@ -66,7 +78,7 @@ export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleO
   }
 
   async function look(): Promise<void> {
-    const now = new Date();
+    const now = readClock();
     const due = [...entries.values()].filter(({ next }) => next !== null && next <= now);
     await Promise.all(
       due.map(async (entry) => {
@@ -100,15 +112,21 @@ export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleO
 
   return {
     async set(workflows) {
+      const now = readClock();
       const before = entries;
       const known = (workflow: ScheduledWorkflow) => {
         const entry = before.get(workflow.id);
         return entry !== undefined && hasSameTimes(entry.workflow, workflow) ? entry : null;
       };
-      const now = new Date();
-      const next = workflows.map((workflow) => {
-        const times = createTimes(workflow);
-        return { workflow, times, next: known(workflow)?.next ?? times.nextRun(now) };
+      const next = workflows.flatMap((workflow) => {
+        try {
+          const times = createTimes(workflow);
+          return [{ workflow, times, next: known(workflow)?.next ?? times.nextRun(now) }];
+        } catch (error) {
+          // The others keep theirs.
+          onFailure(workflow.id, error);
+          return [];
+        }
       });
       entries = new Map(next.map((entry) => [entry.workflow.id, entry]));
       await Promise.all(next.filter(({ workflow }) => !before.has(workflow.id)).map(catchUp));

@@ -192,7 +192,15 @@ function needsToken(host: string, hint: string | undefined): AutokestraError {
   });
 }
 
+const HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "Another program has this port: take another one.",
+  EADDRNOTAVAIL: "No network of this machine has this address.",
+  EACCES: "Ports below 1024 are for the system: take another one, with a proxy in front.",
+};
+
 function cannotListen(host: string, port: number, error: unknown): AutokestraError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-  return new AutokestraError("OPTION_INVALID", `The server cannot listen on ${host}, port ${port} (${code})`);
+  return new AutokestraError("OPTION_INVALID", `The server cannot listen on ${host}, port ${port} (${code})`, {
+    hint: HINTS[code],
+  });
 }

@@ -10,7 +10,7 @@ export interface WorkflowFile {
   readonly file: string;
   /** The last version that could be read; null where there was none. */
   readonly parsed: ParsedWorkflow | null;
-  /** What is wrong with the file as it is now, with lines; null if nothing is. */
+  /** What is wrong with the file as it is now, with places; null if nothing is. */
   readonly problem: string | null;
 }
 
@@ -130,7 +130,7 @@ async function readFile(path: string, file: string, before: KnownFile | undefine
   try {
     return { file, parsed: await loadWorkflow(path), problem: null, mark };
   } catch (error) {
-    return { file, parsed: before?.parsed ?? null, problem: problemOf(error), mark };
+    return { file, parsed: before?.parsed ?? null, problem: problemOf(error, file), mark };
   }
 }
 
@@ -143,8 +143,9 @@ async function markOf(path: string): Promise<string> {
   }
 }
 
-function problemOf(error: unknown): string {
-  if (error instanceof WorkflowError) return error.format();
+/** With the places of the file, and without its lines: more people read the log of a server than its workflows. */
+function problemOf(error: unknown, file: string): string {
+  if (error instanceof WorkflowError) return error.formatPlaces(file);
   return hasCode(error, "WORKFLOW_NOT_FOUND") || hasCode(error, "WORKFLOW_INVALID")
     ? error.message
     : "it cannot be read";

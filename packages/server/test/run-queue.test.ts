@@ -67,6 +67,19 @@ describe("runs", () => {
     expect(() => add("d")).toThrow(expect.objectContaining({ code: "SHUTTING_DOWN" }));
   });
 
+  it("are refused where those that wait keep too many bytes", async () => {
+    const { queue, add, end } = place({ maxRuns: 1, maxWaitingBytes: 100 });
+    add("a", { bytes: 1000 });
+    add("b", { bytes: 60 });
+    expect(() => add("c", { bytes: 41 })).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    add("c", { bytes: 40 });
+    add("d");
+    expect(() => queue.check(1)).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    await end("a");
+    queue.check(60);
+    expect(queue.waiting()).toEqual(["c", "d"]);
+  });
+
   it("are cancelled, whether they wait or go on", async () => {
     const { queue, add, log } = place({ maxRuns: 1 });
     add("a");

@@ -156,7 +156,10 @@ describe("W14: where it listens", () => {
     const none = { find: async () => null, isAnyUsable: async () => false };
     const proxied = { host: "0.0.0.0", behindProxy: ["127.0.0.1"] };
     await expect(start({ ...proxied, tokens: none })).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect(start({ port: 1, host: "192.0.2.1", behindProxy: ["10.0.0.0/8"] })).rejects.toThrow("cannot listen");
+    await expect(start({ port: 1, host: "192.0.2.1", behindProxy: ["10.0.0.0/8"] })).rejects.toMatchObject({
+      message: expect.stringContaining("cannot listen"),
+      hint: expect.any(String),
+    });
   });
 
   it("behind a proxy only that is served, and its word on addresses counts", async () => {

@@ -11,7 +11,7 @@ function createTakenTimes(): ScheduleOptions["taken"] {
   return {
     async take(workflow, time) {
       const last = times.get(workflow);
-      if (last !== undefined && last >= time) return false;
+      if (last !== undefined && last >= time && last.getTime() <= Date.now() + HOUR) return false;
       times.set(workflow, time);
       return true;
     },
@@ -144,6 +144,36 @@ describe("a time that passed while there was no server", () => {
   });
 });
 
+describe("a clock that was years ahead, and is put right", () => {
+  it.each(["before a time", "after a time"])("leaves no workflow without its times: %s", async (moment) => {
+    const { started, create } = place();
+    const [now, ahead] = [Date.now(), Date.parse("2040-01-01T00:00:00Z")];
+    vi.setSystemTime(ahead);
+    const schedule = create();
+    await schedule.set([daily]);
+    if (moment === "after a time") await vi.advanceTimersByTimeAsync(DAY);
+    vi.setSystemTime(now);
+    await vi.advanceTimersByTimeAsync(5 * MINUTE);
+    expect(schedule.next("daily")?.toISOString()).toBe("2026-01-01T01:30:00.000Z");
+    await vi.advanceTimersByTimeAsync(2 * DAY);
+    schedule.stop();
+    const times = started.map(({ time }) => time).filter((time) => time < "2040");
+    expect(times).toEqual(["2026-01-01T01:30:00.000Z", "2026-01-02T01:30:00.000Z"]);
+  });
+
+  it("starts nothing twice where it was an hour ahead at most", async () => {
+    const { started, create } = place();
+    const schedule = create();
+    await schedule.set([{ ...daily, id: "hourly", cron: "0 * * * *" }]);
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    vi.setSystemTime(Date.now() - 50 * MINUTE);
+    await vi.advanceTimersByTimeAsync(2 * HOUR);
+    schedule.stop();
+    expect(new Set(started.map(({ time }) => time)).size).toBe(started.length);
+    expect(started).toHaveLength(3);
+  });
+});
+
 describe("while the run before goes on", () => {
   it.each([
     ["skip", 0],
@@ -172,6 +202,16 @@ describe("other workflows", () => {
     schedule.stop();
     await vi.advanceTimersByTimeAsync(DAY);
     expect(started).toHaveLength(1);
+  });
+
+  it("one whose times cannot be found is told, and keeps no other from its own", async () => {
+    const { started, failures, create } = place();
+    const schedule = create();
+    await schedule.set([{ id: "never", cron: "0 0 31 4,6,9,11 *" }, { id: "no cron", cron: "x" }, daily]);
+    await vi.advanceTimersByTimeAsync(DAY);
+    expect(started.map(({ workflow }) => workflow)).toEqual(["daily"]);
+    expect(failures.length).toBeGreaterThan(0);
+    schedule.stop();
   });
 
   it("a failure is told, and the next time is tried", async () => {

@@ -1,4 +1,5 @@
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, expect, it } from "vitest";
@@ -82,6 +83,32 @@ it("has a file that was never good, and takes it when it is", async () => {
   write("a.yaml", text("a"));
   await workflows.refresh();
   expect(workflows.get("a")).not.toBeNull();
+});
+
+it("does not wait for a pipe", async () => {
+  const { folder, write, workflows, problems } = await place({ "a.yaml": text("a") });
+  execFileSync("mkfifo", [join(folder, "b.yaml")]);
+  symlinkSync("/dev/zero", join(folder, "c.yaml"));
+  mkdirSync(join(folder, "d.yaml"));
+  write("e.yaml", text("e"));
+  await workflows.refresh();
+  expect(workflows.get("e")).not.toBeNull();
+  expect(problems).toEqual([
+    expect.stringContaining("is a pipe"),
+    expect.stringContaining("is a pipe"),
+    expect.stringContaining("EISDIR"),
+  ]);
+});
+
+it("shows no line of a file that is no workflow", async () => {
+  const { folder, workflows } = await place({ "b.yaml": "{ apiVersion: v1, id: b, taks: [token-zqx-4711] }" });
+  const key = join(folder, "key");
+  writeFileSync(key, "c4na7y".repeat(8));
+  symlinkSync(key, join(folder, "a.yaml"));
+  await workflows.refresh();
+  const told = workflows.files().map(({ problem }) => problem);
+  expect(told).toEqual([expect.stringContaining("a.yaml:1:1"), expect.stringContaining("b.yaml:1:32")]);
+  expect(told.join()).not.toMatch(/c4na7y|zqx/);
 });
 
 it("gives an id to the first file that has it", async () => {

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import {
   type FileShape,
@@ -96,9 +97,13 @@ export function isWorkflowFile(name: string): boolean {
 export async function readSource(path: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   try {
+    if (await isPipe(path)) {
+      throw new AutokestraError("WORKFLOW_NOT_FOUND", `The workflow file ${quoteText(path)} is a pipe or a device`);
+    }
     // One byte more than allowed shows that a file is too large, without reading the rest of it.
     for await (const chunk of createReadStream(path, { end: MAX_BYTES })) chunks.push(chunk);
   } catch (error) {
+    if (error instanceof AutokestraError) throw error;
     const code = errorCode(error) || "unknown error";
     throw new AutokestraError("WORKFLOW_NOT_FOUND", `The workflow file ${quoteText(path)} cannot be read (${code})`);
   }
@@ -107,6 +112,13 @@ export async function readSource(path: string): Promise<string> {
   } catch {
     throw new AutokestraError("WORKFLOW_INVALID", `The workflow file ${quoteText(path)} is not UTF-8 text`);
   }
+}
+
+/** A pipe or a device in a folder would be waited for. Those that a shell gives, as with `<(…)`, are below /dev. */
+async function isPipe(path: string): Promise<boolean> {
+  if (/^\/(?:dev|proc)\//.test(path)) return false;
+  const found = await stat(path);
+  return !found.isFile() && !found.isDirectory();
 }
 
 /**

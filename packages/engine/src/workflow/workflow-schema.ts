@@ -37,7 +37,10 @@ const schemas = {
     }),
   cron: z.strictObject({
     type: z.literal("cron"),
-    cron: z.string().refine(isCron, 'must be a cron expression of five fields, such as "0 6 * * MON-FRI"'),
+    cron: z
+      .string()
+      .refine(isCron, { error: 'must be a cron expression of five fields, such as "0 6 * * MON-FRI"', abort: true })
+      .refine(comes, "names a day that none of its months has"),
     timeZone: z.string().refine(isTimeZone, timeZoneError).exactOptional(),
     missed: z.enum(["skip", "once"]).exactOptional(),
     overlap: z.enum(["skip", "allow"]).exactOptional(),
@@ -109,6 +112,15 @@ function isCron(text: string): boolean {
   try {
     new Cron(text, { mode: "5-part", paused: true }).stop();
     return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where no month has the day, croner finds no time, or exceeds the stack. */
+function comes(cron: string): boolean {
+  try {
+    return new Cron(cron, { mode: "5-part", paused: true }).nextRun() !== null;
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -294,6 +295,8 @@ describe("core/workflow.call", () => {
 
   it.each([
     ["a file that is not there", call("./gone.yaml"), "", "WORKFLOW_NOT_FOUND"],
+    ["a pipe, which is not waited for", call("./pipe.yaml"), "", "pipe.yaml is a pipe or a device"],
+    ["a device", call("./device.yaml"), "", "device.yaml is a pipe or a device"],
     [
       "a reference as the file",
       '  - { id: c, type: core/workflow.call, inputs: { file: "./{{ inputs.f }}.yaml" } }\n',
@@ -341,6 +344,8 @@ describe("core/workflow.call", () => {
     write("one.yaml", workflow("one", call("two.yaml")));
     write("two.yaml", workflow("two", call("one.yaml")));
     symlinkSync(join(folder, "main.yaml"), join(folder, "link.yaml"));
+    symlinkSync("/dev/zero", join(folder, "device.yaml"));
+    execFileSync("mkfifo", [join(folder, "pipe.yaml")]);
     for (let level = 0; level < 11; level++) {
       write(
         `deep-${level}.yaml`,

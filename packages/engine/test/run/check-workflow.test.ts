@@ -94,6 +94,8 @@ describe("KP8: check finds what is literal", () => {
     ],
     ["a cron expression in words", cron('cron: "every hour"'), "'trigger.cron' must be a cron expression"],
     ["a minute that no hour has", cron('cron: "61 * * * *"'), "'trigger.cron' must be a cron expression"],
+    ["the 30th of February", cron('cron: "0 0 30 2 *"'), "'trigger.cron' names a day that none of its months has"],
+    ["the 31st of short months", cron('cron: "0 0 31 4,6,9,11 *"'), "names a day that none of its months has"],
     ["six fields", cron('cron: "0 0 * * * *"'), "'trigger.cron' must be a cron expression"],
     ["a mistyped time zone", cron('cron: "0 6 * * *", timeZone: Europe/Berln'), "Did you mean 'Europe/Berlin'?"],
     ["a mistyped policy", cron('cron: "0 6 * * *", overlap: skp'), "Did you mean 'skip'?"],

@@ -67,9 +67,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   closed.catch(() => undefined);
   await started(child, program);
   const { pid } = child;
-  const onExit = () => endGroup(pid, "SIGKILL");
-  // Should this process end first: a resumed run starts the program anew.
-  process.once("exit", onExit);
+  const release = endWithThisProcess(pid);
   const watchdog = watchGroup(pid);
   const ended: Promise<void>[] = [];
   const end = () => {
@@ -85,7 +83,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
     await closed;
     await Promise.all(ended);
   } finally {
-    process.off("exit", onExit);
+    release();
     watchdog.kill("SIGKILL");
     signal.removeEventListener("abort", end);
   }
@@ -111,6 +109,26 @@ async function started(child: ChildProcess, program: string): Promise<void> {
       retryable: false,
     });
   }
+}
+
+/** The process groups that go on. */
+const groups = new Set<number | undefined>();
+
+const endAll = () => {
+  for (const pid of groups) endGroup(pid, "SIGKILL");
+};
+
+/**
+ * Ends a process group with this process, if that ends first: a resumed run starts the program anew. One listener does it for all of them,
+ * because Node.js warns of many.
+ */
+function endWithThisProcess(pid: number | undefined): () => void {
+  if (groups.size === 0) process.on("exit", endAll);
+  groups.add(pid);
+  return () => {
+    groups.delete(pid);
+    if (groups.size === 0) process.off("exit", endAll);
+  };
 }
 
 /** Asks a process group to end, and ends what is left of it after a while. */

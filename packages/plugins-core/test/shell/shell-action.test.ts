@@ -173,6 +173,22 @@ wait; sleep 1000`;
     expect(runs(Number(stdout))).toBe(false);
   });
 
+  it("listens once for the end of this process, for any number of programs", async () => {
+    const before = process.listenerCount("exit");
+    const controller = new AbortController();
+    const started = join(folder, "started");
+    writeFileSync(started, "");
+    const input = { script: "echo >> started; sleep 600", shell: ["bash"], cwd: folder };
+    const running = Promise.allSettled(
+      Array.from({ length: 3 }, async () => await runAction(runShell, input, { signal: controller.signal })),
+    );
+    await expect.poll(() => readFileSync(started, "utf8"), { timeout: 30_000 }).toHaveLength(3);
+    expect(process.listenerCount("exit")).toBe(before + 1);
+    controller.abort();
+    await running;
+    expect(process.listenerCount("exit")).toBe(before);
+  }, 60_000);
+
   it("does not start after the signal", async () => {
     const path = join(folder, "never");
     await expect(
