@@ -63,6 +63,8 @@ export interface Tokens {
   find(text: string): Promise<TokenMetadata | null>;
   /** Tells whether any token can be used now. */
   isAnyUsable(): Promise<boolean>;
+  /** The names of those of these tokens, by their ids, that were not revoked. */
+  namesOf(ids: Iterable<string>): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Tokens with the database that they are in. */
@@ -224,7 +226,7 @@ export function createTokens(options: TokensOptions): Tokens {
     if (found === undefined) return null;
     const before = verified.get(found.id);
     if (before?.text === found.text) return before;
-    const row = database.prepare<[string], TokenRow>(`${SELECT} WHERE id = ?`).get(found.id);
+    const row = rowById(database, found.id);
     return row === undefined ? null : { text: found.text, row };
   }
 
@@ -314,6 +316,16 @@ export function createTokens(options: TokensOptions): Tokens {
       const { rows, isAuthentic } = await readTokens();
       return rows.some((row) => isAuthentic(row) && !isPast(row.expiresAt, now()));
     },
+
+    async namesOf(ids) {
+      // Before the rows, as in `readTokens`.
+      const epoch = await readEpoch();
+      const rows = await access.read((database) => [...new Set(ids)].flatMap((id) => rowById(database, id) ?? []));
+      if (epoch === null || rows.length === 0) return new Map();
+      const keyring = await keys.keyring();
+      const authentic = rows.filter((row) => row.epoch >= epoch && isOfEpoch(keyring, row));
+      return new Map(authentic.map(({ id, name }) => [id, name]));
+    },
   };
 }
 
@@ -324,6 +336,10 @@ interface RowsAndEpoch {
 
 function allRows(database: Database): TokenRow[] {
   return database.prepare<[], TokenRow>(`${SELECT} ORDER BY name, id`).all();
+}
+
+function rowById(database: Database, id: string): TokenRow | undefined {
+  return database.prepare<[string], TokenRow>(`${SELECT} WHERE id = ?`).get(id);
 }
 
 /** A row with its text: what is verified is what was read. */
