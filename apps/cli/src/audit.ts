@@ -8,6 +8,7 @@ export interface AuditFilterOptions {
   readonly secret?: string;
   readonly actor?: string;
   readonly action?: string;
+  readonly outcome?: string;
   readonly since?: string;
 }
 
@@ -16,13 +17,14 @@ export function addAuditFilter(parser: Parser): Parser {
     .option("--secret <name>", "name of the secret")
     .option("--actor <id>", "id of the actor: a user, a token, a subject")
     .option("--action <action>", "kind of record, such as read or keys.rotate")
+    .option("--outcome <outcome>", "outcome: intent, done, refused, failed, cancelled, a code, or error for any code")
     .option("--since <when>", SINCE);
 }
 
 export const SINCE = "earliest time: a date, a time with an offset, 90d, `2 hours`";
 
-export function toAuditFilter({ secret, actor, action, since }: AuditFilterOptions): AuditFilter {
-  return { secret, actor, action, since: since === undefined ? undefined : parseSince(since) };
+export function toAuditFilter({ since, ...filter }: AuditFilterOptions): AuditFilter {
+  return { ...filter, since: since === undefined ? undefined : parseSince(since) };
 }
 
 /** A moment, or how long ago it was. */

@@ -1,6 +1,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { call } from "../../../packages/server/test/server-place.ts";
+import { openDatabase } from "../../../packages/sqlite/test/open-database.ts";
 import { createPagePlace, expectGood, findTraces, giveToken, type PagePlace, tabTo } from "./page-place.ts";
 
 const WORKFLOWS = {
@@ -22,6 +23,8 @@ beforeAll(async () => {
   await place.ended(run);
 });
 afterAll(async () => await place.close());
+
+const ALL = { prefixes: null, tags: null, expiresAt: null };
 
 const row = (page: Page, text: RegExp) => page.getByRole("row", { name: text });
 
@@ -52,6 +55,38 @@ it("is listed with the newest first, filtered, and read page by page", async () 
   expect(await findTraces(opened, "audit-canary-55")).toEqual([]);
 });
 
+it("is filtered by how it went, in the address, and names the tokens that are there", async () => {
+  const reader = await place.tokens.create({ ...ALL, name: "looks-around", role: "reader" });
+  const bot = await place.tokens.create({ ...ALL, name: "release-bot", role: "revealer" });
+  const [secret] = await place.manager.secrets.list({ prefix: "A_1" });
+  const decrypt = async (token: string) => await call(place.app, "GET", `/api/secrets/${secret?.id}/decrypt`, token);
+  const statuses = [(await decrypt(reader.token)).statusCode, (await decrypt(bot.token)).statusCode];
+  expect(statuses).toEqual([403, 200]);
+  await place.manager.secrets.get("ABSENT").catch(() => undefined);
+  const opened = await place.signIn("auditor", { hash: "#/audit" });
+  const { page } = opened;
+  await row(page, /release-bot/).waitFor();
+  expect(await row(page, /release-bot/).textContent()).toContain(`token ${bot.metadata.id.slice(0, 8)}`);
+  const outcome = page.getByRole("combobox", { name: "How it went" });
+  await outcome.selectOption({ label: "Refused" });
+  await row(page, /looks-around/).waitFor();
+  await expect.poll(async () => await row(page, /release-bot/).count()).toBe(0);
+  expect(page.url()).toContain("outcome=refused");
+  await expectGood(opened);
+  await outcome.selectOption({ label: "An error" });
+  await row(page, /SECRET_NOT_FOUND/).waitFor();
+  await expect.poll(async () => await row(page, /looks-around/).count()).toBe(0);
+  await page.evaluate(() => location.assign("#/audit?outcome=SECRET_NOT_FOUND"));
+  await expect.poll(async () => await outcome.inputValue()).toBe("SECRET_NOT_FOUND");
+  await row(page, /SECRET_NOT_FOUND/).waitFor();
+  await place.tokens.revoke("release-bot");
+  await page.evaluate(() => location.assign("#/audit?action=read"));
+  await row(page, new RegExp(bot.metadata.id.slice(0, 8))).waitFor();
+  expect(await row(page, /release-bot/).count()).toBe(0);
+  await page.setViewportSize({ width: 360, height: 800 });
+  await expectGood(opened);
+});
+
 it("leads from a record to its run, and back to all records of the run", async () => {
   const opened = await place.signIn("admin", { hash: "#/audit", width: 360 });
   const { page } = opened;
@@ -75,6 +110,31 @@ it("is verified by keyboard alone, and says in words what was found", async () =
   await page.keyboard.press("Enter");
   await page.getByText(/^✓ The log is as it was written: \d+ records/).waitFor();
   await expectGood(opened);
+});
+
+it("says which record somebody has changed in the database", async () => {
+  const database = openDatabase(`${place.folder}/secrets/access.db`);
+  const actor = database.prepare<[], string>("SELECT actor_id FROM audit WHERE seq = 7").pluck().get();
+  const change = (id: string | undefined) => database.prepare("UPDATE audit SET actor_id = ? WHERE seq = 7").run(id);
+  const opened = await place.signIn("auditor", { hash: "#/audit" });
+  const { page } = opened;
+  const verify = page.getByRole("button", { name: "Verify" });
+  const report = page.locator(".report");
+  change("innocent");
+  try {
+    await verify.click();
+    await report.getByText("The log is not as it was written. Record 7: changed").waitFor();
+    await report.getByText("Keep a copy of the database before you do anything else").waitFor();
+    expect(await report.textContent()).not.toContain("✓");
+    await expectGood(opened);
+    await page.setViewportSize({ width: 360, height: 800 });
+    await expectGood(opened);
+  } finally {
+    change(actor);
+    database.close();
+  }
+  await verify.click();
+  await report.getByText(/^✓ The log is as it was written/).waitFor();
 });
 
 it("is verified by no token that sees only some secrets", async () => {

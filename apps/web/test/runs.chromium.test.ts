@@ -17,6 +17,7 @@ const waits = (name: string, more = "") =>
 const MARKUP = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
 
 const WORKFLOWS = {
+  "typo.yaml": `{ apiVersion: v1, id: typo, secrets: [NOT_THERE], tasks: [\n{ id: say, type: core/console.lgo, inputs: { message: hello } }] }`,
   "release.yaml": `
 apiVersion: v1
 id: release
@@ -245,6 +246,42 @@ describe("a workflow", () => {
       writeFileSync(file, WORKFLOWS["quick.yaml"]);
     }
   });
+});
+
+it("that would fail is not shown as ready, and says what a check finds before it is started", async () => {
+  const opened = await place.signIn("admin", { hash: "#/runs/workflows" });
+  const { page } = opened;
+  const row = (id: string) => page.getByRole("row", { name: new RegExp(`^${id}`) });
+  await row("typo").getByText("Would fail").waitFor();
+  await row("quick").getByText("Ready").waitFor();
+  const found = page.getByRole("region", { name: "Check of typo.yaml" });
+  await found.getByText("would fail if it was started now").waitFor();
+  await found.getByText(/^Line 2: .*core\/console\.lgo/).waitFor();
+  await found.getByText(/Missing secrets: NOT_THERE/).waitFor();
+  await expectGood(opened);
+  await row("typo").getByRole("link").click();
+  await page.getByRole("definition").getByText("Would fail").waitFor();
+  await found.getByText(/core\/console\.lgo/).waitFor();
+  await page.setViewportSize({ width: 360, height: 800 });
+  await expectGood(opened);
+
+  // What is only warned of can be started.
+  await page.evaluate(() => location.assign("#/runs/workflows/markup"));
+  await page.getByRole("definition").getByText("Ready").waitFor();
+  await place.manager.secrets.create({ name: "NOT_THERE", type: "apiKey", fields: { value: "now it is" } });
+  try {
+    await expect
+      .poll(async () => {
+        const answer = await call(place.app, "GET", "/api/workflows/typo", token);
+        return answer.body.includes("SECRETS_MISSING");
+      })
+      .toBe(false);
+    await page.evaluate(() => location.assign("#/runs/workflows/typo"));
+    await found.getByText(/core\/console\.lgo/).waitFor();
+    expect(await found.getByText(/Missing secrets: NOT_THERE/).count()).toBe(0);
+  } finally {
+    await place.manager.secrets.delete("NOT_THERE");
+  }
 });
 
 describe("the list of runs", () => {

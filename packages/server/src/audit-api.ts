@@ -1,16 +1,26 @@
-import { type AuditFilter, type AuditLog, type AuditRecord, type AuditReport, isNarrowed } from "@autokestra/secrets";
+import {
+  type AuditFilter,
+  type AuditLog,
+  type AuditRecord,
+  type AuditReport,
+  isNarrowed,
+  type Tokens,
+} from "@autokestra/secrets";
 import { parsePast } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod/v4";
 import { type AccessControl, forbidden } from "./access-control.ts";
 import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
 import { createFoundSecrets } from "./found-secrets.ts";
+import type { Principal } from "./principal.ts";
 import { invalidQuery } from "./problem.ts";
 import { count, emptyBodySchema, queryTime, TIME } from "./schemas.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
 
 /** What is shown of an audit log. */
 export type ShownAuditLog = Pick<AuditLog, "records" | "verify">;
+
+type NamedTokens = Pick<Tokens, "namesOf">;
 
 const text = z.string().min(1).max(300);
 const seq = count(1, Number.MAX_SAFE_INTEGER);
@@ -19,6 +29,10 @@ const querySchema = z.strictObject({
   secret: text.optional().describe("Only records about the secret of this name").meta({ example: "GITHUB_TOKEN" }),
   actor: text.optional().describe("Only of this token id, subject, user or workflow"),
   action: text.optional().describe("Only of this kind").meta({ example: "read" }),
+  outcome: text
+    .optional()
+    .describe("Only with this outcome; error: with any code of an error")
+    .meta({ example: "refused" }),
   execution: text.optional().describe("Only of this run"),
   since: queryTime
     .optional()
@@ -37,6 +51,13 @@ export const recordSchema = z.object({
   actor: z.object({
     kind: z.enum(["user", "token", "jwt", "trigger", "anonymous", "system"]),
     id: z.string().nullable(),
+    name: z
+      .string()
+      .nullable()
+      .describe(
+        "Of a token, now; null where it was revoked, for all others, and where the token of the request is narrowed, but for itself",
+      )
+      .meta({ example: "ci" }),
     address: z.string().nullable(),
   }),
   action: z.string().meta({ example: "read" }),
@@ -70,18 +91,19 @@ export const reportSchema = z.object({
     .describe("The first place that is not as it was written"),
 });
 
-/** Adds the routes of the audit log. */
+/** Adds the routes of the audit log. @param tokens whose names are shown beside their ids */
 export function addAuditRoutes(
   app: FastifyInstance,
   access: AccessControl,
   audit: ShownAuditLog,
+  tokens: NamedTokens,
   secretsFor: SecretsApiOptions["secretsFor"],
 ): void {
   const part = { access, secretsFor, tag: "audit", toCall: (call: ApiCall) => call };
-  for (const route of auditRoutes(audit)) addApiRoute(app, part, route);
+  for (const route of auditRoutes(audit, tokens)) addApiRoute(app, part, route);
 }
 
-function auditRoutes(audit: ShownAuditLog): readonly ApiRoute<ApiCall>[] {
+function auditRoutes(audit: ShownAuditLog, tokens: NamedTokens): readonly ApiRoute<ApiCall>[] {
   let verifying: Promise<AuditReport> | null = null;
 
   /** To read the whole log takes a while: those who ask meanwhile get the same answer. */
@@ -109,7 +131,11 @@ function auditRoutes(audit: ShownAuditLog): readonly ApiRoute<ApiCall>[] {
         const newest = query.after === undefined;
         for await (const record of audit.records({ ...filter, ...(await visibleRecords(call)), newest }))
           records.push(record);
-        return records;
+        const names = await visibleNames(tokens, call.principal, records);
+        return records.map(({ actor, ...record }) => ({
+          ...record,
+          actor: { ...actor, name: (actor.kind === "token" && names.get(actor.id)) || null },
+        }));
       },
     },
     {
@@ -136,6 +162,21 @@ async function visibleRecords({ principal, secrets }: ApiCall): Promise<Pick<Aud
   if (tags === null) return { anyPrefix };
   const visible = await createFoundSecrets(secrets, principal).all({ state: "all" });
   return { anyPrefix, anyId: visible.map(({ id }) => id) };
+}
+
+/**
+ * The names of tokens, by their ids. A narrowed token learns of no other one what it is called, which may say what there is besides its
+ * own secrets.
+ */
+async function visibleNames(
+  tokens: NamedTokens,
+  principal: Principal,
+  records: readonly AuditRecord[],
+): Promise<ReadonlyMap<string | null, string | null>> {
+  if (isNarrowed(principal)) return new Map([[principal.id, principal.name]]);
+  const ids = records.flatMap(({ actor: { kind, id } }) => (kind === "token" && id !== null ? [id] : []));
+  // The records are shown all the same where the tokens cannot be verified.
+  return await tokens.namesOf(ids).catch(() => new Map());
 }
 
 function readPast(since: string): string {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { AuditLog } from "@autokestra/secrets";
+import type { AuditLog, Tokens } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import fastify, {
@@ -24,7 +24,8 @@ import { addSecretRoutes } from "./secret-routes.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
 import { addSessionRoute } from "./session-api.ts";
 
-export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit"> {
+export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onFailure" | "audit" | "tokens"> {
+  readonly tokens: Pick<Tokens, "find" | "namesOf">;
   /** Where refused attempts are recorded, and what is shown of it. Default: nowhere, and nothing. */
   readonly audit?: (Pick<AuditLog, "record" | "state"> & ShownAuditLog) | null | undefined;
   /** The address that the server will listen on: it is one of its names. Default: 127.0.0.1. */
@@ -187,7 +188,7 @@ export async function buildServer(
   };
   await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
   addSessionRoute(app, access, { runs: runs !== undefined, audit: audit != null }, secretsFor);
-  if (audit != null) addAuditRoutes(app, access, audit, secretsFor);
+  if (audit != null) addAuditRoutes(app, access, audit, options.tokens, secretsFor);
   await runs?.addTo(app, access, secretsFor);
   return app;
 }

@@ -61,7 +61,7 @@ export interface EarlierRun extends Pick<ServedRun, "execution" | "workflow"> {
 
 /** What a server with runs has. */
 export interface ServedRuns {
-  readonly engine: Pick<Engine, "checkText" | "history" | "queued">;
+  readonly engine: Pick<Engine, "check" | "checkText" | "history" | "queued">;
   readonly runs: RunService;
   /** The workflows that can be started by their ids. Null for none. */
   readonly workflows: WorkflowFolder | null;

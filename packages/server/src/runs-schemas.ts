@@ -80,18 +80,16 @@ export const checkSchema = z.strictObject({
     .meta({ example: "apiVersion: v1\nid: demo\ntasks: []\n" }),
 });
 
-export const reportSchema = z.object({
-  problems: z.array(
-    z.object({
-      severity: z.enum(["error", "warning", "note"]),
-      code: z.string(),
-      message: z.string(),
-      hint: z.string().optional(),
-      line: z.int().optional(),
-      column: z.int().optional(),
-    }),
-  ),
+export const problemSchema = z.object({
+  severity: z.enum(["error", "warning", "note"]).describe("An error keeps it from running"),
+  code: z.string().meta({ example: "WORKFLOW_INVALID" }),
+  message: z.string(),
+  hint: z.string().optional(),
+  line: z.int().optional(),
+  column: z.int().optional(),
 });
+
+export const reportSchema = z.object({ problems: z.array(problemSchema) });
 
 export const inputSchema = z.object({
   type: z.enum(["string", "number", "boolean", "json"]),
@@ -122,6 +120,11 @@ export const workflowSchema = z.object({
     .meta({ example: { type: "cron", cron: "0 6 * * *", timeZone: "Europe/Berlin" } }),
   nextTime: time.nullable().describe("When its schedule starts it next"),
   problem: z.string().nullable().describe("What is wrong with the file as it is now; the version before is in use"),
+  problems: z
+    .array(problemSchema)
+    .describe(
+      "What a check of the workflow finds, no older than some seconds. No source of secrets outside of the server's machine is asked",
+    ),
 });
 
 export const workflowListSchema = z.array(workflowSchema);

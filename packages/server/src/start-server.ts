@@ -13,7 +13,7 @@ import { isLoopback } from "./hosts.ts";
 import { createMetrics } from "./metrics.ts";
 
 export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
-  readonly tokens: Pick<Tokens, "find" | "isAnyUsable">;
+  readonly tokens: Pick<Tokens, "find" | "namesOf" | "isAnyUsable">;
   /** Default: 8000. 0: any that is free. */
   readonly port?: number | undefined;
   /** Paths of certificate and private key, PEM. They are watched. Default: plain HTTP. */

@@ -10,6 +10,7 @@ import type { RunService, ServedRuns } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
 import { idSchema } from "./schemas.ts";
 import { checkText, type RunCall } from "./visible-workflows.ts";
+import { createWorkflowChecks, type ToldProblem, toldProblem } from "./workflow-checks.ts";
 import type { WorkflowFile } from "./workflow-folder.ts";
 
 type Body<Schema extends z.ZodType> = z.output<Schema>;
@@ -30,13 +31,19 @@ export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonl
     return { file, parsed };
   }
 
-  function describeFile(
-    { file, parsed, problem }: WorkflowFile,
+  const checks = createWorkflowChecks(engine);
+
+  async function describeFile(
+    workflowFile: WorkflowFile,
     principal: Principal,
-  ): Body<typeof schemas.workflowSchema> {
+  ): Promise<Body<typeof schemas.workflowSchema>> {
+    const { file, parsed, problem } = workflowFile;
+    const problems = await checks.problemsOf(workflowFile);
     // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
-    const told = problem !== null && isNarrowed(principal) ? "it cannot be used as it is now" : problem;
-    return describeWorkflow(parsed, { file, problem: told }, runs);
+    const told = isNarrowed(principal)
+      ? { problem: problem && "it cannot be used as it is now", problems: problems.map(withoutDetails) }
+      : { problem, problems: [...problems] };
+    return describeWorkflow(parsed, { file, ...told }, runs);
   }
 
   return [
@@ -51,7 +58,7 @@ export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonl
       async handle({ principal, visible }) {
         const all = (workflows?.files() ?? []).map(async (file) => {
           const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
-          return isShown ? [describeFile(file, principal)] : [];
+          return isShown ? [await describeFile(file, principal)] : [];
         });
         return (await Promise.all(all)).flat();
       },
@@ -65,7 +72,7 @@ export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonl
       params: schemas.workflowIdSchema,
       answer: schemas.workflowSchema,
       refusals: [400, 404],
-      handle: async (call) => describeFile((await find(call)).file, call.principal),
+      handle: async (call) => await describeFile((await find(call)).file, call.principal),
     },
     {
       method: "GET",
@@ -103,15 +110,7 @@ export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonl
         checkText(principal);
         const { workflow } = request.body as Body<typeof schemas.checkSchema>;
         const { problems } = await engine.checkText(workflow);
-        return {
-          problems: problems.map(({ severity = "error", code, message, hint, position }) => ({
-            severity,
-            code,
-            message,
-            ...(hint !== undefined && { hint }),
-            ...(position && { line: position.line, column: position.column }),
-          })),
-        };
+        return { problems: problems.map(toldProblem) };
       },
     },
   ];
@@ -152,9 +151,13 @@ export function workflowNotFound(): AutokestraError {
   return new AutokestraError("NOT_FOUND", "There is no workflow with this id");
 }
 
+function withoutDetails({ severity, code }: ToldProblem): ToldProblem {
+  return { severity, code, message: "A token that is not narrowed is told more" };
+}
+
 function describeWorkflow(
   parsed: ParsedWorkflow | null,
-  { file, problem }: { readonly file: string; readonly problem: string | null },
+  told: Pick<Body<typeof schemas.workflowSchema>, "file" | "problem" | "problems">,
   runs: RunService,
 ): Body<typeof schemas.workflowSchema> {
   const { id = null, enabled = false, secrets = [], inputs = {}, trigger = null } = parsed?.workflow ?? {};
@@ -162,13 +165,12 @@ function describeWorkflow(
   const nextTime = id === null ? null : (runs.nextTime(id)?.toISOString() ?? null);
   return {
     id,
-    file,
     enabled,
     secrets: [...secrets],
     inputs: Object.fromEntries(entries),
     trigger: trigger && { ...trigger },
     nextTime,
-    problem,
+    ...told,
   };
 }
 

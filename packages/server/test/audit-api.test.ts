@@ -1,4 +1,5 @@
-import type { AuditRecord } from "@autokestra/secrets";
+import { type AuditRecord, ROLES } from "@autokestra/secrets";
+import { loadSqlite } from "@autokestra/sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { call, createServerPlace, type ServerPlace } from "./server-place.ts";
 
@@ -24,6 +25,17 @@ afterAll(async () => await place.close());
 
 const get = async (path: string, token = auditor) => await call(place.app, "GET", `/api/audit${path}`, token);
 const list = async (path: string, token = auditor): Promise<AuditRecord[]> => JSON.parse((await get(path, token)).body);
+/** As somebody without the key can. */
+async function attack(sql: string): Promise<void> {
+  const database = (await loadSqlite()).open(`${place.folder}/secrets/access.db`, { mode: "rw" });
+  database.exec(sql);
+  database.close();
+}
+
+const ALL = { prefixes: null, tags: null, expiresAt: null };
+
+type ShownRecord = AuditRecord & { readonly actor: { readonly name: string | null } };
+
 const seqs = (records: readonly AuditRecord[]) => records.map(({ seq }) => seq);
 
 describe("records", () => {
@@ -40,6 +52,52 @@ describe("records", () => {
     expect(await list("?since=2099-01-01")).toEqual([]);
     expect(seqs(await list("?since=1d"))).toEqual(seqs(await list("?since=2026-01-01")));
     expect(await list(`?execution=${crypto.randomUUID()}`)).toEqual([]);
+  });
+
+  it.each([
+    ["done", (outcome: string) => outcome === "done"],
+    ["refused", (outcome: string) => outcome === "refused"],
+    ["SECRET_NOT_FOUND", (outcome: string) => outcome === "SECRET_NOT_FOUND"],
+    ["error", (outcome: string) => /^[A-Z]/.test(outcome)],
+    ["cancelled", () => false],
+  ])("pass the filter of the outcome %s", async (outcome, passes) => {
+    await place.manager.secrets.get("ABSENT").catch(() => undefined);
+    await call(place.app, "GET", "/api/secrets", "wrong");
+    const all = await list("?limit=1000");
+    const wanted = seqs(all.filter((record) => passes(record.outcome)));
+    expect(seqs(await list(`?limit=1000&outcome=${outcome}`))).toEqual(wanted);
+    expect(wanted.length > 0).toBe(outcome !== "cancelled");
+  });
+
+  it("have the name of a token that is there, for who may know it", async () => {
+    const admin = await place.tokens.create({ ...ALL, name: "deploys", role: "admin" });
+    const other = await place.tokens.create({ ...ALL, name: "narrowed", role: "lookout", prefixes: ["CI_"] });
+    const app = await place.serve({ roles: { ...ROLES, lookout: ["audit:read", "secrets:reveal"] } });
+    for (const { token } of [admin, other]) await call(app, "GET", `/api/secrets/${ids["CI_SEEN"]}/decrypt`, token);
+    const namesFor = async (token: string) => {
+      const records: ShownRecord[] = (await call(app, "GET", "/api/audit?secret=CI_SEEN&action=read", token)).json();
+      const known = [admin.metadata, other.metadata].map(({ id }) => id);
+      return records.slice(-2).map(({ actor }) => [known.indexOf(actor.id ?? ""), actor.name]);
+    };
+    expect(await namesFor(auditor)).toEqual([
+      [0, "deploys"],
+      [1, "narrowed"],
+    ]);
+    expect(await namesFor(other.token)).toEqual([
+      [0, null],
+      [1, "narrowed"],
+    ]);
+    const records: ShownRecord[] = (await call(app, "GET", "/api/audit?limit=1000", auditor)).json();
+    for (const { actor } of records)
+      expect([actor.kind === "token", actor.name]).toContain(actor.kind === "token" ? true : null);
+    await place.tokens.revoke("deploys");
+    // Whoever can write the database gives no token another name.
+    await attack("UPDATE tokens SET name = 'innocent' WHERE name = 'narrowed'");
+    expect(await namesFor(auditor)).toEqual([
+      [0, null],
+      [1, null],
+    ]);
+    await attack("UPDATE tokens SET name = 'narrowed' WHERE name = 'innocent'");
   });
 
   it("come in pages: back from the newest one, and on from any", async () => {
@@ -105,10 +163,7 @@ describe("a check of the whole log", () => {
   });
 
   it("names the record that somebody has changed", async () => {
-    const { loadSqlite } = await import("@autokestra/sqlite");
-    const database = (await loadSqlite()).open(`${place.folder}/secrets/access.db`, { mode: "rw" });
-    database.prepare("UPDATE audit SET secret_name = 'HARMLESS' WHERE seq = 5").run();
-    database.close();
+    await attack("UPDATE audit SET secret_name = 'HARMLESS' WHERE seq = 5");
     expect(await verify()).toMatchObject({ problem: { seq: 5 } });
   });
 });

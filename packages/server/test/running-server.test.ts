@@ -153,7 +153,7 @@ describe("W14: where it listens", () => {
 
   it("elsewhere only with TLS or behind a proxy, and with a token", async () => {
     await expect(start({ host: "0.0.0.0" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    const none = { find: async () => null, isAnyUsable: async () => false };
+    const none = { find: async () => null, namesOf: async () => new Map(), isAnyUsable: async () => false };
     const proxied = { host: "0.0.0.0", behindProxy: ["127.0.0.1"] };
     await expect(start({ ...proxied, tokens: none })).rejects.toMatchObject({ code: "OPTION_INVALID" });
     await expect(start({ port: 1, host: "192.0.2.1", behindProxy: ["10.0.0.0/8"] })).rejects.toMatchObject({

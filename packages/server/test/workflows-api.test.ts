@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
@@ -78,8 +78,42 @@ describe("a workflow", () => {
       trigger: { type: "cron", cron: "0 6 * * *", timeZone: "Europe/Berlin" },
       nextTime: null,
       problem: null,
+      problems: expect.not.arrayContaining([expect.objectContaining({ severity: "error" })]),
     });
     expect((await get("/api/workflows")).json()).toContainEqual(JSON.parse(body));
+  });
+
+  it("has the problems that a check finds, also of secrets that come and go", async () => {
+    const { secrets } = place.manager;
+    const broken = join(place.workflows, "broken.yaml");
+    const task = "{ id: say, type: core/console.lgo, inputs: { message: hi } }";
+    writeFileSync(broken, `{ apiVersion: v1, id: broken, secrets: [CI_LATER], tasks: [\n${task}] }`);
+    const problems = async (token = admin) => {
+      const answer = await get("/api/workflows/broken", token);
+      const { body } = answer;
+      return answer.statusCode === 200 ? JSON.parse(body).problems : [];
+    };
+    const codes = async () => {
+      const found: { severity: string; code: string }[] = await problems();
+      return found.flatMap(({ severity, code }) => (severity === "error" ? [code] : [])).sort();
+    };
+    await expect.poll(codes, { timeout: 30_000 }).toEqual(["SECRETS_MISSING", "WORKFLOW_INVALID"]);
+    expect(await problems()).toContainEqual({
+      severity: "error",
+      code: "WORKFLOW_INVALID",
+      message: expect.stringContaining("core/console.lgo"),
+      hint: expect.stringContaining("core/console.log"),
+      line: 2,
+      column: expect.any(Number),
+    });
+    const message = "A token that is not narrowed is told more";
+    expect(await problems(narrowed)).toContainEqual({ severity: "error", code: "WORKFLOW_INVALID", message });
+    expect(JSON.stringify(await problems(narrowed))).not.toContain("lgo");
+    await secrets.create({ name: "CI_LATER", type: "apiKey", fields: { value: "later" } });
+    await expect.poll(codes, { timeout: 30_000 }).toEqual(["WORKFLOW_INVALID"]);
+    writeFileSync(broken, `{ apiVersion: v1, id: broken, secrets: [], tasks: [${say("mended")}] }`);
+    await expect.poll(codes, { timeout: 30_000 }).toEqual([]);
+    rmSync(broken);
   });
 
   it("that cannot be seen is not there", async () => {

@@ -8,12 +8,12 @@ import { Badge, EmptyState, Loading, ProblemMessage, Time } from "../components/
 import { Page } from "../components/page.tsx";
 import { useLoaded, useSession, useWork } from "../hooks.ts";
 import { hrefOf, type Route, replaceRoute } from "../router.ts";
-import { ACTIONS, describeAction, describeOutcome, describeReport } from "./audit-words.ts";
+import { ACTIONS, describeAction, describeOutcome, describeReport, OUTCOMES } from "./audit-words.ts";
 import "./audit.css";
 
 const PAGE_SIZE = 50;
 
-const FILTERS = ["secret", "actor", "action", "execution", "since"] as const;
+const FILTERS = ["secret", "actor", "action", "outcome", "execution", "since"] as const;
 type Filter = Readonly<Record<(typeof FILTERS)[number], string>>;
 
 const PERIODS = [
@@ -99,6 +99,17 @@ function Filters({ filter }: { filter: Filter }) {
         </select>
       </label>
       <label>
+        How it went
+        <select value={filter.outcome} onChange={(event) => set({ outcome: event.currentTarget.value })}>
+          <option value="">Any outcome</option>
+          {outcomesFor(filter).map((outcome) => (
+            <option key={outcome} value={outcome}>
+              {describeOutcome(outcome)[1]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
         When
         <select value={filter.since} onChange={(event) => set({ since: event.currentTarget.value })}>
           {PERIODS.map(([period, text]) => (
@@ -116,6 +127,11 @@ function Filters({ filter }: { filter: Filter }) {
       )}
     </FilterForm>
   );
+}
+
+/** Those that people look for, and one that only the address has: the code of an error. */
+function outcomesFor({ outcome }: Filter): readonly string[] {
+  return outcome === "" || outcome in OUTCOMES ? Object.keys(OUTCOMES) : [...Object.keys(OUTCOMES), outcome];
 }
 
 const COLUMNS: readonly Column<ApiAuditRecord>[] = [
@@ -136,17 +152,18 @@ const KINDS: Readonly<Record<ApiAuditRecord["actor"]["kind"], string>> = {
   system: "the system",
 };
 
-function Actor({ actor: { kind, id, address } }: Pick<ApiAuditRecord, "actor">) {
+function Actor({ actor: { kind, id, name, address } }: Pick<ApiAuditRecord, "actor">) {
   const { info } = useSession();
   if (id === null) return <>{KINDS[kind]}</>;
-  const name = id === info.id ? `${info.name ?? "you"} (you)` : shortId(id);
+  const who = id === info.id ? `${info.name ?? "you"} (you)` : (name ?? shortId(id));
   return (
     <>
       <a href={hrefOf(["audit"], { actor: id })} title={id}>
-        {name}
+        {who}
       </a>
       <span class="fine under">
         {KINDS[kind]}
+        {name !== null && ` ${shortId(id)}`}
         {address !== null && ` from ${address}`}
       </span>
     </>

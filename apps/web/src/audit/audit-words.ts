@@ -38,12 +38,14 @@ export function describeAction(action: string): string {
   return action in ACTIONS ? ACTIONS[action as AuditAction] : action;
 }
 
-const OUTCOMES: Readonly<Record<string, readonly [Tone, string]>> = {
+/** How it went, as people say it. `error` stands for any code of an error, where records are looked for. */
+export const OUTCOMES: Readonly<Record<string, readonly [Tone, string]>> = {
   intent: ["plain", "Intended"],
   done: ["good", "Done"],
   refused: ["bad", "Refused"],
   failed: ["bad", "Failed"],
   cancelled: ["warn", "Cancelled"],
+  error: ["bad", "An error"],
 };
 
 /** Other outcomes are codes of errors. */

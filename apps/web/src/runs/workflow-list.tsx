@@ -26,7 +26,7 @@ export function WorkflowList() {
       )}
       {value !== null && value.length > 0 && (
         <>
-          {value.map((workflow) => (
+          {value.filter(isBroken).map((workflow) => (
             <BrokenFile key={workflow.file} workflow={workflow} />
           ))}
           <DataTable caption="Workflows" columns={COLUMNS} rows={value} keyOf={({ file }) => file} />
@@ -37,9 +37,18 @@ export function WorkflowList() {
   );
 }
 
-/** A file that cannot be used as it is now. */
-export function BrokenFile({ workflow: { id, file, problem } }: { workflow: ApiWorkflow }) {
-  if (problem === null) return null;
+function isBroken({ problem, problems }: ApiWorkflow): boolean {
+  return problem !== null || wouldFail(problems);
+}
+
+function wouldFail(problems: ApiWorkflow["problems"]): boolean {
+  return problems.some(({ severity }) => severity === "error");
+}
+
+/** A file that cannot be used as it is now, or that a check finds something wrong with. */
+export function BrokenFile({ workflow }: { workflow: ApiWorkflow }) {
+  const { id, file, problem } = workflow;
+  if (problem === null) return <CheckedFile workflow={workflow} />;
   return (
     <section class="problem" aria-label={`Problem of ${file}`}>
       <p>
@@ -47,6 +56,30 @@ export function BrokenFile({ workflow: { id, file, problem } }: { workflow: ApiW
         {id === null ? "." : <>, so the version of {id} before stays in use.</>}
       </p>
       <pre>{problem}</pre>
+    </section>
+  );
+}
+
+/** What a check says of a workflow: it would fail, or it is only warned of something. */
+function CheckedFile({ workflow: { file, problems } }: { workflow: ApiWorkflow }) {
+  const told = problems.filter(({ severity }) => severity !== "note");
+  if (told.length === 0) return null;
+  const isWrong = wouldFail(problems);
+  return (
+    <section class={isWrong ? "problem" : "card"} aria-label={`Check of ${file}`}>
+      <p>
+        <code>{file}</code> {isWrong ? "would fail if it was started now." : "can be started. A check warns:"}
+      </p>
+      <ul>
+        {told.map(({ severity, message, hint, line }) => (
+          <li key={`${line} ${message}`}>
+            {isWrong && severity === "warning" && "Warning: "}
+            {line !== undefined && `Line ${line}: `}
+            {message}
+            {hint !== undefined && <span class="fine under">{hint}</span>}
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }
@@ -66,8 +99,9 @@ const COLUMNS: readonly Column<ApiWorkflow>[] = [
   { header: "Secrets", cell: ({ secrets }) => (secrets.length === 0 ? "–" : secrets.join(", ")), isWide: true },
 ];
 
-export function WorkflowState({ workflow: { enabled, problem } }: { workflow: ApiWorkflow }) {
+export function WorkflowState({ workflow: { enabled, problem, problems } }: { workflow: ApiWorkflow }) {
   if (problem !== null) return <Badge tone="bad">Broken file</Badge>;
+  if (wouldFail(problems)) return <Badge tone="bad">Would fail</Badge>;
   return enabled ? <Badge tone="good">Ready</Badge> : <Badge>Disabled</Badge>;
 }
 

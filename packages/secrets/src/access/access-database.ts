@@ -16,7 +16,6 @@ import {
   restrictDatabaseFiles,
   retryWhileBusy,
   type SqliteLibrary,
-  type Statement,
 } from "@autokestra/sqlite";
 
 declare module "@autokestra/secrets-core" {
@@ -80,8 +79,6 @@ export interface AccessDatabase {
   readonly path: string;
   /** Reads in one transaction. Where there is no file yet, from an empty database; makes none. */
   read<T>(work: (database: Database) => T): Promise<T>;
-  /** What differs once others have written, or have put another file there: what was read before must be read again. */
-  state(): Promise<DatabaseState>;
   /**
    * Writes in one transaction, with the lock of all processes from its beginning: on the disk once this resolves. Makes the file
    * where there is none yet. `work` may run more than once.
@@ -89,13 +86,6 @@ export interface AccessDatabase {
   write<T>(work: (database: Database) => T): Promise<T>;
   /** May be called again. */
   close(): void;
-}
-
-/** The state of a database, as far as others change it. What this process writes changes nothing in it. */
-export interface DatabaseState {
-  /** The connection. */
-  readonly database: Database;
-  readonly version: unknown;
 }
 
 /**
@@ -146,11 +136,6 @@ export async function openAccessDatabase(folder: string): Promise<AccessDatabase
         const { database } = forRead();
         return database.transaction(() => work(database));
       }),
-    state: async () =>
-      await attempt(() => {
-        const { database, readVersion } = forRead();
-        return { database, version: readVersion.get() };
-      }),
     write: async (work) =>
       await attempt(() => {
         const { database, isInPlace } = forWrite();
@@ -186,12 +171,6 @@ async function loadLibrary(path: string): Promise<SqliteLibrary> {
 interface OpenDatabase extends PlacedDatabase {
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
   readonly readOnlyReason: string | null;
-  /** Prepared once, because every request asks. */
-  readonly readVersion: Statement<[]>;
-}
-
-function prepareVersion(database: Database): Statement<[]> {
-  return database.prepare<[]>("PRAGMA data_version").pluck();
 }
 
 function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
@@ -203,7 +182,7 @@ function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
   try {
     checkSchema(placed.database, path);
     placed.database.pragma("journal_mode = WAL");
-    return { ...placed, readOnlyReason: null, readVersion: prepareVersion(placed.database) };
+    return { ...placed, readOnlyReason: null };
   } catch (error) {
     placed.database.close();
     throw error;
@@ -220,16 +199,14 @@ function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
   if (!isThere(path)) {
     const database = library.openInMemory();
     createSchema(database);
-    const readVersion = prepareVersion(database);
-    return { database, isInPlace: () => !isThere(path), readOnlyReason: "it is not there yet", readVersion };
+    return { database, isInPlace: () => !isThere(path), readOnlyReason: "it is not there yet" };
   }
   try {
     return openForWrite(library, path);
   } catch (error) {
     const snapshot = openSnapshot(library, path, error, (database) => checkSchema(database, path));
     if (snapshot === null) throw error;
-    const readVersion = prepareVersion(snapshot.database);
-    return { ...snapshot, readOnlyReason: snapshot.readOnlyReason.message, readVersion };
+    return { ...snapshot, readOnlyReason: snapshot.readOnlyReason.message };
   }
 }
 

@@ -114,6 +114,8 @@ export interface AuditFilter {
   /** The id of an actor. */
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
+  /** One of {@link AuditOutcome}; `error`: any code of an error. */
+  readonly outcome?: string | undefined;
   readonly execution?: string | undefined;
   /** Records of this time and later, ISO 8601 UTC. */
   readonly since?: string | undefined;

@@ -99,11 +99,12 @@ export function toCondition(filter: AuditFilter): {
   readonly condition: string;
   readonly values: Readonly<Record<string, string>>;
 } {
-  const { secret, actor, action, execution, since, anyPrefix, anyId } = filter;
+  const { secret, actor, action, outcome, execution, since, anyPrefix, anyId } = filter;
   const given = [
     ["secret_name = @secret", { secret }],
     ["actor_id = @actor", { actor }],
     ["action = @action", { action }],
+    ["(outcome = @outcome OR @outcome = 'error' AND outcome GLOB '[A-Z]*')", { outcome }],
     ["execution = @execution", { execution }],
     ["time >= @since", { since }],
     [BEGINS_WITH_ANY, { anyPrefix: anyPrefix && JSON.stringify(anyPrefix) }],

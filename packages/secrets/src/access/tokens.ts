@@ -4,7 +4,7 @@ import type { KeyManager, Keyring } from "@autokestra/secrets-crypto";
 import { type Fields, hashApiToken, isApiToken, isSameHash, newApiToken } from "@autokestra/secrets-crypto/internal";
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type Location, locationText } from "../location.ts";
-import { type AccessDatabase, type DatabaseState, openAccessDatabase } from "./access-database.ts";
+import { type AccessDatabase, openAccessDatabase } from "./access-database.ts";
 import type { Visibility } from "./permissions.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -63,6 +63,8 @@ export interface Tokens {
   find(text: string): Promise<TokenMetadata | null>;
   /** Tells whether any token can be used now. */
   isAnyUsable(): Promise<boolean>;
+  /** The names of those of these tokens, by their ids, that were not revoked. */
+  namesOf(ids: Iterable<string>): Promise<ReadonlyMap<string, string>>;
 }
 
 /** Tokens with the database that they are in. */
@@ -100,30 +102,36 @@ interface TokenRow {
 }
 
 const SELECT = `SELECT id, name, role, hash, prefixes, tags, created_at AS createdAt, expires_at AS expiresAt,
-  last_used_on AS lastUsedOn, epoch, mac FROM tokens ORDER BY name, id`;
+  last_used_on AS lastUsedOn, epoch, mac FROM tokens`;
+
+/**
+ * The row of a token, as one text in which any change shows of what is authenticated. For a token that is not there the row of another
+ * one, so that looking for it is the same work.
+ */
+const SELECT_BY_HASH = `SELECT id, json_array(id, name, role, hex(hash), prefixes, tags, created_at, expires_at, epoch, mac) AS text
+  FROM tokens
+  WHERE id = coalesce((SELECT id FROM tokens WHERE hash = ?), (SELECT id FROM tokens ORDER BY id LIMIT 1))`;
 
 const PUT = `INSERT OR REPLACE INTO tokens
     (id, name, role, hash, prefixes, tags, created_at, expires_at, last_used_on, epoch, mac)
   VALUES (@id, @name, @role, @hash, @prefixes, @tags, @createdAt, @expiresAt, @lastUsedOn, @epoch, @mac)`;
 
-/** A token that opens something. */
-interface UsableToken {
+/** A token whose row was verified. */
+interface VerifiedToken {
   readonly metadata: TokenMetadata;
   readonly hash: Uint8Array;
+  readonly epoch: number;
+  /** Its row as it was verified. */
+  readonly text: string;
   lastUsedOn: string | null;
 }
 
-/** What was read, and of which state of the database. */
-interface KnownTokens extends DatabaseState {
-  readonly usable: readonly UsableToken[];
-  /** All that decides which tokens open something, as it was read. */
-  readonly seen: string;
-}
-
-/** Stands for a token that is not there, so that looking for it is the same work. */
-const NO_TOKEN: UsableToken = {
+/** Stands for a token where there is none at all. */
+const NO_TOKEN: VerifiedToken = {
   metadata: { id: "", name: "", role: "", prefixes: null, tags: null, createdAt: "", expiresAt: null },
   hash: new Uint8Array(32),
+  epoch: 0,
+  text: "",
   lastUsedOn: null,
 };
 
@@ -155,25 +163,27 @@ interface HasLocation {
 /** `access`, `store` and `keys` stay with the caller. */
 export function createTokens(options: TokensOptions): Tokens {
   const { access, store, keys, now = () => new Date().toISOString() } = options;
-  let known: KnownTokens | null = null;
-
-  async function readEpoch(keyring: Keyring): Promise<number | null> {
-    return epochOf(keyring, await store.readAnchor(ANCHOR));
-  }
+  /** What was verified once, by its id: it is not verified again while it is the same, byte by byte. */
+  const verified = new Map<string, VerifiedToken>();
+  let verifiedAnchor: Anchor | null = null;
+  /** The latest epoch that was seen. What is of an earlier one was put back, whatever the store says. */
+  let newest = 0;
 
   /** What the store says; null where there never was a token. @throws AutokestraError `INTEGRITY_FAILED` */
-  function epochOf(keyring: Keyring, anchor: Anchor | null): number | null {
+  async function readEpoch(): Promise<number | null> {
+    const anchor = await store.readAnchor(ANCHOR);
     if (anchor === null) return null;
-    if (keyring.checkFields("token", epochFields(anchor.counter), anchor.mac)) return anchor.counter;
-    throw new AutokestraError("INTEGRITY_FAILED", "What the store says of revoked tokens was changed", {
-      hint: "Restore the store from a backup.",
-    });
+    const { counter, mac } = anchor;
+    if (counter === verifiedAnchor?.counter && mac === verifiedAnchor.mac) return counter;
+    if (!(await keys.keyring()).checkFields("token", epochFields(counter), mac)) throw epochChanged();
+    verifiedAnchor = anchor;
+    return counter;
   }
 
   /** Makes the epoch of the store this one. @returns false where it is a later one already */
   async function raiseEpoch(keyring: Keyring, epoch: number): Promise<boolean> {
     for (;;) {
-      const before = await readEpoch(keyring);
+      const before = await readEpoch();
       if (before !== null && before >= epoch) return before === epoch;
       const mac = keyring.authenticateFields("token", epochFields(epoch));
       if (await store.writeAnchor({ name: ANCHOR, counter: epoch, text: "", mac }, before)) return true;
@@ -182,41 +192,54 @@ export function createTokens(options: TokensOptions): Tokens {
 
   /** All rows, and which of them open something. */
   async function readTokens(): Promise<RowsAndEpoch> {
-    const seen = await access.read(readRows);
     // Without tokens there may be no key either.
-    if (seen.rows.length === 0) return { ...seen, anchor: null, isAuthentic: () => false };
+    if ((await access.read(allRows)).length === 0) return { rows: [], isAuthentic: () => false };
     const keyring = await keys.keyring();
     // Before the rows: a revocation changes the rows first.
-    const anchor = await store.readAnchor(ANCHOR);
-    const { rows, ...where } = await access.read(readRows);
-    const epoch = currentEpoch(keyring, rows, epochOf(keyring, anchor));
-    return { ...where, rows, anchor, isAuthentic: (row) => row.epoch === epoch && isOfEpoch(keyring, row) };
-  }
-
-  async function usableTokens(): Promise<KnownTokens["usable"]> {
-    const { database, version } = await access.state();
-    if (known?.database !== database || known.version !== version) known = await readUsable(known);
-    return known.usable;
+    const anchored = await readEpoch();
+    const rows = await access.read(allRows);
+    const epoch = currentEpoch(keyring, rows, anchored);
+    if (anchored !== null) newest = Math.max(newest, epoch);
+    return { rows, isAuthentic: (row) => row.epoch === epoch && isOfEpoch(keyring, row) };
   }
 
   /**
-   * Every record of the audit log is a change of the database, too. What was seen to be authentic still is where rows and epoch are the
-   * same, byte by byte.
+   * The token with this hash; where there is none, another one, which is the same work. It is read each time, because other processes,
+   * and people without the key, can change it at any time: one row takes as long among thousands of them.
    */
-  async function readUsable(before: KnownTokens | null): Promise<KnownTokens> {
-    if (before !== null) {
-      // The anchor first, as in `readTokens`.
-      const anchor = await store.readAnchor(ANCHOR);
-      const { rows, ...where } = await access.read(readRows);
-      if (textOf(rows, anchor) === before.seen) return { ...before, ...where };
-    }
-    const { rows, isAuthentic, anchor, ...where } = await readTokens();
-    const usable = rows.filter(isAuthentic).map(toUsable);
-    return { ...where, usable, seen: textOf(rows, anchor) };
+  async function lookUp(hash: Uint8Array): Promise<VerifiedToken> {
+    // Before the row, as in `readTokens`.
+    const anchored = await readEpoch();
+    newest = Math.max(newest, anchored ?? 0);
+    const epoch = newest;
+    const found = await access.read((database) => readByHash(database, hash));
+    if (anchored === null || found === null) return NO_TOKEN;
+    const token = "row" in found ? await verify(found) : found;
+    if (token === null || token.epoch < epoch) return NO_TOKEN;
+    newest = Math.max(newest, token.epoch);
+    return token;
+  }
+
+  /** @returns what is verified already, else the row */
+  function readByHash(database: Database, hash: Uint8Array): VerifiedToken | FoundRow | null {
+    const found = selectByHash(database).get(hash);
+    if (found === undefined) return null;
+    const before = verified.get(found.id);
+    if (before?.text === found.text) return before;
+    const row = rowById(database, found.id);
+    return row === undefined ? null : { text: found.text, row };
+  }
+
+  async function verify({ text, row }: FoundRow): Promise<VerifiedToken | null> {
+    if (!isOfEpoch(await keys.keyring(), row)) return null;
+    const { id, hash, epoch, lastUsedOn } = row;
+    const token = { metadata: toMetadata(row), hash, epoch, text, lastUsedOn };
+    verified.set(id, token);
+    return token;
   }
 
   /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
-  function markUsed(token: UsableToken, today: string): void {
+  function markUsed(token: VerifiedToken, today: string): void {
     token.lastUsedOn = today;
     const { id } = token.metadata;
     access
@@ -230,18 +253,18 @@ export function createTokens(options: TokensOptions): Tokens {
       const token = newApiToken();
       const keyring = await keys.forEncrypt(0);
       for (let isWritten = false; !isWritten; ) {
-        const anchored = await readEpoch(keyring);
+        const anchored = await readEpoch();
         const epoch = await access.write((database) => {
-          // But the one of an attempt that a revocation has overtaken.
-          const rows = allRows(database).filter(({ id }) => id !== metadata.id);
-          if (rows.some(({ name }) => name === metadata.name)) throw tokenExists(metadata.name);
-          const current = currentEpoch(keyring, rows, anchored);
+          const isTaken = database.prepare("SELECT 1 FROM tokens WHERE name = ? AND id <> ?");
+          // But by the one of an attempt that a revocation has overtaken.
+          if (isTaken.get(metadata.name, metadata.id) !== undefined) throw tokenExists(metadata.name);
+          const later = database.prepare<[number, string], TokenRow>(`${SELECT} WHERE epoch > ? AND id <> ?`);
+          const current = currentEpoch(keyring, later.all(anchored ?? -1, metadata.id), anchored);
           database.prepare<[object]>(PUT).run(toRow(keyring, metadata, hashApiToken(token), current));
           return current;
         });
         isWritten = await raiseEpoch(keyring, epoch);
       }
-      known = null;
       return { token, metadata };
     },
 
@@ -257,7 +280,7 @@ export function createTokens(options: TokensOptions): Tokens {
     async revoke(nameOrId) {
       if ((await access.read(allRows)).length === 0) throw tokenNotFound(nameOrId);
       const keyring = await keys.forEncrypt(0);
-      const anchored = await readEpoch(keyring);
+      const anchored = await readEpoch();
       const { revoked, epoch } = await access.write((database) => {
         const rows = allRows(database);
         const found = rows.find(({ id, name }) => name === nameOrId || id === nameOrId);
@@ -271,20 +294,14 @@ export function createTokens(options: TokensOptions): Tokens {
         }
         return { revoked: toMetadata(found), epoch: before + 1 };
       });
-      known = null;
       await raiseEpoch(keyring, epoch);
-      // Once more: what was being read meanwhile may be from before.
-      known = null;
       return revoked;
     },
 
     async find(text) {
       if (!isApiToken(text)) return null;
       const hash = hashApiToken(text);
-      const tokens = await usableTokens();
-      // All of them, also after the right one: a map would find one in another time than none.
-      let found = NO_TOKEN;
-      for (const token of tokens) found = isSameHash(hash, token.hash) ? token : found;
+      const found = await lookUp(hash);
       const time = now();
       const today = time.slice(0, 10);
       const isFirstToday = found.lastUsedOn !== today;
@@ -296,42 +313,50 @@ export function createTokens(options: TokensOptions): Tokens {
     },
 
     async isAnyUsable() {
-      const tokens = [...(await usableTokens()).values()];
-      return tokens.some(({ metadata }) => !isPast(metadata.expiresAt, now()));
+      const { rows, isAuthentic } = await readTokens();
+      return rows.some((row) => isAuthentic(row) && !isPast(row.expiresAt, now()));
+    },
+
+    async namesOf(ids) {
+      // Before the rows, as in `readTokens`.
+      const epoch = await readEpoch();
+      const rows = await access.read((database) => [...new Set(ids)].flatMap((id) => rowById(database, id) ?? []));
+      if (epoch === null || rows.length === 0) return new Map();
+      const keyring = await keys.keyring();
+      const authentic = rows.filter((row) => row.epoch >= epoch && isOfEpoch(keyring, row));
+      return new Map(authentic.map(({ id, name }) => [id, name]));
     },
   };
 }
 
-/** The rows of one moment. */
-interface Rows extends DatabaseState {
+interface RowsAndEpoch {
   readonly rows: readonly TokenRow[];
-}
-
-interface RowsAndEpoch extends Rows {
-  /** What the store said of the epoch; null where it was not asked. */
-  readonly anchor: Anchor | null;
   readonly isAuthentic: (row: TokenRow) => boolean;
 }
 
-function readRows(database: Database): Rows {
-  return { database, version: database.pragma("data_version"), rows: allRows(database) };
-}
-
 function allRows(database: Database): TokenRow[] {
-  let statement = selects.get(database);
-  if (statement === undefined) {
-    statement = database.prepare<[], TokenRow>(SELECT);
-    selects.set(database, statement);
-  }
-  return statement.all();
+  return database.prepare<[], TokenRow>(`${SELECT} ORDER BY name, id`).all();
 }
 
-/** Prepared once for each connection: every request can need it. */
-const selects = new WeakMap<Database, Statement<[], TokenRow>>();
+function rowById(database: Database, id: string): TokenRow | undefined {
+  return database.prepare<[string], TokenRow>(`${SELECT} WHERE id = ?`).get(id);
+}
 
-/** Differs where anything differs that decides which tokens open something. */
-function textOf(rows: readonly TokenRow[], anchor: Anchor | null): string {
-  return JSON.stringify([anchor, rows.map((row) => [...tokenFields(row), row.mac])]);
+/** A row with its text: what is verified is what was read. */
+interface FoundRow {
+  readonly text: string;
+  readonly row: TokenRow;
+}
+
+type SelectByHash = Statement<[Uint8Array], { readonly id: string; readonly text: string }>;
+
+/** Prepared once for each connection: every request needs it. */
+const selectsByHash = new WeakMap<Database, SelectByHash>();
+
+function selectByHash(database: Database): SelectByHash {
+  const statement = selectsByHash.get(database) ?? database.prepare(SELECT_BY_HASH);
+  selectsByHash.set(database, statement);
+  return statement;
 }
 
 /**
@@ -365,10 +390,6 @@ function toRow(keyring: Keyring, metadata: TokenMetadata, hash: Uint8Array, epoc
 
 function toMetadata({ id, name, role, prefixes, tags, createdAt, expiresAt }: TokenRow): TokenMetadata {
   return { id, name, role, prefixes: fromJson(prefixes), tags: fromJson(tags), createdAt, expiresAt };
-}
-
-function toUsable(row: TokenRow): UsableToken {
-  return { metadata: toMetadata(row), hash: row.hash, lastUsedOn: row.lastUsedOn };
 }
 
 function toJson(texts: readonly string[] | null): string | null {
@@ -405,6 +426,12 @@ function isPast(expiresAt: Timestamp | null, now: Timestamp): boolean {
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}
+
+function epochChanged(): AutokestraError {
+  return new AutokestraError("INTEGRITY_FAILED", "What the store says of revoked tokens was changed", {
+    hint: "Restore the store from a backup.",
+  });
 }
 
 function invalidToken(problem: string): AutokestraError {

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
+import { newApiToken } from "@autokestra/secrets-crypto/internal";
 import { loadSqlite } from "@autokestra/sqlite";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type AccessDatabase, openAccessDatabase } from "../../src/access/access-database.ts";
 import { isNarrowed, isVisible, ROLES, visibleOnly } from "../../src/access/permissions.ts";
-import { createTokens, type NewToken, openTokens, type Tokens } from "../../src/access/tokens.ts";
+import { type CreatedToken, createTokens, type NewToken, openTokens, type Tokens } from "../../src/access/tokens.ts";
 import { openSecretsManager, type SecretsManager } from "../../src/index.ts";
 
 let folder: string;
@@ -57,8 +58,37 @@ async function recordElsewhere(): Promise<void> {
 const rowsOf = async () => await access.read((database) => database.prepare("SELECT * FROM tokens").all());
 
 describe("tokens", () => {
-  it("are verified once, whatever is recorded meanwhile, and again once a row has changed", async () => {
-    const { token, metadata } = await tokens.create(NEW);
+  it("are verified once, whatever is recorded meanwhile, and again where the row has changed", async () => {
+    const made: CreatedToken[] = [];
+    for (const name of ["a", "b", "c", "d"]) made.push(await tokens.create({ ...NEW, name }));
+    const { counted, checks } = await countChecks();
+    const findAll = async () => await Promise.all(made.map(async ({ token }) => await counted.find(token)));
+    const all = made.map(({ metadata }) => metadata);
+    expect(await findAll()).toEqual(all);
+    const once = checks();
+    expect(once).toBeGreaterThan(made.length - 1);
+    for (let count = 0; count < 3; count++) {
+      await recordElsewhere();
+      expect(await findAll()).toEqual(all);
+      expect(await counted.find(newApiToken())).toBe(null);
+    }
+    expect(checks()).toBe(once);
+    const other = await elsewhere(async (others) => await others.create({ ...NEW, name: "other" }));
+    expect(await counted.find(other.token)).toEqual(other.metadata);
+    expect(await findAll()).toEqual(all);
+    expect(checks()).toBe(once + 1);
+    await bySql("UPDATE tokens SET role = 'admin' WHERE name = 'a'");
+    expect(await findAll()).toEqual([null, ...all.slice(1)]);
+    expect(checks()).toBe(once + 2);
+    await bySql("UPDATE tokens SET role = 'reader'");
+    expect(await findAll()).toEqual(all);
+    await recordElsewhere();
+    await elsewhere(async (others) => await others.revoke("b"));
+    expect(await findAll()).toEqual(all.map((one) => (one.name === "b" ? null : one)));
+  });
+
+  /** Tokens as they are, with the number of MACs that were checked for them. */
+  async function countChecks(): Promise<{ counted: Tokens; checks: () => number }> {
     const keyring = await manager.keys.keyring();
     let checks = 0;
     const counting = {
@@ -72,23 +102,8 @@ describe("tokens", () => {
       forEncrypt: async (count: number) => await manager.keys.forEncrypt(count),
       keyring: async () => counting,
     };
-    const counted = createTokens({ access, store: manager.store, keys, now });
-    expect(await counted.find(token)).toEqual(metadata);
-    const once = checks;
-    for (let count = 0; count < 3; count++) {
-      await recordElsewhere();
-      expect(await counted.find(token)).toEqual(metadata);
-    }
-    expect([once > 0, checks]).toEqual([true, once]);
-    await bySql("UPDATE tokens SET role = 'admin'");
-    expect(await counted.find(token)).toBe(null);
-    expect(checks).toBeGreaterThan(once);
-    await bySql("UPDATE tokens SET role = 'reader'");
-    expect(await counted.find(token)).toEqual(metadata);
-    await recordElsewhere();
-    await elsewhere(async (others) => await others.revoke("ci"));
-    expect(await counted.find(token)).toBe(null);
-  });
+    return { counted: createTokens({ access, store: manager.store, keys, now }), checks: () => checks };
+  }
 
   it("are made, found, listed and revoked, and no file has one", async () => {
     expect(await tokens.list()).toEqual([]);
@@ -232,6 +247,45 @@ describe("who can write the database", () => {
     expect(await tokens.find(token)).toBe(null);
     await bySqlOfStore("UPDATE anchors SET counter = 1");
     await expect(tokens.list()).rejects.toMatchObject({ code: "INTEGRITY_FAILED" });
+  });
+
+  it("brings none back by an older state of everything, while a process knows the later one", async () => {
+    const { token } = await tokens.create(NEW);
+    const stays = await tokens.create({ ...NEW, name: "stays" });
+    const [rows, anchor] = [await rowsOf(), await manager.store.readAnchor("tokens")];
+    expect(await tokens.find(token)).not.toBe(null);
+    await elsewhere(async (others) => await others.revoke("ci"));
+    expect(await tokens.find(token)).toBe(null);
+    expect(await tokens.find(stays.token)).toEqual(stays.metadata);
+    await bySqlOfStore(`UPDATE anchors SET counter = ${anchor?.counter}, mac = '${anchor?.mac}' WHERE name = 'tokens'`);
+    await bySql("DELETE FROM tokens");
+    for (const row of rows as Record<string, unknown>[]) {
+      const columns = Object.keys(row);
+      const put = `INSERT INTO tokens (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
+      await bySql(put, ...Object.values(row));
+    }
+    expect([await tokens.find(token), await tokens.find(stays.token)]).toEqual([null, null]);
+  });
+
+  it("gives no token the hash, the role or the row of another one", async () => {
+    const admin = await tokens.create({ ...NEW, name: "admin", role: "admin" });
+    const reader = await tokens.create({ ...NEW, prefixes: ["CI_"] });
+    const findBoth = async () => [await tokens.find(admin.token), await tokens.find(reader.token)];
+    const hashOf = async (name: string) =>
+      await access.read((database) => database.prepare("SELECT hash FROM tokens WHERE name = ?").pluck().get(name));
+    const [adminHash, readerHash] = [await hashOf("admin"), await hashOf("ci")];
+    expect(await findBoth()).toEqual([admin.metadata, reader.metadata]);
+    await bySql("UPDATE tokens SET hash = x'00' WHERE name = 'admin'");
+    await bySql("UPDATE tokens SET hash = ? WHERE name = 'ci'", adminHash);
+    expect(await findBoth()).toEqual([null, null]);
+    await bySql("UPDATE tokens SET hash = ? WHERE name = 'admin'", readerHash);
+    expect(await findBoth()).toEqual([null, null]);
+    await bySql("UPDATE tokens SET hash = x'00' WHERE name = 'ci'");
+    await bySql("UPDATE tokens SET hash = ? WHERE name = 'admin'", adminHash);
+    await bySql("UPDATE tokens SET hash = ? WHERE name = 'ci'", readerHash);
+    expect(await findBoth()).toEqual([admin.metadata, reader.metadata]);
+    await bySql("DELETE FROM tokens WHERE name = 'ci'");
+    expect(await findBoth()).toEqual([admin.metadata, null]);
   });
 
   async function bySqlOfStore(sql: string): Promise<void> {
