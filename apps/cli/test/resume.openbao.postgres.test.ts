@@ -60,7 +60,7 @@ it("credentials of a run that was killed end by themselves, and the resumed run 
   // Without a store nothing is kept.
   await box.ak(["secrets", "set", "OTHER"], { input: "value" });
   const { child, ended } = box.start(["run", "w.yaml"], { env });
-  await expect.poll(() => existsSync(join(box.folder, "waits")), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(join(box.folder, "waits"))).toBe(true);
   child.kill("SIGKILL");
   await ended;
   const [lost] = loginsOf("first");

@@ -127,7 +127,7 @@ describe("credentials of a database", () => {
     expect(await tryLogin(made)).toBe("works");
     await run.end();
     expect(run.told()).toEqual(["created database/creds/report", "revoked login", "revoked database/creds/report"]);
-    await expect.poll(async () => await tryLogin(made), { timeout: 20_000 }).toBe(REFUSED);
+    await expect.poll(async () => await tryLogin(made)).toBe(REFUSED);
   });
 
   it("end by themselves soon where the process was killed", async () => {
@@ -140,7 +140,7 @@ describe("credentials of a database", () => {
     const fields = typeof value === "string" ? {} : (value as Record<string, string>);
     const asMade: Made = { status: "found", secret: { type: "basicAuth", fields, expiresAt: null } };
     expect(await tryLogin(asMade)).toBe("works");
-    await expect.poll(async () => await tryLogin(asMade), { timeout: 20_000, interval: 500 }).toBe(REFUSED);
+    await expect.poll(async () => await tryLogin(asMade), { interval: 500 }).toBe(REFUSED);
     await provider.close();
   });
 
@@ -161,11 +161,11 @@ describe("credentials of a database", () => {
     await createDatabaseRole("brief", { default_ttl: "3s", max_ttl: "5s" });
     const run = startRun(await createRole("max", ["may-revoke", "may-make"]));
     const made = await run.make("brief");
-    await expect.poll(() => run.told(), { timeout: 10_000 }).toContain("ending database/creds/brief");
+    await expect.poll(() => run.told()).toContain("ending database/creds/brief");
     expect(await tryLogin(made)).toBe("works");
     const ending = run.events.find(({ type }) => type === "ending");
     expect(ending === undefined ? 0 : secondsLeft(ending)).toBeGreaterThan(0);
-    await expect.poll(async () => await tryLogin(made), { timeout: 20_000, interval: 500 }).toBe(REFUSED);
+    await expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
     await run.end();
   });
 
@@ -176,9 +176,9 @@ describe("credentials of a database", () => {
     const made = await run.make();
     const [created] = run.events;
     expect(created === undefined ? 0 : secondsLeft(created)).toBeLessThan(4);
-    await expect.poll(() => run.told(), { timeout: 10_000 }).toContain("ending database/creds/report");
+    await expect.poll(() => run.told()).toContain("ending database/creds/report");
     expect(await tryLogin(made)).toBe("works");
-    await expect.poll(async () => await tryLogin(made), { timeout: 20_000, interval: 500 }).toBe(REFUSED);
+    await expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
     await run.end();
     expect(run.count("revoke")).toBe(1);
   });

@@ -298,7 +298,7 @@ describe("logins", async () => {
     expect(await askOnce({ auth }, { path })).toMatchObject({ status: "unavailable" });
     const key = /Unseal Key: (\S+)/.exec(bao.output())?.[1];
     await api("PUT", "sys/unseal", { key });
-    await expect.poll(async () => (await look()).status, { timeout: 20_000 }).toBe("found");
+    await expect.poll(async () => (await look()).status).toBe("found");
     await provider.close();
   });
 });

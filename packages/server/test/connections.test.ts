@@ -66,7 +66,7 @@ it("ends the connection of a client that does not read", async () => {
   const [socket] = [send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"), await once(server, "request")];
   socket.pause();
   const count = async () => await new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
-  await expect.poll(count, { timeout: 10_000 }).toBe(0);
+  await expect.poll(count).toBe(0);
 });
 
 it("lets a client that reads have all of a large answer", async () => {
@@ -84,7 +84,7 @@ it("takes as many connections as there may be, and others again once there are f
   await new Promise((resolve) => refused.once("close", resolve));
   expect(refused.bytesRead).toBe(0);
   for (const socket of idle) socket.destroy();
-  await expect.poll(ask, { timeout: 10_000 }).toMatch(/^HTTP\/1.1 200/);
+  await expect.poll(ask).toMatch(/^HTTP\/1.1 200/);
 });
 
 it("has limits that a request of ours keeps", () => {

@@ -299,9 +299,7 @@ describe("TLS", () => {
     expect(await subjectAt(server.address)).toBe("first.example");
     writeFileSync(files.cert, "no certificate");
     await expect(server.reload()).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect
-      .poll(() => notices, { timeout: 20_000 })
-      .toContain("the certificate cannot be used; the one before stays");
+    await expect.poll(() => notices).toContain("the certificate cannot be used; the one before stays");
     expect(await subjectAt(server.address)).toBe("first.example");
     // The certificate of one, the key of the other.
     copyFileSync(second.cert, files.cert);
@@ -324,7 +322,7 @@ describe("TLS", () => {
       const pair = name === "first.example" ? first : second;
       way(pair.key, files.key);
       way(pair.cert, files.cert);
-      await expect.poll(async () => await subjectAt(server.address), { timeout: 20_000 }).toBe(name);
+      await expect.poll(async () => await subjectAt(server.address)).toBe(name);
     }
     await expect(start({ tlsFiles: { cert: "/none", key: "/none" } })).rejects.toMatchObject({
       code: "OPTION_INVALID",

@@ -41,7 +41,7 @@ export async function createRunsPlace(
     runs,
     workflows,
     notices,
-    ended: async (id) => void (await vi.waitUntil(() => runs.active(id) === null, { timeout: 20_000 })),
+    ended: async (id) => await expect.poll(() => runs.active(id)).toBeNull(),
     app: await place.serve({ runs: serveRuns({ engine, runs, workflows: folder }) }),
     async close() {
       await runs.close(0);

@@ -111,7 +111,7 @@ it.each([
     return sink.failed();
   };
   // What a program has not read when it ends, nobody can tell.
-  await expect.poll(send, { timeout: 5000 }).toBeGreaterThan(0);
+  await expect.poll(send).toBeGreaterThan(0);
   await sink.close();
 });
 
