@@ -35,7 +35,7 @@ const put = async (Name: string, value: { SecretString?: string; SecretBinary?: 
 /** Sends a request of our own. Once it stands in the log of moto, so does everything that was asked before. */
 async function mark(path: string): Promise<string> {
   await fetch(moto.endpoint + path);
-  await expect.poll(moto.output).toContain(`"GET ${path} HTTP`);
+  await expect.poll(moto.output).toContain(`GET ${path} HTTP`);
   return path;
 }
 

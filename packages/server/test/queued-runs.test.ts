@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { loadSqlite } from "@autokestra/sqlite";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRunService, type RunService, serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
 import { call } from "./server-place.ts";

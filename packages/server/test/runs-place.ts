@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, openEngine } from "@autokestra/engine";
-import { vi } from "vitest";
+import { expect } from "vitest";
 import {
   createRunService,
   openWorkflowFolder,
