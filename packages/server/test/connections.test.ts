@@ -25,7 +25,7 @@ async function serve(its: ConnectionLimits): Promise<Server> {
 
 beforeAll(async () => {
   server = await serve(limits);
-  patient = await serve({ ...limits, readMs: 60_000 });
+  patient = await serve({ ...limits, headersMs: 60_000, requestMs: 60_000, readMs: 60_000 });
 });
 
 afterAll(() => {
@@ -77,10 +77,10 @@ it("lets a client that reads have all of a large answer", async () => {
 });
 
 it("takes as many connections as there may be, and others again once there are fewer", async () => {
-  const ask = async () => String((await once(send(`${GET}\r\n`), "data").catch(() => [""]))[0]);
-  const idle = Array.from({ length: limits.maxConnections }, () => send(GET));
+  const ask = async () => String((await once(send(`${GET}\r\n`, patient), "data").catch(() => [""]))[0]);
+  const idle = Array.from({ length: limits.maxConnections }, () => send(GET, patient));
   await Promise.all(idle.map((socket) => once(socket, "connect")));
-  const refused = send(`${GET}\r\n`).resume();
+  const refused = send(`${GET}\r\n`, patient).resume();
   await new Promise((resolve) => refused.once("close", resolve));
   expect(refused.bytesRead).toBe(0);
   for (const socket of idle) socket.destroy();

@@ -335,6 +335,7 @@ it("D11: lets requests in flight end, and takes no others", async () => {
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
+  let isHeld = false;
   const { manager } = place;
   const server = await start({
     secretsFor(context) {
@@ -342,6 +343,7 @@ it("D11: lets requests in flight end, and takes no others", async () => {
       return {
         ...secrets,
         async create(input) {
+          isHeld = true;
           await held;
           return await secrets.create(input);
         },
@@ -351,10 +353,14 @@ it("D11: lets requests in flight end, and takes no others", async () => {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const body = JSON.stringify({ name: "IN_FLIGHT", value: "v" });
   const inFlight = fetch(`${server.address}/api/secrets`, { method: "POST", headers, body });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect.poll(() => isHeld).toBe(true);
   const closed = server.close();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await expect(fetch(`${server.address}/health/live`)).rejects.toThrow();
+  const ask = async () =>
+    await fetch(`${server.address}/health/live`).then(
+      () => "answered",
+      () => "refused",
+    );
+  await expect.poll(ask).toBe("refused");
   release();
   expect((await inFlight).status).toBe(201);
   await closed;

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, openEngine } from "@autokestra/engine";
-import { expect } from "vitest";
+import { vi } from "vitest";
 import {
   createRunService,
   openWorkflowFolder,
@@ -41,7 +41,8 @@ export async function createRunsPlace(
     runs,
     workflows,
     notices,
-    ended: async (id) => await expect.poll(() => runs.active(id)).toBeNull(),
+    // Hooks wait too, and `expect.poll` is for tests alone.
+    ended: async (id) => void (await vi.waitUntil(() => runs.active(id) === null, { timeout: 100_000 })),
     app: await place.serve({ runs: serveRuns({ engine, runs, workflows: folder }) }),
     async close() {
       await runs.close(0);

@@ -59,7 +59,7 @@ it("follows changes by itself", async () => {
   rmSync(join(folder, "b.yaml"));
   await expect.poll(() => workflows.get("c")?.workflow.id).toBe("c");
   await expect.poll(() => messageOf(workflows, "a")).toBe("changed");
-  expect(workflows.get("b")).toBeNull();
+  await expect.poll(() => workflows.get("b")).toBeNull();
   expect(changes()).toBeGreaterThan(before);
 });
 
