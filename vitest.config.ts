@@ -71,6 +71,8 @@ export default defineConfig({
     // Only what hangs ends here: a busy machine may take its time.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // The same: vitest waits for one second, which a busy machine takes for anything.
+    expect: { poll: { timeout: 100_000 } },
     projects: [
       ...builtInSqlite,
       {

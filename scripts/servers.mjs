@@ -29,8 +29,14 @@ export async function startOpenBao() {
     commands: [[programs.openbao, "server", "-dev", "-dev-no-store-token", `-dev-listen-address=${HOST}:${free}`]],
     stopSignal: "SIGTERM",
     env: { BAO_DEV_ROOT_TOKEN_ID: token },
-    // The key is the last that it prints.
-    isReady: async (printed) => UNSEAL_KEY.test(printed) && (await fetch(`http://${HOST}:${free}/v1/sys/health`)).ok,
+    // The key is the last that it prints; the engine still gets its versions then, and says so with 400.
+    isReady: async (printed) => {
+      const headers = { "x-vault-token": token };
+      return (
+        UNSEAL_KEY.test(printed) &&
+        (await fetch(`http://${HOST}:${free}/v1/secret/data/none`, { headers })).status === 404
+      );
+    },
   }));
   const [, unsealKey = ""] = UNSEAL_KEY.exec(running.output()) ?? [];
   return { ...running, address: `http://${HOST}:${port}`, token, unsealKey };

@@ -113,11 +113,11 @@ it.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)("ends a server with its start
      writeFileSync(${JSON.stringify(pids)}, output());`,
   );
   const starter = spawn(node, [place], { stdio: "ignore" });
-  await expect.poll(() => existsSync(pids) && readFileSync(pids, "utf8"), { timeout: 60_000 }).toMatch(/^\d+\n$/);
+  await expect.poll(() => existsSync(pids) && readFileSync(pids, "utf8")).toMatch(/^\d+\n$/);
   starter.kill(signal);
   const server = Number(readFileSync(pids, "utf8"));
-  await expect.poll(() => isRunning(server), { timeout: 60_000 }).toBe(false);
-  await expect.poll(() => readdirSync(folder).toSorted(), { timeout: 60_000 }).toEqual(["pids", "starter.mjs"]);
+  await expect.poll(() => isRunning(server)).toBe(false);
+  await expect.poll(() => readdirSync(folder).toSorted()).toEqual(["pids", "starter.mjs"]);
 });
 
 it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("stops the server where its supervisor gets %s", async (signal) => {
@@ -126,7 +126,7 @@ it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("stops the server where its su
   );
   const [supervisor = 0, server = 0] = output().trim().split("\n").map(Number);
   process.kill(supervisor, signal);
-  await expect.poll(() => isRunning(server), { timeout: 60_000 }).toBe(false);
+  await expect.poll(() => isRunning(server)).toBe(false);
   await close();
   expect(readdirSync(folder)).toEqual([]);
 });

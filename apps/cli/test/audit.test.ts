@@ -142,9 +142,9 @@ describe("with the audit log on", () => {
     const { child, ended } = box.start(["audit", "list", "--follow", "--json"], { env: ON });
     const lines: string[] = [];
     child.stdout?.on("data", (chunk) => lines.push(...String(chunk).trimEnd().split("\n")));
-    await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => lines.length).toBe(2);
     await ak("secrets get DB");
-    await expect.poll(() => lines.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => lines.length).toBe(3);
     child.kill("SIGINT");
     expect((await ended).code).toBe(130);
     expect(lines.map((line) => JSON.parse(line).action)).toEqual(["set", "set", "read"]);

@@ -27,8 +27,8 @@ describe("on a terminal", () => {
 id: w
 secrets: [TOKEN]
 tasks:
-  - { id: first, type: core/shell.run, inputs: { env: { T: "{{ secrets.TOKEN }}" }, script: "echo got $T; sleep 0.3; echo done" } }
-  - { id: second, type: core/shell.run, needs: [first], inputs: { command: sleep, args: ["0.3"] } }
+  - { id: first, type: core/shell.run, inputs: { env: { T: "{{ secrets.TOKEN }}" }, script: "echo got $T; until test -e go; do sleep 0.02; done; echo done" } }
+  - { id: second, type: core/shell.run, needs: [first], inputs: { command: sleep, args: ["0.1"] } }
   - { id: third, type: core/console.log, needs: [second], inputs: { message: end } }
 `,
     );
@@ -37,7 +37,8 @@ tasks:
   afterEach(() => box.remove());
 
   it("shows the tasks below the log, and in the end the log alone", async () => {
-    const { output, ...end } = await inTerminal(box, ["run", "w.yaml"], []);
+    const steps = [{ wait: "running" }, { wait: " s" }, { makeFile: "go" }];
+    const { output, ...end } = await inTerminal(box, ["run", "w.yaml"], steps);
     expect(end).toEqual({ code: 0, restored: true });
     const text = stripVTControlCharacters(output);
     expect(text).toMatch(/w 0\/3 {2}1 running/);
@@ -70,6 +71,7 @@ tasks:
     ["CI", [], { env: { CI: "true" } }],
     ["TERM=dumb", [], { term: "dumb" }],
   ])("prints plain lines with %s", async (_, args, options) => {
+    writeFileSync(join(box.folder, "go"), "");
     const { output, code } = await inTerminal(box, ["run", "w.yaml", ...args], [], options);
     expect(code).toBe(0);
     expect(output).not.toMatch(UP);

@@ -47,7 +47,7 @@ async function start(program: string, args: readonly string[], ready: RegExp, en
   });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (said += String(data)));
-  await expect.poll(() => said, { timeout: 20_000 }).toMatch(ready);
+  await expect.poll(() => said).toMatch(ready);
   return said;
 }
 
@@ -77,7 +77,7 @@ describe("metrics", () => {
     for (const path of ["/health/ready", "/api/secrets"]) await fetch(address + path, { headers });
     const readText = async () => await (await fetch(`${address}/metrics`, { headers })).text();
     // The first backup is made after the start.
-    await expect.poll(readText, { timeout: 20_000 }).toContain("\nautokestra_backup_last_success_timestamp_seconds ");
+    await expect.poll(readText).toContain("\nautokestra_backup_last_success_timestamp_seconds ");
     const text = await readText();
     const known = new Map<string, Set<string>>();
     for (const [, name = "", labels = ""] of text.matchAll(/^([a-z_0-9]+)(?:\{(.*)\})? [-+0-9.eNaInf]+$/gm)) {

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { tryLogin } from "../../../examples/vault/postgres-plugin.mjs";
 import { setUp } from "../../../examples/vault/set-up.mjs";
+import { createBaoApi } from "../../../packages/secrets-providers/test/bao-api.ts";
 import { startOpenBao, startPostgres } from "../../../scripts/servers.mjs";
 import { createSandbox } from "./run-cli.ts";
 
 const bao = await startOpenBao();
 const postgres = await startPostgres();
+const api = createBaoApi(bao);
 const box = createSandbox();
 afterAll(async () => {
   box.remove();
@@ -15,8 +17,8 @@ afterAll(async () => {
   await postgres.close();
 });
 
-/** How long credentials last that nobody renews: the time limit of the run. */
-const SECONDS = 8;
+/** How long credentials last that nobody renews: the time limit of the run. Their role says an hour. */
+const SECONDS = 600;
 
 const CONFIG = `providers:
   vault: { type: vault, mount: secret, auth: { method: token, tokenEnv: VAULT_TOKEN } }
@@ -49,7 +51,7 @@ const attempt = async ({ username, password }: Login) => {
   return await tryLogin({ host, port, database, user: username, password });
 };
 
-it("credentials of a run that was killed end by themselves, and the resumed run makes new ones and revokes them", async () => {
+it("credentials of a run that was killed end by themselves with its time, and the resumed run makes new ones and revokes them", async () => {
   await setUp(bao, postgres);
   writeFileSync(join(box.folder, "autokestra.config.yaml"), CONFIG, { mode: 0o600 });
   writeFileSync(
@@ -60,12 +62,17 @@ it("credentials of a run that was killed end by themselves, and the resumed run 
   // Without a store nothing is kept.
   await box.ak(["secrets", "set", "OTHER"], { input: "value" });
   const { child, ended } = box.start(["run", "w.yaml"], { env });
-  await expect.poll(() => existsSync(join(box.folder, "waits")), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(join(box.folder, "waits"))).toBe(true);
   child.kill("SIGKILL");
   await ended;
   const [lost] = loginsOf("first");
   if (lost === undefined) throw new Error("no login");
   expect(await attempt(lost)).toBe("works");
+  const { keys } = await api("LIST", "sys/leases/lookup/database/creds/report");
+  const [key] = keys as string[];
+  const lease = await api("PUT", "sys/leases/lookup", { lease_id: `database/creds/report/${key}` });
+  const lasts = Date.parse(String(lease["expire_time"])) - Date.parse(String(lease["issue_time"]));
+  expect(lasts / 1000).toBeLessThan(SECONDS + 100);
 
   writeFileSync(join(box.folder, "go"), "");
   const { code, stdout } = await box.ak(["runs", "resume", "last", "--json"], { env });
@@ -79,9 +86,7 @@ it("credentials of a run that was killed end by themselves, and the resumed run 
     expect(stdout).not.toContain(username);
     expect(stdout).not.toContain(password);
   }
-  await expect.poll(async () => await attempt(lost), { timeout: 2 * SECONDS * 1000, interval: 500 }).toMatch(/refused/);
-
   const { stdout: shown } = await box.ak(["runs", "show", "last", "--secrets", "--json"], { env });
   const [secret] = JSON.parse(shown);
   expect(secret.leases.map(({ type }: { type: string }) => type)).toEqual(["created", "created", "revoked"]);
-}, 60_000);
+});

@@ -49,7 +49,7 @@ const endOf = (stdout: string) => JSON.parse(stdout.trimEnd().split("\n").at(-1)
 async function loseChain(): Promise<void> {
   writeChain();
   const { child, ended } = box.start(["run", "w.yaml", "--json"]);
-  await expect.poll(ran, { timeout: 20_000 }).toEqual(["a", "b"]);
+  await expect.poll(ran).toEqual(["a", "b"]);
   child.kill("SIGKILL");
   await ended;
 }
@@ -119,16 +119,16 @@ describe("runs resume", () => {
       await setTimeout(1000);
       return beats() > before;
     };
-    await expect.poll(isBeating, { timeout: 20_000 }).toBe(true);
+    await expect.poll(isBeating).toBe(true);
     child.kill("SIGKILL");
     await ended;
-    await expect.poll(isBeating, { timeout: 20_000 }).toBe(false);
+    await expect.poll(isBeating).toBe(false);
   });
 
   it("refuses a run that is running, and one that was never kept", async () => {
     writeChain();
     const { child, ended } = box.start(["run", "w.yaml"]);
-    await expect.poll(ran, { timeout: 20_000 }).toEqual(["a", "b"]);
+    await expect.poll(ran).toEqual(["a", "b"]);
     for (const command of [
       ["runs", "resume", "last"],
       ["runs", "delete", "last", "--force"],
@@ -219,11 +219,11 @@ describe("runs logs", () => {
   it("follows a run of another process to its end, and prints what it printed", async () => {
     writeChain();
     const run = box.start(["run", "w.yaml", "--json"]);
-    await expect.poll(ran, { timeout: 20_000 }).toEqual(["a", "b"]);
+    await expect.poll(ran).toEqual(["a", "b"]);
     const follow = box.start(["runs", "logs", "last", "--follow", "--json"]);
     let seen = "";
     follow.child.stdout?.on("data", (chunk) => (seen += String(chunk)));
-    await expect.poll(() => seen, { timeout: 20_000 }).toContain('"task":"b"');
+    await expect.poll(() => seen).toContain('"task":"b"');
     touch("go");
     const [printed, followed] = await Promise.all([run.ended, follow.ended]);
     expect(followed).toMatchObject({ code: 0, stdout: printed.stdout });
@@ -233,7 +233,7 @@ describe("runs logs", () => {
   it("ends when the process of the run is lost, and says so; Ctrl-C ends it before", async () => {
     writeChain();
     const { child } = box.start(["run", "w.yaml"]);
-    await expect.poll(ran, { timeout: 20_000 }).toEqual(["a", "b"]);
+    await expect.poll(ran).toEqual(["a", "b"]);
     const [one, two] = [0, 1].map(() => box.start(["runs", "logs", "last", "--follow"]));
     await Promise.all([one, two].map(async (each) => await once(each?.child.stdout ?? child, "data")));
     one?.child.kill("SIGINT");

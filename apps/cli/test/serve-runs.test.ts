@@ -89,13 +89,10 @@ async function connect(role = "admin", args: readonly string[] = []): Promise<Cl
     async ended(id) {
       let run: Answer;
       await expect
-        .poll(
-          async () => {
-            run = (await client.ask("GET", `/api/runs/${id}`)).body;
-            return run.status;
-          },
-          { timeout: 30_000 },
-        )
+        .poll(async () => {
+          run = (await client.ask("GET", `/api/runs/${id}`)).body;
+          return run.status;
+        })
         .not.toMatch(/queued|running/);
       return run;
     },
@@ -294,9 +291,7 @@ describe("a server that ends", () => {
   it("killed: its runs are lost, and go on after it is started again", async () => {
     const { body } = await client.ask("POST", "/api/runs", { workflow: "slow" });
     await expect
-      .poll(async () => JSON.stringify((await client.ask("GET", `/api/runs/${body.execution}/events`)).body), {
-        timeout: 20_000,
-      })
+      .poll(async () => JSON.stringify((await client.ask("GET", `/api/runs/${body.execution}/events`)).body))
       .toContain('"task":"wait"');
     await client.stop("SIGKILL");
     const slow = WORKFLOWS["slow.yaml"] ?? "";
@@ -345,9 +340,7 @@ describe("a server that ends", () => {
     const { body } = await client.ask("POST", "/api/runs", { workflow: "sleeper" });
     await expect.poll(async () => (await client.ask("GET", `/api/runs/${body.execution}`)).body.status).toBe("running");
     const stream = client.ask("GET", `/api/runs/${body.execution}/events`, undefined, { accept: "text/event-stream" });
-    const before = performance.now();
     expect((await client.stop()).code).toBe(0);
-    expect(performance.now() - before).toBeLessThan(15_000);
     expect((await stream).body).toContain("run.started");
     client = await connect();
     expect((await client.ask("GET", `/api/runs/${body.execution}`)).body).toMatchObject({

@@ -88,7 +88,7 @@ describe("serve", () => {
       );
       if (status === 201) acknowledged.push(name);
     });
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await expect.poll(() => acknowledged.length).toBeGreaterThan(0);
     const { code, stderr } = await stop();
     await Promise.all(writes);
     expect(code).toBe(0);

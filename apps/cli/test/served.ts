@@ -16,7 +16,7 @@ export async function serve(box: Sandbox, args: readonly string[] = [], env: Nod
     let text = "";
     child.stderr?.on("data", (data) => {
       text += String(data);
-      const [, found] = /autokestra is ready on (\S+)/.exec(text) ?? [];
+      const [, found] = /autokestra is ready on (\S+)\n/.exec(text) ?? [];
       if (found !== undefined) resolve(found);
     });
     void ended.then(({ stderr }) => reject(new Error(stderr)));

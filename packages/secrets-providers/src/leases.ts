@@ -132,6 +132,7 @@ function renewLater(holding: Holding, session: LeaseSession, item: Held): void {
 
 async function renew(holding: Holding, session: LeaseSession, item: Held): Promise<void> {
   const { seconds, timeoutMs } = holding;
+  const askedAt = Date.now();
   const answer = await withinLimits(
     timeoutMs,
     undefined,
@@ -144,11 +145,12 @@ async function renew(holding: Holding, session: LeaseSession, item: Held): Promi
     return;
   }
   item.lease = answer.secret;
-  const left = timeLeft(item.lease);
+  // A slow answer does not make it shorter.
+  const length = Date.parse(item.lease.expiresAt) - askedAt;
   // Some get less time than requested at each renewal, but can be renewed forever. Only a shrinking duration means the end;
-  // one second is the tolerance for the time of the call.
-  const isCut = left < Math.min(seconds * 1000, item.length) - 1000;
-  item.length = left;
+  // servers count in whole seconds.
+  const isCut = length < Math.min(seconds * 1000, item.length) - 1000;
+  item.length = length;
   tell(holding, isCut ? "ending" : "renewed", item);
   if (!isCut) renewLater(holding, session, item);
 }

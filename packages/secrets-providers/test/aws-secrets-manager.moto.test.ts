@@ -32,18 +32,21 @@ const open = () => createAwsSecretsManagerProvider({ region, endpoint: moto.endp
 const put = async (Name: string, value: { SecretString?: string; SecretBinary?: Uint8Array }) =>
   await admin.send(new CreateSecretCommand({ Name, ...value }));
 
+/** Sends a request of our own. Once it stands in the log of moto, so does everything that was asked before. */
+async function mark(path: string): Promise<string> {
+  await fetch(moto.endpoint + path);
+  await expect.poll(moto.output).toContain(`GET ${path} HTTP`);
+  return path;
+}
+
 /** What moto was asked, from its own log. */
 async function log(run: () => Promise<unknown>): Promise<string[]> {
-  const before = moto.output().length;
+  const begin = await mark("/begin");
   await run();
-  // It writes after it has answered.
-  await vi.waitFor(() => expect(moto.output().length).toBeGreaterThan(before));
-  return [
-    ...moto
-      .output()
-      .slice(before)
-      .matchAll(/"(\w+ \S+) HTTP\/[\d.]+" (\d+)/g),
-  ].map(([, what, status]) => `${what} ${status}`);
+  const end = await mark("/end");
+  const output = moto.output();
+  const asked = output.slice(output.indexOf(begin), output.indexOf(end)).matchAll(/"(\w+ \S+) HTTP\/[\d.]+" (\d+)/g);
+  return [...asked].map(([, what, status]) => `${what} ${status}`);
 }
 
 const VALUE = '{"user":"u","password":"p\\u00e4ss"}';

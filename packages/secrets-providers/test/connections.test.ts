@@ -8,6 +8,7 @@ import { temporaryFolder } from "@autokestra/test-kit";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createHttpClient, type HttpClient, type HttpOptions } from "../src/index.ts";
 import { selfSigned, startTestServer } from "../src/testing/index.ts";
+import { soon } from "./soon.ts";
 
 const folder = temporaryFolder(afterAll);
 
@@ -53,10 +54,7 @@ function clientOf(address: string, options: Partial<HttpOptions> = {}): HttpClie
 }
 
 async function get(client: HttpClient) {
-  return await client.send(
-    { call: "read", path: "/a" },
-    { signal: AbortSignal.timeout(5000), deadline: Date.now() + 5000 },
-  );
+  return await client.send({ call: "read", path: "/a" }, soon());
 }
 
 it("V1: a connection that does not open ends when the provider is closed", async () => {
@@ -65,12 +63,9 @@ it("V1: a connection that does not open ends when the provider is closed", async
     server.on("connection", (socket) => socket.resume().once("close", () => resolve()));
   });
   const client = clientOf(`https://127.0.0.1:${await portOf(server)}`);
-  const limits = { signal: AbortSignal.timeout(100), deadline: Date.now() + 100 };
-  expect(await client.send({ call: "read", path: "/a" }, limits)).toMatchObject({ timedOut: true });
-  const start = performance.now();
+  expect(await client.send({ call: "read", path: "/a" }, soon(500))).toMatchObject({ timedOut: true });
   await client.close();
   await ended;
-  expect(performance.now() - start).toBeLessThan(2000);
 });
 
 describe("V5: certificates", () => {
@@ -210,10 +205,9 @@ describe("S5: proxies", () => {
     const client = clientOf("https://vault.example", {
       env: { HTTPS_PROXY: `http://127.0.0.1:${await portOf(proxy)}` },
     });
-    const limits = { signal: AbortSignal.timeout(300), deadline: Date.now() + 300 };
-    expect(await client.send({ call: "read", path: "/a" }, limits)).toMatchObject({ timedOut: true });
+    expect(await client.send({ call: "read", path: "/a" }, soon(1000))).toMatchObject({ timedOut: true });
     await client.close();
-    expect(ended.length).toBe(1);
+    await expect.poll(() => ended.length).toBe(1);
     await Promise.all(ended);
   });
 

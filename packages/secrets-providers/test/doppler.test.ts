@@ -47,8 +47,8 @@ describe("createDopplerProvider", () => {
 
   async function look(path: string, options: Partial<DopplerProviderOptions> = {}, respond = answer) {
     const { provider } = await start(respond, options);
-    const given = await provider.lookup({ path, format: "json" }, soon(5000));
-    const checked = await provider.check(soon(5000));
+    const given = await provider.lookup({ path, format: "json" }, soon());
+    const checked = await provider.check(soon());
     await provider.close();
     return { given, checked };
   }
@@ -105,7 +105,7 @@ describe("createDopplerProvider", () => {
   it("asks for a hundred names in one call at most", async () => {
     const { server, provider } = await start(answer);
     const requests = Array.from({ length: 201 }, (_, index) => ({ path: `N${index}`, format: "json" as const }));
-    const answers = await provider.lookupMany?.([...requests, { path: "KEY", format: "json" }], soon(5000));
+    const answers = await provider.lookupMany?.([...requests, { path: "KEY", format: "json" }], soon());
     expect(answers?.map(({ status }) => status)).toEqual([...requests.map(() => "notFound"), "found"]);
     expect(asked(server).map((names) => names?.split(",").length)).toEqual([100, 100, 2]);
     await provider.close();
@@ -115,7 +115,7 @@ describe("createDopplerProvider", () => {
     const secrets: Record<string, string> = { KEY: "one" };
     const live = dopplerServer({ service: SERVICE, personal: PERSONAL }, secrets);
     const value = async (provider: ReturnType<typeof open>, path = "KEY") => {
-      const given = await provider.lookup({ path, format: "json" }, soon(5000));
+      const given = await provider.lookup({ path, format: "json" }, soon());
       return given.status === "found" ? given.secret.value : given.status;
     };
 

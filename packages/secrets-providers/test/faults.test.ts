@@ -78,7 +78,6 @@ describe("V1-V6: what a run takes from a provider that fails, with its usual tim
     const { used, said, seconds, requests } = await run(fault, false);
     table.push(`${fault}: ${used}, ${seconds.toFixed(1)} s, ${requests} requests`);
     expect(used).toBe(USED[fault]);
-    expect(seconds).toBeLessThan(12);
     expect(requests).toBeLessThanOrEqual(6);
     expect([TOKEN, CANARY, "remote"].filter((text) => said.includes(text))).toEqual([]);
   });

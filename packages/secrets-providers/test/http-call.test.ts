@@ -14,6 +14,7 @@ import {
   readJson,
 } from "../src/index.ts";
 import { type SoundAnswer, startFaultServer, startTestServer, type TestServer } from "../src/testing/index.ts";
+import { soon } from "./soon.ts";
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -25,10 +26,6 @@ async function start(answer: (attempt: number) => SoundAnswer): Promise<TestServ
   const server = await startTestServer(() => answer(attempts++));
   cleanups.push(async () => await server.close());
   return server;
-}
-
-function limits(ms = 5000) {
-  return { signal: AbortSignal.timeout(ms), deadline: Date.now() + ms };
 }
 
 function clientOf(address: string, options: Partial<HttpOptions> = {}) {
@@ -43,7 +40,7 @@ function clientOf(address: string, options: Partial<HttpOptions> = {}) {
   });
   cleanups.push(async () => await client.close());
   const send = async (request: Partial<HttpRequest> = {}, ms?: number) =>
-    await client.send({ call: "read", path: "/v1/a", ...request }, limits(ms));
+    await client.send({ call: "read", path: "/v1/a", ...request }, soon(ms));
   return { send, calls };
 }
 
@@ -144,10 +141,9 @@ describe("attempts", () => {
   });
 
   it("never waits past the deadline, and ignores a Retry-After that is neither", async () => {
-    const server = await start(() => ({ status: 429, headers: { "retry-after": "2" }, body: {} }));
-    const began = performance.now();
-    expect(await clientOf(server.address).send({}, 1500)).toMatchObject({ status: 429 });
-    expect(performance.now() - began).toBeLessThan(1000);
+    const server = await start(() => ({ status: 429, headers: { "retry-after": "3600" }, body: {} }));
+    expect(await clientOf(server.address).send()).toMatchObject({ status: 429 });
+    expect(server.requests.length).toBe(1);
     const odd = await start((attempt) => ({
       status: attempt === 0 ? 503 : 200,
       headers: { "retry-after": "soon" },

@@ -47,7 +47,7 @@ describe("createHttpProvider", () => {
       ...options,
       env: { T: "canary-env" },
     });
-    const given = await provider.lookup({ path, format: "json" }, soon(5000));
+    const given = await provider.lookup({ path, format: "json" }, soon());
     await provider.close();
     return { given, requests: server.requests };
   }

@@ -50,7 +50,7 @@ describe("createKubernetesProvider, outside of the cluster", async () => {
 
   async function look(path: string, options: Partial<KubernetesProviderOptions> = {}, address = server.address) {
     const provider = open(address, options);
-    const given = await provider.lookup({ path, format: "json" }, soon(5000));
+    const given = await provider.lookup({ path, format: "json" }, soon());
     await provider.close();
     return given;
   }
@@ -108,11 +108,11 @@ describe("createKubernetesProvider, outside of the cluster", async () => {
   ])("says in a check %s", async (_what, respond, expected) => {
     const checked = await startTestServer(respond);
     const provider = open(checked.address);
-    expect(await provider.check(soon(5000))).toMatchObject(expected as object);
+    expect(await provider.check(soon())).toMatchObject(expected as object);
     await provider.close();
     await checked.close();
     const tokenless = open(server.address, { token: undefined });
-    expect((await tokenless.check(soon(5000))).status).toBe("denied");
+    expect((await tokenless.check(soon())).status).toBe("denied");
     await tokenless.close();
   });
 
@@ -189,10 +189,10 @@ describe("inside of a cluster", () => {
   it("takes address, token, CA and namespace from the service account, as it is configured", async () => {
     const configuration = { type: "kubernetes", serviceAccount: folder };
     const { provider } = openProvider(kubernetesProvider, configuration, { id: "k", env });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
+    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({
       secret: { value: VALUE },
     });
-    expect(await provider.check(soon(5000))).toMatchObject({ status: "found" });
+    expect(await provider.check(soon())).toMatchObject({ status: "found" });
     await provider.close();
   });
 
@@ -203,7 +203,7 @@ describe("inside of a cluster", () => {
       caFile: join(folder, "ca.crt"),
       env: { ...env, T: TOKEN },
     });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
+    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({
       secret: { value: { user: "other" } },
     });
     await provider.close();
@@ -211,7 +211,7 @@ describe("inside of a cluster", () => {
 
   it("reads token and CA again when they change", async () => {
     const provider = inside();
-    const status = async () => (await provider.lookup({ path: "db", format: "json" }, soon(5000))).status;
+    const status = async () => (await provider.lookup({ path: "db", format: "json" }, soon())).status;
     expect(await status()).toBe("found");
     stub.token = "canary-second";
     writeFileSync(join(folder, "token"), "canary-second");
@@ -231,7 +231,7 @@ describe("inside of a cluster", () => {
   ])("with %j asks %s", async (variables, address) => {
     // Refused before anything is sent: these addresses can be somebody's.
     const provider = inside({ env: variables, namespace: ".." });
-    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({
+    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({
       status: "malformed",
       reason: expect.stringContaining(`GET ${address}/v1/`),
     });

@@ -133,6 +133,20 @@ describe("credentials of a run", () => {
     expect(calls).toContain("revoke lease-1");
   });
 
+  it("are renewed on where the answer takes longer than a second", async () => {
+    const renew = async ({ id }: Lease) => {
+      const expiresAt = at(Date.now() / 1000 + 100);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      return { status: "found", secret: { id, expiresAt } } as const;
+    };
+    const { leases, told } = fixture({ renew });
+    await leases.create(DB, BINDING);
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(told().filter((event) => event.startsWith("ending"))).toEqual([]);
+    expect(told().filter((event) => event.startsWith("renewed creds/a")).length).toBeGreaterThan(2);
+    await leases.close();
+  });
+
   it("are renewed for ever where they are given less than asked, but always as much", async () => {
     const renew = async ({ id }: Lease) =>
       await Promise.resolve({ status: "found", secret: { id, expiresAt: at(Date.now() / 1000 + 30) } } as const);

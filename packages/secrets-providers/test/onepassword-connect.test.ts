@@ -86,7 +86,7 @@ describe("createOnePasswordConnectProvider", async () => {
 
   async function look(path: string, options: Partial<OnePasswordConnectProviderOptions> = {}) {
     const provider = open(server.address, options);
-    const given = await provider.lookup({ path, format: "json" }, soon(5000));
+    const given = await provider.lookup({ path, format: "json" }, soon());
     await provider.close();
     return given;
   }
@@ -130,7 +130,7 @@ describe("createOnePasswordConnectProvider", async () => {
     const expected = { status, reason: expect.stringContaining(reason) };
     expect(await look("db", { vault })).toMatchObject(expected);
     const provider = open(server.address, { vault });
-    expect(await provider.check(soon(5000))).toMatchObject(expected);
+    expect(await provider.check(soon())).toMatchObject(expected);
     await provider.close();
   });
 
@@ -150,7 +150,7 @@ describe("createOnePasswordConnectProvider", async () => {
       path: "{name}",
     };
     const { provider } = openProvider(onePasswordConnectProvider, configuration, { id: "op", env: { T: TOKEN } });
-    expect(await provider.check(soon(5000))).toEqual({ status: "found", secret: {} });
+    expect(await provider.check(soon())).toEqual({ status: "found", secret: {} });
     await provider.close();
     expect(() =>
       openProvider(onePasswordConnectProvider, { ...configuration, vualt: 1 }, { id: "op", env: {} }),
@@ -165,7 +165,7 @@ describe("createOnePasswordConnectProvider", async () => {
       request.path.includes("/items/") ? wrong : answer(request),
     );
     const provider = open(odd.address);
-    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({ status: "malformed" });
+    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ status: "malformed" });
     await provider.close();
     await odd.close();
   });
@@ -173,7 +173,7 @@ describe("createOnePasswordConnectProvider", async () => {
   it("waits no longer where it is asked to come back later", async () => {
     const busy = await startTestServer(() => ({ status: 429, headers: { "retry-after": "60" }, body: {} }));
     const provider = open(busy.address);
-    expect(await provider.lookup({ path: "db", format: "json" }, soon(5000))).toMatchObject({ status: "unavailable" });
+    expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ status: "unavailable" });
     expect(busy.requests).toHaveLength(1);
     await provider.close();
     await busy.close();

@@ -45,10 +45,12 @@ it.each([
   // As long as the clock of the file system makes no step, the time of a change in place is the same.
   const timeOfChange = () => statSync(path, { bigint: true }).ctimeNs;
   const before = timeOfChange();
-  await vi.waitUntil(() => {
-    change(path);
-    return timeOfChange() !== before;
-  });
+  await expect
+    .poll(() => {
+      change(path);
+      return timeOfChange();
+    })
+    .not.toBe(before);
   expect((await file.read()).header).toBe("two");
   await file.close();
 });

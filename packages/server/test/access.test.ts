@@ -103,7 +103,8 @@ describe("W1: who may call what", () => {
     await place.tokens.revoke("revoked");
     for (const role of ALL_ROLES) tokens.set(role, await place.token(role));
     for (const role of ALL_ROLES) tokens.set(`${role}, narrowed`, await place.token(role, { prefixes: ["CI_"] }));
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    const expired = tokens.get("expired") ?? null;
+    await expect.poll(async () => (await call(place.app, "GET", "/api/session", expired)).statusCode).toBe(401);
     const figures = { allowed: 0, denied: 0, wrong: [] as string[] };
     for (const [kind, token] of tokens) {
       for (const [method, url, permission, payload] of ROUTES) {

@@ -25,7 +25,7 @@ async function serve(its: ConnectionLimits): Promise<Server> {
 
 beforeAll(async () => {
   server = await serve(limits);
-  patient = await serve({ ...limits, readMs: 60_000 });
+  patient = await serve({ ...limits, headersMs: 60_000, requestMs: 60_000, readMs: 60_000 });
 });
 
 afterAll(() => {
@@ -66,7 +66,7 @@ it("ends the connection of a client that does not read", async () => {
   const [socket] = [send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"), await once(server, "request")];
   socket.pause();
   const count = async () => await new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
-  await expect.poll(count, { timeout: 10_000 }).toBe(0);
+  await expect.poll(count).toBe(0);
 });
 
 it("lets a client that reads have all of a large answer", async () => {
@@ -77,14 +77,14 @@ it("lets a client that reads have all of a large answer", async () => {
 });
 
 it("takes as many connections as there may be, and others again once there are fewer", async () => {
-  const ask = async () => String((await once(send(`${GET}\r\n`), "data").catch(() => [""]))[0]);
-  const idle = Array.from({ length: limits.maxConnections }, () => send(GET));
+  const ask = async () => String((await once(send(`${GET}\r\n`, patient), "data").catch(() => [""]))[0]);
+  const idle = Array.from({ length: limits.maxConnections }, () => send(GET, patient));
   await Promise.all(idle.map((socket) => once(socket, "connect")));
-  const refused = send(`${GET}\r\n`).resume();
+  const refused = send(`${GET}\r\n`, patient).resume();
   await new Promise((resolve) => refused.once("close", resolve));
   expect(refused.bytesRead).toBe(0);
   for (const socket of idle) socket.destroy();
-  await expect.poll(ask, { timeout: 10_000 }).toMatch(/^HTTP\/1.1 200/);
+  await expect.poll(ask).toMatch(/^HTTP\/1.1 200/);
 });
 
 it("has limits that a request of ours keeps", () => {

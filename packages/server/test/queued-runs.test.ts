@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { loadSqlite } from "@autokestra/sqlite";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRunService, type RunService, serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
 import { call } from "./server-place.ts";
@@ -77,8 +77,7 @@ async function recover(more = ""): Promise<Server> {
   return server;
 }
 
-const endedOn = async ({ runs }: Server, id: string) =>
-  await vi.waitUntil(() => runs.active(id) === null, { timeout: 20_000 });
+const endedOn = async ({ runs }: Server, id: string) => await expect.poll(() => runs.active(id)).toBeNull();
 
 describe("runs that wait", () => {
   it("are told as queued, on every server, and listed in their order", async () => {
@@ -121,7 +120,7 @@ describe("runs that wait", () => {
     for (const { execution } of (await get("/api/runs?status=running")).json()) {
       await ask("POST", `/api/runs/${execution}/cancel`);
     }
-    await vi.waitUntil(() => place.runs.counts().running === 0 && place.runs.counts().waiting === 0);
+    await expect.poll(() => place.runs.counts()).toEqual({ running: 0, waiting: 0 });
     const events: { event: string }[] = (await ask("GET", `/api/runs/${id}/events`)).json();
     expect(events.filter(({ event }) => event === "run.started")).toHaveLength(1);
   });
@@ -215,7 +214,7 @@ describe("what cannot run again is refused at once", () => {
 
 it("a run that is resumed belongs to its group", async () => {
   const id = await start("grouped");
-  await vi.waitUntil(() => place.runs.active(id)?.status === "running");
+  await expect.poll(() => place.runs.active(id)?.status).toBe("running");
   await ask("POST", `/api/runs/${id}/cancel`);
   await place.ended(id);
   const wide = await serve();

@@ -41,7 +41,8 @@ export async function createRunsPlace(
     runs,
     workflows,
     notices,
-    ended: async (id) => void (await vi.waitUntil(() => runs.active(id) === null, { timeout: 20_000 })),
+    // Hooks wait too, and `expect.poll` is for tests alone.
+    ended: async (id) => void (await vi.waitUntil(() => runs.active(id) === null, { timeout: 100_000 })),
     app: await place.serve({ runs: serveRuns({ engine, runs, workflows: folder }) }),
     async close() {
       await runs.close(0);

@@ -47,8 +47,7 @@ async function start(more: Partial<UpkeepOptions>): Promise<Upkeep> {
 }
 
 /** Waits until it waits for the so many-th time. */
-const pausedAt = async (count: number) =>
-  await vi.waitFor(() => expect(pauses.length).toBeGreaterThanOrEqual(count), { timeout: 10_000 });
+const pausedAt = async (count: number) => await expect.poll(() => pauses.length).toBeGreaterThanOrEqual(count);
 
 const backups = () => ({ folder: join(root, "backups"), everyMs: DAY, recipients: [recipient], keep: 2 });
 

@@ -58,9 +58,9 @@ it("follows changes by itself", async () => {
   write("a.yaml", text("a", "changed"));
   write("c.yaml", text("c"));
   rmSync(join(folder, "b.yaml"));
-  await expect.poll(() => workflows.get("c")?.workflow.id, { timeout: 15_000 }).toBe("c");
-  await expect.poll(() => messageOf(workflows, "a"), { timeout: 15_000 }).toBe("changed");
-  expect(workflows.get("b")).toBeNull();
+  await expect.poll(() => workflows.get("c")?.workflow.id).toBe("c");
+  await expect.poll(() => messageOf(workflows, "a")).toBe("changed");
+  await expect.poll(() => workflows.get("b")).toBeNull();
   expect(changes()).toBeGreaterThan(before);
 });
 

@@ -1,16 +1,18 @@
 """Runs a program in a pseudo-terminal, as a person at a keyboard would. Standard input: {argv, env, cwd, columns, steps}, JSON.
 
-A step is {"wait": TEXT}, {"send": TEXT}, {"signal": NAME} or {"pause": SECONDS}. Prints {output, code, restored}: `restored` says
-whether the settings of the terminal (`stty`) are those of before.
+A step is {"wait": TEXT}, {"waitForFile": PATH}, {"makeFile": PATH}, {"send": TEXT}, {"signal": NAME} or {"pause": SECONDS}; paths are
+below `cwd`. Prints {output, code, restored}: `restored` says whether the settings of the terminal (`stty`) are those of before.
 """
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
-PATIENCE_SECONDS = 30
+# Only what hangs ends here: a busy machine may take its time.
+PATIENCE_SECONDS = 100
 
 
 def main():
     task = json.load(sys.stdin)
     master, slave = pty.openpty()
+    os.set_blocking(master, False)
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, task["columns"], 0, 0))
     before = termios.tcgetattr(slave)
     child = start(task, slave)
@@ -19,6 +21,10 @@ def main():
     for step in task["steps"]:
         if "wait" in step:
             at = read_until(master, seen, step["wait"].encode(), at)
+        elif "waitForFile" in step:
+            wait_for_file(os.path.join(task["cwd"], step["waitForFile"]))
+        elif "makeFile" in step:
+            open(os.path.join(task["cwd"], step["makeFile"]), "x").close()
         elif "send" in step:
             send(master, seen, step["send"].encode("latin1" if step.get("bytes") else "utf8"))
         elif "signal" in step:
@@ -27,6 +33,8 @@ def main():
             read_for(master, seen, step["pause"])
     code = wait_for_end(child, master, seen)
     restored = termios.tcgetattr(slave) == before
+    os.close(slave)
+    read_rest(master, seen)
     print(json.dumps({"output": seen.decode("utf8", "replace"), "code": code, "restored": restored}))
 
 
@@ -63,14 +71,31 @@ def read_until(master, seen, text, start):
     return seen.index(text, start) + len(text)
 
 
+def read_rest(master, seen):
+    """Until the last program has closed the terminal; not for ever, as one that was left behind may keep it open."""
+    try:
+        while select.select([master], [], [], 1)[0]:
+            seen += os.read(master, 65536)
+    except OSError:
+        pass
+
+
+def wait_for_file(path):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not os.path.exists(path):
+        if time.monotonic() > end:
+            sys.exit(f"waited for {path}")
+        time.sleep(0.02)
+
+
 def send(master, seen, data):
-    """The terminal takes only so much at once: what the program prints meanwhile is read."""
+    """As much at once as the terminal takes, as a paste comes: what the program prints meanwhile is read."""
     while data:
         ready = select.select([master], [master], [], PATIENCE_SECONDS)
         if ready[0]:
             seen += os.read(master, 65536)
         if ready[1]:
-            data = data[os.write(master, data[:512]):]
+            data = data[os.write(master, data[:4096]):]
 
 
 def wait_for_end(child, master, seen):
@@ -79,7 +104,6 @@ def wait_for_end(child, master, seen):
         read_some(master, seen, 0.02)
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
-            read_for(master, seen, 0.05)
             return os.waitstatus_to_exitcode(status)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 /** What a person does, or waits for, at a terminal. */
 export type Step =
   | { readonly wait: string }
+  | { readonly waitForFile: string }
+  | { readonly makeFile: string }
   | { readonly send: string; readonly bytes?: boolean }
   | { readonly signal: NodeJS.Signals }
   | { readonly pause: number };

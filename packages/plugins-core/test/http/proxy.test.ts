@@ -144,7 +144,7 @@ describe("S5: a proxy of the environment", () => {
         code: "HTTP_CANCELLED",
       });
     }
-    await vi.waitFor(() => expect(sockets.size).toBe(0));
+    await expect.poll(() => sockets.size).toBe(0);
   });
 
   it("changes nothing about the limit of a response", async () => {

@@ -97,7 +97,7 @@ it("takes an empty body for empty, whatever its encoding", async () => {
 it("leaves no connection open", async () => {
   const { origin, sockets } = await startServer((response) => response.end("done"));
   await request({ url: origin });
-  await vi.waitFor(() => expect(sockets.size).toBe(0));
+  await expect.poll(() => sockets.size).toBe(0);
 });
 
 it("does not use a proxy of the environment", async () => {
