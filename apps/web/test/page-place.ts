@@ -45,7 +45,7 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
   const browser = await chromium.connect(inject("browser"));
 
   async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
-    const context = await browser.newContext({ viewport: { width, height: 800 } });
+    const context = await browser.newContext({ viewport: { width, height: 800 }, reducedMotion: "reduce" });
     context.setDefaultTimeout(15_000);
     const opened = await watch(context);
     await opened.page.goto(`${url}/${hash}`);
