@@ -41,11 +41,6 @@ export function declareGlobalOptions(parser: Parser): void {
   }
 }
 
-/** Whether an option takes a path. An empty one is refused: `--key-file "$UNSET"` must not mean the default key. */
-export function takesPath(flags: string): boolean {
-  return /<(?:file|folder)>$/.test(flags);
-}
-
 /** Runs a command with its arguments in their order, and then its options. */
 export async function runCommand(
   { path }: CommandEntry,

@@ -117,7 +117,8 @@ export function misplacedVersion(): AutokestraError {
 
 /** For a path that comes from a variable which is not set. */
 export function emptyPath(option: string): AutokestraError {
-  return usage(`${option} takes a path, and it is empty`, USE_HINTS.emptyPath);
+  const hint = "Leave the option out for its default; the variable that the path comes from may not be set.";
+  return usage(`${option} takes a path, and it is empty`, hint);
 }
 
 /** Finds the groups that have a command of this name, because people leave out `secrets`. */

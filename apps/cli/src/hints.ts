@@ -112,7 +112,6 @@ export const USE_HINTS = {
   whatToEdit:
     "Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field, --allow-workflow, --allow-task-type or --allow-host. `autokestra secrets set NAME` stores a new value.",
   whereWorkflows: "Give workflow files, or --workflows FOLDER.",
-  emptyPath: "Leave the option out for its default; the variable that the path comes from may not be set.",
   force: "Add --force.",
   forceOrDryRun: "Add --force, or --dry-run to see the changes only.",
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",

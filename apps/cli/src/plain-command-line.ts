@@ -6,7 +6,6 @@ import {
   type GlobalOptions,
   type ProgramState,
   runCommand,
-  takesPath,
 } from "./command-line.ts";
 import type { CommandEntry } from "./commands.ts";
 
@@ -126,7 +125,6 @@ class PlainOption implements OptionSettings {
   readonly key: string;
   value: unknown;
   readonly #takesValue: boolean;
-  readonly #takesPath: boolean;
   readonly #isNegated: boolean;
   #isMandatory = false;
   #parse: OptionParser = (text) => text;
@@ -138,7 +136,6 @@ class PlainOption implements OptionSettings {
     if (this.#isNegated) this.value = true;
     this.key = long.replace(/^no-/, "").replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     this.#takesValue = flags.endsWith(">");
-    this.#takesPath = takesPath(flags);
   }
 
   get isComplete(): boolean {
@@ -182,8 +179,8 @@ class PlainOption implements OptionSettings {
       return inline === undefined;
     }
     const text = inline ?? rest.next().value;
-    if (text === undefined || (inline === undefined && isOption(text))) return false;
-    if (text === "" && this.#takesPath) return false;
+    // Some options refuse an empty text.
+    if (text === undefined || text === "" || (inline === undefined && isOption(text))) return false;
     try {
       this.value = this.#parse(text, this.value as never);
       return true;

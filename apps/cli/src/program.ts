@@ -8,7 +8,6 @@ import {
   type GlobalOptions,
   type ProgramState,
   runCommand,
-  takesPath,
 } from "./command-line.ts";
 import { type CommandEntry, GROUPS } from "./commands.ts";
 import { emptyPath, usageError } from "./errors.ts";
@@ -74,8 +73,9 @@ function addCommand(program: Command, { path, aliases = [], summary }: CommandEn
   return command;
 }
 
+/** `--key-file "$UNSET"` must not mean the default key. */
 function refuseEmptyPaths({ options }: Command): void {
-  for (const option of options.filter(({ flags }) => takesPath(flags))) {
+  for (const option of options.filter(({ flags }) => /<(?:file|folder)>$/.test(flags))) {
     const { parseArg = (text: string): unknown => text } = option;
     option.argParser((text, previous) => {
       if (text === "") throw emptyPath(option.long ?? option.flags);

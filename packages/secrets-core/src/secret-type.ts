@@ -101,7 +101,7 @@ const READERS: Readonly<Record<FieldForm, FieldReader>> = {
   list(input) {
     if (typeof input === "string") {
       // No scope has them (RFC 6749, section 3.3): this is a list in JSON, which would be cut into wrong words.
-      if (/["\\]/.test(input)) return { problem: "must be words with spaces or commas between them" };
+      if (/["\\]/.test(input)) return { problem: "must be words with spaces between" };
       return { value: input.split(/[\s,]+/).filter(Boolean) };
     }
     if (!Array.isArray(input) || !input.every((text) => typeof text === "string")) return { problem: WRONG_TYPE };
