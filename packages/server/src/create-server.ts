@@ -155,7 +155,9 @@ export async function buildServer(
     reply.headers(tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
     done(null, payload);
   });
-  app.addHook("onRequest", (request, _, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
+    // Its connection was ended for what came over it before.
+    if (request.raw.socket.destroyed) return void reply.hijack();
     try {
       checkHost(request);
       done();
