@@ -68,8 +68,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
   const unanswered = new WeakMap<Socket, number>();
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     const count = (unanswered.get(socket) ?? 0) + 1;
-    if (count > maxUnanswered) return void socket.destroy();
     unanswered.set(socket, count);
     response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    if (count > maxUnanswered) socket.destroy();
   });
 }

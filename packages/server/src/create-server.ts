@@ -156,11 +156,11 @@ export async function buildServer(
     done(null, payload);
   });
   app.addHook("onRequest", (request, reply, done) => {
-    // Its connection was ended for what came over it before.
-    if (request.raw.socket.destroyed) return void reply.hijack();
     try {
       checkHost(request);
-      done();
+      // Nothing is done where the connection was ended for what came over it before.
+      if (request.raw.socket.destroyed) reply.hijack();
+      else done();
     } catch (error) {
       done(error as Error);
     }
