@@ -22,6 +22,7 @@ import { createRecorder } from "./recorder.ts";
 import {
   deleteRuns,
   deleteRunsBefore,
+  EVENT_BATCH,
   findRunId,
   type KeptRuns,
   listRuns,
@@ -153,6 +154,14 @@ export interface RunHistory {
    * @throws AutokestraError `RUN_NOT_FOUND`, or `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
    */
   events(runId: string): Promise<readonly RecordedEvent[]>;
+
+  /**
+   * The same, some events at a time: a run can have more than fit into memory. None for a run that is not there.
+   *
+   * @param runId the id of the run
+   * @throws AutokestraError `HISTORY_UNAVAILABLE`, also if the file stays locked for 5 seconds
+   */
+  iterateEvents(runId: string): AsyncIterable<RecordedEvent>;
 
   /**
    * Closes the file. Events that wait for a lock get 5 seconds; a recorder that still cannot write them calls its
@@ -304,6 +313,14 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       const events = (await read((database) => readEvents(database, runId))) ?? [];
       if (events.length === 0) throw runNotFound(runId);
       return events;
+    },
+    async *iterateEvents(runId) {
+      for (let position = 0, isAll = false; !isAll; ) {
+        const events = (await read((database) => readEvents(database, runId, position, EVENT_BATCH))) ?? [];
+        yield* events;
+        position += events.length;
+        isAll = events.length < EVENT_BATCH;
+      }
     },
     close,
   };

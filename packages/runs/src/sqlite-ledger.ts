@@ -24,7 +24,16 @@ import { perDatabase } from "./per-database.ts";
 import { processColumns, thisProcess } from "./process.ts";
 import { removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
-import { type KeptRuns, PROCESS, readEvents, runNotFound, type StoredProcess, stateOf, trimRuns } from "./records.ts";
+import {
+  EVENT_BATCH,
+  type KeptRuns,
+  PROCESS,
+  readEvents,
+  runNotFound,
+  type StoredProcess,
+  stateOf,
+  trimRuns,
+} from "./records.ts";
 import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
@@ -92,9 +101,6 @@ const DUE = `
   WHERE due_at <= ${NOW} AND state IN ('ready', 'waiting') AND token IS NULL AND status = 'running'
 `;
 const RUNG = `UPDATE task_runs SET due_at = ${NOW} + 15000 WHERE number = ? AND state = 'ready'`;
-
-/** How many events are read at once: many readers, some of them slow, may follow one long run. */
-const BATCH = 200;
 
 /** How long to wait for the next events of a run of another process, in milliseconds. */
 const POLL_MS = 200;
@@ -248,13 +254,13 @@ export class SqliteRunLedger implements RunLedger {
       const found = await this.#parts.read((database) => ({
         // First, so that no event is missed that was written before the end.
         isOpen: stateInDatabase(database, run) === "running",
-        events: readEvents(database, run, next, BATCH),
+        events: readEvents(database, run, next, EVENT_BATCH),
       }));
       if (found === null) return;
       yield* found.events;
       next += found.events.length;
       if (signal?.aborted === true) return;
-      if (found.events.length === BATCH) continue;
+      if (found.events.length === EVENT_BATCH) continue;
       if (!found.isOpen) return;
       await setTimeout(POLL_MS, undefined, { signal }).catch(() => undefined);
     }

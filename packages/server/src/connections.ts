@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 /** What a client may keep of a server. */
@@ -13,6 +13,8 @@ export interface ConnectionLimits {
   readonly checkMs: number;
   /** How many connections there are at once: more are closed at once. Default: 1000. */
   readonly maxConnections: number;
+  /** How many requests of one connection may wait for their answers: with more, it is ended. Default: 16. */
+  readonly maxUnanswered: number;
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
@@ -21,6 +23,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   readMs: 60_000,
   checkMs: 5000,
   maxConnections: 1000,
+  maxUnanswered: 16,
 };
 
 /** For the constructor of a server: Node.js takes it nowhere else. */
@@ -34,7 +37,7 @@ export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECT
 
 /** Ends the connections of clients that are slow, in whatever they do, and takes no more than there may be. */
 export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): void {
-  const { headersMs, requestMs, readMs, checkMs, maxConnections } = limits;
+  const { headersMs, requestMs, readMs, checkMs, maxConnections, maxUnanswered } = limits;
   server.headersTimeout = headersMs;
   server.requestTimeout = requestMs;
   server.maxConnections = maxConnections;
@@ -60,4 +63,13 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
   // With TLS, what is not read yet waits in the socket around that of the connection.
   server.on("secureConnection", add);
   server.once("close", () => clearInterval(timer));
+
+  /** Node.js takes thousands of requests that came at once, and keeps their answers until they can be sent. */
+  const unanswered = new WeakMap<Socket, number>();
+  server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, count);
+    response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    if (count > maxUnanswered) socket.destroy();
+  });
 }

@@ -156,10 +156,12 @@ export async function buildServer(
     reply.headers(tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
     done(null, payload);
   });
-  app.addHook("onRequest", (request, _, done) => {
+  app.addHook("onRequest", (request, reply, done) => {
     try {
       checkHost(request);
-      done();
+      // Nothing is done where the connection was ended for what came over it before.
+      if (request.raw.socket.destroyed) reply.hijack();
+      else done();
     } catch (error) {
       done(error as Error);
     }

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { type RunLedger, toJson } from "@autokestra/runs";
+import { type RecordedEvent, type RunLedger, toJson } from "@autokestra/runs";
 
 export interface EventStreamOptions {
   readonly ledger: Pick<RunLedger, "events">;
@@ -32,6 +32,20 @@ export function createEventStream(options: EventStreamOptions): Readable {
   }, KEEP_ALIVE_MS);
   stream.once("close", () => clearInterval(timer));
   return stream;
+}
+
+/** The events that a run has now, as JSON: a run can have more of them than fit into memory. */
+export function createEventList(events: AsyncIterable<RecordedEvent>): Readable {
+  return Readable.from(list(events), { objectMode: false });
+}
+
+async function* list(events: AsyncIterable<RecordedEvent>): AsyncIterable<string> {
+  let before = "[";
+  for await (const event of events) {
+    yield before + toJson(event);
+    before = ",";
+  }
+  yield before === "[" ? "[]" : "]";
 }
 
 async function* lines({ ledger, id, from, isWaiting, signal }: EventStreamOptions): AsyncIterable<string> {

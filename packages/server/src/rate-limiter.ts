@@ -70,7 +70,7 @@ export function addressKey(address: string): string {
   if (isIP(ipv6) !== 6) return address;
   // One address is written in many ways: `2001:db8::1:2:3:4` is in the network 2001:db8:0:0.
   const [before = [], after = []] = ipv6.split("::").map((part) => (part === "" ? [] : part.split(":")));
-  const zeros = new Array<string>(Math.max(0, 8 - before.length - after.length)).fill("0");
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0");
   const network = [...before, ...zeros, ...after].slice(0, 4);
   return network.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }

@@ -1,11 +1,11 @@
 import { type ParsedWorkflow, parseWorkflow, WorkflowError } from "@autokestra/engine";
-import { type RunSummary, secretsOfRun } from "@autokestra/runs";
+import { type RecordedEvent, type RunSummary, secretsOfRun } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { type ApiCall, type ApiRoute, addApiRoute, linksTo } from "./api-route.ts";
-import { createEventStream } from "./event-stream.ts";
+import { createEventList, createEventStream } from "./event-stream.ts";
 import { actorOf } from "./principal.ts";
 import type { EarlierRun, ServedRun, ServedRuns, StartedBy } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
@@ -171,12 +171,14 @@ function runRoutes(
       async handle(call) {
         const { execution, status } = await find(call);
         const { headers, method } = call.request;
-        if (headers.accept?.includes("text/event-stream") === true) {
-          // A stream whose end nobody sees would go on behind the answer.
-          if (method === "HEAD") return await call.reply.type("text/event-stream").serializer(String).send("");
-          return await stream(call, execution);
-        }
-        return status === "queued" ? [] : await history.events(execution);
+        const isLive = headers.accept?.includes("text/event-stream") === true;
+        const reply = call.reply
+          .type(isLive ? "text/event-stream" : "application/json; charset=utf-8")
+          .serializer(String);
+        // A stream whose end nobody sees would go on behind the answer.
+        if (method === "HEAD") return await reply.send("");
+        if (isLive) return await stream(call, execution);
+        return await reply.send(status === "queued" ? "[]" : createEventList(history.iterateEvents(execution)));
       },
     },
     {
@@ -190,7 +192,11 @@ function runRoutes(
       refusals: [400, 404],
       async handle(call) {
         const { execution, status } = await find(call);
-        return status === "queued" ? [] : secretsOfRun(await history.events(execution));
+        if (status === "queued") return [];
+        const events: RecordedEvent[] = [];
+        // Most are lines of its log, which tell nothing of that.
+        for await (const event of history.iterateEvents(execution)) if (event.event !== "task.log") events.push(event);
+        return secretsOfRun(events);
       },
     },
     {

@@ -7,7 +7,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections, serverOptio
 /** More than the buffers of a connection take. */
 const LARGE = "x".repeat(16 * 1024 * 1024);
 
-const limits = { headersMs: 200, requestMs: 400, readMs: 300, checkMs: 50, maxConnections: 20 };
+const limits = { headersMs: 200, requestMs: 400, readMs: 300, checkMs: 50, maxConnections: 20, maxUnanswered: 5 };
 const open: Socket[] = [];
 let server: Server;
 /** A busy machine may take its time there. */
@@ -85,6 +85,17 @@ it("takes as many connections as there may be, and others again once there are f
   expect(refused.bytesRead).toBe(0);
   for (const socket of idle) socket.destroy();
   await expect.poll(ask).toMatch(/^HTTP\/1.1 200/);
+});
+
+it("answers requests that come at once, and ends a connection with too many of them", async () => {
+  const few = send(`${GET}\r\n`.repeat(limits.maxUnanswered));
+  let answers = "";
+  few.on("data", (bytes) => {
+    answers += String(bytes);
+  });
+  await expect.poll(() => answers.split("HTTP/1.1 200").length - 1, { timeout: 30_000 }).toBe(limits.maxUnanswered);
+  few.write(`${GET}\r\n`.repeat(limits.maxUnanswered + 1));
+  await new Promise((resolve) => few.once("close", resolve));
 });
 
 it("has limits that a request of ours keeps", () => {

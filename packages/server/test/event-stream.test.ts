@@ -67,6 +67,18 @@ describe("the events of a long run", () => {
   }, 60_000);
 });
 
+it("all events of a long run come as JSON, some at a time", async () => {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/runs/${execution}/events`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  // A length would mean that they were all in memory at once.
+  expect([answer.headers.get("content-type"), answer.headers.get("content-length")]).toEqual([
+    "application/json; charset=utf-8",
+    null,
+  ]);
+  expect(await answer.json()).toEqual(await place.engine.history.events(execution));
+});
+
 it("many streams over one connection leave no listener behind", async () => {
   const warnings: string[] = [];
   const onWarning = ({ name }: Error) => void warnings.push(name);

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { get as httpsGet } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import fastify from "fastify";
@@ -149,6 +149,19 @@ describe("W14: where it listens", () => {
   it("on this machine alone, unless it is told", async () => {
     const { address } = await start();
     expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  it("and keeps few answers for a connection that sends many requests at once", async () => {
+    const routes: string[] = [];
+    const { address } = await start({ log: { write: (line) => void routes.push(JSON.parse(line).route) } });
+    const { port } = new URL(address);
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.on("error", () => undefined).resume();
+    socket.write("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000));
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect((await fetch(`${address}/health/live`)).status).toBe(200);
+    await expect.poll(() => routes, { timeout: 30_000 }).toContain("/health/live");
+    expect(routes.length).toBeLessThan(50);
   });
 
   it("elsewhere only with TLS or behind a proxy, and with a token", async () => {
