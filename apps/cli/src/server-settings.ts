@@ -4,6 +4,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { ProviderCall, ReadinessCheck, RunningServer, StartOptions } from "@autokestra/server";
 import type { CommandContext } from "./command.ts";
 import { printError } from "./errors.ts";
+import type { OpenedRuns, PreparedRuns } from "./served-runs.ts";
 
 export interface ServeOptions {
   readonly host?: string;
@@ -90,16 +91,24 @@ export function createSettings(context: SettingsContext): ServerSettings {
 export async function reload(
   server: RunningServer,
   settings: ServerSettings,
+  runs: Pick<OpenedRuns, "prepare"> | null,
   { place, terminal, readConfig }: CommandContext,
 ): Promise<void> {
+  let prepared: PreparedRuns | undefined;
   try {
     const config = await readConfig(place.defaults?.path);
-    await server.reload(await settings.read(config));
+    const changes = await settings.read(config);
+    prepared = await runs?.prepare(config);
+    await server.reload({ ...changes, ...(prepared && { runs: prepared.routes }) });
+    const accepted = prepared?.accept();
+    prepared = undefined;
+    await accepted;
     await settings.accept();
     const keys = settings.restartKeys(config);
     if (keys.length > 0) terminal.warn(`warning: a restart is needed for what has changed in ${keys.join(", ")}`);
     terminal.warn("autokestra has reloaded its configuration");
   } catch (error) {
+    await prepared?.discard();
     printError(error, terminal, { command: "serve", args: [] });
     terminal.warn("warning: the configuration was not reloaded: the one before stays");
   }
@@ -142,6 +151,8 @@ const RELOADED: ReadonlySet<string> = new Set([
   "refusedPerMinute",
   "roles",
   "jwt",
+  "maxRuns",
+  "workflows",
 ]);
 
 function restartKeys(config: Config | undefined, context: SettingsContext): readonly string[] {
@@ -152,10 +163,15 @@ function restartKeys(config: Config | undefined, context: SettingsContext): read
 
 /** What a running server keeps as it was when it was started, by the names in the configuration. */
 function fixedKeys(config: Config | undefined, { options, place }: SettingsContext): Readonly<Record<string, unknown>> {
-  const { server = {}, storagePath, backend, keyFile, maxVersions, audit } = config ?? {};
+  const { server = {}, storagePath, backend, keyFile, maxVersions, audit, runsKept } = config ?? {};
   const ofServer = Object.entries(server).filter(([key]) => !RELOADED.has(key) && !Object.hasOwn(options, key));
   return {
     ...Object.fromEntries(ofServer.map(([key, value]) => [`server.${key}`, value])),
+    // Another folder counts at once, but not whether there is one.
+    "server.workflows": (options.workflows ?? server.workflows) !== undefined,
+    "runs.keepRuns": runsKept?.keepRuns,
+    "runs.keepDays": runsKept?.keepDays,
+    "runs.keepOutputs": runsKept?.keepOutputsHours,
     "server.tlsCert": (options.tlsCert ?? server.tlsCert) !== undefined,
     "storage.path": place.storagePath ?? storagePath,
     "storage.backend": place.backend ?? backend,

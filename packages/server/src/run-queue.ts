@@ -38,6 +38,8 @@ export interface RunQueue {
   add(run: QueuedRun): void;
   /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run would be taken */
   check(): void;
+  /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
+  limit(maxRuns: number | undefined): void;
   /** False: no such run waits or goes on. */
   cancel(id: string): boolean;
   /** The ids of those that wait, in their order. */
@@ -61,7 +63,10 @@ interface Entry extends QueuedRun {
 /** How many runs wait. */
 export const MAX_WAITING: number = 1000;
 
-export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQueueOptions = {}): RunQueue {
+const MAX_RUNS = 10;
+
+export function createRunQueue({ maxRuns, maxWaiting = MAX_WAITING }: RunQueueOptions = {}): RunQueue {
+  let most = maxRuns ?? MAX_RUNS;
   const waiting: Entry[] = [];
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   let isClosed = false;
@@ -79,7 +84,7 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
 
   /** In their order; one whose group is busy lets others pass. */
   function startWaiting(): void {
-    for (let at = 0; at < waiting.length && running.size < maxRuns; ) {
+    for (let at = 0; at < waiting.length && running.size < most; ) {
       const entry = waiting[at];
       if (entry === undefined || (entry.group !== undefined && entriesOf(entry.group.name).length > 0)) at += 1;
       else {
@@ -118,6 +123,10 @@ export function createRunQueue({ maxRuns = 10, maxWaiting = MAX_WAITING }: RunQu
       check();
       if (isBusy && group.busy === "cancel") makeWay(group.name);
       waiting.push({ ...run, stop: new AbortController() });
+      startWaiting();
+    },
+    limit(count = MAX_RUNS) {
+      most = count;
       startWaiting();
     },
     cancel(id) {

@@ -102,7 +102,7 @@ async function start(
   terminal.warn(`autokestra is ready on ${server.address}`);
   upkeep.start();
   return {
-    reload: async () => await reload(server, settings, context),
+    reload: async () => await reload(server, settings, served, context),
     async close() {
       // Clients can still ask how their runs end.
       await served?.drain(drainSeconds * 1000);
