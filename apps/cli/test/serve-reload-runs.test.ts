@@ -49,7 +49,7 @@ const SECOND: Said = {
 
 function configure({ maxRuns, workflows, values, placeholder, lookout }: Said): void {
   const text = `
-server: { port: 0, log: false, maxRuns: ${maxRuns}, workflows: ${workflows}, roles: { lookout: [${lookout}] } }
+server: { port: 0, log: false, maxRuns: ${maxRuns}, workflows: ${workflows}, roles: { lookout: [${lookout.join(", ")}] } }
 providers: { mounted: { type: directory, folder: "${inBox(values)}", path: "{name}" } }
 secrets: { PLACE: { provider: mounted } }
 masking: { placeholder: "${placeholder}" }
@@ -113,13 +113,13 @@ async function serve() {
       return ((await answer.json()) as { execution: string }).execution;
     },
     /** Follows a run to its end. */
-    follow(id: string): { readonly text: () => string; readonly ended: Promise<void> } {
+    follow(id: string): { readonly text: () => string; readonly over: Promise<void> } {
       let text = "";
-      const ended = (async () => {
+      const over = (async () => {
         const { body } = await open("GET", `/api/runs/${id}/events`, admin, undefined, "text/event-stream");
         for await (const chunk of body ?? []) text += Buffer.from(chunk).toString();
       })();
-      return { text: () => text, ended };
+      return { text: () => text, over };
     },
     /** @returns what it says of it */
     async reload(): Promise<string> {
@@ -191,7 +191,7 @@ it("SIGHUP: runs that go on end by what they began with, those that wait begin b
     expect(await server.states([running, ...waiting, fresh])).toEqual(["running", "running", "running", "queued"]);
 
     go("running");
-    await stream.ended;
+    await stream.over;
     const { ids, last } = eventsOf(stream.text());
     expect(last).toBe("run.finished");
     expect(ids).toEqual([...new Set(ids)]);
