@@ -1,9 +1,8 @@
 import type { Config } from "@autokestra/config";
 import type { SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
-import type { ProviderCall, ReadinessCheck, RunningServer, StartOptions } from "@autokestra/server";
+import type { ProviderCall, ReadinessCheck, StartOptions } from "@autokestra/server";
 import type { CommandContext } from "./command.ts";
-import { printError } from "./errors.ts";
 
 export interface ServeOptions {
   readonly host?: string;
@@ -16,7 +15,7 @@ export interface ServeOptions {
 }
 
 /** What a running server takes from a configuration, each time that one is read. */
-interface ServerSettings {
+export interface ServerSettings {
   /**
    * What this configuration says, where no option does. Checks providers, and connects to none.
    *
@@ -86,25 +85,6 @@ export function createSettings(context: SettingsContext): ServerSettings {
   };
 }
 
-/** Reads the configuration again. Where it cannot be used, says so, and the one before stays. */
-export async function reload(
-  server: RunningServer,
-  settings: ServerSettings,
-  { place, terminal, readConfig }: CommandContext,
-): Promise<void> {
-  try {
-    const config = await readConfig(place.defaults?.path);
-    await server.reload(await settings.read(config));
-    await settings.accept();
-    const keys = settings.restartKeys(config);
-    if (keys.length > 0) terminal.warn(`warning: a restart is needed for what has changed in ${keys.join(", ")}`);
-    terminal.warn("autokestra has reloaded its configuration");
-  } catch (error) {
-    printError(error, terminal, { command: "serve", args: [] });
-    terminal.warn("warning: the configuration was not reloaded: the one before stays");
-  }
-}
-
 /** The engine is loaded where there is a provider. */
 async function openProviders(
   config: Config | undefined,
@@ -142,6 +122,8 @@ const RELOADED: ReadonlySet<string> = new Set([
   "refusedPerMinute",
   "roles",
   "jwt",
+  "maxRuns",
+  "workflows",
 ]);
 
 function restartKeys(config: Config | undefined, context: SettingsContext): readonly string[] {
@@ -152,10 +134,16 @@ function restartKeys(config: Config | undefined, context: SettingsContext): read
 
 /** What a running server keeps as it was when it was started, by the names in the configuration. */
 function fixedKeys(config: Config | undefined, { options, place }: SettingsContext): Readonly<Record<string, unknown>> {
-  const { server = {}, storagePath, backend, keyFile, maxVersions, audit } = config ?? {};
+  const { server = {}, storagePath, backend, keyFile, maxVersions, audit, runsPath, runsKept } = config ?? {};
   const ofServer = Object.entries(server).filter(([key]) => !RELOADED.has(key) && !Object.hasOwn(options, key));
   return {
     ...Object.fromEntries(ofServer.map(([key, value]) => [`server.${key}`, value])),
+    // Another folder counts at once, but not whether there is one.
+    "server.workflows": (options.workflows ?? server.workflows) !== undefined,
+    "runs.path": runsPath,
+    "runs.keepRuns": runsKept?.keepRuns,
+    "runs.keepDays": runsKept?.keepDays,
+    "runs.keepOutputs": runsKept?.keepOutputsHours,
     "server.tlsCert": (options.tlsCert ?? server.tlsCert) !== undefined,
     "storage.path": place.storagePath ?? storagePath,
     "storage.backend": place.backend ?? backend,

@@ -14,6 +14,9 @@ const open = (name: string) => writeFileSync(join(gates, name), "");
 const waits = (name: string, more = "") =>
   `{ id: ${name}, type: core/shell.run, ${more} inputs: { cwd: "${gates}", script: "echo ${name} waits; until [ -e ${name} ]; do sleep 0.05; done; rm ${name}; echo ${name} ends" } }`;
 
+/** What is looked for again after seconds. */
+const LONG = { timeout: 30_000 };
+
 const MARKUP = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
 
 const WORKFLOWS = {
@@ -274,7 +277,7 @@ it("that would fail is not shown as ready, and says what a check finds before it
       .poll(async () => {
         const answer = await call(place.app, "GET", "/api/workflows/typo", token);
         return answer.body.includes("SECRETS_MISSING");
-      })
+      }, LONG)
       .toBe(false);
     await page.evaluate(() => location.assign("#/runs/workflows/typo"));
     await found.getByText(/core\/console\.lgo/).waitFor();

@@ -17,6 +17,7 @@ export {
   type EngineRunOptions,
   openEngine,
   openProviderDiagnosis,
+  type PreparedConfig,
   type RerunOptions,
   type ResumeOptions,
   type RunInput,

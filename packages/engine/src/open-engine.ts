@@ -31,6 +31,7 @@ import {
   type Explanation,
   type ExternalSecretProvider,
   parseSecretName,
+  type SecretResolver,
   type SecretService,
   type SecretSource,
 } from "@autokestra/secrets-core";
@@ -113,6 +114,14 @@ export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onW
   readonly from?: string | undefined;
 }
 
+/** Another configuration that can be used, and is not yet. Call one of the two. */
+export interface PreparedConfig {
+  /** Runs, checks and webhooks that begin from now on take it. Those that go on end by the one that they began with. */
+  accept(): Promise<void>;
+  /** Closes what was opened for it. */
+  discard(): Promise<void>;
+}
+
 /** A workflow, and the texts of the inputs that a run of it gets. */
 export interface RunInput {
   readonly workflow: ParsedWorkflow;
@@ -129,7 +138,7 @@ export interface Engine {
   readonly history: RunHistory;
   /** Runs that were taken and have not begun, each with a text of whoever runs them. */
   readonly queued: QueuedRuns<string>;
-  /** The providers of the configuration. */
+  /** The providers of the configuration, as it is now. */
   readonly providers: readonly ExternalSecretProvider[];
   /**
    * Asks each provider whether it can be reached and accepts its login, for at most 5 seconds. No provider is asked for a
@@ -159,6 +168,13 @@ export interface Engine {
    * started then
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
+  /**
+   * Opens what another configuration names: providers, bindings, the order of sources, plugins, the network policy, the placeholder. Places,
+   * and which runs are kept, stay as they are.
+   *
+   * @throws as `checkProviders`
+   */
+  prepare(options: Pick<EngineOptions, "config" | "environment">): Promise<PreparedConfig>;
   /**
    * What {@link Engine.resume} would run, to refuse it before it is put in a queue.
    *
@@ -215,35 +231,53 @@ export interface Engine {
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const { create = false, config = null, runsPath, keepInEnvironment } = options;
-  const plugins = options.plugins ?? createCorePlugins(config?.http ?? {});
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
   const manager = options.manager ?? (await openSecretsManager(place));
   const { secrets, location, audit } = manager;
   const opened: { close(): Promise<void> }[] = options.manager === undefined ? [secrets] : [];
   try {
-    const { sources, resolution, providers } = await openSources(manager, options);
-    opened.unshift(...providers);
+    let current = await openConfigured(manager, options);
+    opened.unshift({ close: async () => await closeAll(current.providers) });
     const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
     const history = await openRunHistory({
       path: runsPath ?? runsFile(place),
       keep: { runs: keepRuns, days: keepDays },
     });
     opened.unshift(history);
-    const where = { sources, resolution };
     const places = {
       location,
       keyFolder: manager.keyFolder,
       keyFile: place.keyFile,
       runsPath: runsPath ?? runsFile(place),
     };
-    /** Ends the processes of plugins with what they were started for. */
-    async function withPlugins<T>(use: (loadPlugins: PluginSource | undefined) => Promise<T>): Promise<T> {
-      const host = createPluginHost(config, places);
+    /** What begins now takes the configuration as it is now, to its end. The providers of one that was replaced are closed then. */
+    async function withConfig<T>(use: (configured: Configured) => Promise<T>): Promise<T> {
+      const configured = current;
+      configured.users++;
       try {
-        return await use(host?.load);
+        return await use(configured);
       } finally {
-        await host?.close();
+        configured.users--;
+        await closeUnused(configured);
       }
+    }
+
+    async function closeUnused(configured: Configured): Promise<void> {
+      if (configured.users === 0 && configured !== current) await closeAll(configured.providers);
+    }
+
+    /** Ends the processes of plugins with what they were started for. */
+    async function withPlugins<T>(
+      use: (configured: Configured, loadPlugins: PluginSource | undefined) => Promise<T>,
+    ): Promise<T> {
+      return await withConfig(async (configured) => {
+        const host = createPluginHost(configured.config, places);
+        try {
+          return await use(configured, host?.load);
+        } finally {
+          await host?.close();
+        }
+      });
     }
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const keys = keepMs === 0 ? null : manager.keptValues;
@@ -256,25 +290,24 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     ): Promise<RunFinished> {
       const runId = runOptions.runId ?? crypto.randomUUID();
       const { durable, record, whyNotKept } = await runs.durable(runId, from, force, (error) => onUnrecorded?.(error));
-      const work = async (recorded: typeof where) =>
-        await withPlugins(
-          async (loadPlugins) =>
-            await runWorkflow(workflow, {
-              placeholder: config?.placeholder,
-              ...runOptions,
-              ...recorded,
-              runId,
-              durable,
-              plugins,
-              loadPlugins,
-              keepInEnvironment,
-              sink(event) {
-                record(event);
-                sink?.(event);
-              },
-            }),
-        );
-      const finished = await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
+      const finished = await withPlugins(async ({ config: configured, where, plugins }, loadPlugins) => {
+        const work = async (recorded: Where) =>
+          await runWorkflow(workflow, {
+            placeholder: configured?.placeholder,
+            ...runOptions,
+            ...recorded,
+            runId,
+            durable,
+            plugins,
+            loadPlugins,
+            keepInEnvironment,
+            sink(event) {
+              record(event);
+              sink?.(event);
+            },
+          });
+        return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
+      });
       if (finished.status !== "success" && whyNotKept !== null) {
         options.onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
       }
@@ -287,27 +320,46 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       location,
       history,
       queued: encryptQueuedRuns(history.queued, keys),
-      providers,
-      diagnoseProviders: async () => await Promise.all(providers.map(diagnoseProvider)),
-      explain: async (name, signal) => await createSecretResolver(sources, resolution).explain(name, { signal }),
+      get providers() {
+        return current.providers;
+      },
+      diagnoseProviders: async () =>
+        await withConfig(async ({ providers }) => await Promise.all(providers.map(diagnoseProvider))),
+      explain: async (name, signal) =>
+        await withConfig(async ({ where }) => await resolverOf(where).explain(name, { signal })),
       check: async (path, checks) =>
         await withPlugins(
-          async (loadPlugins) => await checkWorkflow(path, { ...checks, ...where, plugins, loadPlugins }),
+          async ({ where, plugins }, loadPlugins) =>
+            await checkWorkflow(path, { ...checks, ...where, plugins, loadPlugins }),
         ),
       checkText: async (source, checks) =>
         await withPlugins(
-          async (loadPlugins) => await checkSource(source, { ...checks, ...where, plugins, loadPlugins }),
+          async ({ where, plugins }, loadPlugins) =>
+            await checkSource(source, { ...checks, ...where, plugins, loadPlugins }),
         ),
       async verifyWebhook({ workflow: { trigger } }, request) {
         if (trigger?.type !== "webhook") return { result: "refused" };
-        const scope = await createSecretResolver(sources, resolution).openScope([trigger.secret]);
-        try {
-          const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
-          const secret = toText(reference, await scope.lookup(reference));
-          return verifyWebhook(trigger.signature, secret, request);
-        } finally {
-          await scope.close();
-        }
+        return await withConfig(async ({ where }) => {
+          const scope = await resolverOf(where).openScope([trigger.secret]);
+          try {
+            const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
+            const secret = toText(reference, await scope.lookup(reference));
+            return verifyWebhook(trigger.signature, secret, request);
+          } finally {
+            await scope.close();
+          }
+        });
+      },
+      async prepare(changes) {
+        const next = await openConfigured(manager, { ...options, ...changes });
+        return {
+          async accept() {
+            const before = current;
+            current = next;
+            await closeUnused(before);
+          },
+          discard: async () => await closeAll(next.providers),
+        };
       },
       run: async (workflow, runOptions = {}) => await run(workflow, runOptions),
       async toResume(runId) {
@@ -365,6 +417,26 @@ export async function openProviderDiagnosis(
 }
 
 type Where = Pick<ConfiguredSources, "sources" | "resolution">;
+
+/** What a configuration names, opened. */
+interface Configured {
+  readonly config: Config | null;
+  readonly where: Where;
+  readonly providers: ConfiguredSources["providers"];
+  readonly plugins: readonly Plugin[];
+  /** How many runs and checks have begun with it, and not ended. */
+  users: number;
+}
+
+async function openConfigured(manager: SecretsManager, options: EngineOptions): Promise<Configured> {
+  const { config = null, plugins = createCorePlugins(config?.http ?? {}) } = options;
+  const { providers, ...where } = await openSources(manager, options);
+  return { config, where, providers, plugins, users: 0 };
+}
+
+function resolverOf({ sources, resolution }: Where): SecretResolver {
+  return createSecretResolver(sources, resolution);
+}
 
 interface AuditedRun extends Pick<EngineRunOptions, "actor" | "requestId" | "onUnrecorded"> {
   readonly manager: SecretsManager;

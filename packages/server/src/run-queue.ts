@@ -42,6 +42,8 @@ export interface RunQueue {
   add(run: QueuedRun): void;
   /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run with so many bytes would be taken */
   check(bytes: number): void;
+  /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
+  limit(maxRuns: number | undefined): void;
   /** False: no such run waits or goes on. */
   cancel(id: string): boolean;
   /** The ids of those that wait, in their order. */
@@ -65,8 +67,11 @@ interface Entry extends QueuedRun {
 /** How many runs wait. */
 export const MAX_WAITING: number = 1000;
 
+const MAX_RUNS = 10;
+
 export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
-  const { maxRuns = 10, maxWaiting = MAX_WAITING, maxWaitingBytes = 64 * 1024 * 1024 } = options;
+  const { maxWaiting = MAX_WAITING, maxWaitingBytes = 64 * 1024 * 1024 } = options;
+  let maxRuns = options.maxRuns ?? MAX_RUNS;
   const waiting: Entry[] = [];
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   let isClosed = false;
@@ -124,6 +129,10 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
       check(run.bytes ?? 0);
       if (isBusy && group.busy === "cancel") makeWay(group.name);
       waiting.push({ ...run, stop: new AbortController() });
+      startWaiting();
+    },
+    limit(count = MAX_RUNS) {
+      maxRuns = count;
       startWaiting();
     },
     cancel(id) {

@@ -100,6 +100,8 @@ export interface RunService {
   secretsOf(id: string): Promise<readonly string[]>;
   /** False: it neither waits nor goes on here. */
   cancel(id: string): boolean;
+  /** How many runs go on at once from now on. Default: 10. */
+  limit(maxRuns: number | undefined): void;
   counts(): { readonly running: number; readonly waiting: number };
   /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run would be taken */
   check(): void;
@@ -356,6 +358,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     },
     secretsOf: async (id) => await engine.history.secrets(id),
     cancel: (id) => queue.cancel(id),
+    limit: (maxRuns) => queue.limit(maxRuns),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
     check: () => queue.check(0),
     async schedule(folder) {

@@ -39,6 +39,21 @@ const group = (busy: "queue" | "skip" | "cancel") => ({ group: { name: "g", busy
 const settled = async () => await new Promise((resolve) => setImmediate(resolve));
 
 describe("runs", () => {
+  it("go on at most so many at once as was said last; none is stopped for it", async () => {
+    const { queue, add, end, log } = place({ maxRuns: 1 });
+    for (const id of ["a", "b", "c", "d"]) add(id);
+    queue.limit(3);
+    expect([queue.running(), queue.waiting()]).toEqual([["a", "b", "c"], ["d"]]);
+    queue.limit(1);
+    await end("a");
+    await end("b");
+    expect([queue.running(), queue.waiting()]).toEqual([["c"], ["d"]]);
+    queue.limit(undefined);
+    expect(queue.running()).toEqual(["c", "d"]);
+    for (const id of ["c", "d"]) await end(id);
+    expect(log.filter((line) => line.includes("cancelled"))).toEqual([]);
+  });
+
   it("go on at most so many at once, and wait in their order", async () => {
     const { queue, add, end, log } = place({ maxRuns: 2 });
     for (const id of ["a", "b", "c", "d"]) add(id);

@@ -4,8 +4,9 @@ import { type CommandContext, type CommandDefinition, collect, defineCommand, pa
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
 import { standardError } from "../output/terminal.ts";
+import { reload } from "../reload.ts";
 import { openServedRuns } from "../served-runs.ts";
-import { createSettings, reload, type ServeOptions } from "../server-settings.ts";
+import { createSettings, type ServeOptions } from "../server-settings.ts";
 import { withTokens } from "../tokens.ts";
 
 /** How much of the log is held for a slow reader, in bytes. What is more is left out. */
@@ -102,7 +103,7 @@ async function start(
   terminal.warn(`autokestra is ready on ${server.address}`);
   upkeep.start();
   return {
-    reload: async () => await reload(server, settings, context),
+    reload: async () => await reload(server, settings, served, context),
     async close() {
       // Clients can still ask how their runs end.
       await served?.drain(drainSeconds * 1000);
