@@ -17,6 +17,14 @@ const packageOf = (ids) => /\/packages\/([^/]+)\//.exec(ids.at(-1) ?? "")?.[1] ?
 const EXPORT =
   /^Object\.defineProperty\(exports, "([\w$]+)", \{\s*enumerable: true,\s*get: function \(\) \{\s*return ([\w$]+);\s*\}\s*\}\);$/gm;
 
+/** All chunks that one needs before it runs. @param {string} name @param {import("rolldown").OutputBundle} output */
+function importedBy(name, output) {
+  const importsOf = (/** @type {string} */ of) => (output[of]?.type === "chunk" ? output[of].imports : []);
+  const found = new Set(importsOf(name));
+  for (const other of found) for (const next of importsOf(other)) found.add(next);
+  return found;
+}
+
 /** Exports all names of a chunk in one object, and what never changes as values. @param {string} code */
 function exportTogether(code) {
   const rest = code.replace(EXPORT, "");
@@ -65,6 +73,11 @@ export const bundle = defineConfig({
       // To define 180 properties one by one takes 3 ms of every start.
       name: "exports",
       renderChunk: (code, { isEntry }) => (isEntry ? code : exportTogether(code)),
+      generateBundle(_, output) {
+        for (const name of Object.keys(output)) {
+          if (importedBy(name, output).has(name)) throw new Error(`${name} imports itself: it would find no exports`);
+        }
+      },
     },
     {
       // The first file does not use it, and runs before compiled code can be looked for.
@@ -121,8 +134,9 @@ export const bundle = defineConfig({
         { name: "text-width", test: /\/fast-string-(?:truncated-)?width\//, priority: 2 },
         // What every command loads is in few chunks, because each has to be found and read.
         {
-          name: "main",
-          test: /\/apps\/cli\/src\/(?:main|plain-command-line|errors|commands|command-line)\.ts$|\/load-config\.ts$/,
+          name: "command-line",
+          test: /\/apps\/cli\/src\/(?:command-line|commands|errors)\.ts$|\/load-config\.ts$/,
+          minShareCount: 2,
           priority: 1,
         },
         { name: "shared", minShareCount: 8 },

@@ -43,7 +43,7 @@ async function loadedBy(args: readonly string[], input = ""): Promise<readonly s
   return loaded.filter((name) => name !== "lister.cjs");
 }
 
-const CODE = ["main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
+const CODE = ["command-line.cjs", "main.cjs", "rolldown-runtime.cjs", "shared.cjs"];
 /** With what is loaded before compiled code can be looked for. */
 const START = [...CODE, "autokestra.cjs"];
 const SQLITE = ["better_sqlite3.node", "package.json", "sqlite.cjs"];
