@@ -37,26 +37,36 @@ function factory(load) {
 }
 
 /** @param {() => object} build */
-function schema(build) {
-  let built;
-  const real = () => {
-    if (built === undefined) {
-      built = build();
-      known.set(built, proxy);
-    }
-    return built;
+const schema = (build) => new StandIn(build).proxy;
+
+/** Is built once. There are hundreds, so they share the functions that answer for them. */
+class StandIn {
+  /** @type {ProxyHandler<StandIn>} */
+  static #answers = {
+    get: (standIn, name) =>
+      BUILDERS.has(name)
+        ? (...args) => schema(() => standIn.#real()[name](...args.map(unwrap)))
+        : standIn.#real()[name],
+    has: (standIn, name) => name in standIn.#real(),
+    getPrototypeOf: (standIn) => Object.getPrototypeOf(standIn.#real()),
+    ownKeys: () => [],
   };
-  const proxy = new Proxy(
-    {},
-    {
-      get: (_, name) =>
-        BUILDERS.has(name) ? (...args) => schema(() => real()[name](...args.map(unwrap))) : real()[name],
-      has: (_, name) => name in real(),
-      getPrototypeOf: () => Object.getPrototypeOf(real()),
-    },
-  );
-  known.set(proxy, real);
-  return proxy;
+  #build;
+  #built;
+
+  constructor(build) {
+    this.#build = build;
+    this.proxy = new Proxy(this, StandIn.#answers);
+    known.set(this.proxy, () => this.#real());
+  }
+
+  #real() {
+    if (this.#built === undefined) {
+      this.#built = this.#build();
+      known.set(this.#built, this.proxy);
+    }
+    return this.#built;
+  }
 }
 
 /** @param {unknown} argument */

@@ -53,16 +53,17 @@ function keepScripts(folder: string, code: string): void {
   const { extensions } = createRequire(join(code, "any.cjs"));
   const load = extensions[".js"];
   // Two copies of the command do not take turns in replacing what the other one has kept.
-  const suffix = `.${process.version}-${process.arch}${code.replaceAll(/\W+/g, "-").slice(-MAX_SUFFIX_LENGTH)}`;
+  const suffix = `.${process.version}-${process.arch}${encodeURIComponent(code).slice(-MAX_SUFFIX_LENGTH)}`;
+  const [head = "", tail = ""] = Module.wrap("\0").split("\0");
   const writes: (() => void)[] = [];
 
   function run(module: NodeJS.Module, file: string): void {
     const bytes = readFileSync(file);
-    const source = Module.wrap(bytes.toString("utf8"));
-    const kept = join(folder, `${basename(file)}${suffix}`);
-    const cachedData = readKept(kept, bytes);
-    const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
-    if (script.cachedDataRejected !== false) writes.push(() => writeKept(kept, bytes, script.createCachedData()));
+    const path = join(folder, `${basename(file)}${suffix}`);
+    const kept = readKept(path, bytes, { head, tail });
+    const source = kept?.source ?? Module.wrap(bytes.toString("utf8"));
+    const script = new Script(source, { filename: file, ...(kept === null ? {} : { cachedData: kept.data }) });
+    if (script.cachedDataRejected !== false) writes.push(() => writeKept(path, source, script.createCachedData()));
     script.runInThisContext().call(module.exports, module.exports, module.require.bind(module), module, file, code);
   }
 
@@ -75,21 +76,32 @@ function keepScripts(folder: string, code: string): void {
 
 const MAX_SUFFIX_LENGTH = 100;
 
-/** What was kept of this source, which stands in front of it: V8 compares no more than the length. */
-function readKept(path: string, source: Buffer): Buffer | undefined {
+/**
+ * What was kept of this code. Its source stands in front, as it is run: V8 compares no more than the length, and to put `head` and
+ * `tail` around it would make one more copy.
+ */
+function readKept(
+  path: string,
+  code: Buffer,
+  { head, tail }: { readonly head: string; readonly tail: string },
+): { readonly source: string; readonly data: Buffer } | null {
   try {
     const bytes = readFileSync(path);
-    return source.equals(bytes.subarray(0, source.length)) ? bytes.subarray(source.length) : undefined;
+    const end = head.length + code.length;
+    if (!code.equals(bytes.subarray(head.length, end))) return null;
+    const length = end + tail.length;
+    const source = bytes.toString("utf8", 0, length);
+    return source.startsWith(head) && source.endsWith(tail) ? { source, data: bytes.subarray(length) } : null;
   } catch {
-    return undefined;
+    return null;
   }
 }
 
 /** On the disk before it has its name: what a loss of power leaves of a file would crash V8, which does not check it. */
-function writeKept(path: string, source: Buffer, data: Uint8Array): void {
+function writeKept(path: string, source: string, data: Uint8Array): void {
   try {
     const temporary = `${path}.${process.pid}`;
-    writeFileSync(temporary, Buffer.concat([source, data]), { mode: 0o600, flush: true });
+    writeFileSync(temporary, Buffer.concat([Buffer.from(source), data]), { mode: 0o600, flush: true });
     renameSync(temporary, path);
   } catch {
     // The next start tries again.

@@ -52,9 +52,10 @@ export function parsePlain(
       words.push(arg);
       continue;
     }
-    const [, long = arg, value] = /^(--[^=]+)=(.*)$/s.exec(arg) ?? [];
-    const option = globals.find(long) ?? own.find(long);
-    if (option === undefined || !option.take(value, rest)) return null;
+    const at = arg.startsWith("--") ? arg.indexOf("=") : -1;
+    const name = at === -1 ? arg : arg.slice(0, at);
+    const option = globals.find(name) ?? own.find(name);
+    if (option === undefined || !option.take(at === -1 ? undefined : arg.slice(at + 1), rest)) return null;
   }
   const given = words.slice(path.split(" ").length);
   const isWhole = own.isRightCount(given.length) && own.options.every((option) => option.isComplete);
@@ -130,11 +131,12 @@ class PlainOption implements OptionSettings {
   #parse: OptionParser = (text) => text;
 
   constructor(flags: string) {
-    this.names = flags.split(/[ ,]+/).filter((word) => word.startsWith("-"));
-    const long = (this.names.at(-1) ?? "").slice(2);
-    this.#isNegated = long.startsWith("no-");
+    this.names = flags.split(" ").flatMap((word) => (word.startsWith("-") ? word.replace(",", "") : []));
+    const words = (this.names.at(-1) ?? "").slice(2).split("-");
+    this.#isNegated = words[0] === "no";
     if (this.#isNegated) this.value = true;
-    this.key = long.replace(/^no-/, "").replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    const [first = "", ...others] = this.#isNegated ? words.slice(1) : words;
+    this.key = first + others.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
     this.#takesValue = flags.endsWith(">");
   }
 

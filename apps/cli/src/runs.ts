@@ -151,10 +151,8 @@ function escapeControl(character: string): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23" });
-
 /** Formats a time as HH:MM:SS.mmm in the local time zone. */
 function localTime(time: string): string {
   const date = new Date(time);
-  return `${CLOCK.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }

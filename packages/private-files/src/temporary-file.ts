@@ -2,12 +2,13 @@ import { closeSync, fchmodSync, fsyncSync, openSync, readdirSync, rmSync, writeF
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 
-/** The suffix of a temporary file: the number of its process, and a UUID. */
-const SUFFIX = /^\.(\d+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.draft$/;
+const SUFFIX = ".draft";
+/** What stands before it: the number of the process, and a UUID. */
+const OWNER = /^\.(\d+)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Returns a new path for a temporary file or folder beside `path`, which names this process. */
 export function temporaryPath(path: string): string {
-  return `${path}.${process.pid}-${crypto.randomUUID()}.draft`;
+  return `${path}.${process.pid}-${crypto.randomUUID()}${SUFFIX}`;
 }
 
 /**
@@ -66,9 +67,11 @@ export function sweepDeadTemporaryFiles(folder: string): void {
 
 function sweep(folder: string, isSwept: (name: string, owner: number) => boolean): void {
   for (const entry of readdirSync(folder)) {
-    const at = entry.lastIndexOf(".", entry.length - ".draft".length - 1);
-    const owner = SUFFIX.exec(entry.slice(at))?.[1];
-    if (owner !== undefined && isSwept(entry.slice(0, at), Number(owner))) {
+    if (!entry.endsWith(SUFFIX)) continue;
+    const name = entry.slice(0, -SUFFIX.length);
+    const at = name.lastIndexOf(".");
+    const owner = OWNER.exec(name.slice(at))?.[1];
+    if (owner !== undefined && isSwept(name.slice(0, at), Number(owner))) {
       rmSync(join(folder, entry), { recursive: true, force: true });
     }
   }

@@ -15,7 +15,7 @@ import {
 } from "@autokestra/sqlite";
 import { createSecretReader, type SecretReader } from "./reader.ts";
 import { completeSchema, createSchema, readLayout } from "./schema.ts";
-import { prepareStatements } from "./statements.ts";
+import { prepareReads, prepareWrites, type ReadStatements } from "./statements.ts";
 import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
@@ -94,8 +94,10 @@ function openStore(library: SqliteLibrary, path: string): Connection {
 
 /** Reads and writes a database in layout 2. */
 interface Layout2 {
+  readonly statements: ReadStatements;
   readonly reader: SecretReader;
-  readonly writer: SecretWriter;
+  /** Null until the first write: most commands never prepare its statements. */
+  writer: SecretWriter | null;
 }
 
 function connect(
@@ -111,10 +113,14 @@ function connect(
   function useLayout2(): Layout2 | null {
     if (layout2 !== null || readLayout(database, path) === 1) return layout2;
     version1.close();
-    const statements = prepareStatements(database);
-    const secrets = createSecretReader(database, statements, path);
-    layout2 = { reader: secrets, writer: createSecretWriter(statements, secrets, path) };
+    const statements = prepareReads(database);
+    layout2 = { statements, reader: createSecretReader(database, statements, path), writer: null };
     return layout2;
+  }
+
+  function writerOf(layout: Layout2): SecretWriter {
+    layout.writer ??= createSecretWriter({ ...layout.statements, ...prepareWrites(database) }, layout.reader, path);
+    return layout.writer;
   }
 
   function reader(): SecretReader {
@@ -131,7 +137,7 @@ function connect(
       const current = useLayout2();
       if (current === null) return work(createVersion1Writer(database, path));
       if (!isComplete) completeSchema(database);
-      const result = work(current.writer);
+      const result = work(writerOf(current));
       isComplete = true;
       return result;
     });

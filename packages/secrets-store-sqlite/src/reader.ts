@@ -17,7 +17,7 @@ import {
 import type { Database, Statement } from "@autokestra/sqlite";
 import { type StateRow, toEncryptedSecret, toMetadata, toState, type VersionRow } from "./rows.ts";
 import { IMPORTED_INDEX } from "./schema.ts";
-import { createCountQuery, createListQuery, type Statements } from "./statements.ts";
+import { createCountQuery, createListQuery, type ReadStatements } from "./statements.ts";
 
 /** The synchronous reads of `SecretStore` in one database. Also throws errors of SQLite. */
 export interface SecretReader {
@@ -42,7 +42,7 @@ export interface SecretReader {
  *
  * @param path the path of the database, for messages
  */
-export function createSecretReader(database: Database, statements: Statements, path: string): SecretReader {
+export function createSecretReader(database: Database, statements: ReadStatements, path: string): SecretReader {
   const { hasLiving, hasVersion } = statements;
   const lists = createLister(database, path);
 
@@ -107,7 +107,7 @@ export function createSecretReader(database: Database, statements: Statements, p
   };
 }
 
-function createVersionsReader(database: Database, statements: Statements, path: string): SecretReader["versions"] {
+function createVersionsReader(database: Database, statements: ReadStatements, path: string): SecretReader["versions"] {
   const read = (id: string): readonly EncryptedSecret[] => {
     const rows = statements.versions.all(id);
     const [newest] = rows;

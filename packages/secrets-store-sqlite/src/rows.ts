@@ -124,7 +124,8 @@ export function createRowFormat<Metadata extends Fields<Metadata>>(
 
 /** Returns the name of a column: `created_at` for `createdAt`. */
 function columnOf(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const lower = (letter: string) => letter.toLowerCase();
+  return Array.from(name, (letter) => (letter === lower(letter) ? letter : `_${lower(letter)}`)).join("");
 }
 
 function definitionOf(column: string, { kind, isNullable, keptWith }: MetadataField): string {

@@ -36,14 +36,9 @@ const LIVING = "entry.namespace = '' AND entry.name = ? AND entry.is_current = 1
 const IS_SAME = "(row.is_current = 1 AND row.name = entry.name AND row.id = entry.id)";
 const CURRENT = "entry.id = ? AND entry.is_current = 1";
 
-/** All statements of a store except those of lists. */
-export interface Statements {
+/** The statements that read, except those of lists. */
+export interface ReadStatements {
   readonly readHeader: Statement<[], string>;
-  readonly insertHeader: Statement<[string]>;
-  /** Parameters: the new header, the stored one. */
-  readonly replaceHeader: Statement<[string, string]>;
-  /** Returns those of a JSON array of data keys that any version names. Reads every version. */
-  readonly usedKeys: Statement<[string], string>;
   /** Returns the current version of the secret with a name that is not deleted. */
   readonly living: Statement<[string], VersionRow>;
   readonly livingState: Statement<[string], StateRow>;
@@ -66,6 +61,17 @@ export interface Statements {
   readonly ids: Statement<[string, number], string>;
   /** Returns the ids of a name. Parameters: the id to start after, the name, the limit or -1. Reads every version. */
   readonly idsOfName: Statement<[string, string, number], string>;
+  readonly anchor: Statement<[string], Anchor>;
+  readonly anchors: Statement<[], Anchor>;
+}
+
+/** The statements that write, and what is read only to write. */
+export interface WriteStatements {
+  readonly insertHeader: Statement<[string]>;
+  /** Parameters: the new header, the stored one. */
+  readonly replaceHeader: Statement<[string, string]>;
+  /** Returns those of a JSON array of data keys that any version names. Reads every version. */
+  readonly usedKeys: Statement<[string], string>;
   /** Returns the ids of secrets that were deleted before a time. */
   readonly deletedBefore: Statement<[string], string>;
   readonly insert: Statement<ColumnValue[]>;
@@ -81,33 +87,19 @@ export interface Statements {
   /** Sets the mac of the current version. Parameters: the mac, the id. */
   readonly setMac: Statement<[string, string]>;
   readonly purge: Statement<[string]>;
-  readonly anchor: Statement<[string], Anchor>;
-  readonly anchors: Statement<[], Anchor>;
   readonly insertAnchor: Statement<[Anchor]>;
   /** Replaces the anchor if it has the expected counter. */
   readonly replaceAnchor: Statement<[Anchor & { readonly expected: number }]>;
 }
 
-/** The statements that write. */
-type Writes =
-  | "insertHeader"
-  | "replaceHeader"
-  | "insert"
-  | "retire"
-  | "trim"
-  | "remove"
-  | "reencrypt"
-  | "setDeleted"
-  | "setMac"
-  | "purge"
-  | "insertAnchor"
-  | "replaceAnchor";
+/** All statements of a store except those of lists. */
+export type Statements = ReadStatements & WriteStatements;
 
 export function prepareStatements(database: Database): Statements {
   return { ...prepareReads(database), ...prepareWrites(database) };
 }
 
-function prepareReads(database: Database): Omit<Statements, Writes> {
+export function prepareReads(database: Database): ReadStatements {
   function rows<Row>(sql: string): Statement<[string], Row> {
     return database.prepare<[string], Row>(sql).raw();
   }
@@ -118,7 +110,6 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
 
   return {
     readHeader: value("SELECT text FROM store_header"),
-    usedKeys: value("SELECT DISTINCT key_id FROM secret_versions WHERE key_id IN (SELECT value FROM json_each(?))"),
     living: rows(`${selectRows(ROWS.columns, "living_by_name")} WHERE ${LIVING}`),
     livingState: rows(`${selectRows(STATE_COLUMNS, "living_by_name")} WHERE ${LIVING}`),
     hasLiving: value(`
@@ -134,20 +125,27 @@ function prepareReads(database: Database): Omit<Statements, Writes> {
       "SELECT DISTINCT id FROM secret_versions INDEXED BY versions_by_id WHERE id > ? ORDER BY id LIMIT ? + 0",
     ),
     idsOfName: value("SELECT DISTINCT id FROM secret_versions WHERE id > ? AND name = ? ORDER BY id LIMIT ? + 0"),
-    deletedBefore: value(`
-      SELECT id FROM secret_versions INDEXED BY deleted_by_name
-      WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`),
     anchor: database.prepare<[string], Anchor>("SELECT name, counter, text, mac FROM anchors WHERE name = ?"),
     anchors: database.prepare<[], Anchor>("SELECT name, counter, text, mac FROM anchors ORDER BY name"),
   };
 }
 
-function prepareWrites(database: Database): Pick<Statements, Writes> {
+export function prepareWrites(database: Database): WriteStatements {
   const columns = ROWS.columns.join(", ");
   const values = ROWS.columns.map(() => "?").join(", ");
   return {
     insertHeader: database.prepare("INSERT INTO store_header (id, text) VALUES (1, ?) ON CONFLICT DO NOTHING"),
     replaceHeader: database.prepare("UPDATE store_header SET text = ? WHERE text = ?"),
+    usedKeys: database
+      .prepare<[string], string>(
+        "SELECT DISTINCT key_id FROM secret_versions WHERE key_id IN (SELECT value FROM json_each(?))",
+      )
+      .pluck(),
+    deletedBefore: database
+      .prepare<[string], string>(`
+        SELECT id FROM secret_versions INDEXED BY deleted_by_name
+        WHERE is_current = 1 AND deleted_at IS NOT NULL AND deleted_at < ?`)
+      .pluck(),
     insert: database.prepare(`INSERT INTO secret_versions (${columns}) VALUES (${values})`),
     retire: database.prepare(`
       UPDATE secret_versions

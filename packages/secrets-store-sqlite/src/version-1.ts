@@ -5,7 +5,7 @@ import type { Database } from "@autokestra/sqlite";
 import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
 import { createSecretReader, damagedIndex, type SecretReader } from "./reader.ts";
 import { createTables, readLayout } from "./schema.ts";
-import { prepareStatements } from "./statements.ts";
+import { prepareReads, prepareStatements } from "./statements.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
 /** The columns of the table `secrets` of layout 1. The other columns of layout 2 get their defaults. */
@@ -65,7 +65,7 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
       const copy = inMemory(library, bytes);
       try {
         moveRows(copy, path);
-        const reader = createSecretReader(copy, prepareStatements(copy), path);
+        const reader = createSecretReader(copy, prepareReads(copy), path);
         copied = { state: now, database: copy, reader };
         return reader;
       } catch (error) {

@@ -20,7 +20,7 @@ export type Location =
  * @throws AutokestraError `OPTION_INVALID` for an invalid URL, which the message does not quote
  */
 export function parseLocation(text: string): Location {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { kind: "folder", path: resolve(text) };
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return { kind: "folder", path: resolve(text) };
   if (URL.canParse(text)) return { kind: "url", url: new URL(text) };
   throw new AutokestraError("OPTION_INVALID", "The location of the secrets is not a valid URL", {
     hint: "Give the path of a folder.",

@@ -71,7 +71,7 @@ export function openInPlace(
   };
   const database = library.open(path, { mode: "rw" });
   try {
-    for (const pragma of pragmas) database.pragma(pragma);
+    database.exec(pragmas.map((pragma) => `PRAGMA ${pragma};`).join("\n"));
     // This reads the file, which keeps others from replacing it. So its identity is certain from here on.
     database.pragma("schema_version");
     if (!isInPlace()) throw movedOrRemoved(refuse);

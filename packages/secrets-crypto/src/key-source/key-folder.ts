@@ -6,7 +6,7 @@ import { MAX_KEY_BYTES, type ReadKeyOptions, readKeyFile } from "./key-file.ts";
 import { createMasterKey } from "./master-key.ts";
 
 /** Files of the key folder that are not keys, whatever they contain. */
-const NO_KEY = /\.(json|lock|draft)$/;
+const NO_KEYS = [".json", ".lock", ".draft"];
 
 /**
  * Returns the key folder of this user: `.autokestra` in HOME. If HOME is empty or relative, the home folder of the
@@ -65,7 +65,7 @@ export function preparedPaths(keyFile: string): readonly PreparedPath[] {
 /** All files of a folder that may contain a key. */
 export function keyPathsIn(folder: string): readonly string[] {
   return namesIn(folder)
-    .filter((name) => !NO_KEY.test(name))
+    .filter((name) => !NO_KEYS.some((ending) => name.endsWith(ending)))
     .map((name) => join(folder, name))
     .filter((path) => {
       const stat = lstatSync(path, { throwIfNoEntry: false });

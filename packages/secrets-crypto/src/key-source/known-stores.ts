@@ -194,7 +194,7 @@ function newest<T>(entries: readonly T[]): readonly T[] {
   return entries.slice(-MAX_ENTRIES);
 }
 
-const URL_START = /^[a-z][a-z0-9+.-]*:\/\//i;
+const URL_START = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 
 /** Resolves links, also in a path that does not exist yet. A store can be at a URL, too: that one stays as it is. */
 function realPath(path: string): string {
