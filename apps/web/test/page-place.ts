@@ -46,7 +46,7 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
 
   async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
     const context = await browser.newContext({ viewport: { width, height: 800 }, reducedMotion: "reduce" });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(100_000);
     const opened = await watch(context);
     await opened.page.goto(`${url}/${hash}`);
     return opened;

@@ -377,21 +377,22 @@ describe("a run", () => {
     const { page } = opened;
     await page.getByText("first waits").waitFor();
     await page.clock.install();
+    // So that it stays lost for as long as somebody looks.
+    await page.context().setOffline(true);
     place.app.server.closeAllConnections();
     await page.getByText("Connection lost, trying again").waitFor();
     await expectGood(opened);
     open("first");
     await expect.poll(() => existsSync(join(gates, "first"))).toBe(false);
-    await page.clock.runFor(1500);
-    await page.getByText("Live").waitFor();
+    await page.context().setOffline(false);
+    const says = async (text: string) => {
+      await page.clock.runFor(200);
+      return await page.getByText(text).count();
+    };
+    await expect.poll(async () => await says("Live")).toBe(1);
     open("second");
     await place.ended(id);
-    await expect
-      .poll(async () => {
-        await page.clock.runFor(200);
-        return await page.getByText("Complete").count();
-      })
-      .toBe(1);
+    await expect.poll(async () => await says("Complete")).toBe(1);
     const said = (await lines(page))
       .filter((line) => / (waits|ends)/.test(line))
       .map((line) => /\w+ (waits|ends)/.exec(line)?.[0]);

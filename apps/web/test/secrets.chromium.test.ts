@@ -39,7 +39,8 @@ async function enter(page: Page, target: ReturnType<typeof button>): Promise<voi
 
 /** From now on, time passes as the test says: a busy machine must not be too slow for it. */
 async function stopClock(page: Page): Promise<void> {
-  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
+  // It cannot stop at a moment that is over.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 60_000));
 }
 
 async function fillByKeys(page: Page, label: string, text: string): Promise<void> {

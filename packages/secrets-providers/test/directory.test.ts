@@ -17,7 +17,7 @@ writeFileSync(join(folder, "db", "password"), "p\r\n");
 const open = () => createDirectoryProvider({ folder });
 
 async function look(path: string, format: "json" | "text" = "json", place = folder) {
-  const limits = { signal: new AbortController().signal, deadline: Date.now() + 5000 };
+  const limits = { signal: new AbortController().signal, deadline: Date.now() + 100_000 };
   return await createDirectoryProvider({ folder: place }).lookup({ path, format }, limits);
 }
 

@@ -171,7 +171,7 @@ describe("createOnePasswordConnectProvider", async () => {
   });
 
   it("waits no longer where it is asked to come back later", async () => {
-    const busy = await startTestServer(() => ({ status: 429, headers: { "retry-after": "60" }, body: {} }));
+    const busy = await startTestServer(() => ({ status: 429, headers: { "retry-after": "3600" }, body: {} }));
     const provider = open(busy.address);
     expect(await provider.lookup({ path: "db", format: "json" }, soon())).toMatchObject({ status: "unavailable" });
     expect(busy.requests).toHaveLength(1);

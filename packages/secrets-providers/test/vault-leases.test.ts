@@ -1,5 +1,5 @@
 import type { LeaseSession, ProvidedSecret, SecretAnswer } from "@autokestra/secrets-core";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type SeenRequest, type SoundAnswer, startTestServer, type TestServer } from "../src/testing/index.ts";
 import { createVaultProvider, type VaultProviderOptions } from "../src/vault.ts";
 import { soon } from "./soon.ts";
@@ -35,8 +35,12 @@ const SOUND: Readonly<Record<string, SoundAnswer>> = {
   "/capabilities-self": { body: { data: { capabilities: ["read"] } } },
 };
 
+// Leases are of so many seconds from now, however long an answer takes.
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
+
 const servers: TestServer[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const server of servers.splice(0)) await server.close();
 });
 

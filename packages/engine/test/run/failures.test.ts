@@ -390,7 +390,7 @@ describe("K12: states", () => {
   });
 
   it("of a run that is out of time", async () => {
-    const outcome = await tryRun(tasks, { actions, head: "timeoutSeconds: 0.2" });
+    const outcome = await tryRun(tasks, { actions, head: "timeoutSeconds: 2" });
     expect(statuses(outcome)).toEqual(["success", "failed", "skipped", "cancelled", "skipped"]);
     expect(outcome.finished).toMatchObject({ status: "cancelled", cancelledBy: "timeout" });
   });

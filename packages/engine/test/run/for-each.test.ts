@@ -6,7 +6,9 @@ const input = z.record(z.string(), z.unknown());
 let running = 0;
 let most = 0;
 let started: unknown[] = [];
+let ended: unknown[] = [];
 beforeEach(() => {
+  ended = [];
   running = 0;
   most = 0;
   started = [];
@@ -19,10 +21,13 @@ const actions = {
       started.push(given["n"]);
       running += 1;
       most = Math.max(most, running);
-      await new Promise((resolve) => setTimeout(resolve, typeof given["wait"] === "number" ? given["wait"] : 5));
+      const { after } = given;
+      if (typeof after === "string") await expect.poll(() => ended, { interval: 5 }).toContain(after);
+      else await new Promise((resolve) => setTimeout(resolve, 5));
       running -= 1;
       if (given["fail"] === given["n"]) throw new Error(`no ${String(given["n"])}`);
       log.info(`${task.id} of ${execution.workflow}`);
+      ended.push(given["n"]);
       return { n: given["n"], at: given["at"], key: `k3y-${String(given["n"])}-secret` };
     },
   }),
@@ -35,8 +40,8 @@ const run = async (task: string, head = "inputs: { list: { type: json, default: 
 describe("forEach", () => {
   it("has the outputs in the order of the items, whichever ends first, and each item in the run", async () => {
     const outcome = await run(
-      `    concurrency: 4\n    inputs: { n: "{{ item.name }}", at: "{{ index }}", wait: "{{ item.wait }}" }\n`,
-      "inputs: { list: { type: json, default: [{ name: a, wait: 60 }, { name: b, wait: 1 }, { name: c, wait: 30 }] } }",
+      `    concurrency: 4\n    inputs: { n: "{{ item.name }}", at: "{{ index }}", after: "{{ item.after }}" }\n`,
+      "inputs: { list: { type: json, default: [{ name: a, after: c }, { name: b, after: null }, { name: c, after: b }] } }",
     );
     const { each, ...items } = outcome.finished.tasks;
     expect(each?.output).toMatchObject([

@@ -33,7 +33,9 @@ beforeEach(() => {
   }
 });
 
-afterEach(() => {
+afterEach(async () => {
+  // The values of a run are forgotten a moment after its end: until then its output would be that of the next one, too.
+  for (const name of ["stdout", "stderr"] as const) await expect.poll(() => process[name].write).toBe(mine.get(name));
   for (const name of ["stdout", "stderr"] as const) Reflect.deleteProperty(process[name], "write");
 });
 
@@ -165,13 +167,15 @@ describe("KM6: what a plugin prints itself", () => {
   });
 
   it("masks what is printed later, until the values are forgotten", async () => {
+    const over = createGate();
     let late = Promise.resolve();
     await printing(
       (text) => {
-        late = sleep(30).then(() => void process.stdout.write(`late ${text}\n`));
+        late = over.opened.then(() => void process.stdout.write(`late ${text}\n`));
       },
       { maskProcessOutput: { keepSeconds: 0.2 } },
     );
+    over.open();
     await late;
     expect(printed.stdout).toBe(`late ${MASK}\n`);
     await expect.poll(() => Object.getOwnPropertyDescriptor(process.stdout, "write")?.value).toBe(mine.get("stdout"));
@@ -250,18 +254,19 @@ describe("KM6: as log lines", () => {
   });
 
   it("go to standard error where no task has printed them, or the run is over", async () => {
+    const over = createGate();
     let late = Promise.resolve();
     const outcome = await printing(
       (text) => {
-        late = sleep(20).then(() => void process.stdout.write(`late ${text}\n`));
+        late = over.opened.then(() => void process.stdout.write(`late ${text}\n`));
       },
       { maskProcessOutput: { as: "log", keepSeconds: 0.2 } },
     );
     process.stdout.write("nobody's\n");
+    over.open();
     await late;
     expect(printed).toEqual({ stdout: "", stderr: `nobody's\nlate ${MASK}\n` });
     expect(outcome.events.at(-1)?.event).toBe("run.finished");
-    await sleep(250);
   });
 
   it("do not go round in circles where the sink prints", async () => {

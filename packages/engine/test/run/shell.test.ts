@@ -93,7 +93,7 @@ describe("core/shell.run in a workflow", () => {
   });
 
   it("is ended at its time limit, before finally starts", async () => {
-    const outcome = await tryRun(script("trap 'echo ended; exit 1' TERM\nsleep 1000 & wait", "timeoutSeconds: 0.5"), {
+    const outcome = await tryRun(script("trap 'echo ended; exit 1' TERM\nsleep 1000 & wait", "timeoutSeconds: 2"), {
       secrets,
       head: "finally: [{ id: last, type: core/console.log, inputs: { message: last } }]",
     });

@@ -207,9 +207,9 @@ it("has a time limit for each page", async () => {
   const { origin } = await startServer((response, { url = "" }) => {
     const page = Number(url.slice(1));
     response.setHeader("content-type", "application/json");
-    setTimeout(() => response.end(page < 4 ? `{"next":"/${page + 1}"}` : "{}"), 150);
+    setTimeout(() => response.end(page < 12 ? `{"next":"/${page + 1}"}` : "{}"), 100);
   });
-  expect((await read({ url: `${origin}/1`, timeoutSeconds: 0.5 })).pages).toHaveLength(4);
+  expect((await read({ url: `${origin}/1`, timeoutSeconds: 1 })).pages).toHaveLength(12);
 });
 
 it.each([[{ next: "next" }], [{ next: "body." }], [{ next: "url" }], [{ next: "body.next", maxPages: 0 }], [{}]])(

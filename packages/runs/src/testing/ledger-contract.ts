@@ -333,7 +333,7 @@ const EVENTS: Cases = {
     };
     const following = follow();
     await test.ledger.append(RUN, [line("one")]);
-    await pause(300);
+    while (seen.length === 0) await pause(10);
     test.expect(seen).toEqual(["task.log"]);
     await test.ledger.append(RUN, [finished("success")]);
     await following;
