@@ -21,6 +21,14 @@ const RATIO_GOAL = 0.7;
 /** time(2n) / time(n) */
 const GROWTH_GOAL = 2.3;
 const GROWTH_TASKS = 2000;
+/** The numbers of tasks of runs that learn a secret from each of them. */
+const LEARNING_TASKS = [500, 1000, 2000];
+/** Values that become secret during a run, by the number of the task. @type {Record<string, (at: number) => string>} */
+const LEARNT = {
+  "the same value": () => "the-same-value-of-all-7Q9z",
+  "distinct values": (at) => `value-${at * 7919}-of-${at * 104_729}-Zx`,
+  "values with a part in common": (at) => `postgres://app:the-Same-7Q9z@db${at}.example.com/orders${at}`,
+};
 const OPTIONS = { rounds: 15, operations: 1, warmUp: 5 };
 
 const needsOf = (/** @type {number} */ at) => (at < WIDTH ? [] : [`t${at - WIDTH}`]);
@@ -30,7 +38,12 @@ const folder = mkdtempSync(join(tmpdir(), "autokestra-bench-"));
 try {
   console.log(`This machine: ${cpus().length} cores, Node ${process.versions.node}`);
   const bench = await openBench();
-  const met = [await measureEngine(bench), await measureLedger(), await measureGrowth(bench)];
+  const met = [
+    await measureEngine(bench),
+    await measureLedger(),
+    await measureGrowth(bench),
+    await measureLearning(bench),
+  ];
   await bench.engine.close();
   process.exitCode = met.every(Boolean) ? 0 : 1;
 } finally {
@@ -39,8 +52,8 @@ try {
 
 async function openBench() {
   const action = defineAction({
-    input: z.strictObject({ n: z.number() }),
-    run: ({ n }) => ({ n, text: "x".repeat(200) }),
+    input: z.strictObject({ n: z.number(), secret: z.string().optional() }),
+    run: ({ n, secret }) => ({ n, secret, text: "x".repeat(200) }),
   });
   const engine = await openEngine({
     storagePath: join(folder, "secrets"),
@@ -136,6 +149,31 @@ async function measureGrowth({ runOf }) {
     rows.push([name, `${GROWTH_TASKS}`, show(once), show(twice), ratio.toFixed(2), `< ${GROWTH_GOAL}`, verdict]);
   }
   printTable("Running n tasks, and twice as many: ms CPU", rows);
+  return isMet;
+}
+
+/** @param {Awaited<ReturnType<typeof openBench>>} bench */
+async function measureLearning({ runOf }) {
+  const rows = [["secretOutputs of each task", "n", "ms(n)", "ms(2n)", "ratio", "goal", ""]];
+  let isMet = true;
+  for (const [name, secretOf] of Object.entries(LEARNT)) {
+    const tasksOf = (/** @type {number} */ count) =>
+      Array.from({ length: count }, (_, at) => {
+        const inputs = `{ n: ${at}, secret: ${JSON.stringify(secretOf(at))} }`;
+        return `{ id: t${at}, type: bench/work.do, secretOutputs: [secret], inputs: ${inputs} }`;
+      });
+    const ways = Object.fromEntries(LEARNING_TASKS.map((count) => [count, runOf(tasksOf(count), WIDTH)]));
+    const times = await measure(ways, { rounds: 3, operations: 1, warmUp: 1 });
+    for (const [index, count] of LEARNING_TASKS.slice(0, -1).entries()) {
+      const [once = 0, twice = 0] = [times[count], times[LEARNING_TASKS[index + 1] ?? 0]];
+      const ratio = twice / once;
+      isMet &&= ratio <= GROWTH_GOAL;
+      const show = (/** @type {number} */ time) => (time / 1000).toFixed(0);
+      const verdict = ratio <= GROWTH_GOAL ? "met" : "missed";
+      rows.push([name, `${count}`, show(once), show(twice), ratio.toFixed(2), `<= ${GROWTH_GOAL}`, verdict]);
+    }
+  }
+  printTable("Values that become secret in n tasks, and in twice as many: ms CPU", rows);
   return isMet;
 }
 

@@ -77,6 +77,12 @@ it("credentials of a run that was killed end by themselves with its time, and th
   writeFileSync(join(box.folder, "go"), "");
   const { code, stdout } = await box.ak(["runs", "resume", "last", "--json"], { env });
   expect([code, stdout]).toEqual([0, expect.stringContaining('"status":"success"')]);
+  const left = stdout.split("\n").filter((line) => line.includes('"left"'));
+  expect(left.map((line) => JSON.parse(line).message)).toEqual([
+    expect.stringMatching(
+      /^REPORT_DB: credentials database\/creds\/report of vault from an earlier attempt of this run were not given back; valid until 2\S+Z$/,
+    ),
+  ]);
   // The output of `first` came from the lost credentials: it runs again with the new ones.
   const logins = [...loginsOf("first").slice(1), ...loginsOf("second").slice(-1)];
   expect(new Set(logins.map(({ username }) => username)).size).toBe(1);

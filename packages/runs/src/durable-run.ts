@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { TaskResult } from "./events.ts";
 import type { KeptCipher, KeptKeys, StoredKept } from "./kept.ts";
 import { type KeptValue, type Lease, type NewTask, OUTCOME_UNKNOWN, type RunId, type RunLedger } from "./ledger.ts";
+import type { LeftLease } from "./provenance.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
 /** What a run keeps of how it began. */
@@ -36,6 +37,8 @@ export interface KeptRun {
   readonly gone: ReadonlySet<string>;
   /** How many attempts of each task and item have begun. */
   readonly attempts: ReadonlyMap<string, number>;
+  /** The credentials that its attempts have left behind; they may have ended since. */
+  readonly leases: readonly LeftLease[];
 }
 
 /** What {@link DurableRun.begin} records. */
@@ -92,7 +95,7 @@ const keptStart: z.ZodType<KeptStart> = z.object({
  *
  * @throws AutokestraError `RUN_NOT_RESUMABLE` if it has kept nothing, or if its key is gone
  */
-export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | null): Promise<KeptRun> {
+export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | null): Promise<Omit<KeptRun, "leases">> {
   if (stored.hasSucceeded) throw hasSucceeded(id);
   const ciphers = new Map<string, KeptCipher | null>();
   async function open(value: KeptValue): Promise<unknown> {

@@ -30,6 +30,7 @@ import {
   type RunSummary,
   readEvents,
   readFile,
+  readLeftLeases,
   readSecrets,
   runNotFound,
 } from "./records.ts";
@@ -288,9 +289,12 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       return { run, record: recorder(tell, run.token) };
     },
     async kept(runId, keys) {
-      const stored = await read((database) => (hasLedger(database) ? readKept(database, runId) : null));
-      if (stored === null) throw runNotFound(runId);
-      return await openKept(runId, stored, keys);
+      const found = await read((database) => {
+        const stored = hasLedger(database) ? readKept(database, runId) : null;
+        return stored && { stored, leases: readLeftLeases(database, runId) };
+      });
+      if (found === null) throw runNotFound(runId);
+      return { ...(await openKept(runId, found.stored, keys)), leases: found.leases };
     },
     secrets: async (runId) =>
       (await read((database) => (hasLedger(database) ? readSecrets(database, runId) : []))) ?? [],

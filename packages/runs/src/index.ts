@@ -43,6 +43,7 @@ export {
 export {
   type BoundPlace,
   type LeaseRecord,
+  type LeftLease,
   type SecretProvenance,
   type SecretUse,
   secretsOfRun,

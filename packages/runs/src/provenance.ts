@@ -148,6 +148,65 @@ function readLease({ data, time }: LogEvent): Lease[] {
   return [{ type, time, expiresAt, lease: found.lease }];
 }
 
+/** Credentials that were made for a run, and that nobody has given back. */
+export interface LeftLease {
+  /** The names of the secrets that they are. */
+  readonly names: readonly string[];
+  readonly source: string;
+  readonly path: string;
+  /** Until when they are valid. ISO 8601 UTC. */
+  readonly expiresAt: string;
+}
+
+/** What one attempt of a run has of the credentials at one path. */
+interface OpenLease extends LeftLease {
+  /** Several secrets may have credentials of their own there. */
+  count: number;
+}
+
+/**
+ * Returns the credentials that attempts of a run have left behind, such as one whose process was lost.
+ *
+ * @param events those of type `run.started` and `run.lease` of one run, in their order
+ */
+export function leftLeases(events: readonly RecordedEvent[]): LeftLease[] {
+  const all: Map<string, OpenLease>[] = [];
+  let names = new Map<string, string[]>();
+  for (const event of events) {
+    if (event.event === "run.started") {
+      all.push(new Map());
+      names = leasedNames(event.data);
+    }
+    for (const { lease } of event.event === "run.lease" ? readLease(event) : []) {
+      const { type, source, path, expiresAt } = lease;
+      const open = all.at(-1);
+      // A login ends with its own time, and nobody but a provider has seen it.
+      if (open === undefined || path === null) continue;
+      const place = placeOf(source, path);
+      const known = open.get(place);
+      const count = (known?.count ?? 0) + (type === "created" ? 1 : type === "revoked" ? -1 : 0);
+      if (count <= 0) open.delete(place);
+      else open.set(place, { names: names.get(place) ?? [], source, path, expiresAt, count });
+    }
+  }
+  return all.flatMap((open) => Array.from(open.values(), ({ count: _, ...left }) => left));
+}
+
+/** The names of secrets that are credentials, by their places. */
+function leasedNames(data: unknown): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const [name, { source, binding }] of Object.entries(started.safeParse(data).data?.secrets ?? {})) {
+    if (binding?.lease === undefined) continue;
+    const place = placeOf(source, binding.lease);
+    names.set(place, [...(names.get(place) ?? []), name]);
+  }
+  return names;
+}
+
+function placeOf(source: string, path: string): string {
+  return JSON.stringify([source, path]);
+}
+
 interface MaskedSecrets {
   readonly total: ReadonlyMap<string, MaskCount>;
   /** By the name of the secret, and then of the task. */

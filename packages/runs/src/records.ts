@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
 import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
-import { secretsOfRun } from "./provenance.ts";
+import { type LeftLease, leftLeases, secretsOfRun } from "./provenance.ts";
 import { readableTables } from "./schema.ts";
 
 /**
@@ -112,6 +112,15 @@ export function readEvents(database: Database, runId: string, position = 0, limi
   const { events: table } = readableTables(database);
   const sql = `SELECT event FROM ${table} WHERE run_id = ? AND position >= ? ORDER BY position LIMIT ?`;
   return database.prepare(sql).pluck().all(runId, position, limit).map(parseEvent);
+}
+
+const LEASES = `
+  SELECT event FROM run_events WHERE run_id = ? AND event ->> '$.event' IN ('run.started', 'run.lease') ORDER BY position
+`;
+
+/** Reads which credentials the attempts of a run have left behind. */
+export function readLeftLeases(database: Database, runId: string): readonly LeftLease[] {
+  return leftLeases(database.prepare(LEASES).pluck().all(runId).map(parseEvent));
 }
 
 /**

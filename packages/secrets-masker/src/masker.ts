@@ -10,7 +10,18 @@ import { isMaskable } from "./values/part.ts";
 import { variantsOf } from "./variants/variants.ts";
 
 /** A value to mask, with the name that {@link Masker.report} gives it. A plain string gets the name `secret`. */
-export type MaskInput = string | { readonly name: string; readonly value: string };
+export type MaskInput = string | NamedMaskInput;
+
+export interface NamedMaskInput {
+  readonly name: string;
+  readonly value: string;
+  /**
+   * Whether a text that is masked already counts only for the names that it has. Set it for values that become known
+   * one after the other and may be the same, or have parts in common: otherwise each makes counting slower for all.
+   * Default: false, and such a text counts for all names.
+   */
+  readonly yields?: boolean | undefined;
+}
 
 export interface MaskerOptions {
   /** What is written instead of a value. Default: `***SECRET***`. */
@@ -145,9 +156,9 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
   const { matcher, tally } = rules;
   const unmaskable = new Set<string>();
 
-  function addValue(name: string, value: string): void {
+  function addValue({ name, value, yields = false }: NamedMaskInput): void {
     for (const { kind, ...pattern } of variantsOf(value)) {
-      if (pattern.text !== placeholder) matcher.add(pattern, { name, variant: kind });
+      if (pattern.text !== placeholder) matcher.add(pattern, { name, variant: kind }, yields);
     }
   }
 
@@ -155,14 +166,14 @@ export function createMasker(values: Iterable<MaskInput> = [], options: MaskerOp
     add(inputs) {
       for (const input of typeof inputs === "string" ? [inputs] : inputs) {
         // JavaScript may pass anything, such as an environment variable that is not set.
-        const { name, value }: Partial<MaskInput & object> =
+        const { name, value, yields }: Partial<NamedMaskInput> =
           typeof input === "string" ? { name: "secret", value: input } : (input ?? {});
         if (typeof name !== "string" || typeof value !== "string") {
           throw new TypeError(
             "A value to mask must be a string, or an object with a name and a value that are strings",
           );
         }
-        if (isMaskable(value)) addValue(name, value);
+        if (isMaskable(value)) addValue({ name, value, yields });
         else if (value !== "") unmaskable.add(name);
       }
     },

@@ -157,6 +157,19 @@ describe("report", () => {
     ]);
   });
 
+  it("counts a text that is masked already for the names that it has, where a value yields", () => {
+    const masker = createMasker([{ name: "DB", value: "postgres://app:the-Password-1@db.example" }]);
+    masker.add([
+      { name: "LATE", value: "the-Password-1", yields: true },
+      { name: "LATER", value: "postgres://app:the-Password-1@other.example", yields: true },
+      { name: "LAST", value: "postgres://app:the-Password-1@other.example", yields: true },
+    ]);
+    expect(masker.mask("the-Password-1")).toBe(P);
+    expect(masker.mask("postgres://app:the-Password-1@other.example")).toBe(P);
+    const counts = Object.entries(masker.report()).map(([name, { count }]) => [name, count]);
+    expect(Object.fromEntries(counts)).toEqual({ DB: 1, LATER: 1 });
+  });
+
   it("names one form where two values of a secret have the same text in different forms", () => {
     const masker = createMasker(['a "quoted" value', 'a \\"quoted\\" value'].map((value) => ({ name: "A", value })));
     masker.mask('a \\"quoted\\" value');

@@ -106,6 +106,8 @@ describe("the masked text is that of the slow reference", () => {
 
   it("for long and many patterns, some of them added late, in and out of ASCII", () => {
     const letters = fc.constantFrom(["a", "b"], ["a", "b", "c", "d", "e"], ["a", "é", "ж", "1"]);
+    // Only base64 has neighbours.
+    const neighbour = fc.constantFrom("", "a", "b", "1");
     const many = letters.chain((alphabet) => {
       const letter = fc.constantFrom(...alphabet);
       const text = fc.oneof(
@@ -117,6 +119,9 @@ describe("the masked text is that of the slow reference", () => {
         fc.record({
           all: fc.constant(all),
           late: fc.nat(all.length),
+          again: fc.array(fc.record({ text: fc.constantFrom(...all), before: neighbour, after: neighbour }), {
+            maxLength: 20,
+          }),
           pieces: fc.array(fc.oneof(fc.constantFrom(...all), fc.string({ unit: letter, maxLength: 40 })), {
             maxLength: 12,
           }),
@@ -125,13 +130,22 @@ describe("the masked text is that of the slow reference", () => {
       );
     });
     fc.assert(
-      fc.property(many, ({ all, late, pieces, cut }) => {
-        const secrets = all.map((text) => ({ text, before: "", after: "", wholeWord: false, name: "ONE" }));
-        const rules = rulesFor(secrets.slice(0, late));
+      fc.property(many, ({ all, late, again, pieces, cut }) => {
+        const first = all.map((text) => ({ text, before: "", after: "", wholeWord: false, name: "ONE" }));
+        const more = again.map((pattern) => ({ ...pattern, wholeWord: false, name: "ONE" }));
+        const rules = rulesFor(first.slice(0, late));
         const stream = createMaskStream(rules);
         maskText(rules, "the filter is built by now, for those that are there");
         stream.push(encode("--"));
-        for (const { name, ...pattern } of secrets.slice(late)) rules.matcher.add(pattern, { name, variant: "value" });
+        for (const { name, ...pattern } of [...first.slice(late), ...more]) {
+          rules.matcher.add(pattern, { name, variant: "value" });
+          if (pattern.text.length % 3 === 0) maskText(rules, "and follows each that is added");
+        }
+        const secrets = first.map((pattern) => {
+          const same = more.filter(({ text }) => text === pattern.text);
+          const all = (side: "before" | "after") => same.map((other) => other[side]).join("");
+          return { ...pattern, before: all("before"), after: all("after") };
+        });
         const text = pieces.join("");
         const placeholder = { text: PLACEHOLDER, before: "", after: "", wholeWord: false, name: null };
         const expected = referenceMask(text, [placeholder, ...secrets], PLACEHOLDER);

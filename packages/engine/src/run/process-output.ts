@@ -2,8 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { MaskCount } from "@autokestra/secrets-core";
 import { createMasker, type Masker, type MaskStream } from "@autokestra/secrets-masker";
 import { InterceptedStream, type Route } from "./intercepted-stream.ts";
-import type { MaskedValue } from "./secret-values.ts";
-import { addCounts } from "./secret-values.ts";
+import { addCounts, type YieldingValue } from "./secret-values.ts";
 
 /** The standard streams of a process. */
 export type PrintStream = "stdout" | "stderr";
@@ -19,7 +18,7 @@ export interface PrintingTask {
 /** The printed output of one run. */
 export interface RunOutput {
   /** Masks these values in it from now on. */
-  add(values: readonly MaskedValue[]): void;
+  add(values: readonly YieldingValue[]): void;
   /** Runs code of a task: what it prints, now or later, counts as output of the task. */
   inTask<T>(task: PrintingTask, work: () => T): T;
   /** Runs code that prints masked text, which is written as it is. */
@@ -74,7 +73,7 @@ export function openRunOutput(options: RunOutputOptions): RunOutput {
 
 interface OpenRun extends Pick<RunOutputOptions, "placeholder" | "reservesStdout" | "write"> {
   readonly id: string;
-  readonly values: MaskedValue[];
+  readonly values: YieldingValue[];
   isRunning: boolean;
   /** The counts of earlier maskers, of the run and of its tasks that have printed something. */
   readonly counts: Map<string | undefined, Readonly<Record<string, MaskCount>>>;
@@ -152,7 +151,7 @@ class ProcessOutput {
     return {
       add: (values) => {
         if (!this.#runs.has(run)) return;
-        const named = values.map(({ name, value }) => ({ name: run.id + name, value }));
+        const named = values.map((value) => ({ ...value, name: run.id + value.name }));
         for (const value of named) run.values.push(value);
         this.#masker?.add(named);
       },

@@ -1,4 +1,4 @@
-import type { DurableRun, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
+import type { DurableRun, LeftLease, LogEvent, LogLevel, RunFinished, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, MaskCount, ResolvedSecret, SecretBinding, SourceFallback } from "@autokestra/secrets-core";
 import type { RedactingSink } from "./redacting-sink.ts";
 import type { SecretPaths } from "./secret-uses.ts";
@@ -51,6 +51,8 @@ export interface RunLog {
   stale(secret: Pick<ResolvedSecret, "name" | "source" | "staleSeconds">): void;
   /** What has happened to credentials that were made for the run. */
   lease(event: LeaseEvent): void;
+  /** Credentials of an earlier attempt of the run are still valid. */
+  leftBehind(lease: LeftLease): void;
   /** @param task which one it is about, if any */
   warning(message: string, task?: string): void;
   /** @param secrets where it uses which secrets */
@@ -121,6 +123,11 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
         },
       ),
     lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),
+    leftBehind({ names, source, path, expiresAt }) {
+      const what = `credentials ${path} of ${source} from an earlier attempt of this run were not given back`;
+      const data = { left: { names, source, path, expiresAt } };
+      log("run.warning", "warn", `${names.join(", ")}: ${what}; valid until ${expiresAt}`, { data });
+    },
     warning: (message, task) => log("run.warning", "warn", message, { task }),
     taskStarted: (task, type, secrets) =>
       log("task.started", "info", `started ${type}`, {

@@ -111,10 +111,8 @@ export async function runWorkflow(parsed: ParsedWorkflow, options: RunOptions): 
   const output = maskProcessOutput(options);
   const masks = createRunMasks(output, options.placeholder);
   try {
-    masks.add(secretValues(scope.secrets));
-    masks.add(secretInputValues(parsed.workflow, inputs));
-    // These are known again when the run is resumed.
-    masks.takeAdded();
+    masks.declare(secretValues(scope.secrets));
+    masks.declare(secretInputValues(parsed.workflow, inputs));
     const { sink, signal, concurrency = 10, maskProcessOutput: printing, runId = crypto.randomUUID() } = options;
     const logsPrints = typeof printing === "object" && printing.as === "log";
     const run = new WorkflowRun({

@@ -1,4 +1,4 @@
-import type { DurableRun, RunFinished, RunSink, TaskResult } from "@autokestra/runs";
+import type { DurableRun, LeftLease, RunFinished, RunSink, TaskResult } from "@autokestra/runs";
 import type { LeaseEvent, SecretScope } from "@autokestra/secrets-core";
 import { type ParsedWorkflow, workflowFile } from "../workflow/parse-workflow.ts";
 import type { Task } from "../workflow/workflow.ts";
@@ -90,6 +90,7 @@ export class WorkflowRun implements GuardedRun {
       await this.#begin();
       unguard = guardRun(this);
       log.started(parsed.workflow.id, scope.secrets, findSecretUses(parsed, calls).outputs, this.#parts.durable);
+      for (const lease of this.#leftBehind()) log.leftBehind(lease);
       leases.listen((event) => log.lease(event));
       for (const fallback of scope.fallbacks) log.fallback(fallback);
       for (const secret of scope.secrets) if (secret.staleSeconds !== undefined) log.stale(secret);
@@ -108,6 +109,13 @@ export class WorkflowRun implements GuardedRun {
       this.#limit.end();
       unguard();
     }
+  }
+
+  /** The credentials of earlier attempts that are still valid. */
+  #leftBehind(): LeftLease[] {
+    const { durable } = this.#parts;
+    const left = durable?.isResumed === true ? (durable.from?.leases ?? []) : [];
+    return left.filter(({ expiresAt }) => Date.parse(expiresAt) > Date.now());
   }
 
   /** Adds the run to the ledger, or takes it over there. */

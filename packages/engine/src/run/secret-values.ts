@@ -1,6 +1,7 @@
 import { openObject, secretTexts } from "@autokestra/plugin-sdk/host";
 import type { MaskCount, ResolvedSecret, SecretFields } from "@autokestra/secrets-core";
 import { type FieldValue, secrecyOf } from "@autokestra/secrets-core/internal";
+import type { NamedMaskInput } from "@autokestra/secrets-masker";
 import { EVERY } from "../workflow/workflow.ts";
 
 /** A value to mask, and its name in reports. */
@@ -8,6 +9,9 @@ export interface MaskedValue {
   readonly name: string;
   readonly value: string;
 }
+
+/** The same, for a masker: values that become secret during a run count only where they are new. */
+export type YieldingValue = MaskedValue & Pick<NamedMaskInput, "yields">;
 
 /** Pairs of fields that HTTP Basic and the userinfo of a URL send together: a name and a secret. */
 const CREDENTIALS = [

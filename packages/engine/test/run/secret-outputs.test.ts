@@ -259,3 +259,17 @@ describe("KM4: context.mask", () => {
     expect(warned(outcome)).toEqual(["tasks.a has a value that is too short or too common to be masked"]);
   });
 });
+
+describe("the same value from many tasks", () => {
+  it("is masked everywhere, and counts for the task that had it first", async () => {
+    const tasks = Array.from(
+      { length: 20 },
+      (_, at) => `  - { id: t${at}, type: test/do.plain, secretOutputs: ["*"] }`,
+    );
+    const { finished, out } = await tryRun(tasks.join("\n"), { actions });
+    expect(out).not.toContain(ISSUED);
+    const names = Object.values(finished.tasks).flatMap(({ masked = {} }) => Object.keys(masked));
+    expect(names).toEqual(Array.from(tasks, () => names[0]));
+    expect(finished.masked[names[0] ?? ""]?.count).toBe(20);
+  });
+});

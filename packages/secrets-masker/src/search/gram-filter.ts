@@ -30,8 +30,13 @@ export class GramFilter {
   readonly #store: PatternStore;
   readonly #alphabet: Alphabet;
   readonly #kind: PatternKind;
-  /** The number of patterns of the store that have been added. */
+  /** The number of patterns of the store that have been added, and of the changes of neighbours that have been. */
   #seen = 0;
+  #changesSeen = 0;
+  /** What the store had when both were counted. */
+  #revision = 0;
+  /** The entries of the patterns, by their ids. Made when the neighbours of a pattern change. */
+  #entries: Map<number, number> | null = null;
   /** By entry of the tables: the id of its pattern. */
   #ids: number[] = [];
   #tables: GramTables | null = null;
@@ -50,9 +55,31 @@ export class GramFilter {
     this.#kind = kind;
   }
 
-  /** Adds the patterns that are new in the store. */
+  /** Follows the store, which may have more patterns and neighbours. */
   update(): void {
-    if (this.#seen < this.#store.size) this.#addNew();
+    if (this.#revision !== this.#store.revision) this.#follow();
+  }
+
+  #follow(): void {
+    const { revision, neighbourChanges } = this.#store;
+    for (; this.#changesSeen < neighbourChanges.length; this.#changesSeen++) {
+      this.#sortOut(neighbourChanges[this.#changesSeen] ?? 0);
+    }
+    this.#addNew();
+    this.#revision = revision;
+  }
+
+  /** Finds out again which patterns can be skipped that have the same window as this one. */
+  #sortOut(id: number): void {
+    const tables = this.#tables;
+    this.#entries ??= new Map(this.#ids.map((known, entry) => [known, entry]));
+    const entry = this.#entries.get(id);
+    if (tables === null || entry === undefined) return;
+    const start = this.#span(entry).start + (tables.offsets[entry] ?? 0);
+    const chain: number[] = [];
+    let link = lookUp(tables.windows, windowHash(this.#store.view, start, tables.window));
+    for (; link !== 0; link = tables.next[link - 1] ?? 0) chain.push(link - 1);
+    for (const other of chain.reverse()) tables.nextApart[other] = this.#nextApart(tables, other);
   }
 
   #addNew(): void {
@@ -75,6 +102,7 @@ export class GramFilter {
       }
       const taken = (hash: number) => (hasBits(tables, hash) ? 4 : 0);
       this.#enter(tables, known, chooseWindow(store.view, this.#span(known), tables, taken));
+      this.#entries?.set(this.#ids[known] ?? 0, known);
     }
   }
 
@@ -174,6 +202,7 @@ export class GramFilter {
   #build(): void {
     const tables = createTables(this.#ids.length, this.#shortest);
     this.#tables = tables;
+    this.#entries = null;
     this.reach = 0;
     // Each pattern is put before those with the same window, so in the end the longest comes first.
     this.#ids.sort((a, b) => this.#store.length(a, this.#alphabet) - this.#store.length(b, this.#alphabet));

@@ -19,14 +19,12 @@ export class Matcher {
   readonly #scratch = new Scratch();
   readonly #unitsBefore = new Set<number>();
 
-  /** Adds a text to look for, of at least 4 units. A text that is already known gets one more owner. */
-  add(pattern: PatternText, owner: Owner): void {
-    const { hasShort, neighbourChanges } = this.store;
-    this.store.add(pattern, owner);
-    // The first short pattern changes which filter the others belong to; neighbours, which of them can be skipped.
-    if (this.store.hasShort !== hasShort || this.store.neighbourChanges !== neighbourChanges) {
-      this.#inBytes = this.#inUnits = null;
-    }
+  /** Adds a text to look for, of at least 4 units, as {@link PatternStore.add}. */
+  add(pattern: PatternText, owner: Owner, yields = false): void {
+    const { hasShort } = this.store;
+    this.store.add(pattern, owner, yields);
+    // The first short pattern changes which filter the others belong to.
+    if (this.store.hasShort !== hasShort) this.#inBytes = this.#inUnits = null;
     for (const unit of pattern.before) this.#unitsBefore.add(unit.charCodeAt(0));
   }
 

@@ -31,8 +31,10 @@ export class PatternStore {
   size = 0;
   isAscii = true;
   hasShort = false;
-  /** Increases whenever a known pattern gets more neighbours. */
-  neighbourChanges = 0;
+  /** Increases whenever there is another pattern, or a known one gets more neighbours. */
+  revision = 0;
+  /** The ids of the known patterns that got more neighbours, in this order. */
+  readonly neighbourChanges: number[] = [];
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
   readonly before: string[] = [];
@@ -46,8 +48,8 @@ export class PatternStore {
   /** Most patterns have one owner, which many of them share. */
   readonly #singleOwners = new Map<string, readonly Owner[]>();
 
-  /** Adds a pattern. A text that is already known gets one more owner and the neighbours of both. */
-  add({ text, before, after, wholeWord }: PatternText, owner: Owner): void {
+  /** Adds a pattern. A text that is already known gets one more owner, unless it yields, and the neighbours of both. */
+  add({ text, before, after, wholeWord }: PatternText, owner: Owner, yields = false): void {
     const known = this.idOf(text);
     if (known === null) {
       this.#append(text);
@@ -60,7 +62,7 @@ export class PatternStore {
     this.#addNeighbours(this.before, known, before);
     this.#addNeighbours(this.after, known, after);
     const owners = this.owners[known] ?? [];
-    if (owners.every(({ name }) => name !== owner.name)) this.owners[known] = [...owners, owner];
+    if (!yields && owners.every(({ name }) => name !== owner.name)) this.owners[known] = [...owners, owner];
   }
 
   /** Returns the id of the pattern with exactly this text, or null. */
@@ -137,7 +139,8 @@ export class PatternStore {
     const all = union(units, more);
     if (all === units) return;
     lists[id] = all;
-    this.neighbourChanges += 1;
+    this.neighbourChanges.push(id);
+    this.revision += 1;
   }
 
   #append(text: string): void {
@@ -167,6 +170,7 @@ export class PatternStore {
     }
     this.#spans.set(span, this.size * SPANS);
     this.size += 1;
+    this.revision += 1;
     this.hasShort ||= text.length < SHORT;
     if (this.size * 4 > this.#byText.length) this.#growTable();
     put(this.#byText, hashOf(text), this.size);

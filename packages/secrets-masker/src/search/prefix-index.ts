@@ -6,11 +6,15 @@ const HEAD_BITS = 18;
 /** Can a pattern that begins there continue after the end of the text? */
 export type CanGoOn = (start: number, wholeWord: boolean) => boolean;
 
-/** Patterns in the order of their UTF-8. Tells which of them begin with the end of a text. */
+/** Patterns in the order of their UTF-8. */
+type Sorted = readonly number[];
+
+/** Tells which patterns begin with the end of a text. */
 export class PrefixIndex {
   readonly #store: PatternStore;
   #seen = 0;
-  #sorted: readonly number[] = [];
+  /** Each list is more than twice as long as the next one: a new pattern does not make all others be sorted again. */
+  readonly #lists: Sorted[] = [];
   /** A bit for the hash of the first four bytes of each pattern, which rules out most places of a text. */
   readonly #heads = new Uint8Array(2 ** (HEAD_BITS - 3));
 
@@ -28,9 +32,17 @@ export class PrefixIndex {
       const head = headHash(view, this.#store.start(this.#seen, "bytes"));
       this.#heads[head >>> 3] = (this.#heads[head >>> 3] ?? 0) | (1 << (head & 7));
     }
-    // The sort of V8 is fast for two sorted lists in a row.
-    fresh.sort((a, b) => this.#order(a, b));
-    this.#sorted = [...this.#sorted, ...fresh].sort((a, b) => this.#order(a, b));
+    let list: Sorted = fresh.sort((a, b) => this.#order(a, b));
+    for (
+      let last = this.#lists.at(-1);
+      last !== undefined && last.length <= 2 * list.length;
+      last = this.#lists.at(-1)
+    ) {
+      // The sort of V8 is fast for two sorted lists in a row.
+      list = [...last, ...list].sort((a, b) => this.#order(a, b));
+      this.#lists.pop();
+    }
+    this.#lists.push(list);
   }
 
   /**
@@ -39,18 +51,18 @@ export class PrefixIndex {
    */
   firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
     const heads = this.#heads;
-    for (let start = Math.max(from, 0); start < text.length && this.#sorted.length > 0; start++) {
+    for (let start = Math.max(from, 0); start < text.length && this.#lists.length > 0; start++) {
       const head = start + 4 > text.length ? null : headHash(text.low, start);
       if (head !== null && ((heads[head >>> 3] ?? 0) & (1 << (head & 7))) === 0) continue;
-      if (this.#isHead(text, start, isNextOpen, canGoOn)) return start;
+      if (this.#lists.some((sorted) => this.#isHead(sorted, text, start, isNextOpen, canGoOn))) return start;
     }
     return null;
   }
 
-  #isHead(text: Haystack, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
+  #isHead(sorted: Sorted, text: Haystack, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
     const available = text.length - start;
-    for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
-      const id = this.#sorted[rank] ?? 0;
+    for (let rank = this.#lowerBound(sorted, text, start); rank < sorted.length; rank++) {
+      const id = sorted[rank] ?? 0;
       if (!this.#startsWith(id, text, start)) return false;
       const isOpen = this.#store.length(id, "bytes") > available || (isNextOpen && this.#store.dependsOnNext(id));
       if (isOpen && canGoOn(start, this.#store.wholeWord[id] === true)) return true;
@@ -60,13 +72,15 @@ export class PrefixIndex {
 
   /** Returns the longer patterns that begin with the rest of the text. */
   longerThan(text: Haystack, start: number): readonly number[] {
-    const found: number[] = [];
-    for (let rank = this.#lowerBound(text, start); rank < this.#sorted.length; rank++) {
-      const id = this.#sorted[rank] ?? 0;
-      if (!this.#startsWith(id, text, start)) break;
-      if (this.#store.length(id, "bytes") > text.length - start) found.push(id);
-    }
-    return found;
+    return this.#lists.flatMap((sorted) => {
+      const found: number[] = [];
+      for (let rank = this.#lowerBound(sorted, text, start); rank < sorted.length; rank++) {
+        const id = sorted[rank] ?? 0;
+        if (!this.#startsWith(id, text, start)) break;
+        if (this.#store.length(id, "bytes") > text.length - start) found.push(id);
+      }
+      return found;
+    });
   }
 
   #startsWith(id: number, text: Haystack, start: number): boolean {
@@ -75,12 +89,12 @@ export class PrefixIndex {
   }
 
   /** Returns the rank of the first pattern that does not sort before the rest of the text. */
-  #lowerBound(text: Haystack, start: number): number {
+  #lowerBound(sorted: Sorted, text: Haystack, start: number): number {
     let low = 0;
-    let high = this.#sorted.length;
+    let high = sorted.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const id = this.#sorted[middle] ?? 0;
+      const id = sorted[middle] ?? 0;
       const own = {
         bytes: this.#store.view,
         start: this.#store.start(id, "bytes"),
