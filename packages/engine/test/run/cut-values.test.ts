@@ -51,9 +51,9 @@ describe("KP1: a value of another secret where an excerpt of a response is cut",
     "%s: at every place",
     async (_, form, index) => {
       const from = 200 - form.length;
-      const places = Array.from({ length: form.length }, (_item, at) => from + at);
+      const places = Array.from({ length: form.length }, (_item, offset) => from + offset);
       const tasks = places
-        .filter((place) => place % step === index % step)
+        .filter((at) => at % step === index % step)
         .map(
           (before) =>
             `  - { id: t${before}, type: core/http.get, continueOnError: true, inputs: { url: "${place}/${before}/${index}" } }\n`,
