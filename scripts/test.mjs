@@ -21,11 +21,11 @@ export const installation = ["install", "--frozen-lockfile"];
 /** What runs beside the unit tests: scripts of package.json. @type {readonly (readonly [name: string, script: string])[]} */
 const checks = [
   ["format", "lint:format"],
+  // The types, too.
   ["lint", "lint"],
   ["imports", "lint:imports"],
   ["unused code", "lint:unused"],
   ["supply chain", "lint:supply-chain"],
-  ["types", "typecheck"],
   ["packages", "test:pack"],
 ];
 

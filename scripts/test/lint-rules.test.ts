@@ -20,6 +20,8 @@ const OXLINT: Readonly<Record<string, string>> = {
   "typescript(no-non-null-assertion)": "export const f = (x?: number): number => x!;\n",
   "eslint(no-eval)": 'export const f = (): unknown => eval("1");\n',
   "eslint(no-new-func)": 'export const f = (): unknown => new Function("return 1");\n',
+  // TypeScript itself.
+  "typescript(TS2322)": 'export const a: number = "1";\n',
 };
 
 const BIOME: Readonly<Record<string, string>> = {
@@ -64,7 +66,9 @@ function fileOf(rule: string): string {
 
 describe("each rule is red for a planted violation", () => {
   it("of oxlint", () => {
-    const { stdout } = run("oxlint", ["--type-aware", "--deny-warnings", "--format=json", "oxlint"], { cwd: folder });
+    const { stdout } = run("oxlint", ["--type-aware", "--type-check", "--deny-warnings", "--format=json", "oxlint"], {
+      cwd: folder,
+    });
     const { diagnostics } = JSON.parse(stdout) as { diagnostics: readonly { code: string; filename: string }[] };
     const found = new Set(diagnostics.map(({ code, filename }) => `${code} ${filename}`));
     for (const rule of Object.keys(OXLINT)) expect(found).toContain(`${rule} oxlint/${fileOf(rule)}`);

@@ -1,6 +1,6 @@
 import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Locator, type Page, type Response } from "playwright-core";
-import { expect, inject } from "vitest";
+import { type BrowserContext, chromium, type Locator, type Page, type Response } from "playwright-core";
+import { expect, inject, onTestFinished } from "vitest";
 import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
 
 /** A page of the server in a browser, with everything that it must not do. */
@@ -46,6 +46,8 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
 
   async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
     const context = await browser.newContext({ viewport: { width, height: 800 }, reducedMotion: "reduce" });
+    // A page that is left open goes on, and takes time from others.
+    onTestFinished(async () => await context.close());
     context.setDefaultTimeout(100_000);
     const opened = await watch(context);
     await opened.page.goto(`${url}/${hash}`);
@@ -62,7 +64,7 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
       return opened;
     },
     async close() {
-      await closeAll(browser);
+      await browser.close();
       await place.close();
     },
   };
@@ -83,11 +85,6 @@ export async function giveToken(page: Page, token: string): Promise<void> {
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("navigation", { name: "Main" }).waitFor();
-}
-
-async function closeAll(browser: Browser): Promise<void> {
-  for (const context of browser.contexts()) await context.close();
-  await browser.close();
 }
 
 /** Opens an empty tab, and notes what its pages do from now on. */

@@ -228,8 +228,11 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
       expect(storedText(place.folder, sound.current.id)).toBe(JSON.stringify(forged));
       await expectUndoable(name);
     });
+  });
 
-    it("it can be deleted, which does not make it good, and removed for good", async () => {
+  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 2))(
+    "%s: it can be deleted, which does not make it good, and removed for good",
+    async (_, edit) => {
       const { forged, name } = attack(edit);
       const isForgery = FORGERIES.some(([, one]) => one === edit);
       await use(place.options, async ({ secrets }) => {
@@ -252,8 +255,8 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
         await secrets.set(apiKey(name, "anew"));
       });
       expect(await getCode(name)).toBe("anew");
-    });
-  });
+    },
+  );
 
   it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 3))(
     "%s: no work on the whole store makes it good, and a backup heals it",

@@ -258,8 +258,11 @@ describe.each(["sqlite", "file"])("the header of a %s store", (backend) => {
       putHeader(rotated.last.header);
       expect(await read(options)).toBe("a3");
     });
+  });
 
-    it("leaves removing for good to whoever asks, and is healed by a backup", async () => {
+  it.each(attacksOn(backend, TAMPERINGS, 2))(
+    "with %s: leaves removing for good to whoever asks, and is healed by a backup",
+    async (_, code, edit) => {
       const header = structuredClone(rotated.last.header);
       edit(header);
       putHeader(header);
@@ -280,8 +283,8 @@ describe.each(["sqlite", "file"])("the header of a %s store", (backend) => {
       }
       expect(await restoreBackup(options, good())).toMatchObject({ tookKeys: true });
       expect(await read(options)).toBe("a3");
-    });
-  });
+    },
+  );
 
   it("says what to do where it was changed, and a deletion needs no key then", async () => {
     putHeader({ ...rotated.last.header, mac: Buffer.alloc(32).toString("base64") });

@@ -83,8 +83,8 @@ const LONG = process.env["LONG_TESTS"] === "true";
 
 /** Some orders. As `npm run faults` does it, all of them in SQLite; in the file store each call writes the whole file. */
 const DRIVERS = [
-  ["sqlite", LONG ? 1 : 8],
-  ["file", LONG ? 5 : 10],
+  ["sqlite", LONG ? 1 : 16],
+  ["file", LONG ? 5 : 20],
 ] as const;
 
 describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {

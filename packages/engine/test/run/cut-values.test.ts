@@ -44,14 +44,20 @@ describe("KP1: a value of another secret where an excerpt of a response is cut",
   });
   afterAll(() => void server.close());
 
+  /** In `npm test`, at every third place. */
+  const step = process.env["LONG_TESTS"] === "true" ? 1 : 3;
+
   it.each(FORMS.map(([name, form], index) => [name, form, index] as const))(
     "%s: at every place",
     async (_, form, index) => {
       const from = 200 - form.length;
-      const tasks = Array.from({ length: form.length }, (_item, at) => from + at).map(
-        (before) =>
-          `  - { id: t${before}, type: core/http.get, continueOnError: true, inputs: { url: "${place}/${before}/${index}" } }\n`,
-      );
+      const places = Array.from({ length: form.length }, (_item, offset) => from + offset);
+      const tasks = places
+        .filter((at) => at % step === index % step)
+        .map(
+          (before) =>
+            `  - { id: t${before}, type: core/http.get, continueOnError: true, inputs: { url: "${place}/${before}/${index}" } }\n`,
+        );
       const { finished, out } = await tryRun(tasks.join(""), { secrets });
       expect(out).toContain("status 404 Not Found: ~~~");
       for (const { error } of Object.values(finished.tasks)) {
