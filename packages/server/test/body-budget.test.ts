@@ -48,19 +48,21 @@ function begin(body = BODY, { caller = "a", length = body.length + 1, server = a
 const whole = async (caller: string) => await begin(BODY, { caller, length: BODY.length }).answer;
 
 it("refuses what is too much for one caller, or for all, and gives back what was answered or left", async () => {
+  // What is held counts once it has arrived, and no more once the answer has left: a busy machine takes its time.
+  const expectOf = (caller: string) => expect.poll(async () => await whole(caller), { timeout: 30_000 });
   const [one, other] = [begin(), begin()];
-  await expect.poll(async () => await whole("a"), { timeout: 30_000 }).toBe(429);
-  expect(await whole("b")).toBe(200);
+  await expectOf("a").toBe(429);
+  await expectOf("b").toBe(200);
   const third = begin(BODY, { caller: "b" });
-  await expect.poll(async () => await whole("c"), { timeout: 30_000 }).toBe(429);
+  await expectOf("c").toBe(429);
   expect(await begin("small", { caller: "c", length: 5 }).answer).toBe(200);
 
   one.end();
   expect(await one.answer).toBe(200);
-  expect(await whole("a")).toBe(200);
+  await expectOf("a").toBe(200);
   third.socket.destroy();
   other.socket.destroy();
-  const again = () => Promise.all([whole("a"), whole("a"), whole("b")]);
+  const again = async () => await Promise.all([whole("a"), whole("a"), whole("b")]);
   await expect.poll(again, { timeout: 30_000 }).toEqual([200, 200, 200]);
 });
 
@@ -72,5 +74,5 @@ it("goes on after a body that is too large", async () => {
 it("bounds what a token can keep of a server", async () => {
   const head = `Authorization: Bearer ${await place.token("admin")}\r\n`;
   const all = Array.from({ length: 17 }, () => begin("x".repeat(1_000_000), { server: place.app, head }));
-  expect(await Promise.race(all.map(async ({ answer }) => await answer))).toBe(429);
+  await Promise.any(all.map(async ({ answer }) => expect(await answer).toBe(429)));
 });
