@@ -124,6 +124,9 @@ describe("with the audit log on", () => {
       ["read", "DB@1", "done", "store", ""],
       ["read", "DB@1", "done", "store", ""],
     ]);
+    const failed = (await ak("audit list --outcome error")).stdout.trimEnd();
+    expect(failed.split("\t").slice(3)).toEqual(["read", "OTHER", "SECRET_NOT_FOUND", "store"]);
+    expect((await ak("audit list --outcome refused --json")).stdout).toBe("[]\n");
     expect((await ak("audit list --since 2099-01-01 --json")).stdout).toBe("[]\n");
     expect((await ak("audit list --since lately")).code).toBe(2);
     expect((await ak("audit stats --since 1d")).stdout).toMatch(/^DB\t3\t1\t0\t\S+\nOTHER\t0\t0\t1\t\S+\n$/);
