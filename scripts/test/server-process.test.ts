@@ -23,11 +23,13 @@ const ANSWERING = `console.log(process.pid);
   require("http").createServer((_, answer) => answer.end(JSON.stringify(process.env))).listen(process.argv[1], "127.0.0.1")`;
 const DEAF = `process.on("SIGTERM", () => console.log("no"));${ANSWERING}`;
 
-function serve(port: number, script = ANSWERING) {
+/** @param lines What it prints comes by another way than its answer: it is ready once it has printed so many lines. */
+function serve(port: number, script = ANSWERING, lines = 1) {
   return {
     commands: [[node, "-e", script, String(port)]] as const,
     stopSignal: "SIGTERM" as const,
-    isReady: async () => (await fetch(`http://127.0.0.1:${port}`)).ok,
+    isReady: async (printed: string) =>
+      printed.split("\n").length > lines && (await fetch(`http://127.0.0.1:${port}`)).ok,
   };
 }
 
@@ -108,7 +110,7 @@ it.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)("ends a server with its start
      const { output } = await startProcess("A server", (_, port) => ({
        commands: [[process.execPath, "-e", ${JSON.stringify(ANSWERING)}, String(port)]],
        stopSignal: "SIGTERM",
-       isReady: async () => (await fetch("http://127.0.0.1:" + port)).ok,
+       isReady: async (printed) => printed !== "" && (await fetch("http://127.0.0.1:" + port)).ok,
      }));
      writeFileSync(${JSON.stringify(pids)}, output());`,
   );
@@ -122,7 +124,7 @@ it.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)("ends a server with its start
 
 it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("stops the server where its supervisor gets %s", async (signal) => {
   const { output, close } = await startProcess("A server", (_, port) =>
-    serve(port, `console.log(process.ppid);${ANSWERING}`),
+    serve(port, `console.log(process.ppid);${ANSWERING}`, 2),
   );
   const [supervisor = 0, server = 0] = output().trim().split("\n").map(Number);
   process.kill(supervisor, signal);

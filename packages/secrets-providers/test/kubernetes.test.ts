@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseSecretName } from "@autokestra/secrets-core";
 import { AuthenticationV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createProviderSource, openProvider } from "../src/index.ts";
 import { createKubernetesProvider, type KubernetesProviderOptions, kubernetesProvider } from "../src/kubernetes.ts";
 import { type SeenRequest, type SoundAnswer, selfSigned, startTestServer } from "../src/testing/index.ts";
@@ -147,12 +147,14 @@ describe("inside of a cluster", () => {
   let folder = "";
   let server: Server;
   let env: NodeJS.ProcessEnv = {};
+  let own: Buffer;
 
   beforeAll(async () => {
     root = mkdtempSync(join(tmpdir(), "autokestra-kubernetes-"));
     folder = join(root, "var/run/secrets/kubernetes.io/serviceaccount");
     mkdirSync(folder, { recursive: true });
     const { key, cert } = selfSigned();
+    own = key;
     writeFileSync(join(folder, "token"), TOKEN);
     writeFileSync(join(folder, "namespace"), "apps");
     writeFileSync(join(folder, "ca.crt"), cert);
@@ -210,6 +212,13 @@ describe("inside of a cluster", () => {
   });
 
   it("reads token and CA again when they change", async () => {
+    const [before, ca] = [{ ...stub }, readFileSync(join(folder, "ca.crt"))];
+    onTestFinished(() => {
+      Object.assign(stub, before);
+      server.setSecureContext({ key: own, cert: ca });
+      writeFileSync(join(folder, "ca.crt"), ca);
+      writeFileSync(join(folder, "token"), TOKEN);
+    });
     const provider = inside();
     const status = async () => (await provider.lookup({ path: "db", format: "json" }, soon())).status;
     expect(await status()).toBe("found");

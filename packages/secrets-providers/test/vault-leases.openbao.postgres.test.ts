@@ -133,7 +133,7 @@ describe("credentials of a database", () => {
   });
 
   // These wait for the clock of the server, at the same time.
-  it.concurrent("end by themselves soon where the process was killed", async ({ expect }) => {
+  it.concurrent("end by themselves soon where the process was killed", async (test) => {
     const { provider } = startRun(await createRole("killed", ["may-make"]));
     const session = await provider.leases?.open(soon());
     if (session?.status !== "found") throw new Error("no login");
@@ -143,17 +143,17 @@ describe("credentials of a database", () => {
     const fields = typeof value === "string" ? {} : (value as Record<string, string>);
     const asMade: Made = { status: "found", secret: { type: "basicAuth", fields, expiresAt: null } };
     expect(await tryLogin(asMade)).toBe("works");
-    await expect.poll(async () => await tryLogin(asMade), { interval: 500 }).toBe(REFUSED);
+    await test.expect.poll(async () => await tryLogin(asMade), { interval: 500 }).toBe(REFUSED);
     await provider.close();
   });
 
-  it.concurrent("live on while they are renewed, and their login with them", async ({ expect }) => {
+  it.concurrent("live on while they are renewed, and their login with them", async (test) => {
     const role = { token_period: `${SECONDS}s`, token_ttl: 0 };
     const run = startRun(await createRole("periodic", ["may-revoke"], role), SECONDS);
     const made = await run.make();
     // At two thirds of their time: the second time is after its end.
     for (const renewed of ["renewed login", "renewed database/creds/report"]) {
-      await expect.poll(() => run.told().filter((event) => event === renewed).length).toBe(2);
+      await test.expect.poll(() => run.told().filter((event) => event === renewed).length).toBeGreaterThan(1);
     }
     expect(await tryLogin(made)).toBe("works");
     expect(run.told().filter((event) => event.startsWith("ending"))).toEqual([]);
@@ -162,27 +162,27 @@ describe("credentials of a database", () => {
     expect(await tryLogin(made)).toBe(REFUSED);
   });
 
-  it.concurrent("are told to end before they do, where max_ttl allows no more", async ({ expect }) => {
+  it.concurrent("are told to end before they do, where max_ttl allows no more", async (test) => {
     await createDatabaseRole("brief", { default_ttl: `${SECONDS}s`, max_ttl: `${SECONDS + 2}s` });
     const run = startRun(await createRole("max", ["may-revoke", "may-make"]));
     const made = await run.make("brief");
-    await expect.poll(() => run.told()).toContain("ending database/creds/brief");
+    await test.expect.poll(() => run.told()).toContain("ending database/creds/brief");
     expect(await tryLogin(made)).toBe("works");
     const ending = run.events.find(({ type }) => type === "ending");
     expect(ending?.secondsLeft).toBeGreaterThan(0);
-    await expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
+    await test.expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
     await run.end();
   });
 
-  it.concurrent("end with a token that somebody else has made, and that is told", async ({ expect }) => {
+  it.concurrent("end with a token that somebody else has made, and that is told", async (test) => {
     const create = { policies: ["may-make"], ttl: `${SECONDS}s`, renewable: false };
     const { client_token: token } = await api("POST", "auth/token/create", create);
     const run = startRun({ method: "token", token: String(token) });
     const made = await run.make();
     expect(run.events[0]?.secondsLeft).toBeLessThan(SECONDS + 1);
-    await expect.poll(() => run.told()).toContain("ending database/creds/report");
+    await test.expect.poll(() => run.told()).toContain("ending database/creds/report");
     expect(await tryLogin(made)).toBe("works");
-    await expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
+    await test.expect.poll(async () => await tryLogin(made), { interval: 500 }).toBe(REFUSED);
     await run.end();
     expect(run.count("revoke")).toBe(1);
   });

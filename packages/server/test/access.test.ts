@@ -183,36 +183,36 @@ describe("W1: who may call what", () => {
   });
 
   it("narrowed tokens make nothing that they could not see", async () => {
-    const token = await place.token("writer", { prefixes: ["CI_"], tags: ["ci"] });
+    const token = await place.token("writer", { prefixes: ["CI_"], tags: ["own"] });
     const send = async (method: string, path: string, payload: object) =>
       await call(place.app, method, `/api/secrets${path}`, token, { payload });
     for (const body of [
       { name: "HIDDEN" },
       { name: "CI_X" },
       { name: "CI_X", tags: ["x"] },
-      { name: "X", tags: ["ci"] },
+      { name: "X", tags: ["own"] },
     ]) {
       const answer = await send("POST", "/", { value: "v", ...body });
       expect([answer.statusCode, answer.json().code]).toEqual([403, "FORBIDDEN"]);
     }
-    const { id } = (await send("POST", "/", { name: "CI_X", value: "v", tags: ["ci"] })).json();
+    const { id } = (await send("POST", "/", { name: "CI_X", value: "v", tags: ["own"] })).json();
     for (const change of [{ name: "OUT" }, { tags: [] }]) {
       expect((await send("PUT", `/${id}`, change)).statusCode).toBe(403);
     }
-    expect((await send("PUT", `/${id}`, { name: "CI_Y", tags: ["ci", "b"] })).statusCode).toBe(200);
+    expect((await send("PUT", `/${id}`, { name: "CI_Y", tags: ["own", "b"] })).statusCode).toBe(200);
   });
 
   it("narrowed tokens learn of what has a name that it is taken, and no more", async () => {
-    const token = await place.token("admin", { prefixes: ["CI_"], tags: ["ci"] });
+    const token = await place.token("admin", { prefixes: ["CI_"], tags: ["own"] });
     const send = async (method: string, path: string, payload?: object) =>
       await call(place.app, method, `/api/secrets${path}`, token, payload && { payload });
     const make = async (name: string) =>
-      (await send("POST", "/", { name, value: "v", tags: ["ci"] })).json<{ id: string }>().id;
+      (await send("POST", "/", { name, value: "v", tags: ["own"] })).json<{ id: string }>().id;
     const [deleted, renamed] = [await make("CI_TAKEN"), await make("CI_RENAMED")];
     await send("DELETE", `/${deleted}`);
     const { id } = await place.manager.secrets.create({ name: "CI_TAKEN", type: "apiKey", fields: { value: "v" } });
     for (const [method, path, payload] of [
-      ["POST", "/", { name: "CI_TAKEN", value: "v", tags: ["ci"] }],
+      ["POST", "/", { name: "CI_TAKEN", value: "v", tags: ["own"] }],
       ["PUT", `/${renamed}`, { name: "CI_TAKEN" }],
       ["POST", `/${deleted}/restore`],
     ] as const) {

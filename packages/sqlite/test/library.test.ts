@@ -32,7 +32,7 @@ const BROKEN: [string, () => string, RegExp][] = [
 /** Runs loader.ts with a better-sqlite3 and options of Node.js. */
 async function load(sqlite: string, ...options: string[]): Promise<{ stdout: string; stderr: string }> {
   const script = await bundle(new URL("loader.ts", import.meta.url), sqlite);
-  return await promisify(execFile)(process.execPath, [...options, script], { timeout: 30_000 });
+  return await promisify(execFile)(process.execPath, [...options, script], { timeout: 100_000 });
 }
 
 it.each(BROKEN)(

@@ -48,6 +48,6 @@ async function compile(script: URL, external: Readonly<Record<string, string>>):
 export async function run(file: string, args: readonly string[], umask = "022"): Promise<string> {
   const script = `umask ${umask}; exec "$0" "$@"`;
   const command = ["-c", script, process.execPath, file, ...args];
-  const { stdout } = await promisify(execFile)("sh", command, { timeout: 30_000 });
+  const { stdout } = await promisify(execFile)("sh", command, { timeout: 100_000 });
   return stdout.trim();
 }

@@ -111,7 +111,9 @@ describe("a failure", () => {
           ...actions,
           wait: defineAction({
             input,
-            run: async () => void (await expect.poll(hasFailed, { interval: 5 }).toBe(true)),
+            async run() {
+              await expect.poll(hasFailed, { interval: 5 }).toBe(true);
+            },
           }),
         },
         sink: (event) => void told.push(event),

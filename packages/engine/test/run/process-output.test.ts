@@ -35,7 +35,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   // The values of a run are forgotten a moment after its end: until then its output would be that of the next one, too.
-  for (const name of ["stdout", "stderr"] as const) await expect.poll(() => process[name].write).toBe(mine.get(name));
+  for (const [name, write] of mine) await expect.poll(() => Reflect.get(process[name], "write")).toBe(write);
   for (const name of ["stdout", "stderr"] as const) Reflect.deleteProperty(process[name], "write");
 });
 
