@@ -3,37 +3,35 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { countCanary } from "./support/find-canary.mjs";
 import { keyed, placeOf } from "./support/installation.mjs";
 import { CLI, inFolder, NODE } from "./support/sandbox.mjs";
 import { ask, makeToken, startServer } from "./support/served.mjs";
-import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 
 const IS_SHORT = process.argv.includes("--short");
-const ONLY = process.argv.find((arg) => arg.startsWith("--only="))?.slice("--only=".length);
+/** Only the situations with this in their name. */
+const ONLY = process.argv.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "";
 
 /** A task that writes its name into a file, waits there if it is told to, and returns its name. */
-const task = (/** @type {string} */ id, { waits = false, then = "", more = "", name = id, before = "" } = {}) => {
+const task = (/** @type {string} */ id, { waits = false, after = "", more = "", name = id, before = "" } = {}) => {
   const wait = waits ? "if ! test -e go; then touch at; while ! test -e go; do sleep 0.02; done; fi;" : "";
-  const script = `echo ${name} >> ran; ${before} ${wait} ${then} printf '%s' ${name}; : "$SECRET"`;
+  const script = `echo ${name} >> ran; ${before} ${wait} ${after} printf '%s' ${name}; : "$SECRET"`;
   const inputs = `{ command: sh, args: [-c, ${JSON.stringify(script)}], env: { SECRET: "{{ secrets.CANARY }}" } }`;
   return `{ id: ${id}, type: core/shell.run, ${more} inputs: ${inputs} }`;
 };
-/** Fails as long as the run has not been killed. */
 const FAILS = "exit 3;";
 const list = (/** @type {string[]} */ ...tasks) => tasks.map((each) => `\n  - ${each}`).join("");
 const CHILD = "core/workflow.call, inputs: { file: ./child.yaml }";
-const item = { more: 'needs: [], forEach: ["0", "1", "2", "3", "4", "5"],' };
 
 /**
  * @typedef {object} Situation
  * @property {string} workflow what follows `tasks:`
  * @property {string} [child] the same of a called workflow
- * @property {string} [top] keys of the workflow before `tasks:`
  * @property {string | { event: string, task?: string }} [moment] a file, or an event, after which the process is killed. Default: `at`
  * @property {number} [afterMs] how long after it
  * @property {boolean} [again] whether the run that goes on is killed, too, and goes on once more
@@ -42,7 +40,8 @@ const item = { more: 'needs: [], forEach: ["0", "1", "2", "3", "4", "5"],' };
  * @property {Record<string, string>} [states] how tasks end, where that is not as without the kill
  */
 
-const abc = (/** @type {object} */ of) => list(task("a"), task("b", { more: "needs: [a],", ...of }), task("c", { more: "needs: [b]," }));
+const abc = (/** @type {object} */ of) =>
+  list(task("a"), task("b", { more: "needs: [a],", ...of }), task("c", { more: "needs: [b]," }));
 const eachItem = (/** @type {string} */ then, more = "") =>
   list(
     `{ id: a, type: core/shell.run, forEach: ["0", "1", "2", "3", "4", "5"], ${more} inputs: { command: sh, args: [-c, ${JSON.stringify(`echo a$ITEM >> ran; ${then} printf %s "$ITEM"; : "$SECRET"`)}], env: { ITEM: "{{ item }}", SECRET: "{{ secrets.CANARY }}" } } }`,
@@ -57,9 +56,21 @@ const items = (/** @type {Record<string, number | readonly [number, number]>} */
 
 /** @type {Record<string, Situation>} */
 const SITUATIONS = {
-  "before the first task": { workflow: abc({}), moment: { event: "run.started" }, ran: { a: [1, 2], b: [1, 2], c: [1, 2] } },
-  "between two tasks": { workflow: abc({}), moment: { event: "task.finished", task: "a" }, ran: { a: 1, b: [1, 2], c: [1, 2] } },
-  "after the last task": { workflow: abc({}), moment: { event: "task.finished", task: "c" }, ran: { a: 1, b: 1, c: 1 } },
+  "before the first task": {
+    workflow: abc({}),
+    moment: { event: "run.started" },
+    ran: { a: [1, 2], b: [1, 2], c: [1, 2] },
+  },
+  "between two tasks": {
+    workflow: abc({}),
+    moment: { event: "task.finished", task: "a" },
+    ran: { a: 1, b: [1, 2], c: [1, 2] },
+  },
+  "after the last task": {
+    workflow: abc({}),
+    moment: { event: "task.finished", task: "c" },
+    ran: { a: 1, b: 1, c: 1 },
+  },
   "within a task": { workflow: abc({ waits: true }), ran: { a: 1, b: 2, c: 1 } },
   "within a task, twice": { workflow: abc({ waits: true }), again: true, ran: { a: 1, b: 3, c: 1 } },
   "within one of three tasks at once": {
@@ -72,7 +83,10 @@ const SITUATIONS = {
     ran: { a: 2 },
   },
   "within a task, after a failure that the run survives": {
-    workflow: list(task("s", { then: FAILS, more: "continueOnError: true," }), task("a", { waits: true, more: "needs: [s]," })),
+    workflow: list(
+      task("s", { after: FAILS, more: "continueOnError: true," }),
+      task("a", { waits: true, more: "needs: [s]," }),
+    ),
     ran: { s: 1, a: 2 },
   },
   "within a task that must not run again": {
@@ -85,20 +99,23 @@ const SITUATIONS = {
     ran: { a: 1, b: 2 },
   },
   "within `onFailure`": {
-    workflow: `${list(task("a", { then: FAILS }))}\nonFailure:${list(task("h", { waits: true }))}\nfinally:${list(task("f"))}`,
+    workflow: `${list(task("a", { after: FAILS }))}\nonFailure:${list(task("h", { waits: true }))}\nfinally:${list(task("f"))}`,
     ran: { a: 2, h: 2, f: 1 },
   },
   "within the second task of `onFailure`": {
-    workflow: `${list(task("a", { then: FAILS }))}\nonFailure:${list(task("g"), task("h", { waits: true }))}`,
+    workflow: `${list(task("a", { after: FAILS }))}\nonFailure:${list(task("g"), task("h", { waits: true }))}`,
     ran: { a: 2, g: 2, h: 2 },
   },
-  "within `finally`": { workflow: `${abc({})}\nfinally:${list(task("f", { waits: true }))}`, ran: { a: 1, b: 1, c: 1, f: 2 } },
+  "within `finally`": {
+    workflow: `${abc({})}\nfinally:${list(task("f", { waits: true }))}`,
+    ran: { a: 1, b: 1, c: 1, f: 2 },
+  },
   "within the second task of `finally`": {
     workflow: `${abc({})}\nfinally:${list(task("e"), task("f", { waits: true }))}`,
     ran: { a: 1, b: 1, c: 1, e: 1, f: 2 },
   },
   "within `finally` after a failure": {
-    workflow: `${list(task("a", { then: FAILS }))}\nonFailure:${list(task("h"))}\nfinally:${list(task("f", { waits: true }))}`,
+    workflow: `${list(task("a", { after: FAILS }))}\nonFailure:${list(task("h"))}\nfinally:${list(task("f", { waits: true }))}`,
     ran: { a: 2, h: 2, f: 2 },
   },
   "within item 2 of 6": { workflow: eachItem(waitAt("2")), ran: items({ a2: 2 }) },
@@ -115,7 +132,11 @@ const SITUATIONS = {
     workflow: eachItem(waitAt("4"), 'if: item != "1",'),
     ran: { a0: 1, a2: 1, a3: 1, a4: 2, a5: 1, b: 1 },
   },
-  "after the items": { workflow: eachItem(""), moment: { event: "task.finished", task: "a" }, ran: items({ b: [1, 2] }) },
+  "after the items": {
+    workflow: eachItem(""),
+    moment: { event: "task.finished", task: "a" },
+    ran: items({ b: [1, 2] }),
+  },
   "within a called workflow": {
     workflow: list(task("a"), `{ id: call, needs: [a], type: ${CHILD} }`, task("z", { more: "needs: [call]," })),
     child: list(task("x"), task("y", { waits: true, more: "needs: [x]," })),
@@ -132,7 +153,9 @@ const SITUATIONS = {
     ran: { x: 1, y: 1, z: 2 },
   },
   "within a called workflow of an item": {
-    workflow: list(`{ id: call, forEach: ["0", "1", "2"], type: core/workflow.call, inputs: { file: ./child.yaml, inputs: { n: "{{ item }}" } } }`),
+    workflow: list(
+      `{ id: call, forEach: ["0", "1", "2"], type: core/workflow.call, inputs: { file: ./child.yaml, inputs: { n: "{{ item }}" } } }`,
+    ),
     child: list(
       `{ id: x, type: core/shell.run, inputs: { command: sh, args: [-c, ${JSON.stringify(`echo x$ITEM >> ran; ${waitAt("1")} printf x$ITEM`)}], env: { ITEM: "{{ inputs.n }}" } } }`,
     ),
@@ -140,14 +163,17 @@ const SITUATIONS = {
   },
   "while a large output is masked": {
     workflow: list(
-      task("a", { then: `for i in $(seq 20000); do printf '%s and ' "$SECRET"; done; touch written;` }),
+      task("a", { after: `for i in $(seq 20000); do printf '%s and ' "$SECRET"; done; touch written;` }),
       task("b", { more: "needs: [a]," }),
     ),
     moment: "written",
     ran: { a: [1, 2], b: [1, 2] },
   },
   "while held output waits": {
-    workflow: list(task("a", { waits: true, before: "echo early;", more: 'secretOutputs: [stdout],' }), task("b", { more: "needs: [a]," })),
+    workflow: list(
+      task("a", { waits: true, before: "echo early;", more: "secretOutputs: [stdout]," }),
+      task("b", { more: "needs: [a]," }),
+    ),
     ran: { a: 2, b: 1 },
   },
   "while a time limit ends a task": {
@@ -156,16 +182,25 @@ const SITUATIONS = {
     ran: { a: 1, b: 2 },
   },
   "while a retry waits": {
-    workflow: list(task("a", { then: "if ! test -e go; then exit 5; fi;", more: "retry: { max: 2, backoffSeconds: 30 }," }), task("b", { more: "needs: [a]," })),
+    workflow: list(
+      task("a", { after: "if ! test -e go; then exit 5; fi;", more: "retry: { max: 2, backoffSeconds: 30 }," }),
+      task("b", { more: "needs: [a]," }),
+    ),
     moment: { event: "task.retried" },
     ran: { a: 2, b: 1 },
   },
   "within the second attempt": {
-    workflow: list(task("a", { then: "test -e first || { touch first; exit 5; };", more: "retry: { max: 2, backoffSeconds: 0.1 }," }), task("b", { waits: true, more: "needs: [a]," })),
+    workflow: list(
+      task("a", {
+        after: "test -e first || { touch first; exit 5; };",
+        more: "retry: { max: 2, backoffSeconds: 0.1 },",
+      }),
+      task("b", { waits: true, more: "needs: [a]," }),
+    ),
     ran: { a: 2, b: 2 },
   },
   "within `finally` after it was cancelled": {
-    workflow: `${abc({ waits: true })}\nfinally:${list(task("f", { then: "if ! test -e go; then touch last; sleep 60; fi;" }))}`,
+    workflow: `${abc({ waits: true })}\nfinally:${list(task("f", { after: "if ! test -e go; then touch last; sleep 60; fi;" }))}`,
     signal: "SIGTERM",
     moment: "last",
     ran: { a: 1, b: 2, c: 1, f: 2 },
@@ -175,11 +210,19 @@ const SITUATIONS = {
 /** @param {string} folder @param {readonly string[]} args */
 function start(folder, args) {
   const [program = "", ...options] = NODE;
-  const child = spawn(program, [...options, CLI, ...args], { cwd: folder, env: keyed(folder), stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(program, [...options, CLI, ...args], {
+    cwd: folder,
+    env: keyed(folder),
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   let text = "";
   child.stdout.on("data", (chunk) => (text += chunk));
   const ended = once(child, "close").then(([code]) => /** @type {number | null} */ (code));
-  const events = () => text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  const events = () =>
+    text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
   return { child, ended, events };
 }
 
@@ -199,7 +242,10 @@ async function killOnce(folder, { moment = "at", afterMs = 0, signal }, args) {
     await until(() => existsSync(join(folder, "at")), "at");
     run.child.kill(signal);
   }
-  await until(() => (typeof moment === "string" ? existsSync(join(folder, moment)) : run.events().some(is)), JSON.stringify(moment));
+  await until(
+    () => (typeof moment === "string" ? existsSync(join(folder, moment)) : run.events().some(is)),
+    JSON.stringify(moment),
+  );
   if (afterMs > 0) await setTimeout(afterMs);
   run.child.kill("SIGKILL");
   await run.ended;
@@ -210,7 +256,10 @@ async function killOnce(folder, { moment = "at", afterMs = 0, signal }, args) {
 const outcomeOf = ({ status, tasks }) => ({
   status,
   tasks: Object.fromEntries(
-    Object.entries(tasks).map(([id, { status: state, output, error }]) => [id, [state, without(output), error?.code ?? null]]),
+    Object.entries(tasks).map(([id, { status: state, output, error }]) => [
+      id,
+      [state, without(output), error?.code ?? null],
+    ]),
   ),
 });
 /** @param {any} output @returns {any} */
@@ -221,41 +270,41 @@ const without = (output) => {
 };
 
 /** @param {string} folder @param {Situation} situation @param {string} canary */
-async function fill(folder, { workflow, child, top = "" }, canary) {
+async function fill(folder, { workflow, child }, canary) {
   const manager = await openSecretsManager({ env: keyed(folder), storagePath: placeOf(folder) });
   await manager.secrets.create({ name: "CANARY", type: "apiKey", fields: { value: canary } });
   await manager.secrets.close();
-  const head = `apiVersion: v1\nsecrets: [CANARY]\n${top}`;
+  const head = `apiVersion: v1\nsecrets: [CANARY]\n`;
   writeFileSync(join(folder, "w.yaml"), `${head}id: w\ntasks:${workflow}\n`);
   const inputs = "inputs: { n: { type: string, default: none } }\n";
   if (child !== undefined) writeFileSync(join(folder, "child.yaml"), `${head}${inputs}id: child\ntasks:${child}\n`);
 }
 
-/** @type {Record<string, (folder: string) => Promise<{ code: number | null, finished: any }>>} */
-const WAYS = {
-  async "runs resume"(folder) {
-    const run = start(folder, ["runs", "resume", "last", "--json"]);
-    const code = await run.ended;
-    return { code, finished: run.events().at(-1) };
-  },
-  async "a server"(folder) {
-    const token = await makeToken(folder);
-    const server = await startServer(folder, ["--workflows", folder]);
-    try {
-      const get = async (/** @type {string} */ path) => (await ask(server.address, token, path)).body;
-      const [{ execution }] = await get("/api/runs");
-      const { status, body } = await ask(server.address, token, `/api/runs/${execution}/resume`, { body: {} });
-      if (status !== 202) throw new Error(`resume is answered with ${status}: ${JSON.stringify(body)}`);
-      const end = async () => (await get(`/api/runs/${execution}`)).status;
-      await until(async () => !/queued|running|lost/.test(await end()), "the end");
-      const finished = (await get(`/api/runs/${execution}/events`)).at(-1);
-      return { code: finished.status === "success" ? 0 : 1, finished };
-    } finally {
-      server.child.kill("SIGTERM");
-      await server.ended;
-    }
-  },
-};
+/** @param {string} folder @returns {Promise<{ code: number | null, finished: any }>} */
+async function resume(folder) {
+  const run = start(folder, ["runs", "resume", "last", "--json"]);
+  const code = await run.ended;
+  return { code, finished: run.events().at(-1) };
+}
+
+/** @type {typeof resume} */
+async function resumeByServer(folder) {
+  const token = await makeToken(folder);
+  const server = await startServer(folder, ["--workflows", folder]);
+  try {
+    const get = async (/** @type {string} */ path) => (await ask(server.address, token, path)).body;
+    const [{ execution }] = await get("/api/runs");
+    const { status, body } = await ask(server.address, token, `/api/runs/${execution}/resume`, { body: {} });
+    if (status !== 202) throw new Error(`resume is answered with ${status}: ${JSON.stringify(body)}`);
+    const end = async () => (await get(`/api/runs/${execution}`)).status;
+    await until(async () => !/queued|running|lost/.test(await end()), "the end");
+    const finished = (await get(`/api/runs/${execution}/events`)).at(-1);
+    return { code: finished.status === "success" ? 0 : 1, finished };
+  } finally {
+    server.child.kill("SIGTERM");
+    await server.ended;
+  }
+}
 
 /** @param {string} folder */
 const ran = (folder) => {
@@ -266,8 +315,8 @@ const ran = (folder) => {
   return counts;
 };
 
-/** @param {Situation} situation @param {keyof typeof WAYS} way */
-async function tryOne(situation, way) {
+/** @param {Situation} situation @param {typeof resume} goOn */
+async function tryOne(situation, goOn) {
   const canary = randomBytes(24).toString("base64url");
   const args = ["run", "w.yaml", "--json"];
   const reference = await inFolder(async (folder) => {
@@ -281,12 +330,11 @@ async function tryOne(situation, way) {
     const told = await killOnce(folder, situation, args);
     const wrong = [];
     if (situation.again) {
-      const { rmSync } = await import("node:fs");
       rmSync(join(folder, "at"));
       await killOnce(folder, situation, ["runs", "resume", "last", "--json"]);
     }
     writeFileSync(join(folder, "go"), "");
-    const { code, finished } = await (WAYS[way] ?? WAYS["runs resume"])?.(folder) ?? { code: null, finished: null };
+    const { code, finished } = await goOn(folder);
     const outcome = outcomeOf(finished);
     const counts = ran(folder);
     for (const [id, expected] of Object.entries(situation.ran)) {
@@ -313,20 +361,19 @@ async function tryOne(situation, way) {
   });
 }
 
-const names = Object.keys(SITUATIONS).filter((name) => ONLY === undefined || name.includes(ONLY));
-const chosen = IS_SHORT ? names.filter((_, index) => index % 6 === 3) : names;
+const chosen = Object.entries(SITUATIONS).filter(
+  ([name], index) => name.includes(ONLY) && (!IS_SHORT || index % 8 === 3),
+);
+const ways = { "runs resume": resume, "a server": resumeByServer };
 let tried = 0;
 /** @type {string[]} */
 const faults = [];
-for (const name of chosen) {
-  for (const way of Object.keys(WAYS)) {
+for (const [name, situation] of chosen) {
+  for (const [way, goOn] of Object.entries(ways)) {
     tried += 1;
-    const situation = SITUATIONS[name];
-    if (situation === undefined) continue;
-    const wrong = await tryOne(situation, way).catch((error) => [String(error)]);
-    if (ONLY !== undefined || process.env["VERBOSE"]) console.error(`${name}, ${way}: ${wrong.join("; ") || "right"}`);
+    const wrong = await tryOne(situation, goOn).catch((error) => [String(error)]);
     faults.push(...wrong.map((what) => `${name}, ${way}: ${what}`));
   }
 }
-const figure = `${tried} situations in which a run was killed and went on: ${faults.length} faults ${faults.join("; ")}`.trim();
+const figure = `${tried} situations in which a run was killed and went on: ${faults.length} not as documented${faults.map((what) => `; ${what}`).join("")}`;
 console.log(JSON.stringify([{ id: "K12", pass: tried > 0 && faults.length === 0, figure }]));
