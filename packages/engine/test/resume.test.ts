@@ -232,6 +232,24 @@ describe("a run that has not succeeded", () => {
     expect(tasks["each"]?.output).toMatchObject([{ made: `x made ${CANARY}` }, {}, {}]);
   });
 
+  it("tells how the items have ended of a list that does not run again", async () => {
+    const path = write(
+      '  - { id: each, type: test/work.do, forEach: [x, y, z], if: item != "x", continueOnError: true, inputs: { say: "{{ item }}" } }\n' +
+        task("last", ", needs: [each]"),
+    );
+    broken.add("y").add("last");
+    const first = await start(path);
+    broken.clear();
+    done = [];
+    const { tasks, status } = await engine.resume(first.execution);
+    expect([status, done]).toEqual(["success", ["last"]]);
+    const itemsOf = (all: RunFinished["tasks"]) => Object.entries(all).filter(([id]) => id.startsWith("each"));
+    expect(itemsOf(tasks).map(([id, result]) => [id, result.status, result.error?.code])).toEqual(
+      itemsOf(first.tasks).map(([id, result]) => [id, result.status, result.error?.code]),
+    );
+    expect(itemsOf(tasks).map(([, result]) => result.status)).toEqual(["failed", "skipped", "failed", "success"]);
+  });
+
   it("gives a task the same idempotency key in each attempt, and another one to every other task, item and run", async () => {
     write(task("again", ", retry: { max: 1, backoffSeconds: 0 }"), "", "child.yaml");
     const path = write(

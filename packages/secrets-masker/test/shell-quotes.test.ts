@@ -11,6 +11,10 @@ const QUOTED: readonly (readonly [string, string])[] = [
   ["sh, between double quotes", `"p'w''d \\"q\\" \\$HOME \\\\b \\\`c\\\` 50%&|^x;(y)<z>*?!"`],
   ["docker, between double quotes", `"p'w''d \\"q\\" $HOME \\b \`c\` 50%&|^x;(y)<z>*?!"`],
   ["bash, printf %q", `p\\'w\\'\\'d\\ \\"q\\"\\ \\$HOME\\ \\\\b\\ \\\`c\\\`\\ 50%\\&\\|\\^x\\;\\(y\\)\\<z\\>\\*\\?\\!`],
+  [
+    "Ruby's Shellwords",
+    `p\\'w\\'\\'d\\ \\"q\\"\\ \\$HOME\\ \\\\b\\ \\\`c\\\`\\ 50\\%\\&\\|\\^x\\;\\(y\\)\\<z\\>\\*\\?\\!`,
+  ],
   ["fish, between ''", `'p\\'w\\'\\'d "q" $HOME \\\\b \`c\` 50%&|^x;(y)<z>*?!'`],
   ["PowerShell, between ''", `'p''w''''d "q" $HOME \\b \`c\` 50%&|^x;(y)<z>*?!'`],
   ["PowerShell, between double quotes", `"p'w''d \`"q\`" \`$HOME \\b \`\`c\`\` 50%&|^x;(y)<z>*?!"`],

@@ -90,9 +90,20 @@ export class TaskRunner {
     const restored = context.keeper.restored(prefix + id, task, since);
     if (restored === null) return null;
     if (restored.isNew) void context.keeper.ended(prefix + id, restored.result);
+    if (task.forEach !== undefined && id === task.id) this.#restoreItems(task, restored.result);
     onEnd(id, id === task.id ? restored.result : withoutOutput(restored.result));
     context.log.taskRestored(prefix + id, restored.result, restored.message);
     return restored.result;
+  }
+
+  /** Tells how the items have ended of a list that does not run again. One without a result of its own was skipped. */
+  #restoreItems(task: Task, { output }: TaskResult): void {
+    const { context, prefix, onEnd } = this.#parts;
+    for (const index of Array.isArray(output) ? output.keys() : []) {
+      const id = `${task.id}[${index}]`;
+      const { result } = context.keeper.restored(prefix + id, task) ?? {};
+      onEnd(id, result === undefined ? { status: "skipped" } : withoutOutput(result));
+    }
   }
 
   async #runItem(task: Task, id: string, condition: Condition | null, setting: TaskSetting): Promise<ItemOutcome> {

@@ -106,10 +106,12 @@ export function hexEncodings(value: string): readonly string[] {
   ];
 }
 
-/** The bytes of the value as a list of numbers, as a Buffer in JSON and a list in Python have them. */
+/** The bytes of the value as a list of numbers, as a Buffer in JSON, a list in Python, Go and Java have them. */
 export function byteLists(value: string): readonly string[] {
   const bytes = Array.from(utf8Units(value), (unit) => unit.charCodeAt(0));
-  return [bytes.join(","), bytes.join(", ")];
+  const signed = bytes.map((byte) => (byte < 0x80 ? byte : byte - 0x100)); // Java
+  const inGo = hexBytes(value).map((byte) => `0x${byte}`); // %#v
+  return [bytes.join(","), bytes.join(", "), bytes.join(" "), signed.join(", "), inGo.join(", ")];
 }
 
 function hexBytes(value: string): readonly string[] {

@@ -23,6 +23,9 @@ export function htmlEscapes(value: string): readonly string[] {
     ...[text, attribute, ...inXml].map((escaped) => escaped.replace(/[\u0080-\u{10ffff}]/gu, decimalEntity)), // ASCII only
     text.replace(/["']/g, decimalEntity).replace(/[\t\n\r]/g, hexadecimalEntity), // Go
     attribute.replace(/['`=]/g, hexadecimalEntity), // Handlebars
+    attribute.replaceAll("'", "&#39;").replace(/[/`=]/g, hexadecimalEntity), // Mustache
+    attribute.replaceAll("`", "&#96;").replace(/['/\\]/g, hexadecimalEntity), // validator
+    value.replace(/["&'<>`\u0080-\u{10ffff}]/gu, hexadecimalEntity), // he
   ];
 }
 
@@ -171,6 +174,8 @@ const SHELL_QUOTES: readonly Quote[] = [
   (text) => text.replaceAll('"', '\\"'), // between "": docker
   windowsArgument, // between "": Windows
   (text) => text.replace(/[\s"'\\|&;()<>{}*[\]?^!,$`]/g, "\\$&"), // nothing around it: printf %q
+  (text) => text.replace(/[^\w.,:+/@\n-]/gu, "\\$&").replaceAll("\n", "'\n'"), // nothing around it: Ruby's Shellwords
+  (text) => text.replace(/[^\w\u0080-\uffff]/g, "\\$&"), // Perl's quotemeta
   (text) => text.replace(/[\\']/g, "\\$&"), // between '': fish, PHP's var_export, Perl
   (text) => text.replaceAll("'", "''"), // between '': SQL, PowerShell, YAML
   (text) => text.replace(/["$`]/g, "`$&"), // between "": PowerShell
