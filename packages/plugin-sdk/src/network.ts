@@ -69,7 +69,11 @@ const HOST = /^(\[[\da-f:.]+\]|[^:/?#@\\\s[\]]+)(?::(\d+))?$/i;
 function parseHost(host: string): { readonly name: string; readonly port: string | undefined } | null {
   const [, name = "", port] = HOST.exec(host) ?? [];
   // By the URL parser, so that other spellings of an address and international names are compared as in a URL.
-  return URL.canParse(`http://${name}`) ? { name: withoutLastDot(new URL(`http://${name}`).hostname), port } : null;
+  try {
+    return { name: withoutLastDot(new URL(`http://${name}`).hostname), port };
+  } catch {
+    return null;
+  }
 }
 
 function withoutLastDot(hostname: string): string {

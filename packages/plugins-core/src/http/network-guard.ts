@@ -2,6 +2,7 @@ import dns from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { allowsHost, type NetworkPolicy } from "@autokestra/plugin-sdk";
 import { HttpFailure } from "./http-failure.ts";
+import { parseUrl } from "./parse-url.ts";
 
 /** Where requests may go, whatever their task. */
 export interface NetworkOptions {
@@ -46,7 +47,8 @@ export function createNetworkGuard(options: NetworkOptions, { hosts, secrets = [
       const { protocol, hostname } = url;
       // By the Host header, a server can pass the request on to another host.
       const receivers = [url.href, `${protocol}//${headers["host"] ?? url.host}`];
-      if (hosts !== undefined && !receivers.every((one) => URL.canParse(one) && allowsHost(hosts, new URL(one)))) {
+      const urls = receivers.map((one) => parseUrl(one));
+      if (hosts !== undefined && !urls.every((one) => one !== null && allowsHost(hosts, one))) {
         throw notAllowed(`${describeSecrets(secrets)} may be sent to ${hosts.join(", ") || "no host"} only`);
       }
       const address = hostname.replace(/^\[|\]$/g, "");

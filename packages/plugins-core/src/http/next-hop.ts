@@ -1,4 +1,5 @@
 import { HttpFailure } from "./http-failure.ts";
+import { parseUrl } from "./parse-url.ts";
 import type { Hop } from "./request-url.ts";
 import { writtenOrigin } from "./request-url.ts";
 
@@ -49,14 +50,9 @@ const LONGEST_LOCATION = 16 * 1024;
 
 /** Resolves a URL that a server gives; null if it is not usable. User name and password are dropped. */
 export function resolveLocation(location: unknown, { url: base, origin }: Hop): Pick<Hop, "url" | "origin"> | null {
-  if (
-    typeof location !== "string" ||
-    location === "" ||
-    location.length > LONGEST_LOCATION ||
-    !URL.canParse(location, base.href)
-  )
-    return null;
-  const url = new URL(location, base);
+  if (typeof location !== "string" || location === "" || location.length > LONGEST_LOCATION) return null;
+  const url = parseUrl(location, base);
+  if (url === null) return null;
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
   url.username = "";
   url.password = "";

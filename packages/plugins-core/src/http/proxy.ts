@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import { allowsHost } from "@autokestra/plugin-sdk";
 import { HttpFailure } from "./http-failure.ts";
+import { parseUrl } from "./parse-url.ts";
 
 /** The proxy for a request. */
 export interface HttpProxy {
@@ -30,7 +31,7 @@ export function findProxy(url: URL, env: NodeJS.ProcessEnv): HttpProxy | null {
   if (text === "" || isThisMachine(url) || isExempt(url, read("NO_PROXY"))) return null;
   // Without a scheme, as curl accepts it.
   const written = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  const proxy = URL.canParse(written) ? new URL(written) : null;
+  const proxy = parseUrl(written);
   const isHttp = proxy?.protocol === "http:" || proxy?.protocol === "https:";
   const credentials = proxy === null ? null : decodeCredentials(proxy);
   if (proxy === null || !isHttp || credentials === null) {

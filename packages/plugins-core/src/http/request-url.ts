@@ -1,5 +1,6 @@
 import type { File } from "node:buffer";
 import { z } from "@autokestra/plugin-sdk";
+import { parseUrl } from "./parse-url.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 /** What a message expects instead of text that is not well-formed. */
@@ -31,8 +32,9 @@ export const urlSchema: z.ZodType<Pick<Hop, "url" | "origin">> = z.string().tran
 });
 
 function findProblem(given: string): string | null {
-  if (!URL.canParse(given)) return "an absolute URL";
-  const { protocol, username, password } = new URL(given);
+  const url = parseUrl(given);
+  if (url === null) return "an absolute URL";
+  const { protocol, username, password } = url;
   if (protocol !== "http:" && protocol !== "https:") return "an http: or https: URL";
   if (username !== "" || password !== "") {
     return "a URL without user name and password; give them as auth: { basic: { username, password } }";
@@ -47,7 +49,7 @@ function findProblem(given: string): string | null {
 export function writtenOrigin(given: string, url: URL): string {
   const authority = /^[\s\0]*(?:https?:)?[\\/]*([^\\/?#]*)/i.exec(given)?.[1] ?? "";
   const written = `${url.protocol}//${authority.slice(authority.lastIndexOf("@") + 1).trimEnd()}`;
-  return URL.canParse(written) && new URL(written).origin === url.origin ? written : url.origin;
+  return parseUrl(written)?.origin === url.origin ? written : url.origin;
 }
 
 /** Adds parameters after those of the URL, which stay as written, because a signed URL must not change. */
