@@ -176,10 +176,10 @@ it("a page of runs is full for a narrowed token, whatever is hidden between", as
 it("a file that is broken now is told to a narrowed token without its lines", async () => {
   const path = join(place.workflows, "seen.yaml");
   writeFileSync(path, `{ apiVersion: v1, id: seen, secrets: [HIDDEN], tsks: [] }`);
-  await expect.poll(async () => (await ask(runner, "GET", "/api/workflows")).body).toContain("tsks");
-  const { body } = await ask(narrowed, "GET", "/api/workflows");
-  expect(body).not.toMatch(/HIDDEN|tsks/);
-  expect(body).toContain("it cannot be used as it is now");
+  const read = async (token: string) => (await ask(token, "GET", "/api/workflows")).body;
+  await expect.poll(async () => await read(narrowed)).toContain("it cannot be used as it is now");
+  expect(await read(narrowed)).not.toMatch(/HIDDEN|tsks/);
+  expect(await read(runner)).toContain("tsks");
   writeFileSync(path, `{ apiVersion: v1, id: seen, secrets: [CI_SEEN], tasks: [${say("hi")}] }`);
 });
 
