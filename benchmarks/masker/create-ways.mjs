@@ -52,6 +52,35 @@ export function createOurWays(patterns) {
 }
 
 /**
+ * The least that masking takes where the chunk stays as it is: to search it, and to copy it. Nothing is masked.
+ *
+ * @param {readonly PatternText[]} patterns
+ * @returns {Record<"search + copy" | "search + new array", Way>}
+ */
+export function createFloors(patterns) {
+  const rules = createRules(patterns);
+  const target = new Uint8Array(4 * CHUNK);
+  // The first search builds its tables.
+  maskBytes(rules, new Uint8Array(CHUNK), target);
+  return {
+    "search + copy": {
+      kind: "bytes",
+      mask: (chunk) => {
+        maskBytes(rules, chunk, target);
+        target.set(chunk);
+      },
+    },
+    "search + new array": {
+      kind: "bytes",
+      mask: (chunk) => {
+        maskBytes(rules, chunk, target);
+        return new Uint8Array(chunk);
+      },
+    },
+  };
+}
+
+/**
  * What else one would do. Those that cannot be built are left out.
  *
  * @param {readonly PatternText[]} patterns

@@ -2,7 +2,7 @@ import { variantsOf } from "../../packages/secrets-masker/dist/variants/variants
 import { checkWays } from "./check-ways.mjs";
 import { createLog, createRandom, plant } from "./create-corpus.mjs";
 import { createStructuredValues, createValues } from "./create-values.mjs";
-import { createOtherWays, createOurWays } from "./create-ways.mjs";
+import { createFloors, createOtherWays, createOurWays } from "./create-ways.mjs";
 import { measureWays } from "./measure-ways.mjs";
 
 const SEED = 20_261_122;
@@ -26,6 +26,7 @@ export async function measureSets({ sizes, megabytes, effort }) {
     const patterns = patternsOf(values, kind !== "raw");
     const withHits = plant(log, values, createRandom(SEED));
     const [ours, others] = [createOurWays(patterns), createOtherWays(patterns)];
+    const floors = Object.entries(createFloors(patterns));
     // Whole pieces of the log around planted values.
     checkWays({ ...ours, ...others }, patterns, withHits.slice(0, count > 100 ? 16_384 : 131_072));
     const rates = await measureWays(
@@ -39,7 +40,9 @@ export async function measureSets({ sizes, megabytes, effort }) {
         "stream, hits": { way: ours.stream, corpus: withHits },
         owned: { way: ours.owned, corpus: log },
         "owned, hits": { way: ours["owned, hits"], corpus: withHits },
-        ...Object.fromEntries(Object.entries(others).map(([name, way]) => [name, { way, corpus: log }])),
+        ...Object.fromEntries(
+          [...floors, ...Object.entries(others)].map(([name, way]) => [name, { way, corpus: log }]),
+        ),
       },
       effort,
     );
