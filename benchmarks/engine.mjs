@@ -165,7 +165,7 @@ async function measureLearning({ runOf }) {
     const ways = Object.fromEntries(LEARNING_TASKS.map((count) => [count, runOf(tasksOf(count), WIDTH)]));
     const times = await measure(ways, { rounds: 3, operations: 1, warmUp: 1 });
     for (const [index, count] of LEARNING_TASKS.slice(0, -1).entries()) {
-      const [once = 0, twice = 0] = [times[count], times[LEARNING_TASKS[index + 1] ?? 0]];
+      const [once, twice] = [times[count], times[LEARNING_TASKS[index + 1] ?? 0]];
       const ratio = twice / once;
       isMet &&= ratio <= GROWTH_GOAL;
       const show = (/** @type {number} */ time) => (time / 1000).toFixed(0);

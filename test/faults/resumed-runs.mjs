@@ -50,7 +50,13 @@ const eachItem = (/** @type {string} */ then, more = "") =>
 const waitAt = (/** @type {string} */ at) =>
   `if test $ITEM = ${at} && ! test -e go; then touch at; while ! test -e go; do sleep 0.02; done; fi;`;
 const items = (/** @type {Record<string, number | readonly [number, number]>} */ changed) => ({
-  ...{ a0: 1, a1: 1, a2: 1, a3: 1, a4: 1, a5: 1, b: 1 },
+  a0: 1,
+  a1: 1,
+  a2: 1,
+  a3: 1,
+  a4: 1,
+  a5: 1,
+  b: 1,
   ...changed,
 });
 

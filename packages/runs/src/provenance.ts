@@ -158,10 +158,10 @@ export interface LeftLease {
   readonly expiresAt: string;
 }
 
-/** What one attempt of a run has of the credentials at one path. */
-interface OpenLease extends LeftLease {
-  /** Several secrets may have credentials of their own there. */
-  count: number;
+/** What one attempt of a run has of the credentials at one path; several secrets may have their own there. */
+interface OpenLeases {
+  readonly left: LeftLease;
+  readonly count: number;
 }
 
 /**
@@ -170,34 +170,33 @@ interface OpenLease extends LeftLease {
  * @param events those of type `run.started` and `run.lease` of one run, in their order
  */
 export function leftLeases(events: readonly RecordedEvent[]): LeftLease[] {
-  const all: Map<string, OpenLease>[] = [];
+  const all: Map<string, OpenLeases>[] = [];
   let names = new Map<string, string[]>();
   for (const event of events) {
     if (event.event === "run.started") {
       all.push(new Map());
       names = leasedNames(event.data);
     }
-    for (const { lease } of event.event === "run.lease" ? readLease(event) : []) {
-      const { type, source, path, expiresAt } = lease;
+    for (const known of event.event === "run.lease" ? readLease(event) : []) {
+      const { type, source, path, expiresAt } = known.lease;
       const open = all.at(-1);
       // A login ends with its own time, and nobody but a provider has seen it.
       if (open === undefined || path === null) continue;
       const place = placeOf(source, path);
-      const known = open.get(place);
-      const count = (known?.count ?? 0) + (type === "created" ? 1 : type === "revoked" ? -1 : 0);
+      const count = (open.get(place)?.count ?? 0) + (type === "created" ? 1 : type === "revoked" ? -1 : 0);
       if (count <= 0) open.delete(place);
-      else open.set(place, { names: names.get(place) ?? [], source, path, expiresAt, count });
+      else open.set(place, { left: { names: names.get(place) ?? [], source, path, expiresAt }, count });
     }
   }
-  return all.flatMap((open) => Array.from(open.values(), ({ count: _, ...left }) => left));
+  return all.flatMap((open) => Array.from(open.values(), ({ left }) => left));
 }
 
 /** The names of secrets that are credentials, by their places. */
 function leasedNames(data: unknown): Map<string, string[]> {
   const names = new Map<string, string[]>();
-  for (const [name, { source, binding }] of Object.entries(started.safeParse(data).data?.secrets ?? {})) {
-    if (binding?.lease === undefined) continue;
-    const place = placeOf(source, binding.lease);
+  for (const [name, { source, binding: bound }] of Object.entries(started.safeParse(data).data?.secrets ?? {})) {
+    if (bound?.lease === undefined) continue;
+    const place = placeOf(source, bound.lease);
     names.set(place, [...(names.get(place) ?? []), name]);
   }
   return names;

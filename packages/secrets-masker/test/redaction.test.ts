@@ -106,8 +106,6 @@ describe("the masked text is that of the slow reference", () => {
 
   it("for long and many patterns, some of them added late, in and out of ASCII", () => {
     const letters = fc.constantFrom(["a", "b"], ["a", "b", "c", "d", "e"], ["a", "é", "ж", "1"]);
-    // Only base64 has neighbours.
-    const neighbour = fc.constantFrom("", "a", "b", "1");
     const many = letters.chain((alphabet) => {
       const letter = fc.constantFrom(...alphabet);
       const text = fc.oneof(
@@ -143,8 +141,8 @@ describe("the masked text is that of the slow reference", () => {
         }
         const secrets = first.map((pattern) => {
           const same = more.filter(({ text }) => text === pattern.text);
-          const all = (side: "before" | "after") => same.map((other) => other[side]).join("");
-          return { ...pattern, before: all("before"), after: all("after") };
+          const unitsOf = (side: "before" | "after") => same.map((other) => other[side]).join("");
+          return { ...pattern, before: unitsOf("before"), after: unitsOf("after") };
         });
         const text = pieces.join("");
         const placeholder = { text: PLACEHOLDER, before: "", after: "", wholeWord: false, name: null };

@@ -79,7 +79,7 @@ export class GramFilter {
     const chain: number[] = [];
     let link = lookUp(tables.windows, windowHash(this.#store.view, start, tables.window));
     for (; link !== 0; link = tables.next[link - 1] ?? 0) chain.push(link - 1);
-    for (const other of chain.reverse()) tables.nextApart[other] = this.#nextApart(tables, other);
+    for (const other of chain.toReversed()) tables.nextApart[other] = this.#nextApart(tables, other);
   }
 
   #addNew(): void {
