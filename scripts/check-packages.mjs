@@ -26,7 +26,9 @@ try {
   say(`imported ${importExports(consumer, tarballs)} exports`);
   const compilers = findCompilers(folder);
   const samples = runSamples(folder, consumer, tarballs, compilers);
-  say(`checked ${samples.checked} samples of READMEs and docstrings with two compilers, and ran ${samples.run}`);
+  say(
+    `checked ${samples.checked} samples of READMEs and docstrings with ${compilers.length} compilers, and ran ${samples.run}`,
+  );
   say(`autokestra ${tryCommand(consumer, tarballs)}: version, set, get, list, plugin init with its test`);
 } catch (error) {
   console.log(`FAILED  ${error instanceof Error ? error.message : String(error)}`);
@@ -39,13 +41,13 @@ try {
  * The oldest TypeScript that users of these packages may have, and the one of this workspace.
  *
  * @param {string} place
+ * @returns {string[]}
  */
 function findCompilers(place) {
   const older = join(place, "typescript");
   mkdirSync(older);
   mustRun("npm", ["install", "--prefix", older, "--no-audit", "--no-fund", "typescript@5.9.3"], { cwd: older });
-  const tscOf = (/** @type {string} */ root) => join(root, "node_modules", "typescript", "bin", "tsc");
-  return { older: tscOf(older), newer: tscOf(repository) };
+  return [older, repository].map((root) => join(root, "node_modules", "typescript", "bin", "tsc"));
 }
 
 /** @param {string} what */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mustRun } from "../run.mjs";
 import { repository } from "../workspace.mjs";
@@ -12,8 +12,6 @@ import { installAlone } from "./install-tarballs.mjs";
  * @property {string} code
  * @property {boolean} isRun False: it is only compiled.
  * @property {string} [expected] All that it prints. Default: anything.
- *
- * @typedef {Sample & { place: string, package: string }} PlacedSample `place` is the folder of its file.
  */
 
 /** A sample of a README, and the output that follows it, if one does. */
@@ -51,48 +49,46 @@ async function run() {
 }`;
 
 /**
- * Checks and runs the samples of each package that can be imported, where that package is installed alone; and checks them with an older
- * compiler where all packages are, because it would read once for each of them what they have in common. Returns how many there are,
- * and how many of them were run.
+ * Checks the samples of each package that can be imported, where that package is installed alone. Returns how many there
+ * are, and how many of them were run.
  *
  * @param {string} folder
  * @param {string} consumer Where all packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
- * @param {{ older: string, newer: string }} compilers Paths of `tsc`.
+ * @param {readonly string[]} compilers Paths of `tsc`; the last one's output is run.
  */
-export function runSamples(folder, consumer, tarballs, { older, newer }) {
+export function runSamples(folder, consumer, tarballs, compilers) {
   const libraries = tarballs.filter(({ manifest }) => manifest.exports !== undefined);
   const installs = libraries.map(({ manifest: { name } }) => {
-    const place = join(folder, `alone-${baseOf(name)}`);
+    const place = join(folder, `alone-${name.replace(/.*\//, "")}`);
     installAlone(place, name, consumer);
     return { place, name };
   });
-  const samples = checkSamples(folder, installs, newer);
-  const together = samples.map((sample) => ({ ...sample, place: join(consumer, "samples", baseOf(sample.package)) }));
-  compile(older, consumer, ["--noEmit", ...writeSamples(together)]);
+  const samples = checkSamples(folder, installs, compilers);
   return { checked: samples.length, run: samples.filter(({ isRun }) => isRun).length };
 }
 
-/** @param {string} name */
-function baseOf(name) {
-  return name.replace(/.*\//, "");
-}
-
 /**
- * Type-checks the samples of the READMEs and the examples of the docstrings of installed packages, all at once. Runs the first sample of
- * each README and all examples that are not marked `no-run`, and compares what they print with what the documentation says. Throws an
- * Error that names the sample.
+ * Type-checks the samples of the READMEs and the examples of the docstrings of installed packages: all at once, with every compiler.
+ * Runs the first sample of each README and all examples that are not marked `no-run`, and compares what they print with what the
+ * documentation says. Throws an Error that names the sample.
  *
  * @param {string} folder In which all of them are installed.
  * @param {readonly { place: string, name: string }[]} installs Packages, and the folder in which each is installed.
- * @param {string} tsc
- * @returns {readonly PlacedSample[]}
+ * @param {readonly string[]} compilers
+ * @returns {readonly Sample[]}
  */
-export function checkSamples(folder, installs, tsc) {
+export function checkSamples(folder, installs, compilers) {
   const samples = installs.flatMap(({ place, name }) =>
     readSamples(join(place, "node_modules", name), name).map((sample) => ({ place, package: name, ...sample })),
   );
-  compile(tsc, folder, writeSamples(samples));
+  const files = samples.map(({ place, name, code }) => {
+    const file = join(place, `${name}.mts`);
+    writeFileSync(file, code);
+    return file;
+  });
+  const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
+  for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: folder });
   for (const { place } of installs) {
     runAll(
       place,
@@ -100,22 +96,6 @@ export function checkSamples(folder, installs, tsc) {
     );
   }
   return samples;
-}
-
-/** @param {readonly PlacedSample[]} samples Returns their files. */
-function writeSamples(samples) {
-  return samples.map(({ place, name, code }) => {
-    const file = join(place, `${name}.mts`);
-    mkdirSync(place, { recursive: true });
-    writeFileSync(file, code);
-    return file;
-  });
-}
-
-/** @param {string} tsc @param {string} cwd @param {readonly string[]} args */
-function compile(tsc, cwd, args) {
-  const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
-  mustRun("node", [tsc, ...CHECK, ...types, ...args], { cwd });
 }
 
 /**
@@ -137,7 +117,7 @@ function readSamples(root, name) {
  * Runs samples of one package, one after the other in one process: loading the package takes longer than most of them.
  *
  * @param {string} place
- * @param {readonly PlacedSample[]} samples
+ * @param {readonly (Sample & { package: string })[]} samples
  */
 function runAll(place, samples) {
   writeFileSync(join(place, RUNNER), RUN_ALL);
