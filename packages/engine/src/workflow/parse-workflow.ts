@@ -114,9 +114,12 @@ export async function readSource(path: string): Promise<string> {
   }
 }
 
-/** A pipe or a device in a folder would be waited for. Those that a shell gives, as with `<(…)`, are below /dev. */
+/** What a shell gives a command to read, as with `<(…)`. */
+const OF_SHELL = /^\/(?:dev\/stdin$|dev\/fd\/|proc\/(?:self|\d+)\/fd\/)/;
+
+/** A pipe or a device in a folder would be waited for. */
 async function isPipe(path: string): Promise<boolean> {
-  if (/^\/(?:dev|proc)\//.test(path)) return false;
+  if (OF_SHELL.test(path)) return false;
   const found = await stat(path);
   return !found.isFile() && !found.isDirectory();
 }
