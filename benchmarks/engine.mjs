@@ -163,7 +163,7 @@ async function measureLearning({ runOf }) {
         return `{ id: t${at}, type: bench/work.do, secretOutputs: [secret], inputs: ${inputs} }`;
       });
     const ways = Object.fromEntries(LEARNING_TASKS.map((count) => [count, runOf(tasksOf(count), WIDTH)]));
-    const times = await measure(ways, { rounds: 3, operations: 1, warmUp: 1 });
+    const times = await measure(ways, { rounds: 5, operations: 1, warmUp: 2 });
     for (const [index, count] of LEARNING_TASKS.slice(0, -1).entries()) {
       const [once, twice] = [times[count], times[LEARNING_TASKS[index + 1] ?? 0]];
       const ratio = twice / once;
