@@ -37,8 +37,9 @@ export function createBodyBudget({ ofOne = 16 * MIB, ofAll = 64 * MIB }: BodyBud
 
   return {
     watch(request, reply, body) {
-      const length = Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY);
-      if (length <= SMALL_BYTES) return body;
+      // Without both headers there is no body.
+      const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+      if (coding === undefined && Number(length) <= SMALL_BYTES) return body;
       const key = keyOf(request);
       let bytes = 0;
       const counted = new Transform({
