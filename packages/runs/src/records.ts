@@ -100,14 +100,14 @@ export function listRuns(database: Database, filter: RunFilter): readonly RunSum
   return found;
 }
 
+/** How many events are read at once: many readers, some of them slow, may read one long run. */
+export const EVENT_BATCH = 200;
+
 /**
  * Reads the events of a run from a place on; none if there is no such run. Use it within one transaction.
  *
  * @param limit how many at most. Default: all
  */
-/** How many events are read at once: many readers, some of them slow, may read one long run. */
-export const EVENT_BATCH = 200;
-
 export function readEvents(database: Database, runId: string, position = 0, limit = -1): readonly RecordedEvent[] {
   const { events: table } = readableTables(database);
   const sql = `SELECT event FROM ${table} WHERE run_id = ? AND position >= ? ORDER BY position LIMIT ?`;

@@ -126,6 +126,6 @@ function isListOf(items: unknown, isValid: (text: string) => boolean): boolean {
 function isHost(text: string): boolean {
   // Not a constant: V8 reads `\p` wherever it comes by, which takes a millisecond of every command.
   const host = /^(?:(\*\.)?([\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*)\.?|\[[\da-f:.]{2,45}\])(?::([1-9]\d{0,4}))?$/u;
-  const [, , , port = "1"] = host.exec(text) ?? [];
-  return text.length <= 260 && host.test(text) && Number(port) <= 65535;
+  const found = host.exec(text);
+  return found !== null && text.length <= 260 && Number(found[3] ?? "1") <= 65535;
 }
