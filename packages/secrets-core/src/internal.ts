@@ -83,3 +83,4 @@ export {
   spreadCurrent,
 } from "./store-rules.ts";
 export { isBefore, isTimestamp, parseDuration, parseMoment, parsePast, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
+export { isUrl } from "./url.ts";

@@ -1,6 +1,7 @@
 import { AutokestraError, quoteText } from "./errors.ts";
 import { isIdentifier, isReserved } from "./secret-name.ts";
 import { parseMoment, parseTimestamp, type Timestamp } from "./time.ts";
+import { isUrl } from "./url.ts";
 
 /** The type of a secret, which decides its fields. */
 export type SecretType = "apiKey" | "basicAuth" | "bearerToken" | "oauth" | "custom";
@@ -76,20 +77,8 @@ function requiredFields(type: SecretType): readonly string[] {
   return FIELDS[type].filter(({ isRequired }) => isRequired).map(({ name }) => name);
 }
 
-/** A standard of the WHATWG that every runtime has. Core includes the types of no platform. */
-declare const URL: new (text: string) => unknown;
-
 const EMPTY = "Secret value cannot be empty";
 const WRONG_TYPE = "is not of the right type";
-
-/** `URL.canParse` of Node.js 20 takes a text with characters such as `ü` for none, once it has been called some thousand times. */
-function isUrl(text: string): boolean {
-  try {
-    return Boolean(new URL(text));
-  } catch {
-    return false;
-  }
-}
 
 /** The stored value of a field, or what is wrong with the input. */
 type ReadField = { readonly value: FieldValue } | { readonly problem: string };

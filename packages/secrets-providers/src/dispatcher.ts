@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isIP, Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import { AutokestraError, type SourceFailure } from "@autokestra/secrets-core";
-import { errorCode, z } from "@autokestra/secrets-core/internal";
+import { errorCode, isUrl, z } from "@autokestra/secrets-core/internal";
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { denied } from "./answers.ts";
 
@@ -91,7 +91,7 @@ export function createConnections(options: ConnectionOptions): Connections {
 }
 
 function parseAddress({ address, allowHttp = false }: ConnectionOptions): URL {
-  const url = URL.canParse(address) ? new URL(address) : null;
+  const url = isUrl(address) ? new URL(address) : null;
   const problem = url === null ? "is not a URL" : addressProblem(url, allowHttp);
   if (url === null || problem !== null) {
     // The message does not quote the address, because it can contain a password.
@@ -121,7 +121,7 @@ function findProxy(address: URL, env: NodeJS.ProcessEnv): { readonly uri: string
   const name = address.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const uri = variable(name);
   if (uri === "" || isLoopback(address.hostname)) return null;
-  if (!/^https?:$/.test(URL.canParse(uri) ? new URL(uri).protocol : "")) {
+  if (!/^https?:$/.test(isUrl(uri) ? new URL(uri).protocol : "")) {
     throw new AutokestraError("OPTION_INVALID", `The proxy in ${name} is not an http or https URL`, {
       hint: "Write it like http://proxy.example:3128.",
     });

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { isUrl } from "@autokestra/secrets-core/internal";
 
 /** Where a store is. */
 export type Location =
@@ -21,7 +22,7 @@ export type Location =
  */
 export function parseLocation(text: string): Location {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return { kind: "folder", path: resolve(text) };
-  if (URL.canParse(text)) return { kind: "url", url: new URL(text) };
+  if (isUrl(text)) return { kind: "url", url: new URL(text) };
   throw new AutokestraError("OPTION_INVALID", "The location of the secrets is not a valid URL", {
     hint: "Give the path of a folder.",
   });

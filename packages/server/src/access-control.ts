@@ -1,6 +1,7 @@
 import type { AuditAction, AuditEvent, AuditLog, Permission, Roles, TokenMetadata, Tokens } from "@autokestra/secrets";
 import { ROLES } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { isUrl } from "@autokestra/secrets-core/internal";
 import type { FastifyRequest } from "fastify";
 import { countHeader } from "./hosts.ts";
 import type { JwtVerifier } from "./jwt.ts";
@@ -167,7 +168,7 @@ function isFromOurOwn({ headers, host }: FastifyRequest, corsOrigins: readonly s
   if (origin !== undefined && corsOrigins.includes(origin)) return true;
   if (headers["sec-fetch-site"] === "cross-site") return false;
   if (origin === undefined) return true;
-  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+  return isUrl(origin) && new URL(origin).host === host.toLowerCase();
 }
 
 /** @param detail what the token lacks, or what it may not do */

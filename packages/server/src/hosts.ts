@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { isUrl } from "@autokestra/secrets-core/internal";
 
 /** The names under which a server on this machine is always reached. */
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
@@ -47,7 +48,7 @@ export function isLoopback(host: string): boolean {
  * @throws AutokestraError `OPTION_INVALID`
  */
 export function checkOrigins(origins: readonly string[]): void {
-  if (origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) return;
+  if (origins.every((origin) => isUrl(origin) && new URL(origin).origin === origin)) return;
   throw new AutokestraError("OPTION_INVALID", "An allowed origin is not one such as https://app.example:3000");
 }
 

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import type { Writable } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { AutokestraError } from "@autokestra/secrets-core";
-import { errorCode } from "@autokestra/secrets-core/internal";
+import { errorCode, isUrl } from "@autokestra/secrets-core/internal";
 import type { AuditRecord } from "./audit-event.ts";
 import type { AuditSinkSettings } from "./audit-settings.ts";
 
@@ -108,7 +108,7 @@ function syslogSink({ syslog, ca }: { readonly syslog: string; readonly ca?: str
 }
 
 function parseAddress(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
+  const url = isUrl(text) ? new URL(text) : null;
   if (url !== null && /^(?:tcp|tls):$/.test(url.protocol) && url.port !== "") return url;
   throw new AutokestraError("OPTION_INVALID", "The address of the audit log's syslog server is not valid", {
     hint: "Write it as tcp://host:port or tls://host:port.",
