@@ -1,5 +1,4 @@
 import { hkdfSync } from "node:crypto";
-import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { decryptFromBytes, encryptToBytes, KEY_BYTES } from "./aes-gcm.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 import type { KeyManager } from "./key-manager.ts";
@@ -34,7 +33,7 @@ export interface KeptValueCipher {
 export interface KeptValueKeys {
   /**
    * @param keyId the id of the service key of older values. Default: the one for new values
-   * @returns null without a store, or if the store does not have this key
+   * @returns null if the store has no keys yet, or does not have this one
    * @throws AutokestraError `KEY_*`, `INTEGRITY_FAILED`, and what the store throws
    */
   forRun(run: string, keyId?: string): Promise<KeptValueCipher | null>;
@@ -47,15 +46,9 @@ export interface KeptValueKeys {
 export function createKeptValueKeys(keys: KeyManager): KeptValueKeys {
   return {
     async forRun(run, keyId) {
-      try {
-        const keyring = await (keyId === undefined ? keys.keyring() : keys.forVerify(keyId));
-        const service = keyring.serviceKey(keyId);
-        return service === null ? null : createCipher(run, keyring.header.storeId, service);
-      } catch (error) {
-        // There is no store yet, so nothing that could be kept in it.
-        if (error instanceof AutokestraError && hasCode(error, "STORE_UNAVAILABLE")) return null;
-        throw error;
-      }
+      const keyring = await keys.keyringIfAny();
+      const service = keyring?.serviceKey(keyId) ?? null;
+      return keyring === null || service === null ? null : createCipher(run, keyring.header.storeId, service);
     },
   };
 }

@@ -37,6 +37,8 @@ export interface KeyManager {
    * @throws AutokestraError `STORE_UNAVAILABLE` if the store has no header yet
    */
   keyring(): Promise<Keyring>;
+  /** As {@link KeyManager.keyring}. Null if the store has neither a header nor records: it has no keys yet. */
+  keyringIfAny(): Promise<Keyring | null>;
   /**
    * Returns one keyring under which this many records may be encrypted. Creates the header and the master key of a new
    * store, and upgrades a header of format 1, also for a count of 0.
@@ -121,6 +123,10 @@ class StoreKeyManager implements KeyManager {
 
   async keyring(): Promise<Keyring> {
     return await this.#exclusive(async () => await this.#readExisting());
+  }
+
+  async keyringIfAny(): Promise<Keyring | null> {
+    return await this.#exclusive(async () => await this.#readIfAny());
   }
 
   async forEncrypt(count: number): Promise<Keyring> {

@@ -116,5 +116,16 @@ describe("a kept value", () => {
     expect(await one.kept.forRun(RUN, "ffffffff")).toBeNull();
     const nowhere = createKeyManager(createMemoryStore(), new KeyPlace(1));
     expect(await createKeptValueKeys(nowhere).forRun(RUN)).toBeNull();
+    expect(await createKeptValueKeys(nowhere).forRun(RUN, "ffffffff")).toBeNull();
   });
+
+  it.each([undefined, "ffffffff"])(
+    "does not take a store that cannot be read for one without keys (%s)",
+    async (keyId) => {
+      const store = createMemoryStore();
+      await store.close();
+      const kept = createKeptValueKeys(createKeyManager(store, new KeyPlace(1)));
+      await expect(kept.forRun(RUN, keyId)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    },
+  );
 });

@@ -155,7 +155,8 @@ export function anchorFields({ seq, hash }: AuditHead): Fields {
 
 /** Follows the chain from its first record to its last, and keeps the first place where it is broken. */
 export class ChainVerifier {
-  readonly #keyring: Keyring;
+  /** Null: the store has no keys yet, and no record an HMAC. */
+  readonly #keyring: Keyring | null;
   /** What the store remembers; null where it remembers nothing. */
   readonly #anchor: AuditHead | null;
   #records = 0;
@@ -169,13 +170,13 @@ export class ChainVerifier {
   #pruned: AuditHead | null = null;
   #problem: AuditProblem | null = null;
 
-  constructor(keyring: Keyring, anchor: AuditHead | null) {
+  constructor(keyring: Keyring | null, anchor: AuditHead | null) {
     this.#keyring = keyring;
     this.#anchor = anchor;
   }
 
   add(row: AuditRow): void {
-    const isSigned = row.mac !== null && this.#keyring.checkFields("audit", signedFields(row), row.mac);
+    const isSigned = this.#isSigned(row);
     this.#first ??= row;
     this.#problem ??= this.#findGap(row, isSigned) ?? this.#findChange(row, isSigned);
     this.#records++;
@@ -209,6 +210,10 @@ export class ChainVerifier {
     };
   }
 
+  #isSigned(row: AuditRow): boolean {
+    return row.mac !== null && this.#keyring?.checkFields("audit", signedFields(row), row.mac) === true;
+  }
+
   /** Records that are not there. Where the log was begun again after a loss, a signed record says so. */
   #findGap(row: AuditRow, isSigned: boolean): AuditProblem | null {
     const before = this.#last?.seq ?? null;
@@ -238,8 +243,7 @@ export class ChainVerifier {
     if (row.seq === 1) return row.prev === GENESIS ? null : problemAt(1, 1, "changed: it names a record before it");
     const isPruned = this.#pruned?.seq === row.seq - 1 && this.#pruned.hash === row.prev;
     if (isPruned) return null;
-    const isSigned = row.mac !== null && this.#keyring.checkFields("audit", signedFields(row), row.mac);
-    if (isRestart(row, isSigned)) {
+    if (isRestart(row, this.#isSigned(row))) {
       this.#lost += row.seq - 1;
       return null;
     }

@@ -172,7 +172,7 @@ export interface AuditLog {
   record(...events: readonly AuditEvent[]): Promise<void>;
   /** The records that pass the filter, in their order, read in steps. */
   records(filter?: AuditFilter): AsyncIterable<AuditRecord>;
-  /** Checks every record, the chain of them, and that it has not lost its end. Needs the key. @throws `KEY_*` */
+  /** Checks every record, the chain of them, and that it has not lost its end. Needs the key, if the store has one. @throws `KEY_*` */
   verify(): Promise<AuditReport>;
   /**
    * Removes records from the front that are older, and leaves a signed record of that. Needs the key.

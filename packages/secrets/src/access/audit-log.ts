@@ -51,7 +51,7 @@ export interface AuditLogOptions {
   /** The folder of the store, absolute. */
   readonly folder: string;
   readonly store: Pick<SecretStore, "readAnchor" | "writeAnchor">;
-  readonly keys: Pick<KeyManager, "opened" | "keyring">;
+  readonly keys: Pick<KeyManager, "opened" | "keyring" | "keyringIfAny">;
   readonly settings?: AuditSettings | undefined;
   /** Told once of the first record that the second sink did not take. */
   readonly onNotice?: ((text: string) => void) | undefined;
@@ -189,9 +189,9 @@ export class StoreAuditLog implements AuditLog {
     const anchor = await this.#options.store.readAnchor(ANCHOR);
     const until = await this.#access.read((database) => lastRow(database)?.seq ?? 0);
     if (until === 0 && anchor === null) return NO_RECORDS;
-    const keyring = await this.#options.keys.keyring();
+    const keyring = await this.#options.keys.keyringIfAny();
     const head = anchor === null ? null : { seq: anchor.counter, hash: anchor.text };
-    const isChanged = head !== null && !keyring.checkFields("audit", anchorFields(head), anchor?.mac ?? "");
+    const isChanged = head !== null && keyring?.checkFields("audit", anchorFields(head), anchor?.mac ?? "") !== true;
     const verifier = new ChainVerifier(keyring, isChanged ? null : head);
     const first = await this.#firstSeq();
     for (let after = 0; after < until; ) {
@@ -219,8 +219,10 @@ export class StoreAuditLog implements AuditLog {
 
   async restart(): Promise<number> {
     const { keys, store } = this.#options;
-    const keyring = await keys.keyring();
     const anchor = await store.readAnchor(ANCHOR);
+    const keyring = await (anchor === null ? keys.keyringIfAny() : keys.keyring());
+    // Before the first key nothing is remembered that could be lost.
+    if (keyring === null) return 0;
     const lost = await this.#access
       .write((database) => {
         const last = lastRow(database)?.seq ?? 0;
@@ -275,7 +277,7 @@ export class StoreAuditLog implements AuditLog {
   /** Without keys records have no HMAC: why they do not open is told by what needs them. */
   async #findKeyring(): Promise<Keyring | null> {
     const { keys } = this.#options;
-    if (keys.opened() === null && !this.#hasTriedKeys) await keys.keyring().catch(() => undefined);
+    if (keys.opened() === null && !this.#hasTriedKeys) await keys.keyringIfAny().catch(() => undefined);
     this.#hasTriedKeys = true;
     return keys.opened();
   }

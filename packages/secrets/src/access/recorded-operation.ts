@@ -71,5 +71,9 @@ async function openLog(options: SecretsOptions) {
 /** For a store that does not open: its records have no HMAC, and the next one that has covers them. */
 const NO_STORE = {
   store: { readAnchor: async () => null, writeAnchor: async () => false },
-  keys: { opened: () => null, keyring: async () => await Promise.reject(new Error("the store does not open")) },
+  keys: {
+    opened: () => null,
+    keyring: async () => await Promise.reject(new Error("the store does not open")),
+    keyringIfAny: async () => null,
+  },
 } as const;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { bundleScript, run } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openAuditLog } from "../../src/access/audit-log.ts";
-import { type AuditEvent, openSecretsManager, rotateKeys } from "../../src/index.ts";
+import { type AuditEvent, diagnoseAudit, openSecretsManager, rotateKeys } from "../../src/index.ts";
 import { AuditedPlace, collect, secret, VALUE } from "./audited-place.ts";
 
 let place: AuditedPlace;
@@ -143,6 +143,36 @@ describe("the audit log", () => {
     expect(await place.verify()).toMatchObject({ records: 5, uncovered: 3, problem: null });
     await place.secrets(async (secrets) => await secrets.restore("A"));
     expect(await place.verify()).toMatchObject({ records: 7, uncovered: 0, problem: null });
+  });
+
+  it("verifies before the store has keys, and the first HMAC covers what happened until then", async () => {
+    const missing = { code: "SECRET_NOT_FOUND" };
+    await place.secrets(async (secrets) => await expect(secrets.get("A")).rejects.toMatchObject(missing));
+    await place.secrets(async (secrets) => await expect(secrets.describe("A")).rejects.toMatchObject(missing));
+    expect(await place.use(async ({ audit }) => await audit.restart())).toBe(0);
+    expect(await place.verify()).toMatchObject({ records: 2, authenticated: 0, uncovered: 2, problem: null });
+    expect(await place.use(diagnoseAudit)).toMatchObject({
+      status: "ok",
+      message: "on, 2 records: verified; the store remembers none of them yet",
+    });
+    await place.set("A");
+    expect(await place.verify()).toMatchObject({ records: 4, uncovered: 0, problem: null });
+  });
+
+  it.each([
+    ["changed", "UPDATE audit SET actor_id = 'mallory' WHERE seq = 1", { seq: 1, until: 2 }],
+    ["removed", "DELETE FROM audit WHERE seq = 1", { seq: 1, until: 1 }],
+    [
+      "signed with a key of another store",
+      "UPDATE audit SET mac = 'ffffffff:AAAA' WHERE seq = 2",
+      { seq: 1, until: 2 },
+    ],
+  ])("finds what was %s before the store has keys", async (_, statement, problem) => {
+    const missing = { code: "SECRET_NOT_FOUND" };
+    await place.secrets(async (secrets) => await expect(secrets.get("A")).rejects.toMatchObject(missing));
+    await place.secrets(async (secrets) => await expect(secrets.get("A")).rejects.toMatchObject(missing));
+    await place.attack((database) => database.exec(statement));
+    expect((await place.verify()).problem).toMatchObject(problem);
   });
 
   it("still verifies once the master key and the data key were rotated", async () => {
@@ -520,7 +550,8 @@ describe("where the log is off", () => {
 
 it("knows a log by its folder alone", async () => {
   const store = { readAnchor: async () => null, writeAnchor: async () => true };
-  const keys = { opened: () => null, keyring: async () => await Promise.reject(new Error("no key")) };
+  const keyring = async () => await Promise.reject(new Error("no key"));
+  const keys = { opened: () => null, keyring, keyringIfAny: keyring };
   const log = await openAuditLog({ folder: join(place.root, "secrets"), store, keys });
   await log.record();
   await log.close();
