@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { countTests, NONE, summaryOf } from "./count-tests.mjs";
-import { fastFolder, runInside } from "./outside.mjs";
+import { fastFolder, privateEnvironment, runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
-import { outputOf, runBeside } from "./run.mjs";
+import { outputOf, runBeside, toolEnvironment } from "./run.mjs";
 import { neededByTests } from "./servers/installation.mjs";
 import { readJson, repository } from "./workspace.mjs";
 
@@ -18,7 +18,11 @@ import { readJson, repository } from "./workspace.mjs";
 /** What all others need, as a call of pnpm. @type {readonly string[]} */
 export const installation = ["install", "--frozen-lockfile"];
 
-/** What runs beside the unit tests: scripts of package.json. @type {readonly (readonly [name: string, script: string])[]} */
+/**
+ * What runs beside the unit tests, in a home of its own, because biome makes a cache there: scripts of package.json.
+ *
+ * @type {readonly (readonly [name: string, script: string])[]}
+ */
 const checks = [
   ["format", "lint:format"],
   // The types, too.
@@ -26,18 +30,21 @@ const checks = [
   ["imports", "lint:imports"],
   ["unused code", "lint:unused"],
   ["supply chain", "lint:supply-chain"],
-  ["packages", "test:pack"],
 ];
+
+/** The same, with npm, which has its settings and its cache in the home of whoever runs it. */
+const packageCheck = scriptOf(["packages", "test:pack"]);
 
 /**
  * Runs everything; returns the exit code.
  *
- * @param {string} report Where vitest writes its report.
+ * @param {string} folder For the home of the checks and the report of vitest.
  */
-async function runAll(report) {
+async function runAll(folder) {
+  const report = join(folder, "report.json");
   const start = performance.now();
   const isPrepared = await runInOrder([["install", "npx", ...npxPnpm, ...installation], scriptOf(["build", "build"])]);
-  const results = isPrepared ? await Promise.all([runUnitTests(report), runInOrder(checks.map(scriptOf))]) : [];
+  const results = isPrepared ? await Promise.all([runUnitTests(report), runChecks(folder)]) : [];
   const counts = readCounts(report);
   const missing = neededByTests().filter(({ installed }) => !installed);
   const isComplete = missing.length === 0 || process.env["CI"] !== "true";
@@ -64,13 +71,20 @@ function scriptOf([name, script]) {
  * Runs parts one after the other, up to the first that fails.
  *
  * @param {readonly Part[]} parts
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<boolean>} Whether all have passed.
  */
-async function runInOrder(parts) {
+async function runInOrder(parts, env = toolEnvironment()) {
   for (const [name, command = "", ...args] of parts) {
-    if (!tell(name, await runBeside(command, args))) return false;
+    if (!tell(name, await runBeside(command, args, { env }))) return false;
   }
   return true;
+}
+
+/** @param {string} folder */
+async function runChecks(folder) {
+  const inOwnHome = await runInOrder(checks.map(scriptOf), privateEnvironment(folder, tmpdir()));
+  return inOwnHome && (await runInOrder([packageCheck]));
 }
 
 /**
@@ -115,7 +129,7 @@ function readCounts(report) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = mkdtempSync(join(tmpdir(), "autokestra-test-"));
   try {
-    process.exitCode = await runAll(join(folder, "report.json"));
+    process.exitCode = await runAll(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
