@@ -15,8 +15,10 @@ import { HAS_STRACE } from "./support/strace.mjs";
 const KILLS = process.argv.includes("--short") ? 20 : 300;
 /** A fresh place now and then: making the store, the log and its first anchor is killed, too. */
 const KILLS_PER_PLACE = 10;
+/** After so many refusals a victim whose disk has failed ends. */
+const MAX_REFUSED = 30;
 const SYNC_TRIALS = process.argv.includes("--short") ? 3 : 30;
-/** How long a victim lives at most once it has told something, in milliseconds. One in four is killed before it may have. */
+/** How long a victim lives at most once it was given a value or told of a change, in milliseconds. One in four may die before that. */
 const LONGEST = 800;
 
 /** @param {string} folder @template T @param {(audit: import("../../packages/secrets/dist/index.js").AuditLog) => Promise<T>} use */
@@ -34,21 +36,27 @@ async function withLog(folder, use) {
   }
 }
 
-/** The command of a victim. @param {string} folder @param {string} id */
-function victim(folder, id) {
-  return [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id];
+/** The command of a victim. @param {string} folder @param {string} id @param {number} maxRefused */
+function victim(folder, id, maxRefused) {
+  return [...NODE, join(import.meta.dirname, "support/audited-victim.mjs"), folder, id, String(maxRefused)];
 }
 
 /** Starts a victim and kills it. @param {string} folder @param {string} id @param {import("./support/random.mjs").Random} random */
 async function killVictim(folder, id, random) {
-  const [command = "", ...args] = victim(folder, id);
+  // Where the disk is slow, all are refused at first: the databases are in use.
+  const [command = "", ...args] = victim(folder, id, Number.POSITIVE_INFINITY);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const kill = () => void setTimeout(() => child.kill("SIGKILL"), random() * LONGEST);
-  if (random() < 0.25) kill();
-  else child.stdout.once("data", kill);
+  let isDying = false;
+  function killSoon() {
+    if (isDying) return;
+    isDying = true;
+    setTimeout(() => child.kill("SIGKILL"), random() * LONGEST);
+  }
+  if (random() < 0.25) killSoon();
   let told = "";
   child.stdout.on("data", (chunk) => {
     told += chunk;
+    if (/^(?:read|set)$/m.test(told)) killSoon();
   });
   await new Promise((resolve) => child.on("close", resolve));
   const lines = told.split("\n");
@@ -104,7 +112,7 @@ async function measureSync() {
       const from = 60 + Math.floor(random() * 100);
       const inject = `inject=fsync,fdatasync:error=EIO:when=${from}+`;
       const options = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", inject];
-      const { stdout } = spawnSync("strace", [...options, ...victim(folder, "s")], { encoding: "utf8" });
+      const { stdout } = spawnSync("strace", [...options, ...victim(folder, "s", MAX_REFUSED)], { encoding: "utf8" });
       const lines = stdout.split("\n").filter((line) => line !== "");
       const first = lines.findIndex((line) => line.startsWith("refused"));
       figures.given += lines.slice(0, first).length;
