@@ -23,7 +23,8 @@ export interface StoreOptions extends LocationOptions {
    */
   readonly backend?: string | undefined;
   /**
-   * Create a missing store together with its first secret. Until then, or if false, it reads as empty. Default: true.
+   * Create a missing store together with its first secret. If false, writing is refused until another process has made it. Until there is
+   * one, it reads as empty. Default: true.
    */
   readonly create?: boolean | undefined;
   /**
@@ -65,29 +66,34 @@ export interface FolderStore {
 export async function openStore(options: StoreOptions = {}): Promise<OpenedStore> {
   const { create = true } = options;
   const location = storeLocation(options);
-  if (location.kind === "url") {
-    const found = await findAtUrl(location.url);
-    if (found !== null) return { store: found.store, location, driver: found.driver.name };
-    return {
-      store: emptyStore(create, async () => await driverOfUrl(location.url).open(location.url, true)),
-      location,
-      driver: null,
-    };
-  }
-  const found = await findInFolder(location.path, options);
-  if (found === null) {
-    return {
-      store: emptyStore(create, async () => (await makeStore(location.path, options)).store),
-      location,
-      driver: null,
-    };
-  }
-  if (create) await completeFolder(found);
-  return { store: found.store, location, driver: found.driver.name };
+  const { find, make } =
+    location.kind === "url" ? storeAtUrl(location.url) : storeInFolder(location.path, options, create);
+  const found = await find();
+  if (found !== null) return { store: found.store, location, driver: found.driver.name };
+  const refuse = async () => await Promise.reject(noStoreYet(location));
+  const store = createDeferredStore(async () => (await find())?.store ?? null, create ? make : refuse);
+  return { store, location, driver: null };
 }
 
-function emptyStore(create: boolean, make: () => Promise<SecretStore>): SecretStore {
-  return create ? createDeferredStore(make) : createMemoryStore();
+/** How the store of a place is opened, null if there is none, and how it is made. */
+interface StorePlace {
+  readonly find: () => Promise<Pick<FoundStore, "driver" | "store"> | null>;
+  readonly make: () => Promise<SecretStore>;
+}
+
+function storeAtUrl(url: URL): StorePlace {
+  return { find: () => findAtUrl(url), make: () => driverOfUrl(url).open(url, true) };
+}
+
+function storeInFolder(folder: string, options: StoreOptions, create: boolean): StorePlace {
+  return {
+    async find() {
+      const found = await findInFolder(folder, options);
+      if (found !== null && create) await completeFolder(found);
+      return found;
+    },
+    make: async () => (await makeStore(folder, options)).store,
+  };
 }
 
 /**
@@ -211,51 +217,56 @@ async function completeFolder({ folder, driver, store, isFallback = false }: Fol
 }
 
 /**
- * Creates a store that reads as empty and is made on disk when its header is written, which is always the first write.
- * A command that fails before leaves no store behind.
+ * Creates a store that reads as empty until there is one on disk: another process has made it, or its header is written here, which is
+ * always the first write. A command that fails before leaves no store behind.
  */
-function createDeferredStore(make: () => Promise<SecretStore>): SecretStore {
+function createDeferredStore(find: () => Promise<SecretStore | null>, make: () => Promise<SecretStore>): SecretStore {
   let store = createMemoryStore();
-  let isMade = false;
+  let isFound = false;
   let closed = false;
-  /** Serialises the writes of headers: two at once would make two stores. */
-  let making: Promise<void> = Promise.resolve();
+  /** Serialises what opens a store: two at once would open two. */
+  let opening: Promise<void> = Promise.resolve();
 
-  async function makeOnce(): Promise<void> {
-    if (isMade || closed) return;
-    store = await make();
-    isMade = true;
+  async function now(open: () => Promise<SecretStore | null> = find): Promise<SecretStore> {
+    async function openOnce(): Promise<void> {
+      if (isFound || closed) return;
+      const found = await open();
+      if (found === null) return;
+      store = found;
+      isFound = true;
+    }
+    if (isFound || closed) return store;
+    opening = opening.then(openOnce, openOnce);
+    await opening;
+    return store;
   }
 
   return {
     get driver() {
       return store.driver;
     },
-    async writeHeader(...args) {
-      making = making.then(makeOnce, makeOnce);
-      await making;
-      return await store.writeHeader(...args);
-    },
-    layout: () => store.layout(),
-    upgrade: (...args) => store.upgrade(...args),
-    readHeader: () => store.readHeader(),
-    get: (name) => store.get(name),
-    find: (id) => store.find(id),
-    versions: (id) => store.versions(id),
-    ids: (page) => store.ids(page),
-    list: (filter) => store.list(filter),
-    count: (filter) => store.count(filter),
-    put: (...args) => store.put(...args),
-    rewrite: (...args) => store.rewrite(...args),
-    reencrypt: (...args) => store.reencrypt(...args),
-    delete: (...args) => store.delete(...args),
-    purge: (...ids) => store.purge(...ids),
-    purgeDeleted: (before) => store.purgeDeleted(before),
-    readAnchor: (name) => store.readAnchor(name),
-    anchors: () => store.anchors(),
-    writeAnchor: (...args) => store.writeAnchor(...args),
+    writeHeader: async (...args) => await (await now(make)).writeHeader(...args),
+    layout: async () => await (await now()).layout(),
+    upgrade: async (...args) => await (await now()).upgrade(...args),
+    readHeader: async () => await (await now()).readHeader(),
+    get: async (name) => await (await now()).get(name),
+    find: async (id) => await (await now()).find(id),
+    versions: async (id) => await (await now()).versions(id),
+    ids: async (page) => await (await now()).ids(page),
+    list: async (filter) => await (await now()).list(filter),
+    count: async (filter) => await (await now()).count(filter),
+    put: async (...args) => await (await now()).put(...args),
+    rewrite: async (...args) => await (await now()).rewrite(...args),
+    reencrypt: async (...args) => await (await now()).reencrypt(...args),
+    delete: async (...args) => await (await now()).delete(...args),
+    purge: async (...ids) => await (await now()).purge(...ids),
+    purgeDeleted: async (before) => await (await now()).purgeDeleted(before),
+    readAnchor: async (name) => await (await now()).readAnchor(name),
+    anchors: async () => await (await now()).anchors(),
+    writeAnchor: async (...args) => await (await now()).writeAnchor(...args),
     async close() {
       closed = true;
+      await opening.catch(() => undefined);
       await store.close();
     },
   };

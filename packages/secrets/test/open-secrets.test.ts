@@ -73,6 +73,25 @@ describe.each(["sqlite", "file"])("openSecrets with %s", (backend) => {
     expect(await readdir(root)).toEqual([]);
   });
 
+  it.each([true, false])(
+    "sees what another one stores first, where it was opened before (create: %s)",
+    async (create) => {
+      await use({ backend, create }, async (early) => {
+        expect(await early.list()).toEqual([]);
+        await set("A", { backend });
+        expect((await early.get("A")).fields["value"]).toBe(VALUE);
+        await early.set(key("B"));
+      });
+      expect(await use({}, async (secrets) => await secrets.list())).toHaveLength(2);
+    },
+  );
+
+  it("tells nobody that something was stored where it may make no store", async () => {
+    const writing = use({ backend, create: false }, async (secrets) => await secrets.set(key("A")));
+    await expect(writing).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", details: { reason: "no store yet" } });
+    await expect(stat(options.storagePath)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
   it("is found again by itself, and refuses the other kind in the same folder", async () => {
     await set("A", { backend });
     await set("B");
