@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { ChangeWatch } from "./change-watch.ts";
 import { lastTime, type RunClaims, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
@@ -15,6 +16,7 @@ import {
   isQueuedHere,
   listQueued,
   type QueuedRuns,
+  queuedHere,
   removeQueued,
   takeLostQueued,
 } from "./queued-runs.ts";
@@ -59,7 +61,7 @@ export interface RunHistoryOptions {
 }
 
 /** What a durable run of a history needs besides. */
-export interface DurableRunOptions extends Pick<DurableRunParts, "from" | "cipher" | "keepMs"> {
+export interface DurableRunOptions extends Pick<DurableRunParts, "from" | "cipher" | "keepMs" | "fromQueue"> {
   readonly id: RunId;
   /** Whether the run may be running on another host. Default: false. */
   readonly force?: boolean | undefined;
@@ -126,9 +128,17 @@ export interface RunHistory {
    * Finds the id of a run.
    *
    * @param text a whole id, at least four characters of its beginning, or `last`
+   * @param options `withQueued`: runs that wait to start are found, too. Default: false
    * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_AMBIGUOUS`
    */
-  find(text: string): Promise<RunId>;
+  find(text: string, options?: { readonly withQueued?: boolean }): Promise<RunId>;
+
+  /**
+   * For what other processes change: calls `look` soon, and within a second after each change. It keeps no process alive.
+   *
+   * @returns a function that ends it
+   */
+  watch(look: () => Promise<void>): () => void;
 
   /**
    * Removes runs with all that belongs to them, all of these or none.
@@ -201,6 +211,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   const toError = (error: unknown) => toHistoryError(error, file);
   const queue = new WriteQueue(() => connection.forWrite(), toError);
   const pending = new Set<Promise<unknown>>();
+  const changes = new ChangeWatch(() => connection.forRead()?.pragma("data_version"));
 
   let isLookedAt = false;
   /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
@@ -248,7 +259,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     connection.close();
   }
 
-  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, close });
+  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, onChange: () => changes.tell(), close });
   const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
     createRecorder({ queue, keep }, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten)), token);
 
@@ -264,6 +275,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       find: async (id) => await readQueued((database) => findQueued(database, id)),
       list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
       isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
+      ours: async () => (await readQueued(queuedHere)) ?? new Set(),
       beat: async () => await queue.write(beatQueued),
       // Nothing is made, upgraded or locked where there is nothing to take.
       async takeLost(limit) {
@@ -284,6 +296,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
         ledger,
         queue,
         pending,
+        watch: (look) => changes.add(look),
         onFailure: (error) => tell(toError(error)),
       });
       return { run, record: recorder(tell, run.token) };
@@ -299,11 +312,12 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     secrets: async (runId) =>
       (await read((database) => (hasLedger(database) ? readSecrets(database, runId) : []))) ?? [],
     file: async (runId) => await read((database) => (hasLedger(database) ? readFile(database, runId) : null)),
-    async find(text) {
-      const found = await read((database) => findRunId(database, text));
+    async find(text, { withQueued = false } = {}) {
+      const found = await read((database) => findRunId(database, text, withQueued));
       if (found === null) throw runNotFound(text);
       return found;
     },
+    watch: (look) => changes.add(look),
     async wipeExpired() {
       const isDue = await read((database) => (hasLedger(database) ? hasExpired(database) : null));
       if (isDue === true) await change(wipeExpired);

@@ -8,6 +8,7 @@ export type { RunClaims } from "./claims.ts";
 export { DurableRun, type KeptResult, type KeptRun, type KeptStart, type RunBeginning } from "./durable-run.ts";
 export {
   type CancelledBy,
+  type CancelReason,
   type LogEvent,
   type LogLevel,
   type RecordedEvent,
@@ -31,6 +32,7 @@ export {
   type NewRun,
   type NewTask,
   OUTCOME_UNKNOWN,
+  type Ownership,
   type ResumedRun,
   type RunId,
   type RunLedger,

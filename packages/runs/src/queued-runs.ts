@@ -42,6 +42,8 @@ export interface QueuedRuns<Start = QueuedStart> {
   list(workflow?: string): Promise<readonly QueuedRun[]>;
   /** Whether a run is still in the queue of this process. */
   isOurs(id: RunId): Promise<boolean>;
+  /** All that are. */
+  ours(): Promise<ReadonlySet<RunId>>;
   /** Tells other hosts that this process has its runs still: call it every few seconds. */
   beat(): Promise<void>;
   /** Takes over runs of processes that are lost, in their order. */
@@ -104,6 +106,16 @@ export function listQueued(database: Database, workflow: string | undefined): re
     .prepare(sql)
     .all(workflow ?? null)
     .map((row) => runSchema.parse(row));
+}
+
+export function queuedHere(database: Database): ReadonlySet<RunId> {
+  const sql = `SELECT run_id FROM queued_runs WHERE ${MINE}`;
+  return new Set(
+    database
+      .prepare<unknown[], string>(sql)
+      .pluck()
+      .all(...processColumns(thisProcess())),
+  );
 }
 
 export function isQueuedHere(database: Database, id: RunId): boolean {

@@ -8,8 +8,6 @@ declare module "@autokestra/secrets-core" {
     /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
     RUN_LEFT_OUT: object;
     SHUTTING_DOWN: object;
-    /** Only a run that waits or goes on can be cancelled. */
-    RUN_ENDED: object;
   }
 }
 
@@ -44,8 +42,10 @@ export interface RunQueue {
   check(bytes: number): void;
   /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
   limit(maxRuns: number | undefined): void;
-  /** False: no such run waits or goes on. */
+  /** Cancels a run that goes on. False: none does. */
   cancel(id: string): boolean;
+  /** Forgets a run that waits. False: none does. */
+  drop(id: string): boolean;
   /** The ids of those that wait, in their order. */
   waiting(): readonly string[];
   running(): readonly string[];
@@ -136,10 +136,13 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
       startWaiting();
     },
     cancel(id) {
-      const entry = waiting.find((other) => other.id === id);
-      if (entry !== undefined) endUnstarted(entry, "user");
-      else running.get(id)?.entry.stop.abort(new RunCancellation("user"));
+      running.get(id)?.entry.stop.abort(new RunCancellation("user"));
       return running.has(id);
+    },
+    drop(id) {
+      const at = waiting.findIndex((entry) => entry.id === id);
+      if (at >= 0) waiting.splice(at, 1);
+      return at >= 0;
     },
     waiting: () => waiting.map(({ id }) => id),
     running: () => [...running.keys()],

@@ -5,13 +5,15 @@ import {
   loadWorkflow,
   type ParsedWorkflow,
   parseWorkflow,
+  RunCancellation,
   type RunInput,
   type WebhookAnswer,
   type WebhookRequest,
 } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
 import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
-import type { AuditActor } from "@autokestra/secrets";
+import type { AuditActor, AuditOutcome } from "@autokestra/secrets";
+import { recordWork } from "@autokestra/secrets/internal";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod/v4";
 import { createRunQueue, MAX_WAITING, type RunQueueOptions } from "./run-queue.ts";
@@ -22,7 +24,7 @@ import type { WorkflowFolder } from "./workflow-folder.ts";
 export interface RunServiceOptions extends RunQueueOptions {
   readonly engine: Pick<
     Engine,
-    "run" | "resume" | "rerun" | "toResume" | "toRerun" | "history" | "queued" | "verifyWebhook"
+    "run" | "resume" | "rerun" | "toResume" | "toRerun" | "history" | "queued" | "verifyWebhook" | "audit"
   >;
   /** Told of what goes wrong where no client hears of it. Never a value. */
   readonly onNotice: (text: string) => void;
@@ -36,7 +38,7 @@ export interface StartedBy {
   readonly requestId?: string | undefined;
 }
 
-type RunBasics = Pick<EngineRunOptions, "signal" | "sink" | "onUnrecorded">;
+type RunBasics = Pick<EngineRunOptions, "signal" | "sink" | "onUnrecorded" | "fromQueue">;
 
 /** What a client starts. */
 export interface StartRequest extends StartedBy {
@@ -98,8 +100,13 @@ export interface RunService {
   fileOf(id: string): Promise<string | null>;
   /** The names of the secrets that a run may use, or has used; none for one that waits. */
   secretsOf(id: string): Promise<readonly string[]>;
-  /** False: it neither waits nor goes on here. */
-  cancel(id: string): boolean;
+  /**
+   * Cancels a run that waits or goes on, here or in another process.
+   *
+   * @param find finds it for whoever cancels it, or throws
+   * @throws AutokestraError `RUN_ENDED`, `AUDIT_UNAVAILABLE`
+   */
+  cancel(id: string, by: StartedBy, find: () => Promise<ServedRun>): Promise<ServedRun>;
   /** How many runs go on at once from now on. Default: 10. */
   limit(maxRuns: number | undefined): void;
   counts(): { readonly running: number; readonly waiting: number };
@@ -143,6 +150,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   const closing = new AbortController();
   const active = new Map<string, { readonly run: ServedRun; readonly file: string | null }>();
   let recovering: NodeJS.Timeout | undefined;
+  let unwatch: (() => void) | null = null;
 
   async function inputOf({ execution, file }: EarlierRun, work: Work): Promise<RunInput> {
     try {
@@ -213,25 +221,59 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       bytes,
       group: group === null ? undefined : { name: group.group, busy: group.busy },
       async execute(signal) {
+        watchWaiting();
         try {
-          // Another server has it, which took this one for lost.
+          // It was cancelled, or another server has it, which took this one for lost.
           if (!(await engine.queued.isOurs(id))) return;
-          const status = await execute(id, input, work, { signal, sink, onUnrecorded });
+          const status = await execute(id, input, work, { signal, sink, onUnrecorded, fromQueue: true });
           onEnded?.(status);
         } catch (error) {
-          onEnded?.("failed");
-          await refuse(run, error);
+          await endUnstarted(run, signal, error);
         } finally {
           active.delete(id);
         }
       },
       async cancel(by) {
-        const end = { status: "cancelled", cancelledBy: by } as const;
-        await recordUnstarted(run, "info", `cancelled while it waited (${by})`, end);
-        onEnded?.("cancelled");
+        watchWaiting();
+        await recordCancelled(run, by);
         active.delete(id);
       },
     });
+    watchWaiting();
+  }
+
+  /** Other processes cancel runs that wait here, or take them over. */
+  function watchWaiting(): void {
+    if (queue.waiting().length > 0) unwatch ??= engine.history.watch(dropGone);
+    else {
+      unwatch?.();
+      unwatch = null;
+    }
+  }
+
+  async function dropGone(): Promise<void> {
+    const ours = await engine.queued.ours();
+    for (const id of queue.waiting()) {
+      if (ours.has(id) || !queue.drop(id)) continue;
+      active.delete(id);
+      if ((await engine.queued.find(id)) === null) onEnded?.("cancelled");
+    }
+    watchWaiting();
+  }
+
+  /** Why a run has not begun that was about to. */
+  async function endUnstarted(run: EarlierRun, signal: AbortSignal, error: unknown): Promise<void> {
+    const { reason } = signal;
+    if (error instanceof AutokestraError && hasCode(error, "RUN_ENDED")) return onEnded?.("cancelled");
+    if (reason instanceof RunCancellation) return await recordCancelled(run, reason.by);
+    onEnded?.("failed");
+    await refuse(run, error);
+  }
+
+  async function recordCancelled(run: EarlierRun, by: RunCancellation["by"]): Promise<void> {
+    const end = { status: "cancelled", cancelledBy: by } as const;
+    await recordUnstarted(run, "info", `cancelled before it began (${by})`, end);
+    onEnded?.("cancelled");
   }
 
   async function refuse(run: EarlierRun, error: unknown): Promise<void> {
@@ -357,7 +399,15 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       return known === null ? await engine.history.file(id) : known.file;
     },
     secretsOf: async (id) => await engine.history.secrets(id),
-    cancel: (id) => queue.cancel(id),
+    async cancel(id, by, find) {
+      const tell = async (outcome: AuditOutcome) =>
+        await engine.audit?.record({ ...by, action: "run.cancel", outcome, execution: id });
+      return await recordWork(tell, async () => {
+        const run = await find();
+        if (!queue.cancel(id)) await engine.history.ledger.cancel(id, "user");
+        return run;
+      });
+    },
     limit: (maxRuns) => queue.limit(maxRuns),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
     check: () => queue.check(0),
@@ -377,6 +427,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       clearInterval(recovering);
       closing.abort();
       await queue.drain(drainMs);
+      unwatch?.();
     },
   };
 }

@@ -106,6 +106,7 @@ export class WorkflowRun implements GuardedRun {
       this.#stop.abort();
       throw error;
     } finally {
+      this.#parts.durable?.end();
       this.#limit.end();
       unguard();
     }
@@ -131,6 +132,10 @@ export class WorkflowRun implements GuardedRun {
       if (status === "success" || status === "failed") finished.set(task.id, status);
     }
     durable.onTaken = () => this.#stop.abort(new RunCancellation("superseded"));
+    durable.onCancelled = (by) => {
+      this.#stop.abort(new RunCancellation(by));
+      this.#context.log.warning(`cancelled by another process (${by})`);
+    };
     const beginning = {
       workflow: masks.mask(workflow.id),
       file: path === null ? null : masks.mask(path),
