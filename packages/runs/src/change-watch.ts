@@ -42,11 +42,13 @@ export class ChangeWatch {
 
   /** The process does not stay for it. */
   #plan(): NodeJS.Timeout {
-    return setTimeout(() => {
+    const timer = setTimeout(() => {
       void this.#look().finally(() => {
-        if (this.#looks.size > 0) this.#timer = this.#plan();
+        // It was ended meanwhile, and may have been begun again.
+        if (this.#timer === timer) this.#timer = this.#plan();
       });
     }, LOOK_MS).unref();
+    return timer;
   }
 
   async #look(): Promise<void> {

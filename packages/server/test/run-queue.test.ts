@@ -95,14 +95,14 @@ describe("runs", () => {
     expect(queue.waiting()).toEqual(["c", "d"]);
   });
 
-  it("are cancelled, whether they wait or go on", async () => {
+  it("are cancelled while they go on, and forgotten while they wait", async () => {
     const { queue, add, log } = place({ maxRuns: 1 });
-    add("a");
-    add("b");
-    expect([queue.cancel("b"), queue.cancel("a"), queue.cancel("none")]).toEqual([true, true, false]);
+    for (const id of ["a", "b", "c"]) add(id);
+    expect([queue.cancel("b"), queue.cancel("a"), queue.cancel("none")]).toEqual([false, true, false]);
+    expect([queue.drop("b"), queue.drop("a"), queue.drop("none")]).toEqual([true, false, false]);
     await settled();
-    expect(log).toEqual(["a started", "b cancelled by user", "a cancelled by user"]);
-    expect(queue.running()).toEqual([]);
+    expect(log).toEqual(["a started", "a cancelled by user", "c started"]);
+    expect(queue.running()).toEqual(["c"]);
   });
 });
 
