@@ -50,7 +50,7 @@ const eventsOf = (text: string): Answer[] =>
     .map((line) => JSON.parse(line));
 
 /** Stops a process, but not while it has a database locked. */
-async function stop(child: ChildProcess): Promise<void> {
+async function halt(child: ChildProcess): Promise<void> {
   await expect
     .poll(() => {
       child.kill("SIGSTOP");
@@ -125,7 +125,7 @@ it.each([
 it("a process that was stopped ends its run when it goes on; one that was killed leaves a run that can be resumed", async () => {
   const first = box.start(["run", "slow.yaml"]);
   const id = await running();
-  await stop(first.child);
+  await halt(first.child);
   expect(await box.ak(["runs", "cancel", id])).toMatchObject({ code: 0 });
   expect(await statusOf(id)).toBe("running");
   first.child.kill("SIGCONT");
@@ -134,7 +134,7 @@ it("a process that was stopped ends its run when it goes on; one that was killed
 
   const second = box.start(["run", "slow.yaml"]);
   const other = await running();
-  await stop(second.child);
+  await halt(second.child);
   await box.ak(["runs", "cancel", other]);
   second.child.kill("SIGKILL");
   await second.ended;
@@ -187,7 +187,7 @@ describe("two servers over one folder", () => {
     // What waited behind it goes on.
     expect(await running()).toBe(stopped);
     const last = await start(one);
-    await stop(one.child);
+    await halt(one.child);
     for (const run of [stopped, last])
       expect(await ask(two, "POST", `/${run}/cancel`)).toMatchObject({ status: 202, execution: run });
     expect([await statusOf(stopped), await statusOf(last)]).toEqual(["running", "cancelled"]);

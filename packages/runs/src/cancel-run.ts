@@ -3,9 +3,10 @@ import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { CancelReason } from "./events.ts";
 import type { Ownership, RunId } from "./ledger.ts";
+import type { RunStatus } from "./process.ts";
 import { findQueued, type QueuedRun, removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
-import { PROCESS, type RunStatus, runNotFound, type StoredProcess, type StoredStatus, statusOf } from "./records.ts";
+import { PROCESS, runNotFound, type StoredProcess, type StoredStatus, statusOf } from "./records.ts";
 import { TaskRows } from "./task-rows.ts";
 import { settle } from "./task-states.ts";
 

@@ -54,10 +54,13 @@ export class ChangeWatch {
   async #look(): Promise<void> {
     while (this.#looking !== null) await this.#looking;
     if (!this.#hasChanged()) return;
-    this.#looking = Promise.allSettled([...this.#looks].map(async (look) => await look())).then(() => {
-      this.#looking = null;
-    });
+    this.#looking = this.#callAll();
     await this.#looking;
+    this.#looking = null;
+  }
+
+  async #callAll(): Promise<void> {
+    await Promise.allSettled([...this.#looks].map(async (look) => await look()));
   }
 
   #hasChanged(): boolean {

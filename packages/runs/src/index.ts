@@ -42,6 +42,7 @@ export {
   type TaskRunId,
   type WorkerId,
 } from "./ledger.ts";
+export type { RunStatus } from "./process.ts";
 export {
   type BoundPlace,
   type LeaseRecord,
@@ -51,5 +52,5 @@ export {
   secretsOfRun,
 } from "./provenance.ts";
 export type { QueuedRun, QueuedRuns, QueuedStart } from "./queued-runs.ts";
-export type { KeptRuns, RunFilter, RunStatus, RunSummary } from "./records.ts";
+export type { KeptRuns, RunFilter, RunSummary } from "./records.ts";
 export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

@@ -1,6 +1,6 @@
 import type { EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import type { CancelReason, RecordedEvent, RunEvent, TaskErrorInfo } from "./events.ts";
-import type { RunStatus } from "./records.ts";
+import type { RunStatus } from "./process.ts";
 import type { TaskNode, TaskState } from "./task-states.ts";
 
 declare module "@autokestra/secrets-core" {

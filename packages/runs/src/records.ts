@@ -5,15 +5,9 @@ import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
-import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
+import { type RunProcess, type RunStatus, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
 import { type LeftLease, leftLeases, secretsOfRun } from "./provenance.ts";
 import { isCurrent, readableTables } from "./schema.ts";
-
-/**
- * The state of a run. The end of the last three is not recorded: the process of a `running` run is alive, that of a
- * `lost` run is not, and an `unknown` run was started on another host.
- */
-export type RunStatus = "success" | "failed" | "cancelled" | UnfinishedStatus;
 
 /** A run without its events. */
 export interface RunSummary {

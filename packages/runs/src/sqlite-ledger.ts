@@ -23,10 +23,10 @@ import {
   type WorkerId,
 } from "./ledger.ts";
 import { perDatabase } from "./per-database.ts";
-import { processColumns, thisProcess } from "./process.ts";
+import { processColumns, type RunStatus, thisProcess } from "./process.ts";
 import { isQueuedHere, removeQueued } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
-import { EVENT_BATCH, type KeptRuns, type RunStatus, readEvents, runNotFound, stateOf, trimRuns } from "./records.ts";
+import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, stateOf, trimRuns } from "./records.ts";
 import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
