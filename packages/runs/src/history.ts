@@ -9,11 +9,10 @@ import type { RecordedEvent, RunSink } from "./events.ts";
 import { hasExpired, type KeptKeys, readKept, wipeExpired } from "./kept.ts";
 import type { RunId, RunLedger } from "./ledger.ts";
 import {
-  addQueued,
   beatQueued,
+  findMine,
   findQueued,
   hasOthersQueued,
-  isQueuedHere,
   listQueued,
   type QueuedRuns,
   queuedHere,
@@ -36,7 +35,8 @@ import {
   readSecrets,
   runNotFound,
 } from "./records.ts";
-import { hasLedger, isCurrent } from "./schema.ts";
+import { addToGroup, leaveGroup, takeTurn } from "./run-groups.ts";
+import { hasLedger, hasQueue } from "./schema.ts";
 import { SqliteRunLedger } from "./sqlite-ledger.ts";
 import { MAX_PAUSE_MS, WriteQueue } from "./write-queue.ts";
 
@@ -238,7 +238,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   }
 
   async function readQueued<T>(work: (database: Database) => T): Promise<T | null> {
-    return await read((database) => (isCurrent(database) ? work(database) : null));
+    return await read((database) => (hasQueue(database) ? work(database) : null));
   }
 
   /** Also where something is removed that is not to be found in the WAL. */
@@ -270,11 +270,17 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       last: async (workflow) => await read((database) => (hasLedger(database) ? lastTime(database, workflow) : null)),
     },
     queued: {
-      add: async (run, key) => await queue.write((database) => addQueued(database, run, key)),
+      async add({ group, ...run }, key) {
+        const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
+        if (hasCancelled) changes.tell();
+        return owner;
+      },
+      takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
+      leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
       remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
       find: async (id) => await readQueued((database) => findQueued(database, id)),
       list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
-      isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
+      isOurs: async (id) => (await readQueued((database) => findMine(database, id))) !== null,
       ours: async () => (await readQueued(queuedHere)) ?? new Set(),
       beat: async () => await queue.write(beatQueued),
       // Nothing is made, upgraded or locked where there is nothing to take.

@@ -51,6 +51,6 @@ export {
   type SecretUse,
   secretsOfRun,
 } from "./provenance.ts";
-export type { QueuedRun, QueuedRuns, QueuedStart } from "./queued-runs.ts";
+export type { QueuedRun, QueuedRuns, QueuedStart, RunGroup, Turn } from "./queued-runs.ts";
 export type { KeptRuns, RunFilter, RunSummary } from "./records.ts";
 export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

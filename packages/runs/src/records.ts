@@ -7,7 +7,7 @@ import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
 import { type RunProcess, type RunStatus, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
 import { type LeftLease, leftLeases, secretsOfRun } from "./provenance.ts";
-import { isCurrent, readableTables } from "./schema.ts";
+import { hasQueue, readableTables } from "./schema.ts";
 
 /** A run without its events. */
 export interface RunSummary {
@@ -132,7 +132,7 @@ export function findRunId(database: Database, text: string, withQueued: boolean)
     return last;
   }
   const isPrefix = /^[0-9a-f][0-9a-f-]{3,}$/i.test(text);
-  const queued = withQueued && isCurrent(database) ? "UNION SELECT run_id FROM queued_runs" : "";
+  const queued = withQueued && hasQueue(database) ? "UNION SELECT run_id FROM queued_runs" : "";
   const all = `(SELECT id FROM ${runs} ${queued})`;
   const sql = `SELECT id FROM ${all} WHERE id = @text OR (@prefix AND substr(id, 1, length(@text)) = @text) LIMIT 3`;
   const found = database
@@ -215,6 +215,15 @@ export function trimRuns(database: Database, { runs = 1000, days }: KeptRuns): v
 /** What an unfinished run is now; `finished` for others. */
 export function stateOf(run: StoredProcess & { readonly status: string }): UnfinishedStatus | "finished" {
   return run.status === "running" ? unfinishedStatus(processOf(run)) : "finished";
+}
+
+/**
+ * Whether the process of something that is not recorded as ended may still be there: on another host, as long as it has told so not long
+ * ago.
+ */
+export function isAlive(row: StoredProcess & { readonly status: "running"; readonly isFresh: number }): boolean {
+  const state = stateOf(row);
+  return state === "running" || (state === "unknown" && row.isFresh === 1);
 }
 
 /** What a row says of a run. */

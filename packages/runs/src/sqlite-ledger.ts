@@ -24,7 +24,7 @@ import {
 } from "./ledger.ts";
 import { perDatabase } from "./per-database.ts";
 import { processColumns, type RunStatus, thisProcess } from "./process.ts";
-import { isQueuedHere, removeQueued } from "./queued-runs.ts";
+import { findMine, removeQueued, SILENT_MS } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
 import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, stateOf, trimRuns } from "./records.ts";
 import { hasLedger } from "./schema.ts";
@@ -47,16 +47,19 @@ export interface SqliteLedgerParts {
 
 const CREATE = `
   INSERT INTO run_records (
-    id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until
+    id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until,
+    concurrency_group, held_until
   )
   VALUES (
     @id, @workflow, @file, 'running', @startedAt, '{}', @pid, @processStart, @host, @bootId, @secrets, @token,
-    ${NOW} + @keepMs
+    ${NOW} + @keepMs, (SELECT concurrency_group FROM queued_runs WHERE run_id = @id), ${NOW} + ${SILENT_MS}
   )
 `;
 const TAKE_OVER = `
   UPDATE run_records SET status = 'running', cancelled_by = NULL, finished_at = NULL, duration_ms = NULL, stop = NULL,
-    stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?
+    stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?,
+    concurrency_group = (SELECT concurrency_group FROM queued_runs WHERE run_id = run_records.id),
+    held_until = ${NOW} + ${SILENT_MS}
   WHERE id = ?
 `;
 /** Not with RETURNING, for which SQLite makes a temporary table each time. */
@@ -144,9 +147,9 @@ export class SqliteRunLedger implements RunLedger {
     const { rows, ready } = await this.#parts.queue.write((database) => {
       checkQueued(database, run);
       checkResumable(database, run);
-      removeQueued(database, run.id);
       const columns = processColumns(thisProcess());
       database.prepare(TAKE_OVER).run(run.owner.token, JSON.stringify(run.secrets), ...columns, run.id);
+      removeQueued(database, run.id);
       return writeTasks(database, run.id, run.tasks, run.finished);
     });
     rows.share();
@@ -366,7 +369,7 @@ function stateInDatabase(database: Database, run: RunId): ReturnType<typeof stat
 
 /** @throws AutokestraError `RUN_ENDED` */
 function checkQueued(database: Database, { id, fromQueue = false }: Pick<NewRun, "id" | "fromQueue">): void {
-  if (fromQueue && !isQueuedHere(database, id))
+  if (fromQueue && findMine(database, id) === null)
     throw runEnded(`Run ${id} was cancelled before it began, or another process has it`, "ended");
 }
 

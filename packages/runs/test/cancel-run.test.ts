@@ -192,7 +192,7 @@ it("a run that had begun in memory when it was cancelled in the queue is told, a
   run.end();
 });
 
-it.each([1, 2, 3])("runs of a file of version %s", async (version) => {
+it.each([1, 2, 3, 4])("runs of a file of version %s", async (version) => {
   copyFileSync(join(import.meta.dirname, `fixtures/v${version}/runs.db`), path);
   const runs = await other.list({ limit: 1000 });
   for (const { execution, status } of runs) {

@@ -11,7 +11,7 @@ import {
   type WebhookRequest,
 } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
-import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
+import type { RunFinished, RunGroup, RunStatus, RunSummary, Turn } from "@autokestra/runs";
 import type { AuditActor, AuditOutcome } from "@autokestra/secrets";
 import { recordWork } from "@autokestra/secrets/internal";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
@@ -123,6 +123,9 @@ export interface RunService {
 /** How often to look for runs of servers that are lost. */
 const RECOVER_MS = 10_000;
 
+/** How often to look whether groups are free again, in milliseconds. */
+const RETRY_MS = 2000;
+
 const actorSchema = z.object({
   kind: z.enum(["user", "token", "jwt", "trigger", "anonymous", "system"]),
   id: z.string().nullable(),
@@ -150,6 +153,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   const closing = new AbortController();
   const active = new Map<string, { readonly run: ServedRun; readonly file: string | null }>();
   let recovering: NodeJS.Timeout | undefined;
+  let retrying: NodeJS.Timeout | undefined;
   let unwatch: (() => void) | null = null;
 
   async function inputOf({ execution, file }: EarlierRun, work: Work): Promise<RunInput> {
@@ -189,13 +193,14 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
    */
   async function take(run: EarlierRun, input: RunInput, work: Work, key: string | null): Promise<string> {
     const id = run.execution;
+    const group = await groupOf(input);
     // Of two requests to resume a run, the second one would take its place.
     if (active.has(id) || (await engine.queued.find(id)) !== null) throw isActive();
     const bytes = bytesOf(input, work);
     queue.check(bytes);
     active.set(id, { run: queuedRun(id, run.workflow), file: run.file });
     try {
-      const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work) };
+      const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work), group };
       const owner = await engine.queued.add(queued, key ?? undefined);
       if (owner === id) await enqueue(run, input, work, bytes);
       else active.delete(id);
@@ -210,7 +215,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   /** @param bytes undefined: whether there is room was decided elsewhere */
   async function enqueue(run: EarlierRun, input: RunInput, work: Work, bytes?: number): Promise<void> {
     const { execution: id, workflow, file } = run;
-    const { group } = await admitRun(input.workflow, input.inputs);
+    const group = await groupOf(input);
     const onUnrecorded = (error: AutokestraError) => tellUnrecorded(id, error);
     const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
     const sink = (): void => void active.set(id, isRunning);
@@ -219,18 +224,22 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       id,
       workflow,
       bytes,
-      group: group === null ? undefined : { name: group.group, busy: group.busy },
+      group: group?.name,
+      takeTurn: async () => await takeTurn(id, group),
+      leave() {
+        active.delete(id);
+        watchWaiting();
+      },
       async execute(signal) {
         watchWaiting();
         try {
-          // It was cancelled, or another server has it, which took this one for lost.
-          if (!(await engine.queued.isOurs(id))) return;
           const status = await execute(id, input, work, { signal, sink, onUnrecorded, fromQueue: true });
           onEnded?.(status);
         } catch (error) {
           await endUnstarted(run, signal, error);
         } finally {
           active.delete(id);
+          if (group !== undefined) void engine.queued.leaveGroup(id).catch(() => undefined);
         }
       },
       async cancel(by) {
@@ -242,13 +251,35 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     watchWaiting();
   }
 
+  /** It was cancelled, or another server has it, which took this one for lost: then it is gone. */
+  async function takeTurn(id: string, group: RunGroup | undefined): Promise<Turn> {
+    try {
+      if (group === undefined) return (await engine.queued.isOurs(id)) ? "begin" : "gone";
+      const turn = await engine.queued.takeTurn(id);
+      if (turn === "busy") watchWaiting(true);
+      return turn;
+    } catch {
+      // Its start says what is wrong, and is recorded, if anything can be.
+      return "begin";
+    }
+  }
+
   /** Other processes cancel runs that wait here, or take them over. */
-  function watchWaiting(): void {
-    if (queue.waiting().length > 0) unwatch ??= engine.history.watch(dropGone);
-    else {
+  function watchWaiting(isAny = queue.waiting().length > 0): void {
+    if (isAny) {
+      unwatch ??= engine.history.watch(dropGone);
+      retrying ??= setInterval(retryHeld, RETRY_MS).unref();
+    } else {
       unwatch?.();
       unwatch = null;
+      clearInterval(retrying);
+      retrying = undefined;
     }
+  }
+
+  /** A process that is lost tells nobody that its runs have their groups no longer. */
+  function retryHeld(): void {
+    if (queue.isHeld()) queue.retry();
   }
 
   async function dropGone(): Promise<void> {
@@ -258,6 +289,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       active.delete(id);
       if ((await engine.queued.find(id)) === null) onEnded?.("cancelled");
     }
+    queue.retry();
     watchWaiting();
   }
 
@@ -295,7 +327,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
         await refuse(run, error);
       }
     }
-    if (queue.waiting().length > 0) await engine.queued.beat();
+    if (queue.waiting().length + queue.running().length > 0) await engine.queued.beat();
   }
 
   function tellUnrecorded(id: string, error: unknown): void {
@@ -327,8 +359,6 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   }
 
   async function start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
-    // Before it is written anywhere.
-    await admitRun(workflow, inputs);
     const run = { execution: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
@@ -427,9 +457,15 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       clearInterval(recovering);
       closing.abort();
       await queue.drain(drainMs);
-      unwatch?.();
+      watchWaiting();
     },
   };
+}
+
+/** @throws AutokestraError what a run cannot begin with: `WORKFLOW_DISABLED`, `INPUT_INVALID` */
+async function groupOf({ workflow, inputs }: RunInput): Promise<RunGroup | undefined> {
+  const { group } = await admitRun(workflow, inputs);
+  return group === null ? undefined : { name: group.group, busy: group.busy };
 }
 
 /** What a run keeps in memory while it waits. A workflow of the folder is there anyway. */

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, openEngine } from "@autokestra/engine";
 import { loadSqlite } from "@autokestra/sqlite";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRunService, openWorkflowFolder, type RunService, serveRuns } from "../src/runs.ts";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";
 import { call } from "./server-place.ts";
@@ -23,6 +23,15 @@ const FILES = {
         type: core/shell.run
         inputs: { command: sh, args: ["-c", 'until [ -e "$0" ]; do sleep 0.05; done', "{{ inputs.file }}"] }
   `,
+  "grouped.yaml": `
+    apiVersion: v1
+    id: grouped
+    inputs: { group: { type: string, default: g }, seconds: { type: string, default: "0" } }
+    concurrency: { group: "{{ inputs.group }}", busy: queue }
+    tasks: [{ id: a, type: core/shell.run, inputs: { command: sleep, args: ["{{ inputs.seconds }}"] } }]
+  `,
+  "skips.yaml": `{ apiVersion: v1, id: skips, concurrency: { group: g, busy: skip }, tasks: [${say("a")}] }`,
+  "cancels.yaml": `{ apiVersion: v1, id: cancels, concurrency: { group: g, busy: cancel }, tasks: [${say("a")}] }`,
   "says.yaml": `{ apiVersion: v1, id: says, tasks: [${say("a")}] }`,
   "fails.yaml": `{ apiVersion: v1, id: fails, tasks: [{ id: a, type: core/shell.run, inputs: { command: "false" } }] }`,
 };
@@ -82,8 +91,8 @@ open = () => undefined;
 
 const ask = async (method: string, path: string, payload?: object, app = place.app, token = admin) =>
   await call(app, method, `/api/runs${path}`, token, { ...(payload && { payload }) });
-const start = async (workflow: string, inputs = {}): Promise<string> =>
-  (await ask("POST", "", { workflow, inputs })).json().execution;
+const start = async (workflow: string, inputs = {}, app = place.app): Promise<string> =>
+  (await ask("POST", "", { workflow, inputs }, app)).json().execution;
 const show = async (id: string, app = place.app) => (await ask("GET", `/${id}`, undefined, app)).json();
 const statusOf = async (id: string, app = place.app): Promise<string> => (await show(id, app)).status;
 const cancel = async (id: string, app = other.app, token = admin) => {
@@ -218,4 +227,63 @@ it("is refused and recorded for who may not, and for runs that are not there", a
   expect(await statusOf(id)).toBe("running");
   expect(await cancel(id, other.app, runner)).toEqual([202, id]);
   await place.ended(id);
+});
+
+describe("a group", () => {
+  it("is one over both servers: a run waits for that of the other one, and others pass", async () => {
+    const first = await start("grouped", { seconds: "60" });
+    await untilStarted(first, "a");
+    const second = await start("grouped", {}, other.app);
+    const free = await start("grouped", { group: "another" }, other.app);
+    await expect.poll(async () => await statusOf(free, other.app)).toBe("success");
+    expect(await statusOf(second, other.app)).toBe("queued");
+    expect(other.runs.counts()).toEqual({ running: 0, waiting: 1 });
+    expect(await cancel(first)).toEqual([202, first]);
+    await expect.poll(async () => await statusOf(second, other.app)).toBe("success");
+    const [one, two] = [await show(first), await show(second, other.app)];
+    expect(two.startedAt >= one.finishedAt).toBe(true);
+  });
+
+  it("that skips refuses a run while the other server has one, under its key too", async () => {
+    const first = await start("grouped", { seconds: "60" });
+    await untilStarted(first, "a");
+    const headers = { "idempotency-key": "k" };
+    const again = async () =>
+      await call(other.app, "POST", "/api/runs", admin, { headers, payload: { workflow: "skips" } });
+    for (const answer of [await again(), await again()])
+      expect([answer.statusCode, answer.json().code]).toEqual([409, "RUN_LEFT_OUT"]);
+    await cancel(first);
+    await place.ended(first);
+    expect((await again()).statusCode).toBe(202);
+  });
+
+  it("that cancels ends the run of the other server, and those that wait there", async () => {
+    const first = await start("grouped", { seconds: "60" });
+    await untilStarted(first, "a");
+    const waits = await start("grouped");
+    const last = await start("cancels", {}, other.app);
+    await expect.poll(async () => await statusOf(last, other.app)).toBe("success");
+    await place.ended(first);
+    for (const id of [first, waits])
+      expect(await show(id)).toMatchObject({ status: "cancelled", cancelledBy: "superseded" });
+    expect(place.runs.counts()).toEqual({ running: 0, waiting: 0 });
+  });
+
+  it("does not wait for a run that is lost", async () => {
+    const first = await start("grouped", { seconds: "60" });
+    await untilStarted(first, "a");
+    const second = await start("grouped", {}, other.app);
+    await expect.poll(() => other.runs.counts()).toEqual({ running: 0, waiting: 1 });
+    await change("UPDATE run_records SET pid = 999999999 WHERE status = 'running'");
+    await expect.poll(async () => await statusOf(second, other.app)).toBe("success");
+  });
+
+  it("runs many one at a time, from both servers, and loses none", async () => {
+    const apps = Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? place.app : other.app));
+    const ids = await Promise.all(apps.map(async (app) => await start("grouped", {}, app)));
+    for (const id of ids) await expect.poll(async () => await statusOf(id)).toBe("success");
+    const runs = await Promise.all(ids.map(async (id) => await show(id)));
+    const inOrder = runs.toSorted((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+    for (const [at, run] of inOrder.slice(1).entries()) expect(run.startedAt >= inOrder[at]?.finishedAt).toBe(true);
+  });
 });
