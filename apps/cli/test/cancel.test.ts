@@ -167,7 +167,7 @@ describe("two servers over one folder", () => {
     return { status: response.status, ...answer };
   }
 
-  const start = async (server: Served) => (await ask(server, "POST", "", { workflow: "slow" })).execution;
+  const start = async (server: Served, workflow = "slow") => (await ask(server, "POST", "", { workflow })).execution;
 
   beforeEach(async () => {
     writeFileSync(join(box.folder, "autokestra.config.yaml"), "audit: on\nserver: { maxRuns: 1 }\n", { mode: 0o600 });
@@ -206,5 +206,40 @@ describe("two servers over one folder", () => {
       ["token", "intent", stopped],
       ["token", "RUN_ENDED", stopped],
     ]);
+  });
+
+  it("have one group together: kill -9 frees it, a stopped server keeps it, a lost run waits for it when it is resumed", async () => {
+    const grouped = (id: string, busy: string) =>
+      SLOW.replace("GO", JSON.stringify(join(box.folder, "go")))
+        .replace("id: slow", `id: ${id}`)
+        .replace("tasks:", `concurrency: { group: g, busy: ${busy} }\ntasks:`);
+    for (const [id, busy] of [
+      ["queues", "queue"],
+      ["cancels", "cancel"],
+    ] as const)
+      writeFileSync(join(box.folder, "workflows", `${id}.yaml`), grouped(id, busy));
+    const [one, two] = [await connect(), await connect()];
+    const first = await start(one, "queues");
+    expect(await running()).toBe(first);
+    const second = await start(two, "queues");
+    expect((await ask(two, "GET", `/${second}`)).status).toBe("queued");
+    await one.stop("SIGKILL");
+    expect(await running()).toBe(second);
+    expect(await statusOf(first)).toBe("lost");
+    expect(await ask(two, "POST", `/${first}/resume`, {})).toMatchObject({ status: 202 });
+    const three = await connect();
+    await halt(two.child);
+    const last = await start(three, "cancels");
+    // The run that waited to go on does not, and the one of the stopped server is still there.
+    expect((await listed("--status", "queued")).map(({ execution }) => execution)).toEqual([last]);
+    expect([await statusOf(first), await statusOf(second)]).toEqual(["lost", "running"]);
+    two.child.kill("SIGCONT");
+    await expect.poll(async () => await statusOf(last)).toBe("running");
+    expect((await listed()).find(({ execution }) => execution === second)).toMatchObject({
+      status: "cancelled",
+      cancelledBy: "superseded",
+    });
+    writeFileSync(join(box.folder, "go"), "");
+    await expect.poll(async () => await statusOf(last)).toBe("success");
   });
 });
