@@ -73,7 +73,8 @@ export interface QueuedRuns<Start = QueuedStart> {
 export const SILENT_MS = 60_000;
 
 const RUN = "run_id AS id, workflow, file";
-const MINE = "pid = ? AND process_start IS ? AND host = ? AND boot_id IS ?";
+/** The rows of this process, by {@link processColumns}. */
+export const MINE = "pid = ? AND process_start IS ? AND host = ? AND boot_id IS ?";
 const INSERT = `
   INSERT OR REPLACE INTO queued_runs (
     run_id, workflow, file, key_id, start, concurrency_group, until, pid, process_start, host, boot_id

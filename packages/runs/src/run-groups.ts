@@ -3,7 +3,8 @@ import { quoteText } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
 import { cancelRun } from "./cancel-run.ts";
 import type { RunId } from "./ledger.ts";
-import { addQueued, findMine, type QueuedRun, type RunGroup, type Turn } from "./queued-runs.ts";
+import { processColumns, thisProcess } from "./process.ts";
+import { addQueued, findMine, MINE, type QueuedRun, type RunGroup, type Turn } from "./queued-runs.ts";
 import { isAlive, PROCESS, type StoredProcess } from "./records.ts";
 import { NOW } from "./task-rows.ts";
 
@@ -72,9 +73,10 @@ export function takeTurn(database: Database, id: RunId): Turn {
   return "begin";
 }
 
-/** A run whose end may not have been recorded has its group no longer. */
+/** A run of this process has its group no longer, also where its end could not be recorded. */
 export function leaveGroup(database: Database, id: RunId): void {
-  database.prepare("UPDATE run_records SET concurrency_group = NULL WHERE id = ? AND status = 'running'").run(id);
+  const sql = `UPDATE run_records SET concurrency_group = NULL WHERE id = ? AND status = 'running' AND ${MINE}`;
+  database.prepare(sql).run(id, ...processColumns(thisProcess()));
 }
 
 function leftOut(workflow: string): AutokestraError {

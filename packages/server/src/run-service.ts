@@ -233,6 +233,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       async execute(signal) {
         watchWaiting();
         try {
+          // It was cancelled, or another server has it, which took this one for lost.
+          if (!(await engine.queued.isOurs(id))) return;
           const status = await execute(id, input, work, { signal, sink, onUnrecorded, fromQueue: true });
           onEnded?.(status);
         } catch (error) {
@@ -251,17 +253,12 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     watchWaiting();
   }
 
-  /** It was cancelled, or another server has it, which took this one for lost: then it is gone. */
   async function takeTurn(id: string, group: RunGroup | undefined): Promise<Turn> {
-    try {
-      if (group === undefined) return (await engine.queued.isOurs(id)) ? "begin" : "gone";
-      const turn = await engine.queued.takeTurn(id);
-      if (turn === "busy") watchWaiting(true);
-      return turn;
-    } catch {
-      // Its start says what is wrong, and is recorded, if anything can be.
-      return "begin";
-    }
+    if (group === undefined) return "begin";
+    // While the history cannot be written, nobody knows whether another one goes on.
+    const turn = await engine.queued.takeTurn(id).catch((): Turn => "busy");
+    if (turn === "busy") watchWaiting(true);
+    return turn;
   }
 
   /** Other processes cancel runs that wait here, or take them over. */

@@ -43,16 +43,26 @@ let other: { readonly engine: Engine; readonly runs: RunService; readonly app: R
 /** Runs of the first server that are about to begin wait for it. */
 let gate: Promise<void>;
 let open: () => void;
+/** Whether the first server cannot write who has a group. */
+let isBroken: boolean;
 const ended: string[] = [];
 
 beforeEach(async () => {
   ended.length = 0;
   gate = Promise.resolve();
+  isBroken = false;
   place = await createRunsPlace(FILES, {
     maxRuns: 1,
     onEnded: (status) => void ended.push(status),
     wrap: (engine) => ({
       ...engine,
+      queued: {
+        ...engine.queued,
+        async takeTurn(id) {
+          if (isBroken) throw new Error("the history cannot be written");
+          return await engine.queued.takeTurn(id);
+        },
+      },
       async run(workflow, options) {
         await gate;
         return await engine.run(workflow, options);
@@ -276,6 +286,14 @@ describe("a group", () => {
     await expect.poll(() => other.runs.counts()).toEqual({ running: 0, waiting: 1 });
     await change("UPDATE run_records SET pid = 999999999 WHERE status = 'running'");
     await expect.poll(async () => await statusOf(second, other.app)).toBe("success");
+  });
+
+  it("is waited for while nobody knows whether another run has it", async () => {
+    isBroken = true;
+    const id = await start("grouped");
+    await expect.poll(() => place.runs.counts()).toEqual({ running: 0, waiting: 1 });
+    isBroken = false;
+    await expect.poll(async () => await statusOf(id)).toBe("success");
   });
 
   it("runs many one at a time, from both servers, and loses none", async () => {

@@ -134,7 +134,9 @@ export class WorkflowRun implements GuardedRun {
     durable.onTaken = () => this.#stop.abort(new RunCancellation("superseded"));
     durable.onCancelled = (by) => {
       this.#stop.abort(new RunCancellation(by));
-      this.#context.log.warning(`cancelled by another process (${by})`);
+      const isReplaced = by === "superseded";
+      const why = isReplaced ? "a newer run of its group takes its place" : `cancelled by another process (${by})`;
+      this.#context.log.warning(why);
     };
     const beginning = {
       workflow: masks.mask(workflow.id),
