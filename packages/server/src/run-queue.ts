@@ -85,7 +85,7 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   /** Groups of which another run goes on, as far as is known. */
   const held = new Set<string>();
-  let count = 0;
+  let lastNumber = 0;
   let isClosed = false;
 
   /** It counts as running meanwhile, so that it can be cancelled, and nobody passes it. */
@@ -149,8 +149,8 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
     check,
     add(run) {
       check(run.bytes ?? 0);
-      count += 1;
-      waiting.push({ ...run, stop: new AbortController(), number: count });
+      lastNumber += 1;
+      waiting.push({ ...run, stop: new AbortController(), number: lastNumber });
       startWaiting();
     },
     limit(count = MAX_RUNS) {

@@ -286,8 +286,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       active.delete(id);
       if ((await engine.queued.find(id)) === null) onEnded?.("cancelled");
     }
-    queue.retry();
     watchWaiting();
+    queue.retry();
   }
 
   /** Why a run has not begun that was about to. */

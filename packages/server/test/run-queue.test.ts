@@ -119,7 +119,7 @@ describe("runs of one group", () => {
     return {
       ...made,
       held: (id: string) => made.add(id, { ...group, takeTurn: async () => turn }),
-      turn(next: Turn) {
+      turn: (next: Turn) => {
         turn = next;
       },
     };
