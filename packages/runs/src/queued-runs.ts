@@ -6,6 +6,13 @@ import { processColumns, thisProcess } from "./process.ts";
 import { isAlive, PROCESS } from "./records.ts";
 import { NOW } from "./task-rows.ts";
 
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
+    RUN_LEFT_OUT: object;
+  }
+}
+
 /** A run that waits to start, or that has not begun yet. */
 export interface QueuedRun {
   readonly id: RunId;

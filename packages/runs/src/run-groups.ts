@@ -8,13 +8,6 @@ import { addQueued, findMine, MINE, type QueuedRun, type RunGroup, type Turn } f
 import { isAlive, PROCESS, type StoredProcess } from "./records.ts";
 import { NOW } from "./task-rows.ts";
 
-declare module "@autokestra/secrets-core" {
-  interface ErrorDetails {
-    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
-    RUN_LEFT_OUT: object;
-  }
-}
-
 interface Member extends StoredProcess {
   readonly id: RunId;
   /** The place of one that waits; null for one that goes on. */
