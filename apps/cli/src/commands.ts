@@ -51,7 +51,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
 ];
 
 export const GROUPS: readonly Named[] = [
-  { path: "runs", summary: "List, show, follow, resume, repeat and delete runs" },
+  { path: "runs", summary: "List, show, follow, cancel, resume, repeat and delete runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
   { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
@@ -99,6 +99,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     path: "runs logs",
     summary: "Print the events of a run, and follow one that is running",
     load: () => import("./commands/runs-logs.ts"),
+  },
+  {
+    path: "runs cancel",
+    summary: "Cancel a run that waits or goes on, in any process",
+    load: () => import("./commands/runs-cancel.ts"),
   },
   {
     path: "runs resume",

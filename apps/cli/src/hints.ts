@@ -87,6 +87,10 @@ const HINTS: Hints = {
   RUN_AMBIGUOUS: "`autokestra runs list` shows the whole ids.",
   RUN_ACTIVE: ({ reason }) =>
     reason === "unknown" ? "`--force` goes on with it if it is not." : "`autokestra runs logs ID --follow` follows it.",
+  RUN_ENDED: ({ reason }) =>
+    reason === "lost"
+      ? "`autokestra runs resume ID` goes on with it, `autokestra runs delete ID` removes it."
+      : undefined,
   RUN_NOT_RESUMABLE: "`autokestra runs rerun ID` runs it again as a new run.",
   HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another place." : undefined),
   OPTION_INVALID: {

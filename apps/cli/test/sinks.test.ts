@@ -21,6 +21,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/plugin-sdk/src/testing/expect-no-leak.ts": "what an action prints in a test of its author",
   "packages/private-files/src/streamed-file.ts": "encrypted backups",
   "packages/private-files/src/temporary-file.ts": "keys, encrypted stores and their backups",
+  "packages/runs/src/cancel-run.ts": "that a run is cancelled, and the events of one that had not begun",
   "packages/runs/src/claims.ts": "keys of runs, and times of schedules",
   "packages/runs/src/kept.ts": "encrypted values of runs that have not succeeded",
   "packages/runs/src/queued-runs.ts": "which runs wait to start, and encrypted what they are started with",

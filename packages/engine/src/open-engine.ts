@@ -93,6 +93,8 @@ export interface EngineRunOptions
   readonly actor?: AuditActor | undefined;
   /** The id of the request that has started it, for the audit log. Default: none. */
   readonly requestId?: string | undefined;
+  /** Whether it waits in {@link Engine.queued}: it begins only if nobody has cancelled it there. Default: false. */
+  readonly fromQueue?: boolean | undefined;
 }
 
 /** What {@link Engine.resume} takes. */
@@ -165,7 +167,7 @@ export interface Engine {
    * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
    *
    * @throws the same as {@link runWorkflow}; `AUDIT_UNAVAILABLE` where the audit log is on and cannot be written: the run has not
-   * started then
+   * started then; `RUN_ENDED` where it was cancelled before it began
    */
   run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
   /**
@@ -285,11 +287,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
 
     async function run(
       workflow: ParsedWorkflow,
-      { sink, onUnrecorded, actor, requestId, ...runOptions }: EngineRunOptions,
-      { from = null, force = false }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
+      { sink, onUnrecorded, actor, requestId, fromQueue, ...runOptions }: EngineRunOptions,
+      { from = null, force }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
     ): Promise<RunFinished> {
       const runId = runOptions.runId ?? crypto.randomUUID();
-      const { durable, record, whyNotKept } = await runs.durable(runId, from, force, (error) => onUnrecorded?.(error));
+      const { durable, record, whyNotKept } = await runs.durable(runId, { from, force, fromQueue }, (error) =>
+        onUnrecorded?.(error),
+      );
       const finished = await withPlugins(async ({ config: configured, where, plugins }, loadPlugins) => {
         const work = async (recorded: Where) =>
           await runWorkflow(workflow, {

@@ -1,6 +1,6 @@
-import { AutokestraError } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod";
-import type { TaskResult } from "./events.ts";
+import type { CancelReason, TaskResult } from "./events.ts";
 import type { KeptCipher, KeptKeys, StoredKept } from "./kept.ts";
 import { type KeptValue, type Lease, type NewTask, OUTCOME_UNKNOWN, type RunId, type RunLedger } from "./ledger.ts";
 import type { LeftLease } from "./provenance.ts";
@@ -65,6 +65,10 @@ export interface DurableRunParts {
   readonly from: KeptRun | null;
   /** Whether the run may be running on another host. */
   readonly force: boolean;
+  /** Whether it begins only if it is still in the queue of this process. Default: false. */
+  readonly fromQueue?: boolean | undefined;
+  /** Calls a function after each change of another process, until the function is called that it returns. */
+  readonly watch: (look: () => Promise<void>) => () => void;
   /** Writes that wait for a lock. */
   readonly pending: Set<Promise<unknown>>;
   /** Called once, when the run can no longer be recorded. It goes on. */
@@ -140,12 +144,20 @@ export class DurableRun {
   readonly token: string = crypto.randomUUID();
   /** Called when another process has taken the run over. */
   onTaken: () => void = () => undefined;
+  /** Called once when it was cancelled in the ledger. */
+  onCancelled: (by: CancelReason) => void = () => undefined;
   readonly #parts: DurableRunParts;
   readonly #attempt: number;
   #ids: ReadonlyMap<string, string> | null = null;
   #begun: Promise<void> = Promise.resolve();
   readonly #leases = new Map<string, Promise<Lease | null>>();
   #isOff = false;
+  #isBegun = false;
+  #hasEnded = false;
+  #isCancelled = false;
+  /** Why it has not begun. */
+  #refusal: AutokestraError | null = null;
+  #unwatch: () => void = () => undefined;
 
   constructor(parts: DurableRunParts) {
     this.#parts = parts;
@@ -171,15 +183,16 @@ export class DurableRun {
    * Adds the run to the ledger, or takes it over.
    *
    * @param finished how the tasks have ended that do not run again
-   * @throws AutokestraError as {@link RunLedger.resume}, if it is an earlier run
+   * @throws AutokestraError as {@link RunLedger.resume}, if it is an earlier run; `RUN_ENDED` if it was cancelled before
    */
   async begin(beginning: RunBeginning, finished: ReadonlyMap<string, "success" | "failed">): Promise<void> {
-    const { id, ledger, keepMs, from, force, queue } = this.#parts;
+    const { id, ledger, keepMs, from, force, fromQueue, queue } = this.#parts;
     const { start, ...what } = beginning;
-    const run = { id, ...what, owner: { token: this.token } };
+    const run = { id, ...what, owner: { token: this.token }, fromQueue };
     if (this.isResumed && from !== null) {
       await ledger.resume({ ...run, finished, after: from.attempt, force });
       await this.#readIds();
+      this.#watchOthers();
       return;
     }
     const kept = this.#encrypt("start", "", start);
@@ -193,6 +206,29 @@ export class DurableRun {
     });
     this.#begun = this.#watch(created.then(async () => await this.#readIds()));
     await queue.unlessLocked(this.#begun);
+    if (this.#refusal !== null) throw this.#refusal;
+    this.#isBegun = true;
+    this.#watchOthers();
+  }
+
+  /** The run has ended: what others do with it concerns it no more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#unwatch();
+  }
+
+  #watchOthers(): void {
+    this.#unwatch = this.#parts.watch(async () => await this.#look());
+  }
+
+  /** Looks whether the run was cancelled or taken over. */
+  async #look(): Promise<void> {
+    const { ledger, id } = this.#parts;
+    await this.#begun;
+    const { isHeld, cancelledBy } = await ledger.ownership(id, this.token);
+    if (this.#isOff || this.#hasEnded) return;
+    if (!isHeld) this.#taken();
+    else if (cancelledBy !== null) this.#cancelled(cancelledBy);
   }
 
   /** Resolves when the start of a task is recorded, unless the ledger is locked for long. */
@@ -241,7 +277,7 @@ export class DurableRun {
       return null;
     }
     const lease = await this.#parts.ledger.claim(id, this.token, Number.POSITIVE_INFINITY);
-    if (lease === null) this.#taken();
+    if (lease === null) await this.#look();
     return lease;
   }
 
@@ -273,10 +309,22 @@ export class DurableRun {
     return { ...place, keyId: cipher.keyId, bytes: cipher.encrypt(place, JSON.stringify(value)) };
   }
 
+  #cancelled(by: CancelReason): void {
+    if (this.#isCancelled) return;
+    this.#isCancelled = true;
+    this.onCancelled(by);
+  }
+
   #taken(): void {
     if (this.#isOff) return;
     this.#isOff = true;
     this.onTaken();
+  }
+
+  /** Where the ledger was locked for long, the run is on its way already. */
+  #refuse(error: AutokestraError): void {
+    this.#refusal = error;
+    if (this.#isBegun) this.#cancelled("user");
   }
 
   /** A failure stops recording, and whoever closes the history waits for what is not written yet. */
@@ -286,7 +334,8 @@ export class DurableRun {
     try {
       await work;
     } catch (error) {
-      if (!this.#isOff) this.#parts.onFailure(error);
+      if (error instanceof AutokestraError && hasCode(error, "RUN_ENDED")) this.#refuse(error);
+      else if (!this.#isOff) this.#parts.onFailure(error);
       this.#isOff = true;
     } finally {
       pending.delete(work);

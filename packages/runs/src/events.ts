@@ -62,6 +62,9 @@ export interface TaskResult {
 /** What cancelled a run. */
 export type CancelledBy = "user" | "timeout" | "shutdown" | "superseded";
 
+/** Who can cancel a run from outside. */
+export type CancelReason = Exclude<CancelledBy, "timeout">;
+
 /** The last event of a run. */
 export interface RunFinished extends EventBase {
   readonly event: "run.finished";

@@ -2,19 +2,20 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
 import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { ChangeWatch } from "./change-watch.ts";
 import { lastTime, type RunClaims, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
 import { hasExpired, type KeptKeys, readKept, wipeExpired } from "./kept.ts";
 import type { RunId, RunLedger } from "./ledger.ts";
 import {
-  addQueued,
   beatQueued,
+  findMine,
   findQueued,
   hasOthersQueued,
-  isQueuedHere,
   listQueued,
   type QueuedRuns,
+  queuedHere,
   removeQueued,
   takeLostQueued,
 } from "./queued-runs.ts";
@@ -34,7 +35,8 @@ import {
   readSecrets,
   runNotFound,
 } from "./records.ts";
-import { hasLedger, isCurrent } from "./schema.ts";
+import { addToGroup, leaveGroup, takeTurn } from "./run-groups.ts";
+import { hasLedger, hasQueue } from "./schema.ts";
 import { SqliteRunLedger } from "./sqlite-ledger.ts";
 import { MAX_PAUSE_MS, WriteQueue } from "./write-queue.ts";
 
@@ -59,7 +61,7 @@ export interface RunHistoryOptions {
 }
 
 /** What a durable run of a history needs besides. */
-export interface DurableRunOptions extends Pick<DurableRunParts, "from" | "cipher" | "keepMs"> {
+export interface DurableRunOptions extends Pick<DurableRunParts, "from" | "cipher" | "keepMs" | "fromQueue"> {
   readonly id: RunId;
   /** Whether the run may be running on another host. Default: false. */
   readonly force?: boolean | undefined;
@@ -126,9 +128,17 @@ export interface RunHistory {
    * Finds the id of a run.
    *
    * @param text a whole id, at least four characters of its beginning, or `last`
+   * @param options `withQueued`: runs that wait to start are found, too. Default: false
    * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_AMBIGUOUS`
    */
-  find(text: string): Promise<RunId>;
+  find(text: string, options?: { readonly withQueued?: boolean }): Promise<RunId>;
+
+  /**
+   * For what other processes change: calls `look` soon, and within a second after each change. It keeps no process alive.
+   *
+   * @returns a function that ends it
+   */
+  watch(look: () => Promise<void>): () => void;
 
   /**
    * Removes runs with all that belongs to them, all of these or none.
@@ -201,6 +211,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   const toError = (error: unknown) => toHistoryError(error, file);
   const queue = new WriteQueue(() => connection.forWrite(), toError);
   const pending = new Set<Promise<unknown>>();
+  const changes = new ChangeWatch(() => connection.forRead()?.pragma("data_version"));
 
   let isLookedAt = false;
   /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
@@ -227,7 +238,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
   }
 
   async function readQueued<T>(work: (database: Database) => T): Promise<T | null> {
-    return await read((database) => (isCurrent(database) ? work(database) : null));
+    return await read((database) => (hasQueue(database) ? work(database) : null));
   }
 
   /** Also where something is removed that is not to be found in the WAL. */
@@ -248,7 +259,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     connection.close();
   }
 
-  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, close });
+  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, onChange: () => changes.tell(), close });
   const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
     createRecorder({ queue, keep }, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten)), token);
 
@@ -259,11 +270,18 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       last: async (workflow) => await read((database) => (hasLedger(database) ? lastTime(database, workflow) : null)),
     },
     queued: {
-      add: async (run, key) => await queue.write((database) => addQueued(database, run, key)),
+      async add({ group, ...run }, key) {
+        const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
+        if (hasCancelled) changes.tell();
+        return owner;
+      },
+      takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
+      leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
       remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
       find: async (id) => await readQueued((database) => findQueued(database, id)),
       list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
-      isOurs: async (id) => (await readQueued((database) => isQueuedHere(database, id))) ?? false,
+      isOurs: async (id) => (await readQueued((database) => findMine(database, id))) !== null,
+      ours: async () => (await readQueued(queuedHere)) ?? new Set(),
       beat: async () => await queue.write(beatQueued),
       // Nothing is made, upgraded or locked where there is nothing to take.
       async takeLost(limit) {
@@ -284,6 +302,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
         ledger,
         queue,
         pending,
+        watch: (look) => changes.add(look),
         onFailure: (error) => tell(toError(error)),
       });
       return { run, record: recorder(tell, run.token) };
@@ -299,11 +318,12 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
     secrets: async (runId) =>
       (await read((database) => (hasLedger(database) ? readSecrets(database, runId) : []))) ?? [],
     file: async (runId) => await read((database) => (hasLedger(database) ? readFile(database, runId) : null)),
-    async find(text) {
-      const found = await read((database) => findRunId(database, text));
+    async find(text, { withQueued = false } = {}) {
+      const found = await read((database) => findRunId(database, text, withQueued));
       if (found === null) throw runNotFound(text);
       return found;
     },
+    watch: (look) => changes.add(look),
     async wipeExpired() {
       const isDue = await read((database) => (hasLedger(database) ? hasExpired(database) : null));
       if (isDue === true) await change(wipeExpired);

@@ -8,6 +8,7 @@ export type { RunClaims } from "./claims.ts";
 export { DurableRun, type KeptResult, type KeptRun, type KeptStart, type RunBeginning } from "./durable-run.ts";
 export {
   type CancelledBy,
+  type CancelReason,
   type LogEvent,
   type LogLevel,
   type RecordedEvent,
@@ -31,6 +32,7 @@ export {
   type NewRun,
   type NewTask,
   OUTCOME_UNKNOWN,
+  type Ownership,
   type ResumedRun,
   type RunId,
   type RunLedger,
@@ -40,6 +42,7 @@ export {
   type TaskRunId,
   type WorkerId,
 } from "./ledger.ts";
+export type { RunStatus } from "./process.ts";
 export {
   type BoundPlace,
   type LeaseRecord,
@@ -48,6 +51,6 @@ export {
   type SecretUse,
   secretsOfRun,
 } from "./provenance.ts";
-export type { QueuedRun, QueuedRuns, QueuedStart } from "./queued-runs.ts";
-export type { KeptRuns, RunFilter, RunStatus, RunSummary } from "./records.ts";
+export type { QueuedRun, QueuedRuns, QueuedStart, RunGroup, Turn } from "./queued-runs.ts";
+export type { KeptRuns, RunFilter, RunSummary } from "./records.ts";
 export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

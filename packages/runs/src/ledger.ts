@@ -1,5 +1,6 @@
 import type { EncryptedSecret, SecretName } from "@autokestra/secrets-core";
-import type { CancelledBy, RecordedEvent, RunEvent, TaskErrorInfo } from "./events.ts";
+import type { CancelReason, RecordedEvent, RunEvent, TaskErrorInfo } from "./events.ts";
+import type { RunStatus } from "./process.ts";
 import type { TaskNode, TaskState } from "./task-states.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -8,6 +9,8 @@ declare module "@autokestra/secrets-core" {
     RUN_ACTIVE: { readonly reason?: "running" | "unknown" };
     /** A run that has succeeded, or that has kept nothing. */
     RUN_NOT_RESUMABLE: { readonly reason?: "succeeded" | "not kept" };
+    /** Only a run that waits or goes on can be cancelled. `recorded`: whoever runs it does not ask the ledger. */
+    RUN_ENDED: { readonly reason?: "ended" | "lost" | "recorded" };
   }
 }
 
@@ -53,6 +56,8 @@ export interface NewRun {
   readonly finished?: ReadonlyMap<string, "success" | "failed"> | undefined;
   /** What is kept of it until it has succeeded, and at most for how long. Default: nothing. */
   readonly kept?: { readonly values: readonly KeptValue[]; readonly milliseconds: number } | undefined;
+  /** Whether it begins only if it is still in the queue of this process: nobody has cancelled it. Default: false. */
+  readonly fromQueue?: boolean | undefined;
 }
 
 /** A value that only the key of the run opens. */
@@ -76,6 +81,14 @@ export interface ResumedRun extends Omit<NewRun, "owner" | "kept" | "finished"> 
   readonly finished: ReadonlyMap<string, "success" | "failed">;
   /** Whether it may be running on another host. Default: then it is refused. */
   readonly force?: boolean | undefined;
+}
+
+/** What has become of a run, for its owner. */
+export interface Ownership {
+  /** False: another process goes on with it, or it was deleted. */
+  readonly isHeld: boolean;
+  /** Why {@link RunLedger.cancel} was called for this attempt of it; null if it was not. */
+  readonly cancelledBy: CancelReason | null;
 }
 
 /** The right to run a task. */
@@ -122,12 +135,16 @@ export const OUTCOME_UNKNOWN: MaskedError = {
  * Every method rejects with `HISTORY_UNAVAILABLE` if the ledger cannot be used.
  */
 export interface RunLedger {
-  /** Adds a run with all its tasks. Returns those that may start. */
+  /**
+   * Adds a run with all its tasks. Returns those that may start.
+   *
+   * @throws AutokestraError `RUN_ENDED` for one `fromQueue` that is no longer there
+   */
   createRun(run: NewRun): Promise<readonly TaskRunId[]>;
   /**
    * Takes over a run that is lost, has failed or was cancelled.
    *
-   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE`
+   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE`; `RUN_ENDED` as {@link createRun}
    */
   resume(run: ResumedRun): Promise<readonly TaskRunId[]>;
   /**
@@ -149,8 +166,17 @@ export interface RunLedger {
   fail(lease: Lease, error: MaskedError, retryAt: Date | null, kept?: KeptValue): Promise<readonly TaskRunId[] | null>;
   /** Keeps values of a run with an owner, if any. False if another process is its owner now. */
   keep(run: RunId, token: string, values: readonly KeptValue[]): Promise<boolean>;
-  /** Lets nothing start any more. Running tasks learn of it with their next heartbeat. */
-  cancel(run: RunId, reason: CancelledBy): Promise<void>;
+  /**
+   * Lets nothing start any more. A run that waits in a queue ends at once. Of others, the owner learns of it within seconds, and tasks of
+   * workers with their next heartbeat: they end the run. Cancelling it again changes nothing.
+   *
+   * @returns the state of the run now: `cancelled` if it had not begun; what it was before, if it waited to be resumed; `unknown` if
+   * its owner is on another host, where it may no longer be
+   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_ENDED`
+   */
+  cancel(run: RunId, reason: CancelReason): Promise<RunStatus>;
+  /** What has become of a run that a token was made for. Its owner asks now and then. */
+  ownership(run: RunId, token: string): Promise<Ownership>;
   /** Returns the tasks to ring for: of lost workers, to be tried again, or ready and not taken for 15 s. */
   reap(): Promise<readonly TaskRunId[]>;
   /** Adds masked events. `run.finished` ends the run. */

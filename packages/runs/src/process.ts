@@ -23,6 +23,12 @@ export function processColumns(owner: RunProcess): (string | number | null)[] {
 /** The states of a run whose end is not recorded: see {@link unfinishedStatus}. */
 export type UnfinishedStatus = "running" | "lost" | "unknown";
 
+/**
+ * The state of a run. The end of the last three is not recorded: the process of a `running` run is alive, that of a
+ * `lost` run is not, and an `unknown` run was started on another host.
+ */
+export type RunStatus = "success" | "failed" | "cancelled" | UnfinishedStatus;
+
 export function thisProcess(): RunProcess {
   return { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? null, host: hostname(), bootId: bootId() };
 }

@@ -3,8 +3,15 @@ import { z } from "zod";
 import { claim, release } from "./claims.ts";
 import type { RunId } from "./ledger.ts";
 import { processColumns, thisProcess } from "./process.ts";
-import { PROCESS, stateOf } from "./records.ts";
+import { isAlive, PROCESS } from "./records.ts";
 import { NOW } from "./task-rows.ts";
+
+declare module "@autokestra/secrets-core" {
+  interface ErrorDetails {
+    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
+    RUN_LEFT_OUT: object;
+  }
+}
 
 /** A run that waits to start, or that has not begun yet. */
 export interface QueuedRun {
@@ -13,6 +20,16 @@ export interface QueuedRun {
   /** The absolute path of its file; null for a workflow that came as text. */
   readonly file: string | null;
 }
+
+/** The concurrency group of a run: runs of one group do not go on at the same time, on whichever server. */
+export interface RunGroup {
+  readonly name: string;
+  /** What a new run does while another one goes on or waits. */
+  readonly busy: "queue" | "skip" | "cancel";
+}
+
+/** Whether a run that waits may begin. `busy`: not before others of its group; `gone`: it does not wait here any more. */
+export type Turn = "begin" | "busy" | "gone";
 
 /** What a queued run is started with, as only its key opens it. */
 export interface QueuedStart {
@@ -31,10 +48,12 @@ export interface QueuedRuns<Start = QueuedStart> {
   /**
    * Adds a run, before a client is told of it.
    *
+   * @param run of a group that is busy, it waits, is refused, or takes the place of the others, as the group says. Default: in none
    * @param key the run is its run for 24 hours; undefined for none
    * @returns the run that has the key: this one, unless another one had it before
+   * @throws AutokestraError `RUN_LEFT_OUT`
    */
-  add(run: WithStart<Start>, key?: string): Promise<RunId>;
+  add(run: WithStart<Start> & { readonly group?: RunGroup | undefined }, key?: string): Promise<RunId>;
   /** The run was not taken after all: its key is free again. */
   remove(id: RunId, key?: string): Promise<void>;
   find(id: RunId): Promise<QueuedRun | null>;
@@ -42,33 +61,46 @@ export interface QueuedRuns<Start = QueuedStart> {
   list(workflow?: string): Promise<readonly QueuedRun[]>;
   /** Whether a run is still in the queue of this process. */
   isOurs(id: RunId): Promise<boolean>;
-  /** Tells other hosts that this process has its runs still: call it every few seconds. */
+  /**
+   * Whether it is the turn of a run. Of a group, one goes on at a time, and of those that wait the first one begins, on whichever server:
+   * from then on the run has the group, until it has ended or its process is lost.
+   */
+  takeTurn(id: RunId): Promise<Turn>;
+  /** The run has ended, and its end may not be recorded: others of its group may begin. */
+  leaveGroup(id: RunId): Promise<void>;
+  /** All that are. */
+  ours(): Promise<ReadonlySet<RunId>>;
+  /** Tells other hosts that this process has its runs and their groups still: call it every few seconds. */
   beat(): Promise<void>;
   /** Takes over runs of processes that are lost, in their order. */
   takeLost(limit: number): Promise<readonly WithStart<Start>[]>;
 }
 
 /** How long a run is left to a process of another host that tells nothing. */
-const SILENT_MS = 60_000;
+export const SILENT_MS = 60_000;
 
 const RUN = "run_id AS id, workflow, file";
-const MINE = "pid = ? AND process_start IS ? AND host = ? AND boot_id IS ?";
+/** The rows of this process, by {@link processColumns}. */
+export const MINE = "pid = ? AND process_start IS ? AND host = ? AND boot_id IS ?";
 const INSERT = `
-  INSERT OR REPLACE INTO queued_runs (run_id, workflow, file, key_id, start, until, pid, process_start, host, boot_id)
-  VALUES (?, ?, ?, ?, ?, ${NOW} + ${SILENT_MS}, ?, ?, ?, ?)
+  INSERT OR REPLACE INTO queued_runs (
+    run_id, workflow, file, key_id, start, concurrency_group, until, pid, process_start, host, boot_id
+  )
+  VALUES (?, ?, ?, ?, ?, ?, ${NOW} + ${SILENT_MS}, ?, ?, ?, ?)
 `;
 const OTHERS = `
   SELECT ${RUN}, key_id AS keyId, start AS bytes, 'running' AS status, until > ${NOW} AS isFresh, ${PROCESS}
   FROM queued_runs WHERE NOT (${MINE}) ORDER BY number
 `;
 const TAKE = `
-  UPDATE queued_runs SET until = ${NOW} + ${SILENT_MS}, pid = ?, process_start = ?, host = ?, boot_id = ? WHERE run_id = ?
+  UPDATE queued_runs SET is_starting = 0, until = ${NOW} + ${SILENT_MS}, pid = ?, process_start = ?, host = ?, boot_id = ? WHERE run_id = ?
 `;
 
 const runSchema = z.object({ id: z.uuid(), workflow: z.string(), file: z.string().nullable() });
+const mineSchema = z.object({ number: z.int(), group: z.string().nullable() });
 const startSchema = z.object({ keyId: z.string(), bytes: z.instanceof(Uint8Array) });
 const processSchema = z.object({
-  status: z.string(),
+  status: z.literal("running"),
   isFresh: z.int(),
   pid: z.int().nullable(),
   processStart: z.int().nullable(),
@@ -77,12 +109,17 @@ const processSchema = z.object({
 });
 
 /** Use it within a transaction, as all of these. */
-export function addQueued(database: Database, run: WithStart<QueuedStart>, key: string | undefined): RunId {
+export function addQueued(
+  database: Database,
+  run: WithStart<QueuedStart>,
+  key: string | undefined,
+  group: string | null,
+): RunId {
   const { id, workflow, file, start } = run;
   const owner = key === undefined ? id : claim(database, key, id);
   if (owner !== id) return owner;
   const columns = processColumns(thisProcess());
-  database.prepare(INSERT).run(id, workflow, file, start?.keyId ?? null, start?.bytes ?? null, ...columns);
+  database.prepare(INSERT).run(id, workflow, file, start?.keyId ?? null, start?.bytes ?? null, group, ...columns);
   return id;
 }
 
@@ -106,14 +143,32 @@ export function listQueued(database: Database, workflow: string | undefined): re
     .map((row) => runSchema.parse(row));
 }
 
-export function isQueuedHere(database: Database, id: RunId): boolean {
-  const sql = `SELECT 1 FROM queued_runs WHERE ${MINE} AND run_id = ?`;
-  return database.prepare(sql).get(...processColumns(thisProcess()), id) !== undefined;
+export function queuedHere(database: Database): ReadonlySet<RunId> {
+  const sql = `SELECT run_id FROM queued_runs WHERE ${MINE}`;
+  return new Set(
+    database
+      .prepare<unknown[], string>(sql)
+      .pluck()
+      .all(...processColumns(thisProcess())),
+  );
+}
+
+/** The place and the group of a run in the queue of this process; null for one that is not there. */
+export function findMine(
+  database: Database,
+  id: RunId,
+): { readonly number: number; readonly group: string | null } | null {
+  const sql = `SELECT number, concurrency_group AS "group" FROM queued_runs WHERE ${MINE} AND run_id = ?`;
+  const row = database.prepare(sql).get(...processColumns(thisProcess()), id);
+  return row === undefined ? null : mineSchema.parse(row);
 }
 
 export function beatQueued(database: Database): void {
-  const sql = `UPDATE queued_runs SET until = ${NOW} + ${SILENT_MS} WHERE ${MINE}`;
-  database.prepare(sql).run(...processColumns(thisProcess()));
+  const columns = processColumns(thisProcess());
+  const until = `${NOW} + ${SILENT_MS}`;
+  database.prepare(`UPDATE queued_runs SET until = ${until} WHERE ${MINE}`).run(...columns);
+  const going = "concurrency_group IS NOT NULL AND status = 'running'";
+  database.prepare(`UPDATE run_records SET held_until = ${until} WHERE ${going} AND ${MINE}`).run(...columns);
 }
 
 /** Whether other processes have runs in their queues. */
@@ -128,9 +183,7 @@ export function takeLostQueued(database: Database, limit: number): readonly With
   const taken: WithStart<QueuedStart>[] = [];
   for (const row of database.prepare(OTHERS).all(...columns)) {
     if (taken.length === limit) break;
-    const { isFresh, ...owner } = processSchema.parse(row);
-    const state = stateOf(owner);
-    if (state === "running" || (state === "unknown" && isFresh === 1)) continue;
+    if (isAlive(processSchema.parse(row))) continue;
     const run = runSchema.parse(row);
     take.run(...columns, run.id);
     taken.push({ ...run, start: startSchema.safeParse(row).data ?? null });

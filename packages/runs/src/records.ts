@@ -5,15 +5,9 @@ import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
-import { type RunProcess, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
+import { type RunProcess, type RunStatus, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
 import { type LeftLease, leftLeases, secretsOfRun } from "./provenance.ts";
-import { readableTables } from "./schema.ts";
-
-/**
- * The state of a run. The end of the last three is not recorded: the process of a `running` run is alive, that of a
- * `lost` run is not, and an `unknown` run was started on another host.
- */
-export type RunStatus = "success" | "failed" | "cancelled" | UnfinishedStatus;
+import { hasQueue, readableTables } from "./schema.ts";
 
 /** A run without its events. */
 export interface RunSummary {
@@ -127,9 +121,10 @@ export function readLeftLeases(database: Database, runId: string): readonly Left
  * Finds the id of a run.
  *
  * @param text a whole id, at least four characters of its beginning, or `last` for the run that was started last
+ * @param withQueued whether runs that wait to start are found, too
  * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_AMBIGUOUS`
  */
-export function findRunId(database: Database, text: string): string {
+export function findRunId(database: Database, text: string, withQueued: boolean): string {
   const { runs } = readableTables(database);
   if (text === "last") {
     const last = database.prepare<[], string>(`SELECT id FROM ${runs} ORDER BY number DESC LIMIT 1`).pluck().get();
@@ -137,7 +132,9 @@ export function findRunId(database: Database, text: string): string {
     return last;
   }
   const isPrefix = /^[0-9a-f][0-9a-f-]{3,}$/i.test(text);
-  const sql = `SELECT id FROM ${runs} WHERE id = @text OR (@prefix AND substr(id, 1, length(@text)) = @text) LIMIT 3`;
+  const queued = withQueued && hasQueue(database) ? "UNION SELECT run_id FROM queued_runs" : "";
+  const all = `(SELECT id FROM ${runs} ${queued})`;
+  const sql = `SELECT id FROM ${all} WHERE id = @text OR (@prefix AND substr(id, 1, length(@text)) = @text) LIMIT 3`;
   const found = database
     .prepare<[object], string>(sql)
     .pluck()
@@ -218,6 +215,23 @@ export function trimRuns(database: Database, { runs = 1000, days }: KeptRuns): v
 /** What an unfinished run is now; `finished` for others. */
 export function stateOf(run: StoredProcess & { readonly status: string }): UnfinishedStatus | "finished" {
   return run.status === "running" ? unfinishedStatus(processOf(run)) : "finished";
+}
+
+/**
+ * Whether the process of something that is not recorded as ended may still be there: on another host, as long as it has told so not long
+ * ago.
+ */
+export function isAlive(row: StoredProcess & { readonly status: "running"; readonly isFresh: number }): boolean {
+  const state = stateOf(row);
+  return state === "running" || (state === "unknown" && row.isFresh === 1);
+}
+
+/** What a row says of a run. */
+export type StoredStatus = "running" | "success" | "failed" | "cancelled";
+
+/** The state of a run now. */
+export function statusOf(run: StoredProcess & { readonly status: StoredStatus }): RunStatus {
+  return run.status === "running" ? unfinishedStatus(processOf(run)) : run.status;
 }
 
 /** The columns of the process of a run. */
@@ -307,9 +321,7 @@ const storedEvent = z.discriminatedUnion("event", [
 /** @throws ZodError if the row is damaged */
 function parseSummary(row: unknown): RunSummary {
   const { pid, processStart, host, bootId, ...run } = storedRun.parse(row);
-  const status =
-    run.status === "running" ? unfinishedStatus(processOf({ pid, processStart, host, bootId })) : run.status;
-  return { ...run, status };
+  return { ...run, status: statusOf({ status: run.status, pid, processStart, host, bootId }) };
 }
 
 /**

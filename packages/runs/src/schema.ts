@@ -2,9 +2,11 @@ import type { Database } from "@autokestra/sqlite";
 
 /** `akrn` in ASCII: marks a database as a run history. See https://sqlite.org/pragma.html#pragma_application_id */
 export const APPLICATION_ID = 0x616b726e;
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 /** The first version with the tables of the ledger. */
 const LEDGER_VERSION = 3;
+/** The first one with the queue. */
+const QUEUE_VERSION = 4;
 
 /**
  * The tables of version 2, to which {@link LEDGER} adds. `number` orders runs by their start, because clocks can be set back. `status` is written by the run itself, so a
@@ -122,6 +124,17 @@ const QUEUE = `
   ) STRICT;
 `;
 
+/**
+ * What version 5 adds: in which concurrency group a run is. It has the group while it goes on, or `is_starting`; `held_until` is as `until`.
+ */
+const GROUPS = `
+  ALTER TABLE run_records ADD COLUMN concurrency_group TEXT;
+  ALTER TABLE run_records ADD COLUMN held_until INTEGER;
+  ALTER TABLE queued_runs ADD COLUMN concurrency_group TEXT;
+  ALTER TABLE queued_runs ADD COLUMN is_starting INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX run_records_group ON run_records (concurrency_group) WHERE concurrency_group IS NOT NULL AND status = 'running';
+`;
+
 /** The rows of version 1 as rows of `run_records`. An unfinished run has no process there, so it counts as lost. */
 const RUNS_OF_VERSION_1 = `
   SELECT rowid AS number, execution AS id, workflow, iif(status = 'unfinished', 'running', status) AS status,
@@ -143,7 +156,7 @@ const UPGRADE_FROM_1 = `
 /** Creates the tables in an empty database. */
 export function createSchema(database: Database): void {
   database.exec(
-    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES} ${LEDGER} ${QUEUE}`,
+    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES} ${LEDGER} ${QUEUE} ${GROUPS}`,
   );
 }
 
@@ -152,9 +165,9 @@ export function hasLedger(database: Database): boolean {
   return readVersion(database) >= LEDGER_VERSION;
 }
 
-/** The same for the tables of this version. */
-export function isCurrent(database: Database): boolean {
-  return readVersion(database) === SCHEMA_VERSION;
+/** The same for the queue. */
+export function hasQueue(database: Database): boolean {
+  return readVersion(database) >= QUEUE_VERSION;
 }
 
 /** Upgrades a run history of an earlier version. If several processes do so at once, the first one upgrades it. */
@@ -164,7 +177,8 @@ export function upgradeSchema(database: Database): void {
     const version = readVersion(database);
     if (version === 1) database.exec(UPGRADE_FROM_1);
     if (version < LEDGER_VERSION) database.exec(LEDGER);
-    if (version < SCHEMA_VERSION) database.exec(`${QUEUE} PRAGMA user_version = ${SCHEMA_VERSION}`);
+    if (version < QUEUE_VERSION) database.exec(QUEUE);
+    if (version < SCHEMA_VERSION) database.exec(`${GROUPS} PRAGMA user_version = ${SCHEMA_VERSION}`);
   });
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
 import { AutokestraError, type EncryptedSecret, type SecretName } from "@autokestra/secrets-core";
 import type { Database } from "@autokestra/sqlite";
+import { cancelRun, findState, GONE, readOwnership, runEnded } from "./cancel-run.ts";
 import { hasSucceeded } from "./durable-run.ts";
-import type { CancelledBy, RecordedEvent, RunEvent } from "./events.ts";
+import type { CancelReason, RecordedEvent, RunEvent } from "./events.ts";
 import { insertKept } from "./kept.ts";
 import {
   type KeptValue,
@@ -12,6 +13,7 @@ import {
   type NewRun,
   type NewTask,
   OUTCOME_UNKNOWN,
+  type Ownership,
   type ResumedRun,
   type RunId,
   type RunLedger,
@@ -21,19 +23,10 @@ import {
   type WorkerId,
 } from "./ledger.ts";
 import { perDatabase } from "./per-database.ts";
-import { processColumns, thisProcess } from "./process.ts";
-import { removeQueued } from "./queued-runs.ts";
+import { processColumns, type RunStatus, thisProcess } from "./process.ts";
+import { findMine, removeQueued, SILENT_MS } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
-import {
-  EVENT_BATCH,
-  type KeptRuns,
-  PROCESS,
-  readEvents,
-  runNotFound,
-  type StoredProcess,
-  stateOf,
-  trimRuns,
-} from "./records.ts";
+import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, stateOf, trimRuns } from "./records.ts";
 import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
@@ -47,21 +40,26 @@ export interface SqliteLedgerParts {
   read<T>(work: (database: Database) => T): Promise<T | null>;
   /** Looks up a secret for {@link RunLedger.release}. Default: there are none. */
   readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
+  /** Called after something was written that others wait for. */
+  onChange(): void;
   close(): Promise<void>;
 }
 
 const CREATE = `
   INSERT INTO run_records (
-    id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until
+    id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until,
+    concurrency_group, held_until
   )
   VALUES (
     @id, @workflow, @file, 'running', @startedAt, '{}', @pid, @processStart, @host, @bootId, @secrets, @token,
-    ${NOW} + @keepMs
+    ${NOW} + @keepMs, (SELECT concurrency_group FROM queued_runs WHERE run_id = @id), ${NOW} + ${SILENT_MS}
   )
 `;
 const TAKE_OVER = `
   UPDATE run_records SET status = 'running', cancelled_by = NULL, finished_at = NULL, duration_ms = NULL, stop = NULL,
-    stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?
+    stop_reason = NULL, token = ?, attempt = attempt + 1, secrets = ?, pid = ?, process_start = ?, host = ?, boot_id = ?,
+    concurrency_group = (SELECT concurrency_group FROM queued_runs WHERE run_id = run_records.id),
+    held_until = ${NOW} + ${SILENT_MS}
   WHERE id = ?
 `;
 /** Not with RETURNING, for which SQLite makes a temporary table each time. */
@@ -87,10 +85,6 @@ const END = `
   WHERE number = ? AND lease_token = ?
 `;
 const STOP = "UPDATE run_records SET stop = ? WHERE id = ? AND stop IS NOT 'cancelled'";
-const CANCEL = `
-  UPDATE run_records SET stop = 'cancelled', stop_reason = ?
-  WHERE id = ? AND status = 'running' AND stop IS NOT 'cancelled'
-`;
 /** Of a run with an owner nothing is reaped: whoever resumes it decides. */
 const OVER = `
   SELECT task_runs.number, run_id AS run, task, task_runs.attempt FROM task_runs JOIN run_records ON run_records.id = run_id
@@ -122,8 +116,10 @@ export class SqliteRunLedger implements RunLedger {
     owner,
     finished,
     kept,
+    fromQueue,
   }: NewRun): Promise<readonly TaskRunId[]> {
     const { rows, ready } = await this.#parts.queue.write((database) => {
+      checkQueued(database, { id, fromQueue });
       const { pid, startTime, host, bootId } = thisProcess();
       database.prepare(CREATE).run({
         id,
@@ -149,10 +145,11 @@ export class SqliteRunLedger implements RunLedger {
 
   async resume(run: ResumedRun): Promise<readonly TaskRunId[]> {
     const { rows, ready } = await this.#parts.queue.write((database) => {
+      checkQueued(database, run);
       checkResumable(database, run);
-      removeQueued(database, run.id);
       const columns = processColumns(thisProcess());
       database.prepare(TAKE_OVER).run(run.owner.token, JSON.stringify(run.secrets), ...columns, run.id);
+      removeQueued(database, run.id);
       return writeTasks(database, run.id, run.tasks, run.finished);
     });
     rows.share();
@@ -219,12 +216,16 @@ export class SqliteRunLedger implements RunLedger {
     });
   }
 
-  async cancel(run: RunId, reason: CancelledBy): Promise<void> {
-    await this.#parts.queue.write((database) => {
-      if (database.prepare(CANCEL).run(reason, run).changes === 0) return;
-      const rows = new TaskRows(database, run);
-      settle(rows, rows.ids(), "cancelled");
-    });
+  async cancel(run: RunId, reason: CancelReason): Promise<RunStatus> {
+    // None is made to say that it has no such run.
+    if ((await this.#parts.read(() => true)) === null) throw runNotFound(run);
+    const status = await this.#parts.queue.write((database) => cancelRun(database, run, reason));
+    this.#parts.onChange();
+    return status;
+  }
+
+  async ownership(run: RunId, token: string): Promise<Ownership> {
+    return (await this.#parts.read((database) => readOwnership(database, run, token))) ?? GONE;
   }
 
   async reap(): Promise<readonly TaskRunId[]> {
@@ -360,20 +361,16 @@ function giveUpLease(database: Database, { number, run, task, attempt }: OverRow
   return settleAfter(database, rows, run, task, "failed");
 }
 
-interface StoredState extends StoredProcess {
-  readonly status: string;
-  readonly attempt: number;
-}
-
-function findState(database: Database, run: RunId): StoredState | undefined {
-  const sql = `SELECT status, attempt, ${PROCESS} FROM run_records WHERE id = ?`;
-  return database.prepare<[string], StoredState>(sql).get(run);
-}
-
 /** @returns null if there is no such run */
 function stateInDatabase(database: Database, run: RunId): ReturnType<typeof stateOf> | null {
   const found = findState(database, run);
   return found === undefined ? null : stateOf(found);
+}
+
+/** @throws AutokestraError `RUN_ENDED` */
+function checkQueued(database: Database, { id, fromQueue = false }: Pick<NewRun, "id" | "fromQueue">): void {
+  if (fromQueue && findMine(database, id) === null)
+    throw runEnded(`Run ${id} was cancelled before it began, or another process has it`, "ended");
 }
 
 /** @throws AutokestraError `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE` */

@@ -10,7 +10,7 @@ import { openDatabase } from "../../sqlite/test/open-database.ts";
 import { openRunHistory, type RunHistory } from "../src/index.ts";
 import { finished, id, logged, started } from "./run-events.ts";
 
-const CURRENT = 4;
+const CURRENT = 5;
 
 /** What no version leaves behind. */
 const MIXED = [
@@ -19,6 +19,7 @@ const MIXED = [
   { from: 1, what: "has a table of version 3", sql: "CREATE TABLE task_runs (x)" },
   { from: 2, what: "has a column of version 3", sql: "ALTER TABLE run_records ADD COLUMN token TEXT" },
   { from: 3, what: "has a table of version 4", sql: "CREATE TABLE queued_runs (x)" },
+  { from: 4, what: "has a column of version 5", sql: "ALTER TABLE queued_runs ADD COLUMN is_starting INTEGER" },
   { from: 2, what: "lacks its tables", sql: "DROP TABLE run_events; DROP TABLE run_records" },
 ];
 
@@ -89,6 +90,7 @@ describe.each([
   [1, "lost"],
   [2, "unknown"],
   [3, "unknown"],
+  [4, "unknown"],
 ] as const)("the history of version %i that people have", (from, slow) => {
   beforeEach(() => {
     path = join(temporaryFolder(), "runs.db");
@@ -157,10 +159,27 @@ describe.each([
   it("is left as it is if a newer version has upgraded it meanwhile", async () => {
     const history = await openHistory();
     await history.list();
-    inspect((database) => database.pragma("user_version = 5"));
+    inspect((database) => database.pragma(`user_version = ${CURRENT + 1}`));
     expect(await write(4)).toContain("a newer version of autokestra has written it");
-    expect(version()).toBe(5);
+    expect(version()).toBe(CURRENT + 1);
   });
+});
+
+it("a server of version 4 that still runs while its history is upgraded takes runs and begins them as before", async () => {
+  path = join(temporaryFolder(), "runs.db");
+  copyFileSync(new URL("fixtures/v4/runs.db", import.meta.url), path);
+  const old = openDatabase(path);
+  const statements = [
+    `INSERT OR REPLACE INTO queued_runs (run_id, workflow, file, key_id, start, until, pid, process_start, host, boot_id)
+     VALUES ('${id(7)}', 'w', NULL, NULL, NULL, 0, ${process.pid}, NULL, 'fixture', NULL)`,
+    `INSERT INTO run_records (id, workflow, file, status, started_at, masked, pid, process_start, host, boot_id, secrets, token, kept_until)
+     VALUES ('${id(7)}', 'w', NULL, 'running', '2026-01-01T00:00:00.000Z', '{}', 1, NULL, 'fixture', NULL, '[]', 't', NULL)`,
+    `DELETE FROM queued_runs WHERE run_id = '${id(7)}'`,
+  ].map((sql) => old.prepare(sql));
+  expect(await write(4)).toBe(null);
+  expect(statements.map((statement) => statement.run().changes)).toEqual([1, 1, 1]);
+  old.close();
+  expect(await (await openHistory()).list({ status: "unknown" })).toHaveLength(2);
 });
 
 describe("a process of version 2 that still runs while its history is upgraded", () => {

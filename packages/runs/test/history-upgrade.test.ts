@@ -160,7 +160,7 @@ describe("a run history of version 1", () => {
     const [newest, ...others] = await history.list();
     expect(newest).toMatchObject({ execution: id(4), status: "running" });
     expect({ runs: others, events: Object.values(await content(history))[1].slice(1) }).toEqual(before);
-    expect(inspect((database) => database.pragma("user_version"))).toBe(4);
+    expect(inspect((database) => database.pragma("user_version"))).toBe(5);
     expect(inspect((database) => database.prepare("PRAGMA foreign_key_check").all())).toEqual([]);
     const tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     expect(inspect((database) => database.prepare(tables).pluck().all())).toEqual([

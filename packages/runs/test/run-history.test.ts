@@ -174,7 +174,7 @@ describe("what cannot be a run history", () => {
     ["one without a version", () => change("PRAGMA application_id = 0x616b726e"), "it is not a run history"],
     [
       "a newer one",
-      () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 5"),
+      () => change("PRAGMA application_id = 0x616b726e; PRAGMA user_version = 6"),
       "a newer version of autokestra has written it",
     ],
     [

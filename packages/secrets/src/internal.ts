@@ -13,7 +13,7 @@ export {
   type WebhookAnswer,
   type WebhookRequest,
 } from "@autokestra/secrets-crypto/internal";
-export { recordOperation } from "./access/recorded-operation.ts";
+export { recordOperation, recordWork } from "./access/recorded-operation.ts";
 export { runsFile, storeFolder } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";
 export { keyOptions, secretPlaces } from "./manager.ts";

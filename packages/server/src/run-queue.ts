@@ -1,15 +1,12 @@
 import { RunCancellation } from "@autokestra/engine";
+import type { Turn } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
     /** So many runs wait that no other is taken. */
     QUEUE_FULL: { readonly retryAfterSeconds: number };
-    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
-    RUN_LEFT_OUT: object;
     SHUTTING_DOWN: object;
-    /** Only a run that waits or goes on can be cancelled. */
-    RUN_ENDED: object;
   }
 }
 
@@ -20,9 +17,13 @@ export interface QueuedRun {
   /** What it keeps in memory while it waits, roughly. Default: nothing that counts. */
   readonly bytes?: number | undefined;
   /** Runs of one group do not go on at the same time. Default: none. */
-  readonly group?: { readonly name: string; readonly busy: "queue" | "skip" | "cancel" } | undefined;
-  /** Runs it to its end. It never throws. */
+  readonly group?: string | undefined;
+  /** Whether it is its turn: `busy` while others of its group go on, here or elsewhere. It never throws. */
+  readonly takeTurn: () => Promise<Turn>;
+  /** Runs it to its end, after its turn. It never throws. */
   readonly execute: (signal: AbortSignal) => Promise<void>;
+  /** Instead: it waits here no more. */
+  readonly leave: () => void;
   /** Instead: records that it was cancelled while it waited. It never throws. */
   readonly cancel: (by: RunCancellation["by"]) => Promise<void>;
 }
@@ -38,14 +39,20 @@ export interface RunQueueOptions {
 
 /** Runs that wait and that go on. */
 export interface RunQueue {
-  /** @throws AutokestraError `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` */
   add(run: QueuedRun): void;
   /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run with so many bytes would be taken */
   check(bytes: number): void;
   /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
   limit(maxRuns: number | undefined): void;
-  /** False: no such run waits or goes on. */
+  /** Cancels a run that goes on. False: none does. */
   cancel(id: string): boolean;
+  /** Forgets a run that waits. False: none does. */
+  drop(id: string): boolean;
+  /** Groups that were busy may not be any more. */
+  retry(): void;
+  /** Whether runs wait for others of their group. */
+  isHeld(): boolean;
   /** The ids of those that wait, in their order. */
   waiting(): readonly string[];
   running(): readonly string[];
@@ -62,6 +69,8 @@ const RETRY_SECONDS = 10;
 
 interface Entry extends QueuedRun {
   readonly stop: AbortController;
+  /** Its place. */
+  readonly number: number;
 }
 
 /** How many runs wait. */
@@ -74,61 +83,74 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
   let maxRuns = options.maxRuns ?? MAX_RUNS;
   const waiting: Entry[] = [];
   const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
+  /** Groups of which another run goes on, as far as is known. */
+  const held = new Set<string>();
+  let lastNumber = 0;
   let isClosed = false;
 
-  const entriesOf = (group: string) =>
-    [...running.values()].map(({ entry }) => entry).filter((entry) => entry.group?.name === group);
-
-  function execute(entry: Entry, work = entry.execute(entry.stop.signal)): void {
-    const ended = work.finally(() => {
+  /** It counts as running meanwhile, so that it can be cancelled, and nobody passes it. */
+  function execute(entry: Entry, work: () => Promise<void>): void {
+    const end = async (): Promise<void> => {
+      await work();
       running.delete(entry.id);
       startWaiting();
-    });
-    running.set(entry.id, { entry, ended });
+    };
+    running.set(entry.id, { entry, ended: end() });
+  }
+
+  async function begin(entry: Entry): Promise<void> {
+    const turn = await entry.takeTurn();
+    if (turn === "busy") return await waitAgain(entry);
+    if (turn === "gone") entry.leave();
+    else await entry.execute(entry.stop.signal);
+    held.clear();
+  }
+
+  async function waitAgain(entry: Entry): Promise<void> {
+    const { reason } = entry.stop.signal;
+    if (reason instanceof RunCancellation) return await entry.cancel(reason.by);
+    if (isClosed) return await entry.cancel("shutdown");
+    if (entry.group !== undefined) held.add(entry.group);
+    const after = waiting.findIndex((other) => other.number > entry.number);
+    waiting.splice(after < 0 ? waiting.length : after, 0, entry);
   }
 
   /** In their order; one whose group is busy lets others pass. */
   function startWaiting(): void {
+    const isBusy = ({ group }: Entry) =>
+      group !== undefined && (held.has(group) || [...running.values()].some(({ entry }) => entry.group === group));
     for (let at = 0; at < waiting.length && running.size < maxRuns; ) {
       const entry = waiting[at];
-      if (entry === undefined || (entry.group !== undefined && entriesOf(entry.group.name).length > 0)) at += 1;
+      if (entry === undefined || isBusy(entry)) at += 1;
       else {
         waiting.splice(at, 1);
-        execute(entry);
+        execute(entry, async () => await begin(entry));
       }
     }
   }
 
-  /** A new run of a group that cancels takes the place of the one that goes on, and of those that wait. */
-  function makeWay(group: string): void {
-    for (const { stop } of entriesOf(group)) stop.abort(new RunCancellation("superseded"));
-    for (const entry of waiting.filter((other) => other.group?.name === group)) {
-      endUnstarted(entry, "superseded");
-    }
+  function retry(): void {
+    held.clear();
+    startWaiting();
   }
 
   function endUnstarted(entry: Entry, by: RunCancellation["by"]): void {
     waiting.splice(waiting.indexOf(entry), 1);
-    execute(entry, entry.cancel(by));
+    execute(entry, async () => await entry.cancel(by));
   }
 
   function check(bytes: number): void {
     if (isClosed) throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
-    const held = waiting.reduce((sum, entry) => sum + (entry.bytes ?? 0), 0);
-    if (waiting.length >= maxWaiting || (held > 0 && held + bytes > maxWaitingBytes)) throw queueFull(waiting.length);
+    const kept = waiting.reduce((sum, entry) => sum + (entry.bytes ?? 0), 0);
+    if (waiting.length >= maxWaiting || (kept > 0 && kept + bytes > maxWaitingBytes)) throw queueFull(waiting.length);
   }
 
   return {
     check,
     add(run) {
-      const { group } = run;
-      const isBusy =
-        group !== undefined &&
-        (entriesOf(group.name).length > 0 || waiting.some((other) => other.group?.name === group.name));
-      if (!isClosed && isBusy && group.busy === "skip") throw leftOut(run.workflow);
       check(run.bytes ?? 0);
-      if (isBusy && group.busy === "cancel") makeWay(group.name);
-      waiting.push({ ...run, stop: new AbortController() });
+      lastNumber += 1;
+      waiting.push({ ...run, stop: new AbortController(), number: lastNumber });
       startWaiting();
     },
     limit(count = MAX_RUNS) {
@@ -136,11 +158,16 @@ export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
       startWaiting();
     },
     cancel(id) {
-      const entry = waiting.find((other) => other.id === id);
-      if (entry !== undefined) endUnstarted(entry, "user");
-      else running.get(id)?.entry.stop.abort(new RunCancellation("user"));
+      running.get(id)?.entry.stop.abort(new RunCancellation("user"));
       return running.has(id);
     },
+    drop(id) {
+      const at = waiting.findIndex((entry) => entry.id === id);
+      if (at >= 0) waiting.splice(at, 1);
+      return at >= 0;
+    },
+    retry,
+    isHeld: () => held.size > 0,
     waiting: () => waiting.map(({ id }) => id),
     running: () => [...running.keys()],
     isBusyWith: (workflow) =>
@@ -167,11 +194,4 @@ function queueFull(count: number): AutokestraError {
   return new AutokestraError("QUEUE_FULL", `${count} runs are waiting, and no other is taken`, {
     details: { retryAfterSeconds: RETRY_SECONDS },
   });
-}
-
-function leftOut(workflow: string): AutokestraError {
-  return new AutokestraError(
-    "RUN_LEFT_OUT",
-    `Workflow '${workflow}' was not started: another run of its group goes on`,
-  );
 }

@@ -5,13 +5,15 @@ import {
   loadWorkflow,
   type ParsedWorkflow,
   parseWorkflow,
+  RunCancellation,
   type RunInput,
   type WebhookAnswer,
   type WebhookRequest,
 } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
-import type { RunFinished, RunStatus, RunSummary } from "@autokestra/runs";
-import type { AuditActor } from "@autokestra/secrets";
+import type { RunFinished, RunGroup, RunStatus, RunSummary, Turn } from "@autokestra/runs";
+import type { AuditActor, AuditOutcome } from "@autokestra/secrets";
+import { recordWork } from "@autokestra/secrets/internal";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod/v4";
 import { createRunQueue, MAX_WAITING, type RunQueueOptions } from "./run-queue.ts";
@@ -22,7 +24,7 @@ import type { WorkflowFolder } from "./workflow-folder.ts";
 export interface RunServiceOptions extends RunQueueOptions {
   readonly engine: Pick<
     Engine,
-    "run" | "resume" | "rerun" | "toResume" | "toRerun" | "history" | "queued" | "verifyWebhook"
+    "run" | "resume" | "rerun" | "toResume" | "toRerun" | "history" | "queued" | "verifyWebhook" | "audit"
   >;
   /** Told of what goes wrong where no client hears of it. Never a value. */
   readonly onNotice: (text: string) => void;
@@ -36,7 +38,7 @@ export interface StartedBy {
   readonly requestId?: string | undefined;
 }
 
-type RunBasics = Pick<EngineRunOptions, "signal" | "sink" | "onUnrecorded">;
+type RunBasics = Pick<EngineRunOptions, "signal" | "sink" | "onUnrecorded" | "fromQueue">;
 
 /** What a client starts. */
 export interface StartRequest extends StartedBy {
@@ -98,8 +100,13 @@ export interface RunService {
   fileOf(id: string): Promise<string | null>;
   /** The names of the secrets that a run may use, or has used; none for one that waits. */
   secretsOf(id: string): Promise<readonly string[]>;
-  /** False: it neither waits nor goes on here. */
-  cancel(id: string): boolean;
+  /**
+   * Cancels a run that waits or goes on, here or in another process.
+   *
+   * @param find finds it for whoever cancels it, or throws
+   * @throws AutokestraError `RUN_ENDED`, `AUDIT_UNAVAILABLE`
+   */
+  cancel(id: string, by: StartedBy, find: () => Promise<ServedRun>): Promise<ServedRun>;
   /** How many runs go on at once from now on. Default: 10. */
   limit(maxRuns: number | undefined): void;
   counts(): { readonly running: number; readonly waiting: number };
@@ -115,6 +122,9 @@ export interface RunService {
 
 /** How often to look for runs of servers that are lost. */
 const RECOVER_MS = 10_000;
+
+/** How often to look whether groups are free again, in milliseconds. */
+const RETRY_MS = 2000;
 
 const actorSchema = z.object({
   kind: z.enum(["user", "token", "jwt", "trigger", "anonymous", "system"]),
@@ -143,6 +153,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   const closing = new AbortController();
   const active = new Map<string, { readonly run: ServedRun; readonly file: string | null }>();
   let recovering: NodeJS.Timeout | undefined;
+  let retrying: NodeJS.Timeout | undefined;
+  let unwatch: (() => void) | null = null;
 
   async function inputOf({ execution, file }: EarlierRun, work: Work): Promise<RunInput> {
     try {
@@ -181,13 +193,14 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
    */
   async function take(run: EarlierRun, input: RunInput, work: Work, key: string | null): Promise<string> {
     const id = run.execution;
+    const group = await groupOf(input);
     // Of two requests to resume a run, the second one would take its place.
     if (active.has(id) || (await engine.queued.find(id)) !== null) throw isActive();
     const bytes = bytesOf(input, work);
     queue.check(bytes);
     active.set(id, { run: queuedRun(id, run.workflow), file: run.file });
     try {
-      const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work) };
+      const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work), group };
       const owner = await engine.queued.add(queued, key ?? undefined);
       if (owner === id) await enqueue(run, input, work, bytes);
       else active.delete(id);
@@ -202,7 +215,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   /** @param bytes undefined: whether there is room was decided elsewhere */
   async function enqueue(run: EarlierRun, input: RunInput, work: Work, bytes?: number): Promise<void> {
     const { execution: id, workflow, file } = run;
-    const { group } = await admitRun(input.workflow, input.inputs);
+    const group = await groupOf(input);
     const onUnrecorded = (error: AutokestraError) => tellUnrecorded(id, error);
     const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
     const sink = (): void => void active.set(id, isRunning);
@@ -211,27 +224,85 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       id,
       workflow,
       bytes,
-      group: group === null ? undefined : { name: group.group, busy: group.busy },
+      group: group?.name,
+      takeTurn: async () => await takeTurn(id, group),
+      leave() {
+        active.delete(id);
+        watchWaiting();
+      },
       async execute(signal) {
+        watchWaiting();
         try {
-          // Another server has it, which took this one for lost.
+          // It was cancelled, or another server has it, which took this one for lost.
           if (!(await engine.queued.isOurs(id))) return;
-          const status = await execute(id, input, work, { signal, sink, onUnrecorded });
+          const status = await execute(id, input, work, { signal, sink, onUnrecorded, fromQueue: true });
           onEnded?.(status);
         } catch (error) {
-          onEnded?.("failed");
-          await refuse(run, error);
+          await endUnstarted(run, signal, error);
         } finally {
           active.delete(id);
+          if (group !== undefined) void engine.queued.leaveGroup(id).catch(() => undefined);
         }
       },
       async cancel(by) {
-        const end = { status: "cancelled", cancelledBy: by } as const;
-        await recordUnstarted(run, "info", `cancelled while it waited (${by})`, end);
-        onEnded?.("cancelled");
+        watchWaiting();
+        await recordCancelled(run, by);
         active.delete(id);
       },
     });
+    watchWaiting();
+  }
+
+  async function takeTurn(id: string, group: RunGroup | undefined): Promise<Turn> {
+    if (group === undefined) return "begin";
+    // While the history cannot be written, nobody knows whether another one goes on.
+    const turn = await engine.queued.takeTurn(id).catch((): Turn => "busy");
+    if (turn === "busy") watchWaiting(true);
+    return turn;
+  }
+
+  /** Other processes cancel runs that wait here, or take them over. */
+  function watchWaiting(isAny = queue.waiting().length > 0): void {
+    if (isAny) {
+      unwatch ??= engine.history.watch(dropGone);
+      retrying ??= setInterval(retryHeld, RETRY_MS).unref();
+    } else {
+      unwatch?.();
+      unwatch = null;
+      clearInterval(retrying);
+      retrying = undefined;
+    }
+  }
+
+  /** A process that is lost tells nobody that its runs have their groups no longer. */
+  function retryHeld(): void {
+    if (queue.isHeld()) queue.retry();
+  }
+
+  async function dropGone(): Promise<void> {
+    const ours = await engine.queued.ours();
+    for (const id of queue.waiting()) {
+      if (ours.has(id) || !queue.drop(id)) continue;
+      active.delete(id);
+      if ((await engine.queued.find(id)) === null) onEnded?.("cancelled");
+    }
+    watchWaiting();
+    queue.retry();
+  }
+
+  /** Why a run has not begun that was about to. */
+  async function endUnstarted(run: EarlierRun, signal: AbortSignal, error: unknown): Promise<void> {
+    const { reason } = signal;
+    if (error instanceof AutokestraError && hasCode(error, "RUN_ENDED")) return onEnded?.("cancelled");
+    if (reason instanceof RunCancellation) return await recordCancelled(run, reason.by);
+    onEnded?.("failed");
+    await refuse(run, error);
+  }
+
+  async function recordCancelled(run: EarlierRun, by: RunCancellation["by"]): Promise<void> {
+    const end = { status: "cancelled", cancelledBy: by } as const;
+    await recordUnstarted(run, "info", `cancelled before it began (${by})`, end);
+    onEnded?.("cancelled");
   }
 
   async function refuse(run: EarlierRun, error: unknown): Promise<void> {
@@ -253,7 +324,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
         await refuse(run, error);
       }
     }
-    if (queue.waiting().length > 0) await engine.queued.beat();
+    if (queue.waiting().length + queue.running().length > 0) await engine.queued.beat();
   }
 
   function tellUnrecorded(id: string, error: unknown): void {
@@ -285,8 +356,6 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   }
 
   async function start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
-    // Before it is written anywhere.
-    await admitRun(workflow, inputs);
     const run = { execution: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
@@ -357,7 +426,15 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       return known === null ? await engine.history.file(id) : known.file;
     },
     secretsOf: async (id) => await engine.history.secrets(id),
-    cancel: (id) => queue.cancel(id),
+    async cancel(id, by, find) {
+      const tell = async (outcome: AuditOutcome) =>
+        await engine.audit?.record({ ...by, action: "run.cancel", outcome, execution: id });
+      return await recordWork(tell, async () => {
+        const run = await find();
+        if (!queue.cancel(id)) await engine.history.ledger.cancel(id, "user");
+        return run;
+      });
+    },
     limit: (maxRuns) => queue.limit(maxRuns),
     counts: () => ({ running: queue.running().length, waiting: queue.waiting().length }),
     check: () => queue.check(0),
@@ -377,8 +454,15 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       clearInterval(recovering);
       closing.abort();
       await queue.drain(drainMs);
+      watchWaiting();
     },
   };
+}
+
+/** @throws AutokestraError what a run cannot begin with: `WORKFLOW_DISABLED`, `INPUT_INVALID` */
+async function groupOf({ workflow, inputs }: RunInput): Promise<RunGroup | undefined> {
+  const { group } = await admitRun(workflow, inputs);
+  return group === null ? undefined : { name: group.group, busy: group.busy };
 }
 
 /** What a run keeps in memory while it waits. A workflow of the folder is there anyway. */

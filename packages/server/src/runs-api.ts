@@ -250,9 +250,8 @@ function runRoutes(
       status: 202,
       refusals: [400, 404, 409, 415],
       async handle(call) {
-        const run = await find(call);
-        if (!runs.cancel(run.execution)) throw notRunning();
-        return toStarted(run);
+        const { id } = call.request.params as Body<typeof schemas.runIdSchema>;
+        return toStarted(await runs.cancel(id, startedBy(call), async () => await find(call)));
       },
     },
   ];
@@ -300,8 +299,4 @@ function runNotFound(): AutokestraError {
 
 function cannotResume(status: ServedRun["status"]): AutokestraError {
   return new AutokestraError("RUN_NOT_RESUMABLE", `The run is ${status}`, { details: {} });
-}
-
-function notRunning(): AutokestraError {
-  return new AutokestraError("RUN_ENDED", "The run has ended, or goes on elsewhere: it cannot be cancelled here");
 }

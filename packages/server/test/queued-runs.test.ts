@@ -89,9 +89,12 @@ describe("runs that wait", () => {
     const { app } = await serve();
     const elsewhere = await call(app, "GET", `/api/runs/${ids[0]}`, admin);
     expect(elsewhere.json()).toMatchObject({ execution: ids[0], workflow: "asks", status: "queued" });
-    expect((await call(app, "POST", `/api/runs/${ids[0]}/cancel`, admin)).json().code).toBe("RUN_ENDED");
-    await ask("POST", `/api/runs/${ids[0]}/cancel`);
-    await expect.poll(async () => await list()).toMatchObject([{ execution: ids[1] }]);
+    expect((await call(app, "POST", `/api/runs/${ids[0]}/cancel`, admin)).statusCode).toBe(202);
+    expect(await list()).toMatchObject([{ execution: ids[1] }]);
+    await expect.poll(() => place.runs.counts()).toMatchObject({ waiting: 1 });
+    expect(await statusOf(String(ids[0]))).toBe("cancelled");
+    await ask("POST", `/api/runs/${ids[1]}/cancel`);
+    expect(await list()).toEqual([]);
   });
 
   it("are on the disk without what their inputs are", async () => {

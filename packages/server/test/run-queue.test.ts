@@ -1,6 +1,7 @@
 import { RunCancellation } from "@autokestra/engine";
+import type { Turn } from "@autokestra/runs";
 import { describe, expect, it } from "vitest";
-import { createRunQueue, type QueuedRun, type RunQueueOptions } from "../src/run-queue.ts";
+import { createRunQueue, type QueuedRun, type RunQueue, type RunQueueOptions } from "../src/run-queue.ts";
 
 /** Runs that end when they are told to, or when they are cancelled. */
 function place(options: RunQueueOptions = {}) {
@@ -23,19 +24,21 @@ function place(options: RunQueueOptions = {}) {
         log.push(reason instanceof RunCancellation ? `${id} cancelled by ${reason.by}` : `${id} ended`);
       },
       cancel: async (by) => void log.push(`${id} cancelled by ${by}`),
+      takeTurn: async () => "begin",
+      leave: () => void log.push(`${id} left`),
       ...more,
     });
   }
 
   async function end(id: string): Promise<void> {
+    await settled();
     ends.get(id)?.();
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
   }
 
   return { queue, add, end, log };
 }
 
-const group = (busy: "queue" | "skip" | "cancel") => ({ group: { name: "g", busy } });
 const settled = async () => await new Promise((resolve) => setImmediate(resolve));
 
 describe("runs", () => {
@@ -95,48 +98,80 @@ describe("runs", () => {
     expect(queue.waiting()).toEqual(["c", "d"]);
   });
 
-  it("are cancelled, whether they wait or go on", async () => {
+  it("are cancelled while they go on, and forgotten while they wait", async () => {
     const { queue, add, log } = place({ maxRuns: 1 });
-    add("a");
-    add("b");
-    expect([queue.cancel("b"), queue.cancel("a"), queue.cancel("none")]).toEqual([true, true, false]);
+    for (const id of ["a", "b", "c"]) add(id);
+    expect([queue.cancel("b"), queue.cancel("a"), queue.cancel("none")]).toEqual([false, true, false]);
+    expect([queue.drop("b"), queue.drop("a"), queue.drop("none")]).toEqual([true, false, false]);
     await settled();
-    expect(log).toEqual(["a started", "b cancelled by user", "a cancelled by user"]);
-    expect(queue.running()).toEqual([]);
+    expect(log).toEqual(["a started", "a cancelled by user", "c started"]);
+    expect(queue.running()).toEqual(["c"]);
   });
 });
 
 describe("runs of one group", () => {
-  it("queue: one after the other, and others pass", async () => {
+  const group = { group: "g" };
+
+  /** Runs of a group that another server has until it is freed. */
+  function busy(queue: RunQueueOptions = {}) {
+    const made = place(queue);
+    let turn: Turn = "busy";
+    return {
+      ...made,
+      held: (id: string) => made.add(id, { ...group, takeTurn: async () => turn }),
+      turn: (next: Turn) => {
+        turn = next;
+      },
+    };
+  }
+
+  it("go on one after the other, and others pass", async () => {
     const { queue, add, end } = place();
-    add("a", group("queue"));
-    add("b", group("queue"));
+    add("a", group);
+    add("b", group);
     add("c");
     expect([queue.running(), queue.waiting()]).toEqual([["a", "c"], ["b"]]);
+    await settled();
     await end("a");
     expect(queue.running()).toEqual(["c", "b"]);
   });
 
-  it("skip: a new one is left out", async () => {
-    const { add, end } = place();
-    add("a", group("skip"));
-    expect(() => add("b", group("skip"))).toThrow(expect.objectContaining({ code: "RUN_LEFT_OUT" }));
+  it("wait in their place while another server has the group, without a slot, and begin in their order", async () => {
+    const { queue, add, held, end, turn, log } = busy({ maxRuns: 2 });
+    held("a");
+    held("b");
+    add("c");
+    await settled();
+    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c"], ["a", "b"], true]);
+    queue.retry();
+    await settled();
+    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c"], ["a", "b"], true]);
+    turn("begin");
+    queue.retry();
+    await settled();
+    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c", "a"], ["b"], false]);
     await end("a");
-    add("c", group("skip"));
+    await settled();
+    expect(log).toEqual(["c started", "a started", "a ended", "b started"]);
   });
 
-  it("cancel: a new one takes the place of all before", async () => {
-    const { queue, add, log } = place({ maxRuns: 1 });
-    add("a", group("cancel"));
-    add("b", group("cancel"));
+  it("leave where they wait here no more", async () => {
+    const { queue, held, turn, log } = busy();
+    turn("gone");
+    held("a");
     await settled();
-    add("c", group("cancel"));
+    expect([queue.running(), queue.waiting(), log]).toEqual([[], [], ["a left"]]);
+  });
+
+  it.each([
+    ["user", (queue: RunQueue) => void queue.cancel("a")],
+    ["shutdown", (queue: RunQueue) => void queue.drain(60_000)],
+  ])("that are cancelled (%s) while they ask for their turn do not wait again", async (by, stop) => {
+    const { queue, held, log } = busy();
+    held("a");
+    stop(queue);
     await settled();
-    expect(queue.running()).toEqual(["c"]);
-    expect(log.filter((line) => line.includes("cancelled"))).toEqual([
-      "a cancelled by superseded",
-      "b cancelled by superseded",
-    ]);
+    expect([queue.running(), queue.waiting(), log]).toEqual([[], [], [`a cancelled by ${by}`]]);
   });
 });
 

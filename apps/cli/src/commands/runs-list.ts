@@ -1,4 +1,4 @@
-import type { RunFilter, RunSummary } from "@autokestra/runs";
+import type { RunFilter, RunHistory, RunSummary } from "@autokestra/runs";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, parseWholeNumber } from "../command.ts";
 import { printTable } from "../output/table.ts";
@@ -6,11 +6,14 @@ import { withRunHistory } from "../runs.ts";
 
 interface RunsListOptions {
   readonly workflow?: string;
-  readonly status?: NonNullable<RunFilter["status"]>;
+  readonly status?: NonNullable<RunFilter["status"]> | "queued";
   readonly limit?: string;
 }
 
-const STATUSES = ["success", "failed", "cancelled", "running", "lost", "unknown", "unfinished"];
+const STATUSES = ["queued", "success", "failed", "cancelled", "running", "lost", "unknown", "unfinished"];
+
+/** That of the history. */
+const DEFAULT_LIMIT = 50;
 
 const HEADER = ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "MS", "MASKED"];
 
@@ -29,13 +32,33 @@ export const command: CommandDefinition = defineCommand({
 async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
   const { terminal } = context;
   const limit = options.limit === undefined ? undefined : parseWholeNumber("--limit", options.limit);
-  const runs = await withRunHistory(context, (history) => history.list({ ...options, limit }));
+  const { status, workflow } = options;
+  const runs = await withRunHistory(context, (history) =>
+    status === "queued" ? listQueued(history, workflow, limit) : history.list({ workflow, status, limit }),
+  );
   if (terminal.json) return terminal.write(`${JSON.stringify(runs)}\n`);
   if (runs.length === 0) return terminal.note("No runs found");
   await printTable(terminal, HEADER, runs.map(toRow));
 }
 
-function toRow({ execution, workflow, status, startedAt, durationMs, masked }: RunSummary): string[] {
+/** A run as it is listed, also one that waits on a server. */
+type ListedRun = Omit<RunSummary, "status" | "startedAt"> & {
+  readonly status: RunSummary["status"] | "queued";
+  readonly startedAt: string | null;
+};
+
+/** Those that wait on servers, in their order. */
+async function listQueued(
+  { queued }: RunHistory,
+  workflow: string | undefined,
+  limit: number | undefined,
+): Promise<readonly ListedRun[]> {
+  const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
+  const runs = (await queued.list(workflow)).slice(0, limit ?? DEFAULT_LIMIT);
+  return runs.map(({ id, workflow: of }) => ({ execution: id, workflow: of, status: "queued", ...unknown }));
+}
+
+function toRow({ execution, workflow, status, startedAt, durationMs, masked }: ListedRun): string[] {
   const names = Object.keys(masked).map(quoteText).join(",");
-  return [execution, quoteText(workflow), status, startedAt, String(durationMs ?? ""), names];
+  return [execution, quoteText(workflow), status, startedAt ?? "", String(durationMs ?? ""), names];
 }

@@ -30,6 +30,7 @@ export const ACTIONS: Readonly<Record<AuditAction, string>> = {
   "run.start": "Started a run",
   "run.resolve": "Used a secret in a run",
   "run.end": "Ended a run",
+  "run.cancel": "Cancelled a run",
   "audit.prune": "Pruned the audit log",
   "audit.restart": "Began the audit log again",
 };

@@ -199,7 +199,7 @@ function RunActions({ run, task, onChange }: RunActionsProps) {
   const canResume = status === "lost" || status === "failed" || status === "cancelled";
   return (
     <>
-      {isGoingOn(run) && (
+      {(isGoingOn(run) || status === "unknown") && (
         <button type="button" class="danger" onClick={() => setAsked("cancel")}>
           Cancel run
         </button>

@@ -1,4 +1,4 @@
-import type { CancelledBy } from "@autokestra/runs";
+import type { CancelledBy, CancelReason } from "@autokestra/runs";
 
 /** How long the tasks of `finally` may take together, in seconds. */
 const FINALLY_SECONDS = 300;
@@ -22,10 +22,10 @@ export interface RunCancellationOptions {
  */
 export class RunCancellation extends Error {
   override readonly name = "RunCancellation";
-  readonly by: Exclude<CancelledBy, "timeout">;
+  readonly by: CancelReason;
   readonly finallySeconds: number;
 
-  constructor(by: Exclude<CancelledBy, "timeout">, options: RunCancellationOptions = {}) {
+  constructor(by: CancelReason, options: RunCancellationOptions = {}) {
     super(`The run was cancelled (${by})`);
     this.by = by;
     this.finallySeconds = Math.min(options.finallySeconds ?? FINALLY_SECONDS, FINALLY_SECONDS);

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { didYouMean } from "@autokestra/config/yaml";
-import type { DurableRun, KeptKeys, KeptRun, KeptStart, RunHistory, RunSink } from "@autokestra/runs";
+import type {
+  DurableRun,
+  DurableRunOptions,
+  KeptKeys,
+  KeptRun,
+  KeptStart,
+  RunHistory,
+  RunSink,
+} from "@autokestra/runs";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { loadWorkflow, type ParsedWorkflow, parseWorkflow } from "../workflow/parse-workflow.ts";
@@ -27,8 +35,7 @@ interface StartedRun {
 export interface KeptRuns {
   durable(
     runId: string,
-    from: KeptRun | null,
-    force: boolean,
+    how: Pick<DurableRunOptions, "from" | "force" | "fromQueue">,
     onFailure: (error: AutokestraError) => void,
   ): Promise<StartedRun>;
   /** @throws AutokestraError `RUN_NOT_FOUND`, `RUN_NOT_RESUMABLE` */
@@ -60,9 +67,9 @@ export function createKeptRuns({ history, keys, keepMs }: KeptRunsParts): KeptRu
   }
 
   return {
-    async durable(id, from, force, onFailure) {
+    async durable(id, how, onFailure) {
       const { cipher, whyNotKept } = await cipherOf(id);
-      const { run, record } = history.durable({ id, from, force, cipher, keepMs, onFailure });
+      const { run, record } = history.durable({ ...how, id, cipher, keepMs, onFailure });
       return { durable: run, record, whyNotKept };
     },
     open: async (runId) => await history.kept(runId, keys),

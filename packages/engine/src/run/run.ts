@@ -106,6 +106,7 @@ export class WorkflowRun implements GuardedRun {
       this.#stop.abort();
       throw error;
     } finally {
+      this.#parts.durable?.end();
       this.#limit.end();
       unguard();
     }
@@ -131,6 +132,12 @@ export class WorkflowRun implements GuardedRun {
       if (status === "success" || status === "failed") finished.set(task.id, status);
     }
     durable.onTaken = () => this.#stop.abort(new RunCancellation("superseded"));
+    durable.onCancelled = (by) => {
+      this.#stop.abort(new RunCancellation(by));
+      const isReplaced = by === "superseded";
+      const why = isReplaced ? "a newer run of its group takes its place" : `cancelled by another process (${by})`;
+      this.#context.log.warning(why);
+    };
     const beginning = {
       workflow: masks.mask(workflow.id),
       file: path === null ? null : masks.mask(path),

@@ -35,6 +35,7 @@ export const AUDIT_ACTIONS = [
   "run.start",
   "run.resolve",
   "run.end",
+  "run.cancel",
   "audit.prune",
   "audit.restart",
 ] as const;

@@ -1,23 +1,25 @@
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { storeLocation } from "../folders.ts";
 import { isAuditOn, openSecretsManager, type SecretsOptions } from "../manager.ts";
-import type { AuditAction, AuditActor, AuditOutcome } from "./audit-event.ts";
+import type { AuditAction, AuditActor, AuditEvent, AuditOutcome } from "./audit-event.ts";
 
 /**
- * Does something with all secrets of a place, or with their keys. Where the audit log is on, the intent is recorded before and the
+ * Does something with all secrets of a place, with their keys, or with a run beside them. Where the audit log is on, the intent is recorded before and the
  * outcome after it, with an HMAC where the key can be opened.
  *
  * The log is closed meanwhile: moving a store needs it for itself.
  *
+ * @param more what else the records say. Default: nothing
  * @throws AutokestraError `AUDIT_UNAVAILABLE`, and then nothing was done; what `work` throws
  */
 export async function recordOperation<T>(
   options: SecretsOptions,
   action: AuditAction,
   work: () => Promise<T>,
+  more: Pick<AuditEvent, "execution"> = {},
 ): Promise<T> {
   if (!isAuditOn(options)) return await work();
-  return await recordWork(async (outcome) => await record(options, action, outcome), work);
+  return await recordWork(async (outcome) => await record(options, { ...more, action, outcome }), work);
 }
 
 /**
@@ -43,10 +45,10 @@ export async function recordWork<T>(
   return result;
 }
 
-async function record(options: SecretsOptions, action: AuditAction, outcome: AuditOutcome): Promise<void> {
+async function record(options: SecretsOptions, event: Omit<AuditEvent, "actor">): Promise<void> {
   const { log, actor, close } = await openLog(options);
   try {
-    await log.record({ actor, action, outcome });
+    await log.record({ ...event, actor });
   } finally {
     await close();
   }
