@@ -107,7 +107,7 @@ export interface Engine {
   /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
-  /** Runs that were taken and have not begun, each with a text of whoever runs them. */
+  /** Runs that were taken and have not begun, each with a text of the program that runs them. */
   readonly queued: QueuedRuns<string>;
   /** The providers of the configuration, as it is now. */
   readonly providers: readonly ExternalSecretProvider[];
@@ -334,7 +334,7 @@ async function verifyRequest(
   }
 }
 
-/** A provider of a configuration, for whoever wants to know whether it works. */
+/** A provider of a configuration, to find out whether it works. */
 export interface DiagnosedProvider {
   readonly id: string;
   /** Asks whether it can be reached and accepts its login, for at most 5 seconds. Asks for no secret. */

@@ -48,8 +48,8 @@ export interface RunningServer {
 const DRAIN_MS = 5000;
 
 /**
- * Starts the server. Another address than that of this machine alone needs TLS, or a proxy that has it, and a token: without one, whoever
- * comes first could not be told from anybody else.
+ * Starts the server. To listen on a network address, it needs TLS or a proxy that has it, and a token: without one, its owner could not be
+ * told from anybody else.
  *
  * @throws AutokestraError `OPTION_INVALID` where it must not be started like this, or cannot listen there
  */

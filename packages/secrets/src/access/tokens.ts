@@ -43,7 +43,7 @@ export interface NewToken extends Visibility {
 }
 
 export interface CreatedToken {
-  /** Is not kept: whoever loses it makes another one. */
+  /** Is not kept: a lost one is replaced by a new one. */
   readonly token: string;
   readonly metadata: TokenMetadata;
 }
