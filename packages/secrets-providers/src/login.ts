@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
 import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
-import type { HttpResponse } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import type { HttpClient } from "./http-call.ts";
 import { untilAborted, withinLimits } from "./limits.ts";
 
 /** The token of a login. */
@@ -188,6 +189,19 @@ class SharedLogin<Token extends LoginToken> implements Login {
       this.#returnReplaced();
     }
   }
+}
+
+/** Sends a request with the token of a login, as a bearer token. */
+export async function sendSignedIn(
+  login: Pick<Login, "use">,
+  client: HttpClient,
+  request: HttpRequest,
+  limits: CallLimits,
+): Promise<HttpResponse | Failure> {
+  return await login.use(limits, async (token) => {
+    const headers = { ...request.headers, authorization: `Bearer ${token}` };
+    return await client.send({ ...request, headers }, limits);
+  });
 }
 
 function isEnding({ since, token: { endsAt } }: Held<LoginToken>, now: number): boolean {
