@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 
 /**
- * Keeps what V8 makes of our code, which shortens every start but the first. Whoever could write there could put code of their own
+ * Keeps what V8 makes of our code, which shortens every start but the first. Anyone who could write there could put code of their own
  * into the command: the folder is ours alone, in folders that only we can change, and nothing is kept where it is not.
  */
 export function keepCompiledCode(): void {

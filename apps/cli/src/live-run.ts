@@ -104,11 +104,11 @@ function mayDraw({ outputIsTty, color, json, quiet }: Terminal): boolean {
 }
 
 async function openLiveView(terminal: Terminal): Promise<LiveView> {
-  const { createLiveView } = await import("./output/live-view.ts");
+  const { LiveView } = await import("./output/live-view.ts");
   const { stdout } = process;
   // `getWindowSize` asks the terminal: `columns` is only renewed where somebody listens.
   const size = (): readonly number[] => stdout.getWindowSize();
-  return createLiveView(terminal, { columns: () => size()[0] || 80, rows: () => size()[1] || 24 });
+  return new LiveView(terminal, { columns: () => size()[0] || 80, rows: () => size()[1] || 24 });
 }
 
 /** Parses the values of `--input`. */

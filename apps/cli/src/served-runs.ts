@@ -4,7 +4,7 @@ import type { RunHistory } from "@autokestra/runs";
 import type { SecretsManager } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { Figure, Metrics, ReadinessCheck, RunRoutes } from "@autokestra/server";
-import type { WorkflowFolder } from "@autokestra/server/runs";
+import type { openWorkflowFolder, RunService, WorkflowFolder } from "@autokestra/server/runs";
 import type { CommandContext } from "./command.ts";
 import type { ServeOptions } from "./server-settings.ts";
 
@@ -47,8 +47,8 @@ export async function openServedRuns(
   const config = place.defaults;
   const folderOf = (from: Config | undefined) =>
     options.workflows === undefined ? from?.server?.workflows : resolve(options.workflows);
-  const folder = folderOf(config);
-  if (folder === undefined) return null;
+  const path = folderOf(config);
+  if (path === undefined) return null;
   const { createRunService, openWorkflowFolder, serveRuns } = await import("@autokestra/server/runs");
   const { openEngine } = await import("./workflows.ts");
   const warn = (text: string): void => terminal.warn(`warning: ${text}`);
@@ -67,50 +67,26 @@ export async function openServedRuns(
       onNotice: warn,
       onEnded: (status) => metrics().countRun(status),
     });
-    const openFolder = async (path: string): Promise<WorkflowFolder> => {
-      const opened = await openWorkflowFolder({
-        folder: path,
-        onProblem: (file, problem) => warn(`workflow file ${file} cannot be used: ${problem}`),
-        onChange: () => void (opened === workflows && schedule()),
-      }).catch((error: unknown) => {
-        throw cannotRead(path, error);
-      });
-      return opened;
-    };
-    const schedule = async () =>
-      await runs
-        .schedule(workflows)
-        .catch(() => warn("the times of the workflows stay as they were: they cannot be read"));
-    let path = folder;
-    let workflows = await openFolder(path);
+    const folder = await ServedFolder.open(path, { openWorkflowFolder, runs, warn });
     return {
-      routes: serveRuns({ engine, runs, workflows }),
+      routes: serveRuns({ engine, runs, workflows: folder.workflows }),
       async prepare(next) {
-        // Whether there are any is known at the start.
-        const nextPath = folderOf(next) ?? path;
         const prepared = await engine.prepare(engineOptions(next));
-        const before = workflows;
-        const folderNow =
-          nextPath === path
-            ? before
-            : await openFolder(nextPath).catch(async (error: unknown) => {
-                await prepared.discard();
-                throw error;
-              });
+        // Whether there are any is known at the start.
+        const change = await folder.prepare(folderOf(next)).catch(async (error: unknown) => {
+          await prepared.discard();
+          throw error;
+        });
         return {
-          routes: serveRuns({ engine, runs, workflows: folderNow }),
+          routes: serveRuns({ engine, runs, workflows: change.workflows }),
           async accept() {
-            [path, workflows] = [nextPath, folderNow];
             const accepted = prepared.accept();
             runs.limit(next?.server?.maxRuns);
-            if (folderNow !== before) {
-              before.close();
-              await schedule();
-            }
+            await change.accept();
             await accepted;
           },
           async discard() {
-            if (folderNow !== before) folderNow.close();
+            change.discard();
             await prepared.discard();
           },
         };
@@ -118,7 +94,7 @@ export async function openServedRuns(
       history: engine.history,
       async start() {
         await runs.recover();
-        await runs.schedule(workflows);
+        await runs.schedule(folder.workflows);
       },
       drain: async (ms) => await runs.close(ms),
       figures: [
@@ -127,7 +103,7 @@ export async function openServedRuns(
       ],
       checks: [{ part: "queue", check: async () => runs.check() }],
       async close() {
-        workflows.close();
+        folder.workflows.close();
         await engine.close();
       },
     };
@@ -135,6 +111,88 @@ export async function openServedRuns(
     await engine.close();
     throw error;
   }
+}
+
+interface FolderParts {
+  readonly openWorkflowFolder: typeof openWorkflowFolder;
+  readonly runs: Pick<RunService, "schedule">;
+  readonly warn: (text: string) => void;
+}
+
+/** Another folder that is open, or the same one. Call one of the two functions. */
+interface FolderChange {
+  readonly workflows: WorkflowFolder;
+  accept(): Promise<void>;
+  discard(): void;
+}
+
+/** The folder whose workflows are served. */
+class ServedFolder {
+  readonly #parts: FolderParts;
+  #path: string;
+  #workflows: WorkflowFolder;
+
+  private constructor(path: string, workflows: WorkflowFolder, parts: FolderParts) {
+    this.#path = path;
+    this.#workflows = workflows;
+    this.#parts = parts;
+  }
+
+  /** @throws AutokestraError `OPTION_INVALID` */
+  static async open(path: string, parts: FolderParts): Promise<ServedFolder> {
+    let served: ServedFolder | undefined;
+    const workflows = await openFolder(path, parts, (changed) => served?.scheduleAgain(changed));
+    served = new ServedFolder(path, workflows, parts);
+    return served;
+  }
+
+  get workflows(): WorkflowFolder {
+    return this.#workflows;
+  }
+
+  /** @param path undefined: the same as now @throws AutokestraError `OPTION_INVALID` */
+  async prepare(path: string = this.#path): Promise<FolderChange> {
+    const before = this.#workflows;
+    if (path === this.#path) return { workflows: before, accept: async () => undefined, discard: () => undefined };
+    const workflows = await openFolder(path, this.#parts, (changed) => this.scheduleAgain(changed));
+    return {
+      workflows,
+      accept: async () => {
+        this.#path = path;
+        this.#workflows = workflows;
+        before.close();
+        await this.#schedule();
+      },
+      discard: () => workflows.close(),
+    };
+  }
+
+  /** Its files have changed. */
+  scheduleAgain(changed: WorkflowFolder): void {
+    if (changed === this.#workflows) void this.#schedule();
+  }
+
+  async #schedule(): Promise<void> {
+    const { runs, warn } = this.#parts;
+    await runs
+      .schedule(this.#workflows)
+      .catch(() => warn("the times of the workflows stay as they were: they cannot be read"));
+  }
+}
+
+async function openFolder(
+  folder: string,
+  { openWorkflowFolder, warn }: FolderParts,
+  onChange: (changed: WorkflowFolder) => void,
+): Promise<WorkflowFolder> {
+  const opened = await openWorkflowFolder({
+    folder,
+    onProblem: (file, problem) => warn(`workflow file ${file} cannot be used: ${problem}`),
+    onChange: () => onChange(opened),
+  }).catch((error: unknown) => {
+    throw cannotRead(folder, error);
+  });
+  return opened;
 }
 
 /** In a server, variables are those of its service: what they hold is not meant for every workflow. */

@@ -5,7 +5,7 @@ import { parseWorkflow } from "@autokestra/engine";
 import type { RunEvent } from "@autokestra/runs";
 import measure from "fast-string-truncated-width";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createLiveView } from "../src/output/live-view.ts";
+import { LiveView } from "../src/output/live-view.ts";
 import type { Terminal } from "../src/output/terminal.ts";
 import { inTerminal } from "./in-terminal.ts";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
@@ -99,7 +99,7 @@ describe("the view", () => {
       note: () => undefined,
       warn: () => undefined,
     };
-    const view = createLiveView(terminal, { columns: () => columns, rows: () => rows });
+    const view = new LiveView(terminal, { columns: () => columns, rows: () => rows });
     view.expect(workflow);
     view.update(started);
     return { view, written, stop: () => (unread = 1) };

@@ -74,9 +74,10 @@ export function parseYaml(source: string, invalid: Invalid): YamlDocument {
   if (document.directives.yaml.explicit === true || /^%/m.test(source.slice(0, document.contents?.range?.[0] ?? 0))) {
     return unread(invalid("Directives (%) are not supported"));
   }
-  const checked: CheckedNodes =
-    syntax.length > 0 ? { problems: syntax, respelled: [] } : checkYamlNodes(document, position, invalid);
-  const { problems, respelled } = checked;
+  const check = new NodeCheck(position, invalid);
+  if (syntax.length === 0) check.visit(document.contents);
+  const { respelled } = check;
+  const problems = [...syntax, ...check.problems];
   return {
     data: problems.length === 0 ? document.toJS({ maxAliasCount: -1 }) : null,
     problems,
@@ -127,89 +128,80 @@ export interface RespelledValue {
   readonly keepsValue: boolean;
 }
 
-interface CheckedNodes {
-  readonly problems: readonly FatalProblem[];
-  readonly respelled: readonly RespelledValue[];
-}
-
 /** Refuses what the parser accepts and no file of ours needs. Stops at the first problem. */
-function checkYamlNodes(
-  document: Document.Parsed,
-  position: (start: number, end: number) => Position,
-  invalid: Invalid,
-): CheckedNodes {
-  const problems: FatalProblem[] = [];
-  const respelled: RespelledValue[] = [];
+class NodeCheck {
+  readonly problems: FatalProblem[] = [];
+  readonly respelled: RespelledValue[] = [];
+  readonly #position: (start: number, end: number) => Position;
+  readonly #invalid: Invalid;
   /** The path of the node that `visit` looks at. */
-  const path: (string | number)[] = [];
+  readonly #path: (string | number)[] = [];
   /** Kept here, because the parser searches the whole document for the anchor of each alias. */
-  const anchors = new Map<string, Node>();
-  let nodes = 0;
+  readonly #anchors = new Map<string, Node>();
+  #nodes = 0;
 
-  function refuse(message: string, node: unknown, hint?: string): void {
-    const range = isNode(node) ? node.range : undefined;
-    problems.push(invalid(message, range ? position(range[0], range[1]) : undefined, hint));
+  constructor(position: (start: number, end: number) => Position, invalid: Invalid) {
+    this.#position = position;
+    this.#invalid = invalid;
   }
 
-  function visitItem(key: string | number, node: unknown, depth: number, inAlias: boolean): void {
-    path.push(key);
-    visit(node, depth, inAlias);
-    path.pop();
-  }
-
-  function visit(node: unknown, depth: number, inAlias: boolean): void {
-    nodes += 1;
-    if (problems.length > 0) return;
-    if (nodes > MAX_NODES) refuse(`The file has more than ${MAX_NODES} values`, node);
+  visit(node: unknown, depth = 0, inAlias = false): void {
+    this.#nodes += 1;
+    if (this.problems.length > 0) return;
+    if (this.#nodes > MAX_NODES) this.#refuse(`The file has more than ${MAX_NODES} values`, node);
     else if (isAlias(node)) {
-      const target = anchors.get(node.source);
-      if (target === undefined) refuse(`There is no anchor for the alias ${quoteText(node.source)}`, node);
-      else if (inAlias) refuse("Aliases inside aliases are not supported", node);
-      else visit(target, depth, true);
-    } else if (isNode(node)) visitNode(node, depth, inAlias);
+      const target = this.#anchors.get(node.source);
+      if (target === undefined) this.#refuse(`There is no anchor for the alias ${quoteText(node.source)}`, node);
+      else if (inAlias) this.#refuse("Aliases inside aliases are not supported", node);
+      else this.visit(target, depth, true);
+    } else if (isNode(node)) this.#visitNode(node, depth, inAlias);
   }
 
-  function visitNode(node: Node, depth: number, inAlias: boolean): void {
+  #visitNode(node: Node, depth: number, inAlias: boolean): void {
     if ("tag" in node && typeof node.tag === "string")
-      refuse(`Tags such as ${quoteText(node.tag)} are not supported`, node);
-    if ("anchor" in node && typeof node.anchor === "string") anchors.set(node.anchor, node);
-    if (isScalar(node) && isRespelled(node)) {
-      const { value, source, range } = node;
-      const keeps = typeof value !== "number" || keepsValue(source, value);
-      respelled.push({
-        path: [...path],
-        position: range ? position(range[0], range[1]) : undefined,
-        keepsValue: keeps,
-      });
-    }
+      this.#refuse(`Tags such as ${quoteText(node.tag)} are not supported`, node);
+    if ("anchor" in node && typeof node.anchor === "string") this.#anchors.set(node.anchor, node);
+    if (isScalar(node) && isRespelled(node)) this.#noteRespelled(node);
     if (!isMap(node) && !isSeq(node)) return;
-    if (depth > MAX_DEPTH) refuse(`The file is nested more than ${MAX_DEPTH} levels deep`, node);
+    if (depth > MAX_DEPTH) this.#refuse(`The file is nested more than ${MAX_DEPTH} levels deep`, node);
     const keys = new Set<string>();
     for (const [index, item] of node.items.entries()) {
-      if (isPair(item)) visitItem(checkKey(item.key, keys), item.value, depth + 1, inAlias);
-      else visitItem(index, item, depth + 1, inAlias);
+      const [key, value] = isPair(item) ? [this.#checkKey(item.key, keys), item.value] : [index, item];
+      this.#path.push(key);
+      this.visit(value, depth + 1, inAlias);
+      this.#path.pop();
     }
   }
 
-  function checkKey(key: unknown, keys: Set<string>): string {
+  #noteRespelled({ value, source, range }: Scalar<number | boolean> & { source: string }): void {
+    this.respelled.push({
+      path: [...this.#path],
+      position: range ? this.#position(range[0], range[1]) : undefined,
+      keepsValue: typeof value !== "number" || keepsValue(source, value),
+    });
+  }
+
+  #checkKey(key: unknown, keys: Set<string>): string {
     if (!isScalar(key)) {
       const hint = isMap(key) ? 'Is it a reference? Then write it in quotes: "{{ … }}".' : undefined;
-      refuse("A key must be a word", key, hint);
+      this.#refuse("A key must be a word", key, hint);
       return "";
     }
     const text = String(key.value);
     if (key.value === null || isRespelled(key))
-      refuse("A key is text, and this one would read differently", key, QUOTES);
-    if (keys.has(text)) refuse(`The key '${quoteText(text)}' occurs twice`, key);
-    if (text === "<<") refuse("Merge keys (<<) are not supported", key);
-    if (RESERVED_KEYS.has(text)) refuse(`The key ${text} is reserved`, key);
-    if (text.includes("{{")) refuse("References are allowed in values only, not in keys", key);
+      this.#refuse("A key is text, and this one would read differently", key, QUOTES);
+    if (keys.has(text)) this.#refuse(`The key '${quoteText(text)}' occurs twice`, key);
+    if (text === "<<") this.#refuse("Merge keys (<<) are not supported", key);
+    if (RESERVED_KEYS.has(text)) this.#refuse(`The key ${text} is reserved`, key);
+    if (text.includes("{{")) this.#refuse("References are allowed in values only, not in keys", key);
     keys.add(text);
     return text;
   }
 
-  visit(document.contents, 0, false);
-  return { problems, respelled };
+  #refuse(message: string, node: unknown, hint?: string): void {
+    const range = isNode(node) ? node.range : undefined;
+    this.problems.push(this.#invalid(message, range ? this.#position(range[0], range[1]) : undefined, hint));
+  }
 }
 
 function isRespelled(node: Scalar): node is Scalar<number | boolean> & { source: string } {

@@ -9,6 +9,7 @@ export { nearestName, type Position, type Severity } from "@autokestra/config/ya
 export { corePlugins } from "@autokestra/plugins-core";
 export type { WebhookAnswer, WebhookRequest } from "@autokestra/secrets/internal";
 export { createEnvironmentSource } from "@autokestra/secrets-resolver";
+export type { PreparedConfig } from "./current-config.ts";
 export { drawWorkflow, type GraphFormat } from "./graph/draw-workflow.ts";
 export {
   type DiagnosedProvider,
@@ -17,7 +18,6 @@ export {
   type EngineRunOptions,
   openEngine,
   openProviderDiagnosis,
-  type PreparedConfig,
   type RerunOptions,
   type ResumeOptions,
   type RunInput,

@@ -4,12 +4,11 @@
  * @module
  */
 export { type MaskedPart, maskedParts } from "@autokestra/secrets-masker";
-export { type GraphNode, type GraphSection, type WorkflowGraph, workflowGraph } from "./graph/workflow-graph.ts";
-export { collectInputs, type SecretInputSources } from "./run/inputs.ts";
+export { type WorkflowGraph, workflowGraph } from "./graph/workflow-graph.ts";
+export { collectInputs } from "./run/inputs.ts";
 export {
   findSecretUsage,
   listWorkflowFiles,
-  type SecretUsage,
   type SecretUser,
   tasksBySecret,
 } from "./run/secret-usage.ts";

@@ -1,6 +1,3 @@
-import type { Config } from "@autokestra/config";
-import type { Plugin } from "@autokestra/plugin-sdk";
-import { createCorePlugins } from "@autokestra/plugins-core";
 import {
   type KeptRun,
   openRunHistory,
@@ -19,56 +16,38 @@ import {
   type SecretsManager,
   type SecretsOptions,
 } from "@autokestra/secrets";
-import {
-  createProcessCipher,
-  runsFile,
-  verifyWebhook,
-  type WebhookAnswer,
-  type WebhookRequest,
-} from "@autokestra/secrets/internal";
+import { runsFile, verifyWebhook, type WebhookAnswer, type WebhookRequest } from "@autokestra/secrets/internal";
 import {
   AutokestraError,
   type Explanation,
   type ExternalSecretProvider,
   parseSecretName,
-  type SecretResolver,
   type SecretService,
   type SecretSource,
 } from "@autokestra/secrets-core";
-import type { CallReport } from "@autokestra/secrets-providers";
-import { createEnvironmentSource, createSecretResolver, toText } from "@autokestra/secrets-resolver";
-import { type ConfiguredSources, diagnoseProvider, openProviders } from "./open-providers.ts";
-import { createPluginHost } from "./plugin-host/configured-plugins.ts";
-import type { PluginSource } from "./plugin-host/plugin-host.ts";
+import { toText } from "@autokestra/secrets-resolver";
+import {
+  type ConfigOptions,
+  CurrentConfig,
+  closeAll,
+  openSources,
+  type PreparedConfig,
+  resolverOf,
+  type Where,
+} from "./current-config.ts";
+import { diagnoseProvider } from "./open-providers.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
-import { createKeptRuns, workflowOf } from "./run/kept-runs.ts";
+import { createKeptRuns, type KeptRuns, workflowOf } from "./run/kept-runs.ts";
 import { encryptQueuedRuns } from "./run/queued-runs.ts";
 import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
-import { createStoreSource } from "./run/sources.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
-export interface EngineOptions extends SecretsOptions {
+export interface EngineOptions extends SecretsOptions, ConfigOptions {
   /** Secrets that are open already, and stay open when the engine is closed. Default: the engine opens them. */
   readonly manager?: SecretsManager | undefined;
   /** Creates a missing store with the first secret that is written. Default: false; a missing store reads as empty. */
   readonly create?: boolean | undefined;
-  /** The configuration: places, providers, the order of sources. Options take precedence over it. Default: none. */
-  readonly config?: Config | null | undefined;
-  /** Takes declared secrets that no other source has from environment variables. Default: what `config` says, otherwise true. */
-  readonly environment?: boolean | undefined;
-  /**
-   * Keeps values of providers with `onUnavailable: stale`, encrypted in memory, for a time in which they cannot be reached. For processes
-   * with many runs. Default: false, and such a provider that cannot be reached ends the run.
-   */
-  readonly keepStale?: boolean | undefined;
-  /** Called after each call to a provider, for counters. Default: calls are not counted. */
-  readonly onCall?: ((call: CallReport) => void) | undefined;
-  /**
-   * The plugins in this process whose actions tasks can call. Default: the core plugins, with the network policy of `config`. Those of
-   * `config` are added, each in a process of its own.
-   */
-  readonly plugins?: readonly Plugin[] | undefined;
   /** The path of the run history. Default: `runs.db` beside the folder of the secrets. */
   readonly runsPath?: string | undefined;
   /** Which runs stay when another one begins. Default: what `config` says, otherwise the newest 1 000. */
@@ -116,14 +95,6 @@ export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onW
   readonly from?: string | undefined;
 }
 
-/** Another configuration that can be used, and is not yet. Call one of the two. */
-export interface PreparedConfig {
-  /** Runs, checks and webhooks that begin from now on take it. Those that go on end by the one that they began with. */
-  accept(): Promise<void>;
-  /** Closes what was opened for it. */
-  discard(): Promise<void>;
-}
-
 /** A workflow, and the texts of the inputs that a run of it gets. */
 export interface RunInput {
   readonly workflow: ParsedWorkflow;
@@ -138,7 +109,7 @@ export interface Engine {
   /** The folder of the secrets, or the URL of their store. */
   readonly location: Location;
   readonly history: RunHistory;
-  /** Runs that were taken and have not begun, each with a text of whoever runs them. */
+  /** Runs that were taken and have not begun, each with a text of the program that runs them. */
   readonly queued: QueuedRuns<string>;
   /** The providers of the configuration, as it is now. */
   readonly providers: readonly ExternalSecretProvider[];
@@ -232,91 +203,35 @@ export interface Engine {
  * ```
  */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { create = false, config = null, runsPath, keepInEnvironment } = options;
+  const { create = false, config = null } = options;
   const place = { ...options, create, defaults: options.defaults ?? config ?? undefined };
   const manager = options.manager ?? (await openSecretsManager(place));
-  const { secrets, location, audit } = manager;
+  const { secrets, location, audit, keyFolder } = manager;
   const opened: { close(): Promise<void> }[] = options.manager === undefined ? [secrets] : [];
   try {
-    let current = await openConfigured(manager, options);
-    opened.unshift({ close: async () => await closeAll(current.providers) });
-    const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
-    const history = await openRunHistory({
-      path: runsPath ?? runsFile(place),
-      keep: { runs: keepRuns, days: keepDays },
-    });
-    opened.unshift(history);
-    const places = {
+    const runsPath = options.runsPath ?? runsFile(place);
+    const configs = await CurrentConfig.open(manager, options, {
       location,
-      keyFolder: manager.keyFolder,
+      keyFolder,
       keyFile: place.keyFile,
-      runsPath: runsPath ?? runsFile(place),
-    };
-    /** What begins now takes the configuration as it is now, to its end. The providers of one that was replaced are closed then. */
-    async function withConfig<T>(use: (configured: Configured) => Promise<T>): Promise<T> {
-      const configured = current;
-      configured.users++;
-      try {
-        return await use(configured);
-      } finally {
-        configured.users--;
-        await closeUnused(configured);
-      }
-    }
-
-    async function closeUnused(configured: Configured): Promise<void> {
-      if (configured.users === 0 && configured !== current) await closeAll(configured.providers);
-    }
-
-    /** Ends the processes of plugins with what they were started for. */
-    async function withPlugins<T>(
-      use: (configured: Configured, loadPlugins: PluginSource | undefined) => Promise<T>,
-    ): Promise<T> {
-      return await withConfig(async (configured) => {
-        const host = createPluginHost(configured.config, places);
-        try {
-          return await use(configured, host?.load);
-        } finally {
-          await host?.close();
-        }
-      });
-    }
+      runsPath,
+    });
+    opened.unshift(configs);
+    const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
+    const history = await openRunHistory({ path: runsPath, keep: { runs: keepRuns, days: keepDays } });
+    opened.unshift(history);
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const keys = keepMs === 0 ? null : manager.keptValues;
     const runs = createKeptRuns({ history, keys, keepMs });
-
-    async function run(
-      workflow: ParsedWorkflow,
-      { sink, onUnrecorded, actor, requestId, fromQueue, ...runOptions }: EngineRunOptions,
-      { from = null, force }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
-    ): Promise<RunFinished> {
-      const runId = runOptions.runId ?? crypto.randomUUID();
-      const { durable, record, whyNotKept } = await runs.durable(runId, { from, force, fromQueue }, (error) =>
-        onUnrecorded?.(error),
+    const parts = { manager, configs, runs, onNotice: options.onNotice, keepInEnvironment: options.keepInEnvironment };
+    const check = async (
+      find: typeof checkWorkflow | typeof checkSource,
+      workflow: string,
+      checks?: Parameters<Engine["check"]>[1],
+    ) =>
+      await configs.useWithPlugins(
+        async ({ where, plugins }, loadPlugins) => await find(workflow, { ...checks, ...where, plugins, loadPlugins }),
       );
-      const finished = await withPlugins(async ({ config: configured, where, plugins }, loadPlugins) => {
-        const work = async (recorded: Where) =>
-          await runWorkflow(workflow, {
-            placeholder: configured?.placeholder,
-            ...runOptions,
-            ...recorded,
-            runId,
-            durable,
-            plugins,
-            loadPlugins,
-            keepInEnvironment,
-            sink(event) {
-              record(event);
-              sink?.(event);
-            },
-          });
-        return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
-      });
-      if (finished.status !== "success" && whyNotKept !== null) {
-        options.onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
-      }
-      return finished;
-    }
 
     return {
       secrets,
@@ -325,47 +240,18 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       history,
       queued: encryptQueuedRuns(history.queued, keys),
       get providers() {
-        return current.providers;
+        return configs.providers;
       },
       diagnoseProviders: async () =>
-        await withConfig(async ({ providers }) => await Promise.all(providers.map(diagnoseProvider))),
+        await configs.use(async ({ providers }) => await Promise.all(providers.map(diagnoseProvider))),
       explain: async (name, signal) =>
-        await withConfig(async ({ where }) => await resolverOf(where).explain(name, { signal })),
-      check: async (path, checks) =>
-        await withPlugins(
-          async ({ where, plugins }, loadPlugins) =>
-            await checkWorkflow(path, { ...checks, ...where, plugins, loadPlugins }),
-        ),
-      checkText: async (source, checks) =>
-        await withPlugins(
-          async ({ where, plugins }, loadPlugins) =>
-            await checkSource(source, { ...checks, ...where, plugins, loadPlugins }),
-        ),
-      async verifyWebhook({ workflow: { trigger } }, request) {
-        if (trigger?.type !== "webhook") return { result: "refused" };
-        return await withConfig(async ({ where }) => {
-          const scope = await resolverOf(where).openScope([trigger.secret]);
-          try {
-            const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
-            const secret = toText(reference, await scope.lookup(reference));
-            return verifyWebhook(trigger.signature, secret, request);
-          } finally {
-            await scope.close();
-          }
-        });
-      },
-      async prepare(changes) {
-        const next = await openConfigured(manager, { ...options, ...changes });
-        return {
-          async accept() {
-            const before = current;
-            current = next;
-            await closeUnused(before);
-          },
-          discard: async () => await closeAll(next.providers),
-        };
-      },
-      run: async (workflow, runOptions = {}) => await run(workflow, runOptions),
+        await configs.use(async ({ where }) => await resolverOf(where).explain(name, { signal })),
+      check: async (path, checks) => await check(checkWorkflow, path, checks),
+      checkText: async (source, checks) => await check(checkSource, source, checks),
+      verifyWebhook: async (workflow, request) =>
+        await configs.use(async ({ where }) => await verifyRequest(workflow, request, where)),
+      prepare: async (changes) => await configs.prepare(changes),
+      run: async (workflow, runOptions = {}) => await runRecorded(parts, workflow, runOptions),
       async toResume(runId) {
         const { start } = await runs.open(runId);
         return { workflow: await workflowOf(start), inputs: start.inputs };
@@ -378,13 +264,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         const from = await runs.open(runId);
         const workflow = await workflowOf(from.start, onChanged);
         onWorkflow?.(workflow);
-        return await run(workflow, { ...runOptions, runId, inputs: from.start.inputs }, { from, force });
+        return await runRecorded(parts, workflow, { ...runOptions, runId, inputs: from.start.inputs }, { from, force });
       },
       async rerun(runId, { from: first, onWorkflow, onChanged, ...runOptions } = {}) {
         const { kept, workflow } = await runs.again(runId, first, onChanged);
         onWorkflow?.(workflow);
         const inputs = { ...kept?.start.inputs, ...runOptions.inputs };
-        return await run(workflow, { ...runOptions, inputs }, { from: kept });
+        return await runRecorded(parts, workflow, { ...runOptions, inputs }, { from: kept });
       },
       close: async () => await closeAll(opened),
     };
@@ -394,7 +280,65 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   }
 }
 
-/** A provider of a configuration, for whoever wants to know whether it works. */
+/** What a run takes of its engine. */
+interface EngineParts extends Pick<EngineOptions, "onNotice" | "keepInEnvironment"> {
+  readonly manager: SecretsManager;
+  readonly configs: CurrentConfig;
+  readonly runs: KeptRuns;
+}
+
+/** Runs a workflow, and records it in the run history and in the audit log. */
+async function runRecorded(
+  { manager, configs, runs, onNotice, keepInEnvironment }: EngineParts,
+  workflow: ParsedWorkflow,
+  { sink, onUnrecorded, actor, requestId, fromQueue, ...runOptions }: EngineRunOptions,
+  { from = null, force }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
+): Promise<RunFinished> {
+  const runId = runOptions.runId ?? crypto.randomUUID();
+  const { durable, record, whyNotKept } = await runs.durable(runId, { from, force, fromQueue }, (error) =>
+    onUnrecorded?.(error),
+  );
+  const finished = await configs.useWithPlugins(async ({ config, where, plugins }, loadPlugins) => {
+    const work = async (recorded: Where) =>
+      await runWorkflow(workflow, {
+        placeholder: config?.placeholder,
+        ...runOptions,
+        ...recorded,
+        runId,
+        durable,
+        plugins,
+        loadPlugins,
+        keepInEnvironment,
+        sink(event) {
+          record(event);
+          sink?.(event);
+        },
+      });
+    return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
+  });
+  if (finished.status !== "success" && whyNotKept !== null) {
+    onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
+  }
+  return finished;
+}
+
+async function verifyRequest(
+  { workflow: { trigger } }: ParsedWorkflow,
+  request: WebhookRequest,
+  where: Where,
+): Promise<WebhookAnswer> {
+  if (trigger?.type !== "webhook") return { result: "refused" };
+  const scope = await resolverOf(where).openScope([trigger.secret]);
+  try {
+    const reference = { root: "secrets", name: parseSecretName(trigger.secret), field: null } as const;
+    const secret = toText(reference, await scope.lookup(reference));
+    return verifyWebhook(trigger.signature, secret, request);
+  } finally {
+    await scope.close();
+  }
+}
+
+/** A provider of a configuration, to find out whether it works. */
 export interface DiagnosedProvider {
   readonly id: string;
   /** Asks whether it can be reached and accepts its login, for at most 5 seconds. Asks for no secret. */
@@ -418,28 +362,6 @@ export async function openProviderDiagnosis(
     })),
     close: async () => await closeAll(providers),
   };
-}
-
-type Where = Pick<ConfiguredSources, "sources" | "resolution">;
-
-/** What a configuration names, opened. */
-interface Configured {
-  readonly config: Config | null;
-  readonly where: Where;
-  readonly providers: ConfiguredSources["providers"];
-  readonly plugins: readonly Plugin[];
-  /** How many runs and checks have begun with it, and not ended. */
-  users: number;
-}
-
-async function openConfigured(manager: SecretsManager, options: EngineOptions): Promise<Configured> {
-  const { config = null, plugins = createCorePlugins(config?.http ?? {}) } = options;
-  const { providers, ...where } = await openSources(manager, options);
-  return { config, where, providers, plugins, users: 0 };
-}
-
-function resolverOf({ sources, resolution }: Where): SecretResolver {
-  return createSecretResolver(sources, resolution);
 }
 
 interface AuditedRun extends Pick<EngineRunOptions, "actor" | "requestId" | "onUnrecorded"> {
@@ -474,34 +396,5 @@ async function auditRun(
   } catch (error) {
     await end(error instanceof AutokestraError ? error.code : "failed");
     throw error;
-  }
-}
-
-/** The store, the environment, and the providers that are configured, in their order. */
-async function openSources(manager: SecretsManager, options: EngineOptions): Promise<ConfiguredSources> {
-  const { config = null, env = process.env, onCall, keepStale = false } = options;
-  // What a run resolves is recorded as that of the run.
-  const store = createStoreSource(manager.unrecorded);
-  const variables = createEnvironmentSource(env);
-  const environment = (options.environment ?? config?.environment ?? true) ? variables : null;
-  if (config !== null)
-    return await openProviders(config, {
-      store,
-      optionStore: createStoreSource(manager.secrets),
-      environment,
-      variables,
-      env,
-      onCall,
-      cipher: keepStale ? createProcessCipher() : undefined,
-    });
-  return { sources: environment === null ? [store] : [store, environment], resolution: {}, providers: [] };
-}
-
-/** Closes all of them, even if closing one fails. */
-async function closeAll([first, ...others]: readonly { close(): Promise<void> }[]): Promise<void> {
-  try {
-    await first?.close();
-  } finally {
-    if (others.length > 0) await closeAll(others);
   }
 }

@@ -166,8 +166,8 @@ const SHOWN_REASONS = 6;
  */
 export function secretsMissing(
   names: readonly string[],
-  reasons: readonly string[] = [],
-  retained: readonly string[] = [],
+  reasons: readonly string[],
+  retained: readonly string[],
 ): AutokestraError {
   return new AutokestraError("SECRETS_MISSING", `Missing secrets: ${names.map(quoteText).join(", ")}`, {
     hint: reasons.slice(0, SHOWN_REASONS).join(" ") || undefined,

@@ -22,9 +22,8 @@ export {
   storeCorrupt,
   storeTooNew,
   storeUnavailable,
-  versionNotFound,
 } from "./errors.ts";
-export { parsePayload, type SecretPayload, secrecyOf, toCurrentPayload } from "./field-secrecy.ts";
+export { parsePayload, secrecyOf, toCurrentPayload } from "./field-secrecy.ts";
 export { findTokens, holdsToken, type TextSpan } from "./known-token.ts";
 export {
   checkEncryptedSecret,
@@ -37,18 +36,15 @@ export {
   METADATA_FIELDS,
   type MetadataField,
   type MetadataFields,
-  type MetadataReader,
   readEncryptedSecret,
   tagProblem,
 } from "./metadata.ts";
 export { formatReference, parseReference, readLiteral } from "./reference.ts";
 export { IDENTIFIER, isIdentifier, isReserved } from "./secret-name.ts";
 export {
-  ALLOW_RULES,
   allowedTaskTypes,
   allowsTaskType,
   changePolicy,
-  parsePolicy,
   readPolicy,
 } from "./secret-policy.ts";
 export { MAX_SECRET_LENGTH } from "./secret-service.ts";
@@ -64,7 +60,6 @@ export {
   suggestSecretType,
 } from "./secret-type.ts";
 export {
-  type CheckedWrite,
   checkAnchor,
   checkHeader,
   checkRewrite,
@@ -80,7 +75,6 @@ export {
   type StoredState,
   secretExists,
   selectSecrets,
-  spreadCurrent,
 } from "./store-rules.ts";
 export { isBefore, isTimestamp, parseDuration, parseMoment, parsePast, parseTimestamp, TIME_EXAMPLES } from "./time.ts";
 export { isUrl } from "./url.ts";

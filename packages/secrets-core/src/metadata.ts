@@ -70,7 +70,7 @@ export function fieldNames<Name extends string>(
 }
 
 /** Checks, copies and prints metadata according to a table of fields. */
-export interface MetadataReader<Metadata> {
+interface MetadataReader<Metadata> {
   /** Tells whether metadata may be stored. */
   readonly isValid: (metadata: unknown) => metadata is Metadata;
   /** Returns the fields that are not set, or have a value that may not be stored: `version`, `tags.1`. */

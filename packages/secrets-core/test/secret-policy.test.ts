@@ -8,7 +8,7 @@ import {
   changePolicy,
   parsePolicy,
   readPolicy,
-} from "../src/internal.ts";
+} from "../src/secret-policy.ts";
 
 const A = parseSecretName("A");
 

@@ -53,7 +53,7 @@ export function encryptBytes(key: Uint8Array, aad: Uint8Array, plaintext: Uint8A
  */
 export function decryptBytes(key: Uint8Array, aad: Uint8Array, sealed: EncryptedBytes): Buffer | null {
   const { nonce, ciphertext, tag } = sealed;
-  // node:crypto takes shorter tags and any nonce, unless told.
+  // node:crypto accepts shorter tags and any nonce by default.
   if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES || tag.length !== TAG_BYTES) return null;
   const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_BYTES });
   decipher.setAAD(aad);

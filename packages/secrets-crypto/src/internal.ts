@@ -16,19 +16,16 @@ export {
   type ImportedKey,
   importKey,
   type KeyList,
-  type KeyUse,
   type ListedKey,
   listKeys,
   type MissingKey,
 } from "./key-source/key-list.ts";
-export { type KnownBackup, type KnownStore, type KnownStores, openKnownStores } from "./key-source/known-stores.ts";
+export { openKnownStores } from "./key-source/known-stores.ts";
 export { createMasterKey, fingerprintOfKey } from "./key-source/master-key.ts";
 export { keyFilePath, keyFolderOf, providerOf, takeKeyVariable } from "./key-source/master-key-provider.ts";
 export {
   findPreparedKeys,
   keepKey,
-  type NewKeyFileOptions,
-  type PreparedKey,
   prepareKey,
   readNewKeyFile,
 } from "./key-source/prepared-key.ts";

@@ -9,7 +9,7 @@ export interface WebhookRequest {
 }
 
 /**
- * What became of it. `accepted`: whoever sent it has the secret; `id` is the sender's name for this message, the same when it is sent
+ * What became of it. `accepted`: its sender has the secret; `id` is the sender's name for this message, the same when it is sent
  * again, and null for a bearer token. `late`: the signature is right, but the message is too old, or from the future.
  */
 export type WebhookAnswer =

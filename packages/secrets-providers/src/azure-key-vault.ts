@@ -12,7 +12,7 @@ import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
 import { untilAborted } from "./limits.ts";
-import { createLogin, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, type LoginToken, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
 import { loadPeer } from "./peers.ts";
 
 /** How to log in. Files and variables are read again for each login. */
@@ -71,9 +71,7 @@ export function createAzureKeyVaultProvider(options: AzureKeyVaultProviderOption
 
   async function get(call: string, path: string, limits: CallLimits, more: Readonly<Record<string, string>> = {}) {
     const query = new URLSearchParams({ "api-version": API_VERSION, ...more });
-    return await login.use(limits, async (token) => {
-      return await client.send({ call, path, query, headers: { authorization: `Bearer ${token}` } }, limits);
-    });
+    return await sendSignedIn(login, client, { call, path, query }, limits);
   }
 
   return {

@@ -15,7 +15,7 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, readJson } from "./http-call.ts";
-import { createLogin, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface DopplerProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -56,10 +56,7 @@ export function createDopplerProvider(options: DopplerProviderOptions): External
   const kept = new Map<string, Kept>();
 
   async function send(request: HttpRequest, limits: CallLimits): Promise<HttpResponse | Failure> {
-    return await login.use(limits, async (token) => {
-      const headers = { ...request.headers, authorization: `Bearer ${token}` };
-      return await client.send({ ...request, headers }, limits);
-    });
+    return await sendSignedIn(login, client, request, limits);
   }
 
   async function download(names: readonly string[], limits: CallLimits): Promise<Download> {

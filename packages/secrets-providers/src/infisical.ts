@@ -15,7 +15,7 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
-import { createLogin, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, type LoginToken, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface InfisicalProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -79,15 +79,12 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   async function read(api: 3 | 4, query: Readonly<Record<string, string>>, name: string, limits: CallLimits) {
     const project = api === 3 ? { workspaceId: projectId } : { projectId };
     const place = api === 3 ? "/api/v3/secrets/raw" : "/api/v4/secrets";
-    return await login.use(limits, async (token) => {
-      const request = {
-        call: "read",
-        path: `${place}/${encodeURIComponent(name)}`,
-        query: new URLSearchParams({ ...project, environment, ...query, ...WHOLE }),
-        headers: { authorization: `Bearer ${token}` },
-      };
-      return await client.send(request, limits);
-    });
+    const request = {
+      call: "read",
+      path: `${place}/${encodeURIComponent(name)}`,
+      query: new URLSearchParams({ ...project, environment, ...query, ...WHOLE }),
+    };
+    return await sendSignedIn(login, client, request, limits);
   }
 
   return {

@@ -13,7 +13,7 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, readJson } from "./http-call.ts";
-import { createLogin, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface KubernetesProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -72,10 +72,7 @@ export function createKubernetesProvider(options: KubernetesProviderOptions): Ex
   });
 
   async function send(request: HttpRequest, limits: CallLimits): Promise<HttpResponse | Failure> {
-    if (!hasToken) return await client.send(request, limits);
-    return await login.use(limits, async (bearer) => {
-      return await client.send({ ...request, headers: { authorization: `Bearer ${bearer}` } }, limits);
-    });
+    return hasToken ? await sendSignedIn(login, client, request, limits) : await client.send(request, limits);
   }
 
   return {

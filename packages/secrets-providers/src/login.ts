@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { CallLimits, SourceFailure } from "@autokestra/secrets-core";
 import { errorCode, z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
-import type { HttpResponse } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import type { HttpClient } from "./http-call.ts";
 import { untilAborted, withinLimits } from "./limits.ts";
 
 /** The token of a login. */
@@ -65,110 +66,142 @@ interface Held<Token> {
 
 /** Shares one login among all calls of a provider. Only one login is made at a time. */
 export function createLogin<Token extends LoginToken = LoginToken>(options: LoginOptions<Token>): Login {
-  const { logIn, giveBack, hasEnded, timeoutMs = 5000, now = Date.now } = options;
-  let held: Held<Token> | null = null;
-  let refused: { readonly failure: Failure; readonly until: number } | null = null;
-  let running: Promise<Held<Token> | Failure> | null = null;
-  /** The earliest time of the next login after a refused call. */
-  let nextAttemptAt = 0;
-  /** Tokens that a newer one has replaced, and that are still in use. */
-  const replaced = new Set<Held<Token>>();
-  const returning = new Set<Promise<unknown>>();
+  return new SharedLogin(options);
+}
 
-  /** Has its own time limit, because the call that has started it can give up while others still wait. */
-  function start(): Promise<Held<Token> | Failure> {
-    running ??= attempt().finally(() => {
-      running = null;
-    });
-    return running;
+class SharedLogin<Token extends LoginToken> implements Login {
+  readonly #options: LoginOptions<Token>;
+  readonly #now: () => number;
+  #held: Held<Token> | null = null;
+  #refused: { readonly failure: Failure; readonly until: number } | null = null;
+  #running: Promise<Held<Token> | Failure> | null = null;
+  /** The earliest time of the next login after a refused call. */
+  #nextAttemptAt = 0;
+  /** Tokens that a newer one has replaced, and that are still in use. */
+  readonly #replaced = new Set<Held<Token>>();
+  readonly #returning = new Set<Promise<unknown>>();
+
+  constructor(options: LoginOptions<Token>) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
   }
 
-  async function attempt(): Promise<Held<Token> | Failure> {
-    if (refused !== null && now() < refused.until) return refused.failure;
+  async use<Answer extends { readonly status: number | string } = HttpResponse>(
+    limits: CallLimits,
+    call: (token: string) => Promise<Answer | Failure>,
+  ): Promise<Answer | Failure> {
+    const before = this.#held;
+    const first = await this.#current(limits.signal);
+    if (!("token" in first)) return first;
+    const response = await this.#callWith(first, call);
+    if (first !== before || !(await this.#isRejected(first, response.status, limits))) return response;
+    if (this.#held === first) {
+      if (this.#now() < this.#nextAttemptAt) return response;
+      this.#nextAttemptAt = this.#now() + REFUSED_MS;
+      this.#held = null;
+    }
+    const second = this.#held ?? (await untilAborted(this.#start(), limits.signal, LATE));
+    if (!("token" in second)) return second;
+    return second.token.token === first.token.token ? response : await this.#callWith(second, call);
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.giveBack !== undefined) await this.#running;
+    if (this.#held !== null) this.#returnToken(this.#held);
+    this.#held = null;
+    await Promise.all(this.#returning);
+  }
+
+  async #current(signal: AbortSignal): Promise<Held<Token> | Failure> {
+    const held = this.#held;
+    if (held !== null && !isEnding(held, this.#now())) return held;
+    const renewed = await untilAborted(this.#start(), signal, LATE);
+    // While the last token is valid, a failed renewal does not matter.
+    const last = this.#held;
+    return "reason" in renewed && last !== null && this.#now() < (last.token.endsAt ?? Number.POSITIVE_INFINITY)
+      ? last
+      : renewed;
+  }
+
+  /** Has its own time limit, because the call that has started it can give up while others still wait. */
+  #start(): Promise<Held<Token> | Failure> {
+    this.#running ??= this.#attempt().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #attempt(): Promise<Held<Token> | Failure> {
+    const { logIn, timeoutMs = 5000 } = this.#options;
+    if (this.#refused !== null && this.#now() < this.#refused.until) return this.#refused.failure;
     const answer = await withinLimits<Token>(timeoutMs, undefined, async (limits) => {
       const result = await logIn(limits);
       return "token" in result ? { status: "found", secret: result } : result;
     });
-    if (answer.status === "found") {
-      refused = null;
-      const last = held;
-      held = { token: answer.secret, since: now(), calls: 0 };
-      // One that was prolonged is still the same.
-      if (last !== null && last.token.token !== held.token.token) replaced.add(last);
-      returnReplaced();
-      return held;
-    }
+    if (answer.status === "found") return this.#replace(answer.secret);
     // A missing path of the login says nothing about a secret.
     const failure = answer.status === "notFound" ? malformed(answer.reason ?? "the login was not found") : answer;
-    if (failure.status !== "unavailable") refused = { failure, until: now() + REFUSED_MS };
+    if (failure.status !== "unavailable") this.#refused = { failure, until: this.#now() + REFUSED_MS };
     return failure;
   }
 
-  function returnReplaced(): void {
-    for (const item of replaced) {
+  #replace(token: Token): Held<Token> {
+    this.#refused = null;
+    const last = this.#held;
+    const held = { token, since: this.#now(), calls: 0 };
+    this.#held = held;
+    // One that was prolonged is still the same.
+    if (last !== null && last.token.token !== token.token) this.#replaced.add(last);
+    this.#returnReplaced();
+    return held;
+  }
+
+  #returnReplaced(): void {
+    for (const item of this.#replaced) {
       if (item.calls > 0) continue;
-      replaced.delete(item);
-      returnToken(item);
+      this.#replaced.delete(item);
+      this.#returnToken(item);
     }
   }
 
-  function returnToken({ token }: Held<Token>): void {
+  #returnToken({ token }: Held<Token>): void {
+    const { giveBack } = this.#options;
     if (giveBack === undefined) return;
     const ending = withinLimits(GIVE_BACK_MS, undefined, async (limits) => {
       await giveBack(token, limits);
       return { status: "found", secret: null };
     });
-    returning.add(ending);
-    void ending.finally(() => returning.delete(ending));
+    this.#returning.add(ending);
+    void ending.finally(() => this.#returning.delete(ending));
   }
 
-  async function current(signal: AbortSignal): Promise<Held<Token> | Failure> {
-    if (held !== null && !isEnding(held, now())) return held;
-    const renewed = await untilAborted(start(), signal, LATE);
-    // While the last token is valid, a failed renewal does not matter.
-    return "reason" in renewed && held !== null && now() < (held.token.endsAt ?? Number.POSITIVE_INFINITY)
-      ? held
-      : renewed;
-  }
-
-  async function isRejected({ token }: Held<Token>, status: number | string, limits: CallLimits): Promise<boolean> {
+  async #isRejected({ token }: Held<Token>, status: number | string, limits: CallLimits): Promise<boolean> {
     if (status !== 403) return status === 401;
-    return mayHaveEnded(token, now()) || (await hasEnded?.(token.token, limits)) === true;
+    return mayHaveEnded(token, this.#now()) || (await this.#options.hasEnded?.(token.token, limits)) === true;
   }
 
-  async function callWith<Answer>(item: Held<Token>, call: (token: string) => Promise<Answer>): Promise<Answer> {
+  async #callWith<Answer>(item: Held<Token>, call: (token: string) => Promise<Answer>): Promise<Answer> {
     item.calls += 1;
     try {
       return await call(item.token.token);
     } finally {
       item.calls -= 1;
-      returnReplaced();
+      this.#returnReplaced();
     }
   }
+}
 
-  return {
-    async use(limits, call) {
-      const before = held;
-      const first = await current(limits.signal);
-      if (!("token" in first)) return first;
-      const response = await callWith(first, call);
-      if (first !== before || !(await isRejected(first, response.status, limits))) return response;
-      if (held === first) {
-        if (now() < nextAttemptAt) return response;
-        nextAttemptAt = now() + REFUSED_MS;
-        held = null;
-      }
-      const second = held ?? (await untilAborted(start(), limits.signal, LATE));
-      if (!("token" in second)) return second;
-      return second.token.token === first.token.token ? response : await callWith(second, call);
-    },
-    async close() {
-      if (giveBack !== undefined) await running;
-      if (held !== null) returnToken(held);
-      held = null;
-      await Promise.all(returning);
-    },
-  };
+/** Sends a request with the token of a login, as a bearer token. */
+export async function sendSignedIn(
+  login: Pick<Login, "use">,
+  client: HttpClient,
+  request: HttpRequest,
+  limits: CallLimits,
+): Promise<HttpResponse | Failure> {
+  return await login.use(limits, async (token) => {
+    const headers = { ...request.headers, authorization: `Bearer ${token}` };
+    return await client.send({ ...request, headers }, limits);
+  });
 }
 
 function isEnding({ since, token: { endsAt } }: Held<LoginToken>, now: number): boolean {

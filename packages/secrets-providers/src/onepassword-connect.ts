@@ -10,7 +10,7 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, readJson } from "./http-call.ts";
-import { createLogin, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
 
 export interface OnePasswordConnectProviderOptions
   extends Omit<ConnectionOptions, "env">,
@@ -75,9 +75,7 @@ export function createOnePasswordConnectProvider(options: OnePasswordConnectProv
     schema: z.ZodType<Value>,
     limits: CallLimits,
   ): Promise<Found<Value>> {
-    const response = await login.use(limits, async (token) => {
-      return await client.send({ ...request, headers: { authorization: `Bearer ${token}` } }, limits);
-    });
+    const response = await sendSignedIn(login, client, request, limits);
     if (!("headers" in response)) return response;
     return response.status === 200 ? readJson(response, schema) : connectFailure(response);
   }

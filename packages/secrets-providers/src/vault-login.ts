@@ -118,7 +118,11 @@ export function createVaultLogin(client: VaultClient, auth: VaultAuth, env: Node
     },
   });
 
-  return { ...shared, logIn };
+  return {
+    logIn,
+    use: async (limits, call) => await shared.use(limits, call),
+    close: async () => await shared.close(),
+  };
 }
 
 async function readGivenToken(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<VaultToken | SourceFailure> {

@@ -23,7 +23,7 @@ const MASTER_KEY = "AUTOKESTRA_SECRET_KEY";
 const RESERVED_NAMES = new Set("PATH HOME USER LOGNAME SHELL PWD OLDPWD TMPDIR HOSTNAME TERM LANG".split(" "));
 
 /** Tells whether a variable belongs to the system, the engine or a provider, so that a workflow must not read it. */
-export function isReservedVariable(name: string): boolean {
+function isReservedVariable(name: string): boolean {
   return RESERVED_NAMES.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 

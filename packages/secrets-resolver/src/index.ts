@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { createEnvironmentSource, isReservedVariable } from "./environment-source.ts";
+export { createEnvironmentSource } from "./environment-source.ts";
 export {
   hasReference,
   type Lookup,

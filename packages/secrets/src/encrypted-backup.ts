@@ -14,7 +14,7 @@ declare module "@autokestra/secrets-core" {
 
 /** How a backup is encrypted as a whole (https://age-encryption.org/v1): to recipients, or with a passphrase. */
 export interface BackupEncryption {
-  /** Public keys, `age1…`. Whoever has the identity of one of them opens the backup. */
+  /** Public keys, `age1…`. The identity of any of them opens the backup. */
   readonly recipients?: readonly string[] | undefined;
   /** At least 12 characters. It excludes recipients. */
   readonly passphrase?: string | undefined;

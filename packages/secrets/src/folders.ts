@@ -39,7 +39,7 @@ export interface OptionDefaults {
  *
  * @throws AutokestraError `OPTION_INVALID` for a URL without a driver
  */
-export function storeLocation(options: LocationOptions = {}): Location {
+export function storeLocation(options: LocationOptions): Location {
   const location = chosenLocation(options);
   if (location.kind === "url") driverOfUrl(location.url);
   return location;
@@ -50,7 +50,7 @@ export function storeLocation(options: LocationOptions = {}): Location {
  *
  * @throws AutokestraError `OPTION_INVALID` if they are not in a folder
  */
-export function storeFolder(options: LocationOptions = {}): string {
+export function storeFolder(options: LocationOptions): string {
   const location = storeLocation(options);
   if (location.kind === "folder") return location.path;
   throw new AutokestraError("OPTION_INVALID", `The secrets at ${locationText(location)} are not in a folder`, {
@@ -70,7 +70,7 @@ function chosenLocation(options: LocationOptions): Location {
  * Returns the file of the run history: in the `.workflow` folder of the secrets, else in the nearest one with a
  * history.
  */
-export function runsFile(options: LocationOptions = {}): string {
+export function runsFile(options: LocationOptions): string {
   const { defaults } = options;
   if (defaults?.runsPath !== undefined) return defaults.runsPath;
   const secrets = chosenLocation(options);

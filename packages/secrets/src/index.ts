@@ -43,13 +43,13 @@ export {
   type Visibility,
   visibleOnly,
 } from "./access/permissions.ts";
+export type { TokenMetadata } from "./access/token-rows.ts";
 export {
   type CreatedToken,
   type ListedToken,
   type NewToken,
   type OpenedTokens,
   openTokens,
-  type TokenMetadata,
   type Tokens,
 } from "./access/tokens.ts";
 export { type BackupReport, backUpStore } from "./back-up.ts";

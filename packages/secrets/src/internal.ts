@@ -14,7 +14,7 @@ export {
   type WebhookRequest,
 } from "@autokestra/secrets-crypto/internal";
 export { recordOperation, recordWork } from "./access/recorded-operation.ts";
-export { runsFile, storeFolder } from "./folders.ts";
+export { runsFile } from "./folders.ts";
 export { readSourceText, readTextFile } from "./import/text-file.ts";
-export { keyOptions, secretPlaces } from "./manager.ts";
+export { secretPlaces } from "./manager.ts";
 export { type OpenedStore, openStore } from "./open-store.ts";

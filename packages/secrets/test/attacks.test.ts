@@ -5,7 +5,7 @@ import { createKeyManager, createMasterKeyProvider, createSecretEncryption } fro
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { replaceDataKey } from "../src/data-key.ts";
 import { backUpStore, diagnose, migrateStore, restoreBackup, rotateKeys } from "../src/index.ts";
-import { keyOptions } from "../src/internal.ts";
+import { keyOptions } from "../src/manager.ts";
 import { verifyRecords } from "../src/records.ts";
 import {
   apiKey,

@@ -7,7 +7,8 @@ import {
   createSecretEncryption,
 } from "@autokestra/secrets-crypto";
 import type { SecretsManager, SecretsOptions } from "../src/index.ts";
-import { keyOptions, openStore } from "../src/internal.ts";
+import { openStore } from "../src/internal.ts";
+import { keyOptions } from "../src/manager.ts";
 
 /** What is called before each call of a store, with the name of the method. */
 type BeforeCall = (method: string) => Promise<void>;

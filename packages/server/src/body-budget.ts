@@ -52,7 +52,7 @@ export function createBodyBudget({ ofOne = 16 * MIB, ofAll = 64 * MIB }: BodyBud
           done(null, chunk);
         },
       });
-      // Whoever reads it may have stopped, because it is too large.
+      // Its reader may have stopped, because it is too large.
       counted.on("error", () => undefined);
       reply.raw.once("close", () => {
         counted.destroy();

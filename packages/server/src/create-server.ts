@@ -92,24 +92,18 @@ export async function buildServer(
   options: ServerOptions,
   http: Pick<FastifyServerOptions, "serverFactory">,
 ): Promise<FastifyInstance> {
-  const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [] } = options;
-  const { checks = [], audit, log, runs, secretsFor } = options;
+  const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], audit, log, runs } = options;
   checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
   const access = createAccessControl(options);
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
   const page = readPage();
-  const openRoutes = openRoutesOf([...OPEN_PATHS, ...(runs?.openPaths ?? []), ...page.map(({ path }) => path)]);
 
   /** First of all, also where a path is none. */
   function checkHost(request: FastifyRequest): void {
     if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
     if (countHeader(request.raw, "host") !== 1 || !isOurHost(request.host)) throw unknownHost();
-  }
-
-  async function authenticate(request: FastifyRequest): Promise<void> {
-    if (!openRoutes.has(request.routeOptions.url)) await access.authenticate(request);
   }
 
   /** Fastify calls no hooks for a path that cannot be decoded. */
@@ -132,6 +126,40 @@ export async function buildServer(
 
   const app = fastify({
     ...http,
+    ...fastifyOptions(tls, isProxy),
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      void refuseBadUrl(error, request, reply),
+  } as FastifyServerOptions) as FastifyInstance;
+  // A server that was made elsewhere has its limits.
+  if (http.serverFactory === undefined) limitConnections(app.server);
+  app.decorateRequest("principal", null);
+  const rules = applyHttpRules(app, onFailure);
+  addBrowserHeaders(app, tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
+  checkFirst(app, checkHost);
+  // Before tokens are asked for: browsers send none with the question whether they may ask.
+  if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
+  const openRoutes = openRoutesOf([...OPEN_PATHS, ...(runs?.openPaths ?? []), ...page.map(({ path }) => path)]);
+  app.addHook("onRequest", async (request) => {
+    if (!openRoutes.has(request.routeOptions.url)) await access.authenticate(request);
+  });
+  rules.refuseUnknownPaths();
+  metrics.watch(app);
+  if (log !== undefined) {
+    app.addHook("onResponse", (request, reply, done) => {
+      logRequest(log, request, reply);
+      done();
+    });
+  }
+  await app.register(swagger, { openapi: API, transform: jsonSchemaTransform, transformObject: markOptionalBodies });
+  await app.register(async (operations) => addOperations(operations, access, metrics, options.checks ?? []));
+  await app.register(async (files) => addPage(files, page));
+  await addApi(app, access, options, metrics);
+  return app;
+}
+
+/** What fastify is told, but for what needs its requests. */
+function fastifyOptions(tls: ServerOptions["tls"], isProxy: ((address: string) => boolean) | null): object {
+  return {
     ...(tls === undefined
       ? { http: serverOptions() }
       : { https: { ...serverOptions(), ...tls, minVersion: "TLSv1.2" } }),
@@ -143,22 +171,24 @@ export async function buildServer(
     // What still comes over open connections is served, and is the last over each: fastify's own 503 is no problem of ours.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1000 },
-    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      void refuseBadUrl(error, request, reply),
     clientErrorHandler: refuseMalformed,
-  } as FastifyServerOptions) as FastifyInstance;
-  // A server that was made elsewhere has its limits.
-  if (http.serverFactory === undefined) limitConnections(app.server);
-  app.decorateRequest("principal", null);
-  const rules = applyHttpRules(app, onFailure);
-  // Of the first hooks and the last ones, none waits: a promise for each would cost every request.
+  };
+}
+
+// Of the first hooks and the last ones, none waits: a promise for each would cost every request.
+
+function addBrowserHeaders(app: FastifyInstance, headers: Readonly<Record<string, string>>): void {
   app.addHook("onSend", (_, reply, payload, done) => {
-    reply.headers(tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);
+    reply.headers(headers);
     done(null, payload);
   });
+}
+
+/** @param check throws what the request is refused with */
+function checkFirst(app: FastifyInstance, check: (request: FastifyRequest) => void): void {
   app.addHook("onRequest", (request, reply, done) => {
     try {
-      checkHost(request);
+      check(request);
       // Nothing is done where the connection was ended for what came over it before.
       if (request.raw.socket.destroyed) reply.hijack();
       else done();
@@ -166,33 +196,22 @@ export async function buildServer(
       done(error as Error);
     }
   });
-  // Before tokens are asked for: browsers send none with the question whether they may ask.
-  if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
-  app.addHook("onRequest", authenticate);
-  rules.refuseUnknownPaths();
-  metrics.watch(app);
-  if (log !== undefined) {
-    app.addHook("onResponse", (request, reply, done) => {
-      logRequest(log, request, reply);
-      done();
-    });
-  }
-  await app.register(swagger, {
-    openapi: API,
-    transform: jsonSchemaTransform,
-    transformObject: markOptionalBodies,
+}
+
+/** The routes below `/api`. */
+async function addApi(
+  app: FastifyInstance,
+  access: AccessControl,
+  { secretsFor, audit, runs, tokens }: ServerOptions,
+  metrics: Metrics,
+): Promise<void> {
+  const onReveal = (outcome: "given" | "failed") => metrics.countReveal(outcome);
+  await app.register(async (secrets) => addSecretRoutes(secrets, access, { secretsFor, onReveal }), {
+    prefix: "/api/secrets",
   });
-  await app.register(async (operations) => addOperations(operations, access, metrics, checks));
-  await app.register(async (files) => addPage(files, page));
-  const api = {
-    secretsFor,
-    onReveal: (outcome: "given" | "failed") => metrics.countReveal(outcome),
-  };
-  await app.register(async (secrets) => addSecretRoutes(secrets, access, api), { prefix: "/api/secrets" });
   addSessionRoute(app, access, { runs: runs !== undefined, audit: audit != null }, secretsFor);
-  if (audit != null) addAuditRoutes(app, access, audit, options.tokens, secretsFor);
+  if (audit != null) addAuditRoutes(app, access, audit, tokens, secretsFor);
   await runs?.addTo(app, access, secretsFor);
-  return app;
 }
 
 /** Lets pages of these origins call the server (https://fetch.spec.whatwg.org/#http-cors-protocol). */

@@ -77,52 +77,6 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
     throw notFound(id);
   }
 
-  /** Looks and changes, again where somebody else was faster. */
-  async function whileOthersChange(
-    id: string,
-    ifMatch: string | null,
-    work: (found: SecretMetadata) => Promise<SecretMetadata>,
-  ): Promise<SecretMetadata> {
-    for (let attempt = 1; ; attempt++) {
-      const found = await byId(id);
-      checkMatch(ifMatch, found);
-      try {
-        return await work(found);
-      } catch (error) {
-        if (!hasCode(error, "VERSION_CONFLICT")) throw error;
-        if (ifMatch !== null) throw preconditionFailed();
-        if (attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-
-  async function applyChange(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
-    const { name = before.name, tags = before.tags } = change;
-    if (!isVisible(principal, { name: name as SecretMetadata["name"], tags })) throw outOfReach();
-    if (name === before.name) return await changeContent(before, change);
-    const { name: _, ...more } = change;
-    // At once with the name: no other order leaves nothing behind where the other half is refused.
-    return await secrets.rename(before.name, name, expectedOf(before), more).catch(refuseTaken(name));
-  }
-
-  async function changeContent(before: SecretMetadata, change: Change): Promise<SecretMetadata> {
-    const { name, type } = before;
-    const { value, fields, name: _, ...metadata } = change;
-    const expected = expectedOf(before);
-    const more = { ...metadata, keepExpiry: metadata.expiresAt === undefined };
-    if (value !== undefined) return await secrets.setValue(name, value, more, expected);
-    if (fields !== undefined)
-      return await secrets.set({ ...more, name, type, fields }, { ...expected, keepType: true });
-    const { tags, allowEmpty: __, ...edit } = metadata;
-    if (Object.keys(metadata).length === 0) return before;
-    const whole: SecretEdit = { ...edit, replacesFlags: true };
-    return await secrets.edit(
-      name,
-      tags === undefined ? whole : { ...whole, addTags: tags, removeTags: before.tags },
-      expected,
-    );
-  }
-
   return {
     byId,
     byName: async (name) => await one({ name }, name),
@@ -160,15 +114,66 @@ export function createFoundSecrets(secrets: SecretService, principal: Principal)
     },
 
     change: async (id, change, ifMatch) =>
-      await whileOthersChange(id, ifMatch, async (found) => await applyChange(found, change)),
+      await whileOthersChange(
+        async () => await byId(id),
+        ifMatch,
+        async (found) => {
+          const { name = found.name, tags = found.tags } = change;
+          checkReach(principal, name, tags);
+          return await applyChange(secrets, found, change);
+        },
+      ),
 
     rollback: async (id, to) =>
       await whileOthersChange(
-        id,
+        async () => await byId(id),
         null,
-        async ({ name, id: ifId, revision }) => await secrets.rollback(name, to, { ifId, ifRevision: revision }),
+        async (found) => await secrets.rollback(found.name, to, expectedOf(found)),
       ),
   };
+}
+
+/** Looks and changes, again where somebody else was faster. */
+async function whileOthersChange(
+  find: () => Promise<SecretMetadata>,
+  ifMatch: string | null,
+  work: (found: SecretMetadata) => Promise<SecretMetadata>,
+): Promise<SecretMetadata> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await find();
+    checkMatch(ifMatch, found);
+    try {
+      return await work(found);
+    } catch (error) {
+      if (!hasCode(error, "VERSION_CONFLICT")) throw error;
+      if (ifMatch !== null) throw preconditionFailed();
+      if (attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function applyChange(secrets: SecretService, before: SecretMetadata, change: Change): Promise<SecretMetadata> {
+  const { name = before.name, ...more } = change;
+  if (name === before.name) return await changeContent(secrets, before, change);
+  // At once with the name: no other order leaves nothing behind where the other half is refused.
+  return await secrets.rename(before.name, name, expectedOf(before), more).catch(refuseTaken(name));
+}
+
+async function changeContent(secrets: SecretService, before: SecretMetadata, change: Change): Promise<SecretMetadata> {
+  const { name, type } = before;
+  const { value, fields, name: _, ...metadata } = change;
+  const expected = expectedOf(before);
+  const more = { ...metadata, keepExpiry: metadata.expiresAt === undefined };
+  if (value !== undefined) return await secrets.setValue(name, value, more, expected);
+  if (fields !== undefined) return await secrets.set({ ...more, name, type, fields }, { ...expected, keepType: true });
+  const { tags, allowEmpty: __, ...edit } = metadata;
+  if (Object.keys(metadata).length === 0) return before;
+  const whole: SecretEdit = { ...edit, replacesFlags: true };
+  return await secrets.edit(
+    name,
+    tags === undefined ? whole : { ...whole, addTags: tags, removeTags: before.tags },
+    expected,
+  );
 }
 
 function expectedOf({ id, revision }: SecretMetadata): IfStored {

@@ -17,7 +17,7 @@ import { recordWork } from "@autokestra/secrets/internal";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod/v4";
 import { createRunQueue, MAX_WAITING, type RunQueueOptions } from "./run-queue.ts";
-import { createSchedule } from "./schedule.ts";
+import { Schedule } from "./schedule.ts";
 import { notSigned, webhookInputs } from "./webhook.ts";
 import type { WorkflowFolder } from "./workflow-folder.ts";
 
@@ -375,7 +375,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
   }
 
   let workflows: WorkflowFolder | null = null;
-  const schedule = createSchedule({
+  const schedule = new Schedule({
     taken: engine.history.claims,
     isRunning: async (id) =>
       queue.isBusyWith(id) ||

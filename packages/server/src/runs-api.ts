@@ -1,5 +1,5 @@
 import { type ParsedWorkflow, parseWorkflow, WorkflowError } from "@autokestra/engine";
-import { type RecordedEvent, type RunSummary, secretsOfRun } from "@autokestra/runs";
+import { type RecordedEvent, secretsOfRun } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { z } from "zod/v4";
@@ -43,40 +43,46 @@ export function addRunRoutes(
 /** The calls that take the id of a run that was started. */
 const LINKS = linksTo("execution", ["getRun", "listEvents", "listRunSecrets", "cancelRun", "resumeRun", "rerunRun"]);
 
-function runRoutes(
-  { engine: { history }, runs, workflows }: ServedRuns,
+function runRoutes(served: ServedRuns, access: AccessControl): readonly ApiRoute<RunCall>[] {
+  const finder = createRunFinder(served);
+  return [startRoute(served), ...readingRoutes(served, access, finder), ...changingRoutes(served, finder)];
+}
+
+function startRoute({ runs }: ServedRuns): ApiRoute<RunCall> {
+  return {
+    method: "POST",
+    url: "/",
+    permission: "runs:start",
+    operationId: "startRun",
+    summary: "Start a run. It waits where too many go on",
+    headers: schemas.startHeadersSchema,
+    body: schemas.startSchema,
+    answer: schemas.startedSchema,
+    status: 202,
+    refusals: [400, 404, 409, 413, 415],
+    async handle(call) {
+      const { request, reply, principal } = call;
+      const { workflow: named, inputs } = request.body as Body<typeof schemas.startSchema>;
+      const workflow = await workflowOf(named, call);
+      const key = (request.headers as Body<typeof schemas.startHeadersSchema>)["idempotency-key"];
+      const { id } = await runs.start({
+        workflow,
+        inputs: textsOf(workflow, inputs),
+        ...startedBy(call),
+        // Somebody else's key is another one. The subject of a JWT may have any characters.
+        key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
+      });
+      reply.header("location", `/api/runs/${id}`);
+      return { execution: id, workflow: workflow.workflow.id };
+    },
+  };
+}
+
+function readingRoutes(
+  { engine: { history }, runs }: ServedRuns,
   access: AccessControl,
+  { find, isWaiting }: RunFinder,
 ): readonly ApiRoute<RunCall>[] {
-  async function find({ request, visible }: RunCall): Promise<ServedRun> {
-    const { id } = request.params as Body<typeof schemas.runIdSchema>;
-    const active = await activeOf(id);
-    const stored = await summaryOf(id);
-    // A run that goes on again has ended before.
-    const run =
-      active === null || stored === null || stored.status === "running"
-        ? (stored ?? active)
-        : { ...stored, ...UNFINISHED, status: active.status };
-    if (run === null || !(await visible.covers(run))) throw runNotFound();
-    return run;
-  }
-
-  /** A run that came as text, or from elsewhere than the folder of the server, runs again for those only who may start it. */
-  async function findAgain(call: RunCall): Promise<ServedRun & EarlierRun> {
-    const run = await find(call);
-    const file = await runs.fileOf(run.execution);
-    if (fileOfWorkflow(workflows, run.workflow) !== (file ?? "")) checkText(call.principal);
-    return { ...run, file };
-  }
-
-  /** The run, if it goes on here, or waits here or elsewhere. */
-  async function activeOf(id: string): Promise<ServedRun | null> {
-    return runs.active(id) ?? (await runs.queued(id));
-  }
-
-  async function summaryOf(id: string): Promise<RunSummary | null> {
-    return (await history.list({ id, limit: 1 }))[0] ?? null;
-  }
-
   /** A client that comes back says which event it had last. */
   async function stream({ request, reply }: RunCall, id: string): Promise<FastifyReply> {
     const { "last-event-id": last } = request.headers;
@@ -88,40 +94,13 @@ function runRoutes(
       ledger: history.ledger,
       id,
       from,
-      isWaiting: async () => (await activeOf(id))?.status === "queued",
+      isWaiting: async () => await isWaiting(id),
       signal,
     });
     return await reply.header("x-accel-buffering", "no").type("text/event-stream").serializer(String).send(events);
   }
 
   return [
-    {
-      method: "POST",
-      url: "/",
-      permission: "runs:start",
-      operationId: "startRun",
-      summary: "Start a run. It waits where too many go on",
-      headers: schemas.startHeadersSchema,
-      body: schemas.startSchema,
-      answer: schemas.startedSchema,
-      status: 202,
-      refusals: [400, 404, 409, 413, 415],
-      async handle(call) {
-        const { request, reply, principal } = call;
-        const { workflow: named, inputs } = request.body as Body<typeof schemas.startSchema>;
-        const workflow = await workflowOf(named, call);
-        const key = (request.headers as Body<typeof schemas.startHeadersSchema>)["idempotency-key"];
-        const { id } = await runs.start({
-          workflow,
-          inputs: textsOf(workflow, inputs),
-          ...startedBy(call),
-          // Somebody else's key is another one. The subject of a JWT may have any characters.
-          key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
-        });
-        reply.header("location", `/api/runs/${id}`);
-        return { execution: id, workflow: workflow.workflow.id };
-      },
-    },
     {
       method: "GET",
       url: "/",
@@ -199,6 +178,12 @@ function runRoutes(
         return secretsOfRun(events);
       },
     },
+  ];
+}
+
+/** What is done with a run that is there already. */
+function changingRoutes({ runs }: ServedRuns, { find, findAgain }: RunFinder): readonly ApiRoute<RunCall>[] {
+  return [
     {
       method: "POST",
       url: "/:id/resume",
@@ -255,21 +240,62 @@ function runRoutes(
       },
     },
   ];
+}
 
-  /** By its id; or, for those who may, the workflow itself. */
-  async function workflowOf(named: string, { principal, visible }: RunCall): Promise<ParsedWorkflow> {
-    if (/^[A-Za-z0-9_-]+$/.test(named)) {
-      const workflow = await visible.get(named);
-      if (workflow === null) throw workflowNotFound();
-      return workflow;
-    }
-    checkText(principal);
-    try {
-      return parseWorkflow(named, "workflow");
-    } catch (error) {
-      if (!(error instanceof WorkflowError)) throw error;
-      throw new AutokestraError("WORKFLOW_INVALID", error.message);
-    }
+/** Looks for runs, as one caller may see them. */
+interface RunFinder {
+  /** @throws AutokestraError `RUN_NOT_FOUND` */
+  readonly find: (call: RunCall) => Promise<ServedRun>;
+  /** A run that came as text, or from elsewhere than the folder of the server, runs again for those only who may start it. */
+  readonly findAgain: (call: RunCall) => Promise<ServedRun & EarlierRun>;
+  /** Whether a run waits, here or elsewhere. */
+  readonly isWaiting: (id: string) => Promise<boolean>;
+}
+
+function createRunFinder({ engine: { history }, runs, workflows }: ServedRuns): RunFinder {
+  /** The run, if it goes on here, or waits here or elsewhere. */
+  async function activeOf(id: string): Promise<ServedRun | null> {
+    return runs.active(id) ?? (await runs.queued(id));
+  }
+
+  async function find({ request, visible }: RunCall): Promise<ServedRun> {
+    const { id } = request.params as Body<typeof schemas.runIdSchema>;
+    const active = await activeOf(id);
+    const [stored = null] = await history.list({ id, limit: 1 });
+    // A run that goes on again has ended before.
+    const run =
+      active === null || stored === null || stored.status === "running"
+        ? (stored ?? active)
+        : { ...stored, ...UNFINISHED, status: active.status };
+    if (run === null || !(await visible.covers(run))) throw runNotFound();
+    return run;
+  }
+
+  return {
+    find,
+    async findAgain(call) {
+      const run = await find(call);
+      const file = await runs.fileOf(run.execution);
+      if (fileOfWorkflow(workflows, run.workflow) !== (file ?? "")) checkText(call.principal);
+      return { ...run, file };
+    },
+    isWaiting: async (id) => (await activeOf(id))?.status === "queued",
+  };
+}
+
+/** By its id; or, for those who may, the workflow itself. */
+async function workflowOf(named: string, { principal, visible }: RunCall): Promise<ParsedWorkflow> {
+  if (/^[A-Za-z0-9_-]+$/.test(named)) {
+    const workflow = await visible.get(named);
+    if (workflow === null) throw workflowNotFound();
+    return workflow;
+  }
+  checkText(principal);
+  try {
+    return parseWorkflow(named, "workflow");
+  } catch (error) {
+    if (!(error instanceof WorkflowError)) throw error;
+    throw new AutokestraError("WORKFLOW_INVALID", error.message);
   }
 }
 

@@ -24,15 +24,6 @@ export interface ScheduleOptions {
   readonly onFailure: (workflow: string, error: unknown) => void;
 }
 
-/** Starts workflows at their times. */
-export interface Schedule {
-  /** These are the workflows from now on. One whose times have not changed keeps its next time. */
-  set(workflows: readonly ScheduledWorkflow[]): Promise<void>;
-  /** The next time of each workflow that has one. */
-  next(workflow: string): Date | null;
-  stop(): void;
-}
-
 /** After a machine has slept, or its clock was changed, timers are wrong: the clock is looked at this often. */
 const LOOK_MS = 5 * 60_000;
 
@@ -49,24 +40,102 @@ interface Entry {
 }
 
 /**
- * Times are those of the wall clock in the time zone of each workflow: one that comes twice, when clocks are put back, counts once, and
- * one that is left out, when they are put forward, is as much later. Of several times that have passed, the first one counts.
+ * Starts workflows at their times. Times are those of the wall clock in the time zone of each workflow: one that comes twice, when clocks
+ * are put back, counts once, and one that is left out, when they are put forward, is as much later. Of several times that have passed,
+ * the first one counts.
  */
-export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleOptions): Schedule {
-  let entries: ReadonlyMap<string, Entry> = new Map();
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-  let readAt = 0;
+export class Schedule {
+  readonly #options: ScheduleOptions;
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #readAt = 0;
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+  }
+
+  /** These are the workflows from now on. One whose times have not changed keeps its next time. */
+  async set(workflows: readonly ScheduledWorkflow[]): Promise<void> {
+    const now = this.#readClock();
+    const before = this.#entries;
+    const entries = workflows.flatMap((workflow) => this.#toEntry(workflow, now));
+    this.#entries = new Map(entries.map((entry) => [entry.workflow.id, entry]));
+    const added = entries.filter(({ workflow }) => !before.has(workflow.id));
+    await Promise.all(added.map(async (entry) => await this.#catchUp(entry)));
+    this.#plan();
+  }
+
+  /** The next time of a workflow; null where it has none. */
+  next(workflow: string): Date | null {
+    return this.#entries.get(workflow)?.next ?? null;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #toEntry(workflow: ScheduledWorkflow, now: Date): Entry[] {
+    const before = this.#entries.get(workflow.id);
+    const isKnown = before !== undefined && hasSameTimes(before.workflow, workflow);
+    try {
+      const times = createTimes(workflow);
+      return [{ workflow, times, next: (isKnown ? before.next : null) ?? times.nextRun(now) }];
+    } catch (error) {
+      // The others keep theirs.
+      this.#options.onFailure(workflow.id, error);
+      return [];
+    }
+  }
 
   /** The next times are wrong once the clock was put back: they are those of one that was ahead. */
-  function readClock(): Date {
+  #readClock(): Date {
     const now = new Date();
-    if (now.getTime() < readAt - BACK_MS) for (const entry of entries.values()) entry.next = entry.times.nextRun(now);
-    readAt = now.getTime();
+    if (now.getTime() < this.#readAt - BACK_MS) {
+      for (const entry of this.#entries.values()) entry.next = entry.times.nextRun(now);
+    }
+    this.#readAt = now.getTime();
     return now;
   }
 
-  async function act(entry: Entry, time: Date): Promise<void> {
+  #plan(): void {
+    clearTimeout(this.#timer);
+    if (this.#isStopped || this.#entries.size === 0) return;
+    const times = [...this.#entries.values()].map(({ next }) => next?.getTime() ?? Number.POSITIVE_INFINITY);
+    const ms = Math.min(LOOK_MS, Math.max(0, Math.min(...times) - Date.now()));
+    this.#timer = setTimeout(() => void this.#look(), ms);
+  }
+
+  async #look(): Promise<void> {
+    const now = this.#readClock();
+    const due = [...this.#entries.values()].filter(({ next }) => next !== null && next <= now);
+    await Promise.all(
+      due.map(async (entry) => {
+        const { next: time, times } = entry;
+        entry.next = times.nextRun(now);
+        if (time !== null) await this.#act(entry, time);
+      }),
+    );
+    this.#plan();
+  }
+
+  /** Times that passed before this server was there. */
+  async #catchUp(entry: Entry): Promise<void> {
+    const { taken, onFailure } = this.#options;
+    const { id, missed } = entry.workflow;
+    try {
+      const last = await taken.last(id);
+      const time = last === null ? null : entry.times.nextRun(last);
+      if (last === null) await taken.take(id, new Date());
+      else if (missed === "once" && time !== null && time <= new Date()) await this.#act(entry, time);
+    } catch (error) {
+      onFailure(id, error);
+    }
+  }
+
+  async #act(entry: Entry, time: Date): Promise<void> {
+    const { taken, isRunning, start, onFailure } = this.#options;
     const { id, missed, overlap } = entry.workflow;
     try {
       const isLate = Date.now() - time.getTime() >= LATE_MS;
@@ -76,68 +145,6 @@ export function createSchedule({ taken, start, isRunning, onFailure }: ScheduleO
       onFailure(id, error);
     }
   }
-
-  async function look(): Promise<void> {
-    const now = readClock();
-    const due = [...entries.values()].filter(({ next }) => next !== null && next <= now);
-    await Promise.all(
-      due.map(async (entry) => {
-        const { next: time, times } = entry;
-        entry.next = times.nextRun(now);
-        if (time !== null) await act(entry, time);
-      }),
-    );
-    plan();
-  }
-
-  function plan(): void {
-    clearTimeout(timer);
-    if (isStopped || entries.size === 0) return;
-    const times = [...entries.values()].map(({ next }) => next?.getTime() ?? Number.POSITIVE_INFINITY);
-    timer = setTimeout(() => void look(), Math.min(LOOK_MS, Math.max(0, Math.min(...times) - Date.now())));
-  }
-
-  /** Times that passed before this server was there. */
-  async function catchUp(entry: Entry): Promise<void> {
-    const { id, missed } = entry.workflow;
-    try {
-      const last = await taken.last(id);
-      const time = last === null ? null : entry.times.nextRun(last);
-      if (last === null) await taken.take(id, new Date());
-      else if (missed === "once" && time !== null && time <= new Date()) await act(entry, time);
-    } catch (error) {
-      onFailure(id, error);
-    }
-  }
-
-  return {
-    async set(workflows) {
-      const now = readClock();
-      const before = entries;
-      const known = (workflow: ScheduledWorkflow) => {
-        const entry = before.get(workflow.id);
-        return entry !== undefined && hasSameTimes(entry.workflow, workflow) ? entry : null;
-      };
-      const next = workflows.flatMap((workflow) => {
-        try {
-          const times = createTimes(workflow);
-          return [{ workflow, times, next: known(workflow)?.next ?? times.nextRun(now) }];
-        } catch (error) {
-          // The others keep theirs.
-          onFailure(workflow.id, error);
-          return [];
-        }
-      });
-      entries = new Map(next.map((entry) => [entry.workflow.id, entry]));
-      await Promise.all(next.filter(({ workflow }) => !before.has(workflow.id)).map(catchUp));
-      plan();
-    },
-    next: (workflow) => entries.get(workflow)?.next ?? null,
-    stop() {
-      isStopped = true;
-      clearTimeout(timer);
-    },
-  };
 }
 
 function createTimes({ cron, timeZone }: ScheduledWorkflow): Cron {

@@ -48,88 +48,144 @@ export interface RunningServer {
 const DRAIN_MS = 5000;
 
 /**
- * Starts the server. Another address than that of this machine alone needs TLS, or a proxy that has it, and a token: without one, whoever
- * comes first could not be told from anybody else.
+ * Starts the server. To listen on a network address, it needs TLS or a proxy that has it, and a token: without one, its owner could not be
+ * told from anybody else.
  *
  * @throws AutokestraError `OPTION_INVALID` where it must not be started like this, or cannot listen there
  */
 export async function startServer(given: StartOptions): Promise<RunningServer> {
-  const { host = "127.0.0.1", port = 8000, tokens, audit } = given;
-  let options: StartOptions = { metrics: createMetrics(audit ? () => audit.state() : null), ...given };
+  const { host = "127.0.0.1", tokens, audit } = given;
+  const options: StartOptions = { metrics: createMetrics(audit ? () => audit.state() : null), ...given };
   checkExposure(options);
   if (!isLoopback(host) && !(await tokens.isAnyUsable())) throw needsToken(host, given.unauthorizedHint);
   const tls = await readTls(options.tlsFiles);
+  const listener = createListener(tls);
+  const first = await buildServer({ ...options, tls }, { serverFactory: listener.serverFactory });
+  const server = new ListeningServer({ first, listener, options, hasTls: tls !== undefined });
+  await server.listen();
+  return server;
+}
+
+/** What has the connections. */
+interface Listener {
+  /** Makes a server for each address of `localhost`. */
+  readonly serverFactory: (handler: RequestListener) => Server;
+  /** Requests are answered by this from now on. */
+  answerBy(handler: RequestListener): void;
+  useCertificate(read: SecureContextOptions | undefined): void;
+  closeAllConnections(): void;
+}
+
+function createListener(tls: SecureContextOptions | undefined): Listener {
   const servers: (Server | TlsServer)[] = [];
   let answer: RequestListener | null = null;
+  return {
+    serverFactory(handler) {
+      answer ??= handler;
+      const listener: RequestListener = (request, response) => answer?.(request, response);
+      const limits = serverOptions();
+      const server =
+        tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls }, listener);
+      limitConnections(server);
+      servers.push(server);
+      return server;
+    },
+    answerBy(handler) {
+      answer = handler;
+    },
+    useCertificate(read) {
+      for (const server of servers) {
+        if (read !== undefined && server instanceof TlsServer) server.setSecureContext(read);
+      }
+    },
+    closeAllConnections() {
+      for (const server of servers) if ("closeAllConnections" in server) server.closeAllConnections();
+    },
+  };
+}
 
-  // One for each address of `localhost`.
-  function serverFactory(handler: RequestListener): Server {
-    answer ??= handler;
-    const listener: RequestListener = (request, response) => answer?.(request, response);
-    const limits = serverOptions();
-    const server =
-      tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls }, listener);
-    limitConnections(server);
-    servers.push(server);
-    return server;
+interface ListeningServerParts {
+  readonly first: FastifyInstance;
+  readonly listener: Listener;
+  readonly options: StartOptions;
+  readonly hasTls: boolean;
+}
+
+class ListeningServer implements RunningServer {
+  /** Has the connections, and stays; those after it answer its requests. */
+  readonly #first: FastifyInstance;
+  readonly #listener: Listener;
+  readonly #hasTls: boolean;
+  #options: StartOptions;
+  #app: FastifyInstance;
+  #watching: ReturnType<typeof watchFiles>;
+
+  constructor({ first, listener, options, hasTls }: ListeningServerParts) {
+    this.#first = first;
+    this.#listener = listener;
+    this.#hasTls = hasTls;
+    this.#options = options;
+    this.#app = first;
+    this.#watching = this.#watchCertificate();
   }
 
-  function useCertificate(read: SecureContextOptions | undefined): void {
-    for (const server of servers) if (read !== undefined && server instanceof TlsServer) server.setSecureContext(read);
+  get app(): FastifyInstance {
+    return this.#app;
   }
 
-  async function reloadCertificate(): Promise<void> {
+  get address(): string {
+    return addressOf(this.#first, this.#hasTls);
+  }
+
+  async listen(): Promise<void> {
+    const { host = "127.0.0.1", port = 8000 } = this.#options;
     try {
-      useCertificate(await readTls(options.tlsFiles));
-    } catch {
-      options.onNotice?.("the certificate cannot be used; the one before stays");
+      await this.#first.listen({ host, port });
+    } catch (error) {
+      this.#watching.stop();
+      await this.#first.close();
+      throw cannotListen(host, port, error);
     }
   }
 
-  // The first one has the connections, and stays; those after it answer its requests.
-  const first = await buildServer({ ...options, tls }, { serverFactory });
-  let app = first;
-  let watching = watchFiles(options.tlsFiles, reloadCertificate);
-  try {
-    await first.listen({ host, port });
-  } catch (error) {
-    watching.stop();
-    await first.close();
-    throw cannotListen(host, port, error);
+  async reload(changes: Partial<StartOptions> = {}): Promise<void> {
+    const { host, port } = this.#options;
+    const tlsFiles = this.#hasTls ? (changes.tlsFiles ?? this.#options.tlsFiles) : undefined;
+    const next: StartOptions = { ...this.#options, ...changes, host, port, tlsFiles };
+    checkExposure(next);
+    const read = await readTls(tlsFiles);
+    const replacement = await buildServer({ ...next, tls: read }, {});
+    await replacement.ready();
+    const replaced = this.#app;
+    this.#options = next;
+    this.#app = replacement;
+    this.#listener.answerBy((request, response) => replacement.routing(request, response));
+    this.#listener.useCertificate(read);
+    this.#watching.stop();
+    this.#watching = this.#watchCertificate();
+    if (replaced !== this.#first) await replaced.close();
   }
-  return {
-    get app() {
-      return app;
-    },
-    address: addressOf(first, tls !== undefined),
-    async reload(changes = {}) {
-      const tlsFiles = tls === undefined ? undefined : (changes.tlsFiles ?? options.tlsFiles);
-      const next: StartOptions = { ...options, ...changes, host, port, tlsFiles };
-      checkExposure(next);
-      const read = await readTls(tlsFiles);
-      const replacement = await buildServer({ ...next, tls: read }, {});
-      await replacement.ready();
-      const replaced = app;
-      options = next;
-      app = replacement;
-      answer = (request, response) => replacement.routing(request, response);
-      useCertificate(read);
-      watching.stop();
-      watching = watchFiles(tlsFiles, reloadCertificate);
-      if (replaced !== first) await replaced.close();
-    },
-    async close() {
-      watching.stop();
-      const overdue = setTimeout(() => {
-        for (const server of servers) if ("closeAllConnections" in server) server.closeAllConnections();
-      }, DRAIN_MS);
+
+  async close(): Promise<void> {
+    this.#watching.stop();
+    const overdue = setTimeout(() => this.#listener.closeAllConnections(), DRAIN_MS);
+    try {
+      const apps = this.#app === this.#first ? [this.#first] : [this.#app, this.#first];
+      await Promise.all(apps.map(async (app) => await app.close()));
+    } finally {
+      clearTimeout(overdue);
+    }
+  }
+
+  #watchCertificate(): ReturnType<typeof watchFiles> {
+    return watchFiles(this.#options.tlsFiles, async () => {
       try {
-        await Promise.all(app === first ? [first.close()] : [app.close(), first.close()]);
-      } finally {
-        clearTimeout(overdue);
+        this.#listener.useCertificate(await readTls(this.#options.tlsFiles));
+      } catch {
+        this.#options.onNotice?.("the certificate cannot be used; the one before stays");
       }
-    },
-  };
+    });
+  }
 }
 
 function checkExposure({ host = "127.0.0.1", tlsFiles, behindProxy = [] }: StartOptions): void {

@@ -61,7 +61,7 @@ interface Task {
  * Prepares what a server does regularly: backups, new data keys, and the end of what runs have kept. A failure is logged and counted, stops
  * nothing, and is tried again, first after a minute and at the latest after an hour.
  *
- * @param wait for tests: waits so many milliseconds, or until the signal is aborted
+ * @param wait for tests: waits this many milliseconds, or until the signal is aborted
  * @throws AutokestraError `OPTION_INVALID` for a recipient that is not valid
  */
 export async function createUpkeep(options: UpkeepOptions, wait: Wait = sleep): Promise<Upkeep> {

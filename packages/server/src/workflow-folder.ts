@@ -51,76 +51,98 @@ const LOOK_MS = 10_000;
  * @throws what `readdir` throws, where there is no such folder
  */
 export async function openWorkflowFolder(options: WorkflowFolderOptions): Promise<WorkflowFolder> {
-  const { folder, onProblem, onChange } = options;
-  const closing = new AbortController();
-  let known: ReadonlyMap<string, KnownFile> = new Map();
-  let reading = Promise.resolve();
-  let isOpen = false;
+  const folder = new WatchedFolder(options);
+  await folder.refresh();
+  folder.watch();
+  return folder;
+}
 
-  async function readAll(): Promise<void> {
+class WatchedFolder implements WorkflowFolder {
+  readonly #options: WorkflowFolderOptions;
+  readonly #closing = new AbortController();
+  #known: ReadonlyMap<string, KnownFile> = new Map();
+  #reading = Promise.resolve();
+  #isWatched = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: WorkflowFolderOptions) {
+    this.#options = options;
+  }
+
+  /** From now on, `onChange` is called. */
+  watch(): void {
+    this.#isWatched = true;
+    void this.#watchFiles();
+    this.#refreshIn(LOOK_MS);
+  }
+
+  files(): readonly WorkflowFile[] {
+    return [...this.#known.values()];
+  }
+
+  get(id: string): ParsedWorkflow | null {
+    return this.files().find(({ parsed }) => parsed?.workflow.id === id)?.parsed ?? null;
+  }
+
+  async refresh(): Promise<void> {
+    const read = async () => await this.#readAll();
+    this.#reading = this.#reading.then(read, read);
+    await this.#reading;
+  }
+
+  close(): void {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+  }
+
+  async #readAll(): Promise<void> {
+    const { folder, onProblem, onChange } = this.#options;
     const names = (await readdir(folder)).filter(isWorkflowFile).sort();
-    const read: KnownFile[] = [];
-    const ids = new Map<string, string>();
-    for (const name of names) {
-      const file = await readFile(join(folder, name), name, known.get(name));
-      const owner = file.parsed && ids.get(file.parsed.workflow.id);
-      if (file.parsed !== null && owner === undefined) ids.set(file.parsed.workflow.id, name);
-      read.push(
-        owner == null
-          ? file
-          : { ...file, parsed: null, problem: `its id '${file.parsed?.workflow.id}' is that of ${owner}` },
-      );
-    }
-    const before = known;
-    known = new Map(read.map((file) => [file.file, file]));
+    const before = this.#known;
+    const files: KnownFile[] = [];
+    for (const name of names) files.push(await readFile(join(folder, name), name, before.get(name)));
+    const read = withUniqueIds(files);
+    this.#known = new Map(read.map((file) => [file.file, file]));
     const changed = read.filter(
       ({ file, mark, problem }) => before.get(file)?.mark !== mark || before.get(file)?.problem !== problem,
     );
     for (const { file, problem } of changed) if (problem !== null) onProblem(file, problem);
-    if (isOpen && (changed.length > 0 || before.size !== known.size)) onChange();
+    if (this.#isWatched && (changed.length > 0 || before.size !== read.length)) onChange();
   }
 
-  const refresh = async () => {
-    reading = reading.then(readAll, readAll);
-    await reading;
-  };
-
-  let timer: NodeJS.Timeout | undefined;
-  function refreshSoon(ms: number): void {
-    clearTimeout(timer);
+  #refreshIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closing.signal.aborted) return;
     // A folder that is gone for a moment changes nothing: workflows stay as they were.
-    timer = setTimeout(
-      () =>
-        void refresh()
-          .catch(() => undefined)
-          .finally(() => refreshSoon(LOOK_MS)),
-      ms,
-    );
-    timer.unref();
-    if (closing.signal.aborted) clearTimeout(timer);
+    const refresh = async () => {
+      await this.refresh().catch(() => undefined);
+      this.#refreshIn(LOOK_MS);
+    };
+    this.#timer = setTimeout(() => void refresh(), ms).unref();
   }
 
-  async function watchFolder(): Promise<void> {
+  async #watchFiles(): Promise<void> {
+    const { folder } = this.#options;
     try {
-      for await (const _ of watch(folder, { signal: closing.signal, persistent: false })) refreshSoon(SETTLE_MS);
+      for await (const _ of watch(folder, { signal: this.#closing.signal, persistent: false })) {
+        this.#refreshIn(SETTLE_MS);
+      }
     } catch {
       // It is closed, or cannot be watched: it is looked at now and then.
     }
   }
+}
 
-  await refresh();
-  isOpen = true;
-  void watchFolder();
-  refreshSoon(LOOK_MS);
-  return {
-    files: () => [...known.values()],
-    get: (id) => [...known.values()].find(({ parsed }) => parsed?.workflow.id === id)?.parsed ?? null,
-    refresh,
-    close() {
-      closing.abort();
-      clearTimeout(timer);
-    },
-  };
+/** Of two files with one id, the second one has none. */
+function withUniqueIds(files: readonly KnownFile[]): readonly KnownFile[] {
+  const owners = new Map<string, string>();
+  return files.map((file) => {
+    const id = file.parsed?.workflow.id;
+    const owner = id === undefined ? undefined : owners.get(id);
+    if (owner !== undefined) return { ...file, parsed: null, problem: `its id '${id}' is that of ${owner}` };
+    if (id !== undefined) owners.set(id, file.file);
+    return file;
+  });
 }
 
 /** What has not changed is not read again. What cannot be read keeps the version before. */

@@ -141,7 +141,7 @@ export function usageRoutes({ workflows }: ServedRuns): readonly ApiRoute<RunCal
   ];
 }
 
-/** Whoever asks for a picture says so. */
+/** JSON, unless a picture is asked for. */
 function acceptedFormat({ headers: { accept = "" } }: FastifyRequest): GraphFormat | "json" {
   if (accept.includes(GRAPH_TYPES.svg)) return "svg";
   return accept.includes(GRAPH_TYPES.mermaid) ? "mermaid" : "json";

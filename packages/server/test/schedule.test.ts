@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createSchedule, type ScheduledWorkflow, type ScheduleOptions } from "../src/schedule.ts";
+import { Schedule, type ScheduledWorkflow, type ScheduleOptions } from "../src/schedule.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -29,7 +29,7 @@ function place(options: Partial<ScheduleOptions> = {}) {
   const failures: unknown[] = [];
   const taken = createTakenTimes();
   const create = () =>
-    createSchedule({
+    new Schedule({
       taken,
       start: (workflow, time) => void started.push({ workflow, time: time.toISOString() }),
       isRunning: async () => false,

@@ -18,7 +18,7 @@ export {
   type SqliteLibrary,
   type Statement,
 } from "./database.ts";
-export { openFailureReason, READ_ONLY, sqliteReason, toStoreError } from "./errors.ts";
+export { openFailureReason, sqliteReason, toStoreError } from "./errors.ts";
 export { isSqliteMissing, loadSqlite, unsuitableReason } from "./library.ts";
 export {
   type DatabaseFiles,

@@ -2,4 +2,4 @@ export { bundleScript, run } from "./child-process.ts";
 export { installPluginSdk } from "./plugin-sdk.ts";
 export { listen } from "./server.ts";
 export { modeOf, temporaryFolder } from "./temporary-folder.ts";
-export { inTerminal, type Step, type TerminalResult, type TerminalTask } from "./terminal.ts";
+export { inTerminal, type Step, type TerminalResult } from "./terminal.ts";

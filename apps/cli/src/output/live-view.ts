@@ -44,119 +44,129 @@ export interface Screen {
   readonly rows: () => number;
 }
 
-/** The tasks of a running workflow below its log: their states, times and masked counts. */
-export interface LiveView {
-  /** Writes above the view, as the command would without one. */
-  readonly terminal: Terminal;
-  /** Writes what plugins print above the view, in whole lines. */
-  print(bytes: Uint8Array): void;
-  /** Takes the workflow, before its first event. */
-  expect(workflow: Workflow): void;
-  /** Takes an event that is about to be printed. */
-  update(event: RecordedEvent): void;
-  /** Removes the view. What was written above stays. */
-  end(): void;
+/** A picture of the tasks, with the widths of its lines. */
+interface Picture {
+  readonly text: string;
+  readonly widths: readonly number[];
+  readonly columns: number;
+  /** On the clock of `performance.now()`. */
+  readonly at: number;
 }
 
 /**
- * Creates a view that is drawn anew in place. It changes no setting of the terminal, so that there is nothing to be
- * restored where the process is killed: the cursor stays visible, and below the view.
- *
- * @param write writes to the terminal
+ * The tasks of a running workflow below its log: their states, times and masked counts. It is drawn anew in place, and changes no setting
+ * of the terminal, so that there is nothing to be restored where the process is killed: the cursor stays visible, and below the view.
  */
-export function createLiveView(terminal: Terminal, screen: Screen): LiveView {
-  const board = new TaskBoard();
+export class LiveView {
+  /** Writes above the view, as the command would without one. */
+  readonly terminal: Terminal;
+  readonly #written: Terminal;
+  readonly #screen: Screen;
+  readonly #board = new TaskBoard();
   /** The widths of the lines that are drawn. */
-  let drawn: readonly number[] = [];
+  #drawn: readonly number[] = [];
   /** The last picture, which many lines of a log share. */
-  let picture = { text: "", widths: drawn, columns: 0, at: Number.NEGATIVE_INFINITY };
-  let partial = Buffer.alloc(0);
-  let isStarted = false;
-  let isEnded = false;
-  let timer: NodeJS.Timeout | undefined;
+  #picture: Picture = { text: "", widths: [], columns: 0, at: Number.NEGATIVE_INFINITY };
+  #partial = Buffer.alloc(0);
+  #state: "waiting" | "drawn" | "ended" = "waiting";
+  #timer: NodeJS.Timeout | undefined;
 
-  /** The terminal may have become narrower since, and then a line has become several. */
-  function clear(): string {
-    const columns = screen.columns();
-    const lines = drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
-    drawn = [];
-    return clearUp(Math.min(lines, screen.rows() - 1));
+  /** @param terminal what the view writes to */
+  constructor(terminal: Terminal, screen: Screen) {
+    this.#written = terminal;
+    this.#screen = screen;
+    this.terminal = {
+      ...terminal,
+      write: (text) => this.#redraw(text),
+      note: (text) => {
+        if (!terminal.quiet) this.#redraw(`${text}\n`);
+      },
+      warn: (text) => this.#redraw(`${text}\n`),
+    };
   }
 
-  function frame(): string {
-    // For a slow terminal, pictures are left out, never text.
-    if (!isStarted || isEnded || terminal.unread() > 0) return "";
-    const now = performance.now();
-    const columns = screen.columns();
-    if (now - picture.at >= FRAME_MS || picture.columns !== columns) {
-      // The last column stays free: some terminals wrap a line that fills it.
-      const lines = board.lines(columns - 1, viewRows(screen.rows()));
-      const text = lines.map((line) => `${paint(line.text, line.state)}\n`).join("");
-      picture = { text, widths: lines.map(({ width }) => width), columns, at: now };
+  /** Writes what plugins print above the view, in whole lines. */
+  print(bytes: Uint8Array): void {
+    const all = Buffer.concat([this.#partial, bytes]);
+    const end = all.length > LONGEST_LINE ? all.length : all.lastIndexOf(10) + 1;
+    this.#partial = all.subarray(end);
+    if (end === 0) return;
+    const whole = all.subarray(0, end).toString();
+    this.#redraw(whole.endsWith("\n") ? whole : `${whole}\n`);
+  }
+
+  /** Takes the workflow, before its first event. */
+  expect(workflow: Workflow): void {
+    this.#board.expect(workflow);
+  }
+
+  /** Takes an event that is about to be printed. */
+  update(event: RecordedEvent): void {
+    this.#board.update(event);
+    if (event.event === "run.started" && this.#state === "waiting") {
+      this.#state = "drawn";
+      process.on("SIGWINCH", this.#onResize).on("SIGCONT", this.#onContinue);
     }
-    drawn = picture.widths;
-    return picture.text;
+    this.#schedule(FRAME_MS);
   }
 
-  function paint(text: string, state: State | null): string {
-    if (state === null) return styleText("bold", text, { validateStream: false });
-    const [word = ""] = text.trimStart().split(" ", 1);
-    return text.replace(word, styleText(STATES[state].color, word, { validateStream: false }));
+  /** Removes the view. What was written above stays. */
+  end(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    process.off("SIGWINCH", this.#onResize).off("SIGCONT", this.#onContinue);
+    this.#redraw(this.#partial.length === 0 ? "" : `${this.#partial.toString()}\n`);
   }
+
+  readonly #onResize = (): void => this.#redraw();
+
+  readonly #onContinue = (): void => {
+    // The shell has written something meanwhile.
+    this.#drawn = [];
+    this.#redraw();
+  };
 
   /** In one piece, so that no reader sees half of a picture. */
-  function redraw(above = ""): void {
-    const next = clear() + above + frame();
-    terminal.write(next);
-    schedule(above === "" ? TICK_MS : FRAME_MS);
+  #redraw(above = ""): void {
+    const next = this.#clear() + above + this.#draw();
+    this.#written.write(next);
+    this.#schedule(above === "" ? TICK_MS : FRAME_MS);
   }
 
   /** Draws again after this time at the latest. Nothing waits for the view: the timer keeps no process alive. */
-  function schedule(milliseconds: number): void {
-    clearTimeout(timer);
-    if (isStarted && !isEnded) timer = setTimeout(() => redraw(), milliseconds).unref();
+  #schedule(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    if (this.#state === "drawn") this.#timer = setTimeout(() => this.#redraw(), milliseconds).unref();
   }
 
-  const onResize = () => redraw();
-  const onContinue = () => {
-    // The shell has written something meanwhile.
-    drawn = [];
-    redraw();
-  };
+  /** The terminal may have become narrower since, and then a line has become several. */
+  #clear(): string {
+    const columns = this.#screen.columns();
+    const lines = this.#drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
+    this.#drawn = [];
+    return clearUp(Math.min(lines, this.#screen.rows() - 1));
+  }
 
-  return {
-    terminal: {
-      ...terminal,
-      write: (text) => redraw(text),
-      note: (text) => {
-        if (!terminal.quiet) redraw(`${text}\n`);
-      },
-      warn: (text) => redraw(`${text}\n`),
-    },
-    print(bytes) {
-      const all = Buffer.concat([partial, bytes]);
-      const end = all.length > LONGEST_LINE ? all.length : all.lastIndexOf(10) + 1;
-      partial = all.subarray(end);
-      if (end === 0) return;
-      const whole = all.subarray(0, end).toString();
-      redraw(whole.endsWith("\n") ? whole : `${whole}\n`);
-    },
-    expect: (workflow) => board.expect(workflow),
-    update(event) {
-      board.update(event);
-      if (event.event === "run.started") {
-        isStarted = true;
-        process.on("SIGWINCH", onResize).on("SIGCONT", onContinue);
-      }
-      schedule(FRAME_MS);
-    },
-    end() {
-      if (isEnded) return;
-      isEnded = true;
-      process.off("SIGWINCH", onResize).off("SIGCONT", onContinue);
-      redraw(partial.length === 0 ? "" : `${partial.toString()}\n`);
-    },
-  };
+  #draw(): string {
+    // For a slow terminal, pictures are left out, never text.
+    if (this.#state !== "drawn" || this.#written.unread() > 0) return "";
+    const now = performance.now();
+    const columns = this.#screen.columns();
+    if (now - this.#picture.at >= FRAME_MS || this.#picture.columns !== columns) {
+      // The last column stays free: some terminals wrap a line that fills it.
+      const lines = this.#board.lines(columns - 1, viewRows(this.#screen.rows()));
+      const text = lines.map((line) => `${paint(line.text, line.state)}\n`).join("");
+      this.#picture = { text, widths: lines.map(({ width }) => width), columns, at: now };
+    }
+    this.#drawn = this.#picture.widths;
+    return this.#picture.text;
+  }
+}
+
+function paint(text: string, state: State | null): string {
+  if (state === null) return styleText("bold", text, { validateStream: false });
+  const [word = ""] = text.trimStart().split(" ", 1);
+  return text.replace(word, styleText(STATES[state].color, word, { validateStream: false }));
 }
 
 /** At most a third of the screen, so that the log stays readable. */

@@ -16,8 +16,8 @@ export function formatTime(iso: string): string {
 }
 
 /** `3 days ago`, `in 2 hours`, `now` */
-export function formatDistance(iso: string, now: number = Date.now()): string {
-  const seconds = Math.round((Date.parse(iso) - now) / 1000);
+export function formatDistance(iso: string): string {
+  const seconds = Math.round((Date.parse(iso) - Date.now()) / 1000);
   const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS[5];
   return RELATIVE.format(Math.trunc(seconds / length), unit);
 }

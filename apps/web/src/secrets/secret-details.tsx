@@ -173,7 +173,7 @@ function Users({ secret: { id } }: { secret: ApiSecret }) {
 }
 
 function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => void }) {
-  const { api, may, tell } = useSession();
+  const { api, may } = useSession();
   const [target, setTarget] = useState<number | null>(null);
   const [open, setOpen] = useState<number | null>(null);
   const { id, name } = secret;
@@ -206,29 +206,12 @@ function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => voi
                         header: "Actions",
                         cell: (one: ApiSecret) =>
                           isOld(one) && (
-                            <div class="actions">
-                              {may("secrets:reveal") && (
-                                <button
-                                  type="button"
-                                  class="secondary outline small"
-                                  aria-label={`Open version ${one.version}`}
-                                  aria-expanded={open === one.version}
-                                  onClick={() => setOpen(open === one.version ? null : one.version)}
-                                >
-                                  Open
-                                </button>
-                              )}
-                              {may("secrets:write") && (
-                                <button
-                                  type="button"
-                                  class="secondary outline small"
-                                  aria-label={`Roll back to version ${one.version}`}
-                                  onClick={() => setTarget(one.version)}
-                                >
-                                  Roll back
-                                </button>
-                              )}
-                            </div>
+                            <VersionActions
+                              version={one.version}
+                              isOpen={open === one.version}
+                              onOpen={() => setOpen(open === one.version ? null : one.version)}
+                              onRollBack={() => setTarget(one.version)}
+                            />
                           ),
                       },
                     ]
@@ -244,24 +227,73 @@ function Versions({ secret, onChange }: { secret: ApiSecret; onChange: () => voi
         )}
       </Shown>
       {target !== null && (
-        <ConfirmDialog
-          title={`Roll back to version ${target}?`}
-          action="Roll back"
-          onClose={() => setTarget(null)}
-          onConfirm={async () => {
-            const { version } = await rollBack(api, id, target);
-            setTarget(null);
-            tell(`${name} has the value of version ${target} again, as version ${version}.`);
-            onChange();
-          }}
-        >
-          <p>
-            Its value is stored again as the newest version. The versions in between stay, and you can come back to
-            them.
-          </p>
-        </ConfirmDialog>
+        <RollbackDialog secret={secret} target={target} onClose={() => setTarget(null)} onDone={onChange} />
       )}
     </Card>
+  );
+}
+
+interface VersionActionsProps {
+  readonly version: number;
+  readonly isOpen: boolean;
+  readonly onOpen: () => void;
+  readonly onRollBack: () => void;
+}
+
+function VersionActions({ version, isOpen, onOpen, onRollBack }: VersionActionsProps) {
+  const { may } = useSession();
+  return (
+    <div class="actions">
+      {may("secrets:reveal") && (
+        <button
+          type="button"
+          class="secondary outline small"
+          aria-label={`Open version ${version}`}
+          aria-expanded={isOpen}
+          onClick={onOpen}
+        >
+          Open
+        </button>
+      )}
+      {may("secrets:write") && (
+        <button
+          type="button"
+          class="secondary outline small"
+          aria-label={`Roll back to version ${version}`}
+          onClick={onRollBack}
+        >
+          Roll back
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface RollbackDialogProps {
+  readonly secret: ApiSecret;
+  readonly target: number;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}
+
+function RollbackDialog({ secret: { id, name }, target, onClose, onDone }: RollbackDialogProps) {
+  const { api, tell } = useSession();
+  return (
+    <ConfirmDialog
+      title={`Roll back to version ${target}?`}
+      action="Roll back"
+      onClose={onClose}
+      onConfirm={async () => {
+        const { version } = await rollBack(api, id, target);
+        onClose();
+        tell(`${name} has the value of version ${target} again, as version ${version}.`);
+        onDone();
+      }}
+    >
+      <p>
+        Its value is stored again as the newest version. The versions in between stay, and you can come back to them.
+      </p>
+    </ConfirmDialog>
   );
 }
 

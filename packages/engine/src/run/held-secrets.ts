@@ -44,109 +44,119 @@ interface Call {
 export function findHeldSecrets(root: ParsedWorkflow, rootCalls: CalledWorkflows): HeldSecrets {
   const calls = collectCalls(root, rootCalls);
   const workflows = [...new Set([root, ...calls.map(({ called }) => called)])];
+  const origins = new Origins(workflows, calls);
+  const uses = new Map<ParsedWorkflow, readonly SecretUse[]>();
+  return {
+    workflows,
+    callersOf: createCallers(calls),
+    usesIn: (workflow) => remember(uses, workflow, () => usesIn(workflow, origins)),
+  };
+}
 
-  /** @param place the part of the file, such as the `forEach` of a task */
-  function originOf(workflow: ParsedWorkflow, isPart: (use: ReferenceUse) => boolean): Origin {
-    return union(workflow.references.filter(isPart).map((use) => originOfUse(workflow, use)));
+function usesIn(workflow: ParsedWorkflow, origins: Origins): readonly SecretUse[] {
+  return workflow.references.flatMap((use) => {
+    const { owner, place, path, mark } = use;
+    if (owner === null || place !== "inputs") return [];
+    const secrets = origins.secretsIn(workflow, use);
+    return secrets.size === 0 ? [] : [{ owner, path, mark, secrets }];
+  });
+}
+
+function createCallers(calls: readonly Call[]): HeldSecrets["callersOf"] {
+  const known = new Map<ParsedWorkflow, ReadonlySet<string>>();
+  const callersOf: HeldSecrets["callersOf"] = (workflow) =>
+    remember(known, workflow, () => {
+      const callers = calls.flatMap(({ caller, called }) => (called === workflow ? [callersOf(caller)] : []));
+      return merge([new Set([workflow.workflow.id]), ...callers]);
+    });
+  return callersOf;
+}
+
+/** What the values in some workflows are made of, each looked for once. */
+class Origins {
+  readonly #workflows: readonly ParsedWorkflow[];
+  readonly #calls: readonly Call[];
+  readonly #ofItems = new Map<Task, Origin>();
+  readonly #ofOutputs = new Map<string, Origin>();
+  readonly #ofInputs = new Map<string, ReadonlySet<string>>();
+
+  constructor(workflows: readonly ParsedWorkflow[], calls: readonly Call[]) {
+    this.#workflows = workflows;
+    this.#calls = calls;
   }
 
-  function originOfUse(workflow: ParsedWorkflow, { result, owner }: ReferenceUse): Origin {
+  /** The secrets that a reference brings. */
+  secretsIn(workflow: ParsedWorkflow, use: ReferenceUse): ReadonlySet<string> {
+    return this.#secretsOf(workflow, this.#ofUse(workflow, use));
+  }
+
+  #secretsOf(workflow: ParsedWorkflow, { secrets, inputs }: Origin): ReadonlySet<string> {
+    return merge([secrets, ...[...inputs].map((name) => this.#secretsOfInput(workflow, name))]);
+  }
+
+  /** The secrets in an input of a workflow, by any of its calls. */
+  #secretsOfInput(workflow: ParsedWorkflow, name: string): ReadonlySet<string> {
+    return remember(this.#ofInputs, `${this.#workflows.indexOf(workflow)} ${name}`, () => {
+      const calls = this.#calls.filter(({ called }) => called === workflow);
+      return merge(calls.map((call) => this.#secretsOf(call.caller, this.#ofInput(call, name))));
+    });
+  }
+
+  #ofUse(workflow: ParsedWorkflow, { result, owner }: ReferenceUse): Origin {
     if (!("reference" in result)) return NOTHING;
     const { reference } = result;
     if (reference.root === "secrets") return { ...NOTHING, secrets: new Set([reference.name]) };
     if (reference.root === "inputs") return { ...NOTHING, inputs: new Set([reference.name]) };
-    if (reference.root === "item" && owner !== null) return originOfItems(workflow, owner.task);
-    if (reference.root === "tasks" && reference.part === "output") return originOfOutput(workflow, reference);
+    if (reference.root === "item" && owner !== null) return this.#ofItem(workflow, owner.task);
+    if (reference.root === "tasks" && reference.part === "output") return this.#ofOutput(workflow, reference);
     return NOTHING;
   }
 
-  const ofItems = new Map<Task, Origin>();
-
-  function originOfItems(workflow: ParsedWorkflow, task: Task): Origin {
-    const origin =
-      ofItems.get(task) ?? originOf(workflow, ({ owner, place }) => owner?.task === task && place === "forEach");
-    ofItems.set(task, origin);
-    return origin;
+  /** @param isPart tells whether a reference stands in the part of the file, such as the `forEach` of a task */
+  #ofPart(workflow: ParsedWorkflow, isPart: (use: ReferenceUse) => boolean): Origin {
+    return union(workflow.references.filter(isPart).map((use) => this.#ofUse(workflow, use)));
   }
 
-  const ofOutputs = new Map<string, Origin>();
+  #ofItem(workflow: ParsedWorkflow, task: Task): Origin {
+    return remember(this.#ofItems, task, () =>
+      this.#ofPart(workflow, ({ owner, place }) => owner?.task === task && place === "forEach"),
+    );
+  }
 
   /** The outputs of a called workflow, in the terms of its caller. */
-  function originOfOutput(workflow: ParsedWorkflow, { id, path }: Reference & { root: "tasks" }): Origin {
-    const call = calls.find(({ caller, task }) => caller === workflow && task.id === id);
+  #ofOutput(workflow: ParsedWorkflow, { id, path }: Reference & { root: "tasks" }): Origin {
+    const call = this.#calls.find(({ caller, task }) => caller === workflow && task.id === id);
     if (call === undefined) return NOTHING;
     const key = call.task.forEach === undefined ? path[0] : path[1];
-    const step = `${workflows.indexOf(workflow)} ${id} ${key ?? ""}`;
-    const known = ofOutputs.get(step);
+    const step = `${this.#workflows.indexOf(workflow)} ${id} ${key ?? ""}`;
+    const known = this.#ofOutputs.get(step);
     if (known !== undefined) return known;
     // A file that is only checked can have tasks that need each other.
-    ofOutputs.set(step, NOTHING);
-    const inside = originOf(
+    this.#ofOutputs.set(step, NOTHING);
+    const inside = this.#ofPart(
       call.called,
       (use) => use.place === "outputs" && (key === undefined || use.path.length < 2 || use.path[1] === key),
     );
-    const given = [...inside.inputs].map((name) => originOfInput(call, name));
+    const given = [...inside.inputs].map((name) => this.#ofInput(call, name));
     const origin = union([{ ...NOTHING, secrets: inside.secrets }, ...given]);
-    ofOutputs.set(step, origin);
+    this.#ofOutputs.set(step, origin);
     return origin;
   }
 
   /** What a call gives to an input of the called workflow. */
-  function originOfInput({ caller, task }: Call, name: string): Origin {
-    return originOf(
+  #ofInput({ caller, task }: Call, name: string): Origin {
+    return this.#ofPart(
       caller,
       ({ owner, place, path }) =>
         owner?.task === task && place === "inputs" && path[3] === "inputs" && (path.length < 5 || path[4] === name),
     );
   }
+}
 
-  const ofInputs = new Map<string, ReadonlySet<string>>();
-
-  /** The secrets in an input of a workflow, by any of its calls. */
-  function secretsOfInput(workflow: ParsedWorkflow, name: string): ReadonlySet<string> {
-    const key = `${workflows.indexOf(workflow)} ${name}`;
-    const secrets =
-      ofInputs.get(key) ??
-      merge(
-        calls.flatMap((call) => (call.called === workflow ? [secretsOf(call.caller, originOfInput(call, name))] : [])),
-      );
-    ofInputs.set(key, secrets);
-    return secrets;
-  }
-
-  function secretsOf(workflow: ParsedWorkflow, { secrets, inputs }: Origin): ReadonlySet<string> {
-    return merge([secrets, ...[...inputs].map((name) => secretsOfInput(workflow, name))]);
-  }
-
-  const ids = new Map<ParsedWorkflow, ReadonlySet<string>>();
-
-  function callersOf(workflow: ParsedWorkflow): ReadonlySet<string> {
-    const callers =
-      ids.get(workflow) ??
-      merge([
-        new Set([workflow.workflow.id]),
-        ...calls.flatMap(({ caller, called }) => (called === workflow ? [callersOf(caller)] : [])),
-      ]);
-    ids.set(workflow, callers);
-    return callers;
-  }
-
-  const uses = new Map<ParsedWorkflow, readonly SecretUse[]>();
-
-  function usesIn(workflow: ParsedWorkflow): readonly SecretUse[] {
-    const found =
-      uses.get(workflow) ??
-      workflow.references.flatMap((use) => {
-        const { owner, place, path, mark } = use;
-        if (owner === null || place !== "inputs") return [];
-        const secrets = secretsOf(workflow, originOfUse(workflow, use));
-        return secrets.size === 0 ? [] : [{ owner, path, mark, secrets }];
-      });
-    uses.set(workflow, found);
-    return found;
-  }
-
-  return { workflows, usesIn, callersOf };
+function remember<Key, Value>(known: Map<Key, Value>, key: Key, find: () => Value): Value {
+  const value = known.get(key) ?? find();
+  known.set(key, value);
+  return value;
 }
 
 /** All calls, those of one file once. */

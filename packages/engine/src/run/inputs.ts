@@ -45,7 +45,7 @@ import { collectInputs } from "@autokestra/engine/internal";
 export async function collectInputs(
   workflow: Workflow,
   given: Readonly<Record<string, string>>,
-  { env = process.env, ask }: SecretInputSources = {},
+  { env = process.env, ask }: SecretInputSources,
 ): Promise<Record<string, string>> {
   const collected = { ...given };
   for (const [name, { secret }] of Object.entries(workflow.inputs)) {

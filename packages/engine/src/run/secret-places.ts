@@ -9,7 +9,7 @@ import type { ReferenceUse } from "../workflow/references.ts";
 import { allTasks, EVERY, type Task } from "../workflow/workflow.ts";
 
 /**
- * Finds what must not be in its place: a secret in a condition, because whoever sees the branch sees the value; a
+ * Finds what must not be in its place: a secret in a condition, because anyone who sees the branch sees the value; a
  * secret in an input that others can see, such as the arguments of a program; a reference where none may be.
  */
 export function checkSecretPlaces(parsed: ParsedWorkflow, actions: ReadonlyMap<string, Action>): WorkflowProblem[] {

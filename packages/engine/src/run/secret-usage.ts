@@ -18,7 +18,7 @@ export interface SecretUser {
 }
 
 /** Which workflows use which secrets. */
-export interface SecretUsage {
+interface SecretUsage {
   /** By the name of the secret. */
   readonly users: ReadonlyMap<string, readonly SecretUser[]>;
   /** The paths of the files that were read as workflows. */

@@ -122,7 +122,7 @@ function inputError(
   return place === "group" ? invalid(reference, "is secret, and the name of a group is shown") : null;
 }
 
-/** The error of a condition on a secret: whoever sees which tasks ran would see what the value is. */
+/** The error of a condition on a secret: anyone who sees which tasks ran would learn the value. */
 export function secretInCondition(reference: Reference): AutokestraError {
   return invalid(reference, "is secret, and a condition would show its value");
 }

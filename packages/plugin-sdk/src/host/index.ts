@@ -7,14 +7,12 @@
 export { isInstance, jsonText, outputText, UnreadableOutput } from "./json-text.ts";
 export {
   type ActionDescription,
-  MAX_LOG_BYTES,
   MAX_MESSAGE_BYTES,
   type Order,
   PROTOCOL_VERSION,
   REPORTS_FD,
   type Report,
   reportSchema,
-  type TaskFacts,
   type ThrownReport,
 } from "./protocol.ts";
 export { readProperty } from "./read-thrown.ts";

@@ -25,7 +25,7 @@ export function defaultKeyFile(keyFolder: string): string {
 }
 
 /** Reads the key in a file; null if the file does not exist. @throws as {@link readKeyFile} */
-export function readMasterKey(path: string, keyFolder: string | null, options: ReadKeyOptions = {}): MasterKey | null {
+export function readMasterKey(path: string, keyFolder: string | null, options: ReadKeyOptions): MasterKey | null {
   const content = readKeyFile(path, options);
   return content === null ? null : createMasterKey(content, path, keyFolder);
 }

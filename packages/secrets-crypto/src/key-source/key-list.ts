@@ -13,7 +13,7 @@ import {
 } from "./master-key-provider.ts";
 
 /** The stores and backups that are known to use a key. Copies elsewhere are unknown. */
-export interface KeyUse {
+interface KeyUse {
   /** The stores that the key opens (`uses`), and those that were rotated to another key (`left`). */
   readonly stores: readonly { readonly path: string; readonly state: "uses" | "left" }[];
   readonly backups: readonly Pick<KnownBackup, "path" | "madeAt">[];

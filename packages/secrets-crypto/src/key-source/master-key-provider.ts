@@ -43,13 +43,11 @@ const taken = new WeakMap<NodeJS.ProcessEnv, KeyContent | AutokestraError>();
 const kept = new WeakSet<NodeJS.ProcessEnv>();
 
 /**
- * Removes the key from the environment and keeps it for later providers. Call it before code runs that must not read
+ * Removes the key from `process.env` and keeps it for later providers. Call it before code runs that must not read
  * the key there, such as plugins. Does nothing if a provider was created with `keepInEnvironment`.
- *
- * @param env default: `process.env`
  */
-export function takeKeyVariable(env: NodeJS.ProcessEnv = process.env): void {
-  if (!kept.has(env)) takeVariable({ env });
+export function takeKeyVariable(): void {
+  if (!kept.has(process.env)) takeVariable({});
 }
 
 /**

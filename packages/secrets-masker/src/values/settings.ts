@@ -75,10 +75,10 @@ function isDocument(text: string): boolean {
 }
 
 /** The values of a query or of a form body. */
-function formPieces(text: string, kind: PartKind): readonly Piece[] {
+function formPieces(text: string): readonly Piece[] {
   return text.split(/[&;]/).map((pair) => {
     const at = pair.indexOf("=");
-    return formPiece(pair.slice(0, Math.max(at, 0)), pair.slice(at + 1), kind);
+    return formPiece(pair.slice(0, Math.max(at, 0)), pair.slice(at + 1), "query value");
   });
 }
 
@@ -140,8 +140,8 @@ export function urlPieces(text: string): readonly Piece[] | null {
   return [
     ...(userinfo === null ? [] : userinfoPieces(userinfo)),
     ...(OF_NAMES.test(scheme) ? [] : pathPieces(path)),
-    ...formPieces(query, "query value"),
-    ...(fragment.includes("=") ? formPieces(fragment, "query value") : []),
+    ...formPieces(query),
+    ...(fragment.includes("=") ? formPieces(fragment) : []),
   ];
 }
 

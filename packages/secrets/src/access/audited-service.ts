@@ -222,7 +222,7 @@ function createRecorder(log: StoreAuditLog, context: AuditContext): AuditRecorde
   };
 }
 
-/** The change is made by now: whoever hears of a failure must know that. */
+/** The change is made by now, and the error must say so. */
 async function recordOutcome(record: () => Promise<void>): Promise<void> {
   try {
     await record();

@@ -12,12 +12,12 @@ const OFF = "off: nobody can tell afterwards what was read or changed";
  */
 export async function diagnoseAudit(manager: SecretsManager): Promise<Finding> {
   const { audit, location, store, keys } = manager;
-  if (audit !== null) return await examine(audit, "on", "on, no records yet");
+  if (audit !== null) return await diagnoseLog(audit, "on", "on, no records yet");
   if (location.kind === "url") return finding("ok", OFF);
   const { openAuditLog } = await import("./audit-log.ts");
   try {
     const log = await openAuditLog({ folder: location.path, store, keys });
-    const found = await examine(log, "off here, though the store remembers a log", OFF);
+    const found = await diagnoseLog(log, "off here, though the store remembers a log", OFF);
     await log.close();
     return found;
   } catch (error) {
@@ -27,7 +27,7 @@ export async function diagnoseAudit(manager: SecretsManager): Promise<Finding> {
   }
 }
 
-async function examine(audit: AuditLog, state: string, ofNone: string): Promise<Finding> {
+async function diagnoseLog(audit: AuditLog, state: string, ofNone: string): Promise<Finding> {
   try {
     const report = await audit.verify();
     if (report.problem !== null) return broken(state, report.problem);

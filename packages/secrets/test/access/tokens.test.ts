@@ -6,7 +6,7 @@ import { temporaryFolder } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type AccessDatabase, openAccessDatabase } from "../../src/access/access-database.ts";
 import { isNarrowed, isVisible, ROLES, visibleOnly } from "../../src/access/permissions.ts";
-import { type CreatedToken, createTokens, type NewToken, openTokens, type Tokens } from "../../src/access/tokens.ts";
+import { type CreatedToken, type NewToken, openTokens, StoredTokens, type Tokens } from "../../src/access/tokens.ts";
 import { openSecretsManager, type SecretsManager } from "../../src/index.ts";
 
 let folder: string;
@@ -24,7 +24,7 @@ beforeEach(async () => {
   const storagePath = join(folder, "secrets");
   manager = await openSecretsManager({ env: {}, storagePath, keyFolder: join(folder, "keys") });
   access = await openAccessDatabase(storagePath);
-  tokens = createTokens({ access, ...manager, now });
+  tokens = new StoredTokens({ access, ...manager, now });
   return async () => {
     access.close();
     await manager.secrets.close();
@@ -35,7 +35,7 @@ beforeEach(async () => {
 async function elsewhere<T>(work: (others: Tokens) => Promise<T>): Promise<T> {
   const opened = await openAccessDatabase(join(folder, "secrets"));
   try {
-    return await work(createTokens({ access: opened, ...manager, now }));
+    return await work(new StoredTokens({ access: opened, ...manager, now }));
   } finally {
     opened.close();
   }
@@ -102,7 +102,7 @@ describe("tokens", () => {
       forEncrypt: async (count: number) => await manager.keys.forEncrypt(count),
       keyring: async () => counting,
     };
-    return { counted: createTokens({ access, store: manager.store, keys, now }), checks: () => checks };
+    return { counted: new StoredTokens({ access, store: manager.store, keys, now }), checks: () => checks };
   }
 
   it("are made, found, listed and revoked, and no file has one", async () => {
@@ -299,7 +299,7 @@ describe("a process that was killed, overtaken or rotates keys", () => {
   it("in a revocation has revoked once the rows are written", async () => {
     const { token } = await tokens.create(NEW);
     const other = (await tokens.create({ ...NEW, name: "stays" })).token;
-    const dying = createTokens({
+    const dying = new StoredTokens({
       access,
       keys: manager.keys,
       now,
@@ -311,7 +311,7 @@ describe("a process that was killed, overtaken or rotates keys", () => {
       },
     });
     await expect(dying.revoke("ci")).rejects.toThrow("killed");
-    const after = createTokens({ access, ...manager, now });
+    const after = new StoredTokens({ access, ...manager, now });
     expect(await after.find(token)).toBe(null);
     expect(await after.find(other)).not.toBe(null);
     await after.create({ ...NEW, name: "next" });
@@ -322,7 +322,7 @@ describe("a process that was killed, overtaken or rotates keys", () => {
   it("makes its token in the epoch that a revocation has begun meanwhile", async () => {
     await tokens.create({ ...NEW, name: "a" });
     let isFirst = true;
-    const overtaken = createTokens({
+    const overtaken = new StoredTokens({
       access,
       keys: manager.keys,
       now,
