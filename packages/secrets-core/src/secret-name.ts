@@ -39,6 +39,8 @@ function isSecretName(text: string): text is SecretName {
  * ```
  */
 export function parseSecretName(text: string): SecretName {
+  // A list with one name would pass the pattern, and the store would take the query for a damaged index.
+  if (typeof text !== "string") throw invalidName("");
   if (!isSecretName(text)) throw invalidName(text);
   return text;
 }

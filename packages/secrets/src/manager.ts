@@ -83,7 +83,7 @@ export interface SecretsManager {
  * the end.
  *
  * @param options where store and key are, each with its own default
- * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver; `KEY_UNREADABLE` for a key file inside the
+ * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver, an empty path and less than one version; `KEY_UNREADABLE` for a key file inside the
  * folder of the secrets
  *
  * @example
@@ -105,7 +105,7 @@ export interface SecretsManager {
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
-  const maxVersions = options.maxVersions ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
+  const maxVersions = givenMaxVersions(options) ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
   // First, because it removes the key from the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);
@@ -204,6 +204,11 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location
       return await provider.generate();
     },
   };
+}
+
+function givenMaxVersions({ maxVersions }: SecretsOptions): number | undefined {
+  if (maxVersions === undefined || (Number.isInteger(maxVersions) && maxVersions >= 1)) return maxVersions;
+  throw new AutokestraError("OPTION_INVALID", "The maximum number of versions is not a whole number from 1 on");
 }
 
 function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number | undefined {
