@@ -20,8 +20,9 @@ export function isReserved(text: string): boolean {
   return RESERVED.has(text);
 }
 
+/** Of a list with one name, which would pass the pattern, the store would think that its index is damaged. */
 function isSecretName(text: string): text is SecretName {
-  return isIdentifier(text);
+  return typeof text === "string" && isIdentifier(text);
 }
 
 /**
@@ -39,9 +40,7 @@ function isSecretName(text: string): text is SecretName {
  * ```
  */
 export function parseSecretName(text: string): SecretName {
-  // A list with one name would pass the pattern, and the store would take the query for a damaged index.
-  if (typeof text !== "string") throw invalidName("");
-  if (!isSecretName(text)) throw invalidName(text);
+  if (!isSecretName(text)) throw invalidName(String(text));
   return text;
 }
 

@@ -105,7 +105,10 @@ export interface SecretsManager {
  */
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
-  const maxVersions = givenMaxVersions(options) ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
+  const maxVersions = options.maxVersions ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
+  if (maxVersions !== undefined && !(Number.isInteger(maxVersions) && maxVersions > 0)) {
+    throw new AutokestraError("OPTION_INVALID", "maxVersions is not a whole number above 0");
+  }
   // First, because it removes the key from the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);
@@ -204,11 +207,6 @@ function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location
       return await provider.generate();
     },
   };
-}
-
-function givenMaxVersions({ maxVersions }: SecretsOptions): number | undefined {
-  if (maxVersions === undefined || (Number.isInteger(maxVersions) && maxVersions >= 1)) return maxVersions;
-  throw new AutokestraError("OPTION_INVALID", "The maximum number of versions is not a whole number from 1 on");
 }
 
 function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.ProcessEnv): number | undefined {
