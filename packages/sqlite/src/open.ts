@@ -20,7 +20,7 @@ export function findDatabaseFiles(
   irregular: (file: string, kind: "a symbolic link" | "not a regular file") => Error,
 ): DatabaseFiles {
   // The WAL before the database, because another process that is creating them does it in the other order.
-  const [wal, , database] = companionsFirst(path).map((file) => {
+  const [wal, , , database] = companionsFirst(path).map((file) => {
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat === undefined || stat.isFile()) return stat;
     throw irregular(file, stat.isSymbolicLink() ? "a symbolic link" : "not a regular file");
@@ -37,7 +37,7 @@ export function restrictDatabaseFiles(path: string, refuse: Refuse): void {
 }
 
 function companionsFirst(path: string): readonly string[] {
-  return [`${path}-wal`, `${path}-shm`, path];
+  return [`${path}-wal`, `${path}-shm`, `${path}-journal`, path];
 }
 
 /** Numbers would round what some file systems count beyond 2^53; as text, these would take a tenth of the time of a write. */

@@ -25,16 +25,19 @@ function sample(): { path: string; database: Database } {
   return { path, database };
 }
 
-it.each(["", "-wal", "-shm"])("a link or a folder in the place of a.db%s is no file of a database", (suffix) => {
-  const folder = temporaryFolder();
-  const path = join(folder, "a.db");
-  symlinkSync(join(folder, "elsewhere"), `${path}${suffix}`);
-  expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is a symbolic link`);
-  rmSync(`${path}${suffix}`);
-  mkdirSync(`${path}${suffix}`);
-  expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is not a regular file`);
-  expect(existsSync(join(folder, "elsewhere"))).toBe(false);
-});
+it.each(["", "-wal", "-shm", "-journal"])(
+  "a link or a folder in the place of a.db%s is no file of a database",
+  (suffix) => {
+    const folder = temporaryFolder();
+    const path = join(folder, "a.db");
+    symlinkSync(join(folder, "elsewhere"), `${path}${suffix}`);
+    expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is a symbolic link`);
+    rmSync(`${path}${suffix}`);
+    mkdirSync(`${path}${suffix}`);
+    expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is not a regular file`);
+    expect(existsSync(join(folder, "elsewhere"))).toBe(false);
+  },
+);
 
 it("tells which files are there, and closes them to others", () => {
   const { path, database } = sample();
