@@ -134,3 +134,25 @@ it("lets the others in again where they have it open, or where the check throws"
   expect(lock(() => undefined)).toBe("locked");
   database.close();
 });
+
+it.each(["CREATE TRIGGER t AFTER INSERT ON one BEGIN DELETE FROM one; END", "CREATE VIEW v AS SELECT * FROM one"])(
+  "writes nothing beside %s, whenever it was put in",
+  (sql) => {
+    const { path, database } = sample();
+    const { database: placed } = openInPlace(library, path, [], refuse);
+    const insert = placed.prepare("INSERT INTO one VALUES (1)");
+    const write = () => placed.immediate(() => void insert.run());
+    write();
+    database.exec("CREATE TABLE two (id)");
+    write();
+    database.exec(sql);
+    expect(write).toThrow("refused: it has a trigger or a view, and autokestra makes none");
+    expect(database.prepare("SELECT count(*) FROM one").pluck().get()).toBe(2);
+    const again = openInPlace(library, path, [], refuse).database;
+    expect(() => again.immediate(() => undefined)).toThrow("refused: it has a trigger or a view");
+    expect(again.prepare("SELECT count(*) FROM one").pluck().get()).toBe(2);
+    again.close();
+    placed.close();
+    database.close();
+  },
+);
