@@ -40,11 +40,12 @@ function isSecretName(text: string): text is SecretName {
  * ```
  */
 export function parseSecretName(text: string): SecretName {
-  if (!isSecretName(text)) throw invalidName(String(text));
+  if (!isSecretName(text)) throw invalidName(text);
   return text;
 }
 
-function invalidName(text: string): AutokestraError {
+function invalidName(given: unknown): AutokestraError {
+  const text = String(given);
   const hint = isReserved(text)
     ? "This word is reserved; take another name."
     : "1 to 255 characters; upper and lower case differ.";

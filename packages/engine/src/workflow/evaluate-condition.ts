@@ -39,7 +39,7 @@ function chainOf(condition: Condition & { kind: "or" | "and" }): Condition[] {
     parts.push(left.right);
     left = left.left;
   }
-  return [...parts, left].reverse();
+  return [...parts, left].toReversed();
 }
 
 function compares(condition: Condition & { kind: "compare" }, lookup: PlainLookup): boolean {
