@@ -70,6 +70,13 @@ export const bundle = defineConfig({
         source === "node:child_process" && importer?.includes("/commander/") ? bundled("nothing") : null,
     },
     {
+      name: "no-tables-in-javascript",
+      resolveId: (source, importer) =>
+        /^\.\/methods\/(aggregate|table)$/.test(source) && importer?.includes("/better-sqlite3/")
+          ? bundled("better-sqlite3-unused")
+          : null,
+    },
+    {
       // To define 180 properties one by one takes 3 ms of every start.
       name: "exports",
       renderChunk: (code, { isEntry }) => (isEntry ? code : exportTogether(code)),

@@ -67,7 +67,8 @@ describe("a name that was deleted", () => {
     expect(await get("A")).toBe("second value");
     await box.ak(["secrets", "rename", "A", "SECOND"]);
     const [first] = await list("--deleted");
-    expect((await box.ak(["secrets", "restore", "A", "--id", first?.id ?? ""])).code).toBe(0);
+    // As much of it as a narrow terminal shows.
+    expect((await box.ak(["secrets", "restore", "A", "--id", first?.id.slice(0, 8) ?? ""])).code).toBe(0);
     expect(await get("A")).toBe("first value");
     for (const id of [current?.id ?? "", "11111111-1111-4111-8111-111111111111", "A"]) {
       expect((await box.ak(["secrets", "restore", "A", "--id", id])).code).toBe(3);

@@ -83,6 +83,9 @@ export function checkInput(
  */
 export function checkTexts(name: SecretName, { description, tags }: Pick<SecretInput, "description" | "tags">): void {
   if (typeof description === "string") refuse(name, "description", descriptionProblem(description));
+  // A text is a list of its characters, too.
+  if (tags && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string")))
+    refuse(name, "tags", "must be a list of texts");
   for (const tag of tags ?? []) refuse(name, `tag '${quoteText(tag)}'`, tagProblem(tag));
 }
 

@@ -20,8 +20,9 @@ export function isReserved(text: string): boolean {
   return RESERVED.has(text);
 }
 
+/** Of a list with one name, which would pass the pattern, the store would think that its index is damaged. */
 function isSecretName(text: string): text is SecretName {
-  return isIdentifier(text);
+  return typeof text === "string" && isIdentifier(text);
 }
 
 /**
@@ -43,7 +44,8 @@ export function parseSecretName(text: string): SecretName {
   return text;
 }
 
-function invalidName(text: string): AutokestraError {
+function invalidName(given: unknown): AutokestraError {
+  const text = String(given);
   const hint = isReserved(text)
     ? "This word is reserved; take another name."
     : "1 to 255 characters; upper and lower case differ.";

@@ -164,6 +164,8 @@ export function parseFields(
   keepsNames = false,
   allowsEmpty = false,
 ): SecretFields {
+  if (!isSecretType(type))
+    throw new AutokestraError("VALUE_INVALID", `Secret '${quoteText(name)}' has an unknown type`);
   const read = type === "custom" ? readCustom(fields, keepsNames) : readTyped(type, fields, now, allowsEmpty);
   if (read.problems.length === 0) return read.fields;
   if (read.problems.includes(EMPTY)) {

@@ -11,6 +11,15 @@ import { formatReference, quoteText } from "@autokestra/secrets-core/internal";
 /** The maximum depth of nested inputs. It also stops at cycles. */
 export const MAX_DEPTH = 100;
 
+/**
+ * How large the values of all references of one call may be together, in characters. A value that a workflow doubles in
+ * each of 40 steps takes no memory until it is written out.
+ */
+const MAX_SIZE = 64 * 1024 * 1024;
+/** What a list or an object counts, and anything else that is no text: about what it takes in memory. */
+const OBJECT_SIZE = 64;
+const VALUE_SIZE = 8;
+
 /** A value whose texts are parsed templates. {@link parseTemplates} makes it, {@link resolveTemplates} resolves it. */
 export type TemplateTree =
   | { readonly kind: "template"; readonly template: Template }
@@ -62,25 +71,56 @@ export function parseTemplates(value: unknown, depth = 0): TemplateTree {
  *
  * @param lookup returns the value of a reference
  * @param onFiltered called with every text that filters have made. Default: nobody is told
- * @throws AutokestraError `REFERENCE_INVALID`, and what `lookup` throws
+ * @throws AutokestraError `REFERENCE_INVALID`, also for values of more than 64 MiB, and what `lookup` throws
  */
 export async function resolveTemplates(
   tree: TemplateTree,
   lookup: Lookup,
   onFiltered: OnFiltered = () => undefined,
 ): Promise<unknown> {
+  let room = MAX_SIZE;
+  const find: Lookup = async (reference, isOptional) => {
+    const value = await lookup(reference, isOptional);
+    room -= sizeOf(value, room);
+    if (room >= 0) return value;
+    throw new AutokestraError(
+      "REFERENCE_INVALID",
+      `'${formatReference(reference)}' makes the values larger than ${MAX_SIZE / 1024 / 1024} MiB`,
+    );
+  };
+  return await resolveTree(tree, find, onFiltered);
+}
+
+/** Stops counting where a value is larger than the limit. */
+function sizeOf(value: unknown, limit: number): number {
+  const open = [value];
+  let size = 0;
+  while (open.length > 0 && size <= limit) {
+    const one = open.pop();
+    if (typeof one === "string") size += one.length;
+    else if (typeof one !== "object" || one === null) size += VALUE_SIZE;
+    else if (ArrayBuffer.isView(one)) size += one.byteLength;
+    else {
+      size += OBJECT_SIZE;
+      for (const item of Object.values(one)) open.push(item);
+    }
+  }
+  return size;
+}
+
+async function resolveTree(tree: TemplateTree, lookup: Lookup, onFiltered: OnFiltered): Promise<unknown> {
   switch (tree.kind) {
     case "template":
       return await resolveTemplate(tree.template, lookup, onFiltered);
     case "list": {
       // One after the other: thousands of open promises at once cost several times as much.
       const items: unknown[] = [];
-      for (const item of tree.items) items.push(await resolveTemplates(item, lookup, onFiltered));
+      for (const item of tree.items) items.push(await resolveTree(item, lookup, onFiltered));
       return items;
     }
     case "object": {
       const entries: [key: string, value: unknown][] = [];
-      for (const [key, item] of tree.entries) entries.push([key, await resolveTemplates(item, lookup, onFiltered)]);
+      for (const [key, item] of tree.entries) entries.push([key, await resolveTree(item, lookup, onFiltered)]);
       return Object.fromEntries(entries);
     }
     default:

@@ -124,6 +124,22 @@ describe("resolveTemplates", () => {
     }
   });
 
+  it("refuses values that are too large together, also where they take little memory", async () => {
+    let doubled: unknown = ["x".repeat(1000)];
+    for (let step = 0; step < 60; step++) doubled = step % 2 === 0 ? [doubled, doubled] : { a: doubled, b: doubled };
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    const long = "x".repeat(40 * 1024 * 1024);
+    const refused = expect.objectContaining({ code: "REFERENCE_INVALID", message: expect.stringContaining("64 MiB") });
+    for (const value of [doubled, cycle]) {
+      const tree = parseTemplates("{{ inputs.a }}");
+      await expect(resolveTemplates(tree, async () => value)).rejects.toEqual(refused);
+    }
+    await expect(resolveTemplates(parseTemplates(["{{ inputs.a }}"]), async () => long)).resolves.toEqual([long]);
+    const twice = parseTemplates({ a: "{{ inputs.a }}", b: ["{{ inputs.b }}"] });
+    await expect(resolveTemplates(twice, async () => long)).rejects.toEqual(refused);
+  });
+
   it("keeps a key called __proto__ as data", async () => {
     const input: unknown = JSON.parse('{"__proto__": {"polluted": "{{ secrets.TOKEN }}"}}');
     const output = await resolve(input);

@@ -37,7 +37,7 @@ export interface OptionDefaults {
 /**
  * Returns where the secrets are. A given path is used unchanged.
  *
- * @throws AutokestraError `OPTION_INVALID` for a URL without a driver
+ * @throws AutokestraError `OPTION_INVALID` for an empty path, and for a URL without a driver
  */
 export function storeLocation(options: LocationOptions): Location {
   const location = chosenLocation(options);
@@ -60,6 +60,8 @@ export function storeFolder(options: LocationOptions): string {
 
 function chosenLocation(options: LocationOptions): Location {
   const { env = process.env, storagePath = env["WORKFLOW_SECRETS_STORAGE_PATH"], defaults } = options;
+  // The text of a variable that is not set, perhaps: it must not mean another store.
+  if (options.storagePath === "") throw new AutokestraError("OPTION_INVALID", "The path of the secrets is empty");
   const given = storagePath || defaults?.storagePath;
   if (given !== undefined && given !== "") return parseLocation(given);
   const nearest = trustedFolders(options.env).find((folder) => hasStore(join(folder, NAME, "secrets")));

@@ -83,7 +83,7 @@ export interface SecretsManager {
  * the end.
  *
  * @param options where store and key are, each with its own default
- * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver; `KEY_UNREADABLE` for a key file inside the
+ * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver, an empty path and less than one version; `KEY_UNREADABLE` for a key file inside the
  * folder of the secrets
  *
  * @example
@@ -106,6 +106,9 @@ export interface SecretsManager {
 export async function openSecretsManager(options: SecretsOptions = {}): Promise<SecretsManager> {
   const { env = process.env } = options;
   const maxVersions = options.maxVersions ?? readMaxVersions(env) ?? options.defaults?.maxVersions;
+  if (maxVersions !== undefined && !(Number.isInteger(maxVersions) && maxVersions > 0)) {
+    throw new AutokestraError("OPTION_INVALID", "maxVersions is not a whole number above 0");
+  }
   // First, because it removes the key from the environment.
   const provider = createProvider(options);
   const { store, location, driver } = await openStore(options);

@@ -212,3 +212,42 @@ describe("openSecrets", () => {
     });
   });
 });
+
+describe("a program without types", () => {
+  it.each<[string, unknown]>([
+    ["an empty path", { storagePath: "" }],
+    ["an empty key file", { keyFile: "" }],
+    ["no version", { maxVersions: 0 }],
+    ["fewer versions than none", { maxVersions: -1 }],
+    ["half a version", { maxVersions: 1.5 }],
+    ["not a number", { maxVersions: Number.NaN }],
+    ["a text of versions", { maxVersions: "ten" }],
+  ])("gets no other store, key or number of versions for %s", async (_, more) => {
+    await expect(set("A", more as never)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  });
+
+  it.each<[string, unknown, string]>([
+    ["a name that is none", { ...key("A"), name: undefined }, "NAME_INVALID"],
+    ["a list with a name", { ...key("A"), name: ["A"] }, "NAME_INVALID"],
+    ["a type that is none", { ...key("A"), type: undefined }, "VALUE_INVALID"],
+    ["a type that there is not", { ...key("A"), type: "constructor" }, "VALUE_INVALID"],
+    ["a tag for the tags", { ...key("A"), tags: "prod" }, "VALUE_INVALID"],
+    ["numbers for tags", { ...key("A"), tags: [5] }, "VALUE_INVALID"],
+  ])("stores nothing with %s", async (_, input, code) => {
+    await use({}, async (secrets) => {
+      await expect(secrets.set(input as never)).rejects.toMatchObject({ code });
+      expect(await secrets.list()).toEqual([]);
+    });
+  });
+
+  it.each([[["A"]], [{ name: "A" }], [5], [null], [undefined]])(
+    "is not told of a damaged store for %j",
+    async (name) => {
+      await set("A");
+      await use({}, async (secrets) => {
+        await expect(secrets.get(name as never)).rejects.toMatchObject({ code: "NAME_INVALID" });
+        await expect(secrets.delete(name as never)).rejects.toMatchObject({ code: "NAME_INVALID" });
+      });
+    },
+  );
+});

@@ -104,6 +104,9 @@ export async function buildServer(
   function checkHost(request: FastifyRequest): void {
     if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
     if (countHeader(request.raw, "host") !== 1 || !isOurHost(request.host)) throw unknownHost();
+    // `GET http://other/path` is to that host, whatever its header says.
+    const [, target] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(request.raw.url ?? "") ?? [];
+    if (target !== undefined && !isOurHost(target)) throw unknownHost();
   }
 
   /** Fastify calls no hooks for a path that cannot be decoded. */
@@ -132,6 +135,8 @@ export async function buildServer(
   } as FastifyServerOptions) as FastifyInstance;
   // A server that was made elsewhere has its limits.
   if (http.serverFactory === undefined) limitConnections(app.server);
+  // Node.js would answer 417 by itself, without a problem, headers and log. An expectation that nobody knows is left unfulfilled.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.decorateRequest("principal", null);
   const rules = applyHttpRules(app, onFailure);
   addBrowserHeaders(app, tls === undefined ? BROWSER_HEADERS : TLS_HEADERS);

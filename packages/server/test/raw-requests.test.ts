@@ -233,6 +233,9 @@ describe("with a token", () => {
     ["two tokens", () => message("GET /api/secrets", [bearer(), bearer()]), 401],
     ["a foreign host", () => message("GET /api/secrets", [bearer(), "Host: evil.example"]), 421],
     ["two hosts", () => message("GET /api/secrets", [bearer(), "Host: localhost", "Host: evil.example"]), 421],
+    ["a foreign host in the request line", () => message("GET http://evil.example/api/secrets", [bearer()]), 421],
+    ["its own host in the request line", () => message("GET http://localhost/api/secrets", [bearer()]), 200],
+    ["an unknown expectation", () => message("PATCH /api/secrets", [bearer(), "Expect: 200-maybe"]), 405],
     ["two lengths", () => message("POST /api/secrets", [bearer(), json, "Content-Length: 1"], "{}"), 400],
     [
       "a length and chunks",

@@ -20,7 +20,7 @@ export function findDatabaseFiles(
   irregular: (file: string, kind: "a symbolic link" | "not a regular file") => Error,
 ): DatabaseFiles {
   // The WAL before the database, because another process that is creating them does it in the other order.
-  const [wal, , database] = companionsFirst(path).map((file) => {
+  const [wal, , , database] = companionsFirst(path).map((file) => {
     const stat = lstatSync(file, { throwIfNoEntry: false });
     if (stat === undefined || stat.isFile()) return stat;
     throw irregular(file, stat.isSymbolicLink() ? "a symbolic link" : "not a regular file");
@@ -37,7 +37,7 @@ export function restrictDatabaseFiles(path: string, refuse: Refuse): void {
 }
 
 function companionsFirst(path: string): readonly string[] {
-  return [`${path}-wal`, `${path}-shm`, path];
+  return [`${path}-wal`, `${path}-shm`, `${path}-journal`, path];
 }
 
 /** Numbers would round what some file systems count beyond 2^53; as text, these would take a tenth of the time of a write. */
@@ -75,11 +75,39 @@ export function openInPlace(
     // This reads the file, which keeps others from replacing it. So its identity is certain from here on.
     database.pragma("schema_version");
     if (!isInPlace()) throw movedOrRemoved(refuse);
-    return { database, isInPlace };
+    return { database: withoutTriggers(database, refuse), isInPlace };
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/**
+ * Refuses to write where there is a trigger or a view, also one that was put in after the opening: none is ours. Who can write to the file, and has no key, could remove with
+ * one what others write later: a record of the audit log in the very transaction that lets its value go out.
+ */
+function withoutTriggers(database: Database, refuse: Refuse): Database {
+  const schemaVersion = database.prepare<[], number>("SELECT schema_version FROM pragma_schema_version").pluck();
+  const triggers = database
+    .prepare<[], number>("SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')")
+    .pluck();
+  let checked: number | undefined;
+
+  function check(): void {
+    const version = schemaVersion.get();
+    if (version === checked) return;
+    if (triggers.get() !== 0) throw refuse("it has a trigger or a view, and autokestra makes none");
+    checked = version;
+  }
+
+  return {
+    ...database,
+    immediate: (work) =>
+      database.immediate(() => {
+        check();
+        return work();
+      }),
+  };
 }
 
 /** Returns the error for a database whose file was moved or removed. */

@@ -25,16 +25,19 @@ function sample(): { path: string; database: Database } {
   return { path, database };
 }
 
-it.each(["", "-wal", "-shm"])("a link or a folder in the place of a.db%s is no file of a database", (suffix) => {
-  const folder = temporaryFolder();
-  const path = join(folder, "a.db");
-  symlinkSync(join(folder, "elsewhere"), `${path}${suffix}`);
-  expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is a symbolic link`);
-  rmSync(`${path}${suffix}`);
-  mkdirSync(`${path}${suffix}`);
-  expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is not a regular file`);
-  expect(existsSync(join(folder, "elsewhere"))).toBe(false);
-});
+it.each(["", "-wal", "-shm", "-journal"])(
+  "a link or a folder in the place of a.db%s is no file of a database",
+  (suffix) => {
+    const folder = temporaryFolder();
+    const path = join(folder, "a.db");
+    symlinkSync(join(folder, "elsewhere"), `${path}${suffix}`);
+    expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is a symbolic link`);
+    rmSync(`${path}${suffix}`);
+    mkdirSync(`${path}${suffix}`);
+    expect(() => findDatabaseFiles(path, irregular)).toThrow(`${path}${suffix} is not a regular file`);
+    expect(existsSync(join(folder, "elsewhere"))).toBe(false);
+  },
+);
 
 it("tells which files are there, and closes them to others", () => {
   const { path, database } = sample();
@@ -131,3 +134,25 @@ it("lets the others in again where they have it open, or where the check throws"
   expect(lock(() => undefined)).toBe("locked");
   database.close();
 });
+
+it.each(["CREATE TRIGGER t AFTER INSERT ON one BEGIN DELETE FROM one; END", "CREATE VIEW v AS SELECT * FROM one"])(
+  "writes nothing beside %s, whenever it was put in",
+  (sql) => {
+    const { path, database } = sample();
+    const { database: placed } = openInPlace(library, path, [], refuse);
+    const insert = placed.prepare("INSERT INTO one VALUES (1)");
+    const write = () => placed.immediate(() => void insert.run());
+    write();
+    database.exec("CREATE TABLE two (id)");
+    write();
+    database.exec(sql);
+    expect(write).toThrow("refused: it has a trigger or a view, and autokestra makes none");
+    expect(database.prepare("SELECT count(*) FROM one").pluck().get()).toBe(2);
+    const again = openInPlace(library, path, [], refuse).database;
+    expect(() => again.immediate(() => undefined)).toThrow("refused: it has a trigger or a view");
+    expect(again.prepare("SELECT count(*) FROM one").pluck().get()).toBe(2);
+    again.close();
+    placed.close();
+    database.close();
+  },
+);

@@ -21,8 +21,17 @@ export type CalledWorkflows = ReadonlyMap<string, CalledWorkflow>;
 
 /** The texts of a workflow and of all that it calls, by their paths; its own first. */
 export function textsOf(parsed: ParsedWorkflow, calls: CalledWorkflows): Record<string, string> {
-  const called = [...calls.values()].map((call) => textsOf(call.parsed, call.calls));
-  return Object.assign({ [resolve(parsed.path)]: parsed.source }, ...called);
+  return Object.fromEntries([parsed, ...allCalled(calls)].map(({ path, source }) => [resolve(path), source]));
+}
+
+/** All workflows that are called, also by each other, each once. */
+export function allCalled(calls: CalledWorkflows, found: Set<ParsedWorkflow> = new Set()): Set<ParsedWorkflow> {
+  for (const call of calls.values()) {
+    if (found.has(call.parsed)) continue;
+    found.add(call.parsed);
+    allCalled(call.calls, found);
+  }
+  return found;
 }
 
 const MAX_DEPTH = 10;

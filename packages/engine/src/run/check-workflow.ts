@@ -17,9 +17,9 @@ import { checkAdvice } from "../workflow/advice.ts";
 import { respelledNumbers } from "../workflow/check-values.ts";
 import { type ParsedWorkflow, readSource, readWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
-import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
+import { allCalled, type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { checkActionInputs, findUnknownActions, secretInputs } from "./check-actions.ts";
-import { allCalled, fieldProblems, findExpired, loadActions, type PrepareOptions } from "./prepare-run.ts";
+import { fieldProblems, findExpired, loadActions, type PrepareOptions } from "./prepare-run.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
 import { findForbiddenUses } from "./secret-rules.ts";
 

@@ -12,7 +12,7 @@ import { inputsAsText, respelledNumbers } from "../workflow/check-values.ts";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { Problem, WorkflowProblem } from "../workflow/problem.ts";
 import { workflowPlugin } from "./call-workflow.ts";
-import { type CalledWorkflows, loadCalls } from "./called-workflows.ts";
+import { allCalled, type CalledWorkflows, loadCalls } from "./called-workflows.ts";
 import { findUnknownActions } from "./check-actions.ts";
 import { refuseRespelled } from "./inputs.ts";
 import { checkSecretPlaces } from "./secret-places.ts";
@@ -88,16 +88,6 @@ export async function prepareRun(
     rules: createSecretRules(parsed, calls, scope.secrets),
     warnings: findExpired(scope),
   };
-}
-
-/** All workflows that are called, also by each other, each once. */
-export function allCalled(calls: CalledWorkflows, found: Set<ParsedWorkflow> = new Set()): Set<ParsedWorkflow> {
-  for (const call of calls.values()) {
-    if (found.has(call.parsed)) continue;
-    found.add(call.parsed);
-    allCalled(call.calls, found);
-  }
-  return found;
 }
 
 /** Of a run that is cancelled meanwhile, empty: it starts no task, and is recorded like any other. */

@@ -14,9 +14,9 @@ export type PlainLookup = (reference: Reference, isOptional: boolean) => unknown
 export function holds(condition: Condition, lookup: PlainLookup): boolean {
   switch (condition.kind) {
     case "or":
-      return holds(condition.left, lookup) || holds(condition.right, lookup);
+      return chainOf(condition).some((part) => holds(part, lookup));
     case "and":
-      return holds(condition.left, lookup) && holds(condition.right, lookup);
+      return chainOf(condition).every((part) => holds(part, lookup));
     case "not":
       return !holds(condition.condition, lookup);
     case "in":
@@ -29,6 +29,17 @@ export function holds(condition: Condition, lookup: PlainLookup): boolean {
     default:
       return compares(condition, lookup);
   }
+}
+
+/** The parts of `a or b or c`, each of which is a level of the tree: thousands of calls in each other would overflow. */
+function chainOf(condition: Condition & { kind: "or" | "and" }): Condition[] {
+  const parts: Condition[] = [];
+  let left: Condition = condition;
+  while (left.kind === condition.kind) {
+    parts.push(left.right);
+    left = left.left;
+  }
+  return [...parts, left].toReversed();
 }
 
 function compares(condition: Condition & { kind: "compare" }, lookup: PlainLookup): boolean {

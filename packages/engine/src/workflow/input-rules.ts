@@ -1,4 +1,8 @@
+import { type Context, createContext, Script } from "node:vm";
 import type { InputDeclaration } from "./workflow.ts";
+
+/** How long a pattern may take for one text: `^(a+)+$` could take years, and nothing else would run meanwhile. */
+const MATCH_MILLISECONDS = 250;
 
 /** Returns what is wrong with the value of an input, to be put behind its name; null if nothing is. Names no value. */
 export function inputProblem(declaration: InputDeclaration, value: unknown): string | null {
@@ -7,12 +11,31 @@ export function inputProblem(declaration: InputDeclaration, value: unknown): str
   if (allowed !== undefined && !allowed.some((one) => JSON.stringify(one) === JSON.stringify(value))) {
     return `must be one of ${allowed.map((one) => String(one)).join(", ")}`;
   }
-  if (typeof value === "string" && pattern !== undefined && !new RegExp(pattern, "u").test(value)) {
-    return `must match ${pattern}`;
+  if (typeof value === "string" && pattern !== undefined) {
+    const isMatch = matches(pattern, value);
+    if (isMatch === null) return `takes too long to match ${pattern}`;
+    if (!isMatch) return `must match ${pattern}`;
   }
   const size = typeof value === "string" ? Array.from(value).length : value;
   if (typeof size !== "number") return null;
   const unit = typeof value === "string" ? " characters" : "";
   if (min !== undefined && size < min) return `must be at least ${min}${unit}`;
   return max !== undefined && size > max ? `must be at most ${max}${unit}` : null;
+}
+
+let matcher: { readonly script: Script; readonly context: Context } | undefined;
+
+/** Null if it takes too long. Only a script can be stopped, so the expression is run in one. */
+function matches(pattern: string, text: string): boolean | null {
+  matcher ??= { script: new Script("new RegExp(pattern, 'u').test(text)"), context: createContext() };
+  const { script, context } = matcher;
+  try {
+    Object.assign(context, { pattern, text });
+    return script.runInContext(context, { timeout: MATCH_MILLISECONDS }) === true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return null;
+    throw error;
+  } finally {
+    Object.assign(context, { pattern: "", text: "" });
+  }
 }

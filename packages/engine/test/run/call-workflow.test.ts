@@ -13,6 +13,7 @@ import {
   type RunOptions,
   runWorkflow,
 } from "../../src/index.ts";
+import { loadCalls, textsOf } from "../../src/run/called-workflows.ts";
 
 const input = z.record(z.string(), z.unknown());
 let seen: unknown[] = [];
@@ -404,5 +405,8 @@ describe("core/workflow.call", () => {
     write("w-10.yaml", workflow("w", "  - { id: a, type: test/do.echo }\n"));
     expect(await check()).toEqual([]);
     expect((await run()).finished.status).toBe("success");
+    const parsed = await loadWorkflow(join(folder, "main.yaml"));
+    // What is kept of a run that can be resumed.
+    expect(Object.keys(textsOf(parsed, (await loadCalls(parsed)).calls))).toHaveLength(11);
   });
 });

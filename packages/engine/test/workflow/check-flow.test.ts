@@ -294,6 +294,9 @@ describe("inputs", () => {
     ["{ type: string, enum: [staging, production] }", "prod", "Input 'x' must be one of staging, production"],
     ["{ type: number, enum: [1, 2] }", "3", "Input 'x' must be one of 1, 2"],
     ['{ type: string, pattern: "^v[0-9]+$" }', "7", "Input 'x' must match ^v[0-9]+$"],
+    ['{ type: string, pattern: "^(a+)+$" }', `${"a".repeat(60)}!`, "Input 'x' takes too long to match ^(a+)+$"],
+    // The text of this pattern is data, and not code.
+    [`{ type: string, pattern: "^[']+$" }`, "7", "Input 'x' must match ^[']+$"],
     ["{ type: number, min: 1, max: 5 }", "0", "Input 'x' must be at least 1"],
     ["{ type: number, min: 1, max: 5 }", "6", "Input 'x' must be at most 5"],
     ["{ type: string, min: 2 }", "é", "Input 'x' must be at least 2 characters"],

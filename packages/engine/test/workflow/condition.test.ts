@@ -181,6 +181,11 @@ describe("a condition", () => {
   it("takes linear time", () => {
     const long = Array.from({ length: 20_000 }, () => 'inputs.a == "x"').join(" or ");
     expect(referencesOf(parse(long))).toHaveLength(20_000);
+    for (const word of ["or", "and"]) {
+      const chain = parse(`${`inputs.a == "x" ${word} `.repeat(20_000)}inputs.a == "y"`);
+      expect(holds(chain, () => "x")).toBe(word === "or");
+      expect(holds(chain, () => "y")).toBe(word === "or");
+    }
     expect("problem" in parseCondition('"'.repeat(100_000))).toBe(true);
   });
 });

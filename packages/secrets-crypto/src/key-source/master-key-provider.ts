@@ -77,9 +77,8 @@ function givenFile(options: MasterKeyOptions): GivenFile | null {
 }
 
 function namedFile({ keyFile }: MasterKeyOptions): GivenFile | null {
-  return keyFile === undefined || keyFile === ""
-    ? null
-    : { path: resolve(keyFile), label: "the key file that was named" };
+  if (keyFile === "") throw new AutokestraError("OPTION_INVALID", "The path of the key file is empty");
+  return keyFile === undefined ? null : { path: resolve(keyFile), label: "the key file that was named" };
 }
 
 /** The file that counts where the variable with the key is not set either. */

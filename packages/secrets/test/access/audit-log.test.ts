@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bundleScript, run } from "@autokestra/test-kit";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { openDatabase } from "../../../sqlite/test/open-database.ts";
 import { openAuditLog } from "../../src/access/audit-log.ts";
 import { type AuditEvent, diagnoseAudit, openSecretsManager, rotateKeys } from "../../src/index.ts";
 import { AuditedPlace, collect, secret, VALUE } from "./audited-place.ts";
@@ -427,6 +428,22 @@ describe("attacks on the audit log", () => {
     await place.secrets(async (secrets) => await secrets.get("A"));
     await place.attack((database) => database.exec("UPDATE audit SET actor_id = 'mallory' WHERE seq = 4"));
     expect((await place.verify()).problem).toMatchObject({ seq: 3, until: 5 });
+  });
+
+  it("a trigger that removes each record as it is written lets no value go out, also while the log is open", async () => {
+    await place.set("A");
+    const access = join(place.options.storagePath, "access.db");
+    await place.secrets(async (secrets) => {
+      await secrets.get("A");
+      const database = openDatabase(access);
+      database.exec("CREATE TRIGGER t AFTER INSERT ON audit BEGIN DELETE FROM audit WHERE seq = new.seq; END");
+      database.close();
+      await expect(secrets.get("A")).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    });
+    await place.secrets(async (secrets) => {
+      await expect(secrets.get("A")).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+      expect(await secrets.list()).toHaveLength(1);
+    });
   });
 
   it("what is put in at the very end, without a key, cannot be told, and is counted", async () => {
