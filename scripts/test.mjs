@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { countTests, NONE, summaryOf } from "./count-tests.mjs";
 import { fastFolder, runInside } from "./outside.mjs";
 import { npxPnpm } from "./pnpm.mjs";
-import { outputOf, runBeside } from "./run.mjs";
+import { outputOf, runBeside, toolEnvironment } from "./run.mjs";
 import { neededByTests } from "./servers/installation.mjs";
 import { readJson, repository } from "./workspace.mjs";
 
@@ -28,6 +28,14 @@ const checks = [
   ["supply chain", "lint:supply-chain"],
   ["packages", "test:pack"],
 ];
+
+/** The compiler and the linter are written in Go, which collects their memory in a third of their time: it takes more memory instead. */
+const SPARE_TIME = { GOGC: "400" };
+
+/** The same for the garbage of tests, in megabytes. An option, because the processes that tests start would inherit a variable. */
+const ROOM_FOR_YOUNG = ["--max-semi-space-size=64"];
+
+const VITEST = join(repository, "node_modules", "vitest", "vitest.mjs");
 
 /**
  * Runs everything; returns the exit code.
@@ -68,7 +76,7 @@ function scriptOf([name, script]) {
  */
 async function runInOrder(parts) {
   for (const [name, command = "", ...args] of parts) {
-    if (!tell(name, await runBeside(command, args))) return false;
+    if (!tell(name, await runBeside(command, args, { env: { ...toolEnvironment(), ...SPARE_TIME } }))) return false;
   }
   return true;
 }
@@ -80,8 +88,9 @@ async function runInOrder(parts) {
  * @param {string} report
  */
 async function runUnitTests(report) {
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const work = async (/** @type {NodeJS.ProcessEnv} */ env) => await runBeside("vitest", args, { env });
+  const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const args = [...ROOM_FOR_YOUNG, VITEST, "run", ...reports];
+  const work = async (/** @type {NodeJS.ProcessEnv} */ env) => await runBeside("node", args, { env });
   const { result: outcome, problems } = await runInside(work, undefined, fastFolder());
   const { passed, failed } = readCounts(report);
   const ok = outcome.ok && passed > 0 && failed === 0 && problems.length === 0;
