@@ -35,6 +35,14 @@ const checks = [
 /** The same, with npm, which has its settings and its cache in the home of whoever runs it. */
 const packageCheck = scriptOf(["packages", "test:pack"]);
 
+/** The compiler and the linter are written in Go, which collects their memory in a third of their time: it takes more memory instead. */
+const SPARE_TIME = { GOGC: "400" };
+
+/** The same for the garbage of tests, in megabytes. An option, because the processes that tests start would inherit a variable. */
+const ROOM_FOR_YOUNG = ["--max-semi-space-size=64"];
+
+const VITEST = join(repository, "node_modules", "vitest", "vitest.mjs");
+
 /**
  * Runs everything; returns the exit code.
  *
@@ -76,7 +84,7 @@ function scriptOf([name, script]) {
  */
 async function runInOrder(parts, env = toolEnvironment()) {
   for (const [name, command = "", ...args] of parts) {
-    if (!tell(name, await runBeside(command, args, { env }))) return false;
+    if (!tell(name, await runBeside(command, args, { env: { ...env, ...SPARE_TIME } }))) return false;
   }
   return true;
 }
@@ -94,8 +102,9 @@ async function runChecks(folder) {
  * @param {string} report
  */
 async function runUnitTests(report) {
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const work = async (/** @type {NodeJS.ProcessEnv} */ env) => await runBeside("vitest", args, { env });
+  const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const args = [...ROOM_FOR_YOUNG, VITEST, "run", ...reports];
+  const work = async (/** @type {NodeJS.ProcessEnv} */ env) => await runBeside("node", args, { env });
   const { result: outcome, problems } = await runInside(work, undefined, fastFolder());
   const { passed, failed } = readCounts(report);
   const ok = outcome.ok && passed > 0 && failed === 0 && problems.length === 0;

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { createMasker } from "../src/index.ts";
+import { anyCharacter } from "../../../scripts/test/any-character.ts";
+import { createMasker, type Masker } from "../src/index.ts";
 
 /** As often as `npm run faults` does it. */
 const LONG = process.env["LONG_TESTS"] === "true";
@@ -13,12 +14,21 @@ const P = "***SECRET***";
 const character = fc.oneof(
   fc.constantFrom(...Array.from(`"'\\\`$&<>%+/=~!*()[]{}#?;:,|^@ \t\n\r\u0007\u001b\u007f\u0085\u00a0\u2028ö€🔑`)),
   fc.constantFrom("a", "Z", "7", "\ud83d", "\u200b"),
-  fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+  fc.string({ unit: anyCharacter, minLength: 1, maxLength: 1 }),
 );
 const value = fc
   .array(character, { minLength: 8, maxLength: 60 })
   .map((characters) => characters.join("").trim())
   .filter((text) => text.length >= 8);
+
+/** All forms are tried with the same values, and what a masker has masked before changes nothing but its report. */
+const maskers = new Map<string, Masker>();
+
+function maskerOf(text: string): Masker {
+  const masker = maskers.get(text) ?? createMasker([text]);
+  maskers.set(text, masker);
+  return masker;
+}
 
 it.each<[string, (text: string) => string]>([
   ["as it is", (text) => text],
@@ -38,7 +48,7 @@ it.each<[string, (text: string) => string]>([
 ])("M7: any value is nothing but a placeholder in any form: %s", (_, encode) => {
   fc.assert(
     fc.property(value, (text) => {
-      expect(createMasker([text]).mask(encode(text))).toBe(P);
+      expect(maskerOf(text).mask(encode(text))).toBe(P);
     }),
     { numRuns: LONG ? 200 : 30 },
   );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { anyCharacter } from "../../../../scripts/test/any-character.ts";
 import { readDotenv } from "../../src/import/dotenv.ts";
 import { type ImportEntry, type ImportFailure, isFailure } from "../../src/import/entries.ts";
 
@@ -158,7 +159,7 @@ const text = fc.string({
       "\u00a0",
       "\ufeff",
     ),
-    fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+    fc.string({ unit: anyCharacter, minLength: 1, maxLength: 1 }),
   ),
   maxLength: 30,
 });
