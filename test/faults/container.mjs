@@ -19,6 +19,7 @@ import { installTarballs } from "../../scripts/packages/install-tarballs.mjs";
 import { packPackages } from "../../scripts/packages/pack.mjs";
 import { outcomeOf } from "./support/outcome-of.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { everythingIn, inFolder } from "./support/sandbox.mjs";
 
 const containerfile = readFileSync("docs/operate/Containerfile", "utf8");
@@ -192,4 +193,4 @@ async function row() {
   });
 }
 
-if (!runWithOwnMounts()) console.log(JSON.stringify([await row()]));
+if (!runWithOwnMounts()) printRows([await inRound("O2", row)]);

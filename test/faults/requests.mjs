@@ -78,7 +78,7 @@ async function setUp(folder) {
   names.on("message", (query, { port, address }) => names.send(answer(query), port, address));
   names.bind(53, "127.0.0.1");
   await once(names, "listening");
-  writeFileSync(join(folder, "resolv.conf"), "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+  writeFileSync(join(folder, "resolv.conf"), "nameserver 127.0.0.1\noptions timeout:30 attempts:2\n");
   execFileSync("mount", ["--bind", join(folder, "resolv.conf"), "/etc/resolv.conf"]);
   return names;
 }
@@ -118,7 +118,7 @@ async function measure(/** @type {string} */ folder) {
   const get = async (/** @type {object} */ options, /** @type {object} */ input) => {
     const action = createHttpPlugin(options).actions.get("core/http.get");
     if (action === undefined) throw new Error("there is no core/http.get");
-    return await runAction(action, { timeoutSeconds: 5, ...input }).then(
+    return await runAction(action, { timeoutSeconds: 120, ...input }).then(
       () => "reached",
       ({ code }) => String(code),
     );
