@@ -21,7 +21,7 @@ const ONLY = process.argv.find((arg) => arg.startsWith("--only="))?.slice("--onl
 /** Loaded into the command: kills it when it has told an event. */
 const KILLED_AT_EVENT = new URL("support/killed-at-event.mjs", import.meta.url).href;
 
-/** The command of a killed run may outlive it: it ends with its folder. */
+/** A program that was started just before the kill, without its watchdog yet, ends with its folder. */
 const WAIT = "touch at; while test -e at && ! test -e go; do sleep 0.02; done;";
 
 /** A task that writes its name into a file, waits there if it is told to, and returns its name. */
