@@ -29,7 +29,7 @@ const TYPES = NAMED.length > 0 ? NAMED : ALL;
 /** How many trials go on at once: what hangs needs no processor. */
 const AT_ONCE = 2;
 
-/** A source has 10 s. What starts and ends a process takes as long as the machine is busy: only what hangs takes a minute more. */
+/** All sources have 10 s together. What starts and ends a process takes as long as the machine is busy: only what hangs takes a minute more. */
 const [MAX_ASKED_SECONDS, MAX_SECONDS] = [15, 60];
 const [MAX_REQUESTS, MAX_MEGABYTES] = [6, 60];
 
