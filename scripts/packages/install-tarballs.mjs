@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import { mustRun } from "../run.mjs";
 import { readJson, readWorkspace, repository } from "../workspace.mjs";
+import { npmEnvironment } from "./pack.mjs";
 
 const BINARY = join("node_modules", "better-sqlite3", "build", "Release", "better_sqlite3.node");
 
@@ -26,7 +27,8 @@ export function installTarballs(folder, tarballs) {
     overrides: { ...lockedVersions(), ...overrides, "light-my-request": { cookie: "1.1.1" } },
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  mustRun("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  mustRun("npm", ["install", ...options], { cwd: folder, env: npmEnvironment });
   copyBinary(folder);
   return checkOrigins(folder, tarballs);
 }

@@ -125,8 +125,6 @@ async function serve(root, use) {
 
 /** What was not as it must be. @param {string} folder */
 async function findProblems(folder) {
-  // npm would leave its cache in the home folder.
-  process.env["npm_config_cache"] = join(folder, "npm");
   /** @type {string[]} */
   const problems = [];
   const installed = join(folder, "installed");
