@@ -162,7 +162,7 @@ describe("createDopplerProvider", () => {
     });
 
     it("is a hundred answers at most", async () => {
-      const { server, provider } = await start(live, { cipher });
+      const { server, provider } = await start(serving({ KEY: "one" }), { cipher });
       for (let index = 0; index <= 100; index += 1) await value(provider, `N${index}`);
       await value(provider, "N1");
       await value(provider, "N0");
