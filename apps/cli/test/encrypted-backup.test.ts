@@ -8,7 +8,7 @@ const box = createSandbox();
 /** All that the command tells of the secrets of this machine, which no test changes. */
 let all: string;
 /** What is said when `b.age` is made. */
-let made: Awaited<ReturnType<typeof box.ak>>;
+let withKey: Awaited<ReturnType<typeof box.ak>>;
 afterAll(() => box.remove());
 
 const file = (name: string) => join(box.folder, name);
@@ -34,7 +34,7 @@ beforeAll(async () => {
   await box.ak(["secrets", "set", "KEY"], { input: "second" });
   await box.ak(["secrets", "delete", "GONE", "--force"]);
   all = await everything();
-  made = await box.ak(["secrets", "backup", "b.age", "--recipient", recipientOf("id.txt"), "--with-key"]);
+  withKey = await box.ak(["secrets", "backup", "b.age", "--recipient", recipientOf("id.txt"), "--with-key"]);
 });
 
 const recipientOf = (name: string) => /age1\w+/.exec(readFileSync(file(name), "utf8"))?.[0] ?? "";
@@ -61,7 +61,7 @@ async function everything(options: Parameters<typeof box.ak>[1] = {}): Promise<s
 
 describe("an encrypted backup", () => {
   it("restores everything on an empty machine with the file and the identity alone", async () => {
-    expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("The master key is in it")]);
+    expect([withKey.code, withKey.stderr]).toEqual([0, expect.stringContaining("The master key is in it")]);
     const empty = machine("empty");
     const args = ["secrets", "restore-backup", file("b.age"), "--identity", file("id.txt")];
     const restored = await box.ak(args, empty);
