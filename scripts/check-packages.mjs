@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { checkTarball } from "./packages/check-tarball.mjs";
 import { importExports } from "./packages/import-exports.mjs";
 import { installTarballs } from "./packages/install-tarballs.mjs";
-import { packPackages } from "./packages/pack.mjs";
+import { npmEnvironment, packPackages } from "./packages/pack.mjs";
 import { runSamples } from "./packages/run-samples.mjs";
 import { tryCommand } from "./packages/try-command.mjs";
 import { mustRun } from "./run.mjs";
@@ -46,7 +46,8 @@ try {
 function findCompilers(place) {
   const older = join(place, "typescript");
   mkdirSync(older);
-  mustRun("npm", ["install", "--prefix", older, "--no-audit", "--no-fund", "typescript@5.9.3"], { cwd: older });
+  const options = ["--no-audit", "--no-fund"];
+  mustRun("npm", ["install", "--prefix", older, ...options, "typescript@5.9.3"], { cwd: older, env: npmEnvironment });
   return [older, repository].map((root) => join(root, "node_modules", "typescript", "bin", "tsc"));
 }
 

@@ -1,7 +1,9 @@
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { parse } from "yaml";
 import { mustRun } from "../run.mjs";
 import { readJson, readWorkspace, repository } from "../workspace.mjs";
+import { npmEnvironment } from "./pack.mjs";
 
 const BINARY = join("node_modules", "better-sqlite3", "build", "Release", "better_sqlite3.node");
 
@@ -22,12 +24,32 @@ export function installTarballs(folder, tarballs) {
     type: "module",
     dependencies,
     // Every cookie that this asks for says it needs Node 22. A server that listens never loads either of the two.
-    overrides: { ...overrides, "light-my-request": { cookie: "1.1.1" } },
+    overrides: { ...lockedVersions(), ...overrides, "light-my-request": { cookie: "1.1.1" } },
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  mustRun("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  mustRun("npm", ["install", ...options], { cwd: folder, env: npmEnvironment });
   copyBinary(folder);
   return checkOrigins(folder, tarballs);
+}
+
+/**
+ * What others publish must not change what is checked here: of each package that the lockfile has in one version, npm takes that one.
+ *
+ * @returns {Record<string, string>}
+ */
+function lockedVersions() {
+  const { packages } = parse(readFileSync(join(repository, "pnpm-lock.yaml"), "utf8"));
+  /** @type {Map<string, string[]>} */
+  const versions = new Map();
+  for (const key of Object.keys(packages)) {
+    const at = key.lastIndexOf("@");
+    const name = key.slice(0, at);
+    versions.set(name, [...(versions.get(name) ?? []), key.slice(at + 1)]);
+  }
+  return Object.fromEntries(
+    [...versions].flatMap(([name, [version = "", ...others]]) => (others.length > 0 ? [] : [[name, version]])),
+  );
 }
 
 /**

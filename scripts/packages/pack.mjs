@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import { npxPnpm } from "../pnpm.mjs";
-import { mustRun } from "../run.mjs";
+import { mustRun, toolEnvironment } from "../run.mjs";
 import { readWorkspace, repository } from "../workspace.mjs";
+
+/** Where npm keeps what it has downloaded, wherever HOME is: the next check does not download it again. */
+export const npmEnvironment = {
+  ...toolEnvironment(),
+  npm_config_cache: join(repository, "node_modules", ".cache", "npm"),
+};
 
 /**
  * @typedef {object} Tarball A package as the registry would get it.
@@ -23,7 +29,9 @@ export function packPackages(folder) {
   if (names.length === 0) throw new Error("the workspace has no public package");
   const filters = names.map((name) => `--filter=${name}`);
   const packed = JSON.parse(
-    mustRun("npx", [...npxPnpm, "-r", ...filters, "pack", "--json", "--pack-destination", folder]),
+    mustRun("npx", [...npxPnpm, "-r", ...filters, "pack", "--json", "--pack-destination", folder], {
+      env: npmEnvironment,
+    }),
   );
   /** @type {{ name: string, filename: string }[]} */
   const list = Array.isArray(packed) ? packed : [packed];

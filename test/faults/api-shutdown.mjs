@@ -1,30 +1,35 @@
 // D11: SIGTERM to the server while clients write and read, from the built command. What was acknowledged is there, and the process ends.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { keyed, placeOf } from "./support/installation.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 import { makeToken, startServer } from "./support/served.mjs";
 
 const ROUNDS = process.argv.includes("--short") ? 3 : 30;
 const CLIENTS = 8;
-/** How long requests may take to end, and how long the process may. */
-const DRAIN_MS = 5000;
+/** How long the process may take to end: only one that waits for its clients takes this long. */
+const LONGEST_MS = 60_000;
 const random = createRandom(SEED);
 
 /**
  * Writes new versions of one secret, one after the other, until the server is not there any more.
  *
  * @param {string} address @param {Record<string, string>} headers @param {string} name
+ * @param {() => void} onAcknowledged
  * @returns {Promise<{ acknowledged: number }>} The last version that was acknowledged.
  */
-async function write(address, headers, name) {
+async function write(address, headers, name, onAcknowledged) {
   const base = `${address}/api/secrets`;
   let acknowledged = 0;
   try {
     const made = await fetch(base, { method: "POST", headers, body: JSON.stringify({ name, value: "1" }) });
     if (made.status !== 201) throw new Error(`creating answers ${made.status}`);
     acknowledged = 1;
+    onAcknowledged();
     const { id } = await made.json();
     for (let version = 2; ; version++) {
       const body = JSON.stringify({ value: String(version) });
@@ -43,8 +48,13 @@ async function write(address, headers, name) {
 async function runRound(folder, round, headers) {
   const { child, ended, address } = await startServer(folder);
   const names = Array.from({ length: CLIENTS }, (_, index) => `R${round}_${index}`);
-  const writers = Promise.all(names.map(async (name) => await write(address, headers, name)));
-  await setTimeout(500 + random() * 1500);
+  /** @type {Promise<Awaited<ReturnType<typeof write>>[]>} */
+  let writers = Promise.resolve([]);
+  await new Promise((resolve, reject) => {
+    writers = Promise.all(names.map(async (name) => await write(address, headers, name, () => resolve(undefined))));
+    writers.catch(reject);
+  });
+  await setTimeout(random() * 1500);
   const start = performance.now();
   child.kill("SIGTERM");
   const code = await ended;
@@ -66,19 +76,24 @@ async function runRound(folder, round, headers) {
 
 async function measure() {
   return await inFolder(async (folder) => {
+    // More than any machine writes.
+    writeFileSync(join(folder, "autokestra.config.yaml"), "server: { requestsPerMinute: 1000000 }\n", { mode: 0o600 });
     const token = await makeToken(folder);
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const total = { acknowledged: 0, lost: 0, failed: 0, longest: 0 };
     for (let round = 0; round < ROUNDS; round++) {
-      const { code, ms, lost, acknowledged } = await runRound(folder, round, headers);
-      total.acknowledged += acknowledged;
-      total.lost += lost;
-      if (code !== 0) total.failed++;
-      total.longest = Math.max(total.longest, ms);
+      await inRound(`round ${round}`, async () => {
+        const { code, ms, lost, acknowledged } = await runRound(folder, round, headers);
+        total.acknowledged += acknowledged;
+        total.lost += lost;
+        if (code !== 0) total.failed++;
+        total.longest = Math.max(total.longest, ms);
+      });
     }
     const { acknowledged, lost, failed, longest } = total;
-    const figure = `${ROUNDS} SIGTERMs under load, ${acknowledged} acknowledged writes: ${lost} secrets lost one, ${failed} did not exit with 0, longest ${longest.toFixed(0)} ms`;
-    return { id: "D11", figure, pass: acknowledged > ROUNDS && lost === 0 && failed === 0 && longest < DRAIN_MS * 2 };
+    const counts = `${lost} secrets lost one, ${failed} did not exit with 0, longest ${longest.toFixed(0)} ms; seed ${SEED}`;
+    const figure = `${ROUNDS} SIGTERMs under load, ${acknowledged} acknowledged writes: ${counts}`;
+    return { id: "D11", figure, pass: acknowledged >= ROUNDS && lost === 0 && failed === 0 && longest < LONGEST_MS };
   });
 }
-console.log(JSON.stringify([await measure()]));
+printRows([await inRound("D11", measure)]);

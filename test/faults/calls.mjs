@@ -2,6 +2,7 @@
 // is what was there before or what the command makes of it, whole; the exit code is 0 only for the latter; and the command works
 // once the cause is gone. D19-k: the same with SIGKILL instead of an error.
 import { MUTATING_COMMANDS } from "./support/call-commands.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 import { HAS_STRACE } from "./support/strace.mjs";
 import { createVictim } from "./support/victim.mjs";
@@ -60,10 +61,16 @@ async function measure(backend, commands, faultAt) {
   /** @type {Figures} */
   const figures = { points: 0, missed: 0, wrong: 0, falseExits: 0, badTexts: 0, stuck: 0, drafts: 0 };
   for (const command of commands) {
-    await inFolder(async (root) => {
-      const victim = await createVictim(root, backend, command);
-      const points = victim.points.filter((_, k) => k % STEP === 0);
-      for (const [k, point] of points.entries()) await tryAt(victim, point, faultAt(k), figures);
+    await inRound(`${backend}, ${command.name}`, async () => {
+      await inFolder(async (root) => {
+        const victim = await createVictim(root, backend, command);
+        const points = victim.points.filter((_, k) => k % STEP === 0);
+        for (const [k, point] of points.entries()) {
+          const fault = faultAt(k);
+          const name = `${victim.name}, ${point.call} ${point.ordinal}, ${fault}`;
+          await inRound(name, async () => await tryAt(victim, point, fault, figures));
+        }
+      });
     });
   }
   return figures;
@@ -97,4 +104,4 @@ const missing = Object.values(IDS).flatMap(({ error, kill }) => [error, kill]);
 const rows = HAS_STRACE
   ? (await Promise.all([rowsOf("sqlite", IDS.sqlite), rowsOf("file", IDS.file)])).flat()
   : missing.map((id) => ({ id, figure: "not run", missing: "strace" }));
-console.log(JSON.stringify(rows));
+printRows(rows);

@@ -19,6 +19,7 @@ import { installTarballs } from "../../scripts/packages/install-tarballs.mjs";
 import { packPackages } from "../../scripts/packages/pack.mjs";
 import { outcomeOf } from "./support/outcome-of.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { everythingIn, inFolder } from "./support/sandbox.mjs";
 
 const containerfile = readFileSync("docs/operate/Containerfile", "utf8");
@@ -124,8 +125,6 @@ async function serve(root, use) {
 
 /** What was not as it must be. @param {string} folder */
 async function findProblems(folder) {
-  // npm would leave its cache in the home folder.
-  process.env["npm_config_cache"] = join(folder, "npm");
   /** @type {string[]} */
   const problems = [];
   const installed = join(folder, "installed");
@@ -192,4 +191,4 @@ async function row() {
   });
 }
 
-if (!runWithOwnMounts()) console.log(JSON.stringify([await row()]));
+if (!runWithOwnMounts()) printRows([await inRound("O2", row)]);

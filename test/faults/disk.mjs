@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fewFiles, fileSizeLimit, foreignOwner, fullDisk, locked, noInodes, readOnly } from "./support/disk-faults.mjs";
 import { fill, placeOf, run } from "./support/installation.mjs";
 import { HAS_OWN_MOUNTS, onDiskOfItsOwn, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { STORE_COMMANDS } from "./support/store-commands.mjs";
 import { Figures, tryCommand } from "./support/try-command.mjs";
@@ -27,7 +28,8 @@ function isMissing(tool) {
 async function row(id, tools, work) {
   const missing = ["mount", ...tools].filter(isMissing);
   if (!HAS_OWN_MOUNTS) missing.push("unshare as root");
-  return missing.length > 0 ? { id, figure: "not run", missing: missing.join(", ") } : { id, ...(await work()) };
+  if (missing.length > 0) return { id, figure: "not run", missing: missing.join(", ") };
+  return await inRound(id, async () => ({ id, ...(await work()) }));
 }
 
 /**
@@ -39,7 +41,9 @@ async function measure(faults, commands = STORE_COMMANDS) {
   for (const backend of ["sqlite", "file"]) {
     for (const fault of faults) {
       for (const command of commands) {
-        await onDiskOfItsOwn(async (folder) => await tryCommand(folder, backend, fault, command, figures));
+        await inRound(`${backend}, ${fault.reason}, ${command.args.join(" ")}`, async () => {
+          await onDiskOfItsOwn(async (folder) => await tryCommand(folder, backend, fault, command, figures));
+        });
       }
     }
   }
@@ -131,4 +135,4 @@ async function rows() {
 
 // 200: so that it does not take long to open all that may be open.
 const limit = isMissing("prlimit") ? [] : ["prlimit", "--nofile=200"];
-if (!runWithOwnMounts(limit)) console.log(JSON.stringify(await rows()));
+if (!runWithOwnMounts(limit)) printRows(await rows());

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fill, placeOf, run } from "./support/installation.mjs";
 import { openDatabase } from "./support/open-database.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 import { call, STORE_COMMANDS } from "./support/store-commands.mjs";
 
@@ -70,15 +71,17 @@ for (const [backend, damages] of /** @type {const} */ ([
   ["file", [...DAMAGES, ...DAMAGES_OF_JSON]],
 ])) {
   for (const damage of damages) {
-    await inFolder(async (folder) => {
-      await fill(folder, backend);
-      (backend === "sqlite" ? damageDatabase : damageFile)(folder, damage);
-      const problem = await look(folder, backend);
-      looked += 1;
-      if (problem !== null) problems.push(`${backend}, ${Object.keys(damage).join()}: ${problem}`);
+    await inRound(`${backend}, ${JSON.stringify(damage).slice(0, 100)}`, async () => {
+      await inFolder(async (folder) => {
+        await fill(folder, backend);
+        (backend === "sqlite" ? damageDatabase : damageFile)(folder, damage);
+        const problem = await look(folder, backend);
+        looked += 1;
+        if (problem !== null) problems.push(`${backend}, ${Object.keys(damage).join()}: ${problem}`);
+      });
     });
   }
 }
 for (const problem of problems) console.log(problem);
 const figure = `${looked} malformed envelopes: ${problems.length} opened, crashed or hid others`;
-console.log(JSON.stringify([{ id: "C6", figure, pass: looked > 0 && problems.length === 0 }]));
+printRows([{ id: "C6", figure, pass: looked > 0 && problems.length === 0 }]);

@@ -8,6 +8,7 @@ import { openSecretsManager } from "../../packages/secrets/dist/index.js";
 import { canMount, withDiskImage } from "./support/disk-image.mjs";
 import { countBytes, countCanary } from "./support/find-canary.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { ak, environment, everythingIn, inFolder } from "./support/sandbox.mjs";
 
 const canary = `canary-${randomBytes(24).toString("hex")}`;
@@ -102,4 +103,4 @@ async function rows() {
   });
 }
 
-if (!runWithOwnMounts()) console.log(JSON.stringify(await rows()));
+if (!runWithOwnMounts()) printRows([await inRound("P11, P12", rows)]);

@@ -3,6 +3,7 @@
 // Drafts of killed processes are swept by the next one.
 import { createKilledPlace, startExecutor } from "./support/killed-place.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 
 /** @import { KillFigures } from "./support/killed-place.mjs" */
@@ -34,10 +35,12 @@ async function measure(backend, moves) {
   const lanes = Array.from({ length: LANES }, async () => {
     while (begun < KILLS) {
       begun += KILLS_PER_PLACE;
-      await inFolder(async (folder) => {
-        const place = createKilledPlace(folder, backend, { random, moves, start, figures });
-        for (let kill = 0; kill < KILLS_PER_PLACE; kill++) await place.killAndVerify();
-        await place.sweep();
+      await inRound(`${backend}, kills up to ${begun}`, async () => {
+        await inFolder(async (folder) => {
+          const place = createKilledPlace(folder, backend, { random, moves, start, figures });
+          for (let kill = 0; kill < KILLS_PER_PLACE; kill++) await place.killAndVerify();
+          await place.sweep();
+        });
       });
     }
   });
@@ -64,4 +67,4 @@ for (const { id, backend, moves } of [
 }
 const { kills, left, beside } = drafts;
 const figure = `after ${kills} kills and a process that lived: ${left} drafts left, ${beside} of backups beside these`;
-console.log(JSON.stringify([...rows, { id: "P7-kill", pass: left === 0, figure }]));
+printRows([...rows, { id: "P7-kill", pass: left === 0, figure }]);

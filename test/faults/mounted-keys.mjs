@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFile
 import { join } from "node:path";
 import { fullDisk, readOnly } from "./support/disk-faults.mjs";
 import { HAS_OWN_MOUNTS, runWithOwnMounts } from "./support/own-mounts.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { ak, inFolder } from "./support/sandbox.mjs";
 
 /**
@@ -149,7 +150,7 @@ async function tryKeyFolder(fault, hasStore) {
 async function row(id, what, attempts) {
   if (!HAS_OWN_MOUNTS) return { id, figure: "not run", missing: "root with unshare" };
   const problems = [];
-  for (const attempt of attempts) problems.push(...(await attempt()));
+  for (const attempt of attempts) problems.push(...((await inRound(id, attempt)) ?? []));
   for (const problem of problems) console.log(problem);
   return { id, figure: `${attempts.length} ${what}: ${problems.length} problems`, pass: problems.length === 0 };
 }
@@ -174,4 +175,4 @@ async function rows() {
   ];
 }
 
-if (!runWithOwnMounts()) console.log(JSON.stringify(await rows()));
+if (!runWithOwnMounts()) printRows(await rows());

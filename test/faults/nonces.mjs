@@ -4,6 +4,7 @@ import { cpSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { openSecretsManager } from "../../packages/secrets/dist/index.js";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 const SEALS = process.argv.includes("--short") ? 2 ** 14 : 2 ** 18;
@@ -15,7 +16,8 @@ async function nonces(folder, place) {
   return await buffer(child.stdout);
 }
 
-const row = await inFolder(async (folder) => {
+/** @param {string} folder */
+async function measure(folder) {
   const { secrets } = await openSecretsManager({ storagePath: join(folder, "one"), env: environment(folder) });
   await secrets.set({ name: "A", type: "apiKey", fields: { value: "value" } });
   await secrets.close();
@@ -27,5 +29,6 @@ const row = await inFolder(async (folder) => {
   const duplicates = total - seen.size;
   const figure = `4 processes x ${SEALS} seals, two on a copy of the store: ${total} nonces, ${duplicates} twice`;
   return { id: "C7", pass: total === 4 * SEALS && duplicates === 0, figure };
-});
-console.log(JSON.stringify([row]));
+}
+
+printRows([await inRound("C7", async () => await inFolder(measure))]);

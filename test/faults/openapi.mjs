@@ -10,6 +10,7 @@ import { startServer } from "../../packages/server/dist/index.js";
 import { createRunService, openWorkflowFolder, serveRuns } from "../../packages/server/dist/runs.js";
 import { programs } from "../../scripts/servers/installation.mjs";
 import { keyed, placeOf } from "./support/installation.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder } from "./support/sandbox.mjs";
 
 const IS_SHORT = process.argv.includes("--short");
@@ -164,4 +165,6 @@ async function runSchemathesis(description, { tag, most, phases, token, cwd, env
 }
 
 const missing = { id: "OpenAPI", figure: "the HTTP API against its description", missing: "schemathesis" };
-console.log(JSON.stringify(existsSync(programs.schemathesis) ? await inFolder(measure) : [missing]));
+printRows([
+  existsSync(programs.schemathesis) ? await inRound("OpenAPI", async () => await inFolder(measure)) : missing,
+]);

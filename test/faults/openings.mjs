@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openSecrets } from "../../packages/secrets/dist/index.js";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 import { makeVersion1 } from "./support/version-1.mjs";
 
@@ -47,11 +48,13 @@ async function countStored(folder, backend) {
 async function measure(backend, prepare) {
   const figures = { failed: 0, lost: 0 };
   for (let round = 0; round < ROUNDS; round++) {
-    await inFolder(async (folder) => {
-      await prepare(folder);
-      const failed = await openAtOnce(folder, backend);
-      figures.failed += failed;
-      figures.lost += PROCESSES - failed - (await countStored(folder, backend));
+    await inRound(`${backend}, round ${round}`, async () => {
+      await inFolder(async (folder) => {
+        await prepare(folder);
+        const failed = await openAtOnce(folder, backend);
+        figures.failed += failed;
+        figures.lost += PROCESSES - failed - (await countStored(folder, backend));
+      });
     });
   }
   return figures;
@@ -72,6 +75,4 @@ for (const { what, backend, prepare } of [
   pass &&= failed === 0 && lost === 0;
   parts.push(`${what}: ${failed} failed, ${lost} lost`);
 }
-console.log(
-  JSON.stringify([{ id: "D21", pass, figure: `${ROUNDS} x ${PROCESSES} openings at once; ${parts.join("; ")}` }]),
-);
+printRows([{ id: "D21", pass, figure: `${ROUNDS} x ${PROCESSES} openings at once; ${parts.join("; ")}` }]);

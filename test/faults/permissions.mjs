@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, lstatSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { ak, everythingIn, inFolder } from "./support/sandbox.mjs";
 import { HAS_STRACE, traced } from "./support/strace.mjs";
 
@@ -135,12 +136,15 @@ function asksForLoose(line) {
 const canBeNobody = spawnSync("setpriv", ["--version"]).status === 0 && process.geteuid?.() === 0;
 for (const backend of ["sqlite", "file"]) {
   for (const umask of UMASKS) {
-    await inFolder((folder) => {
-      look(folder, backend, umask);
-      if (canBeNobody) readAsNobody(folder);
+    await inRound(`${backend}, umask ${umask}`, async () => {
+      await inFolder((folder) => {
+        look(folder, backend, umask);
+        if (canBeNobody) readAsNobody(folder);
+      });
     });
   }
-  if (HAS_STRACE) await inFolder(async (folder) => await watch(folder, backend));
+  if (!HAS_STRACE) continue;
+  await inRound(`${backend}, strace`, async () => await inFolder(async (folder) => await watch(folder, backend)));
 }
 
 for (const line of [...loose, ...careless, ...left]) console.log(line);
@@ -156,10 +160,8 @@ const p7 = {
   figure: `${drafts} drafts made, ${careless.length} without O_EXCL, ${left.length} left`,
 };
 const p10 = { pass: files > 0 && readable === 0, figure: `${files} files, ${readable} readable by uid 65534` };
-console.log(
-  JSON.stringify([
-    { id: "P1", ...(HAS_STRACE ? p1 : strace) },
-    { id: "P7", ...(HAS_STRACE ? p7 : strace) },
-    { id: "P10", ...(canBeNobody ? p10 : setpriv) },
-  ]),
-);
+printRows([
+  { id: "P1", ...(HAS_STRACE ? p1 : strace) },
+  { id: "P7", ...(HAS_STRACE ? p7 : strace) },
+  { id: "P10", ...(canBeNobody ? p10 : setpriv) },
+]);

@@ -15,6 +15,7 @@ import { countCanary } from "./support/find-canary.mjs";
 import { measure } from "./support/measured-command.mjs";
 import { CANARIES, sendingWorkflow, tryProvider } from "./support/provider-run.mjs";
 import { LOCAL_FAULTS, linkPeers, PROVIDER_TYPES, pathOf, REMOTE, TOKEN } from "./support/provider-types.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 /** @typedef {import("./support/provider-run.mjs").Trial} Trial */
@@ -28,7 +29,9 @@ const TYPES = NAMED.length > 0 ? NAMED : ALL;
 /** How many trials go on at once: what hangs needs no processor. */
 const AT_ONCE = 2;
 
-const [MAX_SECONDS, MAX_REQUESTS, MAX_MEGABYTES, MAX_REFUSAL_MS] = [12, 6, 60, 2000];
+/** All sources have 10 s together. What starts and ends a process takes as long as the machine is busy: only what hangs takes a minute more. */
+const [MAX_ASKED_SECONDS, MAX_SECONDS] = [15, 60];
+const [MAX_REQUESTS, MAX_MEGABYTES] = [6, 60];
 
 /** What a run takes of a name that the store has too, and the row of FAULTS.md. @type {Readonly<Record<Fault, readonly [string, string]>>} */
 const MODES = {
@@ -96,19 +99,14 @@ async function tryServer(type, fault) {
       ? await startTestServer(sound)
       : await startFaultServer(fault, sound, (request) => !isLogin(request));
   const [row, expected] = fault === null ? ["V1", "remote"] : MODES[fault];
-  const attempt = async () =>
-    await tryProvider({
-      config(folder) {
-        linkPeers(folder, known);
-        return configOf(type, options(server.address));
-      },
-      requests: () => server.requests.length,
-      ...(env && { env }),
-    });
-  let trial = await attempt();
-  // A busy machine may be slow once.
-  const isSlow = Math.max(trial.run.seconds, trial.explain.seconds) > MAX_SECONDS;
-  if (isSlow || (row === "V4" && trial.askedMs > MAX_REFUSAL_MS)) trial = await attempt();
+  const trial = await tryProvider({
+    config(folder) {
+      linkPeers(folder, known);
+      return configOf(type, options(server.address));
+    },
+    requests: () => server.requests.length,
+    ...(env && { env }),
+  });
   await server.close();
   const followed = server.requests.filter(({ path }) => path.startsWith("/elsewhere")).length;
   return { row, type, mode: fault ?? "works", expected, trial, followed };
@@ -124,11 +122,19 @@ async function tryLocal(type, mode) {
 
 const jobs = TYPES.flatMap((type) => {
   const local = LOCAL_FAULTS[type];
-  if (local !== undefined) return Object.keys(local).map((mode) => () => tryLocal(type, mode));
   const faults = [null, .../** @type {Fault[]} */ (Object.keys(MODES))];
-  return faults.map((fault) => () => tryServer(type, fault));
+  /** @type {[string | null, () => Promise<Case>][]} */
+  const trials =
+    local === undefined
+      ? faults.map((fault) => [fault, () => tryServer(type, fault)])
+      : Object.keys(local).map((mode) => [mode, () => tryLocal(type, mode)]);
+  return trials.map(
+    ([mode, trial]) =>
+      async () =>
+        await inRound(`${type}, ${mode ?? "works"}`, trial),
+  );
 });
-const cases = await inTurns(jobs);
+const cases = (await inTurns(jobs)).flatMap((tried) => tried ?? []);
 
 /** How long a trial took beyond what works: to start and to end a process takes as long as the machine is busy. @param {Case} tried */
 function secondsOver({ type, trial: { run, explain } }) {
@@ -146,13 +152,12 @@ function judge(tried) {
   const seconds = secondsOver(tried);
   check(row, used === expected, `${what}: used ${used}, not ${expected}: ${run.stderr.trim()}`);
   check(row, seconds <= MAX_SECONDS, `${what}: ${seconds.toFixed(1)} s more than what works`);
+  check(row, askedMs <= MAX_ASKED_SECONDS * 1000, `${what}: asked for ${askedMs} ms`);
   check(row, Math.max(...requests) <= MAX_REQUESTS, `${what}: ${requests.join(" and ")} requests`);
   check(row, more < MAX_MEGABYTES, `${what}: ${more} MB more`);
   check(row, hits === 0, `${what}: ${hits} tokens or values in outputs`);
   check(row, isGot, `${what}: secrets get does not give the value of the store`);
   check(row, followed === 0, `${what}: the redirect was followed`);
-  if (row === "V4")
-    check(row, askedMs - (works?.trial.askedMs ?? 0) < MAX_REFUSAL_MS, `${what}: refused after ${askedMs} ms`);
   return `| ${type} | ${mode} | ${used} | ${run.seconds.toFixed(1)} | ${requests[0]} | ${run.megabytes} (${more < 0 ? more : `+${more}`}) |`;
 }
 console.log(
@@ -164,7 +169,7 @@ for (const tried of cases) console.log(judge(tried));
 function figuresOf(row) {
   const tried = cases.filter((one) => one.row === row);
   const trials = tried.map(({ trial }) => trial);
-  const seconds = Math.max(...tried.map(secondsOver));
+  const seconds = Math.max(...trials.map(({ askedMs }) => askedMs)) / 1000;
   const requests = Math.max(...trials.flatMap((trial) => trial.requests));
   const hits = trials.reduce((sum, trial) => sum + trial.hits, 0);
   return { trials, seconds: seconds.toFixed(1), requests, hits };
@@ -364,48 +369,43 @@ async function tryProxy() {
   return { hits, asked: headers.length };
 }
 
-await tryBound();
-await tryHuge();
-const refused = await tryCertificates();
-const named = await tryNames();
-const orders = await tryOrder();
-const proxied = await tryProxy();
+await inRound("V3", tryBound);
+await inRound("V4", tryHuge);
+const refused = await inRound("V5", tryCertificates);
+const named = await inRound("V8", tryNames);
+const orders = await inRound("R11", tryOrder);
+const proxied = await inRound("S5", tryProxy);
 
-const bound = `${MAX_SECONDS} s and ${MAX_REQUESTS} requests`;
+const bound = `${MAX_ASKED_SECONDS} s and ${MAX_REQUESTS} requests`;
 /** @param {string} id @param {string} figure */
 const rowOf = (id, figure) => ({ id, figure, pass: !failed.has(id) });
 /** @param {string} row */
 const figure = (row) => {
   const { trials, seconds, requests, hits } = figuresOf(row);
-  return `${trials.length} trials with ${TYPES.length} types: at most ${seconds} s more than what works, and ${requests} requests (bound: ${bound}), ${hits} tokens or values in outputs`;
+  return `${trials.length} trials with ${TYPES.length} types: asked for ${seconds} s at most, with ${requests} requests (bound: ${bound}), ${hits} tokens or values in outputs`;
 };
 const refusals = figuresOf("V4").trials.map(({ askedMs }) => askedMs);
 const megabytes = cases.map(({ type, trial }) => {
   const works = cases.find((other) => other.type === type && other.mode === "works");
   return trial.run.megabytes - (works?.trial.run.megabytes ?? 0);
 });
-console.log(
-  JSON.stringify([
-    rowOf("V1", figure("V1")),
-    rowOf("V2", figure("V2")),
-    rowOf("V3", `${figure("V3")}; 403 stops, 404 goes on, or is missing where it is bound`),
-    rowOf(
-      "V4",
-      `${figure("V4")}; refused after ${Math.round(Math.max(...refusals))} ms at most; in all modes at most ${Math.max(...megabytes)} MB more than what works`,
-    ),
-    rowOf("V5", `${refused}/4 refused: self-signed, for another host, expired, plain http`),
-    rowOf(
-      "V6",
-      `${cases.reduce((sum, { followed }) => sum + followed, 0)} redirects followed by ${TYPES.length} types`,
-    ),
-    rowOf(
-      "V8",
-      `${named.names} names in 2 types: ${named.asked} requests, all encoded; unknown ids and types are refused`,
-    ),
-    rowOf(
-      "R11",
-      `${orders} orders of provider, store and environment: the value is that of the documented one, and the run records it`,
-    ),
-    rowOf("S5", `a proxy with a password was asked ${proxied.asked} times; ${proxied.hits} hits in outputs`),
-  ]),
-);
+printRows([
+  rowOf("V1", figure("V1")),
+  rowOf("V2", figure("V2")),
+  rowOf("V3", `${figure("V3")}; 403 stops, 404 goes on, or is missing where it is bound`),
+  rowOf(
+    "V4",
+    `${figure("V4")}; refused after ${Math.round(Math.max(...refusals))} ms at most; in all modes at most ${Math.max(...megabytes)} MB more than what works`,
+  ),
+  rowOf("V5", `${refused}/4 refused: self-signed, for another host, expired, plain http`),
+  rowOf("V6", `${cases.reduce((sum, { followed }) => sum + followed, 0)} redirects followed by ${TYPES.length} types`),
+  rowOf(
+    "V8",
+    `${named?.names} names in 2 types: ${named?.asked} requests, all encoded; unknown ids and types are refused`,
+  ),
+  rowOf(
+    "R11",
+    `${orders} orders of provider, store and environment: the value is that of the documented one, and the run records it`,
+  ),
+  rowOf("S5", `a proxy with a password was asked ${proxied?.asked} times; ${proxied?.hits} hits in outputs`),
+]);

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { ak, CLI, environment, inFolder, NODE } from "./support/sandbox.mjs";
 
 const CANARY = "canary-of-a-redirect-4711";
@@ -99,7 +100,7 @@ async function measure(folder) {
   const figure = `${cases.length} redirects to another origin, ${sent} with a secret at the first, ${followed} followed, ${leaks} leaks, ${printed} in the output; control: ${control} requests with it`;
   const expected = cases.filter(({ policy }) => policy === "always").length;
   const pass = sent === cases.length && followed === expected && leaks === 0 && printed === 0 && control === 2;
-  console.log(JSON.stringify([{ id: "S2", figure, pass }]));
+  return { id: "S2", figure, pass };
 }
 
-await inFolder(measure);
+printRows([await inRound("S2", async () => await inFolder(measure))]);

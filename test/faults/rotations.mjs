@@ -5,6 +5,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { outcomeOf } from "./support/outcome-of.mjs";
+import { SEED } from "./support/random.mjs";
 import {
   endAtRandom,
   fill,
@@ -19,6 +20,7 @@ import {
   timeOf,
   verify,
 } from "./support/rotation.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { CLI, inFolder } from "./support/sandbox.mjs";
 import { HAS_STRACE, traced } from "./support/strace.mjs";
 
@@ -40,9 +42,11 @@ async function killAtRandom(backend) {
     await fill(project);
     const whole = await timeOf(project, DATA_KEY);
     while (!isEnough(figures, ENDS)) {
-      await endAtRandom(project, DATA_KEY, whole, figures);
-      await verify(project, figures);
-      if (figures.ends % 5 === 0) await finish(project, DATA_KEY, figures);
+      await inRound(`${backend}, end ${figures.ends}`, async () => {
+        await endAtRandom(project, DATA_KEY, whole, figures);
+        await verify(project, figures);
+        if (figures.ends % 5 === 0) await finish(project, DATA_KEY, figures);
+      });
     }
     await finish(project, DATA_KEY, figures);
   });
@@ -62,12 +66,14 @@ async function killAtCalls(backend) {
     spawnSync("cp", ["-a", folder, template]);
     const { points } = await traced(folder, args, { calls: CALLS });
     for (const { call, ordinal } of points.filter((_, k) => k % STEP === 0)) {
-      rmSync(folder, { recursive: true, force: true });
-      spawnSync("cp", ["-a", template, folder]);
-      const { signal } = await traced(folder, args, { calls: CALLS, inject: `${call}:signal=KILL:when=${ordinal}` });
-      figures[signal === "SIGKILL" ? "points" : "missed"] += 1;
-      await verify(project, figures);
-      await finish(project, DATA_KEY, figures);
+      await inRound(`${backend}, ${call} ${ordinal}`, async () => {
+        rmSync(folder, { recursive: true, force: true });
+        spawnSync("cp", ["-a", template, folder]);
+        const { signal } = await traced(folder, args, { calls: CALLS, inject: `${call}:signal=KILL:when=${ordinal}` });
+        figures[signal === "SIGKILL" ? "points" : "missed"] += 1;
+        await verify(project, figures);
+        await finish(project, DATA_KEY, figures);
+      });
     }
   });
   return figures;
@@ -102,29 +108,34 @@ async function get({ folder, backend, env }, name) {
   return await outcomeOf(spawn(process.execPath, command, { cwd: folder, env }), "");
 }
 
-const random = [];
-const calls = [];
-const readings = [];
-let pass = true;
-for (const backend of ["sqlite", "file"]) {
-  const killed = await killAtRandom(backend);
-  pass &&= isGood(killed);
-  random.push(inWords(backend, killed));
-  const read = await readWhileRotating(backend);
-  pass &&= read.reads > 0 && read.failed === 0;
-  readings.push(`${backend}: ${read.failed} of ${read.reads} reads failed`);
-  if (!HAS_STRACE) continue;
-  const injected = await killAtCalls(backend);
-  pass &&= isGood({ ...injected, inTime: injected.points });
-  calls.push(
-    `${backend}: ${injected.points} points (${injected.missed} missed), ${injected.unreadable} unreadable, ${injected.unfinished} unfinished`,
-  );
+/** @typedef {import("./support/rounds.mjs").Row} Row */
+
+/** @param {string} backend @returns {Promise<Row>} */
+async function killed(backend) {
+  const figures = await killAtRandom(backend);
+  return { id: "D3", pass: isGood(figures), figure: `${inWords(backend, figures)}; seed ${SEED}` };
 }
-const d3k = HAS_STRACE ? { pass, figure: calls.join("; ") } : { figure: "not run", missing: "strace" };
-console.log(
-  JSON.stringify([
-    { id: "D3", pass, figure: random.join("; ") },
-    { id: "K14", pass, figure: readings.join("; ") },
-    { id: "D3-k", ...d3k },
-  ]),
-);
+
+/** @param {string} backend @returns {Promise<Row>} */
+async function read(backend) {
+  const { reads, failed } = await readWhileRotating(backend);
+  return { id: "K14", pass: reads > 0 && failed === 0, figure: `${backend}: ${failed} of ${reads} reads failed` };
+}
+
+/** @param {string} backend @returns {Promise<Row>} */
+async function injected(backend) {
+  const id = "D3-k";
+  if (!HAS_STRACE) return { id, figure: "not run", missing: "strace" };
+  const figures = await killAtCalls(backend);
+  const { points, missed, unreadable, unfinished } = figures;
+  const counts = `${points} points (${missed} missed), ${unreadable} unreadable, ${unfinished} unfinished`;
+  return { id, pass: isGood({ ...figures, inTime: points }), figure: `${backend}: ${counts}` };
+}
+
+const rows = [];
+for (const measure of [killed, read, injected]) {
+  for (const backend of ["sqlite", "file"]) {
+    rows.push(await inRound(`${measure.name}, ${backend}`, async () => await measure(backend)));
+  }
+}
+printRows(rows);

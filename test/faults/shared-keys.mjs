@@ -6,6 +6,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { importKey } from "../../packages/secrets-crypto/dist/internal.js";
+import { SEED } from "./support/random.mjs";
 import {
   checkFinished,
   endAtRandom,
@@ -20,6 +21,7 @@ import {
   timeOf,
   verify,
 } from "./support/rotation.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 /** @import { Figures, Project } from "./support/rotation.mjs" */
@@ -125,10 +127,12 @@ for (const [id, scenario] of SCENARIOS) {
   let pass = true;
   for (const backend of ["sqlite", "file"]) {
     const figures = noFigures();
-    await inFolder(async (root) => await scenario(root, backend, figures));
+    await inRound(`${id}, ${backend}`, async () => {
+      await inFolder(async (root) => await scenario(root, backend, figures));
+    });
     pass &&= isGood(figures);
     words.push(inWords(backend, figures));
   }
-  rows.push({ id, pass, figure: words.join("; ") });
+  rows.push({ id, pass, figure: `${words.join("; ")}; seed ${SEED}` });
 }
-console.log(JSON.stringify(rows));
+printRows(rows);

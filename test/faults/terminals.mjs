@@ -1,6 +1,7 @@
 // K8, KP6: a paste, Ctrl-C, Ctrl-D and signals at a prompt in a real terminal, on every Node.js that FAULTS_NODES lists (paths, by `:`).
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
+import { printRows } from "./support/rounds.mjs";
 import { ak, CLI, environment, inFolder } from "./support/sandbox.mjs";
 
 const NODES = (process.env["FAULTS_NODES"] ?? process.execPath).split(":");
@@ -54,4 +55,4 @@ for (const [id, cases] of Object.entries(CASES)) {
   const figure = `${right} of ${all} answers at a prompt end as they should, with the terminal as it was, on Node.js ${versions}`;
   rows.push(hasPython ? { id, figure, pass: right === all } : { id, figure: "not run", missing: "python3" });
 }
-console.log(JSON.stringify(rows));
+printRows(rows);

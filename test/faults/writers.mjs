@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { openSecrets } from "../../packages/secrets/dist/index.js";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { environment, inFolder } from "./support/sandbox.mjs";
 
 const isShort = process.argv.includes("--short");
@@ -90,4 +91,4 @@ async function readerRow() {
   return { id: "D9-read", pass, figure: parts.join("; ") };
 }
 
-console.log(JSON.stringify([await writersRow(), await readerRow()]));
+printRows([await inRound("D9", writersRow), await inRound("D9-read", readerRow)]);

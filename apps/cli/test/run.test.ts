@@ -246,6 +246,7 @@ describe("check and export", () => {
     const { code, stdout } = await box.ak(["run", "w.yaml"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/WARN {2}- Secret 'TOKEN' expired at[\s\S]*fetch succeeded/);
+    await box.ak(["secrets", "set", "TOKEN"], { input: TOKEN });
   });
 
   it("print a workflow that still runs, with what it needs, and no value", async () => {

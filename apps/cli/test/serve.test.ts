@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { createSandbox } from "./run-cli.ts";
 import { serve } from "./served.ts";
 
@@ -9,7 +9,9 @@ afterAll(() => box.remove());
 
 describe("tokens", () => {
   it("are printed once, listed without themselves, and revoked", async () => {
-    const made = await box.ak([
+    const own = createSandbox();
+    onTestFinished(() => own.remove());
+    const made = await own.ak([
       "tokens",
       "create",
       "ci",
@@ -23,17 +25,17 @@ describe("tokens", () => {
     expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^ak_[0-9A-Za-z]{49}\n$/)]);
     expect(made.stderr).toContain("this is the only time that the token is shown");
     const token = made.stdout.trim();
-    const listed = await box.ak(["tokens", "list"]);
+    const listed = await own.ak(["tokens", "list"]);
     expect(listed.stdout).toMatch(/^ci\trevealer\tCI_\t\t\S+\t\S+\t\tvalid\t[0-9a-f-]{36}\n$/);
-    const json = await box.ak(["tokens", "list", "--json"]);
+    const json = await own.ak(["tokens", "list", "--json"]);
     expect(JSON.parse(json.stdout)).toMatchObject([
       { name: "ci", role: "revealer", prefixes: ["CI_"], isAuthentic: true },
     ]);
     expect(listed.stdout + json.stdout).not.toContain(token.slice(3));
-    expect((await box.ak(["tokens", "create", "ci", "--role", "reader"])).code).toBe(1);
-    expect((await box.ak(["tokens", "revoke", "ci"])).code).toBe(0);
-    expect((await box.ak(["tokens", "revoke", "ci"])).code).toBe(3);
-    expect((await box.ak(["tokens", "list"])).stderr).toContain("No tokens found");
+    expect((await own.ak(["tokens", "create", "ci", "--role", "reader"])).code).toBe(1);
+    expect((await own.ak(["tokens", "revoke", "ci"])).code).toBe(0);
+    expect((await own.ak(["tokens", "revoke", "ci"])).code).toBe(3);
+    expect((await own.ak(["tokens", "list"])).stderr).toContain("No tokens found");
   });
 
   it("are recorded where the audit log is on", async () => {
@@ -60,7 +62,9 @@ describe("tokens", () => {
 
 describe("serve", () => {
   it("says where it is and how to make a token, serves, and ends with what is in flight done", async () => {
-    const { address, stop } = await serve(box);
+    const own = createSandbox();
+    onTestFinished(() => own.remove());
+    const { address, stop } = await serve(own);
     expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const refused = await fetch(`${address}/api/secrets`);
     const { detail } = (await refused.json()) as { detail: string };
@@ -68,11 +72,11 @@ describe("serve", () => {
       401,
       expect.stringContaining("autokestra tokens create NAME --role ROLE"),
     ]);
-    const token = (await box.ak(["tokens", "create", "admin", "--role", "admin"])).stdout.trim();
+    const token = (await own.ak(["tokens", "create", "admin", "--role", "admin"])).stdout.trim();
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const body = JSON.stringify({ name: "SERVED", value: "s3cret-value" });
     expect((await fetch(`${address}/api/secrets`, { method: "POST", headers, body })).status).toBe(201);
-    expect((await box.ak(["secrets", "get", "SERVED"])).stdout).toBe("s3cret-value");
+    expect((await own.ak(["secrets", "get", "SERVED"])).stdout).toBe("s3cret-value");
     expect((await fetch(`${address}/openapi.json`)).status).toBe(200);
     expect((await fetch(`${address}/docs`)).status).toBe(200);
     expect(await (await fetch(address)).text()).toContain("<title>autokestra</title>");
@@ -92,14 +96,14 @@ describe("serve", () => {
     const { code, stderr } = await stop();
     await Promise.all(writes);
     expect(code).toBe(0);
-    const kept = JSON.parse((await box.ak(["secrets", "list", "--prefix", "LOAD_", "--json"])).stdout) as {
+    const kept = JSON.parse((await own.ak(["secrets", "list", "--prefix", "LOAD_", "--json"])).stdout) as {
       name: string;
     }[];
     expect(acknowledged.filter((name) => kept.every((one) => one.name !== name))).toEqual([]);
     expect(stderr).toContain("there is no token yet");
     expect(stderr).toMatch(/"route":"\/api\/secrets","status":201/);
     expect(stderr).not.toMatch(/s3cret-value|SERVED|ak_/);
-    expect((await box.ak(["audit", "verify"])).code).toBe(0);
+    expect((await own.ak(["audit", "verify"])).code).toBe(0);
   });
 
   it("takes what the configuration says, and options before that", async () => {

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -154,6 +155,8 @@ describe("compiled code that was kept is run", () => {
       mkdirSync(join(caches, name));
     }
     expect(await keeper.start(["--version"]).ended).toMatchObject({ code: 0, stderr: "" });
+    rmSync(caches, { recursive: true });
+    expect((await keeper.start(["--version"]).ended).code).toBe(0);
   });
 });
 

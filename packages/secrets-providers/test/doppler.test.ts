@@ -112,16 +112,17 @@ describe("createDopplerProvider", () => {
   });
 
   describe("what it keeps", () => {
-    const secrets: Record<string, string> = { KEY: "one" };
-    const live = dopplerServer({ service: SERVICE, personal: PERSONAL }, secrets);
+    const serving = (secrets: Record<string, string>) =>
+      dopplerServer({ service: SERVICE, personal: PERSONAL }, secrets);
     const value = async (provider: ReturnType<typeof open>, path = "KEY") => {
       const given = await provider.lookup({ path, format: "json" }, soon());
       return given.status === "found" ? given.secret.value : given.status;
     };
 
     it("is used as long as the server says that it is the same", async () => {
+      const secrets: Record<string, string> = { KEY: "one" };
       const statuses: string[] = [];
-      const { provider } = await start(live, { cipher, onCall: ({ status }) => statuses.push(status) });
+      const { provider } = await start(serving(secrets), { cipher, onCall: ({ status }) => statuses.push(status) });
       expect([await value(provider), await value(provider)]).toEqual(["one", "one"]);
       secrets["KEY"] = "two";
       expect([await value(provider), await value(provider), await value(provider, "NONE")]).toEqual([
@@ -134,8 +135,8 @@ describe("createDopplerProvider", () => {
     });
 
     it("is nothing without a cipher", async () => {
-      const { server, provider } = await start(live);
-      expect([await value(provider), await value(provider)]).toEqual(["two", "two"]);
+      const { server, provider } = await start(serving({ KEY: "one" }));
+      expect([await value(provider), await value(provider)]).toEqual(["one", "one"]);
       expect(server.requests.map(({ headers }) => headers["if-none-match"])).toEqual([undefined, undefined]);
       await provider.close();
     });
@@ -161,7 +162,7 @@ describe("createDopplerProvider", () => {
     });
 
     it("is a hundred answers at most", async () => {
-      const { server, provider } = await start(live, { cipher });
+      const { server, provider } = await start(serving({ KEY: "one" }), { cipher });
       for (let index = 0; index <= 100; index += 1) await value(provider, `N${index}`);
       await value(provider, "N1");
       await value(provider, "N0");

@@ -163,7 +163,9 @@ describe("a check of the whole log", () => {
   });
 
   it("names the record that somebody has changed", async () => {
-    await attack("UPDATE audit SET secret_name = 'HARMLESS' WHERE seq = 5");
+    await attack("UPDATE audit SET secret_name = secret_name || '?' WHERE seq = 5");
     expect(await verify()).toMatchObject({ problem: { seq: 5 } });
+    await attack("UPDATE audit SET secret_name = rtrim(secret_name, '?') WHERE seq = 5");
+    expect(await verify()).toMatchObject({ problem: null });
   });
 });

@@ -12,7 +12,7 @@ import { openDatabase } from "./open-database.mjs";
  * @property {readonly string[]} [under] The command that runs the command.
  * @property {boolean} [isInside] It is a fault of this process: the command is called in it.
  * @property {boolean} [isReadable] Whether reading must work. Else it may be refused, never wrong.
- * @property {number} [longest] Seconds.
+ * @property {number} [longest] Seconds. Default: none.
  */
 
 /** @param {number} free How many bytes are left. @returns {Fault} */
@@ -113,8 +113,8 @@ export const foreignOwner = {
 export const locked = {
   reason: /lock/,
   isReadable: true,
-  // The wait of the stores is 5 seconds.
-  longest: 8,
+  // The wait of the stores is 5 seconds, and the lock is held until the command ends: only one that waits for that takes this long.
+  longest: 60,
   async begin(folder, backend) {
     return backend === "sqlite" ? lockDatabase(placeOf(folder)) : await lockFile(placeOf(folder));
   },

@@ -1,5 +1,7 @@
 /** Of what is drawn here; `FAULTS_SEED` repeats a run as far as its moments can be repeated. */
 export const SEED = Number(process.env["FAULTS_SEED"] ?? Date.now() % 2 ** 31);
+// Of a script that runs itself again, in a namespace of its own, there is one seed.
+process.env["FAULTS_SEED"] = String(SEED);
 
 /** @typedef {() => number} Random From 0 up to 1. */
 

@@ -3,7 +3,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openSecretsManager } from "../../../packages/secrets/dist/index.js";
 import { outcomeOf } from "./outcome-of.mjs";
+import { createRandom, SEED } from "./random.mjs";
 import { CLI, environment } from "./sandbox.mjs";
+
+const random = createRandom(SEED);
 
 /** How many secrets a project has. */
 export const SECRETS = 150;
@@ -24,7 +27,7 @@ export function noFigures() {
   return { ends: 0, inTime: 0, wrong: 0, unreadable: 0, unfinished: 0 };
 }
 
-/** So many were ended, and one of them in time: on a busy machine they are slower than the first one. @param {Figures} figures @param {number} count */
+/** So many were ended, and one of them in time: from one to the next the machine may be busy, or no longer. @param {Figures} figures @param {number} count */
 export function isEnough({ ends, inTime }, count) {
   return ends >= count && (inTime > 0 || ends >= 10 * count);
 }
@@ -98,16 +101,17 @@ export async function rotate({ folder, backend, env }, args, end = null) {
 }
 
 /**
- * How long a rotation takes from beginning to end, in milliseconds.
+ * How long a rotation takes from beginning to end, as the last one did that came to its end.
  *
- * @param {Project} project
- * @param {readonly string[]} args
+ * @typedef {{ milliseconds: number }} Duration
  */
+
+/** @param {Project} project @param {readonly string[]} args @returns {Promise<Duration>} */
 export async function timeOf(project, args) {
   const started = performance.now();
   const { status, stderr } = await rotate(project, args);
   if (status !== 0) throw new Error(stderr);
-  return performance.now() - started;
+  return { milliseconds: performance.now() - started };
 }
 
 /**
@@ -115,15 +119,17 @@ export async function timeOf(project, args) {
  *
  * @param {Project} project
  * @param {readonly string[]} args
- * @param {number} whole How long it takes without that.
+ * @param {Duration} whole How long it takes without that.
  * @param {Figures} figures
  */
 export async function endAtRandom(project, args, whole, figures) {
   const signal = figures.ends % 2 === 0 ? "SIGKILL" : "SIGINT";
-  const outcome = await rotate(project, args, { signal, after: whole * (0.3 + 0.65 * Math.random()) });
   figures.ends += 1;
+  const started = performance.now();
+  const outcome = await rotate(project, args, { signal, after: whole.milliseconds * (0.3 + 0.65 * random()) });
   if (outcome.signal === signal || (signal === "SIGINT" && outcome.status === 130)) figures.inTime += 1;
-  else if (outcome.status !== 0) countWrong(project, outcome, figures);
+  else if (outcome.status === 0) whole.milliseconds = performance.now() - started;
+  else countWrong(project, outcome, figures);
 }
 
 /** Runs a rotation that has to come to its end. @param {Project} project @param {readonly string[]} args @param {Figures} figures */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { listen } from "@autokestra/test-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { logged, tryRun } from "./try-run.ts";
 
 const MASK = "***SECRET***";
@@ -19,6 +19,9 @@ beforeAll(async () => {
     response.end(JSON.stringify({ access_token: TOKEN, token_type: "Bearer", echo: request.headers.authorization }));
   });
   url = `${await listen(server)}/`;
+});
+beforeEach(() => {
+  received.length = 0;
 });
 afterAll(() => server.close());
 
