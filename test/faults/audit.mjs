@@ -9,6 +9,7 @@ import { fullDisk, noInodes, readOnly } from "./support/disk-faults.mjs";
 import { fill, keyed, placeOf, run, VALUE } from "./support/installation.mjs";
 import { HAS_OWN_MOUNTS, onDiskOfItsOwn, runWithOwnMounts } from "./support/own-mounts.mjs";
 import { createRandom, SEED } from "./support/random.mjs";
+import { inRound, printRows } from "./support/rounds.mjs";
 import { inFolder, NODE } from "./support/sandbox.mjs";
 import { HAS_STRACE } from "./support/strace.mjs";
 
@@ -67,35 +68,42 @@ async function killVictim(folder, id, random) {
   };
 }
 
+/**
+ * Kills two at once, again and again: their records are in one chain.
+ *
+ * @param {string} folder @param {import("./support/random.mjs").Random} random
+ * @param {{ kills: number, given: number, acks: number, records: number, unrecorded: number, broken: number }} figures
+ */
+async function killIn(folder, random, figures) {
+  for (let round = 0; round < KILLS_PER_PLACE / 2; round++) {
+    const victims = ["a", "b"].map((name) => killVictim(folder, `${round}${name}`, random));
+    for (const { id, reads, sets } of await Promise.all(victims)) {
+      figures.kills++;
+      figures.given += reads;
+      figures.acks += sets;
+      const known = await withLog(folder, async (audit) => {
+        const counts = { read: 0, set: 0 };
+        for await (const { action, outcome } of audit.records({ actor: id })) {
+          if (outcome === "done" && (action === "read" || action === "set")) counts[action]++;
+        }
+        return counts;
+      });
+      if (known.read < reads || known.set < sets) figures.unrecorded++;
+    }
+  }
+  const { problem, records } = await withLog(folder, async (audit) => await audit.verify());
+  figures.records += records;
+  if (problem !== null) {
+    console.log(`record ${problem.seq}: ${problem.reason}`);
+    figures.broken++;
+  }
+}
+
 async function measureKills() {
   const random = createRandom(SEED);
   const figures = { kills: 0, given: 0, acks: 0, records: 0, unrecorded: 0, broken: 0 };
-  while (figures.kills < KILLS) {
-    await inFolder(async (folder) => {
-      for (let round = 0; round < KILLS_PER_PLACE / 2; round++) {
-        // Two at once: their records are in one chain.
-        const victims = ["a", "b"].map((name) => killVictim(folder, `${round}${name}`, random));
-        for (const { id, reads, sets } of await Promise.all(victims)) {
-          figures.kills++;
-          figures.given += reads;
-          figures.acks += sets;
-          const known = await withLog(folder, async (audit) => {
-            const counts = { read: 0, set: 0 };
-            for await (const { action, outcome } of audit.records({ actor: id })) {
-              if (outcome === "done" && (action === "read" || action === "set")) counts[action]++;
-            }
-            return counts;
-          });
-          if (known.read < reads || known.set < sets) figures.unrecorded++;
-        }
-        const { problem, records } = await withLog(folder, async (audit) => await audit.verify());
-        figures.records += records;
-        if (problem !== null) {
-          console.log(`record ${problem.seq}: ${problem.reason}`);
-          figures.broken++;
-        }
-      }
-    });
+  for (let place = 1; place <= KILLS / KILLS_PER_PLACE; place++) {
+    await inRound(`kills in place ${place}`, () => inFolder(async (folder) => await killIn(folder, random, figures)));
   }
   const { kills, given, acks, unrecorded, broken } = figures;
   const figure = `${kills} kills, ${given} values given out, ${acks} changes acknowledged: ${unrecorded} without a record, ${broken} broken chains; seed ${SEED}`;
@@ -195,13 +203,15 @@ function looseFiles(folder) {
   });
 }
 
-async function rows() {
+async function measure() {
   const canMount = HAS_OWN_MOUNTS && spawnSync("mount", ["--version"]).error === undefined;
   const troubles = canMount
-    ? await measureTroubles()
+    ? await inRound("W13", measureTroubles)
     : { id: "W13", figure: "not run", missing: "mount, unshare as root" };
-  const sync = HAS_STRACE ? await measureSync() : { id: "W13-fsync", figure: "not run", missing: "strace" };
-  return [await measureKills(), sync, troubles];
+  const sync = HAS_STRACE
+    ? await inRound("W13-fsync", measureSync)
+    : { id: "W13-fsync", figure: "not run", missing: "strace" };
+  printRows([await measureKills(), sync, troubles]);
 }
 
-if (!runWithOwnMounts()) console.log(JSON.stringify(await rows()));
+if (!runWithOwnMounts()) await measure();
