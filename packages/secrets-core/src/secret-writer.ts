@@ -86,8 +86,12 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     write,
     async overwrite(inputs, read, writeAfter) {
       return await retryWhileOthersWrite(async () => {
-        const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
+        const found: (DecryptedSecret | null)[] = [];
+        for (const input of inputs) {
+          const stored = await read(input.name);
+          checkExpected(input, stored?.current.metadata ?? null);
+          found.push(stored);
+        }
         return async () => await writeAfter(inputs, found);
       });
     },
