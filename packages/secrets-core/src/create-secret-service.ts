@@ -59,9 +59,7 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const writer = createSecretWriter(options);
   const changes = createSecretChanges(options, reader, writer);
 
-  async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
-    return await writer.overwrite(inputs, reader.decryptIfFound, writeAfter);
-  }
+  const overwrite = (inputs: readonly ValidInput[]) => writer.overwrite(inputs, reader.decryptIfFound, writeAfter);
 
   /** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
   async function writeAfter(

@@ -84,17 +84,16 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   return {
     next: nextVersion,
     write,
-    async overwrite(inputs, read, writeAfter) {
-      return await retryWhileOthersWrite(async () => {
+    overwrite: (inputs, read, writeAfter) =>
+      retryWhileOthersWrite(async () => {
         const found: (DecryptedSecret | null)[] = [];
         for (const input of inputs) {
           const stored = await read(input.name);
           checkExpected(input, stored?.current.metadata ?? null);
           found.push(stored);
         }
-        return async () => await writeAfter(inputs, found);
-      });
-    },
+        return () => writeAfter(inputs, found);
+      }),
   };
 }
 
