@@ -59,7 +59,8 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const writer = createSecretWriter(options);
   const changes = createSecretChanges(options, reader, writer);
 
-  const overwrite = (inputs: readonly ValidInput[]) => writer.overwrite(inputs, reader.decryptIfFound, writeAfter);
+  const overwrite = (inputs: readonly ValidInput[]) =>
+    writer.overwrite(inputs, (name) => reader.decryptIfFound(name), writeAfter);
 
   /** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
   async function writeAfter(

@@ -57,8 +57,8 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   /** Being able to wait costs as much as half a query, so the first attempt is made without it. */
-  async function tryAgain<T>(error: unknown, work: () => T): Promise<T> {
-    if (!isBusy(error)) throw toStoreError(error, path);
+  async function tryAgain<T>(first: unknown, work: () => T): Promise<T> {
+    if (!isBusy(first)) throw toStoreError(first, path);
     try {
       return await retryWhileBusy(work, { giveUpAt: after(busyTimeoutMs) });
     } catch (error) {
