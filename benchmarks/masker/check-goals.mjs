@@ -37,6 +37,7 @@ export function checkGoals({ sets, lines, builds, hard }) {
     ...atLeast("stream that owns its chunks / buffer, the worst set", 0.5, worst(sets, "owned", "buffer")),
     ...atLeast("stream that copies / buffer, the worst set", 0.5, worst(sets, "stream", "buffer")),
     ...shown("  the same / search + new array, by hand", worst(sets, "stream", "search + new array")),
+    ...shown("  search + new array, by hand / buffer", worst(sets, "search + new array", "buffer")),
     ...atMost("a line, 100 values: ns", 400, lines["100 values"]),
     ...atMost(
       "the same / RegExp",

@@ -73,6 +73,13 @@ describe("a command loads what it needs", () => {
     expect(bytes).toBeLessThan(MAX_BYTES);
   });
 
+  it("and no lock for reading a file store", async () => {
+    const store = ["--storage-backend", "file", "--storage-path", join(box.folder, "file-store"), "secrets"];
+    const read = [...START, "secrets-get.cjs", "secrets-store-file.cjs"];
+    expect(await loadedBy([...store, "set", "A"], "the value")).toContain("proper-lockfile.cjs");
+    expect((await loadedBy([...store, "get", "A"])).toSorted()).toEqual(read.toSorted());
+  });
+
   it("in the characters that V8 reads fastest", () => {
     const files = readdirSync(dirname(CLI)).filter((name) => name.endsWith(".cjs"));
     const others = files.filter((name) => readFileSync(join(dirname(CLI), name)).some((byte) => byte > 0x7f));

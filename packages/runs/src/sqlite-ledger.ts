@@ -339,7 +339,9 @@ function end(
 ): TaskRunId[] | null {
   if (!endRow(database, lease, status, result, null)) return null;
   if (kept !== undefined) insertKept(database, lease.run, kept);
-  return settleAfter(database, new TaskRows(database, lease.run), lease.run, lease.task, status);
+  const { id, run, task } = lease;
+  const rows = new TaskRows(database, run, { number: Number(id), task, state: status });
+  return settleAfter(database, rows, run, task, status);
 }
 
 function settleAfter(database: Database, rows: TaskRows, run: RunId, task: string, status: TaskEnd): TaskRunId[] {

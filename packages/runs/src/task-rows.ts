@@ -71,8 +71,10 @@ export class TaskRows implements TaskTable {
   readonly #rows = new Map<string, TaskRow | undefined>();
   #rules: Rules;
 
-  constructor(database: Database, run: string) {
+  /** @param ended a task whose row was changed in the same transaction: it need not be read again. Default: none */
+  constructor(database: Database, run: string, ended?: TaskRow & { readonly task: string }) {
     this.#run = run;
+    if (ended !== undefined) this.#rows.set(ended.task, ended);
     this.#statements = statementsOf(database);
     this.#shared = sharedRules(database);
     this.#rules = this.#shared.get(run) ?? new Map();

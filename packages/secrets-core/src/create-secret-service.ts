@@ -59,22 +59,21 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
   const writer = createSecretWriter(options);
   const changes = createSecretChanges(options, reader, writer);
 
-  async function overwrite(inputs: readonly ValidInput[]): Promise<SecretMetadata[]> {
-    return await writer.overwrite(inputs, async (name) => await reader.decryptIfFound(name), writeAfter);
-  }
+  const overwrite = (inputs: readonly ValidInput[]) =>
+    writer.overwrite(inputs, (name) => reader.decryptIfFound(name), writeAfter);
 
   /** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
   async function writeAfter(
     inputs: readonly ValidInput[],
     currents: readonly (DecryptedSecret | null)[],
   ): Promise<SecretMetadata[]> {
-    const [changed] = inputs.flatMap((input, index) => {
+    for (const [index, input] of inputs.entries()) {
       const current = currents[index] ?? null;
-      return current !== null && changesPolicy(input, current) ? { input, current } : [];
-    });
-    if (changed === undefined) return await writer.write(inputs, currents);
-    if (inputs.length > 1) throw policyOfOne(changed.input.name);
-    return [await changes.set(changed.input, changed.current)];
+      if (current === null || !changesPolicy(input, current)) continue;
+      if (inputs.length > 1) throw policyOfOne(input.name);
+      return [await changes.set(input, current)];
+    }
+    return await writer.write(inputs, currents);
   }
 
   /** Also removes damaged records, because ids are found without metadata. */

@@ -74,19 +74,23 @@ export function changeFlags(
   { publicFields = [], maskFields = [], secretFields = [] }: FlagChange,
 ): FieldFlags {
   const names = Object.keys(fields);
-  for (const field of [...publicFields, ...maskFields, ...secretFields]) {
+  const given = [...publicFields, ...maskFields, ...secretFields];
+  for (const field of given) {
     if (!names.includes(field)) throw fieldNotFound(field, name, names);
   }
   for (const field of publicFields) {
     if (!canBePublic(type, field)) throw alwaysSecret(name, type, field);
     if (maskFields.includes(field) || secretFields.includes(field)) throw contradiction(name, field);
   }
-  const dropped = new Set([...publicFields, ...maskFields, ...secretFields]);
-  const keep = (list: readonly string[]) => list.filter((field) => names.includes(field) && !dropped.has(field));
+  const keep = (list: readonly string[]) => list.filter((field) => names.includes(field) && !given.includes(field));
   return {
-    public: [...new Set([...keep(flags.public), ...publicFields])],
-    masked: [...new Set([...keep(flags.masked), ...maskFields])],
+    public: withoutRepeats([...keep(flags.public), ...publicFields]),
+    masked: withoutRepeats([...keep(flags.masked), ...maskFields]),
   };
+}
+
+function withoutRepeats(names: readonly string[]): readonly string[] {
+  return names.length < 2 ? names : [...new Set(names)];
 }
 
 function canBePublic(type: SecretType, field: string): boolean {

@@ -84,13 +84,16 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
   return {
     next: nextVersion,
     write,
-    async overwrite(inputs, read, writeAfter) {
-      return await retryWhileOthersWrite(async () => {
-        const found = await Promise.all(inputs.map(async ({ name }) => await read(name)));
-        for (const [index, input] of inputs.entries()) checkExpected(input, found[index]?.current.metadata ?? null);
-        return async () => await writeAfter(inputs, found);
-      });
-    },
+    overwrite: (inputs, read, writeAfter) =>
+      retryWhileOthersWrite(async () => {
+        const found: (DecryptedSecret | null)[] = [];
+        for (const input of inputs) {
+          const stored = await read(input.name);
+          checkExpected(input, stored?.current.metadata ?? null);
+          found.push(stored);
+        }
+        return () => writeAfter(inputs, found);
+      }),
   };
 }
 

@@ -65,7 +65,7 @@ export interface RowFormat<Metadata> {
   /** The columns that are NULL except in the row of the current version. */
   readonly ofCurrent: readonly string[];
   /** Returns the values of the metadata columns of a row. */
-  readonly toValues: (metadata: Metadata, isCurrent: boolean) => readonly ColumnValue[];
+  readonly toValues: (metadata: Metadata, isCurrent: boolean) => ColumnValue[];
   /**
    * Returns the metadata of a row.
    *
@@ -143,7 +143,9 @@ export const STATE_COLUMNS: readonly string[] = ROWS.columns.slice(0, STATE.leng
 /** Returns the row of a version. */
 export function toRow({ metadata, envelope, mac }: EncryptedSecret, isCurrent: boolean): readonly ColumnValue[] {
   const { format, keyId, nonce, tag, ciphertext } = envelope;
-  return [...ROWS.toValues(metadata, isCurrent), isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext];
+  const row = ROWS.toValues(metadata, isCurrent);
+  row.push(isCurrent ? mac : null, format, keyId, nonce, tag, ciphertext);
+  return row;
 }
 
 /**

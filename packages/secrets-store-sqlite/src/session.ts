@@ -52,9 +52,13 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     try {
       return work();
     } catch (error) {
-      // Only now, because being able to wait costs as much as half a query.
-      if (!isBusy(error)) throw toStoreError(error, path);
+      return await tryAgain(error, work);
     }
+  }
+
+  /** Being able to wait costs as much as half a query, so the first attempt is made without it. */
+  async function tryAgain<T>(first: unknown, work: () => T): Promise<T> {
+    if (!isBusy(first)) throw toStoreError(first, path);
     try {
       return await retryWhileBusy(work, { giveUpAt: after(busyTimeoutMs) });
     } catch (error) {
@@ -65,14 +69,22 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   /** After a conflict, waits a little before each write, because the gap between two writes is too short for others. */
   async function write<T>(work: (writer: SecretWriter) => T): Promise<T> {
     if (performance.now() - lastBusy < POLITE_MS) await pause();
-    return await attempt(() => {
-      try {
+    try {
+      return opened.writable().write(work);
+    } catch (error) {
+      return await tryAgain(error, () => {
+        lastBusy = performance.now();
         return opened.writable().write(work);
-      } catch (error) {
-        if (isBusy(error)) lastBusy = performance.now();
-        throw error;
-      }
-    });
+      });
+    }
+  }
+
+  async function read<T>(work: (connection: Connection) => T): Promise<T> {
+    try {
+      return work(opened.readable());
+    } catch (error) {
+      return await tryAgain(error, () => work(opened.readable()));
+    }
   }
 
   function lockOthersOut(): void {
@@ -84,7 +96,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   return {
-    read: (work) => attempt(() => work(opened.readable())),
+    read,
     write,
     truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {
