@@ -60,7 +60,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: "threads",
-    // Two more than there are cores, because tests wait too, a third of their time: for processes, disks and time limits. (The option of
+    // Two more than there are cores, because tests wait, too: for processes, disks and time limits. (The option of
     // the command line does not reach the projects; VITEST_MAX_WORKERS does.)
     maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: WaitingFirst },

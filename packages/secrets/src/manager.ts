@@ -83,8 +83,8 @@ export interface SecretsManager {
  * the end.
  *
  * @param options where store and key are, each with its own default
- * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver, an empty path and less than one version; `KEY_UNREADABLE` for a key file inside the
- * folder of the secrets
+ * @throws AutokestraError `STORE_*`; `OPTION_INVALID` for an unknown driver, an empty path and less than one version;
+ * `KEY_UNREADABLE` for a key file inside the folder of the secrets
  *
  * @example
  * ```ts

@@ -83,8 +83,9 @@ export function openInPlace(
 }
 
 /**
- * Refuses to write where there is a trigger or a view, also one that was put in after the opening: none is ours. Who can write to the file, and has no key, could remove with
- * one what others write later: a record of the audit log in the very transaction that lets its value go out.
+ * Refuses to write where there is a trigger or a view, also one that was put in after the opening: none is ours. Who can write to the file,
+ * and has no key, could remove with one what others write later: a record of the audit log in the very transaction that lets its value go
+ * out.
  */
 function withoutTriggers(database: Database, refuse: Refuse): Database {
   const schemaVersion = database.prepare<[], number>("SELECT schema_version FROM pragma_schema_version").pluck();

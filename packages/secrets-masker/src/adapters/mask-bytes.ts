@@ -26,7 +26,7 @@ export function replaceSpans(
   to: number,
   target?: Uint8Array,
 ): Uint8Array {
-  // To allocate and copy in one step takes 5 % less of a stream that copies its chunks.
+  // In one step, as most chunks of a stream are.
   if (spans.length === 0) return new Uint8Array(bytes.subarray(from, to));
   const masked = spans.reduce((sum, { start, end }) => sum + end - start, 0);
   const outputEnd = Math.max(to, spans.at(-1)?.end ?? from);
