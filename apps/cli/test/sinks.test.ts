@@ -34,7 +34,7 @@ const SINKS: Readonly<Record<string, string>> = {
   "packages/secrets-store-sqlite/src/version-1.ts":
     "encrypted secrets of a version 1 store, into the tables of this one",
   "packages/secrets/src/access/audit-rows.ts": "records of the audit log, which have no value",
-  "packages/secrets/src/access/tokens.ts": "hashes of tokens, their names and roles",
+  "packages/secrets/src/access/token-rows.ts": "hashes of tokens, their names and roles",
   "packages/sqlite/src/node-sqlite.ts":
     "nothing: it keeps a warning of Node.js from being printed while node:sqlite is loaded",
   "packages/test-kit/src/child-process.ts": "scripts of tests, compiled",
