@@ -60,9 +60,9 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     pool: "threads",
-    // Two more than there are cores, because tests wait, too: for processes, disks and time limits. (The option of
-    // the command line does not reach the projects; VITEST_MAX_WORKERS does.)
-    maxWorkers: availableParallelism() + 2,
+    // One more than there are cores, because tests wait too: for processes, disks and time limits. (The option of the command line does
+    // not reach the projects; VITEST_MAX_WORKERS does.)
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: WaitingFirst },
     // What runs concurrently within a file waits for others.
     maxConcurrency: 20,
