@@ -90,7 +90,13 @@ export async function runInside(work, outside = thisMachine(), parent = tmpdir()
   }
 }
 
-/** That of this process, with another home and temporary folder. @param {string} home @param {string} temporary @returns {NodeJS.ProcessEnv} */
+/**
+ * That of this process, with another home and temporary folder.
+ *
+ * @param {string} home
+ * @param {string} temporary
+ * @returns {NodeJS.ProcessEnv}
+ */
 export function privateEnvironment(home, temporary) {
   const places = { HOME: home, USERPROFILE: home, TMPDIR: temporary, TMP: temporary, TEMP: temporary };
   return { ...environmentWithout(PERSONAL), ...places };

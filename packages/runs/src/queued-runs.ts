@@ -61,6 +61,8 @@ export interface QueuedRuns<Start = QueuedStart> {
   list(workflow?: string): Promise<readonly QueuedRun[]>;
   /** Whether a run is still in the queue of this process. */
   isOurs(id: RunId): Promise<boolean>;
+  /** All that are. */
+  ours(): Promise<ReadonlySet<RunId>>;
   /**
    * Whether it is the turn of a run. Of a group, one goes on at a time, and of those that wait the first one begins, on whichever server:
    * from then on the run has the group, until it has ended or its process is lost.
@@ -68,8 +70,6 @@ export interface QueuedRuns<Start = QueuedStart> {
   takeTurn(id: RunId): Promise<Turn>;
   /** The run has ended, and its end may not be recorded: others of its group may begin. */
   leaveGroup(id: RunId): Promise<void>;
-  /** All that are. */
-  ours(): Promise<ReadonlySet<RunId>>;
   /** Tells other hosts that this process has its runs and their groups still: call it every few seconds. */
   beat(): Promise<void>;
   /** Takes over runs of processes that are lost, in their order. */

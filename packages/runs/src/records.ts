@@ -5,7 +5,7 @@ import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import type { CancelledBy, RecordedEvent } from "./events.ts";
 import { wipeExpired } from "./kept.ts";
-import { type RunProcess, type RunStatus, type UnfinishedStatus, unfinishedStatus } from "./process.ts";
+import { type RunProcess, type RunStatus, unfinishedStatus } from "./process.ts";
 import { type LeftLease, leftLeases, secretsOfRun } from "./provenance.ts";
 import { hasQueue, readableTables } from "./schema.ts";
 
@@ -180,7 +180,7 @@ export function deleteRuns(database: Database, ids: readonly string[]): void {
   for (const id of ids) {
     const run = find.get(id);
     if (run === undefined) throw runNotFound(id);
-    if (stateOf(run) === "running") {
+    if (statusOf(run) === "running") {
       throw new AutokestraError("RUN_ACTIVE", `Run ${id} is running`, { details: { reason: "running" } });
     }
     remove.run(run.number);
@@ -194,7 +194,7 @@ export function deleteRunsBefore(database: Database, time: string): number {
   const old = database
     .prepare<[string], OldRun>(sql)
     .all(time)
-    .filter((run) => stateOf(run) !== "running");
+    .filter((run) => statusOf(run) !== "running");
   for (const { number } of old) remove.run(number);
   return old.length;
 }
@@ -206,15 +206,10 @@ export function trimRuns(database: Database, { runs = 1000, days }: KeptRuns): v
   const remove = database.prepare<[number]>("DELETE FROM run_records WHERE number = ?");
   let unknown = 0;
   for (const run of database.prepare<[object], OldRun>(OLD_RUNS).all({ runs, before })) {
-    const state = stateOf(run);
+    const state = statusOf(run);
     if (state === "unknown") unknown += 1;
     if (state !== "running" && (state !== "unknown" || unknown > KEPT_UNKNOWN)) remove.run(run.number);
   }
-}
-
-/** What an unfinished run is now; `finished` for others. */
-export function stateOf(run: StoredProcess & { readonly status: string }): UnfinishedStatus | "finished" {
-  return run.status === "running" ? unfinishedStatus(processOf(run)) : "finished";
 }
 
 /**
@@ -222,7 +217,7 @@ export function stateOf(run: StoredProcess & { readonly status: string }): Unfin
  * ago.
  */
 export function isAlive(row: StoredProcess & { readonly status: "running"; readonly isFresh: number }): boolean {
-  const state = stateOf(row);
+  const state = statusOf(row);
   return state === "running" || (state === "unknown" && row.isFresh === 1);
 }
 
@@ -244,7 +239,7 @@ export interface StoredProcess {
 
 interface OldRun extends StoredProcess {
   readonly number: number;
-  readonly status: string;
+  readonly status: StoredStatus;
 }
 
 function processOf({ pid, processStart, host, bootId }: StoredProcess): RunProcess | null {

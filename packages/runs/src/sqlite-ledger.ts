@@ -26,7 +26,7 @@ import { perDatabase } from "./per-database.ts";
 import { processColumns, type RunStatus, thisProcess } from "./process.ts";
 import { findMine, removeQueued, SILENT_MS } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
-import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, stateOf, trimRuns } from "./records.ts";
+import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, statusOf, trimRuns } from "./records.ts";
 import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
@@ -364,9 +364,9 @@ function giveUpLease(database: Database, { number, run, task, attempt }: OverRow
 }
 
 /** @returns null if there is no such run */
-function stateInDatabase(database: Database, run: RunId): ReturnType<typeof stateOf> | null {
+function stateInDatabase(database: Database, run: RunId): ReturnType<typeof statusOf> | null {
   const found = findState(database, run);
-  return found === undefined ? null : stateOf(found);
+  return found === undefined ? null : statusOf(found);
 }
 
 /** @throws AutokestraError `RUN_ENDED` */
@@ -379,7 +379,7 @@ function checkQueued(database: Database, { id, fromQueue = false }: Pick<NewRun,
 function checkResumable(database: Database, { id, after, force = false }: ResumedRun): void {
   const found = findState(database, id);
   if (found === undefined) throw runNotFound(id);
-  const state = stateOf(found);
+  const state = statusOf(found);
   if (state === "running" || found.attempt !== after) throw runActive(id, "running");
   if (state === "unknown" && !force) throw runActive(id, "unknown");
   if (found.status === "success") throw hasSucceeded(id);

@@ -79,14 +79,6 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     }
   }
 
-  async function read<T>(work: (connection: Connection) => T): Promise<T> {
-    try {
-      return work(opened.readable());
-    } catch (error) {
-      return await tryAgain(error, () => work(opened.readable()));
-    }
-  }
-
   function lockOthersOut(): void {
     const { database, isInPlace } = opened.writable();
     const refuse = refuseAt(path);
@@ -96,7 +88,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   }
 
   return {
-    read,
+    read: (work) => attempt(() => work(opened.readable())),
     write,
     truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {

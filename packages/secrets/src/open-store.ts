@@ -227,43 +227,48 @@ function createDeferredStore(find: () => Promise<SecretStore | null>, make: () =
   /** Serialises what opens a store: two at once would open two. */
   let opening: Promise<void> = Promise.resolve();
 
-  async function now(open: () => Promise<SecretStore | null> = find): Promise<SecretStore> {
-    async function openOnce(): Promise<void> {
-      if (isFound || closed) return;
-      const found = await open();
+  function openOnce(open: () => Promise<SecretStore | null>): Promise<void> {
+    const work = async () => {
+      const found = isFound || closed ? null : await open();
       if (found === null) return;
       store = found;
       isFound = true;
-    }
-    if (isFound || closed) return store;
-    opening = opening.then(openOnce, openOnce);
-    await opening;
-    return store;
+    };
+    opening = opening.then(work, work);
+    return opening;
+  }
+
+  /** Once there is a store, it costs a call nothing that it was deferred. */
+  function use<T>(
+    work: (store: SecretStore) => Promise<T>,
+    open: () => Promise<SecretStore | null> = find,
+  ): Promise<T> {
+    return isFound || closed ? work(store) : openOnce(open).then(() => work(store));
   }
 
   return {
     get driver() {
       return store.driver;
     },
-    writeHeader: async (...args) => await (await now(make)).writeHeader(...args),
-    layout: async () => await (await now()).layout(),
-    upgrade: async (...args) => await (await now()).upgrade(...args),
-    readHeader: async () => await (await now()).readHeader(),
-    get: async (name) => await (await now()).get(name),
-    find: async (id) => await (await now()).find(id),
-    versions: async (id) => await (await now()).versions(id),
-    ids: async (page) => await (await now()).ids(page),
-    list: async (filter) => await (await now()).list(filter),
-    count: async (filter) => await (await now()).count(filter),
-    put: async (...args) => await (await now()).put(...args),
-    rewrite: async (...args) => await (await now()).rewrite(...args),
-    reencrypt: async (...args) => await (await now()).reencrypt(...args),
-    delete: async (...args) => await (await now()).delete(...args),
-    purge: async (...ids) => await (await now()).purge(...ids),
-    purgeDeleted: async (before) => await (await now()).purgeDeleted(before),
-    readAnchor: async (name) => await (await now()).readAnchor(name),
-    anchors: async () => await (await now()).anchors(),
-    writeAnchor: async (...args) => await (await now()).writeAnchor(...args),
+    writeHeader: (...args) => use((now) => now.writeHeader(...args), make),
+    layout: () => use((now) => now.layout()),
+    upgrade: (...args) => use((now) => now.upgrade(...args)),
+    readHeader: () => use((now) => now.readHeader()),
+    get: (name) => use((now) => now.get(name)),
+    find: (id) => use((now) => now.find(id)),
+    versions: (id) => use((now) => now.versions(id)),
+    ids: (page) => use((now) => now.ids(page)),
+    list: (filter) => use((now) => now.list(filter)),
+    count: (filter) => use((now) => now.count(filter)),
+    put: (...args) => use((now) => now.put(...args)),
+    rewrite: (...args) => use((now) => now.rewrite(...args)),
+    reencrypt: (...args) => use((now) => now.reencrypt(...args)),
+    delete: (...args) => use((now) => now.delete(...args)),
+    purge: (...ids) => use((now) => now.purge(...ids)),
+    purgeDeleted: (before) => use((now) => now.purgeDeleted(before)),
+    readAnchor: (name) => use((now) => now.readAnchor(name)),
+    anchors: () => use((now) => now.anchors()),
+    writeAnchor: (...args) => use((now) => now.writeAnchor(...args)),
     async close() {
       closed = true;
       await opening.catch(() => undefined);

@@ -120,6 +120,16 @@ export interface RunService {
   close(drainMs: number): Promise<void>;
 }
 
+/** A run that may begin, as {@link groupOf} says. */
+interface AdmittedRun {
+  readonly run: EarlierRun;
+  readonly input: RunInput;
+  readonly work: Work;
+  readonly group: RunGroup | undefined;
+  /** Undefined: whether there is room was decided elsewhere. */
+  readonly bytes?: number;
+}
+
 /** How often to look for runs of servers that are lost. */
 const RECOVER_MS = 10_000;
 
@@ -202,7 +212,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     try {
       const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work), group };
       const owner = await engine.queued.add(queued, key ?? undefined);
-      if (owner === id) await enqueue(run, input, work, bytes);
+      if (owner === id) await enqueue({ run, input, work, group, bytes });
       else active.delete(id);
       return owner;
     } catch (error) {
@@ -212,10 +222,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     }
   }
 
-  /** @param bytes undefined: whether there is room was decided elsewhere */
-  async function enqueue(run: EarlierRun, input: RunInput, work: Work, bytes?: number): Promise<void> {
+  async function enqueue({ run, input, work, group, bytes }: AdmittedRun): Promise<void> {
     const { execution: id, workflow, file } = run;
-    const group = await groupOf(input);
     const onUnrecorded = (error: AutokestraError) => tellUnrecorded(id, error);
     const isRunning = { run: { ...queuedRun(id, workflow), status: "running" }, file } as const;
     const sink = (): void => void active.set(id, isRunning);
@@ -317,7 +325,8 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
       try {
         if (text === null) throw nothingKept();
         const work = workSchema.parse(JSON.parse(text));
-        await enqueue(run, await inputOf(run, work), work);
+        const input = await inputOf(run, work);
+        await enqueue({ run, input, work, group: await groupOf(input) });
         onNotice(`run ${id} of '${workflow}' waits here now: its server was lost`);
       } catch (error) {
         active.delete(id);

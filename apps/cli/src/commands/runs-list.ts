@@ -12,7 +12,6 @@ interface RunsListOptions {
 
 const STATUSES = ["queued", "success", "failed", "cancelled", "running", "lost", "unknown", "unfinished"];
 
-/** That of the history. */
 const DEFAULT_LIMIT = 50;
 
 const HEADER = ["EXECUTION", "WORKFLOW", "STATUS", "STARTED", "MS", "MASKED"];
@@ -22,7 +21,7 @@ export const command: CommandDefinition = defineCommand({
     parser
       .option("--workflow <id>", "id of the workflow")
       .addOption(parser.createOption("--status <status>", "state of the runs").choices(STATUSES))
-      .option("--limit <n>", "maximum number of runs [50]"),
+      .option("--limit <n>", `maximum number of runs [${DEFAULT_LIMIT}]`),
   examples: ["autokestra runs list --workflow deploy --status failed", "autokestra runs list --limit 200 --json"],
   prints: true,
   run: listRuns,
@@ -31,7 +30,7 @@ export const command: CommandDefinition = defineCommand({
 /** Lists runs: a table for people, tab-separated for pipes, or JSON. */
 async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
   const { terminal } = context;
-  const limit = options.limit === undefined ? undefined : parseWholeNumber("--limit", options.limit);
+  const limit = options.limit === undefined ? DEFAULT_LIMIT : parseWholeNumber("--limit", options.limit);
   const { status, workflow } = options;
   const runs = await withRunHistory(context, (history) =>
     status === "queued" ? listQueued(history, workflow, limit) : history.list({ workflow, status, limit }),
@@ -51,10 +50,10 @@ type ListedRun = Omit<RunSummary, "status" | "startedAt"> & {
 async function listQueued(
   { queued }: RunHistory,
   workflow: string | undefined,
-  limit: number | undefined,
+  limit: number,
 ): Promise<readonly ListedRun[]> {
   const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
-  const runs = (await queued.list(workflow)).slice(0, limit ?? DEFAULT_LIMIT);
+  const runs = (await queued.list(workflow)).slice(0, limit);
   return runs.map(({ id, workflow: of }) => ({ execution: id, workflow: of, status: "queued", ...unknown }));
 }
 

@@ -4,8 +4,8 @@ import { isAuditOn, openSecretsManager, type SecretsOptions } from "../manager.t
 import type { AuditAction, AuditActor, AuditEvent, AuditOutcome } from "./audit-event.ts";
 
 /**
- * Does something with all secrets of a place, with their keys, or with a run beside them. Where the audit log is on, the intent is recorded before and the
- * outcome after it, with an HMAC where the key can be opened.
+ * Does something with all secrets of a place, with their keys, or with a run beside them. Where the audit log is on, the intent is recorded
+ * before and the outcome after it, with an HMAC where the key can be opened.
  *
  * The log is closed meanwhile: moving a store needs it for itself.
  *
