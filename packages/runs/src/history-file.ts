@@ -27,7 +27,7 @@ export class HistoryFile {
   /** Calls those who want to know when another process has changed the file. */
   readonly changes: ChangeWatch;
   /** What can lead to more to write. Closing waits for it. */
-  readonly pending = new Set<Promise<unknown>>();
+  readonly pending: Set<Promise<unknown>> = new Set();
   readonly toError: ToError;
   readonly #connection: HistoryConnection;
   #isLookedAt = false;

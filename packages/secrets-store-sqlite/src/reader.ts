@@ -82,9 +82,11 @@ export function createSecretReader(database: Database, statements: ReadStatement
   };
 }
 
+type FindRow = <Row extends StateRow | VersionRow>(statement: Lookup<Row>, key: string) => Row | null;
+
 interface RowFinder {
-  byName<Row extends StateRow | VersionRow>(statement: Lookup<Row>, name: string): Row | null;
-  byId<Row extends StateRow | VersionRow>(statement: Lookup<Row>, id: string): Row | null;
+  readonly byName: FindRow;
+  readonly byId: FindRow;
 }
 
 type Lookup<Row> = Statement<[string], Row>;

@@ -43,28 +43,25 @@ export function resumed(tasks: readonly NewTask[], more: Partial<ResumedRun> = {
   return { ...newRun(tasks), owner: OWNER, after: 1, finished: new Map(), ...more };
 }
 
-export const line = (message: string, execution = RUN): RunEvent => ({
-  time: TIME,
-  level: "info",
-  event: "task.log",
-  execution,
-  task: "a",
-  message,
-});
+export function line(message: string, execution: string = RUN): RunEvent {
+  return { time: TIME, level: "info", event: "task.log", execution, task: "a", message };
+}
 
-export const finished = (status: RunFinished["status"]): RunFinished => ({
-  time: TIME,
-  level: "info",
-  event: "run.finished",
-  execution: RUN,
-  status,
-  ...(status === "cancelled" ? { cancelledBy: "user" as const } : {}),
-  durationMs: 1,
-  tasks: {},
-  masked: {},
-});
+export function finished(status: RunFinished["status"]): RunFinished {
+  return {
+    time: TIME,
+    level: "info",
+    event: "run.finished",
+    execution: RUN,
+    status,
+    ...(status === "cancelled" ? { cancelledBy: "user" as const } : {}),
+    durationMs: 1,
+    tasks: {},
+    masked: {},
+  };
+}
 
-/** What the cases below work with. */
+/** What the cases work with. */
 export interface Case extends OpenedLedger {
   readonly expect: Expect;
   /** The states of the tasks of the run. */
