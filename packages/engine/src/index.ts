@@ -15,15 +15,12 @@ export {
   type DiagnosedProvider,
   type Engine,
   type EngineOptions,
-  type EngineRunOptions,
   openEngine,
   openProviderDiagnosis,
-  type RerunOptions,
-  type ResumeOptions,
-  type RunInput,
 } from "./open-engine.ts";
 export { checkProviders } from "./open-providers.ts";
 export { describePlugins } from "./plugin-host/configured-plugins.ts";
+export type { EngineRunOptions, RerunOptions, ResumeOptions, RunInput } from "./recorded-runs.ts";
 export { type AdmittedRun, admitRun } from "./run/admit-run.ts";
 export { type AdoptedCredential, type Adoption, type AdoptOptions, adoptCredentials } from "./run/adopt-credentials.ts";
 export { RunCancellation, type RunCancellationOptions } from "./run/cancellation.ts";

@@ -1,15 +1,6 @@
+import { openRunHistory, type QueuedRuns, type RunHistory } from "@autokestra/runs";
 import {
-  type KeptRun,
-  openRunHistory,
-  type QueuedRuns,
-  type RunFinished,
-  type RunHistory,
-  type RunSink,
-} from "@autokestra/runs";
-import {
-  type AuditActor,
   type AuditLog,
-  type AuditOutcome,
   type Finding,
   type Location,
   openSecretsManager,
@@ -18,12 +9,10 @@ import {
 } from "@autokestra/secrets";
 import { runsFile, verifyWebhook, type WebhookAnswer, type WebhookRequest } from "@autokestra/secrets/internal";
 import {
-  AutokestraError,
   type Explanation,
   type ExternalSecretProvider,
   parseSecretName,
   type SecretService,
-  type SecretSource,
 } from "@autokestra/secrets-core";
 import { toText } from "@autokestra/secrets-resolver";
 import {
@@ -36,10 +25,10 @@ import {
   type Where,
 } from "./current-config.ts";
 import { diagnoseProvider } from "./open-providers.ts";
+import { createRecordedRuns, type EngineRuns } from "./recorded-runs.ts";
 import { type CheckOptions, checkSource, checkWorkflow, type WorkflowReport } from "./run/check-workflow.ts";
-import { createKeptRuns, type KeptRuns, workflowOf } from "./run/kept-runs.ts";
+import { createKeptRuns } from "./run/kept-runs.ts";
 import { encryptQueuedRuns } from "./run/queued-runs.ts";
-import { type RunOptions, runWorkflow } from "./run/run-workflow.ts";
 import type { ParsedWorkflow } from "./workflow/parse-workflow.ts";
 
 /** Where {@link openEngine} finds secrets and runs, and what its tasks can call. */
@@ -58,51 +47,8 @@ export interface EngineOptions extends SecretsOptions, ConfigOptions {
 const KEEP_OUTPUTS_HOURS = 24;
 const HOUR_MS = 3_600_000;
 
-/** What one run takes besides what the engine has. */
-export interface EngineRunOptions
-  extends Omit<
-    RunOptions,
-    "sources" | "resolution" | "plugins" | "loadPlugins" | "sink" | "keepInEnvironment" | "durable"
-  > {
-  /** Called with every event, masked, after it was recorded. Default: events are only recorded. */
-  readonly sink?: RunSink | undefined;
-  /** Called once when the run can no longer be recorded, which does not stop it. Default: such failures are ignored. */
-  readonly onUnrecorded?: ((error: AutokestraError) => void) | undefined;
-  /** Who the audit log says has started it. Default: that of the engine. */
-  readonly actor?: AuditActor | undefined;
-  /** The id of the request that has started it, for the audit log. Default: none. */
-  readonly requestId?: string | undefined;
-  /** Whether it waits in {@link Engine.queued}: it begins only if nobody has cancelled it there. Default: false. */
-  readonly fromQueue?: boolean | undefined;
-}
-
-/** What {@link Engine.resume} takes. */
-export interface ResumeOptions extends Omit<EngineRunOptions, "inputs" | "runId"> {
-  /** Goes on although the run may still be running on another host. Default: false. */
-  readonly force?: boolean | undefined;
-  /** Called with the workflow before the run goes on, as its file is now. */
-  readonly onWorkflow?: ((workflow: ParsedWorkflow) => void) | undefined;
-  /** Called with a sentence if the workflow has changed since the run began. Default: it is not told. */
-  readonly onChanged?: ((message: string) => void) | undefined;
-}
-
-/** What {@link Engine.rerun} takes. */
-export interface RerunOptions extends EngineRunOptions, Pick<ResumeOptions, "onWorkflow" | "onChanged"> {
-  /**
-   * The id of the first task to run: it and those that need it run, and what others have returned is taken from the
-   * earlier run. Default: all tasks run.
-   */
-  readonly from?: string | undefined;
-}
-
-/** A workflow, and the texts of the inputs that a run of it gets. */
-export interface RunInput {
-  readonly workflow: ParsedWorkflow;
-  readonly inputs: Readonly<Record<string, string>>;
-}
-
 /** An open store of secrets with its plugins and run history. Create one with {@link openEngine}. */
-export interface Engine {
+export interface Engine extends EngineRuns {
   readonly secrets: SecretService;
   /** Null where the audit log is off. */
   readonly audit: AuditLog | null;
@@ -135,47 +81,19 @@ export interface Engine {
    */
   verifyWebhook(workflow: ParsedWorkflow, request: WebhookRequest): Promise<WebhookAnswer>;
   /**
-   * Runs a workflow to its end and records the run. A failed task is a result, not an exception.
-   *
-   * @throws the same as {@link runWorkflow}; `AUDIT_UNAVAILABLE` where the audit log is on and cannot be written: the run has not
-   * started then; `RUN_ENDED` where it was cancelled before it began
-   */
-  run(workflow: ParsedWorkflow, options?: EngineRunOptions): Promise<RunFinished>;
-  /**
    * Opens what another configuration names: providers, bindings, the order of sources, plugins, the network policy, the placeholder. Places,
    * and which runs are kept, stay as they are.
    *
    * @throws as `checkProviders`
    */
   prepare(options: Pick<EngineOptions, "config" | "environment">): Promise<PreparedConfig>;
-  /**
-   * What {@link Engine.resume} would run, to refuse it before it is put in a queue.
-   *
-   * @throws AutokestraError `RUN_NOT_FOUND`, `RUN_NOT_RESUMABLE`, `WORKFLOW_NOT_FOUND`, `WORKFLOW_INVALID`
-   */
-  toResume(runId: string): Promise<RunInput>;
-  /** The same for {@link Engine.rerun}. @throws AutokestraError the same, and `TASK_NOT_FOUND` */
-  toRerun(runId: string, from?: string): Promise<RunInput>;
-  /**
-   * Goes on with a run that was lost, has failed or was cancelled, under its id: tasks that have succeeded do not run
-   * again. The workflow is read again, and secrets are resolved again.
-   *
-   * @throws the same as {@link Engine.run}; `RUN_NOT_FOUND`, `RUN_ACTIVE`, `RUN_NOT_RESUMABLE`
-   */
-  resume(runId: string, options?: ResumeOptions): Promise<RunFinished>;
-  /**
-   * Runs the workflow of an earlier run again, as a new run with the same inputs. Inputs that are given replace them.
-   *
-   * @throws the same as {@link Engine.resume}; `TASK_NOT_FOUND` if there is no such task to begin with
-   */
-  rerun(runId: string, options?: RerunOptions): Promise<RunFinished>;
   /** Waits up to 5 seconds for events that are not recorded yet, then closes the store and wipes the keys. */
   close(): Promise<void>;
 }
 
 /**
  * Opens a store of secrets with its run history, to check and run workflows with them. It is the usual way into this
- * package: use {@link runWorkflow} only to bring secret sources or an event sink of your own.
+ * package: use `runWorkflow` only to bring secret sources or an event sink of your own.
  *
  * A declared secret comes from the store or, if it is not there, from an environment variable; a configuration can put
  * providers before both. Call `close` at the end.
@@ -222,17 +140,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     opened.unshift(history);
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const keys = keepMs === 0 ? null : manager.keptValues;
-    const runs = createKeptRuns({ history, keys, keepMs });
-    const parts = { manager, configs, runs, onNotice: options.onNotice, keepInEnvironment: options.keepInEnvironment };
-    const check = async (
-      find: typeof checkWorkflow | typeof checkSource,
-      workflow: string,
-      checks?: Parameters<Engine["check"]>[1],
-    ) =>
-      await configs.useWithPlugins(
-        async ({ where, plugins }, loadPlugins) => await find(workflow, { ...checks, ...where, plugins, loadPlugins }),
-      );
-
+    const keptRuns = createKeptRuns({ history, keys, keepMs });
+    const { onNotice, keepInEnvironment } = options;
     return {
       secrets,
       audit,
@@ -242,36 +151,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       get providers() {
         return configs.providers;
       },
-      diagnoseProviders: async () =>
-        await configs.use(async ({ providers }) => await Promise.all(providers.map(diagnoseProvider))),
-      explain: async (name, signal) =>
-        await configs.use(async ({ where }) => await resolverOf(where).explain(name, { signal })),
-      check: async (path, checks) => await check(checkWorkflow, path, checks),
-      checkText: async (source, checks) => await check(checkSource, source, checks),
-      verifyWebhook: async (workflow, request) =>
-        await configs.use(async ({ where }) => await verifyRequest(workflow, request, where)),
-      prepare: async (changes) => await configs.prepare(changes),
-      run: async (workflow, runOptions = {}) => await runRecorded(parts, workflow, runOptions),
-      async toResume(runId) {
-        const { start } = await runs.open(runId);
-        return { workflow: await workflowOf(start), inputs: start.inputs };
-      },
-      async toRerun(runId, from) {
-        const { kept, workflow } = await runs.again(runId, from);
-        return { workflow, inputs: kept?.start.inputs ?? {} };
-      },
-      async resume(runId, { force, onWorkflow, onChanged, ...runOptions } = {}) {
-        const from = await runs.open(runId);
-        const workflow = await workflowOf(from.start, onChanged);
-        onWorkflow?.(workflow);
-        return await runRecorded(parts, workflow, { ...runOptions, runId, inputs: from.start.inputs }, { from, force });
-      },
-      async rerun(runId, { from: first, onWorkflow, onChanged, ...runOptions } = {}) {
-        const { kept, workflow } = await runs.again(runId, first, onChanged);
-        onWorkflow?.(workflow);
-        const inputs = { ...kept?.start.inputs, ...runOptions.inputs };
-        return await runRecorded(parts, workflow, { ...runOptions, inputs }, { from: kept });
-      },
+      ...createChecks(configs),
+      ...createRecordedRuns({ manager, configs, keptRuns, onNotice, keepInEnvironment }),
       close: async () => await closeAll(opened),
     };
   } catch (error) {
@@ -280,46 +161,30 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   }
 }
 
-/** What a run takes of its engine. */
-interface EngineParts extends Pick<EngineOptions, "onNotice" | "keepInEnvironment"> {
-  readonly manager: SecretsManager;
-  readonly configs: CurrentConfig;
-  readonly runs: KeptRuns;
-}
+type Checks = "diagnoseProviders" | "explain" | "check" | "checkText" | "verifyWebhook" | "prepare";
 
-/** Runs a workflow, and records it in the run history and in the audit log. */
-async function runRecorded(
-  { manager, configs, runs, onNotice, keepInEnvironment }: EngineParts,
-  workflow: ParsedWorkflow,
-  { sink, onUnrecorded, actor, requestId, fromQueue, ...runOptions }: EngineRunOptions,
-  { from = null, force }: { readonly from?: KeptRun | null; readonly force?: boolean | undefined } = {},
-): Promise<RunFinished> {
-  const runId = runOptions.runId ?? crypto.randomUUID();
-  const { durable, record, whyNotKept } = await runs.durable(runId, { from, force, fromQueue }, (error) =>
-    onUnrecorded?.(error),
-  );
-  const finished = await configs.useWithPlugins(async ({ config, where, plugins }, loadPlugins) => {
-    const work = async (recorded: Where) =>
-      await runWorkflow(workflow, {
-        placeholder: config?.placeholder,
-        ...runOptions,
-        ...recorded,
-        runId,
-        durable,
-        plugins,
-        loadPlugins,
-        keepInEnvironment,
-        sink(event) {
-          record(event);
-          sink?.(event);
-        },
-      });
-    return await auditRun({ manager, where, actor, requestId, runId, onUnrecorded }, workflow, work);
-  });
-  if (finished.status !== "success" && whyNotKept !== null) {
-    onNotice?.(`this run cannot be resumed: ${whyNotKept}`);
-  }
-  return finished;
+/** Creates the methods that run nothing. */
+function createChecks(configs: CurrentConfig): Pick<Engine, Checks> {
+  const check = async (
+    find: typeof checkWorkflow | typeof checkSource,
+    workflow: string,
+    checks?: Parameters<Engine["check"]>[1],
+  ) =>
+    await configs.useWithPlugins(
+      async ({ where, plugins }, loadPlugins) => await find(workflow, { ...checks, ...where, plugins, loadPlugins }),
+    );
+
+  return {
+    diagnoseProviders: async () =>
+      await configs.use(async ({ providers }) => await Promise.all(providers.map(diagnoseProvider))),
+    explain: async (name, signal) =>
+      await configs.use(async ({ where }) => await resolverOf(where).explain(name, { signal })),
+    check: async (path, checks) => await check(checkWorkflow, path, checks),
+    checkText: async (source, checks) => await check(checkSource, source, checks),
+    verifyWebhook: async (workflow, request) =>
+      await configs.use(async ({ where }) => await verifyRequest(workflow, request, where)),
+    prepare: async (changes) => await configs.prepare(changes),
+  };
 }
 
 async function verifyRequest(
@@ -362,39 +227,4 @@ export async function openProviderDiagnosis(
     })),
     close: async () => await closeAll(providers),
   };
-}
-
-interface AuditedRun extends Pick<EngineRunOptions, "actor" | "requestId" | "onUnrecorded"> {
-  readonly manager: SecretsManager;
-  readonly where: Where;
-  readonly runId: string;
-}
-
-/** Where the audit log is on, records the start of a run, every secret that it resolves, and its end. */
-async function auditRun(
-  { manager, where, actor: given, requestId, runId, onUnrecorded }: AuditedRun,
-  { workflow }: ParsedWorkflow,
-  run: (where: Where) => Promise<RunFinished>,
-): Promise<RunFinished> {
-  const { audit } = manager;
-  const actor = given ?? manager.actor;
-  if (audit === null || actor === null) return await run(where);
-  const context = { actor, requestId, execution: runId };
-  const event = { ...context, source: workflow.id };
-  const recorded = (source: SecretSource) => manager.recordSource(source, context);
-  const end = async (outcome: AuditOutcome) =>
-    await audit.record({ ...event, action: "run.end", outcome }).catch((error) => onUnrecorded?.(error));
-  await audit.record({ ...event, action: "run.start", outcome: "intent" });
-  try {
-    const { boundOnly } = where.resolution;
-    const finished = await run({
-      sources: where.sources.map(recorded),
-      resolution: { ...where.resolution, ...(boundOnly && { boundOnly: boundOnly.map(recorded) }) },
-    });
-    await end(finished.status === "success" ? "done" : finished.status);
-    return finished;
-  } catch (error) {
-    await end(error instanceof AutokestraError ? error.code : "failed");
-    throw error;
-  }
 }

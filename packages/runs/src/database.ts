@@ -20,7 +20,7 @@ import { RunTakenError } from "./recorder.ts";
 import { APPLICATION_ID, createSchema, readVersion, SCHEMA_VERSION, upgradeSchema } from "./schema.ts";
 
 /** The database of a run history, opened when it is first needed. Pass what it throws to {@link toHistoryError}. */
-interface HistoryConnection {
+export interface HistoryConnection {
   /** The database, in any version; null if there is no file. */
   forRead(): Database | null;
   /** The database in the current version: creates a missing file and upgrades an older one. */

@@ -1,10 +1,10 @@
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { z } from "zod";
 import type { CancelReason, TaskResult } from "./events.ts";
+import type { HistoryFile } from "./history-file.ts";
 import type { KeptCipher, KeptKeys, StoredKept } from "./kept.ts";
 import { type KeptValue, type Lease, type NewTask, OUTCOME_UNKNOWN, type RunId, type RunLedger } from "./ledger.ts";
 import type { LeftLease } from "./provenance.ts";
-import type { WriteQueue } from "./write-queue.ts";
 
 /** What a run keeps of how it began. */
 export interface KeptStart {
@@ -56,7 +56,7 @@ export interface RunBeginning {
 export interface DurableRunParts {
   readonly id: RunId;
   readonly ledger: RunLedger;
-  readonly queue: WriteQueue;
+  readonly history: HistoryFile;
   /** Null where nothing can be kept. */
   readonly cipher: KeptCipher | null;
   /** How long values are kept unless the run has succeeded before, in milliseconds. */
@@ -67,10 +67,6 @@ export interface DurableRunParts {
   readonly force: boolean;
   /** Whether it begins only if it is still in the queue of this process. Default: false. */
   readonly fromQueue?: boolean | undefined;
-  /** Calls a function after each change of another process, until the function is called that it returns. */
-  readonly watch: (look: () => Promise<void>) => () => void;
-  /** Writes that wait for a lock. */
-  readonly pending: Set<Promise<unknown>>;
   /** Called once, when the run can no longer be recorded. It goes on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -186,7 +182,7 @@ export class DurableRun {
    * @throws AutokestraError as {@link RunLedger.resume}, if it is an earlier run; `RUN_ENDED` if it was cancelled before
    */
   async begin(beginning: RunBeginning, finished: ReadonlyMap<string, "success" | "failed">): Promise<void> {
-    const { id, ledger, keepMs, from, force, fromQueue, queue } = this.#parts;
+    const { id, ledger, keepMs, from, force, fromQueue, history } = this.#parts;
     const { start, ...what } = beginning;
     const run = { id, ...what, owner: { token: this.token }, fromQueue };
     if (this.isResumed && from !== null) {
@@ -205,7 +201,7 @@ export class DurableRun {
       kept: kept && { values: [kept, ...results], milliseconds: keepMs },
     });
     this.#begun = this.#watch(created.then(async () => await this.#readIds()));
-    await queue.unlessLocked(this.#begun);
+    await history.queue.unlessLocked(this.#begun);
     if (this.#refusal !== null) throw this.#refusal;
     this.#isBegun = true;
     this.#watchOthers();
@@ -218,7 +214,7 @@ export class DurableRun {
   }
 
   #watchOthers(): void {
-    this.#unwatch = this.#parts.watch(async () => await this.#look());
+    this.#unwatch = this.#parts.history.changes.add(async () => await this.#look());
   }
 
   /** Looks whether the run was cancelled or taken over. */
@@ -236,7 +232,7 @@ export class DurableRun {
     if (this.#isOff) return;
     const claim = this.#claim(task);
     this.#leases.set(task, claim);
-    await this.#parts.queue.unlessLocked(this.#watch(claim));
+    await this.#parts.history.queue.unlessLocked(this.#watch(claim));
   }
 
   /**
@@ -250,7 +246,7 @@ export class DurableRun {
     const lease = this.#leases.get(task) ?? null;
     this.#leases.delete(task);
     const value = kept === null ? undefined : this.#encrypt("result", task, kept);
-    await this.#parts.queue.unlessLocked(this.#watch(this.#end(lease, masked, value)));
+    await this.#parts.history.queue.unlessLocked(this.#watch(this.#end(lease, masked, value)));
   }
 
   /** Records that a task does not run because of its `if`. */
@@ -329,7 +325,7 @@ export class DurableRun {
 
   /** A failure stops recording, and whoever closes the history waits for what is not written yet. */
   async #watch(work: Promise<unknown>): Promise<void> {
-    const { pending } = this.#parts;
+    const { pending } = this.#parts.history;
     pending.add(work);
     try {
       await work;

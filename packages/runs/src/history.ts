@@ -1,11 +1,8 @@
-import { resolve } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
-import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
-import { ChangeWatch } from "./change-watch.ts";
 import { lastTime, type RunClaims, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
 import type { RecordedEvent, RunSink } from "./events.ts";
+import { type HistoryFile, openHistoryFile } from "./history-file.ts";
 import { hasExpired, type KeptKeys, readKept, wipeExpired } from "./kept.ts";
 import type { RunId, RunLedger } from "./ledger.ts";
 import {
@@ -36,9 +33,7 @@ import {
   runNotFound,
 } from "./records.ts";
 import { addToGroup, leaveGroup, takeTurn } from "./run-groups.ts";
-import { hasLedger, hasQueue } from "./schema.ts";
 import { SqliteRunLedger } from "./sqlite-ledger.ts";
-import { MAX_PAUSE_MS, WriteQueue } from "./write-queue.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
@@ -46,9 +41,6 @@ declare module "@autokestra/secrets-core" {
     RUN_NOT_FOUND: object;
   }
 }
-
-/** How long `list`, `events` and `close` wait for a lock of another program, in milliseconds. */
-const LOCK_TIMEOUT = 5000;
 
 /** What {@link openRunHistory} takes. */
 export interface RunHistoryOptions {
@@ -205,90 +197,66 @@ export interface RunHistory {
  * ```
  */
 export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOptions): Promise<RunHistory> {
-  const file = toAbsolute(path);
-  const { createConnection, toHistoryError } = await import("./database.ts");
-  const connection = await createConnection(file);
-  const toError = (error: unknown) => toHistoryError(error, file);
-  const queue = new WriteQueue(() => connection.forWrite(), toError);
-  const pending = new Set<Promise<unknown>>();
-  const changes = new ChangeWatch(() => connection.forRead()?.pragma("data_version"));
-
-  let isLookedAt = false;
-  /** What runs have kept for too long goes with the first use. A history that can only be read keeps it. */
-  function wipeAtFirst(database: Database): void {
-    if (!isLookedAt && hasLedger(database) && hasExpired(database)) {
-      queue.add({ work: wipeExpired, done: () => queue.checkpoint(), failed: () => undefined });
-    }
-    isLookedAt = true;
-  }
-
-  async function read<T>(work: (database: Database) => T): Promise<T | null> {
-    queue.flush();
-    const attempt = () => {
-      const database = connection.forRead();
-      if (database === null) return null;
-      wipeAtFirst(database);
-      return database.transaction(() => work(database));
-    };
-    try {
-      return await retryWhileBusy(attempt, { giveUpAt: after(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
-    } catch (error) {
-      throw toError(error);
-    }
-  }
-
-  async function readQueued<T>(work: (database: Database) => T): Promise<T | null> {
-    return await read((database) => (hasQueue(database) ? work(database) : null));
-  }
-
-  /** Also where something is removed that is not to be found in the WAL. */
-  async function change<T>(work: (database: Database) => T): Promise<T> {
-    const result = await queue.write(work);
-    queue.checkpoint();
-    return result;
-  }
-
-  async function close(): Promise<void> {
-    queue.giveUpAt = performance.now() + LOCK_TIMEOUT;
-    await queue.end();
-    // What was written can lead to something else to write.
-    while (pending.size > 0) {
-      await setImmediate();
-      await queue.end();
-    }
-    connection.close();
-  }
-
-  const ledger = new SqliteRunLedger({ queue, keep, read, secrets, onChange: () => changes.tell(), close });
-  const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
-    createRecorder({ queue, keep }, (error, unwritten) => onFailure(toHistoryError(error, file, unwritten)), token);
-
+  const file = await openHistoryFile(path);
+  const ledger = new SqliteRunLedger({ history: file, keep, secrets });
   return {
     ledger,
-    claims: {
-      take: async (workflow, time) => await change((database) => takeTime(database, workflow, time)),
-      last: async (workflow) => await read((database) => (hasLedger(database) ? lastTime(database, workflow) : null)),
+    claims: createClaims(file),
+    queued: createQueued(file),
+    ...createRecorders(file, ledger, keep),
+    ...createReads(file),
+    watch: (look) => file.changes.add(look),
+    async wipeExpired() {
+      const isDue = await file.readLedger(hasExpired);
+      if (isDue === true) await file.change(wipeExpired);
+      // The start of a run has overwritten some, too.
+      if (isDue === false) file.queue.checkpoint();
     },
-    queued: {
-      async add({ group, ...run }, key) {
-        const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
-        if (hasCancelled) changes.tell();
-        return owner;
-      },
-      takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
-      leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
-      remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
-      find: async (id) => await readQueued((database) => findQueued(database, id)),
-      list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
-      isOurs: async (id) => (await readQueued((database) => findMine(database, id))) !== null,
-      ours: async () => (await readQueued(queuedHere)) ?? new Set(),
-      beat: async () => await queue.write(beatQueued),
-      // Nothing is made, upgraded or locked where there is nothing to take.
-      async takeLost(limit) {
-        const isAny = await readQueued(hasOthersQueued);
-        return isAny === true ? await queue.write((database) => takeLostQueued(database, limit)) : [];
-      },
+    remove: async (ids) => await file.change((database) => deleteRuns(database, ids)),
+    removeBefore: async (time) => await file.change((database) => deleteRunsBefore(database, time.toISOString())),
+    close: async () => await file.close(),
+  };
+}
+
+function createClaims(file: HistoryFile): RunClaims {
+  return {
+    take: async (workflow, time) => await file.change((database) => takeTime(database, workflow, time)),
+    last: async (workflow) => await file.readLedger((database) => lastTime(database, workflow)),
+  };
+}
+
+function createQueued(file: HistoryFile): QueuedRuns {
+  const { queue } = file;
+  return {
+    async add({ group, ...run }, key) {
+      const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
+      if (hasCancelled) file.changes.tell();
+      return owner;
     },
+    takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
+    leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
+    remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
+    find: async (id) => await file.readQueued((database) => findQueued(database, id)),
+    list: async (workflow) => (await file.readQueued((database) => listQueued(database, workflow))) ?? [],
+    isOurs: async (id) => (await file.readQueued((database) => findMine(database, id))) !== null,
+    ours: async () => (await file.readQueued(queuedHere)) ?? new Set(),
+    beat: async () => await queue.write(beatQueued),
+    // Nothing is made, upgraded or locked where there is nothing to take.
+    async takeLost(limit) {
+      const isAny = await file.readQueued(hasOthersQueued);
+      return isAny === true ? await queue.write((database) => takeLostQueued(database, limit)) : [];
+    },
+  };
+}
+
+function createRecorders(
+  file: HistoryFile,
+  ledger: RunLedger,
+  keep: KeptRuns,
+): Pick<RunHistory, "recorder" | "durable"> {
+  const recorder = (onFailure: (error: AutokestraError) => void, token?: string) =>
+    createRecorder({ queue: file.queue, keep }, (error, unwritten) => onFailure(file.toError(error, unwritten)), token);
+  return {
     recorder: (onFailure) => recorder(onFailure),
     durable({ force = false, onFailure, ...options }) {
       let isTold = false;
@@ -296,65 +264,45 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
         if (!isTold) onFailure(error);
         isTold = true;
       };
-      const run = new DurableRun({
-        ...options,
-        force,
-        ledger,
-        queue,
-        pending,
-        watch: (look) => changes.add(look),
-        onFailure: (error) => tell(toError(error)),
-      });
+      const onLedgerFailure = (error: unknown) => tell(file.toError(error));
+      const run = new DurableRun({ ...options, force, history: file, ledger, onFailure: onLedgerFailure });
       return { run, record: recorder(tell, run.token) };
     },
+  };
+}
+
+type Reads = "kept" | "secrets" | "file" | "find" | "list" | "events" | "iterateEvents";
+
+function createReads(file: HistoryFile): Pick<RunHistory, Reads> {
+  return {
     async kept(runId, keys) {
-      const found = await read((database) => {
-        const stored = hasLedger(database) ? readKept(database, runId) : null;
+      const found = await file.readLedger((database) => {
+        const stored = readKept(database, runId);
         return stored && { stored, leases: readLeftLeases(database, runId) };
       });
       if (found === null) throw runNotFound(runId);
       return { ...(await openKept(runId, found.stored, keys)), leases: found.leases };
     },
-    secrets: async (runId) =>
-      (await read((database) => (hasLedger(database) ? readSecrets(database, runId) : []))) ?? [],
-    file: async (runId) => await read((database) => (hasLedger(database) ? readFile(database, runId) : null)),
+    secrets: async (runId) => (await file.readLedger((database) => readSecrets(database, runId))) ?? [],
+    file: async (runId) => await file.readLedger((database) => readFile(database, runId)),
     async find(text, { withQueued = false } = {}) {
-      const found = await read((database) => findRunId(database, text, withQueued));
+      const found = await file.read((database) => findRunId(database, text, withQueued));
       if (found === null) throw runNotFound(text);
       return found;
     },
-    watch: (look) => changes.add(look),
-    async wipeExpired() {
-      const isDue = await read((database) => (hasLedger(database) ? hasExpired(database) : null));
-      if (isDue === true) await change(wipeExpired);
-      // The start of a run has overwritten some, too.
-      if (isDue === false) queue.checkpoint();
-    },
-    remove: async (ids) => await change((database) => deleteRuns(database, ids)),
-    removeBefore: async (time) => await change((database) => deleteRunsBefore(database, time.toISOString())),
-    list: async (filter = {}) => (await read((database) => listRuns(database, filter))) ?? [],
+    list: async (filter = {}) => (await file.read((database) => listRuns(database, filter))) ?? [],
     async events(runId) {
-      const events = (await read((database) => readEvents(database, runId))) ?? [];
+      const events = (await file.read((database) => readEvents(database, runId))) ?? [];
       if (events.length === 0) throw runNotFound(runId);
       return events;
     },
     async *iterateEvents(runId) {
       for (let position = 0, isAll = false; !isAll; ) {
-        const events = (await read((database) => readEvents(database, runId, position, EVENT_BATCH))) ?? [];
+        const events = (await file.read((database) => readEvents(database, runId, position, EVENT_BATCH))) ?? [];
         yield* events;
         position += events.length;
         isAll = events.length < EVENT_BATCH;
       }
     },
-    close,
   };
-}
-
-function toAbsolute(path: string): string {
-  try {
-    return resolve(path);
-  } catch {
-    // The current folder was deleted. Opening the file reports that.
-    return path;
-  }
 }

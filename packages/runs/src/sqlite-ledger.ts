@@ -4,6 +4,7 @@ import type { Database } from "@autokestra/sqlite";
 import { cancelRun, findState, GONE, readOwnership, runEnded } from "./cancel-run.ts";
 import { hasSucceeded } from "./durable-run.ts";
 import type { CancelReason, RecordedEvent, RunEvent } from "./events.ts";
+import type { HistoryFile } from "./history-file.ts";
 import { insertKept } from "./kept.ts";
 import {
   type KeptValue,
@@ -27,22 +28,15 @@ import { processColumns, type RunStatus, thisProcess } from "./process.ts";
 import { findMine, removeQueued, SILENT_MS } from "./queued-runs.ts";
 import { insertEvents } from "./recorded-events.ts";
 import { EVENT_BATCH, type KeptRuns, readEvents, runNotFound, statusOf, trimRuns } from "./records.ts";
-import { hasLedger } from "./schema.ts";
 import { NOW, TaskRows, taskRun } from "./task-rows.ts";
 import { settle, stopAfter, type TaskEnd, type TaskState } from "./task-states.ts";
-import type { WriteQueue } from "./write-queue.ts";
 
 /** What a {@link SqliteRunLedger} works with. */
 export interface SqliteLedgerParts {
-  readonly queue: WriteQueue;
+  readonly history: HistoryFile;
   readonly keep: KeptRuns;
-  /** Reads, in any version of the database; null where there is none. Waits for locks. */
-  read<T>(work: (database: Database) => T): Promise<T | null>;
   /** Looks up a secret for {@link RunLedger.release}. Default: there are none. */
   readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
-  /** Called after something was written that others wait for. */
-  onChange(): void;
-  close(): Promise<void>;
 }
 
 const CREATE = `
@@ -118,7 +112,7 @@ export class SqliteRunLedger implements RunLedger {
     kept,
     fromQueue,
   }: NewRun): Promise<readonly TaskRunId[]> {
-    const { rows, ready } = await this.#parts.queue.write((database) => {
+    const { rows, ready } = await this.#parts.history.queue.write((database) => {
       checkQueued(database, { id, fromQueue });
       const { pid, startTime, host, bootId } = thisProcess();
       database.prepare(CREATE).run({
@@ -144,7 +138,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async resume(run: ResumedRun): Promise<readonly TaskRunId[]> {
-    const { rows, ready } = await this.#parts.queue.write((database) => {
+    const { rows, ready } = await this.#parts.history.queue.write((database) => {
       checkQueued(database, run);
       checkResumable(database, run);
       const columns = processColumns(thisProcess());
@@ -158,7 +152,7 @@ export class SqliteRunLedger implements RunLedger {
 
   async claim(id: TaskRunId, worker: WorkerId, milliseconds: number): Promise<Lease | null> {
     const token = crypto.randomUUID();
-    return await this.#parts.queue.write((database) => {
+    return await this.#parts.history.queue.write((database) => {
       const { claimable, claim } = statementsOf(database);
       const found = claimable.get(Number(id));
       if (found === undefined) return null;
@@ -168,14 +162,12 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async tasks(run: RunId): Promise<readonly TaskRun[]> {
-    const rows = await this.#parts.read((database) =>
-      hasLedger(database) ? database.prepare<[string]>(TASKS).all(run) : [],
-    );
+    const rows = await this.#parts.history.readLedger((database) => database.prepare<[string]>(TASKS).all(run));
     return (rows ?? []).map((row) => taskRun.parse(row));
   }
 
   async heartbeat({ id, run, token, milliseconds }: Lease): Promise<"held" | "cancelled" | "lost"> {
-    return await this.#parts.queue.write((database) => {
+    return await this.#parts.history.queue.write((database) => {
       const { changes } = statementsOf(database).beat.run(finiteOrNull(milliseconds), Number(id), token);
       if (changes === 0) return "lost";
       return new TaskRows(database, run).stop === "cancelled" ? "cancelled" : "held";
@@ -183,7 +175,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async release({ id, token }: Lease, name: SecretName): Promise<EncryptedSecret | null> {
-    const held = await this.#parts.read((database) =>
+    const held = await this.#parts.history.read((database) =>
       database.prepare<[number, string], { secrets: string }>(HELD).get(Number(id), token),
     );
     const declared: unknown = JSON.parse(held?.secrets ?? "[]");
@@ -192,7 +184,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async finish(lease: Lease, result: MaskedResult, kept?: KeptValue): Promise<readonly TaskRunId[] | null> {
-    return await this.#parts.queue.write((database) => end(database, lease, result.status, result, kept));
+    return await this.#parts.history.queue.write((database) => end(database, lease, result.status, result, kept));
   }
 
   async fail(
@@ -201,7 +193,7 @@ export class SqliteRunLedger implements RunLedger {
     retryAt: Date | null,
     kept?: KeptValue,
   ): Promise<readonly TaskRunId[] | null> {
-    return await this.#parts.queue.write((database) => {
+    return await this.#parts.history.queue.write((database) => {
       if (retryAt === null) return end(database, lease, "failed", { status: "failed", error }, kept);
       const isMine = endRow(database, lease, "waiting", { status: "failed", error }, retryAt.getTime());
       return isMine ? [] : null;
@@ -209,7 +201,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async keep(run: RunId, token: string, values: readonly KeptValue[]): Promise<boolean> {
-    return await this.#parts.queue.write((database) => {
+    return await this.#parts.history.queue.write((database) => {
       const isMine = statementsOf(database).owned.get(run, token) !== undefined;
       if (isMine) for (const value of values) insertKept(database, run, value);
       return isMine;
@@ -218,18 +210,18 @@ export class SqliteRunLedger implements RunLedger {
 
   async cancel(run: RunId, reason: CancelReason): Promise<RunStatus> {
     // None is made to say that it has no such run.
-    if ((await this.#parts.read(() => true)) === null) throw runNotFound(run);
-    const status = await this.#parts.queue.write((database) => cancelRun(database, run, reason));
-    this.#parts.onChange();
+    if ((await this.#parts.history.read(() => true)) === null) throw runNotFound(run);
+    const status = await this.#parts.history.queue.write((database) => cancelRun(database, run, reason));
+    this.#parts.history.changes.tell();
     return status;
   }
 
   async ownership(run: RunId, token: string): Promise<Ownership> {
-    return (await this.#parts.read((database) => readOwnership(database, run, token))) ?? GONE;
+    return (await this.#parts.history.read((database) => readOwnership(database, run, token))) ?? GONE;
   }
 
   async reap(): Promise<readonly TaskRunId[]> {
-    return await this.#parts.queue.write((database) => {
+    return await this.#parts.history.queue.write((database) => {
       const again = database
         .prepare<[], OverRow>(OVER)
         .all()
@@ -242,17 +234,17 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async append(run: RunId, events: readonly RunEvent[]): Promise<void> {
-    const hasWiped = await this.#parts.queue.write((database) => {
+    const hasWiped = await this.#parts.history.queue.write((database) => {
       if (stateInDatabase(database, run) === null) throw runNotFound(run);
       return insertEvents(database, run, events);
     });
-    if (hasWiped) this.#parts.queue.checkpoint();
+    if (hasWiped) this.#parts.history.queue.checkpoint();
   }
 
   async *events(run: RunId, after: Seq, signal?: AbortSignal): AsyncIterable<RecordedEvent> {
     let next = after;
     for (;;) {
-      const found = await this.#parts.read((database) => ({
+      const found = await this.#parts.history.read((database) => ({
         // First, so that no event is missed that was written before the end.
         isOpen: stateInDatabase(database, run) === "running",
         events: readEvents(database, run, next, EVENT_BATCH),
@@ -268,7 +260,7 @@ export class SqliteRunLedger implements RunLedger {
   }
 
   async close(): Promise<void> {
-    await this.#parts.close();
+    await this.#parts.history.close();
   }
 }
 

@@ -1,15 +1,15 @@
 import { checkInput, type ValidInput } from "./check-input.ts";
 import { AutokestraError, secretNotFound } from "./errors.ts";
 import { secrecyOf } from "./field-secrecy.ts";
-import type { SecretMetadata } from "./secret.ts";
-import { createSecretChanges, withExpiry } from "./secret-changes.ts";
+import type { SecretInput, SecretMetadata } from "./secret.ts";
+import { SecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { changePolicy } from "./secret-policy.ts";
-import { checkStored, createSecretReader, type DecryptedSecret } from "./secret-reader.ts";
-import type { SecretService, SecretServiceOptions } from "./secret-service.ts";
-import type { SecretFilter } from "./secret-store.ts";
+import { checkStored, type DecryptedSecret, SecretReader } from "./secret-reader.ts";
+import type { SecretService, SecretServiceOptions, WriteOptions } from "./secret-service.ts";
+import type { SecretFilter, SecretStore } from "./secret-store.ts";
 import { fieldsOfValue } from "./secret-type.ts";
-import { createSecretWriter, retryWhileOthersWrite } from "./secret-writer.ts";
+import { retryWhileOthersWrite, SecretWriter } from "./secret-writer.ts";
 import { passesFilter } from "./store-rules.ts";
 
 /**
@@ -54,77 +54,32 @@ import { passesFilter } from "./store-rules.ts";
  * ```
  */
 export function createSecretService(options: SecretServiceOptions): SecretService {
-  const { store, encryption } = options;
-  const reader = createSecretReader(options);
-  const writer = createSecretWriter(options);
-  const changes = createSecretChanges(options, reader, writer);
-
-  const overwrite = (inputs: readonly ValidInput[]) =>
-    writer.overwrite(inputs, (name) => reader.decryptIfFound(name), writeAfter);
-
-  /** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
-  async function writeAfter(
-    inputs: readonly ValidInput[],
-    currents: readonly (DecryptedSecret | null)[],
-  ): Promise<SecretMetadata[]> {
-    for (const [index, input] of inputs.entries()) {
-      const current = currents[index] ?? null;
-      if (current === null || !changesPolicy(input, current)) continue;
-      if (inputs.length > 1) throw policyOfOne(input.name);
-      return [await changes.set(input, current)];
-    }
-    return await writer.write(inputs, currents);
-  }
-
-  /** Also removes damaged records, because ids are found without metadata. */
-  async function purge(name: SecretName, only: string | undefined): Promise<number> {
-    // One transaction, so that a process that is killed leaves no name half purged.
-    const ids = (await store.ids({ name })).filter((id) => only === undefined || id === only);
-    if (!(await store.purge(...ids))) throw secretNotFound(name);
-    return ids.length;
-  }
-
-  /** @throws AutokestraError `OPTION_INVALID` */
-  function checkFilter(filter: SecretFilter = {}): SecretFilter {
-    for (const [what, count] of Object.entries({ limit: filter.limit, skip: filter.skip })) {
-      if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
-        throw new AutokestraError("OPTION_INVALID", `The ${what} of a list must be a whole number from 0 on`);
-      }
-    }
-    return (filter.state ?? "active") === "active" ? filter : { ...filter, retentionStart: reader.retentionStart() };
-  }
-
-  const service: SecretService = {
-    async create(input) {
-      const valid = checkInput(input, options.now);
-      return written(await writer.write([valid], [null]));
+  const reader = new SecretReader(options);
+  const writer = new SecretWriter(options);
+  const parts = { options, reader, writer, changes: new SecretChanges(options, reader, writer) };
+  return {
+    ...createReads(parts),
+    ...createWrites(parts),
+    ...createChanges(parts),
+    async close() {
+      options.encryption.close();
+      await options.store.close();
     },
+  };
+}
 
-    async update(input, ifVersion) {
-      await reader.current(parseSecretName(input.name));
-      return await service.set(input, { ifVersion });
-    },
+/** What the methods of a service share. */
+interface ServiceParts {
+  readonly options: SecretServiceOptions;
+  readonly reader: SecretReader;
+  readonly writer: SecretWriter;
+  readonly changes: SecretChanges;
+}
 
-    async set(input, conditions = {}) {
-      return written(await overwrite([checkInput(input, options.now, conditions)]));
-    },
+type Reads = "get" | "find" | "describe" | "versions" | "list" | "listVerified" | "count";
 
-    async setValue(text, value, more = {}, expected = {}) {
-      const name = parseSecretName(text);
-      return await retryWhileOthersWrite(async () => {
-        const current = await reader.decrypt(name);
-        checkStored(current.metadata, expected);
-        const { type } = current.metadata;
-        const fields = fieldsOfValue(name, type, value, current.fields);
-        const next = checkInput({ ...more, name, type, fields }, options.now);
-        return async () => written(await writeAfter([next], [current]));
-      });
-    },
-
-    async setAll(inputs) {
-      return await overwrite(checkNames(inputs.map((input) => checkInput(input, options.now))));
-    },
-
+function createReads({ options: { store }, reader }: ServiceParts): Pick<SecretService, Reads> {
+  return {
     async get(name, { atVersion } = {}) {
       const { metadata, fields, flags } = await reader.decrypt(parseSecretName(name), atVersion);
       return { metadata, fields, flags };
@@ -152,6 +107,60 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return (await reader.versions(parseSecretName(name))).map(({ metadata }) => metadata);
     },
 
+    list: async (filter) => await store.list(checkFilter(reader, filter)),
+
+    async listVerified(filter) {
+      const listed = await store.list(checkFilter(reader, filter));
+      const found = await Promise.all(listed.map(async ({ id }) => await reader.findVerified(id)));
+      const secrets = found.flatMap((secret) =>
+        secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
+      );
+      return { secrets, listed: listed.length, last: listed.at(-1) ?? null };
+    },
+
+    count: async (filter) => await store.count(checkFilter(reader, filter)),
+  };
+}
+
+type Writes = "create" | "update" | "set" | "setValue" | "setAll" | "rollback";
+
+/** Creates the methods that create secrets and add versions to them. */
+function createWrites(parts: ServiceParts): Pick<SecretService, Writes> {
+  const { options, reader, writer } = parts;
+
+  async function set(input: SecretInput, conditions: WriteOptions = {}): Promise<SecretMetadata> {
+    return written(await overwrite(parts, [checkInput(input, options.now, conditions)]));
+  }
+
+  return {
+    async create(input) {
+      const valid = checkInput(input, options.now);
+      return written(await writer.write([valid], [null]));
+    },
+
+    async update(input, ifVersion) {
+      await reader.current(parseSecretName(input.name));
+      return await set(input, { ifVersion });
+    },
+
+    set,
+
+    async setValue(text, value, more = {}, expected = {}) {
+      const name = parseSecretName(text);
+      return await retryWhileOthersWrite(async () => {
+        const current = await reader.decrypt(name);
+        checkStored(current.metadata, expected);
+        const { type } = current.metadata;
+        const fields = fieldsOfValue(name, type, value, current.fields);
+        const next = checkInput({ ...more, name, type, fields }, options.now);
+        return async () => written(await writeAfter(parts, [next], [current]));
+      });
+    },
+
+    async setAll(inputs) {
+      return await overwrite(parts, checkNames(inputs.map((input) => checkInput(input, options.now))));
+    },
+
     async rollback(text, toVersion, expected = {}) {
       const name = parseSecretName(text);
       return await retryWhileOthersWrite(async () => {
@@ -162,7 +171,15 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
         return async () => written(await writer.write([next], [current]));
       });
     },
+  };
+}
 
+/** Creates the methods that change stored secrets in place, or remove them. */
+function createChanges({
+  options,
+  changes,
+}: ServiceParts): Pick<SecretService, "edit" | "rename" | "delete" | "restore"> {
+  return {
     async edit(name, change, editOptions = {}) {
       return await changes.edit(parseSecretName(name), change, editOptions);
     },
@@ -171,22 +188,9 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
       return await changes.rename(parseSecretName(from), parseSecretName(to), expected, change);
     },
 
-    list: async (filter) => await store.list(checkFilter(filter)),
-
-    async listVerified(filter) {
-      const listed = await store.list(checkFilter(filter));
-      const found = await Promise.all(listed.map(async ({ id }) => await reader.findVerified(id)));
-      const secrets = found.flatMap((secret) =>
-        secret !== null && passesFilter(secret.metadata, filter) ? secret.metadata : [],
-      );
-      return { secrets, listed: listed.length, last: listed.at(-1) ?? null };
-    },
-
-    count: async (filter) => await store.count(checkFilter(filter)),
-
     async delete(text, { purge: isFinal = false, id, ifRevision } = {}) {
       const name = parseSecretName(text);
-      if (isFinal) return await purge(name, id);
+      if (isFinal) return await purge(options.store, name, id);
       await changes.delete(name, { ifId: id, ifRevision });
       return 1;
     },
@@ -194,13 +198,76 @@ export function createSecretService(options: SecretServiceOptions): SecretServic
     async restore(name, { id } = {}) {
       return await changes.restore(parseSecretName(name), id);
     },
-
-    async close() {
-      encryption.close();
-      await store.close();
-    },
   };
-  return service;
+}
+
+/** @throws AutokestraError `OPTION_INVALID` */
+function checkFilter(reader: SecretReader, filter: SecretFilter = {}): SecretFilter {
+  for (const [what, count] of Object.entries({ limit: filter.limit, skip: filter.skip })) {
+    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
+      throw new AutokestraError("OPTION_INVALID", `The ${what} of a list must be a whole number from 0 on`);
+    }
+  }
+  return (filter.state ?? "active") === "active" ? filter : { ...filter, retentionStart: reader.retentionStart() };
+}
+
+/**
+ * Adds a version after each stored secret, and tries again after a conflict.
+ *
+ * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
+ */
+async function overwrite(parts: ServiceParts, inputs: readonly ValidInput[]): Promise<readonly SecretMetadata[]> {
+  return await retryWhileOthersWrite(async () => {
+    const found: (DecryptedSecret | null)[] = [];
+    for (const input of inputs) {
+      const stored = await parts.reader.decryptIfFound(input.name);
+      checkExpected(input, stored?.current.metadata ?? null);
+      found.push(stored);
+    }
+    return () => writeAfter(parts, inputs, found);
+  });
+}
+
+/** Every version is bound to the policy: another one is stored for all of them with the new version, at once. */
+async function writeAfter(
+  { writer, changes }: ServiceParts,
+  inputs: readonly ValidInput[],
+  currents: readonly (DecryptedSecret | null)[],
+): Promise<SecretMetadata[]> {
+  for (const [index, input] of inputs.entries()) {
+    const current = currents[index] ?? null;
+    if (current === null || !changesPolicy(input, current)) continue;
+    if (inputs.length > 1) throw policyOfOne(input.name);
+    return [await changes.set(input, current)];
+  }
+  return await writer.write(inputs, currents);
+}
+
+/** Also removes damaged records, because ids are found without metadata. */
+async function purge(store: SecretStore, name: SecretName, only: string | undefined): Promise<number> {
+  // One transaction, so that a process that is killed leaves no name half purged.
+  const ids = (await store.ids({ name })).filter((id) => only === undefined || id === only);
+  if (!(await store.purge(...ids))) throw secretNotFound(name);
+  return ids.length;
+}
+
+function checkExpected(input: ValidInput, current: SecretMetadata | null): void {
+  const { name, type, ifVersion, keepType } = input;
+  if (current !== null) checkStored(current, input);
+  else if (input.ifId !== undefined) throw secretNotFound(name);
+  if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) {
+    const is = current === null ? "does not exist" : `has version ${current.version}`;
+    const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
+    throw new AutokestraError("VERSION_CONFLICT", message, {
+      hint: "Read it again, then write with its current version, or with 0 if it does not exist.",
+    });
+  }
+  if (keepType && current !== null && current.type !== type) {
+    const message = `Secret '${name}' is of type ${current.type}, not ${type}; nothing was written`;
+    throw new AutokestraError("VERSION_CONFLICT", message, {
+      hint: "Someone else has changed its type. Give the fields of that type, or name the type to change it.",
+    });
+  }
 }
 
 /**

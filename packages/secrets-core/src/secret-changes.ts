@@ -12,37 +12,110 @@ import { retryWhileKeysChange, retryWhileOthersWrite, type SecretWriter } from "
 import type { Timestamp } from "./time.ts";
 
 /** Changes all versions of secrets in place, with a version that follows them where there is a new value. The revision grows by one. */
-export interface SecretChanges {
+export class SecretChanges {
+  readonly #options: SecretServiceOptions;
+  readonly #reader: SecretReader;
+  readonly #writer: SecretWriter;
+
+  constructor(options: SecretServiceOptions, reader: SecretReader, writer: SecretWriter) {
+    this.#options = options;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
   /**
    * Adds a version, and stores for all of them who may use the secret.
    *
    * @param current what was read of it
    * @throws AutokestraError `VERSION_CONFLICT` if it has changed meanwhile
    */
-  set(input: ValidInput, current: DecryptedSecret): Promise<SecretMetadata>;
-  edit(name: SecretName, change: SecretEdit, options: IfStored): Promise<SecretMetadata>;
-  rename(from: SecretName, to: SecretName, options: IfStored, change: SecretChange): Promise<SecretMetadata>;
-  delete(name: SecretName, expected: IfStored): Promise<void>;
-  restore(name: SecretName, id: string | undefined): Promise<SecretMetadata>;
-}
+  async set(input: ValidInput, { current: { metadata } }: DecryptedSecret): Promise<SecretMetadata> {
+    const { name, id, revision } = metadata;
+    const decrypted = await this.#reader.decryptAll(name).catch((error: unknown) => {
+      throw hasCode(error, "SECRET_NOT_FOUND", "SECRET_DELETED") ? changedMeanwhile(name) : error;
+    });
+    const policy = policyAfter(metadata, input);
+    const versions = decrypted.map((one) => withPolicy(one, policy));
+    const [first] = versions;
+    if (first?.metadata.id !== id || first.metadata.revision !== revision) throw changedMeanwhile(name);
+    return await this.#replace(decrypted, versions.map(nextRevision), this.#writer.next(input, first));
+  }
 
-export function createSecretChanges(
-  options: SecretServiceOptions,
-  reader: SecretReader,
-  writer: Pick<SecretWriter, "next">,
-): SecretChanges {
-  const { store, encryption, now, maxVersions, isKeyGiven = async () => await Promise.resolve(true) } = options;
+  async edit(name: SecretName, change: SecretEdit, expected: IfStored): Promise<SecretMetadata> {
+    return await retryWhileOthersWrite(async () => {
+      // All versions are bound to the policy, which is stored once.
+      const read =
+        change.allow === undefined ? [await this.#reader.decrypt(name)] : await this.#reader.decryptAll(name);
+      const [decrypted, ...older] = read;
+      if (decrypted === undefined) throw secretNotFound(name);
+      checkStored(decrypted.metadata, expected);
+      const next = editSecret(decrypted, change, this.#options.now());
+      if (next.metadata.policy === decrypted.metadata.policy)
+        return async () => await this.#replace([decrypted], [next], null);
+      const versions = [next, ...older.map((one) => underPolicyOf(next.metadata, one))];
+      return async () => await this.#replace(read, versions, null);
+    });
+  }
+
+  async rename(from: SecretName, to: SecretName, expected: IfStored, change: SecretChange): Promise<SecretMetadata> {
+    return await retryWhileOthersWrite(async () => {
+      const decrypted = await this.#reader.decryptAll(from);
+      for (const { metadata } of decrypted.slice(0, 1)) checkStored(metadata, expected);
+      await this.#checkFree(to);
+      // All versions are bound to the policy, as to the name.
+      const policy = decrypted[0] && policyAfter(decrypted[0].metadata, change);
+      const [current, ...older] = policy === undefined ? [] : decrypted.map((one) => withPolicy(one, policy));
+      if (current === undefined) throw secretNotFound(from);
+      const added = this.#newVersion(current, to, change);
+      const isEdited = added === null && Object.keys(change).length > 0;
+      const first = isEdited
+        ? editSecret(current, toEdit(current.metadata, change), this.#options.now())
+        : nextRevision(current);
+      const renamed = [first, ...older.map(nextRevision)].map(({ metadata, plaintext }) => ({
+        metadata: { ...metadata, name: to },
+        plaintext,
+      }));
+      return async () => await this.#replace(decrypted, renamed, added);
+    });
+  }
+
+  async delete(name: SecretName, expected: IfStored): Promise<void> {
+    const { store, now } = this.#options;
+    // First, because an error after the deletion would say that nothing was deleted.
+    await store.purgeDeleted(this.#reader.retentionStart());
+    await retryWhileOthersWrite(async () => {
+      const current = await this.#reader.current(name);
+      checkStored(current.metadata, expected);
+      return async () => {
+        if (await this.#markDeleted(current)) return;
+        if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);
+      };
+    });
+  }
+
+  async restore(name: SecretName, id: string | undefined): Promise<SecretMetadata> {
+    return await retryWhileOthersWrite(async () => {
+      const deleted = await this.#reader.deleted(name);
+      const wanted = id === undefined ? deleted[0] : deleted.find((one) => one.id === id);
+      if (wanted === undefined && id !== undefined) throw secretNotFound(name);
+      await this.#checkFree(name);
+      const current = wanted === undefined ? null : await this.#reader.find(wanted.id);
+      if (current === null) throw secretNotFound(name);
+      return async () => await this.#mark(current, null);
+    });
+  }
 
   /**
    * Encrypts versions of one secret again, the current one first, and replaces those that were decrypted.
    *
    * @param added a version that follows them; null for none
    */
-  async function replace(
+  async #replace(
     decrypted: readonly DecryptedSecret[],
     replacements: readonly UnencryptedSecret[],
     added: UnencryptedSecret | null,
   ): Promise<SecretMetadata> {
+    const { store, encryption, maxVersions } = this.#options;
     const nonces = decrypted.map(({ encrypted }) => encrypted.envelope.nonce);
     const revision = decrypted[0]?.current.metadata.revision ?? 0;
     return await retryWhileKeysChange(encryption, async () => {
@@ -54,10 +127,8 @@ export function createSecretChanges(
   }
 
   /** Marks a whole secret as deleted, or as not deleted. No value is bound to this mark, so none is encrypted again. */
-  async function mark(
-    { metadata, envelope, mac }: EncryptedSecret,
-    deletedAt: Timestamp | null,
-  ): Promise<SecretMetadata> {
+  async #mark({ metadata, envelope, mac }: EncryptedSecret, deletedAt: Timestamp | null): Promise<SecretMetadata> {
+    const { store, encryption } = this.#options;
     const { revision } = metadata;
     const marked = { metadata: { ...metadata, deletedAt, revision: revision + 1 }, envelope, mac };
     return await retryWhileKeysChange(encryption, async () => {
@@ -68,10 +139,11 @@ export function createSecretChanges(
   }
 
   /** @returns false if there is no key, or if the metadata are not authentic: those must not get a valid mac */
-  async function markDeleted(current: EncryptedSecret): Promise<boolean> {
+  async #markDeleted(current: EncryptedSecret): Promise<boolean> {
+    const { encryption, now, isKeyGiven = async () => await Promise.resolve(true) } = this.#options;
     try {
       await encryption.verify(current);
-      await mark(current, now());
+      await this.#mark(current, now());
       return true;
     } catch (error) {
       if (hasCode(error, "KEY_MISSING", "INTEGRITY_FAILED")) return false;
@@ -81,92 +153,20 @@ export function createSecretChanges(
   }
 
   /** The version with the value of a change, under its new name; null if the change has no value. */
-  function newVersion(current: DecryptedSecret, name: SecretName, change: SecretChange): UnencryptedSecret | null {
+  #newVersion(current: DecryptedSecret, name: SecretName, change: SecretChange): UnencryptedSecret | null {
     const { value, fields, ...more } = change;
     if (value === undefined && fields === undefined) return null;
     const { type } = current.metadata;
     const given = fields ?? fieldsOfValue(name, type, value ?? "", current.fields);
     const keepExpiry = change.expiresAt === undefined;
-    return writer.next(checkInput({ ...more, keepExpiry, name, type, fields: given }, now), current);
+    const input = checkInput({ ...more, keepExpiry, name, type, fields: given }, this.#options.now);
+    return this.#writer.next(input, current);
   }
 
-  async function checkFree(name: SecretName): Promise<void> {
-    const taken = await store.get(name);
+  async #checkFree(name: SecretName): Promise<void> {
+    const taken = await this.#options.store.get(name);
     if (taken !== null) throw nameTaken(taken.metadata);
   }
-
-  return {
-    async set(input, { current: { metadata } }) {
-      const { name, id, revision } = metadata;
-      const decrypted = await reader.decryptAll(name).catch((error: unknown) => {
-        throw hasCode(error, "SECRET_NOT_FOUND", "SECRET_DELETED") ? changedMeanwhile(name) : error;
-      });
-      const policy = policyAfter(metadata, input);
-      const versions = decrypted.map((one) => withPolicy(one, policy));
-      const [first] = versions;
-      if (first?.metadata.id !== id || first.metadata.revision !== revision) throw changedMeanwhile(name);
-      return await replace(decrypted, versions.map(nextRevision), writer.next(input, first));
-    },
-
-    async edit(name, change, expected) {
-      return await retryWhileOthersWrite(async () => {
-        // All versions are bound to the policy, which is stored once.
-        const read = change.allow === undefined ? [await reader.decrypt(name)] : await reader.decryptAll(name);
-        const [decrypted, ...older] = read;
-        if (decrypted === undefined) throw secretNotFound(name);
-        checkStored(decrypted.metadata, expected);
-        const next = editSecret(decrypted, change, now());
-        if (next.metadata.policy === decrypted.metadata.policy)
-          return async () => await replace([decrypted], [next], null);
-        return async () => await replace(read, [next, ...older.map((one) => underPolicyOf(next.metadata, one))], null);
-      });
-    },
-
-    async rename(from, to, expected, change) {
-      return await retryWhileOthersWrite(async () => {
-        const decrypted = await reader.decryptAll(from);
-        for (const { metadata } of decrypted.slice(0, 1)) checkStored(metadata, expected);
-        await checkFree(to);
-        // All versions are bound to the policy, as to the name.
-        const policy = decrypted[0] && policyAfter(decrypted[0].metadata, change);
-        const [current, ...older] = policy === undefined ? [] : decrypted.map((one) => withPolicy(one, policy));
-        if (current === undefined) throw secretNotFound(from);
-        const added = newVersion(current, to, change);
-        const isEdited = added === null && Object.keys(change).length > 0;
-        const first = isEdited ? editSecret(current, toEdit(current.metadata, change), now()) : nextRevision(current);
-        const renamed = [first, ...older.map(nextRevision)].map(({ metadata, plaintext }) => ({
-          metadata: { ...metadata, name: to },
-          plaintext,
-        }));
-        return async () => await replace(decrypted, renamed, added);
-      });
-    },
-
-    async delete(name, expected) {
-      // First, because an error after the deletion would say that nothing was deleted.
-      await store.purgeDeleted(reader.retentionStart());
-      await retryWhileOthersWrite(async () => {
-        const current = await reader.current(name);
-        checkStored(current.metadata, expected);
-        return async () => {
-          if (await markDeleted(current)) return;
-          if (!(await store.delete(current.metadata.id, now()))) throw changedMeanwhile(name);
-        };
-      });
-    },
-
-    async restore(name, id) {
-      return await retryWhileOthersWrite(async () => {
-        const deleted = await reader.deleted(name);
-        const wanted = id === undefined ? deleted[0] : deleted.find((one) => one.id === id);
-        if (wanted === undefined && id !== undefined) throw secretNotFound(name);
-        await checkFree(name);
-        const current = wanted === undefined ? null : await reader.findDeleted(wanted.id);
-        if (current === null) throw secretNotFound(name);
-        return async () => await mark(current, null);
-      });
-    },
-  };
 }
 
 function nextRevision({ metadata, fields, flags }: DecryptedSecret): UnencryptedSecret {

@@ -1,9 +1,10 @@
 import { AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import { parsePayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, Secret, SecretMetadata } from "./secret.ts";
-import type { Plaintext } from "./secret-encryption.ts";
+import type { Plaintext, SecretEncryption } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { type IfStored, RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
+import type { SecretStore } from "./secret-store.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 
 /** The maximum number of reads of a secret that another process keeps encrypting again. */
@@ -17,76 +18,34 @@ export interface DecryptedSecret extends Secret {
 }
 
 /** Reads and authenticates secrets, also while another process encrypts them again. */
-export interface SecretReader {
+export class SecretReader {
+  readonly #store: SecretStore;
+  readonly #encryption: SecretEncryption;
+  readonly #now: () => Timestamp;
+
+  constructor({ store, encryption, now }: SecretServiceOptions) {
+    this.#store = store;
+    this.#encryption = encryption;
+    this.#now = now;
+  }
+
   /** Returns the start of the retention: a secret that was deleted before it can no longer be restored. */
-  retentionStart(): Timestamp;
+  retentionStart(): Timestamp {
+    return daysAfter(this.#now(), -RETENTION_DAYS);
+  }
+
   /** Returns the current version, not yet verified. @throws AutokestraError `SECRET_NOT_FOUND`, `SECRET_DELETED` */
-  current(name: SecretName): Promise<EncryptedSecret>;
-  /** Returns all versions, the newest first, not yet verified. @throws as `current` */
-  versions(name: SecretName): Promise<readonly EncryptedSecret[]>;
-  /** Returns the deleted secrets of this name that can be restored, the last deleted one first. */
-  deleted(name: SecretName): Promise<readonly SecretMetadata[]>;
-  /** Decrypts one version. Default: the current one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
-  decrypt(name: SecretName, version?: number): Promise<DecryptedSecret>;
-  /** Decrypts the current version; null if the name does not exist. @throws AutokestraError `INTEGRITY_FAILED` */
-  decryptIfFound(name: SecretName): Promise<DecryptedSecret | null>;
-  /** Decrypts all versions, the newest first. @throws as `decrypt` */
-  decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]>;
-  /** Returns the verified current version of a secret, deleted or not; null if not found, or if it is not authentic. */
-  findVerified(id: string): Promise<EncryptedSecret | null>;
-  /**
-   * Returns the verified current version of a deleted secret; null if not found.
-   *
-   * @throws AutokestraError `INTEGRITY_FAILED`
-   */
-  findDeleted(id: string): Promise<EncryptedSecret | null>;
-}
-
-export function createSecretReader({ store, encryption, now }: SecretServiceOptions): SecretReader {
-  const retentionStart = () => daysAfter(now(), -RETENTION_DAYS);
-
-  async function decryptCurrent(current: EncryptedSecret | null): Promise<DecryptedSecret | null> {
-    if (current === null) return null;
-    await encryption.verify(current);
-    return toDecrypted(current, current, await encryption.decrypt(current.metadata, current.envelope));
-  }
-
-  /** Decrypts the versions that `pick` returns, after the current one was verified. */
-  async function decryptVersions(
-    versions: readonly EncryptedSecret[],
-    pick: () => readonly EncryptedSecret[],
-  ): Promise<readonly DecryptedSecret[]> {
-    const [current] = versions;
-    if (current === undefined) return [];
-    await encryption.verify(current);
-    const decrypted: DecryptedSecret[] = [];
-    for (const version of pick()) {
-      decrypted.push(toDecrypted(version, current, await encryption.decrypt(version.metadata, version.envelope)));
-    }
-    return decrypted;
-  }
-
-  async function deleted(name: SecretName): Promise<readonly SecretMetadata[]> {
-    const found = await store.list({ state: "deleted", name, retentionStart: retentionStart() });
-    return found.toSorted((a, b) => ((a.deletedAt ?? "") < (b.deletedAt ?? "") ? 1 : -1));
-  }
-
-  async function notFound(name: SecretName): Promise<AutokestraError> {
-    const [last] = await deleted(name);
-    if (last === undefined || last.deletedAt === null) return secretNotFound(name);
-    return secretDeleted(name, daysAfter(last.deletedAt, RETENTION_DAYS));
-  }
-
-  async function currentOf(name: SecretName): Promise<EncryptedSecret> {
-    const found = await store.get(name);
-    if (found === null) throw await notFound(name);
+  async current(name: SecretName): Promise<EncryptedSecret> {
+    const found = await this.#store.get(name);
+    if (found === null) throw await this.#notFound(name);
     return found;
   }
 
-  async function versionsOf(name: SecretName): Promise<readonly EncryptedSecret[]> {
+  /** Returns all versions, the newest first, not yet verified. @throws as `current` */
+  async versions(name: SecretName): Promise<readonly EncryptedSecret[]> {
     for (let attempt = 1; ; attempt++) {
-      const { metadata } = await currentOf(name);
-      const versions = await store.versions(metadata.id);
+      const { metadata } = await this.current(name);
+      const versions = await this.#store.versions(metadata.id);
       const [newest] = versions;
       if (newest?.metadata.name === name && newest.metadata.deletedAt === null) return versions;
       // Renamed, deleted or purged between the two reads.
@@ -94,51 +53,93 @@ export function createSecretReader({ store, encryption, now }: SecretServiceOpti
     }
   }
 
-  async function findAuthenticated(id: string): Promise<EncryptedSecret | null> {
+  /** Returns the deleted secrets of this name that can be restored, the last deleted one first. */
+  async deleted(name: SecretName): Promise<readonly SecretMetadata[]> {
+    const found = await this.#store.list({ state: "deleted", name, retentionStart: this.retentionStart() });
+    return found.toSorted((a, b) => ((a.deletedAt ?? "") < (b.deletedAt ?? "") ? 1 : -1));
+  }
+
+  /** Decrypts one version. Default: the current one. @throws as `current`; `VERSION_NOT_FOUND`, `INTEGRITY_FAILED` */
+  async decrypt(name: SecretName, version?: number): Promise<DecryptedSecret> {
+    if (version === undefined) {
+      const current = await this.decryptIfFound(name);
+      if (current === null) throw await this.#notFound(name);
+      return current;
+    }
+    const [decrypted] = await whileChanging(
+      () => this.versions(name),
+      (found) => this.#decryptVersions(found, () => [pickVersion(name, found, version)]),
+    );
+    if (decrypted === undefined) throw secretNotFound(name);
+    return decrypted;
+  }
+
+  /** Decrypts the current version; null if the name does not exist. @throws AutokestraError `INTEGRITY_FAILED` */
+  decryptIfFound(name: SecretName): Promise<DecryptedSecret | null> {
+    return whileChanging(() => this.#store.get(name), this.#decryptCurrent);
+  }
+
+  /** Decrypts all versions, the newest first. @throws as `decrypt` */
+  async decryptAll(name: SecretName): Promise<readonly DecryptedSecret[]> {
     return await whileChanging(
-      () => store.find(id),
+      () => this.versions(name),
+      (found) => this.#decryptVersions(found, () => found),
+    );
+  }
+
+  /**
+   * Returns the verified current version of a secret, deleted or not; null if not found.
+   *
+   * @throws AutokestraError `INTEGRITY_FAILED`
+   */
+  async find(id: string): Promise<EncryptedSecret | null> {
+    return await whileChanging(
+      () => this.#store.find(id),
       async (found) => {
-        if (found !== null) await encryption.verify(found);
+        if (found !== null) await this.#encryption.verify(found);
         return found;
       },
     );
   }
 
-  return {
-    retentionStart,
-    current: currentOf,
-    versions: versionsOf,
-    deleted,
-    async decrypt(name, version) {
-      if (version === undefined) {
-        const current = await whileChanging(() => store.get(name), decryptCurrent);
-        if (current === null) throw await notFound(name);
-        return current;
-      }
-      const [decrypted] = await whileChanging(
-        () => versionsOf(name),
-        (found) => decryptVersions(found, () => [pickVersion(name, found, version)]),
-      );
-      if (decrypted === undefined) throw secretNotFound(name);
-      return decrypted;
-    },
-    decryptIfFound: (name) => whileChanging(() => store.get(name), decryptCurrent),
-    async decryptAll(name) {
-      return await whileChanging(
-        () => versionsOf(name),
-        (found) => decryptVersions(found, () => found),
-      );
-    },
-    async findVerified(id) {
-      try {
-        return await findAuthenticated(id);
-      } catch (error) {
-        if (hasCode(error, "INTEGRITY_FAILED")) return null;
-        throw error;
-      }
-    },
-    findDeleted: findAuthenticated,
+  /** Does as `find`, and also returns null if the secret is not authentic. */
+  async findVerified(id: string): Promise<EncryptedSecret | null> {
+    try {
+      return await this.find(id);
+    } catch (error) {
+      if (hasCode(error, "INTEGRITY_FAILED")) return null;
+      throw error;
+    }
+  }
+
+  /** A field and not a method, because it is passed on with every read. */
+  readonly #decryptCurrent = async (current: EncryptedSecret | null): Promise<DecryptedSecret | null> => {
+    if (current === null) return null;
+    await this.#encryption.verify(current);
+    return toDecrypted(current, current, await this.#encryption.decrypt(current.metadata, current.envelope));
   };
+
+  /** Decrypts the versions that `pick` returns, after the current one was verified. */
+  async #decryptVersions(
+    versions: readonly EncryptedSecret[],
+    pick: () => readonly EncryptedSecret[],
+  ): Promise<readonly DecryptedSecret[]> {
+    const [current] = versions;
+    if (current === undefined) return [];
+    await this.#encryption.verify(current);
+    const decrypted: DecryptedSecret[] = [];
+    for (const version of pick()) {
+      const plaintext = await this.#encryption.decrypt(version.metadata, version.envelope);
+      decrypted.push(toDecrypted(version, current, plaintext));
+    }
+    return decrypted;
+  }
+
+  async #notFound(name: SecretName): Promise<AutokestraError> {
+    const [last] = await this.deleted(name);
+    if (last === undefined || last.deletedAt === null) return secretNotFound(name);
+    return secretDeleted(name, daysAfter(last.deletedAt, RETENTION_DAYS));
+  }
 }
 
 function toDecrypted(encrypted: EncryptedSecret, current: EncryptedSecret, plaintext: Plaintext): DecryptedSecret {

@@ -1,11 +1,11 @@
 import type { ValidInput } from "./check-input.ts";
-import { AutokestraError, hasCode, secretNotFound } from "./errors.ts";
+import { AutokestraError, hasCode } from "./errors.ts";
 import { changeFlags, formatPayload, NO_FLAGS } from "./field-secrecy.ts";
 import type { FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { changePolicy } from "./secret-policy.ts";
-import { checkStored, type DecryptedSecret } from "./secret-reader.ts";
+import type { DecryptedSecret } from "./secret-reader.ts";
 import { MAX_SECRET_LENGTH, type SecretServiceOptions } from "./secret-service.ts";
 import type { ExpectedSecret } from "./secret-store.ts";
 
@@ -18,30 +18,16 @@ interface NextVersion extends UnencryptedSecret {
 }
 
 /** Adds versions to secrets, to all or none, also while other processes write. */
-export interface SecretWriter {
-  /** Returns the version that an input makes of the stored one. */
-  next(input: ValidInput, decrypted: DecryptedSecret): UnencryptedSecret;
-  /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
-  write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]>;
-  /**
-   * Adds a version after the stored one, and tries again after a conflict.
-   *
-   * @param read returns the stored secret of a name
-   * @param writeAfter writes each input after what was read for it
-   * @throws AutokestraError `VERSION_CONFLICT` if an input expects another version or type
-   */
-  overwrite(
-    inputs: readonly ValidInput[],
-    read: (name: SecretName) => Promise<DecryptedSecret | null>,
-    writeAfter: SecretWriter["write"],
-  ): Promise<SecretMetadata[]>;
-}
+export class SecretWriter {
+  readonly #options: SecretServiceOptions;
 
-export function createSecretWriter(options: SecretServiceOptions): SecretWriter {
-  const { store, encryption, now, newId, maxVersions } = options;
+  constructor(options: SecretServiceOptions) {
+    this.#options = options;
+  }
 
-  /** Returns the version after `decrypted`. The store refuses it if that is no longer the current version. */
-  function nextVersion(input: ValidInput, decrypted: DecryptedSecret | null): NextVersion {
+  /** Returns the version that an input makes of the stored one. The store refuses it if that is no longer the current version. */
+  next(input: ValidInput, decrypted: DecryptedSecret | null): NextVersion {
+    const { now, newId } = this.#options;
     const current = decrypted?.current.metadata ?? null;
     const time = now();
     const kept = input.keepExpiry && input.expiresAt === null ? (current?.expiresAt ?? null) : null;
@@ -67,12 +53,11 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
     return { metadata, plaintext, expected };
   }
 
-  async function write(
-    inputs: readonly ValidInput[],
-    currents: readonly (DecryptedSecret | null)[],
-  ): Promise<SecretMetadata[]> {
+  /** Adds a version after each of `currents`. @throws AutokestraError `SECRET_EXISTS`, `VERSION_CONFLICT`, … */
+  async write(inputs: readonly ValidInput[], currents: readonly (DecryptedSecret | null)[]): Promise<SecretMetadata[]> {
     if (inputs.length === 0) return [];
-    const next = inputs.map((input, index) => nextVersion(input, currents[index] ?? null));
+    const { store, encryption, maxVersions } = this.#options;
+    const next = inputs.map((input, index) => this.next(input, currents[index] ?? null));
     return await retryWhileKeysChange(encryption, async () => {
       const { secrets, header } = await encryption.encrypt(next);
       const writes = secrets.map((secret, index) => ({ secret, expected: next[index]?.expected ?? null }));
@@ -80,21 +65,6 @@ export function createSecretWriter(options: SecretServiceOptions): SecretWriter 
       return secrets.map(({ metadata }) => metadata);
     });
   }
-
-  return {
-    next: nextVersion,
-    write,
-    overwrite: (inputs, read, writeAfter) =>
-      retryWhileOthersWrite(async () => {
-        const found: (DecryptedSecret | null)[] = [];
-        for (const input of inputs) {
-          const stored = await read(input.name);
-          checkExpected(input, stored?.current.metadata ?? null);
-          found.push(stored);
-        }
-        return () => writeAfter(inputs, found);
-      }),
-  };
 }
 
 /** Repeats an attempt that failed because another process has changed the keys. */
@@ -139,25 +109,6 @@ function nextFlags(
     masked: maskFields === undefined ? kept.masked : [],
   };
   return changeFlags(name, type, fields, flags, { publicFields, maskFields });
-}
-
-function checkExpected(input: ValidInput, current: SecretMetadata | null): void {
-  const { name, type, ifVersion, keepType } = input;
-  if (current !== null) checkStored(current, input);
-  else if (input.ifId !== undefined) throw secretNotFound(name);
-  if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) {
-    const is = current === null ? "does not exist" : `has version ${current.version}`;
-    const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
-    throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Read it again, then write with its current version, or with 0 if it does not exist.",
-    });
-  }
-  if (keepType && current !== null && current.type !== type) {
-    const message = `Secret '${name}' is of type ${current.type}, not ${type}; nothing was written`;
-    throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Someone else has changed its type. Give the fields of that type, or name the type to change it.",
-    });
-  }
 }
 
 function tooLarge(name: SecretName): AutokestraError {

@@ -132,17 +132,8 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
   const keys = copyDerived(derived);
   const wrapper = createKeyWrapper(keys.keyEncryptionKey, storeId);
   const { dataKeys, serviceKeys, active, authenticator } = unwrapKeys(header, wrapper);
+  const fieldMacs = new FieldMacs(storeId);
   let closed = false;
-  /** Derived when they are first used. */
-  const macKeys = new Map<string, Buffer>();
-
-  function macKeyFor(purpose: MacPurpose, { id, bytes }: ServiceKey): Buffer {
-    const known = macKeys.get(`${purpose} ${id}`);
-    if (known !== undefined) return known;
-    const macKey = deriveMacKey(bytes, storeId, purpose);
-    macKeys.set(`${purpose} ${id}`, macKey);
-    return macKey;
-  }
 
   function whileOpen<T>(value: T): T {
     if (closed) throw keysClosed();
@@ -172,17 +163,13 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
     },
     authenticateFields(purpose, fields) {
       if (authenticator === null) throw new Error("a header of format 1 authenticates nothing");
-      const key = whileOpen(authenticator);
-      return `${key.id}:${macOfFields(macKeyFor(purpose, key), fields)}`;
+      return fieldMacs.of(purpose, whileOpen(authenticator), fields);
     },
     checkFields(purpose, fields, mac) {
       const key = whileOpen(serviceKeys).find(({ id }) => mac.startsWith(`${id}:`));
-      if (key === undefined) return false;
-      return equalBytes(Buffer.from(mac), Buffer.from(`${key.id}:${macOfFields(macKeyFor(purpose, key), fields)}`));
+      return key !== undefined && equalBytes(Buffer.from(mac), Buffer.from(fieldMacs.of(purpose, key, fields)));
     },
-    serviceKey(keyId = authenticator?.id) {
-      return whileOpen(serviceKeys).find(({ id }) => id === keyId) ?? null;
-    },
+    serviceKey: (keyId = authenticator?.id) => whileOpen(serviceKeys).find(({ id }) => id === keyId) ?? null,
     follow(later) {
       const read = parseHeader(later);
       const isSame = read.header.keyCheck === header.keyCheck && read.header.storeId === storeId;
@@ -195,10 +182,37 @@ function toKeyring(text: string, header: StoreHeader, derived: DerivedKeys, sour
       closed = true;
       for (const { bytes } of [...dataKeys, ...serviceKeys]) bytes.fill(0);
       for (const { macKey } of serviceKeys) macKey.fill(0);
-      for (const macKey of macKeys.values()) macKey.fill(0);
+      fieldMacs.wipe();
       wipeDerived(keys);
     },
   };
+}
+
+/** MACs of fields, whose keys are derived when they are first used. */
+class FieldMacs {
+  readonly #storeId: string;
+  readonly #keys = new Map<string, Buffer>();
+
+  constructor(storeId: string) {
+    this.#storeId = storeId;
+  }
+
+  /** Returns `keyId:base64`. */
+  of(purpose: MacPurpose, key: ServiceKey, fields: Fields): string {
+    return `${key.id}:${macOfFields(this.#keyFor(purpose, key), fields)}`;
+  }
+
+  wipe(): void {
+    for (const key of this.#keys.values()) key.fill(0);
+  }
+
+  #keyFor(purpose: MacPurpose, { id, bytes }: ServiceKey): Buffer {
+    const known = this.#keys.get(`${purpose} ${id}`);
+    if (known !== undefined) return known;
+    const key = deriveMacKey(bytes, this.#storeId, purpose);
+    this.#keys.set(`${purpose} ${id}`, key);
+    return key;
+  }
 }
 
 /** A service key, and the key of the MACs that is derived from it. */

@@ -10,7 +10,7 @@ import { decryptBytes, type EncryptedBytes, encryptBytes } from "./aes-gcm.ts";
 import { RECORD_FORMAT } from "./data-key.ts";
 import type { KeyManager } from "./key-manager.ts";
 import type { Keyring } from "./keyring.ts";
-import { createRecordAad } from "./record-fields.ts";
+import { createRecordAad, type RecordAad } from "./record-fields.ts";
 
 /** The length of the key id at the beginning of a MAC. */
 const KEY_ID_LENGTH = 8;
@@ -76,14 +76,6 @@ export function createSecretEncryption(
 ): SecretEncryption {
   const recordAad = createRecordAad();
 
-  function encryptOne(keyring: Keyring, { metadata, plaintext }: UnencryptedSecret): EncryptedSecret {
-    const { active, header } = keyring;
-    const aad = recordAad(RECORD_FORMAT, header.storeId, active.id, metadata);
-    const { nonce, ciphertext, tag } = encryptText(active.bytes, aad, plaintext);
-    const envelope = { format: RECORD_FORMAT, keyId: active.id, nonce, ciphertext, tag };
-    return { metadata, envelope, mac: keyring.authenticate({ metadata, envelope }) };
-  }
-
   return {
     async encrypt(secrets) {
       for (const { metadata, plaintext } of secrets) {
@@ -94,7 +86,7 @@ export function createSecretEncryption(
       let units = 0;
       for (const secret of secrets) {
         if (units >= TURN_UNITS) units = await takeTurn();
-        encrypted.push(encryptOne(keyring, secret));
+        encrypted.push(encryptOne(keyring, recordAad, secret));
         units += secret.plaintext.length + SECRET_UNITS;
       }
       return { secrets: encrypted, header: keyring.text };
@@ -142,6 +134,18 @@ export function createSecretEncryption(
 async function takeTurn(): Promise<number> {
   await new Promise((resolve) => void setImmediate(resolve));
   return 0;
+}
+
+function encryptOne(
+  keyring: Keyring,
+  recordAad: RecordAad,
+  { metadata, plaintext }: UnencryptedSecret,
+): EncryptedSecret {
+  const { active, header } = keyring;
+  const aad = recordAad(RECORD_FORMAT, header.storeId, active.id, metadata);
+  const { nonce, ciphertext, tag } = encryptText(active.bytes, aad, plaintext);
+  const envelope = { format: RECORD_FORMAT, keyId: active.id, nonce, ciphertext, tag };
+  return { metadata, envelope, mac: keyring.authenticate({ metadata, envelope }) };
 }
 
 function encryptText(key: Uint8Array, aad: Uint8Array, text: string): EncryptedBytes {

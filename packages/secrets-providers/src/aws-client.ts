@@ -1,12 +1,12 @@
-import { AutokestraError, type CallLimits, type SourceFailure } from "@autokestra/secrets-core";
+import { AutokestraError, type CallLimits, type SecretAnswer, type SourceFailure } from "@autokestra/secrets-core";
 import type * as Sdk from "@aws-sdk/client-secrets-manager";
-import { denied, type Failure, malformed, notFound, quoteLong, unavailable } from "./answers.ts";
+import { denied, type Failure, malformed, notFound, quoteLong, timedOut, unavailable } from "./answers.ts";
 import type { ProviderContext } from "./define-provider.ts";
 import type { ConnectionOptions } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient } from "./http-call.ts";
 import { untilAborted } from "./limits.ts";
-import type { LoginToken } from "./login.ts";
+import { createLogin, type LoginToken } from "./login.ts";
 import { loadPeer } from "./peers.ts";
 
 export interface AwsSecretsManagerProviderOptions
@@ -23,13 +23,72 @@ export interface AwsSecretsManagerProviderOptions
 /** For calls of the SDK that have no limit of ours: those of a login. */
 const LOGIN_MS = 5000;
 
+/** The limits of a call, as the SDK takes them. */
+export interface CallOptions {
+  readonly abortSignal: AbortSignal;
+  readonly requestTimeout: number;
+}
+
+/** Calls Secrets Manager through the SDK of AWS. */
+export interface AwsClient {
+  /** Runs one call of the SDK, with credentials that are good. @param asked names it in messages */
+  call<Secret>(
+    asked: string,
+    limits: CallLimits,
+    run: (aws: OpenedSdk, options: CallOptions) => Promise<SecretAnswer<Secret>>,
+  ): Promise<SecretAnswer<Secret>>;
+  close(): Promise<void>;
+}
+
+/** @throws AutokestraError `OPTION_INVALID` */
+export function createAwsClient(options: AwsSecretsManagerProviderOptions & { readonly id: string }): AwsClient {
+  const connections = createRequestHandler(options);
+  let opened: Promise<OpenedSdk | SourceFailure> | null = null;
+
+  /** Loaded with the first call: it takes time. */
+  async function getSdk(): Promise<OpenedSdk | SourceFailure> {
+    opened ??= openSdk(options, connections);
+    return await opened;
+  }
+
+  const login = createLogin({
+    async logIn(limits): Promise<LoginToken | Failure> {
+      const aws = await getSdk();
+      return "reason" in aws ? aws : await logIn(aws.client, limits);
+    },
+  });
+
+  return {
+    async call<Secret>(
+      asked: string,
+      limits: CallLimits,
+      run: (aws: OpenedSdk, options: CallOptions) => Promise<SecretAnswer<Secret>>,
+    ) {
+      return await login.use<SecretAnswer<Secret>>(limits, async () => {
+        const aws = await getSdk();
+        if ("reason" in aws) return aws;
+        try {
+          return await run(aws, { abortSignal: limits.signal, requestTimeout: limits.deadline - Date.now() });
+        } catch (error) {
+          return limits.signal.aborted ? timedOut(`${asked}: no complete answer in time`) : failureOfSdk(asked, error);
+        }
+      });
+    },
+    async close() {
+      const aws = await opened;
+      if (aws !== null && "client" in aws) aws.client.destroy();
+      await connections.close();
+    },
+  };
+}
+
 export interface OpenedSdk {
   readonly sdk: typeof Sdk;
   readonly client: Sdk.SecretsManagerClient;
 }
 
 /** Loads the SDK: beside us, or from the folder of the configuration. */
-export async function openSdk(
+async function openSdk(
   options: AwsSecretsManagerProviderOptions,
   connections: RequestHandler,
 ): Promise<OpenedSdk | SourceFailure> {
@@ -76,7 +135,7 @@ function withoutNotice<Client>(create: () => Client): Client {
 }
 
 /** Has the SDK find credentials: it keeps them, and renews them before they end. */
-export async function logIn(client: Sdk.SecretsManagerClient, limits: CallLimits): Promise<LoginToken | Failure> {
+async function logIn(client: Sdk.SecretsManagerClient, limits: CallLimits): Promise<LoginToken | Failure> {
   try {
     await client.config.region();
   } catch {
@@ -121,7 +180,7 @@ interface SdkResponse {
   readonly body: Uint8Array;
 }
 
-export interface RequestHandler {
+interface RequestHandler {
   handle(
     request: SdkRequest,
     options?: { readonly abortSignal?: unknown; readonly requestTimeout?: number },
@@ -130,9 +189,7 @@ export interface RequestHandler {
 }
 
 /** Sends what the SDK has signed, for the services that it logs in with too: with our limits, retries, proxies and certificates. */
-export function createRequestHandler(
-  options: AwsSecretsManagerProviderOptions & { readonly id: string },
-): RequestHandler {
+function createRequestHandler(options: AwsSecretsManagerProviderOptions & { readonly id: string }): RequestHandler {
   const { id, endpoint, caFile, allowHttp, env = process.env, onCall } = options;
   const clients = new Map<string, HttpClient>();
 
@@ -225,7 +282,7 @@ export function meaningOf(asked: string, name: string, message: string): Failure
 }
 
 /** Of an error only its name and its status are used: its message can hold a request id and who we are. */
-export function failureOfSdk(asked: string, error: unknown): Failure {
+function failureOfSdk(asked: string, error: unknown): Failure {
   if (error instanceof CallFailed) return error.failure;
   if (error instanceof AutokestraError) throw error;
   const [name, status] = [nameOf(error), statusOf(error)];

@@ -10,25 +10,21 @@ import type {
   ProviderRequest,
   ProviderStatus,
   SecretAnswer,
-  SourceFailure,
 } from "@autokestra/secrets-core";
 import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import { bulkhead } from "cockatiel";
-import { decodeText, type Failure, malformed, quoteLong, timedOut } from "./answers.ts";
+import { decodeText, malformed, quoteLong } from "./answers.ts";
 import {
   type AwsSecretsManagerProviderOptions,
+  type CallOptions,
   CHECK_ENDPOINT,
-  createRequestHandler,
-  failureOfSdk,
-  logIn,
+  createAwsClient,
   meaningOf,
   nameOf,
   type OpenedSdk,
-  openSdk,
 } from "./aws-client.ts";
 import { defineProvider, type ProviderDefinition } from "./define-provider.ts";
 import { connectionShape } from "./dispatcher.ts";
-import { createLogin, type LoginToken } from "./login.ts";
 
 export type { AwsSecretsManagerProviderOptions } from "./aws-client.ts";
 
@@ -50,44 +46,13 @@ export type { AwsSecretsManagerProviderOptions } from "./aws-client.ts";
  */
 export function createAwsSecretsManagerProvider(options: AwsSecretsManagerProviderOptions): ExternalSecretProvider {
   const { id = "aws-secrets-manager" } = options;
-  const connections = createRequestHandler({ ...options, id });
-  let opened: Promise<OpenedSdk | SourceFailure> | null = null;
+  const aws = createAwsClient({ ...options, id });
   let canBatch = true;
   const slots = bulkhead(MAX_SINGLE_CALLS, Number.POSITIVE_INFINITY);
 
-  /** Loaded with the first call: it takes time. */
-  async function getSdk(): Promise<OpenedSdk | SourceFailure> {
-    opened ??= openSdk(options, connections);
-    return await opened;
-  }
-
-  const login = createLogin({
-    async logIn(limits): Promise<LoginToken | Failure> {
-      const aws = await getSdk();
-      return "reason" in aws ? aws : await logIn(aws.client, limits);
-    },
-  });
-
-  /** Runs one call of the SDK, with credentials that are good. */
-  async function call<Secret>(
-    asked: string,
-    limits: CallLimits,
-    run: (aws: OpenedSdk, options: CallOptions) => Promise<SecretAnswer<Secret>>,
-  ): Promise<SecretAnswer<Secret>> {
-    return await login.use<SecretAnswer<Secret>>(limits, async () => {
-      const aws = await getSdk();
-      if ("reason" in aws) return aws;
-      try {
-        return await run(aws, { abortSignal: limits.signal, requestTimeout: limits.deadline - Date.now() });
-      } catch (error) {
-        return limits.signal.aborted ? timedOut(`${asked}: no complete answer in time`) : failureOfSdk(asked, error);
-      }
-    });
-  }
-
   async function lookup({ path, version }: ProviderRequest, limits: CallLimits): Promise<ProviderAnswer> {
     const asked = `GetSecretValue ${quoteLong(path)}`;
-    return await call(asked, limits, async ({ sdk, client }, callOptions) => {
+    return await aws.call(asked, limits, async ({ sdk, client }, callOptions) => {
       const input = { SecretId: path, ...versionOf(version) };
       return readValue(asked, await client.send(new sdk.GetSecretValueCommand(input), callOptions));
     });
@@ -96,7 +61,7 @@ export function createAwsSecretsManagerProvider(options: AwsSecretsManagerProvid
   /** The answers by path; one that is not there has to be asked for alone. */
   async function batch(paths: readonly string[], limits: CallLimits): Promise<ReadonlyMap<string, ProviderAnswer>> {
     const asked = "BatchGetSecretValue";
-    const answer = await call(asked, limits, async ({ sdk, client }, callOptions) => {
+    const answer = await aws.call(asked, limits, async ({ sdk, client }, callOptions) => {
       const output = await client.send(new sdk.BatchGetSecretValueCommand({ SecretIdList: [...paths] }), callOptions);
       return { status: "found", secret: readBatch(output) };
     });
@@ -123,36 +88,26 @@ export function createAwsSecretsManagerProvider(options: AwsSecretsManagerProvid
         }),
       );
     },
-    /** A permission that is missing says that we are known. */
-    async check(limits) {
-      return await call<ProviderStatus>("GetRandomPassword", limits, async ({ sdk, client }, callOptions) => {
-        await client
-          .send(new sdk.GetRandomPasswordCommand({ PasswordLength: 8 }), callOptions)
-          .catch((error: unknown) => {
-            if (nameOf(error) !== "AccessDeniedException") throw error;
-          });
-        const { accountId, expiration } = await client.config.credentials();
-        const expiresAt = expiration === undefined ? null : parseTimestamp(expiration.toISOString());
-        return {
-          status: "found",
-          secret: { ...(accountId !== undefined && { account: accountId }), ...(expiresAt !== null && { expiresAt }) },
-        };
-      });
-    },
-    async close() {
-      const aws = await opened;
-      if (aws !== null && "client" in aws) aws.client.destroy();
-      await connections.close();
-    },
+    check: async (limits) => await aws.call("GetRandomPassword", limits, readStatus),
+    close: async () => await aws.close(),
   };
 }
 
 /** The most that `BatchGetSecretValue` takes. */
 const MAX_BATCH = 20;
 const MAX_SINGLE_CALLS = 8;
-interface CallOptions {
-  readonly abortSignal: AbortSignal;
-  readonly requestTimeout: number;
+
+/** A permission that is missing says that we are known. */
+async function readStatus({ sdk, client }: OpenedSdk, options: CallOptions): Promise<SecretAnswer<ProviderStatus>> {
+  await client.send(new sdk.GetRandomPasswordCommand({ PasswordLength: 8 }), options).catch((error: unknown) => {
+    if (nameOf(error) !== "AccessDeniedException") throw error;
+  });
+  const { accountId, expiration } = await client.config.credentials();
+  const expiresAt = expiration === undefined ? null : parseTimestamp(expiration.toISOString());
+  return {
+    status: "found",
+    secret: { ...(accountId !== undefined && { account: accountId }), ...(expiresAt !== null && { expiresAt }) },
+  };
 }
 
 /** An id is a UUID; what else a version can be is a stage: `AWSPREVIOUS`. */

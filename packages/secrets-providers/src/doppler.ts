@@ -16,6 +16,7 @@ import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, readJson } from "./http-call.ts";
 import { createLogin, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
+import type { TextCipher } from "./provider-source.ts";
 
 export interface DopplerProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -53,44 +54,19 @@ export function createDopplerProvider(options: DopplerProviderOptions): External
   const client = createHttpClient({ ...options, address, provider: id, env, onCall });
   const login = createLogin({ logIn: async () => await readToken(options, env) });
   const place = project === undefined || config === undefined ? {} : { project, config };
-  const kept = new Map<string, Kept>();
-
-  async function send(request: HttpRequest, limits: CallLimits): Promise<HttpResponse | Failure> {
-    return await sendSignedIn(login, client, request, limits);
-  }
-
-  async function download(names: readonly string[], limits: CallLimits): Promise<Download> {
-    const secrets = names.toSorted().join(",");
-    const before = kept.get(secrets);
-    const query = new URLSearchParams({ ...place, format: "json", secrets });
-    const headers = before === undefined ? {} : { "if-none-match": before.etag };
-    const response = await send({ call: "read", path: "/v3/configs/config/secrets/download", query, headers }, limits);
-    if (!("headers" in response)) return response;
-    if (cipher === undefined) return readDownload(response);
-    if (response.status === 304 && before !== undefined) {
-      return readDownload({ ...response, status: 200, text: await cipher.decrypt(before.text) });
-    }
-    const json = readDownload(response);
-    const { etag } = response.headers;
-    kept.delete(secrets);
-    if ("value" in json && typeof etag === "string") {
-      const [oldest] = kept.keys();
-      if (oldest !== undefined && kept.size >= MAX_KEPT) kept.delete(oldest);
-      kept.set(secrets, { etag, text: await cipher.encrypt(response.text) });
-    }
-    return json;
-  }
+  const send: Send = async (request, limits) => await sendSignedIn(login, client, request, limits);
+  const downloads = new Downloads(send, place, cipher);
 
   async function lookupMany(paths: readonly string[], limits: CallLimits): Promise<readonly ProviderAnswer[]> {
     const names = [...new Set(paths.filter((path) => NAME.test(path)))];
-    const downloads = new Map<string, Download>();
+    const answers = new Map<string, Download>();
     for (let start = 0; start < names.length; start += MAX_NAMES) {
       const some = names.slice(start, start + MAX_NAMES);
-      const answer = await download(some, limits);
-      for (const name of some) downloads.set(name, answer);
+      const answer = await downloads.get(some, limits);
+      for (const name of some) answers.set(name, answer);
     }
     return paths.map((path) => {
-      const answer = downloads.get(path);
+      const answer = answers.get(path);
       if (answer === undefined) return notFound(`Doppler has no names such as ${quoteLong(path) || "an empty one"}.`);
       return "value" in answer ? pick(answer.value, path) : answer;
     });
@@ -129,8 +105,50 @@ interface Kept {
 
 type Download = { readonly value: Readonly<Record<string, unknown>> } | Failure;
 
+type Send = (request: HttpRequest, limits: CallLimits) => Promise<HttpResponse | Failure>;
+
 /** The maximum number of answers that are kept. */
 const MAX_KEPT = 100;
+
+/** Downloads secrets by their names. With a cipher, it keeps the answers and does not transfer them again while they are unchanged. */
+class Downloads {
+  readonly #send: Send;
+  readonly #place: Readonly<Record<string, string>>;
+  readonly #cipher: TextCipher | undefined;
+  /** By the names, sorted and with commas between them. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(send: Send, place: Readonly<Record<string, string>>, cipher: TextCipher | undefined) {
+    this.#send = send;
+    this.#place = place;
+    this.#cipher = cipher;
+  }
+
+  async get(names: readonly string[], limits: CallLimits): Promise<Download> {
+    const cipher = this.#cipher;
+    const secrets = names.toSorted().join(",");
+    const before = this.#kept.get(secrets);
+    const query = new URLSearchParams({ ...this.#place, format: "json", secrets });
+    const headers = before === undefined ? {} : { "if-none-match": before.etag };
+    const request = { call: "read", path: "/v3/configs/config/secrets/download", query, headers };
+    const response = await this.#send(request, limits);
+    if (!("headers" in response)) return response;
+    if (cipher === undefined) return readDownload(response);
+    if (response.status === 304 && before !== undefined) {
+      return readDownload({ ...response, status: 200, text: await cipher.decrypt(before.text) });
+    }
+    const json = readDownload(response);
+    const { etag } = response.headers;
+    this.#kept.delete(secrets);
+    if ("value" in json && typeof etag === "string") {
+      const [oldest] = this.#kept.keys();
+      if (oldest !== undefined && this.#kept.size >= MAX_KEPT) this.#kept.delete(oldest);
+      this.#kept.set(secrets, { etag, text: await cipher.encrypt(response.text) });
+    }
+    return json;
+  }
+}
+
 /** The maximum number of names in one request. */
 const MAX_NAMES = 100;
 /** What a name must match, because names are sent in a list with commas. */

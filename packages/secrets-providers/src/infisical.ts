@@ -15,7 +15,15 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
-import { createLogin, type LoginToken, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
+import {
+  createLogin,
+  type Login,
+  type LoginToken,
+  readToken,
+  sendSignedIn,
+  type TokenOptions,
+  tokenShape,
+} from "./login.ts";
 
 export interface InfisicalProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -64,15 +72,7 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   }
   const address = options.address ?? "https://app.infisical.com";
   const client = createHttpClient({ ...options, address, provider: id, env, onCall });
-  const login = createLogin({
-    logIn: async (limits) => await logIn(client, options, env, limits),
-    async giveBack({ token: accessToken }, limits) {
-      // A token that was configured is not ours to revoke.
-      if (clientId === undefined) return;
-      const path = "/api/v1/auth/token/revoke";
-      await client.send({ call: "logout", path, json: { accessToken }, repeatable: false }, limits);
-    },
-  });
+  const login = createInfisicalLogin(client, options, env);
   /** The version of the API. It becomes 4 if the server has no version 3. */
   let known: 3 | 4 = 3;
 
@@ -93,13 +93,9 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
     capabilities: { versions: true, leases: false },
 
     async lookup({ path, version }, limits) {
+      const invalid = checkRequest(path, version);
+      if (invalid !== null) return invalid;
       const parts = path.split("/");
-      if (parts.some((part) => part === "" || part === "." || part === "..")) {
-        return malformed(`${quoteLong(path)} is not a path of a secret`, "Write it like NAME, or folder/NAME.");
-      }
-      if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
-        return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
-      }
       const name = parts.pop() ?? "";
       const secretPath = `/${[...folder.split("/"), ...parts].filter((part) => part !== "").join("/")}`;
       const query = { secretPath, ...(version !== undefined && { version }) };
@@ -128,6 +124,16 @@ export function createInfisicalProvider(options: InfisicalProviderOptions): Exte
   };
 }
 
+function checkRequest(path: string, version: string | undefined): Failure | null {
+  if (path.split("/").some((part) => part === "" || part === "." || part === "..")) {
+    return malformed(`${quoteLong(path)} is not a path of a secret`, "Write it like NAME, or folder/NAME.");
+  }
+  if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
+    return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
+  }
+  return null;
+}
+
 /** Requests the value with its references expanded, also if it is imported from another folder. */
 const WHOLE = { type: "shared", viewSecretValue: "true", expandSecretReferences: "true", include_imports: "true" };
 
@@ -137,6 +143,18 @@ const loginSchema = z.object({
   /** In seconds. 0: it does not expire. */
   expiresIn: z.number(),
 });
+
+function createInfisicalLogin(client: HttpClient, options: InfisicalProviderOptions, env: NodeJS.ProcessEnv): Login {
+  return createLogin({
+    logIn: async (limits) => await logIn(client, options, env, limits),
+    async giveBack({ token: accessToken }, limits) {
+      // A token that was configured is not ours to revoke.
+      if (options.clientId === undefined) return;
+      const path = "/api/v1/auth/token/revoke";
+      await client.send({ call: "logout", path, json: { accessToken }, repeatable: false }, limits);
+    },
+  });
+}
 
 async function logIn(
   client: HttpClient,

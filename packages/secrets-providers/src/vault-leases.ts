@@ -20,7 +20,7 @@ export function createVaultLeases(client: VaultClient, login: VaultLogin): Provi
     async open(limits) {
       const token = await login.logIn(limits);
       if (!("token" in token)) return token;
-      return { status: "found", secret: createSession(client, await withEnd(client, token, limits)) };
+      return { status: "found", secret: new VaultSession(client, await withEnd(client, token, limits)) };
     },
   };
 }
@@ -53,79 +53,85 @@ const leaseSchema = z.object({ lease_id: z.string(), lease_duration: secondsSche
 const credentialsSchema = leaseSchema.extend({ data: z.record(z.string(), z.unknown()) });
 
 /** Credentials end with the token that has created them, so the token of a session is never replaced. */
-function createSession(client: VaultClient, first: VaultToken): LeaseSession {
-  let token = first;
-  const login = first.accessor === null ? null : { id: first.accessor, expiresAt: toTimestamp(first.endsAt) };
+class VaultSession implements LeaseSession {
+  readonly login: Lease | null;
+  readonly #client: VaultClient;
+  #token: VaultToken;
 
-  function leaseOf(id: string, sentAt: number, seconds: number): Lease {
-    const end = sentAt + seconds * 1000;
-    // Our own login is renewed separately, so only an existing token limits the lease.
-    return { id, expiresAt: toTimestamp(login === null ? Math.min(end, token.endsAt ?? end) : end) };
+  constructor(client: VaultClient, token: VaultToken) {
+    this.login = token.accessor === null ? null : { id: token.accessor, expiresAt: toTimestamp(token.endsAt) };
+    this.#client = client;
+    this.#token = token;
+  }
+
+  async create(path: string, seconds: number, limits: CallLimits): ReturnType<LeaseSession["create"]> {
+    await this.#keepToken(seconds, limits);
+    const sentAt = Date.now();
+    const place = encodePath(trimSlashes(path));
+    const request = { call: "lease", path: place, token: this.#token.token, repeatable: false };
+    const response = await this.#client.send(request, limits);
+    if (!("headers" in response)) return response;
+    if (response.status === 400) return malformed(`${response.asked}: 400`, "Check that there is such a role.");
+    if (response.status !== 200) return vaultFailure(response, `read on ${quoteLong(path)}`);
+    const json = readJson(response, credentialsSchema);
+    if (!("value" in json)) return json;
+    const { lease_id: id, lease_duration: given, renewable, data: value } = json.value;
+    if (id === "") {
+      const hint = "A secret that is only read is bound by its path, not as a lease.";
+      return malformed(`${response.asked}: nothing was made that could be given back`, hint);
+    }
+    // Shortens the lease, so that it soon expires if the process is killed and cannot revoke it.
+    const shorter = renewable && given > seconds ? await this.#renewLease(id, seconds, limits) : null;
+    const lease = shorter?.status === "found" ? shorter.secret : this.#leaseOf(id, sentAt, given);
+    return { status: "found", secret: { value, lease } };
+  }
+
+  async renew({ id }: Lease, seconds: number, limits: CallLimits): Promise<SecretAnswer<Lease>> {
+    await this.#keepToken(seconds, limits);
+    if (id !== this.login?.id) return await this.#renewLease(id, seconds, limits);
+    const renewed = await renewToken(this.#client, this.#token, seconds, limits);
+    if (!("token" in renewed)) return renewed;
+    this.#token = renewed;
+    return { status: "found", secret: { id, expiresAt: toTimestamp(renewed.endsAt) } };
+  }
+
+  async revoke({ id }: Lease, limits: CallLimits): Promise<SecretAnswer<null>> {
+    const { token } = this.#token;
+    if (id === this.login?.id) return await revokeToken(this.#client, token, true, limits);
+    // Without `sync`, Vault would revoke it later, and not report a failure.
+    const json = { lease_id: id, sync: true };
+    const request = { call: "revoke", path: "sys/leases/revoke", method: "PUT", token, json } as const;
+    const response = await this.#client.send(request, limits);
+    return "headers" in response ? readDone(response, "update on sys/leases/revoke") : response;
   }
 
   /** Renews an existing token that would expire too early, which never shortens its time. */
-  async function keepToken(seconds: number, limits: CallLimits): Promise<void> {
-    const isShort = token.endsAt !== undefined && token.endsAt < Date.now() + seconds * 1000;
-    if (login !== null || !isShort || !token.isRenewable) return;
-    const renewed = await renewToken(client, token, seconds, limits);
-    if ("token" in renewed) token = renewed;
+  async #keepToken(seconds: number, limits: CallLimits): Promise<void> {
+    const { endsAt, isRenewable } = this.#token;
+    const isShort = endsAt !== undefined && endsAt < Date.now() + seconds * 1000;
+    if (this.login !== null || !isShort || !isRenewable) return;
+    const renewed = await renewToken(this.#client, this.#token, seconds, limits);
+    if ("token" in renewed) this.#token = renewed;
   }
 
-  async function renewLease(id: string, seconds: number, limits: CallLimits): Promise<SecretAnswer<Lease>> {
+  async #renewLease(id: string, seconds: number, limits: CallLimits): Promise<SecretAnswer<Lease>> {
     const sentAt = Date.now();
+    const { token } = this.#token;
     const json = { lease_id: id, increment: seconds };
-    const request = { call: "renew", path: "sys/leases/renew", method: "PUT", token: token.token, json } as const;
-    const response = await client.send(request, limits);
+    const request = { call: "renew", path: "sys/leases/renew", method: "PUT", token, json } as const;
+    const response = await this.#client.send(request, limits);
     if (!("headers" in response)) return response;
     if (response.status !== 200) return vaultFailure(response, "update on sys/leases/renew");
     const answer = readJson(response, leaseSchema);
     if (!("value" in answer)) return answer;
-    return { status: "found", secret: leaseOf(id, sentAt, answer.value.lease_duration) };
+    return { status: "found", secret: this.#leaseOf(id, sentAt, answer.value.lease_duration) };
   }
 
-  return {
-    login,
-
-    async create(path, seconds, limits) {
-      await keepToken(seconds, limits);
-      const sentAt = Date.now();
-      const place = encodePath(trimSlashes(path));
-      const request = { call: "lease", path: place, token: token.token, repeatable: false };
-      const response = await client.send(request, limits);
-      if (!("headers" in response)) return response;
-      if (response.status === 400) return malformed(`${response.asked}: 400`, "Check that there is such a role.");
-      if (response.status !== 200) return vaultFailure(response, `read on ${quoteLong(path)}`);
-      const json = readJson(response, credentialsSchema);
-      if (!("value" in json)) return json;
-      const { lease_id: id, lease_duration: given, renewable, data: value } = json.value;
-      if (id === "") {
-        const hint = "A secret that is only read is bound by its path, not as a lease.";
-        return malformed(`${response.asked}: nothing was made that could be given back`, hint);
-      }
-      // Shortens the lease, so that it soon expires if the process is killed and cannot revoke it.
-      const shorter = renewable && given > seconds ? await renewLease(id, seconds, limits) : null;
-      const lease = shorter?.status === "found" ? shorter.secret : leaseOf(id, sentAt, given);
-      return { status: "found", secret: { value, lease } };
-    },
-
-    async renew({ id }, seconds, limits) {
-      await keepToken(seconds, limits);
-      if (id !== login?.id) return await renewLease(id, seconds, limits);
-      const renewed = await renewToken(client, token, seconds, limits);
-      if (!("token" in renewed)) return renewed;
-      token = renewed;
-      return { status: "found", secret: { id, expiresAt: toTimestamp(token.endsAt) } };
-    },
-
-    async revoke({ id }, limits) {
-      if (id === login?.id) return await revokeToken(client, token.token, true, limits);
-      // Without `sync`, Vault would revoke it later, and not report a failure.
-      const json = { lease_id: id, sync: true };
-      const request = { call: "revoke", path: "sys/leases/revoke", method: "PUT", token: token.token, json } as const;
-      const response = await client.send(request, limits);
-      return "headers" in response ? readDone(response, "update on sys/leases/revoke") : response;
-    },
-  };
+  #leaseOf(id: string, sentAt: number, seconds: number): Lease {
+    const end = sentAt + seconds * 1000;
+    // Our own login is renewed separately, so only an existing token limits the lease.
+    return { id, expiresAt: toTimestamp(this.login === null ? Math.min(end, this.#token.endsAt ?? end) : end) };
+  }
 }
 
 /** Returns the last possible time for a login that does not expire. */

@@ -26,12 +26,35 @@ const ATTEMPTS = 10;
 export type DocumentChange = (document: StoredDocument) => SecretsDocument | null;
 
 /** A document on the disk. All methods throw AutokestraError with a `STORE_*` code. */
-export interface DocumentFile {
+export class DocumentFile {
+  readonly #path: string;
+  readonly #lockTimeoutMs: number;
+  #last: Promise<unknown> = Promise.resolve();
+  #wasSeen = false;
+  #isGivenAway = false;
+  /** Parsing is most of the work of reading. */
+  #cached: ParsedFile | null = null;
+
+  /** @param lockTimeoutMs how long an update waits for other processes, in milliseconds */
+  constructor(path: string, lockTimeoutMs: number) {
+    this.#path = path;
+    this.#lockTimeoutMs = lockTimeoutMs;
+  }
+
   /** Creates the file with an empty document, and its folder, if they do not exist. */
-  create(): Promise<void>;
+  async create(): Promise<void> {
+    await attempt(this.#path, () => {
+      if (fileIdentity(this.#path) !== null) return;
+      preparePrivateFolder(this.#path, this.#refuse);
+      createPrivateFile(this.#path, formatDocument(EMPTY_DOCUMENT));
+      sweepTemporaryFiles(this.#path);
+    });
+  }
 
   /** Reads the document. Needs no lock, because the file is always replaced as a whole. */
-  read(): Promise<StoredDocument>;
+  async read(): Promise<StoredDocument> {
+    return await attempt(this.#path, () => withFileView(this.#path, this.#parse));
+  }
 
   /**
    * Replaces the document, one update after the other over all processes. Keeps the old file as a backup if its layout
@@ -40,13 +63,90 @@ export interface DocumentFile {
    * @param change returns the new document. It may throw, and it may be called again with a newer document
    * @returns false if `change` has returned null
    */
-  update(change: DocumentChange): Promise<boolean>;
+  async update(change: DocumentChange): Promise<boolean> {
+    return await this.#inTurn(async () => {
+      for (let attempts = 0; attempts < ATTEMPTS; attempts++) {
+        const outcome = await this.#locked(
+          async () => await attempt(this.#path, () => withFileView(this.#path, (view) => this.#replace(view, change))),
+        );
+        if (outcome !== "overtaken") return outcome === "replaced";
+      }
+      throw this.#refuse("other processes do not respect its lock");
+    });
+  }
 
   /** Runs `work` after all pending updates, and while no other process updates. No update is possible afterwards. */
-  exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T>;
+  async exclusively<T>(work: (isUnchanged: () => boolean) => Promise<T>): Promise<T> {
+    return await this.#inTurn(
+      async () =>
+        await this.#locked(async () => {
+          this.#isGivenAway = true;
+          const before = stateOf(this.#path);
+          return await work(() => stateOf(this.#path) === before);
+        }),
+    );
+  }
 
   /** Waits for all pending updates. */
-  close(): Promise<void>;
+  async close(): Promise<void> {
+    await this.#last;
+    this.#cached = null;
+  }
+
+  /** Runs the updates of this process in order, because the lock does not keep an order. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isGivenAway) throw this.#refuse("it is being moved or replaced");
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** Runs `work` in a private folder and with the lock. */
+  async #locked<T>(work: () => Promise<T>): Promise<T> {
+    await attempt(this.#path, () => {
+      this.#checkThere();
+      preparePrivateFolder(this.#path, this.#refuse);
+    });
+    return await withFileLock(this.#path, this.#lockTimeoutMs, async () => {
+      // The process that had the lock before may have moved the file.
+      await attempt(this.#path, () => this.#checkThere());
+      return await work();
+    });
+  }
+
+  #replace(view: FileView, change: DocumentChange): "unchanged" | "replaced" | "overtaken" {
+    const document = this.#parse(view);
+    const next = change(document);
+    if (next === null) return "unchanged";
+    const before = next.layout === document.layout ? null : view.read();
+    if (before !== null) keepBackup(this.#path, document.layout, before);
+    return replacePrivateFile(this.#path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
+  }
+
+  /** A field and not a method, because it is passed on with every read. */
+  readonly #parse = ({ stamp, read }: FileView): StoredDocument => {
+    const cached = this.#cached;
+    if (stamp !== null && stamp === cached?.stamp) return cached.document;
+    const bytes = read();
+    if (bytes === null) throw this.#notFound();
+    this.#wasSeen = true;
+    // Comparing is much faster than parsing, and a rotation reads many records right after each write.
+    const document =
+      cached !== null && isSame(cached.bytes, bytes) ? cached.document : parseDocument(bytes, this.#path);
+    this.#cached = { stamp, bytes, document };
+    return document;
+  };
+
+  #checkThere(): void {
+    if (fileIdentity(this.#path) === null) throw this.#notFound();
+  }
+
+  /** A store that was moved or removed must not become an empty one. */
+  #notFound(): AutokestraError {
+    return this.#refuse(this.#wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
+  }
+
+  readonly #refuse = (problem: string, hint?: string): AutokestraError => storeUnavailable(this.#path, problem, hint);
 }
 
 interface ParsedFile {
@@ -57,106 +157,6 @@ interface ParsedFile {
 
 function isSame(some: Uint8Array, others: Uint8Array): boolean {
   return Buffer.compare(some, others) === 0;
-}
-
-/** @param lockTimeoutMs how long an update waits for other processes, in milliseconds */
-export function createDocumentFile(path: string, lockTimeoutMs: number): DocumentFile {
-  let last: Promise<unknown> = Promise.resolve();
-  let wasSeen = false;
-  let isGivenAway = false;
-  /** Parsing is most of the work of reading. */
-  let cached: ParsedFile | null = null;
-
-  const refuse = (problem: string, hint?: string) => storeUnavailable(path, problem, hint);
-
-  /** A store that was moved or removed must not become an empty one. */
-  function notFound(): AutokestraError {
-    return refuse(wasSeen ? "it was moved or removed while it was open" : "it was moved or removed");
-  }
-
-  function parse({ stamp, read }: FileView): StoredDocument {
-    if (stamp !== null && stamp === cached?.stamp) return cached.document;
-    const bytes = read();
-    if (bytes === null) throw notFound();
-    wasSeen = true;
-    // Comparing is much faster than parsing, and a rotation reads many records right after each write.
-    const document = cached !== null && isSame(cached.bytes, bytes) ? cached.document : parseDocument(bytes, path);
-    cached = { stamp, bytes, document };
-    return document;
-  }
-
-  /** Runs the updates of this process in order, because the lock does not keep an order. */
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (isGivenAway) throw refuse("it is being moved or replaced");
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return await turn;
-  }
-
-  function checkThere(): void {
-    if (fileIdentity(path) === null) throw notFound();
-  }
-
-  /** Runs `work` in a private folder and with the lock. */
-  async function locked<T>(work: () => Promise<T>): Promise<T> {
-    await attempt(path, () => {
-      checkThere();
-      preparePrivateFolder(path, refuse);
-    });
-    return await withFileLock(path, lockTimeoutMs, async () => {
-      // The process that had the lock before may have moved the file.
-      await attempt(path, checkThere);
-      return await work();
-    });
-  }
-
-  function replace(view: FileView, change: DocumentChange): string {
-    const document = parse(view);
-    const next = change(document);
-    if (next === null) return "unchanged";
-    const before = next.layout === document.layout ? null : view.read();
-    if (before !== null) keepBackup(path, document.layout, before);
-    return replacePrivateFile(path, formatDocument(next), view.isCurrent) ? "replaced" : "overtaken";
-  }
-
-  return {
-    async create() {
-      await attempt(path, () => {
-        if (fileIdentity(path) !== null) return;
-        preparePrivateFolder(path, refuse);
-        createPrivateFile(path, formatDocument(EMPTY_DOCUMENT));
-        sweepTemporaryFiles(path);
-      });
-    },
-    async read() {
-      return await attempt(path, () => withFileView(path, parse));
-    },
-    async update(change) {
-      return await inTurn(async () => {
-        for (let attempts = 0; attempts < ATTEMPTS; attempts++) {
-          const outcome = await locked(
-            async () => await attempt(path, () => withFileView(path, (view) => replace(view, change))),
-          );
-          if (outcome !== "overtaken") return outcome === "replaced";
-        }
-        throw refuse("other processes do not respect its lock");
-      });
-    },
-    async exclusively(work) {
-      return await inTurn(
-        async () =>
-          await locked(async () => {
-            isGivenAway = true;
-            const before = stateOf(path);
-            return await work(() => stateOf(path) === before);
-          }),
-      );
-    },
-    async close() {
-      await last;
-      cached = null;
-    },
-  };
 }
 
 /** The coarsest resolution of the time of a change in a file system, in milliseconds. */

@@ -24,7 +24,7 @@ import {
   wasDeletedBefore,
 } from "./changes.ts";
 import { anchorOf, type Entry, formatDocument, nameOf, replaceAnchor, type StoredDocument } from "./document.ts";
-import { createDocumentFile, type DocumentChange, type DocumentFile } from "./document-file.ts";
+import { type DocumentChange, DocumentFile } from "./document-file.ts";
 import { isEncryptedWith, parseEntry, parseEntryMetadata, parseVersions } from "./entries.ts";
 import { attempt } from "./file-lock.ts";
 
@@ -65,7 +65,7 @@ export async function openFileStore(
 ): Promise<SecretStore & StoreAbilities> {
   const { lockTimeoutMs = 5000, create = true } = options;
   const file = resolve(path);
-  const document = createDocumentFile(file, lockTimeoutMs);
+  const document = new DocumentFile(file, lockTimeoutMs);
   if (create) await document.create();
   // So that an unreadable store fails now, and not with the first secret.
   await document.read();
@@ -79,6 +79,7 @@ export async function openFileStore(
   return {
     driver: "file",
     ...createReader(use, file),
+    ...createCopier(use),
     ...createWriter(use, file),
     ...createRemover(use),
     async exclusively(work) {
@@ -99,37 +100,8 @@ function createReader(
   use: () => DocumentFile,
   file: string,
 ): Methods<
-  | "layout"
-  | "readHeader"
-  | "get"
-  | "find"
-  | "versions"
-  | "ids"
-  | "list"
-  | "count"
-  | "readAnchor"
-  | "anchors"
-  | "backup"
-  | "snapshot"
+  "layout" | "readHeader" | "get" | "find" | "versions" | "ids" | "list" | "count" | "readAnchor" | "anchors"
 > {
-  function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>): T | null {
-    const entry = entries.get(id);
-    return entry === undefined ? null : readable(parse(entry, layout), nameOf(entry), file);
-  }
-
-  /** Entries are in the order of lists. */
-  async function listed(filter: SecretFilter, atMost: number): Promise<SecretMetadata[]> {
-    const { entries, layout } = await use().read();
-    const found: SecretMetadata[] = [];
-    for (const [id, entry] of entries) {
-      if (found.length >= atMost) break;
-      if (!isAskedFor(id, nameOf(entry), filter)) continue;
-      const metadata = readable(parseEntryMetadata(entry, layout), nameOf(entry), file);
-      if (passesFilter(metadata, filter)) found.push(metadata);
-    }
-    return found;
-  }
-
   return {
     async layout() {
       return (await use().read()).layout;
@@ -140,13 +112,13 @@ function createReader(
     async get(name) {
       const document = await use().read();
       const id = document.active.get(name);
-      return id === undefined ? null : parsed(id, document, parseEntry);
+      return id === undefined ? null : parsed(id, document, parseEntry, file);
     },
     async find(id) {
-      return parsed(id, await use().read(), parseEntry);
+      return parsed(id, await use().read(), parseEntry, file);
     },
     async versions(id) {
-      return parsed(id, await use().read(), parseVersions) ?? [];
+      return parsed(id, await use().read(), parseVersions, file) ?? [];
     },
     async ids({ name, after = "", limit } = {}) {
       const { entries } = await use().read();
@@ -157,10 +129,10 @@ function createReader(
     },
     async list(filter = {}) {
       const { skip = 0, limit = Number.POSITIVE_INFINITY } = filter;
-      return (await listed(filter, skip + limit)).slice(skip);
+      return listed(await use().read(), filter, skip + limit, file).slice(skip);
     },
     async count(filter) {
-      return (await listed(onAllPages(filter), Number.POSITIVE_INFINITY)).length;
+      return listed(await use().read(), onAllPages(filter), Number.POSITIVE_INFINITY, file).length;
     },
     async readAnchor(name) {
       return anchorOf(await use().read(), name, file);
@@ -169,6 +141,12 @@ function createReader(
       const document = await use().read();
       return [...document.anchors.keys()].sort().flatMap((name) => anchorOf(document, name, file) ?? []);
     },
+  };
+}
+
+/** @param use returns the file while the store is open, and throws afterwards */
+function createCopier(use: () => DocumentFile): Methods<"backup" | "snapshot"> {
+  return {
     async backup(path) {
       const copy = resolve(path);
       const content = formatDocument(await use().read());
@@ -184,6 +162,28 @@ function createReader(
 }
 
 type Parse<T> = (entry: Entry, layout: StoreLayout) => T | null;
+
+function parsed<T>(id: string, { entries, layout }: StoredDocument, parse: Parse<T>, file: string): T | null {
+  const entry = entries.get(id);
+  return entry === undefined ? null : readable(parse(entry, layout), nameOf(entry), file);
+}
+
+/** Entries are in the order of lists. */
+function listed(
+  { entries, layout }: StoredDocument,
+  filter: SecretFilter,
+  atMost: number,
+  file: string,
+): SecretMetadata[] {
+  const found: SecretMetadata[] = [];
+  for (const [id, entry] of entries) {
+    if (found.length >= atMost) break;
+    if (!isAskedFor(id, nameOf(entry), filter)) continue;
+    const metadata = readable(parseEntryMetadata(entry, layout), nameOf(entry), file);
+    if (passesFilter(metadata, filter)) found.push(metadata);
+  }
+  return found;
+}
 
 /** Tells whether an entry can pass the filter, judging only by name and id, because its metadata can be damaged. */
 function isAskedFor(

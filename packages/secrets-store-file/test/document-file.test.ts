@@ -2,13 +2,13 @@ import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { createDocumentFile } from "../src/document-file.ts";
+import { DocumentFile } from "../src/document-file.ts";
 
 const documentOf = (header: string) => `{"format":2,"header":"${header}","secrets":[],"anchors":[]}`;
 
 async function makeFile(header: string) {
   const path = join(temporaryFolder(), "secrets.json");
-  const file = createDocumentFile(path, 1000);
+  const file = new DocumentFile(path, 1000);
   writeFileSync(path, documentOf(header));
   return { path, file };
 }
@@ -74,7 +74,7 @@ it("an update starts from what is there, however often it was read", async () =>
   await file.read();
   await file.update((document) => ({ ...document, header: "two" }));
   expect((await file.read()).header).toBe("two");
-  const other = createDocumentFile(path, 1000);
+  const other = new DocumentFile(path, 1000);
   await other.update((document) => ({ ...document, header: `${document.header} three` }));
   await file.update((document) => ({ ...document, header: `${document.header} four` }));
   expect((await file.read()).header).toBe("two three four");

@@ -43,33 +43,8 @@ export interface SecretReader {
  * @param path the path of the database, for messages
  */
 export function createSecretReader(database: Database, statements: ReadStatements, path: string): SecretReader {
-  const { hasLiving, hasVersion } = statements;
+  const { byName, byId } = createRowFinder(database, statements, path);
   const lists = createLister(database, path);
-
-  /** In one transaction, because another process could write between two. */
-  function lookAgain<Row>(statement: Lookup<Row>, other: Lookup<number>, key: string): Row | null {
-    return database.transaction(() => {
-      const row = statement.get(key);
-      if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
-      return row ?? null;
-    });
-  }
-
-  function byName<Row extends StateRow | VersionRow>(statement: Lookup<Row>, name: string): Row | null {
-    const row = statement.get(name) ?? lookAgain(statement, hasLiving, name);
-    if (row === null) return null;
-    const [, found, isCurrent, deletedAt] = row;
-    if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
-    return row;
-  }
-
-  function byId<Row extends StateRow | VersionRow>(statement: Lookup<Row>, id: string): Row | null {
-    const row = statement.get(id) ?? lookAgain(statement, hasVersion, id);
-    if (row === null) return null;
-    const [, , isCurrent, , , , found] = row;
-    if (found !== id || isCurrent !== 1) throw damagedIndex(path);
-    return row;
-  }
 
   /** One secret by its id, as a server looks for each that is asked for. What else the filter says is compared afterwards. */
   function listOne(id: string, filter: SecretFilter): readonly SecretMetadata[] {
@@ -107,6 +82,48 @@ export function createSecretReader(database: Database, statements: ReadStatement
   };
 }
 
+type FindRow = <Row extends StateRow | VersionRow>(statement: Lookup<Row>, key: string) => Row | null;
+
+interface RowFinder {
+  readonly byName: FindRow;
+  readonly byId: FindRow;
+}
+
+type Lookup<Row> = Statement<[string], Row>;
+
+function createRowFinder(
+  database: Database,
+  { hasLiving, hasVersion }: Pick<ReadStatements, "hasLiving" | "hasVersion">,
+  path: string,
+): RowFinder {
+  /** In one transaction, because another process could write between two. */
+  function lookAgain<Row>(statement: Lookup<Row>, other: Lookup<number>, key: string): Row | null {
+    return database.transaction(() => {
+      const row = statement.get(key);
+      if (row === undefined && other.get(key) !== undefined) throw damagedIndex(path);
+      return row ?? null;
+    });
+  }
+
+  function byName<Row extends StateRow | VersionRow>(statement: Lookup<Row>, name: string): Row | null {
+    const row = statement.get(name) ?? lookAgain(statement, hasLiving, name);
+    if (row === null) return null;
+    const [, found, isCurrent, deletedAt] = row;
+    if (found !== name || isCurrent !== 1 || deletedAt !== null) throw damagedIndex(path);
+    return row;
+  }
+
+  function byId<Row extends StateRow | VersionRow>(statement: Lookup<Row>, id: string): Row | null {
+    const row = statement.get(id) ?? lookAgain(statement, hasVersion, id);
+    if (row === null) return null;
+    const [, , isCurrent, , , , found] = row;
+    if (found !== id || isCurrent !== 1) throw damagedIndex(path);
+    return row;
+  }
+
+  return { byName, byId };
+}
+
 function createVersionsReader(database: Database, statements: ReadStatements, path: string): SecretReader["versions"] {
   const read = (id: string): readonly EncryptedSecret[] => {
     const rows = statements.versions.all(id);
@@ -121,8 +138,6 @@ function createVersionsReader(database: Database, statements: ReadStatements, pa
   };
   return (id) => database.transaction(() => read(id));
 }
-
-type Lookup<Row> = Statement<[string], Row>;
 
 function createLister(database: Database, path: string): Pick<SecretReader, "list" | "count"> {
   const prepared = new Map<string, Statement<[object], VersionRow>>();

@@ -79,21 +79,13 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     }
   }
 
-  function lockOthersOut(): void {
-    const { database, isInPlace } = opened.writable();
-    const refuse = refuseAt(path);
-    lockWhole(database, refuse, () => {
-      if (!isInPlace()) throw movedOrRemoved(refuse);
-    });
-  }
-
   return {
     read: (work) => attempt(() => work(opened.readable())),
     write,
     truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {
       try {
-        await retryWhileBusy(lockOthersOut, { giveUpAt: after(busyTimeoutMs) });
+        await retryWhileBusy(() => lockOthersOut(opened.writable(), path), { giveUpAt: after(busyTimeoutMs) });
       } catch (error) {
         throw isBusy(error) ? inUse(path) : toStoreError(error, path);
       }
@@ -103,6 +95,13 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
       opened.close();
     },
   };
+}
+
+function lockOthersOut({ database, isInPlace }: Connection, path: string): void {
+  const refuse = refuseAt(path);
+  lockWhole(database, refuse, () => {
+    if (!isInPlace()) throw movedOrRemoved(refuse);
+  });
 }
 
 function keepOpen(library: SqliteLibrary, path: string, create: boolean): Opened {

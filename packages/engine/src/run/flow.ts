@@ -8,7 +8,7 @@ import { finallySeconds, TimeLimit } from "./cancellation.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
 import { runTasks } from "./run-tasks.ts";
 import { findSecretUses } from "./secret-uses.ts";
-import { createTaskExecutor, type TaskSources, type WorkflowTaskExecutor } from "./task-executor.ts";
+import { TaskExecutor, type TaskSources } from "./task-executor.ts";
 import { describeThrown } from "./task-failure.ts";
 import { TaskRunner, type TaskSetting } from "./task-runner.ts";
 import { lookup, type RunState, type RunValues, type TaskValues } from "./values.ts";
@@ -128,9 +128,9 @@ export class Flow {
     };
   }
 
-  #executor(signal: AbortSignal, secondsLeft: () => number, isCancellable: boolean): WorkflowTaskExecutor {
+  #executor(signal: AbortSignal, secondsLeft: () => number, isCancellable: boolean): TaskExecutor {
     const { running } = this.#parts.context;
-    return createTaskExecutor(this.#sources, { signal, isCancellable, secondsLeft, running });
+    return new TaskExecutor(this.#sources, { signal, isCancellable, secondsLeft, running });
   }
 
   #valuesNow(): RunValues {

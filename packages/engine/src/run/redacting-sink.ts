@@ -3,131 +3,166 @@ import type { Masker } from "@autokestra/secrets-masker";
 import type { RunMasks } from "./masks.ts";
 import { toJson } from "./to-json.ts";
 
-/** The only way out of a run. Every event passes the masker before it gets to the sink of the program. */
-export interface RedactingSink {
-  start(event: RunStarted): void;
-  log(event: LogEvent): void;
-  /** Holds what this task logs from now on, because not all of its secrets are known yet. */
-  hold(task: string): void;
-  /** The held output of a task; undefined if nothing is held for it. */
-  held(task: string): HeldOutput | undefined;
-  /**
-   * Shows what was held for this task, masked with the values known now. Returns the number of bytes that did not fit.
-   */
-  release(task: string): number;
-  /** Drops what was held for this task. Returns the number of bytes. */
-  drop(task: string): number;
-  /** True until {@link close} or {@link finish}. */
-  isOpen(): boolean;
-  /** Stops all output. */
-  close(): void;
-  /** Writes the last event and stops all output: the masker is empty when a plugin logs later. */
-  finish(event: Omit<RunFinished, "masked">): RunFinished;
-}
-
 /** The shortest beginning of a value to hide before a cut in a log line. Shorter ones would hide ordinary words. */
 const SHORTEST_BEGINNING = 16;
 
 type SinkMasks = Pick<RunMasks, "mask" | "stream" | "maskBytes" | "maskValue" | "count" | "report">;
 
 /**
- * Creates a sink that masks everything that comes from actions and turns it into JSON. What the engine itself writes
- * (time, level, event, ids, counts) is not masked, because a short secret could equal such words and numbers.
+ * The only way out of a run. Every event passes the masker before it gets to the sink of the program: everything that
+ * comes from actions is masked and turned into JSON. What the engine itself writes (time, level, event, ids, counts) is
+ * not masked, because a short secret could equal such words and numbers.
  */
-export function createRedactingSink(masks: SinkMasks, sink: RunSink): RedactingSink {
-  let open = true;
-  const holders = new Map<string, HeldOutput>();
+export class RedactingSink {
+  readonly #masks: SinkMasks;
+  readonly #events: EventMasker;
+  readonly #sink: RunSink;
+  readonly #holders = new Map<string, HeldOutput>();
+  #isOpen = true;
 
-  /** Copies the event, because an action can change its data before it is shown. */
-  function maskEvent<Event extends LogEvent | RunStarted>(event: Event): Event {
-    const { message, data } = event;
-    return {
-      ...event,
-      message: maskCutText(message, masks, SHORTEST_BEGINNING),
-      ...(data !== undefined && { data: masks.maskValue(data) }),
-    };
+  constructor(masks: SinkMasks, sink: RunSink) {
+    this.#masks = masks;
+    this.#events = new EventMasker(masks);
+    this.#sink = sink;
   }
 
-  /** Turns a masked value into JSON. Buffers become lists of numbers there, so their bytes are masked here. */
-  function maskedJson(masked: unknown): unknown {
-    return toJson(masked, (bytes) => masks.maskBytes(bytes));
+  start(event: RunStarted): void {
+    this.#emit(this.#events.mask({ ...event, workflow: this.#masks.mask(event.workflow) }));
   }
 
-  /** Masking keeps objects objects, unless it fails. */
-  function maskedOutputs(masked: unknown): Record<string, unknown> {
-    const json = maskedJson(masked);
-    return typeof json === "object" && json !== null ? { ...json } : { redacted: json };
+  log(event: LogEvent): void {
+    const { task } = event;
+    this.#events.ofTask(task, () => {
+      const masked = this.#events.mask(event);
+      const held = event.event === "task.log" && task !== undefined ? this.#holders.get(task) : undefined;
+      if (held === undefined) {
+        this.#emit(masked);
+        return;
+      }
+      const show = () => this.#events.ofTask(task, () => this.#emit(this.#events.mask(masked)));
+      held.hold(JSON.stringify(this.#events.withJson(masked)).length, show);
+    });
   }
 
-  function withJson<Event extends LogEvent | RunStarted>(event: Event): Event {
-    return event.data === undefined ? event : { ...event, data: maskedJson(event.data) };
+  /** Holds what this task logs from now on, because not all of its secrets are known yet. */
+  hold(task: string): void {
+    this.#holders.set(task, new HeldOutput());
   }
 
-  function maskError({ name, code, message, status }: TaskErrorInfo): TaskErrorInfo {
-    const masked = { name: masks.mask(name), code: masks.mask(code), message: masks.mask(message) };
-    return status === undefined ? masked : { ...masked, status };
+  /** The held output of a task; undefined if nothing is held for it. */
+  held(task: string): HeldOutput | undefined {
+    return this.#holders.get(task);
   }
 
-  function maskResult(id: string, { status, output, error }: TaskResult): TaskResult {
-    const shown = ofTask(id, () => ({
-      status,
-      ...(output === undefined ? {} : { output: maskedJson(masks.maskValue(output)) }),
-      ...(error === undefined ? {} : { error: maskError(error) }),
-    }));
-    const masked = masks.report(id);
-    return Object.keys(masked).length === 0 ? shown : { ...shown, masked };
+  /**
+   * Shows what was held for this task, masked with the values known now. Returns the number of bytes that did not fit.
+   */
+  release(task: string): number {
+    return this.#takeHeld(task)?.release() ?? 0;
+  }
+
+  /** Drops what was held for this task. Returns the number of bytes. */
+  drop(task: string): number {
+    return this.#takeHeld(task)?.drop() ?? 0;
+  }
+
+  /** True until {@link close} or {@link finish}. */
+  isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Stops all output. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** Writes the last event and stops all output: the masker is empty when a plugin logs later. */
+  finish(event: Omit<RunFinished, "masked">): RunFinished {
+    this.#isOpen = false;
+    const finished = this.#events.finished(event);
+    this.#sink(finished);
+    return finished;
   }
 
   /** @param event masked */
-  function emit(event: LogEvent | RunStarted): void {
-    if (!open) return;
+  #emit(event: LogEvent | RunStarted): void {
+    if (!this.#isOpen) return;
     try {
-      sink(withJson(event));
+      this.#sink(this.#events.withJson(event));
     } catch (error) {
       // The run ends here and the masker is disposed: later events would get out unmasked.
-      open = false;
+      this.#isOpen = false;
       throw error;
     }
   }
 
-  /** Counts what is masked in an event for its task. */
-  function ofTask<T>(task: string | undefined, work: () => T): T {
-    return task === undefined ? work() : masks.count(task, work);
-  }
-
-  function takeHeld(task: string): HeldOutput | undefined {
-    const held = holders.get(task);
-    holders.delete(task);
+  #takeHeld(task: string): HeldOutput | undefined {
+    const held = this.#holders.get(task);
+    this.#holders.delete(task);
     return held;
   }
+}
 
-  return {
-    start: (event) => emit(maskEvent({ ...event, workflow: masks.mask(event.workflow) })),
-    log: (event) =>
-      ofTask(event.task, () => {
-        const masked = maskEvent(event);
-        const held = event.event === "task.log" && event.task !== undefined ? holders.get(event.task) : undefined;
-        const show = () => ofTask(event.task, () => emit(maskEvent(masked)));
-        if (held === undefined) emit(masked);
-        else held.hold(JSON.stringify(withJson(masked)).length, show);
-      }),
-    hold: (task) => void holders.set(task, new HeldOutput()),
-    held: (task) => holders.get(task),
-    release: (task) => takeHeld(task)?.release() ?? 0,
-    drop: (task) => takeHeld(task)?.drop() ?? 0,
-    isOpen: () => open,
-    close() {
-      open = false;
-    },
-    finish(event) {
-      open = false;
-      const tasks = Object.entries(event.tasks).map(([id, result]) => [id, maskResult(id, result)]);
-      const outputs = event.outputs === undefined ? {} : { outputs: maskedOutputs(masks.maskValue(event.outputs)) };
-      const finished: RunFinished = { ...event, tasks: Object.fromEntries(tasks), ...outputs, masked: masks.report() };
-      sink(finished);
-      return finished;
-    },
-  };
+/** Masks the events of a run. */
+class EventMasker {
+  readonly #masks: SinkMasks;
+
+  constructor(masks: SinkMasks) {
+    this.#masks = masks;
+  }
+
+  /** Copies the event, because an action can change its data before it is shown. */
+  mask<Event extends LogEvent | RunStarted>(event: Event): Event {
+    const { message, data } = event;
+    return {
+      ...event,
+      message: maskCutText(message, this.#masks, SHORTEST_BEGINNING),
+      ...(data !== undefined && { data: this.#masks.maskValue(data) }),
+    };
+  }
+
+  /** Turns the data of a masked event into JSON. */
+  withJson<Event extends LogEvent | RunStarted>(event: Event): Event {
+    return event.data === undefined ? event : { ...event, data: this.#toJson(event.data) };
+  }
+
+  finished(event: Omit<RunFinished, "masked">): RunFinished {
+    const tasks = Object.entries(event.tasks).map(([id, result]) => [id, this.#result(id, result)]);
+    const outputs = event.outputs === undefined ? {} : { outputs: this.#outputs(event.outputs) };
+    return { ...event, tasks: Object.fromEntries(tasks), ...outputs, masked: this.#masks.report() };
+  }
+
+  /** Counts what is masked meanwhile for a task. */
+  ofTask<T>(task: string | undefined, work: () => T): T {
+    return task === undefined ? work() : this.#masks.count(task, work);
+  }
+
+  #result(id: string, { status, output, error }: TaskResult): TaskResult {
+    const shown = this.ofTask(id, () => ({
+      status,
+      ...(output === undefined ? {} : { output: this.#toJson(this.#masks.maskValue(output)) }),
+      ...(error === undefined ? {} : { error: this.#error(error) }),
+    }));
+    const masked = this.#masks.report(id);
+    return Object.keys(masked).length === 0 ? shown : { ...shown, masked };
+  }
+
+  #error({ name, code, message, status }: TaskErrorInfo): TaskErrorInfo {
+    const masks = this.#masks;
+    const masked = { name: masks.mask(name), code: masks.mask(code), message: masks.mask(message) };
+    return status === undefined ? masked : { ...masked, status };
+  }
+
+  /** Masking keeps objects objects, unless it fails. */
+  #outputs(outputs: NonNullable<RunFinished["outputs"]>): Record<string, unknown> {
+    const json = this.#toJson(this.#masks.maskValue(outputs));
+    return typeof json === "object" && json !== null ? { ...json } : { redacted: json };
+  }
+
+  /** Turns a masked value into JSON. Buffers become lists of numbers there, so their bytes are masked here. */
+  #toJson(masked: unknown): unknown {
+    return toJson(masked, (bytes) => this.#masks.maskBytes(bytes));
+  }
 }
 
 /** The maximum amount of output to hold for one task, in bytes. */

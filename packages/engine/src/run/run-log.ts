@@ -33,7 +33,16 @@ const LEFT_OUT: Readonly<Record<LeftOut, { readonly level: LogLevel; readonly me
 type RunEnd = Pick<RunFinished, "status" | "cancelledBy" | "tasks" | "outputs">;
 
 /** Writes the events of a run. */
-export interface RunLog {
+export class RunLog {
+  readonly #runId: string;
+  readonly #sink: RedactingSink;
+  readonly #began = performance.now();
+
+  constructor(runId: string, sink: RedactingSink) {
+    this.#runId = runId;
+    this.#sink = sink;
+  }
+
   /**
    * @param secrets whose sources it tells, not their values
    * @param outputs where the outputs of the workflow use them
@@ -44,46 +53,109 @@ export interface RunLog {
     secrets: readonly ResolvedSecret[],
     outputs: SecretPaths,
     durable: Pick<DurableRun, "from" | "isResumed" | "attempt"> | null,
-  ): void;
+  ): void {
+    this.#sink.start({
+      time: new Date().toISOString(),
+      level: "info",
+      event: "run.started",
+      execution: this.#runId,
+      workflow,
+      message: `workflow ${workflow}${describeOrigin(durable)}`,
+      ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets, outputs) } }),
+    });
+  }
+
   /** A source was replaced by others. */
-  fallback(fallback: SourceFallback): void;
+  fallback({ source, status, reason, names }: SourceFallback): void {
+    const what = `another source was asked, because ${source} ${FALLBACKS[status]}: ${reason}`;
+    this.#warn(names, what, { fallback: { source, status, names } });
+  }
+
   /** An earlier value is used, because its source is not available. */
-  stale(secret: Pick<ResolvedSecret, "name" | "source" | "staleSeconds">): void;
-  /** What has happened to credentials that were made for the run. */
-  lease(event: LeaseEvent): void;
+  stale({ name, source, staleSeconds }: Pick<ResolvedSecret, "name" | "source" | "staleSeconds">): void {
+    const what = `${source} is not available, and its value of ${staleSeconds} s ago is used`;
+    this.#warn([name], what, { stale: { source, names: [name], seconds: staleSeconds } });
+  }
+
   /** Credentials of an earlier attempt of the run are still valid. */
-  leftBehind(lease: LeftLease): void;
+  leftBehind({ names, source, path, expiresAt }: LeftLease): void {
+    const what = `credentials ${path} of ${source} from an earlier attempt of this run were not given back`;
+    this.#warn(names, `${what}; valid until ${expiresAt}`, { left: { names, source, path, expiresAt } });
+  }
+
+  /** What has happened to credentials that were made for the run. */
+  lease(event: LeaseEvent): void {
+    this.#log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) });
+  }
+
   /** @param task which one it is about, if any */
-  warning(message: string, task?: string): void;
+  warning(message: string, task?: string): void {
+    this.#log("run.warning", "warn", message, { task });
+  }
+
   /** @param secrets where it uses which secrets */
-  taskStarted(task: string, type: string, secrets: SecretPaths): void;
-  taskLog(task: string, level: LogLevel, message: string, data?: LogData): void;
-  taskRetried(task: string, attempts: FailedAttempt): void;
+  taskStarted(task: string, type: string, secrets: SecretPaths): void {
+    const data = secrets.size === 0 ? undefined : { secrets: Object.fromEntries(secrets) };
+    this.#log("task.started", "info", `started ${type}`, { task, data });
+  }
+
+  taskLog(task: string, level: LogLevel, message: string, data?: LogData): void {
+    this.#log("task.log", level, message, { task, data });
+  }
+
+  taskRetried(task: string, { number, max, message, seconds }: FailedAttempt): void {
+    const text = `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`;
+    this.#log("task.retried", "warn", text, { task });
+  }
+
   /** A task has ended that was started. */
-  taskFinished(task: string, result: TaskResult, milliseconds: number, masked: Masked): void;
+  taskFinished(task: string, result: TaskResult, milliseconds: number, masked: Masked): void {
+    const { status } = result;
+    this.#log("task.finished", LEVELS[status], describe(result, milliseconds), { task, status, masked });
+  }
+
   /** A task has ended before the run was resumed. */
-  taskRestored(task: string, result: TaskResult, message: string): void;
+  taskRestored(task: string, { status }: TaskResult, message: string): void {
+    this.#log("task.finished", LEVELS[status], message, { task, status });
+  }
+
   /** A task has ended without having been started. */
-  taskLeftOut(task: string, result: TaskResult, why: LeftOut): void;
-  finished(end: RunEnd): RunFinished;
-}
+  taskLeftOut(task: string, { status, error }: TaskResult, why: LeftOut): void {
+    const { level, message } =
+      error === undefined ? LEFT_OUT[why] : ({ level: "error", message: `failed: ${error.message}` } as const);
+    this.#log("task.finished", level, message, { task, status });
+  }
 
-/** @param runId the id of the run */
-export function createRunLog(runId: string, sink: RedactingSink): RunLog {
-  const began = performance.now();
+  finished({ status, cancelledBy, tasks, outputs }: RunEnd): RunFinished {
+    return this.#sink.finish({
+      time: new Date().toISOString(),
+      level: status === "success" ? "info" : "error",
+      event: "run.finished",
+      execution: this.#runId,
+      status,
+      ...(cancelledBy === undefined ? {} : { cancelledBy }),
+      durationMs: Math.round(performance.now() - this.#began),
+      tasks,
+      ...(outputs === undefined ? {} : { outputs }),
+    });
+  }
 
-  function log(
+  /** Warns about secrets. */
+  #warn(names: readonly string[], what: string, data: LogData): void {
+    this.#log("run.warning", "warn", `${names.join(", ")}: ${what}`, { data });
+  }
+
+  #log(
     event: LogEvent["event"],
     level: LogLevel,
     message: string,
-    more: Pick<LogEvent, "task" | "data" | "status" | "masked"> = {},
+    { task, data, status, masked = {} }: Pick<LogEvent, "task" | "data" | "status" | "masked">,
   ): void {
-    const { task, data, status, masked = {} } = more;
-    sink.log({
+    this.#sink.log({
       time: new Date().toISOString(),
       level,
       event,
-      execution: runId,
+      execution: this.#runId,
       ...(task === undefined ? {} : { task }),
       message,
       ...(data === undefined ? {} : { data }),
@@ -91,82 +163,6 @@ export function createRunLog(runId: string, sink: RedactingSink): RunLog {
       ...(Object.keys(masked).length === 0 ? {} : { masked }),
     });
   }
-
-  return {
-    started(workflow, secrets, outputs, durable) {
-      sink.start({
-        time: new Date().toISOString(),
-        level: "info",
-        event: "run.started",
-        execution: runId,
-        workflow,
-        message: `workflow ${workflow}${describeOrigin(durable)}`,
-        ...(secrets.length > 0 && { data: { secrets: sourcesOf(secrets, outputs) } }),
-      });
-    },
-    fallback: ({ source, status, reason, names }) =>
-      log(
-        "run.warning",
-        "warn",
-        `${names.join(", ")}: another source was asked, because ${source} ${FALLBACKS[status]}: ${reason}`,
-        {
-          data: { fallback: { source, status, names } },
-        },
-      ),
-    stale: ({ name, source, staleSeconds }) =>
-      log(
-        "run.warning",
-        "warn",
-        `${name}: ${source} is not available, and its value of ${staleSeconds} s ago is used`,
-        {
-          data: { stale: { source, names: [name], seconds: staleSeconds } },
-        },
-      ),
-    lease: (event) => log("run.lease", LEASES[event.type].level, describeLease(event), { data: leaseData(event) }),
-    leftBehind({ names, source, path, expiresAt }) {
-      const what = `credentials ${path} of ${source} from an earlier attempt of this run were not given back`;
-      const data = { left: { names, source, path, expiresAt } };
-      log("run.warning", "warn", `${names.join(", ")}: ${what}; valid until ${expiresAt}`, { data });
-    },
-    warning: (message, task) => log("run.warning", "warn", message, { task }),
-    taskStarted: (task, type, secrets) =>
-      log("task.started", "info", `started ${type}`, {
-        task,
-        data: secrets.size === 0 ? undefined : { secrets: Object.fromEntries(secrets) },
-      }),
-    taskLog: (task, level, message, data) => log("task.log", level, message, { task, data }),
-    taskRetried: (task, { number, max, message, seconds }) =>
-      log("task.retried", "warn", `attempt ${number} of ${max} failed: ${message}; next in ${formatSeconds(seconds)}`, {
-        task,
-      }),
-    taskFinished: (task, result, milliseconds, masked) =>
-      log("task.finished", LEVELS[result.status], describe(result, milliseconds), {
-        task,
-        status: result.status,
-        masked,
-      }),
-    taskRestored: (task, { status }, message) => log("task.finished", LEVELS[status], message, { task, status }),
-    taskLeftOut(task, { status, error }, why) {
-      const { level, message } = LEFT_OUT[why];
-      log("task.finished", error === undefined ? level : "error", error ? `failed: ${error.message}` : message, {
-        task,
-        status,
-      });
-    },
-    finished({ status, cancelledBy, tasks, outputs }) {
-      return sink.finish({
-        time: new Date().toISOString(),
-        level: status === "success" ? "info" : "error",
-        event: "run.finished",
-        execution: runId,
-        status,
-        ...(cancelledBy === undefined ? {} : { cancelledBy }),
-        durationMs: Math.round(performance.now() - began),
-        tasks,
-        ...(outputs === undefined ? {} : { outputs }),
-      });
-    },
-  };
 }
 
 /** Where a run goes on from. */

@@ -6,10 +6,10 @@ import { type CalledWorkflows, textsOf } from "./called-workflows.ts";
 import { cancelledBy, RunCancellation, TimeLimit } from "./cancellation.ts";
 import { Flow, toNode } from "./flow.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
-import { createRedactingSink } from "./redacting-sink.ts";
+import { RedactingSink } from "./redacting-sink.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunKeeper, toNewTask } from "./run-keeper.ts";
-import { createRunLog } from "./run-log.ts";
+import { RunLog } from "./run-log.ts";
 import { findSecretUses } from "./secret-uses.ts";
 import { warnOfUnmaskable } from "./task-disclosure.ts";
 import { EngineFailure } from "./task-failure.ts";
@@ -54,7 +54,7 @@ export class WorkflowRun implements GuardedRun {
     this.#parts = parts;
     const { id, parsed, calls, scope, inputs, masks, output, sink: show, signal } = parts;
     const { timeoutSeconds } = parsed.workflow;
-    const sink = createRedactingSink(masks, (event) =>
+    const sink = new RedactingSink(masks, (event) =>
       outsideAttempts(() => (output === null ? show(event) : output.inSink(() => show(event)))),
     );
     this.#limit = new TimeLimit(timeoutSeconds, "The run");
@@ -63,7 +63,7 @@ export class WorkflowRun implements GuardedRun {
     this.#context = {
       ...parts,
       sink,
-      log: createRunLog(id, sink),
+      log: new RunLog(id, sink),
       keeper: new RunKeeper(parts.durable, masks, parts.leased),
       isCancellable: signal !== undefined || timeoutSeconds !== undefined,
       running: new Map(),

@@ -63,11 +63,6 @@ export type TaskOutcome =
   | { readonly status: "failed"; readonly failure: TaskFailure; readonly output?: unknown }
   | { readonly status: "cancelled" };
 
-/** Runs tasks: resolves the inputs right before each attempt, calls the action, and retries as the task says. */
-export interface WorkflowTaskExecutor {
-  execute(call: TaskCall, observer: TaskObserver): Promise<TaskOutcome>;
-}
-
 /** Where the tasks of a workflow get their actions and secrets. */
 export interface TaskSources {
   /** The actions, by type. */
@@ -86,29 +81,42 @@ export interface TaskSources {
   readonly callWorkflow: (call: TaskCall, inputs: unknown, signal: AbortSignal) => Promise<unknown>;
 }
 
-export function createTaskExecutor(
-  { actions, scope, onFiltered, nameOfSecretIn, networkOf, callWorkflow }: TaskSources,
-  limits: RunLimits,
-): WorkflowTaskExecutor {
-  const { signal, isCancellable, secondsLeft, running } = limits;
-  // Every running task listens to it, and more than ten would make Node warn of a leak.
-  setMaxListeners(0, signal);
+/** Runs tasks: resolves the inputs right before each attempt, calls the action, and retries as the task says. */
+export class TaskExecutor {
+  readonly #sources: TaskSources;
+  readonly #limits: RunLimits;
 
-  /** The value of a reference can be secret although nobody could tell from the workflow. */
-  function refuseSecret({ inputs, task }: TaskCall, key: string, resolved: unknown): void {
-    const template = inputs.kind === "object" ? inputs.entries.find(([name]) => name === key)?.[1] : undefined;
-    if (template === undefined || !hasReference(template)) return;
-    const value = typeof resolved === "object" && resolved !== null ? Reflect.get(resolved, key) : undefined;
-    const name = nameOfSecretIn(value);
-    if (name !== null)
-      throw new EngineFailure("SECRET_SHOWN", `'${key}' of ${task.type} would show the secret ${name}`);
+  constructor(sources: TaskSources, limits: RunLimits) {
+    this.#sources = sources;
+    this.#limits = limits;
+    // Every running task listens to it, and more than ten would make Node warn of a leak.
+    setMaxListeners(0, limits.signal);
   }
 
-  async function attempt(call: TaskCall, observer: TaskObserver): Promise<unknown> {
+  async execute(call: TaskCall, observer: TaskObserver): Promise<TaskOutcome> {
+    const { signal, secondsLeft } = this.#limits;
+    const { retry } = call.task;
+    const plan = retry === "never" ? undefined : retry;
+    for (let number = 1; !signal.aborted; number++) {
+      try {
+        return { status: "success", output: await this.#attempt(call, observer) };
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const next = planNextAttempt(plan, number, observer.disclose(describeThrown(thrown)), secondsLeft());
+        if ("failure" in next) return { status: "failed", failure: next.failure };
+        observer.retried(number, next.cause, next.seconds);
+        await waitUnlessAborted(next.seconds, signal);
+      }
+    }
+    return { status: "cancelled" };
+  }
+
+  async #attempt(call: TaskCall, observer: TaskObserver): Promise<unknown> {
+    const { actions, scope, onFiltered, networkOf, callWorkflow } = this.#sources;
+    const { signal, isCancellable, running } = this.#limits;
     const { task, name, values } = call;
     const action = actions.get(task.type);
     if (action === undefined) throw new TypeError("The workflow was not prepared");
-    const onLateFailure = (failure: TaskFailure) => observer.failedLate(observer.disclose(failure));
     const narrowed = narrowScope(scope, task.secrets);
     const find: Lookup = async (reference, isOptional) => await lookup(reference, values, narrowed, isOptional);
     const inputs = await resolveTemplates(call.inputs, find, onFiltered);
@@ -120,7 +128,7 @@ export function createTaskExecutor(
       isCancellable,
       // A called workflow has tasks of its own to end.
       isAwaited: isCall || action.endsOnSignal === true,
-      onLateFailure,
+      onLateFailure: (failure) => observer.failedLate(observer.disclose(failure)),
     });
     const { shown, number } = observer.attempt();
     const context: ActionContext = {
@@ -135,7 +143,7 @@ export function createTaskExecutor(
       print: shown.print,
       ...(network && { network }),
     };
-    for (const key of action.shownInputs ?? []) refuseSecret(call, key, inputs);
+    for (const key of action.shownInputs ?? []) this.#refuseSecret(call, key, inputs);
     running.set(name, own);
     try {
       return await own.run(async () => {
@@ -147,24 +155,15 @@ export function createTaskExecutor(
     }
   }
 
-  return {
-    async execute(call, observer) {
-      const { retry } = call.task;
-      const plan = retry === "never" ? undefined : retry;
-      for (let number = 1; !signal.aborted; number++) {
-        try {
-          return { status: "success", output: await attempt(call, observer) };
-        } catch (thrown) {
-          if (signal.aborted) break;
-          const next = planNextAttempt(plan, number, observer.disclose(describeThrown(thrown)), secondsLeft());
-          if ("failure" in next) return { status: "failed", failure: next.failure };
-          observer.retried(number, next.cause, next.seconds);
-          await waitUnlessAborted(next.seconds, signal);
-        }
-      }
-      return { status: "cancelled" };
-    },
-  };
+  /** The value of a reference can be secret although nobody could tell from the workflow. */
+  #refuseSecret({ inputs, task }: TaskCall, key: string, resolved: unknown): void {
+    const template = inputs.kind === "object" ? inputs.entries.find(([name]) => name === key)?.[1] : undefined;
+    if (template === undefined || !hasReference(template)) return;
+    const value = typeof resolved === "object" && resolved !== null ? Reflect.get(resolved, key) : undefined;
+    const name = this.#sources.nameOfSecretIn(value);
+    if (name !== null)
+      throw new EngineFailure("SECRET_SHOWN", `'${key}' of ${task.type} would show the secret ${name}`);
+  }
 }
 
 /** Returns early when the signal comes. */

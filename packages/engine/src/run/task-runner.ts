@@ -10,7 +10,7 @@ import type { LeftOut } from "./run-log.ts";
 import { narrowScope } from "./secret-rules.ts";
 import type { SecretUses } from "./secret-uses.ts";
 import { type RunDisclosure, TaskDisclosure } from "./task-disclosure.ts";
-import type { TaskObserver, TaskOutcome, TaskSources, WorkflowTaskExecutor } from "./task-executor.ts";
+import type { TaskExecutor, TaskObserver, TaskOutcome, TaskSources } from "./task-executor.ts";
 import { describeThrown, type TaskFailure } from "./task-failure.ts";
 import { lookup, lookupPlain, type RunValues } from "./values.ts";
 
@@ -34,7 +34,7 @@ interface TaskRunnerParts {
 /** Where and with what one task runs. */
 export interface TaskSetting {
   readonly values: RunValues;
-  readonly executor: WorkflowTaskExecutor;
+  readonly executor: TaskExecutor;
   /** The attempt of the run from which on an earlier end of the task counts. Default: any. */
   readonly since?: number;
   /** Cancels it. */

@@ -3,4 +3,5 @@
  *
  * @module
  */
-export { type LedgerContractOptions, type OpenedLedger, runLedgerContract } from "./ledger-contract.ts";
+export type { OpenedLedger } from "./ledger-case.ts";
+export { type LedgerContractOptions, runLedgerContract } from "./ledger-contract.ts";

@@ -1,21 +1,23 @@
 import type { EncryptedSecret, SecretName } from "@autokestra/secrets-core";
-import type { RunEvent, RunFinished } from "../events.ts";
-import type { KeptValue, Lease, NewRun, NewTask, ResumedRun, RunLedger, TaskRunId } from "../ledger.ts";
-import type { TaskState } from "../task-states.ts";
-
-/** The part of `expect` of vitest or jest that the contract uses. */
-type Expect = (value: unknown) => {
-  toBe(expected: unknown): void;
-  toEqual(expected: unknown): void;
-};
-
-/** A new ledger, and a second one over the same runs, as another process has it. */
-export interface OpenedLedger {
-  readonly ledger: RunLedger;
-  readonly other: RunLedger;
-  /** Makes a run look as if the process of its owner had ended. */
-  loseOwner(run: string): Promise<void>;
-}
+import { CANCEL_CASES } from "./cancel-cases.ts";
+import {
+  type Cases,
+  createCase,
+  ERROR,
+  type Expect,
+  finished,
+  line,
+  MINUTE,
+  newRun,
+  type OpenedLedger,
+  OTHER_RUN,
+  OWNER,
+  over,
+  pause,
+  RUN,
+  task,
+} from "./ledger-case.ts";
+import { RESUME_CASES } from "./resume-cases.ts";
 
 export interface LedgerContractOptions {
   /** `it` of vitest, jest or node:test. */
@@ -23,79 +25,6 @@ export interface LedgerContractOptions {
   readonly expect: Expect;
   /** @param secrets what the store of secrets has */
   readonly open: (secrets: (name: SecretName) => Promise<EncryptedSecret | null>) => Promise<OpenedLedger>;
-}
-
-const RUN = "00000000-0000-4000-8000-000000000001";
-const OTHER_RUN = "00000000-0000-4000-8000-000000000002";
-const TIME = "2026-01-01T00:00:00.000Z";
-const MINUTE = 60_000;
-const OWNER = { token: "owner" };
-const ERROR = { name: "Error", code: "TASK_FAILED", message: "failed" };
-
-function task(id: string, needs: readonly string[] = [], more: Partial<NewTask> = {}): NewTask {
-  return {
-    id,
-    needs,
-    continueOnError: false,
-    statusesInIf: new Set(),
-    maxAttempts: 3,
-    isRepeatable: true,
-    ...more,
-  };
-}
-
-function newRun(tasks: readonly NewTask[], more: Partial<NewRun> = {}): NewRun {
-  return { id: RUN, workflow: "w", file: null, secrets: ["DECLARED"], tasks, owner: null, ...more };
-}
-
-function resumed(tasks: readonly NewTask[], more: Partial<ResumedRun> = {}): ResumedRun {
-  return { ...newRun(tasks), owner: OWNER, after: 1, finished: new Map(), ...more };
-}
-
-const line = (message: string, execution = RUN): RunEvent => ({
-  time: TIME,
-  level: "info",
-  event: "task.log",
-  execution,
-  task: "a",
-  message,
-});
-
-const finished = (status: RunFinished["status"]): RunFinished => ({
-  time: TIME,
-  level: "info",
-  event: "run.finished",
-  execution: RUN,
-  status,
-  ...(status === "cancelled" ? { cancelledBy: "user" as const } : {}),
-  durationMs: 1,
-  tasks: {},
-  masked: {},
-});
-
-/** What the cases below work with. */
-interface Case extends OpenedLedger {
-  readonly expect: Expect;
-  /** The states of the tasks of the run. */
-  states(): Promise<Readonly<Record<string, TaskState>>>;
-  id(name: string): Promise<TaskRunId>;
-  /** Claims a task that may start. */
-  take(name: string, milliseconds?: number): Promise<Lease>;
-  /** The code of the error that this rejects with; null if it does not. */
-  codeOf(work: Promise<unknown>): Promise<unknown>;
-}
-
-type Cases = Readonly<Record<string, (test: Case) => Promise<void>>>;
-
-async function pause(milliseconds: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** A lease that has ended. */
-async function over(test: Case, name: string): Promise<Lease> {
-  const lease = await test.take(name, 1);
-  await pause(5);
-  return lease;
 }
 
 const CREATE_AND_CLAIM: Cases = {
@@ -266,62 +195,6 @@ const ENDS: Cases = {
     test.expect(await test.ledger.fail(lease, ERROR, null)).toBe(null);
     test.expect(await test.states()).toEqual({ a: "success" });
   },
-  "cancelling lets nothing start, and tells those that run": async (test) => {
-    await test.ledger.createRun(newRun([task("a"), task("b", ["a"]), task("c"), task("d")]));
-    const lease = await test.take("a");
-    await test.ledger.fail(await test.take("d"), ERROR, new Date(Date.now() + MINUTE));
-    await test.other.cancel(RUN, "user");
-    test.expect(await test.states()).toEqual({ a: "running", b: "cancelled", c: "cancelled", d: "cancelled" });
-    test.expect(await test.ledger.heartbeat(lease)).toBe("cancelled");
-    test.expect(await test.ledger.finish(lease, { status: "cancelled" })).toEqual([]);
-  },
-  "cancelling between claim and start is told with the first heartbeat": async (test) => {
-    await test.ledger.createRun(newRun([task("a")]));
-    const lease = await test.take("a");
-    await test.ledger.cancel(RUN, "shutdown");
-    test.expect(await test.ledger.heartbeat(lease)).toBe("cancelled");
-  },
-  "cancelling after the end changes nothing": async (test) => {
-    await test.ledger.createRun(newRun([task("a")]));
-    await test.ledger.finish(await test.take("a"), { status: "success" });
-    await test.ledger.append(RUN, [finished("success")]);
-    test.expect(await test.codeOf(test.other.cancel(RUN, "user"))).toBe("RUN_ENDED");
-    test.expect(await test.states()).toEqual({ a: "success" });
-  },
-  "a run that there is not cannot be cancelled": async (test) => {
-    test.expect(await test.codeOf(test.ledger.cancel(RUN, "user"))).toBe("RUN_NOT_FOUND");
-  },
-  "the owner of a run learns that it was cancelled, by whom first": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: OWNER }));
-    test.expect(await test.ledger.ownership(RUN, OWNER.token)).toEqual({ isHeld: true, cancelledBy: null });
-    test.expect(await test.other.cancel(RUN, "superseded")).toBe("running");
-    test.expect(await test.other.cancel(RUN, "user")).toBe("running");
-    test.expect(await test.ledger.ownership(RUN, OWNER.token)).toEqual({ isHeld: true, cancelledBy: "superseded" });
-    test.expect(await test.ledger.ownership(RUN, "another")).toEqual({ isHeld: false, cancelledBy: null });
-    test.expect(await test.ledger.claim(await test.id("a"), "w", MINUTE)).toBe(null);
-  },
-  "an owner that cancels its own run hears nothing of it": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: OWNER }));
-    await test.ledger.finish(await test.take("a"), { status: "cancelled" });
-    test.expect(await test.other.cancel(RUN, "user")).toBe("running");
-    test.expect(await test.ledger.ownership(RUN, OWNER.token)).toEqual({ isHeld: true, cancelledBy: null });
-  },
-  "a run whose owner is lost cannot be cancelled": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: OWNER }));
-    await test.loseOwner(RUN);
-    test.expect(await test.codeOf(test.other.cancel(RUN, "user"))).toBe("RUN_ENDED");
-    test.expect(await test.states()).toEqual({ a: "ready" });
-  },
-  "a run that was cancelled before its owner was lost goes on, and is not cancelled again": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    await test.other.cancel(RUN, "user");
-    await test.loseOwner(RUN);
-    test.expect(await test.codeOf(test.other.cancel(RUN, "user"))).toBe("RUN_ENDED");
-    await test.other.resume(resumed([task("a")]));
-    test.expect(await test.other.ownership(RUN, OWNER.token)).toEqual({ isHeld: true, cancelledBy: null });
-    test.expect(await test.ledger.ownership(RUN, "first")).toEqual({ isHeld: false, cancelledBy: null });
-    test.expect((await test.take("a")).task).toBe("a");
-  },
   "a run from a queue does not begin where it waits no more": async (test) => {
     const run = newRun([task("a")], { owner: OWNER, fromQueue: true });
     test.expect(await test.codeOf(test.ledger.createRun(run))).toBe("RUN_ENDED");
@@ -397,86 +270,6 @@ const EVENTS: Cases = {
   },
 };
 
-const kept = (name: string): KeptValue => ({
-  kind: "result",
-  task: name,
-  attempt: 1,
-  keyId: "key",
-  bytes: new Uint8Array([1, 2, 3]),
-});
-
-const RESUMED: Cases = {
-  "a lost run goes on after what it has finished": async (test) => {
-    const tasks = [task("a"), task("b", ["a"]), task("c", ["b"])];
-    await test.ledger.createRun(newRun(tasks, { owner: { token: "first" } }));
-    await test.ledger.finish(await test.take("a"), { status: "success" }, kept("a"));
-    await test.take("b");
-    await test.loseOwner(RUN);
-    const run = resumed(tasks, { finished: new Map([["a", "success"]]) });
-    test.expect(await test.other.resume(run)).toEqual([await test.id("b")]);
-    test.expect(await test.states()).toEqual({ a: "success", b: "ready", c: "blocked" });
-  },
-  "a failed run goes on": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    await test.ledger.fail(await test.take("a"), ERROR, null);
-    await test.ledger.append(RUN, [finished("failed")]);
-    test.expect(await test.ledger.resume(resumed([task("a")]))).toEqual([await test.id("a")]);
-    test.expect((await test.take("a")).task).toBe("a");
-  },
-  "a cancelled run goes on": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    await test.ledger.cancel(RUN, "user");
-    await test.ledger.append(RUN, [finished("cancelled")]);
-    test.expect(await test.ledger.resume(resumed([task("a")]))).toEqual([await test.id("a")]);
-  },
-  "a running run does not go on elsewhere": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    test.expect(await test.codeOf(test.other.resume(resumed([task("a")])))).toBe("RUN_ACTIVE");
-  },
-  "a run that has succeeded does not go on": async (test) => {
-    await test.ledger.createRun(newRun([], { owner: { token: "first" } }));
-    await test.ledger.append(RUN, [finished("success")]);
-    test.expect(await test.codeOf(test.ledger.resume(resumed([])))).toBe("RUN_NOT_RESUMABLE");
-  },
-  "a run that there is not does not go on": async (test) => {
-    test.expect(await test.codeOf(test.ledger.resume(resumed([])))).toBe("RUN_NOT_FOUND");
-  },
-  "of two that go on with a run one does": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    await test.loseOwner(RUN);
-    const codes = await Promise.all([
-      test.codeOf(test.ledger.resume(resumed([task("a")]))),
-      test.codeOf(test.other.resume(resumed([task("a")], { owner: { token: "second" } }))),
-    ]);
-    test.expect(codes.filter((code) => code === null).length).toBe(1);
-    test.expect(codes.filter((code) => code === "RUN_ACTIVE").length).toBe(1);
-  },
-  "nobody goes on from an older state": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    await test.loseOwner(RUN);
-    await test.ledger.resume(resumed([task("a")]));
-    await test.loseOwner(RUN);
-    test.expect(await test.codeOf(test.other.resume(resumed([task("a")])))).toBe("RUN_ACTIVE");
-    test.expect(await test.codeOf(test.other.resume(resumed([task("a")], { after: 2 })))).toBe(null);
-  },
-  "an owner that was replaced changes nothing": async (test) => {
-    await test.ledger.createRun(newRun([task("a")], { owner: { token: "first" } }));
-    const stopped = await test.take("a", Number.POSITIVE_INFINITY);
-    await test.loseOwner(RUN);
-    await test.other.resume(resumed([task("a")]));
-    test.expect(await test.ledger.finish(stopped, { status: "success" })).toBe(null);
-    test.expect(await test.ledger.keep(RUN, "first", [kept("a")])).toBe(false);
-    test.expect(await test.ledger.keep(RUN, OWNER.token, [kept("a")])).toBe(true);
-    test.expect(await test.states()).toEqual({ a: "ready" });
-  },
-  "a run goes on with the tasks of its file as it is now": async (test) => {
-    await test.ledger.createRun(newRun([task("a"), task("b")], { owner: { token: "first" } }));
-    await test.loseOwner(RUN);
-    await test.other.resume(resumed([task("a"), task("c", ["a"])], { finished: new Map([["a", "success"]]) }));
-    test.expect(await test.states()).toEqual({ a: "success", c: "ready" });
-  },
-};
-
 /**
  * Registers one test for each promise of {@link RunLedger}. The test file of a ledger is one call:
  *
@@ -489,7 +282,9 @@ const RESUMED: Cases = {
  */
 export function runLedgerContract({ it, expect, open }: LedgerContractOptions): void {
   const secrets = async (name: SecretName) => ({ name }) as unknown as EncryptedSecret;
-  for (const [name, run] of [CREATE_AND_CLAIM, LEASES, ENDS, SECRETS, EVENTS, RESUMED].flatMap(Object.entries)) {
+  for (const [name, run] of [CREATE_AND_CLAIM, LEASES, ENDS, CANCEL_CASES, SECRETS, EVENTS, RESUME_CASES].flatMap(
+    Object.entries,
+  )) {
     it(name, async () => {
       const opened = await open(secrets);
       try {
@@ -500,32 +295,4 @@ export function runLedgerContract({ it, expect, open }: LedgerContractOptions): 
       }
     });
   }
-}
-
-function createCase(opened: OpenedLedger, expect: Expect): Case {
-  const { ledger } = opened;
-  const id = async (name: string) => {
-    const found = (await ledger.tasks(RUN)).find((one) => one.task === name);
-    if (found === undefined) throw new Error(`there is no task ${name}`);
-    return found.id;
-  };
-  return {
-    ...opened,
-    expect,
-    id,
-    states: async () => Object.fromEntries((await ledger.tasks(RUN)).map((one) => [one.task, one.state])),
-    async take(name, milliseconds = MINUTE) {
-      const lease = await ledger.claim(await id(name), "worker", milliseconds);
-      if (lease === null) throw new Error(`${name} cannot be claimed`);
-      return lease;
-    },
-    async codeOf(work) {
-      try {
-        await work;
-        return null;
-      } catch (error) {
-        return error instanceof Error && "code" in error ? error.code : error;
-      }
-    },
-  };
 }

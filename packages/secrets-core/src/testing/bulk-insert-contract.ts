@@ -23,9 +23,17 @@ type Store = SecretStore & BulkInsert;
 
 /** Registers one test for each promise of {@link BulkInsert}, in addition to those of `secretStoreContract`. */
 export function bulkInsertContract(options: AbilityContractOptions<Store>): void {
-  const { expect } = options;
-  const test = abilityTest(options);
+  const tools = { expect: options.expect, test: abilityTest(options) };
+  fillContract(tools);
+  refusalContract(tools);
+}
 
+interface Tools {
+  readonly expect: AbilityContractOptions<Store>["expect"];
+  readonly test: ReturnType<typeof abilityTest<Store>>;
+}
+
+function fillContract({ expect, test }: Tools): void {
   test("bulkInsert fills a store with whole secrets, deleted ones too, however many versions they have", async (store, reopen) => {
     const versions = (name: string, count: number, deletedAt: string | null, id = sampleId(name)) =>
       Array.from({ length: count }, (_, index) => sampleSecret(name, { version: index + 3, deletedAt, id }));
@@ -63,7 +71,9 @@ export function bulkInsertContract(options: AbilityContractOptions<Store>): void
     await store.bulkInsert([[sampleSecret("A", { deletedAt: LATER, importedId: 1 }), current]]);
     expect(await store.versions(ID_A)).toEqual([current, older(sampleSecret("A"), current)]);
   });
+}
 
+function refusalContract({ expect, test }: Tools): void {
   test("bulkInsert takes all or nothing, and replaces nothing", async (store) => {
     await putSecret(store, sampleSecret("B"));
     const content = await contentOf(store);

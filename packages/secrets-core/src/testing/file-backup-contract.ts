@@ -50,6 +50,7 @@ export function fileBackupContract({ makeVersion1, ...options }: FileBackupContr
   const tools = { ...options, opened, test };
   openContract(tools);
   backupContract(tools);
+  competingBackupsContract(tools);
   lockedFileContract(tools);
   if (makeVersion1 !== undefined) upgradeFileContract(tools, makeVersion1);
 }
@@ -71,14 +72,12 @@ function openContract({ it, expect, newPath, open, opened, test }: FileTools): v
 }
 
 function backupContract({ expect, newPath, opened, write, test }: FileTools): void {
-  const contentAt = async (path: string) => await opened(path, wholeContentOf, false);
-
   test("a backup has all that the store has, and is a store of its own", async (store) => {
     const path = newPath();
     await fill(store);
     const content = await wholeContentOf(store);
     await store.backup(path);
-    expect(await contentAt(path)).toEqual(content);
+    expect(await contentAt(opened, path)).toEqual(content);
     await opened(path, async (copied) => await copied.purge(ID_A), false);
     expect(await wholeContentOf(store)).toEqual(content);
     await store.purge(ID_B);
@@ -88,7 +87,7 @@ function backupContract({ expect, newPath, opened, write, test }: FileTools): vo
   test("a backup of an empty store is an empty store", async (store) => {
     const path = newPath();
     await store.backup(path);
-    expect(await contentAt(path)).toEqual({ anchors: [], content: { header: null, all: [], versions: [] } });
+    expect(await contentAt(opened, path)).toEqual({ anchors: [], content: { header: null, all: [], versions: [] } });
   });
 
   test("a snapshot is the content of such a file, while others write, too", async (store, path) => {
@@ -96,7 +95,7 @@ function backupContract({ expect, newPath, opened, write, test }: FileTools): vo
     await fill(store);
     const content = await wholeContentOf(store);
     await write(first, await store.snapshot());
-    expect(await contentAt(first)).toEqual(content);
+    expect(await contentAt(opened, first)).toEqual(content);
     await opened(path, async (other) => {
       const [snapshot] = await Promise.all([store.snapshot(), other.purge(ID_A)]);
       await write(second, snapshot);
@@ -104,15 +103,18 @@ function backupContract({ expect, newPath, opened, write, test }: FileTools): vo
     const count = await opened(second, async (copied) => await copied.count({ state: "all" }), false);
     expect(count === 3 || count === 4).toBe(true);
   });
+}
 
+/** Backups of one name, and beside writers. */
+function competingBackupsContract({ expect, newPath, opened, test }: FileTools): void {
   test("a backup replaces nothing", async (store) => {
     const path = newPath();
     await fill(store);
     await store.backup(path);
-    const content = await contentAt(path);
+    const content = await contentAt(opened, path);
     await store.purge(ID_A);
     await expect(store.backup(path)).rejects.toMatchObject(UNAVAILABLE);
-    expect(await contentAt(path)).toEqual(content);
+    expect(await contentAt(opened, path)).toEqual(content);
   });
 
   test("of many backups of one name exactly one is made", async (store) => {
@@ -120,7 +122,7 @@ function backupContract({ expect, newPath, opened, write, test }: FileTools): vo
     await fill(store);
     const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => store.backup(path)));
     expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBe(1);
-    expect(await contentAt(path)).toEqual(await wholeContentOf(store));
+    expect(await contentAt(opened, path)).toEqual(await wholeContentOf(store));
   });
 
   test("backups while others write have each put whole, or nothing of it", async (store, path) => {
@@ -141,6 +143,10 @@ function backupContract({ expect, newPath, opened, write, test }: FileTools): vo
       expect(versions.length === 2 && versions[0] === versions[1] && Number(versions[0]) > index).toBe(true);
     }
   });
+}
+
+async function contentAt(opened: FileTools["opened"], path: string): Promise<unknown> {
+  return await opened(path, wholeContentOf, false);
 }
 
 function lockedFileContract({ expect, newPath, open, opened, copy, move, test }: FileTools): void {

@@ -110,7 +110,6 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
   const update = async (change: (content: Content) => Content | null) => {
     if (file !== null) await updatePrivateJson(file, contentSchema, EMPTY, change);
   };
-  const find = (stores: readonly KnownStore[], path: string) => stores.find((store) => store.path === path) ?? null;
 
   return {
     memoryOf(storePath) {
@@ -123,18 +122,9 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
         },
         async remember(store) {
           if (file !== null) sweepBeside(file);
-          const before = find(read().content.stores, path);
           // Most writes change nothing here and need not wait for the lock.
-          if (before !== null && isUpToDate(before, store)) return;
-          await update(({ stores, backups }) => {
-            const next = {
-              path,
-              ...store,
-              left: leftBy(find(stores, path), store),
-              openedAt: new Date().toISOString(),
-            };
-            return { stores: newest([...stores.filter((other) => other.path !== path), next]), backups };
-          });
+          const before = find(read().content.stores, path);
+          if (before === null || !isUpToDate(before, store)) await update((content) => withStore(content, path, store));
         },
       };
     },
@@ -169,6 +159,17 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
       return problem === null || file === null ? null : `${file} ${problem}`;
     },
   };
+}
+
+function find(stores: readonly KnownStore[], path: string): KnownStore | null {
+  return stores.find((store) => store.path === path) ?? null;
+}
+
+/** Returns the list after the store at a path was written. */
+function withStore({ stores, backups }: Content, path: string, store: StoreState): Content {
+  const left = leftBy(find(stores, path), store);
+  const written = { path, ...store, left, openedAt: new Date().toISOString() };
+  return { stores: newest([...stores.filter((other) => other.path !== path), written]), backups };
 }
 
 type StoreState = Pick<RememberedStore, "storeId" | "epoch" | "fingerprint">;
