@@ -10,7 +10,7 @@ import fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
-import { type AccessControl, createAccessControl } from "./access-control.ts";
+import { AccessControl } from "./access-control.ts";
 import { addAuditRoutes, type ShownAuditLog } from "./audit-api.ts";
 import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
 import { markOptionalBodies } from "./documents.ts";
@@ -96,7 +96,7 @@ export async function buildServer(
   checkOrigins(corsOrigins);
   const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
-  const access = createAccessControl(options);
+  const access = new AccessControl(options);
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
   const page = readPage();
 
