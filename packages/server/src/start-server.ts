@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { createSecureContext, type SecureContextOptions, Server as TlsServer } from "node:tls";
 import type { Tokens } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance } from "fastify";
 import { limitConnections, serverOptions } from "./connections.ts";
 import { buildServer, type ServerOptions } from "./create-server.ts";
@@ -255,7 +256,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 function cannotListen(host: string, port: number, error: unknown): AutokestraError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = errorCode(error) || "unknown error";
   return new AutokestraError("OPTION_INVALID", `The server cannot listen on ${host}, port ${port} (${code})`, {
     hint: HINTS[code],
   });
