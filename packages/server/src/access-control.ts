@@ -5,7 +5,7 @@ import { isUrl } from "@autokestra/secrets-core/internal";
 import type { FastifyRequest } from "fastify";
 import { countHeader } from "./hosts.ts";
 import type { JwtVerifier } from "./jwt.ts";
-import { actorOf, type Principal, principalOfToken } from "./principal.ts";
+import { actorOf, keyOf, type Principal, principalOfToken } from "./principal.ts";
 import { addressKey, createRateLimiter, type RateLimiter, rateLimited } from "./rate-limiter.ts";
 
 declare module "fastify" {
@@ -107,7 +107,7 @@ export class AccessControl {
   }
 
   /**
-   * For what is dear to verify: call it before.
+   * For what is expensive to verify: call it before.
    *
    * @throws AutokestraError `RATE_LIMITED` where an address has had too many refused
    */
@@ -151,10 +151,6 @@ export class AccessControl {
     this.#principals.set(token, known);
     return known;
   }
-}
-
-function keyOf({ kind, id }: Principal): string {
-  return `${kind} ${id}`;
 }
 
 /** The token of a request: from one `Authorization` header, and from nowhere else. */

@@ -60,7 +60,7 @@ export class RunService {
     this.#onNotice = options.onNotice;
     this.#taken = new TakenRuns(options);
     this.#schedule = new Schedule({
-      taken: options.engine.history.claims,
+      claims: options.engine.history.claims,
       isRunning: async (workflow) => await this.#isRunning(workflow),
       start: (workflow, time) => void this.#startAt(workflow, time),
       onFailure: (id, error) => this.#onNotice(`workflow '${id}' was not started: ${messageOf(error)}`),
