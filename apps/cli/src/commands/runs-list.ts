@@ -30,7 +30,7 @@ export const command: CommandDefinition = defineCommand({
 /** Lists runs: a table for people, tab-separated for pipes, or JSON. */
 async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
   const { terminal } = context;
-  const limit = options.limit === undefined ? DEFAULT_LIMIT : parseWholeNumber("--limit", options.limit);
+  const limit = parseWholeNumber("--limit", options.limit) ?? DEFAULT_LIMIT;
   const { status, workflow } = options;
   const runs = await withRunHistory(context, async (history): Promise<readonly ListedRun[]> => {
     if (status !== "queued") return await history.list({ workflow, status, limit });

@@ -84,7 +84,7 @@ async function start(
   const server = await startServer({
     ...(await settings.read(place.defaults)),
     host: options.host ?? host,
-    port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
+    port: parseWholeNumber("--port", options.port) ?? port,
     secretsFor: (caller) => manager.as(caller),
     runs: served?.routes,
     tokens,
