@@ -139,8 +139,11 @@ export function choiceOption(
     });
 }
 
-/** Parses the value of an option as a whole number. */
-export function parseWholeNumber(option: string, text: string): number {
+/** Parses the value of an option as a whole number. Undefined where the option was not given. */
+export function parseWholeNumber(option: string, text: string): number;
+export function parseWholeNumber(option: string, text: string | undefined): number | undefined;
+export function parseWholeNumber(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new AutokestraError("USAGE", `${option} takes a whole number of at most 9 digits`);
 }

@@ -25,8 +25,6 @@ const NAME_KEY =
 
 const RESUME = " After an interrupted rotation, run it again with the same --new-key-file.";
 
-const ENCRYPT_BACKUP = "`--recipient age1…` or `--passphrase-file FILE` encrypts the whole file.";
-
 const RESTORE = "`autokestra secrets restore-backup FILE` restores a backup.";
 
 /** What to do next, with the names of commands and options, which libraries do not know. */
@@ -121,7 +119,7 @@ export const USE_HINTS = {
   makeToken: "`autokestra tokens create NAME --role ROLE` makes one.",
   auditProblem: "`autokestra audit list` shows the records around it, and docs/operate.md what each problem means.",
   fernetKey: "Name it with --fernet-key.",
-  encryptBackup: ENCRYPT_BACKUP,
+  encryptBackup: "`--recipient age1…` or `--passphrase-file FILE` encrypts the whole file.",
   fingerprints: "`autokestra keys list` shows the fingerprints.",
 };
 

@@ -123,9 +123,8 @@ export function parseInputs(options: readonly string[]): Record<string, string> 
 }
 
 function numberOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
   const number = parseWholeNumber(option, text);
-  if (number > 0) return number;
+  if (number !== 0) return number;
   throw new AutokestraError("USAGE", `${option} takes a whole number from 1 on`);
 }
 

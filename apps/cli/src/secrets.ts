@@ -10,6 +10,7 @@ import {
 } from "@autokestra/secrets-core";
 import { checkExpiry, quotePath } from "@autokestra/secrets-core/internal";
 import type { CommandContext } from "./command.ts";
+import { noticesTo } from "./output/terminal.ts";
 
 /** Removes the master key from the environment, so that nothing that a command loads or starts can read it. */
 export function takeKey(): void {
@@ -26,8 +27,7 @@ export async function withSecrets<T>(
   create: boolean,
   use: (secrets: SecretService, folder: string) => Promise<T>,
 ): Promise<T> {
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const { secrets, location } = await openSecretsManager({ ...place, create, onNotice });
+  const { secrets, location } = await openSecretsManager({ ...place, create, onNotice: noticesTo(terminal) });
   const opened = { secrets, location, close: () => secrets.close() };
   return await whileOpen(opened, async () => await use(secrets, locationText(location)));
 }
@@ -37,8 +37,12 @@ export async function withAuditLog<T>(
   { place, terminal }: CommandContext,
   use: (log: AuditLog) => Promise<T>,
 ): Promise<T> {
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const { secrets, audit } = await openSecretsManager({ ...place, create: false, audit: true, onNotice });
+  const { secrets, audit } = await openSecretsManager({
+    ...place,
+    create: false,
+    audit: true,
+    onNotice: noticesTo(terminal),
+  });
   try {
     // Never null: it is on.
     if (audit === null) throw new TypeError("the audit log is off");
@@ -55,8 +59,13 @@ export async function withEngine<T>(
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   const { openEngine } = await import("./workflows.ts");
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const engine = await openEngine({ ...place, config: place.defaults, runsPath, ...options, onNotice });
+  const engine = await openEngine({
+    ...place,
+    config: place.defaults,
+    runsPath,
+    ...options,
+    onNotice: noticesTo(terminal),
+  });
   return await whileOpen(engine, async () => await use(engine));
 }
 

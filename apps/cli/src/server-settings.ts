@@ -35,7 +35,7 @@ interface SettingsContext {
   /** The parts of every configuration. */
   readonly checks: readonly ReadinessCheck[];
   readonly manager: SecretsManager;
-  readonly writeLog: (line: string) => void;
+  readonly log: NonNullable<StartOptions["log"]>;
   readonly onCall: (call: ProviderCall) => void;
 }
 
@@ -48,7 +48,7 @@ interface OpenedProviders {
 const NO_PROVIDERS: OpenedProviders = { checks: [], close: async () => undefined };
 
 export function createSettings(context: SettingsContext): ServerSettings {
-  const { options, checks, manager, writeLog, onCall } = context;
+  const { options, checks, manager, log, onCall } = context;
   let inUse = NO_PROVIDERS;
   let next = NO_PROVIDERS;
 
@@ -61,7 +61,7 @@ export function createSettings(context: SettingsContext): ServerSettings {
         behindProxy: options.behindProxy ?? server.behindProxy,
         corsOrigins: options.corsOrigin ?? server.corsOrigin,
         hosts: server.hosts,
-        log: server.log === false ? undefined : { write: writeLog },
+        log: server.log === false ? undefined : log,
         requestsPerMinute: server.requestsPerMinute,
         refusedPerMinute: server.refusedPerMinute,
         roles: rolesOf(server.roles),

@@ -8,6 +8,7 @@ import {
 } from "@autokestra/secrets";
 import { recordOperation } from "@autokestra/secrets/internal";
 import type { CommandContext } from "./command.ts";
+import { noticesTo } from "./output/terminal.ts";
 
 /** Opens the tokens of the store, and the store, while `use` runs. */
 export async function withTokens<T>(
@@ -15,8 +16,7 @@ export async function withTokens<T>(
   use: (tokens: OpenedTokens, manager: SecretsManager) => Promise<T>,
   options: Pick<SecretsOptions, "audit"> = {},
 ): Promise<T> {
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const manager = await openSecretsManager({ ...place, ...options, onNotice });
+  const manager = await openSecretsManager({ ...place, ...options, onNotice: noticesTo(terminal) });
   try {
     const tokens = await openTokens(manager);
     try {

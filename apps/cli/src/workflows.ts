@@ -4,10 +4,12 @@
  *
  * @module
  */
+import { corePlugins, describePlugins } from "@autokestra/engine";
+import type { CommandContext } from "./command.ts";
+
 export {
   adoptCredentials,
   checkProviders,
-  corePlugins,
   describePlugins,
   drawWorkflow,
   exportWorkflow,
@@ -17,3 +19,10 @@ export {
   workflowJsonSchema,
 } from "@autokestra/engine";
 export { collectInputs, findSecretUsage, listWorkflowFiles } from "@autokestra/engine/internal";
+
+/** The plugins that workflows can use: ours, and those of the configuration. */
+export async function allPlugins({ place, runsPath }: CommandContext): ReturnType<typeof describePlugins> {
+  const { defaults } = place;
+  const configured = defaults === undefined ? [] : await describePlugins(defaults, { ...place, runsPath });
+  return [...corePlugins, ...configured];
+}

@@ -51,6 +51,14 @@ export {
   type SecretUse,
   secretsOfRun,
 } from "./provenance.ts";
-export type { QueuedRun, QueuedRuns, QueuedStart, RunGroup, Turn } from "./queued-runs.ts";
+export {
+  type ListedRun,
+  listedAsQueued,
+  type QueuedRun,
+  type QueuedRuns,
+  type QueuedStart,
+  type RunGroup,
+  type Turn,
+} from "./queued-runs.ts";
 export type { KeptRuns, RunFilter, RunSummary } from "./records.ts";
 export { type StateChange, type Stop, type TaskEnd, type TaskNode, type TaskState, TaskStates } from "./task-states.ts";

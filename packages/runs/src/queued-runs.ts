@@ -2,8 +2,8 @@ import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
 import { claim, release } from "./claims.ts";
 import type { RunId } from "./ledger.ts";
-import { processColumns, thisProcess } from "./process.ts";
-import { isAlive, PROCESS } from "./records.ts";
+import { processColumns, type RunStatus, thisProcess } from "./process.ts";
+import { isAlive, PROCESS, type RunSummary } from "./records.ts";
 import { NOW } from "./task-rows.ts";
 
 declare module "@autokestra/secrets-core" {
@@ -19,6 +19,18 @@ export interface QueuedRun {
   readonly workflow: string;
   /** The absolute path of its file; null for a workflow that came as text. */
   readonly file: string | null;
+}
+
+/** A run as it is listed, also one that waits: it has not started. */
+export interface ListedRun extends Omit<RunSummary, "status" | "startedAt"> {
+  readonly status: RunStatus | "queued";
+  readonly startedAt: string | null;
+}
+
+/** A run that waits, as it is listed beside those that have started. */
+export function listedAsQueued({ id, workflow }: Pick<QueuedRun, "id" | "workflow">): ListedRun {
+  const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
+  return { execution: id, workflow, status: "queued", ...unknown };
 }
 
 /** The concurrency group of a run: runs of one group do not go on at the same time, on whichever server. */

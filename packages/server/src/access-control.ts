@@ -1,12 +1,12 @@
-import type { AuditAction, AuditEvent, AuditLog, Permission, Roles, TokenMetadata, Tokens } from "@autokestra/secrets";
+import type { AuditEvent, AuditLog, Permission, Roles, TokenMetadata, Tokens } from "@autokestra/secrets";
 import { ROLES } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { isUrl } from "@autokestra/secrets-core/internal";
 import type { FastifyRequest } from "fastify";
 import { countHeader } from "./hosts.ts";
 import type { JwtVerifier } from "./jwt.ts";
-import { actorOf, type Principal, principalOfToken } from "./principal.ts";
-import { addressKey, createRateLimiter, rateLimited } from "./rate-limiter.ts";
+import { actorOf, keyOf, type Principal, principalOfToken } from "./principal.ts";
+import { addressKey, createRateLimiter, type RateLimiter, rateLimited } from "./rate-limiter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -33,37 +33,6 @@ export interface AccessOptions {
   readonly unauthorizedHint?: string | undefined;
 }
 
-/** Decides who may do what. */
-export interface AccessControl {
-  /** Finds out who makes a request. @throws AutokestraError `UNAUTHORIZED`, `RATE_LIMITED` */
-  authenticate(request: FastifyRequest): Promise<Principal>;
-  /**
-   * Checks what the route needs, and where the request comes from.
-   *
-   * @param permission null: any token will do
-   * @throws AutokestraError `FORBIDDEN`
-   */
-  authorize(request: FastifyRequest, permission: Permission | null): Promise<void>;
-  /**
-   * For answers that go on: aborted once the token of the request may not do this any more, or `until` is.
-   *
-   * @param permission what the route needs
-   */
-  whileAllowed(request: FastifyRequest, permission: Permission, until: AbortSignal): AbortSignal;
-  /**
-   * Counts and records an attempt that something else than a token has refused, such as a wrong signature.
-   *
-   * @throws this error; `RATE_LIMITED` where there were too many
-   */
-  refuse(request: FastifyRequest, error: AutokestraError): Promise<never>;
-  /**
-   * For what is dear to verify: call it before.
-   *
-   * @throws AutokestraError `RATE_LIMITED` where an address has had too many refused
-   */
-  checkRefused(request: FastifyRequest): void;
-}
-
 const MINUTE = 60_000;
 /** How often tokens of answers that go on are looked at. */
 const LOOK_MS = 2000;
@@ -71,89 +40,117 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 /** Methods that change nothing. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
-export function createAccessControl(options: AccessOptions): AccessControl {
-  const { tokens, jwt, roles = ROLES, audit = null, corsOrigins = [], unauthorizedHint } = options;
-  const { requestsPerMinute = 6000, refusedPerMinute = 30 } = options;
-  const requests = createRateLimiter({ limit: requestsPerMinute, windowMs: MINUTE });
-  const refusals = createRateLimiter({ limit: refusedPerMinute, windowMs: MINUTE });
-
+/** Decides who may do what. */
+export class AccessControl {
+  readonly #options: AccessOptions;
+  readonly #roles: Roles;
+  readonly #requests: RateLimiter;
+  readonly #refusals: RateLimiter;
   /** What was made of the tokens that are in use. */
-  const principals = new WeakMap<TokenMetadata, Principal>();
+  readonly #principals = new WeakMap<TokenMetadata, Principal>();
 
-  function principalOf(token: TokenMetadata): Principal {
-    const known = principals.get(token) ?? principalOfToken(token, roles);
-    principals.set(token, known);
-    return known;
+  constructor(options: AccessOptions) {
+    const { roles = ROLES, requestsPerMinute = 6000, refusedPerMinute = 30 } = options;
+    this.#options = options;
+    this.#roles = roles;
+    this.#requests = createRateLimiter({ limit: requestsPerMinute, windowMs: MINUTE });
+    this.#refusals = createRateLimiter({ limit: refusedPerMinute, windowMs: MINUTE });
   }
 
-  async function identify(text: string): Promise<Principal | null> {
-    const token = await tokens.find(text);
-    if (token !== null) return principalOf(token);
-    return jwt !== undefined && text.split(".").length === 3 ? await jwt(text, roles) : null;
+  /** Finds out who makes a request. @throws AutokestraError `UNAUTHORIZED`, `RATE_LIMITED` */
+  async authenticate(request: FastifyRequest): Promise<Principal> {
+    if (request.principal !== null) return request.principal;
+    const text = bearerOf(request);
+    const principal = text === null ? null : await this.#identify(text);
+    if (principal === null) return await this.refuse(request, unauthorized(this.#options.unauthorizedHint));
+    const key = keyOf(principal);
+    const seconds = this.#requests.count(key) || this.#refusals.check(key);
+    if (seconds > 0) throw rateLimited(seconds);
+    request.principal = principal;
+    return principal;
+  }
+
+  /**
+   * Checks what the route needs, and where the request comes from.
+   *
+   * @param permission null: any token will do
+   * @throws AutokestraError `FORBIDDEN`
+   */
+  async authorize(request: FastifyRequest, permission: Permission | null): Promise<void> {
+    const principal = request.principal ?? (await this.authenticate(request));
+    const isAllowed = permission === null || principal.permissions.has(permission);
+    if (isAllowed && (SAFE.has(request.method) || isFromOurOwn(request, this.#options.corsOrigins ?? []))) return;
+    const detail = isAllowed
+      ? "A page of another origin cannot change anything here"
+      : `The token has no permission for this: it needs ${permission}`;
+    await this.#refuse(request, keyOf(principal), forbidden(detail));
+  }
+
+  /**
+   * For answers that go on: aborted once the token of the request may not do this any more, or `until` is.
+   *
+   * @param permission what the route needs
+   */
+  whileAllowed(request: FastifyRequest, permission: Permission, until: AbortSignal): AbortSignal {
+    const over = new AbortController();
+    const look = async (): Promise<void> => {
+      const text = bearerOf(request);
+      // What cannot be found out counts as no: the client comes back, and is told why.
+      const principal = text === null ? null : await this.#identify(text).catch(() => null);
+      if (principal?.permissions.has(permission) !== true) over.abort();
+    };
+    const timer = setInterval(() => void look(), LOOK_MS);
+    const signal = AbortSignal.any([until, over.signal]);
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+    if (signal.aborted) clearInterval(timer);
+    return signal;
+  }
+
+  /**
+   * For what is expensive to verify: call it before.
+   *
+   * @throws AutokestraError `RATE_LIMITED` where an address has had too many refused
+   */
+  checkRefused(request: FastifyRequest): void {
+    const seconds = this.#refusals.check(addressKey(request.ip));
+    if (seconds > 0) throw rateLimited(seconds);
+  }
+
+  /**
+   * Counts and records an attempt that is refused without a token that is taken: there is none, or a signature is wrong.
+   *
+   * @throws this error; `RATE_LIMITED` where there were too many
+   */
+  async refuse(request: FastifyRequest, error: AutokestraError): Promise<never> {
+    return await this.#refuse(request, addressKey(request.ip), error);
+  }
+
+  async #refuse(request: FastifyRequest, key: string, error: AutokestraError): Promise<never> {
+    const seconds = this.#refusals.count(key);
+    if (seconds > 0) throw rateLimited(seconds);
+    await this.#recordRefusal(request);
+    throw error;
   }
 
   /** Whether it can be recorded or not, the attempt is refused. */
-  async function recordRefusal(request: FastifyRequest): Promise<void> {
-    const action: AuditAction = "refused";
+  async #recordRefusal(request: FastifyRequest): Promise<void> {
     const actor = actorOf(request.principal, request.ip);
-    const event: AuditEvent = { actor, action, outcome: "refused", requestId: request.id };
-    await audit?.record(event).catch(() => undefined);
+    const event: AuditEvent = { actor, action: "refused", outcome: "refused", requestId: request.id };
+    await this.#options.audit?.record(event).catch(() => undefined);
   }
 
-  async function refuse(request: FastifyRequest, key: string, error: () => AutokestraError): Promise<never> {
-    const seconds = refusals.count(key);
-    if (seconds > 0) throw rateLimited(seconds);
-    await recordRefusal(request);
-    throw error();
+  async #identify(text: string): Promise<Principal | null> {
+    const { tokens, jwt } = this.#options;
+    const token = await tokens.find(text);
+    if (token !== null) return this.#principalOf(token);
+    return jwt !== undefined && text.split(".").length === 3 ? await jwt(text, this.#roles) : null;
   }
 
-  return {
-    async authenticate(request) {
-      if (request.principal !== null) return request.principal;
-      const text = bearerOf(request);
-      const principal = text === null ? null : await identify(text);
-      if (principal === null) {
-        return await refuse(request, addressKey(request.ip), () => unauthorized(unauthorizedHint));
-      }
-      const key = `${principal.kind} ${principal.id}`;
-      const seconds = requests.count(key) || refusals.check(key);
-      if (seconds > 0) throw rateLimited(seconds);
-      request.principal = principal;
-      return principal;
-    },
-
-    async authorize(request, permission) {
-      const principal = request.principal ?? (await this.authenticate(request));
-      const isAllowed = permission === null || principal.permissions.has(permission);
-      if (isAllowed && (SAFE.has(request.method) || isFromOurOwn(request, corsOrigins))) return;
-      const detail = isAllowed
-        ? "A page of another origin cannot change anything here"
-        : `The token has no permission for this: it needs ${permission}`;
-      await refuse(request, `${principal.kind} ${principal.id}`, () => forbidden(detail));
-    },
-
-    whileAllowed(request, permission, until) {
-      const over = new AbortController();
-      const look = async (): Promise<void> => {
-        const text = bearerOf(request);
-        // What cannot be found out counts as no: the client comes back, and is told why.
-        const principal = text === null ? null : await identify(text).catch(() => null);
-        if (principal?.permissions.has(permission) !== true) over.abort();
-      };
-      const timer = setInterval(() => void look(), LOOK_MS);
-      const signal = AbortSignal.any([until, over.signal]);
-      signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-      if (signal.aborted) clearInterval(timer);
-      return signal;
-    },
-
-    checkRefused(request) {
-      const seconds = refusals.check(addressKey(request.ip));
-      if (seconds > 0) throw rateLimited(seconds);
-    },
-
-    refuse: async (request, error) => await refuse(request, addressKey(request.ip), () => error),
-  };
+  #principalOf(token: TokenMetadata): Principal {
+    const known = this.#principals.get(token) ?? principalOfToken(token, this.#roles);
+    this.#principals.set(token, known);
+    return known;
+  }
 }
 
 /** The token of a request: from one `Authorization` header, and from nowhere else. */

@@ -11,7 +11,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod/v4";
 import { type AccessControl, forbidden } from "./access-control.ts";
 import { type ApiCall, type ApiRoute, addApiRoute } from "./api-route.ts";
-import { createFoundSecrets } from "./found-secrets.ts";
+import { FoundSecrets } from "./found-secrets.ts";
 import type { Principal } from "./principal.ts";
 import { invalidQuery } from "./problem.ts";
 import { count, emptyBodySchema, queryTime, TIME } from "./schemas.ts";
@@ -160,7 +160,7 @@ async function visibleRecords({ principal, secrets }: ApiCall): Promise<Pick<Aud
   const { prefixes, tags } = principal;
   const anyPrefix = prefixes ?? undefined;
   if (tags === null) return { anyPrefix };
-  const visible = await createFoundSecrets(secrets, principal).all({ state: "all" });
+  const visible = await new FoundSecrets(secrets, principal).all({ state: "all" });
   return { anyPrefix, anyId: visible.map(({ id }) => id) };
 }
 

@@ -1,5 +1,6 @@
 import { Transform } from "node:stream";
 import type { FastifyReply, FastifyRequest, RequestPayload } from "fastify";
+import { keyOf } from "./principal.ts";
 import { addressKey, rateLimited } from "./rate-limiter.ts";
 
 export interface BodyBudgetOptions {
@@ -40,7 +41,7 @@ export function createBodyBudget({ ofOne = 16 * MIB, ofAll = 64 * MIB }: BodyBud
       // Without both headers there is no body.
       const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
       if (coding === undefined && Number(length) <= SMALL_BYTES) return body;
-      const key = keyOf(request);
+      const key = senderOf(request);
       let bytes = 0;
       const counted = new Transform({
         transform(chunk: Buffer, _, done) {
@@ -63,6 +64,6 @@ export function createBodyBudget({ ofOne = 16 * MIB, ofAll = 64 * MIB }: BodyBud
   };
 }
 
-function keyOf({ principal, ip }: FastifyRequest): string {
-  return principal === null ? addressKey(ip) : `${principal.kind} ${principal.id}`;
+function senderOf({ principal, ip }: FastifyRequest): string {
+  return principal === null ? addressKey(ip) : keyOf(principal);
 }

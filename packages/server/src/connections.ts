@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
 /** What a client may keep of a server. */
@@ -72,4 +72,27 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
     response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
     if (count > maxUnanswered) socket.destroy();
   });
+}
+
+/** Answers what Node.js takes for no HTTP: two lengths, two ways to say the length, no host, headers that are too large. */
+export function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const title = STATUS_CODES[status] ?? "";
+  const problem = {
+    type: "about:blank",
+    title,
+    status,
+    detail: "This is no valid HTTP request",
+    code: "REQUEST_INVALID",
+  };
+  const body = JSON.stringify({ ...problem, requestId: crypto.randomUUID() });
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    "Content-Type: application/problem+json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Cache-Control: no-store",
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

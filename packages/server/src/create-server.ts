@@ -1,7 +1,4 @@
-import { STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
 import type { AuditLog, Tokens } from "@autokestra/secrets";
-import { AutokestraError } from "@autokestra/secrets-core";
 import swagger, { type FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 import fastify, {
   type FastifyInstance,
@@ -10,16 +7,18 @@ import fastify, {
   type FastifyServerOptions,
 } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
-import { type AccessControl, createAccessControl } from "./access-control.ts";
+import { AccessControl } from "./access-control.ts";
 import { addAuditRoutes, type ShownAuditLog } from "./audit-api.ts";
-import { CONNECTION_LIMITS, limitConnections, serverOptions } from "./connections.ts";
+import { CONNECTION_LIMITS, limitConnections, refuseMalformed, serverOptions } from "./connections.ts";
+import { allowOrigins, checkOrigins } from "./cors.ts";
 import { markOptionalBodies } from "./documents.ts";
-import { checkOrigins, countHeader, createHostCheck, createNetworkCheck } from "./hosts.ts";
+import { createHostCheck, createHostGuard, createNetworkCheck } from "./hosts.ts";
 import { applyHttpRules, sendProblem } from "./http-rules.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { addOperations, OPEN_PATHS } from "./operations-api.ts";
 import { addPage, readPage } from "./page.ts";
 import type { ReadinessCheck } from "./readiness.ts";
+import { codeOf, logFailure, logRequests, type RequestLog } from "./request-log.ts";
 import { addSecretRoutes } from "./secret-routes.ts";
 import type { SecretsApiOptions } from "./secrets-api.ts";
 import { addSessionRoute } from "./session-api.ts";
@@ -41,7 +40,7 @@ export interface ServerOptions extends Omit<SecretsApiOptions, "onReveal" | "onF
   /** What must work for the server to be ready. Default: nothing. */
   readonly checks?: readonly ReadinessCheck[] | undefined;
   /** Where a line of JSON for each request goes. Default: nowhere. */
-  readonly log?: { write(line: string): void } | undefined;
+  readonly log?: RequestLog | undefined;
   /** What counts for `/metrics`. Default: figures of this server alone. */
   readonly metrics?: Metrics | undefined;
 }
@@ -94,19 +93,15 @@ export async function buildServer(
 ): Promise<FastifyInstance> {
   const { host = "127.0.0.1", hosts = [], tls, behindProxy = [], corsOrigins = [], audit, log, runs } = options;
   checkOrigins(corsOrigins);
-  const isOurHost = createHostCheck(host, hosts);
   const isProxy = behindProxy.length === 0 ? null : createNetworkCheck(behindProxy);
-  const access = createAccessControl(options);
+  const checkHost = createHostGuard(createHostCheck(host, hosts), isProxy);
+  const access = new AccessControl(options);
   const { metrics = createMetrics(audit ? () => audit.state() : null) } = options;
   const page = readPage();
 
-  /** First of all, also where a path is none. */
-  function checkHost(request: FastifyRequest): void {
-    if (isProxy !== null && !isProxy(request.socket.remoteAddress ?? "")) throw onlyProxies();
-    if (countHeader(request.raw, "host") !== 1 || !isOurHost(request.host)) throw unknownHost();
-    // `GET http://other/path` is to that host, whatever its header says.
-    const [, target] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(request.raw.url ?? "") ?? [];
-    if (target !== undefined && !isOurHost(target)) throw unknownHost();
+  function onFailure(request: FastifyRequest, error: unknown): void {
+    metrics.countFailure(codeOf(error));
+    if (log !== undefined) logFailure(log, request, error);
   }
 
   /** Fastify calls no hooks for a path that cannot be decoded. */
@@ -120,11 +115,6 @@ export async function buildServer(
     }
     reply.headers(BROWSER_HEADERS);
     await sendProblem(refusal, request, reply, onFailure);
-  }
-
-  function onFailure(request: FastifyRequest, error: unknown): void {
-    metrics.countFailure(codeOf(error));
-    logFailure(log, request, error);
   }
 
   const app = fastify({
@@ -143,18 +133,10 @@ export async function buildServer(
   checkFirst(app, checkHost);
   // Before tokens are asked for: browsers send none with the question whether they may ask.
   if (corsOrigins.length > 0) allowOrigins(app, corsOrigins);
-  const openRoutes = openRoutesOf([...OPEN_PATHS, ...(runs?.openPaths ?? []), ...page.map(({ path }) => path)]);
-  app.addHook("onRequest", async (request) => {
-    if (!openRoutes.has(request.routeOptions.url)) await access.authenticate(request);
-  });
+  requireTokens(app, access, [...OPEN_PATHS, ...(runs?.openPaths ?? []), ...page.map(({ path }) => path)]);
   rules.refuseUnknownPaths();
   metrics.watch(app);
-  if (log !== undefined) {
-    app.addHook("onResponse", (request, reply, done) => {
-      logRequest(log, request, reply);
-      done();
-    });
-  }
+  if (log !== undefined) logRequests(app, log);
   await app.register(swagger, { openapi: API, transform: jsonSchemaTransform, transformObject: markOptionalBodies });
   await app.register(async (operations) => addOperations(operations, access, metrics, options.checks ?? []));
   await app.register(async (files) => addPage(files, page));
@@ -203,6 +185,15 @@ function checkFirst(app: FastifyInstance, check: (request: FastifyRequest) => vo
   });
 }
 
+/** @param openPaths those that anybody may call */
+function requireTokens(app: FastifyInstance, access: AccessControl, openPaths: readonly string[]): void {
+  // With and without a slash at their end. What is not found has no route, and so is not open.
+  const open = new Set<string | undefined>(openPaths.flatMap((path) => [path, `${path}/`]));
+  app.addHook("onRequest", async (request) => {
+    if (!open.has(request.routeOptions.url)) await access.authenticate(request);
+  });
+}
+
 /** The routes below `/api`. */
 async function addApi(
   app: FastifyInstance,
@@ -219,93 +210,9 @@ async function addApi(
   await runs?.addTo(app, access, secretsFor);
 }
 
-/** Lets pages of these origins call the server (https://fetch.spec.whatwg.org/#http-cors-protocol). */
-function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
-  app.addHook("onRequest", async (request, reply) => {
-    const { origin = "", "access-control-request-method": wanted } = request.headers;
-    reply.header("vary", "Origin");
-    if (!origins.includes(origin)) return undefined;
-    reply.headers({ "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED_HEADERS });
-    if (request.method !== "OPTIONS" || wanted === undefined) return undefined;
-    return await reply.code(204).headers(PREFLIGHT_HEADERS).send();
-  });
-}
-
-const EXPOSED_HEADERS = "ETag, Link, Location, Retry-After, X-Request-Id, X-Total-Count";
-const PREFLIGHT_HEADERS = {
-  "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE",
-  "access-control-allow-headers":
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
-  "access-control-max-age": "600",
-};
-
-/** With and without a slash at their end. What is not found has no route, and so is not open. */
-function openRoutesOf(paths: readonly string[]): ReadonlySet<string | undefined> {
-  return new Set(paths.flatMap((path) => [path, `${path}/`]));
-}
-
 const API: NonNullable<FastifyDynamicSwaggerOptions["openapi"]> = {
   openapi: "3.1.0",
   info: { title: "autokestra", description: "Encrypted secrets for workflow engines", version: "1" },
   components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
   security: [{ token: [] }],
 };
-
-/** What Node.js takes for no HTTP: two lengths, two ways to say the length, no host, headers that are too large. */
-function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-  const title = STATUS_CODES[status] ?? "";
-  const problem = {
-    type: "about:blank",
-    title,
-    status,
-    detail: "This is no valid HTTP request",
-    code: "REQUEST_INVALID",
-  };
-  const body = JSON.stringify({ ...problem, requestId: crypto.randomUUID() });
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    "Content-Type: application/problem+json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Cache-Control: no-store",
-    "Connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
-type Log = ServerOptions["log"];
-
-/** No path, no query and no header: these can hold what nobody may read later. */
-function logRequest(log: Log, request: FastifyRequest, reply: FastifyReply): void {
-  const { id, method, principal, routeOptions } = request;
-  const [token, route] = [principal?.id ?? null, routeOptions.url ?? null].map((text) => JSON.stringify(text));
-  const ms = Math.round(reply.elapsedTime * 10) / 10;
-  const head = `{"time":"${new Date().toISOString()}","level":"info","requestId":"${id}"`;
-  log?.write(
-    `${head},"token":${token},"method":"${method}","route":${route},"status":${reply.statusCode},"ms":${ms}}\n`,
-  );
-}
-
-/** The message of an error can hold anything. */
-function logFailure(log: Log, request: FastifyRequest, error: unknown): void {
-  const code = codeOf(error);
-  const name = error instanceof Error ? error.name : typeof error;
-  // Places, without the first lines, which repeat the message.
-  const places = error instanceof Error ? (error.stack?.match(/^\s+at .*$/gm) ?? []).map((at) => at.trim()) : [];
-  const time = new Date().toISOString();
-  const line = { time, level: "error", requestId: request.id, code, name, places: places.slice(0, 5) };
-  log?.write(`${JSON.stringify(line)}\n`);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof AutokestraError ? error.code : "INTERNAL";
-}
-
-function unknownHost(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is not reached under that name");
-}
-
-function onlyProxies(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is reached through its proxy only");
-}

@@ -35,119 +35,112 @@ interface Revealed {
 }
 
 /** One caller's secrets, by id: what they may not see is not found, in the same way as what is not there. */
-export interface FoundSecrets {
-  /** @param id UUID, or the number that it had where it was imported from @throws AutokestraError `SECRET_NOT_FOUND` */
-  byId(id: string, state?: SecretFilter["state"]): Promise<SecretMetadata>;
-  byName(name: string): Promise<SecretMetadata>;
-  /** A page, and where it ends in the list of all; null where it is the last one. */
-  page(
-    filter: SecretFilter,
-    limit: number,
-  ): Promise<{ readonly secrets: readonly SecretMetadata[]; readonly last: SecretMetadata | null }>;
-  all(filter: SecretFilter): Promise<readonly SecretMetadata[]>;
-  count(filter: SecretFilter): Promise<number>;
-  reveal(id: string, version: number | undefined, field: string | undefined): Promise<Revealed>;
-  /** The fields of a secret without their values. */
-  fields(id: string): Promise<readonly FieldSecrecy[]>;
-  /** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED`, `FORBIDDEN` */
-  change(id: string, change: Change, ifMatch: string | null): Promise<SecretMetadata>;
-  rollback(id: string, to: number): Promise<SecretMetadata>;
-}
+export class FoundSecrets {
+  readonly #secrets: SecretService;
+  readonly #principal: Principal;
+  readonly #isNarrowed: boolean;
 
-export function createFoundSecrets(secrets: SecretService, principal: Principal): FoundSecrets {
-  const visible = visibleOnly(principal);
-
-  /** With the same statement, whether a secret is hidden or not there. What lets a secret be seen must be authentic. */
-  async function list(filter: SecretFilter): Promise<readonly SecretMetadata[]> {
-    const whole = { ...filter, ...visible };
-    return isNarrowed(principal) ? (await secrets.listVerified(whole)).secrets : await secrets.list(whole);
+  constructor(secrets: SecretService, principal: Principal) {
+    this.#secrets = secrets;
+    this.#principal = principal;
+    this.#isNarrowed = isNarrowed(principal);
   }
 
-  async function one(filter: SecretFilter, asked: string): Promise<SecretMetadata> {
-    const start = isNarrowed(principal) ? performance.now() : null;
-    const [found, another] = await list({ ...filter, limit: 2 });
+  /** @param id UUID, or the number that it had where it was imported from @throws AutokestraError `SECRET_NOT_FOUND` */
+  async byId(id: string, state: SecretFilter["state"] = "active"): Promise<SecretMetadata> {
+    if (isUuid(id)) return await this.#one({ id, state }, id);
+    if (/^(?:0|[1-9]\d{0,14})$/.test(id)) return await this.#one({ importedId: Number(id), state }, id);
+    throw notFound(id);
+  }
+
+  async byName(name: string): Promise<SecretMetadata> {
+    return await this.#one({ name }, name);
+  }
+
+  /** A page, and where it ends in the list of all; null where it is the last one. */
+  async page(
+    filter: SecretFilter,
+    limit: number,
+  ): Promise<{ readonly secrets: readonly SecretMetadata[]; readonly last: SecretMetadata | null }> {
+    const whole = { ...filter, ...visibleOnly(this.#principal), limit };
+    if (this.#isNarrowed) {
+      const { secrets, listed, last } = await this.#secrets.listVerified(whole);
+      return { secrets, last: listed === limit ? last : null };
+    }
+    const secrets = await this.#secrets.list(whole);
+    return { secrets, last: secrets.length === limit ? (secrets.at(-1) ?? null) : null };
+  }
+
+  /** With the same statement, whether a secret is hidden or not there. What lets a secret be seen must be authentic. */
+  async all(filter: SecretFilter): Promise<readonly SecretMetadata[]> {
+    const whole = { ...filter, ...visibleOnly(this.#principal) };
+    return this.#isNarrowed ? (await this.#secrets.listVerified(whole)).secrets : await this.#secrets.list(whole);
+  }
+
+  async count(filter: SecretFilter): Promise<number> {
+    return await this.#secrets.count({ ...filter, ...visibleOnly(this.#principal) });
+  }
+
+  async reveal(id: string, version: number | undefined, field: string | undefined): Promise<Revealed> {
+    const found = await this.byId(id);
+    const { metadata, fields } = await this.#secrets.get(found.name, { atVersion: version });
+    // Renamed, and another one has its name now.
+    if (metadata.id !== found.id) throw notFound(id);
+    if (field !== undefined && !Object.hasOwn(fields, field)) throw fieldNotFound(field, found.name, fields);
+    const given = field === undefined ? fields : { [field]: fields[field] ?? "" };
+    const primary = primaryField(metadata.type, Object.keys(fields));
+    return { metadata, fields: given, value: primary === null ? null : (given[primary] ?? null) };
+  }
+
+  /** The fields of a secret without their values. */
+  async fields(id: string): Promise<readonly FieldSecrecy[]> {
+    const found = await this.byId(id);
+    const { metadata, fields } = await this.#secrets.describe(found.name);
+    if (metadata.id !== found.id) throw notFound(id);
+    return fields;
+  }
+
+  /** @param ifMatch null: whatever is there @throws AutokestraError `PRECONDITION_FAILED`, `FORBIDDEN` */
+  async change(id: string, change: Change, ifMatch: string | null): Promise<SecretMetadata> {
+    return await this.#whileOthersChange(id, ifMatch, async (found) => {
+      const { name = found.name, tags = found.tags } = change;
+      checkReach(this.#principal, name, tags);
+      return await applyChange(this.#secrets, found, change);
+    });
+  }
+
+  async rollback(id: string, to: number): Promise<SecretMetadata> {
+    return await this.#whileOthersChange(
+      id,
+      null,
+      async (found) => await this.#secrets.rollback(found.name, to, expectedOf(found)),
+    );
+  }
+
+  async #one(filter: SecretFilter, asked: string): Promise<SecretMetadata> {
+    const start = this.#isNarrowed ? performance.now() : null;
+    const [found, another] = await this.all({ ...filter, limit: 2 });
     if (found !== undefined && another === undefined) return found;
     if (start !== null) await untilNextStep(start);
     throw notFound(asked);
   }
 
-  async function byId(id: string, state: SecretFilter["state"] = "active"): Promise<SecretMetadata> {
-    if (isUuid(id)) return await one({ id, state }, id);
-    if (/^(?:0|[1-9]\d{0,14})$/.test(id)) return await one({ importedId: Number(id), state }, id);
-    throw notFound(id);
-  }
-
-  return {
-    byId,
-    byName: async (name) => await one({ name }, name),
-
-    async page(filter, limit) {
-      const whole = { ...filter, ...visible, limit };
-      if (isNarrowed(principal)) {
-        const { secrets: seen, listed, last } = await secrets.listVerified(whole);
-        return { secrets: seen, last: listed === limit ? last : null };
+  /** Looks and changes, again where somebody else was faster. */
+  async #whileOthersChange(
+    id: string,
+    ifMatch: string | null,
+    change: (found: SecretMetadata) => Promise<SecretMetadata>,
+  ): Promise<SecretMetadata> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.byId(id);
+      checkMatch(ifMatch, found);
+      try {
+        return await change(found);
+      } catch (error) {
+        if (!hasCode(error, "VERSION_CONFLICT")) throw error;
+        if (ifMatch !== null) throw preconditionFailed();
+        if (attempt === ATTEMPTS) throw error;
       }
-      const all = await secrets.list(whole);
-      return { secrets: all, last: all.length === limit ? (all.at(-1) ?? null) : null };
-    },
-
-    all: list,
-
-    count: async (filter) => await secrets.count({ ...filter, ...visible }),
-
-    async reveal(id, version, field) {
-      const found = await byId(id);
-      const { metadata, fields } = await secrets.get(found.name, { atVersion: version });
-      // Renamed, and another one has its name now.
-      if (metadata.id !== found.id) throw notFound(id);
-      if (field !== undefined && !Object.hasOwn(fields, field)) throw fieldNotFound(field, found.name, fields);
-      const given = field === undefined ? fields : { [field]: fields[field] ?? "" };
-      const primary = primaryField(metadata.type, Object.keys(fields));
-      return { metadata, fields: given, value: primary === null ? null : (given[primary] ?? null) };
-    },
-
-    async fields(id) {
-      const found = await byId(id);
-      const { metadata, fields } = await secrets.describe(found.name);
-      if (metadata.id !== found.id) throw notFound(id);
-      return fields;
-    },
-
-    change: async (id, change, ifMatch) =>
-      await whileOthersChange(
-        async () => await byId(id),
-        ifMatch,
-        async (found) => {
-          const { name = found.name, tags = found.tags } = change;
-          checkReach(principal, name, tags);
-          return await applyChange(secrets, found, change);
-        },
-      ),
-
-    rollback: async (id, to) =>
-      await whileOthersChange(
-        async () => await byId(id),
-        null,
-        async (found) => await secrets.rollback(found.name, to, expectedOf(found)),
-      ),
-  };
-}
-
-/** Looks and changes, again where somebody else was faster. */
-async function whileOthersChange(
-  find: () => Promise<SecretMetadata>,
-  ifMatch: string | null,
-  work: (found: SecretMetadata) => Promise<SecretMetadata>,
-): Promise<SecretMetadata> {
-  for (let attempt = 1; ; attempt++) {
-    const found = await find();
-    checkMatch(ifMatch, found);
-    try {
-      return await work(found);
-    } catch (error) {
-      if (!hasCode(error, "VERSION_CONFLICT")) throw error;
-      if (ifMatch !== null) throw preconditionFailed();
-      if (attempt === ATTEMPTS) throw error;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { AutokestraError } from "@autokestra/secrets-core";
+import { type AutokestraError, hasCode } from "@autokestra/secrets-core";
 import type { FastifyInstance } from "fastify";
 import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
@@ -58,7 +58,7 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
         const { id: execution } = await runs.receive(workflow, { headers: request.headers, body }, about);
         return await reply.code(202).send({ execution, workflow: id });
       } catch (error) {
-        if (error instanceof AutokestraError && error.code === "UNAUTHORIZED") return await refuse(error);
+        if (hasCode(error, "UNAUTHORIZED")) return await refuse(error);
         throw error;
       }
     },

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 import { AutokestraError } from "@autokestra/secrets-core";
-import { isUrl } from "@autokestra/secrets-core/internal";
+import type { FastifyRequest } from "fastify";
 
 /** The names under which a server on this machine is always reached. */
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
@@ -23,6 +23,26 @@ export function createHostCheck(host: string, names: readonly string[]): (header
   };
 }
 
+/**
+ * Refuses requests that are for others.
+ *
+ * @param isOurHost as of {@link createHostCheck}
+ * @param isProxy whether an address is that of a proxy in front of the server; null where there is none
+ * @throws AutokestraError `HOST_UNKNOWN`, from the function that is returned
+ */
+export function createHostGuard(
+  isOurHost: (header: string) => boolean,
+  isProxy: ((address: string) => boolean) | null,
+): (request: FastifyRequest) => void {
+  return ({ raw, socket, host }) => {
+    if (isProxy !== null && !isProxy(socket.remoteAddress ?? "")) throw onlyProxies();
+    if (countHeader(raw, "host") !== 1 || !isOurHost(host)) throw unknownHost();
+    // `GET http://other/path` is to that host, whatever its header says.
+    const [, target] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(raw.url ?? "") ?? [];
+    if (target !== undefined && !isOurHost(target)) throw unknownHost();
+  };
+}
+
 /** How often a request has a header, in whatever case. @param name in lower case */
 export function countHeader({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">, name: string): number {
   let count = 0;
@@ -40,16 +60,6 @@ function toHostName(host: string): string {
 /** True for an address that only programs of this machine reach. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-/**
- * Checks the origins whose pages may call the server, as browsers write them in `Origin`.
- *
- * @throws AutokestraError `OPTION_INVALID`
- */
-export function checkOrigins(origins: readonly string[]): void {
-  if (origins.every((origin) => isUrl(origin) && new URL(origin).origin === origin)) return;
-  throw new AutokestraError("OPTION_INVALID", "An allowed origin is not one such as https://app.example:3000");
 }
 
 /**
@@ -78,4 +88,12 @@ function addNetwork(list: BlockList, network: string): void {
     throw new AutokestraError("OPTION_INVALID", "A network of proxies is not a CIDR such as 10.0.0.0/8");
   }
   list.addSubnet(address, length, family === 6 ? "ipv6" : "ipv4");
+}
+
+function unknownHost(): AutokestraError {
+  return new AutokestraError("HOST_UNKNOWN", "This server is not reached under that name");
+}
+
+function onlyProxies(): AutokestraError {
+  return new AutokestraError("HOST_UNKNOWN", "This server is reached through its proxy only");
 }

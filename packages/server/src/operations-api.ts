@@ -2,11 +2,11 @@ import type { Permission } from "@autokestra/secrets";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
+import { problemResponse } from "./api-route.ts";
 import { DOCS_STYLE, renderDocs } from "./docs-page.ts";
 import { addRoute } from "./http-rules.ts";
 import type { Metrics } from "./metrics.ts";
 import { createReadiness, type ReadinessCheck } from "./readiness.ts";
-import { problemSchema } from "./schemas.ts";
 
 /** Routes that anybody may call. */
 export const OPEN_PATHS: ReadonlySet<string> = new Set([
@@ -66,8 +66,8 @@ export function addOperations(
       tags,
       response: {
         200: { description: "Text for Prometheus", content: { "text/plain": { schema: z.string() } } },
-        401: { description: "No valid token", content: { "application/problem+json": { schema: problemSchema } } },
-        403: { description: "A problem", content: { "application/problem+json": { schema: problemSchema } } },
+        401: problemResponse(401),
+        403: problemResponse(403),
       },
     },
     async handler(_, reply) {

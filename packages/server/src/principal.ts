@@ -26,6 +26,11 @@ export function permissionsOf(names: readonly string[], roles: Roles): ReadonlyS
   return new Set(names.flatMap((name) => (Object.hasOwn(roles, name) ? (roles[name] ?? []) : [])));
 }
 
+/** What requests are counted by. */
+export function keyOf({ kind, id }: Principal): string {
+  return `${kind} ${id}`;
+}
+
 /** As the audit log names somebody. */
 export function actorOf(principal: Principal | null, address: string): AuditActor {
   if (principal === null) return { kind: "anonymous", id: null, address };

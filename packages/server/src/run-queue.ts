@@ -11,7 +11,7 @@ declare module "@autokestra/secrets-core" {
 }
 
 /** A run that is to be started. */
-export interface QueuedRun {
+export interface WaitingRun {
   readonly id: string;
   readonly workflow: string;
   /** What it keeps in memory while it waits, roughly. Default: nothing that counts. */
@@ -37,152 +37,163 @@ export interface RunQueueOptions {
   readonly maxWaitingBytes?: number | undefined;
 }
 
-/** Runs that wait and that go on. */
-export interface RunQueue {
-  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` */
-  add(run: QueuedRun): void;
-  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run with so many bytes would be taken */
-  check(bytes: number): void;
-  /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
-  limit(maxRuns: number | undefined): void;
-  /** Cancels a run that goes on. False: none does. */
-  cancel(id: string): boolean;
-  /** Forgets a run that waits. False: none does. */
-  drop(id: string): boolean;
-  /** Groups that were busy may not be any more. */
-  retry(): void;
-  /** Whether runs wait for others of their group. */
-  isHeld(): boolean;
-  /** The ids of those that wait, in their order. */
-  waiting(): readonly string[];
-  running(): readonly string[];
-  isBusyWith(workflow: string): boolean;
-  /**
-   * Takes no more runs, and starts none. Those that go on get this long to end; then they are cancelled, as all that wait are at once.
-   * Ends when all have ended.
-   */
-  drain(ms: number): Promise<void>;
-}
-
 /** How long a client should wait before it tries again. */
 const RETRY_SECONDS = 10;
 
-interface Entry extends QueuedRun {
+interface Entry extends WaitingRun {
   readonly stop: AbortController;
   /** Its place. */
   readonly number: number;
 }
 
-/** How many runs wait. */
-export const MAX_WAITING: number = 1000;
-
 const MAX_RUNS = 10;
+const MAX_WAITING = 1000;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-export function createRunQueue(options: RunQueueOptions = {}): RunQueue {
-  const { maxWaiting = MAX_WAITING, maxWaitingBytes = 64 * 1024 * 1024 } = options;
-  let maxRuns = options.maxRuns ?? MAX_RUNS;
-  const waiting: Entry[] = [];
-  const running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
+/** Runs that wait and that go on, in this process. */
+export class RunQueue {
+  readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
+  readonly #onWaiting: () => void;
+  readonly #waiting: Entry[] = [];
+  readonly #running = new Map<string, { readonly entry: Entry; readonly ended: Promise<void> }>();
   /** Groups of which another run goes on, as far as is known. */
-  const held = new Set<string>();
-  let lastNumber = 0;
-  let isClosed = false;
+  readonly #held = new Set<string>();
+  #maxRuns: number;
+  #lastNumber = 0;
+  #isClosed = false;
 
-  /** It counts as running meanwhile, so that it can be cancelled, and nobody passes it. */
-  function execute(entry: Entry, work: () => Promise<void>): void {
-    const end = async (): Promise<void> => {
-      await work();
-      running.delete(entry.id);
-      startWaiting();
-    };
-    running.set(entry.id, { entry, ended: end() });
+  /** @param onWaiting called whenever runs wait that could not begin. Default: nothing is */
+  constructor(options: RunQueueOptions = {}, onWaiting: () => void = () => undefined) {
+    const { maxRuns = MAX_RUNS, maxWaiting = MAX_WAITING, maxWaitingBytes = MAX_WAITING_BYTES } = options;
+    this.#maxRuns = maxRuns;
+    this.#maxWaiting = maxWaiting;
+    this.#maxWaitingBytes = maxWaitingBytes;
+    this.#onWaiting = onWaiting;
   }
 
-  async function begin(entry: Entry): Promise<void> {
-    const turn = await entry.takeTurn();
-    if (turn === "busy") return await waitAgain(entry);
-    if (turn === "gone") entry.leave();
-    else await entry.execute(entry.stop.signal);
-    held.clear();
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` */
+  add(run: WaitingRun): void {
+    this.check(run.bytes ?? 0);
+    this.#lastNumber += 1;
+    this.#waiting.push({ ...run, stop: new AbortController(), number: this.#lastNumber });
+    this.#startWaiting();
   }
 
-  async function waitAgain(entry: Entry): Promise<void> {
-    const { reason } = entry.stop.signal;
-    if (reason instanceof RunCancellation) return await entry.cancel(reason.by);
-    if (isClosed) return await entry.cancel("shutdown");
-    if (entry.group !== undefined) held.add(entry.group);
-    const after = waiting.findIndex((other) => other.number > entry.number);
-    waiting.splice(after < 0 ? waiting.length : after, 0, entry);
+  /** @throws AutokestraError `QUEUE_FULL`, `SHUTTING_DOWN` where no run with so many bytes would be taken */
+  check(bytes: number): void {
+    if (this.#isClosed) {
+      throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
+    }
+    const { length } = this.#waiting;
+    const kept = this.#waiting.reduce((sum, entry) => sum + (entry.bytes ?? 0), 0);
+    if (length >= this.#maxWaiting || (kept > 0 && kept + bytes > this.#maxWaitingBytes)) throw queueFull(length);
+  }
+
+  /** How many more runs can wait here. */
+  get room(): number {
+    return this.#maxWaiting - this.#waiting.length;
+  }
+
+  /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */
+  limit(maxRuns: number = MAX_RUNS): void {
+    this.#maxRuns = maxRuns;
+    this.#startWaiting();
+  }
+
+  /** Cancels a run that goes on. False: none does. */
+  cancel(id: string): boolean {
+    this.#running.get(id)?.entry.stop.abort(new RunCancellation("user"));
+    return this.#running.has(id);
+  }
+
+  /** Forgets a run that waits. False: none does. */
+  drop(id: string): boolean {
+    const at = this.#waiting.findIndex((entry) => entry.id === id);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** Groups that were busy may not be any more. */
+  retry(): void {
+    this.#held.clear();
+    this.#startWaiting();
+  }
+
+  /** The ids of those that wait, in their order. */
+  waiting(): readonly string[] {
+    return this.#waiting.map(({ id }) => id);
+  }
+
+  running(): readonly string[] {
+    return [...this.#running.keys()];
+  }
+
+  isBusyWith(workflow: string): boolean {
+    return (
+      [...this.#running.values()].some(({ entry }) => entry.workflow === workflow) ||
+      this.#waiting.some((entry) => entry.workflow === workflow)
+    );
+  }
+
+  /**
+   * Takes no more runs, and starts none. Those that go on get this long to end; then they are cancelled, as all that wait are at once.
+   * Ends when all have ended.
+   */
+  async drain(ms: number): Promise<void> {
+    this.#isClosed = true;
+    for (const entry of this.#waiting.splice(0)) this.#execute(entry, async () => await entry.cancel("shutdown"));
+    const overdue = setTimeout(() => {
+      for (const { entry } of this.#running.values()) entry.stop.abort(shutdown());
+    }, ms);
+    await Promise.all([...this.#running.values()].map(async ({ ended }) => await ended));
+    clearTimeout(overdue);
   }
 
   /** In their order; one whose group is busy lets others pass. */
-  function startWaiting(): void {
-    const isBusy = ({ group }: Entry) =>
-      group !== undefined && (held.has(group) || [...running.values()].some(({ entry }) => entry.group === group));
-    for (let at = 0; at < waiting.length && running.size < maxRuns; ) {
-      const entry = waiting[at];
-      if (entry === undefined || isBusy(entry)) at += 1;
+  #startWaiting(): void {
+    for (let at = 0; at < this.#waiting.length && this.#running.size < this.#maxRuns; ) {
+      const entry = this.#waiting[at];
+      if (entry === undefined || this.#isGroupBusy(entry)) at += 1;
       else {
-        waiting.splice(at, 1);
-        execute(entry, async () => await begin(entry));
+        this.#waiting.splice(at, 1);
+        this.#execute(entry, async () => await this.#begin(entry));
       }
     }
+    if (this.#waiting.length > 0) this.#onWaiting();
   }
 
-  function retry(): void {
-    held.clear();
-    startWaiting();
+  #isGroupBusy({ group }: Entry): boolean {
+    if (group === undefined) return false;
+    return this.#held.has(group) || [...this.#running.values()].some(({ entry }) => entry.group === group);
   }
 
-  function endUnstarted(entry: Entry, by: RunCancellation["by"]): void {
-    waiting.splice(waiting.indexOf(entry), 1);
-    execute(entry, async () => await entry.cancel(by));
+  /** It counts as running meanwhile, so that it can be cancelled, and nobody passes it. */
+  #execute(entry: Entry, work: () => Promise<void>): void {
+    const end = async (): Promise<void> => {
+      await work();
+      this.#running.delete(entry.id);
+      this.#startWaiting();
+    };
+    this.#running.set(entry.id, { entry, ended: end() });
   }
 
-  function check(bytes: number): void {
-    if (isClosed) throw new AutokestraError("SHUTTING_DOWN", "The server is shutting down and starts no more runs");
-    const kept = waiting.reduce((sum, entry) => sum + (entry.bytes ?? 0), 0);
-    if (waiting.length >= maxWaiting || (kept > 0 && kept + bytes > maxWaitingBytes)) throw queueFull(waiting.length);
+  async #begin(entry: Entry): Promise<void> {
+    const turn = await entry.takeTurn();
+    if (turn === "busy") return await this.#waitAgain(entry);
+    if (turn === "gone") entry.leave();
+    else await entry.execute(entry.stop.signal);
+    this.#held.clear();
   }
 
-  return {
-    check,
-    add(run) {
-      check(run.bytes ?? 0);
-      lastNumber += 1;
-      waiting.push({ ...run, stop: new AbortController(), number: lastNumber });
-      startWaiting();
-    },
-    limit(count = MAX_RUNS) {
-      maxRuns = count;
-      startWaiting();
-    },
-    cancel(id) {
-      running.get(id)?.entry.stop.abort(new RunCancellation("user"));
-      return running.has(id);
-    },
-    drop(id) {
-      const at = waiting.findIndex((entry) => entry.id === id);
-      if (at >= 0) waiting.splice(at, 1);
-      return at >= 0;
-    },
-    retry,
-    isHeld: () => held.size > 0,
-    waiting: () => waiting.map(({ id }) => id),
-    running: () => [...running.keys()],
-    isBusyWith: (workflow) =>
-      [...running.values()].some(({ entry }) => entry.workflow === workflow) ||
-      waiting.some((entry) => entry.workflow === workflow),
-    async drain(ms) {
-      isClosed = true;
-      for (const entry of waiting.slice()) endUnstarted(entry, "shutdown");
-      const overdue = setTimeout(() => {
-        for (const { entry } of running.values()) entry.stop.abort(shutdown());
-      }, ms);
-      await Promise.all([...running.values()].map(async ({ ended }) => await ended));
-      clearTimeout(overdue);
-    },
-  };
+  async #waitAgain(entry: Entry): Promise<void> {
+    const { reason } = entry.stop.signal;
+    if (reason instanceof RunCancellation) return await entry.cancel(reason.by);
+    if (this.#isClosed) return await entry.cancel("shutdown");
+    if (entry.group !== undefined) this.#held.add(entry.group);
+    const after = this.#waiting.findIndex((other) => other.number > entry.number);
+    this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, entry);
+  }
 }
 
 /** The time for `finally` is over by then. */

@@ -15,7 +15,7 @@ export interface ScheduledWorkflow {
 }
 
 export interface ScheduleOptions {
-  readonly taken: Pick<RunClaims, "take" | "last">;
+  readonly claims: Pick<RunClaims, "take" | "last">;
   /** Starts a run. It is not waited for. */
   readonly start: (workflow: string, time: Date) => void;
   /** Whether a run of the workflow waits or goes on, on this server or another one. */
@@ -122,12 +122,12 @@ export class Schedule {
 
   /** Times that passed before this server was there. */
   async #catchUp(entry: Entry): Promise<void> {
-    const { taken, onFailure } = this.#options;
+    const { claims, onFailure } = this.#options;
     const { id, missed } = entry.workflow;
     try {
-      const last = await taken.last(id);
+      const last = await claims.last(id);
       const time = last === null ? null : entry.times.nextRun(last);
-      if (last === null) await taken.take(id, new Date());
+      if (last === null) await claims.take(id, new Date());
       else if (missed === "once" && time !== null && time <= new Date()) await this.#act(entry, time);
     } catch (error) {
       onFailure(id, error);
@@ -135,11 +135,11 @@ export class Schedule {
   }
 
   async #act(entry: Entry, time: Date): Promise<void> {
-    const { taken, isRunning, start, onFailure } = this.#options;
+    const { claims, isRunning, start, onFailure } = this.#options;
     const { id, missed, overlap } = entry.workflow;
     try {
       const isLate = Date.now() - time.getTime() >= LATE_MS;
-      if (!(await taken.take(id, time)) || (isLate && missed !== "once")) return;
+      if (!(await claims.take(id, time)) || (isLate && missed !== "once")) return;
       if (overlap === "allow" || !(await isRunning(id))) start(id, time);
     } catch (error) {
       onFailure(id, error);

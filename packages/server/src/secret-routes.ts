@@ -7,16 +7,15 @@ import {
   type SecretService,
 } from "@autokestra/secrets-core";
 import { fieldsOfValue } from "@autokestra/secrets-core/internal";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { z } from "zod/v4";
 import type { AccessControl } from "./access-control.ts";
 import { type ApiCall, type ApiPart, type ApiRoute, addApiRoute, linksTo } from "./api-route.ts";
 import {
   checkMatch,
   checkReach,
-  createFoundSecrets,
   etagOf,
-  type FoundSecrets,
+  FoundSecrets,
   matches,
   preconditionFailed,
   refuseTaken,
@@ -32,14 +31,11 @@ export interface SecretRouteOptions {
   readonly onReveal?: ((outcome: "given" | "failed") => void) | undefined;
 }
 
-type Body<Schema extends z.ZodType> = z.output<Schema>;
-
 /** What a route works with. */
-interface Call extends ApiCall {
+interface SecretCall extends ApiCall {
   readonly found: FoundSecrets;
+  readonly onReveal: SecretRouteOptions["onReveal"];
 }
-
-type SecretRoute = ApiRoute<Call>;
 
 /** Adds the routes to a server that has the rules of HTTP, and that has told who makes a request before the route is called. */
 export function addSecretRoutes(
@@ -47,13 +43,13 @@ export function addSecretRoutes(
   access: AccessControl,
   { secretsFor, onReveal }: SecretRouteOptions,
 ): void {
-  const part: ApiPart<Call> = {
+  const part: ApiPart<SecretCall> = {
     access,
     secretsFor,
     tag: "secrets",
-    toCall: (call) => ({ ...call, found: createFoundSecrets(call.secrets, call.principal) }),
+    toCall: (call) => ({ ...call, found: new FoundSecrets(call.secrets, call.principal), onReveal }),
   };
-  for (const route of [...readingRoutes(onReveal), ...writingRoutes()]) {
+  for (const route of SECRET_ROUTES) {
     addApiRoute(app, part, route, {
       // A value in the answer to HEAD would be as good as none, and recorded as given out.
       exposeHeadRoute: route.permission !== "secrets:reveal",
@@ -65,187 +61,150 @@ export function addSecretRoutes(
 /** The calls that take the id of a new secret. */
 const LINKS = linksTo("id", ["getSecret", "revealSecret", "listVersions", "changeSecret", "deleteSecret"]);
 
-function readingRoutes(onReveal: SecretRouteOptions["onReveal"]): readonly SecretRoute[] {
-  return [
-    {
-      method: "GET",
-      url: "/",
-      permission: "secrets:read",
-      operationId: "listSecrets",
-      summary: "List secrets without their values, in the order of their names",
-      query: schemas.listQuerySchema,
-      answer: schemas.withHeaders(schemas.metadataListSchema, "Link", "X-Total-Count"),
-      refusals: [400],
-      handle: listSecrets,
-    },
-    {
-      method: "GET",
-      url: "/:id",
-      permission: "secrets:read",
-      operationId: "getSecret",
-      summary: "Show a secret without its value",
-      params: schemas.idSchema,
-      headers: schemas.ifNoneMatchSchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
-      refusals: [304, 400, 404],
-      handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
-    },
-    {
-      method: "GET",
-      url: "/name/:name",
-      permission: "secrets:read",
-      operationId: "getSecretByName",
-      summary: "Show the secret of a name without its value",
-      params: schemas.nameSchema,
-      headers: schemas.ifNoneMatchSchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
-      refusals: [304, 400, 404],
-      handle: async (call) =>
-        await answerWith(call, await call.found.byName(paramsOf<typeof schemas.nameSchema>(call).name)),
-    },
-    {
-      method: "GET",
-      url: "/:id/decrypt",
-      permission: "secrets:reveal",
-      operationId: "revealSecret",
-      summary: "Read the value of a secret. It is recorded before it is sent",
-      params: schemas.idSchema,
-      query: schemas.revealQuerySchema,
-      answer: schemas.revealedSchema,
-      refusals: [400, 404],
-      async handle(call) {
-        const { version, field } = call.request.query as Body<typeof schemas.revealQuerySchema>;
-        try {
-          const { metadata, value, fields } = await call.found.reveal(idOf(call), version, field);
-          onReveal?.("given");
-          return { ...metadataToJson(metadata), value, fields };
-        } catch (error) {
-          onReveal?.("failed");
-          throw error;
-        }
-      },
-    },
-    {
-      method: "GET",
-      url: "/:id/fields",
-      permission: "secrets:read",
-      operationId: "listFields",
-      summary: "List the fields of a secret without their values, and how they are treated. It is recorded as describe",
-      params: schemas.idSchema,
-      answer: schemas.fieldsSchema,
-      refusals: [400, 404],
-      handle: async (call) => await call.found.fields(idOf(call)),
-    },
-    {
-      method: "GET",
-      url: "/:id/versions",
-      permission: "secrets:read",
-      operationId: "listVersions",
-      summary: "List the versions of a secret without their values, the newest first",
-      params: schemas.idSchema,
-      answer: schemas.metadataListSchema,
-      refusals: [400, 404],
-      async handle({ found, secrets, ...call }) {
-        const { name, id } = await found.byId(idOf(call));
-        const versions = await secrets.versions(name);
-        return versions.filter((version) => version.id === id).map(metadataToJson);
-      },
-    },
-  ];
+const SECRET_ROUTES: readonly ApiRoute<SecretCall>[] = [
+  {
+    method: "GET",
+    url: "/",
+    permission: "secrets:read",
+    operationId: "listSecrets",
+    summary: "List secrets without their values, in the order of their names",
+    query: schemas.listQuerySchema,
+    answer: schemas.withHeaders(schemas.metadataListSchema, "Link", "X-Total-Count"),
+    refusals: [400],
+    handle: listSecrets,
+  },
+  {
+    method: "GET",
+    url: "/:id",
+    permission: "secrets:read",
+    operationId: "getSecret",
+    summary: "Show a secret without its value",
+    params: schemas.idSchema,
+    headers: schemas.ifNoneMatchSchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+    refusals: [304, 400, 404],
+    handle: async (call) => await answerWith(call, await call.found.byId(idOf(call))),
+  },
+  {
+    method: "GET",
+    url: "/name/:name",
+    permission: "secrets:read",
+    operationId: "getSecretByName",
+    summary: "Show the secret of a name without its value",
+    params: schemas.nameSchema,
+    headers: schemas.ifNoneMatchSchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+    refusals: [304, 400, 404],
+    handle: async (call) => await answerWith(call, await call.found.byName(nameOf(call))),
+  },
+  {
+    method: "GET",
+    url: "/:id/decrypt",
+    permission: "secrets:reveal",
+    operationId: "revealSecret",
+    summary: "Read the value of a secret. It is recorded before it is sent",
+    params: schemas.idSchema,
+    query: schemas.revealQuerySchema,
+    answer: schemas.revealedSchema,
+    refusals: [400, 404],
+    handle: revealSecret,
+  },
+  {
+    method: "GET",
+    url: "/:id/fields",
+    permission: "secrets:read",
+    operationId: "listFields",
+    summary: "List the fields of a secret without their values, and how they are treated. It is recorded as describe",
+    params: schemas.idSchema,
+    answer: schemas.fieldsSchema,
+    refusals: [400, 404],
+    handle: async (call) => await call.found.fields(idOf(call)),
+  },
+  {
+    method: "GET",
+    url: "/:id/versions",
+    permission: "secrets:read",
+    operationId: "listVersions",
+    summary: "List the versions of a secret without their values, the newest first",
+    params: schemas.idSchema,
+    answer: schemas.metadataListSchema,
+    refusals: [400, 404],
+    handle: listVersions,
+  },
+  {
+    method: "POST",
+    url: "/",
+    permission: "secrets:write",
+    operationId: "createSecret",
+    summary: "Store a new secret",
+    body: schemas.newSecretSchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "Location", "ETag"),
+    status: 201,
+    refusals: [400, 409, 413, 415],
+    handle: createSecret,
+  },
+  {
+    method: "PUT",
+    url: "/:id",
+    permission: "secrets:write",
+    operationId: "changeSecret",
+    summary: "Change a secret: its name, its value, its metadata. What is not given stays",
+    params: schemas.idSchema,
+    body: schemas.changeSchema,
+    headers: schemas.ifMatchSchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+    refusals: [400, 404, 409, 412, 413, 415],
+    handle: changeSecret,
+  },
+  {
+    method: "DELETE",
+    url: "/:id",
+    permission: "secrets:write",
+    operationId: "deleteSecret",
+    summary: "Delete a secret",
+    params: schemas.idSchema,
+    query: schemas.deleteQuerySchema,
+    headers: schemas.ifMatchSchema,
+    answer: schemas.messageSchema,
+    refusals: [400, 404, 409, 412, 415],
+    handle: deleteSecret,
+  },
+  {
+    method: "POST",
+    url: "/:id/rollback",
+    permission: "secrets:write",
+    operationId: "rollBackSecret",
+    summary: "Store the value of an older version as the newest one",
+    params: schemas.idSchema,
+    body: schemas.rollbackSchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+    refusals: [400, 404, 409, 413, 415],
+    handle: rollBackSecret,
+  },
+  {
+    method: "POST",
+    url: "/:id/restore",
+    permission: "secrets:write",
+    operationId: "restoreSecret",
+    summary: "Bring a deleted secret back",
+    params: schemas.idSchema,
+    body: schemas.emptyBodySchema,
+    answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
+    refusals: [400, 404, 409, 413, 415],
+    handle: restoreSecret,
+  },
+];
+
+function idOf({ request }: SecretCall): string {
+  return (request.params as z.output<typeof schemas.idSchema>).id;
 }
 
-function writingRoutes(): readonly SecretRoute[] {
-  return [
-    {
-      method: "POST",
-      url: "/",
-      permission: "secrets:write",
-      operationId: "createSecret",
-      summary: "Store a new secret",
-      body: schemas.newSecretSchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "Location", "ETag"),
-      status: 201,
-      refusals: [400, 409, 413, 415],
-      handle: createSecret,
-    },
-    {
-      method: "PUT",
-      url: "/:id",
-      permission: "secrets:write",
-      operationId: "changeSecret",
-      summary: "Change a secret: its name, its value, its metadata. What is not given stays",
-      params: schemas.idSchema,
-      body: schemas.changeSchema,
-      headers: schemas.ifMatchSchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
-      refusals: [400, 404, 409, 412, 413, 415],
-      async handle(call) {
-        const change = call.request.body as Body<typeof schemas.changeSchema>;
-        return await answerWith(
-          call,
-          await call.found.change(idOf(call), change, call.request.headers["if-match"] ?? null),
-        );
-      },
-    },
-    {
-      method: "DELETE",
-      url: "/:id",
-      permission: "secrets:write",
-      operationId: "deleteSecret",
-      summary: "Delete a secret",
-      params: schemas.idSchema,
-      query: schemas.deleteQuerySchema,
-      headers: schemas.ifMatchSchema,
-      answer: schemas.messageSchema,
-      refusals: [400, 404, 409, 412, 415],
-      handle: deleteSecret,
-    },
-    {
-      method: "POST",
-      url: "/:id/rollback",
-      permission: "secrets:write",
-      operationId: "rollBackSecret",
-      summary: "Store the value of an older version as the newest one",
-      params: schemas.idSchema,
-      body: schemas.rollbackSchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
-      refusals: [400, 404, 409, 413, 415],
-      async handle(call) {
-        const { to } = call.request.body as Body<typeof schemas.rollbackSchema>;
-        return await answerWith(call, await call.found.rollback(idOf(call), to));
-      },
-    },
-    {
-      method: "POST",
-      url: "/:id/restore",
-      permission: "secrets:write",
-      operationId: "restoreSecret",
-      summary: "Bring a deleted secret back",
-      params: schemas.idSchema,
-      body: schemas.emptyBodySchema,
-      answer: schemas.withHeaders(schemas.metadataSchema, "ETag"),
-      refusals: [400, 404, 409, 413, 415],
-      async handle(call) {
-        const { name, id } = await call.found.byId(idOf(call), "deleted");
-        return await answerWith(call, await call.secrets.restore(name, { id }).catch(refuseTaken(name)));
-      },
-    },
-  ];
-}
-
-function paramsOf<Schema extends z.ZodType>({ request }: Pick<Call, "request">): Body<Schema> {
-  return request.params as Body<Schema>;
-}
-
-function idOf(call: Pick<Call, "request">): string {
-  return paramsOf<typeof schemas.idSchema>(call).id;
+function nameOf({ request }: SecretCall): string {
+  return (request.params as z.output<typeof schemas.nameSchema>).name;
 }
 
 /** Answers with the metadata of a secret and its ETag, or says that the client has them. */
-async function answerWith(
-  { request, reply }: Pick<Call, "request" | "reply">,
-  metadata: SecretMetadata,
-): Promise<object | FastifyReply> {
+async function answerWith({ request, reply }: SecretCall, metadata: SecretMetadata): Promise<object> {
   reply.header("etag", etagOf(metadata));
   const known = request.headers["if-none-match"];
   const isKnown =
@@ -253,8 +212,26 @@ async function answerWith(
   return isKnown ? await reply.code(304).send() : metadataToJson(metadata);
 }
 
-async function createSecret({ request, reply, principal, secrets }: Call): Promise<object> {
-  const { value, fields, type: typeText, ...more } = request.body as Body<typeof schemas.newSecretSchema>;
+async function revealSecret(call: SecretCall): Promise<object> {
+  const { version, field } = call.request.query as z.output<typeof schemas.revealQuerySchema>;
+  try {
+    const { metadata, value, fields } = await call.found.reveal(idOf(call), version, field);
+    call.onReveal?.("given");
+    return { ...metadataToJson(metadata), value, fields };
+  } catch (error) {
+    call.onReveal?.("failed");
+    throw error;
+  }
+}
+
+async function listVersions(call: SecretCall): Promise<readonly object[]> {
+  const { name, id } = await call.found.byId(idOf(call));
+  const versions = await call.secrets.versions(name);
+  return versions.filter((version) => version.id === id).map(metadataToJson);
+}
+
+async function createSecret({ request, reply, principal, secrets }: SecretCall): Promise<object> {
+  const { value, fields, type: typeText, ...more } = request.body as z.output<typeof schemas.newSecretSchema>;
   const type = typeText === undefined ? (fields === undefined ? "apiKey" : "custom") : readType(typeText);
   // Before anything is looked up: whether a hidden secret has the name is not for everybody.
   checkReach(principal, more.name, more.tags ?? []);
@@ -266,10 +243,27 @@ async function createSecret({ request, reply, principal, secrets }: Call): Promi
   return metadataToJson(metadata);
 }
 
-async function deleteSecret({ request, found, secrets, ...call }: Call): Promise<object> {
-  const { purge } = request.query as Body<typeof schemas.deleteQuerySchema>;
+async function changeSecret(call: SecretCall): Promise<object> {
+  const { body, headers } = call.request;
+  const change = body as z.output<typeof schemas.changeSchema>;
+  return await answerWith(call, await call.found.change(idOf(call), change, headers["if-match"] ?? null));
+}
+
+async function rollBackSecret(call: SecretCall): Promise<object> {
+  const { to } = call.request.body as z.output<typeof schemas.rollbackSchema>;
+  return await answerWith(call, await call.found.rollback(idOf(call), to));
+}
+
+async function restoreSecret(call: SecretCall): Promise<object> {
+  const { name, id } = await call.found.byId(idOf(call), "deleted");
+  return await answerWith(call, await call.secrets.restore(name, { id }).catch(refuseTaken(name)));
+}
+
+async function deleteSecret(call: SecretCall): Promise<object> {
+  const { request, found, secrets } = call;
+  const { purge } = request.query as z.output<typeof schemas.deleteQuerySchema>;
   const isFinal = purge === "true";
-  const metadata = await found.byId(idOf({ request, ...call }), isFinal ? "all" : "active");
+  const metadata = await found.byId(idOf(call), isFinal ? "all" : "active");
   const { "if-match": ifMatch = "*" } = request.headers;
   checkMatch(ifMatch, metadata);
   const { name, id, revision } = metadata;

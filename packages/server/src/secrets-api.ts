@@ -4,7 +4,7 @@
  * @module
  */
 import type { FastifyInstance } from "fastify";
-import { type AccessOptions, createAccessControl } from "./access-control.ts";
+import { AccessControl, type AccessOptions } from "./access-control.ts";
 import { applyHttpRules, type OnFailure } from "./http-rules.ts";
 import { addSecretRoutes, type SecretRouteOptions } from "./secret-routes.ts";
 
@@ -39,7 +39,7 @@ export interface SecretsApiOptions extends AccessOptions, SecretRouteOptions {
  * ```
  */
 export async function secretsApi(app: FastifyInstance, options: SecretsApiOptions): Promise<void> {
-  const access = createAccessControl(options);
+  const access = new AccessControl(options);
   if (!app.hasRequestDecorator("principal")) app.decorateRequest("principal", null);
   const rules = applyHttpRules(app, options.onFailure);
   app.addHook("onRequest", async (request) => void (await access.authenticate(request)));

@@ -1,16 +1,16 @@
-import { unwatchFile, watchFile } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createSecureContext, type SecureContextOptions, Server as TlsServer } from "node:tls";
+import { type SecureContextOptions, Server as TlsServer } from "node:tls";
 import type { Tokens } from "@autokestra/secrets";
 import { AutokestraError } from "@autokestra/secrets-core";
+import { errorCode } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance } from "fastify";
 import { limitConnections, serverOptions } from "./connections.ts";
 import { buildServer, type ServerOptions } from "./create-server.ts";
 import { isLoopback } from "./hosts.ts";
 import { createMetrics } from "./metrics.ts";
+import { readTls, type TlsFiles, watchTlsFiles } from "./tls-files.ts";
 
 export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
   readonly tokens: Pick<Tokens, "find" | "namesOf" | "isAnyUsable">;
@@ -20,11 +20,6 @@ export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
   readonly tlsFiles?: TlsFiles | undefined;
   /** Told that a certificate could not be taken: the one before stays. Default: nobody is. */
   readonly onNotice?: ((text: string) => void) | undefined;
-}
-
-interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
 }
 
 /** A server that answers. */
@@ -118,7 +113,7 @@ class ListeningServer implements RunningServer {
   readonly #hasTls: boolean;
   #options: StartOptions;
   #app: FastifyInstance;
-  #watching: ReturnType<typeof watchFiles>;
+  #watching: ReturnType<typeof watchTlsFiles>;
 
   constructor({ first, listener, options, hasTls }: ListeningServerParts) {
     this.#first = first;
@@ -177,8 +172,8 @@ class ListeningServer implements RunningServer {
     }
   }
 
-  #watchCertificate(): ReturnType<typeof watchFiles> {
-    return watchFiles(this.#options.tlsFiles, async () => {
+  #watchCertificate(): ReturnType<typeof watchTlsFiles> {
+    return watchTlsFiles(this.#options.tlsFiles, async () => {
       try {
         this.#listener.useCertificate(await readTls(this.#options.tlsFiles));
       } catch {
@@ -190,45 +185,6 @@ class ListeningServer implements RunningServer {
 
 function checkExposure({ host = "127.0.0.1", tlsFiles, behindProxy = [] }: StartOptions): void {
   if (!isLoopback(host) && tlsFiles === undefined && behindProxy.length === 0) throw needsTls(host);
-}
-
-async function readTls(files: TlsFiles | undefined) {
-  if (files === undefined) return undefined;
-  try {
-    const pair = { cert: await readFile(files.cert), key: await readFile(files.key), minVersion: "TLSv1.2" } as const;
-    createSecureContext(pair);
-    return pair;
-  } catch {
-    throw new AutokestraError("OPTION_INVALID", "The certificate and its private key cannot be used", {
-      hint: "Are both files PEM, readable, and of the same key?",
-    });
-  }
-}
-
-/** How often it is looked whether a certificate has changed, and how long both files of one get to change. */
-const LOOK_MS = 1000;
-const SETTLE_MS = 500;
-
-/**
- * Looks at the files now and then. Events of the file system would not tell of all that replaces a certificate: a link that leads
- * elsewhere, as those of certbot, or another machine.
- */
-function watchFiles(files: TlsFiles | undefined, onChange: () => Promise<void>): { stop(): void } {
-  const paths = Object.values(files ?? {});
-  let timer: NodeJS.Timeout | undefined;
-  const onStat = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void onChange(), SETTLE_MS).unref();
-  };
-  for (const path of paths) watchFile(path, { interval: LOOK_MS, persistent: false }, onStat);
-  // What has changed between its reading and the first look.
-  if (paths.length > 0) onStat();
-  return {
-    stop() {
-      clearTimeout(timer);
-      for (const path of paths) unwatchFile(path, onStat);
-    },
-  };
 }
 
 function addressOf(app: FastifyInstance, hasTls: boolean): string {
@@ -255,7 +211,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 function cannotListen(host: string, port: number, error: unknown): AutokestraError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = errorCode(error) || "unknown error";
   return new AutokestraError("OPTION_INVALID", `The server cannot listen on ${host}, port ${port} (${code})`, {
     hint: HINTS[code],
   });

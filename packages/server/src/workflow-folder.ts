@@ -168,7 +168,5 @@ async function markOf(path: string): Promise<string> {
 /** With the places of the file, and without its lines: more people read the log of a server than its workflows. */
 function problemOf(error: unknown, file: string): string {
   if (error instanceof WorkflowError) return error.formatPlaces(file);
-  return hasCode(error, "WORKFLOW_NOT_FOUND") || hasCode(error, "WORKFLOW_INVALID")
-    ? error.message
-    : "it cannot be read";
+  return hasCode(error, "WORKFLOW_NOT_FOUND", "WORKFLOW_INVALID") ? error.message : "it cannot be read";
 }

@@ -5,15 +5,12 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { FastifyRequest } from "fastify";
 import type { z } from "zod/v4";
 import type { ApiRoute } from "./api-route.ts";
-import type { Principal } from "./principal.ts";
-import type { RunService, ServedRuns } from "./run-service.ts";
+import type { RunService } from "./run-service.ts";
 import * as schemas from "./runs-schemas.ts";
 import { idSchema } from "./schemas.ts";
 import { checkText, type RunCall } from "./visible-workflows.ts";
-import { createWorkflowChecks, type ToldProblem, toldProblem } from "./workflow-checks.ts";
+import { type ToldProblem, toldProblem } from "./workflow-checks.ts";
 import type { WorkflowFile } from "./workflow-folder.ts";
-
-type Body<Schema extends z.ZodType> = z.output<Schema>;
 
 /** Of pictures. */
 const GRAPH_TYPES = { svg: "image/svg+xml", mermaid: "text/vnd.mermaid" } as const satisfies Record<
@@ -22,123 +19,128 @@ const GRAPH_TYPES = { svg: "image/svg+xml", mermaid: "text/vnd.mermaid" } as con
 >;
 
 /** The routes below `/api/workflows`. */
-export function workflowRoutes({ engine, runs, workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
-  async function find({ request, visible }: RunCall): Promise<{ file: WorkflowFile; parsed: ParsedWorkflow }> {
-    const { id } = request.params as Body<typeof schemas.workflowIdSchema>;
-    const parsed = await visible.get(id);
-    const file = workflows?.files().find((one) => one.parsed === parsed);
-    if (parsed === null || file === undefined) throw workflowNotFound();
-    return { file, parsed };
-  }
-
-  const checks = createWorkflowChecks(engine);
-
-  async function describeFile(
-    workflowFile: WorkflowFile,
-    principal: Principal,
-  ): Promise<Body<typeof schemas.workflowSchema>> {
-    const { file, parsed, problem } = workflowFile;
-    const problems = await checks.problemsOf(workflowFile);
-    // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
-    const told = isNarrowed(principal)
-      ? { problem: problem && "it cannot be used as it is now", problems: problems.map(withoutDetails) }
-      : { problem, problems: [...problems] };
-    return describeWorkflow(parsed, { file, ...told }, runs);
-  }
-
-  return [
-    {
-      method: "GET",
-      url: "/",
-      permission: "runs:read",
-      operationId: "listWorkflows",
-      summary: "List the workflows that can be started",
-      answer: schemas.workflowListSchema,
-      refusals: [400],
-      async handle({ principal, visible }) {
-        const all = (workflows?.files() ?? []).map(async (file) => {
-          const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
-          return isShown ? [await describeFile(file, principal)] : [];
-        });
-        return (await Promise.all(all)).flat();
-      },
-    },
-    {
-      method: "GET",
-      url: "/:id",
-      permission: "runs:read",
-      operationId: "getWorkflow",
-      summary: "Show what a workflow takes, which secrets it may use, and what starts it",
-      params: schemas.workflowIdSchema,
-      answer: schemas.workflowSchema,
-      refusals: [400, 404],
-      handle: async (call) => await describeFile((await find(call)).file, call.principal),
-    },
-    {
-      method: "GET",
-      url: "/:id/graph",
-      permission: "runs:read",
-      operationId: "drawWorkflow",
-      summary: "Draw the tasks of a workflow, and of those that it calls. A picture has no value",
-      params: schemas.workflowIdSchema,
-      query: schemas.graphQuerySchema,
-      answer: schemas.graphSchema,
-      texts: [GRAPH_TYPES.svg, GRAPH_TYPES.mermaid],
-      refusals: [400, 404],
-      async handle(call) {
-        const { request, reply } = call;
-        const { parsed } = await find(call);
-        const { format = acceptedFormat(request) } = request.query as Body<typeof schemas.graphQuerySchema>;
-        reply.header("vary", "Accept");
-        if (format === "json") return await workflowGraph(parsed);
-        return await reply
-          .type(`${GRAPH_TYPES[format]}; charset=utf-8`)
-          .serializer(String)
-          .send(await drawWorkflow(parsed, format));
-      },
-    },
-    {
-      method: "POST",
-      url: "/check",
-      permission: "runs:text",
-      operationId: "checkWorkflow",
-      summary: "Find what is wrong with a workflow, without running it",
-      body: schemas.checkSchema,
-      answer: schemas.reportSchema,
-      refusals: [400, 413, 415],
-      async handle({ request, principal }) {
-        checkText(principal);
-        const { workflow } = request.body as Body<typeof schemas.checkSchema>;
-        const { problems } = await engine.checkText(workflow);
-        return { problems: problems.map(toldProblem) };
-      },
-    },
-  ];
-}
+export const WORKFLOW_ROUTES: readonly ApiRoute<RunCall>[] = [
+  {
+    method: "GET",
+    url: "/",
+    permission: "runs:read",
+    operationId: "listWorkflows",
+    summary: "List the workflows that can be started",
+    answer: schemas.workflowListSchema,
+    refusals: [400],
+    handle: listWorkflows,
+  },
+  {
+    method: "GET",
+    url: "/:id",
+    permission: "runs:read",
+    operationId: "getWorkflow",
+    summary: "Show what a workflow takes, which secrets it may use, and what starts it",
+    params: schemas.workflowIdSchema,
+    answer: schemas.workflowSchema,
+    refusals: [400, 404],
+    handle: async (call) => await describeWorkflow(call, (await findWorkflow(call)).file),
+  },
+  {
+    method: "GET",
+    url: "/:id/graph",
+    permission: "runs:read",
+    operationId: "drawWorkflow",
+    summary: "Draw the tasks of a workflow, and of those that it calls. A picture has no value",
+    params: schemas.workflowIdSchema,
+    query: schemas.graphQuerySchema,
+    answer: schemas.graphSchema,
+    texts: [GRAPH_TYPES.svg, GRAPH_TYPES.mermaid],
+    refusals: [400, 404],
+    handle: drawGraph,
+  },
+  {
+    method: "POST",
+    url: "/check",
+    permission: "runs:text",
+    operationId: "checkWorkflow",
+    summary: "Find what is wrong with a workflow, without running it",
+    body: schemas.checkSchema,
+    answer: schemas.reportSchema,
+    refusals: [400, 413, 415],
+    handle: checkWorkflow,
+  },
+];
 
 /** The routes below `/api/secrets` that a server with workflows has. */
-export function usageRoutes({ workflows }: ServedRuns): readonly ApiRoute<RunCall>[] {
-  return [
-    {
-      method: "GET",
-      url: "/:id/usage",
-      permission: "secrets:read",
-      operationId: "listSecretUsers",
-      summary: "List the workflows of the server that use a secret, with their tasks",
-      params: idSchema,
-      answer: schemas.usageSchema,
-      refusals: [400, 404],
-      async handle({ request, found, visible }) {
-        const { name } = await found.byId((request.params as Body<typeof idSchema>).id);
-        const users = (workflows?.files() ?? []).map(async ({ file, parsed }) => {
-          if (parsed === null || !(await visible.has(parsed))) return [];
-          const tasks = (await tasksBySecret(parsed)).get(name);
-          return tasks === undefined ? [] : [{ workflow: parsed.workflow.id, file, tasks: [...tasks] }];
-        });
-        return (await Promise.all(users)).flat();
-      },
-    },
-  ];
+export const USAGE_ROUTES: readonly ApiRoute<RunCall>[] = [
+  {
+    method: "GET",
+    url: "/:id/usage",
+    permission: "secrets:read",
+    operationId: "listSecretUsers",
+    summary: "List the workflows of the server that use a secret, with their tasks",
+    params: idSchema,
+    answer: schemas.usageSchema,
+    refusals: [400, 404],
+    handle: listSecretUsers,
+  },
+];
+
+type DescribedWorkflow = z.output<typeof schemas.workflowSchema>;
+
+async function listWorkflows(call: RunCall): Promise<readonly DescribedWorkflow[]> {
+  const { principal, visible, served } = call;
+  const all = (served.workflows?.files() ?? []).map(async (file) => {
+    const isShown = file.parsed === null ? !isNarrowed(principal) : await visible.has(file.parsed);
+    return isShown ? [await describeWorkflow(call, file)] : [];
+  });
+  return (await Promise.all(all)).flat();
+}
+
+async function drawGraph(call: RunCall): Promise<object> {
+  const { request, reply } = call;
+  const { parsed } = await findWorkflow(call);
+  const { format = acceptedFormat(request) } = request.query as z.output<typeof schemas.graphQuerySchema>;
+  reply.header("vary", "Accept");
+  if (format === "json") return await workflowGraph(parsed);
+  return await reply
+    .type(`${GRAPH_TYPES[format]}; charset=utf-8`)
+    .serializer(String)
+    .send(await drawWorkflow(parsed, format));
+}
+
+async function checkWorkflow({ request, principal, served }: RunCall): Promise<z.output<typeof schemas.reportSchema>> {
+  checkText(principal);
+  const { workflow } = request.body as z.output<typeof schemas.checkSchema>;
+  const { problems } = await served.engine.checkText(workflow);
+  return { problems: problems.map(toldProblem) };
+}
+
+async function listSecretUsers(call: RunCall): Promise<z.output<typeof schemas.usageSchema>> {
+  const { request, found, visible, served } = call;
+  const { name } = await found.byId((request.params as z.output<typeof idSchema>).id);
+  const users = (served.workflows?.files() ?? []).map(async ({ file, parsed }) => {
+    if (parsed === null || !(await visible.has(parsed))) return [];
+    const tasks = (await tasksBySecret(parsed)).get(name);
+    return tasks === undefined ? [] : [{ workflow: parsed.workflow.id, file, tasks: [...tasks] }];
+  });
+  return (await Promise.all(users)).flat();
+}
+
+/** The workflow that a call names: one that its caller may not see is not found. */
+async function findWorkflow(call: RunCall): Promise<{ file: WorkflowFile; parsed: ParsedWorkflow }> {
+  const { request, visible, served } = call;
+  const { id } = request.params as z.output<typeof schemas.workflowIdSchema>;
+  const parsed = await visible.get(id);
+  const file = served.workflows?.files().find((one) => one.parsed === parsed);
+  if (parsed === null || file === undefined) throw workflowNotFound();
+  return { file, parsed };
+}
+
+async function describeWorkflow({ principal, served }: RunCall, workflow: WorkflowFile): Promise<DescribedWorkflow> {
+  const { file, parsed, problem } = workflow;
+  const problems = await served.checks.problemsOf(workflow);
+  // What is wrong is told with lines of the file, which may name what a narrowed token may not see.
+  const told = isNarrowed(principal)
+    ? { problem: problem && "it cannot be used as it is now", problems: problems.map(withoutDetails) }
+    : { problem, problems: [...problems] };
+  return { ...describeContent(parsed, served.runs), file, ...told };
 }
 
 /** JSON, unless a picture is asked for. */
@@ -155,11 +157,10 @@ function withoutDetails({ severity, code }: ToldProblem): ToldProblem {
   return { severity, code, message: "A token that is not narrowed is told more" };
 }
 
-function describeWorkflow(
+function describeContent(
   parsed: ParsedWorkflow | null,
-  told: Pick<Body<typeof schemas.workflowSchema>, "file" | "problem" | "problems">,
   runs: RunService,
-): Body<typeof schemas.workflowSchema> {
+): Omit<DescribedWorkflow, "file" | "problem" | "problems"> {
   const { id = null, enabled = false, secrets = [], inputs = {}, trigger = null } = parsed?.workflow ?? {};
   const entries = Object.entries(inputs).map(([name, input]) => [name, describeInput(input)]);
   const nextTime = id === null ? null : (runs.nextTime(id)?.toISOString() ?? null);
@@ -170,11 +171,10 @@ function describeWorkflow(
     inputs: Object.fromEntries(entries),
     trigger: trigger && { ...trigger },
     nextTime,
-    ...told,
   };
 }
 
-function describeInput(input: InputDeclaration): Body<typeof schemas.inputSchema> {
+function describeInput(input: InputDeclaration): z.output<typeof schemas.inputSchema> {
   const { secret = false, enum: allowed, ...declared } = input;
   return { ...declared, secret, required: !("default" in input), ...(allowed && { enum: [...allowed] }) };
 }

@@ -1,15 +1,15 @@
 import { RunCancellation } from "@autokestra/engine";
 import type { Turn } from "@autokestra/runs";
 import { describe, expect, it } from "vitest";
-import { createRunQueue, type QueuedRun, type RunQueue, type RunQueueOptions } from "../src/run-queue.ts";
+import { RunQueue, type RunQueueOptions, type WaitingRun } from "../src/run-queue.ts";
 
 /** Runs that end when they are told to, or when they are cancelled. */
 function place(options: RunQueueOptions = {}) {
-  const queue = createRunQueue(options);
+  const queue = new RunQueue(options);
   const ends = new Map<string, () => void>();
   const log: string[] = [];
 
-  function add(id: string, more: Partial<QueuedRun> = {}): void {
+  function add(id: string, more: Partial<WaitingRun> = {}): void {
     queue.add({
       id,
       workflow: "demo",
@@ -142,14 +142,14 @@ describe("runs of one group", () => {
     held("b");
     add("c");
     await settled();
-    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c"], ["a", "b"], true]);
+    expect([queue.running(), queue.waiting()]).toEqual([["c"], ["a", "b"]]);
     queue.retry();
     await settled();
-    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c"], ["a", "b"], true]);
+    expect([queue.running(), queue.waiting()]).toEqual([["c"], ["a", "b"]]);
     turn("begin");
     queue.retry();
     await settled();
-    expect([queue.running(), queue.waiting(), queue.isHeld()]).toEqual([["c", "a"], ["b"], false]);
+    expect([queue.running(), queue.waiting()]).toEqual([["c", "a"], ["b"]]);
     await end("a");
     await settled();
     expect(log).toEqual(["c started", "a started", "a ended", "b started"]);

@@ -6,7 +6,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Times in memory, as several servers share them. */
-function createTakenTimes(): ScheduleOptions["taken"] {
+function createTakenTimes(): ScheduleOptions["claims"] {
   const times = new Map<string, Date>();
   return {
     async take(workflow, time) {
@@ -30,7 +30,7 @@ function place(options: Partial<ScheduleOptions> = {}) {
   const taken = createTakenTimes();
   const create = () =>
     new Schedule({
-      taken,
+      claims: taken,
       start: (workflow, time) => void started.push({ workflow, time: time.toISOString() }),
       isRunning: async () => false,
       onFailure: (_, error) => void failures.push(error),
@@ -218,7 +218,7 @@ describe("other workflows", () => {
     const taken = createTakenTimes();
     let failures = 0;
     const { started, create } = place({
-      taken: {
+      claims: {
         ...taken,
         async take(workflow, time) {
           if (time.getTime() > Date.parse("2026-01-01T01:00:00Z") && failures === 0) throw new Error("no disk");

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkOrigins, createHostCheck, createNetworkCheck, isLoopback } from "../src/hosts.ts";
+import { checkOrigins } from "../src/cors.ts";
+import { createHostCheck, createNetworkCheck, isLoopback } from "../src/hosts.ts";
 import { parseJsonBody } from "../src/json-body.ts";
 import { toKnownError, toProblem } from "../src/problem.ts";
 import { addressKey, createRateLimiter } from "../src/rate-limiter.ts";

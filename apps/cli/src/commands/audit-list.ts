@@ -32,7 +32,7 @@ async function listRecords(
 ): Promise<number | undefined> {
   const { terminal } = context;
   const filter = toAuditFilter(options);
-  const limit = count === undefined ? 100 : parseWholeNumber("--limit", count);
+  const limit = parseWholeNumber("--limit", count) ?? 100;
   return await withAuditLog(context, async (log) => {
     const records: AuditRecord[] = [];
     for await (const record of log.records({ ...filter, limit, newest: true })) records.push(record);

@@ -11,9 +11,7 @@ export const command: CommandDefinition = defineCommand({
 });
 
 /** Prints the JSON Schema of workflow files, with the actions of the configured plugins. */
-async function printSchema({ terminal, place, runsPath }: CommandContext): Promise<void> {
-  const { corePlugins, describePlugins, workflowJsonSchema } = await import("../workflows.ts");
-  const config = place.defaults;
-  const configured = config === undefined ? [] : await describePlugins(config, { ...place, runsPath });
-  terminal.write(`${JSON.stringify(workflowJsonSchema([...corePlugins, ...configured]), null, 2)}\n`);
+async function printSchema(context: CommandContext): Promise<void> {
+  const { allPlugins, workflowJsonSchema } = await import("../workflows.ts");
+  context.terminal.write(`${JSON.stringify(workflowJsonSchema(await allPlugins(context)), null, 2)}\n`);
 }

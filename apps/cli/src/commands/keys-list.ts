@@ -2,6 +2,7 @@ import { listKeys } from "@autokestra/secrets";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { printTable } from "../output/table.ts";
+import { noticesTo } from "../output/terminal.ts";
 
 const HEADER = ["FINGERPRINT", "KIND", "STATE", "PATHS", "STORES", "BACKUPS"];
 
@@ -26,8 +27,11 @@ export const command: CommandDefinition = defineCommand({
 /** Lists the master keys of this machine: a table for people, tab-separated for pipes, or JSON. Never a key. */
 async function listMasterKeys({ terminal, place }: CommandContext): Promise<void> {
   const { keyFile, defaults } = place;
-  const onNotice = (text: string) => terminal.note(`note: ${text}`);
-  const { keys, missing } = await listKeys({ keyFile, defaultKeyFile: defaults?.keyFile, onNotice });
+  const { keys, missing } = await listKeys({
+    keyFile,
+    defaultKeyFile: defaults?.keyFile,
+    onNotice: noticesTo(terminal),
+  });
   const shown: readonly ShownKey[] = [
     ...keys.map(toShown),
     ...missing.map(({ fingerprint, stores, backups }) =>

@@ -2,6 +2,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { plural } from "@autokestra/secrets-core/internal";
 import { parseSince } from "../audit.ts";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
+import { checkCanAsk } from "../confirmation.ts";
 import { USE_HINTS } from "../hints.ts";
 import { RUN_ARGUMENT, withRunHistory } from "../runs.ts";
 
@@ -34,11 +35,7 @@ async function deleteRuns(
     throw new AutokestraError("USAGE", "Give either the ids of runs, or --older-than");
   }
   const before = olderThan === undefined ? null : new Date(parseSince(olderThan, "--older-than"));
-  if (!force && !terminal.inputIsTty) {
-    throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to delete runs", {
-      hint: USE_HINTS.force,
-    });
-  }
+  if (!force) checkCanAsk(terminal, "delete runs", USE_HINTS.force);
   await withRunHistory(context, async (history) => {
     // All are found before one is removed.
     const ids = [...new Set(await Promise.all(texts.map(async (text) => await history.find(text))))];

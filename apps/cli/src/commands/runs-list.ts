@@ -1,4 +1,4 @@
-import type { RunFilter, RunHistory, RunSummary } from "@autokestra/runs";
+import { type ListedRun, listedAsQueued, type RunFilter } from "@autokestra/runs";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, parseWholeNumber } from "../command.ts";
 import { printTable } from "../output/table.ts";
@@ -30,31 +30,15 @@ export const command: CommandDefinition = defineCommand({
 /** Lists runs: a table for people, tab-separated for pipes, or JSON. */
 async function listRuns(context: CommandContext, options: RunsListOptions): Promise<void> {
   const { terminal } = context;
-  const limit = options.limit === undefined ? DEFAULT_LIMIT : parseWholeNumber("--limit", options.limit);
+  const limit = parseWholeNumber("--limit", options.limit) ?? DEFAULT_LIMIT;
   const { status, workflow } = options;
-  const runs = await withRunHistory(context, (history) =>
-    status === "queued" ? listQueued(history, workflow, limit) : history.list({ workflow, status, limit }),
-  );
+  const runs = await withRunHistory(context, async (history): Promise<readonly ListedRun[]> => {
+    if (status !== "queued") return await history.list({ workflow, status, limit });
+    return (await history.queued.list(workflow)).slice(0, limit).map(listedAsQueued);
+  });
   if (terminal.json) return terminal.write(`${JSON.stringify(runs)}\n`);
   if (runs.length === 0) return terminal.note("No runs found");
   await printTable(terminal, HEADER, runs.map(toRow));
-}
-
-/** A run as it is listed, also one that waits on a server. */
-type ListedRun = Omit<RunSummary, "status" | "startedAt"> & {
-  readonly status: RunSummary["status"] | "queued";
-  readonly startedAt: string | null;
-};
-
-/** Those that wait on servers, in their order. */
-async function listQueued(
-  { queued }: RunHistory,
-  workflow: string | undefined,
-  limit: number,
-): Promise<readonly ListedRun[]> {
-  const unknown = { cancelledBy: null, startedAt: null, finishedAt: null, durationMs: null, masked: {} };
-  const runs = (await queued.list(workflow)).slice(0, limit);
-  return runs.map(({ id, workflow: of }) => ({ execution: id, workflow: of, status: "queued", ...unknown }));
 }
 
 function toRow({ execution, workflow, status, startedAt, durationMs, masked }: ListedRun): string[] {

@@ -33,10 +33,8 @@ async function printLogs(
       for await (const event of history.ledger.events(run, 0, signal)) print(event);
     });
     if (signalExit !== null) return signalExit;
-    const [found] = (await history.list({ status: "lost", limit: Number.MAX_SAFE_INTEGER })).filter(
-      ({ execution }) => execution === run,
-    );
-    if (found !== undefined) context.terminal.note("the run is lost: its process no longer runs");
+    const isLost = (await history.list({ id: run, status: "lost" })).length > 0;
+    if (isLost) context.terminal.note("the run is lost: its process no longer runs");
     return undefined;
   });
 }

@@ -5,28 +5,26 @@ import { type ImportOutcome, importSecrets } from "@autokestra/secrets";
 import { AutokestraError, type SecretService } from "@autokestra/secrets-core";
 import { errorCode, plural, quotePath } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, collect, defineCommand } from "../command.ts";
+import { addForceOptions, checkCanAsk, type ForceOptions } from "../confirmation.ts";
 import { EXIT } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
 import { shownInput } from "../rejected-input.ts";
 import { withSecrets } from "../secrets.ts";
 
-interface Options {
+interface Options extends ForceOptions {
   readonly dryRun?: boolean;
-  readonly force?: boolean;
-  /** An alias of `force` that other programs use. */
-  readonly yes?: boolean;
   /** Each one is `PROPOSED=NAME`. */
   readonly name?: readonly string[];
 }
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
-    parser
-      .argument("<file>", "path of the workflow file")
-      .option("--dry-run", "changes that would be made, without making them")
-      .option("--name <proposed=name>", "name for a secret instead of the proposed one; may be repeated", collect)
-      .option("-f, --force", "no confirmation")
-      .addOption(parser.createOption("-y, --yes", "no confirmation; the same as --force").hideHelp()),
+    addForceOptions(
+      parser
+        .argument("<file>", "path of the workflow file")
+        .option("--dry-run", "changes that would be made, without making them")
+        .option("--name <proposed=name>", "name for a secret instead of the proposed one; may be repeated", collect),
+    ),
   examples: [
     "autokestra secrets adopt deploy.yaml --dry-run",
     "autokestra secrets adopt deploy.yaml --name FETCH_BEARER=GITHUB_TOKEN",
@@ -38,17 +36,11 @@ export const command: CommandDefinition = defineCommand({
 async function adopt(context: CommandContext, file: string, options: Options): Promise<number> {
   const { terminal } = context;
   const { dryRun = false, yes = false, force = yes } = options;
-  if (!force && !dryRun && !terminal.inputIsTty) {
-    throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to change the file", {
-      hint: USE_HINTS.forceOrDryRun,
-    });
-  }
-  const { corePlugins, describePlugins, loadWorkflow } = await import("../workflows.ts");
+  if (!force && !dryRun) checkCanAsk(terminal, "change the file", USE_HINTS.forceOrDryRun);
+  const { allPlugins, loadWorkflow } = await import("../workflows.ts");
   const parsed = await loadWorkflow(file);
   const names = parseNames(options.name ?? []);
-  const { place, runsPath } = context;
-  const configured = place.defaults === undefined ? [] : await describePlugins(place.defaults, { ...place, runsPath });
-  const plugins = [...corePlugins, ...configured];
+  const plugins = await allPlugins(context);
   return await withSecrets(context, !dryRun, async (secrets) => {
     const { adoption, outcome } = await plan(secrets, parsed, { names, plugins });
     const isChanged = adoption.secrets.length > 0;
@@ -125,13 +117,13 @@ async function replaceFile(file: string, before: string, after: string): Promise
   const temporary = `${path}.${process.pid}.draft`;
   try {
     const { mode } = await stat(path);
-    const draft = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    const handle = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
-      await draft.writeFile(after);
-      await draft.chmod(mode & 0o7777);
-      await draft.sync();
+      await handle.writeFile(after);
+      await handle.chmod(mode & 0o7777);
+      await handle.sync();
     } finally {
-      await draft.close();
+      await handle.close();
     }
     if ((await readFile(path, "utf8")) !== before) {
       throw new AutokestraError("VERSION_CONFLICT", `${quotePath(file)} has changed meanwhile and was not written`);

@@ -1,30 +1,28 @@
 import {
-  AutokestraError,
   hasCode,
+  RETENTION_DAYS,
   type SecretMetadata,
   type SecretName,
   type SecretService,
 } from "@autokestra/secrets-core";
 import { plural } from "@autokestra/secrets-core/internal";
 import { type CommandContext, type CommandDefinition, defineCommand, SECRET_NAME } from "../command.ts";
+import { addForceOptions, checkCanAsk, type ForceOptions } from "../confirmation.ts";
 import { USE_HINTS } from "../hints.ts";
 import { parseNameArgument } from "../rejected-input.ts";
 import { withSecrets } from "../secrets.ts";
 
-interface DeleteOptions {
-  readonly force?: boolean;
-  /** An alias of `force` that other programs use. */
-  readonly yes?: boolean;
+interface DeleteOptions extends ForceOptions {
   readonly purge?: boolean;
 }
 
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
-    parser
-      .argument("<name>", SECRET_NAME)
-      .option("--purge", "permanent removal of all secrets of that name, deleted ones included, with all versions")
-      .option("-f, --force", "no confirmation")
-      .addOption(parser.createOption("-y, --yes", "no confirmation; the same as --force").hideHelp()),
+    addForceOptions(
+      parser
+        .argument("<name>", SECRET_NAME)
+        .option("--purge", "permanent removal of all secrets of that name, deleted ones included, with all versions"),
+    ),
   examples: ["autokestra secrets delete GITHUB_TOKEN", "autokestra secrets delete GITHUB_TOKEN --purge --force"],
   run: deleteSecret,
 });
@@ -37,11 +35,7 @@ async function deleteSecret(
 ): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
-  if (!force && !terminal.inputIsTty) {
-    throw new AutokestraError("USAGE", "Not at a terminal, so nobody can be asked whether to delete it", {
-      hint: USE_HINTS.force,
-    });
-  }
+  if (!force) checkCanAsk(terminal, "delete it", USE_HINTS.force);
   await withSecrets(context, false, async (secrets) => {
     const asked = force ? null : await question(secrets, name, purge);
     if (asked !== null) {
@@ -51,7 +45,10 @@ async function deleteSecret(
     const count = await secrets.delete(name, { purge });
     if (terminal.json) terminal.write(`${JSON.stringify(toJson(name, count, purge))}\n`);
     else if (purge) terminal.note(`${describe(name, count)} removed for good`);
-    else terminal.note(`Secret '${name}' deleted; for 30 days \`autokestra secrets restore ${name}\` brings it back`);
+    else
+      terminal.note(
+        `Secret '${name}' deleted; for ${RETENTION_DAYS} days \`autokestra secrets restore ${name}\` brings it back`,
+      );
   });
 }
 

@@ -49,8 +49,7 @@ async function editSecret(context: CommandContext, nameText: string, options: Ed
   const { terminal } = context;
   const name = parseNameArgument(nameText);
   if (Object.keys(options).every((option) => option === "ifRevision")) throw nothingToChange();
-  const ifRevision =
-    options.ifRevision === undefined ? undefined : parseWholeNumber("--if-revision", options.ifRevision);
+  const ifRevision = parseWholeNumber("--if-revision", options.ifRevision);
   const metadata = await withSecrets(context, false, async (secrets) => {
     const change = toChange(name, options, await importedNames(secrets, name, options));
     return await secrets.edit(name, change, { ifRevision });

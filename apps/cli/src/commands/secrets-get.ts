@@ -29,7 +29,7 @@ export const command: CommandDefinition = defineCommand({
 async function getSecret(context: CommandContext, nameText: string, { field, ...options }: GetOptions): Promise<void> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);
-  const atVersion = options.atVersion === undefined ? undefined : parseWholeNumber("--at-version", options.atVersion);
+  const atVersion = parseWholeNumber("--at-version", options.atVersion);
   const { metadata, fields } = await withSecrets(
     context,
     false,

@@ -76,7 +76,7 @@ function toFilter({ type, tag, prefix, deleted, after, afterId, ...texts }: List
   if (afterId !== undefined && after === undefined) {
     throw new AutokestraError("USAGE", "--after-id goes with --after", { hint: "Give the name of that secret too." });
   }
-  const limit = texts.limit === undefined ? undefined : parseWholeNumber("--limit", texts.limit);
+  const limit = parseWholeNumber("--limit", texts.limit);
   return { type, tags: tag, prefix, expiresBefore, state: deleted ? "deleted" : "active", limit, after, afterId };
 }
 

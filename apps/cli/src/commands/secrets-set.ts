@@ -78,7 +78,7 @@ async function setSecret(
   options: SetOptions,
 ): Promise<void> {
   const name = parseNameArgument(nameText);
-  const ifVersion = options.ifVersion === undefined ? undefined : parseWholeNumber("--if-version", options.ifVersion);
+  const ifVersion = parseWholeNumber("--if-version", options.ifVersion);
   if (options.keepExpiry && options.expiresAt !== undefined) {
     throw new AutokestraError("USAGE", "Give either --expires-at or --keep-expiry");
   }

@@ -1,5 +1,5 @@
 import type { OpenedTokens, SecretsManager } from "@autokestra/secrets";
-import type { UpkeepOptions } from "@autokestra/server";
+import type { ReadinessCheck, UpkeepOptions } from "@autokestra/server";
 import { type CommandContext, type CommandDefinition, collect, defineCommand, parseWholeNumber } from "../command.ts";
 import { leaveSignals } from "../exit.ts";
 import { USE_HINTS } from "../hints.ts";
@@ -57,39 +57,34 @@ async function start(
 ): Promise<ServedSecrets> {
   const { place, terminal } = context;
   const { createMetrics, createUpkeep, startServer } = await import("../server.ts");
-  const { store, keys, audit } = manager;
-  const checks = [
-    { part: "store", check: async () => void (await store.readHeader()) },
-    { part: "key", check: async () => void (await keys.forEncrypt(0)) },
-    { part: "audit", check: async () => await tokens.check() },
-  ];
+  const { audit } = manager;
+  const checks = checksOf(manager, tokens);
   // Before the port: a client that connects is served.
   for (const { check } of checks) await check();
-  const { write: writeLog } = createLog();
+  const log = createLog();
   const served = await openServedRuns(context, options, manager, () => metrics);
   const upkeep = await createUpkeep({
     manager,
     place: { ...place, audit: true },
     ...upkeepOf(place),
     history: served?.history,
-    log: { write: writeLog },
+    log,
   });
-  const { figures = [], checks: runChecks = [] } = served ?? {};
-  const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...figures]);
+  const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...(served?.figures ?? [])]);
   await served?.start();
   const settings = createSettings({
     options,
     place,
-    checks: [...checks, ...runChecks],
+    checks: [...checks, ...(served?.checks ?? [])],
     manager,
-    writeLog,
+    log,
     onCall: (call) => metrics.countProviderCall(call),
   });
   const { host, port, drainSeconds = DRAIN_SECONDS } = place.defaults?.server ?? {};
   const server = await startServer({
     ...(await settings.read(place.defaults)),
     host: options.host ?? host,
-    port: options.port === undefined ? port : parseWholeNumber("--port", options.port),
+    port: parseWholeNumber("--port", options.port) ?? port,
     secretsFor: (caller) => manager.as(caller),
     runs: served?.routes,
     tokens,
@@ -112,6 +107,15 @@ async function start(
       await settings.close();
     },
   };
+}
+
+/** What every server needs. */
+function checksOf({ store, keys }: SecretsManager, tokens: OpenedTokens): readonly ReadinessCheck[] {
+  return [
+    { part: "store", check: async () => void (await store.readHeader()) },
+    { part: "key", check: async () => void (await keys.forEncrypt(0)) },
+    { part: "audit", check: async () => await tokens.check() },
+  ];
 }
 
 /** Backups and new data keys, as the configuration has them. */

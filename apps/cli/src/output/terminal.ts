@@ -45,6 +45,11 @@ export function createTerminal(options: TerminalOptions): Terminal {
   };
 }
 
+/** Prints what a library tells as notes. */
+export function noticesTo(terminal: Pick<Terminal, "note">): (text: string) => void {
+  return (text) => terminal.note(`note: ${text}`);
+}
+
 /** The amount to write before other work gets its turn, in bytes. */
 const TURN_BYTES = 1 << 20;
 
