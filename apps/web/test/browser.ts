@@ -39,6 +39,12 @@ export async function sharedTab(prepare: (page: Page) => Promise<void>): Promise
   return await kept;
 }
 
+/** Closes the page in it, where that comes from this server. */
+export async function leaveSharedTab(url: string): Promise<void> {
+  const page = await kept;
+  if (page?.url().startsWith(`${url}/`)) await page.goto("about:blank");
+}
+
 /** The next test gets a new one. */
 export async function dropSharedTab(): Promise<void> {
   const page = await kept;

@@ -4,7 +4,7 @@ import type axe from "axe-core";
 import type { Locator, Page, Response } from "playwright-core";
 import { expect, onTestFailed, onTestFinished } from "vitest";
 import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
-import { dropSharedTab, newContext, sharedTab } from "./browser.ts";
+import { dropSharedTab, leaveSharedTab, newContext, sharedTab } from "./browser.ts";
 
 /** A page of the server in a browser, with everything that it must not do. */
 export interface OpenedPage {
@@ -87,6 +87,11 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
       await giveToken(opened.page, await place.token(role));
       return opened;
     },
+    async close() {
+      // What is open goes on to ask the server, which waits for that.
+      await leaveSharedTab(url);
+      await place.close();
+    },
   };
 }
 
@@ -109,7 +114,7 @@ export async function tabTo(page: Page, target: Locator): Promise<void> {
 /** Signs in with a token, and waits until that has worked. */
 export async function giveToken(page: Page, token: string): Promise<void> {
   await page.getByLabel("Token").fill(token);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.keyboard.press("Enter");
   await page.getByRole("navigation", { name: "Main" }).waitFor();
 }
 
