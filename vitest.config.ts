@@ -108,7 +108,6 @@ export default defineConfig({
           include: ["apps/web/test/**/*.chromium.test.ts"],
           exclude: [...configDefaults.exclude, ...notInstalled],
           isolate: false,
-          globalSetup: ["apps/web/test/browser.ts"],
         },
       },
       {

@@ -2,70 +2,77 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import type { TestProject } from "vitest/node";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { browserPath } from "../../../scripts/servers/installation.mjs";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Where the browser takes what tests tell it. */
-    browser: string;
-  }
+interface Started {
+  readonly browser: Browser;
+  /** It writes there besides its profile. */
+  readonly home: string;
 }
 
-/** What Playwright turns off in Chromium; the browser keeps the last list that it is given. */
-const OFF_FOR_PLAYWRIGHT = [
-  "AvoidUnnecessaryBeforeUnloadCheckSync",
-  "DestroyProfileOnBrowserClose",
-  "HttpsUpgrades",
-  "HttpsFirstBalancedModeAutoEnable",
-  "LensOverlay",
-  "MediaRouter",
-  "PaintHolding",
-  "ThirdPartyStoragePartitioning",
-  "AvoidCorsURLLoaderRestartOnRedirect",
-  "TcpPortRandomizationWin",
-  "OptimizationHints",
-  "NetworkTimeServiceQuerying",
-  "AimEnabled",
-  "PreconnectToSearch",
-  "msForceBrowserSignIn",
-  "msEdgeUpdateLaunchServicesPreferredVersion",
-];
+let started: Promise<Started> | undefined;
+let kept: Promise<Page> | undefined;
 
-/** What drops down from the address bar is a page of its own: without it, a new window takes a fifth of the CPU time. */
-const ADDRESS_BAR = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"];
+const OPTIONS: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" };
 
-/** Starts one browser for all tests of the page, which is tested as it is built into the server. */
-export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+/** A new context of the browser, which is started where it has not been. */
+export async function newContext(): Promise<BrowserContext> {
+  started ??= startBrowser();
+  const context = await (await started).browser.newContext(OPTIONS);
+  context.setDefaultTimeout(100_000);
+  return context;
+}
+
+/**
+ * The tab that most tests share, one after the other: a new one would have to compile the page, axe and what Playwright needs again, which
+ * takes more time than all else.
+ *
+ * @param prepare is called for a new one
+ */
+export async function sharedTab(prepare: (page: Page) => Promise<void>): Promise<Page> {
+  kept ??= newContext().then(async (context) => {
+    const page = await context.newPage();
+    await prepare(page);
+    return page;
+  });
+  return await kept;
+}
+
+/** Closes the page in it, where that comes from this server. */
+export async function leaveSharedTab(url: string): Promise<void> {
+  const page = await kept;
+  if (page?.url().startsWith(`${url}/`)) await page.goto("about:blank");
+}
+
+/** The next test gets a new one. */
+export async function dropSharedTab(): Promise<void> {
+  const page = await kept;
+  kept = undefined;
+  await page?.context().close();
+}
+
+export async function closeBrowser(): Promise<void> {
+  const { browser, home } = (await started) ?? {};
+  await browser?.close();
+  if (home !== undefined) rmSync(home, { recursive: true, force: true });
+}
+
+/** The page is tested as it is built into the server. */
+async function startBrowser(): Promise<Started> {
   checkBuild();
   const executablePath = browserPath();
   if (executablePath === null) throw new Error("Chromium is not installed");
-  // It writes there besides its profile.
   const home = mkdtempSync(join(tmpdir(), "autokestra-browser-"));
-  const server = await chromium.launchServer({
+  const browser = await chromium.launch({
     executablePath,
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
     // It has no sandbox for root, and loads nothing here but our own page.
     chromiumSandbox: process.getuid?.() !== 0,
-    args: [`--disable-features=${[...OFF_FOR_PLAYWRIGHT, ...ADDRESS_BAR].join()}`],
+    // Pages of one context run in one process, which has compiled everything once.
+    args: ["--renderer-process-limit=1"],
   });
-  checkFeatures(server.process().spawnargs);
-  provide("browser", server.wsEndpoint());
-  return async () => {
-    await server.close();
-    rmSync(home, { recursive: true, force: true });
-  };
-}
-
-/** Playwright may turn off more than it did. */
-function checkFeatures(args: readonly string[]): void {
-  const [theirs = [], ours = []] = args.flatMap((arg) => {
-    const [, names] = /^--disable-features=(.*)/.exec(arg) ?? [];
-    return names === undefined ? [] : [names.split(",")];
-  });
-  const missing = theirs.filter((name) => !ours.includes(name));
-  if (missing.length > 0) throw new Error(`OFF_FOR_PLAYWRIGHT is without ${missing.join(", ")}`);
+  return { browser, home };
 }
 
 /** A test of what was built before the last change would say nothing. */

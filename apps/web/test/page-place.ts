@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type axe from "axe-core";
-import { type BrowserContext, chromium, type Locator, type Page, type Response } from "playwright-core";
-import { expect, inject, onTestFinished } from "vitest";
+import type { Locator, Page, Response } from "playwright-core";
+import { expect, onTestFailed, onTestFinished } from "vitest";
 import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
+import { dropSharedTab, leaveSharedTab, newContext, sharedTab } from "./browser.ts";
 
 /** A page of the server in a browser, with everything that it must not do. */
 export interface OpenedPage {
@@ -22,8 +23,8 @@ export interface PagePlace extends RunsPlace {
   readonly url: string;
   /** Opens the page in a context of its own, without having signed in. */
   open(options?: OpenOptions): Promise<OpenedPage>;
-  /** Opens the page and signs in, with a token of this role. */
-  signIn(role: string, options?: OpenOptions): Promise<OpenedPage>;
+  /** Signs in with a token of this role, in the tab where the test before has been signed in. */
+  signIn(role: string, options?: SignInOptions): Promise<OpenedPage>;
 }
 
 interface OpenOptions {
@@ -33,7 +34,12 @@ interface OpenOptions {
   readonly width?: number;
 }
 
-/** Less than half of what `axe.source` is: every page gets it anew. */
+interface SignInOptions extends OpenOptions {
+  /** In a context of its own, for what no other test is to have: a clock that stands still, no network. */
+  readonly isAlone?: boolean;
+}
+
+/** Less than half of what `axe.source` is. */
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Starts a server with these workflows, by the names of their files. */
@@ -47,32 +53,52 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
   ).json();
   expect(files.filter(({ problem }) => problem !== null)).toEqual([]);
   const url = (await place.app.listen({ host: "127.0.0.1", port: 0 })).replace("127.0.0.1", "localhost");
-  const browser = await chromium.connect(inject("browser"));
 
   async function open({ hash = "", width = 1280 }: OpenOptions = {}): Promise<OpenedPage> {
-    const context = await browser.newContext({ viewport: { width, height: 800 }, reducedMotion: "reduce" });
+    const context = await newContext();
     // A page that is left open goes on, and takes time from others.
     onTestFinished(async () => await context.close());
-    context.setDefaultTimeout(100_000);
-    const opened = await watch(context);
-    await opened.page.goto(`${url}/${hash}`);
+    const page = await context.newPage();
+    await watch(page);
+    const opened = takeOver(page);
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(`${url}/${hash}`);
     return opened;
+  }
+
+  /** The tab that tests share, where it asks for a token. */
+  async function openShared({ hash = "", width = 1280 }: OpenOptions): Promise<OpenedPage> {
+    const page = await sharedTab(watch);
+    // What is left by a test that has failed is not for others.
+    onTestFailed(dropSharedTab);
+    await page.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme: "light" });
+    if (page.url().startsWith(`${url}/`)) await page.evaluate(leaveTo, hash);
+    else await page.goto(`${url}/${hash}`);
+    return takeOver(page);
   }
 
   return {
     ...place,
     url,
     open,
-    async signIn(role, options) {
-      const opened = await open(options);
+    async signIn(role, { isAlone = false, ...options } = {}) {
+      const opened = isAlone ? await open(options) : await openShared(options);
       await giveToken(opened.page, await place.token(role));
       return opened;
     },
     async close() {
-      await browser.close();
+      // What is open goes on to ask the server, which waits for that.
+      await leaveSharedTab(url);
       await place.close();
     },
   };
+}
+
+/** Signs out where somebody is signed in, also below a dialog. Runs in the page. */
+function leaveTo(hash: string): void {
+  [...document.querySelectorAll("button")].find(({ textContent }) => textContent === "Sign out")?.click();
+  location.hash = hash;
 }
 
 /** Goes on with the Tab key until something has the focus: whoever has no mouse gets there. */
@@ -88,40 +114,50 @@ export async function tabTo(page: Page, target: Locator): Promise<void> {
 /** Signs in with a token, and waits until that has worked. */
 export async function giveToken(page: Page, token: string): Promise<void> {
   await page.getByLabel("Token").fill(token);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.keyboard.press("Enter");
   await page.getByRole("navigation", { name: "Main" }).waitFor();
 }
 
-/** Opens an empty tab, and notes what its pages do from now on. */
-async function watch(context: BrowserContext): Promise<OpenedPage> {
-  const [complaints, written, fetched]: [string[], string[], string[]] = [[], [], []];
-  await context.exposeBinding("reportViolation", (_, what: string) => void complaints.push(`policy: ${what}`));
-  await context.addInitScript(() => {
+type Notes = Readonly<Record<"complaints" | "written" | "fetched", string[]>>;
+
+/** What the pages of a tab do while a test has it. */
+const notesOf = new WeakMap<Page, Notes>();
+
+/** From now on, what the pages of a tab do is noted for another test. */
+function takeOver(page: Page): OpenedPage {
+  const notes: Notes = { complaints: [], written: [], fetched: [] };
+  notesOf.set(page, notes);
+  return { page, ...notes };
+}
+
+/** Notes what the pages of a tab do from now on. */
+async function watch(page: Page): Promise<void> {
+  const add = (kind: keyof Notes, text: string) => void notesOf.get(page)?.[kind].push(text);
+  await page.exposeBinding("reportViolation", (_, what: string) => add("complaints", `policy: ${what}`));
+  await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
       Reflect.get(window, "reportViolation")(`${violatedDirective} ${blockedURI}`),
     );
   });
-  const page = await context.newPage();
   page.on("console", (message) => {
-    written.push(message.text());
+    add("written", message.text());
     // The browser writes down every answer that is no success, and the page tells it to the user.
     const isAnswer = message.location().url.includes("/api/") && message.text().startsWith("Failed to load resource");
-    if ((message.type() === "error" || message.type() === "warning") && !isAnswer) complaints.push(message.text());
+    if ((message.type() === "error" || message.type() === "warning") && !isAnswer) add("complaints", message.text());
   });
-  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("pageerror", (error) => add("complaints", `error: ${error.message}`));
   page.on("dialog", (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
+    add("complaints", `dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  page.on("response", (response: Response) => fetched.push(response.url()));
-  return { page, complaints, written, fetched };
+  page.on("response", (response: Response) => add("fetched", response.url()));
 }
 
 /** The page as it is now: what axe finds, in both themes, and whether something sticks out at the side. */
 export async function expectGood({ page, complaints }: OpenedPage): Promise<void> {
   const found: string[] = [];
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
-  for (const colorScheme of ["light", "dark"] as const) {
+  for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     // Only colours differ.
     const rules = colorScheme === "light" ? {} : { runOnly: ["color-contrast"] };

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DEMO_WORKFLOWS, storeDemoSecrets } from "./demo.ts";
-import { createPagePlace, expectGood, type PagePlace } from "./page-place.ts";
+import { DEMO_WORKFLOWS, storeDemoSecrets } from "../demo.ts";
+import { createPagePlace, expectGood, type PagePlace } from "../page-place.ts";
 
 /** The pictures of the documentation are made anew with `SCREENSHOTS=1`; otherwise only what is on them is checked. */
-const IMAGES = fileURLToPath(new URL("../../../docs/images/", import.meta.url));
+const IMAGES = fileURLToPath(new URL("../../../../docs/images/", import.meta.url));
 const isWriting = process.env["SCREENSHOTS"] === "1";
 
 let place: PagePlace;

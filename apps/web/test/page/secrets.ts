@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEMO_WORKFLOWS, storeDemoSecrets } from "./demo.ts";
+import { DEMO_WORKFLOWS, storeDemoSecrets } from "../demo.ts";
 import {
   createPagePlace,
   expectGood,
@@ -9,7 +9,7 @@ import {
   type OpenedPage,
   type PagePlace,
   tabTo,
-} from "./page-place.ts";
+} from "../page-place.ts";
 
 let place: PagePlace;
 beforeAll(async () => {
@@ -239,7 +239,7 @@ describe("a value", () => {
   it("is hidden by its button, and when one leaves its page", async () => {
     const value = "canary-12cd-hide";
     await place.manager.secrets.create({ name: "HIDDEN", type: "apiKey", fields: { value } });
-    const opened = await place.signIn("admin", { width: 360 });
+    const opened = await place.signIn("admin", { width: 360, isAlone: true });
     const { page } = opened;
     await openSecret(opened, "HIDDEN");
     await button(page, "Show Value").click();

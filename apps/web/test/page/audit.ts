@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { call } from "../../../packages/server/test/server-place.ts";
-import { openDatabase } from "../../../packages/sqlite/test/open-database.ts";
-import { createPagePlace, expectGood, findTraces, giveToken, type PagePlace, tabTo } from "./page-place.ts";
+import { call } from "../../../../packages/server/test/server-place.ts";
+import { openDatabase } from "../../../../packages/sqlite/test/open-database.ts";
+import { createPagePlace, expectGood, findTraces, giveToken, type PagePlace, tabTo } from "../page-place.ts";
 
 const WORKFLOWS = {
   "quick.yaml": `{ apiVersion: v1, id: quick, secrets: [A_1], tasks: [{ id: say, type: core/console.log, inputs: { message: "{{ secrets.A_1 }}" } }] }`,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createPagePlace, expectGood, findTraces, giveToken, type PagePlace } from "./page-place.ts";
+import { createPagePlace, expectGood, findTraces, giveToken, type PagePlace } from "../page-place.ts";
 
 let place: PagePlace;
 beforeAll(async () => {
@@ -94,7 +94,7 @@ describe("signing in", () => {
 
 describe("the search for traces", () => {
   it("finds a text wherever a page could leave it", async () => {
-    const opened = await place.signIn("admin");
+    const opened = await place.signIn("admin", { isAlone: true });
     const canary = "canary-5f2c91";
     await opened.page.evaluate((text) => {
       document.title = text;

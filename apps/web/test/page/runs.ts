@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { call } from "../../../packages/server/test/server-place.ts";
-import { createPagePlace, expectGood, findTraces, type OpenedPage, type PagePlace, tabTo } from "./page-place.ts";
+import { call } from "../../../../packages/server/test/server-place.ts";
+import { createPagePlace, expectGood, findTraces, type OpenedPage, type PagePlace, tabTo } from "../page-place.ts";
 
 /** Tasks wait until a file with their name is here. */
 const gates = mkdtempSync(join(tmpdir(), "autokestra-gates-"));
@@ -296,7 +296,7 @@ describe("the list of runs", () => {
         const answer = await call(own.app, "POST", "/api/runs", key, { payload: { workflow } });
         return answer.json<{ execution: string }>().execution;
       };
-      const opened = await own.signIn("runner", { hash: "#/runs", width: 360 });
+      const opened = await own.signIn("runner", { hash: "#/runs", width: 360, isAlone: true });
       const { page } = opened;
       await page.getByText("Nothing has run yet").waitFor();
       await expectGood(opened);
@@ -373,7 +373,7 @@ describe("a run", () => {
 
   it("is followed on after the connection was cut: no line is lost, and none comes twice", async () => {
     const id = await start("cut");
-    const opened = await place.signIn("runner", { hash: `#/runs/${id}` });
+    const opened = await place.signIn("runner", { hash: `#/runs/${id}`, isAlone: true });
     const { page } = opened;
     await page.getByText("first waits").waitFor();
     await page.clock.install();
