@@ -9,9 +9,9 @@ import { soon } from "./soon.ts";
 
 const folder = temporaryFolder(afterAll);
 
-/** Node runs the script; `{name}` is its first argument. */
+/** A shell runs the script; `{name}` is its first argument. */
 function provider(script: string, options: Partial<CommandProviderOptions> = {}) {
-  return createCommandProvider({ command: [process.execPath, "-e", script, "--", "{name}"], ...options });
+  return createCommandProvider({ command: ["sh", "-c", script, "sh", "{name}"], ...options });
 }
 
 async function run(
@@ -24,15 +24,15 @@ async function run(
 }
 
 describe("the contract", () => {
-  const script = "if (process.argv[1] !== 'db') process.exit(4); console.log('value')";
+  const script = '[ "$1" = db ] || exit 4; echo value';
   const open = () => provider(script, { exitCodes: { 4: "notFound" } });
   secretProviderContract({ it, expect, open, stored: { path: "db", value: "value" }, missing: "none" });
 });
 
 describe("createCommandProvider", () => {
   it("gives what is printed, without one newline", async () => {
-    expect(await run("process.stdout.write('a\\n\\n')")).toEqual({ status: "found", secret: { value: "a\n" } });
-    expect(await run("process.stdout.write('a\\n')", {}, { format: "text" })).toEqual({
+    expect(await run("printf 'a\\n\\n'")).toEqual({ status: "found", secret: { value: "a\n" } });
+    expect(await run("printf 'a\\n'", {}, { format: "text" })).toEqual({
       status: "found",
       secret: { value: "a\n" },
     });
@@ -40,22 +40,21 @@ describe("createCommandProvider", () => {
 
   it("hands on the path as it is, and no shell reads it", async () => {
     const path = "a b;$(touch x)`'\"$&{name}";
-    expect(await run("process.stdout.write(process.argv[1])", {}, { path })).toMatchObject({ secret: { value: path } });
+    expect(await run("", { command: ["printf", "%s", "{name}"] }, { path })).toMatchObject({ secret: { value: path } });
   });
 
   it("hands on PATH and the variables that are named, and nothing else", async () => {
     const env = { PATH: process.env["PATH"], HOME: "/h", VAULT_TOKEN: "canary", NODE_OPTIONS: "" };
-    const answer = await run("process.stdout.write(Object.keys(process.env).sort().join())", {
-      env,
-      variables: ["HOME", "NONE"],
-    });
+    // A shell would have variables of its own.
+    const command = [process.execPath, "-p", "Object.keys(process.env).sort().join()", "--", "{name}"];
+    const answer = await run("", { command, env, variables: ["HOME", "NONE"] });
     expect(answer).toMatchObject({ secret: { value: "HOME,PATH" } });
   });
 
   it.each<[string, string, Partial<CommandProviderOptions>, { path?: string }, string, string]>([
     [
       "an exit code",
-      "console.log('canary'); console.error('canary'); process.exit(3)",
+      "echo canary; echo canary >&2; exit 3",
       {},
       {},
       "malformed",
@@ -63,7 +62,7 @@ describe("createCommandProvider", () => {
     ],
     [
       "an exit code that is known",
-      "process.exit(3)",
+      "exit 3",
       { exitCodes: { 3: "denied" } },
       {},
       "denied",
@@ -71,7 +70,7 @@ describe("createCommandProvider", () => {
     ],
     [
       "a signal",
-      "process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 5000)",
+      "kill -s TERM $$",
       {},
       {},
       "unavailable",
@@ -79,7 +78,7 @@ describe("createCommandProvider", () => {
     ],
     [
       "too much output",
-      "process.stdout.write('canary'.repeat(1e6)); setTimeout(() => {}, 9000)",
+      "yes canary",
       {},
       {},
       "malformed",
@@ -87,7 +86,7 @@ describe("createCommandProvider", () => {
     ],
     [
       "bytes that are no text",
-      "process.stdout.write(Buffer.from([255]))",
+      "printf '\\377'",
       {},
       {},
       "malformed",
@@ -136,7 +135,7 @@ describe("createCommandProvider", () => {
 
   it("has 10 s, unless the source says otherwise", async () => {
     expect(provider("").timeoutSeconds).toBe(10);
-    const source = createProviderSource(provider("setInterval(() => {}, 1000)"), {
+    const source = createProviderSource(provider("exec sleep 1000"), {
       path: "{name}",
       timeoutSeconds: 0.2,
     });

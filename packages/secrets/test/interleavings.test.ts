@@ -2,17 +2,13 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
 import { temporaryFolder } from "@autokestra/test-kit";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { rotateOpened } from "../src/rotate.ts";
 import { inEveryOrder } from "./interleaving.ts";
 
-let root: string;
+const root = temporaryFolder(afterAll);
 let options: SecretsOptions;
-
-beforeEach(() => {
-  root = temporaryFolder();
-});
 
 async function use<T>(work: (manager: SecretsManager) => Promise<T>): Promise<T> {
   const manager = await openSecretsManager(options);
@@ -88,8 +84,11 @@ const DRIVERS = [
 ] as const;
 
 describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
-  beforeEach(async () => {
-    const place = join(root, "place");
+  const place = join(root, backend);
+  const template = `${place}-template`;
+
+  // Once for all tests: each of their orders begins with a copy.
+  beforeAll(async () => {
     options = { env: { HOME: join(place, "home") }, storagePath: join(place, "secrets"), backend };
     await use(async ({ secrets }) => {
       for (const value of ["a1", "a2"]) await secrets.set(key("A", value));
@@ -97,12 +96,12 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
       await secrets.set(key("GONE", "gone"));
       await secrets.delete("GONE");
     });
-    await cp(place, join(root, "template"), { recursive: true });
+    await cp(place, template, { recursive: true });
   });
 
   async function reset(): Promise<void> {
-    await rm(join(root, "place"), { recursive: true });
-    await cp(join(root, "template"), join(root, "place"), { recursive: true });
+    await rm(place, { recursive: true });
+    await cp(template, place, { recursive: true });
   }
 
   const rotate = async () => await rotateKeys(options, { dataKey: true });

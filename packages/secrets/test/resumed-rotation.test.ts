@@ -1,8 +1,9 @@
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   openSecretsManager,
   type RotateOptions,
@@ -13,11 +14,26 @@ import {
 
 const PASSPHRASE = "correct horse battery staple";
 
-let root: string;
+/** The same for each test, because a key folder remembers where its stores are. */
+const root = join(temporaryFolder(afterAll), "root");
 
-beforeEach(() => {
-  root = temporaryFolder();
-});
+function clear(): void {
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { mode: 0o700 });
+}
+
+beforeEach(clear);
+
+/** Fills the root once for the tests of a group: each of them begins with a copy. */
+function beginWith(fillRoot: () => Promise<void>): void {
+  const template = join(temporaryFolder(afterAll), "template");
+  beforeAll(async () => {
+    clear();
+    await fillRoot();
+    cpSync(root, template, { recursive: true });
+  });
+  beforeEach(() => cpSync(template, root, { recursive: true }));
+}
 
 const keyFolder = () => join(root, "home", ".autokestra");
 const defaultKey = () => join(keyFolder(), "secret.key");
@@ -101,7 +117,7 @@ describe.each(PLACES)("K15: a rotation from %s", (from, options, newKey) => {
   const other = () => ({ ...options(), storagePath: join(root, "two") });
   let before: string;
 
-  beforeEach(async () => {
+  beginWith(async () => {
     await fill(options());
     await fill(other());
     before = await fingerprintOf(options());
@@ -230,7 +246,7 @@ describe.each(WAYS)("K15: a rotation %s that a signal ends", (_, options, rotati
     return values;
   }
 
-  beforeEach(async () => {
+  beginWith(async () => {
     for (const folder of folders) await fill({ ...options(), storagePath: join(root, folder) });
   });
 

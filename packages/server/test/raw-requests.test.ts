@@ -10,6 +10,8 @@ const WORKFLOW = "canary-flow";
 const HOOK = "trigger: { type: webhook, secret: CANARY_NAME, signature: hmac-sha256 }";
 const SAY = '{ id: canary-task, type: core/console.log, inputs: { message: "canary-message" } }';
 
+const LONG = process.env["LONG_TESTS"] === "true";
+
 let place: RunsPlace;
 let port: number;
 let id: string;
@@ -149,15 +151,18 @@ describe("without a token", () => {
     ["Authorization: Basic YWRtaW46YWRtaW4=", "X-Api-Key: admin"],
   ];
 
+  /** Those of a route or path: all of them, and in `npm test` every third, so that each is sent to every third. */
+  const headersOf = (index: number) => headers.filter((_, at) => LONG || (at + index) % 3 === 0);
+
   const hasData = (answer: string) =>
     /canary|CANARY|root:x:|autokestra_http|process_cpu/.test(answer) || answer.includes(id) || answer.includes(run);
 
   it("no route gives anything but the page, health and the description", async () => {
     const all = routes();
-    const requests = all.flatMap(({ path, methods, isOpen }) => {
+    const requests = all.flatMap(({ path, methods, isOpen }, index) => {
       const isSpelledOtherwise = path.endsWith("/");
       const lines = methods.flatMap((method) =>
-        (isOpen || isSpelledOtherwise || method === "HEAD" ? [[]] : headers).map((more) =>
+        (isOpen || isSpelledOtherwise || method === "HEAD" ? [[]] : headersOf(index)).map((more) =>
           message(`${method} ${path}`, more),
         ),
       );
@@ -189,7 +194,9 @@ describe("without a token", () => {
   });
 
   it("no request is answered with data", async () => {
-    const requests = paths(id).flatMap((path) => headers.map((lines) => message(`GET ${path}`, lines)));
+    const requests = paths(id).flatMap((path, index) =>
+      headersOf(index).map((lines) => message(`GET ${path}`, lines)),
+    );
     for (const method of [
       "HEAD",
       "POST",
@@ -220,7 +227,7 @@ describe("without a token", () => {
     }
     console.log(`${figures.requests} requests, ${figures.withData.length} with data`, JSON.stringify(figures.statuses));
     expect(figures.withData).toEqual([]);
-    expect(figures.requests).toBeGreaterThan(390);
+    expect(figures.requests).toBeGreaterThan(LONG ? 390 : 190);
     expect(Object.keys(figures.statuses).every((status) => Number(status) < 500 && Number(status) > 0)).toBe(true);
   });
 });
