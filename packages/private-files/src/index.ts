@@ -25,6 +25,7 @@ export {
   withOpenFile,
 } from "./private-file.ts";
 export { makePrivateFolder, preparePrivateFolder } from "./private-folder.ts";
+export { realPath } from "./real-path.ts";
 export { streamPrivateFile } from "./streamed-file.ts";
 export { systemReason } from "./system-error.ts";
 export { sweepDeadTemporaryFiles, sweepTemporaryFiles, syncFile, syncFolder, temporaryPath } from "./temporary-file.ts";

@@ -30,6 +30,12 @@ export function meaning(status: Failure["status"], reason: string, hint?: string
   return status === "notFound" ? notFound(`${reason}.`) : { status, reason, hint };
 }
 
+/** Refuses a version that is not a number from 1 on; null for none, and for a number. */
+export function refuseVersion(version: string | undefined): SourceFailure | null {
+  if (version === undefined || /^[1-9]\d*$/.test(version)) return null;
+  return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
+}
+
 /** Makes longer text from outside, such as a path, fit for one line of a message. Cuts it at 160 characters. */
 export function quoteLong(text: string): string {
   return text.length <= 80 ? quoteText(text) : `${quoteText(text.slice(0, 80))}${quoteText(text.slice(80, 160))}`;

@@ -17,12 +17,10 @@ import { decodeText, malformed, quoteLong } from "./answers.ts";
 import {
   type AwsSecretsManagerProviderOptions,
   type CallOptions,
-  CHECK_ENDPOINT,
   createAwsClient,
-  meaningOf,
-  nameOf,
   type OpenedSdk,
 } from "./aws-client.ts";
+import { CHECK_ENDPOINT, meaningOf, nameOf } from "./aws-failure.ts";
 import { defineProvider, type ProviderDefinition } from "./define-provider.ts";
 import { connectionShape } from "./dispatcher.ts";
 

@@ -12,8 +12,9 @@ import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
 import { untilAborted } from "./limits.ts";
-import { createLogin, type LoginToken, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, type LoginToken, sendSignedIn } from "./login.ts";
 import { loadPeer } from "./peers.ts";
+import { readToken, type TokenOptions, tokenShape } from "./token.ts";
 
 /** How to log in. Files and variables are read again for each login. */
 export type AzureAuth =

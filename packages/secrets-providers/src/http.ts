@@ -11,7 +11,8 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, encodePath, failureOf, readJson } from "./http-call.ts";
-import { createLogin, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin } from "./login.ts";
+import { readToken, type TokenOptions, tokenShape } from "./token.ts";
 
 export interface HttpProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,

@@ -26,15 +26,8 @@ export {
   readJson,
 } from "./http-call.ts";
 export { withinLimits } from "./limits.ts";
-export {
-  createLogin,
-  type Login,
-  type LoginOptions,
-  type LoginToken,
-  readToken,
-  type TokenOptions,
-  tokenShape,
-} from "./login.ts";
+export { createLogin, type Login, type LoginOptions, type LoginToken } from "./login.ts";
 export { createProviderSource, type ProviderSourceOptions, type TextCipher } from "./provider-source.ts";
 export { findProvider, PROVIDER_TYPES } from "./provider-types.ts";
+export { readToken, type TokenOptions, tokenShape } from "./token.ts";
 export { toSecret, type ValueOptions } from "./value.ts";

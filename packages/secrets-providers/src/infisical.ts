@@ -10,20 +10,13 @@ import {
   type ProviderAnswer,
 } from "@autokestra/secrets-core";
 import { z } from "@autokestra/secrets-core/internal";
-import { denied, type Failure, malformed, quoteLong } from "./answers.ts";
+import { denied, type Failure, malformed, quoteLong, refuseVersion } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, type HttpClient, readJson } from "./http-call.ts";
-import {
-  createLogin,
-  type Login,
-  type LoginToken,
-  readToken,
-  sendSignedIn,
-  type TokenOptions,
-  tokenShape,
-} from "./login.ts";
+import { createLogin, type Login, type LoginToken, sendSignedIn } from "./login.ts";
+import { readToken, type TokenOptions, tokenShape } from "./token.ts";
 
 export interface InfisicalProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,
@@ -128,10 +121,7 @@ function checkRequest(path: string, version: string | undefined): Failure | null
   if (path.split("/").some((part) => part === "" || part === "." || part === "..")) {
     return malformed(`${quoteLong(path)} is not a path of a secret`, "Write it like NAME, or folder/NAME.");
   }
-  if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
-    return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
-  }
-  return null;
+  return refuseVersion(version);
 }
 
 /** Requests the value with its references expanded, also if it is imported from another folder. */

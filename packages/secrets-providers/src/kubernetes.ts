@@ -13,7 +13,8 @@ import { defineProvider, type ProviderContext, type ProviderDefinition } from ".
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { createHttpClient, failureOf, readJson } from "./http-call.ts";
-import { createLogin, readToken, sendSignedIn, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, sendSignedIn } from "./login.ts";
+import { readToken, type TokenOptions, tokenShape } from "./token.ts";
 
 export interface KubernetesProviderOptions
   extends Omit<ConnectionOptions, "address" | "env">,

@@ -5,7 +5,8 @@ import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
 import { denied, type Failure, quoteLong } from "./answers.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { encodePath, readJson } from "./http-call.ts";
-import { createLogin, type Login, type LoginToken, readToken, type TokenOptions, tokenShape } from "./login.ts";
+import { createLogin, type Login, type LoginToken } from "./login.ts";
+import { readToken, type TokenOptions, tokenShape } from "./token.ts";
 import { readDone, secondsSchema, trimSlashes, type VaultClient, vaultFailure } from "./vault-client.ts";
 
 /** How to log in. Files and variables are read again for each login. */

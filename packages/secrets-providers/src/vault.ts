@@ -5,7 +5,7 @@
  */
 import { AutokestraError, type ExternalSecretProvider, type ProviderAnswer } from "@autokestra/secrets-core";
 import { parseTimestamp, z } from "@autokestra/secrets-core/internal";
-import { malformed, notFound, quoteLong } from "./answers.ts";
+import { malformed, notFound, quoteLong, refuseVersion } from "./answers.ts";
 import { defineProvider, type ProviderContext, type ProviderDefinition } from "./define-provider.ts";
 import { type ConnectionOptions, connectionShape } from "./dispatcher.ts";
 import type { HttpResponse } from "./exchange.ts";
@@ -79,9 +79,8 @@ export function createVaultProvider(options: VaultProviderOptions): ExternalSecr
           "It has no slash at its ends, and no double slash.",
         );
       }
-      if (version !== undefined && !/^[1-9]\d*$/.test(version)) {
-        return malformed(`${quoteLong(version)} is not a version`, "Versions are numbers, from 1 on.");
-      }
+      const refused = refuseVersion(version);
+      if (refused !== null) return refused;
       const place = engine === 2 ? `${mount}/data/${path}` : `${mount}/${path}`;
       const query = new URLSearchParams(version === undefined ? {} : { version });
       const response = await login.use(limits, async (token) => {

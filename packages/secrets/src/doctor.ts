@@ -8,8 +8,8 @@ import type { SqliteStore } from "@autokestra/secrets-store-sqlite";
 import { readDriverRecord } from "./driver-record.ts";
 import { folderDrivers } from "./drivers.ts";
 import { readKeyDates } from "./key-dates.ts";
-import { type Location, locationText } from "./location.ts";
-import { knownLocation, type SecretsManager } from "./manager.ts";
+import { knownLocation, type Location, locationText } from "./location.ts";
+import type { SecretsManager } from "./manager.ts";
 import { countSecrets, type OnVerified, type VerifiedRecords, verifyRecords } from "./records.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,5 +1,3 @@
-import { realpathSync } from "node:fs";
-import { basename, dirname, join, resolve, sep } from "node:path";
 import {
   AutokestraError,
   createSecretService,
@@ -22,7 +20,7 @@ import { keyFilePath, keyFolderOf, openKnownStores } from "@autokestra/secrets-c
 import type { AuditActor, AuditLog } from "./access/audit-event.ts";
 import type { AuditContext } from "./access/audited-service.ts";
 import { storeLocation } from "./folders.ts";
-import { type Location, locationText } from "./location.ts";
+import { keepApart, type Location, locationText } from "./location.ts";
 import { openStore, type StoreOptions } from "./open-store.ts";
 
 export interface SecretsOptions extends StoreOptions {
@@ -194,16 +192,13 @@ export function createProvider(options: SecretsOptions): MasterKeyProvider {
 
 /** Returns the provider, which refuses a key file inside the folder of the secrets. */
 function apartFrom(provider: MasterKeyProvider, keyFile: string | null, location: Location): MasterKeyProvider {
-  async function check(): Promise<void> {
-    if (keyFile !== null) keepApart(keyFile, location);
-  }
   return {
     async search() {
-      await check();
+      keepApart(keyFile, location);
       return await provider.search();
     },
     async generate() {
-      await check();
+      keepApart(keyFile, location);
       return await provider.generate();
     },
   };
@@ -215,38 +210,6 @@ function readMaxVersions({ WORKFLOW_SECRETS_KEEP_VERSIONS: text = "" }: NodeJS.P
   throw new AutokestraError("OPTION_INVALID", "WORKFLOW_SECRETS_KEEP_VERSIONS is not a whole number from 1 to 9999", {
     hint: "It sets how many versions of each secret are kept (default: 10).",
   });
-}
-
-/**
- * Refuses a key file inside the folder of the secrets: a copy of the folder would contain the key.
- *
- * @throws AutokestraError `KEY_UNREADABLE`
- */
-export function keepApart(keyFile: string, location: Location): void {
-  if (location.kind !== "folder") return;
-  const folder = location.path;
-  const secrets = realOrSame(folder);
-  const key = resolve(realOrSame(dirname(keyFile)), "key");
-  if (!key.startsWith(secrets + sep)) return;
-  throw new AutokestraError("KEY_UNREADABLE", `The key file ${keyFile} lies inside the secrets folder ${folder}`, {
-    hint: "A copy of that folder would have both. Move the key elsewhere, and name its new path.",
-  });
-}
-
-/** Returns a location as the list of known stores has it: a folder with its links resolved, a URL as messages show it. */
-export function knownLocation(location: Location): string {
-  return location.kind === "folder" ? realOrSame(location.path) : locationText(location);
-}
-
-/** Resolves the links of a path, as far as it exists. */
-export function realOrSame(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    // It does not exist yet, but its folder can be a link.
-    const parent = dirname(resolve(path));
-    return parent === resolve(path) ? parent : join(realOrSame(parent), basename(path));
-  }
 }
 
 /**

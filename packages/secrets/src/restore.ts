@@ -24,7 +24,8 @@ import { storedDriver } from "./driver-record.ts";
 import type { FolderDriver } from "./drivers.ts";
 import { type BackupIdentities, decryptBackup, isEncryptedBackup } from "./encrypted-backup.ts";
 import { storeFolder } from "./folders.ts";
-import { createProvider, keepApart, keyOptions, openSecretsManager, type SecretsOptions } from "./manager.ts";
+import { keepApart } from "./location.ts";
+import { createProvider, keyOptions, openSecretsManager, type SecretsOptions } from "./manager.ts";
 import { type FolderStore, findInFolder, makeStore, requestedDriver } from "./open-store.ts";
 import {
   buildStore,
@@ -102,7 +103,7 @@ async function restore(
     ? await decryptBackup(read, identities, (problem) => backupUnusable(source, problem))
     : { content: read, masterKey: null };
   const keyFile = keyFilePath(keyOptions(options));
-  if (keyFile !== null) keepApart(keyFile, { kind: "folder", path: folder });
+  keepApart(keyFile, { kind: "folder", path: folder });
   const asked = requestedDriver(options);
   const recognized = driverOfBackup(source, content);
   const driver = storedDriver(folder) ?? (asked === "auto" ? recognized : asked);

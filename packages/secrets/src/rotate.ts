@@ -1,3 +1,4 @@
+import { realPath } from "@autokestra/private-files";
 import { AutokestraError, hasCode, type MasterKey } from "@autokestra/secrets-core";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import { KEY_VARIABLE, type StoreMemory } from "@autokestra/secrets-crypto";
@@ -13,23 +14,15 @@ import {
   stretchingOf,
 } from "@autokestra/secrets-crypto/internal";
 import { recordOperation } from "./access/recorded-operation.ts";
-import { type ReplaceDataKeyOptions, replaceDataKey } from "./data-key.ts";
+import { replaceDataKey } from "./data-key.ts";
 import { storeLocation } from "./folders.ts";
 import { recordMasterKey } from "./key-dates.ts";
-import { type Location, locationText } from "./location.ts";
-import {
-  createProvider,
-  keepApart,
-  keyOptions,
-  knownLocation,
-  openSecretsManager,
-  realOrSame,
-  type SecretsManager,
-  type SecretsOptions,
-} from "./manager.ts";
+import { keepApart, knownLocation, type Location, locationText } from "./location.ts";
+import { createProvider, keyOptions, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
+import type { ReencryptOptions } from "./reencryption.ts";
 
-export interface RotateOptions extends ReplaceDataKeyOptions {
+export interface RotateOptions extends ReencryptOptions {
   /** The path of the new key file, which is created if needed. Default: replace the key in the current key file. */
   readonly newKeyFile?: string | undefined;
   /** Also rotate all other stores that this machine knows under the same key. Default: false. */
@@ -256,7 +249,7 @@ async function findReplacedKey(
   keyFile: string,
 ): Promise<string | null> {
   const { fingerprint, source } = await manager.keys.keyring();
-  const isSource = realOrSame(keyFile) === realOrSame(source);
+  const isSource = realPath(keyFile) === realPath(source);
   const { first, isGiven } = await createProvider(options).search();
   const isBeside = !isGiven && source !== first?.source;
   if (!isSource && (isResumed || !isBeside)) return null;

@@ -1,12 +1,10 @@
-import type { TaskErrorInfo, TaskNode, TaskResult } from "@autokestra/runs";
+import type { TaskErrorInfo, TaskResult } from "@autokestra/runs";
 import { type Lookup, resolveTemplates } from "@autokestra/secrets-resolver";
-import { referencesOf } from "../workflow/condition.ts";
-import type { ParsedTask } from "../workflow/references.ts";
 import { allTasks, type Task } from "../workflow/workflow.ts";
 import { createWorkflowCaller } from "./call-workflow.ts";
 import { finallySeconds, TimeLimit } from "./cancellation.ts";
 import type { FlowEnd, FlowParts } from "./run-context.ts";
-import { runTasks } from "./run-tasks.ts";
+import { runTasks, toNode } from "./run-tasks.ts";
 import { findSecretUses } from "./secret-uses.ts";
 import { TaskExecutor, type TaskSources } from "./task-executor.ts";
 import { describeThrown } from "./task-failure.ts";
@@ -227,14 +225,6 @@ export class Flow {
 /** The 3 of `deploy[3]`. */
 function positionOf(item: string): number {
   return Number(item.slice(item.indexOf("[") + 1, -1));
-}
-
-/** A task for the rules of {@link TaskStates}. */
-export function toNode({ id, needs, continueOnError = false }: Task, parsed: ParsedTask | undefined): TaskNode {
-  const named = (parsed?.condition ? referencesOf(parsed.condition) : []).flatMap(({ reference }) =>
-    reference.root === "tasks" && reference.part === "status" ? [reference.id] : [],
-  );
-  return { id, needs, continueOnError, statusesInIf: new Set(named) };
 }
 
 function maskError({ code, message, status }: FlowError, mask: (text: string) => string): FlowError {

@@ -1,5 +1,8 @@
 import { type StateChange, type TaskEnd, type TaskNode, TaskStates } from "@autokestra/runs";
 import pLimit from "p-limit";
+import { referencesOf } from "../workflow/condition.ts";
+import type { ParsedTask } from "../workflow/references.ts";
+import type { Task } from "../workflow/workflow.ts";
 import type { LeftOut } from "./run-log.ts";
 
 /** Runs one task, or leaves it out. What either throws ends the run. */
@@ -67,4 +70,12 @@ export async function runTasks(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** A task for the rules of {@link TaskStates}. */
+export function toNode({ id, needs, continueOnError = false }: Task, parsed: ParsedTask | undefined): TaskNode {
+  const named = (parsed?.condition ? referencesOf(parsed.condition) : []).flatMap(({ reference }) =>
+    reference.root === "tasks" && reference.part === "status" ? [reference.id] : [],
+  );
+  return { id, needs, continueOnError, statusesInIf: new Set(named) };
 }

@@ -4,12 +4,13 @@ import { type ParsedWorkflow, workflowFile } from "../workflow/parse-workflow.ts
 import type { Task } from "../workflow/workflow.ts";
 import { type CalledWorkflows, textsOf } from "./called-workflows.ts";
 import { cancelledBy, RunCancellation, TimeLimit } from "./cancellation.ts";
-import { Flow, toNode } from "./flow.ts";
+import { Flow } from "./flow.ts";
 import { type GuardedAttempt, type GuardedRun, guardRun, outsideAttempts } from "./process-guard.ts";
 import { RedactingSink } from "./redacting-sink.ts";
 import type { RunContext } from "./run-context.ts";
 import { RunKeeper, toNewTask } from "./run-keeper.ts";
 import { RunLog } from "./run-log.ts";
+import { toNode } from "./run-tasks.ts";
 import { findSecretUses } from "./secret-uses.ts";
 import { warnOfUnmaskable } from "./task-disclosure.ts";
 import { EngineFailure } from "./task-failure.ts";

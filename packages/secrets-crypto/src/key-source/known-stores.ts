@@ -1,5 +1,5 @@
-import { realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { join } from "node:path";
+import { realPath } from "@autokestra/private-files";
 import { isTimestamp, isUuid, z } from "@autokestra/secrets-core/internal";
 import { FINGERPRINT, hasKeys, isFingerprint, isListOf, isWholeNumber } from "../plain-json.ts";
 import { readPrivateJson, sweepBeside, updatePrivateJson } from "./private-json.ts";
@@ -113,7 +113,7 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
 
   return {
     memoryOf(storePath) {
-      const path = realPath(storePath);
+      const path = placeOf(storePath);
       return {
         recall: async () => await Promise.resolve(find(read().content.stores, path)),
         async forget() {
@@ -131,14 +131,14 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
     list: () => read().content.stores,
     backups: () => read().content.backups,
     async recordBackup({ path: name, fingerprint, madeAt }) {
-      const path = realPath(name);
+      const path = placeOf(name);
       await update(({ stores, backups }) => ({
         stores,
         backups: newest([...backups.filter((other) => other.path !== path), { path, fingerprint, madeAt }]),
       }));
     },
     async forgetBackups(names) {
-      const paths = names.map(realPath);
+      const paths = names.map(placeOf);
       if (!read().content.backups.some(({ path }) => paths.includes(path))) return;
       await update(({ stores, backups }) => ({
         stores,
@@ -146,7 +146,7 @@ export function openKnownStores(keyFolder: string | null): KnownStores {
       }));
     },
     async recordLeft(storePath, fingerprint) {
-      const path = realPath(storePath);
+      const path = placeOf(storePath);
       await update(({ stores, backups }) => ({
         stores: stores.map((store) =>
           store.path === path ? { ...store, left: withLeft(store.left, fingerprint) } : store,
@@ -197,15 +197,9 @@ function newest<T>(entries: readonly T[]): readonly T[] {
 
 const URL_START = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 
-/** Resolves links, also in a path that does not exist yet. A store can be at a URL, too: that one stays as it is. */
-function realPath(path: string): string {
-  if (URL_START.test(path)) return path;
-  const absolute = resolve(path);
-  try {
-    return realpathSync(absolute);
-  } catch {
-    return absolute === dirname(absolute) ? absolute : join(realPath(dirname(absolute)), basename(absolute));
-  }
+/** A store can be at a URL, too: that one stays as it is. */
+function placeOf(path: string): string {
+  return URL_START.test(path) ? path : realPath(path);
 }
 
 /** What is remembered of the store at one path. It authorises nothing: it reveals an older state that was put back. */

@@ -17,6 +17,7 @@ import {
   retryWhileBusy,
   type SqliteLibrary,
 } from "@autokestra/sqlite";
+import { checkSchema, createSchema } from "./access-schema.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
@@ -24,49 +25,6 @@ declare module "@autokestra/secrets-core" {
     ACCESS_UNAVAILABLE: { readonly reason?: "no SQLite" };
   }
 }
-
-/** `akac` in ASCII: marks a database as one of tokens and audit records. */
-const APPLICATION_ID = 0x616b6163;
-const SCHEMA_VERSION = 1;
-
-/**
- * `audit`: one row for each record, which names the SHA-256 of the one before; docs/FORMAT.md describes it. `secret_fields` is a
- * JSON array. `tokens`: no row has a token, only its hash; `prefixes` and `tags` are JSON arrays, or NULL where it is not narrowed.
- */
-const TABLES = `
-  CREATE TABLE audit (
-    seq            INTEGER PRIMARY KEY CHECK (seq > 0),
-    time           TEXT NOT NULL,
-    actor_kind     TEXT NOT NULL,
-    actor_id       TEXT,
-    actor_address  TEXT,
-    action         TEXT NOT NULL,
-    secret_name    TEXT,
-    secret_id      TEXT,
-    secret_version TEXT,
-    secret_fields  TEXT,
-    outcome        TEXT NOT NULL,
-    source         TEXT,
-    request_id     TEXT,
-    execution      TEXT,
-    prev           TEXT NOT NULL,
-    mac            TEXT
-  ) STRICT;
-
-  CREATE TABLE tokens (
-    id             TEXT PRIMARY KEY,
-    name           TEXT NOT NULL,
-    role           TEXT NOT NULL,
-    hash           BLOB NOT NULL UNIQUE,
-    prefixes       TEXT,
-    tags           TEXT,
-    created_at     TEXT NOT NULL,
-    expires_at     TEXT,
-    last_used_on   TEXT,
-    epoch          INTEGER NOT NULL,
-    mac            TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
-`;
 
 /** How long a process waits for others that write, in milliseconds. */
 const LOCK_TIMEOUT_MS = 5000;
@@ -180,7 +138,7 @@ function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
   restrictDatabaseFiles(path, refuse);
   const placed = openInPlace(library, path, PRAGMAS, refuse);
   try {
-    checkSchema(placed.database, path);
+    checkSchema(placed.database, refuse);
     placed.database.pragma("journal_mode = WAL");
     return { ...placed, readOnlyReason: null };
   } catch (error) {
@@ -204,7 +162,7 @@ function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
   try {
     return openForWrite(library, path);
   } catch (error) {
-    const snapshot = openSnapshot(library, path, error, (database) => checkSchema(database, path));
+    const snapshot = openSnapshot(library, path, error, (database) => checkSchema(database, refuseAt(path)));
     if (snapshot === null) throw error;
     return { ...snapshot, readOnlyReason: snapshot.readOnlyReason.message };
   }
@@ -216,21 +174,6 @@ function isThere(path: string): boolean {
   // SQLite would apply it to the new database.
   if (database === undefined && wal !== undefined) throw unavailable(path, "it was removed, only its WAL is left");
   return database !== undefined;
-}
-
-function createSchema(database: Database): void {
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES}`);
-}
-
-/** @throws AutokestraError where it is another database, or one of a later version */
-function checkSchema(database: Database, path: string): void {
-  const version = Number(database.pragma("user_version"));
-  if (database.pragma("application_id") !== APPLICATION_ID || version < 1) {
-    throw unavailable(path, "it is a database of another program");
-  }
-  if (version > SCHEMA_VERSION) {
-    throw unavailable(path, "a newer version of autokestra has written it", "Use that version. Nothing was changed.");
-  }
 }
 
 function refuseAt(path: string): (problem: string, hint?: string) => AutokestraError {
