@@ -34,7 +34,7 @@ export interface AccessOptions {
 }
 
 const MINUTE = 60_000;
-/** How often tokens of answers that go on are looked at. */
+/** How often the token of an answer that goes on is checked again, in milliseconds. */
 const LOOK_MS = 2000;
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,8192}=*)$/i;
 /** Methods that change nothing. */

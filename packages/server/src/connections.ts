@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 
-/** What a client may keep of a server. */
+/** How long clients may take, and how much of a server they may keep. */
 export interface ConnectionLimits {
   /** How long it may take for its headers. Default: 10 s. */
   readonly headersMs: number;
@@ -9,7 +9,7 @@ export interface ConnectionLimits {
   readonly requestMs: number;
   /** How long it may take to read what it is answered. Default: 60 s. */
   readonly readMs: number;
-  /** How often it is looked for who has taken longer. Default: 5 s. */
+  /** How often to look for slow clients. Default: 5 s. */
   readonly checkMs: number;
   /** How many connections there are at once: more are closed at once. Default: 1000. */
   readonly maxConnections: number;
@@ -35,7 +35,7 @@ export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECT
   return { connectionsCheckingInterval: checkMs, handshakeTimeout: headersMs };
 }
 
-/** Ends the connections of clients that are slow, in whatever they do, and takes no more than there may be. */
+/** Ends the connections of slow clients, and closes those that are too many. */
 export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): void {
   const { headersMs, requestMs, readMs, checkMs, maxConnections, maxUnanswered } = limits;
   server.headersTimeout = headersMs;

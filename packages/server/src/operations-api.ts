@@ -80,7 +80,7 @@ export function addOperations(
   addDescription(app);
 }
 
-/** A wrong token counts as none here, and as a refused attempt nowhere: the detail is all that it does not get. */
+/** A wrong token gets the answer without the detail. It counts as a refused attempt, as everywhere. */
 async function isKnown(access: AccessControl, request: FastifyRequest): Promise<boolean> {
   if (request.headers.authorization === undefined) return false;
   try {

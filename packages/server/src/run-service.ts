@@ -191,7 +191,7 @@ export class RunService {
     await this.#taken.close(drainMs);
   }
 
-  /** Whoever has signed nothing does not learn that there is a workflow whose secret is missing, or cannot be reached. */
+  /** An answer without a valid signature must not tell that there is a workflow whose secret is missing or cannot be reached. */
   async #verify(workflow: ParsedWorkflow, request: WebhookRequest): Promise<WebhookAnswer> {
     try {
       return await this.#engine.verifyWebhook(workflow, request);

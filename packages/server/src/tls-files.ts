@@ -29,13 +29,13 @@ export async function readTls(files: TlsFiles | undefined): Promise<TlsPair | un
   }
 }
 
-/** How often it is looked whether a certificate has changed, and how long both files of one get to change. */
+/** How often to look whether a certificate has changed, and how long to wait until both files have. */
 const LOOK_MS = 1000;
 const SETTLE_MS = 500;
 
 /**
- * Looks at the files now and then. Events of the file system would not tell of all that replaces a certificate: a link that leads
- * elsewhere, as those of certbot, or another machine.
+ * Looks at the files now and then. File system events would miss some replacements: a link that leads elsewhere, as those of certbot,
+ * or a change by another machine.
  */
 export function watchTlsFiles(files: TlsFiles | undefined, onChange: () => Promise<void>): { stop(): void } {
   const paths = Object.values(files ?? {});

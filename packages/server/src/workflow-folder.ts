@@ -41,7 +41,7 @@ interface KnownFile extends WorkflowFile {
 /** A change comes in several steps. */
 const SETTLE_MS = 100;
 
-/** File systems of other machines tell of no change. */
+/** Network file systems report no changes. */
 const LOOK_MS = 10_000;
 
 /**

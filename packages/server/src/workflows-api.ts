@@ -12,7 +12,7 @@ import { checkText, type RunCall } from "./visible-workflows.ts";
 import { type ToldProblem, toldProblem } from "./workflow-checks.ts";
 import type { WorkflowFile } from "./workflow-folder.ts";
 
-/** Of pictures. */
+/** The media types of pictures. */
 const GRAPH_TYPES = { svg: "image/svg+xml", mermaid: "text/vnd.mermaid" } as const satisfies Record<
   GraphFormat,
   string

@@ -57,6 +57,25 @@ describe("runs", () => {
     expect(log.filter((line) => line.includes("cancelled"))).toEqual([]);
   });
 
+  it("are told of where they cannot begin", async () => {
+    let told = 0;
+    const queue = new RunQueue({ maxRuns: 1 }, () => {
+      told += 1;
+    });
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const run = { workflow: "demo", takeTurn: async (): Promise<Turn> => "begin", leave: () => undefined };
+    queue.add({ ...run, id: "a", execute: async () => await ended, cancel: async () => undefined });
+    expect(told).toBe(0);
+    queue.add({ ...run, id: "b", execute: async () => undefined, cancel: async () => undefined });
+    expect(told).toBe(1);
+    end();
+    await expect.poll(() => queue.running()).toEqual([]);
+    expect(told).toBe(1);
+  });
+
   it("go on at most so many at once, and wait in their order", async () => {
     const { queue, add, end, log } = place({ maxRuns: 2 });
     for (const id of ["a", "b", "c", "d"]) add(id);
