@@ -88,8 +88,9 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
       return opened;
     },
     async close() {
-      // What is open goes on to ask the server, which waits for that.
       await leaveSharedTab(url);
+      // The browser keeps some open that it has not used yet, for which the server would wait.
+      place.app.server.closeAllConnections();
       await place.close();
     },
   };
