@@ -159,20 +159,33 @@ export async function expectGood({ page, complaints }: OpenedPage): Promise<void
   const found: string[] = [];
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.emulateMedia({ colorScheme });
     // Only colours differ.
-    const rules = colorScheme === "light" ? {} : { runOnly: ["color-contrast"] };
-    const violations = await page.evaluate(async (options) => {
-      const report = await (Reflect.get(window, "axe") as typeof axe).run({ ...options, resultTypes: ["violations"] });
-      return report.violations.flatMap(({ id, nodes }) =>
-        nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-      );
-    }, rules);
+    const violations = await page.evaluate(runAxe, colorScheme === "light" ? {} : { runOnly: ["color-contrast"] });
     found.push(...violations.map((violation) => `${colorScheme} ${violation}`));
   }
   expect(found).toEqual([]);
   expect(await widthBeyondScreen(page)).toBe(0);
   expect(complaints).toEqual([]);
+}
+
+/** Looks at one row of a table, and at one line of a log, of each kind. Runs in the page. */
+async function runAxe(options: object): Promise<string[]> {
+  const seen = new Set<string>();
+  const exclude = [...document.querySelectorAll("main tbody tr, main ol li")].filter((row) => {
+    // Classes and roles count; texts, and what they lead to, do not.
+    const kind = row.outerHTML
+      .replaceAll(/>[^<>]+</g, ">text<")
+      .replaceAll(/ (href|title|datetime|aria-label)="[^"]+"/g, "");
+    const isLikeAnother = seen.has(kind);
+    seen.add(kind);
+    return isLikeAnother;
+  });
+  const { axe } = window as unknown as { axe: typeof import("axe-core") };
+  const { violations } = await axe.run({ exclude }, { ...options, resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+  );
 }
 
 /** How many pixels one can scroll to the side. */
