@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type axe from "axe-core";
 import type { Locator, Page, Response } from "playwright-core";
 import { expect, onTestFailed, onTestFinished } from "vitest";
 import { createRunsPlace, type RunsPlace } from "../../../packages/server/test/runs-place.ts";
@@ -105,11 +104,27 @@ function leaveTo(hash: string): void {
 /** Goes on with the Tab key until something has the focus: whoever has no mouse gets there. */
 export async function tabTo(page: Page, target: Locator): Promise<void> {
   await target.waitFor();
-  for (let presses = 0; presses < 80; presses++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
-    await page.keyboard.press("Tab");
+  for (let presses = 0; presses < 80; ) {
+    const distance = await target.evaluate(guessDistance);
+    if (distance === 0) return;
+    for (let step = 0; step < distance; step++, presses++) await page.keyboard.press("Tab");
   }
   throw new Error(`the Tab key does not lead to ${String(target)}`);
+}
+
+/**
+ * How often to press Tab before it is worth looking where the focus is; 0: it is there. Too few do no harm, and too many lead around once
+ * more. Runs in the page.
+ */
+function guessDistance(target: Element): number {
+  if (target === document.activeElement) return 0;
+  const stops = "a[href], button:enabled, input:enabled:not([type=radio]), select:enabled, textarea:enabled, summary";
+  const isAfter = (a: Element, b: Element) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+  const from = document.activeElement ?? document.body;
+  const between = [...(document.querySelector("dialog[open]") ?? document).querySelectorAll(stops)].filter(
+    (stop) => stop.checkVisibility() && isAfter(from, stop) && isAfter(stop, target),
+  );
+  return between.length + 1;
 }
 
 /** Signs in with a token, and waits until that has worked. */

@@ -135,3 +135,23 @@ describe("the search for traces", () => {
     );
   });
 });
+
+it("the look at a view finds what is wrong with it", async () => {
+  const opened = await place.signIn("admin", { isAlone: true });
+  await opened.page.evaluate(() => {
+    const faint = document.createElement("p");
+    const table = document.createElement("table");
+    Object.assign(faint.style, { color: "#777", background: "#888" });
+    faint.textContent = "hardly to be read";
+    const rows = [
+      "<th>Name</th><td>text</td>",
+      "<th>Other</th><td>text</td>",
+      "<th>Third</th><td><button></button></td>",
+    ];
+    table.innerHTML = `<tbody><tr>${rows.join("</tr><tr>")}</tr></tbody>`;
+    document.querySelector("main")?.append(faint, table);
+  });
+  const found = await expectGood(opened).catch(String);
+  for (const what of ["dark color-contrast", "light color-contrast", "light button-name"])
+    expect(found).toContain(what);
+});
