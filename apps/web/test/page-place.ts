@@ -104,12 +104,18 @@ function leaveTo(hash: string): void {
 /** Goes on with the Tab key until something has the focus: whoever has no mouse gets there. */
 export async function tabTo(page: Page, target: Locator): Promise<void> {
   await target.waitFor();
+  await page.evaluate(afterEffects);
   for (let presses = 0; presses < 80; ) {
     const distance = await target.evaluate(guessDistance);
     if (distance === 0) return;
     for (let step = 0; step < distance; step++, presses++) await page.keyboard.press("Tab");
   }
   throw new Error(`the Tab key does not lead to ${String(target)}`);
+}
+
+/** Once what is shown has taken the focus where it does. Runs in the page. */
+async function afterEffects(): Promise<void> {
+  await new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 /**
