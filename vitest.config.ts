@@ -102,12 +102,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        // The page as it is built, in one browser.
+        // The page as it is built.
         test: {
           name: "page",
           include: ["apps/web/test/**/*.chromium.test.ts"],
           exclude: [...configDefaults.exclude, ...notInstalled],
-          isolate: false,
         },
       },
       {

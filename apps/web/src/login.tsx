@@ -74,20 +74,26 @@ export function Login({ reason, onToken }: LoginProps) {
           The token stays in the memory of this tab. It is gone when you reload the page, close it, or do not use it for
           15 minutes.
         </p>
-        <details class="fine">
-          <summary>How do I get a token?</summary>
-          <p>Whoever runs the server makes one at its command line:</p>
-          <pre>
-            <code>autokestra tokens create me --role admin</code>
-          </pre>
-          <p>
-            A token for one task is better: <code>reader</code> sees names, <code>revealer</code> values too,{" "}
-            <code>writer</code> changes secrets, <code>runner</code> starts workflows, <code>auditor</code> reads the
-            audit log.
-          </p>
-        </details>
+        <TokenHelp />
       </article>
     </main>
+  );
+}
+
+function TokenHelp() {
+  return (
+    <details class="fine">
+      <summary>How do I get a token?</summary>
+      <p>Whoever runs the server makes one at its command line:</p>
+      <pre>
+        <code>autokestra tokens create me --role admin</code>
+      </pre>
+      <p>
+        A token for one task is better: <code>reader</code> sees names, <code>revealer</code> values too,{" "}
+        <code>writer</code> changes secrets, <code>runner</code> starts workflows, <code>auditor</code> reads the audit
+        log.
+      </p>
+    </details>
   );
 }
 

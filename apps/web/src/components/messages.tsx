@@ -1,5 +1,6 @@
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import type { ApiError } from "../api.ts";
+import type { Loaded } from "../hooks.ts";
 import { formatDistance, formatTime } from "./format.ts";
 
 /** What went wrong, as the server says it. Nothing where nothing did. */
@@ -38,6 +39,13 @@ export function Loading() {
       Loading…
     </p>
   );
+}
+
+/** What was loaded, once it is there. */
+export function Shown<T>({ loaded, children }: { loaded: Loaded<T>; children: (value: T) => VNode }) {
+  const { value, error, reload } = loaded;
+  if (error !== null) return <ProblemMessage error={error} onRetry={reload} />;
+  return value === null ? <Loading /> : children(value);
 }
 
 /** A point in time as people say it; all of it when one points at it. */

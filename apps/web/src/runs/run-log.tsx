@@ -30,29 +30,11 @@ export function RunLog({ events, connection, task }: RunLogProps) {
   const wanted = useMemo(() => events.filter(createFilter(task, level, text)), [events, task, level, text]);
   const lines = wanted.slice(-shown);
   const hidden = wanted.length - lines.length;
-  const [frame, onScroll] = useEnd(lines);
   const dropped = (events[0]?.place ?? 0) > 0;
   return (
     <>
       <div class="log-filters">
-        <label>
-          Level
-          <select value={level} onChange={(event) => setLevel(event.currentTarget.value as Level)}>
-            <option value="debug">all</option>
-            <option value="info">info and up</option>
-            <option value="warn">warnings and errors</option>
-            <option value="error">errors</option>
-          </select>
-        </label>
-        <label>
-          Find
-          <input
-            type="search"
-            value={text}
-            spellcheck={false}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
+        <LogFilters level={level} onLevel={setLevel} text={text} onText={setText} />
         <p role="status" class="fine">
           <ConnectionBadge connection={connection} /> {countOf(wanted.length, "line")}
           {wanted.length < events.length && ` of ${events.length.toLocaleString("en")}`}
@@ -72,16 +54,50 @@ export function RunLog({ events, connection, task }: RunLogProps) {
       {lines.length === 0 ? (
         <p class="muted">{events.length === 0 ? "Nothing is recorded yet." : "No line is like this."}</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
-        <section class="log-frame" aria-label="Lines" tabIndex={0} ref={frame} onScroll={onScroll}>
-          <ol class="log">
-            {lines.map((event) => (
-              <Line key={event.place} event={event} />
-            ))}
-          </ol>
-        </section>
+        <Lines lines={lines} />
       )}
     </>
+  );
+}
+
+interface LogFiltersProps {
+  readonly level: Level;
+  readonly onLevel: (level: Level) => void;
+  readonly text: string;
+  readonly onText: (text: string) => void;
+}
+
+function LogFilters({ level, onLevel, text, onText }: LogFiltersProps) {
+  return (
+    <>
+      <label>
+        Level
+        <select value={level} onChange={(event) => onLevel(event.currentTarget.value as Level)}>
+          <option value="debug">all</option>
+          <option value="info">info and up</option>
+          <option value="warn">warnings and errors</option>
+          <option value="error">errors</option>
+        </select>
+      </label>
+      <label>
+        Find
+        <input type="search" value={text} spellcheck={false} onInput={(event) => onText(event.currentTarget.value)} />
+      </label>
+    </>
+  );
+}
+
+function Lines({ lines }: { lines: readonly PlacedEvent[] }) {
+  const [frame, onScroll] = useEnd(lines);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: without a mouse, it is scrolled with the keys
+    <section class="log-frame" aria-label="Lines" tabIndex={0} ref={frame} onScroll={onScroll}>
+      <ol class="log">
+        {lines.map((event) => (
+          <Line key={event.place} event={event} />
+        ))}
+      </ol>
+    </section>
   );
 }
 

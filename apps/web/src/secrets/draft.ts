@@ -1,4 +1,5 @@
 import type { ApiField, ApiNewSecret, ApiSecret, ApiSecretChange } from "@autokestra/server/answers";
+import type { SecretValues } from "./calls.ts";
 import { type SecretType, TYPES } from "./types.ts";
 
 /** A secret as it is being typed: texts, until it is sent. */
@@ -23,6 +24,12 @@ export interface Draft {
   readonly hosts: string;
   /** The fields that are stored; null for a new secret. */
   readonly storedFields: readonly string[] | null;
+}
+
+/** What every part of the form takes: the draft, and how it is changed. */
+export interface DraftProps {
+  readonly draft: Draft;
+  readonly set: (part: Partial<Draft>) => void;
 }
 
 export const EMPTY_DRAFT: Draft = {
@@ -66,6 +73,15 @@ export function draftOf(secret: ApiSecret, fields: readonly ApiField[]): Draft {
   };
   const treatable = new Set(treatableFields(draft).map((field) => field.name));
   return { ...draft, treatments: Object.fromEntries(treatments.filter(([field = ""]) => treatable.has(field))) };
+}
+
+/** Values that are stored, as if somebody had typed them. */
+export function typedValues(type: SecretType, values: SecretValues): Pick<Draft, "custom"> | Pick<Draft, "values"> {
+  const texts = Object.entries(values).map(
+    ([name, value]) => [name, Array.isArray(value) ? value.join(" ") : `${value}`] as const,
+  );
+  if (type === "custom") return { custom: texts.map(([name, value]) => ({ name, value })) };
+  return { values: Object.fromEntries(texts) };
 }
 
 /** The fields of which one can say how they are treated: user names, and all of custom secrets. */

@@ -61,27 +61,24 @@ export function SecretValue({ id, field, label, version }: SecretValueProps) {
           </span>
         )}
       </div>
-      {shown !== null && (
-        <>
-          <textarea
-            class="code shown"
-            readOnly
-            rows={1}
-            spellcheck={false}
-            aria-label={`Value of ${label}`}
-            value={shown}
-          />
-          <p class="fine" role="timer">
-            Hidden in {secondsLeft} s
-          </p>
-        </>
-      )}
+      {shown !== null && <ShownValue label={label} text={shown} secondsLeft={secondsLeft} />}
       <ProblemMessage error={error} />
     </li>
   );
 }
 
-/** A text that is shown for a while; and as soon as nobody looks at the page any more, not. */
+function ShownValue({ label, text, secondsLeft }: { label: string; text: string; secondsLeft: number }) {
+  return (
+    <>
+      <textarea class="code shown" readOnly rows={1} spellcheck={false} aria-label={`Value of ${label}`} value={text} />
+      <p class="fine" role="timer">
+        Hidden in {secondsLeft} s
+      </p>
+    </>
+  );
+}
+
+/** A text that is shown for a while, and hidden at once when nobody looks at the page any more. */
 function useShown(): readonly [text: string | null, secondsLeft: number, show: (text: string | null) => void] {
   const [shown, setShown] = useState<{ readonly text: string; readonly until: number } | null>(null);
   const [now, setNow] = useState(0);

@@ -135,3 +135,22 @@ describe("the search for traces", () => {
     );
   });
 });
+
+it("the look at a view finds what is wrong with it, also in the third row of a table", async () => {
+  const opened = await place.signIn("admin", { isAlone: true });
+  await opened.page.evaluate(() => {
+    const add = (parent: Element | null, name: string, text = "") => {
+      const element = document.createElement(name);
+      element.textContent = text;
+      parent?.append(element);
+      return element;
+    };
+    const main = document.querySelector("main");
+    Object.assign(add(main, "p", "hardly to be read").style, { color: "#777", background: "#888" });
+    const body = add(add(main, "table"), "tbody");
+    for (const cell of ["td", "td", "button"]) add(add(body, "tr"), cell, cell === "td" ? "text" : "");
+  });
+  const found = await expectGood(opened).catch(String);
+  const problems = ["dark color-contrast", "light color-contrast", "light button-name"];
+  for (const problem of problems) expect(found).toContain(problem);
+});
