@@ -1,4 +1,4 @@
-// C5, D16, D21, K2, K10, K15, K28, K30, K32, K34, KP1, M5, M7, R1-R17: the unit tests that try fewer orders, cuts, sizes, inputs and
+// C5, C7, D16, D21, K2, K10, K15, K28, K30, K32, K34, KP1, M5, M7, R1-R17, W2: the unit tests that try fewer orders, cuts, sizes, inputs and
 // processes than there are, here with all of them, and property tests with four times as many inputs. The long form does so with all
 // property tests, and tries other inputs too.
 import { randomInt } from "node:crypto";
@@ -12,6 +12,8 @@ import { outputOf, run, toolEnvironment } from "../../scripts/run.mjs";
 const TESTS = [
   ["K2, K34", "packages/secrets/test/interleavings"],
   ["C5, D16", "packages/secrets/test/attacks", "packages/secrets/test/header-attacks"],
+  ["C7", "packages/secrets-crypto/test/aes-gcm"],
+  ["W2", "packages/server/test/raw-requests"],
   ["K15", "packages/secrets/test/resumed-rotation"],
   ["D16, D21", "packages/secrets-store-sqlite/test/damage", "packages/secrets-store-sqlite/test/schema"],
   ["D21", "packages/private-files/test/create-private-file"],

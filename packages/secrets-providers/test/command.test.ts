@@ -52,46 +52,11 @@ describe("createCommandProvider", () => {
   });
 
   it.each<[string, string, Partial<CommandProviderOptions>, { path?: string }, string, string]>([
-    [
-      "an exit code",
-      "echo canary; echo canary >&2; exit 3",
-      {},
-      {},
-      "malformed",
-      "ended with code 3",
-    ],
-    [
-      "an exit code that is known",
-      "exit 3",
-      { exitCodes: { 3: "denied" } },
-      {},
-      "denied",
-      "ended with code 3",
-    ],
-    [
-      "a signal",
-      "kill -s TERM $$",
-      {},
-      {},
-      "unavailable",
-      "was ended by a signal",
-    ],
-    [
-      "too much output",
-      "yes canary",
-      {},
-      {},
-      "malformed",
-      "has printed more than 4 MiB",
-    ],
-    [
-      "bytes that are no text",
-      "printf '\\377'",
-      {},
-      {},
-      "malformed",
-      "has printed what is not UTF-8 text",
-    ],
+    ["an exit code", "echo canary; echo canary >&2; exit 3", {}, {}, "malformed", "ended with code 3"],
+    ["an exit code that is known", "exit 3", { exitCodes: { 3: "denied" } }, {}, "denied", "ended with code 3"],
+    ["a signal", "kill -s TERM $$", {}, {}, "unavailable", "was ended by a signal"],
+    ["too much output", "yes canary", {}, {}, "malformed", "has printed more than 4 MiB"],
+    ["bytes that are no text", "printf '\\377'", {}, {}, "malformed", "has printed what is not UTF-8 text"],
     ["a path that is an option", "", {}, { path: "-rf" }, "malformed", "begins with a hyphen"],
     ["a null character", "", {}, { path: "a\0b" }, "malformed", "null character"],
     [

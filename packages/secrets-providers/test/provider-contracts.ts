@@ -25,11 +25,16 @@ export function describeContract(title: string, { answer, open, ...secrets }: Co
   });
 }
 
+/** Of a server that says nothing: a slow machine that takes longer to ask ends with the same answer. Usual times: faults.test.ts. */
+const timeoutSeconds = 0.5;
+
 /** The contract of faults. `FIGURES=1` prints the outcome of each. */
 export function describeFaults(
   title: string,
   options: Omit<FaultContractOptions, "it" | "expect" | "onFigures">,
 ): void {
   const onFigures = (figures: object) => void (process.env["FIGURES"] && console.log(JSON.stringify(figures)));
-  describe(title, () => providerFaultContract({ it, itConcurrently: it.concurrent, expect, onFigures, ...options }));
+  describe(title, () =>
+    providerFaultContract({ it, itConcurrently: it.concurrent, expect, onFigures, timeoutSeconds, ...options }),
+  );
 }

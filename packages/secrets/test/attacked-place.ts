@@ -1,4 +1,5 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cpSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SecretInput, SecretService } from "@autokestra/secrets-core";
@@ -30,9 +31,9 @@ export async function makeRoot(): Promise<string> {
 }
 
 /** Puts a copy of one place where another one may have been. The key folder of the copy knows the store at its old path. */
-export async function copyPlace(from: Place, to: Place): Promise<void> {
-  await rm(to.root, { recursive: true, force: true });
-  await cp(from.root, to.root, { recursive: true });
+export function copyPlace(from: Place, to: Place): void {
+  rmSync(to.root, { recursive: true, force: true });
+  cpSync(from.root, to.root, { recursive: true });
 }
 
 export async function use<T>(options: SecretsOptions, work: (manager: SecretsManager) => Promise<T>): Promise<T> {

@@ -184,9 +184,9 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
   /** A as it was. */
   let sound: StoredSecret;
 
-  beforeEach(async () => {
+  beforeEach(() => {
     place = placeAt(join(root, "place"));
-    await copyPlace(TEMPLATES[backend] ?? place, place);
+    copyPlace(TEMPLATES[backend] ?? place, place);
     sound = named(readStored(place.folder), "A");
   });
 
@@ -230,7 +230,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
     });
   });
 
-  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 2))(
+  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 4))(
     "%s: it can be deleted, which does not make it good, and removed for good",
     async (_, edit) => {
       const { forged, name } = attack(edit);
@@ -258,7 +258,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
     },
   );
 
-  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 3))(
+  it.each(attacksOn(backend, [...FORGERIES, ...DAMAGES], 5))(
     "%s: no work on the whole store makes it good, and a backup heals it",
     async (_, edit) => {
       const { name } = attack(edit);
@@ -491,7 +491,7 @@ describe.each(["sqlite", "file"])("a secret in a %s store, attacked from outside
 describe("in SQLite alone", () => {
   it("what is left of a secret whose current version was removed is found, and can be removed", async () => {
     const place = placeAt(join(root, "place"));
-    await copyPlace(TEMPLATES["sqlite"] ?? place, place);
+    copyPlace(TEMPLATES["sqlite"] ?? place, place);
     sql(place.folder, "DELETE FROM secret_versions WHERE name = 'A' AND is_current = 1");
     await expectRefusal(rotateKeys(place.options, { dataKey: true }), "rotateKeys", "STORE_CORRUPT");
     await expectRefusal(migrateStore(place.options, "file"), "migrateStore", "STORE_CORRUPT");
@@ -511,7 +511,7 @@ describe("in SQLite alone", () => {
     ["it says that it is one of version 1", "PRAGMA user_version = 1"],
   ])("a database is refused where %s", async (_, statements) => {
     const place = placeAt(join(root, "place"));
-    await copyPlace(TEMPLATES["sqlite"] ?? place, place);
+    copyPlace(TEMPLATES["sqlite"] ?? place, place);
     sql(place.folder, statements);
     const attempt = use(place.options, async ({ secrets }) => await secrets.get("A"));
     await expectRefusal(attempt, "get", "STORE_CORRUPT", "INTEGRITY_FAILED");

@@ -79,7 +79,7 @@ export async function inEveryOrder(
     isHeld = () => true,
     step = 1,
   }: {
-    readonly reset: () => Promise<void>;
+    readonly reset: () => void;
     readonly work: (manager: SecretsManager) => Promise<unknown>;
     readonly other: () => Promise<unknown>;
     readonly check: (order: number) => Promise<void>;
@@ -90,7 +90,7 @@ export async function inEveryOrder(
   },
 ): Promise<number> {
   for (let order = 1; ; order += step) {
-    await reset();
+    reset();
     let calls = 0;
     let isDone = false;
     const manager = await openHeld(options, async (method) => {

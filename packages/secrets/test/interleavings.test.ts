@@ -1,4 +1,4 @@
-import { cp, rm } from "node:fs/promises";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
 import { temporaryFolder } from "@autokestra/test-kit";
@@ -83,6 +83,10 @@ const DRIVERS = [
   ["file", LONG ? 5 : 20],
 ] as const;
 
+/** In `npm test` each operation is held with one driver, and holds a rotation with the other one. */
+const operationsFor = (backend: string, isHeld: boolean) =>
+  OPERATIONS.filter((_, index) => LONG || ((index % 2 === 0) === isHeld) === (backend === "sqlite"));
+
 describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
   const place = join(root, backend);
   const template = `${place}-template`;
@@ -96,31 +100,34 @@ describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
       await secrets.set(key("GONE", "gone"));
       await secrets.delete("GONE");
     });
-    await cp(place, template, { recursive: true });
+    cpSync(place, template, { recursive: true });
   });
 
-  async function reset(): Promise<void> {
-    await rm(place, { recursive: true });
-    await cp(template, place, { recursive: true });
+  function reset(): void {
+    rmSync(place, { recursive: true });
+    cpSync(template, place, { recursive: true });
   }
 
   const rotate = async () => await rotateKeys(options, { dataKey: true });
 
-  it.each(OPERATIONS)(`K2, K14, K34: %s, held at each of its calls ${ROTATED}`, async (_, operation, expected) => {
-    const orders = await inEveryOrder(options, {
-      reset,
-      step,
-      work: async ({ secrets }) => await operation(secrets),
-      other: rotate,
-      check: async () => {
-        expect(inOrder(await state())).toBe(inOrder(expected));
-        expect(await faults()).toEqual([]);
-      },
-    });
-    expect(orders).toBeGreaterThanOrEqual(step === 1 ? 1 : 0);
-  });
+  it.each(operationsFor(backend, true))(
+    `K2, K14, K34: %s, held at each of its calls ${ROTATED}`,
+    async (_, operation, expected) => {
+      const orders = await inEveryOrder(options, {
+        reset,
+        step,
+        work: async ({ secrets }) => await operation(secrets),
+        other: rotate,
+        check: async () => {
+          expect(inOrder(await state())).toBe(inOrder(expected));
+          expect(await faults()).toEqual([]);
+        },
+      });
+      expect(orders).toBeGreaterThanOrEqual(step === 1 ? 1 : 0);
+    },
+  );
 
-  it.each(OPERATIONS)(
+  it.each(operationsFor(backend, false))(
     `K2, K34: a rotation, held at each of its calls while %s is done`,
     async (_, operation, expected) => {
       const orders = await inEveryOrder(options, {

@@ -194,9 +194,7 @@ describe("without a token", () => {
   });
 
   it("no request is answered with data", async () => {
-    const requests = paths(id).flatMap((path, index) =>
-      headersOf(index).map((lines) => message(`GET ${path}`, lines)),
-    );
+    const requests = paths(id).flatMap((path, index) => headersOf(index).map((lines) => message(`GET ${path}`, lines)));
     for (const method of [
       "HEAD",
       "POST",

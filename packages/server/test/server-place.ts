@@ -72,7 +72,12 @@ export async function createServerPlace(options: Partial<ServerOptions> = {}): P
       return created.token;
     },
     async close() {
-      for (const app of apps) await app.close();
+      for (const app of apps) {
+        const closed = app.close();
+        // A connection that a client keeps open would be waited for: for 72 seconds.
+        app.server.closeAllConnections();
+        await closed;
+      }
       tokens.close();
       await manager.secrets.close();
       remove();
