@@ -1,9 +1,10 @@
-// A process that runs the built command as often as it is told to: starting Node and compiling take longer than most commands. Each
-// run has modules, standard streams, arguments, environment, folder and listeners of its own; a command that ends the process ends it.
+// A process that runs the command as often as it is told to: starting Node and loading modules take longer than most commands. Each run
+// has standard streams, arguments, environment, folder and listeners of its own, and nothing that modules remember of another one
+// (`forgetful` in `build-cli.ts`); a command that ends the process ends it.
 import { Console } from "node:console";
 import type { EventEmitter } from "node:events";
 import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
-import nodeModule, { createRequire } from "node:module";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Writable } from "node:stream";
 
@@ -11,6 +12,8 @@ import { Writable } from "node:stream";
 export interface CommandCall {
   /** The built command. */
   readonly cli: string;
+  /** The folder of the modules that it is run with. */
+  readonly modules: string;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -22,8 +25,11 @@ const require = createRequire(import.meta.url);
 /** This process, whatever its events are named. */
 const events: EventEmitter = process;
 
-// Node compiles a module once, and not each time, where it has to wrap the source itself.
-Object.assign(nodeModule, { wrapper: [...Reflect.get(nodeModule, "wrapper")] });
+/** What lies elsewhere is another copy of the command, and what locks files tells this process so when it is loaded. */
+const isKept = (file: string) => dirname(file) === import.meta.dirname && !/lockfile|store-file/.test(file);
+
+/** What modules have to do to be as they were when they were loaded. */
+const { resets } = Object.assign(globalThis, { resets: new Set<() => void>() });
 
 process.on("message", (call: CommandCall) => void answer(call));
 process.on("disconnect", () => process.exit());
@@ -33,15 +39,16 @@ async function answer(call: CommandCall): Promise<void> {
   process.send?.(code);
 }
 
-async function runCommand({ cli, args, cwd, env, files }: CommandCall): Promise<unknown> {
+async function runCommand({ cli, modules, args, cwd, env, files }: CommandCall): Promise<unknown> {
   const putBack = rememberProcess();
   redirect(files);
   process.chdir(cwd);
   Object.assign(process.env, env);
   process.argv = [process.execPath, cli, ...args];
-  for (const file of Object.keys(require.cache)) delete require.cache[file];
+  for (const file of Object.keys(require.cache)) if (!isKept(file)) delete require.cache[file];
+  for (const reset of resets) reset();
   process.exitCode = 1;
-  process.exitCode = await require(join(dirname(cli), "main.cjs")).main(args);
+  process.exitCode = await require(join(modules, "main.cjs")).main(args);
   events.emit("exit", process.exitCode);
   const { exitCode } = process;
   redirect(["/dev/null", "/dev/null", "/dev/null"]);

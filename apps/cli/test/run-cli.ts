@@ -9,6 +9,9 @@ import type { CommandCall } from "./command-process.ts";
 /** The built command. */
 export const CLI: string = inject("cli");
 
+/** The same, as `command-process.ts` runs it, which lies there too. */
+const FORGETFUL = inject("forgetful");
+
 interface CliResult {
   /** Null where a signal has ended it. */
   readonly code: number | null;
@@ -92,13 +95,14 @@ class CommandProcess {
   async #run(args: readonly string[], input: string | Buffer, place: Place): Promise<CliResult> {
     const files = ["stdin", "stdout", "stderr"].map((name) => join(this.#folder, name));
     for (const [descriptor, file] of files.entries()) writeFileSync(file, descriptor === 0 ? input : "");
-    const code = await this.#call({ ...place, args, files });
+    const modules = place.cli === CLI ? FORGETFUL : dirname(place.cli);
+    const code = await this.#call({ ...place, modules, args, files });
     const [, stdout = "", stderr = ""] = files.map((file) => readFileSync(file, "utf8"));
     return { code, stdout, stderr };
   }
 
   async #call(call: CommandCall): Promise<number | null> {
-    this.#child ??= fork(join(dirname(CLI), "process", "command-process.cjs"), {
+    this.#child ??= fork(join(FORGETFUL, "command-process.cjs"), {
       env: {},
       execArgv: [],
       stdio: ["ignore", "ignore", "ignore", "ipc"],
