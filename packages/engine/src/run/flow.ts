@@ -37,7 +37,7 @@ export class Flow {
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
-    const { context, parsed, prefix, scope } = parts;
+    const { context, parsed, level, prefix, scope } = parts;
     const { actions, masks, rules } = context;
     this.#sources = {
       actions,
@@ -55,6 +55,7 @@ export class Flow {
     };
     this.#runner = new TaskRunner({
       context,
+      level,
       prefix,
       declared: parsed.workflow.secrets,
       tasks: parsed.tasks,
