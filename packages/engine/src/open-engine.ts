@@ -238,7 +238,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       audit,
       location,
       history,
-      queued: encryptQueuedRuns(history.queued, keys),
+      queued: encryptQueuedRuns(history.queued, keys, async (text) => await manager.keptValues.mark(text)),
       get providers() {
         return configs.providers;
       },

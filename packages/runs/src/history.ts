@@ -270,14 +270,14 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       last: async (workflow) => await read((database) => (hasLedger(database) ? lastTime(database, workflow) : null)),
     },
     queued: {
-      async add({ group, ...run }, key) {
-        const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
+      async add({ group, ...run }, key, request) {
+        const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group, request));
         if (hasCancelled) changes.tell();
         return owner;
       },
       takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
       leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
-      remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
+      remove: async (id, key, request) => await queue.write((database) => removeQueued(database, id, key, request)),
       find: async (id) => await readQueued((database) => findQueued(database, id)),
       list: async (workflow) => (await readQueued((database) => listQueued(database, workflow))) ?? [],
       isOurs: async (id) => (await readQueued((database) => findMine(database, id))) !== null,

@@ -11,7 +11,7 @@ import {
   type WebhookRequest,
 } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
-import type { RunFinished, RunGroup, RunStatus, RunSummary, Turn } from "@autokestra/runs";
+import type { ClaimedRequest, RunFinished, RunGroup, RunStatus, RunSummary, Turn } from "@autokestra/runs";
 import type { AuditActor, AuditOutcome } from "@autokestra/secrets";
 import { recordWork } from "@autokestra/secrets/internal";
 import { AutokestraError, hasCode } from "@autokestra/secrets-core";
@@ -47,6 +47,8 @@ export interface StartRequest extends StartedBy {
   readonly inputs: Readonly<Record<string, string>>;
   /** A second request with the same key gets the run of the first one. Default: every request gets its own. */
   readonly key?: string | undefined;
+  /** Whether another request with the key is refused. Default: false, it counts as the same one of this workflow. */
+  readonly isKeyOfRequest?: boolean | undefined;
 }
 
 /** A run, also one that waits: then it has not started, and its history does not know it. */
@@ -71,7 +73,10 @@ export interface ServedRuns {
 
 /** Starts runs, by clients, webhooks and schedules, and ends them. */
 export interface RunService {
-  /** @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
+  /**
+   * @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN`,
+   * `IDEMPOTENCY_KEY_REUSED`
+   */
   start(request: StartRequest): Promise<{ readonly id: string }>;
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
   receive(workflow: ParsedWorkflow, request: WebhookRequest, by: StartedBy): Promise<{ readonly id: string }>;
@@ -199,9 +204,16 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
    * Takes a run: from here on it is started, whatever becomes of this process.
    *
    * @param key the run is its run; null for none
+   * @param request what is asked for, where another request with the key is to be refused
    * @returns the id of the run that has the key
    */
-  async function take(run: EarlierRun, input: RunInput, work: Work, key: string | null): Promise<string> {
+  async function take(
+    run: EarlierRun,
+    input: RunInput,
+    work: Work,
+    key: string | null,
+    request?: ClaimedRequest,
+  ): Promise<string> {
     const id = run.execution;
     const group = await groupOf(input);
     // Of two requests to resume a run, the second one would take its place.
@@ -211,13 +223,13 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     active.set(id, { run: queuedRun(id, run.workflow), file: run.file });
     try {
       const queued = { id, workflow: run.workflow, file: run.file, start: JSON.stringify(work), group };
-      const owner = await engine.queued.add(queued, key ?? undefined);
+      const owner = await engine.queued.add(queued, key ?? undefined, request);
       if (owner === id) await enqueue({ run, input, work, group, bytes });
       else active.delete(id);
       return owner;
     } catch (error) {
       active.delete(id);
-      await engine.queued.remove(id, key ?? undefined).catch(() => undefined);
+      await engine.queued.remove(id, key ?? undefined, request).catch(() => undefined);
       throw error;
     }
   }
@@ -364,13 +376,23 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     }
   }
 
-  async function start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
+  async function start(request: StartRequest): Promise<{ readonly id: string }> {
+    const { workflow, inputs, key, isKeyOfRequest = false, actor, requestId } = request;
     const run = { execution: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
     // A text may have the id of a workflow that more people see.
-    const ofRun = key === undefined ? null : JSON.stringify([text === null ? "file" : "text", run.workflow, key]);
-    return { id: await take(run, { workflow, inputs }, work, ofRun) };
+    const what = [text === null ? "file" : "text", run.workflow] as const;
+    const ofRun = key === undefined ? null : JSON.stringify([...what, key]);
+    const content = JSON.stringify([
+      ...what,
+      text,
+      Object.keys(inputs)
+        .toSorted()
+        .map((name) => [name, inputs[name]]),
+    ]);
+    const asked = key !== undefined && isKeyOfRequest ? { key: JSON.stringify([key]), content } : undefined;
+    return { id: await take(run, { workflow, inputs }, work, ofRun, asked) };
   }
 
   /** Whoever has signed nothing does not learn that there is a workflow whose secret is missing, or cannot be reached. */

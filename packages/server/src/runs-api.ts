@@ -59,7 +59,7 @@ function startRoute({ runs }: ServedRuns): ApiRoute<RunCall> {
     body: schemas.startSchema,
     answer: schemas.startedSchema,
     status: 202,
-    refusals: [400, 404, 409, 413, 415],
+    refusals: [400, 404, 409, 413, 415, 422],
     async handle(call) {
       const { request, reply, principal } = call;
       const { workflow: named, inputs } = request.body as Body<typeof schemas.startSchema>;
@@ -71,6 +71,7 @@ function startRoute({ runs }: ServedRuns): ApiRoute<RunCall> {
         ...startedBy(call),
         // Somebody else's key is another one. The subject of a JWT may have any characters.
         key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
+        isKeyOfRequest: true,
       });
       reply.header("location", `/api/runs/${id}`);
       return { execution: id, workflow: workflow.workflow.id };
