@@ -218,7 +218,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     });
     opened.unshift(configs);
     const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
-    const history = await openRunHistory({ path: runsPath, keep: { runs: keepRuns, days: keepDays } });
+    const keep = { runs: keepRuns, days: keepDays, logMiB: config?.runsKept.keepLogMiB };
+    const history = await openRunHistory({ path: runsPath, keep });
     opened.unshift(history);
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const keys = keepMs === 0 ? null : manager.keptValues;
