@@ -52,6 +52,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   RUN_NOT_FOUND: EXIT.notFound,
   RUN_ENDED: EXIT.failed,
   RUN_LEFT_OUT: EXIT.failed,
+  IDEMPOTENCY_KEY_REUSED: EXIT.failed,
   QUEUE_FULL: EXIT.failed,
   SHUTTING_DOWN: EXIT.failed,
   RUN_ACTIVE: EXIT.failed,

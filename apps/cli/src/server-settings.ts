@@ -144,6 +144,7 @@ function fixedKeys(config: Config | undefined, { options, place }: SettingsConte
     "runs.keepRuns": runsKept?.keepRuns,
     "runs.keepDays": runsKept?.keepDays,
     "runs.keepOutputs": runsKept?.keepOutputsHours,
+    "runs.keepLog": runsKept?.keepLogMiB,
     "server.tlsCert": (options.tlsCert ?? server.tlsCert) !== undefined,
     "storage.path": place.storagePath ?? storagePath,
     "storage.backend": place.backend ?? backend,

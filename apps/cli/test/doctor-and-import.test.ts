@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSandbox, type Sandbox } from "./run-cli.ts";
 
 const VALUE = "canary-7f3a9c1e5b8d";
+const WORKFLOW = `{ apiVersion: v1, id: w, tasks: [{ id: say, type: core/console.log, inputs: { message: hello } }] }`;
 let box: Sandbox;
 
 beforeEach(async () => {
@@ -47,6 +48,30 @@ describe("doctor", () => {
       expect(stdout).toContain("`autokestra audit list` shows the records around it");
       expect(stdout).not.toContain("restore-backup");
     }
+  });
+
+  it("names what others have put into each of the databases, and says what to do", async () => {
+    writeFileSync(join(box.folder, "w.yaml"), WORKFLOW);
+    expect((await box.ak(["run", "w.yaml"], { env: { AUTOKESTRA_AUDIT: "on" } })).code).toBe(0);
+    const planted = [
+      ["store", "secrets/secrets.db", "CREATE TRIGGER spy BEFORE INSERT ON secret_versions BEGIN SELECT 1; END"],
+      ["audit", "secrets/access.db", 'CREATE VIEW "a view\n" AS SELECT 1'],
+      ["runs", "runs.db", "CREATE TRIGGER t AFTER INSERT ON run_events BEGIN SELECT 1; END"],
+    ] as const;
+    for (const [, file, sql] of planted) {
+      const database = new Database(join(box.folder, ".workflow", file));
+      database.exec(sql);
+      database.close();
+    }
+    const { code, stdout } = await box.ak(["doctor"]);
+    expect(code).toBe(4);
+    for (const [subject, file] of planted) {
+      expect(stdout).toMatch(
+        new RegExp(`^FAILURE ${subject.padEnd(7)} .*${file}"? has (trigger|view) '.*: nothing is written`, "m"),
+      );
+    }
+    expect(stdout.match(/^ +Whoever put it there can write to this folder.*DROP TRIGGER/gm)).toHaveLength(3);
+    expect(stdout).not.toContain("restore-backup");
   });
 
   it("ends with 4 and the command that mends it where the key or a record is bad", async () => {

@@ -40,6 +40,12 @@ const runsSchema = z.strictObject({
     .max(8760)
     .describe("How many hours a run that has not succeeded can be resumed; 0: not at all. Default: 24")
     .exactOptional(),
+  keepLog: z
+    .int()
+    .min(1)
+    .max(10_240)
+    .describe("How many MiB of the log lines of one run are recorded. Default: 64")
+    .exactOptional(),
 });
 
 const maskingSchema = z.strictObject({
@@ -162,6 +168,7 @@ export interface Config {
     readonly keepRuns: number | undefined;
     readonly keepDays: number | undefined;
     readonly keepOutputsHours: number | undefined;
+    readonly keepLogMiB: number | undefined;
   };
   readonly placeholder: string | undefined;
   readonly environment: boolean | undefined;
@@ -253,7 +260,12 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     keyFile: absolute(config.keyFile),
     maxVersions: config.maxVersions,
     runsPath: absolute(runs?.path),
-    runsKept: { keepRuns: runs?.keepRuns, keepDays: runs?.keepDays, keepOutputsHours: runs?.keepOutputs },
+    runsKept: {
+      keepRuns: runs?.keepRuns,
+      keepDays: runs?.keepDays,
+      keepOutputsHours: runs?.keepOutputs,
+      keepLogMiB: runs?.keepLog,
+    },
     placeholder: masking?.placeholder,
     environment: config.env,
     audit: toAudit(config.audit, absolute),

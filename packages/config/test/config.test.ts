@@ -65,7 +65,7 @@ server:
 storage: { path: .workflow/secrets, backend: file }
 keyFile: /run/secrets/key
 maxVersions: 3
-runs: { path: ../runs.db, keepRuns: 30, keepOutputs: 48 }
+runs: { path: ../runs.db, keepRuns: 30, keepOutputs: 48, keepLog: 5 }
 masking: { placeholder: "[hidden]" }
 audit: { keepDays: 30, sink: { syslog: "tls://logs.example:6514", ca: ca.pem, required: true } }
 env: false
@@ -95,7 +95,7 @@ plugins: [./mail.js, { module: "@acme/plugin-sums", network: false }]
       keyFile: "/run/secrets/key",
       maxVersions: 3,
       runsPath: "/srv/runs.db",
-      runsKept: { keepRuns: 30, keepDays: undefined, keepOutputsHours: 48 },
+      runsKept: { keepRuns: 30, keepDays: undefined, keepOutputsHours: 48, keepLogMiB: 5 },
       placeholder: "[hidden]",
       environment: false,
       audit: {

@@ -136,7 +136,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     });
     opened.unshift(configs);
     const { keepRuns = config?.runsKept.keepRuns, keepDays = config?.runsKept.keepDays } = options.keep ?? {};
-    const history = await openRunHistory({ path: runsPath, keep: { runs: keepRuns, days: keepDays } });
+    const keep = { runs: keepRuns, days: keepDays, logMiB: config?.runsKept.keepLogMiB };
+    const history = await openRunHistory({ path: runsPath, keep });
     opened.unshift(history);
     const keepMs = (config?.runsKept.keepOutputsHours ?? KEEP_OUTPUTS_HOURS) * HOUR_MS;
     const keys = keepMs === 0 ? null : manager.keptValues;
@@ -147,7 +148,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       audit,
       location,
       history,
-      queued: encryptQueuedRuns(history.queued, keys),
+      queued: encryptQueuedRuns(history.queued, keys, async (text) => await manager.keptValues.mark(text)),
       get providers() {
         return configs.providers;
       },

@@ -228,14 +228,14 @@ function createClaims(file: HistoryFile): RunClaims {
 function createQueued(file: HistoryFile): QueuedRuns {
   const { queue } = file;
   return {
-    async add({ group, ...run }, key) {
-      const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group));
+    async add({ group, ...run }, key, request) {
+      const [owner, hasCancelled] = await queue.write((database) => addToGroup(database, run, key, group, request));
       if (hasCancelled) file.changes.tell();
       return owner;
     },
     takeTurn: async (id) => await queue.write((database) => takeTurn(database, id)),
     leaveGroup: async (id) => await queue.write((database) => leaveGroup(database, id)),
-    remove: async (id, key) => await queue.write((database) => removeQueued(database, id, key)),
+    remove: async (id, key, request) => await queue.write((database) => removeQueued(database, id, key, request)),
     find: async (id) => await file.readQueued((database) => findQueued(database, id)),
     list: async (workflow) => (await file.readQueued((database) => listQueued(database, workflow))) ?? [],
     isOurs: async (id) => (await file.readQueued((database) => findMine(database, id))) !== null,

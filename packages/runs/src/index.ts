@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { RunClaims } from "./claims.ts";
+export type { ClaimedRequest, RunClaims } from "./claims.ts";
 export { DurableRun, type KeptResult, type KeptRun, type KeptStart, type RunBeginning } from "./durable-run.ts";
 export {
   type CancelledBy,

@@ -1,6 +1,6 @@
 import type { Database } from "@autokestra/sqlite";
 import { z } from "zod";
-import { claim, release } from "./claims.ts";
+import { type ClaimedRequest, claim, release } from "./claims.ts";
 import type { RunId } from "./ledger.ts";
 import { processColumns, type RunStatus, thisProcess } from "./process.ts";
 import { isAlive, PROCESS, type RunSummary } from "./records.ts";
@@ -62,12 +62,17 @@ export interface QueuedRuns<Start = QueuedStart> {
    *
    * @param run of a group that is busy, it waits, is refused, or takes the place of the others, as the group says. Default: in none
    * @param key the run is its run for 24 hours; undefined for none
+   * @param request what the run was asked for with: its own key counts then. Default: any request with `key` gets its run
    * @returns the run that has the key: this one, unless another one had it before
-   * @throws AutokestraError `RUN_LEFT_OUT`
+   * @throws AutokestraError `RUN_LEFT_OUT`; `IDEMPOTENCY_KEY_REUSED` for a key that names another request
    */
-  add(run: WithStart<Start> & { readonly group?: RunGroup | undefined }, key?: string): Promise<RunId>;
+  add(
+    run: WithStart<Start> & { readonly group?: RunGroup | undefined },
+    key?: string,
+    request?: ClaimedRequest,
+  ): Promise<RunId>;
   /** The run was not taken after all: its key is free again. */
-  remove(id: RunId, key?: string): Promise<void>;
+  remove(id: RunId, key?: string, request?: ClaimedRequest): Promise<void>;
   find(id: RunId): Promise<QueuedRun | null>;
   /** All of them, in their order. @param workflow the id of a workflow. Default: of all workflows */
   list(workflow?: string): Promise<readonly QueuedRun[]>;
@@ -126,9 +131,10 @@ export function addQueued(
   run: WithStart<QueuedStart>,
   key: string | undefined,
   group: string | null,
+  request?: ClaimedRequest,
 ): RunId {
   const { id, workflow, file, start } = run;
-  const owner = key === undefined ? id : claim(database, key, id);
+  const owner = key === undefined ? id : claim(database, key, id, request);
   if (owner !== id) return owner;
   const columns = processColumns(thisProcess());
   database.prepare(INSERT).run(id, workflow, file, start?.keyId ?? null, start?.bytes ?? null, group, ...columns);
@@ -136,9 +142,9 @@ export function addQueued(
 }
 
 /** The run has begun, or never will. */
-export function removeQueued(database: Database, id: RunId, key?: string): void {
+export function removeQueued(database: Database, id: RunId, key?: string, request?: ClaimedRequest): void {
   database.prepare("DELETE FROM queued_runs WHERE run_id = ?").run(id);
-  if (key !== undefined) release(database, key, id);
+  if (key !== undefined) release(database, key, id, request);
 }
 
 export function findQueued(database: Database, id: RunId): QueuedRun | null {

@@ -1,5 +1,6 @@
 import type { Database, Statement } from "@autokestra/sqlite";
 import type { RunEvent, RunSink } from "./events.ts";
+import { LogLimit } from "./log-limit.ts";
 import { processColumns, thisProcess } from "./process.ts";
 import { removeQueued } from "./queued-runs.ts";
 import { type EventText, insertTexts, toText } from "./recorded-events.ts";
@@ -19,6 +20,7 @@ const BEGIN = `
   VALUES (?, ?, 'running', ?, '{}', ?, ?, ?, ?)
   ON CONFLICT (id) DO NOTHING
 `;
+const RECORDED = "SELECT coalesce(sum(octet_length(event)), 0) FROM run_events WHERE run_id = ?";
 const OWNER = "SELECT token FROM run_records WHERE id = ?";
 
 /** What the recorders of one history share. */
@@ -57,7 +59,8 @@ function createRunSink(
   token: string | null,
 ): RunSink {
   const runId = first.execution;
-  const buffer = createEventBuffer();
+  const buffer = createEventBuffer(runId);
+  const limit = new LogLimit(keep.logMiB);
   let owner: Statement<[string], string | null> | null = null;
   let isBegun = false;
   let isQueued = false;
@@ -68,6 +71,14 @@ function createRunSink(
     database.prepare(BEGIN).run(runId, workflow, first.time, ...processColumns(thisProcess()));
     removeQueued(database, runId);
     trimRuns(database, keep);
+    limit.before = database.prepare<[string], number>(RECORDED).pluck().get(runId) ?? 0;
+  }
+
+  function add(event: RunEvent): void {
+    const buffered = toBuffered(event);
+    const { isRecorded, warning } = limit.take(buffered);
+    if (warning !== undefined) buffer.add(toBuffered(warningOf(runId, warning)));
+    if (isRecorded) buffer.add(buffered);
   }
 
   /** Writes what fits in one transaction. */
@@ -101,8 +112,10 @@ function createRunSink(
 
   return (event) => {
     if (hasFailed) return;
-    buffer.add(event);
-    if (!isQueued) enqueue();
+    const last = event.event === "run.finished" ? limit.end() : null;
+    if (last !== null) buffer.add(toBuffered(warningOf(runId, last)));
+    add(event);
+    if (!isQueued && buffer.size() > 0) enqueue();
     // The process may end with the last one, and whoever begins a run learns at once that it is not recorded.
     if (!isBegun || event.event === "run.finished") queue.flush();
   };
@@ -117,25 +130,24 @@ interface BufferedEvent extends EventText {
 /** The events of a run that are not written yet, in their order. */
 interface EventBuffer {
   size(): number;
-  add(event: RunEvent): void;
+  add(event: BufferedEvent): void;
   /** The oldest events, as many as fit in one transaction; empty only if there are none. */
   nextBatch(): readonly BufferedEvent[];
   /** Removes the oldest `count` events. */
   remove(count: number): void;
 }
 
-function createEventBuffer(): EventBuffer {
+function createEventBuffer(runId: string): EventBuffer {
   let events: BufferedEvent[] = [];
   let characters = 0;
   return {
     size: () => events.length,
     add(event) {
-      const buffered = toBuffered(event);
-      events.push(buffered);
-      characters += buffered.json.length;
+      events.push(event);
+      characters += event.json.length;
       if (characters <= MAX_BUFFERED) return;
       // Half of the buffer is cleared, so that the next event does not fill it again at once.
-      events = dropOldestLines(events, characters - MAX_BUFFERED / 2, event.execution);
+      events = dropOldestLines(events, characters - MAX_BUFFERED / 2, runId);
       characters = countCharacters(events);
     },
     nextBatch() {
@@ -175,12 +187,9 @@ function dropOldestLines(events: readonly BufferedEvent[], characters: number, r
   }
   if (dropped === 0) return kept;
   const message = `${dropped} log lines were not recorded: the run history was locked`;
-  const warning = {
-    time: new Date().toISOString(),
-    level: "warn",
-    event: "run.warning",
-    execution: runId,
-    message,
-  } as const;
-  return kept.toSpliced(place, 0, { ...toBuffered(warning), lines: dropped });
+  return kept.toSpliced(place, 0, { ...toBuffered(warningOf(runId, message)), lines: dropped });
+}
+
+function warningOf(runId: string, message: string): RunEvent {
+  return { time: new Date().toISOString(), level: "warn", event: "run.warning", execution: runId, message };
 }

@@ -54,6 +54,8 @@ export interface KeptRuns {
   readonly runs?: number | undefined;
   /** How many days finished runs are kept. Default: without a limit. */
   readonly days?: number | undefined;
+  /** How much of the log lines of one run is recorded, in MiB. Default: 64. */
+  readonly logMiB?: number | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
 import { cancelRun } from "./cancel-run.ts";
+import type { ClaimedRequest } from "./claims.ts";
 import type { RunId } from "./ledger.ts";
 import { processColumns, thisProcess } from "./process.ts";
 import { addQueued, findMine, MINE, type QueuedRun, type RunGroup, type Turn } from "./queued-runs.ts";
@@ -34,15 +35,16 @@ function members(database: Database, group: string): readonly Member[] {
  * Adds a run to the queue. Use it within a transaction, as all of these.
  *
  * @returns as {@link addQueued}, and whether others were cancelled for it
- * @throws AutokestraError `RUN_LEFT_OUT`
+ * @throws AutokestraError `RUN_LEFT_OUT`, `IDEMPOTENCY_KEY_REUSED`
  */
 export function addToGroup(
   database: Database,
   run: Parameters<typeof addQueued>[1],
   key: string | undefined,
   group: RunGroup | undefined,
+  request?: ClaimedRequest,
 ): [owner: RunId, hasCancelled: boolean] {
-  const owner = addQueued(database, run, key, group?.name ?? null);
+  const owner = addQueued(database, run, key, group?.name ?? null, request);
   return [owner, owner === run.id && group !== undefined && makeWay(database, run, group)];
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, expect, it, vi } from "vitest";
-import { openRunHistory, type RunHistory } from "../src/index.ts";
+import { openRunHistory, type QueuedRuns, type RunHistory } from "../src/index.ts";
 
 const opened: RunHistory[] = [];
 afterEach(async () => {
@@ -10,6 +10,7 @@ afterEach(async () => {
 });
 
 interface Server extends Pick<RunHistory["claims"], "take" | "last"> {
+  readonly queued: QueuedRuns;
   claim(key: string, id: string): Promise<string>;
   release(key: string, id: string): Promise<void>;
 }
@@ -21,6 +22,7 @@ async function openTwice() {
   opened.push(...histories);
   return histories.map(({ claims, queued }) => ({
     ...claims,
+    queued,
     claim: async (key: string, id: string) => await queued.add({ id, workflow: "w", file: null, start: null }, key),
     release: async (key: string, id: string) => await queued.remove(id, key),
   })) as unknown as [Server, Server];
@@ -41,6 +43,37 @@ it("a key that was released is free, and another run cannot release it", async (
   expect(await other.claim("key", "b")).toBe("a");
   await other.release("key", "a");
   expect(await other.claim("key", "b")).toBe("b");
+});
+
+it("a key of a request is refused to another one, and free once it was released", async () => {
+  const [one, other] = (await openTwice()).map(({ queued }) => queued) as [QueuedRuns, QueuedRuns];
+  const run = (id: string) => ({ id, workflow: "w", file: null, start: null });
+  const request = { key: '["k"]', content: "m1" };
+  const taken = [
+    await one.add(run("a"), "w k", request),
+    await other.add(run("b"), "w k", request),
+    // The key that counts where nothing is known of requests, and one that begins alike.
+    await other.add(run("c"), "w k"),
+    await other.add(run("d"), "w k2", { key: '["k2"]', content: "m1" }),
+  ];
+  expect(taken).toEqual(["a", "a", "c", "d"]);
+  await other.remove("c", "w k");
+  for (const content of ["m2", "", "m1 "])
+    await expect(other.add(run("e"), "v k", { ...request, content })).rejects.toMatchObject({
+      code: "IDEMPOTENCY_KEY_REUSED",
+    });
+  expect(await other.find("e")).toBeNull();
+  await other.remove("b", "w k", request);
+  await expect(other.add(run("e"), "v k", { ...request, content: "m2" })).rejects.toThrow();
+  await other.remove("a", "w k", request);
+  expect(await other.add(run("e"), "v k", { ...request, content: "m2" })).toBe("e");
+});
+
+it("a key that a run has from before requests counted stays its own", async () => {
+  const [one] = (await openTwice()).map(({ queued }) => queued) as [QueuedRuns];
+  await one.add({ id: "a", workflow: "w", file: null, start: null }, "w k");
+  const request = { key: '["k"]', content: "m1" };
+  expect(await one.add({ id: "b", workflow: "w", file: null, start: null }, "w k", request)).toBe("a");
 });
 
 it("a key is free after 24 hours", async () => {

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../sqlite/test/open-database.ts";
-import { openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
+import { type KeptRuns, openRunHistory, type RunFilter, type RunHistory, type RunSink } from "../src/index.ts";
 import { finished, id, logged, numberOf, started } from "./run-events.ts";
 
 let folder: string;
@@ -32,8 +32,8 @@ afterEach(async () => {
   for (const history of open.splice(0)) await history.close();
 });
 
-async function openHistory(place = path): Promise<RunHistory> {
-  const history = await openRunHistory({ path: place });
+async function openHistory(place = path, keep: KeptRuns = {}): Promise<RunHistory> {
+  const history = await openRunHistory({ path: place, keep });
   open.push(history);
   return history;
 }
@@ -301,5 +301,46 @@ describe("what runs have kept for too long", () => {
     expect([inFiles([again]), inFiles([long])]).toEqual([0, 1]);
     await history.wipeExpired();
     expect((await history.list()).length).toBe(3);
+  });
+});
+
+describe("a log that is too long", () => {
+  const line = "x".repeat(1023);
+  const read = async (history: RunHistory) => await history.events(id(1));
+  const fail = (error: unknown) => expect(error).toBeUndefined();
+
+  it("ends with a line that says so; the other events are recorded, and at the end how many lines more there were", async () => {
+    const history = await openHistory(path, { logMiB: 1 });
+    const record = history.recorder(fail);
+    record(started(1));
+    for (let number = 0; number < 2000; number++) record(logged(1, line));
+    record({ ...logged(1, "still there"), event: "task.started" });
+    record(finished(1, "success"));
+    const events = await read(history);
+    const lines = events.filter(({ event }) => event === "task.log");
+    const bytes = lines.reduce((sum, event) => sum + Buffer.byteLength(JSON.stringify(event)), 0);
+    expect(bytes).toBeLessThanOrEqual(1024 * 1024);
+    expect(bytes).toBeGreaterThan(1024 * 1024 - 2048);
+    expect(events.slice(lines.length + 1).map((event) => ("message" in event ? event.message : event.event))).toEqual([
+      "the recorded log ends here: it has no more than 1 MiB of lines. The run goes on",
+      "still there",
+      `${2000 - lines.length} log lines were not recorded: there were more than 1 MiB of them`,
+      "run.finished",
+    ]);
+  });
+
+  it("counts what earlier attempts of the run have recorded", async () => {
+    const first = await openHistory(path, { logMiB: 1 });
+    const record = first.recorder(fail);
+    record(started(1));
+    for (let number = 0; number < 500; number++) record(logged(1, line));
+    await first.close();
+    const again = (await openHistory(path, { logMiB: 1 })).recorder(fail);
+    again(started(1));
+    for (let number = 0; number < 900; number++) again(logged(1, line));
+    again(finished(1, "failed"));
+    const events = await read(await openHistory());
+    expect(events.filter(({ event }) => event === "task.log").length).toBeLessThan(900);
+    expect(events.filter(({ event }) => event === "run.warning")).toHaveLength(2);
   });
 });

@@ -1,4 +1,4 @@
-import { hkdfSync } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { decryptFromBytes, encryptToBytes, KEY_BYTES } from "./aes-gcm.ts";
 import { createFieldEncoder, encodeFields } from "./encode-fields.ts";
 import type { KeyManager } from "./key-manager.ts";
@@ -37,6 +37,14 @@ export interface KeptValueKeys {
    * @throws AutokestraError `KEY_*`, `INTEGRITY_FAILED`, and what the store throws
    */
   forRun(run: string, keyId?: string): Promise<KeptValueCipher | null>;
+  /**
+   * Marks a request, to recognise the same one again: the same text has the same mark in every process with the key. Without the key it
+   * tells nothing of the text, also where somebody can guess that.
+   *
+   * @returns null if the store has no keys yet
+   * @throws AutokestraError as `forRun`
+   */
+  mark(text: string): Promise<string | null>;
 }
 
 /**
@@ -49,6 +57,14 @@ export function createKeptValueKeys(keys: KeyManager): KeptValueKeys {
       const keyring = await keys.keyringIfAny();
       const service = keyring?.serviceKey(keyId) ?? null;
       return keyring === null || service === null ? null : createCipher(run, keyring.header.storeId, service);
+    },
+    async mark(text) {
+      const keyring = await keys.keyringIfAny();
+      const service = keyring?.serviceKey() ?? null;
+      if (keyring === null || service === null) return null;
+      const info = encodeFields(["autokestra request marks", FORMAT, keyring.header.storeId, NAMESPACE]);
+      const key = Buffer.from(hkdfSync("sha256", service.bytes, Buffer.alloc(0), info, KEY_BYTES));
+      return createHmac("sha256", key).update(text).digest("base64url");
     },
   };
 }

@@ -30,6 +30,16 @@ const one = await createStore();
 const own = await one.cipher(RUN);
 const value = own.encrypt(PLACE, TEXT);
 
+it("marks the same text alike in every process with the key, and in no other store", async () => {
+  const marks = [await one.kept.mark(TEXT), await createKeptValueKeys(one.keys).mark(TEXT)];
+  expect(new Set(marks).size).toBe(1);
+  expect(marks[0]).toMatch(/^[\w-]{43}$/);
+  expect(await one.kept.mark(`${TEXT} `)).not.toBe(marks[0]);
+  expect(await (await createStore()).kept.mark(TEXT)).not.toBe(marks[0]);
+  const empty = createKeptValueKeys(createKeyManager(createMemoryStore(), new KeyPlace(1)));
+  expect(await empty.mark(TEXT)).toBeNull();
+});
+
 const places = fc.record({
   kind: fc.constantFrom("start", "result"),
   task: fc.oneof(

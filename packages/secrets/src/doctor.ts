@@ -19,7 +19,7 @@ const RESTORE = "Set it again, or go back to a backup.";
 /** One line of a diagnosis. */
 export interface Finding {
   readonly status: "ok" | "warning" | "failure";
-  readonly subject: "store" | "key" | "header" | "records" | "audit" | "provider";
+  readonly subject: "store" | "key" | "header" | "records" | "audit" | "runs" | "provider";
   /** The error code of a failure; null for all others. */
   readonly code: ErrorCode | null;
   readonly message: string;

@@ -62,6 +62,7 @@ export {
   type ScheduledBackup,
 } from "./backup-folder.ts";
 export { type RenewDataKeyOptions, renewDataKey } from "./data-key.ts";
+export { diagnosePlanted } from "./diagnose-planted.ts";
 export { diagnose, type Finding } from "./doctor.ts";
 export type { BackupEncryption, BackupIdentities } from "./encrypted-backup.ts";
 export type { LocationOptions, OptionDefaults } from "./folders.ts";

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { addressKey } from "./rate-limiter.ts";
 
 /** How long clients may take, and how much of a server they may keep. */
 export interface ConnectionLimits {
@@ -13,6 +14,8 @@ export interface ConnectionLimits {
   readonly checkMs: number;
   /** How many connections there are at once: more are closed at once. Default: 1000. */
   readonly maxConnections: number;
+  /** How many of them one address has, or one IPv6 network: more are closed at once. Default: 250. */
+  readonly maxOfAddress: number;
   /** How many requests of one connection may wait for their answers: with more, it is ended. Default: 16. */
   readonly maxUnanswered: number;
 }
@@ -23,6 +26,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   readMs: 60_000,
   checkMs: 5000,
   maxConnections: 1000,
+  maxOfAddress: 250,
   maxUnanswered: 16,
 };
 
@@ -35,8 +39,16 @@ export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECT
   return { connectionsCheckingInterval: checkMs, handshakeTimeout: headersMs };
 }
 
-/** Ends the connections of slow clients, and closes those that are too many. */
-export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): void {
+/**
+ * Ends the connections of slow clients, and closes those that are too many.
+ *
+ * @param isShared whether many clients come from an address, as from a proxy: it may have all connections. Default: none is
+ */
+export function limitConnections(
+  server: Server,
+  limits: ConnectionLimits = CONNECTION_LIMITS,
+  isShared: (address: string) => boolean = () => false,
+): void {
   const { headersMs, requestMs, readMs, checkMs, maxConnections, maxUnanswered } = limits;
   server.headersTimeout = headersMs;
   server.requestTimeout = requestMs;
@@ -60,6 +72,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
     socket.once("close", () => sockets.delete(socket));
   };
   server.on("connection", add);
+  server.on("connection", limitAddresses(limits.maxOfAddress, isShared));
   // With TLS, what is not read yet waits in the socket around that of the connection.
   server.on("secureConnection", add);
   server.once("close", () => clearInterval(timer));
@@ -72,6 +85,26 @@ export function limitConnections(server: Server, limits: ConnectionLimits = CONN
     response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
     if (count > maxUnanswered) socket.destroy();
   });
+}
+
+/** One client must not keep all others out. */
+function limitAddresses(max: number, isShared: (address: string) => boolean): (socket: Socket) => void {
+  /** How many connections each address has. */
+  const counts = new Map<string, number>();
+  return (socket) => {
+    const { remoteAddress = "" } = socket;
+    if (isShared(remoteAddress)) return;
+    const key = addressKey(remoteAddress);
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    socket.once("close", () => {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left > 0) counts.set(key, left);
+      else counts.delete(key);
+    });
+    // Its client is to learn of it at once, as where there are too many connections in all.
+    if (count > max) socket.resetAndDestroy();
+  };
 }
 
 /** Answers what Node.js takes for no HTTP: two lengths, two ways to say the length, no host, headers that are too large. */

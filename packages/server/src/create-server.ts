@@ -124,7 +124,7 @@ export async function buildServer(
       void refuseBadUrl(error, request, reply),
   } as FastifyServerOptions) as FastifyInstance;
   // A server that was made elsewhere has its limits.
-  if (http.serverFactory === undefined) limitConnections(app.server);
+  if (http.serverFactory === undefined) limitConnections(app.server, undefined, isProxy ?? undefined);
   // Node.js would answer 417 by itself, without a problem, headers and log. An expectation that nobody knows is left unfulfilled.
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.decorateRequest("principal", null);

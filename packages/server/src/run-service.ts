@@ -1,6 +1,6 @@
 import type { Engine, ParsedWorkflow, WebhookAnswer, WebhookRequest } from "@autokestra/engine";
 import { workflowFile } from "@autokestra/engine/internal";
-import type { ListedRun } from "@autokestra/runs";
+import type { ClaimedRequest, ListedRun } from "@autokestra/runs";
 import type { AuditOutcome } from "@autokestra/secrets";
 import { recordWork } from "@autokestra/secrets/internal";
 import { prepareJob, type StartedBy } from "./run-job.ts";
@@ -21,6 +21,8 @@ export interface StartRequest extends StartedBy {
   readonly inputs: Readonly<Record<string, string>>;
   /** A second request with the same key gets the run of the first one. Default: every request gets its own. */
   readonly key?: string | undefined;
+  /** Whether another request with the key is refused. Default: false, it counts as the same one of this workflow. */
+  readonly isKeyOfRequest?: boolean | undefined;
 }
 
 /** A run that is to go on, or to run again. */
@@ -72,14 +74,20 @@ export class RunService {
     return this.#closing.signal;
   }
 
-  /** @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN` */
-  async start({ workflow, inputs, key, actor, requestId }: StartRequest): Promise<{ readonly id: string }> {
+  /**
+   * @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN`,
+   * `IDEMPOTENCY_KEY_REUSED`
+   */
+  async start(request: StartRequest): Promise<{ readonly id: string }> {
+    const { workflow, inputs, key, isKeyOfRequest = false, actor, requestId } = request;
     const run = { id: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
     // A text may have the id of a workflow that more people see.
-    const ofRun = key === undefined ? null : JSON.stringify([text === null ? "file" : "text", run.workflow, key]);
-    return { id: await this.#taken.take({ run, work, input: { workflow, inputs } }, ofRun) };
+    const what = [text === null ? "file" : "text", run.workflow] as const;
+    const ofRun = key === undefined ? null : JSON.stringify([...what, key]);
+    const asked = key !== undefined && isKeyOfRequest ? claimedRequest(key, [...what, text], inputs) : undefined;
+    return { id: await this.#taken.take({ run, work, input: { workflow, inputs } }, ofRun, asked) };
   }
 
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
@@ -220,4 +228,16 @@ export class RunService {
       this.#onNotice(`workflow '${id}' was not started at ${time.toISOString()}: ${messageOf(error)}`);
     }
   }
+}
+
+/** What a client has asked for, whatever the order of its inputs. */
+function claimedRequest(
+  key: string,
+  what: readonly (string | null)[],
+  inputs: Readonly<Record<string, string>>,
+): ClaimedRequest {
+  const byName = Object.keys(inputs)
+    .toSorted()
+    .map((name) => [name, inputs[name]]);
+  return { key: JSON.stringify([key]), content: JSON.stringify([...what, byName]) };
 }

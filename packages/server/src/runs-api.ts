@@ -57,7 +57,7 @@ const RUN_ROUTES: readonly ApiRoute<RunCall>[] = [
     body: schemas.startSchema,
     answer: schemas.startedSchema,
     status: 202,
-    refusals: [400, 404, 409, 413, 415],
+    refusals: [400, 404, 409, 413, 415, 422],
     handle: startRun,
   },
   {
@@ -159,6 +159,7 @@ async function startRun(call: RunCall): Promise<StartedRun> {
     ...startedBy(call),
     // Somebody else's key is another one. The subject of a JWT may have any characters.
     key: key === undefined ? undefined : JSON.stringify([principal.kind, principal.id, key]),
+    isKeyOfRequest: true,
   });
   reply.header("location", `/api/runs/${id}`);
   return { execution: id, workflow: workflow.workflow.id };

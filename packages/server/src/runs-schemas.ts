@@ -46,7 +46,7 @@ export const startHeadersSchema = z.object({
     .min(1)
     .max(255)
     .optional()
-    .describe("A second request with the same key gets the run of the first one"),
+    .describe("A second request with the same key gets the run of the first one, or 422 if it asks for something else"),
 });
 
 export const runsQuerySchema = z.strictObject({

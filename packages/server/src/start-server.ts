@@ -8,7 +8,7 @@ import { errorCode } from "@autokestra/secrets-core/internal";
 import type { FastifyInstance } from "fastify";
 import { limitConnections, serverOptions } from "./connections.ts";
 import { buildServer, type ServerOptions } from "./create-server.ts";
-import { isLoopback } from "./hosts.ts";
+import { createNetworkCheck, isLoopback } from "./hosts.ts";
 import { createMetrics } from "./metrics.ts";
 import { readTls, type TlsFiles, watchTlsFiles } from "./tls-files.ts";
 
@@ -55,6 +55,7 @@ export async function startServer(given: StartOptions): Promise<RunningServer> {
   if (!isLoopback(host) && !(await tokens.isAnyUsable())) throw needsToken(host, given.unauthorizedHint);
   const tls = await readTls(options.tlsFiles);
   const listener = createListener(tls);
+  listener.shareAddresses(options.behindProxy);
   const first = await buildServer({ ...options, tls }, { serverFactory: listener.serverFactory });
   const server = new ListeningServer({ first, listener, options, hasTls: tls !== undefined });
   await server.listen();
@@ -68,12 +69,15 @@ interface Listener {
   /** Requests are answered by this from now on. */
   answerBy(handler: RequestListener): void;
   useCertificate(read: SecureContextOptions | undefined): void;
+  /** New connections from these networks are those of proxies, which have many clients. Default: none are. */
+  shareAddresses(networks: readonly string[] | undefined): void;
   closeAllConnections(): void;
 }
 
 function createListener(tls: SecureContextOptions | undefined): Listener {
   const servers: (Server | TlsServer)[] = [];
   let answer: RequestListener | null = null;
+  let isShared = createNetworkCheck([]);
   return {
     serverFactory(handler) {
       answer ??= handler;
@@ -81,7 +85,7 @@ function createListener(tls: SecureContextOptions | undefined): Listener {
       const limits = serverOptions();
       const server =
         tls === undefined ? createHttpServer(limits, listener) : createHttpsServer({ ...limits, ...tls }, listener);
-      limitConnections(server);
+      limitConnections(server, undefined, (address) => isShared(address));
       servers.push(server);
       return server;
     },
@@ -92,6 +96,9 @@ function createListener(tls: SecureContextOptions | undefined): Listener {
       for (const server of servers) {
         if (read !== undefined && server instanceof TlsServer) server.setSecureContext(read);
       }
+    },
+    shareAddresses(networks = []) {
+      isShared = createNetworkCheck(networks);
     },
     closeAllConnections() {
       for (const server of servers) if ("closeAllConnections" in server) server.closeAllConnections();
@@ -156,6 +163,7 @@ class ListeningServer implements RunningServer {
     this.#app = replacement;
     this.#listener.answerBy((request, response) => replacement.routing(request, response));
     this.#listener.useCertificate(read);
+    this.#listener.shareAddresses(next.behindProxy);
     this.#watching.stop();
     this.#watching = this.#watchCertificate();
     if (replaced !== this.#first) await replaced.close();

@@ -1,5 +1,5 @@
 import type { Engine } from "@autokestra/engine";
-import { type ListedRun, listedAsQueued, type RunGroup, type Turn } from "@autokestra/runs";
+import { type ClaimedRequest, type ListedRun, listedAsQueued, type RunGroup, type Turn } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { bytesOf, doJob, groupOf, keptJob, type RunJob, recoverJob } from "./run-job.ts";
 import { RunQueue, type RunQueueOptions } from "./run-queue.ts";
@@ -50,9 +50,10 @@ export class TakenRuns {
    * Takes a run: from here on it is started, whatever becomes of this process.
    *
    * @param key the run is its run; null for none
+   * @param request what is asked for, where another request with the key is to be refused
    * @returns the id of the run that has the key
    */
-  async take(job: RunJob, key: string | null): Promise<string> {
+  async take(job: RunJob, key: string | null, request?: ClaimedRequest): Promise<string> {
     const { id } = job.run;
     const group = await groupOf(job);
     // Of two requests to resume a run, the second one would take its place.
@@ -61,13 +62,14 @@ export class TakenRuns {
     this.queue.check(bytes);
     this.#active.set(id, { run: listedAsQueued(job.run), file: job.run.file });
     try {
-      const owner = await this.#engine.queued.add({ ...job.run, start: keptJob(job), group }, key ?? undefined);
+      const queued = { ...job.run, start: keptJob(job), group };
+      const owner = await this.#engine.queued.add(queued, key ?? undefined, request);
       if (owner === id) this.#enqueue(job, group, bytes);
       else this.#active.delete(id);
       return owner;
     } catch (error) {
       this.#active.delete(id);
-      await this.#engine.queued.remove(id, key ?? undefined).catch(() => undefined);
+      await this.#engine.queued.remove(id, key ?? undefined, request).catch(() => undefined);
       throw error;
     }
   }

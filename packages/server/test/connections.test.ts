@@ -7,17 +7,25 @@ import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections, serverOptio
 /** More than the buffers of a connection take. */
 const LARGE = "x".repeat(16 * 1024 * 1024);
 
-const limits = { headersMs: 200, requestMs: 400, readMs: 300, checkMs: 50, maxConnections: 20, maxUnanswered: 5 };
+const limits: ConnectionLimits = {
+  headersMs: 200,
+  requestMs: 400,
+  readMs: 300,
+  checkMs: 50,
+  maxConnections: 20,
+  maxOfAddress: 20,
+  maxUnanswered: 5,
+};
 const open: Socket[] = [];
 let server: Server;
 /** A busy machine may take its time there. */
 let patient: Server;
 
-async function serve(its: ConnectionLimits): Promise<Server> {
+async function serve(its: ConnectionLimits, isShared?: (address: string) => boolean): Promise<Server> {
   const started = createServer(serverOptions(its), (request, response) => {
     request.resume().once("end", () => response.end(request.url === "/large" ? LARGE : "ok"));
   });
-  limitConnections(started, its);
+  limitConnections(started, its, isShared);
   started.listen(0, "127.0.0.1");
   await once(started, "listening");
   return started;
@@ -35,12 +43,22 @@ afterAll(() => {
 });
 
 function send(text: string, to = server): Socket {
-  const socket = connect({ port: (to.address() as AddressInfo).port, host: "127.0.0.1" });
+  const socket = connect({ port: portOf(to), host: "127.0.0.1" });
   open.push(socket);
   socket.on("error", () => undefined);
   socket.write(text);
   return socket;
 }
+
+const portOf = (to: Server): number => (to.address() as AddressInfo).port;
+const countOf = async (of: Server) => await new Promise((resolve) => of.getConnections((_, number) => resolve(number)));
+
+/** What comes first; empty for a connection that is closed before. */
+const answerOf = async (socket: Socket): Promise<string> =>
+  await new Promise((resolve) => {
+    socket.once("data", (bytes) => resolve(String(bytes)));
+    socket.once("close", () => resolve(""));
+  });
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
@@ -65,8 +83,7 @@ it.each<[string, () => Socket]>([
 it("ends the connection of a client that does not read", async () => {
   const [socket] = [send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"), await once(server, "request")];
   socket.pause();
-  const count = async () => await new Promise((resolve) => server.getConnections((_, number) => resolve(number)));
-  await expect.poll(count).toBe(0);
+  await expect.poll(async () => await countOf(server)).toBe(0);
 });
 
 it("lets a client that reads have all of a large answer", async () => {
@@ -77,7 +94,7 @@ it("lets a client that reads have all of a large answer", async () => {
 });
 
 it("takes as many connections as there may be, and others again once there are fewer", async () => {
-  const ask = async () => String((await once(send(`${GET}\r\n`, patient), "data").catch(() => [""]))[0]);
+  const ask = async () => await answerOf(send(`${GET}\r\n`, patient));
   const idle = Array.from({ length: limits.maxConnections }, () => send(GET, patient));
   await Promise.all(idle.map((socket) => once(socket, "connect")));
   const refused = send(`${GET}\r\n`, patient).resume();
@@ -85,6 +102,35 @@ it("takes as many connections as there may be, and others again once there are f
   expect(refused.bytesRead).toBe(0);
   for (const socket of idle) socket.destroy();
   await expect.poll(ask).toMatch(/^HTTP\/1.1 200/);
+});
+
+it.each([
+  ["takes no more than so many from one address, and others from it once there are fewer", false, 8],
+  ["takes as many as there may be from an address that many clients share", true, 20],
+])("%s", async (_, isShared, most) => {
+  const its = { ...limits, headersMs: 60_000, requestMs: 60_000, readMs: 60_000, maxOfAddress: 8 };
+  const shared = await serve(its, (address) => isShared && address === "127.0.0.1");
+  try {
+    const idle = Array.from({ length: most }, () => send(GET, shared));
+    await Promise.all(idle.map((socket) => once(socket, "connect")));
+    await expect.poll(async () => await countOf(shared)).toBe(most);
+    const refused = send(`${GET}\r\n`, shared).resume();
+    await new Promise((resolve) => refused.once("close", resolve));
+    expect(refused.bytesRead).toBe(0);
+    // Other systems have no other address of this machine by default.
+    if (!isShared && process.platform === "linux") {
+      const elsewhere = connect({ port: portOf(shared), host: "127.0.0.1", localAddress: "127.0.0.2" });
+      open.push(elsewhere);
+      elsewhere.write(`${GET}\r\n`);
+      expect(await answerOf(elsewhere)).toMatch(/^HTTP\/1.1 200/);
+    }
+    for (const socket of idle) socket.destroy();
+    const ask = async () => await answerOf(send(`${GET}\r\n`, shared));
+    await expect.poll(ask).toMatch(/^HTTP\/1.1 200/);
+  } finally {
+    shared.closeAllConnections();
+    shared.close();
+  }
 });
 
 it("answers requests that come at once, and ends a connection with too many of them", async () => {
@@ -99,6 +145,7 @@ it("answers requests that come at once, and ends a connection with too many of t
 });
 
 it("has limits that a request of ours keeps", () => {
-  const { headersMs, requestMs, readMs, checkMs, maxConnections } = CONNECTION_LIMITS;
+  const { headersMs, requestMs, readMs, checkMs, maxConnections, maxOfAddress } = CONNECTION_LIMITS;
+  expect(maxOfAddress <= maxConnections / 4).toBe(true);
   expect(headersMs <= requestMs && requestMs <= readMs && checkMs < headersMs && maxConnections >= 1000).toBe(true);
 });

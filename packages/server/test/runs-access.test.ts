@@ -158,9 +158,26 @@ describe("an Idempotency-Key", () => {
     expect(await as("ada..", "b c")).not.toBe(first);
   });
 
-  it("of a text is none of the workflow with its id", async () => {
-    const text = await start(admin, TEXT, "k2");
-    expect((await start(admin, "seen", "k2")).run).not.toBe(text.run);
+  it("of another request is refused, and starts nothing", async () => {
+    const inputs = { b: "2", a: "1" };
+    const send = async (workflow: string, given: Record<string, string>, token = admin) => {
+      const options = { payload: { workflow, inputs: given }, headers: { "idempotency-key": "k2" } };
+      const answer = await call(place.app, "POST", "/api/runs", token, options);
+      return [answer.statusCode, answer.json().code ?? answer.json().execution];
+    };
+    const text = (tasks: string) =>
+      `{ apiVersion: v1, id: asks, inputs: { a: { type: string }, b: { type: string } }, tasks: [${tasks}] }`;
+    const first = await send(text(say("hi")), inputs);
+    expect(first).toEqual([202, expect.any(String)]);
+    const before = (await call(place.app, "GET", "/api/runs", admin)).json().length;
+    const refused = [422, "IDEMPOTENCY_KEY_REUSED"];
+    expect(await send(text(say("hi")), { ...inputs, a: "2" })).toEqual(refused);
+    expect(await send(text(say("ho")), inputs)).toEqual(refused);
+    expect(await send("seen", {})).toEqual(refused);
+    // The same one, written in another order; and the key of another token.
+    expect(await send(text(say("hi")), { a: "1", b: "2" })).toEqual(first);
+    expect(await send("seen", {}, runner)).toEqual([202, expect.any(String)]);
+    expect((await call(place.app, "GET", "/api/runs", admin)).json().length).toBeLessThanOrEqual(before + 1);
   });
 });
 

@@ -239,6 +239,19 @@ it("is refused and recorded for who may not, and for runs that are not there", a
   await place.ended(id);
 });
 
+it("a key that the other server has is refused to another request", async () => {
+  const send = async (app: typeof place.app, payload: object) =>
+    await call(app, "POST", "/api/runs", admin, { headers: { "idempotency-key": "one" }, payload });
+  const first = await send(place.app, { workflow: "grouped", inputs: { seconds: "0" } });
+  const again = await send(other.app, { workflow: "grouped", inputs: { seconds: "0" } });
+  expect([again.statusCode, again.json()]).toEqual([202, first.json()]);
+  for (const payload of [{ workflow: "grouped", inputs: { seconds: "1" } }, { workflow: "skips" }]) {
+    const answer = await send(other.app, payload);
+    expect([answer.statusCode, answer.json().code]).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
+  }
+  await place.ended(first.json().execution);
+});
+
 describe("a group", () => {
   it("is one over both servers: a run waits for that of the other one, and others pass", async () => {
     const first = await start("grouped", { seconds: "60" });

@@ -30,5 +30,6 @@ export {
   restrictDatabaseFiles,
   truncateWal,
 } from "./open.ts";
+export { findPlanted, type Planted } from "./planted.ts";
 export { after, isBusy, pause, type RetryOptions, retryWhileBusy } from "./retry.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";

@@ -2,6 +2,7 @@ import { type BigIntStats, lstatSync, type Stats } from "node:fs";
 import { OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
 import type { Database, SqliteLibrary } from "./database.ts";
 import { READ_ONLY } from "./errors.ts";
+import { plantedCheck } from "./planted.ts";
 
 /** The existing files of a database. */
 export interface DatabaseFiles {
@@ -89,15 +90,13 @@ export function openInPlace(
  */
 function withoutTriggers(database: Database, refuse: Refuse): Database {
   const schemaVersion = database.prepare<[], number>("SELECT schema_version FROM pragma_schema_version").pluck();
-  const triggers = database
-    .prepare<[], number>("SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')")
-    .pluck();
+  const hasPlanted = plantedCheck(database);
   let checked: number | undefined;
 
   function check(): void {
     const version = schemaVersion.get();
     if (version === checked) return;
-    if (triggers.get() !== 0) throw refuse("it has a trigger or a view, and autokestra makes none");
+    if (hasPlanted()) throw refuse("it has a trigger or a view, and autokestra makes none");
     checked = version;
   }
 

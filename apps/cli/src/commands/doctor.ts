@@ -1,4 +1,5 @@
-import { diagnose, diagnoseAudit, type Finding, openSecretsManager } from "@autokestra/secrets";
+import { diagnose, diagnoseAudit, diagnosePlanted, type Finding, openSecretsManager } from "@autokestra/secrets";
+import { runsFile } from "@autokestra/secrets/internal";
 import { type CommandContext, type CommandDefinition, defineCommand } from "../command.ts";
 import { EXIT, EXIT_CODES } from "../exit.ts";
 import { hintFor, USE_HINTS } from "../hints.ts";
@@ -26,10 +27,11 @@ async function doctor(context: CommandContext): Promise<number> {
       async ({ onProgress }) => await diagnose(manager, onProgress),
     );
     const audit = await diagnoseAudit(manager);
-    const findings = [...found, audit, ...(await diagnoseProviders(context))].map((finding) => ({
+    const withCommands = [...found, audit, ...(await diagnoseProviders(context))].map((finding) => ({
       ...finding,
       hint: hintOf(finding),
     }));
+    const findings = [...withCommands, ...(await diagnosePlanted(manager, context.runsPath ?? runsFile(place)))];
     const text = terminal.json ? `${JSON.stringify(findings)}\n` : findings.map(format).join("");
     terminal.write(hideArguments(text, [place.keyFile ?? "", place.storagePath ?? ""]));
     return exitCodeOf(findings);

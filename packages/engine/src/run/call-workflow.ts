@@ -30,7 +30,7 @@ export const workflowPlugin: Plugin = definePlugin({ name: "core/workflow", acti
 
 /** @param open creates the flow of a called workflow; a parameter, because that flow can call others */
 export function createWorkflowCaller(
-  { context, calls, scope, secondsLeft }: FlowParts,
+  { context, calls, level, scope, secondsLeft }: FlowParts,
   open: (parts: FlowParts) => { run(): Promise<FlowEnd> },
 ): TaskSources["callWorkflow"] {
   return async ({ task, name }, given, signal) => {
@@ -45,6 +45,7 @@ export function createWorkflowCaller(
       context,
       parsed,
       calls: called.calls,
+      level: level + 1,
       prefix: `${name}/`,
       inputs,
       scope: narrowScope(narrowScope(scope, task.secrets), secrets),

@@ -35,7 +35,7 @@ export class Flow {
 
   constructor(parts: FlowParts) {
     this.#parts = parts;
-    const { context, parsed, prefix, scope } = parts;
+    const { context, parsed, level, prefix, scope } = parts;
     const { actions, masks, rules } = context;
     this.#sources = {
       actions,
@@ -53,6 +53,7 @@ export class Flow {
     };
     this.#runner = new TaskRunner({
       context,
+      level,
       prefix,
       declared: parsed.workflow.secrets,
       tasks: parsed.tasks,

@@ -1,4 +1,3 @@
-import pLimit from "p-limit";
 import { MAX_ITEMS } from "../workflow/workflow.ts";
 import type { TaskOutcome } from "./task-executor.ts";
 import { EngineFailure, type TaskFailure } from "./task-failure.ts";
@@ -35,20 +34,19 @@ export async function runItems(
   { concurrency, continueOnError, signal }: ForEachOptions,
   run: (item: unknown, index: number) => Promise<ItemOutcome>,
 ): Promise<TaskOutcome> {
-  const limit = pLimit(concurrency);
   const outputs: unknown[] = items.map(() => null);
   const failures: { readonly index: number; readonly failure: TaskFailure }[] = [];
-  await Promise.all(
-    items.map(
-      async (item, index) =>
-        await limit(async () => {
-          if (signal.aborted || (failures.length > 0 && !continueOnError)) return;
-          const outcome = await run(item, index);
-          if (outcome.status === "success") outputs[index] = outcome.output ?? null;
-          if (outcome.status === "failed") failures.push({ index, failure: outcome.failure });
-        }),
-    ),
-  );
+  // Each takes the next one from the same list: those that wait cost nothing.
+  const entries = items.entries();
+  async function runNext(): Promise<void> {
+    for (const [index, item] of entries) {
+      if (signal.aborted || (failures.length > 0 && !continueOnError)) return;
+      const outcome = await run(item, index);
+      if (outcome.status === "success") outputs[index] = outcome.output ?? null;
+      if (outcome.status === "failed") failures.push({ index, failure: outcome.failure });
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, runNext));
   const [first] = failures;
   if (first === undefined) return signal.aborted ? { status: "cancelled" } : { status: "success", output: outputs };
   const { index, failure } = first;

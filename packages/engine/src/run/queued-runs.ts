@@ -1,10 +1,25 @@
-import type { KeptKeys, KeptPlace, QueuedRuns, QueuedStart } from "@autokestra/runs";
+import type { ClaimedRequest, KeptKeys, KeptPlace, QueuedRuns, QueuedStart } from "@autokestra/runs";
 import { AutokestraError } from "@autokestra/secrets-core";
 
 const PLACE: KeptPlace = { kind: "queued", task: "", attempt: 1 };
 
-/** The runs that wait, each with the text that it is started with: encrypted, because it has inputs. @param keys null: nothing is kept */
-export function encryptQueuedRuns(stored: QueuedRuns, keys: KeptKeys | null): QueuedRuns<string> {
+/**
+ * The runs that wait, each with the text that it is started with: encrypted, because it has inputs. So has a request: only a mark of it is
+ * stored.
+ *
+ * @param keys null: nothing is kept
+ * @param mark null where there is no key: then a request counts as none, and its run has the other key
+ */
+export function encryptQueuedRuns(
+  stored: QueuedRuns,
+  keys: KeptKeys | null,
+  mark: (text: string) => Promise<string | null>,
+): QueuedRuns<string> {
+  async function marked(request: ClaimedRequest | undefined): Promise<ClaimedRequest | undefined> {
+    const content = request === undefined ? null : await mark(request.content);
+    return request === undefined || content === null ? undefined : { ...request, content };
+  }
+
   async function cipherOf(id: string, keyId?: string) {
     try {
       return (await keys?.forRun(id, keyId)) ?? null;
@@ -28,7 +43,8 @@ export function encryptQueuedRuns(stored: QueuedRuns, keys: KeptKeys | null): Qu
 
   return {
     ...stored,
-    add: async (run, key) => await stored.add({ ...run, start: await encrypt(run.id, run.start) }, key),
+    add: async (run, key, request) =>
+      await stored.add({ ...run, start: await encrypt(run.id, run.start) }, key, await marked(request)),
     async takeLost(limit) {
       const taken = (await stored.takeLost(limit)).map(async (run) => ({
         ...run,

@@ -1,6 +1,7 @@
 import type { Action } from "@autokestra/plugin-sdk";
 import type { SecretScope } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
+import type { CallLimit } from "./call-limit.ts";
 import type { CalledWorkflows } from "./called-workflows.ts";
 import type { RunMasks } from "./masks.ts";
 import type { RunOutput } from "./process-output.ts";
@@ -34,8 +35,10 @@ export interface RunContext {
   readonly isCancellable: boolean;
   /** The running attempts, by the name of the task. */
   readonly running: Map<string, TaskAttempt>;
-  /** What tasks may show; ended with the run. */
-  readonly disclosures: TaskDisclosure[];
+  /** How many called workflows go on at the same time. */
+  readonly callLimit: CallLimit;
+  /** Those with a printed line that is not complete yet; ended with the run. */
+  readonly disclosures: Set<TaskDisclosure>;
 }
 
 /** What a flow is made of. */
@@ -44,6 +47,8 @@ export interface FlowParts {
   readonly parsed: ParsedWorkflow;
   /** The workflows that it calls, by the id of the task. */
   readonly calls: CalledWorkflows;
+  /** How many callers it has. */
+  readonly level: number;
   /** The beginning of the names of its tasks: `child/` in a called workflow, otherwise empty. */
   readonly prefix: string;
   readonly inputs: Readonly<Record<string, unknown>>;

@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly loadPlugins?: PluginSource | undefined;
   /** Cancels the run and all tasks that have not ended. Default: the run cannot be cancelled. */
   readonly signal?: AbortSignal | undefined;
-  /** The maximum number of tasks to run at the same time. Default: 10. */
+  /** The maximum number of tasks of one workflow to run at the same time; a called one has as many of its own. Default: 10. */
   readonly concurrency?: number | undefined;
   /**
    * Leaves the master key in the environment variable `AUTOKESTRA_SECRET_KEY`, where plugins can read it. Default:

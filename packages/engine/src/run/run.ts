@@ -2,6 +2,7 @@ import type { DurableRun, LeftLease, RunFinished, RunSink, TaskResult } from "@a
 import type { LeaseEvent, SecretScope } from "@autokestra/secrets-core";
 import { type ParsedWorkflow, workflowFile } from "../workflow/parse-workflow.ts";
 import type { Task } from "../workflow/workflow.ts";
+import { CallLimit } from "./call-limit.ts";
 import { type CalledWorkflows, textsOf } from "./called-workflows.ts";
 import { cancelledBy, RunCancellation, TimeLimit } from "./cancellation.ts";
 import { Flow } from "./flow.ts";
@@ -68,12 +69,14 @@ export class WorkflowRun implements GuardedRun {
       keeper: new RunKeeper(parts.durable, masks, parts.leased),
       isCancellable: signal !== undefined || timeoutSeconds !== undefined,
       running: new Map(),
-      disclosures: [],
+      callLimit: new CallLimit(),
+      disclosures: new Set(),
     };
     this.#flow = new Flow({
       context: this.#context,
       parsed,
       calls,
+      level: 0,
       prefix: "",
       inputs,
       scope,

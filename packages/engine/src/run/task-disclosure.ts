@@ -29,6 +29,8 @@ export interface RunDisclosure {
   readonly sink: RedactingSink;
   readonly log: RunLog;
   readonly masks: RunMasks;
+  /** Those with a printed line that is not complete yet. */
+  readonly disclosures: Set<TaskDisclosure>;
   /** Null if printed output is not masked. */
   readonly output: RunOutput | null;
   /** Whether output that a task prints becomes log lines. */
@@ -63,7 +65,7 @@ export class TaskDisclosure {
     this.#run = run;
     this.#paths = [...new Set([...(task.secretOutputs ?? []), ...secretOutputs])];
     const { masks, log, output } = run;
-    this.#lines = createLineLog(
+    const lines = createLineLog(
       () => {
         const stream = masks.stream();
         return {
@@ -77,6 +79,17 @@ export class TaskDisclosure {
         log.taskLog(task.id, level, output?.mask(line) ?? line, { stream });
       },
     );
+    // Only from a line on: a run may have millions of tasks, and most of them print nothing.
+    this.#lines = {
+      push: (stream, bytes) => {
+        run.disclosures.add(this);
+        lines.push(stream, bytes);
+      },
+      end: () => {
+        run.disclosures.delete(this);
+        lines.end();
+      },
+    };
   }
 
   /** Begins another attempt. Late output of earlier ones is dropped if it would have to be held. */

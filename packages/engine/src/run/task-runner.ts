@@ -3,7 +3,7 @@ import { type Lookup, resolveTemplates } from "@autokestra/secrets-resolver";
 import { type Condition, referencesOf } from "../workflow/condition.ts";
 import { holds } from "../workflow/evaluate-condition.ts";
 import type { ParsedTask } from "../workflow/references.ts";
-import type { Task } from "../workflow/workflow.ts";
+import { type Task, WORKFLOW_CALL } from "../workflow/workflow.ts";
 import { asItems, type ItemOutcome, runItems } from "./for-each.ts";
 import type { RunContext } from "./run-context.ts";
 import type { LeftOut } from "./run-log.ts";
@@ -17,6 +17,8 @@ import { lookup, lookupPlain, type RunValues } from "./values.ts";
 /** What a task is run with. */
 interface TaskRunnerParts {
   readonly context: RunContext;
+  /** How many callers the workflow has. */
+  readonly level: number;
   /** The beginning of the names of the tasks. */
   readonly prefix: string;
   /** The names of the secrets that the workflow declares. */
@@ -59,7 +61,9 @@ export class TaskRunner {
     const isPerItem = condition !== null && items !== null && isAboutItem(condition);
     const refusal = isPerItem ? null : decide(condition, setting.values);
     if (refusal !== null) return this.leaveOut(task.id, refusal);
-    if (items === null) return await this.#track(task, task.id, () => this.#execute(task, task.id, setting));
+    if (items === null) {
+      return await this.#start(task, task.id, setting, () => this.#execute(task, task.id, setting));
+    }
     return await this.#track(task, task.id, async () => {
       const list = await this.#itemsOf(task, setting);
       if ("failure" in list) return { status: "failed", failure: list.failure };
@@ -115,11 +119,19 @@ export class TaskRunner {
       return typeof refusal === "object" ? { status: "failed", failure: refusal } : { status: "skipped" };
     }
     let outcome: TaskOutcome = { status: "cancelled" };
-    await this.#track(task, id, async () => {
+    await this.#start(task, id, setting, async () => {
       outcome = await this.#execute(task, id, setting);
       return outcome;
     });
     return outcome;
+  }
+
+  /** Starts a task or an item; one that calls a workflow waits until there may be one more. */
+  async #start(task: Task, id: string, { signal }: TaskSetting, work: () => Promise<TaskOutcome>): Promise<TaskResult> {
+    const { context, level } = this.#parts;
+    if (task.type !== WORKFLOW_CALL) return await this.#track(task, id, work);
+    const result = await context.callLimit.run(level, signal, async () => await this.#track(task, id, work));
+    return result ?? this.leaveOut(id, "cancelled");
   }
 
   /** Logs the start and the end of a task or an item. */
@@ -160,7 +172,6 @@ export class TaskRunner {
     const name = prefix + id;
     const secretOutputs = context.actions.get(task.type)?.secretOutputs ?? [];
     const disclosure = new TaskDisclosure({ ...task, id: name }, secretOutputs, this.#disclosure);
-    context.disclosures.push(disclosure);
     const inputs = tasks.get(task.id)?.inputs ?? { kind: "object", entries: [] };
     const outcome = await executor.execute({ task, name, inputs, values }, this.#observe(task, name, disclosure));
     if (outcome.status === "success") disclosure.succeeded(outcome.output);

@@ -3,6 +3,13 @@ import type { InputDeclaration } from "./workflow.ts";
 
 /** How long a pattern may take for one text: `^(a+)+$` could take years, and nothing else would run meanwhile. */
 const MATCH_MILLISECONDS = 250;
+/**
+ * How long one may take that has taken too long before: whoever sends such texts again and again must not hold a server each time, and others
+ * can still start its workflow with texts that match at once.
+ */
+const SLOW_MILLISECONDS = 10;
+/** How many of them are remembered: a client that may start texts makes as many as it likes. */
+const MAX_SLOW = 1000;
 
 /** Returns what is wrong with the value of an input, to be put behind its name; null if nothing is. Names no value. */
 export function inputProblem(declaration: InputDeclaration, value: unknown): string | null {
@@ -23,6 +30,15 @@ export function inputProblem(declaration: InputDeclaration, value: unknown): str
   return max !== undefined && size > max ? `must be at most ${max}${unit}` : null;
 }
 
+/** The patterns that have taken too long in this process, the oldest first. */
+const slow = new Set<string>();
+
+function rememberSlow(pattern: string): void {
+  const [oldest] = slow;
+  if (slow.size >= MAX_SLOW && oldest !== undefined) slow.delete(oldest);
+  slow.add(pattern);
+}
+
 let matcher: { readonly script: Script; readonly context: Context } | undefined;
 
 /** Null if it takes too long. Only a script can be stopped, so the expression is run in one. */
@@ -31,10 +47,12 @@ function matches(pattern: string, text: string): boolean | null {
   const { script, context } = matcher;
   try {
     Object.assign(context, { pattern, text });
-    return script.runInContext(context, { timeout: MATCH_MILLISECONDS }) === true;
+    const timeout = slow.has(pattern) ? SLOW_MILLISECONDS : MATCH_MILLISECONDS;
+    return script.runInContext(context, { timeout }) === true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return null;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+    rememberSlow(pattern);
+    return null;
   } finally {
     Object.assign(context, { pattern: "", text: "" });
   }

@@ -359,6 +359,24 @@ describe("core/workflow.call", () => {
     expect(seen).toEqual([]);
   });
 
+  it("goes on a hundred times at once; one that still waits is cancelled without having started", async () => {
+    const list = JSON.stringify(Array.from({ length: 101 }, (_, at) => at));
+    const tasks = `  - { id: child, type: core/workflow.call, forEach: ${list}, concurrency: 1000, inputs: { file: child.yaml } }\n`;
+    write("main.yaml", workflow("main", tasks));
+    write("child.yaml", workflow("child", "  - { id: wait, type: test/do.forever }\n"));
+    const cancel = new AbortController();
+    const started = new Set<string | undefined>();
+    const sink: RunOptions["sink"] = (event) => {
+      if (event.event === "task.started") started.add(event.task);
+      // Those of all calls that go on, beside the list.
+      if (started.size === 201) cancel.abort();
+    };
+    const { finished } = await run({ signal: cancel.signal, sink });
+    expect(finished.status).toBe("cancelled");
+    expect(started).not.toContain("child[100]");
+    expect(finished.tasks["child[100]"]).toEqual({ status: "cancelled" });
+  });
+
   it("of ten levels runs", async () => {
     write("main.yaml", workflow("main", call("deep-1.yaml")));
     for (let level = 1; level <= 10; level++) {
