@@ -69,7 +69,7 @@ async function runLine(line: CommandLine, args: readonly string[], state: Progra
 function tellLostOutput(terminal: Terminal, state: ProgramState): void {
   standardOutput().onFailure = (error) => {
     if (state.prints) return;
-    terminal.warn(`warning: the output could not be written: ${reasonOf(error)}. The command goes on without it`);
+    terminal.warn(`warning: the output could not be written: ${reasonOf(error)}. The command continues without it`);
   };
 }
 

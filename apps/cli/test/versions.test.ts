@@ -82,7 +82,7 @@ describe("a deleted secret", () => {
     await set("A", "value of A");
     expect(await box.ak(["secrets", "delete", "A", "--force"])).toEqual({
       ...ok,
-      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` brings it back\n",
+      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` restores it\n",
     });
     const refused = await box.ak(["secrets", "get", "A"]);
     expect(refused).toMatchObject({ code: 3, stdout: "" });
@@ -96,7 +96,7 @@ describe("a deleted secret", () => {
     expect((await box.ak(["secrets", "list", "--deleted"])).stdout).toMatch(/^A\tapiKey\t1\t/);
     const [listed] = JSON.parse((await box.ak(["secrets", "list", "--deleted", "--json"])).stdout);
     expect(listed).toMatchObject({ name: "A", deletedAt: expect.stringMatching(/^\d{4}-/) });
-    expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' is back, with version 1\n");
+    expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' was restored, with version 1\n");
     expect(await get("A")).toBe("value of A");
     // Nothing is deleted by now, and the name is in use.
     expect((await box.ak(["secrets", "restore", "A"])).code).toBe(1);

@@ -192,7 +192,7 @@ function openWhenUsed(
 
 type Ask = <Answer>(use: (real: OpenedProvider) => Promise<Answer>) => Promise<Answer | SourceFailure>;
 
-const NO_LEASES: SourceFailure = { status: "malformed", reason: "it makes no credentials" };
+const NO_LEASES: SourceFailure = { status: "malformed", reason: "it cannot create credentials" };
 
 function deferLeases(ask: Ask): NonNullable<SecretSource["leases"]> {
   return {

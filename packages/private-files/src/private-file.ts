@@ -171,7 +171,7 @@ export async function readBytes(bytes: AsyncIterable<Uint8Array>, source: string
   let length = 0;
   for await (const chunk of bytes) {
     length += chunk.length;
-    if (length > MAX_SECRET_LENGTH) throw new AutokestraError("VALUE_INVALID", `${source} holds more than 16 MiB`);
+    if (length > MAX_SECRET_LENGTH) throw new AutokestraError("VALUE_INVALID", `${source} is larger than 16 MiB`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -131,7 +131,7 @@ export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | n
 
 /** The error for a run that has nothing left to do. */
 export function hasSucceeded(id: RunId): AutokestraError {
-  return new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to go on with`, {
+  return new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to resume`, {
     details: { reason: "succeeded" },
   });
 }

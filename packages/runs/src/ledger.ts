@@ -125,7 +125,7 @@ export type MaskedError = TaskErrorInfo;
 export const OUTCOME_UNKNOWN: MaskedError = {
   name: "Error",
   code: "OUTCOME_UNKNOWN",
-  message: "outcome unknown: what ran it was lost, and it must not be tried again",
+  message: "outcome unknown: its process was lost, and it must not be tried again",
 };
 
 /**

@@ -73,6 +73,6 @@ export function leaveGroup(database: Database, id: RunId): void {
 }
 
 function leftOut(workflow: string): AutokestraError {
-  const message = `Workflow '${quoteText(workflow)}' was not started: another run of its group goes on`;
+  const message = `Workflow '${quoteText(workflow)}' was not started: another run of its group is running`;
   return new AutokestraError("RUN_LEFT_OUT", message);
 }

@@ -133,7 +133,7 @@ async function lookUp(
 ): Promise<SecretAnswer<FoundSecret | null>> {
   const signal = signals.get(source)?.signal;
   if (binding?.lease === undefined) return await source.lookup(name, { binding, signal });
-  if (source.leases === undefined) return { status: "malformed", reason: "it makes no credentials" };
+  if (source.leases === undefined) return { status: "malformed", reason: "it cannot create credentials" };
   if (leaseOptions === undefined) return await source.leases.canCreate(binding, signal);
   const opened = leases.get(source) ?? source.leases.open(leaseOptions.seconds, leaseOptions.onEvent);
   leases.set(source, opened);

@@ -141,7 +141,7 @@ async function describeSettings({ store, driver, location }: SecretsManager): Pr
 /** Warns of a file store that was only made because SQLite could not be used. */
 function describeFallback(location: Location): Finding[] {
   if (location.kind !== "folder" || readDriverRecord(location.path)?.isFallback !== true) return [];
-  const message = "SQLite could not be used when this store was made: the file store stands in for it";
+  const message = "SQLite could not be used when this store was created: the file store is used instead";
   const hint =
     "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then migrate to SQLite.";
   return [warning(message, hint)];
@@ -193,7 +193,7 @@ function describeLeftOvers({ driver: current, location }: SecretsManager): Findi
   const folder = location.path;
   const left = folderDrivers().filter((driver) => driver.name !== current && driver.exists(folder));
   return left.map(({ file }) => {
-    const message = `${join(folder, file)} is not in use: a migration has left it`;
+    const message = `${join(folder, file)} is not in use: it was left by a migration`;
     return warning(message, "Move it away once the secrets were checked.");
   });
 }

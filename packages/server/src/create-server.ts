@@ -303,9 +303,9 @@ function codeOf(error: unknown): string {
 }
 
 function unknownHost(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is not reached under that name");
+  return new AutokestraError("HOST_UNKNOWN", "This server does not have that name");
 }
 
 function onlyProxies(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is reached through its proxy only");
+  return new AutokestraError("HOST_UNKNOWN", "This server accepts connections only from its proxy");
 }

@@ -31,7 +31,7 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
     const error =
       allow.length === 0
         ? new AutokestraError("NOT_FOUND", "There is nothing at this path")
-        : new AutokestraError("METHOD_NOT_ALLOWED", `This path takes ${allow.join(", ")}`, { details: { allow } });
+        : new AutokestraError("METHOD_NOT_ALLOWED", `This path allows ${allow.join(", ")}`, { details: { allow } });
     await sendProblem(error, request, reply, onFailure);
   }
   app.setNotFoundHandler(answerUnknown);

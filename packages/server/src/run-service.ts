@@ -327,7 +327,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
         const work = workSchema.parse(JSON.parse(text));
         const input = await inputOf(run, work);
         await enqueue({ run, input, work, group: await groupOf(input) });
-        onNotice(`run ${id} of '${workflow}' waits here now: its server was lost`);
+        onNotice(`run ${id} of '${workflow}' now waits on this server: its own was lost`);
       } catch (error) {
         active.delete(id);
         await refuse(run, error);
@@ -426,7 +426,7 @@ export function createRunService({ engine, onNotice, onEnded, ...limits }: RunSe
     allQueued: async (workflow) => (await engine.queued.list(workflow)).map((run) => queuedRun(run.id, run.workflow)),
     async recover() {
       const again = async () =>
-        await recover().catch((error: unknown) => onNotice(`runs that wait are not taken over: ${messageOf(error)}`));
+        await recover().catch((error: unknown) => onNotice(`waiting runs were not taken over: ${messageOf(error)}`));
       recovering ??= setInterval(() => void again(), RECOVER_MS).unref();
       await again();
     },
@@ -486,7 +486,7 @@ function queuedRun(execution: string, workflow: string): ServedRun {
 }
 
 function isActive(): AutokestraError {
-  return new AutokestraError("RUN_ACTIVE", "The run waits or goes on already", { details: { reason: "running" } });
+  return new AutokestraError("RUN_ACTIVE", "The run is already waiting or running", { details: { reason: "running" } });
 }
 
 function workflowGone(): AutokestraError {

@@ -125,7 +125,7 @@ export async function unsuitableReason(path: string): Promise<string | null> {
       database.close();
     }
   } catch (error) {
-    if (UNSUITABLE.includes(errorCode(error))) return `it has no locks that work (${errorCode(error)})`;
+    if (UNSUITABLE.includes(errorCode(error))) return `its file locks do not work (${errorCode(error)})`;
     throw toStoreError(error, path);
   }
 }

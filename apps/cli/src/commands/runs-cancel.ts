@@ -22,5 +22,5 @@ async function cancelRun(context: CommandContext, text: string): Promise<void> {
     running: `is being cancelled: \`autokestra runs logs ${run} --follow\` shows how it ends`,
     unknown: "was started on another host: it ends within seconds if its process is still there",
   };
-  terminal.note(`Run ${run} ${how[status] ?? `does not go on: it is ${status}, as before`}`);
+  terminal.note(`Run ${run} ${how[status] ?? `is not running: it is ${status}, as before`}`);
 }

@@ -51,7 +51,7 @@ async function deleteSecret(
     const count = await secrets.delete(name, { purge });
     if (terminal.json) terminal.write(`${JSON.stringify(toJson(name, count, purge))}\n`);
     else if (purge) terminal.note(`${describe(name, count)} removed for good`);
-    else terminal.note(`Secret '${name}' deleted; for 30 days \`autokestra secrets restore ${name}\` brings it back`);
+    else terminal.note(`Secret '${name}' deleted; for 30 days \`autokestra secrets restore ${name}\` restores it`);
   });
 }
 

@@ -214,7 +214,7 @@ async function checkSecrets(
     (name): Problem => ({
       code: "SECRET_NOT_CHECKED",
       severity: "note",
-      message: `Secret '${name}' was not looked for: it can come from a provider, and none was asked`,
+      message: `Secret '${name}' was not looked up: it can come from a provider, and no provider was asked`,
       position: parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]),
     }),
   );
@@ -276,7 +276,9 @@ function findExpiring(scope: SecretScope, parsed: ParsedWorkflow): Problem[] {
     if (days <= 0 || days > SOON_DAYS) return [];
     const position = parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]);
     const message = `Secret '${name}' expires at ${expiresAt}`;
-    return [{ code: "SECRET_EXPIRES_SOON", severity: "warning", message, hint: "Renew it before.", position } as const];
+    return [
+      { code: "SECRET_EXPIRES_SOON", severity: "warning", message, hint: "Renew it before then.", position } as const,
+    ];
   });
 }
 

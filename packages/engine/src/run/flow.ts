@@ -161,7 +161,7 @@ export class Flow {
       this.#outputs = { ...(outputs as Record<string, unknown>) };
     } catch (error) {
       const failure = describeThrown(error);
-      const message = `The outputs of the workflow cannot be made: ${failure.message}`;
+      const message = `The outputs of the workflow cannot be resolved: ${failure.message}`;
       context.log.warning(message);
       this.#fail(null, { error: { ...failure, message } });
     }

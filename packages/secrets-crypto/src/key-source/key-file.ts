@@ -85,7 +85,7 @@ function readKey(descriptor: number, path: string): KeyContent {
     const content = buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
     if (content.length === KEY_BYTES && !isText(content)) return { kind: "bytes", material: Uint8Array.from(content) };
     if (content.length > MAX_KEY_BYTES || !isText(content)) {
-      throw new AutokestraError("KEY_INVALID", `The key file ${path} holds neither text nor 32 raw bytes`);
+      throw new AutokestraError("KEY_INVALID", `The key file ${path} contains neither text nor 32 raw bytes`);
     }
     return parseKeyText(content.toString("utf8"), path);
   } finally {

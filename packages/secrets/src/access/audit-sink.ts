@@ -199,7 +199,11 @@ function toSyslog(record: AuditRecord): string {
 function sinkFailed(error: unknown): AutokestraError {
   const code = errorCode(error);
   const reason = code === "" && error instanceof Error ? error.message : code;
-  return new AutokestraError("AUDIT_UNAVAILABLE", `The second sink of the audit log did not take a record: ${reason}`, {
-    hint: "It is required: nothing is given out without it.",
-  });
+  return new AutokestraError(
+    "AUDIT_UNAVAILABLE",
+    `The second sink of the audit log did not accept a record: ${reason}`,
+    {
+      hint: "It is required: nothing is given out without it.",
+    },
+  );
 }

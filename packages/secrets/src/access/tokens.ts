@@ -316,7 +316,7 @@ function invalidToken(problem: string): AutokestraError {
 
 function tokenExists(name: string): AutokestraError {
   return new AutokestraError("TOKEN_EXISTS", `There is a token '${quoteText(name)}' already`, {
-    hint: "Revoke it first, or take another name.",
+    hint: "Revoke it first, or use another name.",
   });
 }
 
