@@ -44,7 +44,7 @@ export interface Api {
   open(path: string, options?: CallOptions): Promise<Response>;
 }
 
-/** @param onUnauthorized told that the token is not taken, any more */
+/** @param onUnauthorized called when the token is no longer accepted */
 export function createApi(token: string, onUnauthorized: () => void): Api {
   async function request(method: string, path: string, options: CallOptions): Promise<Response> {
     const { query = {}, body, headers, signal } = options;
@@ -87,7 +87,7 @@ export function pathOf(texts: TemplateStringsArray, ...parts: readonly (string |
   return String.raw({ raw: texts }, ...parts.map((part) => encodeURIComponent(part)));
 }
 
-/** What is told of anything that was thrown. */
+/** The message for anything that was thrown. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   return new ApiError({

@@ -5,7 +5,7 @@ export interface Clipboard {
   /**
    * Copies what `read` gives, and removes it after a while. Call it at once in the answer to a click: browsers ask for that.
    *
-   * @param what its name, for what people are told
+   * @param what its name, for messages
    */
   copy(what: string, read: () => Promise<string>): Promise<void>;
 }

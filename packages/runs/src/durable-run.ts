@@ -327,7 +327,7 @@ export class DurableRun {
     if (this.#isBegun) this.#cancelled("user");
   }
 
-  /** A failure stops recording, and whoever closes the history waits for what is not written yet. */
+  /** A failure stops recording. Closing the history waits for what is not written yet. */
   async #watch(work: Promise<unknown>): Promise<void> {
     const { pending } = this.#parts;
     pending.add(work);

@@ -9,7 +9,7 @@ declare module "@autokestra/secrets-core" {
     RUN_ACTIVE: { readonly reason?: "running" | "unknown" };
     /** A run that has succeeded, or that has kept nothing. */
     RUN_NOT_RESUMABLE: { readonly reason?: "succeeded" | "not kept" };
-    /** Only a run that waits or goes on can be cancelled. `recorded`: whoever runs it does not ask the ledger. */
+    /** Only a waiting or running run can be cancelled. `recorded`: its process does not ask the ledger. */
     RUN_ENDED: { readonly reason?: "ended" | "lost" | "recorded" };
   }
 }
@@ -129,7 +129,7 @@ export const OUTCOME_UNKNOWN: MaskedError = {
 };
 
 /**
- * Keeps runs and the states of their tasks. Whoever runs a task claims it, and every write of its result is made with
+ * Keeps runs and the states of their tasks. A worker claims a task before it runs it, and every write of its result is made with
  * the token of that claim, so that a worker that was stopped and comes back changes nothing.
  *
  * Every method rejects with `HISTORY_UNAVAILABLE` if the ledger cannot be used.

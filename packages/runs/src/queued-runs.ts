@@ -46,7 +46,7 @@ type WithStart<Start> = QueuedRun & { readonly start: Start | null };
  */
 export interface QueuedRuns<Start = QueuedStart> {
   /**
-   * Adds a run, before a client is told of it.
+   * Adds a run, before the client gets its answer.
    *
    * @param run of a group that is busy, it waits, is refused, or takes the place of the others, as the group says. Default: in none
    * @param key the run is its run for 24 hours; undefined for none

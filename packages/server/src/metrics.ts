@@ -51,7 +51,7 @@ const MAX_UNCOUNTED = 200;
 
 type RequestLabels = Readonly<Record<"method" | "route" | "status", string>>;
 
-/** Failures that somebody wants to be told of at once. */
+/** Failures worth an alert. */
 const FAILURES = [
   "AUDIT_UNAVAILABLE",
   "INTEGRITY_FAILED",

@@ -136,7 +136,7 @@ export function statusOf({ code }: AutokestraError): number {
   return STATUSES[code] ?? 500;
 }
 
-/** What a client is told of an error. */
+/** The public part of an error. */
 export function toProblem(error: AutokestraError, requestId: string): Problem {
   const status = statusOf(error);
   const detail = status < 500 ? error.message : (SENTENCES[error.code] ?? UNEXPECTED);

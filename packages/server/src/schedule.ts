@@ -20,7 +20,7 @@ export interface ScheduleOptions {
   readonly start: (workflow: string, time: Date) => void;
   /** Whether a run of the workflow waits or goes on, on this server or another one. */
   readonly isRunning: (workflow: string) => Promise<boolean>;
-  /** Told why a workflow could not be started at its time. It is tried again at the next one. */
+  /** Called if a workflow could not be started at its time. It is tried again at the next one. */
   readonly onFailure: (workflow: string, error: unknown) => void;
 }
 

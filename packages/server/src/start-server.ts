@@ -18,7 +18,7 @@ export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
   readonly port?: number | undefined;
   /** Paths of certificate and private key, PEM. They are watched. Default: plain HTTP. */
   readonly tlsFiles?: TlsFiles | undefined;
-  /** Told that a certificate could not be taken: the one before stays. Default: nobody is. */
+  /** Called if a certificate could not be used: the previous one stays. Default: not called. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 

@@ -48,7 +48,7 @@ function describeCopy(path: string): string {
 
 function describeEncrypted(path: string, hasKey: boolean): string {
   const key = hasKey
-    ? "The master key is in it: whoever decrypts it has all secrets"
+    ? "It contains the master key: anyone who can decrypt it can read all secrets"
     : "It opens only with the master key, which is not in it";
   return `The store was encrypted into ${path}, read back and compared. ${key}`;
 }

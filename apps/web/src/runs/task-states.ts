@@ -53,7 +53,7 @@ function addEvent(states: Map<string, TaskState>, event: ApiRunEvent): void {
   if (event.event === "task.started") states.set(task, { ...NEW, startedAt: time });
   if (event.event === "task.retried") states.set(task, { ...state, attempts: state.attempts + 1 });
   if (event.event === "task.finished") {
-    // One that had ended before the run was resumed is told again, and has not run meanwhile.
+    // The event of a task that had ended before the run was resumed is repeated; it has not run again.
     const endedAt = state.endedAt ?? time;
     states.set(task, { ...state, status: event.status ?? "success", endedAt, message });
   }

@@ -13,7 +13,7 @@ export interface RestoredTask {
   readonly result: TaskResult;
   /** What the log says of it. */
   readonly message: string;
-  /** Whether it is known only now, so that it has to be kept. */
+  /** Whether the result is new, so that it has to be kept. */
   readonly isNew: boolean;
 }
 

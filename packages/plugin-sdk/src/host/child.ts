@@ -218,7 +218,7 @@ function print(call: number, stream: "stdout" | "stderr", bytes: Uint8Array): vo
   }
 }
 
-/** What is printed is told with the task that has printed it. What goes around this is read from the stream itself. */
+/** Sends what is printed, with the task that printed it. Output that bypasses this is read from the stream itself. */
 function takeStream(name: "stdout" | "stderr"): void {
   Object.assign(process[name], {
     write(chunk: string | Uint8Array, encoding?: BufferEncoding | (() => void), done?: () => void): boolean {

@@ -13,7 +13,7 @@ export const MAX_LOG_BYTES: number = 1024 * 1024;
 /** The file descriptor that the process of a plugin writes its reports to. It reads orders from its standard input. */
 export const REPORTS_FD = 3;
 
-/** What an action is told of its task: everything of its context that is data. */
+/** The data of an action's context. */
 export type TaskFacts = Omit<ActionContext, "log" | "print" | "mask" | "signal">;
 
 /** What an engine tells the process of a plugin, one line of JSON each. */
