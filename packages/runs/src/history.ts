@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError, EncryptedSecret, SecretName } from "@autokestra/secrets-core";
-import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { type Database, deadlineAfter, retryWhileBusy } from "@autokestra/sqlite";
 import { ChangeWatch } from "./change-watch.ts";
 import { lastTime, type RunClaims, takeTime } from "./claims.ts";
 import { DurableRun, type DurableRunParts, type KeptRun, openKept } from "./durable-run.ts";
@@ -231,7 +231,7 @@ export async function openRunHistory({ path, keep = {}, secrets }: RunHistoryOpt
       return database.transaction(() => work(database));
     };
     try {
-      return await retryWhileBusy(attempt, { giveUpAt: after(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
+      return await retryWhileBusy(attempt, { giveUpAt: deadlineAfter(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
     } catch (error) {
       throw toError(error);
     }

@@ -1,4 +1,4 @@
-import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import type { TextPart, YamlPath } from "@autokestra/config/yaml";
 import type { Reference } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { ReferenceUse } from "../workflow/references.ts";
@@ -9,7 +9,7 @@ import type { CalledWorkflows } from "./called-workflows.ts";
 export interface SecretUse {
   readonly owner: PlacedTask;
   readonly path: YamlPath;
-  readonly mark: Mark | undefined;
+  readonly mark: TextPart | undefined;
   /** The names of the secrets. */
   readonly secrets: ReadonlySet<string>;
 }

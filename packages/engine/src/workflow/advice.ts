@@ -1,4 +1,4 @@
-import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import type { TextPart, YamlPath } from "@autokestra/config/yaml";
 import type { Reference } from "@autokestra/secrets-core";
 import { type FoundText, findInlineCredentials, type IsSecretInput, placeOf, taskTexts } from "./credentials.ts";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
@@ -32,7 +32,7 @@ interface Advice {
   readonly message: string;
   readonly hint?: string;
   readonly path: YamlPath;
-  readonly mark?: Mark;
+  readonly mark?: TextPart;
 }
 
 function findUnused({ workflow: { secrets, inputs, trigger }, references }: ParsedWorkflow): Advice[] {
@@ -87,7 +87,7 @@ function findEscaped({ text, path }: FoundText): Advice[] {
  *
  * @param offset the offset of the `{{` in a match
  */
-function places(text: string, pattern: RegExp, offset: number): Mark[] {
+function places(text: string, pattern: RegExp, offset: number): TextPart[] {
   const found = [...text.matchAll(pattern)].slice(0, MAX_PLACES).map(({ index }) => index + offset);
   if (found.length === 0) return [];
   const all = [...text.matchAll(/\{\{/g)].map(({ index }) => index);

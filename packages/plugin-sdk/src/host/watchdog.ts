@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
  *
  * @param pid the id of the group; of a process that could not be started there is none
  */
-export function watchGroup(pid: number | undefined): ChildProcess {
+export function killGroupAfterExit(pid: number | undefined): ChildProcess {
   const watchdog = spawn("/bin/sh", ["-c", `read -r _; kill -s KILL -- "-$1"`, "sh", String(pid)], {
     env: {},
     cwd: "/",

@@ -6,8 +6,8 @@ import {
   checkPrivateFile,
   createPrivateFile,
   fileIdentity,
+  GROUP_AND_OTHERS,
   makePrivateFolder,
-  OTHERS,
   type Refuse,
   sweepDeadTemporaryFiles,
   systemReason,
@@ -75,7 +75,8 @@ function checkKeyFile(descriptor: number, path: string, isLink: boolean, options
     checkPrivateFile(descriptor, path, refuse);
   } catch (error) {
     if (!isMountedPrivately(descriptor, options.mountInfo ?? readMountInfo())) throw error;
-    if ((fstatSync(descriptor).mode & OTHERS) !== 0) options.onNotice?.(`others can read the mounted key file ${path}`);
+    if ((fstatSync(descriptor).mode & GROUP_AND_OTHERS) !== 0)
+      options.onNotice?.(`others can read the mounted key file ${path}`);
   }
 }
 
