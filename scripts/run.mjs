@@ -45,7 +45,7 @@ export function run(command, args, { cwd = repository, env = toolEnvironment(), 
 }
 
 /**
- * The same beside others: this process goes on meanwhile.
+ * The same, without blocking this process.
  *
  * @param {string} command
  * @param {readonly string[]} args

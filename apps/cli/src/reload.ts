@@ -4,7 +4,7 @@ import { printError } from "./errors.ts";
 import type { OpenedRuns, PreparedRuns } from "./served-runs.ts";
 import type { ServerSettings } from "./server-settings.ts";
 
-/** Reads the configuration again. Where it cannot be used, says so, and the one before stays. */
+/** Reads the configuration again. If it cannot be used, says so and keeps the previous one. */
 export async function reload(
   server: RunningServer,
   settings: ServerSettings,

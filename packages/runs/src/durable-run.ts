@@ -20,7 +20,7 @@ export interface KeptStart {
 export interface KeptResult {
   /** With its whole output, which nothing has masked. */
   readonly result: TaskResult;
-  /** What has become secret during the run until then, and what of its output is. */
+  /** Values that had become secret in the run by then, and secret parts of its output. */
   readonly masks: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -33,7 +33,7 @@ export interface KeptRun {
   readonly results: ReadonlyMap<string, KeptResult & { readonly attempt: number }>;
   /** The names of those whose start is recorded, and not their end. */
   readonly open: ReadonlySet<string>;
-  /** The names of those that have run to their end, and whose output was not kept or cannot be opened. */
+  /** The tasks that have finished, and whose output was not kept or cannot be decrypted. */
   readonly gone: ReadonlySet<string>;
   /** How many attempts of each task and item have begun. */
   readonly attempts: ReadonlyMap<string, number>;
@@ -61,7 +61,7 @@ export interface DurableRunParts {
   readonly cipher: KeptCipher | null;
   /** How long values are kept unless the run has succeeded before, in milliseconds. */
   readonly keepMs: number;
-  /** What the run goes on from; null for a new one. */
+  /** The earlier state to resume from; null for a new run. */
   readonly from: KeptRun | null;
   /** Whether the run may be running on another host. */
   readonly force: boolean;
@@ -71,7 +71,7 @@ export interface DurableRunParts {
   readonly watch: (look: () => Promise<void>) => () => void;
   /** Writes that wait for a lock. */
   readonly pending: Set<Promise<unknown>>;
-  /** Called once, when the run can no longer be recorded. It goes on. */
+  /** Called once, when the run can no longer be recorded. The run continues. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -137,7 +137,7 @@ export function hasSucceeded(id: RunId): AutokestraError {
 }
 
 /**
- * Makes one run of this process durable: its tasks are claimed and ended in the ledger, and what it needs to go on is
+ * Makes one run of this process durable: its tasks are claimed and ended in the ledger, and what it needs to be resumed is
  * kept. A ledger that cannot be written stops recording, and not the run.
  */
 export class DurableRun {
@@ -165,7 +165,7 @@ export class DurableRun {
     this.#attempt = from !== null && from.id === id ? from.attempt + 1 : 1;
   }
 
-  /** What the run goes on from; null for one from its first task on. */
+  /** The earlier state to resume from; null for a run from its first task on. */
   get from(): KeptRun | null {
     return this.#parts.from;
   }
@@ -174,7 +174,7 @@ export class DurableRun {
     return this.#attempt;
   }
 
-  /** Whether it is an earlier run that goes on, and not a new one that takes over what another has finished. */
+  /** Whether an earlier run is resumed; false for a new run that takes over results of another one. */
   get isResumed(): boolean {
     return this.#attempt > 1;
   }

@@ -148,7 +148,7 @@ function readLease({ data, time }: LogEvent): Lease[] {
   return [{ type, time, expiresAt, lease: found.lease }];
 }
 
-/** Credentials that were made for a run, and that nobody has given back. */
+/** Credentials that were created for a run and not revoked. */
 export interface LeftLease {
   /** The names of the secrets that they are. */
   readonly names: readonly string[];

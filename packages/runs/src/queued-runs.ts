@@ -8,7 +8,7 @@ import { NOW } from "./task-rows.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
-    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
+    /** Another run of its concurrency group is running, and the workflow says that a new one is refused. */
     RUN_LEFT_OUT: object;
   }
 }
@@ -21,10 +21,10 @@ export interface QueuedRun {
   readonly file: string | null;
 }
 
-/** The concurrency group of a run: runs of one group do not go on at the same time, on whichever server. */
+/** The concurrency group of a run: runs of one group never overlap, even on several servers. */
 export interface RunGroup {
   readonly name: string;
-  /** What a new run does while another one goes on or waits. */
+  /** What a new run does while another one is running or waiting. */
   readonly busy: "queue" | "skip" | "cancel";
 }
 
@@ -64,7 +64,7 @@ export interface QueuedRuns<Start = QueuedStart> {
   /** All that are. */
   ours(): Promise<ReadonlySet<RunId>>;
   /**
-   * Whether it is the turn of a run. Of a group, one goes on at a time, and of those that wait the first one begins, on whichever server:
+   * Whether it is the turn of a run. One run of a group runs at a time, and the first waiting one begins, on any server:
    * from then on the run has the group, until it has ended or its process is lost.
    */
   takeTurn(id: RunId): Promise<Turn>;

@@ -36,7 +36,7 @@ import type { WriteQueue } from "./write-queue.ts";
 export interface SqliteLedgerParts {
   readonly queue: WriteQueue;
   readonly keep: KeptRuns;
-  /** Reads, in any version of the database; null where there is none. Waits for locks. */
+  /** Reads, in any version of the database; null if there is none. Waits for locks. */
   read<T>(work: (database: Database) => T): Promise<T | null>;
   /** Looks up a secret for {@link RunLedger.release}. Default: there are none. */
   readonly secrets?: ((name: SecretName) => Promise<EncryptedSecret | null>) | undefined;
@@ -329,7 +329,7 @@ function endRow(
   return statementsOf(database).end.run(state, JSON.stringify(result), dueAt, Number(id), token).changes > 0;
 }
 
-/** Ends a task, and decides about those that need it. Returns those that may start; null for a lost lease. */
+/** Ends a task, and decides about the tasks that need it. Returns the tasks that may start; null for a lost lease. */
 function end(
   database: Database,
   lease: Lease,

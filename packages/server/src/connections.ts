@@ -26,7 +26,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   maxUnanswered: 16,
 };
 
-/** For the constructor of a server: Node.js takes it nowhere else. */
+/** Options for the constructor of a server: Node.js accepts them nowhere else. */
 export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECTION_LIMITS): {
   readonly connectionsCheckingInterval: number;
   /** Of TLS. */
@@ -35,7 +35,7 @@ export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECT
   return { connectionsCheckingInterval: checkMs, handshakeTimeout: headersMs };
 }
 
-/** Ends the connections of clients that are slow, in whatever they do, and takes no more than there may be. */
+/** Closes the connections of slow clients, and those above the maximum number. */
 export function limitConnections(server: Server, limits: ConnectionLimits = CONNECTION_LIMITS): void {
   const { headersMs, requestMs, readMs, checkMs, maxConnections, maxUnanswered } = limits;
   server.headersTimeout = headersMs;

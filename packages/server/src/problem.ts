@@ -38,7 +38,7 @@ export interface Problem {
   readonly errors?: readonly RequestProblem[];
 }
 
-/** The status of each code. What is not here is 500. */
+/** The status of each code. Other codes are 500. */
 const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   NAME_INVALID: 400,
   VALUE_EMPTY: 400,

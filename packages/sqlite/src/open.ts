@@ -48,7 +48,7 @@ function lookAt(path: string): BigIntStats | undefined {
 /** An open database in a file. */
 export interface FileDatabase {
   readonly database: Database;
-  /** Returns false if the file was moved or removed, because SQLite would go on writing into a file without a name. */
+  /** Returns false if the file was moved or removed, because SQLite would keep writing into a file without a name. */
   readonly isInPlace: () => boolean;
 }
 

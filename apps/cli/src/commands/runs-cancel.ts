@@ -8,7 +8,7 @@ export const command: CommandDefinition = defineCommand({
   run: cancelRun,
 });
 
-/** Cancels a run that waits or goes on in any process. It does not wait for its end. */
+/** Cancels a waiting or running run of any process. It does not wait for its end. */
 async function cancelRun(context: CommandContext, text: string): Promise<void> {
   const { terminal, place } = context;
   const [run, status] = await withRunHistory(context, async (history) => {

@@ -46,7 +46,7 @@ type ListedRun = Omit<RunSummary, "status" | "startedAt"> & {
   readonly startedAt: string | null;
 };
 
-/** Those that wait on servers, in their order. */
+/** Runs that wait on servers, in their order. */
 async function listQueued(
   { queued }: RunHistory,
   workflow: string | undefined,

@@ -159,7 +159,7 @@ function Tasks({ run, task, states }: TasksProps) {
   );
 }
 
-/** The time, which goes on while something does. */
+/** The current time, updated while something runs. */
 function useNow(isTicking: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
@@ -186,7 +186,7 @@ interface RunActionsProps {
   readonly run: ApiRun;
   /** The task that is looked at; null for none. */
   readonly task: string | null;
-  /** The run goes on, or ends. */
+  /** Called when the run continues or ends. */
   readonly onChange: () => void;
 }
 

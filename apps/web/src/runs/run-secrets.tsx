@@ -8,7 +8,7 @@ import { useLoaded, useSession } from "../hooks.ts";
 
 type Provenance = ApiProvenance[number];
 
-/** How often it is looked for news of a run that goes on. */
+/** How often to poll a run that is running. */
 const BUSY_MS = 5000;
 
 /** Where the secrets of a run came from, which tasks used them, and how often they were masked. Never a value. */

@@ -11,7 +11,7 @@ export interface TaskState {
   readonly attempts: number;
   /** How it ended, in the words of the log; null before. */
   readonly message: string | null;
-  /** Undefined where there is none, or not yet: it is in the last event of a run. */
+  /** Undefined if there is none, or not yet: it is in the last event of a run. */
   readonly output: unknown;
 }
 
@@ -36,7 +36,7 @@ export function addEvents(before: TaskStates, events: readonly ApiRunEvent[]): T
 
 function addEvent(states: Map<string, TaskState>, event: ApiRunEvent): void {
   if (event.event === "run.started") {
-    // It goes on after it was cut off: what was running then starts again.
+    // It was resumed: tasks that were running start again.
     for (const [name, { status }] of states) if (status === "running") states.delete(name);
     return;
   }

@@ -201,7 +201,7 @@ export class PluginProcess {
     // The plugin has checked it; one that forges messages gets no answer.
     else if (report.kind === "mask") tryTo(() => known?.context.mask(report.texts, report.name));
     else if (isCurrent) {
-      // Its promise goes on, and must not meet the next call.
+      // Its promise is still pending, and must not meet the next call.
       this.#isSpent ||= report.kind === "stray";
       this.#settle(report);
     } else if (report.kind === "stray") {

@@ -258,7 +258,7 @@ async function checkKnownSecrets(
     return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
   }
   try {
-    // What is not declared was found with the references; credentials that are made for a run are not there.
+    // Undeclared secrets were found with the references; credentials that are created for a run do not exist yet.
     const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
     const forbidden = findForbiddenUses(parsed, calls, scope.secrets).map(({ workflow, problem }) =>
       workflow === parsed ? problem : inCalled(workflow, problem),

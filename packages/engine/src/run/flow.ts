@@ -65,7 +65,7 @@ export class Flow {
     });
   }
 
-  /** Rejects only if the run as a whole cannot go on. */
+  /** Rejects only if the run as a whole cannot continue. */
   async run(): Promise<FlowEnd> {
     const { context, parsed, signal } = this.#parts;
     const { tasks, onFailure = [], finally: last = [] } = parsed.workflow;

@@ -14,7 +14,7 @@ export interface SecretUse {
   readonly secrets: ReadonlySet<string>;
 }
 
-/** Which secrets the tasks of a workflow get, and of those that it calls. No value is needed to know it. */
+/** Which secrets the tasks of a workflow and of its called workflows get. Needs no value. */
 export interface HeldSecrets {
   /** The workflow and all called ones, each once. */
   readonly workflows: readonly ParsedWorkflow[];

@@ -18,7 +18,7 @@ export interface RestoredTask {
 }
 
 /**
- * Keeps what a run needs to go on after its process was lost, and gives what it had finished before. Without a durable
+ * Keeps what a run needs to be resumed after its process was lost, and returns what it had finished before. Without a durable
  * run it does nothing.
  */
 export class RunKeeper {

@@ -124,7 +124,7 @@ function isHeld(uses: readonly SecretUse[], { name }: RestrictedSecret): boolean
   return uses.some(({ secrets }) => secrets.has(name));
 }
 
-/** Null for a workflow that was not read from a file: nobody who can write files has given it its id. */
+/** Null for a workflow that was not read from a file, whose id nobody vouches for. */
 function allIdsOf(root: ParsedWorkflow, held: HeldSecrets, workflow: ParsedWorkflow): ReadonlySet<string> | null {
   return root.folder === null ? null : held.callersOf(workflow);
 }

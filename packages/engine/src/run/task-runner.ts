@@ -181,7 +181,7 @@ export class TaskRunner {
       },
       failedLate: ({ message }) => {
         if (sink.isOpen()) log.warning(`the action failed after its attempt had ended: ${message}`, name);
-        // Without the message, because nothing masks it any longer.
+        // Without the message, because nothing masks it now.
         else process.emitWarning(`The action ${type} of task '${name}' failed after its run had ended`);
       },
       disclose: (failure) => disclosure.disclose(failure),

@@ -22,7 +22,7 @@ const REDIRECT_BODY_BYTES = 16 * 1024;
 /** Headers that the workflow can replace. */
 const DEFAULT_HEADERS = { accept: "*/*", "accept-encoding": "gzip, br", "user-agent": "autokestra" };
 
-/** Codes that a retry can help. HTTP_RESPONSE is none of them: the server has already carried out that request. */
+/** Codes that a retry can help. HTTP_RESPONSE is not one of them: the server has already carried out that request. */
 const RETRYABLE: ReadonlySet<HttpFailureCode> = new Set(["HTTP_NETWORK", "HTTP_TIMEOUT"]);
 
 /** Codes of what is wrong with a response, whose status they have. */

@@ -111,7 +111,7 @@ async function started(child: ChildProcess, program: string): Promise<void> {
   }
 }
 
-/** The process groups that go on. */
+/** The process groups that are still running. */
 const groups = new Set<number | undefined>();
 
 const endAll = () => {

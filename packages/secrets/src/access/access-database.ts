@@ -81,7 +81,7 @@ export interface AccessDatabase {
   read<T>(work: (database: Database) => T): Promise<T>;
   /**
    * Writes in one transaction, with the lock of all processes from its beginning: on the disk once this resolves. Makes the file
-   * where there is none yet. `work` may run more than once.
+   * if there is none yet. `work` may run more than once.
    */
   write<T>(work: (database: Database) => T): Promise<T>;
   /** May be called again. */

@@ -183,7 +183,7 @@ export interface AuditLog {
    */
   prune(before: string): Promise<number>;
   /**
-   * Goes on with a log whose end was removed: a signed record says how many records are lost. Needs the key.
+   * Continues a log whose end was removed: a signed record says how many records are lost. Needs the key.
    *
    * @returns how many; 0 where the log has its end
    */

@@ -108,8 +108,8 @@ export class StoreAuditLog implements AuditLog {
   }
 
   /**
-   * Writes what is to be recorded in this turn of the event loop in one transaction: requests that come together wait for the disk once.
-   * Nobody goes on before it is on the disk.
+   * Writes the records of this turn of the event loop in one transaction, so that simultaneous requests wait for the disk once.
+   * Callers continue only after it is on the disk.
    */
   async #writeWaiting(): Promise<void> {
     await setImmediate();
