@@ -63,7 +63,7 @@ it("changes no file that exists, and writes none beside it", async () => {
   const { code, stderr } = await box.ak(["plugin", "init", "acme/mail", "--dir", "p"]);
   expect([code, readdirSync(join(box.folder, "p"))]).toEqual([2, ["README.md"]]);
   expect(stderr).toContain(
-    'error: "p/README.md" exists already, and nothing was changed\nhint: Give another folder with --dir.',
+    'error: "p/README.md" already exists, and nothing was changed\nhint: Give another folder with --dir.',
   );
 });
 

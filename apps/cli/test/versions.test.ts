@@ -39,7 +39,7 @@ describe("older versions", () => {
     expect(await get("A", "--at-version", "1")).toBe("one");
     expect(await box.ak(["secrets", "rollback", "A", "--to", "1"])).toEqual({
       ...ok,
-      stderr: "Secret 'A' has the value of version 1 again, as version 3\n",
+      stderr: "Secret 'A' was rolled back to the value of version 1, as version 3\n",
     });
     expect(await get("A")).toBe("one");
     expect(await get("A", "--at-version", "2")).toBe("two");
@@ -179,7 +179,7 @@ describe("the store", () => {
     const backup = await box.ak(["secrets", "backup", "backup.db"]);
     expect(backup).toEqual({
       ...ok,
-      stderr: `The store was copied to "${file}", still encrypted. It opens only with the master key, which is not in it\n`,
+      stderr: `The store was copied to "${file}", still encrypted. Restoring it needs the master key, which is not in it\n`,
     });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file).includes("value of A")).toBe(false);

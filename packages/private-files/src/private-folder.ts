@@ -8,7 +8,7 @@ import { syncFolder } from "./temporary-file.ts";
 /**
  * Creates a folder and its missing parents with mode 0700. Their names are on the disk when it returns.
  *
- * @returns false if it exists already; nothing is changed then
+ * @returns false if it already exists; nothing is changed then
  */
 export function makePrivateFolder(folder: string): boolean {
   // Resolved, because mkdir returns the first folder that it has created as it was spelled.

@@ -173,7 +173,7 @@ function createReader(
       const copy = resolve(path);
       const content = formatDocument(await use().read());
       await attempt(copy, () => {
-        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it exists already");
+        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it already exists");
         sweepTemporaryFiles(copy);
       });
     },

@@ -97,7 +97,7 @@ async function backUp(
 }
 
 async function writeEncrypted(path: string, cipher: BackupCipher, read: () => Promise<Buffer>): Promise<void> {
-  const exists = () => storeUnavailable(path, "it exists already", "Give the name of a new file.");
+  const exists = () => storeUnavailable(path, "it already exists", "Give the name of a new file.");
   try {
     if (pathExists(path)) throw exists();
     const payload = await read();

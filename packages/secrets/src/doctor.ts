@@ -45,7 +45,7 @@ export interface Finding {
  * const manager = await openSecretsManager(options);
  * await manager.secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
  * const findings = await diagnose(manager);
- * console.log(findings.at(-1)?.message); // prints 1 secret, 1 version: all open
+ * console.log(findings.at(-1)?.message); // prints 1 secret, 1 version: all decrypt
  * await manager.secrets.close();
  * ```
  */
@@ -106,12 +106,14 @@ async function describeAges(manager: SecretsManager): Promise<Finding[]> {
   const dates = await readKeyDates(manager);
   if (dates === null) return [];
   const age = (date: string) => plural(Math.max(0, Math.floor((Date.now() - Date.parse(date)) / DAY_MS)), "day");
-  return [ok("header", `The master key is in use for ${age(dates.masterKey)}, the data key for ${age(dates.dataKey)}`)];
+  return [
+    ok("header", `The master key has been in use for ${age(dates.masterKey)}, the data key for ${age(dates.dataKey)}`),
+  ];
 }
 
 function describeRecords({ secrets, versions, problems }: VerifiedRecords): Finding[] {
   if (problems.length === 0)
-    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
+    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all decrypt`)];
   return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 

@@ -182,7 +182,7 @@ class ListeningServer implements RunningServer {
       try {
         this.#listener.useCertificate(await readTls(this.#options.tlsFiles));
       } catch {
-        this.#options.onNotice?.("the certificate cannot be used; the one before stays");
+        this.#options.onNotice?.("the certificate cannot be used; the previous one stays in use");
       }
     });
   }

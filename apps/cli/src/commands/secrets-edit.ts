@@ -89,7 +89,7 @@ function toChange(
 }
 
 function nothingToChange(): AutokestraError {
-  return new AutokestraError("USAGE", "Nothing to change was given", {
+  return new AutokestraError("USAGE", "No change was given", {
     hint: USE_HINTS.whatToEdit,
   });
 }

@@ -315,7 +315,7 @@ function invalidToken(problem: string): AutokestraError {
 }
 
 function tokenExists(name: string): AutokestraError {
-  return new AutokestraError("TOKEN_EXISTS", `There is a token '${quoteText(name)}' already`, {
+  return new AutokestraError("TOKEN_EXISTS", `Token '${quoteText(name)}' already exists`, {
     hint: "Revoke it first, or use another name.",
   });
 }
