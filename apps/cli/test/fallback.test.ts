@@ -91,7 +91,7 @@ it("without better-sqlite3, secrets are in the SQLite of Node.js 24.16 and later
   expect(existsSync(join(places.secrets, isBuiltIn ? "secrets.db" : "secrets.json"))).toBe(true);
   const doctor = await box.ak(["doctor"], { cli: places.command });
   expect(doctor.stdout).toMatch(
-    isBuiltIn ? /ok {6}store {3}SQLite 3\.\d+\.\d+ \(node:sqlite\), / : /the file store stands in for it/,
+    isBuiltIn ? /ok {6}store {3}SQLite 3\.\d+\.\d+ \(node:sqlite\), / : /the file store is used instead/,
   );
   expect(doctor.stderr).not.toContain("Warning");
 });
