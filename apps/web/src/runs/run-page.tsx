@@ -282,7 +282,7 @@ const QUESTIONS: Readonly<Record<Action, { title: string; button: string; text: 
   cancel: {
     title: "Cancel this run?",
     button: "Cancel run",
-    text: "Tasks that are running are stopped, others do not start, and credentials made for the run are given back. You can resume it later.",
+    text: "Tasks that are running are stopped, others do not start, and credentials created for the run are revoked. You can resume it later.",
   },
   resume: {
     title: "Resume this run?",

@@ -72,8 +72,8 @@ const LEASES: Readonly<Record<string, string>> = {
   renewed: "renewed",
   renewalFailed: "could not be renewed",
   ending: "cannot be renewed any longer",
-  revoked: "given back",
-  revocationFailed: "could not be given back",
+  revoked: "revoked",
+  revocationFailed: "could not be revoked",
 };
 
 function Uses({ secret: { source, uses } }: { secret: Provenance }) {

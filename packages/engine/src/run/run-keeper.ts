@@ -50,7 +50,7 @@ export class RunKeeper {
     const { result, attempt = -1 } = kept ?? {};
     if (result !== undefined && attempt >= since && isFinished(result, task)) {
       const how = result.status === "success" ? "succeeded" : "failed";
-      return { result, message: `${how} before the run went on`, isNew: false };
+      return { result, message: `${how} before the run was resumed`, isNew: false };
     }
     // The items of a `forEach` and the tasks of a called workflow are looked at one by one.
     const isWhole = task.forEach === undefined || name.endsWith("]");
