@@ -32,7 +32,7 @@ const builtInSqlite = (loadNodeSqlite() === null ? [] : ["sqlite-builtin"]).map(
 }));
 
 /**
- * These put another module in the place of one of ours or of others, or need a library that has not been loaded. All other tests of
+ * These replace a module, ours or another, or need a library that has not been loaded. All other tests of
  * packages leave nothing in the process: their files share a worker, which loads modules once.
  */
 const alone = [

@@ -35,7 +35,7 @@ export function checkSupplyChain(root) {
 }
 
 /**
- * N1: at most three installed packages run code when they are installed, and all are allowed to. What pnpm is told to ignore does not run.
+ * N1: at most three installed packages run code when they are installed, and all are allowed to. What pnpm ignores does not run.
  *
  * @param {string} store
  * @param {string} settings

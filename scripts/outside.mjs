@@ -12,7 +12,7 @@ import { repository } from "./workspace.mjs";
  * @property {readonly string[]} trees The same of everything below, and size and time of its files.
  * @property {string | null} worktree Where `git status` must say the same before and after. Null for none.
  *
- * @typedef {Record<string, string>} Facts Of one place, in the order in which they are told.
+ * @typedef {Record<string, string>} Facts Of one place, in the order in which they are reported.
  */
 
 /** Size and time of files in the home folder are left out: shells and editors write there at any time. */
@@ -20,7 +20,7 @@ const ALL = /^/;
 /** Names without the six random characters of mkdtemp: folders with them belong to other runs at the same time. */
 const FIXED_NAMES = /^autokestra(?!.*-[A-Za-z0-9]{6}$)/;
 const DEVICES = ["full", "null", "random", "shm", "tty", "urandom", "zero"].map((name) => `/dev/${name}`);
-/** What would lead the tests to the settings and secrets of whoever runs them. */
+/** Variables that would give the tests the settings and secrets of the user who runs them. */
 const PERSONAL = /^(AUTOKESTRA|WORKFLOW_SECRETS|XDG)_/;
 
 /** What is watched on this machine. @returns {Outside} */

@@ -20,7 +20,7 @@ for (const command of [["install", "--frozen-lockfile"], ["build"]]) {
 const folder = mkdtempSync(join(tmpdir(), "autokestra-quickstart-"));
 const server = await startEchoServer();
 try {
-  await ak(["secrets", "set", "API_KEY", "--description", "of the payment service"], API_KEY);
+  await ak(["secrets", "set", "API_KEY", "--description", "payment service"], API_KEY);
   await ak(
     ["secrets", "set", "DB", "--type", "basicAuth", "--field", "username=reporting", "--field", "password=-"],
     PASSWORD,

@@ -9,7 +9,7 @@ const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
  * @property {string} [cwd] Default: the root of the workspace.
  * @property {NodeJS.ProcessEnv} [env] Default: that of this process, with the tools of the workspace on its PATH.
  * @property {string} [input] Standard input. Default: none.
- * @property {number} [limitMs] Kills the command after so many milliseconds. Default: no limit.
+ * @property {number} [limitMs] Kills the command after this time. Default: no limit.
  *
  * @typedef {object} Outcome
  * @property {boolean} ok Exit code 0.
@@ -45,7 +45,7 @@ export function run(command, args, { cwd = repository, env = toolEnvironment(), 
 }
 
 /**
- * The same beside others: this process goes on meanwhile.
+ * The same, without blocking this process.
  *
  * @param {string} command
  * @param {readonly string[]} args

@@ -32,7 +32,7 @@ const checks = [
   ["supply chain", "lint:supply-chain"],
 ];
 
-/** The same, with npm, which has its settings and its cache in the home of whoever runs it. */
+/** The same, with npm, which has its settings and its cache in the home of the user who runs it. */
 const packageCheck = scriptOf(["packages", "test:pack"]);
 
 /** The compiler and the linter are written in Go, which collects their memory in a third of their time: it takes more memory instead. */
@@ -133,7 +133,7 @@ function tell(name, outcome) {
 }
 
 /**
- * @param {string} report Not there where vitest did not come to an end: then nothing has passed.
+ * @param {string} report Missing if vitest did not finish: then nothing has passed.
  */
 function readCounts(report) {
   try {

@@ -8,7 +8,7 @@ import { createAhoCorasick } from "./aho-corasick.mjs";
 /** @typedef {import("../../packages/secrets-masker/dist/search/pattern-store.js").PatternText} PatternText */
 /** @typedef {"bytes" | "text"} Kind */
 /**
- * Masks one chunk, in the kind it wants it. `holdsBack`: what could go on in the next one is not given out yet.
+ * Masks one chunk, in the form that it needs. `holdsBack`: holds back what could continue in the next chunk.
  *
  * @typedef {{ kind: Kind, mask: (chunk: any) => unknown, holdsBack?: true }} Way
  */
@@ -81,7 +81,7 @@ export function createFloors(patterns) {
 }
 
 /**
- * What else one would do. Those that cannot be built are left out.
+ * The alternatives. Those that cannot be built are left out.
  *
  * @param {readonly PatternText[]} patterns
  * @returns {Record<string, Way>}

@@ -1,4 +1,4 @@
-// Writes versions of one secret for so many seconds, and prints how many it has written and how many attempts have failed.
+// Writes versions of one secret for a number of seconds, and prints how many it has written and how many attempts have failed.
 import { sampleSecret } from "../../packages/secrets-core/dist/testing/index.js";
 import { openSqliteStore } from "../../packages/secrets-store-sqlite/dist/index.js";
 

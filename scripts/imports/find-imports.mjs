@@ -11,7 +11,7 @@ import { literalText } from "./syntax-tree.mjs";
 /**
  * Every way one module names another: import, export from, import(), import type, import("x").T, import x = require("x"),
  * require(), require.resolve(), a require made with createRequire(), process.getBuiltinModule(). Imports of types count like
- * the others: they bind the packages of a reader, and the packages of whoever reads the published types.
+ * the others: they bind the packages of a reader, and the packages of everyone who reads the published types.
  *
  * @param {readonly import("./syntax-tree.mjs").Visit[]} visits
  * @returns {Import[]}

@@ -19,7 +19,7 @@ export function followPath(root, member, from, specifier) {
   const spellings = [path, `${path}.ts`, `${path}/index.ts`, path.replace(/\.js$/, ".ts")];
   const target = spellings.find((spelling) => member.modules.some(({ file }) => file === spelling));
   if (target !== undefined) return target;
-  // bin/ starts what was built from src/, which is read in its place.
+  // bin/ starts what was built from src/, so src/ is read instead.
   if (from.startsWith(`${member.folder}/bin/`) && path.startsWith(`${member.folder}/dist/`)) return null;
   const isData = existsSync(join(root, path)) && !moduleName.test(path);
   return isData ? null : [0, `imports ${specifier}, which leads to no source of this package`];

@@ -13,7 +13,7 @@ for (const specifier of process.argv.slice(2)) {
 }`;
 
 /**
- * Imports every entry of every package in plain Node, but for those of types alone, each one with at least one export. Returns how many there are.
+ * Imports every entry of every package in plain Node, except type-only ones. Each must have at least one export. Returns how many there are.
  *
  * @param {string} folder Where the packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs

@@ -125,7 +125,7 @@ function linkFiles(from, to) {
 
 /**
  * better-sqlite3 is the only dependency with an install script, and compiling it takes over a minute. The workspace has built the same
- * version from the same sources already, so its binary is copied, and only that; npm is told to run no scripts.
+ * version from the same sources already, so only its binary is copied, and npm runs no scripts.
  *
  * @param {string} folder
  */

@@ -56,7 +56,7 @@ async function tryStart(prepare, port) {
   const { env, isReady, ...launch } = launchIn(folder, port, prepare);
   const child = spawn(process.execPath, [supervisor, JSON.stringify({ ...launch, folder })], {
     env: { PATH: process.env["PATH"], HOME: folder, TMPDIR: folder, ...env },
-    // Ctrl-C in a terminal reaches the whole group: the server is to end after whoever uses it.
+    // Ctrl-C in a terminal reaches the whole group: the server must end after its users.
     detached: true,
   });
   let printed = "";

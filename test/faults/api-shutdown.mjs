@@ -38,7 +38,7 @@ async function write(address, headers, name, onAcknowledged) {
       acknowledged = version;
     }
   } catch (error) {
-    // Of fetch: no connection any more. Whether the request had begun cannot be told.
+    // Of fetch: the connection is gone. Whether the request had begun is unknown.
     if (!(error instanceof TypeError)) throw error;
   }
   return { acknowledged };

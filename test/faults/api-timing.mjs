@@ -45,7 +45,7 @@ const random = createRandom(SEED);
  *
  * @param {() => Promise<unknown>} first
  * @param {() => Promise<unknown>} second
- * @returns {(samples: number) => Promise<number>} Welch's t of their times, after so many more of each
+ * @returns {(samples: number) => Promise<number>} Welch's t of their times, after `samples` more of each
  */
 function compare(first, second) {
   /** @type {[number[], number[]]} */

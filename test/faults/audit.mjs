@@ -16,7 +16,7 @@ import { HAS_STRACE } from "./support/strace.mjs";
 const KILLS = process.argv.includes("--short") ? 20 : 300;
 /** A fresh place now and then: making the store, the log and its first anchor is killed, too. */
 const KILLS_PER_PLACE = 10;
-/** After so many refusals a victim whose disk has failed ends. */
+/** After this many refusals a victim whose disk has failed ends. */
 const MAX_REFUSED = 30;
 const SYNC_TRIALS = process.argv.includes("--short") ? 3 : 30;
 /** How long a victim lives at most once it was given a value or told of a change, in milliseconds. One in four may die before that. */

@@ -28,7 +28,7 @@ import { HAS_STRACE, traced } from "./support/strace.mjs";
 
 const isShort = process.argv.includes("--short");
 const ENDS = isShort ? 6 : 300;
-/** With --short only every so many-th of the k. */
+/** With --short, only every nth k. */
 const STEP = isShort ? 25 : 1;
 const CALLS =
   "write,fsync,fdatasync,link,linkat,rename,renameat,renameat2,unlink,unlinkat,pwrite64,ftruncate,mkdir,rmdir";

@@ -204,7 +204,7 @@ async function measurePaths() {
         requests++;
       }
     }
-    // strace ends what it runs only if that is told itself.
+    // strace ends its child only if the child gets the signal itself.
     for (const server of childrenOf(child.pid ?? 0)) process.kill(server, "SIGTERM");
     await closed;
     const lines = readFileSync(log, "utf8").split("\n");

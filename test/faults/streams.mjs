@@ -21,7 +21,7 @@ const PATIENCE_MS = 100_000;
 const random = createRandom(SEED);
 
 /**
- * Follows a run from a place on, and cuts itself off after so many bytes.
+ * Follows a run from a position on, and disconnects after a number of bytes.
  *
  * @param {string} address @param {string} token @param {string} run @param {number} last @param {number} bytes
  */

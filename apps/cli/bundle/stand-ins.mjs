@@ -25,7 +25,7 @@ export function unwrap(argument, known) {
 }
 
 /**
- * `toJSONSchema` of zod. Whoever compares schemas has the stand-ins.
+ * `toJSONSchema` of zod. Code that compares schemas gets the stand-ins.
  *
  * @param {WeakMap<object, object>} known
  * @param {import("zod/v4").ZodType} schema

@@ -1,4 +1,4 @@
-// What of zod is in the bundle: all that our packages use of it as values.
+// The parts of zod in the bundle: everything that our packages use as values.
 export {
   array,
   base64,

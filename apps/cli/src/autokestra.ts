@@ -7,7 +7,7 @@ async function start(): Promise<void> {
   process.exitCode = 1;
   const { main } = await import("./main.ts");
   process.exitCode = await main(process.argv.slice(2));
-  // At once where nothing is left to wait for: ending by itself, Node first takes its memory apart, which takes longer than `get`.
+  // Immediately if nothing is left to wait for: by itself, Node first frees its memory, which takes longer than `get`.
   if (process.getActiveResourcesInfo().length === 0) process.exit();
 }
 

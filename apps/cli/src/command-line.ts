@@ -71,7 +71,7 @@ async function readConfig(path: string | undefined): Promise<Config | undefined>
   return (await loadConfig({ path })) ?? undefined;
 }
 
-/** Adds what the configuration says, where there is one. @throws AutokestraError `CONFIG_NOT_FOUND`, `CONFIG_INVALID` */
+/** Adds what the configuration says, if there is one. @throws AutokestraError `CONFIG_NOT_FOUND`, `CONFIG_INVALID` */
 async function configure(context: CommandContext, { config: path }: GlobalOptions): Promise<CommandContext> {
   return { ...context, place: { ...context.place, defaults: await readConfig(path) } };
 }

@@ -24,7 +24,7 @@ export interface CommandContext {
   readonly readConfig: (path: string | undefined) => Promise<Config | undefined>;
 }
 
-/** Takes the declarations of a command: commander, or what reads plain command lines without it. */
+/** Receives the declarations of a command: commander, or the parser of plain command lines. */
 export interface Parser {
   /** @param name in `<>`, in `[]` where it may be left out, with `...` where there may be several */
   argument(name: string, description: string): this;
@@ -50,7 +50,7 @@ export interface CommandDefinition<Args extends readonly unknown[] = readonly un
   declare(parser: Parser): Parser;
   /** Two examples, which end its help. */
   readonly examples: readonly string[];
-  /** Whether printing is its purpose: such a command fails if its output cannot be written, while others go on. */
+  /** Whether printing is its purpose: such a command fails if its output cannot be written; others continue. */
   readonly prints?: boolean;
   /** Does the work. Returns the exit code, if it is not always 0. */
   run(context: CommandContext, ...args: Args): Promise<number | undefined> | Promise<void>;

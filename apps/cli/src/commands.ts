@@ -41,7 +41,7 @@ export const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   {
     flags: "--key-file <file>",
     description:
-      "path of the key file, tried alone [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
+      "path of the key file; no other key is tried [AUTOKESTRA_SECRET_KEY, AUTOKESTRA_SECRET_KEY_FILE, ~/.autokestra/secret.key]",
   },
   { flags: "--runs-path <file>", description: "path of the run history [runs.db beside the folder of the secrets]" },
   {
@@ -54,10 +54,10 @@ export const GROUPS: readonly Named[] = [
   { path: "runs", summary: "List, show, follow, cancel, resume, repeat and delete runs" },
   { path: "secrets", aliases: ["secret"], summary: "Store, read, list, change and delete secrets" },
   { path: "keys", aliases: ["key"], summary: "List, export and import master keys" },
-  { path: "tokens", aliases: ["token"], summary: "Make, list and revoke tokens of the HTTP API" },
+  { path: "tokens", aliases: ["token"], summary: "Create, list and revoke tokens of the HTTP API" },
   { path: "audit", summary: "List, check and export the audit log" },
   { path: "config", summary: "Check the configuration, print a schema" },
-  { path: "plugin", aliases: ["plugins"], summary: "Write a plugin of your own" },
+  { path: "plugin", aliases: ["plugins"], summary: "Write a new plugin" },
 ];
 
 /** Every command, in the order of the help. Arguments, options and work of a command are in its file. */
@@ -81,13 +81,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "doctor",
-    summary: "Diagnose key, store and every record, and print one line each",
+    summary: "Diagnose the key, the store and every record, with one line for each check",
     load: () => import("./commands/doctor.ts"),
   },
   {
     path: "runs list",
     aliases: ["ls"],
-    summary: "List runs, the newest first",
+    summary: "List runs, newest first",
     load: () => import("./commands/runs-list.ts"),
   },
   {
@@ -102,12 +102,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "runs cancel",
-    summary: "Cancel a run that waits or goes on, in any process",
+    summary: "Cancel a waiting or running run of any process",
     load: () => import("./commands/runs-cancel.ts"),
   },
   {
     path: "runs resume",
-    summary: "Resume a run that was lost, failed or was cancelled, after the last finished task",
+    summary: "Resume a lost, failed or cancelled run after its last finished task",
     load: () => import("./commands/runs-resume.ts"),
   },
   {
@@ -148,7 +148,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "secrets explain",
-    summary: "Show where a run would take a secret from, and what each source answers, without its value",
+    summary: "Show which source a run would read a secret from, and what each source answers, without its value",
     load: () => import("./commands/secrets-explain.ts"),
   },
   {
@@ -159,7 +159,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "secrets edit",
     summary:
-      "Change description, tags, expiry, public fields or who may use a secret; value and version stay. Reads no input and asks nothing",
+      "Change description, tags, expiry, public fields or who may use a secret; value and version stay the same. Reads no input and never prompts",
     load: () => import("./commands/secrets-edit.ts"),
   },
   {
@@ -194,7 +194,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "secrets adopt",
-    summary: "Move the credentials of a workflow file into the store, with references in their place",
+    summary: "Move the credentials of a workflow file into the store, and replace them with references",
     load: () => import("./commands/secrets-adopt.ts"),
   },
   {
@@ -231,7 +231,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     path: "keys export",
-    summary: "Write one master key to a file of its own",
+    summary: "Write one master key to a new file",
     load: () => import("./commands/keys-export.ts"),
   },
   {
@@ -242,7 +242,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "tokens create",
     aliases: ["add", "new"],
-    summary: "Make a token of the HTTP API and print it, once",
+    summary: "Create a token of the HTTP API and print it once",
     load: () => import("./commands/tokens-create.ts"),
   },
   {
@@ -260,28 +260,28 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "audit list",
     aliases: ["ls"],
-    summary: "List who read or changed which secret, the newest last",
+    summary: "List who read or changed which secret, newest last",
     load: () => import("./commands/audit-list.ts"),
   },
   {
     path: "audit verify",
     aliases: ["check"],
-    summary: "Check that no record was changed, removed or put in, and name the first place where one was",
+    summary: "Check that no record was changed, removed or inserted, and name the first one that was",
     load: () => import("./commands/audit-verify.ts"),
   },
   {
     path: "audit stats",
-    summary: "List how often each secret was read, changed and refused, or each actor did so",
+    summary: "List how often each secret was read, changed and refused, or count by actor",
     load: () => import("./commands/audit-stats.ts"),
   },
   {
     path: "audit export",
-    summary: "Print all records, one a line",
+    summary: "Print all records, one per line",
     load: () => import("./commands/audit-export.ts"),
   },
   {
     path: "audit restart",
-    summary: "Write a signed record that the end of the log is lost, so that secrets are given out again",
+    summary: "Write a signed record that the end of the log is lost, so that secrets can be read again",
     load: () => import("./commands/audit-restart.ts"),
   },
   {
@@ -292,18 +292,18 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     path: "config validate",
     aliases: ["check"],
-    summary: "Check the configuration, its providers and its plugins. Connects to nothing",
+    summary: "Check the configuration, its providers and its plugins, without connecting to anything",
     load: () => import("./commands/config-validate.ts"),
   },
   {
     path: "config schema",
-    summary: "Print the JSON Schema of workflow files, also for plugins",
+    summary: "Print the JSON Schema of workflow files, with the actions of plugins",
     load: () => import("./commands/config-schema.ts"),
   },
   {
     path: "plugin init",
     aliases: ["new", "create"],
-    summary: "Write a working plugin with its test, to start from. Changes no file that exists",
+    summary: "Write a working plugin with a test, to start from. Changes no existing file",
     load: () => import("./commands/plugin-init.ts"),
   },
 ];

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join } from "node:path";
 
 /**
  * Keeps what V8 makes of our code, which shortens every start but the first. Anyone who could write there could put code of their own
- * into the command: the folder is ours alone, in folders that only we can change, and nothing is kept where it is not.
+ * into the command. The folder must be ours alone, in folders that only we can change; otherwise nothing is kept.
  */
 export function keepCompiledCode(): void {
   const folder = cacheFolder(homeOrNone());
@@ -20,7 +20,7 @@ function homeOrNone(): string {
   }
 }
 
-/** `~/.cache/autokestra`, made where it is missing; null where it is not safe. */
+/** `~/.cache/autokestra`, created if it is missing; null if it is not safe. */
 export function cacheFolder(home: string): string | null {
   if (!isAbsolute(home)) return null;
   const caches = join(home, ".cache");

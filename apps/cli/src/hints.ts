@@ -21,7 +21,7 @@ type Hints = {
 };
 
 const NAME_KEY =
-  "`--key-file FILE` or AUTOKESTRA_SECRET_KEY_FILE names the key file; `autokestra keys list` shows the keys that are here.";
+  "`--key-file FILE` or AUTOKESTRA_SECRET_KEY_FILE names the key file; `autokestra keys list` lists the keys on this machine.";
 
 const RESUME = " After an interrupted rotation, run it again with the same --new-key-file.";
 
@@ -32,10 +32,10 @@ const HINTS: Hints = {
   KEY_WRONG: { "secrets rotate-key": NAME_KEY + RESUME, default: NAME_KEY },
   KEY_MISSING: {
     "secrets rotate-key": NAME_KEY + RESUME,
-    "keys export": "`autokestra keys list` shows the keys that are here.",
+    "keys export": "`autokestra keys list` lists the keys on this machine.",
     default: NAME_KEY,
   },
-  STORE_ROLLED_BACK: "`--key-file FILE` opens it on purpose.",
+  STORE_ROLLED_BACK: "`--key-file FILE` opens it anyway.",
   STORE_UNAVAILABLE: ({ reason, driver }) => {
     if (reason === "no store yet") return "`autokestra secrets set NAME` stores one.";
     if (reason === "another driver") return `\`autokestra secrets migrate --to ${driver}\` moves them.`;
@@ -51,7 +51,7 @@ const HINTS: Hints = {
   INTEGRITY_FAILED: { doctor: RESTORE },
   AUDIT_UNAVAILABLE: ({ reason }) =>
     reason === "end removed"
-      ? "`autokestra audit restart` goes on without it, with a signed record of the loss."
+      ? "`autokestra audit restart` continues without it, with a signed record of the loss."
       : undefined,
   IDENTITY_WRONG: "`--identity FILE` names the file of the identity, `--passphrase-file FILE` that of the passphrase.",
   SECRET_EXISTS: { "secrets restore": "`autokestra secrets rename NAME OTHER` frees the name." },
@@ -63,34 +63,32 @@ const HINTS: Hints = {
   },
   SECRET_NOT_FOUND: {
     "secrets restore": "`autokestra secrets list --deleted` shows what can be restored, with ids.",
-    default: "`autokestra secrets list` shows the names there are.",
+    default: "`autokestra secrets list` lists the names.",
   },
   SECRET_DELETED: ({ names = [] }) => {
     const name = quoteText(names[0] ?? "NAME");
     return `\`autokestra secrets restore ${name}\` restores it; \`autokestra secrets delete ${name} --purge\` removes it for good.`;
   },
   FIELD_NOT_FOUND: { "secrets edit": "`autokestra secrets describe NAME` shows the fields." },
-  NAME_INVALID: { "secrets import": "`--rename` takes the proposed names." },
+  NAME_INVALID: { "secrets import": "`--rename` accepts the proposed names." },
   VALUE_EMPTY: {
-    "secrets import": "`--skip-empty` leaves out what has no value.",
+    "secrets import": "`--skip-empty` skips empty values.",
     "secrets set": "To change description, tags or expiry without the value, use `autokestra secrets edit NAME`.",
   },
   VERSION_CONFLICT: { "secrets edit": "`autokestra secrets describe NAME` shows the revision." },
   DATA_KEY_IN_USE: "Run `autokestra secrets rotate-key --data-key` again.",
   INPUT_INVALID: ({ missing }) => (missing === undefined ? undefined : `\`--input ${missing}=VALUE\` gives it.`),
   INLINE_CREDENTIAL: "`autokestra secrets adopt FILE` does that.",
-  TOKEN_NOT_FOUND: "`autokestra tokens list` shows the tokens there are.",
+  TOKEN_NOT_FOUND: "`autokestra tokens list` lists the tokens.",
   TOKEN_EXISTS: "`autokestra tokens revoke NAME` revokes it.",
-  RUN_NOT_FOUND: "`autokestra runs list` shows the runs there are.",
+  RUN_NOT_FOUND: "`autokestra runs list` lists the runs.",
   RUN_AMBIGUOUS: "`autokestra runs list` shows the whole ids.",
   RUN_ACTIVE: ({ reason }) =>
-    reason === "unknown" ? "`--force` goes on with it if it is not." : "`autokestra runs logs ID --follow` follows it.",
+    reason === "unknown" ? "`--force` resumes it if it is not." : "`autokestra runs logs ID --follow` follows it.",
   RUN_ENDED: ({ reason }) =>
-    reason === "lost"
-      ? "`autokestra runs resume ID` goes on with it, `autokestra runs delete ID` removes it."
-      : undefined,
+    reason === "lost" ? "`autokestra runs resume ID` resumes it, `autokestra runs delete ID` removes it." : undefined,
   RUN_NOT_RESUMABLE: "`autokestra runs rerun ID` runs it again as a new run.",
-  HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another place." : undefined),
+  HISTORY_UNAVAILABLE: (_, given) => (given === undefined ? "`--runs-path FILE` names another file." : undefined),
   OPTION_INVALID: {
     "secrets rotate-key":
       "`--new-key-file FILE` names the file of the new key; `--all-stores` rotates every store under the same key.",
@@ -103,11 +101,11 @@ const HINTS: Hints = {
 
 /** Hints for wrong use of the command line. */
 export const USE_HINTS = {
-  help: "`--help` shows how it is used.",
+  help: "`--help` shows its usage.",
   options: "`--help` shows the options. A value that begins with '-' goes to standard input.",
   versionOfSecret:
     "`autokestra --version` prints the version of autokestra; `secrets get NAME --at-version N` and `secrets rollback NAME --to N` take the version of a secret.",
-  nameAlone: "Give the name alone. A value goes to the standard input of `autokestra secrets set NAME`.",
+  nameAlone: "Give only the name. `autokestra secrets set NAME` reads the value from standard input.",
   fieldFile: "k=@FILE reads a file.",
   eachField: (names: readonly string[]) =>
     `Give each one: ${names.map((name) => `--field ${name}=…`).join(" ")} (k=@FILE reads a file, k=- standard input).`,
@@ -137,7 +135,7 @@ export function hintFor(
   { command, args }: Invocation,
 ): string | undefined {
   const isBlind = code === "SECRETS_MISSING" && args.includes("--no-env");
-  const blind = isBlind ? "The environment was not looked at (--no-env)." : undefined;
+  const blind = isBlind ? "The environment was not searched (--no-env)." : undefined;
   const own = ownHint(code, command);
   const text = typeof own === "function" ? own(details, hint) : own;
   return [hint, blind, text].filter((part) => part !== undefined).join(" ") || undefined;

@@ -60,7 +60,7 @@ export async function runLive(
     view?.update(event);
     if (event.event === "run.finished") view?.end();
     print(event);
-    // Shown even if nobody reads the log: the run uses another value than the one that was meant.
+    // Always shown, because the run uses another value than the intended one.
     if (isFallback(event)) terminal.warn(`warning: ${event.message}`);
   };
   const writePrint = createPrintWriter(terminal);
@@ -106,7 +106,7 @@ function mayDraw({ outputIsTty, color, json, quiet }: Terminal): boolean {
 async function openLiveView(terminal: Terminal): Promise<LiveView> {
   const { LiveView } = await import("./output/live-view.ts");
   const { stdout } = process;
-  // `getWindowSize` asks the terminal: `columns` is only renewed where somebody listens.
+  // `getWindowSize` asks the terminal: `columns` is updated only if there is a listener.
   const size = (): readonly number[] => stdout.getWindowSize();
   return new LiveView(terminal, { columns: () => size()[0] || 80, rows: () => size()[1] || 24 });
 }

@@ -25,14 +25,14 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /**
- * Says so where the process has nothing left to wait for in the middle of a command: Node then ends it without a word.
+ * Reports that the process has nothing left to wait for in the middle of a command: Node then ends it silently.
  *
  * @returns to be called when the command has ended
  */
 function tellStall(line: CommandLine): () => void {
   let isStalled = false;
   const stall = () => {
-    // Somebody else may know how to go on.
+    // Another listener may still schedule work.
     isStalled = true;
   };
   const tell = () => {
@@ -65,11 +65,11 @@ async function runLine(line: CommandLine, args: readonly string[], state: Progra
   }
 }
 
-/** Warns once when the output of a command cannot be written and its work goes on. */
+/** Warns once if the output of a command cannot be written while its work continues. */
 function tellLostOutput(terminal: Terminal, state: ProgramState): void {
   standardOutput().onFailure = (error) => {
     if (state.prints) return;
-    terminal.warn(`warning: the output could not be written: ${reasonOf(error)}. The command goes on without it`);
+    terminal.warn(`warning: the output could not be written: ${reasonOf(error)}. The command continues without it`);
   };
 }
 

@@ -108,7 +108,7 @@ class PlainParser implements Parser {
     return this.options.find(({ names }) => names.includes(name));
   }
 
-  /** Not where the last argument takes many words: that is left to commander. */
+  /** Not if the last argument takes many words: commander parses that. */
   isRightCount(count: number): boolean {
     const required = this.places.filter((place) => place.startsWith("<"));
     return (
@@ -173,7 +173,7 @@ class PlainOption implements OptionSettings {
   /**
    * @param inline what stands behind `=`
    * @param rest of the command line
-   * @returns false where it is not plainly right
+   * @returns false if it is not plainly right
    */
   take(inline: string | undefined, rest: Iterator<string, undefined>): boolean {
     if (!this.#takesValue) {

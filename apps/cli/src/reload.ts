@@ -4,7 +4,7 @@ import { printError } from "./errors.ts";
 import type { OpenedRuns, PreparedRuns } from "./served-runs.ts";
 import type { ServerSettings } from "./server-settings.ts";
 
-/** Reads the configuration again. Where it cannot be used, says so, and the one before stays. */
+/** Reads the configuration again. If it cannot be used, says so and keeps the previous one. */
 export async function reload(
   server: RunningServer,
   settings: ServerSettings,
@@ -22,11 +22,11 @@ export async function reload(
     await accepted;
     await settings.accept();
     const keys = settings.restartKeys(config);
-    if (keys.length > 0) terminal.warn(`warning: a restart is needed for what has changed in ${keys.join(", ")}`);
+    if (keys.length > 0) terminal.warn(`warning: restart the server to apply the changes in ${keys.join(", ")}`);
     terminal.warn("autokestra has reloaded its configuration");
   } catch (error) {
     await prepared?.discard();
     printError(error, terminal, { command: "serve", args: [] });
-    terminal.warn("warning: the configuration was not reloaded: the one before stays");
+    terminal.warn("warning: the configuration was not reloaded: the previous one stays in use");
   }
 }

@@ -85,7 +85,7 @@ export function createPrintWriter(terminal: Terminal): (stream: "stdout" | "stde
   return (stream, bytes) => {
     const output = stream === "stdout" ? standardOutput() : standardError();
     if (output.unread === 0 || output.unread + bytes.length <= HELD_BYTES) return output.write(bytes);
-    if (!isTold) terminal.warn("warning: some of what plugins print is left out, because nothing reads it");
+    if (!isTold) terminal.warn("warning: some output of plugins is dropped, because nothing reads it");
     isTold = true;
   };
 }

@@ -112,5 +112,5 @@ export function parseExpiry(name: SecretName, text: string | undefined): Timesta
 /** The warning for an expiry in the past; null otherwise. */
 export function expiredWarning(name: SecretName, expiresAt: Timestamp | null): string | null {
   if (expiresAt === null || expiresAt > new Date().toISOString()) return null;
-  return `warning: '${name}' has expired already, at ${expiresAt}`;
+  return `warning: '${name}' already expired at ${expiresAt}`;
 }

@@ -65,7 +65,7 @@ export class ServedFolder {
     const { runs, warn } = this.#parts;
     await runs
       .schedule(this.#workflows)
-      .catch(() => warn("the times of the workflows stay as they were: they cannot be read"));
+      .catch(() => warn("the schedules were not updated: the workflows cannot be read"));
   }
 }
 

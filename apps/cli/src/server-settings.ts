@@ -17,14 +17,14 @@ export interface ServeOptions {
 /** What a running server takes from a configuration, each time that one is read. */
 export interface ServerSettings {
   /**
-   * What this configuration says, where no option does. Checks providers, and connects to none.
+   * The settings of this configuration that no option overrides. Checks providers, without connecting to them.
    *
    * @throws AutokestraError `CONFIG_INVALID`, `OPTION_INVALID`
    */
   read(config: Config | undefined): Promise<Partial<StartOptions>>;
   /** What was read last is in use now: closes what was in use before. */
   accept(): Promise<void>;
-  /** What of this configuration counts after a restart only, and is not what it was at the start. */
+  /** The changed settings that take effect only after a restart. */
   restartKeys(config: Config | undefined): readonly string[];
   close(): Promise<void>;
 }
@@ -85,7 +85,7 @@ export function createSettings(context: SettingsContext): ServerSettings {
   };
 }
 
-/** The engine is loaded where there is a provider. */
+/** Loads the engine if there is a provider. */
 async function openProviders(
   config: Config | undefined,
   manager: SecretsManager,

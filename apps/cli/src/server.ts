@@ -1,5 +1,5 @@
 /**
- * The HTTP server. Import it dynamically, when it is to be started: no other command needs what it loads.
+ * The HTTP server. Import it dynamically, because no other command needs what it loads.
  *
  * @module
  */

@@ -29,7 +29,7 @@ export async function withTokens<T>(
   }
 }
 
-/** The same for a change, which is recorded where the audit log is on. */
+/** The same for a change, which is recorded if the audit log is on. */
 export async function changeTokens<T>(
   context: CommandContext,
   action: "tokens.create" | "tokens.revoke",

@@ -115,7 +115,7 @@ describe("secrets adopt", () => {
       file: "deploy.yaml",
       changed: true,
       secrets: [{ name: "FETCH_BEARER", places: ["'auth.bearer' of task 'fetch'"] }],
-      left: [{ code: "INLINE_CREDENTIAL", message: "Line 9 of the new file still holds the value of FETCH_BEARER" }],
+      left: [{ code: "INLINE_CREDENTIAL", message: "Line 9 of the new file still contains the value of FETCH_BEARER" }],
     });
     expect(stdout).not.toContain(TOKEN);
   });

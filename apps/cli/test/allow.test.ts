@@ -56,7 +56,7 @@ describe("who may use a secret", () => {
     const { code, stdout, stderr } = await box.ak(["secrets", "set", "A", option, item], { input: VALUE });
     expect(code).toBe(5);
     expect(stdout + stderr).not.toContain(item);
-    expect(stderr).toMatch(/^error: Secret 'A': one of the .* is none\nhint: /);
+    expect(stderr).toMatch(/^error: Secret 'A': one of the .* is not valid\nhint: /);
     expect((await box.ak(["secrets", "list"])).stderr).toContain("No secrets found");
   });
 });

@@ -75,7 +75,7 @@ function isUnlocked(file: string): boolean {
   }
 }
 
-/** A run that goes on. */
+/** A run to resume. */
 async function running(): Promise<string> {
   let found: Answer[] = [];
   await expect

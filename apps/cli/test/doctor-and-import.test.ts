@@ -171,12 +171,12 @@ describe("secrets import", () => {
       code: 1,
       stderr: [
         "error: line 1: EMPTY: Secret value cannot be empty",
-        "hint: `--skip-empty` leaves out what has no value.",
+        "hint: `--skip-empty` skips empty values.",
         "2 found, 0 imported, 0 skipped, 1 failed; nothing was written\n",
       ].join("\n"),
     });
     const { code, stdout, stderr } = await box.ak([...args, "--skip-empty", "--json"], { input });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: line 1: EMPTY: it has no value and is left out\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: line 1: EMPTY: it has no value and is skipped\n" });
     expect(JSON.parse(stdout)).toMatchObject({ total: 2, imported: 1, skipped: 1, failed: [] });
     expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("b-value");
   });

@@ -53,7 +53,7 @@ describe("secrets edit", () => {
       const { code, stderr } = await box.ak(["secrets", "edit", "A", ...args]);
       expect(code).toBe(2);
       expect(stderr).toMatch(
-        /^error: Nothing to change was given\nhint: Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field, --allow-workflow, --allow-task-type or --allow-host\./,
+        /^error: No change was given\nhint: Give --description, --tag, --untag, --expires-at, --public-field, --mask-field, --secret-field, --allow-workflow, --allow-task-type or --allow-host\./,
       );
     }
   });

@@ -35,7 +35,7 @@ describe("KD4: --expires-at", () => {
   });
 
   it("says what is past already", async () => {
-    const past = "warning: 'A' has expired already, at 2020-09-13T12:26:40.000Z\n";
+    const past = "warning: 'A' already expired at 2020-09-13T12:26:40.000Z\n";
     const set = await box.ak(["secrets", "set", "A", "--expires-at", "1600000000"], { input: "v-1234" });
     expect(set.stderr).toContain(past);
     expect((await box.ak(["secrets", "edit", "A", "--expires-at", "1600000000"])).stderr).toContain(past);

@@ -28,7 +28,7 @@ describe("without any SQLite", () => {
     const first = await set("A");
     expect(first.code).toBe(0);
     expect(first.stderr).toContain(
-      `note: SQLite cannot be loaded here: secrets are kept in ${join(places.secrets, "secrets.json")}\n`,
+      `note: SQLite cannot be loaded here: secrets are stored in ${join(places.secrets, "secrets.json")}\n`,
     );
     expect(await set("B")).toEqual({
       code: 0,
@@ -40,7 +40,7 @@ describe("without any SQLite", () => {
     );
     const doctor = await box.ak(["doctor"], { cli: places.command, env: WITHOUT_BUILT_IN });
     expect(doctor.code).toBe(0);
-    expect(doctor.stdout).toContain("warning store   SQLite could not be used when this store was made");
+    expect(doctor.stdout).toContain("warning store   SQLite could not be used when this store was created");
     // Where SQLite is there, the folder keeps to its store.
     expect((await box.ak(["secrets", "get", "B", "-q"])).stdout).toBe("value of B");
     expect(existsSync(join(places.secrets, "secrets.db"))).toBe(false);
@@ -91,7 +91,7 @@ it("without better-sqlite3, secrets are in the SQLite of Node.js 24.16 and later
   expect(existsSync(join(places.secrets, isBuiltIn ? "secrets.db" : "secrets.json"))).toBe(true);
   const doctor = await box.ak(["doctor"], { cli: places.command });
   expect(doctor.stdout).toMatch(
-    isBuiltIn ? /ok {6}store {3}SQLite 3\.\d+\.\d+ \(node:sqlite\), / : /the file store stands in for it/,
+    isBuiltIn ? /ok {6}store {3}SQLite 3\.\d+\.\d+ \(node:sqlite\), / : /the file store is used instead/,
   );
   expect(doctor.stderr).not.toContain("Warning");
 });

@@ -34,7 +34,7 @@ it("reports problems to standard error, and draws what can be drawn", async () =
   expect(missing).toMatchObject({ code: 1, stdout: expect.stringContaining("n1 --> n2") });
   expect(missing.stderr).toContain("w.yaml: 1 problem\n");
   const circle = await box.ak(["check", "circle.yaml", "--graph", "svg"]);
-  expect(circle).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("in a circle: one -> one") });
+  expect(circle).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("in a cycle: one -> one") });
 });
 
 it.each([

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { COMMANDS, GLOBAL_OPTIONS, GROUPS } from "../src/commands.ts";
 
 const VERBS =
-  /^(Cancel|Change|Check|Copy|Delete|Diagnose|Export|Import|List|Make|Move|Print|Rename|Replace|Restore|Resume|Revoke|Run|Serve|Show|Store|Write)\b/;
+  /^(Cancel|Change|Check|Copy|Create|Delete|Diagnose|Export|Import|List|Move|Print|Rename|Replace|Restore|Resume|Revoke|Run|Serve|Show|Store|Write)\b/;
 /** What an option's description may not begin with. */
 const NOT_A_NOUN =
   /^(?:what|which|where|whoever|only|with|the|an?|add|change|delete|do|give|leave|list|print|read|remove|show|skip|use|write)\b/i;

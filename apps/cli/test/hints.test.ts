@@ -37,7 +37,7 @@ describe("KP7: hints know what was tried", () => {
       [],
       "'token' is not stored: did you mean 'TOKEN'? The environment has no variable token and no token_FILE.",
     ],
-    ["OTHER", { OTHER: "v" }, ["--no-env"], "The environment was not looked at (--no-env)."],
+    ["OTHER", { OTHER: "v" }, ["--no-env"], "The environment was not searched (--no-env)."],
   ])("declared %s, with %j and %j", async (name, env, options, expected) => {
     const workflow = `apiVersion: v1\nid: w\nsecrets: [${name}]\ntasks: [{ id: a, type: core/console.log, inputs: { message: "{{ secrets.${name} }}" } }]\n`;
     writeFileSync(join(box.folder, "w.yaml"), workflow);

@@ -60,7 +60,7 @@ describe("keys list", () => {
       "",
     ]);
     expect(stderr).toBe(
-      "note: copies of keys, stores and backups that were made by other means or on other machines are not known\n",
+      "note: copies of keys, stores and backups that were made by other programs or on other machines are not listed\n",
     );
     for (const { paths } of keys) {
       for (const path of paths) expect(stdout).not.toContain(readFileSync(path, "utf8").trim());

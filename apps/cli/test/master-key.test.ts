@@ -156,7 +156,7 @@ describe("an older state of a store", () => {
     const found = await box.ak(["secrets", "get", "A"]);
     expect(found).toMatchObject({ code: 4, stdout: "" });
     expect(found.stderr).toMatch(new RegExp(`^error: This is an older state.*${FINGERPRINT}.*${FINGERPRINT}`));
-    expect(found.stderr).toContain("`--key-file FILE` opens it on purpose.");
+    expect(found.stderr).toContain("`--key-file FILE` opens it anyway.");
     const [kept = ""] = readdirSync(box.keys).filter((name) => /^secret\.key\.[0-9a-f]{16}$/.test(name));
     expect((await box.ak(["secrets", "get", "A", "-q", "--key-file", join(box.keys, kept)])).stdout).toBe(VALUE);
   });

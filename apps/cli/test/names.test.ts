@@ -60,7 +60,7 @@ describe("a name that was deleted", () => {
     const taken = await box.ak(["secrets", "restore", "A"]);
     expect(taken).toMatchObject({ code: 1, stdout: "" });
     expect(taken.stderr).toBe(
-      `error: The name 'A' is taken by the secret ${current?.id}\nhint: Rename that secret, or take another name. \`autokestra secrets rename NAME OTHER\` frees the name.\n`,
+      `error: The name 'A' is taken by the secret ${current?.id}\nhint: Rename that secret, or use another name. \`autokestra secrets rename NAME OTHER\` frees the name.\n`,
     );
     await box.ak(["secrets", "rename", "A", "THIRD"]);
     expect((await box.ak(["secrets", "restore", "A"])).code).toBe(0);
@@ -182,7 +182,7 @@ describe("rejected input", () => {
 
   it("is repeated up to `=`, so that people see which argument it was", async () => {
     expect((await box.ak(["secrets", "set", `API_KEY=${VALUE}`])).stderr).toBe(
-      "error: Invalid secret name 'API_KEY=…': use letters, digits, underscore and hyphen\nhint: Give the name alone. A value goes to the standard input of `autokestra secrets set NAME`.\n",
+      "error: Invalid secret name 'API_KEY=…': use letters, digits, underscore and hyphen\nhint: Give only the name. `autokestra secrets set NAME` reads the value from standard input.\n",
     );
   });
 });

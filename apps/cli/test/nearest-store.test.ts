@@ -80,7 +80,7 @@ describe("KP9: the nearest store", () => {
 
   it("is written to; where there is none, the first `set` makes one in the working directory and names it", async () => {
     const first = await box.ak(["secrets", "set", "A"], { input: "a value", project: "repo" });
-    expect(first.stderr).toContain(`note: the secrets are kept in "${join(box.folder, "repo/.workflow/secrets")}"\n`);
+    expect(first.stderr).toContain(`note: the secrets are stored in "${join(box.folder, "repo/.workflow/secrets")}"\n`);
     const second = await box.ak(["secrets", "set", "B"], { input: "a value", project: "repo/src" });
     expect(second.stderr).toBe("Secret 'B' stored (apiKey, version 1): 1 line, 7 characters\n");
     expect((await box.ak(["secrets", "list"], { project: "repo" })).stdout.match(/^\w/gm)).toEqual(["A", "B"]);

@@ -38,7 +38,7 @@ function log(id: string, message: string, needs = ""): string {
   return `{ id: ${id}, type: core/console.log, needs: [${needs}], inputs: { message: "${message}" } }`;
 }
 
-const LOST = /^warning: the output could not be written: .*\. The command goes on without it$/m;
+const LOST = /^warning: the output could not be written: .*\. The command continues without it$/m;
 
 describe("K6: a command that works", () => {
   it.each<[string, string, RegExp | null]>([

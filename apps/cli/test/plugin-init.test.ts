@@ -41,7 +41,7 @@ it("writes a plugin whose test passes, and that a workflow can call", async () =
   expect(checked.code).toBe(1);
   expect(checked.stdout).toContain("unknown key 'mesage'");
   expect(checked.stdout).toContain("hint: Did you mean 'message'?");
-  expect(checked.stdout).toContain("'token' of task 't' holds what looks like a credential");
+  expect(checked.stdout).toContain("'token' of task 't' contains what looks like a credential");
   writeFileSync(file, workflow('{ url: "http://127.0.0.1:1/x", token: literal-token, message: hi }'));
 
   const validated = await box.ak(["config", "validate", "--json"]);
@@ -63,7 +63,7 @@ it("changes no file that exists, and writes none beside it", async () => {
   const { code, stderr } = await box.ak(["plugin", "init", "acme/mail", "--dir", "p"]);
   expect([code, readdirSync(join(box.folder, "p"))]).toEqual([2, ["README.md"]]);
   expect(stderr).toContain(
-    'error: "p/README.md" exists already, and nothing was changed\nhint: Give another folder with --dir.',
+    'error: "p/README.md" already exists, and nothing was changed\nhint: Give another folder with --dir.',
   );
 });
 

@@ -141,7 +141,7 @@ describe("resolve from external provider", () => {
     requests.length = 0;
     await ak("secrets list");
     const { stdout: offline } = await ak("check deploy.yaml --offline");
-    expect(offline).toContain("note: Secret 'DB_PASSWORD' was not looked for");
+    expect(offline).toContain("note: Secret 'DB_PASSWORD' was not looked up");
     expect(requests).toEqual([]);
   });
 

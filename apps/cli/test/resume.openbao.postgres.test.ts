@@ -80,7 +80,7 @@ it("credentials of a run that was killed end by themselves with its time, and th
   const left = stdout.split("\n").filter((line) => line.includes('"left"'));
   expect(left.map((line) => JSON.parse(line).message)).toEqual([
     expect.stringMatching(
-      /^REPORT_DB: credentials database\/creds\/report of vault from an earlier attempt of this run were not given back; valid until 2\S+Z$/,
+      /^REPORT_DB: credentials database\/creds\/report of vault from an earlier attempt of this run were not revoked; valid until 2\S+Z$/,
     ),
   ]);
   // The output of `first` came from the lost credentials: it runs again with the new ones.

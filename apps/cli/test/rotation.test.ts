@@ -162,8 +162,8 @@ describe("secrets rotate-key", () => {
     for (const [file, code, message] of [
       [".workflow/secrets/new.key", 4, "lies inside the secrets folder"],
       ["open/new.key", 4, "lies in a folder that everybody can write to"],
-      ["copy.key", 2, "holds the key that is in use"],
-      ["linked.key", 2, "holds the key that is in use"],
+      ["copy.key", 2, "contains the current key"],
+      ["linked.key", 2, "contains the current key"],
     ] as const) {
       const result = await box.ak(["secrets", "rotate-key", "--new-key-file", file]);
       expect(result).toMatchObject({ code, stdout: "", stderr: expect.stringContaining(message) });

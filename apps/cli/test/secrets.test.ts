@@ -62,7 +62,7 @@ describe("secrets set and get", () => {
     expect(await box.ak(["secrets", "set", "A"], { input: VALUE })).toEqual({
       code: 0,
       stdout: "",
-      stderr: `note: the master key was made: ${keyFile}. Without it the secrets are lost: keep a copy\nnote: the secrets are kept in "${box.folder}/.workflow/secrets"\nSecret 'A' stored (apiKey, version 1): 1 line, 19 characters\n`,
+      stderr: `note: the master key was created: ${keyFile}. Without it the secrets are lost: keep a copy\nnote: the secrets are stored in "${box.folder}/.workflow/secrets"\nSecret 'A' stored (apiKey, version 1): 1 line, 19 characters\n`,
     });
     expect(await box.ak(["secrets", "set", "A", "-q"], { input: VALUE })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await box.ak(["secrets", "get", "A"])).toEqual({
@@ -235,7 +235,7 @@ describe("secrets set and get", () => {
   it("takes no more than 16 MiB", async () => {
     const { code, stderr } = await box.ak(["secrets", "set", "A"], { input: Buffer.alloc(17 * 1024 * 1024, "x") });
     expect(code).toBe(5);
-    expect(stderr).toContain("Standard input holds more than 16 MiB");
+    expect(stderr).toContain("Standard input is larger than 16 MiB");
   });
 });
 
@@ -324,7 +324,7 @@ describe("secrets delete", () => {
     expect(await value("A")).toBe(VALUE);
     expect(await box.ak(["secrets", "delete", "A", "--force"])).toMatchObject({
       code: 0,
-      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` brings it back\n",
+      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` restores it\n",
     });
     expect((await box.ak(["secrets", "get", "A"])).code).toBe(3);
   });

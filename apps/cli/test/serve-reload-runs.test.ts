@@ -210,7 +210,7 @@ it("SIGHUP: runs that go on end by what they began with, those that wait begin b
     configure({ ...SECOND });
     writeFileSync(inBox("autokestra.config.yaml"), "server: { port: 0, log: false }\nruns: { keepDays: 3 }\n");
     expect(await server.reload()).toContain(
-      "restart is needed for what has changed in runs.keepDays, server.workflows",
+      "restart the server to apply the changes in runs.keepDays, server.workflows",
     );
     expect((await server.ask("/api/workflows")).map(({ id }: Json) => id)).toEqual(["fresh"]);
   } finally {

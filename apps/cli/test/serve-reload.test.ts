@@ -90,7 +90,7 @@ describe("SIGHUP", () => {
       configure(text);
       const said = await reload();
       expect(said).toContain(problem);
-      expect(said).toContain("warning: the configuration was not reloaded: the one before stays");
+      expect(said).toContain("warning: the configuration was not reloaded: the previous one stays in use");
       expect(await allowed()).toBe(origin);
     }
 
@@ -102,7 +102,7 @@ audit: { keepDays: 3 }
 maxVersions: 3
 `);
     expect(await reload()).toContain(
-      "warning: a restart is needed for what has changed in audit, keyFile, maxVersions, server.host, server.port, server.tlsCert, storage.path\n",
+      "warning: restart the server to apply the changes in audit, keyFile, maxVersions, server.host, server.port, server.tlsCert, storage.path\n",
     );
     expect(await allowed()).toBe(null);
     expect((await end()).code).toBe(0);

@@ -23,7 +23,7 @@ describe("tokens", () => {
       "90d",
     ]);
     expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^ak_[0-9A-Za-z]{49}\n$/)]);
-    expect(made.stderr).toContain("this is the only time that the token is shown");
+    expect(made.stderr).toContain("the token is shown only this once");
     const token = made.stdout.trim();
     const listed = await own.ak(["tokens", "list"]);
     expect(listed.stdout).toMatch(/^ci\trevealer\tCI_\t\t\S+\t\S+\t\tvalid\t[0-9a-f-]{36}\n$/);

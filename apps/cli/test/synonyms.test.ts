@@ -39,7 +39,7 @@ describe("synonyms of commands and options", () => {
     ],
     ["secrets lst", "Did you mean list?"],
     ["chek w.yaml", "Did you mean check?"],
-    ["secrets frobnicate", "`--help` shows how it is used."],
+    ["secrets frobnicate", "`--help` shows its usage."],
   ])("%s is no command", async (command, hint) => {
     const { code, stderr } = await box.ak(command.split(" "));
     expect(code).toBe(2);

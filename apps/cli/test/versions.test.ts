@@ -39,7 +39,7 @@ describe("older versions", () => {
     expect(await get("A", "--at-version", "1")).toBe("one");
     expect(await box.ak(["secrets", "rollback", "A", "--to", "1"])).toEqual({
       ...ok,
-      stderr: "Secret 'A' has the value of version 1 again, as version 3\n",
+      stderr: "Secret 'A' was rolled back to the value of version 1, as version 3\n",
     });
     expect(await get("A")).toBe("one");
     expect(await get("A", "--at-version", "2")).toBe("two");
@@ -82,7 +82,7 @@ describe("a deleted secret", () => {
     await set("A", "value of A");
     expect(await box.ak(["secrets", "delete", "A", "--force"])).toEqual({
       ...ok,
-      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` brings it back\n",
+      stderr: "Secret 'A' deleted; for 30 days `autokestra secrets restore A` restores it\n",
     });
     const refused = await box.ak(["secrets", "get", "A"]);
     expect(refused).toMatchObject({ code: 3, stdout: "" });
@@ -96,7 +96,7 @@ describe("a deleted secret", () => {
     expect((await box.ak(["secrets", "list", "--deleted"])).stdout).toMatch(/^A\tapiKey\t1\t/);
     const [listed] = JSON.parse((await box.ak(["secrets", "list", "--deleted", "--json"])).stdout);
     expect(listed).toMatchObject({ name: "A", deletedAt: expect.stringMatching(/^\d{4}-/) });
-    expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' is back, with version 1\n");
+    expect((await box.ak(["secrets", "restore", "A"])).stderr).toBe("Secret 'A' was restored, with version 1\n");
     expect(await get("A")).toBe("value of A");
     // Nothing is deleted by now, and the name is in use.
     expect((await box.ak(["secrets", "restore", "A"])).code).toBe(1);
@@ -179,7 +179,7 @@ describe("the store", () => {
     const backup = await box.ak(["secrets", "backup", "backup.db"]);
     expect(backup).toEqual({
       ...ok,
-      stderr: `The store was copied to "${file}", still encrypted. It opens only with the master key, which is not in it\n`,
+      stderr: `The store was copied to "${file}", still encrypted. Restoring it needs the master key, which is not in it\n`,
     });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readFileSync(file).includes("value of A")).toBe(false);

@@ -35,5 +35,5 @@ it("the bundle has schemas with all that is said about them", async () => {
   writeFileSync(join(box.folder, "w.yaml"), `apiVersion: v1\nid: w\ntasks: ${tasks}\n`);
   const checked = await box.ak(["check", "w.yaml"]);
   expect(checked.stdout).toContain("hint: Did you mean 'timeoutSeconds'?");
-  expect(checked.stdout).toContain("'auth.bearer' of task 't' holds what looks like a credential");
+  expect(checked.stdout).toContain("'auth.bearer' of task 't' contains what looks like a credential");
 });

@@ -6,7 +6,7 @@ export class ApiError extends Error {
   /** What programs go by: `SECRET_NOT_FOUND`. `OFFLINE`: the server has not answered. */
   readonly code: string;
   readonly status: number;
-  /** Where the log of the server tells more of it; null where the server has not answered. */
+  /** Finds more about it in the log of the server; null if the server has not answered. */
   readonly requestId: string | null;
 
   constructor(problem: Pick<Problem, "detail" | "status"> & { readonly code: string; readonly requestId?: string }) {
@@ -31,10 +31,10 @@ interface Answer<T> {
   readonly headers: Headers;
 }
 
-/** Calls the API with one token, which nobody can read out of it. */
+/** Calls the API with one token, which no other code can read. */
 export interface Api {
   /**
-   * @param path from `/api` on, built with {@link pathOf} where it has parts that vary
+   * @param path from `/api` on, built with {@link pathOf} if it has variable parts
    * @throws ApiError
    */
   call<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, options?: CallOptions): Promise<Answer<T>>;
@@ -44,7 +44,7 @@ export interface Api {
   open(path: string, options?: CallOptions): Promise<Response>;
 }
 
-/** @param onUnauthorized told that the token is not taken, any more */
+/** @param onUnauthorized called when the token is no longer accepted */
 export function createApi(token: string, onUnauthorized: () => void): Api {
   async function request(method: string, path: string, options: CallOptions): Promise<Response> {
     const { query = {}, body, headers, signal } = options;
@@ -87,7 +87,7 @@ export function pathOf(texts: TemplateStringsArray, ...parts: readonly (string |
   return String.raw({ raw: texts }, ...parts.map((part) => encodeURIComponent(part)));
 }
 
-/** What is told of anything that was thrown. */
+/** The message for anything that was thrown. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   return new ApiError({

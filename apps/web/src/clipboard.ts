@@ -5,7 +5,7 @@ export interface Clipboard {
   /**
    * Copies what `read` gives, and removes it after a while. Call it at once in the answer to a click: browsers ask for that.
    *
-   * @param what its name, for what people are told
+   * @param what its name, for messages
    */
   copy(what: string, read: () => Promise<string>): Promise<void>;
 }
@@ -53,7 +53,7 @@ export function createClipboard(tell: (text: string) => void): Clipboard {
   };
 }
 
-/** Browsers have a clipboard for pages only where nobody can have changed the page on its way: HTTPS, or this computer. */
+/** Browsers offer the clipboard only to pages from a secure context: HTTPS, or this computer. */
 export function hasClipboard(): boolean {
   return "clipboard" in navigator && "ClipboardItem" in window;
 }

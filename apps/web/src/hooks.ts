@@ -18,7 +18,7 @@ export interface Session {
 
 export const SessionContext = createContext<Session | null>(null);
 
-/** The session. Only for what is shown to somebody who has signed in. */
+/** The session. Only for views that need a sign-in. */
 export function useSession(): Session {
   const session = useContext(SessionContext);
   if (session === null) throw new Error("nobody has signed in");
@@ -60,7 +60,7 @@ export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, inputs: 
 export interface Work {
   readonly isBusy: boolean;
   readonly error: ApiError | null;
-  /** Does it; nothing where it is being done. */
+  /** Runs it, unless it is running already. */
   readonly start: (work: () => Promise<void>) => void;
 }
 

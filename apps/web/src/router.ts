@@ -23,7 +23,7 @@ function decode(part: string): string {
 /** Values that are undefined or empty are left out. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** The part of an address from `?` on; empty where nothing is given. */
+/** The part of an address from `?` on; empty if nothing is given. */
 export function searchOf(query: Query): string {
   const given = Object.entries(query).flatMap(([key, value]) =>
     value === undefined || value === "" ? [] : [[key, `${value}`]],

@@ -1,7 +1,7 @@
-/** How long somebody may be away before the token is forgotten. */
+/** The idle time after which the token is forgotten. */
 const IDLE_MS = 15 * 60_000;
 
-/** What somebody does who uses the page. To move over it is not enough. */
+/** Events that count as use of the page. Moving the mouse over it does not. */
 const USES = ["pointerdown", "keydown", "wheel", "touchmove"] as const;
 
 /**
@@ -24,7 +24,7 @@ export function watchIdle(onIdle: () => void): () => void {
   }
 
   function use(): void {
-    // Somebody who comes back after a sleep: not before it is known that they were not away for too long.
+    // After the computer slept: first check whether the idle time is over.
     check();
     last = Date.now();
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Absolute, pathSchema } from "./common-schemas.ts";
+import { pathSchema, type ToAbsolute } from "./common-schemas.ts";
 
 const ON_OFF = z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]);
 
@@ -51,7 +51,7 @@ export interface AuditConfig {
     | undefined;
 }
 
-export function toAudit(audit: AuditFile | undefined, absolute: Absolute): AuditConfig | undefined {
+export function toAuditConfig(audit: AuditFile | undefined, absolute: ToAbsolute): AuditConfig | undefined {
   if (audit === undefined) return undefined;
   if (typeof audit === "boolean") return { on: audit, keepDays: undefined, sink: undefined };
   const { on = true, keepDays, sink } = audit;

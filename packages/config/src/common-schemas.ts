@@ -23,4 +23,4 @@ export const durationSchema: z.ZodType<number, string> = z.string().transform((t
 });
 
 /** Resolves a path that is relative to the folder of the file. */
-export type Absolute = (relative: string | undefined) => string | undefined;
+export type ToAbsolute = (relative: string | undefined) => string | undefined;

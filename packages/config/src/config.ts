@@ -2,12 +2,12 @@ import { dirname, resolve } from "node:path";
 import { SECRET_TYPES, type SecretBinding } from "@autokestra/secrets-core";
 import { quoteText } from "@autokestra/secrets-core/internal";
 import { z } from "zod";
-import { AUDIT_KEYS, type AuditConfig, auditSchema, toAudit } from "./audit-config.ts";
+import { AUDIT_KEYS, type AuditConfig, auditSchema, toAuditConfig } from "./audit-config.ts";
 import { nameSchema, pathSchema } from "./common-schemas.ts";
 import { HTTP_KEYS, type HttpConfig, httpSchema } from "./http-config.ts";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, FileError, type Position } from "./problem.ts";
-import { type ServerConfig, serverKeys, serverSchema, toServer } from "./server-config.ts";
+import { type ServerConfig, serverKeys, serverSchema, toServerConfig } from "./server-config.ts";
 import { type FileShape, shapeProblems } from "./shape-problems.ts";
 import { parseYaml, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
@@ -268,7 +268,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
     },
     placeholder: masking?.placeholder,
     environment: config.env,
-    audit: toAudit(config.audit, absolute),
+    audit: toAuditConfig(config.audit, absolute),
     providers,
     providerPackages,
     sources: config.sources,
@@ -284,7 +284,7 @@ function toConfig(config: ConfigFile, path: string): Omit<Config, "checkProvider
       ...(typeof plugin === "string" ? { module: plugin } : plugin),
     })),
     http,
-    server: toServer(server, absolute),
+    server: toServerConfig(server, absolute),
   };
 }
 

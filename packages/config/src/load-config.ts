@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { checkFolder, isThere, trustedFolders } from "@autokestra/private-files";
+import { checkFolder, pathExists, trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath } from "@autokestra/secrets-core/internal";
 import type { Config } from "./config.ts";
@@ -28,7 +28,7 @@ export function findConfig({ env = process.env, path }: ConfigOptions = {}): str
   const given = path ?? env[CONFIG_VARIABLE];
   if (given !== undefined && given !== "") return resolve(given);
   for (const folder of trustedFolders(env)) {
-    const [first, second] = FILES.map((name) => join(folder, name)).filter(isThere);
+    const [first, second] = FILES.map((name) => join(folder, name)).filter(pathExists);
     if (first === undefined) continue;
     if (second === undefined) return first;
     throw refuse(first, `is not the only configuration: there is ${quotePath(second)}, too`, "Remove one of them.");

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Absolute, durationSchema, nameSchema, pathSchema } from "./common-schemas.ts";
+import { durationSchema, nameSchema, pathSchema, type ToAbsolute } from "./common-schemas.ts";
 
 const countSchema = z.int().min(1).max(1_000_000);
 
@@ -120,7 +120,7 @@ export interface ServerConfig {
   readonly keys?: { readonly rotateDataKeyEvery?: number };
 }
 
-export function toServer(server: ServerConfig, absolute: Absolute): ServerConfig {
+export function toServerConfig(server: ServerConfig, absolute: ToAbsolute): ServerConfig {
   const { tlsCert, tlsKey, workflows, jwt, backups } = server;
   return {
     ...server,

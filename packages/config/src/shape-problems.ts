@@ -2,13 +2,13 @@ import { quoteText } from "@autokestra/secrets-core/internal";
 import type { z } from "zod";
 import { didYouMean } from "./nearest-name.ts";
 import { type FatalProblem, MAX_PROBLEMS } from "./problem.ts";
-import { type Invalid, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
+import { type CreateProblem, QUOTES, type YamlDocument, type YamlPath } from "./yaml-document.ts";
 
 /** What the problems of a type of file need. */
 export interface FileShape {
   /** The subject of messages, such as `The workflow`. */
   readonly subject: string;
-  readonly invalid: Invalid;
+  readonly invalid: CreateProblem;
   /** Returns the keys that the map at a path can have; none if it can have any. */
   readonly knownKeys: (path: YamlPath) => readonly string[];
 }

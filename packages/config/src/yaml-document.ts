@@ -22,7 +22,7 @@ const TOO_DEEP = "The file is nested too deeply";
 export type YamlPath = readonly (string | number)[];
 
 /** Identifies a part of a string: the number of the text that it begins with, how many there are, and its length. */
-export interface Mark {
+export interface TextPart {
   /** Default: `{{`, the beginning of a reference. */
   readonly text?: string;
   readonly nth: number;
@@ -37,14 +37,14 @@ export interface YamlDocument {
   /** Numbers that are written in another way than JSON writes them. */
   readonly respelled: readonly RespelledValue[];
   /** Finds the position of a value, or of a reference in it. */
-  locate(path: YamlPath, mark?: Mark): Position | undefined;
+  locate(path: YamlPath, mark?: TextPart): Position | undefined;
 }
 
 /** Creates a problem with the code of a type of file. */
-export type Invalid = (message: string, position?: Position, hint?: string) => FatalProblem;
+export type CreateProblem = (message: string, position?: Position, hint?: string) => FatalProblem;
 
 /** Parses YAML 1.2, which includes JSON. Duplicate keys, merge keys, tags and aliases inside aliases are problems. */
-export function parseYaml(source: string, invalid: Invalid): YamlDocument {
+export function parseYaml(source: string, invalid: CreateProblem): YamlDocument {
   if (Buffer.byteLength(source) > MAX_BYTES) return unread(invalid("The file is larger than 1 MiB"));
   const lines = new LineCounter();
   const position = (start: number, end: number): Position => {
@@ -133,14 +133,14 @@ class NodeCheck {
   readonly problems: FatalProblem[] = [];
   readonly respelled: RespelledValue[] = [];
   readonly #position: (start: number, end: number) => Position;
-  readonly #invalid: Invalid;
+  readonly #invalid: CreateProblem;
   /** The path of the node that `visit` looks at. */
   readonly #path: (string | number)[] = [];
   /** Kept here, because the parser searches the whole document for the anchor of each alias. */
   readonly #anchors = new Map<string, Node>();
   #nodes = 0;
 
-  constructor(position: (start: number, end: number) => Position, invalid: Invalid) {
+  constructor(position: (start: number, end: number) => Position, invalid: CreateProblem) {
     this.#position = position;
     this.#invalid = invalid;
   }

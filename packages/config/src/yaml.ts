@@ -16,12 +16,12 @@ export {
 } from "./problem.ts";
 export { type FileShape, shapeProblems } from "./shape-problems.ts";
 export {
-  type Invalid,
+  type CreateProblem,
   MAX_BYTES,
-  type Mark,
   parseYaml,
   QUOTES,
   type RespelledValue,
+  type TextPart,
   type YamlDocument,
   type YamlPath,
 } from "./yaml-document.ts";

@@ -11,7 +11,7 @@ import { createPluginHost, type KeptPlaces } from "./plugin-host/configured-plug
 import type { PluginSource } from "./plugin-host/plugin-host.ts";
 import { createStoreSource } from "./run/sources.ts";
 
-/** What of the options of an engine can be replaced while it is open. */
+/** The options of an engine that can be replaced while it is open. */
 export interface ConfigOptions {
   /** The configuration: places, providers, the order of sources. Options take precedence over it. Default: none. */
   readonly config?: Config | null | undefined;
@@ -36,7 +36,7 @@ type OpenOptions = ConfigOptions & { readonly env?: NodeJS.ProcessEnv | undefine
 
 /** Another configuration that can be used, and is not yet. Call one of the two. */
 export interface PreparedConfig {
-  /** Runs, checks and webhooks that begin from now on take it. Those that go on end by the one that they began with. */
+  /** Runs, checks and webhooks that begin from now on use it. Running ones keep the one that they began with. */
   accept(): Promise<void>;
   /** Closes what was opened for it. */
   discard(): Promise<void>;
@@ -52,7 +52,7 @@ export interface OpenedConfig {
   readonly plugins: readonly Plugin[];
 }
 
-/** The configuration that an engine has now. What begins takes it as it is then, and keeps it to its end. */
+/** The current configuration of an engine. Runs and checks keep the one that they began with. */
 export class CurrentConfig {
   #current: OpenedConfig;
   /** How many runs and checks have begun with each, and not ended. */

@@ -34,7 +34,7 @@ export interface ProvidersOptions {
   readonly store: SecretSource;
   /** What secrets in options of providers are read from. */
   readonly optionStore: SecretSource;
-  /** Null: nothing is taken from the environment unless it is bound to a variable. */
+  /** Null: only bound variables are read from the environment. */
   readonly environment: SecretSource | null;
   /** The environment for what is bound to a variable. */
   readonly variables: SecretSource;
@@ -77,7 +77,7 @@ export async function openProviders(config: Config, options: ProvidersOptions): 
     sources,
     resolution: {
       bindings: config.bindings,
-      // What is bound to a variable is taken from there, whether or not all others are.
+      // Bound variables are read even if the environment is no source otherwise.
       boundOnly: [...all, variables].filter((source) => !sources.includes(source)),
       timeoutSeconds: config.resolveTimeoutSeconds,
     },
@@ -192,7 +192,7 @@ function openWhenUsed(
 
 type Ask = <Answer>(use: (real: OpenedProvider) => Promise<Answer>) => Promise<Answer | SourceFailure>;
 
-const NO_LEASES: SourceFailure = { status: "malformed", reason: "it makes no credentials" };
+const NO_LEASES: SourceFailure = { status: "malformed", reason: "it cannot create credentials" };
 
 function deferLeases(ask: Ask): NonNullable<SecretSource["leases"]> {
   return {

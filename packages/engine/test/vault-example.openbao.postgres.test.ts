@@ -73,9 +73,9 @@ it("a run reads a secret of KV and makes credentials, which end with it", async 
   expect(messages).toEqual(
     expect.arrayContaining([
       "workflow report",
-      expect.stringMatching(/^credentials database\/creds\/report of vault made for this run; valid until /),
+      expect.stringMatching(/^credentials database\/creds\/report of vault created for this run; valid until /),
       "the answer is 42, sent with ***SECRET***",
-      "credentials database/creds/report of vault given back",
+      "credentials database/creds/report of vault revoked",
     ]),
   );
   const secrets = { API_KEY: { source: "vault", version: "1" }, REPORT_DB: { source: "vault" } };

@@ -1,7 +1,7 @@
 import { chmodSync, fstatSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
-import { fileIdentity, OTHERS, withOpenFile } from "./private-file.ts";
+import { fileIdentity, GROUP_AND_OTHERS, withOpenFile } from "./private-file.ts";
 import {
   sweepTemporaryFiles,
   sweepTemporaryFilesOfOthers,
@@ -32,7 +32,7 @@ import {
  * ```
  */
 export function createPrivateFile(path: string, content: string | Uint8Array): boolean {
-  return publishNew(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path)));
+  return linkNewFile(path, () => withTemporaryFile(path, content, (temporary) => linkSync(temporary, path)));
 }
 
 /**
@@ -51,7 +51,7 @@ export function createLockFile(path: string, content: string): boolean {
  * @returns false if the path exists already; nothing is changed then
  */
 export function buildInPrivateFolder(path: string, build: (file: string) => void): boolean {
-  return publishNew(path, () => linkBuilt(path, build));
+  return linkNewFile(path, () => linkBuilt(path, build));
 }
 
 function linkBuilt(path: string, build: (file: string) => void): void {
@@ -70,7 +70,7 @@ function linkBuilt(path: string, build: (file: string) => void): void {
 }
 
 /** Runs `link`, which gives a new file this name unless the name is taken. */
-export function publishNew(path: string, link: () => void): boolean {
+export function linkNewFile(path: string, link: () => void): boolean {
   const created = isLinked(path, link);
   syncFolder(dirname(path));
   return created;
@@ -158,7 +158,7 @@ function isPrivateCopy(path: string, content: Uint8Array): boolean {
       path,
       (problem) => new Error(problem),
       (descriptor) => {
-        if (descriptor === null || (fstatSync(descriptor).mode & OTHERS) !== 0) return false;
+        if (descriptor === null || (fstatSync(descriptor).mode & GROUP_AND_OTHERS) !== 0) return false;
         return readFileSync(descriptor).equals(content);
       },
     );

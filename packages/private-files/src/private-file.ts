@@ -4,7 +4,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, MAX_SECRET_LENGTH, quotePath } from "@autokestra/secrets-core/internal";
 
 /** Whether something has this name, even a link that leads nowhere. */
-export function isThere(path: string): boolean {
+export function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
@@ -21,7 +21,7 @@ export function checkPrivateFile(descriptor: number, path: string, refuse: Refus
   const { mode, uid } = fstatSync(descriptor);
   const me = process.geteuid?.() ?? uid;
   if (uid !== me && uid !== 0) throw refuse("belongs to another user", `Make it yours: chown ${me} '${path}'`);
-  if ((mode & OTHERS) !== 0) throw refuse("can be read by others", `Run: chmod 600 '${path}'`);
+  if ((mode & GROUP_AND_OTHERS) !== 0) throw refuse("can be read by others", `Run: chmod 600 '${path}'`);
   checkFolder(dirname(path), refuse);
 }
 
@@ -104,17 +104,17 @@ export function restrictToOwner(place: string, mode: "600" | "700", refuse: Refu
     chmodSync(place, mode);
   } catch (error) {
     if (errorCode(error) !== "EPERM") throw error;
-    throw exposed(place, `Its owner must run \`chmod ${mode} ${quotePath(place)}\`.`, refuse);
+    throw openToOthersError(place, `Its owner must run \`chmod ${mode} ${quotePath(place)}\`.`, refuse);
   }
 }
 
 /** Returns the error for a path that stays open to others. */
-export function exposed(place: string, hint: string, refuse: Refuse): Error {
+export function openToOthersError(place: string, hint: string, refuse: Refuse): Error {
   return refuse(`other users can reach ${quotePath(place)}`, hint);
 }
 
 /** The permission bits of group and others. */
-export const OTHERS = 0o077;
+export const GROUP_AND_OTHERS = 0o077;
 
 /** In a folder with this bit, such as /tmp, only the owner of a file can remove or replace it. */
 export const STICKY = 0o1000;
@@ -171,7 +171,7 @@ export async function readBytes(bytes: AsyncIterable<Uint8Array>, source: string
   let length = 0;
   for await (const chunk of bytes) {
     length += chunk.length;
-    if (length > MAX_SECRET_LENGTH) throw new AutokestraError("VALUE_INVALID", `${source} holds more than 16 MiB`);
+    if (length > MAX_SECRET_LENGTH) throw new AutokestraError("VALUE_INVALID", `${source} is larger than 16 MiB`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

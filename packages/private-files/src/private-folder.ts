@@ -2,13 +2,13 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import type { Refuse } from "./private-file.ts";
-import { exposed, OTHERS, restrictToOwner, STICKY } from "./private-file.ts";
+import { GROUP_AND_OTHERS, openToOthersError, restrictToOwner, STICKY } from "./private-file.ts";
 import { syncFolder } from "./temporary-file.ts";
 
 /**
  * Creates a folder and its missing parents with mode 0700. Their names are on the disk when it returns.
  *
- * @returns false if it exists already; nothing is changed then
+ * @returns false if it already exists; nothing is changed then
  */
 export function makePrivateFolder(folder: string): boolean {
   // Resolved, because mkdir returns the first folder that it has created as it was spelled.
@@ -30,13 +30,13 @@ export function preparePrivateFolder(path: string, refuse: Refuse): void {
   const folder = dirname(path);
   if (makePrivateFolder(folder)) return;
   const { mode } = statSync(folder);
-  if ((mode & OTHERS) === 0) return;
+  if ((mode & GROUP_AND_OTHERS) === 0) return;
   const own = "Give the store a folder of its own";
-  if ((mode & STICKY) !== 0) throw exposed(folder, `${own}.`, refuse);
+  if ((mode & STICKY) !== 0) throw openToOthersError(folder, `${own}.`, refuse);
   const entries = readdirSync(folder);
   if (entries.length > 0 && !entries.includes(basename(path))) {
     const close = `\`chmod 700 ${quotePath(folder)}\``;
-    throw exposed(folder, `${own}, or run ${close} if no one else needs this one.`, refuse);
+    throw openToOthersError(folder, `${own}, or run ${close} if no one else needs this one.`, refuse);
   }
   restrictToOwner(folder, "700", refuse);
 }

@@ -1,5 +1,5 @@
 import { closeSync, fchmodSync, fsync, linkSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { publishNew } from "./atomic-file.ts";
+import { linkNewFile } from "./atomic-file.ts";
 import { temporaryPath } from "./temporary-file.ts";
 
 /**
@@ -17,7 +17,7 @@ export async function streamPrivateFile(
   try {
     await writePieces(temporary, content);
     await check(temporary);
-    return publishNew(path, () => linkSync(temporary, path));
+    return linkNewFile(path, () => linkSync(temporary, path));
   } finally {
     rmSync(temporary, { force: true });
   }

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { checkPrivateFile, isThere, withOpenFile } from "../src/index.ts";
+import { checkPrivateFile, pathExists, withOpenFile } from "../src/index.ts";
 import { refuse } from "./refuse.ts";
 
 function privateFile(): string {
@@ -53,5 +53,5 @@ it("a folder that everybody can write to is refused, unless it is sticky, as /tm
 it("what has a name is there, even a link that leads nowhere", () => {
   const path = privateFile();
   symlinkSync("nowhere", `${path}-link`);
-  expect([path, `${path}-link`, `${path}-other`].map(isThere)).toEqual([true, true, false]);
+  expect([path, `${path}-link`, `${path}-other`].map(pathExists)).toEqual([true, true, false]);
 });

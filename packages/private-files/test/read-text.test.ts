@@ -26,7 +26,7 @@ describe("readText", () => {
         yield new Uint8Array(1024 * 1024);
       }
     }
-    await expect(readText(endless(), "It")).rejects.toMatchObject({ message: "It holds more than 16 MiB" });
+    await expect(readText(endless(), "It")).rejects.toMatchObject({ message: "It is larger than 16 MiB" });
     expect(given).toBe(MAX_SECRET_LENGTH + 1024 * 1024);
   });
 });

@@ -58,7 +58,7 @@ const OWNED = "SELECT iif(stop = 'cancelled', stop_reason, NULL) AS reason FROM 
 
 const ownedSchema = z.object({ reason: z.enum(["user", "shutdown", "superseded"]).nullable() });
 
-/** Of a run that nobody owns, or another process. */
+/** Of a run that no process owns, or another one. */
 export const GONE: Ownership = { isHeld: false, cancelledBy: null };
 
 export function readOwnership(database: Database, run: RunId, token: string): Ownership {

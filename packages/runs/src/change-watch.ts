@@ -3,7 +3,7 @@ const LOOK_MS = 500;
 
 /**
  * Tells those who want to know that a database was changed, by other processes within half a second. It looks at a
- * counter of SQLite, and does nothing while nobody wants to know.
+ * counter of SQLite, and does nothing while nobody watches.
  */
 export class ChangeWatch {
   readonly #version: () => unknown;
@@ -34,7 +34,7 @@ export class ChangeWatch {
     };
   }
 
-  /** This process has changed it: nobody has to wait. */
+  /** This process has changed it: notify watchers immediately. */
   tell(): void {
     this.#seen = undefined;
     void this.#look();

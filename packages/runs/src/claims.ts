@@ -4,7 +4,7 @@ import type { RunId } from "./ledger.ts";
 
 /** What several servers over one history agree on: which times of schedules have been acted on. */
 export interface RunClaims {
-  /** Takes a time of a workflow, and with it all times before. Of those that take the same one, one gets true. */
+  /** Claims a time of a workflow, and all times before it. If several servers claim the same one, one gets true. */
   take(workflow: string, time: Date): Promise<boolean>;
   /** The last time that was taken; null for a workflow that never had one. */
   last(workflow: string): Promise<Date | null>;

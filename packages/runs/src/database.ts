@@ -6,12 +6,12 @@ import {
   type Database,
   type DatabaseFiles,
   emptyDatabase,
+  type FileDatabase,
   findDatabaseFiles,
   loadSqlite,
-  movedOrRemoved,
+  movedOrRemovedError,
   openFailureReason,
   openInPlace,
-  type PlacedDatabase,
   restrictDatabaseFiles,
   type SqliteLibrary,
 } from "@autokestra/sqlite";
@@ -31,7 +31,7 @@ export interface HistoryConnection {
 /** @param path absolute */
 export async function createConnection(path: string): Promise<HistoryConnection> {
   const [library] = await Promise.allSettled([loadSqlite()]);
-  let placed: PlacedDatabase | null = null;
+  let placed: FileDatabase | null = null;
   let isPrepared = false;
   let isClosed = false;
 
@@ -39,7 +39,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
     if (library.status === "rejected") throw library.reason;
     if (isClosed) throw historyUnavailable(path, "it is closed");
     placed ??= openHistoryDatabase(library.value, path, create);
-    if (placed?.isInPlace() === false) throw movedOrRemoved(refuseAt(path));
+    if (placed?.isInPlace() === false) throw movedOrRemovedError(refuseAt(path));
     return placed?.database ?? null;
   }
 
@@ -47,7 +47,7 @@ export async function createConnection(path: string): Promise<HistoryConnection>
     forRead: () => open(false),
     forWrite() {
       const opened = open(true);
-      if (opened === null) throw movedOrRemoved(refuseAt(path));
+      if (opened === null) throw movedOrRemovedError(refuseAt(path));
       if (!isPrepared) {
         opened.pragma("journal_mode = WAL");
         upgradeSchema(opened);
@@ -83,7 +83,7 @@ export function toHistoryError(error: unknown, path: string, unwritten = 0): Aut
  * @returns null if there is no file and `create` is false
  * @throws AutokestraError `HISTORY_UNAVAILABLE`, or an error of SQLite or the file system; nothing stays open
  */
-function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): PlacedDatabase | null {
+function openHistoryDatabase(library: SqliteLibrary, path: string, create: boolean): FileDatabase | null {
   // SQLite would open the file whose name lacks the white space.
   if (path !== path.trimEnd()) throw historyUnavailable(path, "its name ends with white space");
   const refuse = refuseAt(path);

@@ -20,7 +20,7 @@ export interface KeptStart {
 export interface KeptResult {
   /** With its whole output, which nothing has masked. */
   readonly result: TaskResult;
-  /** What has become secret during the run until then, and what of its output is. */
+  /** Values that had become secret in the run by then, and secret parts of its output. */
   readonly masks: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -33,7 +33,7 @@ export interface KeptRun {
   readonly results: ReadonlyMap<string, KeptResult & { readonly attempt: number }>;
   /** The names of those whose start is recorded, and not their end. */
   readonly open: ReadonlySet<string>;
-  /** The names of those that have run to their end, and whose output was not kept or cannot be opened. */
+  /** The tasks that have finished, and whose output was not kept or cannot be decrypted. */
   readonly gone: ReadonlySet<string>;
   /** How many attempts of each task and item have begun. */
   readonly attempts: ReadonlyMap<string, number>;
@@ -61,13 +61,13 @@ export interface DurableRunParts {
   readonly cipher: KeptCipher | null;
   /** How long values are kept unless the run has succeeded before, in milliseconds. */
   readonly keepMs: number;
-  /** What the run goes on from; null for a new one. */
+  /** The earlier state to resume from; null for a new run. */
   readonly from: KeptRun | null;
   /** Whether the run may be running on another host. */
   readonly force: boolean;
   /** Whether it begins only if it is still in the queue of this process. Default: false. */
   readonly fromQueue?: boolean | undefined;
-  /** Called once, when the run can no longer be recorded. It goes on. */
+  /** Called once, when the run can no longer be recorded. The run continues. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -127,13 +127,13 @@ export async function openKept(id: RunId, stored: StoredKept, keys: KeptKeys | n
 
 /** The error for a run that has nothing left to do. */
 export function hasSucceeded(id: RunId): AutokestraError {
-  return new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to go on with`, {
+  return new AutokestraError("RUN_NOT_RESUMABLE", `Run ${id} has succeeded: there is nothing to resume`, {
     details: { reason: "succeeded" },
   });
 }
 
 /**
- * Makes one run of this process durable: its tasks are claimed and ended in the ledger, and what it needs to go on is
+ * Makes one run of this process durable: its tasks are claimed and ended in the ledger, and what it needs to be resumed is
  * kept. A ledger that cannot be written stops recording, and not the run.
  */
 export class DurableRun {
@@ -161,7 +161,7 @@ export class DurableRun {
     this.#attempt = from !== null && from.id === id ? from.attempt + 1 : 1;
   }
 
-  /** What the run goes on from; null for one from its first task on. */
+  /** The earlier state to resume from; null for a run from its first task on. */
   get from(): KeptRun | null {
     return this.#parts.from;
   }
@@ -170,7 +170,7 @@ export class DurableRun {
     return this.#attempt;
   }
 
-  /** Whether it is an earlier run that goes on, and not a new one that takes over what another has finished. */
+  /** Whether an earlier run is resumed; false for a new run that takes over results of another one. */
   get isResumed(): boolean {
     return this.#attempt > 1;
   }
@@ -323,7 +323,7 @@ export class DurableRun {
     if (this.#isBegun) this.#cancelled("user");
   }
 
-  /** A failure stops recording, and whoever closes the history waits for what is not written yet. */
+  /** A failure stops recording. Closing the history waits for what is not written yet. */
   async #watch(work: Promise<unknown>): Promise<void> {
     const { pending } = this.#parts.history;
     pending.add(work);

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { AutokestraError } from "@autokestra/secrets-core";
-import { after, type Database, retryWhileBusy } from "@autokestra/sqlite";
+import { type Database, deadlineAfter, retryWhileBusy } from "@autokestra/sqlite";
 import { ChangeWatch } from "./change-watch.ts";
 import type { HistoryConnection } from "./database.ts";
 import { hasExpired, wipeExpired } from "./kept.ts";
@@ -52,7 +52,7 @@ export class HistoryFile {
       return database.transaction(() => work(database));
     };
     try {
-      return await retryWhileBusy(attempt, { giveUpAt: after(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
+      return await retryWhileBusy(attempt, { giveUpAt: deadlineAfter(LOCK_TIMEOUT), maxPauseMs: MAX_PAUSE_MS });
     } catch (error) {
       throw this.toError(error);
     }

@@ -9,7 +9,7 @@ declare module "@autokestra/secrets-core" {
     RUN_ACTIVE: { readonly reason?: "running" | "unknown" };
     /** A run that has succeeded, or that has kept nothing. */
     RUN_NOT_RESUMABLE: { readonly reason?: "succeeded" | "not kept" };
-    /** Only a run that waits or goes on can be cancelled. `recorded`: whoever runs it does not ask the ledger. */
+    /** Only a waiting or running run can be cancelled. `recorded`: its process does not ask the ledger. */
     RUN_ENDED: { readonly reason?: "ended" | "lost" | "recorded" };
   }
 }
@@ -72,10 +72,10 @@ export interface KeptValue {
   readonly bytes: Uint8Array;
 }
 
-/** A run that goes on. */
+/** A run to resume. */
 export interface ResumedRun extends Omit<NewRun, "owner" | "kept" | "finished"> {
   readonly owner: RunOwner;
-  /** The attempt of the run that was read, so that nobody goes on from an older state. */
+  /** The attempt of the run that was read, so that no one resumes from an older state. */
   readonly after: number;
   /** How the tasks have ended that do not run again. */
   readonly finished: ReadonlyMap<string, "success" | "failed">;
@@ -85,7 +85,7 @@ export interface ResumedRun extends Omit<NewRun, "owner" | "kept" | "finished"> 
 
 /** What has become of a run, for its owner. */
 export interface Ownership {
-  /** False: another process goes on with it, or it was deleted. */
+  /** False if another process has resumed it, or if it was deleted. */
   readonly isHeld: boolean;
   /** Why {@link RunLedger.cancel} was called for this attempt of it; null if it was not. */
   readonly cancelledBy: CancelReason | null;
@@ -125,18 +125,18 @@ export type MaskedError = TaskErrorInfo;
 export const OUTCOME_UNKNOWN: MaskedError = {
   name: "Error",
   code: "OUTCOME_UNKNOWN",
-  message: "outcome unknown: what ran it was lost, and it must not be tried again",
+  message: "outcome unknown: its process was lost, and it must not be tried again",
 };
 
 /**
- * Keeps runs and the states of their tasks. Whoever runs a task claims it, and every write of its result is made with
+ * Keeps runs and the states of their tasks. A worker claims a task before it runs it, and every write of its result is made with
  * the token of that claim, so that a worker that was stopped and comes back changes nothing.
  *
  * Every method rejects with `HISTORY_UNAVAILABLE` if the ledger cannot be used.
  */
 export interface RunLedger {
   /**
-   * Adds a run with all its tasks. Returns those that may start.
+   * Adds a run with all its tasks. Returns the tasks that may start.
    *
    * @throws AutokestraError `RUN_ENDED` for one `fromQueue` that is no longer there
    */
@@ -156,11 +156,11 @@ export interface RunLedger {
   claim(id: TaskRunId, worker: WorkerId, leaseMs: number): Promise<Lease | null>;
   /** The tasks of a run, in the order of the workflow; none if there is no such run. */
   tasks(run: RunId): Promise<readonly TaskRun[]>;
-  /** Prolongs a lease. `cancelled`: the run is; `lost`: somebody else has the task. */
+  /** Prolongs a lease. `cancelled`: the run was cancelled; `lost`: another worker has the task. */
   heartbeat(lease: Lease): Promise<"held" | "cancelled" | "lost">;
   /** Hands out a secret that the run declares, encrypted, while the lease lasts; null if the store does not have it. */
   release(lease: Lease, name: SecretName): Promise<EncryptedSecret | null>;
-  /** Ends a task. Returns those that may start now; null if the lease was lost, and nothing has changed. */
+  /** Ends a task. Returns the tasks that may start now; null if the lease was lost, and nothing has changed. */
   finish(lease: Lease, result: MaskedResult, kept?: KeptValue): Promise<readonly TaskRunId[] | null>;
   /** @param retryAt when it is tried again; null if it is not */
   fail(lease: Lease, error: MaskedError, retryAt: Date | null, kept?: KeptValue): Promise<readonly TaskRunId[] | null>;

@@ -44,14 +44,14 @@ export function unfinishedStatus(run: RunProcess | null): UnfinishedStatus {
   if (run.host !== hostname()) return "unknown";
   const boot = bootId();
   if (run.bootId !== null && boot !== null && run.bootId !== boot) return "lost";
-  if (!isThere(run.pid)) return "lost";
+  if (!pathExists(run.pid)) return "lost";
   const stat = readStat(run.pid);
   if (stat === null) return "running";
   const isAnother = run.startTime !== null && run.startTime !== stat.startTime;
   return isAnother || stat.isZombie ? "lost" : "running";
 }
 
-function isThere(pid: number): boolean {
+function pathExists(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -118,7 +118,7 @@ function readSources(data: unknown, resolved: Map<string, Resolved>, uses: Map<s
 
 const used = z.object({ secrets: z.record(z.string(), z.array(z.string())) });
 
-/** Items of one list use the same: what the first one does is told. */
+/** Items of one list use the same secrets: the first one stands for all. */
 function readUses({ task = "", data }: LogEvent, uses: Map<string, SecretUse[]>): void {
   const name = task.replaceAll(/\[\d+\]/g, "");
   for (const [secret, paths] of Object.entries(used.safeParse(data).data?.secrets ?? {})) {
@@ -148,7 +148,7 @@ function readLease({ data, time }: LogEvent): Lease[] {
   return [{ type, time, expiresAt, lease: found.lease }];
 }
 
-/** Credentials that were made for a run, and that nobody has given back. */
+/** Credentials that were created for a run and not revoked. */
 export interface LeftLease {
   /** The names of the secrets that they are. */
   readonly names: readonly string[];
@@ -212,7 +212,7 @@ interface MaskedSecrets {
   readonly tasks: ReadonlyMap<string, ReadonlyMap<string, MaskCount>>;
 }
 
-/** Of an unfinished run, what its tasks have told when they ended. */
+/** Of an unfinished run: what the ends of its tasks have reported. */
 function maskedOf(events: readonly RecordedEvent[]): MaskedSecrets {
   const byTask = new Map<string, RunFinished["masked"]>();
   let total: RunFinished["masked"] = {};

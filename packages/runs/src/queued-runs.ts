@@ -8,7 +8,7 @@ import { NOW } from "./task-rows.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
-    /** Another run of its concurrency group goes on, and the workflow says that a new one is left out. */
+    /** Another run of its concurrency group is running, and the workflow says that a new one is refused. */
     RUN_LEFT_OUT: object;
   }
 }
@@ -33,10 +33,10 @@ export function listedAsQueued({ id, workflow }: Pick<QueuedRun, "id" | "workflo
   return { execution: id, workflow, status: "queued", ...unknown };
 }
 
-/** The concurrency group of a run: runs of one group do not go on at the same time, on whichever server. */
+/** The concurrency group of a run: runs of one group never overlap, even on several servers. */
 export interface RunGroup {
   readonly name: string;
-  /** What a new run does while another one goes on or waits. */
+  /** What a new run does while another one is running or waiting. */
   readonly busy: "queue" | "skip" | "cancel";
 }
 
@@ -58,7 +58,7 @@ type WithStart<Start> = QueuedRun & { readonly start: Start | null };
  */
 export interface QueuedRuns<Start = QueuedStart> {
   /**
-   * Adds a run, before a client is told of it.
+   * Adds a run, before the client gets its answer.
    *
    * @param run of a group that is busy, it waits, is refused, or takes the place of the others, as the group says. Default: in none
    * @param key the run is its run for 24 hours; undefined for none
@@ -81,7 +81,7 @@ export interface QueuedRuns<Start = QueuedStart> {
   /** All that are. */
   ours(): Promise<ReadonlySet<RunId>>;
   /**
-   * Whether it is the turn of a run. Of a group, one goes on at a time, and of those that wait the first one begins, on whichever server:
+   * Whether it is the turn of a run. One run of a group runs at a time, and the first waiting one begins, on any server:
    * from then on the run has the group, until it has ended or its process is lost.
    */
   takeTurn(id: RunId): Promise<Turn>;

@@ -116,7 +116,7 @@ function createRunSink(
     if (last !== null) buffer.add(toBuffered(warningOf(runId, last)));
     add(event);
     if (!isQueued && buffer.size() > 0) enqueue();
-    // The process may end with the last one, and whoever begins a run learns at once that it is not recorded.
+    // The process may end with the last one, and the caller learns at once if a new run is not recorded.
     if (!isBegun || event.event === "run.finished") queue.flush();
   };
 }

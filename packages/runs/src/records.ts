@@ -145,7 +145,7 @@ export function findRunId(database: Database, text: string, withQueued: boolean)
   if (id === undefined) throw runNotFound(text);
   if (others.length === 0) return id;
   throw new AutokestraError("RUN_AMBIGUOUS", `Several runs begin with '${quoteText(text)}'`, {
-    hint: "Give more of the id.",
+    hint: "Give more characters of the id.",
   });
 }
 

@@ -11,14 +11,14 @@ import { NOW } from "./task-rows.ts";
 
 interface Member extends StoredProcess {
   readonly id: RunId;
-  /** The place of one that waits; null for one that goes on. */
+  /** The place in the queue; null for a running one. */
   readonly number: number | null;
   readonly isStarting: number;
   readonly status: "running";
   readonly isFresh: number;
 }
 
-/** First those that go on. An earlier one whose process was lost has nothing. */
+/** First the running ones. A run whose process was lost does not hold its group. */
 const MEMBERS = `
   SELECT id, NULL AS number, 0 AS isStarting, status, held_until > ${NOW} AS isFresh, ${PROCESS}
   FROM run_records WHERE concurrency_group = @group AND status = 'running'
@@ -26,7 +26,7 @@ const MEMBERS = `
   SELECT run_id, number, is_starting, 'running', until > ${NOW}, ${PROCESS} FROM queued_runs WHERE concurrency_group = @group
 `;
 
-/** Those that go on or wait, but for runs of processes that are lost. */
+/** Running and waiting runs, except those of lost processes. */
 function members(database: Database, group: string): readonly Member[] {
   return database.prepare<[object], Member>(MEMBERS).all({ group }).filter(isAlive);
 }
@@ -75,6 +75,6 @@ export function leaveGroup(database: Database, id: RunId): void {
 }
 
 function leftOut(workflow: string): AutokestraError {
-  const message = `Workflow '${quoteText(workflow)}' was not started: another run of its group goes on`;
+  const message = `Workflow '${quoteText(workflow)}' was not started: another run of its group is running`;
   return new AutokestraError("RUN_LEFT_OUT", message);
 }

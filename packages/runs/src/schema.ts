@@ -39,7 +39,7 @@ const TABLES = `
 `;
 
 /**
- * What version 3 adds. A process of version 2 that still runs goes on recording its run.
+ * What version 3 adds. A process of version 2 that still runs keeps recording its run.
  *
  * `token` is what the owner of a run writes with, so that a process that was stopped and replaced changes nothing.
  * `kept` are encrypted values that a run needs to be resumed, until `kept_until` in milliseconds since 1970.
@@ -125,7 +125,7 @@ const QUEUE = `
 `;
 
 /**
- * What version 5 adds: in which concurrency group a run is. It has the group while it goes on, or `is_starting`; `held_until` is as `until`.
+ * What version 5 adds: in which concurrency group a run is. It has the group while it is running, or `is_starting`; `held_until` is as `until`.
  */
 const GROUPS = `
   ALTER TABLE run_records ADD COLUMN concurrency_group TEXT;

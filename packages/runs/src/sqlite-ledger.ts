@@ -79,7 +79,7 @@ const END = `
   WHERE number = ? AND lease_token = ?
 `;
 const STOP = "UPDATE run_records SET stop = ? WHERE id = ? AND stop IS NOT 'cancelled'";
-/** Of a run with an owner nothing is reaped: whoever resumes it decides. */
+/** A run with an owner is not reaped: resuming it decides. */
 const OVER = `
   SELECT task_runs.number, run_id AS run, task, task_runs.attempt FROM task_runs JOIN run_records ON run_records.id = run_id
   WHERE lease_until < ${NOW} AND token IS NULL
@@ -321,7 +321,7 @@ function endRow(
   return statementsOf(database).end.run(state, JSON.stringify(result), dueAt, Number(id), token).changes > 0;
 }
 
-/** Ends a task, and decides about those that need it. Returns those that may start; null for a lost lease. */
+/** Ends a task, and decides about the tasks that need it. Returns the tasks that may start; null for a lost lease. */
 function end(
   database: Database,
   lease: Lease,

@@ -76,7 +76,7 @@ export function settle(table: TaskTable, ids: Iterable<string>, stop: Stop | nul
   for (const { id, because } of open) {
     const task = table.task(id);
     const before = table.state(id);
-    // A task that waits for its next attempt goes on like one that runs, unless the run is cancelled.
+    // A task that waits for its next attempt counts as running, unless the run is cancelled.
     const isOpen = before === "blocked" || before === "ready" || (before === "waiting" && stop === "cancelled");
     if (task === undefined || !isOpen) continue;
     if (because !== undefined && stop === null && stillWaits(table, task, because)) continue;
@@ -116,7 +116,7 @@ function neededBy(table: TaskTable, needs: readonly string[]): NeededTask[] {
   });
 }
 
-/** What a run does after a task has ended like this; null if others go on. */
+/** What a run does after a task has ended like this; null if the others continue. */
 export function stopAfter(task: Pick<TaskNode, "continueOnError"> | undefined, end: TaskEnd): Stop | null {
   if (end === "failed" && task?.continueOnError !== true) return "failed";
   return end === "cancelled" ? "cancelled" : null;

@@ -17,7 +17,7 @@ export interface Write<T> {
 
 /**
  * Writes all that one turn of the event loop brings in one transaction, because each one waits for the disk. While
- * another program has the database locked, what is to be written waits in memory, and the event loop goes on.
+ * another program has the database locked, writes wait in memory, and the event loop continues.
  */
 export class WriteQueue {
   readonly #forWrite: () => Database;

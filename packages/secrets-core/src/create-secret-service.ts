@@ -278,7 +278,7 @@ function checkExpected(input: ValidInput, current: SecretMetadata | null): void 
 function rolledBack({ metadata, fields }: DecryptedSecret, today: SecretMetadata): ValidInput {
   const { name, type, expiresAt } = today;
   if (metadata.type !== type) {
-    const message = `Version ${metadata.version} of secret '${name}' is of type ${metadata.type}, and the secret is of type ${type} today`;
+    const message = `Version ${metadata.version} of secret '${name}' is of type ${metadata.type}, and the secret is of type ${type} now`;
     throw new AutokestraError("VALUE_INVALID", message, { hint: "Read the older value, and set it with its type." });
   }
   return { name, type, expiresAt, fields: withExpiry(type, fields, expiresAt) };
@@ -291,7 +291,7 @@ function changesPolicy({ name, allow }: ValidInput, { current }: DecryptedSecret
 
 /** Each policy is for all versions of a secret, which are written again. */
 function policyOfOne(name: SecretName): AutokestraError {
-  return new AutokestraError("VALUE_INVALID", `Secret '${name}': change who may use it alone`);
+  return new AutokestraError("VALUE_INVALID", `Secret '${name}': change who may use it in a call of its own`);
 }
 
 function written([metadata]: readonly SecretMetadata[]): SecretMetadata {

@@ -1,5 +1,5 @@
 /**
- * The nouns of autokestra: secret types, the reference grammar, errors, and the interfaces that the other packages
+ * The vocabulary of autokestra: secret types, the reference grammar, errors, and the interfaces that the other packages
  * implement. It does no input or output.
  *
  * @module

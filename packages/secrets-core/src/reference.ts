@@ -113,7 +113,7 @@ function readOptions(text: string): Omit<ReferenceWithOptions, "reference"> | st
 
 const LITERAL = /^(?:"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false)(?![\w.])/;
 
-/** Reads the literal that a text begins with; null if it begins with none. `1.10` is none, because it would become 1.1. */
+/** Reads the literal that a text begins with; null if there is none. `1.10` is not a literal, because it would become 1.1. */
 export function readLiteral(text: string): { readonly value: Literal; readonly rest: string } | null {
   const [word] = LITERAL.exec(text) ?? [];
   if (word === undefined) return null;

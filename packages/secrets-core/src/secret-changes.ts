@@ -270,6 +270,6 @@ function changedMeanwhile(name: SecretName): AutokestraError {
 
 function nameTaken({ name, id }: SecretMetadata): AutokestraError {
   return new AutokestraError("SECRET_EXISTS", `The name '${quoteText(name)}' is taken by the secret ${id}`, {
-    hint: "Rename that secret, or take another name.",
+    hint: "Rename that secret, or use another name.",
   });
 }

@@ -47,7 +47,7 @@ export function parseSecretName(text: string): SecretName {
 function invalidName(given: unknown): AutokestraError {
   const text = String(given);
   const hint = isReserved(text)
-    ? "This word is reserved; take another name."
+    ? "This word is reserved; use another name."
     : "1 to 255 characters; upper and lower case differ.";
   return new AutokestraError(
     "NAME_INVALID",

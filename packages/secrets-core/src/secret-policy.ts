@@ -108,7 +108,7 @@ function normalize(name: SecretName, rule: keyof SecretAllow, items: readonly st
   const written = rule === "hosts" ? items.map((item) => item.toLowerCase()) : items;
   if (!written.every(isValid)) {
     // What was given is not repeated: a URL can have a password in it.
-    throw new AutokestraError("VALUE_INVALID", `Secret '${name}': one of the ${noun}s is none`, { hint });
+    throw new AutokestraError("VALUE_INVALID", `Secret '${name}': one of the ${noun}s is not valid`, { hint });
   }
   const unique = [...new Set(written)].toSorted();
   if (unique.length <= MAX_ITEMS) return unique;

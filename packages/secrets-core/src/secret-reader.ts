@@ -190,5 +190,5 @@ export function checkStored({ name, id, revision }: SecretMetadata, { ifId, ifRe
   if (ifId !== undefined && ifId !== id) throw secretNotFound(name);
   if (ifRevision === undefined || ifRevision === revision) return;
   const message = `Secret '${name}' has revision ${revision}, not ${ifRevision}; nothing was changed`;
-  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Look at it again, then change it." });
+  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Read it again, then change it." });
 }

@@ -42,7 +42,7 @@ interface FieldRule {
   readonly name: string;
   readonly form: FieldForm;
   readonly isRequired: boolean;
-  /** Empty text is taken where somebody says that it is meant. */
+  /** Empty text is allowed if the caller asks for it. */
   readonly mayBeEmpty?: boolean;
 }
 

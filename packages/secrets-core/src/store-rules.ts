@@ -256,8 +256,8 @@ export function checkAnchor({ name, counter, text, mac }: Anchor, expected: numb
 
 /** Another secret has the name or the id. */
 export function secretExists(name: string, how: string): AutokestraError {
-  return new AutokestraError("SECRET_EXISTS", `Secret '${name}' exists already, ${how}`, {
-    hint: "Replace its value, or take another name.",
+  return new AutokestraError("SECRET_EXISTS", `Secret '${name}' already exists, ${how}`, {
+    hint: "Replace its value, or use another name.",
   });
 }
 

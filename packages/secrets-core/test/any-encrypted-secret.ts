@@ -5,7 +5,7 @@ import { sampleSecret } from "../src/testing/index.ts";
 const bytes = uint8Array({ maxLength: 100 });
 const text = stringMatching(/^[ -~äöü–日本🔑]{1,50}$/u);
 
-/** Sealed secrets of the name A with any bytes and any text, for what must come back as it was. */
+/** Encrypted secrets of the name A with any bytes and any text, for round trips. */
 export const anyEncryptedSecret: Arbitrary<EncryptedSecret> = tuple(bytes, bytes, bytes, array(text), text).map(
   ([nonce, tag, ciphertext, tags, description]) => {
     const { metadata, envelope, mac } = sampleSecret("A", { tags, description });

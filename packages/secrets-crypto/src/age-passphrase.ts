@@ -33,7 +33,7 @@ async function wrapKeyOf(passphrase: string, salt: Buffer, workFactor: number): 
 
 /**
  * Encrypts the key of an age file with a passphrase (https://c2sp.org/age#the-scrypt-recipient-type). Node.js stretches it
- * many times faster than JavaScript, and meanwhile other work goes on.
+ * many times faster than JavaScript, and does not block other work.
  */
 export async function wrapWithPassphrase(
   passphrase: string,

@@ -176,7 +176,7 @@ function keyWrong(
 function keyMissing(read: ReadHeader, { places }: KeySearch, elsewhere: string | null): AutokestraError {
   const message = `There are secrets here, but their master key was not found: ${nameOf(read)}`;
   return new AutokestraError("KEY_MISSING", message, {
-    hint: `${locationHint(elsewhere)} No new key is made for a store that has secrets. Looked at: ${places.join("; ")}.`,
+    hint: `${locationHint(elsewhere)} No new key is created for a store that has secrets. Looked at: ${places.join("; ")}.`,
   });
 }
 
@@ -209,6 +209,6 @@ function findRollback({ header, fingerprint, epoch }: Keyring, known: Remembered
   return new AutokestraError(
     "STORE_ROLLED_BACK",
     `This is ${what} that was opened here on ${known.openedAt} with the key ${known.fingerprint}: its key is ${fingerprint}, its newest data key was made on ${newest}`,
-    { hint: "To open it all the same, name its key on purpose." },
+    { hint: "To open it anyway, name its key explicitly." },
   );
 }

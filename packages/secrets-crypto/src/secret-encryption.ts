@@ -159,6 +159,6 @@ function encryptText(key: Uint8Array, aad: Uint8Array, text: string): EncryptedB
 
 function notWellFormed(name: string): AutokestraError {
   return new AutokestraError("VALUE_INVALID", `The value of secret '${quoteText(name)}' is not well-formed Unicode`, {
-    hint: "It holds half of a surrogate pair. Encode binary values as base64.",
+    hint: "It contains half of a surrogate pair. Encode binary values as base64.",
   });
 }

@@ -104,8 +104,8 @@ function parseAddress({ address, allowHttp = false }: ConnectionOptions): URL {
 
 function addressProblem(url: URL, allowHttp: boolean): string | null {
   if (url.protocol !== "https:" && url.protocol !== "http:") return "is neither https nor http";
-  if (url.username !== "" || url.password !== "") return "holds a user name or password";
-  if (url.search !== "" || url.hash !== "") return "holds a query or a fragment";
+  if (url.username !== "" || url.password !== "") return "contains a user name or password";
+  if (url.search !== "" || url.hash !== "") return "contains a query or a fragment";
   return url.protocol === "http:" && !allowHttp && !isLoopback(url.hostname)
     ? "is plain http to another machine"
     : null;

@@ -206,7 +206,7 @@ interface Moment {
 type Keep = (key: string, answer: SourceAnswer, asked: Moment) => Promise<SourceAnswer>;
 
 /**
- * Keeps found values, and returns them while the provider is unavailable. A value of the past is none once it has expired, or is too old
+ * Keeps found values, and returns them while the provider is unavailable. An earlier value is not used once it has expired, or is too old
  * by either clock: one can be set back, and the other stands still while the machine sleeps.
  */
 function createStaleValues(

@@ -78,7 +78,7 @@ class VaultSession implements LeaseSession {
     const { lease_id: id, lease_duration: given, renewable, data: value } = json.value;
     if (id === "") {
       const hint = "A secret that is only read is bound by its path, not as a lease.";
-      return malformed(`${response.asked}: nothing was made that could be given back`, hint);
+      return malformed(`${response.asked}: nothing was created that could be revoked`, hint);
     }
     // Shortens the lease, so that it soon expires if the process is killed and cannot revoke it.
     const shorter = renewable && given > seconds ? await this.#renewLease(id, seconds, limits) : null;

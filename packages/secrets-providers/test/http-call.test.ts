@@ -273,9 +273,9 @@ describe("connections", () => {
     ["http://127.0.0.1.example", "is plain http to another machine"],
     ["http://10.0.0.1:8200", "is plain http to another machine"],
     ["ftp://vault.example", "is neither https nor http"],
-    ["https://u:canary@vault.example", "holds a user name or password"],
-    ["https://canary@vault.example", "holds a user name or password"],
-    ["https://vault.example/?token=canary", "holds a query or a fragment"],
+    ["https://u:canary@vault.example", "contains a user name or password"],
+    ["https://canary@vault.example", "contains a user name or password"],
+    ["https://vault.example/?token=canary", "contains a query or a fragment"],
     ["canary", "is not a URL"],
   ])("V5: refuses the address %s", (address, problem) => {
     const open = () => createHttpClient({ address, provider: "p", env: {} });

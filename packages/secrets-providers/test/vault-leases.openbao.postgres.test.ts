@@ -257,7 +257,7 @@ describe("credentials of a database", () => {
     if (session?.status !== "found") throw new Error("no login");
     expect(await session.secret.create("secret/data/db", 60, soon())).toMatchObject({
       status: "malformed",
-      reason: expect.stringMatching(/nothing was made that could be given back/),
+      reason: expect.stringMatching(/nothing was created that could be revoked/),
     });
     await root.close();
   });

@@ -64,7 +64,7 @@ export function beginResolution(sources: Sources, { signal, leases }: ScopeOptio
 }
 
 /** The result of looking up one name. */
-export interface Search {
+export interface NameLookup {
   readonly name: SecretName;
   /** Null if no source has it. The secret is null for credentials that a run would create. */
   readonly found: {
@@ -78,7 +78,7 @@ export interface Search {
 }
 
 /** Asks the sources one after the other. @throws AutokestraError `OPTION_INVALID`, and what a source throws */
-export async function search(name: SecretName, resolution: Resolution): Promise<Search> {
+export async function lookUpName(name: SecretName, resolution: Resolution): Promise<NameLookup> {
   const { ordered, bindings } = resolution.sources;
   const binding = bindings.get(name);
   const bound = binding && sourceOf(binding.source, name, resolution.sources);
@@ -133,7 +133,7 @@ async function lookUp(
 ): Promise<SecretAnswer<FoundSecret | null>> {
   const signal = signals.get(source)?.signal;
   if (binding?.lease === undefined) return await source.lookup(name, { binding, signal });
-  if (source.leases === undefined) return { status: "malformed", reason: "it makes no credentials" };
+  if (source.leases === undefined) return { status: "malformed", reason: "it cannot create credentials" };
   if (leaseOptions === undefined) return await source.leases.canCreate(binding, signal);
   const opened = leases.get(source) ?? source.leases.open(leaseOptions.seconds, leaseOptions.onEvent);
   leases.set(source, opened);

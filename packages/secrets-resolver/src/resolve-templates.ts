@@ -70,7 +70,7 @@ export function parseTemplates(value: unknown, depth = 0): TemplateTree {
  * is.
  *
  * @param lookup returns the value of a reference
- * @param onFiltered called with every text that filters have made. Default: nobody is told
+ * @param onFiltered called with every text that a filter has made. Default: not called
  * @throws AutokestraError `REFERENCE_INVALID`, also for values of more than 64 MiB, and what `lookup` throws
  */
 export async function resolveTemplates(

@@ -10,7 +10,7 @@ import {
   type SourceFallback,
 } from "@autokestra/secrets-core";
 import { fieldNotFound, primaryField, secretNotDeclared, secretsMissing } from "@autokestra/secrets-core/internal";
-import { beginResolution, type Resolution, type Search, search } from "./resolution.ts";
+import { beginResolution, lookUpName, type NameLookup, type Resolution } from "./resolution.ts";
 
 export interface ResolverOptions {
   /** The names that are bound to one source. Default: none. */
@@ -59,12 +59,12 @@ export function createSecretResolver(
       const names = [...new Set(declared.map(parseSecretName))];
       const resolution = beginResolution(all, options, timeoutSeconds * 1000);
       try {
-        const searches = await findAll(
-          names.map(async (name) => await search(name, resolution)),
+        const lookups = await findAll(
+          names.map(async (name) => await lookUpName(name, resolution)),
           resolution,
         );
         options.signal?.throwIfAborted();
-        return createScope(searches, resolution);
+        return createScope(lookups, resolution);
       } catch (error) {
         await closeAll([...resolution.leases.values()]);
         options.signal?.throwIfAborted();
@@ -78,7 +78,7 @@ export function createSecretResolver(
       const name = parseSecretName(text);
       const resolution = beginResolution(all, { signal }, timeoutSeconds * 1000);
       try {
-        const { found, asked } = await search(name, resolution);
+        const { found, asked } = await lookUpName(name, resolution);
         return { name, binding: all.bindings.get(name), asked, source: found?.source ?? null };
       } finally {
         resolution.end();
@@ -88,19 +88,22 @@ export function createSecretResolver(
 }
 
 /**
- * Waits for all searches even if one has failed, because another one may still create credentials.
+ * Waits for all lookups even if one has failed, because another one may still create credentials.
  *
  * @throws the first failure; AutokestraError `SECRETS_MISSING`
  */
-async function findAll(searches: readonly Promise<Search>[], resolution: Resolution): Promise<readonly Search[]> {
+async function findAll(
+  lookups: readonly Promise<NameLookup>[],
+  resolution: Resolution,
+): Promise<readonly NameLookup[]> {
   const failures: unknown[] = [];
   const fail = (error: unknown) => {
     failures.push(error);
     resolution.end();
   };
-  const results: Search[] = [];
+  const results: NameLookup[] = [];
   await Promise.all(
-    searches.map(async (promise, index) => {
+    lookups.map(async (promise, index) => {
       try {
         const result = await promise;
         results[index] = result;
@@ -132,8 +135,8 @@ function isRetained({ retainedUntil }: AskedSource): boolean {
   return retainedUntil !== undefined;
 }
 
-function createScope(searches: readonly Search[], resolution: Resolution): SecretScope {
-  const resolved = searches.flatMap(({ name, found }): ResolvedSecret[] =>
+function createScope(lookups: readonly NameLookup[], resolution: Resolution): SecretScope {
+  const resolved = lookups.flatMap(({ name, found }): ResolvedSecret[] =>
     found === null || found.secret === null
       ? []
       : [{ ...found.secret, name, source: found.source, binding: found.binding }],

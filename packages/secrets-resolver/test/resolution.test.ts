@@ -291,7 +291,7 @@ describe("credentials of a run", () => {
   it("are made by no source that cannot", async () => {
     const bindings = { A: { source: "store", lease: "x" } };
     const resolver = createSecretResolver([sourceOf("store", found("s"))], { bindings });
-    await expect(resolver.openScope(["A"], options)).rejects.toThrow("it makes no credentials");
+    await expect(resolver.openScope(["A"], options)).rejects.toThrow("it cannot create credentials");
   });
 });
 

@@ -151,7 +151,7 @@ function createCopier(use: () => DocumentFile): Methods<"backup" | "snapshot"> {
       const copy = resolve(path);
       const content = formatDocument(await use().read());
       await attempt(copy, () => {
-        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it exists already");
+        if (!createPrivateFile(copy, content)) throw storeUnavailable(copy, "it already exists");
         sweepTemporaryFiles(copy);
       });
     },

@@ -213,7 +213,7 @@ describe("backup", () => {
     expect(readFileSync(copy)).toEqual(readFileSync(join(folder, "secrets.json")));
     await expect(store.backup(copy)).rejects.toMatchObject({
       code: "STORE_UNAVAILABLE",
-      message: `Secret store "${copy}" cannot be used: it exists already`,
+      message: `Secret store "${copy}" cannot be used: it already exists`,
     });
     const nowhere = join(folder, "none", "copy");
     await expect(store.backup(nowhere)).rejects.toMatchObject({

@@ -5,11 +5,11 @@ import type { AutokestraError, StoreLayout } from "@autokestra/secrets-core";
 import { quotePath, storeCorrupt, storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
   emptyDatabase,
+  type FileDatabase,
   findDatabaseFiles,
-  movedOrRemoved,
+  movedOrRemovedError,
   openInPlace,
   openSnapshot,
-  type PlacedDatabase,
   restrictDatabaseFiles,
   type SqliteLibrary,
 } from "@autokestra/sqlite";
@@ -20,7 +20,7 @@ import { createVersion1Reader, createVersion1Writer } from "./version-1.ts";
 import { createSecretWriter, type SecretWriter } from "./writer.ts";
 
 /** An open database. */
-export interface Connection extends PlacedDatabase {
+export interface Connection extends FileDatabase {
   /** Returns the current layout. */
   readonly layout: () => StoreLayout;
   /** Returns a reader of the current content, in either layout. */
@@ -61,7 +61,7 @@ function prepareFile(library: SqliteLibrary, path: string, create: boolean): voi
   if (database?.size === 0) throw storeCorrupt(path, "it is empty");
   if (database === undefined) {
     if (wal !== undefined) throw storeCorrupt(path, "it was not found, only its WAL is left");
-    if (!create) throw movedOrRemoved(refuse);
+    if (!create) throw movedOrRemovedError(refuse);
     createPrivateFile(path, emptyDatabase(library, createSchema));
   }
   try {
@@ -133,7 +133,7 @@ function connect(
   function write<T>(work: (writer: SecretWriter) => T): T {
     // Immediate, because a deferred transaction that has read cannot write after another process has written.
     return database.immediate(() => {
-      if (!isInPlace()) throw movedOrRemoved(refuseAt(path));
+      if (!isInPlace()) throw movedOrRemovedError(refuseAt(path));
       const current = useLayout2();
       if (current === null) return work(createVersion1Writer(database, path));
       if (!isComplete) completeSchema(database);

@@ -1,11 +1,11 @@
 import type { AutokestraError } from "@autokestra/secrets-core";
 import { storeClosed, storeUnavailable } from "@autokestra/secrets-core/internal";
 import {
-  after,
+  deadlineAfter,
   isBusy,
   loadSqlite,
-  lockWhole,
-  movedOrRemoved,
+  lockExclusively,
+  movedOrRemovedError,
   pause,
   retryWhileBusy,
   type SqliteLibrary,
@@ -60,7 +60,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
   async function tryAgain<T>(first: unknown, work: () => T): Promise<T> {
     if (!isBusy(first)) throw toStoreError(first, path);
     try {
-      return await retryWhileBusy(work, { giveUpAt: after(busyTimeoutMs) });
+      return await retryWhileBusy(work, { giveUpAt: deadlineAfter(busyTimeoutMs) });
     } catch (error) {
       throw toStoreError(error, path);
     }
@@ -85,7 +85,7 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
     truncateWal: () => truncateWal(opened.current().database),
     async exclusively(work) {
       try {
-        await retryWhileBusy(() => lockOthersOut(opened.writable(), path), { giveUpAt: after(busyTimeoutMs) });
+        await retryWhileBusy(() => lockOthersOut(opened.writable(), path), { giveUpAt: deadlineAfter(busyTimeoutMs) });
       } catch (error) {
         throw isBusy(error) ? inUse(path) : toStoreError(error, path);
       }
@@ -99,8 +99,8 @@ export async function openSession(path: string, busyTimeoutMs: number, create: b
 
 function lockOthersOut({ database, isInPlace }: Connection, path: string): void {
   const refuse = refuseAt(path);
-  lockWhole(database, refuse, () => {
-    if (!isInPlace()) throw movedOrRemoved(refuse);
+  lockExclusively(database, refuse, () => {
+    if (!isInPlace()) throw movedOrRemovedError(refuse);
   });
 }
 

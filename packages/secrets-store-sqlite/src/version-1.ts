@@ -2,7 +2,7 @@ import { keepBackup } from "@autokestra/private-files";
 import { type EncryptedSecret, hasCode } from "@autokestra/secrets-core";
 import { layoutTooOld } from "@autokestra/secrets-core/internal";
 import type { Database } from "@autokestra/sqlite";
-import { inMemory, type SqliteLibrary } from "@autokestra/sqlite";
+import { openCopyInMemory, type SqliteLibrary } from "@autokestra/sqlite";
 import { createSecretReader, damagedIndex, type SecretReader } from "./reader.ts";
 import { createTables, readLayout } from "./schema.ts";
 import { prepareReads, prepareStatements } from "./statements.ts";
@@ -62,7 +62,7 @@ export function createVersion1Reader(library: SqliteLibrary, database: Database,
       close();
       const bytes = bytesOfLayout1();
       if (bytes === null) return null;
-      const copy = inMemory(library, bytes);
+      const copy = openCopyInMemory(library, bytes);
       try {
         moveRows(copy, path);
         const reader = createSecretReader(copy, prepareReads(copy), path);

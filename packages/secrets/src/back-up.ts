@@ -1,6 +1,12 @@
 import { fstatSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isThere, streamPrivateFile, sweepTemporaryFiles, systemReason, withOpenFile } from "@autokestra/private-files";
+import {
+  pathExists,
+  streamPrivateFile,
+  sweepTemporaryFiles,
+  systemReason,
+  withOpenFile,
+} from "@autokestra/private-files";
 import { AutokestraError, hasCode, type MasterKeyProvider, type SecretStore } from "@autokestra/secrets-core";
 import { errorCode, quotePath, requireAbilities, storeUnavailable } from "@autokestra/secrets-core/internal";
 import { createKeyManager, type Keyring } from "@autokestra/secrets-crypto";
@@ -91,9 +97,9 @@ async function backUp(
 }
 
 async function writeEncrypted(path: string, cipher: BackupCipher, read: () => Promise<Buffer>): Promise<void> {
-  const exists = () => storeUnavailable(path, "it exists already", "Give the name of a new file.");
+  const exists = () => storeUnavailable(path, "it already exists", "Give the name of a new file.");
   try {
-    if (isThere(path)) throw exists();
+    if (pathExists(path)) throw exists();
     const payload = await read();
     const verify = async (temporary: string) => {
       if (!(await cipher.verify(temporary, payload))) throw storeUnavailable(path, "what was written is not read back");

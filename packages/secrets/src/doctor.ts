@@ -45,7 +45,7 @@ export interface Finding {
  * const manager = await openSecretsManager(options);
  * await manager.secrets.set({ name: "TOKEN", type: "apiKey", fields: { value: "s3cret-t0ken" } });
  * const findings = await diagnose(manager);
- * console.log(findings.at(-1)?.message); // prints 1 secret, 1 version: all open
+ * console.log(findings.at(-1)?.message); // prints 1 secret, 1 version: all decrypt
  * await manager.secrets.close();
  * ```
  */
@@ -106,12 +106,14 @@ async function describeAges(manager: SecretsManager): Promise<Finding[]> {
   const dates = await readKeyDates(manager);
   if (dates === null) return [];
   const age = (date: string) => plural(Math.max(0, Math.floor((Date.now() - Date.parse(date)) / DAY_MS)), "day");
-  return [ok("header", `The master key is in use for ${age(dates.masterKey)}, the data key for ${age(dates.dataKey)}`)];
+  return [
+    ok("header", `The master key has been in use for ${age(dates.masterKey)}, the data key for ${age(dates.dataKey)}`),
+  ];
 }
 
 function describeRecords({ secrets, versions, problems }: VerifiedRecords): Finding[] {
   if (problems.length === 0)
-    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all open`)];
+    return [ok("records", `${plural(secrets, "secret")}, ${plural(versions, "version")}: all decrypt`)];
   return problems.map((message) => failure("records", "INTEGRITY_FAILED", message, RESTORE));
 }
 
@@ -141,7 +143,7 @@ async function describeSettings({ store, driver, location }: SecretsManager): Pr
 /** Warns of a file store that was only made because SQLite could not be used. */
 function describeFallback(location: Location): Finding[] {
   if (location.kind !== "folder" || readDriverRecord(location.path)?.isFallback !== true) return [];
-  const message = "SQLite could not be used when this store was made: the file store stands in for it";
+  const message = "SQLite could not be used when this store was created: the file store is used instead";
   const hint =
     "Install better-sqlite3, use Node.js 24.16 or later, or use a file system that has locks, then migrate to SQLite.";
   return [warning(message, hint)];
@@ -193,7 +195,7 @@ function describeLeftOvers({ driver: current, location }: SecretsManager): Findi
   const folder = location.path;
   const left = folderDrivers().filter((driver) => driver.name !== current && driver.exists(folder));
   return left.map(({ file }) => {
-    const message = `${join(folder, file)} is not in use: a migration has left it`;
+    const message = `${join(folder, file)} is not in use: it was left by a migration`;
     return warning(message, "Move it away once the secrets were checked.");
   });
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isThere, systemReason } from "@autokestra/private-files";
+import { pathExists, systemReason } from "@autokestra/private-files";
 import { AutokestraError, type SecretStore } from "@autokestra/secrets-core";
 import { errorCode, storeUnavailable } from "@autokestra/secrets-core/internal";
 
@@ -137,7 +137,7 @@ export function driverOfUrl({ protocol }: URL): UrlDriver {
  */
 export function hasEntry(path: string): boolean {
   try {
-    return isThere(path);
+    return pathExists(path);
   } catch (error) {
     throw toStoreError(error, path);
   }

@@ -179,7 +179,7 @@ export function isEncryptedBackup(content: Buffer): boolean {
  * Decrypts an encrypted backup.
  *
  * @param refuse returns the error for a backup with a problem
- * @throws AutokestraError `IDENTITY_WRONG`, `STORE_TOO_NEW`; `OPTION_INVALID` for what is not an identity; what `refuse`
+ * @throws AutokestraError `IDENTITY_WRONG`, `STORE_TOO_NEW`; `OPTION_INVALID` for an invalid identity; what `refuse`
  * returns
  */
 export async function decryptBackup(

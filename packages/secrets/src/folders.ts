@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { isThere, trustedFolders } from "@autokestra/private-files";
+import { pathExists, trustedFolders } from "@autokestra/private-files";
 import { AutokestraError } from "@autokestra/secrets-core";
 import type { AuditSettings } from "./access/audit-settings.ts";
 import { hasStore } from "./driver-record.ts";
@@ -79,6 +79,6 @@ export function runsFile(options: LocationOptions): string {
   if (secrets.kind === "folder" && hasStore(secrets.path) && basename(dirname(secrets.path)) === NAME) {
     return join(dirname(secrets.path), "runs.db");
   }
-  const nearest = trustedFolders(options.env).find((folder) => isThere(join(folder, NAME, "runs.db")));
+  const nearest = trustedFolders(options.env).find((folder) => pathExists(join(folder, NAME, "runs.db")));
   return join(nearest ?? process.cwd(), NAME, "runs.db");
 }

@@ -6,7 +6,7 @@ const LEASE_MS = 15_000;
 /**
  * Runs `work` while no other process that has the same store open holds the lease of this name. It is renewed as long as
  * `work` runs. The lease is kept in the store, so that it holds for all drivers and machines whose clocks agree within a
- * few seconds. It is not authenticated: who can write to the store can take it.
+ * few seconds. It is not authenticated: anyone who can write to the store can take it.
  *
  * @param work gets a signal that is aborted if the lease is lost, because this process was stopped for too long
  * @param takesOver end the lease of another process, which notices it. Default: false

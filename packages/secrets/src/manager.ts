@@ -184,7 +184,7 @@ export function createProvider(options: SecretsOptions): MasterKeyProvider {
     ...provider,
     async generate() {
       const key = await provider.generate();
-      options.onNotice?.(`the master key was made: ${key.source}. Without it the secrets are lost: keep a copy`);
+      options.onNotice?.(`the master key was created: ${key.source}. Without it the secrets are lost: keep a copy`);
       return key;
     },
   };

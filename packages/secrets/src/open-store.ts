@@ -156,9 +156,9 @@ export async function makeStore(folder: string, options: StoreOptions): Promise<
   const { driver, unsuitable } = asked === "auto" ? await pickDriver(folder) : { driver: asked, unsuitable: null };
   const path = join(folder, driver.file);
   const made = { folder, driver, store: await driver.open(path, true), isFallback: unsuitable !== null };
-  if (unsuitable !== null) options.onNotice?.(`${unsuitable}: secrets are kept in ${path}`);
+  if (unsuitable !== null) options.onNotice?.(`${unsuitable}: secrets are stored in ${path}`);
   await completeFolder(made);
-  if (!made.isFallback) options.onNotice?.(`the secrets are kept in ${quotePath(folder)}`);
+  if (!made.isFallback) options.onNotice?.(`the secrets are stored in ${quotePath(folder)}`);
   return made;
 }
 

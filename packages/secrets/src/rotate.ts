@@ -328,20 +328,20 @@ function noKeyFile(source: string): AutokestraError {
     "OPTION_INVALID",
     `The master key comes from ${source}, which cannot be replaced from here`,
     {
-      hint: "Say which file the new key goes to.",
+      hint: "Name a file for the new key.",
     },
   );
 }
 
 function alreadyInUse(keyFile: string): AutokestraError {
-  return new AutokestraError("OPTION_INVALID", `The key file ${keyFile} holds the key that is in use`, {
-    hint: "Name a file with another key, or one that is not there yet.",
+  return new AutokestraError("OPTION_INVALID", `The key file ${keyFile} contains the current key`, {
+    hint: "Name a file with another key, or a new file.",
   });
 }
 
 function neededByOthers(keyFile: string, folders: readonly string[]): AutokestraError {
   const list = folders.map(quotePath).join(", ");
   return new AutokestraError("OPTION_INVALID", `The key file ${keyFile} is also the key of the secrets in ${list}`, {
-    hint: "Rotate all of these stores together, or say which other file the new key of this one goes to.",
+    hint: "Rotate all of these stores together, or name another file for the new key of this store.",
   });
 }

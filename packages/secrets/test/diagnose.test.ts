@@ -47,8 +47,8 @@ describe("diagnose", () => {
       expect.stringMatching(
         /^ok header: format 2, store [0-9a-f-]{36}, epoch 1; data keys: [0-9a-f]{8} active, \d+ encryptions$/,
       ),
-      "ok header: The master key is in use for 0 days, the data key for 0 days",
-      "ok records: 3 secrets, 3 versions: all open",
+      "ok header: The master key has been in use for 0 days, the data key for 0 days",
+      "ok records: 3 secrets, 3 versions: all decrypt",
     ]);
   });
 

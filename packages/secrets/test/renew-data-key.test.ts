@@ -188,7 +188,7 @@ describe("readKeyDates", () => {
     waitDays(91);
     await renewDataKey(manager, QUARTER);
     waitDays(10);
-    const message = "The master key is in use for 101 days, the data key for 10 days";
+    const message = "The master key has been in use for 101 days, the data key for 10 days";
     expect(await diagnose(manager)).toContainEqual(expect.objectContaining({ status: "ok", message }));
     await rotateKeys(options);
     const rotated = await readKeyDates(await open());

@@ -275,7 +275,7 @@ describe("a folder of secrets", () => {
     expect(manager.store.driver).toBe(counting);
     const leftOver = (await diagnose(manager)).filter(({ status }) => status !== "ok").map(({ message }) => message);
     expect(leftOver).toEqual([
-      ...(counting === "sqlite" ? [`${join(folder, "secrets.json")} is not in use: a migration has left it`] : []),
+      ...(counting === "sqlite" ? [`${join(folder, "secrets.json")} is not in use: it was left by a migration`] : []),
       // From the backup, above.
       expect.stringContaining("is a copy of this store, with the same id and keys"),
     ]);

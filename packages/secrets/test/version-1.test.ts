@@ -112,7 +112,7 @@ describe.each(KINDS)("a store of version 1 in %s", (kind) => {
     });
     const lines = (await use(reading, diagnose)).map(({ status, message }) => `${status} ${message}`);
     expect(lines.filter((line) => !line.startsWith("ok"))).toEqual([]);
-    expect(lines.join()).toMatch(/ok format 1, .*, epoch 0.*7 secrets, 11 versions: all open/);
+    expect(lines.join()).toMatch(/ok format 1, .*, epoch 0.*7 secrets, 11 versions: all decrypt/);
     await backUpStore(reading, join(place.root, "copy"));
     expectUntouched();
   });

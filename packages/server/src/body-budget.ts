@@ -12,7 +12,7 @@ export interface BodyBudgetOptions {
 
 /**
  * Limits the memory that bodies take, from their first byte until their request is answered. Each is small, but a client can send a thousand
- * of them at once, all but their ends, and webhooks are read before it is known who sends them.
+ * of them at once, all but their ends, and webhooks are read before their sender is known.
  */
 export interface BodyBudget {
   /** The body to read instead. It fails with `RATE_LIMITED` as soon as it is too much. */

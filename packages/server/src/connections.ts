@@ -30,7 +30,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   maxUnanswered: 16,
 };
 
-/** For the constructor of a server: Node.js takes it nowhere else. */
+/** Options for the constructor of a server: Node.js accepts them nowhere else. */
 export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECTION_LIMITS): {
   readonly connectionsCheckingInterval: number;
   /** Of TLS. */
@@ -40,7 +40,7 @@ export function serverOptions({ checkMs, headersMs }: ConnectionLimits = CONNECT
 }
 
 /**
- * Ends the connections of slow clients, and closes those that are too many.
+ * Closes the connections of slow clients, and those above the maximum number.
  *
  * @param isShared whether many clients come from an address, as from a proxy: it may have all connections. Default: none is
  */

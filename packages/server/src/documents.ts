@@ -7,7 +7,7 @@ import type { FastifyDynamicSwaggerOptions } from "@fastify/swagger";
 /** A line without control characters. */
 export const LINE = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
-/** Times that every month has, and days from now: what else is taken is in the text of the description. */
+/** Times that every month has, and days from now. The description lists the other accepted forms. */
 export const TIME_PATTERN = "^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|[0-9]{1,3}d)$";
 
 /** Times as seconds since 1970, or as milliseconds: from the year 0 to the end of the year 9999. */

@@ -207,7 +207,7 @@ function notFound(asked: string): AutokestraError {
 export function refuseTaken(name: string): (error: unknown) => never {
   return (error) => {
     if (!hasCode(error, "SECRET_EXISTS")) throw error;
-    throw new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' exists already`);
+    throw new AutokestraError("SECRET_EXISTS", `Secret '${quoteText(name)}' already exists`);
   };
 }
 

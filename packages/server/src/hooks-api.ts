@@ -45,7 +45,7 @@ export function addHookRoutes(app: FastifyInstance, access: AccessControl, { run
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const about = { actor: { kind: "trigger", id, address: request.ip }, requestId: request.id } as const;
       const notBefore = setTimeout(REFUSED_MS);
-      // Nobody learns without a signature which workflows there are, by the time that it takes either.
+      // Without a signature, neither the answer nor its timing reveals which workflows exist.
       const refuse = async (error: AutokestraError): Promise<never> => {
         try {
           return await access.refuse(request, error);

@@ -91,9 +91,9 @@ function addNetwork(list: BlockList, network: string): void {
 }
 
 function unknownHost(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is not reached under that name");
+  return new AutokestraError("HOST_UNKNOWN", "This server does not have that name");
 }
 
 function onlyProxies(): AutokestraError {
-  return new AutokestraError("HOST_UNKNOWN", "This server is reached through its proxy only");
+  return new AutokestraError("HOST_UNKNOWN", "This server accepts connections only from its proxy");
 }

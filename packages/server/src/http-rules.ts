@@ -31,7 +31,7 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
     const error =
       allow.length === 0
         ? new AutokestraError("NOT_FOUND", "There is nothing at this path")
-        : new AutokestraError("METHOD_NOT_ALLOWED", `This path takes ${allow.join(", ")}`, { details: { allow } });
+        : new AutokestraError("METHOD_NOT_ALLOWED", `This path allows ${allow.join(", ")}`, { details: { allow } });
     await sendProblem(error, request, reply, onFailure);
   }
   app.setNotFoundHandler(answerUnknown);
@@ -69,11 +69,11 @@ export function applyHttpRules(app: FastifyInstance, onFailure: OnFailure = () =
 }
 
 interface HttpRules {
-  /** Answers where there is nothing, before anything else of a request is looked at. For when it is known who makes it. */
+  /** Answers for unknown paths, before anything else of a request is checked. For requests whose caller is known. */
   refuseUnknownPaths(): void;
 }
 
-/** Answers with what a client is told of an error. */
+/** Answers with the public part of an error. */
 export async function sendProblem(
   thrown: unknown,
   request: FastifyRequest,

@@ -4,7 +4,7 @@ import { AutokestraError } from "@autokestra/secrets-core";
 import type { JWTPayload, JWTVerifyGetKey } from "jose";
 import { type Principal, permissionsOf } from "./principal.ts";
 
-/** Which signed tokens are taken. Exactly one of `jwksUri` and `jwksFile` says where the public keys are. */
+/** Which signed tokens are accepted. Exactly one of `jwksUri` and `jwksFile` says where the public keys are. */
 export interface JwtOptions {
   readonly issuer: string;
   readonly audience: string;

@@ -45,7 +45,7 @@ function nextPage(url: string, { name, id }: SecretMetadata): string {
   return `${path}?${parameters.toString()}`;
 }
 
-/** A cursor is a place in the order of secrets, and gives nobody anything that they may not see. */
+/** A cursor is a position in the order of secrets, and reveals nothing that a caller may not see. */
 function readCursor(text: string): Pick<SecretFilter, "after" | "afterId"> {
   const [, after, afterId] = schemas.CURSOR.exec(text) ?? [];
   return { after, afterId };

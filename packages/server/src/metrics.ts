@@ -51,7 +51,7 @@ const MAX_UNCOUNTED = 200;
 
 type RequestLabels = Readonly<Record<"method" | "route" | "status", string>>;
 
-/** Failures that somebody wants to be told of at once. */
+/** Failures worth an alert. */
 const FAILURES = [
   "AUDIT_UNAVAILABLE",
   "INTEGRITY_FAILED",
@@ -113,7 +113,7 @@ export function createMetrics(auditState: (() => AuditState) | null, figures: re
   };
 }
 
-/** What is counted here. An increase from nothing is none to Prometheus, so that what can be named beforehand begins at 0. */
+/** What is counted here. Prometheus sees no increase in a new series, so series that are known beforehand begin at 0. */
 function createCounters(registers: Registry[]) {
   const requests = new Histogram({
     name: "autokestra_http_request_seconds",

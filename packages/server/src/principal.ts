@@ -13,7 +13,7 @@ export interface Principal extends Visibility {
   readonly expiresAt: string | null;
 }
 
-/** @param roles a role that is not among them, any more, may do nothing */
+/** @param roles a role that is no longer among them may do nothing */
 export function principalOfToken(
   { id, name, role, prefixes, tags, expiresAt }: TokenMetadata,
   roles: Roles,
@@ -31,7 +31,7 @@ export function keyOf({ kind, id }: Principal): string {
   return `${kind} ${id}`;
 }
 
-/** As the audit log names somebody. */
+/** A caller as the audit log names them. */
 export function actorOf(principal: Principal | null, address: string): AuditActor {
   if (principal === null) return { kind: "anonymous", id: null, address };
   return { kind: principal.kind, id: principal.id, address };

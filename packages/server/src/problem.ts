@@ -38,7 +38,7 @@ export interface Problem {
   readonly errors?: readonly RequestProblem[];
 }
 
-/** The status of each code. What is not here is 500. */
+/** The status of each code. Other codes are 500. */
 const STATUSES: Partial<Readonly<Record<ErrorCode, number>>> = {
   NAME_INVALID: 400,
   VALUE_EMPTY: 400,
@@ -137,7 +137,7 @@ export function statusOf({ code }: AutokestraError): number {
   return STATUSES[code] ?? 500;
 }
 
-/** What a client is told of an error. */
+/** The public part of an error. */
 export function toProblem(error: AutokestraError, requestId: string): Problem {
   const status = statusOf(error);
   const detail = status < 500 ? error.message : (SENTENCES[error.code] ?? UNEXPECTED);

@@ -202,7 +202,7 @@ function shutdown(): RunCancellation {
 }
 
 function queueFull(count: number): AutokestraError {
-  return new AutokestraError("QUEUE_FULL", `${count} runs are waiting, and no other is taken`, {
+  return new AutokestraError("QUEUE_FULL", `${count} runs are waiting, and no more are accepted`, {
     details: { retryAfterSeconds: RETRY_SECONDS },
   });
 }

@@ -142,7 +142,7 @@ export class RunService {
     try {
       await this.#taken.recover();
     } catch (error) {
-      this.#onNotice(`runs that wait are not taken over: ${messageOf(error)}`);
+      this.#onNotice(`waiting runs were not taken over: ${messageOf(error)}`);
     }
   }
 

@@ -8,9 +8,9 @@ export interface ScheduledWorkflow {
   readonly cron: string;
   /** Default: the time zone of the machine. */
   readonly timeZone?: string | undefined;
-  /** What to do about a time that passed while nobody was there to act on it. Default: `skip`. */
+  /** What to do about a time that passed while no server was running. Default: `skip`. */
   readonly missed?: "skip" | "once" | undefined;
-  /** What to do while the run before goes on. Default: `skip`. */
+  /** What to do while the previous run is running. Default: `skip`. */
   readonly overlap?: "skip" | "allow" | undefined;
 }
 
@@ -18,9 +18,9 @@ export interface ScheduleOptions {
   readonly claims: Pick<RunClaims, "take" | "last">;
   /** Starts a run. It is not waited for. */
   readonly start: (workflow: string, time: Date) => void;
-  /** Whether a run of the workflow waits or goes on, on this server or another one. */
+  /** Whether a run of the workflow is waiting or running, on this server or another one. */
   readonly isRunning: (workflow: string) => Promise<boolean>;
-  /** Told why a workflow could not be started at its time. It is tried again at the next one. */
+  /** Called if a workflow could not be started at its time. It is tried again at the next one. */
   readonly onFailure: (workflow: string, error: unknown) => void;
 }
 

@@ -13,7 +13,7 @@ export { createJwtVerifier, type JwtOptions, type JwtVerifier } from "./jwt.ts";
 export type { Principal } from "./principal.ts";
 
 export interface SecretsApiOptions extends AccessOptions, SecretRouteOptions {
-  /** Told of failures of the server itself. Default: nobody is. */
+  /** Called with failures of the server itself. Default: not called. */
   readonly onFailure?: OnFailure | undefined;
 }
 

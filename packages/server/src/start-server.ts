@@ -18,7 +18,7 @@ export interface StartOptions extends Omit<ServerOptions, "tls" | "tokens"> {
   readonly port?: number | undefined;
   /** Paths of certificate and private key, PEM. They are watched. Default: plain HTTP. */
   readonly tlsFiles?: TlsFiles | undefined;
-  /** Told that a certificate could not be taken: the one before stays. Default: nobody is. */
+  /** Called if a certificate could not be used: the previous one stays. Default: not called. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
@@ -185,7 +185,7 @@ class ListeningServer implements RunningServer {
       try {
         this.#listener.useCertificate(await readTls(this.#options.tlsFiles));
       } catch {
-        this.#options.onNotice?.("the certificate cannot be used; the one before stays");
+        this.#options.onNotice?.("the certificate cannot be used; the previous one stays in use");
       }
     });
   }

@@ -83,7 +83,7 @@ export class TakenRuns {
         this.#active.set(run.id, { run: listedAsQueued(run), file: run.file });
         // Whether there is room was decided elsewhere.
         this.#enqueue(job, group, undefined);
-        this.#onNotice(`run ${run.id} of '${run.workflow}' waits here now: its server was lost`);
+        this.#onNotice(`run ${run.id} of '${run.workflow}' now waits on this server: its own was lost`);
       } catch (error) {
         this.#active.delete(run.id);
         await this.#unstarted.refuse(run, error);
@@ -174,5 +174,5 @@ export class TakenRuns {
 }
 
 function isActive(): AutokestraError {
-  return new AutokestraError("RUN_ACTIVE", "The run waits or goes on already", { details: { reason: "running" } });
+  return new AutokestraError("RUN_ACTIVE", "The run is already waiting or running", { details: { reason: "running" } });
 }

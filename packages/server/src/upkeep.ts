@@ -28,7 +28,7 @@ export interface UpkeepOptions {
   readonly backups?: BackupSchedule | undefined;
   /** The age at which the data key is replaced, in milliseconds. Default: it stays. */
   readonly rotateDataKeyEveryMs?: number | undefined;
-  /** Where runs keep what they need to go on. Default: there are no runs. */
+  /** Where runs keep what they need to be resumed. Default: there are no runs. */
   readonly history?: KeptValues | undefined;
   /** Gets a line of JSON for each backup and each new data key, and for each failure. Default: nothing. */
   readonly log?: { write(line: string): void } | undefined;
@@ -39,7 +39,7 @@ export interface Upkeep {
   readonly figures: readonly Figure[];
   /** Begins. Call it once the server answers. */
   start(): void;
-  /** Stops what is being done; the next start goes on with it. */
+  /** Stops the current work; the next start continues it. */
   stop(): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ export function webhookInputs(request: WebhookRequest): { readonly body: string;
   return { body: bodyOf(request), headers: JSON.stringify(shownHeaders(request)) };
 }
 
-/** The body of a webhook as JSON: what is not JSON is a text. */
+/** The body of a webhook: JSON, otherwise text. */
 function bodyOf({ body }: WebhookRequest): string {
   const text = new TextDecoder().decode(body);
   try {

@@ -5,7 +5,7 @@ import type { z } from "zod/v4";
 import type * as schemas from "./runs-schemas.ts";
 import type { WorkflowFile } from "./workflow-folder.ts";
 
-/** What is told of one thing that is wrong with a workflow. */
+/** One problem of a workflow, as clients see it. */
 export type ToldProblem = z.output<typeof schemas.problemSchema>;
 
 /** What is wrong with the workflows of a folder, beyond files that cannot be read: it is looked for when somebody asks. */

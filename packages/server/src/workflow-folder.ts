@@ -27,9 +27,9 @@ export interface WorkflowFolder {
 
 export interface WorkflowFolderOptions {
   readonly folder: string;
-  /** Told what is wrong with a file that has changed: the version before stays. */
+  /** Called with the problem of a file that has changed: its previous version stays. */
   readonly onProblem: (file: string, problem: string) => void;
-  /** Told that something has changed since the folder was opened. */
+  /** Called when something has changed since the folder was opened. */
   readonly onChange: () => void;
 }
 

@@ -154,7 +154,7 @@ export function workflowNotFound(): AutokestraError {
 }
 
 function withoutDetails({ severity, code }: ToldProblem): ToldProblem {
-  return { severity, code, message: "A token that is not narrowed is told more" };
+  return { severity, code, message: "A token that is not narrowed gets the details" };
 }
 
 function describeContent(

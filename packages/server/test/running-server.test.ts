@@ -315,7 +315,7 @@ describe("TLS", () => {
     expect(await subjectAt(server.address)).toBe("first.example");
     writeFileSync(files.cert, "no certificate");
     await expect(server.reload()).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    await expect.poll(() => notices).toContain("the certificate cannot be used; the one before stays");
+    await expect.poll(() => notices).toContain("the certificate cannot be used; the previous one stays in use");
     expect(await subjectAt(server.address)).toBe("first.example");
     // The certificate of one, the key of the other.
     copyFileSync(second.cert, files.cert);

@@ -106,7 +106,7 @@ describe("a workflow", () => {
       line: 2,
       column: expect.any(Number),
     });
-    const message = "A token that is not narrowed is told more";
+    const message = "A token that is not narrowed gets the details";
     expect(await problems(narrowed)).toContainEqual({ severity: "error", code: "WORKFLOW_INVALID", message });
     expect(JSON.stringify(await problems(narrowed))).not.toContain("lgo");
     await secrets.create({ name: "CI_LATER", type: "apiKey", fields: { value: "later" } });

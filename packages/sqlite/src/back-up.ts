@@ -12,7 +12,7 @@ import { toStoreError } from "./errors.ts";
  */
 export function backupDatabase(database: Database, target: string): void {
   if (fileIdentity(target) !== null || !writeCopy(database, target)) {
-    throw storeUnavailable(target, "it exists already", "Give the name of a new file.");
+    throw storeUnavailable(target, "it already exists", "Give the name of a new file.");
   }
   sweepTemporaryFiles(target);
 }

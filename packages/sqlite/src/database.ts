@@ -66,7 +66,7 @@ export interface Statement<Parameters extends unknown[] = unknown[], Row = unkno
 }
 
 /** Opens a database in memory with the content of a file. Changes the bytes. */
-export function inMemory(library: SqliteLibrary, bytes: Uint8Array): Database {
+export function openCopyInMemory(library: SqliteLibrary, bytes: Uint8Array): Database {
   // The header of the file says WAL (2), which a database in memory cannot have. See
   // https://sqlite.org/fileformat.html#file_format_version_numbers
   bytes.fill(1, 18, 20);

@@ -9,10 +9,10 @@ export { backupDatabase } from "./back-up.ts";
 export {
   type Database,
   emptyDatabase,
-  inMemory,
   isSafeVersion,
   OLDEST_SAFE_VERSION,
   type OpenOptions,
+  openCopyInMemory,
   readSqliteFacts,
   type SqliteFacts,
   type SqliteLibrary,
@@ -22,14 +22,14 @@ export { openFailureReason, sqliteReason, toStoreError } from "./errors.ts";
 export { isSqliteMissing, loadSqlite, unsuitableReason } from "./library.ts";
 export {
   type DatabaseFiles,
+  type FileDatabase,
   findDatabaseFiles,
-  lockWhole,
-  movedOrRemoved,
+  lockExclusively,
+  movedOrRemovedError,
   openInPlace,
-  type PlacedDatabase,
   restrictDatabaseFiles,
   truncateWal,
 } from "./open.ts";
 export { findPlanted, type Planted } from "./planted.ts";
-export { after, isBusy, pause, type RetryOptions, retryWhileBusy } from "./retry.ts";
+export { deadlineAfter, isBusy, pause, type RetryOptions, retryWhileBusy } from "./retry.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";

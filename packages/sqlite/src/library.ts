@@ -43,11 +43,11 @@ export function useBuiltInOnly(): void {
  * import { mkdtempSync } from "node:fs";
  * import { tmpdir } from "node:os";
  * import { join } from "node:path";
- * import { after, loadSqlite, retryWhileBusy } from "@autokestra/sqlite";
+ * import { deadlineAfter, loadSqlite, retryWhileBusy } from "@autokestra/sqlite";
  *
  * const library = await loadSqlite();
  * const database = library.open(join(mkdtempSync(join(tmpdir(), "demo-")), "notes.db"), { mode: "rwc" });
- * await retryWhileBusy(() => database.exec("CREATE TABLE notes (text TEXT)"), { giveUpAt: after(5000) });
+ * await retryWhileBusy(() => database.exec("CREATE TABLE notes (text TEXT)"), { giveUpAt: deadlineAfter(5000) });
  * database.prepare("INSERT INTO notes (text) VALUES (@text)").run({ text: "rotate the keys" });
  * console.log(database.prepare("SELECT text FROM notes").pluck().all()); // prints [ 'rotate the keys' ]
  * database.close();
@@ -125,7 +125,7 @@ export async function unsuitableReason(path: string): Promise<string | null> {
       database.close();
     }
   } catch (error) {
-    if (UNSUITABLE.includes(errorCode(error))) return `it has no locks that work (${errorCode(error)})`;
+    if (UNSUITABLE.includes(errorCode(error))) return `its file locks do not work (${errorCode(error)})`;
     throw toStoreError(error, path);
   }
 }

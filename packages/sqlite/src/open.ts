@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync, type Stats } from "node:fs";
-import { OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
+import { GROUP_AND_OTHERS, type Refuse, restrictToOwner } from "@autokestra/private-files";
 import type { Database, SqliteLibrary } from "./database.ts";
 import { READ_ONLY } from "./errors.ts";
 import { plantedCheck } from "./planted.ts";
@@ -33,7 +33,7 @@ export function findDatabaseFiles(
 export function restrictDatabaseFiles(path: string, refuse: Refuse): void {
   for (const file of companionsFirst(path)) {
     const stat = lstatSync(file, { throwIfNoEntry: false });
-    if (stat !== undefined && (stat.mode & OTHERS) !== 0) restrictToOwner(file, "600", refuse);
+    if (stat !== undefined && (stat.mode & GROUP_AND_OTHERS) !== 0) restrictToOwner(file, "600", refuse);
   }
 }
 
@@ -47,9 +47,9 @@ function lookAt(path: string): BigIntStats | undefined {
 }
 
 /** An open database in a file. */
-export interface PlacedDatabase {
+export interface FileDatabase {
   readonly database: Database;
-  /** Returns false if the file was moved or removed, because SQLite would go on writing into a file without a name. */
+  /** Returns false if the file was moved or removed, because SQLite would keep writing into a file without a name. */
   readonly isInPlace: () => boolean;
 }
 
@@ -64,7 +64,7 @@ export function openInPlace(
   path: string,
   pragmas: readonly string[],
   refuse: Refuse,
-): PlacedDatabase {
+): FileDatabase {
   const opened = lookAt(path);
   const isInPlace = () => {
     const found = lookAt(path);
@@ -75,7 +75,7 @@ export function openInPlace(
     database.exec(pragmas.map((pragma) => `PRAGMA ${pragma};`).join("\n"));
     // This reads the file, which keeps others from replacing it. So its identity is certain from here on.
     database.pragma("schema_version");
-    if (!isInPlace()) throw movedOrRemoved(refuse);
+    if (!isInPlace()) throw movedOrRemovedError(refuse);
     return { database: withoutTriggers(database, refuse), isInPlace };
   } catch (error) {
     database.close();
@@ -111,7 +111,7 @@ function withoutTriggers(database: Database, refuse: Refuse): Database {
 }
 
 /** Returns the error for a database whose file was moved or removed. */
-export function movedOrRemoved(refuse: Refuse): Error {
+export function movedOrRemovedError(refuse: Refuse): Error {
   return refuse("it was moved or removed");
 }
 
@@ -131,7 +131,7 @@ export function truncateWal(database: Database): void {
  * @throws what `refuse` returns if the database can only be read; what `check` throws; an error of SQLite while other
  * processes have it open
  */
-export function lockWhole(database: Database, refuse: Refuse, check: () => void): void {
+export function lockExclusively(database: Database, refuse: Refuse, check: () => void): void {
   database.pragma("locking_mode = EXCLUSIVE");
   try {
     if (database.pragma("journal_mode = DELETE") !== "delete") throw refuse(READ_ONLY);

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core/internal";
 
 export interface RetryOptions {
-  /** Returns when to give up, on the clock of `performance.now()`. Called after each attempt, so it can change. */
+  /** Returns when to give up, on the clock of `performance.now()`. Called deadlineAfter each attempt, so it can change. */
   readonly giveUpAt: () => number;
   /** The longest pause between two attempts, in milliseconds. Default: 5. */
   readonly maxPauseMs?: number | undefined;
@@ -28,7 +28,7 @@ export async function retryWhileBusy<T>(attempt: () => T, { giveUpAt, maxPauseMs
 /**
  * Returns a {@link RetryOptions.giveUpAt} that counts from its first call, so that the first attempt needs no clock.
  */
-export function after(milliseconds: number): () => number {
+export function deadlineAfter(milliseconds: number): () => number {
   let end: number | null = null;
   return () => {
     end ??= performance.now() + milliseconds;

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import type { AutokestraError } from "@autokestra/secrets-core";
 import { errorCode, quotePath, storeUnavailable } from "@autokestra/secrets-core/internal";
-import { type Database, inMemory, type SqliteLibrary } from "./database.ts";
+import { type Database, openCopyInMemory, type SqliteLibrary } from "./database.ts";
 import { openFailureReason, READ_ONLY } from "./errors.ts";
 
 /** A copy of a database in memory, for reading. */
@@ -36,7 +36,7 @@ export function openSnapshot(
   const before = stateOf(path);
   if (before === null) throw onlyInCompanion(path);
   const bytes = readFileSync(path);
-  const database = inMemory(library, bytes);
+  const database = openCopyInMemory(library, bytes);
   try {
     check(database);
     const isInPlace = () => stateOf(path) === before;

@@ -36,7 +36,7 @@ it.each([
   expect(() => backupDatabase(database, target)).toThrow(
     expect.objectContaining({
       code: "STORE_UNAVAILABLE",
-      message: `Secret store "${target}" cannot be used: it exists already`,
+      message: `Secret store "${target}" cannot be used: it already exists`,
     }),
   );
   expect([readdirSync(join(target, "..")), existsSync(join(target, "../elsewhere"))]).toEqual([["copy.db"], false]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { errorCode } from "@autokestra/secrets-core/internal";
 import { temporaryFolder } from "@autokestra/test-kit";
 import { expect, it } from "vitest";
-import { emptyDatabase, inMemory } from "../src/index.ts";
+import { emptyDatabase, openCopyInMemory } from "../src/index.ts";
 import { resultCodeName } from "../src/result-codes.ts";
 import { library, openDatabase } from "./open-database.ts";
 
@@ -203,7 +203,7 @@ it("bytes become a database in memory, also those of one in WAL mode, and no fil
   const file = openDatabase(path);
   expect(file.pragma("journal_mode = WAL")).toBe("wal");
   file.exec("CREATE TABLE one (id); INSERT INTO one VALUES (1)");
-  const copy = inMemory(library, file.serialize());
+  const copy = openCopyInMemory(library, file.serialize());
   file.close();
   copy.exec("INSERT INTO one VALUES (2)");
   expect(copy.prepare("SELECT id FROM one").pluck().all()).toEqual([1, 2]);

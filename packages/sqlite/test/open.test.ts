@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import {
   type Database,
   findDatabaseFiles,
-  lockWhole,
+  lockExclusively,
   openInPlace,
   restrictDatabaseFiles,
   truncateWal,
@@ -99,7 +99,7 @@ it("cuts the WAL, and leaves it to the next one where somebody reads it", () => 
 
 it("locks everybody else out, with everything in the one file, until it is closed", () => {
   const { path, database } = sample();
-  lockWhole(database, refuse, () => undefined);
+  lockExclusively(database, refuse, () => undefined);
   expect(existsSync(`${path}-wal`)).toBe(false);
   const other = openDatabase(path, { timeoutMs: 0 });
   expect(() => other.pragma("user_version")).toThrow(expect.objectContaining({ code: "SQLITE_BUSY" }));
@@ -114,7 +114,7 @@ it("lets the others in again where they have it open, or where the check throws"
   other.exec("INSERT INTO one VALUES (1)");
   const lock = (check: () => void): string => {
     try {
-      lockWhole(database, refuse, check);
+      lockExclusively(database, refuse, check);
       return "locked";
     } catch (error) {
       return errorCode(error) || String(error);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { after, retryWhileBusy } from "../src/retry.ts";
+import { deadlineAfter, retryWhileBusy } from "../src/retry.ts";
 
 it.each(["SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_PROTOCOL"])(
   "%s is tried again",
@@ -10,7 +10,7 @@ it.each(["SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_
       if (attempts < 3) throw Object.assign(new Error("busy"), { code });
       return "done";
     };
-    expect([await retryWhileBusy(attempt, { giveUpAt: after(20_000) }), attempts]).toEqual(["done", 3]);
+    expect([await retryWhileBusy(attempt, { giveUpAt: deadlineAfter(20_000) }), attempts]).toEqual(["done", 3]);
   },
 );
 
@@ -21,7 +21,7 @@ it.each([0, -1, Number.NaN])("a timeout of %s is one attempt", async (timeout) =
     attempts += 1;
     throw busy;
   };
-  await expect(retryWhileBusy(attempt, { giveUpAt: after(timeout) })).rejects.toBe(busy);
+  await expect(retryWhileBusy(attempt, { giveUpAt: deadlineAfter(timeout) })).rejects.toBe(busy);
   expect(attempts).toBe(1);
 });
 
@@ -31,7 +31,7 @@ it("any other error is not tried again", async () => {
     attempts += 1;
     throw new TypeError("broken");
   };
-  await expect(retryWhileBusy(attempt, { giveUpAt: after(20_000) })).rejects.toThrow("broken");
+  await expect(retryWhileBusy(attempt, { giveUpAt: deadlineAfter(20_000) })).rejects.toThrow("broken");
   expect(attempts).toBe(1);
 });
 

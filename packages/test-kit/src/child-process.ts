@@ -6,13 +6,13 @@ import { promisify } from "node:util";
 import { rolldown } from "rolldown";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** What was compiled in this worker, by the script and what is not compiled into it. */
+/** The bundles of this worker, by the script and its external modules. */
 const compiled = new Map<string, Promise<string>>();
 
 /**
  * Compiles a script for a process of its own: Node 20 does not run TypeScript.
  *
- * @param external what is not to be compiled in: from the name that is imported to the path of the module
+ * @param external modules that are not bundled: from the imported name to the path of the module
  * @returns the path of the bundle
  */
 export async function bundleScript(script: URL, external: Readonly<Record<string, string>> = {}): Promise<string> {
@@ -44,7 +44,7 @@ async function compile(script: URL, external: Readonly<Record<string, string>>):
   return output[0].code;
 }
 
-/** Runs a bundle to its end with this umask and returns what it has printed. */
+/** Runs a bundle with this umask and returns its output. */
 export async function run(file: string, args: readonly string[], umask = "022"): Promise<string> {
   const script = `umask ${umask}; exec "$0" "$@"`;
   const command = ["-c", script, process.execPath, file, ...args];

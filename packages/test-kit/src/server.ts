@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 
-/** Lets a server listen on this machine alone, on a port that is free. Returns where: `http://127.0.0.1:41234`. */
+/** Lets a server listen on this machine only, on a free port. Returns the address: `http://127.0.0.1:41234`. */
 export async function listen(server: Server): Promise<string> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

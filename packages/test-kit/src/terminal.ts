@@ -23,7 +23,7 @@ export interface TerminalResult {
   readonly output: string;
   /** Null where it had to be killed. */
   readonly code: number | null;
-  /** The settings of the terminal are those of before. */
+  /** Whether the settings of the terminal are the same as before. */
   readonly restored: boolean;
 }
 

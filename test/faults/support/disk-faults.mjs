@@ -144,7 +144,7 @@ async function lockFile(place) {
   };
 }
 
-/** A promise that ends when it is told. */
+/** A promise that can be resolved from outside. */
 function signal() {
   /** @type {() => void} */
   let release = () => undefined;

@@ -1,4 +1,4 @@
-// Does what it is told, one operation a line, and acknowledges each; then it closes.
+// Executes one operation per line, and acknowledges each; then it exits.
 // usage: node executor.mjs FOLDER BACKEND
 import { writeSync } from "node:fs";
 import { join } from "node:path";

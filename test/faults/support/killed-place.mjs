@@ -35,7 +35,7 @@ function environmentOf(folder) {
   return { ...environment(folder), WORKFLOW_SECRETS_KEEP_VERSIONS: String(KEPT) };
 }
 
-/** A process that does what it is told, a line an operation. @param {string} folder @param {string} backend */
+/** A process that executes one operation per line. @param {string} folder @param {string} backend */
 export function startExecutor(folder, backend) {
   const [node = "", ...options] = NODE;
   const args = [...options, resolve("test/faults/support/executor.mjs"), folder, backend];

@@ -26,7 +26,7 @@
  *   | { kind: "backup" | "restore-backup", file: string })} Operation `serial` is greater for each that follows.
  */
 
-/** So many versions of a secret are kept: few, so that many are dropped. */
+/** The number of versions that are kept: few, so that many are dropped. */
 export const KEPT = 4;
 
 /** @param {string} backend @returns {Model} */
@@ -103,7 +103,7 @@ function isLiving(entry, name) {
 
 /** @param {Secrets} secrets @param {string} name @param {string} value @param {number} serial @returns {Secrets} */
 function set(secrets, name, value, serial) {
-  // A new value has no expiry unless it is told one.
+  // A new value has no expiry unless one is given.
   const known = edit(secrets, name, (entry) => ({ ...addVersion(entry, value), expiresAt: null }));
   if (secrets.some((entry) => isLiving(entry, name))) return known;
   const versions = [{ version: 1, value }];

@@ -87,7 +87,7 @@ export async function verify(project, figures, keyFile) {
 }
 
 /**
- * Runs `secrets rotate-key`, and sends it a signal after so many milliseconds.
+ * Runs `secrets rotate-key`, and sends it a signal after some milliseconds.
  *
  * @param {Project} project
  * @param {readonly string[]} args

@@ -41,7 +41,7 @@ async function listRecords(
       return undefined;
     }
     for (const record of records) printLine(terminal, record);
-    // Those that do not pass the filter count, too: they are not looked at again.
+    // Records that do not pass the filter count, too: they are not read again.
     const last = await lastSeq(log);
     const { signalExit } = await untilSignal(
       async (signal) => await followLog(terminal, log, { filter, last }, signal),

@@ -8,7 +8,7 @@ export const command: CommandDefinition = defineCommand({
   run: restartLog,
 });
 
-/** Goes on with a log that has lost its end. */
+/** Continues a log that has lost its end. */
 async function restartLog(context: CommandContext): Promise<void> {
   const { terminal } = context;
   const lost = await withAuditLog(context, async (log) => await log.restart());

@@ -11,7 +11,7 @@ export const command: CommandDefinition = defineCommand({
   run: verifyLog,
 });
 
-/** Checks the whole log. Returns the exit code: 4 where it is not what was written. */
+/** Checks the whole log. Returns the exit code: 4 if it was changed. */
 async function verifyLog(context: CommandContext): Promise<number> {
   const { terminal } = context;
   const report = await withAuditLog(context, async (log) => await log.verify());

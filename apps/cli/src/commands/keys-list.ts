@@ -47,7 +47,7 @@ async function listMasterKeys({ terminal, place }: CommandContext): Promise<void
     await printTable(terminal, HEADER, rows);
   }
   terminal.note(
-    "note: copies of keys, stores and backups that were made by other means or on other machines are not known",
+    "note: copies of keys, stores and backups that were made by other programs or on other machines are not listed",
   );
 }
 

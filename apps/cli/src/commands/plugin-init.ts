@@ -52,7 +52,7 @@ function writeNew(path: string, text: string): void {
 }
 
 function fileExists(path: string): AutokestraError {
-  return new AutokestraError("OPTION_INVALID", `${quotePath(path)} exists already, and nothing was changed`, {
+  return new AutokestraError("OPTION_INVALID", `${quotePath(path)} already exists, and nothing was changed`, {
     hint: "Give another folder with --dir.",
   });
 }

@@ -8,7 +8,7 @@ export const command: CommandDefinition = defineCommand({
   run: cancelRun,
 });
 
-/** Cancels a run that waits or goes on in any process. It does not wait for its end. */
+/** Cancels a waiting or running run of any process. It does not wait for its end. */
 async function cancelRun(context: CommandContext, text: string): Promise<void> {
   const { terminal, place } = context;
   const [run, status] = await withRunHistory(context, async (history) => {
@@ -22,5 +22,5 @@ async function cancelRun(context: CommandContext, text: string): Promise<void> {
     running: `is being cancelled: \`autokestra runs logs ${run} --follow\` shows how it ends`,
     unknown: "was started on another host: it ends within seconds if its process is still there",
   };
-  terminal.note(`Run ${run} ${how[status] ?? `does not go on: it is ${status}, as before`}`);
+  terminal.note(`Run ${run} ${how[status] ?? `is not running: it is ${status}, as before`}`);
 }

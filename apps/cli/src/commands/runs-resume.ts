@@ -16,7 +16,7 @@ export const command: CommandDefinition = defineCommand({
   run: resumeRun,
 });
 
-/** Goes on with a run from the last finished task. Returns the exit code. */
+/** Resumes a run after its last finished task. Returns the exit code. */
 async function resumeRun(context: CommandContext, run: string, { force, ...options }: ResumeOptions): Promise<number> {
   return await runLive(context, options, async (engine, live, onWorkflow) => {
     const onChanged = (message: string) => context.terminal.warn(`warning: ${message}`);

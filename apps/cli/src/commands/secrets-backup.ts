@@ -43,12 +43,12 @@ async function backUp({ terminal, place }: CommandContext, file: string, options
 }
 
 function describeCopy(path: string): string {
-  return `The store was copied to ${path}, still encrypted. It opens only with the master key, which is not in it`;
+  return `The store was copied to ${path}, still encrypted. Restoring it needs the master key, which is not in it`;
 }
 
 function describeEncrypted(path: string, hasKey: boolean): string {
   const key = hasKey
-    ? "The master key is in it: whoever decrypts it has all secrets"
-    : "It opens only with the master key, which is not in it";
+    ? "It contains the master key: anyone who can decrypt it can read all secrets"
+    : "Restoring it needs the master key, which is not in it";
   return `The store was encrypted into ${path}, read back and compared. ${key}`;
 }

@@ -47,7 +47,7 @@ async function deleteSecret(
     else if (purge) terminal.note(`${describe(name, count)} removed for good`);
     else
       terminal.note(
-        `Secret '${name}' deleted; for ${RETENTION_DAYS} days \`autokestra secrets restore ${name}\` brings it back`,
+        `Secret '${name}' deleted; for ${RETENTION_DAYS} days \`autokestra secrets restore ${name}\` restores it`,
       );
   });
 }

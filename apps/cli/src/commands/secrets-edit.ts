@@ -35,7 +35,7 @@ export const command: CommandDefinition = defineCommand({
       expiresAt: ", seconds since 1970, or `never`",
     })
       .option("--untag <tag>", "tag to remove; may be repeated", collect)
-      .option("--secret-field <field>", "field that is as secret as its type makes it; may be repeated", collect)
+      .option("--secret-field <field>", "field to reset to the secrecy of its type; may be repeated", collect)
       .option("--if-revision <n>", "revision that must be the current one"),
   examples: [
     "autokestra secrets edit GITHUB_TOKEN --tag production --untag test",
@@ -88,7 +88,7 @@ function toChange(
 }
 
 function nothingToChange(): AutokestraError {
-  return new AutokestraError("USAGE", "Nothing to change was given", {
+  return new AutokestraError("USAGE", "No change was given", {
     hint: USE_HINTS.whatToEdit,
   });
 }

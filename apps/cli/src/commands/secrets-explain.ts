@@ -18,7 +18,7 @@ export const command: CommandDefinition = defineCommand({
   run: explain,
 });
 
-/** Says where a run would take a secret from. Returns the exit code: that of a missing secret where it would not find it. */
+/** Prints which source a run would read a secret from. Returns the exit code: that of a missing secret if no source has it. */
 async function explain(context: CommandContext, nameText: string, { env }: ExplainOptions): Promise<number> {
   const { terminal } = context;
   const name = parseNameArgument(nameText);

@@ -38,7 +38,7 @@ export const command: CommandDefinition = defineCommand({
     parser
       .addOption(typeOption(parser, "type of the secrets"))
       .option("--tag <tag>", "tag that the secrets have; may be repeated", collect)
-      .option("--prefix <text>", "beginning of the names")
+      .option("--prefix <text>", "prefix of the names")
       .option("--expires-before <when>", "time before which the secrets expire, such as 2027-01-31 or 90d")
       .option("--deleted", "deleted secrets that can be restored, with their ids")
       .option("--limit <n>", "maximum number of secrets")

@@ -45,7 +45,7 @@ async function restoreFromBackup(
     terminal.note(`The master key of the backup was written to ${quotePath(keyFile)}. ${next}`);
   } else if (tookKeys) {
     terminal.note(
-      "note: no store here could be opened, so the keys are now those of the backup: it needs the master key of that time",
+      "note: no store here could be opened, so the keys are now those of the backup: the store needs its master key",
     );
   }
 }

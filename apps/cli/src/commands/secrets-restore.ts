@@ -11,7 +11,7 @@ export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
       .argument("<name>", SECRET_NAME)
-      .option("--id <id>", "id of another deleted secret of that name, or its beginning"),
+      .option("--id <id>", "id of another deleted secret of that name, or its first characters"),
   examples: [
     "autokestra secrets restore GITHUB_TOKEN",
     "autokestra secrets restore GITHUB_TOKEN --id 0b9c2f3e-8a41-4a53-9c56-2f9a0c1d7e88",
@@ -29,7 +29,7 @@ async function restoreSecret(context: CommandContext, nameText: string, { id }: 
     async (secrets) => await secrets.restore(name, { id: await wholeId(secrets, name, id) }),
   );
   if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
-  else terminal.note(`Secret '${name}' is back, with version ${metadata.version}`);
+  else terminal.note(`Secret '${name}' was restored, with version ${metadata.version}`);
 }
 
 /** The id that begins like this: a narrow terminal shows no more of it. */
@@ -39,6 +39,6 @@ async function wholeId(secrets: SecretService, name: string, id: string | undefi
   const [found, ...others] = deleted.filter((secret) => secret.name === name && secret.id.startsWith(id));
   if (others.length === 0) return found?.id ?? id;
   throw new AutokestraError("USAGE", `Several deleted secrets '${name}' have ids that begin so`, {
-    hint: "Give more of the id.",
+    hint: "Give more characters of the id.",
   });
 }

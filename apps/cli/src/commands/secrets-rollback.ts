@@ -26,5 +26,5 @@ async function rollBackSecret(context: CommandContext, nameText: string, options
   const to = parseWholeNumber("--to", options.to);
   const metadata = await withSecrets(context, false, async (secrets) => await secrets.rollback(name, to));
   if (terminal.json) terminal.write(`${JSON.stringify(metadataToJson(metadata))}\n`);
-  else terminal.note(`Secret '${name}' has the value of version ${to} again, as version ${metadata.version}`);
+  else terminal.note(`Secret '${name}' was rolled back to the value of version ${to}, as version ${metadata.version}`);
 }

@@ -21,16 +21,13 @@ const LOG_MS = 50;
 export const command: CommandDefinition = defineCommand({
   declare: (parser) =>
     parser
-      .option(
-        "--host <address>",
-        "address to listen on; another one than of this machine needs TLS or a proxy [127.0.0.1]",
-      )
-      .option("--port <n>", "port to listen on; 0 for any that is free [8000]")
-      .option("--tls-cert <file>", "path of the certificate, PEM; a new one is taken while the server runs")
+      .option("--host <address>", "address to listen on; a network address needs TLS or a proxy [127.0.0.1]")
+      .option("--port <n>", "port to listen on; 0 for any free port [8000]")
+      .option("--tls-cert <file>", "path of the certificate, PEM; read again when it changes")
       .option("--tls-key <file>", "path of the private key of the certificate, PEM")
       .option(
         "--behind-proxy <network>",
-        "network of proxies, such as 10.0.0.0/8; nobody else is served; may be repeated",
+        "network of proxies, such as 10.0.0.0/8; others are refused; may be repeated",
         collect,
       )
       .option("--workflows <folder>", "folder of the workflows that the server runs [none]")

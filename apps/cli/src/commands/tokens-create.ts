@@ -16,9 +16,9 @@ export const command: CommandDefinition = defineCommand({
     parser
       .argument("<name>", "name of the token, such as who uses it")
       .requiredOption("--role <role>", `role: ${Object.keys(ROLES).join(", ")}, or one of the configuration`)
-      .option("--prefix <text>", "beginning of the names that it may see; may be repeated [all names]", collect)
+      .option("--prefix <text>", "prefix of the names that it may see; may be repeated [all names]", collect)
       .option("--tag <tag>", "tag of the secrets that it may see; of several, one is enough [all secrets]", collect)
-      .option("--expires-in <time>", "time after which it opens nothing, such as 90d [never]"),
+      .option("--expires-in <time>", "time after which it expires, such as 90d [never]"),
   examples: [
     "autokestra tokens create ci --role revealer --prefix CI_ --expires-in 90d",
     "autokestra tokens create backup-report --role reader --json",
@@ -46,7 +46,7 @@ async function createToken(context: CommandContext, name: string, options: Creat
   if (terminal.json) terminal.write(`${JSON.stringify({ token, ...metadata })}\n`);
   else terminal.write(`${token}\n`);
   const until = expiresAt === null ? "" : ` It expires at ${expiresAt}.`;
-  terminal.note(`note: this is the only time that the token is shown; what is kept of it is a hash.${until}`);
+  terminal.note(`note: the token is shown only this once; the store keeps only a hash of it.${until}`);
 }
 
 function parseExpiresIn(text: string): Timestamp {

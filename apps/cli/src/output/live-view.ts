@@ -55,7 +55,7 @@ interface Picture {
 
 /**
  * The tasks of a running workflow below its log: their states, times and masked counts. It is drawn anew in place, and changes no setting
- * of the terminal, so that there is nothing to be restored where the process is killed: the cursor stays visible, and below the view.
+ * of the terminal, so that nothing must be restored if the process is killed: the cursor stays visible, below the view.
  */
 export class LiveView {
   /** Writes above the view, as the command would without one. */

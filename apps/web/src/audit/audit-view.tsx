@@ -129,7 +129,7 @@ function Filters({ filter }: { filter: Filter }) {
   );
 }
 
-/** Those that people look for, and one that only the address has: the code of an error. */
+/** The outcomes to filter by, and one that only the address has: the code of an error. */
 function outcomesFor({ outcome }: Filter): readonly string[] {
   return outcome === "" || outcome in OUTCOMES ? Object.keys(OUTCOMES) : [...Object.keys(OUTCOMES), outcome];
 }

@@ -10,7 +10,7 @@ interface CursorPagerProps {
   readonly route: Route;
   readonly cursors: readonly string[];
   readonly summary: string;
-  /** The cursor of the next page; undefined where there is none. */
+  /** The cursor of the next page; undefined if there is none. */
   readonly next: string | undefined;
 }
 

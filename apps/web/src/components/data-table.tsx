@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 export interface Column<Row> {
   readonly header: string;
   readonly cell: (row: Row) => ComponentChildren;
-  /** Left out where there is little room: what the first column tells, or what can be done without. */
+  /** Hidden on narrow screens: repeats the first column, or is not essential. */
   readonly isWide?: boolean;
 }
 

@@ -48,7 +48,7 @@ interface ConfirmProps {
   readonly onClose: () => void;
 }
 
-/** Asks before something is done, and stays where it went wrong. */
+/** Asks for confirmation, and stays open if the action fails. */
 export function ConfirmDialog(props: ConfirmProps) {
   const { title, children, action, isDangerous = false, wayBack = "Cancel", onConfirm, onClose } = props;
   const { isBusy, error, start } = useWork();

@@ -12,7 +12,7 @@ export function FilterForm({ children }: { children: ComponentChildren }) {
   );
 }
 
-/** How long somebody does not type before what they look for is asked. */
+/** How long to wait after the last key before the list is loaded. */
 const TYPING_MS = 250;
 
 interface FilterTextProps {
@@ -21,7 +21,7 @@ interface FilterTextProps {
   readonly onChange: (value: string) => void;
 }
 
-/** A field of a list's filters, which counts once somebody has stopped typing. */
+/** A text filter of a list, which applies once typing has stopped. */
 export function FilterText({ label, value, onChange }: FilterTextProps) {
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);

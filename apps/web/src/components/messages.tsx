@@ -3,7 +3,7 @@ import type { ApiError } from "../api.ts";
 import type { Loaded } from "../hooks.ts";
 import { formatDistance, formatTime } from "./format.ts";
 
-/** What went wrong, as the server says it. Nothing where nothing did. */
+/** The error message of the server, if there is one. */
 export function ProblemMessage({ error, onRetry }: { error: ApiError | null; onRetry?: () => void }) {
   if (error === null) return null;
   return (

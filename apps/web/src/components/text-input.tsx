@@ -9,7 +9,7 @@ interface TextInputProps {
   /** Names of programs, and no words of a language. */
   readonly isCode?: boolean;
   readonly pattern?: string;
-  /** What the browser says where the text does not match. */
+  /** The browser's message for a text that does not match. */
   readonly rule?: string;
   readonly hint?: string;
 }

@@ -24,7 +24,7 @@ const SILENCE_MS = 45_000;
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * Follows a run until its end, and comes back where the connection is cut: after one second, two, four, up to half a minute.
+ * Follows a run until its end, and reconnects if the connection is lost: after one second, two, four, up to half a minute.
  * `EventSource` would do that by itself, but cannot send a token in a header.
  *
  * @throws ApiError where coming back would not help

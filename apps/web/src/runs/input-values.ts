@@ -3,7 +3,7 @@ import type { ApiWorkflow } from "@autokestra/server/answers";
 export type Inputs = ApiWorkflow["inputs"];
 export type Input = Inputs[string];
 
-/** What a workflow takes that somebody starts: of one with a webhook also what a request would bring. */
+/** The inputs of a workflow that is started by hand: with a webhook, also the inputs of a request. */
 export function inputsOf({ inputs, trigger }: ApiWorkflow): Inputs {
   if (trigger?.type !== "webhook") return inputs;
   const brought = { type: "json", secret: false } as const;
@@ -47,7 +47,7 @@ function canBeEmpty({ type, secret, enum: allowed }: Input): boolean {
   return type === "string" && !secret && allowed === undefined;
 }
 
-/** What the server would refuse is left to the server, but for what cannot be sent. */
+/** The server validates the inputs. Only texts that cannot be sent are refused here. */
 function readText({ type }: Input, text: string): { readonly value: unknown } | { readonly problem: string } {
   if (type === "string") return { value: text };
   try {

@@ -12,7 +12,7 @@ interface RunActionsProps {
   readonly run: ApiRun;
   /** The task that is looked at; null for none. */
   readonly task: string | null;
-  /** The run goes on, or ends. */
+  /** Called when the run continues or ends. */
   readonly onChange: () => void;
 }
 
@@ -108,7 +108,7 @@ const QUESTIONS: Readonly<Record<Action, { title: string; button: string; text: 
   cancel: {
     title: "Cancel this run?",
     button: "Cancel run",
-    text: "Tasks that are running are stopped, others do not start, and credentials made for the run are given back. You can resume it later.",
+    text: "Tasks that are running are stopped, others do not start, and credentials created for the run are revoked. You can resume it later.",
   },
   resume: {
     title: "Resume this run?",

@@ -159,7 +159,7 @@ function Tasks({ run, task, states }: TasksProps) {
   );
 }
 
-/** The time, which goes on while something does. */
+/** The current time, updated while something runs. */
 function useNow(isTicking: boolean): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -8,7 +8,7 @@ import { useLoaded, useSession } from "../hooks.ts";
 
 type Provenance = ApiProvenance[number];
 
-/** How often it is looked for news of a run that goes on. */
+/** How often to poll a run that is running. */
 const BUSY_MS = 5000;
 
 /** Where the secrets of a run came from, which tasks used them, and how often they were masked. Never a value. */
@@ -72,8 +72,8 @@ const LEASES: Readonly<Record<string, string>> = {
   renewed: "renewed",
   renewalFailed: "could not be renewed",
   ending: "cannot be renewed any longer",
-  revoked: "given back",
-  revocationFailed: "could not be given back",
+  revoked: "revoked",
+  revocationFailed: "could not be revoked",
 };
 
 function Uses({ secret: { source, uses } }: { secret: Provenance }) {

@@ -11,7 +11,7 @@ export interface TaskState {
   readonly attempts: number;
   /** How it ended, in the words of the log; null before. */
   readonly message: string | null;
-  /** Undefined where there is none, or not yet: it is in the last event of a run. */
+  /** Undefined if there is none, or not yet: it is in the last event of a run. */
   readonly output: unknown;
 }
 
@@ -36,7 +36,7 @@ export function addEvents(before: TaskStates, events: readonly ApiRunEvent[]): T
 
 function addEvent(states: Map<string, TaskState>, event: ApiRunEvent): void {
   if (event.event === "run.started") {
-    // It goes on after it was cut off: what was running then starts again.
+    // It was resumed: tasks that were running start again.
     for (const [name, { status }] of states) if (status === "running") states.delete(name);
     return;
   }
@@ -53,7 +53,7 @@ function addEvent(states: Map<string, TaskState>, event: ApiRunEvent): void {
   if (event.event === "task.started") states.set(task, { ...NEW, startedAt: time });
   if (event.event === "task.retried") states.set(task, { ...state, attempts: state.attempts + 1 });
   if (event.event === "task.finished") {
-    // One that had ended before the run was resumed is told again, and has not run meanwhile.
+    // The event of a task that had ended before the run was resumed is repeated; it has not run again.
     const endedAt = state.endedAt ?? time;
     states.set(task, { ...state, status: event.status ?? "success", endedAt, message });
   }

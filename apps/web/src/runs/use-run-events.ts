@@ -4,22 +4,22 @@ import { useSession } from "../hooks.ts";
 import { type Connection, followRun, type PlacedEvent } from "./follow-run.ts";
 import { addEvents, type TaskStates } from "./task-states.ts";
 
-/** The events of a run so far, and those that come. */
+/** The events of a run so far, and new ones. */
 export interface RunEvents {
   /** In their order: the newest ones, if there are very many. */
   readonly events: readonly PlacedEvent[];
   readonly tasks: TaskStates;
   readonly connection: Connection;
-  /** Why it does not go on; null otherwise. */
+  /** Why the stream has stopped; null otherwise. */
   readonly error: ApiError | null;
-  /** Goes on: with a run that was resumed, or after an error. */
+  /** Continues, with a run that was resumed or after an error. */
   readonly follow: () => void;
 }
 
 /** How many events are kept. Beyond it the oldest are let go. */
 export const MOST_EVENTS = 20_000;
 
-/** Events come faster than anybody reads: they are shown together. */
+/** Events come faster than they can be read, so they are shown in batches. */
 const FLUSH_MS = 100;
 
 export function useRunEvents(runId: string): RunEvents {
@@ -67,7 +67,7 @@ export function useRunEvents(runId: string): RunEvents {
     return () => {
       gone.abort();
       clearTimeout(timer);
-      // The next effect, of a run that goes on, shows them.
+      // The next effect, of a run that continues, shows them.
       if (waiting.length > 0) flush();
     };
   }, [api, runId, round]);

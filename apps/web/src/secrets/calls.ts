@@ -60,7 +60,7 @@ export async function createSecret(api: Api, body: ApiNewSecret): Promise<ApiSec
   return (await api.call<ApiSecret>("POST", "/secrets", { body })).body;
 }
 
-/** @throws ApiError `PRECONDITION_FAILED` where somebody else has changed it since */
+/** @throws ApiError `PRECONDITION_FAILED` if somebody else has changed it since */
 export async function changeSecret(api: Api, { secret, etag }: TaggedSecret, body: ApiSecretChange): Promise<void> {
   await api.call("PUT", pathOf`/secrets/${secret.id}`, { body, headers: { "if-match": etag } });
 }

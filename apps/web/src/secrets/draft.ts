@@ -17,7 +17,7 @@ export interface Draft {
   readonly tags: string;
   /** `2027-01-31`, or empty. */
   readonly expiresOn: string;
-  /** What is not treated as the type says: `public` or `masked`, by field. */
+  /** Fields that are not treated as their type says: `public` or `masked`, by field. */
   readonly treatments: Readonly<Record<string, string>>;
   readonly workflows: string;
   readonly taskTypes: string;
@@ -133,7 +133,7 @@ function fieldsOf({ type, values, custom, hasNoPassword }: Draft): Record<string
   return { ...Object.fromEntries(given), ...(hasNoPassword && (values["password"] ?? "") === "" && { password: "" }) };
 }
 
-/** Fields that are not there any more are not named. */
+/** Fields that no longer exist are not sent. */
 function treatmentsOf(draft: Draft): Pick<ApiNewSecret, "publicFields" | "maskFields"> {
   const fieldsWith = (treatment: string) =>
     treatableFields(draft).flatMap(({ name }) => (draft.treatments[name] === treatment ? [name] : []));

@@ -14,7 +14,7 @@ import { TYPE_NAMES, TYPES } from "./types.ts";
 /** How many secrets are on a page. */
 const PAGE_SIZE = 50;
 
-/** What counts as soon, as the API takes it and as people say it. */
+/** What counts as soon, for the API and for people. */
 const SOON = { time: "30d", ms: 30 * 86_400_000, text: "30 days" };
 
 /** What is looked for. It stands in the address, so that one comes back to it. */

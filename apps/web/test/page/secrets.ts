@@ -207,7 +207,7 @@ describe("a new secret", () => {
     await page.getByLabel("Name", { exact: true }).fill("DB_MAIN");
     await page.getByLabel("Value", { exact: true }).fill("typed");
     await button(page, "Store secret").click();
-    await page.getByRole("alert").getByText("Secret 'DB_MAIN' exists already").waitFor();
+    await page.getByRole("alert").getByText("Secret 'DB_MAIN' already exists").waitFor();
     await expectGood(opened);
     expect(await page.getByLabel("Value", { exact: true }).inputValue()).toBe("typed");
   });

@@ -5,13 +5,13 @@ import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import type { ActionContext } from "@autokestra/plugin-sdk";
 import {
+  killGroupAfterExit,
   MAX_MESSAGE_BYTES,
   type Order,
   PROTOCOL_VERSION,
   REPORTS_FD,
   type Report,
   reportSchema,
-  watchGroup,
 } from "@autokestra/plugin-sdk/host";
 import { EngineFailure } from "../run/task-failure.ts";
 import { PluginRefusal } from "./locate-plugin.ts";
@@ -78,7 +78,7 @@ export class PluginProcess {
       () => this.#ended(),
     );
     // A plugin ends by itself when its standard input is closed, unless it is in an endless loop: nothing in it could see that.
-    this.#watchdog = watchGroup(this.#child.pid);
+    this.#watchdog = killGroupAfterExit(this.#child.pid);
     if (open.size === 0) guardThisProcess(true);
     open.add(this);
     // A process that has ended closes it, which its end tells.
@@ -201,7 +201,7 @@ export class PluginProcess {
     // The plugin has checked it; one that forges messages gets no answer.
     else if (report.kind === "mask") tryTo(() => known?.context.mask(report.texts, report.name));
     else if (isCurrent) {
-      // Its promise goes on, and must not meet the next call.
+      // Its promise is still pending, and must not meet the next call.
       this.#isSpent ||= report.kind === "stray";
       this.#settle(report);
     } else if (report.kind === "stray") {

@@ -16,7 +16,7 @@ export function rebuildThrown(report: ThrownReport): unknown {
     case "output":
       return new PluginOutputError(withoutPrefix(message));
     default:
-      // Something without a message is told as such.
+      // Something without a message is reported as such.
       return Object.assign(report.message === undefined ? {} : new Error(message), properties, cause);
   }
 }

@@ -14,7 +14,7 @@ export interface AdmittedRun {
 }
 
 /**
- * Checks what somebody who starts a workflow gives it. Call it before a run is put in a queue, to refuse it at once.
+ * Checks the inputs of a new run. Call it before the run is queued, to refuse it immediately.
  *
  * @param given the texts of inputs, by name. Default: none
  * @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`

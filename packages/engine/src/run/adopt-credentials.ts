@@ -184,7 +184,7 @@ function nameOf(secrets: readonly AdoptedCredential[], value: string): SecretNam
 }
 
 function leftInPlace(parsed: ParsedWorkflow, path: readonly (string | number)[]): Problem {
-  const message = `${placeOf(parsed, path)} holds what looks like a credential, where no reference can be written for it`;
+  const message = `${placeOf(parsed, path)} contains what looks like a credential, where a reference is not possible`;
   return { code: "INLINE_CREDENTIAL", severity: "warning", message, hint: BY_HAND, position: parsed.locate(path) };
 }
 
@@ -194,7 +194,7 @@ function leftElsewhere(source: string, secrets: readonly AdoptedCredential[]): P
     secrets
       .filter(({ value }) => value.length >= MIN_CERTAIN && line.includes(value))
       .map(({ name }): Problem => {
-        const message = `Line ${index + 1} of the new file still holds the value of ${name}`;
+        const message = `Line ${index + 1} of the new file still contains the value of ${name}`;
         return { code: "INLINE_CREDENTIAL", severity: "warning", message, hint: BY_HAND };
       }),
   );

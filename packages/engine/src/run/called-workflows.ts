@@ -103,7 +103,7 @@ async function loadCall(
   const shown = quoteText(file);
   if (callers.includes(real)) {
     const circle = [...callers.slice(callers.indexOf(real)), real].map((each) => basename(each)).join(" -> ");
-    throw invalid(`Workflows call each other in a circle: ${circle}`);
+    throw invalid(`Workflows call each other in a cycle: ${circle}`);
   }
   const known = files.get(real) ?? (await loadFile(path, shown, [...callers, real], files));
   files.set(real, known);

@@ -66,7 +66,7 @@ export class TimeLimit {
     return (this.#endsAt - performance.now()) / 1000;
   }
 
-  /** Ends it: the signal is not aborted any more. */
+  /** Ends it: the signal will not be aborted. */
   end(): void {
     clearTimeout(this.#timer);
   }

@@ -214,7 +214,7 @@ async function checkSecrets(
     (name): Problem => ({
       code: "SECRET_NOT_CHECKED",
       severity: "note",
-      message: `Secret '${name}' was not looked for: it can come from a provider, and none was asked`,
+      message: `Secret '${name}' was not looked up: it can come from a provider, and no provider was asked`,
       position: parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]),
     }),
   );
@@ -258,7 +258,7 @@ async function checkKnownSecrets(
     return [{ ...toProblem(error), position: parsed.locate(["secrets"]) }];
   }
   try {
-    // What is not declared was found with the references; credentials that are made for a run are not there.
+    // Undeclared secrets were found with the references; credentials that are created for a run do not exist yet.
     const fields = (await fieldProblems(parsed, scope)).filter(({ code }) => code !== "SECRET_NOT_DECLARED");
     const forbidden = findForbiddenUses(parsed, calls, scope.secrets).map(({ workflow, problem }) =>
       workflow === parsed ? problem : inCalled(workflow, problem),
@@ -276,7 +276,9 @@ function findExpiring(scope: SecretScope, parsed: ParsedWorkflow): Problem[] {
     if (days <= 0 || days > SOON_DAYS) return [];
     const position = parsed.locate(["secrets", parsed.workflow.secrets.indexOf(name)]);
     const message = `Secret '${name}' expires at ${expiresAt}`;
-    return [{ code: "SECRET_EXPIRES_SOON", severity: "warning", message, hint: "Renew it before.", position } as const];
+    return [
+      { code: "SECRET_EXPIRES_SOON", severity: "warning", message, hint: "Renew it before then.", position } as const,
+    ];
   });
 }
 

@@ -64,7 +64,7 @@ export class Flow {
     });
   }
 
-  /** Rejects only if the run as a whole cannot go on. */
+  /** Rejects only if the run as a whole cannot continue. */
   async run(): Promise<FlowEnd> {
     const { context, parsed, signal } = this.#parts;
     const { tasks, onFailure = [], finally: last = [] } = parsed.workflow;
@@ -160,7 +160,7 @@ export class Flow {
       this.#outputs = { ...(outputs as Record<string, unknown>) };
     } catch (error) {
       const failure = describeThrown(error);
-      const message = `The outputs of the workflow cannot be made: ${failure.message}`;
+      const message = `The outputs of the workflow cannot be resolved: ${failure.message}`;
       context.log.warning(message);
       this.#fail(null, { error: { ...failure, message } });
     }

@@ -21,7 +21,7 @@ interface ForEachOptions {
 export function asItems(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw new EngineFailure("FOR_EACH_INVALID", "the value of `forEach` is not a list");
   if (value.length <= MAX_ITEMS) return value;
-  const message = `\`forEach\` has ${value.length} items, and ${MAX_ITEMS} is the most`;
+  const message = `\`forEach\` has ${value.length} items; the maximum is ${MAX_ITEMS}`;
   throw new EngineFailure("FOR_EACH_INVALID", message);
 }
 

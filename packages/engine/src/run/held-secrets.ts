@@ -1,4 +1,4 @@
-import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import type { TextPart, YamlPath } from "@autokestra/config/yaml";
 import type { Reference } from "@autokestra/secrets-core";
 import type { ParsedWorkflow } from "../workflow/parse-workflow.ts";
 import type { ReferenceUse } from "../workflow/references.ts";
@@ -9,12 +9,12 @@ import type { CalledWorkflows } from "./called-workflows.ts";
 export interface SecretUse {
   readonly owner: PlacedTask;
   readonly path: YamlPath;
-  readonly mark: Mark | undefined;
+  readonly mark: TextPart | undefined;
   /** The names of the secrets. */
   readonly secrets: ReadonlySet<string>;
 }
 
-/** Which secrets the tasks of a workflow get, and of those that it calls. No value is needed to know it. */
+/** Which secrets the tasks of a workflow and of its called workflows get. Needs no value. */
 export interface HeldSecrets {
   /** The workflow and all called ones, each once. */
   readonly workflows: readonly ParsedWorkflow[];

@@ -17,7 +17,7 @@ import { allTasks } from "../workflow/workflow.ts";
 /** What {@link createKeptRuns} works with. */
 interface KeptRunsParts {
   readonly history: RunHistory;
-  /** Null where nothing is to be kept. */
+  /** Null if nothing is kept. */
   readonly keys: KeptKeys | null;
   /** How long values are kept, in milliseconds. */
   readonly keepMs: number;
@@ -133,7 +133,7 @@ function resultsBefore(kept: KeptRun, { workflow }: ParsedWorkflow, first: strin
     });
   }
   const again = new Set([first]);
-  // A task may stand before those that it needs, so this goes on until nothing is added.
+  // A task may stand before the tasks that it needs, so this repeats until nothing is added.
   for (let size = 0; size !== again.size; ) {
     size = again.size;
     for (const { id, needs } of workflow.tasks) if (needs.some((need) => again.has(need))) again.add(id);

@@ -24,7 +24,7 @@ export function encryptQueuedRuns(
     try {
       return (await keys?.forRun(id, keyId)) ?? null;
     } catch (error) {
-      // A run is taken all the same. It cannot go on if its process is lost.
+      // The run is accepted all the same, but cannot be resumed if its process is lost.
       if (error instanceof AutokestraError) return null;
       throw error;
     }

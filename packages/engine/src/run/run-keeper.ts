@@ -13,12 +13,12 @@ export interface RestoredTask {
   readonly result: TaskResult;
   /** What the log says of it. */
   readonly message: string;
-  /** Whether it is known only now, so that it has to be kept. */
+  /** Whether the result is new, so that it has to be kept. */
   readonly isNew: boolean;
 }
 
 /**
- * Keeps what a run needs to go on after its process was lost, and gives what it had finished before. Without a durable
+ * Keeps what a run needs to be resumed after its process was lost, and returns what it had finished before. Without a durable
  * run it does nothing.
  */
 export class RunKeeper {
@@ -50,7 +50,7 @@ export class RunKeeper {
     const { result, attempt = -1 } = kept ?? {};
     if (result !== undefined && attempt >= since && isFinished(result, task)) {
       const how = result.status === "success" ? "succeeded" : "failed";
-      return { result, message: `${how} before the run went on`, isNew: false };
+      return { result, message: `${how} before the run was resumed`, isNew: false };
     }
     // The items of a `forEach` and the tasks of a called workflow are looked at one by one.
     const isWhole = task.forEach === undefined || name.endsWith("]");

@@ -79,7 +79,7 @@ export class RunLog {
 
   /** Credentials of an earlier attempt of the run are still valid. */
   leftBehind({ names, source, path, expiresAt }: LeftLease): void {
-    const what = `credentials ${path} of ${source} from an earlier attempt of this run were not given back`;
+    const what = `credentials ${path} of ${source} from an earlier attempt of this run were not revoked`;
     this.#warn(names, `${what}; valid until ${expiresAt}`, { left: { names, source, path, expiresAt } });
   }
 
@@ -199,12 +199,12 @@ function placeOf({ path, field, lease }: SecretBinding): Readonly<Record<string,
 }
 
 const LEASES: Readonly<Record<LeaseEvent["type"], { readonly level: LogLevel; readonly says: string }>> = {
-  created: { level: "info", says: "made for this run" },
+  created: { level: "info", says: "created for this run" },
   renewed: { level: "info", says: "renewed" },
   renewalFailed: { level: "warn", says: "could not be renewed" },
   ending: { level: "warn", says: "cannot be renewed any longer" },
-  revoked: { level: "info", says: "given back" },
-  revocationFailed: { level: "warn", says: "could not be given back" },
+  revoked: { level: "info", says: "revoked" },
+  revocationFailed: { level: "warn", says: "could not be revoked" },
 };
 
 function describeLease({ type, source, path, expiresAt, reason }: LeaseEvent): string {

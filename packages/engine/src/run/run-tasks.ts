@@ -15,7 +15,7 @@ export interface TaskCallbacks {
 
 /**
  * Runs tasks in the order of their needs, at most `concurrency` at a time, as {@link TaskStates} decides. Nothing
- * starts after the signal, or after a failure that the run does not survive; what runs then goes on to its end.
+ * starts after the signal, or after a failure that the run does not survive; running tasks finish.
  */
 export async function runTasks(
   tasks: readonly TaskNode[],

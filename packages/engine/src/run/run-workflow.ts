@@ -44,7 +44,7 @@ export interface RunOptions {
   readonly maskProcessOutput?: boolean | ProcessOutputOptions | undefined;
   /** What is shown for a secret. Default: `***SECRET***` */
   readonly placeholder?: string | undefined;
-  /** Records the states of its tasks, and what it needs to go on. Default: it cannot be resumed. */
+  /** Records the states of its tasks, and what it needs to be resumed. Default: it cannot be resumed. */
   readonly durable?: DurableRun | undefined;
   /** The id of the run, a UUID that no other run has. Default: a new one. */
   readonly runId?: string | undefined;

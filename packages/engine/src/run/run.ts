@@ -101,7 +101,7 @@ export class WorkflowRun implements GuardedRun {
       for (const message of warnings) log.warning(message);
       warnOfUnmaskable(masks, log);
       await this.#flow.run();
-      // Before the last event: what cannot be given back is told.
+      // Before the last event, so that credentials that cannot be revoked are reported.
       await scope.close();
       return this.#finish();
     } catch (error) {

@@ -57,8 +57,8 @@ export function checkSecretPlaces(parsed: ParsedWorkflow, actions: ReadonlyMap<s
 }
 
 function notLiteral(key: string): AutokestraError {
-  return new AutokestraError("REFERENCE_INVALID", `'${key}' is written out, without references`, {
-    hint: "Give it the value in another input, such as a variable of `env`.",
+  return new AutokestraError("REFERENCE_INVALID", `'${key}' must be literal, without references`, {
+    hint: "Pass the value in another input, such as a variable of `env`.",
   });
 }
 

@@ -124,7 +124,7 @@ function isHeld(uses: readonly SecretUse[], { name }: RestrictedSecret): boolean
   return uses.some(({ secrets }) => secrets.has(name));
 }
 
-/** Null for a workflow that was not read from a file: nobody who can write files has given it its id. */
+/** Null for a workflow that was not read from a file, whose id nobody vouches for. */
 function allIdsOf(root: ParsedWorkflow, held: HeldSecrets, workflow: ParsedWorkflow): ReadonlySet<string> | null {
   return root.folder === null ? null : held.callersOf(workflow);
 }
@@ -166,7 +166,7 @@ function disjointHosts(
     const uses = held.usesIn(workflow).filter(({ owner }) => owner.task === task);
     const { hosts, secrets = [] } = networkOf(restricted.filter((secret) => isHeld(uses, secret))) ?? {};
     if (hosts === undefined || hosts.length > 0 || task.type === WORKFLOW_CALL) return [];
-    const message = `Secrets ${secrets.join(", ")} may not be used together by task '${task.id}': their \`hosts\` have none in common`;
+    const message = `Secrets ${secrets.join(", ")} may not be used together by task '${task.id}': they allow no host in common`;
     return [workflow.problemAt([list, index, "inputs"], notAllowed(secrets, "hosts", message))];
   });
 }

@@ -1,4 +1,4 @@
-import { openObject, secretTexts } from "@autokestra/plugin-sdk/host";
+import { objectContent, secretTexts } from "@autokestra/plugin-sdk/host";
 import type { MaskCount, ResolvedSecret, SecretFields } from "@autokestra/secrets-core";
 import { type FieldValue, secrecyOf } from "@autokestra/secrets-core/internal";
 import type { NamedMaskInput } from "@autokestra/secrets-masker";
@@ -82,7 +82,7 @@ export function findSecretOutputs(paths: readonly string[], output: unknown): Se
 function follow(segments: readonly string[], output: unknown): { isThere: boolean; values: unknown[] } {
   let values = [output];
   for (const segment of segments) {
-    const parts = values.filter(isObject).map(openObject);
+    const parts = values.filter(isObject).map(objectContent);
     if (segment === EVERY && parts.length > 0 && parts.every((part) => Object.keys(part).length === 0)) {
       return { isThere: true, values: [] };
     }

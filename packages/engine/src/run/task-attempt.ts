@@ -15,7 +15,7 @@ interface AttemptOptions {
   readonly cancelSignal: AbortSignal;
   /** Whether the run can be cancelled. The process then waits for that while only the default limit is running. */
   readonly isCancellable: boolean;
-  /** Whether work is waited for even after it was told to end. */
+  /** Whether to wait for the work even after it was asked to end. */
   readonly isAwaited: boolean;
   /** Called when code of the action fails after the attempt has ended. */
   readonly onLateFailure: (failure: TaskFailure) => void;

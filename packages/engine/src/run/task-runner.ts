@@ -146,7 +146,7 @@ export class TaskRunner {
     log.taskStarted(prefix + id, task.type, uses[isList ? "items" : "tasks"].get(task.id) ?? new Map());
     await keeper.started(prefix + id);
     const result = toResult(await work());
-    // Before it is told: what a reader has seen as finished does not run again.
+    // Before it is reported: a task that a reader has seen as finished does not run again.
     await keeper.ended(prefix + id, result);
     // The outputs of items are in the output of their task.
     onEnd(id, id === task.id ? result : withoutOutput(result));
@@ -192,7 +192,7 @@ export class TaskRunner {
       },
       failedLate: ({ message }) => {
         if (sink.isOpen()) log.warning(`the action failed after its attempt had ended: ${message}`, name);
-        // Without the message, because nothing masks it any longer.
+        // Without the message, because nothing masks it now.
         else process.emitWarning(`The action ${type} of task '${name}' failed after its run had ended`);
       },
       disclose: (failure) => disclosure.disclose(failure),

@@ -33,7 +33,7 @@ export interface RunValues {
   readonly current?: { readonly item: unknown; readonly index: number };
 }
 
-/** What a task that has not run looks like to those that may ask for it. */
+/** How a task that has not run appears to references. */
 const NOT_RUN: TaskValues = { status: "skipped", output: null, error: null };
 
 /**

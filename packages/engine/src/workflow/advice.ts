@@ -1,4 +1,4 @@
-import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import type { TextPart, YamlPath } from "@autokestra/config/yaml";
 import type { Reference } from "@autokestra/secrets-core";
 import { type FoundText, findInlineCredentials, type IsSecretInput, placeOf, taskTexts } from "./credentials.ts";
 import type { ParsedWorkflow } from "./parse-workflow.ts";
@@ -32,7 +32,7 @@ interface Advice {
   readonly message: string;
   readonly hint?: string;
   readonly path: YamlPath;
-  readonly mark?: Mark;
+  readonly mark?: TextPart;
 }
 
 function findUnused({ workflow: { secrets, inputs, trigger }, references }: ParsedWorkflow): Advice[] {
@@ -75,7 +75,7 @@ function findForeign({ text, path }: FoundText): Advice[] {
 function findEscaped({ text, path }: FoundText): Advice[] {
   return places(text, /(?<=[\p{L}\p{N}:])\\\{\{/gu, 1).map((mark) => ({
     code: "ESCAPED_REFERENCE",
-    message: "'\\{{' is a literal '{{' here: no value is put in",
+    message: "'\\{{' is a literal '{{' here: no value is inserted",
     hint: "For a backslash and a value, as in a Windows path, write \\\\{{ (between double quotes: \\\\\\\\{{).",
     path,
     mark,
@@ -87,7 +87,7 @@ function findEscaped({ text, path }: FoundText): Advice[] {
  *
  * @param offset the offset of the `{{` in a match
  */
-function places(text: string, pattern: RegExp, offset: number): Mark[] {
+function places(text: string, pattern: RegExp, offset: number): TextPart[] {
   const found = [...text.matchAll(pattern)].slice(0, MAX_PLACES).map(({ index }) => index + offset);
   if (found.length === 0) return [];
   const all = [...text.matchAll(/\{\{/g)].map(({ index }) => index);
@@ -95,7 +95,7 @@ function places(text: string, pattern: RegExp, offset: number): Mark[] {
 }
 
 function credentialAdvice(parsed: ParsedWorkflow, path: YamlPath): Advice {
-  const message = `${placeOf(parsed, path)} holds what looks like a credential, in plain text`;
+  const message = `${placeOf(parsed, path)} contains what looks like a credential, in plain text`;
   const hint = "Store it as a secret, declare it under `secrets:` and write {{ secrets.NAME }} here.";
   return { code: "INLINE_CREDENTIAL", message, hint, path };
 }
@@ -103,7 +103,7 @@ function credentialAdvice(parsed: ParsedWorkflow, path: YamlPath): Advice {
 function findRequired({ workflow: { inputs } }: ParsedWorkflow): Advice[] {
   return Object.entries(inputs).flatMap(([name, declaration]) => {
     if ("default" in declaration) return [];
-    const message = `Input '${name}' has no default: each run must give it`;
+    const message = `Input '${name}' has no default: each run must set it`;
     return [{ code: "INPUT_REQUIRED", message, path: ["inputs", name] } satisfies Advice];
   });
 }

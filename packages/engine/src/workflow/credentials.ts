@@ -99,7 +99,7 @@ function spansOf(text: string, pattern: RegExp): TextSpan[] {
   return [...text.matchAll(pattern)].map(({ 0: found, index }) => ({ start: index, end: index + found.length }));
 }
 
-/** Keeps the first one of those that overlap: what says more exactly where a credential is comes first. */
+/** Keeps the first of overlapping findings: the more exact ones come first. */
 function withoutOverlaps(spans: readonly TextSpan[]): TextSpan[] {
   const overlap = (a: TextSpan, b: TextSpan) => a.start < b.end && b.start < a.end;
   return spans

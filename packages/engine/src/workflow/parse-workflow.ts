@@ -4,11 +4,11 @@ import { dirname, resolve } from "node:path";
 import {
   type FileShape,
   MAX_BYTES,
-  type Mark,
   type Position,
   parseYaml,
   type RespelledValue,
   shapeProblems,
+  type TextPart,
   type YamlPath,
 } from "@autokestra/config/yaml";
 import { AutokestraError } from "@autokestra/secrets-core";
@@ -49,9 +49,9 @@ export interface ParsedWorkflow {
   /** @throws WorkflowError with these problems, if there are any */
   failIfAny(problems: readonly WorkflowProblem[]): void;
   /** Finds the position of a value, or of a reference in it. */
-  locate(path: YamlPath, mark?: Mark): Position | undefined;
+  locate(path: YamlPath, mark?: TextPart): Position | undefined;
   /** Describes an error at a place in the file. */
-  problemAt(path: YamlPath, error: AutokestraError, mark?: Mark): WorkflowProblem;
+  problemAt(path: YamlPath, error: AutokestraError, mark?: TextPart): WorkflowProblem;
 }
 
 /**

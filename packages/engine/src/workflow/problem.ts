@@ -13,7 +13,7 @@ declare module "@autokestra/secrets-core" {
   }
 }
 
-/** What only a check finds; a run goes on. */
+/** Problems that only a check finds; a run continues. */
 export type FindingCode =
   | "SECRET_EXPIRED"
   | "SECRET_NOT_CHECKED"

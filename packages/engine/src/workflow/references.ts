@@ -1,4 +1,4 @@
-import type { Mark, YamlPath } from "@autokestra/config/yaml";
+import type { TextPart, YamlPath } from "@autokestra/config/yaml";
 import { parseTemplate, type Reference, type Template } from "@autokestra/secrets-core";
 import { formatReference } from "@autokestra/secrets-core/internal";
 import { parseTemplates, type TemplateTree, wholeReference } from "@autokestra/secrets-resolver";
@@ -17,7 +17,7 @@ export interface ReferenceUse {
   readonly result: { readonly reference: Reference } | { readonly problem: string };
   /** Whether the reference is the whole string, so that its value keeps its type. */
   readonly whole: boolean;
-  readonly mark: Mark | undefined;
+  readonly mark: TextPart | undefined;
 }
 
 /** A task whose texts are parsed. */
@@ -76,7 +76,7 @@ function readCondition(text: string, place: Place, uses: ReferenceUse[]): Condit
 }
 
 /** Marks a part of a condition. */
-function markOf(condition: string, start: number, length: number): Mark | undefined {
+function markOf(condition: string, start: number, length: number): TextPart | undefined {
   const text = condition.slice(start, start + length);
   if (text === "") return undefined;
   const marks = offsets(condition, text);

@@ -33,7 +33,7 @@ export function createTaskGraph(tasks: readonly Task[]): TaskGraph {
   if (cycle !== null) {
     const [first = ""] = cycle;
     problems.push({
-      message: `Tasks wait for each other in a circle: ${cycle.join(" -> ")}`,
+      message: `Tasks depend on each other in a cycle: ${cycle.join(" -> ")}`,
       task: graph.getNodeData(first),
     });
   }

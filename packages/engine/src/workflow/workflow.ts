@@ -50,7 +50,7 @@ export type Trigger = CronTrigger | WebhookTrigger;
 export interface ConcurrencyGroup {
   /** The name of the group, with references to inputs. */
   readonly group: string;
-  /** What a new run does while another one of its group goes on: it waits, is left out, or cancels the other one. */
+  /** What a new run does while another one of its group is running: it waits, is refused, or cancels the other one. */
   readonly busy: "queue" | "skip" | "cancel";
 }
 
@@ -72,7 +72,7 @@ export interface CronTrigger {
   readonly timeZone?: string;
   /** What to do about runs that were due while no scheduler was running. Default: `skip`. */
   readonly missed?: "skip" | "once";
-  /** What to do while the previous run is still going on. Default: `skip`. */
+  /** What to do while the previous run is still running. Default: `skip`. */
   readonly overlap?: "skip" | "allow";
 }
 
@@ -89,7 +89,7 @@ export interface Task {
   readonly forEach?: string | readonly unknown[];
   /** The maximum number of items at a time. Default: 1. */
   readonly concurrency?: number;
-  /** Whether the run goes on if it fails. Default: false. */
+  /** Whether the run continues if the task fails. Default: false. */
   readonly continueOnError?: boolean;
   /** The only secrets of the workflow that it may use. Default: all of them. */
   readonly secrets?: readonly string[];

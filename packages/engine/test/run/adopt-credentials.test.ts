@@ -144,14 +144,18 @@ describe("what is left", () => {
     [
       "a default",
       `${head}inputs: { k: { type: string, default: ${TOKEN} } }\n${task} { message: "{{ inputs.k }}" } }]\n`,
-      "'inputs.k.default' holds what looks like a credential",
+      "'inputs.k.default' contains what looks like a credential",
     ],
-    ["an alias", `${head}${task} { message: &m ${TOKEN}, level: *m } }]\n`, "'message' of task 'a' holds"],
-    ["an escaped brace beside it", `${head}${task} { message: '\\{{ ${TOKEN}' } }]\n`, "'message' of task 'a' holds"],
+    ["an alias", `${head}${task} { message: &m ${TOKEN}, level: *m } }]\n`, "'message' of task 'a' contains"],
+    [
+      "an escaped brace beside it",
+      `${head}${task} { message: '\\{{ ${TOKEN}' } }]\n`,
+      "'message' of task 'a' contains",
+    ],
     [
       "a comment",
       `${head}# ${TOKEN}\n${task} { message: ${TOKEN} } }]\n`,
-      "Line 4 of the new file still holds the value of A_MESSAGE",
+      "Line 4 of the new file still contains the value of A_MESSAGE",
     ],
   ])("is named: %s", (_, file, expected) => {
     const { left } = adoptCredentials(parseWorkflow(file, "w.yaml"));

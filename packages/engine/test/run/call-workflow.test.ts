@@ -327,13 +327,13 @@ describe("core/workflow.call", () => {
       "unknown key 'input'",
     ],
     ["no file", "  - { id: c, type: core/workflow.call }\n", "", "file: expected string"],
-    ["itself", call("main.yaml"), "", "Workflows call each other in a circle: main.yaml -> main.yaml"],
-    ["itself by way of a link", call("link.yaml"), "", "in a circle: main.yaml -> main.yaml"],
+    ["itself", call("main.yaml"), "", "Workflows call each other in a cycle: main.yaml -> main.yaml"],
+    ["itself by way of a link", call("link.yaml"), "", "in a cycle: main.yaml -> main.yaml"],
     [
       "a circle",
       call("one.yaml"),
       "",
-      "In one.yaml:5:61: In two.yaml:5:61: Workflows call each other in a circle: one.yaml -> two.yaml -> one.yaml",
+      "In one.yaml:5:61: In two.yaml:5:61: Workflows call each other in a cycle: one.yaml -> two.yaml -> one.yaml",
     ],
     ["eleven levels", call("deep-0.yaml"), "", "Workflows call each other more than 10 levels deep"],
   ])("is checked before anything runs: %s", async (_, tasks, head, expected) => {

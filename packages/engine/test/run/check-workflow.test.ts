@@ -229,7 +229,7 @@ tasks:
 
   it("notes what a run must be given", async () => {
     expect(await found(say("'{{ inputs.n }}'", "inputs: { n: { type: string } }\n"))).toEqual([
-      "note INPUT_REQUIRED Input 'n' has no default: each run must give it",
+      "note INPUT_REQUIRED Input 'n' has no default: each run must set it",
     ]);
   });
 });

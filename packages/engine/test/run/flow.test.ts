@@ -384,7 +384,9 @@ onFailure: [{ id: alarm, type: test/do.ok, inputs: { say: "{{ run.failedTask }}:
     const outcome = await run("  - { id: a, type: test/do.ok }\n", head);
     expect(outcome.finished.status).toBe("failed");
     expect(outcome.finished.outputs).toBeUndefined();
-    expect(seen[1]).toBe("null: The outputs of the workflow cannot be made: 'tasks.a.output.gone': there is no 'gone'");
+    expect(seen[1]).toBe(
+      "null: The outputs of the workflow cannot be resolved: 'tasks.a.output.gone': there is no 'gone'",
+    );
     expect(warned(outcome)).toHaveLength(1);
   });
 

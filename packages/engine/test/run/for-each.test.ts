@@ -123,7 +123,7 @@ describe("forEach", () => {
     ["{}", "the value of `forEach` is not a list"],
     ["text", "the value of `forEach` is not a list"],
     ["null", "the value of `forEach` is not a list"],
-    [JSON.stringify(Array.from({ length: 10_001 }, () => 1)), "`forEach` has 10001 items, and 10000 is the most"],
+    [JSON.stringify(Array.from({ length: 10_001 }, () => 1)), "`forEach` has 10001 items; the maximum is 10000"],
   ])("of %.20s fails", async (value, message) => {
     const outcome = await run("    inputs: {}\n", `inputs: { list: { type: json, default: ${value} } }`);
     expect(outcome.finished.tasks).toEqual({

@@ -122,8 +122,8 @@ describe("core/shell.run in a workflow", () => {
     ],
     ["{ command: echo, args: ['x={{ inputs.pw }}'] }", "'inputs.pw' is secret"],
     ["{ command: echo, args: ['{{ tasks.a.output.x }}'] }", "'tasks.a.output.x' is secret"],
-    ["{ script: 'echo {{ inputs.word }}' }", "'script' is written out, without references"],
-    ["{ script: x, shell: ['{{ inputs.word }}'] }", "'shell' is written out, without references"],
+    ["{ script: 'echo {{ inputs.word }}' }", "'script' must be literal, without references"],
+    ["{ script: x, shell: ['{{ inputs.word }}'] }", "'shell' must be literal, without references"],
   ])("refuses %s before anything runs", async (inputs, message) => {
     const head = "inputs: { word: { type: string, default: w }, pw: { type: string, secret: true } }";
     expect((await problems(inputs, head)).join("\n")).toContain(message);

@@ -256,7 +256,7 @@ tasks:
     expect(failure(source).problems.map(({ message, position }) => `${position?.line} ${message}`)).toEqual([
       "8 Task id 'b' is used twice",
       "7 Task 'b' needs 'gone', which is not a task",
-      "6 Tasks wait for each other in a circle: a -> b -> a",
+      "6 Tasks depend on each other in a cycle: a -> b -> a",
       "3 Invalid secret name 'MY KEY': use letters, digits, underscore and hyphen",
       "4 References are allowed only in the inputs of a task",
       "6 Secret 'NO' not declared in workflow",

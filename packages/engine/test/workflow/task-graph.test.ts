@@ -15,10 +15,10 @@ describe("createTaskGraph", () => {
 
   it("names the circle", () => {
     expect(createTaskGraph(tasks({ x: [], a: ["b"], b: ["c"], c: ["a"] })).problems).toEqual([
-      { message: "Tasks wait for each other in a circle: a -> b -> c -> a", task: 1 },
+      { message: "Tasks depend on each other in a cycle: a -> b -> c -> a", task: 1 },
     ]);
     expect(createTaskGraph(tasks({ a: ["a"] })).problems).toEqual([
-      { message: "Tasks wait for each other in a circle: a -> a", task: 0 },
+      { message: "Tasks depend on each other in a cycle: a -> a", task: 0 },
     ]);
   });
 });

@@ -16,13 +16,13 @@ import type { Action, ActionContext, LogFunction, LogLevel, Plugin } from "../pl
 import { logDataText, outputText, UnreadableOutput } from "./json-text.ts";
 import {
   type ActionDescription,
+  type ContextData,
   MAX_LOG_BYTES,
   MAX_MESSAGE_BYTES,
   type Order,
   PROTOCOL_VERSION,
   REPORTS_FD,
   type Report,
-  type TaskFacts,
 } from "./protocol.ts";
 import { readThrown } from "./read-thrown.ts";
 import { textsToMask } from "./secret-texts.ts";
@@ -41,7 +41,7 @@ let latest: Call = { id: LOADING, controller: new AbortController(), isRunning: 
 let plugin: Plugin | null = null;
 
 /** Serves orders until the engine closes the standard input, or is killed: both end the process. */
-export function serve(): void {
+export function serveOrders(): void {
   takeStream("stdout");
   takeStream("stderr");
   process.on("unhandledRejection", stray);
@@ -145,7 +145,7 @@ async function check(call: number, type: string, value: unknown): Promise<void> 
   sendText(`{"kind":"checked","call":${call},"issues":${logDataText(issues ?? [])}}`);
 }
 
-async function run(id: number, type: string, input: unknown, facts: TaskFacts): Promise<void> {
+async function run(id: number, type: string, input: unknown, facts: ContextData): Promise<void> {
   const call: Call = { id, controller: new AbortController(), isRunning: true };
   latest = call;
   try {
@@ -176,7 +176,7 @@ async function settle<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function contextOf({ id: call, controller }: Call, facts: TaskFacts): ActionContext {
+function contextOf({ id: call, controller }: Call, facts: ContextData): ActionContext {
   const at =
     (level: LogLevel): LogFunction =>
     (message, data) =>
@@ -218,7 +218,7 @@ function print(call: number, stream: "stdout" | "stderr", bytes: Uint8Array): vo
   }
 }
 
-/** What is printed is told with the task that has printed it. What goes around this is read from the stream itself. */
+/** Sends what is printed, with the task that printed it. Output that bypasses this is read from the stream itself. */
 function takeStream(name: "stdout" | "stderr"): void {
   Object.assign(process[name], {
     write(chunk: string | Uint8Array, encoding?: BufferEncoding | (() => void), done?: () => void): boolean {
@@ -239,4 +239,4 @@ function stray(thrown: unknown): void {
   else send({ kind: "stray", call: id, thrown: readThrown(thrown) });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) serve();
+if (process.argv[1] === fileURLToPath(import.meta.url)) serveOrders();

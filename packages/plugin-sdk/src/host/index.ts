@@ -16,5 +16,5 @@ export {
   type ThrownReport,
 } from "./protocol.ts";
 export { readProperty } from "./read-thrown.ts";
-export { bufferFromJson, openObject, secretTexts, textsToMask } from "./secret-texts.ts";
-export { watchGroup } from "./watchdog.ts";
+export { bufferFromJson, objectContent, secretTexts, textsToMask } from "./secret-texts.ts";
+export { killGroupAfterExit } from "./watchdog.ts";

@@ -13,8 +13,8 @@ export const MAX_LOG_BYTES: number = 1024 * 1024;
 /** The file descriptor that the process of a plugin writes its reports to. It reads orders from its standard input. */
 export const REPORTS_FD = 3;
 
-/** What an action is told of its task: everything of its context that is data. */
-export type TaskFacts = Omit<ActionContext, "log" | "print" | "mask" | "signal">;
+/** The data of an action's context. */
+export type ContextData = Omit<ActionContext, "log" | "print" | "mask" | "signal">;
 
 /** What an engine tells the process of a plugin, one line of JSON each. */
 export type Order =
@@ -31,7 +31,7 @@ export type Order =
       readonly call: number;
       readonly type: string;
       readonly input: unknown;
-      readonly facts: TaskFacts;
+      readonly facts: ContextData;
     }
   | { readonly kind: "abort"; readonly call: number; readonly reason: { name: string; message: string } };
 

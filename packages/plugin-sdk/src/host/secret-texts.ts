@@ -33,13 +33,13 @@ export function secretTexts(value: unknown): string[] {
     seen.add(item);
     const bytes = toBytes(item);
     if (bytes !== null) texts.push(...textsOfBytes(bytes));
-    else open.push(...Object.values(openObject(item)));
+    else open.push(...Object.values(objectContent(item)));
   }
   return texts.filter((text) => text !== "");
 }
 
 /** Returns the content of an object as JSON shows it, and that of maps, sets and errors. */
-export function openObject(item: object): object {
+export function objectContent(item: object): object {
   if (item instanceof Map) return Object.fromEntries(item);
   if (item instanceof Set) return [...item];
   if (item instanceof Error) return Object.assign({}, item, { message: item.message, cause: item.cause });

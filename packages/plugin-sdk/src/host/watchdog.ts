@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 /**
- * Kills a process group if this process ends in whatever way, also by SIGKILL: nothing in it could do that then. Kill what it returns once
- * the group has ended by itself.
+ * Kills a process group when this process ends in any way, even by SIGKILL, after which it could not do so itself. Kill
+ * the returned process once the group has ended by itself.
  *
- * @param pid the id of the group; of a process that could not be started there is none
+ * @param pid the id of the group; undefined if the process could not be started
  */
-export function watchGroup(pid: number | undefined): ChildProcess {
+export function killGroupAfterExit(pid: number | undefined): ChildProcess {
   const watchdog = spawn("/bin/sh", ["-c", `read -r _; kill -s KILL -- "-$1"`, "sh", String(pid)], {
     env: {},
     cwd: "/",

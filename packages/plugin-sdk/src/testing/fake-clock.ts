@@ -4,7 +4,7 @@ import { mock } from "node:test";
 export interface FakeClock {
   /** The time that `Date` and {@link FakeClock.advance} count from, in milliseconds. */
   readonly now: number;
-  /** Lets time pass: timers run in their order, and what they resolve goes on before the next one. */
+  /** Advances the clock: timers run in their order, and promises that they resolve settle before the next timer. */
   advance(milliseconds: number): Promise<void>;
   /** Gives the real clock back. */
   stop(): void;
@@ -56,7 +56,7 @@ export function startFakeClock(start: Date | number = Date.UTC(2026, 0, 1)): Fak
 
 const STEPS = 100;
 
-/** Lets everything go on that waits for nothing but promises. */
+/** Waits until all code that depends only on promises has run. */
 async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 import { errors } from "undici";
 import { HttpFailure } from "./http-failure.ts";
 import { PROXY_CUT } from "./proxy.ts";
-import { TOO_LARGE } from "./response.ts";
+import { RESPONSE_TOO_LARGE } from "./response.ts";
 
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "connection refused"],
@@ -27,12 +27,12 @@ const FAMILIES: readonly [RegExp, string][] = [
 /**
  * Describes an error in our own words. Only the code of a foreign error is used, because its message can hold a value.
  */
-export function toFailure(error: unknown): HttpFailure {
+export function toNetworkFailure(error: unknown): HttpFailure {
   if (error instanceof HttpFailure) return error;
   // This error has no code of use, and it carries what the server sent.
   if (error instanceof errors.HTTPParserError) return networkFailure("the response is not valid HTTP");
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return new HttpFailure("HTTP_RESPONSE", RESPONSE_TOO_LARGE);
   if (!/^[A-Z0-9_]+$/.test(code)) return networkFailure("network error");
   // The status with which a proxy refuses a tunnel is nowhere but in the message.
   const [, status] = code === "UND_ERR_ABORTED" ? (/Proxy response \((\d{3})\)/.exec(String(error)) ?? []) : [];

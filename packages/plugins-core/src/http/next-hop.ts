@@ -1,7 +1,7 @@
 import { HttpFailure } from "./http-failure.ts";
 import { parseUrl } from "./parse-url.ts";
 import type { Hop } from "./request-url.ts";
-import { writtenOrigin } from "./request-url.ts";
+import { originAsWritten } from "./request-url.ts";
 
 /** Which redirects are followed. An origin is scheme, host and port, so https and http are different origins. */
 export type FollowRedirects = "same-origin" | "always" | "never";
@@ -56,7 +56,7 @@ export function resolveLocation(location: unknown, { url: base, origin }: Hop): 
   if (url.protocol !== "http:" && url.protocol !== "https:") return null;
   url.username = "";
   url.password = "";
-  return { url, origin: url.origin === base.origin ? origin : writtenOrigin(location, url) };
+  return { url, origin: url.origin === base.origin ? origin : originAsWritten(location, url) };
 }
 
 function withoutBodyHeaders(headers: Hop["headers"]): Hop["headers"] {

@@ -7,7 +7,7 @@ import {
   isWellFormed,
   namedValues,
   parametersSchema,
-  WELL_FORMED,
+  WELL_FORMED_TEXT,
   wellFormedText,
 } from "./request-url.ts";
 
@@ -70,7 +70,7 @@ const JSON_TYPE = "application/json";
 export function encodeBody(input: BodyInput, context: z.RefinementCtx): EncodedBody {
   const encoded = encode(input, context);
   const text = typeof encoded.body === "string" ? encoded.body : "";
-  if (!isWellFormed(text)) refuse(context, "body", WELL_FORMED);
+  if (!isWellFormed(text)) refuse(context, "body", WELL_FORMED_TEXT);
   if (!isUtf8Type(input.contentType) && /[^\0-\x7f]/.test(text)) {
     refuse(
       context,

@@ -4,10 +4,10 @@ import { parseUrl } from "./parse-url.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 /** What a message expects instead of text that is not well-formed. */
-export const WELL_FORMED = "text without halves of surrogate pairs";
+export const WELL_FORMED_TEXT = "text without halves of surrogate pairs";
 
 /** Text that UTF-8 can hold. */
-export const wellFormedText: z.ZodString = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED } });
+export const wellFormedText: z.ZodString = z.string().refine(isWellFormed, { params: { expected: WELL_FORMED_TEXT } });
 const scalars = [wellFormedText, z.number(), z.boolean()] as const;
 
 /** Parameters of a query or a form, by name. A list repeats the parameter for each element. */
@@ -25,7 +25,7 @@ export const urlSchema: z.ZodType<Pick<Hop, "url" | "origin">> = z.string().tran
   const problem = findProblem(given);
   if (problem === null) {
     const url = new URL(given);
-    return { url, origin: writtenOrigin(given, url) };
+    return { url, origin: originAsWritten(given, url) };
   }
   context.addIssue({ code: "custom", params: { expected: problem } });
   return z.NEVER;
@@ -39,14 +39,14 @@ function findProblem(given: string): string | null {
   if (username !== "" || password !== "") {
     return "a URL without user name and password; give them as auth: { basic: { username, password } }";
   }
-  return isWellFormed(given) ? null : WELL_FORMED;
+  return isWellFormed(given) ? null : WELL_FORMED_TEXT;
 }
 
 /**
  * Returns the origin as `given` spells it. The URL parser turns hosts into lower case, punycode or IPv4 addresses, and
  * a secret in the host would then appear in messages in a form that no masker knows.
  */
-export function writtenOrigin(given: string, url: URL): string {
+export function originAsWritten(given: string, url: URL): string {
   const authority = /^[\s\0]*(?:https?:)?[\\/]*([^\\/?#]*)/i.exec(given)?.[1] ?? "";
   const written = `${url.protocol}//${authority.slice(authority.lastIndexOf("@") + 1).trimEnd()}`;
   return parseUrl(written)?.origin === url.origin ? written : url.origin;

@@ -34,7 +34,7 @@ export function decodeBody(bytes: Uint8Array, format: ResponseFormat, contentTyp
 }
 
 /** Decodes the body of a failed response; null if its content type or its bytes say that it is not text. */
-export function explanation(bytes: Uint8Array, contentType: string): string | null {
+export function explainFailure(bytes: Uint8Array, contentType: string): string | null {
   const format = formatOf(contentType, bytes);
   if (format === "base64") return null;
   try {

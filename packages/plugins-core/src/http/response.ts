@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { z } from "@autokestra/plugin-sdk";
 import type { Dispatcher } from "undici";
 import { failsTask, HttpFailure, type StatusRules } from "./http-failure.ts";
-import { decodeBody, explanation, type ResponseFormat } from "./response-body.ts";
+import { decodeBody, explainFailure, type ResponseFormat } from "./response-body.ts";
 
 /** What reading a response needs of the request, and how many bytes it may still have. */
 export interface ReadLimits extends StatusRules {
@@ -28,7 +28,7 @@ export async function readResponse(response: Dispatcher.ResponseData, limits: Re
   const read = { status, ok: status >= 200 && status <= 299, headers: joinHeaders(headers) };
   if (failsTask(status, limits)) {
     const body = await readBytes(response, limits.maxBytes).then(
-      (bytes) => explanation(bytes, type),
+      (bytes) => explainFailure(bytes, type),
       () => null,
     );
     return { ...read, body, size: 0 };
@@ -40,7 +40,7 @@ export async function readResponse(response: Dispatcher.ResponseData, limits: Re
 async function readBytes({ headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Uint8Array> {
   const bytes = await decompress(await body.bytes(), String(headers["content-encoding"] ?? ""), maxBytes);
   // The limit on the wire does not know how much the pages before had.
-  if (bytes.length > maxBytes) throw new HttpFailure("HTTP_RESPONSE", TOO_LARGE);
+  if (bytes.length > maxBytes) throw new HttpFailure("HTTP_RESPONSE", RESPONSE_TOO_LARGE);
   return bytes;
 }
 
@@ -93,7 +93,7 @@ const DECOMPRESSORS: ReadonlyMap<string, Decompressor> = new Map<string, Decompr
 ]);
 
 /** The message for a response that is too large on the wire or after decompression. */
-export const TOO_LARGE = "the response is larger than maxResponseBytes";
+export const RESPONSE_TOO_LARGE = "the response is larger than maxResponseBytes";
 
 /**
  * Decompresses a response (RFC 9110, 8.4). Only one encoding is accepted, because several have hardly any use but as a
@@ -113,6 +113,6 @@ async function decompress(bytes: Uint8Array, encoding: string, maxBytes: number)
     return await decompressor(bytes, { maxOutputLength: Math.max(1, maxBytes) });
   } catch (error) {
     const large = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
-    throw new HttpFailure("HTTP_RESPONSE", large ? TOO_LARGE : "the compressed response is damaged");
+    throw new HttpFailure("HTTP_RESPONSE", large ? RESPONSE_TOO_LARGE : "the compressed response is damaged");
   }
 }

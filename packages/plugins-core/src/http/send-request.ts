@@ -5,7 +5,7 @@ import { CookieJar } from "./cookies.ts";
 import { type Deadline, openDeadline } from "./deadline.ts";
 import { createStatusFailure, describeRequest, failsTask, HttpFailure, type HttpFailureCode } from "./http-failure.ts";
 import type { HttpRequest } from "./http-request.ts";
-import { toFailure } from "./network-failure.ts";
+import { toNetworkFailure } from "./network-failure.ts";
 import type { NetworkGuard } from "./network-guard.ts";
 import { nextHop } from "./next-hop.ts";
 import { nextPage } from "./pagination.ts";
@@ -22,7 +22,7 @@ const REDIRECT_BODY_BYTES = 16 * 1024;
 /** Headers that the workflow can replace. */
 const DEFAULT_HEADERS = { accept: "*/*", "accept-encoding": "gzip, br", "user-agent": "autokestra" };
 
-/** Codes that a retry can help. HTTP_RESPONSE is none of them: the server has already carried out that request. */
+/** Codes that a retry can help. HTTP_RESPONSE is not one of them: the server has already carried out that request. */
 const RETRYABLE: ReadonlySet<HttpFailureCode> = new Set(["HTTP_NETWORK", "HTTP_TIMEOUT"]);
 
 /** Codes of what is wrong with a response, whose status they have. */
@@ -56,7 +56,11 @@ export async function sendRequest(
     return { ...read, url: progress.hop.url.href, durationMs: Math.round(performance.now() - start) };
   } catch (error) {
     if (error instanceof TaskError) throw error;
-    throw describeFailure(request, progress, toFailure(deadline.signal.aborted ? deadline.signal.reason : error));
+    throw describeFailure(
+      request,
+      progress,
+      toNetworkFailure(deadline.signal.aborted ? deadline.signal.reason : error),
+    );
   } finally {
     deadline.close();
     await session.close();

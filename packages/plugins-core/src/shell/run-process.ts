@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type ActionContext, TaskError } from "@autokestra/plugin-sdk";
-import { watchGroup } from "@autokestra/plugin-sdk/host";
+import { killGroupAfterExit } from "@autokestra/plugin-sdk/host";
 import { OutputBuffer } from "./output-buffer.ts";
 
 /** A program to run. */
@@ -68,7 +68,7 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   await started(child, program);
   const { pid } = child;
   const release = endWithThisProcess(pid);
-  const watchdog = watchGroup(pid);
+  const watchdog = killGroupAfterExit(pid);
   const ended: Promise<void>[] = [];
   const end = () => {
     if (ended.length === 0) ended.push(stopGroup(pid));
@@ -111,7 +111,7 @@ async function started(child: ChildProcess, program: string): Promise<void> {
   }
 }
 
-/** The process groups that go on. */
+/** The process groups that are still running. */
 const groups = new Set<number | undefined>();
 
 const endAll = () => {

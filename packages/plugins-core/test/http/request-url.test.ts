@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { writtenOrigin } from "../../src/http/request-url.ts";
+import { originAsWritten } from "../../src/http/request-url.ts";
 
 it.each([
   ["http://MyTenant-8A7F.example/p?q#f", "http://MyTenant-8A7F.example"],
@@ -14,9 +14,9 @@ it.each([
   [" https://MyTenant.example ", "https://MyTenant.example"],
   ["https://My\tTenant.example", "https://My\tTenant.example"],
 ])("KM5: %j has the origin %s", (given, expected) => {
-  expect(writtenOrigin(given, new URL(given, "https://base.example"))).toBe(expected);
+  expect(originAsWritten(given, new URL(given, "https://base.example"))).toBe(expected);
 });
 
 it("falls back to the parsed origin where the text is read otherwise", () => {
-  expect(writtenOrigin("p/q", new URL("https://a.example/p/q"))).toBe("https://a.example");
+  expect(originAsWritten("p/q", new URL("https://a.example/p/q"))).toBe("https://a.example");
 });

@@ -6,8 +6,8 @@ import {
   checkPrivateFile,
   createPrivateFile,
   fileIdentity,
+  GROUP_AND_OTHERS,
   makePrivateFolder,
-  OTHERS,
   type Refuse,
   sweepDeadTemporaryFiles,
   systemReason,
@@ -75,7 +75,8 @@ function checkKeyFile(descriptor: number, path: string, isLink: boolean, options
     checkPrivateFile(descriptor, path, refuse);
   } catch (error) {
     if (!isMountedPrivately(descriptor, options.mountInfo ?? readMountInfo())) throw error;
-    if ((fstatSync(descriptor).mode & OTHERS) !== 0) options.onNotice?.(`others can read the mounted key file ${path}`);
+    if ((fstatSync(descriptor).mode & GROUP_AND_OTHERS) !== 0)
+      options.onNotice?.(`others can read the mounted key file ${path}`);
   }
 }
 
@@ -85,7 +86,7 @@ function readKey(descriptor: number, path: string): KeyContent {
     const content = buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, 0));
     if (content.length === KEY_BYTES && !isText(content)) return { kind: "bytes", material: Uint8Array.from(content) };
     if (content.length > MAX_KEY_BYTES || !isText(content)) {
-      throw new AutokestraError("KEY_INVALID", `The key file ${path} holds neither text nor 32 raw bytes`);
+      throw new AutokestraError("KEY_INVALID", `The key file ${path} contains neither text nor 32 raw bytes`);
     }
     return parseKeyText(content.toString("utf8"), path);
   } finally {

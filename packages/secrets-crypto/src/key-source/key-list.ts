@@ -164,7 +164,7 @@ export async function importKey(options: MasterKeyOptions, file: string): Promis
   if (key === null) throw new AutokestraError("OPTION_INVALID", `There is no file ${file}`);
   const bytes = await key.bytes(null);
   if (bytes === null)
-    throw new AutokestraError("KEY_INVALID", `The key file ${file} holds a passphrase and not a key of 32 bytes`);
+    throw new AutokestraError("KEY_INVALID", `The key file ${file} contains a passphrase and not a key of 32 bytes`);
   const fingerprint = fingerprintOf(bytes);
   try {
     const before = await findInFolder(keyFolder, fingerprint);

@@ -1,14 +1,14 @@
 import {
-  call,
+  callMethod,
+  copyError,
   createKeyNames,
-  define,
+  defineProperty,
   maskBuffer,
   maskKey,
   maskPrimitive,
   maskView,
-  type OpenedObject,
-  openError,
-  read,
+  type ObjectCopy,
+  readProperty,
   type ValueMasks,
 } from "./value-masks.ts";
 
@@ -33,13 +33,13 @@ export function maskValue(root: unknown, masks: ValueMasks): unknown {
     if (copies.has(value)) return copies.get(value);
     if (depth > MAX_DEPTH) return TOO_DEEP;
     if (copies.size >= MAX_OBJECTS) return TOO_LARGE;
-    const builtIn = openBuiltIn(value, masks);
+    const builtIn = copyBuiltIn(value, masks);
     const json = builtIn === null && !isJson ? toJson(value) : value;
     if (json !== value) {
       copies.set(value, copy(json, depth, true));
       return copies.get(value);
     }
-    const { copy: masked, fill } = builtIn ?? openProperties(value, masks);
+    const { copy: masked, fill } = builtIn ?? copyProperties(value, masks);
     copies.set(value, masked);
     if (fill !== undefined) fills.push(() => fill((part) => copy(part, depth + 1)));
     return masked;
@@ -52,32 +52,32 @@ export function maskValue(root: unknown, masks: ValueMasks): unknown {
 
 /** Returns what the object's `toJSON` returns, or the object itself if it has none. */
 function toJson(value: object): unknown {
-  const method = read(value, "toJSON");
-  return typeof method === "function" ? call(value, method as () => unknown) : value;
+  const method = readProperty(value, "toJSON");
+  return typeof method === "function" ? callMethod(value, method as () => unknown) : value;
 }
 
 /** Opens one kind of built-in object. Throws a TypeError if the object only claims to be of this kind. */
-type Open = (value: object, masks: ValueMasks) => OpenedObject;
+type Copier = (value: object, masks: ValueMasks) => ObjectCopy;
 
-const BUILT_INS: ReadonlyMap<string, Open> = new Map<string, Open>([
-  ["Date", openDate],
-  ["RegExp", openRegExp],
-  ["Map", openMap],
-  ["Set", openSet],
+const BUILT_INS: ReadonlyMap<string, Copier> = new Map<string, Copier>([
+  ["Date", copyDate],
+  ["RegExp", copyRegExp],
+  ["Map", copyMap],
+  ["Set", copySet],
   ["ArrayBuffer", (value, masks) => ({ copy: maskBuffer(value as ArrayBuffer, masks) })],
   ["SharedArrayBuffer", (value, masks) => ({ copy: maskBuffer(value as SharedArrayBuffer, masks) })],
-  ["String", (value, masks) => openBox(String.prototype.valueOf.call(value), masks)],
-  ["Number", (value, masks) => openBox(Number.prototype.valueOf.call(value), masks)],
-  ["Boolean", (value, masks) => openBox(Boolean.prototype.valueOf.call(value), masks)],
-  ["BigInt", (value, masks) => openBox(BigInt.prototype.valueOf.call(value), masks)],
-  ["Symbol", (value, masks) => openBox(Symbol.prototype.valueOf.call(value), masks)],
+  ["String", (value, masks) => copyBox(String.prototype.valueOf.call(value), masks)],
+  ["Number", (value, masks) => copyBox(Number.prototype.valueOf.call(value), masks)],
+  ["Boolean", (value, masks) => copyBox(Boolean.prototype.valueOf.call(value), masks)],
+  ["BigInt", (value, masks) => copyBox(BigInt.prototype.valueOf.call(value), masks)],
+  ["Symbol", (value, masks) => copyBox(Symbol.prototype.valueOf.call(value), masks)],
 ]);
 
 /** Opens a built-in object, which has content besides its properties; null for any other object. */
-function openBuiltIn(value: object, masks: ValueMasks): OpenedObject | null {
+function copyBuiltIn(value: object, masks: ValueMasks): ObjectCopy | null {
   const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
   if (ArrayBuffer.isView(value)) return { copy: maskView(value, tag, masks) };
-  if (tag === "Error" || value instanceof Error) return openError(value, masks);
+  if (tag === "Error" || value instanceof Error) return copyError(value, masks);
   try {
     return BUILT_INS.get(tag)?.(value, masks) ?? null;
   } catch (error) {
@@ -89,7 +89,7 @@ function openBuiltIn(value: object, masks: ValueMasks): OpenedObject | null {
 /**
  * Opens an object by its own enumerable properties. The copy is a plain object or an array, without class and methods.
  */
-function openProperties(source: object, masks: ValueMasks): OpenedObject {
+function copyProperties(source: object, masks: ValueMasks): ObjectCopy {
   const copy = emptyLike(source);
   return {
     copy,
@@ -98,7 +98,12 @@ function openProperties(source: object, masks: ValueMasks): OpenedObject {
       for (const key of Reflect.ownKeys(source)) {
         if (!Object.prototype.propertyIsEnumerable.call(source, key)) continue;
         const masked = Array.isArray(copy) && isIndex(key) ? key : maskKey(key, masks);
-        define(copy, typeof masked === "string" ? freeKey(masked) : masked, copyPart(read(source, key)), true);
+        defineProperty(
+          copy,
+          typeof masked === "string" ? freeKey(masked) : masked,
+          copyPart(readProperty(source, key)),
+          true,
+        );
       }
     },
   };
@@ -116,7 +121,7 @@ function isIndex(key: string | symbol): boolean {
 }
 
 /** The copy is a Date, or masked text if its ISO 8601 text contains a secret. */
-function openDate(value: object, masks: ValueMasks): OpenedObject {
+function copyDate(value: object, masks: ValueMasks): ObjectCopy {
   const date = new Date(Date.prototype.getTime.call(value));
   const text = date.toJSON() ?? "";
   const masked = masks.text(text);
@@ -124,14 +129,14 @@ function openDate(value: object, masks: ValueMasks): OpenedObject {
 }
 
 /** The copy is a RegExp, or masked text if its source contains a secret. */
-function openRegExp(value: object, masks: ValueMasks): OpenedObject {
+function copyRegExp(value: object, masks: ValueMasks): ObjectCopy {
   const expression = new RegExp(value as RegExp);
   const text = String(expression);
   const masked = masks.text(text);
   return { copy: masked === text ? expression : masked };
 }
 
-function openMap(value: object): OpenedObject {
+function copyMap(value: object): ObjectCopy {
   const entries: [unknown, unknown][] = [...Map.prototype.entries.call(value)];
   const copy = new Map<unknown, unknown>();
   const freeKey = createKeyNames((key) => copy.has(key));
@@ -147,7 +152,7 @@ function openMap(value: object): OpenedObject {
 }
 
 /** Members that look the same once they are masked become one. */
-function openSet(value: object): OpenedObject {
+function copySet(value: object): ObjectCopy {
   const members: unknown[] = [...Set.prototype.values.call(value)];
   const copy = new Set<unknown>();
   return {
@@ -159,6 +164,6 @@ function openSet(value: object): OpenedObject {
 }
 
 /** Opens a `new String("text")` and the like: the copy is the primitive, not an object. */
-function openBox(primitive: unknown, masks: ValueMasks): OpenedObject {
+function copyBox(primitive: unknown, masks: ValueMasks): ObjectCopy {
   return { copy: maskPrimitive(primitive, masks) };
 }

@@ -11,7 +11,7 @@ export interface ValueMasks {
 }
 
 /** An object that is being copied: its copy, still empty, and the function that puts the masked parts into it. */
-export interface OpenedObject {
+export interface ObjectCopy {
   readonly copy: unknown;
   readonly fill?: (copyPart: (part: unknown) => unknown) => void;
 }
@@ -35,7 +35,7 @@ export function maskPrimitive(value: unknown, masks: ValueMasks): unknown {
 }
 
 function maskFunction(value: object, masks: ValueMasks): string {
-  const name = read(value, "name");
+  const name = readProperty(value, "name");
   return masks.text(`[Function: ${typeof name === "string" ? name : ""}]`);
 }
 
@@ -54,17 +54,17 @@ export function maskKey(key: string | symbol, masks: ValueMasks): string | symbo
 const UNREADABLE = "[unreadable]";
 
 /** Reads a property once. Its getter may throw anything. */
-export function read(source: object, key: PropertyKey): unknown {
+export function readProperty(source: object, key: PropertyKey): unknown {
   return failClosed<unknown>(UNREADABLE, () => Reflect.get(source, key));
 }
 
 /** Calls a method without arguments. It may throw anything. */
-export function call(source: object, method: () => unknown): unknown {
+export function callMethod(source: object, method: () => unknown): unknown {
   return failClosed<unknown>(UNREADABLE, () => Reflect.apply(method, source, []));
 }
 
 /** Defines an own data property. An assignment would not do: with the key `__proto__` it changes the prototype. */
-export function define(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
+export function defineProperty(target: object, key: PropertyKey, value: unknown, enumerable: boolean): void {
   Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
 }
 
@@ -137,7 +137,7 @@ const STANDARD_KEYS: ReadonlySet<PropertyKey> = new Set(["name", "message", "sta
  * The copy is an Error of the same class with masked copies of all own properties, enumerable or not. An error of
  * another realm becomes an Error of this one with the same name.
  */
-export function openError(source: object, masks: ValueMasks): OpenedObject {
+export function copyError(source: object, masks: ValueMasks): ObjectCopy {
   const copy = new Error();
   Reflect.deleteProperty(copy, "stack");
   if (source instanceof Error) Object.setPrototypeOf(copy, Object.getPrototypeOf(source));
@@ -147,16 +147,21 @@ export function openError(source: object, masks: ValueMasks): OpenedObject {
       for (const key of Reflect.ownKeys(source)) {
         if (PRINTERS.includes(key)) continue;
         const isEnumerable = Reflect.getOwnPropertyDescriptor(source, key)?.enumerable === true;
-        define(copy, STANDARD_KEYS.has(key) ? key : maskKey(key, masks), copyPart(read(source, key)), isEnumerable);
+        defineProperty(
+          copy,
+          STANDARD_KEYS.has(key) ? key : maskKey(key, masks),
+          copyPart(readProperty(source, key)),
+          isEnumerable,
+        );
       }
       for (const key of ["name", "message"]) {
         if (Object.hasOwn(copy, key)) continue;
-        const inherited = copyPart(read(source, key));
-        if (read(copy, key) !== inherited) define(copy, key, inherited, false);
+        const inherited = copyPart(readProperty(source, key));
+        if (readProperty(copy, key) !== inherited) defineProperty(copy, key, inherited, false);
       }
       for (const key of PRINTERS) {
-        const plain = read(Error.prototype, key);
-        if (read(copy, key) !== plain) define(copy, key, plain, false);
+        const plain = readProperty(Error.prototype, key);
+        if (readProperty(copy, key) !== plain) defineProperty(copy, key, plain, false);
       }
     },
   };

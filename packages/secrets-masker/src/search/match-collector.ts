@@ -81,7 +81,7 @@ export class MatchCollector implements MatchVisitor {
     const available = Math.min(length, this.text.length - textStart);
     const isWord = this.#store.wholeWord[id] === true;
     if (available === length && !(this.isNextOpen && this.#store.dependsOnNext(id))) return false;
-    if (!this.canGoOn(textStart, isWord)) return false;
+    if (!this.canContinue(textStart, isWord)) return false;
     const start = this.toRaw(textStart);
     if (this.#end === "open") {
       this.undecidedFrom = Math.min(this.undecidedFrom, start);
@@ -93,7 +93,7 @@ export class MatchCollector implements MatchVisitor {
   }
 
   /** Can a pattern that begins there continue after the end of the text? */
-  canGoOn(textStart: number, wholeWord: boolean): boolean {
+  canContinue(textStart: number, wholeWord: boolean): boolean {
     const start = this.toRaw(textStart);
     const escapes = this.#plain === null ? 0 : this.#plain.rawEnd - start - (this.text.length - textStart);
     return escapes <= MAX_ESCAPES && (!wholeWord || isWordStart(this.#raw, start));

@@ -1,7 +1,7 @@
 import { GramFilter } from "./gram-filter.ts";
 import { type Haystack, Scratch, TextHaystack } from "./haystack.ts";
 import { type Alphabet, PatternStore, type PatternText } from "./pattern-store.ts";
-import { type CanGoOn, PrefixIndex } from "./prefix-index.ts";
+import { type CanContinue, PrefixIndex } from "./prefix-index.ts";
 import type { Owner } from "./tally.ts";
 import type { MatchVisitor } from "./verifier.ts";
 
@@ -61,8 +61,8 @@ export class Matcher {
    * Returns the first place from `from` on that {@link find} does not return and where the end of the text cuts a
    * pattern off, or a whole pattern depends on what comes next; null if there is none.
    */
-  firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
-    return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canGoOn);
+  firstHead(text: Haystack, from: number, isNextOpen: boolean, canContinue: CanContinue): number | null {
+    return this.#prefixIndex().firstHead(text, this.#headsFrom(text, from), isNextOpen, canContinue);
   }
 
   /** Can a match that begins after this unit include it? */

@@ -4,7 +4,7 @@ import type { PatternStore } from "./pattern-store.ts";
 const HEAD_BITS = 18;
 
 /** Can a pattern that begins there continue after the end of the text? */
-export type CanGoOn = (start: number, wholeWord: boolean) => boolean;
+export type CanContinue = (start: number, wholeWord: boolean) => boolean;
 
 /** Patterns in the order of their UTF-8. */
 type Sorted = readonly number[];
@@ -49,23 +49,23 @@ export class PrefixIndex {
    * Returns the first place from `from` on where the rest of the text is the head of a pattern, or a whole pattern that
    * depends on what comes next; null if there is none.
    */
-  firstHead(text: Haystack, from: number, isNextOpen: boolean, canGoOn: CanGoOn): number | null {
+  firstHead(text: Haystack, from: number, isNextOpen: boolean, canContinue: CanContinue): number | null {
     const heads = this.#heads;
     for (let start = Math.max(from, 0); start < text.length && this.#lists.length > 0; start++) {
       const head = start + 4 > text.length ? null : headHash(text.low, start);
       if (head !== null && ((heads[head >>> 3] ?? 0) & (1 << (head & 7))) === 0) continue;
-      if (this.#lists.some((sorted) => this.#isHead(sorted, text, start, isNextOpen, canGoOn))) return start;
+      if (this.#lists.some((sorted) => this.#isHead(sorted, text, start, isNextOpen, canContinue))) return start;
     }
     return null;
   }
 
-  #isHead(sorted: Sorted, text: Haystack, start: number, isNextOpen: boolean, canGoOn: CanGoOn): boolean {
+  #isHead(sorted: Sorted, text: Haystack, start: number, isNextOpen: boolean, canContinue: CanContinue): boolean {
     const available = text.length - start;
     for (let rank = this.#lowerBound(sorted, text, start); rank < sorted.length; rank++) {
       const id = sorted[rank] ?? 0;
       if (!this.#startsWith(id, text, start)) return false;
       const isOpen = this.#store.length(id, "bytes") > available || (isNextOpen && this.#store.dependsOnNext(id));
-      if (isOpen && canGoOn(start, this.#store.wholeWord[id] === true)) return true;
+      if (isOpen && canContinue(start, this.#store.wholeWord[id] === true)) return true;
     }
     return false;
   }

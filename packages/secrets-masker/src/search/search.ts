@@ -84,9 +84,9 @@ export class StreamSearch extends Search {
 
   #firstHead(): number {
     const heads = this.collectors.map((collector) => {
-      const canGoOn = (start: number, wholeWord: boolean) => collector.canGoOn(start, wholeWord);
+      const canContinue = (start: number, wholeWord: boolean) => collector.canContinue(start, wholeWord);
       const from = collector.fromRaw(this.#from);
-      const head = this.matcher.firstHead(collector.text, from, collector.isNextOpen, canGoOn);
+      const head = this.matcher.firstHead(collector.text, from, collector.isNextOpen, canContinue);
       return head === null ? this.text.length : collector.toRaw(head);
     });
     return Math.min(this.placeholders.firstHead(this.#from), this.plain?.undecidedFrom ?? Infinity, ...heads);

@@ -1,7 +1,7 @@
 import type { Haystack } from "./haystack.ts";
 import type { PatternStore } from "./pattern-store.ts";
 
-/** Is told where patterns are found. */
+/** Receives the places where patterns are found. */
 export interface MatchVisitor {
   /** All units of the pattern are there. @returns whether the match counts */
   match(id: number, start: number): boolean;

@@ -1,4 +1,4 @@
-import type { Piece, Reader } from "./part.ts";
+import type { Piece, PieceReader } from "./part.ts";
 
 /** Schemes of HTTP authentication (RFC 9110 section 11.1), registered or in use. */
 const SCHEME =
@@ -43,7 +43,7 @@ function placed(text: string, place: Piece["place"]): Piece {
 }
 
 /** The password of each machine of a .netrc. */
-export const netrcPieces: Reader = (text) => {
+export const netrcPieces: PieceReader = (text) => {
   if (!/(?:^|\s)(?:machine\s+\S|default\s)/.test(text)) return null;
   const found = [...text.matchAll(/(?<=^|\s)(?:password|passwd)\s+("(?:[^"\\\n]|\\.)*"|\S+)/g)];
   return found.map(([, word = ""]) => {
@@ -53,7 +53,7 @@ export const netrcPieces: Reader = (text) => {
 };
 
 /** The values of options in a command line: `--password x`, `--token=x`, `-u user:x`. */
-export const optionPieces: Reader = (text) => {
+export const optionPieces: PieceReader = (text) => {
   const found = [...text.matchAll(/(?<=^|\s)--?([a-zA-Z][\w-]{0,63})[= ]("[^"]{0,4096}"|'[^']{0,4096}'|[^\s"']+)/g)];
   if (found.length === 0) return null;
   return found.map(([, key = "", word = ""]) => ({
@@ -64,7 +64,7 @@ export const optionPieces: Reader = (text) => {
 };
 
 /** The second of two words, such as in a line of a Postfix password file, may be a pair. */
-export const secondWord: Reader = (text) => {
+export const secondWordPieces: PieceReader = (text) => {
   const word = /^\S+[ \t]+(\S+)$/.exec(text.trim())?.[1];
   return word === undefined ? null : [{ kind: "token", text: word, place: "public" }];
 };

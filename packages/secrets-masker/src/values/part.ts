@@ -24,7 +24,7 @@ export interface Piece {
 }
 
 /** Takes one kind of structure apart. Returns null if the text has no such structure. */
-export type Reader = (text: string) => readonly Piece[] | null;
+export type PieceReader = (text: string) => readonly Piece[] | null;
 
 /** Values and parts with fewer characters are never masked: the log would become unreadable. */
 const MIN_LENGTH = 4;

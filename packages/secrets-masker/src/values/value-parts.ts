@@ -1,6 +1,6 @@
-import { netrcPieces, optionPieces, pairPieces, schemePieces, secondWord } from "./credentials.ts";
+import { netrcPieces, optionPieces, pairPieces, schemePieces, secondWordPieces } from "./credentials.ts";
 import { rewritten } from "./parse-url.ts";
-import type { PartKind, Piece, Reader } from "./part.ts";
+import type { PartKind, Piece, PieceReader } from "./part.ts";
 import { hasPublicKey, isCredential, isPassword, isSecret } from "./secrecy.ts";
 import { flowPieces, settingPieces, urlPieces } from "./settings.ts";
 import { decodedPieces, jsonPieces, xmlPieces } from "./structured.ts";
@@ -10,8 +10,8 @@ import { MAX_LENGTH, MAX_LINES, splitLines } from "./value-texts.ts";
 const MAX_PIECES = 10_000;
 
 /** Only the first of these that can read the text is used: its parts belong together. */
-const DOCUMENTS: readonly Reader[] = [jsonPieces, xmlPieces];
-const NOTATIONS: readonly Reader[] = [
+const DOCUMENTS: readonly PieceReader[] = [jsonPieces, xmlPieces];
+const NOTATIONS: readonly PieceReader[] = [
   netrcPieces,
   linePieces,
   urlPieces,
@@ -78,7 +78,10 @@ function takeApart(piece: Piece): readonly Piece[] {
 
 /** Notations that only credentials have: in a password or in the name of an image, a colon separates nothing. */
 function loosePieces(piece: Piece): readonly Piece[] {
-  return [...(secondWord(piece.text) ?? []), ...pairPieces(piece.text, isCredential(piece) ? "secret" : undefined)];
+  return [
+    ...(secondWordPieces(piece.text) ?? []),
+    ...pairPieces(piece.text, isCredential(piece) ? "secret" : undefined),
+  ];
 }
 
 /** The lines of a value with several, each of which may be a setting. */

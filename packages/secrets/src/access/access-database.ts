@@ -3,16 +3,16 @@ import { createPrivateFile, makePrivateFolder, preparePrivateFolder } from "@aut
 import { AutokestraError } from "@autokestra/secrets-core";
 import { quotePath } from "@autokestra/secrets-core/internal";
 import {
-  after,
   type Database,
+  deadlineAfter,
   emptyDatabase,
+  type FileDatabase,
   findDatabaseFiles,
   isSqliteMissing,
   loadSqlite,
   openFailureReason,
   openInPlace,
   openSnapshot,
-  type PlacedDatabase,
   restrictDatabaseFiles,
   retryWhileBusy,
   type SqliteLibrary,
@@ -39,7 +39,7 @@ export interface AccessDatabase {
   read<T>(work: (database: Database) => T): Promise<T>;
   /**
    * Writes in one transaction, with the lock of all processes from its beginning: on the disk once this resolves. Makes the file
-   * where there is none yet. `work` may run more than once.
+   * if there is none yet. `work` may run more than once.
    */
   write<T>(work: (database: Database) => T): Promise<T>;
   /** May be called again. */
@@ -80,7 +80,7 @@ export async function openAccessDatabase(folder: string): Promise<AccessDatabase
 
   async function attempt<T>(work: () => T): Promise<T> {
     try {
-      return await retryWhileBusy(work, { giveUpAt: after(LOCK_TIMEOUT_MS) });
+      return await retryWhileBusy(work, { giveUpAt: deadlineAfter(LOCK_TIMEOUT_MS) });
     } catch (error) {
       if (error instanceof AutokestraError && error.code !== "STORE_UNAVAILABLE") throw error;
       throw unavailable(path, error instanceof AutokestraError ? error.message : openFailureReason(error, path));
@@ -126,7 +126,7 @@ async function loadLibrary(path: string): Promise<SqliteLibrary> {
 }
 
 /** A database that is open. */
-interface OpenDatabase extends PlacedDatabase {
+interface OpenDatabase extends FileDatabase {
   /** Why this is a copy in memory, for reading only; null where it is the database itself. */
   readonly readOnlyReason: string | null;
 }
@@ -134,7 +134,7 @@ interface OpenDatabase extends PlacedDatabase {
 function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
   const refuse = refuseAt(path);
   prepareFolder(path);
-  if (!isThere(path)) createPrivateFile(path, emptyDatabase(library, createSchema));
+  if (!pathExists(path)) createPrivateFile(path, emptyDatabase(library, createSchema));
   restrictDatabaseFiles(path, refuse);
   const placed = openInPlace(library, path, PRAGMAS, refuse);
   try {
@@ -154,10 +154,10 @@ function prepareFolder(path: string): void {
 }
 
 function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
-  if (!isThere(path)) {
+  if (!pathExists(path)) {
     const database = library.openInMemory();
     createSchema(database);
-    return { database, isInPlace: () => !isThere(path), readOnlyReason: "it is not there yet" };
+    return { database, isInPlace: () => !pathExists(path), readOnlyReason: "it is not there yet" };
   }
   try {
     return openForWrite(library, path);
@@ -169,7 +169,7 @@ function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
 }
 
 /** @throws AutokestraError for a link, or for a WAL without its database */
-function isThere(path: string): boolean {
+function pathExists(path: string): boolean {
   const { database, wal } = findDatabaseFiles(path, (file, kind) => unavailable(path, `${quotePath(file)} is ${kind}`));
   // SQLite would apply it to the new database.
   if (database === undefined && wal !== undefined) throw unavailable(path, "it was removed, only its WAL is left");

@@ -23,7 +23,7 @@ export interface AuditRow {
   readonly mac: string | null;
 }
 
-/** What of a record does not depend on those before it. */
+/** The parts of a record that do not depend on earlier ones. */
 export type AuditContent = Omit<AuditRow, "seq" | "prev" | "mac">;
 
 /** The columns, in the order in which they are hashed. */
@@ -122,7 +122,7 @@ export function toRecord(row: AuditRow): AuditRecord {
   };
 }
 
-/** Of a row that somebody has changed, none. */
+/** Empty for a row that was changed. */
 function readFieldNames(text: string): readonly string[] {
   try {
     const names: unknown = JSON.parse(text);
@@ -236,7 +236,7 @@ export class ChainVerifier {
     return problemAt(this.#uncoveredFrom ?? row.seq, row.seq, changed);
   }
 
-  /** What is not there at the front must have been pruned, as a signed record says. */
+  /** Records that are missing at the front must have been pruned, as a signed record says. */
   #findMissingFront(): AuditProblem | null {
     const row = this.#first;
     if (row === null) return null;

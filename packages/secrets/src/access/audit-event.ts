@@ -136,7 +136,7 @@ export interface AuditFilter {
 
 /** The first place where the log is not what was written. */
 export interface AuditProblem {
-  /** The record that is wrong; where that cannot be told, the first of those that may be. */
+  /** The wrong record; if it cannot be determined, the first that may be wrong. */
   readonly seq: number;
   /** The last of those that may be wrong. */
   readonly until: number;
@@ -153,7 +153,7 @@ export interface AuditReport {
   readonly last: number | null;
   /** How many have an HMAC. */
   readonly authenticated: number;
-  /** How many at the end are covered by no HMAC: whether one of them was put in cannot be told. */
+  /** How many records at the end no HMAC covers: one of them may have been inserted unnoticed. */
   readonly uncovered: number;
   /** The record that the store remembers; null where it remembers none. */
   readonly anchoredAt: number | null;
@@ -183,7 +183,7 @@ export interface AuditLog {
    */
   prune(before: string): Promise<number>;
   /**
-   * Goes on with a log whose end was removed: a signed record says how many records are lost. Needs the key.
+   * Continues a log whose end was removed: a signed record says how many records are lost. Needs the key.
    *
    * @returns how many; 0 where the log has its end
    */

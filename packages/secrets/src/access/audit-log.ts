@@ -30,7 +30,7 @@ import {
 import { type AuditSettings, DEFAULT_KEEP_DAYS } from "./audit-settings.ts";
 import type { AuditSink } from "./audit-sink.ts";
 
-/** After how many records, or how long after one, the store is told where the log ends. */
+/** After how many records, or how long after one, the store remembers where the log ends. */
 const ANCHOR_RECORDS = 100;
 const ANCHOR_MS = 10_000;
 
@@ -53,7 +53,7 @@ export interface AuditLogOptions {
   readonly store: Pick<SecretStore, "readAnchor" | "writeAnchor">;
   readonly keys: Pick<KeyManager, "opened" | "keyring" | "keyringIfAny">;
   readonly settings?: AuditSettings | undefined;
-  /** Told once of the first record that the second sink did not take. */
+  /** Called once, with the first record that the second sink did not accept. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** The time now. Default: the clock. */
   readonly now?: (() => string) | undefined;
@@ -108,8 +108,8 @@ export class StoreAuditLog implements AuditLog {
   }
 
   /**
-   * Writes what is to be recorded in this turn of the event loop in one transaction: requests that come together wait for the disk once.
-   * Nobody goes on before it is on the disk.
+   * Writes the records of this turn of the event loop in one transaction, so that simultaneous requests wait for the disk once.
+   * Callers continue only after it is on the disk.
    */
   async #writeWaiting(): Promise<void> {
     await setImmediate();
@@ -161,7 +161,7 @@ export class StoreAuditLog implements AuditLog {
     }
   }
 
-  /** The record before the newest ones that pass; `from` where there are not so many. */
+  /** The record before the newest ones that pass; `from` if there are fewer. */
   async #beforeNewest(
     condition: string,
     values: object,
@@ -274,7 +274,7 @@ export class StoreAuditLog implements AuditLog {
     return keyring;
   }
 
-  /** Without keys records have no HMAC: why they do not open is told by what needs them. */
+  /** Without keys records have no HMAC. Code that needs the keys reports why they do not open. */
   async #findKeyring(): Promise<Keyring | null> {
     const { keys } = this.#options;
     if (keys.opened() === null && !this.#hasTriedKeys) await keys.keyringIfAny().catch(() => undefined);

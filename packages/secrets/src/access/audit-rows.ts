@@ -39,7 +39,7 @@ function statementsOf(database: Database): Statements {
   return statements;
 }
 
-/** Who writes what nobody has asked for. */
+/** The actor of records that no user caused. */
 export const SYSTEM: AuditActor = { kind: "system", id: null, address: null };
 
 /** Writes the next record. @param known as with {@link headOf} */
@@ -122,7 +122,7 @@ export function toCondition(filter: AuditFilter): {
 const BEGINS_WITH_ANY = `
   EXISTS (SELECT 1 FROM json_each(@anyPrefix) WHERE substr(secret_name, 1, length(value)) = value)`;
 
-/** The first and the last record; 0 where there is none. SQLite finds them without a look at the rest only one by one. */
+/** The first and the last record; 0 if there is none. Two queries, because SQLite then reads nothing else. */
 export function endsOf(database: Database): { readonly first: number; readonly last: number } {
   const [first, last] = ["min", "max"].map((which) =>
     database.prepare<[], number>(`SELECT coalesce(${which}(seq), 0) FROM audit`).pluck().get(),

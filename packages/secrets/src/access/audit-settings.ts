@@ -11,7 +11,7 @@ export interface AuditSettings {
   readonly sink?: AuditSinkSettings | undefined;
 }
 
-/** A second place for records. What it does not take is counted and told, and stops nothing unless it is `required`. */
+/** A second place for records. Records that it does not accept are counted and reported, and stop nothing unless it is `required`. */
 export type AuditSinkSettings = {
   /** Values are given out only once it has the record. Default: false. */
   readonly required?: boolean | undefined;

@@ -14,7 +14,7 @@ export interface AuditSink {
   /**
    * Sends records, in their order. Waits for nothing unless the sink is required.
    *
-   * @throws AutokestraError `AUDIT_UNAVAILABLE` where a required sink does not take them
+   * @throws AutokestraError `AUDIT_UNAVAILABLE` if a required sink does not accept them
    */
   send(records: readonly AuditRecord[]): Promise<void>;
   /** How many records it did not take. */
@@ -30,7 +30,7 @@ const RETRY_MS = 1000;
 /** How many records may be on their way. */
 const MAX_WAITING = 1000;
 
-/** @throws AutokestraError `OPTION_INVALID` for an address that is none, or certificates that cannot be read */
+/** @throws AutokestraError `OPTION_INVALID` for an invalid address, or certificates that cannot be read */
 export function createAuditSink(settings: AuditSinkSettings): AuditSink {
   const { open, format } = "syslog" in settings ? syslogSink(settings) : commandSink(settings.command);
   const isRequired = settings.required ?? false;
@@ -153,7 +153,7 @@ async function opened(socket: Socket, event: "connect" | "secureConnect"): Promi
     socket.once("error", reject);
   });
   socket.on("error", () => socket.destroy());
-  // A server that has closed its side takes nothing any more.
+  // A server that has closed its side accepts nothing.
   socket.on("end", () => socket.destroy());
   socket.resume();
   return socket;
@@ -199,7 +199,11 @@ function toSyslog(record: AuditRecord): string {
 function sinkFailed(error: unknown): AutokestraError {
   const code = errorCode(error);
   const reason = code === "" && error instanceof Error ? error.message : code;
-  return new AutokestraError("AUDIT_UNAVAILABLE", `The second sink of the audit log did not take a record: ${reason}`, {
-    hint: "It is required: nothing is given out without it.",
-  });
+  return new AutokestraError(
+    "AUDIT_UNAVAILABLE",
+    `The second sink of the audit log did not accept a record: ${reason}`,
+    {
+      hint: "It is required: nothing is given out without it.",
+    },
+  );
 }

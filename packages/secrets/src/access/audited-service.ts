@@ -235,7 +235,7 @@ async function recordOutcome(record: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A name that is none may be a value in its place. */
+/** An invalid name may be a value that was given instead of a name. */
 function nameOnly(name: string): AuditedSecret {
   return { name: isIdentifier(name) ? name : null };
 }

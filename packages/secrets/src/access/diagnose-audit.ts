@@ -4,11 +4,11 @@ import type { Finding } from "../doctor.ts";
 import type { SecretsManager } from "../manager.ts";
 import type { AuditLog, AuditReport } from "./audit-event.ts";
 
-const OFF = "off: nobody can tell afterwards what was read or changed";
+const OFF = "off: reads and changes are not recorded";
 
 /**
  * Tells how the audit log is doing: whether it is on, how many records it has, whether nobody has changed them, and when the store was
- * last told where it ends. Reads the whole log, also one that is off here: a server, or others, may write it.
+ * last remembered where it ends. Reads the whole log, even if it is off here: a server, or others, may write it.
  */
 export async function diagnoseAudit(manager: SecretsManager): Promise<Finding> {
   const { audit, location, store, keys } = manager;

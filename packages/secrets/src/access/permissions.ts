@@ -28,7 +28,7 @@ export const ROLES: Roles = {
   admin: PERMISSIONS,
 };
 
-/** Which secrets somebody may see; both conditions must hold. */
+/** Which secrets a caller may see; both conditions must hold. */
 export interface Visibility {
   /** One of these is what a name begins with. Null: any name. */
   readonly prefixes: readonly string[] | null;
@@ -36,7 +36,7 @@ export interface Visibility {
   readonly tags: readonly string[] | null;
 }
 
-/** Tells whether somebody may not see every secret. */
+/** Tells whether a caller may not see every secret. */
 export function isNarrowed({ prefixes, tags }: Visibility): boolean {
   return prefixes !== null || tags !== null;
 }
@@ -46,7 +46,7 @@ export function visibleOnly({ prefixes, tags }: Visibility): Pick<SecretFilter, 
   return { anyPrefix: prefixes ?? undefined, anyTag: tags ?? undefined };
 }
 
-/** Tells whether somebody may see a secret with this name and these tags. */
+/** Tells whether a caller may see a secret with this name and these tags. */
 export function isVisible({ prefixes, tags }: Visibility, secret: Pick<SecretMetadata, "name" | "tags">): boolean {
   return (
     (prefixes === null || prefixes.some((prefix) => secret.name.startsWith(prefix))) &&

@@ -53,7 +53,7 @@ function epochFields(epoch: number): Fields {
 }
 
 function epochChanged(): AutokestraError {
-  return new AutokestraError("INTEGRITY_FAILED", "What the store says of revoked tokens was changed", {
+  return new AutokestraError("INTEGRITY_FAILED", "The list of revoked tokens in the store was changed", {
     hint: "Restore the store from a backup.",
   });
 }

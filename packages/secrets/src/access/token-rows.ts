@@ -51,7 +51,7 @@ export function allRows(database: Database): TokenRow[] {
   return database.prepare<[], TokenRow>(`${SELECT} ORDER BY name, id`).all();
 }
 
-/** Those of a later epoch, but for one token. */
+/** Tokens of a later epoch, except one. */
 export function rowsAfter(database: Database, epoch: number, exceptId: string): TokenRow[] {
   return database.prepare<[number, string], TokenRow>(`${SELECT} WHERE epoch > ? AND id <> ?`).all(epoch, exceptId);
 }
@@ -109,7 +109,7 @@ function toJson(texts: readonly string[] | null): string | null {
   return texts === null ? null : JSON.stringify(texts);
 }
 
-/** What is none of our lists lets nothing through; its MAC is wrong, too. */
+/** A list of another form lets nothing through; its MAC is wrong, too. */
 function fromJson(text: string | null): readonly string[] | null {
   if (text === null) return null;
   try {

@@ -56,13 +56,13 @@ export interface CreatedToken {
  * All methods throw AutokestraError `ACCESS_UNAVAILABLE`, `KEY_*`, `INTEGRITY_FAILED`, and the codes of the store.
  */
 export interface Tokens {
-  /** Makes a token, and store and key where there are none yet. @throws `TOKEN_EXISTS`, `VALUE_INVALID` */
+  /** Creates a token, and a store and a key if there are none yet. @throws `TOKEN_EXISTS`, `VALUE_INVALID` */
   create(input: NewToken): Promise<CreatedToken>;
   /** All tokens, by name. */
   list(): Promise<readonly ListedToken[]>;
   /** @param nameOrId of the token @throws `TOKEN_NOT_FOUND` */
   revoke(nameOrId: string): Promise<TokenMetadata>;
-  /** The token that a text is; null where it is none, or none any more. Takes as long for a wrong one as for a right one. */
+  /** The token of a text; null if it is wrong, or no longer valid. Takes the same time for both. */
   find(text: string): Promise<TokenMetadata | null>;
   /** Tells whether any token can be used now. */
   isAnyUsable(): Promise<boolean>;
@@ -96,7 +96,7 @@ interface VerifiedToken {
   lastUsedOn: string | null;
 }
 
-/** Stands for a token where there is none at all. */
+/** Replaces a token if there is none at all. */
 const NO_TOKEN: VerifiedToken = {
   metadata: { id: "", name: "", role: "", prefixes: null, tags: null, createdAt: "", expiresAt: null },
   hash: new Uint8Array(32),
@@ -250,7 +250,7 @@ export class StoredTokens implements OpenedTokens {
   }
 
   /**
-   * The token with this hash; where there is none, another one, which is the same work. It is read each time, because other processes,
+   * The token with this hash; if there is none, another one, which is the same work. It is read each time, because other processes,
    * and people without the key, can change it at any time: one row takes as long among thousands of them.
    */
   async #lookUp(hash: Uint8Array): Promise<VerifiedToken> {
@@ -283,7 +283,7 @@ export class StoredTokens implements OpenedTokens {
     return token;
   }
 
-  /** Once a day, and without waiting for it: nobody is kept out because this cannot be written. */
+  /** Once a day, and without waiting for it: a failed write locks nobody out. */
   #markUsed(token: VerifiedToken, today: string): void {
     token.lastUsedOn = today;
     const { id } = token.metadata;
@@ -315,8 +315,8 @@ function invalidToken(problem: string): AutokestraError {
 }
 
 function tokenExists(name: string): AutokestraError {
-  return new AutokestraError("TOKEN_EXISTS", `There is a token '${quoteText(name)}' already`, {
-    hint: "Revoke it first, or take another name.",
+  return new AutokestraError("TOKEN_EXISTS", `Token '${quoteText(name)}' already exists`, {
+    hint: "Revoke it first, or use another name.",
   });
 }
 

@@ -124,7 +124,7 @@ export async function planImport(
   const warnings = [
     ...entries.flatMap(warningsOf),
     ...[...checked.secrets.values()].flatMap(expiryWarnings),
-    ...checked.empty.map(({ name, line }) => ({ name, line, message: "it has no value and is left out" })),
+    ...checked.empty.map(({ name, line }) => ({ name, line, message: "it has no value and is skipped" })),
   ];
   return { total: entries.length, writes: failed.length > 0 ? [] : writes, skipped, failed, warnings, renamed };
 }
@@ -134,7 +134,7 @@ function expiryWarnings({ name, line, type, fields, expiresAt }: CheckedSecret):
   const now = new Date().toISOString();
   const moment = typeof when === "string" || typeof when === "number" ? parseMoment(when, () => now) : null;
   if (!isBefore(moment, now)) return [];
-  return [{ name, line, message: `it has expired already, at ${moment}` }];
+  return [{ name, line, message: `it already expired at ${moment}` }];
 }
 
 function warningsOf(entry: ImportEntry): ImportWarning[] {

@@ -113,7 +113,7 @@ describe("planImport", () => {
     expect(names(result)).toEqual({ writes: ["NEW"], skipped: ["EMPTY"], failed: [] });
     expect(result.warnings).toEqual([
       { name: "NEW", line: 7, message: "look here" },
-      { name: "EMPTY", line: 3, message: "it has no value and is left out" },
+      { name: "EMPTY", line: 3, message: "it has no value and is skipped" },
     ]);
   });
 
@@ -124,7 +124,7 @@ describe("planImport", () => {
       type: "bearerToken" as const,
       fields: { token: "t", expiresAt: "1600000000" },
     };
-    const message = "it has expired already, at 2020-09-13T12:26:40.000Z";
+    const message = "it already expired at 2020-09-13T12:26:40.000Z";
     expect((await plan([expired, inField, { ...expired, name: "LATER", expiresAt: "90d" }])).warnings).toEqual([
       { name: "NEW", message },
       { name: "T", message },

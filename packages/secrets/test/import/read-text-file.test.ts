@@ -31,7 +31,7 @@ describe("readTextFile", () => {
     await truncate(file, 16 * 1024 * 1024 + 1);
     await expect(readTextFile(file)).rejects.toMatchObject({
       code: "VALUE_INVALID",
-      message: `The file "${file}" holds more than 16 MiB`,
+      message: `The file "${file}" is larger than 16 MiB`,
     });
   });
 
