@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, toApiError } from "./api.ts";
 import { ProblemMessage } from "./components/messages.tsx";
@@ -51,20 +52,7 @@ export function Login({ reason, onToken }: LoginProps) {
             start(signIn);
           }}
         >
-          <label>
-            Token
-            <input
-              ref={input}
-              type="password"
-              autocomplete="off"
-              spellcheck={false}
-              required
-              placeholder="ak_…"
-              value={token}
-              aria-invalid={error === null ? undefined : true}
-              onInput={(event) => setToken(event.currentTarget.value)}
-            />
-          </label>
+          <TokenInput input={input} token={token} isWrong={error !== null} onInput={setToken} />
           <ProblemMessage error={error} />
           <button type="submit" aria-busy={isBusy}>
             Sign in
@@ -77,6 +65,32 @@ export function Login({ reason, onToken }: LoginProps) {
         <TokenHelp />
       </article>
     </main>
+  );
+}
+
+interface TokenInputProps {
+  readonly input: RefObject<HTMLInputElement>;
+  readonly token: string;
+  readonly isWrong: boolean;
+  readonly onInput: (token: string) => void;
+}
+
+function TokenInput({ input, token, isWrong, onInput }: TokenInputProps) {
+  return (
+    <label>
+      Token
+      <input
+        ref={input}
+        type="password"
+        autocomplete="off"
+        spellcheck={false}
+        required
+        placeholder="ak_…"
+        value={token}
+        aria-invalid={isWrong ? true : undefined}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
   );
 }
 

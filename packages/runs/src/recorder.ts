@@ -66,14 +66,6 @@ function createRunSink(
   let isQueued = false;
   let hasFailed = false;
 
-  function begin(database: Database): void {
-    const workflow = first.event === "run.started" ? first.workflow : "";
-    database.prepare(BEGIN).run(runId, workflow, first.time, ...processColumns(thisProcess()));
-    removeQueued(database, runId);
-    trimRuns(database, keep);
-    limit.before = database.prepare<[string], number>(RECORDED).pluck().get(runId) ?? 0;
-  }
-
   function add(event: RunEvent): void {
     const buffered = toBuffered(event);
     const { isRecorded, warning } = limit.take(buffered);
@@ -85,7 +77,7 @@ function createRunSink(
   const write: Write<{ readonly count: number; readonly hasWiped: boolean }> = {
     work(database) {
       const batch = buffer.nextBatch();
-      if (!isBegun) begin(database);
+      if (!isBegun) limit.before = begin(database, first, keep);
       owner ??= database.prepare<[string], string | null>(OWNER).pluck();
       if (owner.get(runId) !== token) throw new RunTakenError();
       return { count: batch.length, hasWiped: insertTexts(database, runId, batch) };
@@ -119,6 +111,15 @@ function createRunSink(
     // The process may end with the last one, and the caller learns at once if a new run is not recorded.
     if (!isBegun || event.event === "run.finished") queue.flush();
   };
+}
+
+/** Records that a run begins or goes on. Returns how much of its log earlier attempts have recorded, in bytes. */
+function begin(database: Database, first: RunEvent, keep: KeptRuns): number {
+  const workflow = first.event === "run.started" ? first.workflow : "";
+  database.prepare(BEGIN).run(first.execution, workflow, first.time, ...processColumns(thisProcess()));
+  removeQueued(database, first.execution);
+  trimRuns(database, keep);
+  return database.prepare<[string], number>(RECORDED).pluck().get(first.execution) ?? 0;
 }
 
 /** An event that is not written yet. */
