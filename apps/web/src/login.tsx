@@ -69,7 +69,7 @@ export function Login({ reason, onToken }: LoginProps) {
 }
 
 interface TokenInputProps {
-  readonly input: RefObject<HTMLInputElement>;
+  readonly input: RefObject<HTMLInputElement | null>;
   readonly token: string;
   readonly isWrong: boolean;
   readonly onInput: (token: string) => void;
