@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { listen } from "@autokestra/test-kit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createSandbox } from "./run-cli.ts";
 import { type Served, serve } from "./served.ts";
@@ -325,6 +327,7 @@ describe("a server that ends", () => {
     const waiting = await start();
     expect((await client.ask("GET", `/api/runs/${waiting}`)).body.status).toBe("queued");
     await client.stop("SIGKILL");
+    await expectQueuedAfterFailedStart(waiting, args);
     client = await connect("admin", args);
     expect((await client.ask("GET", `/api/runs/${running}`)).body.status).toBe("lost");
     expect(await client.ended(waiting)).toMatchObject({ status: "success", masked: { TOKEN: { count: 1 } } });
@@ -335,6 +338,17 @@ describe("a server that ends", () => {
     await client.stop();
     client = await connect();
   });
+
+  /** A server whose port is taken leaves the runs of others where they are. */
+  async function expectQueuedAfterFailedStart(id: string, args: readonly string[]): Promise<void> {
+    const other = createServer();
+    const { port } = new URL(await listen(other));
+    const { code, stderr } = await box.ak(["serve", "--port", port, "--workflows", folder, ...args]);
+    other.close();
+    expect([code, stderr]).toEqual([2, expect.stringContaining("EADDRINUSE")]);
+    const { stdout } = await box.ak(["runs", "list", "--status", "queued", "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject([{ execution: id }]);
+  }
 
   it("by SIGTERM: runs that do not end in their time are cancelled as shutdown, and live streams end", async () => {
     const { body } = await client.ask("POST", "/api/runs", { workflow: "sleeper" });

@@ -68,7 +68,6 @@ async function start(
     log,
   });
   const metrics = createMetrics(audit && (() => audit.state()), [...upkeep.figures, ...(served?.figures ?? [])]);
-  await served?.start();
   const settings = createSettings({
     options,
     place,
@@ -91,6 +90,8 @@ async function start(
     unauthorizedHint: USE_HINTS.makeToken,
   });
   await settings.accept();
+  // Not before it listens: a start that fails leaves runs where they are.
+  await served?.start();
   if (!(await tokens.isAnyUsable())) terminal.note(`note: there is no token yet. ${USE_HINTS.makeToken}`);
   terminal.warn(`autokestra is ready on ${server.address}`);
   upkeep.start();
