@@ -1,11 +1,12 @@
 import { checkInput, type ValidInput } from "./check-input.ts";
+import { checkExpected, checkStored } from "./check-stored.ts";
 import { AutokestraError, secretNotFound } from "./errors.ts";
 import { secrecyOf } from "./field-secrecy.ts";
 import type { SecretInput, SecretMetadata } from "./secret.ts";
 import { SecretChanges, withExpiry } from "./secret-changes.ts";
 import { parseSecretName, type SecretName } from "./secret-name.ts";
 import { changePolicy } from "./secret-policy.ts";
-import { checkStored, type DecryptedSecret, SecretReader } from "./secret-reader.ts";
+import { type DecryptedSecret, SecretReader } from "./secret-reader.ts";
 import type { SecretService, SecretServiceOptions, WriteOptions } from "./secret-service.ts";
 import type { SecretFilter, SecretStore } from "./secret-store.ts";
 import { fieldsOfValue } from "./secret-type.ts";
@@ -249,25 +250,6 @@ async function purge(store: SecretStore, name: SecretName, only: string | undefi
   const ids = (await store.ids({ name })).filter((id) => only === undefined || id === only);
   if (!(await store.purge(...ids))) throw secretNotFound(name);
   return ids.length;
-}
-
-function checkExpected(input: ValidInput, current: SecretMetadata | null): void {
-  const { name, type, ifVersion, keepType } = input;
-  if (current !== null) checkStored(current, input);
-  else if (input.ifId !== undefined) throw secretNotFound(name);
-  if (ifVersion !== undefined && ifVersion !== (current?.version ?? 0)) {
-    const is = current === null ? "does not exist" : `has version ${current.version}`;
-    const message = `Secret '${name}' ${is}, not version ${ifVersion}; nothing was written`;
-    throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Read it again, then write with its current version, or with 0 if it does not exist.",
-    });
-  }
-  if (keepType && current !== null && current.type !== type) {
-    const message = `Secret '${name}' is of type ${current.type}, not ${type}; nothing was written`;
-    throw new AutokestraError("VERSION_CONFLICT", message, {
-      hint: "Someone else has changed its type. Give the fields of that type, or name the type to change it.",
-    });
-  }
 }
 
 /**

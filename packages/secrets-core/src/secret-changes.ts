@@ -1,11 +1,12 @@
 import { checkExpiry, checkInput, checkTexts, expiryInFields, type ValidInput } from "./check-input.ts";
+import { checkStored } from "./check-stored.ts";
 import { AutokestraError, hasCode, quoteText, secretNotFound } from "./errors.ts";
 import { changeFlags, formatPayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, FieldFlags, SecretMetadata } from "./secret.ts";
 import type { UnencryptedSecret } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
 import { changePolicy } from "./secret-policy.ts";
-import { checkStored, type DecryptedSecret, type SecretReader } from "./secret-reader.ts";
+import type { DecryptedSecret, SecretReader } from "./secret-reader.ts";
 import type { IfStored, SecretChange, SecretEdit, SecretServiceOptions } from "./secret-service.ts";
 import { fieldsOfValue, type SecretFields } from "./secret-type.ts";
 import { retryWhileKeysChange, retryWhileOthersWrite, type SecretWriter } from "./secret-writer.ts";

@@ -1,9 +1,9 @@
-import { AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
+import { type AutokestraError, hasCode, secretDeleted, secretNotFound, versionNotFound } from "./errors.ts";
 import { parsePayload } from "./field-secrecy.ts";
 import type { EncryptedSecret, Secret, SecretMetadata } from "./secret.ts";
 import type { Plaintext, SecretEncryption } from "./secret-encryption.ts";
 import type { SecretName } from "./secret-name.ts";
-import { type IfStored, RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
+import { RETENTION_DAYS, type SecretServiceOptions } from "./secret-service.ts";
 import type { SecretStore } from "./secret-store.ts";
 import { daysAfter, type Timestamp } from "./time.ts";
 
@@ -183,12 +183,4 @@ function pickVersion(name: SecretName, all: readonly EncryptedSecret[], wanted: 
   if (encrypted !== undefined) return encrypted;
   const versions = all.map(({ metadata }) => metadata.version);
   throw versionNotFound(name, wanted, versions);
-}
-
-/** @throws AutokestraError `SECRET_NOT_FOUND`, `VERSION_CONFLICT` */
-export function checkStored({ name, id, revision }: SecretMetadata, { ifId, ifRevision }: IfStored): void {
-  if (ifId !== undefined && ifId !== id) throw secretNotFound(name);
-  if (ifRevision === undefined || ifRevision === revision) return;
-  const message = `Secret '${name}' has revision ${revision}, not ${ifRevision}; nothing was changed`;
-  throw new AutokestraError("VERSION_CONFLICT", message, { hint: "Read it again, then change it." });
 }
