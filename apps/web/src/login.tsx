@@ -1,4 +1,3 @@
-import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, toApiError } from "./api.ts";
 import { ProblemMessage } from "./components/messages.tsx";
@@ -16,13 +15,33 @@ const TOKEN = /^[\w.~+/-]+=*$/;
 
 /** Asks for a token, which stays in memory. */
 export function Login({ reason, onToken }: LoginProps) {
+  useEffect(() => {
+    document.title = "Sign in · autokestra";
+  }, []);
+  return (
+    <main class="login">
+      <article>
+        <header>
+          <img src="/icon.svg" alt="" width="40" height="40" />
+          <h1>Sign in to autokestra</h1>
+        </header>
+        {reason !== null && <p role="status">{reason}</p>}
+        <TokenForm onToken={onToken} />
+        <p class="fine">
+          The token stays in the memory of this tab. It is gone when you reload the page, close it, or do not use it for
+          15 minutes.
+        </p>
+        <TokenHelp />
+      </article>
+    </main>
+  );
+}
+
+function TokenForm({ onToken }: Pick<LoginProps, "onToken">) {
   const input = useRef<HTMLInputElement>(null);
   const [token, setToken] = useState("");
   const { isBusy, error, start } = useWork();
-  useEffect(() => {
-    document.title = "Sign in · autokestra";
-    input.current?.focus();
-  }, []);
+  useEffect(() => input.current?.focus(), []);
 
   async function signIn(): Promise<void> {
     const given = token.trim();
@@ -38,59 +57,32 @@ export function Login({ reason, onToken }: LoginProps) {
   }
 
   return (
-    <main class="login">
-      <article>
-        <header>
-          <img src="/icon.svg" alt="" width="40" height="40" />
-          <h1>Sign in to autokestra</h1>
-        </header>
-        {reason !== null && <p role="status">{reason}</p>}
-        <form
+    <form
+      autocomplete="off"
+      onSubmit={(event) => {
+        event.preventDefault();
+        start(signIn);
+      }}
+    >
+      <label>
+        Token
+        <input
+          ref={input}
+          type="password"
           autocomplete="off"
-          onSubmit={(event) => {
-            event.preventDefault();
-            start(signIn);
-          }}
-        >
-          <TokenInput input={input} token={token} isWrong={error !== null} onInput={setToken} />
-          <ProblemMessage error={error} />
-          <button type="submit" aria-busy={isBusy}>
-            Sign in
-          </button>
-        </form>
-        <p class="fine">
-          The token stays in the memory of this tab. It is gone when you reload the page, close it, or do not use it for
-          15 minutes.
-        </p>
-        <TokenHelp />
-      </article>
-    </main>
-  );
-}
-
-interface TokenInputProps {
-  readonly input: RefObject<HTMLInputElement | null>;
-  readonly token: string;
-  readonly isWrong: boolean;
-  readonly onInput: (token: string) => void;
-}
-
-function TokenInput({ input, token, isWrong, onInput }: TokenInputProps) {
-  return (
-    <label>
-      Token
-      <input
-        ref={input}
-        type="password"
-        autocomplete="off"
-        spellcheck={false}
-        required
-        placeholder="ak_…"
-        value={token}
-        aria-invalid={isWrong ? true : undefined}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-    </label>
+          spellcheck={false}
+          required
+          placeholder="ak_…"
+          value={token}
+          aria-invalid={error === null ? undefined : true}
+          onInput={(event) => setToken(event.currentTarget.value)}
+        />
+      </label>
+      <ProblemMessage error={error} />
+      <button type="submit" aria-busy={isBusy}>
+        Sign in
+      </button>
+    </form>
   );
 }
 

@@ -51,6 +51,8 @@ export function useRoute(): Route {
   useEffect(() => {
     const onChange = () => setHash(location.hash);
     addEventListener("hashchange", onChange);
+    // It may have changed since it was rendered.
+    onChange();
     return () => removeEventListener("hashchange", onChange);
   }, []);
   return readRoute(hash);

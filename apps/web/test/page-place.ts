@@ -175,8 +175,15 @@ async function watch(page: Page): Promise<void> {
   page.on("response", (response: Response) => add("fetched", response.url()));
 }
 
-/** The page as it is now: what axe finds, in both themes, and whether something sticks out at the side. */
+/** The page as it is now: what axe finds, whether something sticks out at the side, and what it has complained about. */
 export async function expectGood({ page, complaints }: OpenedPage): Promise<void> {
+  expect(await findViolations(page)).toEqual([]);
+  expect(await widthBeyondScreen(page)).toBe(0);
+  expect(complaints).toEqual([]);
+}
+
+/** What axe finds, in both themes. */
+export async function findViolations(page: Page): Promise<string[]> {
   const found: string[] = [];
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   for (const colorScheme of ["dark", "light"] as const) {
@@ -185,9 +192,7 @@ export async function expectGood({ page, complaints }: OpenedPage): Promise<void
     const violations = await page.evaluate(runAxe, colorScheme === "light" ? {} : { runOnly: ["color-contrast"] });
     found.push(...violations.map((violation) => `${colorScheme} ${violation}`));
   }
-  expect(found).toEqual([]);
-  expect(await widthBeyondScreen(page)).toBe(0);
-  expect(complaints).toEqual([]);
+  return found;
 }
 
 /** Looks at one row of a table, and at one line of a log, of each kind. Runs in the page. */
