@@ -151,8 +151,8 @@ describe("without a token", () => {
     ["Authorization: Basic YWRtaW46YWRtaW4=", "X-Api-Key: admin"],
   ];
 
-  /** Those of a route or path: all of them, and in `npm test` every third, so that each is sent to every third. */
-  const headersOf = (index: number) => headers.filter((_, at) => LONG || (at + index) % 3 === 0);
+  /** Those of a route or path: in `npm test` none, and a third of the others, so that each is sent to every third. */
+  const headersOf = (index: number) => headers.filter((_, at) => LONG || at === 0 || at % 3 === index % 3);
 
   const hasData = (answer: string) =>
     /canary|CANARY|root:x:|autokestra_http|process_cpu/.test(answer) || answer.includes(id) || answer.includes(run);
