@@ -12,7 +12,7 @@ import { outputOf, run, toolEnvironment } from "../../scripts/run.mjs";
 const TESTS = [
   ["K2, K34", "packages/secrets/test/interleavings"],
   ["C5, D16", "packages/secrets/test/attacks", "packages/secrets/test/header-attacks"],
-  ["K15", "packages/secrets/test/resumed-rotation"],
+  ["K15", "packages/secrets/test/resumed-rotation", "apps/cli/test/rotation"],
   ["D16, D21", "packages/secrets-store-sqlite/test/damage", "packages/secrets-store-sqlite/test/schema"],
   ["D21", "packages/private-files/test/create-private-file"],
   ["K10, K30", "apps/cli/test/echo"],
