@@ -12,9 +12,10 @@ const BINARY = join("node_modules", "better-sqlite3", "build", "Release", "bette
  *
  * @param {string} folder Empty, and outside of the workspace.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
+ * @param {Readonly<Record<string, string>>} tools What the user has for development, with its version.
  * @returns {number}
  */
-export function installTarballs(folder, tarballs) {
+export function installTarballs(folder, tarballs, tools) {
   const dependencies = Object.fromEntries(tarballs.map(({ path, manifest }) => [manifest.name, `file:${path}`]));
   // Where one of our packages asks for another, it gets the tarball and never something of the same name from the registry.
   const overrides = Object.fromEntries(tarballs.map(({ manifest }) => [manifest.name, `$${manifest.name}`]));
@@ -23,11 +24,13 @@ export function installTarballs(folder, tarballs) {
     private: true,
     type: "module",
     dependencies,
+    devDependencies: tools,
     // Every cookie that this asks for says it needs Node 22. A server that listens never loads either of the two.
-    overrides: { ...lockedVersions(), ...overrides, "light-my-request": { cookie: "1.1.1" } },
+    overrides: { ...lockedVersions(), ...tools, ...overrides, "light-my-request": { cookie: "1.1.1" } },
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
-  const options = ["--ignore-scripts", "--no-audit", "--no-fund"];
+  // What the cache has is not asked for again: the versions are those of the lockfile.
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
   mustRun("npm", ["install", ...options], { cwd: folder, env: npmEnvironment });
   copyBinary(folder);
   return checkOrigins(folder, tarballs);

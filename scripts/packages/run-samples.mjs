@@ -55,7 +55,7 @@ async function run() {
  * @param {string} folder
  * @param {string} consumer Where all packages are installed.
  * @param {readonly import("./pack.mjs").Tarball[]} tarballs
- * @param {readonly string[]} compilers Paths of `tsc`; the last one's output is run.
+ * @param {readonly (readonly string[])[]} compilers What Node is told to run each; the last one's output is run.
  */
 export function runSamples(folder, consumer, tarballs, compilers) {
   const libraries = tarballs.filter(({ manifest }) => manifest.exports !== undefined);
@@ -75,7 +75,7 @@ export function runSamples(folder, consumer, tarballs, compilers) {
  *
  * @param {string} folder In which all of them are installed.
  * @param {readonly { place: string, name: string }[]} installs Packages, and the folder in which each is installed.
- * @param {readonly string[]} compilers
+ * @param {readonly (readonly string[])[]} compilers
  * @returns {readonly Sample[]}
  */
 export function checkSamples(folder, installs, compilers) {
@@ -88,7 +88,7 @@ export function checkSamples(folder, installs, compilers) {
     return file;
   });
   const types = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
-  for (const tsc of compilers) mustRun("node", [tsc, ...CHECK, ...types, ...files], { cwd: folder });
+  for (const compiler of compilers) mustRun("node", [...compiler, ...CHECK, ...types, ...files], { cwd: folder });
   for (const { place } of installs) {
     runAll(
       place,

@@ -34,7 +34,7 @@ describe("checkSamples", () => {
     writeFileSync(join(root, "index.d.ts"), "export declare function double(number: number): number;\n");
     writeFileSync(join(root, "README.md"), readme);
     writeFileSync(join(root, "src", "double.ts"), src);
-    return checkSamples(place, [{ place, name: "made-up" }], [join(repository, "node_modules/typescript/bin/tsc")]);
+    return checkSamples(place, [{ place, name: "made-up" }], [[join(repository, "node_modules/typescript/bin/tsc")]]);
   }
 
   it("runs the first sample of the README and every example", () => {

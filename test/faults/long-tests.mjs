@@ -14,7 +14,7 @@ const TESTS = [
   ["C5, D16", "packages/secrets/test/attacks", "packages/secrets/test/header-attacks"],
   ["C7", "packages/secrets-crypto/test/aes-gcm"],
   ["W2", "packages/server/test/raw-requests"],
-  ["K15", "packages/secrets/test/resumed-rotation"],
+  ["K15", "packages/secrets/test/resumed-rotation", "apps/cli/test/rotation"],
   ["D16, D21", "packages/secrets-store-sqlite/test/damage", "packages/secrets-store-sqlite/test/schema"],
   ["D21", "packages/private-files/test/create-private-file"],
   ["K10, K30", "apps/cli/test/echo"],
