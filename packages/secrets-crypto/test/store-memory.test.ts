@@ -75,7 +75,7 @@ describe("a key that was only found opens no", () => {
     await expect(error).rejects.toMatchObject({
       code: "STORE_ROLLED_BACK",
       message: expect.stringContaining(`2026-03-04T05:06:07.890Z with the key ${known?.fingerprint}`),
-      hint: expect.stringContaining("on purpose"),
+      hint: expect.stringContaining("explicitly"),
     });
     const made = JSON.parse(old).dataKeys[0].createdAt;
     await expect(error).rejects.toThrow(new RegExp(`its key is ${JSON.parse(old).fingerprint}.* ${made}$`));

@@ -356,7 +356,7 @@ describe.each(["sqlite", "file"])("the header of a %s store", (backend) => {
       return {
         code: "STORE_ROLLED_BACK",
         message: expect.stringMatching(new RegExp(parts.join(".*"))),
-        hint: expect.stringContaining("on purpose"),
+        hint: expect.stringContaining("explicitly"),
       };
     }
 
