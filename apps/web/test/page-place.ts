@@ -70,11 +70,12 @@ export async function createPagePlace(workflows: Readonly<Record<string, string>
     const page = await sharedTab(watch);
     // What is left by a test that has failed is not for others.
     onTestFailed(dropSharedTab);
+    const opened = takeOver(page);
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme: "light" });
     if (page.url().startsWith(`${url}/`)) await page.evaluate(leaveTo, hash);
     else await page.goto(`${url}/${hash}`);
-    return takeOver(page);
+    return opened;
   }
 
   return {
