@@ -45,7 +45,11 @@ export function availableServers() {
  * @returns {(Needed & { name: ServerName | "chromium" })[]}
  */
 export function neededByTests() {
-  const chromium = { title: "Chromium", installed: browserPath() !== null, install: "apt-get install chromium-headless-shell" };
+  const chromium = {
+    title: "Chromium",
+    installed: browserPath() !== null,
+    install: "apt-get install chromium-headless-shell",
+  };
   return [...availableServers(), { name: "chromium", ...chromium }];
 }
 
