@@ -53,7 +53,7 @@ const SCENES: readonly Scene[] = [
     height: 760,
     async visit(page) {
       await page.getByRole("link", { name: "New secret" }).click();
-      await page.getByLabel("User and password").check();
+      await page.getByRole("radio", { name: "User and password" }).check();
     },
   },
   {

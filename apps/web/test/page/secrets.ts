@@ -163,7 +163,7 @@ describe("a new secret", () => {
     const { page } = await place.signIn("writer");
     for (const [type, label, fields, stored] of types) {
       await page.goto(`${place.url}/#/secrets/new`);
-      await page.getByLabel(label).check();
+      await page.getByRole("radio", { name: label }).check();
       await page.getByLabel("Name", { exact: true }).fill(`OF_${type}`);
       for (const [field, text] of Object.entries(fields)) await page.getByLabel(field, { exact: true }).fill(text);
       await button(page, "Store secret").click();
@@ -177,7 +177,7 @@ describe("a new secret", () => {
   it("can have fields of its own, some of them public", async () => {
     const opened = await place.signIn("admin", { hash: "#/secrets/new", width: 360 });
     const { page } = opened;
-    await page.getByLabel("Custom fields").check();
+    await page.getByRole("radio", { name: "Custom fields" }).check();
     await page.getByLabel("Name", { exact: true }).fill("WITH_FIELDS");
     const field = (index: number) => page.getByRole("group", { name: `Field ${index}`, exact: true });
     for (const [index, name] of ["host", "key", "unused"].entries()) {
