@@ -21,7 +21,6 @@ import { keepApart, knownLocation, type Location, locationText } from "./locatio
 import { createProvider, keyOptions, openSecretsManager, type SecretsManager, type SecretsOptions } from "./manager.ts";
 import { findStore, noStoreYet } from "./open-store.ts";
 import type { ReencryptOptions } from "./reencryption.ts";
-import { isHalfDone, recordHalfDone } from "./unfinished-rotation.ts";
 
 export interface RotateOptions extends ReencryptOptions {
   /** The path of the new key file, which is created if needed. Default: replace the key in the current key file. */
@@ -49,8 +48,8 @@ export interface RotateReport {
 /**
  * Replaces the master key. It only wraps the data keys again, so it takes the same time for any number of secrets. The
  * previous key is kept beside its file, under its fingerprint. With `dataKey`, all versions of all secrets are
- * encrypted again too, in batches, while other processes read and write. If it is killed or fails, nothing is lost;
- * call it again to finish. A call with `dataKey` that was not finished has replaced the master key: the next one does not again.
+ * encrypted again too, in batches, while other processes read and write. If it is killed, nothing is lost; call it
+ * again to finish.
  *
  * @param options which secrets to rotate
  * @param rotation how to rotate them. Default: a new master key in the same key file
@@ -125,15 +124,12 @@ async function rotateSteps(
   rotation: RotateOptions,
 ): Promise<RotateReport> {
   const { manager } = opened;
-  const { newKeyFile, dataKey = false, allStores = false } = rotation;
+  const { newKeyFile, dataKey = false } = rotation;
   const { isDone, ...master } =
-    newKeyFile !== undefined
-      ? await changeKeyFile(options, opened, newKeyFile, rotation)
-      : dataKey && !allStores && (await isHalfDone(manager))
-        ? await keepMasterKey(manager)
-        : await replaceKeyFile(options, manager, rotation);
+    newKeyFile === undefined
+      ? await replaceKeyFile(options, manager, rotation)
+      : await changeKeyFile(options, opened, newKeyFile, rotation);
   if (master.before !== (await manager.keys.keyring()).fingerprint) await recordMasterKey(manager);
-  if (dataKey && isDone) await recordHalfDone(manager);
   const counts = dataKey && isDone ? await replaceDataKey(manager, rotation) : null;
   const { header, fingerprint, epoch } = await manager.keys.keyring();
   // Also if nothing has changed: an earlier call may have been killed before this line.
@@ -153,12 +149,6 @@ async function rotateSteps(
 /** The result of replacing the master key. */
 interface MasterReport extends Pick<RotateReport, "before" | "keyFile" | "otherStores"> {
   readonly isDone: boolean;
-}
-
-/** An earlier call has replaced the master key. */
-async function keepMasterKey({ keys }: SecretsManager): Promise<MasterReport> {
-  const { fingerprint, source } = await keys.keyring();
-  return { before: fingerprint, keyFile: source, otherStores: [], isDone: true };
 }
 
 async function openForRotation(options: SecretsOptions, { newKeyFile }: RotateOptions): Promise<OpenedForRotation> {

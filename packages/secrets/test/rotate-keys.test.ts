@@ -247,36 +247,6 @@ describe("rotateKeys", () => {
     });
   });
 
-  it.each(["sqlite", "file"] as const)(
-    "a rotation of both keys that fails makes one master key, however often (%s)",
-    async (backend) => {
-      options = { ...options, backend };
-      await fill(3);
-      const keyOf = async () => await use(async ({ keys }) => (await keys.keyring()).fingerprint);
-      const original = await keyOf();
-      const broken = new Error("no progress");
-      const fail = async () =>
-        await rotateKeys(options, {
-          dataKey: true,
-          onProgress: () => {
-            throw broken;
-          },
-        });
-      await expect(fail()).rejects.toBe(broken);
-      const replaced = await keyOf();
-      expect(replaced).not.toBe(original);
-      await expect(fail()).rejects.toBe(broken);
-      const files = (await readdir(join(root, "keys"))).length;
-      const report = await rotateKeys(options, { dataKey: true });
-      expect(report).toMatchObject({ before: replaced, after: replaced, keyFile: options.keyFile, isComplete: true });
-      expect((await readdir(join(root, "keys"))).length).toBe(files);
-      expect(await readAll()).toEqual(["value-0", "value-1", "value-2"]);
-      // It was finished: the next one is a new one.
-      const next = await rotateKeys(options, { dataKey: true });
-      expect([next.before === replaced, next.after === replaced]).toEqual([true, false]);
-    },
-  );
-
   describe("with other stores under the same key", () => {
     const other = () => ({ storagePath: join(root, "other") });
 
