@@ -8,7 +8,7 @@ interface LogText {
   readonly lines: number;
 }
 
-/** Bounds what is recorded of the log lines of one run: a task may print for ever. Whoever follows the run is shown all of them. */
+/** Bounds what is recorded of the log lines of one run: a task may print for ever. What the process prints of the run is not bounded. */
 export class LogLimit {
   readonly #mib: number;
   /** What earlier attempts of the run have recorded, in bytes: it counts, too. */
@@ -31,7 +31,7 @@ export class LogLimit {
     if (this.#dropped === 0 && this.before + this.#bytes <= this.#mib * 1024 * 1024) return { isRecorded: true };
     this.#dropped += lines;
     const isFirst = this.#dropped === lines;
-    const warning = `the recorded log ends here: it has no more than ${this.#mib} MiB of lines. The run goes on`;
+    const warning = `the recorded log ends here: it has no more than ${this.#mib} MiB of lines. The run continues`;
     return { isRecorded: false, warning: isFirst ? warning : undefined };
   }
 

@@ -200,7 +200,7 @@ export function takeLostQueued(database: Database, limit: number): readonly With
   const take = database.prepare(TAKE);
   const taken: WithStart<QueuedStart>[] = [];
   for (const row of database.prepare(OTHERS).all(...columns)) {
-    if (taken.length === limit) break;
+    if (taken.length >= limit) break;
     if (isAlive(processSchema.parse(row))) continue;
     const run = runSchema.parse(row);
     take.run(...columns, run.id);

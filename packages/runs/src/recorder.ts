@@ -20,7 +20,9 @@ const BEGIN = `
   VALUES (?, ?, 'running', ?, '{}', ?, ?, ?, ?)
   ON CONFLICT (id) DO NOTHING
 `;
-const RECORDED = "SELECT coalesce(sum(octet_length(event)), 0) FROM run_events WHERE run_id = ?";
+const RECORDED = `
+  SELECT coalesce(sum(octet_length(event)), 0) FROM run_events WHERE run_id = ? AND json_extract(event, '$.event') = 'task.log'
+`;
 const OWNER = "SELECT token FROM run_records WHERE id = ?";
 
 /** What the recorders of one history share. */

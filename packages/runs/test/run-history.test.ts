@@ -322,7 +322,7 @@ describe("a log that is too long", () => {
     expect(bytes).toBeLessThanOrEqual(1024 * 1024);
     expect(bytes).toBeGreaterThan(1024 * 1024 - 2048);
     expect(events.slice(lines.length + 1).map((event) => ("message" in event ? event.message : event.event))).toEqual([
-      "the recorded log ends here: it has no more than 1 MiB of lines. The run goes on",
+      "the recorded log ends here: it has no more than 1 MiB of lines. The run continues",
       "still there",
       `${2000 - lines.length} log lines were not recorded: there were more than 1 MiB of them`,
       "run.finished",
@@ -342,5 +342,19 @@ describe("a log that is too long", () => {
     const events = await read(await openHistory());
     expect(events.filter(({ event }) => event === "task.log").length).toBeLessThan(900);
     expect(events.filter(({ event }) => event === "run.warning")).toHaveLength(2);
+  });
+
+  it("counts no other events of earlier attempts", async () => {
+    const first = await openHistory(path, { logMiB: 1 });
+    const record = first.recorder(fail);
+    record(started(1));
+    for (let number = 0; number < 1100; number++) record({ ...logged(1, line), event: "task.started" });
+    await first.close();
+    const again = (await openHistory(path, { logMiB: 1 })).recorder(fail);
+    again(started(1));
+    for (let number = 0; number < 500; number++) again(logged(1, line));
+    again(finished(1, "success"));
+    const events = await read(await openHistory());
+    expect(events.filter(({ event }) => event === "task.log")).toHaveLength(500);
   });
 });

@@ -64,7 +64,9 @@ export function createKeptValueKeys(keys: KeyManager): KeptValueKeys {
       if (keyring === null || service === null) return null;
       const info = encodeFields(["autokestra request marks", FORMAT, keyring.header.storeId, NAMESPACE]);
       const key = Buffer.from(hkdfSync("sha256", service.bytes, Buffer.alloc(0), info, KEY_BYTES));
-      return createHmac("sha256", key).update(text).digest("base64url");
+      const mark = createHmac("sha256", key).update(text).digest("base64url");
+      key.fill(0);
+      return mark;
     },
   };
 }

@@ -92,8 +92,9 @@ function limitAddresses(max: number, isShared: (address: string) => boolean): (s
   /** How many connections each address has. */
   const counts = new Map<string, number>();
   return (socket) => {
-    const { remoteAddress = "" } = socket;
-    if (isShared(remoteAddress)) return;
+    const { remoteAddress } = socket;
+    // A Unix socket has none.
+    if (remoteAddress === undefined || isShared(remoteAddress)) return;
     const key = addressKey(remoteAddress);
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);

@@ -90,9 +90,9 @@ export class RunQueue {
     if (length >= this.#maxWaiting || (kept > 0 && kept + bytes > this.#maxWaitingBytes)) throw queueFull(length);
   }
 
-  /** How many more runs can wait here. */
+  /** How many more runs can wait here. Runs of busy groups that wait again can be more than there is room for. */
   get room(): number {
-    return this.#maxWaiting - this.#waiting.length;
+    return Math.max(0, this.#maxWaiting - this.#waiting.length);
   }
 
   /** Another number of runs goes on at once from now on. Those that go on already do. Default: 10. */

@@ -78,16 +78,16 @@ export class RunService {
    * @throws AutokestraError `WORKFLOW_DISABLED`, `INPUT_INVALID`, `QUEUE_FULL`, `RUN_LEFT_OUT`, `SHUTTING_DOWN`,
    * `IDEMPOTENCY_KEY_REUSED`
    */
-  async start(request: StartRequest): Promise<{ readonly id: string }> {
-    const { workflow, inputs, key, isKeyOfRequest = false, actor, requestId } = request;
+  async start(given: StartRequest): Promise<{ readonly id: string }> {
+    const { workflow, inputs, key, isKeyOfRequest = false, actor, requestId } = given;
     const run = { id: crypto.randomUUID(), workflow: workflow.workflow.id, file: workflowFile(workflow) };
     const text = run.file === null ? workflow.source : null;
     const work = { kind: "start", text, inputs, actor, requestId } as const;
     // A text may have the id of a workflow that more people see.
-    const what = [text === null ? "file" : "text", run.workflow] as const;
-    const ofRun = key === undefined ? null : JSON.stringify([...what, key]);
-    const asked = key !== undefined && isKeyOfRequest ? claimedRequest(key, [...what, text], inputs) : undefined;
-    return { id: await this.#taken.take({ run, work, input: { workflow, inputs } }, ofRun, asked) };
+    const scope = [text === null ? "file" : "text", run.workflow] as const;
+    const workflowKey = key === undefined ? null : JSON.stringify([...scope, key]);
+    const request = key !== undefined && isKeyOfRequest ? claimedRequest(key, [...scope, text], inputs) : undefined;
+    return { id: await this.#taken.take({ run, work, input: { workflow, inputs } }, workflowKey, request) };
   }
 
   /** @throws AutokestraError as `start`, and `UNAUTHORIZED` where the request is not signed as it must be */
@@ -233,11 +233,11 @@ export class RunService {
 /** What a client has asked for, whatever the order of its inputs. */
 function claimedRequest(
   key: string,
-  what: readonly (string | null)[],
+  scope: readonly (string | null)[],
   inputs: Readonly<Record<string, string>>,
 ): ClaimedRequest {
   const byName = Object.keys(inputs)
     .toSorted()
     .map((name) => [name, inputs[name]]);
-  return { key: JSON.stringify([key]), content: JSON.stringify([...what, byName]) };
+  return { key: JSON.stringify([key]), content: JSON.stringify([...scope, byName]) };
 }

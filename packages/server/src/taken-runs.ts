@@ -1,6 +1,6 @@
 import type { Engine } from "@autokestra/engine";
 import { type ClaimedRequest, type ListedRun, listedAsQueued, type RunGroup, type Turn } from "@autokestra/runs";
-import { AutokestraError } from "@autokestra/secrets-core";
+import { AutokestraError, hasCode } from "@autokestra/secrets-core";
 import { bytesOf, doJob, groupOf, keptJob, type RunJob, recoverJob } from "./run-job.ts";
 import { RunQueue, type RunQueueOptions } from "./run-queue.ts";
 import { notRecorded, UnstartedRuns, type UnstartedRunsOptions } from "./unstarted-runs.ts";
@@ -86,7 +86,8 @@ export class TakenRuns {
         this.#onNotice(`run ${run.id} of '${run.workflow}' now waits on this server: its own was lost`);
       } catch (error) {
         this.#active.delete(run.id);
-        await this.#unstarted.refuse(run, error);
+        // Another server takes it once this one has ended.
+        if (!hasCode(error, "SHUTTING_DOWN")) await this.#unstarted.refuse(run, error);
       }
     }
     if (this.#active.size > 0) await this.#engine.queued.beat();
@@ -108,8 +109,11 @@ export class TakenRuns {
       takeTurn: async () => (group === undefined ? "begin" : await this.#takeTurn(run.id)),
       leave: () => void this.#active.delete(run.id),
       execute: async (signal) => {
-        await this.#execute(job, signal);
-        if (group !== undefined) void this.#engine.queued.leaveGroup(run.id).catch(() => undefined);
+        try {
+          await this.#execute(job, signal);
+        } finally {
+          if (group !== undefined) void this.#engine.queued.leaveGroup(run.id).catch(() => undefined);
+        }
       },
       cancel: async (by) => {
         await this.#unstarted.cancel(run, by);

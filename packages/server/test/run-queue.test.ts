@@ -57,6 +57,14 @@ describe("runs", () => {
     expect(log.filter((line) => line.includes("cancelled"))).toEqual([]);
   });
 
+  it("of busy groups wait again, also where there is no room for them", async () => {
+    const { queue, add } = place({ maxRuns: 1, maxWaiting: 1 });
+    for (const id of ["a", "b"]) add(id, { group: `group of ${id}`, takeTurn: async () => "busy" });
+    await settled();
+    expect(queue.waiting()).toEqual(["a", "b"]);
+    expect(queue.room).toBe(0);
+  });
+
   it("are told of where they cannot begin", async () => {
     let told = 0;
     const queue = new RunQueue({ maxRuns: 1 }, () => {

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { errorCode } from "@autokestra/secrets-core/internal";
 
 export interface RetryOptions {
-  /** Returns when to give up, on the clock of `performance.now()`. Called deadlineAfter each attempt, so it can change. */
+  /** Returns when to give up, on the clock of `performance.now()`. Called after each attempt, so it can change. */
   readonly giveUpAt: () => number;
   /** The longest pause between two attempts, in milliseconds. Default: 5. */
   readonly maxPauseMs?: number | undefined;

@@ -8,6 +8,8 @@ const MATCH_MILLISECONDS = 250;
  * can still start its workflow with texts that match at once.
  */
 const SLOW_MILLISECONDS = 10;
+/** For how long, in milliseconds: the machine may have been busy. */
+const SLOW_FOR = 600_000;
 /** How many of them are remembered: a client that may start texts makes as many as it likes. */
 const MAX_SLOW = 1000;
 
@@ -30,13 +32,17 @@ export function inputProblem(declaration: InputDeclaration, value: unknown): str
   return max !== undefined && size > max ? `must be at most ${max}${unit}` : null;
 }
 
-/** The patterns that have taken too long in this process, the oldest first. */
-const slow = new Set<string>();
+/** The patterns that have taken too long in this process, the oldest first, and until when that counts. */
+const slow = new Map<string, number>();
 
 function rememberSlow(pattern: string): void {
-  const [oldest] = slow;
+  const [oldest] = slow.keys();
   if (slow.size >= MAX_SLOW && oldest !== undefined) slow.delete(oldest);
-  slow.add(pattern);
+  slow.set(pattern, performance.now() + SLOW_FOR);
+}
+
+function isSlow(pattern: string): boolean {
+  return (slow.get(pattern) ?? 0) > performance.now();
 }
 
 let matcher: { readonly script: Script; readonly context: Context } | undefined;
@@ -47,7 +53,7 @@ function matches(pattern: string, text: string): boolean | null {
   const { script, context } = matcher;
   try {
     Object.assign(context, { pattern, text });
-    const timeout = slow.has(pattern) ? SLOW_MILLISECONDS : MATCH_MILLISECONDS;
+    const timeout = isSlow(pattern) ? SLOW_MILLISECONDS : MATCH_MILLISECONDS;
     return script.runInContext(context, { timeout }) === true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;

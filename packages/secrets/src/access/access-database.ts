@@ -134,7 +134,7 @@ interface OpenDatabase extends FileDatabase {
 function openForWrite(library: SqliteLibrary, path: string): OpenDatabase {
   const refuse = refuseAt(path);
   prepareFolder(path);
-  if (!pathExists(path)) createPrivateFile(path, emptyDatabase(library, createSchema));
+  if (!databaseExists(path)) createPrivateFile(path, emptyDatabase(library, createSchema));
   restrictDatabaseFiles(path, refuse);
   const placed = openInPlace(library, path, PRAGMAS, refuse);
   try {
@@ -154,10 +154,10 @@ function prepareFolder(path: string): void {
 }
 
 function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
-  if (!pathExists(path)) {
+  if (!databaseExists(path)) {
     const database = library.openInMemory();
     createSchema(database);
-    return { database, isInPlace: () => !pathExists(path), readOnlyReason: "it is not there yet" };
+    return { database, isInPlace: () => !databaseExists(path), readOnlyReason: "it is not there yet" };
   }
   try {
     return openForWrite(library, path);
@@ -169,7 +169,7 @@ function openForRead(library: SqliteLibrary, path: string): OpenDatabase {
 }
 
 /** @throws AutokestraError for a link, or for a WAL without its database */
-function pathExists(path: string): boolean {
+function databaseExists(path: string): boolean {
   const { database, wal } = findDatabaseFiles(path, (file, kind) => unavailable(path, `${quotePath(file)} is ${kind}`));
   // SQLite would apply it to the new database.
   if (database === undefined && wal !== undefined) throw unavailable(path, "it was removed, only its WAL is left");
