@@ -26,7 +26,7 @@ export async function createCommandLine(
     context: () => contextOf(program.opts()),
     async run() {
       try {
-        await program.parseAsync(args, { from: "user" });
+        await program.parseAsync(helpFor(args), { from: "user" });
         if (program.commands.length === 0) standardOutput().write(VERSION);
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error;
@@ -36,6 +36,12 @@ export async function createCommandLine(
       }
     },
   };
+}
+
+/** `help secrets set` asks for the help of the command: that of commander looks at the first name only. */
+function helpFor(args: readonly string[]): readonly string[] {
+  const [first, ...names] = args;
+  return first === "help" && names.length > 1 ? [...names, "--help"] : args;
 }
 
 /** Creates the command line with some of the commands, and loads these. */

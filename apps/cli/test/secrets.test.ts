@@ -258,6 +258,16 @@ describe("help", () => {
       "",
     ]);
   });
+
+  it("of a command is also what `help` prints for its names", async () => {
+    const { stdout } = await box.ak(["secrets", "set", "--help"]);
+    for (const names of [
+      ["secrets", "set"],
+      ["secret", "set"],
+    ]) {
+      expect(await box.ak(["help", ...names])).toEqual({ code: 0, stdout, stderr: "" });
+    }
+  });
 });
 
 describe("secrets list", () => {
