@@ -117,13 +117,15 @@ describe("K32: a history that another program has locked", () => {
   // It writes and reads 64 MiB.
   it.each(LONG ? [150] : [])("loses the oldest of %d MiB of log lines, and the record says how many", async (count) => {
     const unlock = lock();
-    const record = recorder();
+    // More than are kept in memory.
+    const another = await openRunHistory({ path, keep: { logMiB: 1024 } });
+    const record = recorder(another);
     const text = "x".repeat(1024 * 1024);
     record(started(0));
     for (let line = 0; line < count; line++) record(logged(0, `${line} ${text}`));
     record(finished(0, "success"));
     unlock();
-    await history.close();
+    await another.close();
     const [first, gap, ...rest] = JSON.parse(await reread(0));
     const last = rest.pop();
     expect([first, last]).toEqual([recordedStart(0), finished(0, "success")]);
