@@ -23,16 +23,16 @@ export class LogLimit {
   /**
    * Takes the next event.
    *
-   * @returns whether it is recorded, and what is to be said of it; undefined for nothing
+   * @returns whether it is recorded, and what is to be said of it, if anything
    */
-  take({ json, lines }: LogText): { readonly isRecorded: boolean; readonly warning?: string | undefined } {
+  take({ json, lines }: LogText): { readonly isRecorded: boolean; readonly warning?: string } {
     if (lines === 0) return { isRecorded: true };
     this.#bytes += Buffer.byteLength(json);
     if (this.#dropped === 0 && this.before + this.#bytes <= this.#mib * 1024 * 1024) return { isRecorded: true };
     this.#dropped += lines;
-    const isFirst = this.#dropped === lines;
+    if (this.#dropped > lines) return { isRecorded: false };
     const warning = `the recorded log ends here: it has no more than ${this.#mib} MiB of lines. The run continues`;
-    return { isRecorded: false, warning: isFirst ? warning : undefined };
+    return { isRecorded: false, warning };
   }
 
   /** What is to be said at the end of the run; null for nothing. */

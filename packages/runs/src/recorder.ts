@@ -1,6 +1,7 @@
-import type { Database, Statement } from "@autokestra/sqlite";
+import type { Database } from "@autokestra/sqlite";
 import type { RunEvent, RunSink } from "./events.ts";
 import { LogLimit } from "./log-limit.ts";
+import { perDatabase } from "./per-database.ts";
 import { processColumns, thisProcess } from "./process.ts";
 import { removeQueued } from "./queued-runs.ts";
 import { type EventText, insertTexts, toText } from "./recorded-events.ts";
@@ -24,6 +25,12 @@ const RECORDED = `
   SELECT coalesce(sum(octet_length(event)), 0) FROM run_events WHERE run_id = ? AND json_extract(event, '$.event') = 'task.log'
 `;
 const OWNER = "SELECT token FROM run_records WHERE id = ?";
+
+const statementsOf = perDatabase((database) => ({
+  begin: database.prepare(BEGIN),
+  recorded: database.prepare<[string], number>(RECORDED).pluck(),
+  owner: database.prepare<[string], string | null>(OWNER).pluck(),
+}));
 
 /** What the recorders of one history share. */
 export interface RecorderContext {
@@ -63,7 +70,6 @@ function createRunSink(
   const runId = first.execution;
   const buffer = createEventBuffer(runId);
   const limit = new LogLimit(keep.logMiB);
-  let owner: Statement<[string], string | null> | null = null;
   let isBegun = false;
   let isQueued = false;
   let hasFailed = false;
@@ -80,8 +86,7 @@ function createRunSink(
     work(database) {
       const batch = buffer.nextBatch();
       if (!isBegun) limit.before = begin(database, first, keep);
-      owner ??= database.prepare<[string], string | null>(OWNER).pluck();
-      if (owner.get(runId) !== token) throw new RunTakenError();
+      if (statementsOf(database).owner.get(runId) !== token) throw new RunTakenError();
       return { count: batch.length, hasWiped: insertTexts(database, runId, batch) };
     },
     done({ count, hasWiped }) {
@@ -117,11 +122,12 @@ function createRunSink(
 
 /** Records that a run begins or goes on. Returns how much of its log earlier attempts have recorded, in bytes. */
 function begin(database: Database, first: RunEvent, keep: KeptRuns): number {
+  const statements = statementsOf(database);
   const workflow = first.event === "run.started" ? first.workflow : "";
-  database.prepare(BEGIN).run(first.execution, workflow, first.time, ...processColumns(thisProcess()));
+  statements.begin.run(first.execution, workflow, first.time, ...processColumns(thisProcess()));
   removeQueued(database, first.execution);
   trimRuns(database, keep);
-  return database.prepare<[string], number>(RECORDED).pluck().get(first.execution) ?? 0;
+  return statements.recorded.get(first.execution) ?? 0;
 }
 
 /** An event that is not written yet. */
