@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { plural, quotePath, quoteText } from "@autokestra/secrets-core/internal";
 import type { Planted } from "@autokestra/sqlite";
+import { ACCESS_FILE } from "./access/access-schema.ts";
 import type { Finding } from "./doctor.ts";
+import { parseDriver } from "./drivers.ts";
 import type { SecretsManager } from "./manager.ts";
 
 const HINT =
@@ -23,20 +25,19 @@ export async function diagnosePlanted(
   // Without SQLite, nobody writes to a database.
   const library = await loadSqlite().catch(() => null);
   if (library === null) return [];
-  function look(subject: Finding["subject"], path: string): Finding[] {
+  const places: [subject: Finding["subject"], path: string][] = [["runs", runs]];
+  if (location.kind === "folder") {
+    const store = join(location.path, parseDriver("sqlite").file);
+    places.unshift(["store", store], ["audit", join(location.path, ACCESS_FILE)]);
+  }
+  return places.flatMap(([subject, path]) => {
     try {
-      const found = library === null ? [] : findPlanted(library, path);
+      const found = findPlanted(library, path);
       return found.length === 0 ? [] : [failureOf(subject, path, found)];
     } catch {
       return [];
     }
-  }
-  const folder = location.kind === "folder" ? location.path : null;
-  return [
-    ...(folder === null ? [] : look("store", join(folder, "secrets.db"))),
-    ...(folder === null ? [] : look("audit", join(folder, "access.db"))),
-    ...look("runs", runs),
-  ];
+  });
 }
 
 function failureOf(subject: Finding["subject"], path: string, found: readonly Planted[]): Finding {

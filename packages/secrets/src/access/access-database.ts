@@ -17,7 +17,7 @@ import {
   retryWhileBusy,
   type SqliteLibrary,
 } from "@autokestra/sqlite";
-import { checkSchema, createSchema } from "./access-schema.ts";
+import { ACCESS_FILE, checkSchema, createSchema } from "./access-schema.ts";
 
 declare module "@autokestra/secrets-core" {
   interface ErrorDetails {
@@ -53,7 +53,7 @@ export interface AccessDatabase {
  * @throws AutokestraError `ACCESS_UNAVAILABLE` where there is no SQLite
  */
 export async function openAccessDatabase(folder: string): Promise<AccessDatabase> {
-  const path = join(folder, "access.db");
+  const path = join(folder, ACCESS_FILE);
   const library = await loadLibrary(path);
   let opened: OpenDatabase | null = null;
   let isClosed = false;

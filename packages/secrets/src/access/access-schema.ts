@@ -1,5 +1,8 @@
-import type { AutokestraError } from "@autokestra/secrets-core";
+import type { Refuse } from "@autokestra/private-files";
 import type { Database } from "@autokestra/sqlite";
+
+/** The name of the database in the folder of the secrets. */
+export const ACCESS_FILE = "access.db";
 
 /** `akac` in ASCII: marks a database as one of tokens and audit records. */
 const APPLICATION_ID = 0x616b6163;
@@ -43,8 +46,6 @@ const TABLES = `
     mac            TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;
-
-type Refuse = (problem: string, hint?: string) => AutokestraError;
 
 export function createSchema(database: Database): void {
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; ${TABLES}`);
