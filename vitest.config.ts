@@ -67,6 +67,9 @@ export default defineConfig({
     // What runs concurrently within a file waits for others.
     maxConcurrency: 20,
     restoreMocks: true,
+    tags: [
+      { name: "faults", description: "Kills, stops, races or attacks. `npm test` leaves these to `npm run faults`." },
+    ],
     setupFiles: [propertyTests],
     // Only what hangs ends here: a busy machine may take its time.
     testTimeout: 120_000,

@@ -5,7 +5,12 @@ import { repository } from "../workspace.mjs";
 
 /** A file of the report, with one test of each status. */
 function file(status: string, ...statuses: string[]) {
-  const tests = statuses.map((each) => ({ status: each, ancestorTitles: ["a store"], title: `is ${each}` }));
+  const tests = statuses.map((each) => ({
+    status: each,
+    tags: ["slow"],
+    ancestorTitles: ["a store"],
+    title: `is ${each}`,
+  }));
   return { name: join(repository, "packages/a/test/a.test.ts"), status, assertionResults: tests };
 }
 
@@ -19,29 +24,57 @@ const nameOf = (status: string) => `packages/a/test/a.test.ts > a store > is ${s
 
 describe("T2: countTests", () => {
   it.each([
-    ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, skipped: [] }],
-    ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, skipped: [] }],
-    ["files break", false, 1, 0, [good, broken, brokenHook], { passed: 1, failed: 2, skipped: [nameOf("skipped")] }],
-    ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2, skipped: [] }],
-    ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1, skipped: [] }],
+    ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, faults: 0, skipped: [] }],
+    ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, faults: 0, skipped: [] }],
+    [
+      "files break",
+      false,
+      1,
+      0,
+      [good, broken, brokenHook],
+      { passed: 1, failed: 2, faults: 0, skipped: [nameOf("skipped")] },
+    ],
+    ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2, faults: 0, skipped: [] }],
+    ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1, faults: 0, skipped: [] }],
     [
       "tests are skipped",
       true,
       2,
       0,
       [good, partly],
-      { passed: 2, failed: 0, skipped: ["skipped", "pending", "todo"].map(nameOf) },
+      { passed: 2, failed: 0, faults: 0, skipped: ["skipped", "pending", "todo"].map(nameOf) },
     ],
   ])("counts when %s", (_, success, numPassedTests, numFailedTests, testResults, expected) => {
     expect(countTests({ success, numPassedTests, numFailedTests, testResults })).toEqual(expected);
+  });
+
+  it("counts tests that inject faults by themselves where they were left out, and only there", () => {
+    const { name, assertionResults } = partly;
+    const tests = assertionResults.map((test) => ({ ...test, tags: ["slow", "faults"] }));
+    const report = {
+      success: true,
+      numPassedTests: 1,
+      numFailedTests: 0,
+      testResults: [{ name, status: "passed", assertionResults: tests }],
+    };
+    expect(countTests(report, { withoutFaults: true })).toEqual({ passed: 1, failed: 0, faults: 3, skipped: [] });
+    expect(countTests(report)).toEqual({
+      passed: 1,
+      failed: 0,
+      faults: 0,
+      skipped: ["skipped", "pending", "todo"].map(nameOf),
+    });
   });
 });
 
 describe("summaryOf", () => {
   it("names what was not run and what was skipped before it counts", () => {
     const missing = [{ title: "OpenBao", install: "pnpm servers install" }];
-    expect(summaryOf({ passed: 2, failed: 1, skipped: [nameOf("skipped"), nameOf("todo")] }, missing)).toEqual([
+    expect(
+      summaryOf({ passed: 2, failed: 1, faults: 9, skipped: [nameOf("skipped"), nameOf("todo")] }, missing),
+    ).toEqual([
       "not run  what needs OpenBao, which is not installed: pnpm servers install",
+      "not run  9 tests that kill, stop, race or attack: npm run faults -- --short",
       "skipped  packages/a/test/a.test.ts > a store > is skipped",
       "skipped  packages/a/test/a.test.ts > a store > is todo",
       "2 passed, 1 failed, 2 skipped",

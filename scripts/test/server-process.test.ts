@@ -92,7 +92,7 @@ it("takes another port where somebody was faster", async () => {
   expect(ports).toEqual([expect.any(Number), port]);
 });
 
-it("kills a server that does not stop", async () => {
+it("kills a server that does not stop", { tags: ["faults"] }, async () => {
   const { output, close } = await startProcess("A server", (_, port) => serve(port, DEAF));
   await close();
   expect(output()).toContain("no");

@@ -1,6 +1,6 @@
-// C5, C7, D16, D21, K2, K10, K15, K28, K30, K32, K34, KP1, M5, M7, R1-R17, W2: the unit tests that try fewer orders, cuts, sizes, inputs and
-// processes than there are, here with all of them, and property tests with four times as many inputs. The long form does so with all
-// property tests, and tries other inputs too.
+// The unit tests that `npm test` leaves out or cuts short: those that kill, stop, race or attack, and those that try fewer orders, cuts, sizes
+// and inputs there, here with all of them, and property tests with four times as many inputs. The long form does so with all property
+// tests, and tries other inputs too.
 import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,13 +10,8 @@ import { outputOf, run, toolEnvironment } from "../../scripts/run.mjs";
 
 /** @type {readonly (readonly [id: string, ...files: string[]])[]} */
 const TESTS = [
-  ["K2, K34", "packages/secrets/test/interleavings"],
-  ["C5, D16", "packages/secrets/test/attacks", "packages/secrets/test/header-attacks"],
   ["C7", "packages/secrets-crypto/test/aes-gcm"],
-  ["W2", "packages/server/test/raw-requests"],
-  ["K15", "packages/secrets/test/resumed-rotation", "apps/cli/test/rotation"],
-  ["D16, D21", "packages/secrets-store-sqlite/test/damage", "packages/secrets-store-sqlite/test/schema"],
-  ["D21", "packages/private-files/test/create-private-file"],
+  ["D7", "packages/secrets-store-sqlite/test/damage"],
   ["K10, K30", "apps/cli/test/echo"],
   ["R1-R17", "packages/engine/test/workflow/parse-workflow"],
   [
@@ -26,7 +21,6 @@ const TESTS = [
     "packages/engine/test/run/failures",
     "packages/engine/test/run/for-each",
   ],
-  ["K32", "packages/runs/test/locked-history", "packages/server/test/event-stream"],
   ["M5, M7", "packages/secrets-masker/"],
 ];
 
@@ -36,14 +30,18 @@ const SHORT = process.argv.includes("--short");
 const seed = randomInt(2 ** 31);
 
 const folder = mkdtempSync(join(tmpdir(), "autokestra-long-"));
-const rows = TESTS.map(([id, ...files]) => rowOf(id, files.join(", "), files, { LONG_TESTS: "true" }));
-const others = propertyTests().filter(
-  (file) => !TESTS.some(([, ...files]) => files.some((one) => file.startsWith(one))),
-);
+/** With a tag of a file, or of a test. */
+const faults = filesWith('@module-tag faults|tags: \\["faults"\\]');
+const propertyTests = filesWith('from "fast-check"');
+const rows = [
+  rowOf("C4-W19", "tests tagged as faults", ["--tags-filter=faults", ...faults], { LONG_TESTS: "true" }),
+  ...TESTS.map(([id, ...files]) => rowOf(id, files.join(", "), files, { LONG_TESTS: "true" })),
+];
+const others = propertyTests.filter((file) => !TESTS.some(([, ...files]) => files.some((one) => file.startsWith(one))));
 if (!SHORT) {
   rows.push(
     rowOf("C5, M5", "all other property tests", others, { LONG_TESTS: "true" }),
-    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests(), {
+    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests, {
       LONG_TESTS: "true",
       PROPERTY_SEED: String(seed),
     }),
@@ -55,20 +53,22 @@ console.log(JSON.stringify(rows));
 /**
  * @param {string} id
  * @param {string} name
- * @param {readonly string[]} files
+ * @param {readonly string[]} args For vitest.
  * @param {Record<string, string>} env
  */
-function rowOf(id, name, files, env) {
+function rowOf(id, name, args, env) {
   const report = join(folder, "report.json");
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...files];
-  const outcome = run("vitest", args, { env: { ...toolEnvironment(), ...env } });
+  const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const outcome = run("vitest", ["run", ...reports, ...args], { env: { ...toolEnvironment(), ...env } });
   if (!outcome.ok) return { id, figure: `${name}: ${outputOf(outcome)}`, pass: false };
   const counts = countTests(JSON.parse(readFileSync(report, "utf8")));
   return { id, figure: `${name}: ${summaryOf(counts, []).at(-1)}`, pass: counts.passed > 0 && counts.failed === 0 };
 }
 
-function propertyTests() {
-  return outputOf(run("git", ["grep", "-l", 'from "fast-check"', "--", "packages/*.test.ts", "apps/*.test.ts"]))
+/** @param {string} pattern */
+function filesWith(pattern) {
+  const folders = ["packages", "apps", "scripts"].map((folder) => `${folder}/*.test.ts`);
+  return outputOf(run("git", ["grep", "-lE", pattern, "--", ...folders]))
     .trim()
     .split("\n");
 }

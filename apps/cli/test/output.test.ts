@@ -40,7 +40,7 @@ function log(id: string, message: string, needs = ""): string {
 
 const LOST = /^warning: the output could not be written: .*\. The command continues without it$/m;
 
-describe("K6: a command that works", () => {
+describe("K6: a command that works", { tags: ["faults"] }, () => {
   it.each<[string, string, RegExp | null]>([
     ["its reader has left", "ak run w.yaml | (head -1; leave); code=$PIPESTATUS", LOST],
     ["its reader has left NDJSON", "ak run w.yaml --json | leave; code=$PIPESTATUS", LOST],
@@ -79,7 +79,7 @@ describe("K6: a command that works", () => {
   });
 });
 
-describe("K6: a command whose product is what it prints", () => {
+describe("K6: a command whose product is what it prints", { tags: ["faults"] }, () => {
   const COMMANDS = [
     "secrets get A",
     "secrets get A --json",
@@ -126,7 +126,7 @@ describe("K6: a command whose product is what it prints", () => {
   });
 });
 
-describe("K7: a run whose reader is slow", () => {
+describe("K7: a run whose reader is slow", { tags: ["faults"] }, () => {
   it("goes on, with its output in order and whole", async () => {
     const long = "x".repeat(100_000);
     writeWorkflow([log("a", long), log("b", long, "a"), log("c", long, "b")]);

@@ -86,7 +86,9 @@ function countInFiles(texts: readonly (string | Buffer)[]): number {
 }
 
 describe("runs resume", () => {
-  it("K12: goes on after kill -9 from the last finished task, and leaves nothing of what was kept", async () => {
+  it("K12: goes on after kill -9 from the last finished task, and leaves nothing of what was kept", {
+    tags: ["faults"],
+  }, async () => {
     await loseChain();
     expect(await listed("--status", "lost")).toHaveLength(1);
     const kept = keptValues();
@@ -109,7 +111,7 @@ describe("runs resume", () => {
     expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/has succeeded.*\n.*runs rerun/)]);
   });
 
-  it("runs nothing beside what the lost process had started: that ends with it", async () => {
+  it("runs nothing beside what the lost process had started: that ends with it", { tags: ["faults"] }, async () => {
     const script = JSON.stringify("while :; do echo >> beats; sleep 0.05; done");
     write("w.yaml", `  - { id: a, type: core/shell.run, inputs: { command: sh, args: [-c, ${script}] } }\n`);
     const { child, ended } = box.start(["run", "w.yaml"]);
@@ -230,7 +232,7 @@ describe("runs logs", () => {
     expect((await box.ak(["runs", "logs", "last", "--json"])).stdout).toBe(printed.stdout);
   });
 
-  it("ends when the process of the run is lost, and says so; Ctrl-C ends it before", async () => {
+  it("ends when the process of the run is lost, and says so; Ctrl-C ends it before", { tags: ["faults"] }, async () => {
     writeChain();
     const { child } = box.start(["run", "w.yaml"]);
     await expect.poll(ran).toEqual(["a", "b"]);

@@ -198,7 +198,7 @@ describe("secrets rotate-key", () => {
   });
 });
 
-describe("K15: a rotation that is interrupted", () => {
+describe("K15: a rotation that is interrupted", { tags: ["faults"] }, () => {
   const args = ["secrets", "rotate-key", "--data-key", "--new-key-file", "new.key"];
   const count = 1500;
 

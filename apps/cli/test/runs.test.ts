@@ -85,7 +85,7 @@ describe("runs", () => {
   it.each<[NodeJS.Signals, string, object]>([
     ["SIGKILL", "lost", { cancelledBy: null, finishedAt: null, durationMs: null }],
     ["SIGINT", "cancelled", { cancelledBy: "user", finishedAt: expect.any(String), durationMs: expect.any(Number) }],
-  ])("K12: that go on are running; after %s they are %s", async (signal, status, more) => {
+  ])("K12: that go on are running; after %s they are %s", { tags: ["faults"] }, async (signal, status, more) => {
     const child = await startWaitingRun();
     expect(await listed("--status", "running")).toMatchObject([
       { workflow: "wait", status: "running", finishedAt: null },
@@ -101,7 +101,7 @@ describe("runs", () => {
     expect(stdout.split("\t").slice(1, 3)).toEqual(["wait", status]);
   });
 
-  it("new: S6: open no debugger at SIGUSR1, and go on", async () => {
+  it("new: S6: open no debugger at SIGUSR1, and go on", { tags: ["faults"] }, async () => {
     const child = await startWaitingRun();
     let errors = "";
     child.stderr?.on("data", (chunk) => (errors += String(chunk)));
@@ -118,7 +118,7 @@ describe("runs", () => {
     [["SIGTERM"], 143],
     [["SIGINT", "SIGINT"], 130],
     [["SIGTERM", "SIGTERM"], 143],
-  ])("K12: are cancelled and recorded by %s, with exit code %i", async (signals, exitCode) => {
+  ])("K12: are cancelled and recorded by %s, with exit code %i", { tags: ["faults"] }, async (signals, exitCode) => {
     const child = await startWaitingRun();
     for (const signal of signals) child.kill(signal);
     const [code] = await once(child, "close");
@@ -132,7 +132,9 @@ describe("runs", () => {
     });
   });
 
-  it("K32: are recorded to their end, though another program has locked their file meanwhile", async () => {
+  it("K32: are recorded to their end, though another program has locked their file meanwhile", {
+    tags: ["faults"],
+  }, async () => {
     await box.ak(["run", "w.yaml"]);
     const database = new Database(join(box.folder, ".workflow", "runs.db"));
     database.exec("BEGIN IMMEDIATE");

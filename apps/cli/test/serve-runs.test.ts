@@ -289,7 +289,7 @@ describe("webhooks", () => {
   });
 });
 
-describe("a server that ends", () => {
+describe("a server that ends", { tags: ["faults"] }, () => {
   it("killed: its runs are lost, and go on after it is started again", async () => {
     const { body } = await client.ask("POST", "/api/runs", { workflow: "slow" });
     await expect

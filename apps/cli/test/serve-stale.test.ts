@@ -1,3 +1,4 @@
+// @module-tag faults
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";

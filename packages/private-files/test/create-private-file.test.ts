@@ -112,7 +112,7 @@ describe("buildInPrivateFolder", () => {
 /** As many as `npm run faults` starts. */
 const PROCESSES = process.env["LONG_TESTS"] === "true" ? 20 : 8;
 
-it("of many processes that start at once one creates the file, and it is whole", async () => {
+it("of many processes that start at once one creates the file, and it is whole", { tags: ["faults"] }, async () => {
   const folder = temporaryFolder();
   const file = await creator();
   const contents = Array.from({ length: PROCESSES }, (_, index) => String(index).repeat(10_000));

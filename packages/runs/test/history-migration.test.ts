@@ -126,7 +126,9 @@ describe.each([
     expect(upgraded).toEqual(shape());
   });
 
-  it("stays as it is if the process is killed in the middle, and the next one upgrades it", async () => {
+  it("stays as it is if the process is killed in the middle, and the next one upgrades it", {
+    tags: ["faults"],
+  }, async () => {
     const before = await content();
     const child = await startProcess("stop");
     const wal = readFileSync(`${path}-wal`).length;
@@ -137,7 +139,7 @@ describe.each([
     expect([version(), await content()]).toEqual([CURRENT, before]);
   });
 
-  it("is upgraded once by processes that write at the same time", async () => {
+  it("is upgraded once by processes that write at the same time", { tags: ["faults"] }, async () => {
     const before = await content();
     const both = await Promise.all(["4", "5"].map(async (run) => await startProcess(run)));
     for (const child of both) child.stdin?.write("go\n");

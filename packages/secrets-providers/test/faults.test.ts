@@ -1,3 +1,4 @@
+// @module-tag faults
 import { AutokestraError, type SecretSource } from "@autokestra/secrets-core";
 import { createSecretResolver } from "@autokestra/secrets-resolver";
 import { afterAll, describe, expect, it } from "vitest";

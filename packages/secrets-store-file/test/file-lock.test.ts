@@ -1,3 +1,4 @@
+// @module-tag faults
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

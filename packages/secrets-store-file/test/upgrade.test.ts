@@ -260,7 +260,7 @@ describe("the backup of an upgrade", () => {
   });
 });
 
-describe("an upgrade by several processes", () => {
+describe("an upgrade by several processes", { tags: ["faults"] }, () => {
   it("is made once", async () => {
     const path = version1Store();
     const file = await bundle("upgrader.ts");

@@ -87,7 +87,9 @@ it.each([
   expect(readFileSync(path).equals(damaged)).toBe(true);
 });
 
-it("a zeroed page gives errors and right answers, never a wrong value and never 'absent'", async () => {
+it("a zeroed page gives errors and right answers, never a wrong value and never 'absent'", {
+  tags: ["faults"],
+}, async () => {
   const path = await sampleDatabase();
   const pages = readFileSync(path).length / PAGE;
   let errors = 0;

@@ -1,3 +1,4 @@
+// @module-tag faults
 import { join } from "node:path";
 import { putSecret, sampleId, sampleSecret } from "@autokestra/secrets-core/testing";
 import { run, temporaryFolder } from "@autokestra/test-kit";

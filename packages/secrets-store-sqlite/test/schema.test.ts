@@ -99,7 +99,7 @@ it.each([
 /** As many as `npm run faults` starts. */
 const PROCESSES = process.env["LONG_TESTS"] === "true" ? 20 : 8;
 
-it("many processes that start at once make one store, and lose nothing", async () => {
+it("many processes that start at once make one store, and lose nothing", { tags: ["faults"] }, async () => {
   const path = join(temporaryFolder(), "secrets", "secrets.db");
   const file = await bundle("writer.ts");
   await Promise.all(Array.from({ length: PROCESSES }, async (_, index) => await run(file, [path, `P${index}_`, "5"])));

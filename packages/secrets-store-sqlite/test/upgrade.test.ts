@@ -163,7 +163,7 @@ describe("beside a process of version 1", () => {
   });
 });
 
-describe("an upgrade in another process", () => {
+describe("an upgrade in another process", { tags: ["faults"] }, () => {
   it.each([1, 2, 3])("that is killed at the mac of secret %i has changed nothing", async (at) => {
     const path = version1();
     const before = readFileSync(path);

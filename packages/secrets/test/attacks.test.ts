@@ -1,3 +1,4 @@
+// @module-tag faults
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createMemoryStore, createSecretService, type SecretService } from "@autokestra/secrets-core";

@@ -1,3 +1,4 @@
+// @module-tag faults
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";

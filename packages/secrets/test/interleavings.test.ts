@@ -1,3 +1,4 @@
+// @module-tag faults
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";

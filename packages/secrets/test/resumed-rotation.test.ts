@@ -1,3 +1,4 @@
+// @module-tag faults
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// @module-tag faults
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRunsPlace, type RunsPlace } from "./runs-place.ts";

@@ -1,3 +1,4 @@
+// @module-tag faults
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HOOK_PATH } from "../src/hooks-api.ts";

@@ -1,3 +1,4 @@
+// @module-tag faults
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Engine, openEngine } from "@autokestra/engine";

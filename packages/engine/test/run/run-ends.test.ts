@@ -1,3 +1,4 @@
+// @module-tag faults
 import type { RunEvent } from "@autokestra/runs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildHost, type Host } from "./run-host.ts";
