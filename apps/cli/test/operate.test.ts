@@ -5,13 +5,16 @@ import { request as httpsRequest } from "node:https";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it } from "vitest";
-import { createSandbox } from "./run-cli.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createSandbox, type Sandbox } from "./run-cli.ts";
 import { serve } from "./served.ts";
 
 /** What docs/operate.md ships: its files, tried with the programs that they are for. `.ci/install-tools` installs these. */
 const docs: string = fileURLToPath(new URL("../../../docs/", import.meta.url));
-const box = createSandbox();
+let box: Sandbox;
+beforeAll(() => {
+  box = createSandbox();
+});
 const ended: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
   for (const end of ended.toReversed()) await end();

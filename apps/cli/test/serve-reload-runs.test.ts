@@ -2,9 +2,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createSandbox } from "./run-cli.ts";
+import { createSandbox, type Sandbox } from "./run-cli.ts";
 
-const box = createSandbox();
+let box: Sandbox;
+beforeAll(() => {
+  box = createSandbox();
+});
 const inBox = (...names: string[]) => join(box.folder, ...names);
 const LONG = { timeout: 60_000 };
 

@@ -3,11 +3,14 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { listen } from "@autokestra/test-kit";
-import { afterAll, expect, it } from "vitest";
-import { createSandbox } from "./run-cli.ts";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createSandbox, type Sandbox } from "./run-cli.ts";
 import { serve } from "./served.ts";
 
-const box = createSandbox();
+let box: Sandbox;
+beforeAll(() => {
+  box = createSandbox();
+});
 let isUp = true;
 const provider = createServer((_, response) => response.writeHead(isUp ? 200 : 503).end("outside-value-4711"));
 afterAll(() => {

@@ -2,13 +2,13 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { SecretService } from "@autokestra/secrets-core";
-import { temporaryFolder } from "@autokestra/test-kit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sharedFolder } from "@autokestra/test-kit";
+import { beforeAll, describe, expect, it } from "vitest";
 import { diagnose, openSecretsManager, rotateKeys, type SecretsManager, type SecretsOptions } from "../src/index.ts";
 import { rotateOpened } from "../src/rotate.ts";
 import { inEveryOrder } from "./interleaving.ts";
 
-const root = temporaryFolder(afterAll);
+const root = sharedFolder();
 let options: SecretsOptions;
 
 async function use<T>(work: (manager: SecretsManager) => Promise<T>): Promise<T> {
@@ -89,11 +89,13 @@ const operationsFor = (backend: string, isHeld: boolean) =>
   OPERATIONS.filter((_, index) => LONG || ((index % 2 === 0) === isHeld) === (backend === "sqlite"));
 
 describe.each(DRIVERS)("orders of calls with %s", (backend, step) => {
-  const place = join(root, backend);
-  const template = `${place}-template`;
+  let place: string;
+  let template: string;
 
   // Once for all tests: each of their orders begins with a copy.
   beforeAll(async () => {
+    place = join(root(), backend);
+    template = `${place}-template`;
     options = { env: { HOME: join(place, "home") }, storagePath: join(place, "secrets"), backend };
     await use(async ({ secrets }) => {
       for (const value of ["a1", "a2"]) await secrets.set(key("A", value));

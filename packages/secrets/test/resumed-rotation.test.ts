@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openKnownStores, readNewKeyFile } from "@autokestra/secrets-crypto/internal";
-import { temporaryFolder } from "@autokestra/test-kit";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { sharedFolder } from "@autokestra/test-kit";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   openSecretsManager,
   type RotateOptions,
@@ -16,7 +16,11 @@ import {
 const PASSPHRASE = "correct horse battery staple";
 
 /** The same for each test, because a key folder remembers where its stores are. */
-const root = join(temporaryFolder(afterAll), "root");
+let root: string;
+const shared = sharedFolder();
+beforeAll(() => {
+  root = join(shared(), "root");
+});
 
 function clear(): void {
   rmSync(root, { recursive: true, force: true });
@@ -27,8 +31,10 @@ beforeEach(clear);
 
 /** Fills the root once for the tests of a group: each of them begins with a copy. */
 function beginWith(fillRoot: () => Promise<void>): void {
-  const template = join(temporaryFolder(afterAll), "template");
+  const group = sharedFolder();
+  let template: string;
   beforeAll(async () => {
+    template = join(group(), "template");
     clear();
     await fillRoot();
     cpSync(root, template, { recursive: true });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 
 /**
  * A new folder with mode 0700, removed after the test.
@@ -12,6 +12,19 @@ export function temporaryFolder(after: (remove: () => void) => void = onTestFini
   const folder = mkdtempSync(join(tmpdir(), "autokestra-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A folder that the tests of a file or a group share. There is none before they begin, so none is left where all of them are skipped. */
+export function sharedFolder(): () => string {
+  let folder = "";
+  let removeFolder: () => void;
+  beforeAll(() => {
+    folder = temporaryFolder((remove) => {
+      removeFolder = remove;
+    });
+  });
+  afterAll(() => removeFolder());
+  return () => folder;
 }
 
 /** The permission bits of a file or folder, as chmod takes them. */

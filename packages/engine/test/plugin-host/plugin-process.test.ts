@@ -12,10 +12,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { permissionOptions } from "../../src/plugin-host/node-permissions.ts";
 import { buildParent } from "./installed-plugin.ts";
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-plugins-")));
+let folder = "";
 let parent = "";
 
 beforeAll(async () => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "autokestra-plugins-")));
   await installPluginSdk(folder);
   cpSync(fileURLToPath(new URL("contract-plugin.js", import.meta.url)), join(folder, "contract.mjs"));
   parent = await buildParent(mkdtempSync(join(folder, "parent-")));
