@@ -67,8 +67,8 @@ function rowOf(id, name, args, env) {
 
 /** @param {string} pattern */
 function filesWith(pattern) {
-  const folders = ["packages", "apps", "scripts"].map((folder) => `${folder}/*.test.ts`);
-  return outputOf(run("git", ["grep", "-lE", pattern, "--", ...folders]))
+  const paths = ["packages", "apps", "scripts"].map((place) => `${place}/*.test.ts`);
+  return outputOf(run("git", ["grep", "-lE", pattern, "--", ...paths]))
     .trim()
     .split("\n");
 }
