@@ -107,8 +107,8 @@ async function runInOrder(parts, env = toolEnvironment()) {
 /** @param {string} folder */
 async function runChecks(folder) {
   const env = { ...privateEnvironment(folder, tmpdir()), ...ONE_THREAD };
-  const inOwnHome = await runInOrder(checks.map(scriptOf), env);
-  return inOwnHome && (await runInOrder([packageCheck]));
+  const results = await Promise.all([runInOrder(checks.map(scriptOf), env), runInOrder([packageCheck])]);
+  return results.every(Boolean);
 }
 
 /**
