@@ -5,7 +5,7 @@ import { repository } from "./workspace.mjs";
  * @typedef {object} Counts
  * @property {number} passed
  * @property {number} failed
- * @property {number} faults Those that inject faults, where they were left out.
+ * @property {number} leftOut Those that vitest was told to leave out.
  * @property {readonly string[]} skipped File and name of each other test that was not run.
  *
  * @typedef {object} Report What is read of the report of vitest's reporter `json`.
@@ -17,21 +17,22 @@ import { repository } from "./workspace.mjs";
  * @typedef {{ status: string, tags: string[], ancestorTitles: string[], title: string }} Test
  */
 
-/** What vitest is told to leave out the tests that inject faults. */
+/** What vitest is told to run all but the tests that inject faults, or those alone. */
 export const WITHOUT_FAULTS = "--tags-filter=!faults";
+export const FAULTS_ALONE = "--tags-filter=faults";
 
 /** No test at all. @type {Counts} */
-export const NONE = { passed: 0, failed: 0, faults: 0, skipped: [] };
+export const NONE = { passed: 0, failed: 0, leftOut: 0, skipped: [] };
 
 /**
  * Counts passed and failed tests, and names the skipped ones: all that neither passed nor failed. A file that breaks outside of
  * its tests counts as one failure, and so does an error in no file: a run that did not succeed never has 0 failures.
  *
  * @param {Report} report
- * @param {{ withoutFaults?: boolean }} [options] Whether vitest was told to leave them out: then they are counted, not named.
+ * @param {string} [filter] What vitest was told: tests that it left out are counted, not named.
  * @returns {Counts}
  */
-export function countTests({ success, numPassedTests, numFailedTests, testResults }, { withoutFaults = false } = {}) {
+export function countTests({ success, numPassedTests, numFailedTests, testResults }, filter) {
   const broken = testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
   );
@@ -41,11 +42,11 @@ export function countTests({ success, numPassedTests, numFailedTests, testResult
       .filter(({ status }) => status !== "passed" && status !== "failed")
       .map((test) => ({ name, ...test })),
   );
-  const faults = notRun.filter(({ tags }) => withoutFaults && tags.includes("faults"));
+  const leftOut = notRun.filter(({ tags }) => filter === (tags.includes("faults") ? WITHOUT_FAULTS : FAULTS_ALONE));
   const skipped = notRun
-    .filter((test) => !faults.includes(test))
+    .filter((test) => !leftOut.includes(test))
     .map(({ name, ancestorTitles, title }) => [relative(repository, name), ...ancestorTitles, title].join(" > "));
-  return { passed: numPassedTests, failed: success ? failed : Math.max(failed, 1), faults: faults.length, skipped };
+  return { passed: numPassedTests, failed: success ? failed : Math.max(failed, 1), leftOut: leftOut.length, skipped };
 }
 
 /**
@@ -56,10 +57,10 @@ export function countTests({ success, numPassedTests, numFailedTests, testResult
  * @param {readonly Pick<import("./servers/installation.mjs").Needed, "title" | "install">[]} missing What is not installed.
  * @returns {string[]} Lines.
  */
-export function summaryOf({ passed, failed, faults, skipped }, missing) {
+export function summaryOf({ passed, failed, leftOut, skipped }, missing) {
   return [
     ...missing.map(({ title, install }) => `not run  what needs ${title}, which is not installed: ${install}`),
-    ...(faults > 0 ? [`not run  ${faults} tests that kill, stop, race or attack: npm run faults -- --short`] : []),
+    ...(leftOut > 0 ? [`not run  ${leftOut} tests that kill, stop, race or attack: npm run faults -- --short`] : []),
     ...skipped.map((name) => `skipped  ${name}`),
     `${passed} passed, ${failed} failed, ${skipped.length} skipped`,
   ];

@@ -145,7 +145,7 @@ function tell(name, outcome) {
  */
 function readCounts(report) {
   try {
-    return countTests(JSON.parse(readFileSync(report, "utf8")), { withoutFaults: true });
+    return countTests(JSON.parse(readFileSync(report, "utf8")), WITHOUT_FAULTS);
   } catch {
     return NONE;
   }

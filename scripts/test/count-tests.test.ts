@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { countTests, NONE, summaryOf } from "../count-tests.mjs";
+import { countTests, FAULTS_ALONE, NONE, summaryOf, WITHOUT_FAULTS } from "../count-tests.mjs";
 import { repository } from "../workspace.mjs";
 
 /** A file of the report, with one test of each status. */
@@ -24,31 +24,31 @@ const nameOf = (status: string) => `packages/a/test/a.test.ts > a store > is ${s
 
 describe("T2: countTests", () => {
   it.each([
-    ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, faults: 0, skipped: [] }],
-    ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, faults: 0, skipped: [] }],
+    ["all is well", true, 2, 0, [good, good], { passed: 2, failed: 0, leftOut: 0, skipped: [] }],
+    ["a test fails", false, 2, 1, [good, bad], { passed: 2, failed: 1, leftOut: 0, skipped: [] }],
     [
       "files break",
       false,
       1,
       0,
       [good, broken, brokenHook],
-      { passed: 1, failed: 2, faults: 0, skipped: [nameOf("skipped")] },
+      { passed: 1, failed: 2, leftOut: 0, skipped: [nameOf("skipped")] },
     ],
-    ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2, faults: 0, skipped: [] }],
-    ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1, faults: 0, skipped: [] }],
+    ["a test fails and a file breaks", false, 1, 1, [bad, broken], { passed: 1, failed: 2, leftOut: 0, skipped: [] }],
+    ["an error comes after the tests", false, 1, 0, [good], { passed: 1, failed: 1, leftOut: 0, skipped: [] }],
     [
       "tests are skipped",
       true,
       2,
       0,
       [good, partly],
-      { passed: 2, failed: 0, faults: 0, skipped: ["skipped", "pending", "todo"].map(nameOf) },
+      { passed: 2, failed: 0, leftOut: 0, skipped: ["skipped", "pending", "todo"].map(nameOf) },
     ],
   ])("counts when %s", (_, success, numPassedTests, numFailedTests, testResults, expected) => {
     expect(countTests({ success, numPassedTests, numFailedTests, testResults })).toEqual(expected);
   });
 
-  it("counts tests that inject faults by themselves where they were left out, and only there", () => {
+  it("counts tests that were left out by themselves", () => {
     const { name, assertionResults } = partly;
     const tests = assertionResults.map((test) => ({ ...test, tags: ["slow", "faults"] }));
     const report = {
@@ -57,11 +57,13 @@ describe("T2: countTests", () => {
       numFailedTests: 0,
       testResults: [{ name, status: "passed", assertionResults: tests }],
     };
-    expect(countTests(report, { withoutFaults: true })).toEqual({ passed: 1, failed: 0, faults: 3, skipped: [] });
+    expect(countTests(report, WITHOUT_FAULTS)).toEqual({ passed: 1, failed: 0, leftOut: 3, skipped: [] });
+    expect(countTests({ ...report, testResults: [partly] }, FAULTS_ALONE)).toMatchObject({ leftOut: 3, skipped: [] });
+    expect(countTests(report, FAULTS_ALONE)).toEqual(countTests(report));
     expect(countTests(report)).toEqual({
       passed: 1,
       failed: 0,
-      faults: 0,
+      leftOut: 0,
       skipped: ["skipped", "pending", "todo"].map(nameOf),
     });
   });
@@ -71,7 +73,7 @@ describe("summaryOf", () => {
   it("names what was not run and what was skipped before it counts", () => {
     const missing = [{ title: "OpenBao", install: "pnpm servers install" }];
     expect(
-      summaryOf({ passed: 2, failed: 1, faults: 9, skipped: [nameOf("skipped"), nameOf("todo")] }, missing),
+      summaryOf({ passed: 2, failed: 1, leftOut: 9, skipped: [nameOf("skipped"), nameOf("todo")] }, missing),
     ).toEqual([
       "not run  what needs OpenBao, which is not installed: pnpm servers install",
       "not run  9 tests that kill, stop, race or attack: npm run faults -- --short",
