@@ -33,7 +33,7 @@ const REPLACED = [
   [/(?<=\t<time>\t)\d+(?=\t)/g, "<ms>"],
   [/\b\d+(?= ms\b)/g, "<ms>"],
   // Of stores of version 1, which are files.
-  [/(?<=key is in use for |the data key for )\d+ days?/g, "<age>"],
+  [/(?<=key (?:is|has been) in use for |the data key for )\d+ days?/g, "<age>"],
   [/\bSQLite \d+\.\d+\.\d+/g, "SQLite <version>"],
   [/\b127\.0\.0\.1:\d{2,5}\b/g, "127.0.0.1:<port>"],
 ];
