@@ -34,17 +34,14 @@ const folder = mkdtempSync(join(tmpdir(), "autokestra-long-"));
 const faults = filesWith('@module-tag faults|tags: \\["faults"\\]');
 const propertyTests = filesWith('from "fast-check"');
 const rows = [
-  rowOf("C4-W19", "tests tagged as faults", [FAULTS_ALONE, ...faults], { LONG_TESTS: "true" }),
-  ...TESTS.map(([id, ...files]) => rowOf(id, files.join(", "), files, { LONG_TESTS: "true" })),
+  rowOf("C4-W19", "tests tagged as faults", [FAULTS_ALONE, ...faults]),
+  ...TESTS.map(([id, ...files]) => rowOf(id, files.join(", "), files)),
 ];
 const others = propertyTests.filter((file) => !TESTS.some(([, ...files]) => files.some((one) => file.startsWith(one))));
 if (!SHORT) {
   rows.push(
-    rowOf("C5, M5", "all other property tests", others, { LONG_TESTS: "true" }),
-    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests, {
-      LONG_TESTS: "true",
-      PROPERTY_SEED: String(seed),
-    }),
+    rowOf("C5, M5", "all other property tests", others),
+    rowOf("C5, M5", `property tests, seed ${seed}`, propertyTests, { PROPERTY_SEED: String(seed) }),
   );
 }
 rmSync(folder, { recursive: true });
@@ -54,17 +51,17 @@ console.log(JSON.stringify(rows));
  * @param {string} id
  * @param {string} name
  * @param {readonly string[]} args For vitest.
- * @param {Record<string, string>} env
+ * @param {Record<string, string>} [more] For the environment.
  */
-function rowOf(id, name, args, env) {
+function rowOf(id, name, args, more = {}) {
   const report = join(folder, "report.json");
   const reports = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const outcome = run("vitest", ["run", ...reports, ...args], { env: { ...toolEnvironment(), ...env } });
+  const outcome = run("vitest", ["run", ...reports, ...args], {
+    env: { ...toolEnvironment(), LONG_TESTS: "true", ...more },
+  });
   if (!outcome.ok) return { id, figure: `${name}: ${outputOf(outcome)}`, pass: false };
-  const counts = countTests(
-    JSON.parse(readFileSync(report, "utf8")),
-    args.includes(FAULTS_ALONE) ? FAULTS_ALONE : undefined,
-  );
+  const filter = args.find((arg) => arg === FAULTS_ALONE);
+  const counts = countTests(JSON.parse(readFileSync(report, "utf8")), filter);
   return { id, figure: `${name}: ${summaryOf(counts, []).at(-1)}`, pass: counts.passed > 0 && counts.failed === 0 };
 }
 

@@ -84,7 +84,7 @@ const DRIVERS = [
   ["file", LONG ? 5 : 20],
 ] as const;
 
-/** In `npm test` each operation is held with one driver, and holds a rotation with the other one. */
+/** Without LONG_TESTS each operation is held with one driver, and holds a rotation with the other one. */
 const operationsFor = (backend: string, isHeld: boolean) =>
   OPERATIONS.filter((_, index) => LONG || ((index % 2 === 0) === isHeld) === (backend === "sqlite"));
 

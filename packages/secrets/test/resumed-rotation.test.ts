@@ -116,7 +116,7 @@ const PLACES: readonly [string, () => SecretsOptions, () => string][] = [
 
 const ASKED: readonly RotateOptions[] = [{}, { dataKey: true, allStores: true }];
 
-/** What was asked for at each moment. In `npm test` one of the two: another one at the next moment, and at the next place. */
+/** What was asked for at each moment. Without LONG_TESTS one of the two: another one at the next moment, and at the next place. */
 const CASES = MOMENTS.flatMap((moment, at) => ASKED.map((asked, index) => ({ moment, asked, turn: (at + index) % 2 })));
 const LONG = process.env["LONG_TESTS"] === "true";
 

@@ -152,7 +152,7 @@ describe("without a token", () => {
     ["Authorization: Basic YWRtaW46YWRtaW4=", "X-Api-Key: admin"],
   ];
 
-  /** Those of a route or path: in `npm test` none, and a third of the others, so that each is sent to every third. */
+  /** Those of a route or path: without LONG_TESTS none, and a third of the others, so that each is sent to every third. */
   const headersOf = (index: number) => headers.filter((_, at) => LONG || at === 0 || at % 3 === index % 3);
 
   const hasData = (answer: string) =>
